@@ -1,0 +1,69 @@
+import type { JsonObject } from './json.js';
+
+/** FHIR versions the engine knows. */
+export type FhirVersion = 'STU3' | 'R4' | 'R4B' | 'R5';
+
+/** One thing wrong, or questionable, in a configuration. Quotes the configuration, never a resource. */
+export interface ConfigurationIssue {
+  severity: 'error' | 'warning';
+  /** Zero-based index in `fhirPathRules`; absent for problems outside the rules. */
+  rule?: number;
+  /** Where in the configuration: `fhirPathRules[3].path`, `parameters.encryptKey`. */
+  path: string;
+  /** What is wrong and what would be right. Never holds a key. */
+  message: string;
+}
+
+/** What an engine needs from outside: no clock and no randomness is read inside. */
+export interface EngineOptions {
+  fhirVersion: FhirVersion;
+  /** Instant the 89-year rule measures ages from, in milliseconds since the epoch. */
+  now: number;
+  /** 32 random bytes of the job; keys that the configuration leaves empty are derived from it (HKDF). */
+  jobSecret: Uint8Array;
+  /** Returns `size` random bytes: initialization vectors and noise. */
+  randomBytes: (size: number) => Uint8Array;
+}
+
+/** Names that feed the date-shift scopes `file` and `folder`; both empty in an export. */
+export interface ResourceContext {
+  fileName?: string;
+  folderName?: string;
+}
+
+/** Why a resource could not be anonymized. Holds codes and rule positions, never a value of the resource. */
+export interface ProcessingFailure {
+  code: string;
+  message: string;
+  rule?: number;
+}
+
+export type AnonymizeResult =
+  | {
+      outcome: 'anonymized';
+      /** The resource as JSON on one line, without a line break at the end. */
+      line: string;
+    }
+  | { outcome: 'failed'; failure: ProcessingFailure };
+
+/** Counts over all resources an engine has seen, safe to report: element paths of the FHIR definition, no values. */
+export interface EngineReport {
+  resources: number;
+  /** Elements dropped because the FHIR version does not define them or their value had the wrong type, by path. */
+  dropped: ReadonlyMap<string, number>;
+  /** Operations done, by security label code. */
+  labels: ReadonlyMap<string, number>;
+}
+
+/** A compiled configuration. Not shared between jobs: it holds the job's keys. */
+export interface Engine {
+  /** What happens to a run when a resource fails: `raise` ends it, `skip` leaves the resource out. */
+  readonly processingErrors: 'raise' | 'skip';
+  /**
+   * De-identifies one resource; never throws for anything in the resource. `resource` is a value as
+   * `parseJson` gives it and is consumed: the engine may change it in place.
+   */
+  anonymize(resource: JsonObject, context?: ResourceContext): AnonymizeResult;
+  /** Counts since the last call, which this call resets. */
+  takeReport(): EngineReport;
+}
