@@ -1,0 +1,42 @@
+import type { InvocationContext } from '@azure/functions';
+import { describeThrown, safeFailure, toHistoryError } from '../errors.js';
+import type { StepResult } from '../orchestrators/steps.js';
+
+/** The numbers that tell which step of which job a log line is about. */
+interface StepInput {
+  jobId: string;
+  partition?: number;
+  slice?: number;
+  lane?: number;
+  turn?: number;
+}
+
+/**
+ * Makes a Durable activity of a step. What may succeed later is thrown, so that the retry policy applies; what
+ * will not is returned, so that no attempt is wasted. Either way nothing but our own code and words leaves,
+ * since the history keeps it.
+ */
+export function activity<Input extends StepInput, Output>(
+  run: (input: Input) => Promise<Output>,
+): (input: Input, context: InvocationContext) => Promise<StepResult<Output>> {
+  return async (input, context) => {
+    const { jobId, partition, slice, lane, turn } = input;
+    const startedAt = performance.now();
+    const where = { step: context.functionName, jobId, partition, slice, lane, turn };
+    try {
+      const value = await run(input);
+      context.debug(JSON.stringify({ ...where, seconds: secondsSince(startedAt) }));
+      return { ok: true, value };
+    } catch (thrown) {
+      const failure = safeFailure(thrown);
+      const line = { ...where, seconds: secondsSince(startedAt), ...failure, thrown: describeThrown(thrown) };
+      context.error(JSON.stringify(line));
+      if (failure.retryable) throw toHistoryError(failure);
+      return { ok: false, failure };
+    }
+  };
+}
+
+function secondsSince(start: number): number {
+  return Math.round(performance.now() - start) / 1000;
+}

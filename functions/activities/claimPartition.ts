@@ -1,0 +1,21 @@
+import type { ActivityDependencies } from './dependencies.js';
+
+export interface ClaimPartitionInput {
+  jobId: string;
+  lane: number;
+  turn: number;
+  partitions: number;
+}
+
+export interface ClaimPartitionOutput {
+  /** `null`: nothing is left for this lane, or the job is to stop. */
+  partition: number | null;
+}
+
+/** Gives a lane its next partition; the same call again gives the same one. */
+export function claimPartition({ jobs }: ActivityDependencies) {
+  return async ({ jobId, lane, turn, partitions }: ClaimPartitionInput): Promise<ClaimPartitionOutput> => {
+    if ((await jobs.stop(jobId)) !== undefined) return { partition: null };
+    return { partition: (await jobs.claimPartition(jobId, lane, turn, partitions)) ?? null };
+  };
+}

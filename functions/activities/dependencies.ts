@@ -1,0 +1,17 @@
+import type { ExportFiles } from '../adapters/exportFiles.js';
+import type { JobStore } from '../adapters/jobStore.js';
+import type { Source } from '../export/source.js';
+import type { Settings } from '../settings.js';
+import type { EngineCache } from './engineCache.js';
+
+/** What the activities need of the outside world, made once in the composition root. */
+export interface ActivityDependencies {
+  settings: Settings;
+  jobs: JobStore;
+  files: ExportFiles;
+  source: Source;
+  engines: EngineCache;
+  /** The clock of this machine, in milliseconds since the epoch. */
+  now: () => number;
+  isResourceType: (name: string) => boolean;
+}

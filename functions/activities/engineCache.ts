@@ -1,0 +1,87 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { JobStore } from '../adapters/jobStore.js';
+import { readConfiguration } from '../deid/configuration.js';
+import { compileEngine } from '../deid/compile.js';
+import type { FhirVersion } from '../deid/engine.js';
+import { stringifyJson } from '../deid/json.js';
+import { ExportError } from '../errors.js';
+import type { JobRequest } from '../export/job.js';
+import { parseInstant } from '../export/instant.js';
+import type { LineMaker } from '../export/slice.js';
+
+/** Engines hold keys and compiled rules; one process seldom works on more jobs than this at a time. */
+const MOST_ENGINES = 4;
+
+/** The line makers of the jobs this process works on, made once per job from its pinned configuration. */
+export class EngineCache {
+  readonly #jobs: JobStore;
+  readonly #fhirVersion: FhirVersion;
+  readonly #lineMakers = new Map<string, Promise<LineMaker>>();
+
+  constructor(jobs: JobStore, fhirVersion: FhirVersion) {
+    this.#jobs = jobs;
+    this.#fhirVersion = fhirVersion;
+  }
+
+  /**
+   * @param transactionTime the moment the 89-year rule measures from: the same in every activity of the job
+   * @throws ExportError `job-state-missing` where the job has ended
+   */
+  async lineMaker(request: JobRequest, transactionTime: string): Promise<LineMaker> {
+    const { jobId } = request;
+    const known = this.#lineMakers.get(jobId);
+    // Renewed, so that the one longest unused is the first in the order of the map.
+    this.#lineMakers.delete(jobId);
+    const made = known ?? this.#make(request, transactionTime);
+    this.#lineMakers.set(jobId, made);
+    made.catch(() => this.#lineMakers.delete(jobId));
+    for (const oldest of this.#lineMakers.keys()) {
+      if (this.#lineMakers.size <= MOST_ENGINES) break;
+      this.#lineMakers.delete(oldest);
+    }
+    return made;
+  }
+
+  /** Forgets the keys of a job that has ended. */
+  forget(jobId: string): void {
+    this.#lineMakers.delete(jobId);
+  }
+
+  async #make({ jobId, configuration }: JobRequest, transactionTime: string): Promise<LineMaker> {
+    if (configuration === undefined) return rawLines;
+    const text = await this.#jobs.configuration(jobId);
+    if (configurationDigest(text) !== configuration.digest) {
+      throw new ExportError(
+        'configuration-invalid',
+        'The pinned configuration is not the one of the kick-off.',
+      );
+    }
+    const read = readConfiguration(text, { fhirVersion: this.#fhirVersion });
+    if (read.configuration === undefined) {
+      throw new ExportError('configuration-invalid', 'The pinned configuration cannot be read.');
+    }
+    const engine = compileEngine(read.configuration, {
+      fhirVersion: this.#fhirVersion,
+      now: (parseInstant(transactionTime)?.seconds ?? Number.NaN) * 1000,
+      jobSecret: await this.#jobs.secret(jobId),
+      randomBytes,
+    });
+    return {
+      processingErrors: engine.processingErrors,
+      makeLine: (resource) => engine.anonymize(resource),
+      takeCounts: () => engine.takeReport(),
+    };
+  }
+}
+
+/** Lines of a raw export: the resources as they came. */
+const rawLines: LineMaker = {
+  processingErrors: 'raise',
+  makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
+  takeCounts: () => ({ dropped: [], labels: [] }),
+};
+
+/** SHA-256 of a configuration's text, as a registry writes digests. */
+export function configurationDigest(text: string): string {
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
+}

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { ExportError } from '../errors.js';
+import type { SliceRecord } from '../export/job.js';
+import { runSlice } from '../export/slice.js';
+import type { ActivityDependencies } from './dependencies.js';
+
+export interface ExportSliceInput {
+  jobId: string;
+  partition: number;
+  slice: number;
+  /** The attempt of the slice before; `null` in the first slice. */
+  previous: string | null;
+}
+
+export interface ExportSliceOutput {
+  /** Names this attempt's record, which holds where to go on. */
+  attempt: string;
+  isDone: boolean;
+}
+
+const BYTES_PER_MEBIBYTE = 1_048_576;
+
+/**
+ * Exports a bounded part of a partition into a file of its own. The name of the file and of the record has a
+ * random part made here, so attempts that run twice, or late, never touch each other's.
+ */
+export function exportSlice({ settings, jobs, files, source, engines, now }: ActivityDependencies) {
+  return async ({ jobId, partition, slice, previous }: ExportSliceInput): Promise<ExportSliceOutput> => {
+    const startedAt = performance.now();
+    const isStopped = async (): Promise<boolean> =>
+      (await jobs.stop(jobId)) !== undefined || (await jobs.outcome(jobId)) !== undefined;
+    const [request, plan, before] = await Promise.all([
+      jobs.request(jobId),
+      jobs.plan(jobId),
+      previous === null ? undefined : jobs.slice(jobId, partition, previous),
+    ]);
+    const window = plan?.partitions[partition]?.window;
+    if (
+      request === undefined ||
+      plan === undefined ||
+      window === undefined ||
+      (previous !== null && before === undefined)
+    ) {
+      throw new ExportError('job-state-missing', 'The private state of the job is gone: the job has ended.');
+    }
+    const readBefore = before?.resources ?? 0;
+    const attempt = randomUUID();
+    const name = `${request.folder}${window.type}-${partition}-${slice}-${attempt}.ndjson`;
+    let telling: Promise<unknown> = Promise.resolve();
+    const result = await runSlice(
+      window,
+      before?.cursor ?? { pageSize: request.pageSize ?? settings.pageSize },
+      {
+        pages: settings.sliceMaxPages,
+        bytes: settings.sliceMaxMebibytes * BYTES_PER_MEBIBYTE,
+        milliseconds: settings.sliceMaxSeconds * 1000,
+      },
+      {
+        source,
+        lineMaker: await engines.lineMaker(request, plan.transactionTime),
+        openFile: () => files.create(request.container, name),
+        clock: now,
+        isStopped,
+        tellProgress: (resources) => {
+          // Only a hint for people, so its failure is nobody's.
+          telling = telling
+            .then(() =>
+              jobs.putProgress(jobId, { partition, resources: readBefore + resources, isDone: false }),
+            )
+            .catch(() => undefined);
+        },
+      },
+    );
+    await telling;
+    const resources = readBefore + result.report.read;
+    const record: SliceRecord = {
+      previous: previous ?? undefined,
+      file:
+        result.lines === 0
+          ? undefined
+          : { type: window.type, name, count: result.lines, bytes: result.bytes },
+      cursor: result.cursor,
+      resources,
+      seconds: (performance.now() - startedAt) / 1000,
+      report: result.report,
+    };
+    await jobs.putSlice(jobId, partition, attempt, record);
+    await jobs.putProgress(jobId, { partition, resources, isDone: result.cursor === undefined });
+    return { attempt, isDone: result.cursor === undefined };
+  };
+}

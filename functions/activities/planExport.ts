@@ -1,0 +1,57 @@
+import { parseJson } from '../deid/json.js';
+import { ExportError } from '../errors.js';
+import { readCapabilities } from '../export/capabilities.js';
+import { planPartitions, transactionInstant } from '../export/plan.js';
+import { count } from '../export/slice.js';
+import { mapConcurrently } from '../mapConcurrently.js';
+import type { ActivityDependencies } from './dependencies.js';
+
+export interface PlanExportInput {
+  jobId: string;
+}
+
+export interface PlanExportOutput {
+  partitions: number;
+}
+
+/** Fixes the transaction time by the source's clock and what there is to export. */
+export function planExport(dependencies: ActivityDependencies) {
+  const { jobs, source, settings, isResourceType } = dependencies;
+  return async ({ jobId }: PlanExportInput): Promise<PlanExportOutput> => {
+    const known = await jobs.plan(jobId);
+    if (known !== undefined) return { partitions: known.partitions.length };
+    const request = await jobs.request(jobId);
+    if (request === undefined) throw new ExportError('job-state-missing', 'The state of the job is gone.');
+    const answer = await source.capabilities();
+    const capabilities = readCapabilities(parseCapabilities(answer.text), settings.fhirVersion);
+    const transactionTime = transactionInstant(
+      answer.date,
+      settings.transactionTimeMarginSeconds,
+      request.until,
+    );
+    const planned = planPartitions({
+      types: request.types ?? capabilities.searchableTypes.filter(isResourceType),
+      since: request.since,
+      transactionTime,
+    });
+    const estimates = await mapConcurrently(
+      planned,
+      settings.parallelPartitions,
+      ({ window, countParameters }) => count(source, window.type, countParameters),
+    );
+    const partitions = planned
+      .map(({ window }, index) => ({ window, estimate: estimates[index] }))
+      // The largest first, so that none runs alone at the end.
+      .sort((a, b) => (b.estimate ?? 0) - (a.estimate ?? 0));
+    const plan = await jobs.putPlan(jobId, { transactionTime, partitions });
+    return { partitions: plan.partitions.length };
+  };
+}
+
+function parseCapabilities(text: string): ReturnType<typeof parseJson> {
+  try {
+    return parseJson(text);
+  } catch {
+    throw new ExportError('source-not-fhir', 'The CapabilityStatement of the source is not JSON.', true);
+  }
+}

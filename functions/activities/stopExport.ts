@@ -1,0 +1,15 @@
+import type { SafeFailure } from '../errors.js';
+import type { ActivityDependencies } from './dependencies.js';
+
+export interface StopExportInput {
+  jobId: string;
+  failure: SafeFailure;
+}
+
+/** Records why the job fails and thereby makes its other slices stop. */
+export function stopExport({ jobs }: ActivityDependencies) {
+  return async ({ jobId, failure }: StopExportInput): Promise<null> => {
+    await jobs.putStop(jobId, { reason: 'failed', failure });
+    return null;
+  };
+}

@@ -1,0 +1,58 @@
+import type { FhirVersion } from '../deid/engine.js';
+import type { JsonObject, JsonValue } from '../deid/json.js';
+import { ExportError } from '../errors.js';
+
+/** What the source says of itself: https://hl7.org/fhir/R4/capabilitystatement.html */
+export interface Capabilities {
+  searchableTypes: string[];
+}
+
+const VERSION_PATTERNS: Record<FhirVersion, RegExp> = {
+  STU3: /^3\.0(\.|$)/,
+  R4: /^4\.0(\.|$)/,
+  R4B: /^4\.3(\.|$)/,
+  R5: /^5\.0(\.|$)/,
+};
+
+/**
+ * Reads the source's CapabilityStatement.
+ * @throws ExportError where it is none, or of another FHIR version than the setting says
+ */
+export function readCapabilities(value: JsonValue, fhirVersion: FhirVersion): Capabilities {
+  if (!isObject(value) || value['resourceType'] !== 'CapabilityStatement') {
+    throw new ExportError(
+      'source-not-fhir',
+      'The source has no CapabilityStatement at /metadata. Check that FHIR_SERVER_URL is the FHIR base of the source.',
+    );
+  }
+  const version = value['fhirVersion'];
+  if (typeof version === 'string' && !VERSION_PATTERNS[fhirVersion].test(version)) {
+    const theirs = /^[\d.]{1,10}$/.test(version) ? version : 'another version';
+    throw new ExportError(
+      'source-version',
+      `The source is of FHIR version ${theirs}, but FHIR_VERSION says ${fhirVersion}. Set FHIR_VERSION to the source's version.`,
+    );
+  }
+  const types = new Set<string>();
+  for (const rest of objects(value['rest'])) {
+    for (const resource of objects(rest['resource'])) {
+      const canSearch = objects(resource['interaction']).some(({ code }) => code === 'search-type');
+      if (canSearch && typeof resource['type'] === 'string') types.add(resource['type']);
+    }
+  }
+  if (types.size === 0) {
+    throw new ExportError(
+      'source-refused',
+      'The CapabilityStatement of the source names no resource type that can be searched. Name the types to export with _type.',
+    );
+  }
+  return { searchableTypes: [...types] };
+}
+
+function objects(value: JsonValue | undefined): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isObject) : [];
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

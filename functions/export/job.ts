@@ -1,0 +1,118 @@
+import type { SafeFailure } from '../errors.js';
+import type { Cursor, Window } from './walk.js';
+
+/** What was asked for at kick-off, as it stays until the job is deleted. Private: the URL may hold search values. */
+export interface JobRequest {
+  jobId: string;
+  /** Kick-off URL as the manifest repeats it, without function keys. */
+  requestUrl: string;
+  /** FHIR base that the caller used; the URLs of status and files begin with it. */
+  baseUrl: string;
+  startedAt: string;
+  container: string;
+  /** Folder of the output in `container`, ends with `/`; empty where the container is the job's own. */
+  folder: string;
+  types: string[] | undefined;
+  since: string | undefined;
+  until: string | undefined;
+  pageSize: number | undefined;
+  /** `undefined`: a raw export. */
+  configuration: { name: string; digest: string } | undefined;
+  /** Things a caller should know: warnings of the configuration, parameters that were ignored. */
+  notes: string[];
+}
+
+/** What a job exports, made once by the plan activity. */
+export interface JobPlan {
+  transactionTime: string;
+  partitions: PlannedPartition[];
+}
+
+export interface PlannedPartition {
+  window: Window;
+  /** Resources the source counts in the window, where it can. */
+  estimate: number | undefined;
+}
+
+/** What one attempt of one slice did. The slice that the orchestrator saw complete names it; others are orphans. */
+export interface SliceRecord {
+  /** The attempt of the slice before, so that a partition's slices form a chain. */
+  previous: string | undefined;
+  /** The file it wrote; none where no resource was left to write. */
+  file: OutputFile | undefined;
+  /** Where the next slice goes on; none where the partition is complete. */
+  cursor: Cursor | undefined;
+  /** Resources read so far in the partition, those of earlier slices included. */
+  resources: number;
+  seconds: number;
+  report: SliceReport;
+}
+
+export interface OutputFile {
+  type: string;
+  /** Name of the blob in the job's container, folder included. */
+  name: string;
+  count: number;
+  bytes: number;
+}
+
+/** Counts of one slice, by element paths of the FHIR definition and by codes; no value of any resource. */
+export interface SliceReport {
+  read: number;
+  written: number;
+  dropped: Record<string, number>;
+  labels: Record<string, number>;
+  failures: ResourceFailures[];
+}
+
+/** Resources of one type that could not be anonymized for one and the same reason. */
+export interface ResourceFailures {
+  type: string;
+  code: string;
+  message: string;
+  count: number;
+}
+
+/** A complete partition: the slices the orchestrator saw, in order. */
+export interface PartitionRecord {
+  files: OutputFile[];
+  seconds: number;
+  report: SliceReport;
+}
+
+/** Why a job is to stop: its slices look for it, since terminating an orchestration does not reach them. */
+export type StopReason = { reason: 'cancelled' } | { reason: 'failed'; failure: SafeFailure };
+
+/** How a job ended. */
+export type JobOutcome =
+  | { state: 'completed'; at: string }
+  | { state: 'failed'; at: string; failure: SafeFailure }
+  | { state: 'cancelled'; at: string };
+
+/** Merges the counts of `more` into `sum`. */
+export function addReport(sum: SliceReport, more: SliceReport): void {
+  sum.read += more.read;
+  sum.written += more.written;
+  addCounts(sum.dropped, Object.entries(more.dropped));
+  addCounts(sum.labels, Object.entries(more.labels));
+  for (const failure of more.failures) addFailure(sum, failure);
+}
+
+/** Adds counts by key. */
+export function addCounts(sum: Record<string, number>, more: Iterable<readonly [string, number]>): void {
+  for (const [key, count] of more) sum[key] = (sum[key] ?? 0) + count;
+}
+
+/** Adds failures of one type and reason. */
+export function addFailure(sum: SliceReport, more: ResourceFailures): void {
+  const same = sum.failures.find(
+    (known) => known.type === more.type && known.code === more.code && known.message === more.message,
+  );
+  if (same === undefined) sum.failures.push({ ...more });
+  else same.count += more.count;
+}
+
+/** A report of nothing. */
+export function emptyReport(): SliceReport {
+  return { read: 0, written: 0, dropped: {}, labels: {}, failures: [] };
+}

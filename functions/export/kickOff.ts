@@ -1,0 +1,320 @@
+import { compareInstants, instantFromMilliseconds, parseInstant } from './instant.js';
+import { errorIssue, type OutcomeIssue } from './operationOutcome.js';
+
+/** A kick-off request as HTTP gives it, before anything is checked. */
+export interface RawKickOff {
+  method: 'GET' | 'POST';
+  /** Absolute, with its query as it was sent: a decoded query has lost which commas separate. */
+  url: string;
+  accept: string | undefined;
+  prefer: string | undefined;
+  /** Body of a POST. */
+  body: string | undefined;
+}
+
+/** What a kick-off asks for, checked. */
+export interface KickOff {
+  types: string[] | undefined;
+  since: string | undefined;
+  until: string | undefined;
+  pageSize: number | undefined;
+  container: string | undefined;
+  configuration: { name: string; etag: string | undefined } | undefined;
+  notes: string[];
+}
+
+export interface KickOffContext {
+  now: number;
+  isResourceType: (name: string) => boolean;
+}
+
+/** One value of one parameter, with its name as the caller spelled it. */
+type Given = Map<string, { spelled: string; values: string[] }>;
+
+const OUTPUT_FORMATS = ['application/fhir+ndjson', 'application/ndjson', 'ndjson'];
+/** Containers of configurations, of the app's own state, of the Functions host and of the Durable task hub. */
+const RESERVED_CONTAINERS =
+  /^(anonymization|fhir-export-jobs|azure-webjobs-.*|fhirexport-(leases|applease|largemessages))$/;
+const MOST_PAGE_SIZE = 10_000;
+
+/** Names match in any letter case. `code` and `clientid` are the host's keys, not parameters of the operation. */
+const HOST_PARAMETERS = new Set(['code', 'clientid']);
+const PARAMETERS = new Set([
+  '_outputformat',
+  '_since',
+  '_until',
+  '_till',
+  '_type',
+  '_container',
+  '_anonymizationconfig',
+  '_anonymizationconfigetag',
+  '_isparallel',
+  '_maxcount',
+]);
+
+/**
+ * Reads and checks a kick-off request, all problems at once.
+ * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-kick-off-request
+ */
+export function readKickOff(
+  raw: RawKickOff,
+  context: KickOffContext,
+): { kickOff: KickOff; issues: [] } | { kickOff: undefined; issues: OutcomeIssue[] } {
+  const issues: OutcomeIssue[] = [];
+  const notes: string[] = [];
+  const isLenient = readHeaders(raw, issues);
+  const given = readParameters(raw, issues);
+
+  for (const [name, { spelled }] of given) {
+    if (PARAMETERS.has(name) || HOST_PARAMETERS.has(name)) continue;
+    // A misspelled name of an anonymization parameter, ignored, would export identities.
+    if (isLenient && !name.startsWith('_anonym')) {
+      notes.push(`The parameter ${quoted(spelled)} is not known and was ignored.`);
+    } else {
+      issues.push(
+        errorIssue(
+          'not-supported',
+          `The parameter ${quoted(spelled)} is not supported. Leave it out${name.startsWith('_anonym') ? '' : ', or send Prefer: handling=lenient to have it ignored'}.`,
+          printable(spelled),
+        ),
+      );
+    }
+  }
+
+  const single = (name: string): string | undefined => {
+    const values = given.get(name)?.values ?? [];
+    if (values.length > 1) issues.push(errorIssue('invalid', `${name} may be given once only.`, name));
+    if (values[0] === '')
+      issues.push(errorIssue('value', `${name} is empty. Give it a value or leave it out.`, name));
+    return values[0];
+  };
+
+  const outputFormat = single('_outputformat');
+  if (outputFormat !== undefined && !OUTPUT_FORMATS.includes(outputFormat.toLowerCase())) {
+    issues.push(
+      errorIssue(
+        'not-supported',
+        `_outputFormat must be one of ${OUTPUT_FORMATS.join(', ')}.`,
+        '_outputFormat',
+      ),
+    );
+  }
+
+  const instant = (name: string, value: string | undefined): string | undefined => {
+    // A plus sign that was not percent-encoded arrives as a space.
+    const text = value?.replace(/ (?=\d\d:\d\d$)/, '+');
+    if (text === undefined || text === '' || parseInstant(text) !== undefined) return text;
+    issues.push(
+      errorIssue(
+        'value',
+        `${name} must be a FHIR instant with seconds and time zone, such as 2026-01-31T00:00:00Z.`,
+        name,
+      ),
+    );
+    return undefined;
+  };
+  const since = instant('_since', single('_since'));
+  const parsedSince = parseInstant(since);
+  if (parsedSince !== undefined && compareInstants(parsedSince, instantFromMilliseconds(context.now)) > 0) {
+    issues.push(errorIssue('value', '_since may not be in the future.', '_since'));
+  }
+  const upperBounds = [single('_until'), single('_till')].filter((value) => value !== undefined);
+  if (upperBounds.length > 1) {
+    issues.push(
+      errorIssue('invalid', '_until and _till are the same parameter: give one of them.', '_until'),
+    );
+  }
+  const until = instant('_until', upperBounds[0]);
+  const parsedUntil = parseInstant(until);
+  if (
+    parsedSince !== undefined &&
+    parsedUntil !== undefined &&
+    compareInstants(parsedSince, parsedUntil) >= 0
+  ) {
+    issues.push(errorIssue('value', '_since must be before _until.', '_since'));
+  }
+
+  const types = readTypes(given.get('_type')?.values, context, issues);
+  const container = single('_container');
+  if (container !== undefined && container !== '') checkContainer(container, issues);
+
+  const name = single('_anonymizationconfig');
+  const etag = single('_anonymizationconfigetag');
+  if (name === undefined && etag !== undefined) {
+    issues.push(
+      errorIssue(
+        'required',
+        '_anonymizationConfigEtag needs _anonymizationConfig, the name of the configuration file.',
+        '_anonymizationConfig',
+      ),
+    );
+  }
+  if (name !== undefined && (name.length > 1024 || /(^|\/)\.{0,2}(\/|$)|[\\\p{Cc}]/u.test(name))) {
+    issues.push(
+      errorIssue(
+        'value',
+        '_anonymizationConfig must be the name of a blob in the container anonymization, such as hipaa-safe-harbor-r4.json.',
+        '_anonymizationConfig',
+      ),
+    );
+  }
+  if (name !== undefined && container === undefined) {
+    issues.push(
+      errorIssue(
+        'required',
+        '_container is required with _anonymizationConfig: the container of the export storage account that takes the files.',
+        '_container',
+      ),
+    );
+  }
+
+  const maxCount = single('_maxcount');
+  if (
+    maxCount !== undefined &&
+    !(/^\d{1,5}$/.test(maxCount) && Number(maxCount) >= 1 && Number(maxCount) <= MOST_PAGE_SIZE)
+  ) {
+    issues.push(
+      errorIssue('value', `_maxCount must be a whole number from 1 to ${MOST_PAGE_SIZE}.`, '_maxCount'),
+    );
+  }
+
+  if (issues.length > 0) return { kickOff: undefined, issues };
+  return {
+    kickOff: {
+      types,
+      since,
+      until,
+      pageSize: maxCount === undefined ? undefined : Number(maxCount),
+      container,
+      configuration: name === undefined ? undefined : { name, etag },
+      notes,
+    },
+    issues: [],
+  };
+}
+
+/** Returns whether the caller prefers lenient handling. */
+function readHeaders(raw: RawKickOff, issues: OutcomeIssue[]): boolean {
+  const accepts = (raw.accept ?? '').split(',').map((part) => part.split(';')[0]?.trim().toLowerCase());
+  if (!accepts.includes('application/fhir+json')) {
+    issues.push(errorIssue('required', 'The header Accept: application/fhir+json is required.', 'Accept'));
+  }
+  const preferences = (raw.prefer ?? '').split(/[,;]/).map((part) => part.trim().toLowerCase());
+  if (!preferences.includes('respond-async')) {
+    issues.push(errorIssue('required', 'The header Prefer: respond-async is required.', 'Prefer'));
+  }
+  const handling = preferences.filter((preference) => preference.startsWith('handling='));
+  if (handling.some((preference) => !['handling=strict', 'handling=lenient'].includes(preference))) {
+    issues.push(errorIssue('value', 'Prefer: handling must be strict or lenient.', 'Prefer'));
+  }
+  return handling.includes('handling=lenient') && !handling.includes('handling=strict');
+}
+
+function readParameters(raw: RawKickOff, issues: OutcomeIssue[]): Given {
+  const given: Given = new Map();
+  const add = (spelled: string, value: string): void => {
+    const name = spelled.toLowerCase();
+    const known = given.get(name);
+    if (known === undefined) given.set(name, { spelled, values: [value] });
+    else known.values.push(value);
+  };
+  for (const [name, value] of new URL(raw.url).searchParams) add(name, value);
+  if (raw.method === 'POST' && raw.body !== undefined && raw.body.trim() !== '') {
+    for (const [name, value] of readParametersResource(raw.body, issues)) add(name, value);
+  }
+  return given;
+}
+
+/** Reads a FHIR `Parameters` resource: https://hl7.org/fhir/R4/parameters.html */
+function readParametersResource(body: string, issues: OutcomeIssue[]): Array<[string, string]> {
+  const malformed = (): [] => {
+    issues.push(
+      errorIssue(
+        'invalid',
+        'The body must be a FHIR Parameters resource, each parameter with a name and one value[x]: {"resourceType":"Parameters","parameter":[{"name":"_type","valueString":"Patient"}]}.',
+        'Parameters',
+      ),
+    );
+    return [];
+  };
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    return malformed();
+  }
+  if (!isRecord(parsed) || parsed['resourceType'] !== 'Parameters') return malformed();
+  const parameters = parsed['parameter'] ?? [];
+  if (!Array.isArray(parameters)) return malformed();
+  const pairs: Array<[string, string]> = [];
+  for (const parameter of parameters as unknown[]) {
+    if (!isRecord(parameter) || typeof parameter['name'] !== 'string') return malformed();
+    const values = Object.entries(parameter).filter(([key]) => /^value[A-Z]/.test(key));
+    const value = values[0]?.[1];
+    if (values.length !== 1 || !['string', 'number', 'boolean'].includes(typeof value)) return malformed();
+    pairs.push([parameter['name'], String(value)]);
+  }
+  return pairs;
+}
+
+function readTypes(
+  values: string[] | undefined,
+  context: KickOffContext,
+  issues: OutcomeIssue[],
+): string[] | undefined {
+  if (values === undefined) return undefined;
+  const types = new Set(
+    values
+      .flatMap((value) => value.split(','))
+      .map((type) => type.trim())
+      .filter((type) => type !== ''),
+  );
+  const unknown = [...types].filter((type) => !context.isResourceType(type));
+  if (types.size === 0) {
+    issues.push(
+      errorIssue('value', '_type names no resource type. Name one or more, or leave it out.', '_type'),
+    );
+  }
+  if (unknown.length > 0) {
+    const some = unknown.slice(0, 10).map(quoted).join(', ');
+    const more = unknown.length > 10 ? ` and ${unknown.length - 10} more` : '';
+    issues.push(
+      errorIssue(
+        'value',
+        `_type: no resource type of this FHIR version: ${some}${more}. Names are case-sensitive.`,
+        '_type',
+      ),
+    );
+  }
+  return [...types];
+}
+
+/** https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata */
+function checkContainer(container: string, issues: OutcomeIssue[]): void {
+  if (!/^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/.test(container)) {
+    issues.push(
+      errorIssue(
+        'value',
+        '_container must be a legal container name: 3 to 63 lowercase letters, digits and single hyphens, beginning and ending with a letter or digit.',
+        '_container',
+      ),
+    );
+  } else if (RESERVED_CONTAINERS.test(container)) {
+    issues.push(
+      errorIssue('forbidden', '_container may not be a container that the app itself uses.', '_container'),
+    );
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A caller's own text as part of an answer to that caller: bounded, one line. */
+function printable(text: string): string {
+  return text.slice(0, 64).replaceAll(/[^\x20-\x7e]/g, '?');
+}
+
+function quoted(text: string): string {
+  return `"${printable(text)}"`;
+}

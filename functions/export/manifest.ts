@@ -1,0 +1,69 @@
+import type { JobPlan, JobRequest, OutputFile, SliceReport } from './job.js';
+
+/** What a complete export gives: https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status */
+export interface ExportManifest {
+  transactionTime: string;
+  request: string;
+  requiresAccessToken: boolean;
+  output: ManifestFile[];
+  deleted: ManifestFile[];
+  error: ManifestFile[];
+  extension: Record<string, unknown>;
+}
+
+export interface ManifestFile {
+  type: string;
+  url: string;
+  count: number;
+}
+
+interface ManifestInput {
+  request: JobRequest;
+  plan: JobPlan;
+  output: readonly OutputFile[];
+  errors: readonly OutputFile[];
+  report: SliceReport;
+}
+
+/** Said in every manifest, since files outlive the page that explains them. */
+const NO_GUARANTEE =
+  'De-identified as the configuration says. No legal or regulatory standard is guaranteed by it: whoever gives the data away answers for it.';
+
+/** The manifest of a complete export; its URLs are the app's own download route, under the same access rules. */
+export function buildManifest({ request, plan, output, errors, report }: ManifestInput): ExportManifest {
+  const entry = ({ type, name, count }: OutputFile): ManifestFile => ({
+    type,
+    url: fileUrl(request, name),
+    count,
+  });
+  const { configuration, notes } = request;
+  return {
+    transactionTime: plan.transactionTime,
+    request: request.requestUrl,
+    requiresAccessToken: true,
+    output: output.map(entry),
+    deleted: [],
+    error: errors.map(entry),
+    extension: {
+      ...(configuration === undefined
+        ? { deidentified: false }
+        : {
+            deidentified: true,
+            configuration: configuration.name,
+            configurationDigest: configuration.digest,
+            notice: NO_GUARANTEE,
+            droppedElements: report.dropped,
+            securityLabels: report.labels,
+          }),
+      resourcesRead: report.read,
+      resourcesWritten: report.written,
+      ...(notes.length === 0 ? {} : { notes }),
+    },
+  };
+}
+
+/** URL of a file of a job, by the download route. */
+function fileUrl(request: JobRequest, name: string): string {
+  const file = name.slice(request.folder.length);
+  return `${request.baseUrl}/_operations/export/${request.jobId}/files/${encodeURIComponent(file)}`;
+}

@@ -1,0 +1,45 @@
+/** https://hl7.org/fhir/R4/valueset-issue-type.html, as far as it is used here. */
+export type IssueType =
+  | 'invalid'
+  | 'required'
+  | 'value'
+  | 'not-supported'
+  | 'not-found'
+  | 'forbidden'
+  | 'conflict'
+  | 'throttled'
+  | 'processing'
+  | 'transient'
+  | 'exception'
+  | 'informational';
+
+export interface OutcomeIssue {
+  severity: 'fatal' | 'error' | 'warning' | 'information';
+  code: IssueType;
+  diagnostics: string;
+  /** The parameter or header it is about. */
+  expression?: string[];
+}
+
+/** https://hl7.org/fhir/R4/operationoutcome.html */
+export interface OperationOutcome {
+  resourceType: 'OperationOutcome';
+  issue: OutcomeIssue[];
+}
+
+export function operationOutcome(issues: OutcomeIssue[]): OperationOutcome {
+  return { resourceType: 'OperationOutcome', issue: issues };
+}
+
+export function errorIssue(code: IssueType, diagnostics: string, expression?: string): OutcomeIssue {
+  return {
+    severity: 'error',
+    code,
+    diagnostics,
+    ...(expression === undefined ? {} : { expression: [expression] }),
+  };
+}
+
+export function informationIssue(diagnostics: string): OutcomeIssue {
+  return { severity: 'information', code: 'informational', diagnostics };
+}

@@ -1,0 +1,94 @@
+import type { JsonObject, JsonValue } from '../deid/json.js';
+import { ExportError } from '../errors.js';
+import { type Instant, parseInstant } from './instant.js';
+
+/** One resource of a search page, with what the walk needs of it. */
+export interface SearchRow {
+  readonly resource: JsonObject;
+  readonly id: string | undefined;
+  readonly lastUpdated: Instant | undefined;
+}
+
+/** A page of a type search: https://hl7.org/fhir/R4/http.html#search */
+export interface SearchPage {
+  /** Matches of the type asked for; entries of other types and outcomes are left out. */
+  readonly rows: readonly SearchRow[];
+  readonly total: number | undefined;
+  /** URL of the next page as the source wrote it. */
+  readonly next: string | undefined;
+  /** URL of the search as the source understood it. */
+  readonly self: string | undefined;
+}
+
+/**
+ * Reads a `Bundle` of type `searchset`.
+ * @throws ExportError `source-not-fhir` where the value is no such Bundle, `source-search-failed` where it
+ *   holds an OperationOutcome that tells of an error: such a search is not complete
+ */
+export function readSearchPage(value: JsonValue, type: string): SearchPage {
+  if (!isObject(value) || value['resourceType'] !== 'Bundle') {
+    throw new ExportError(
+      'source-not-fhir',
+      `The source answered a search for ${type} with something that is no FHIR Bundle. Check that FHIR_SERVER_URL is the FHIR base of the source.`,
+    );
+  }
+  const entries = value['entry'] ?? [];
+  if (!Array.isArray(entries)) {
+    throw new ExportError(
+      'source-not-fhir',
+      `The source answered a search for ${type} with a malformed Bundle.`,
+    );
+  }
+  const rows: SearchRow[] = [];
+  for (const entry of entries) {
+    const resource = isObject(entry) ? entry['resource'] : undefined;
+    if (!isObject(entry) || !isObject(resource)) continue;
+    if (resource['resourceType'] === 'OperationOutcome') refuseErrors(resource, type);
+    const search = entry['search'];
+    const mode = isObject(search) ? search['mode'] : undefined;
+    if (resource['resourceType'] !== type || (mode !== undefined && mode !== 'match')) continue;
+    const meta = resource['meta'];
+    rows.push({
+      resource,
+      id: typeof resource['id'] === 'string' ? resource['id'] : undefined,
+      lastUpdated: isObject(meta) ? parseInstant(meta['lastUpdated']) : undefined,
+    });
+  }
+  const total = value['total'];
+  return {
+    rows,
+    total: typeof total === 'number' && Number.isSafeInteger(total) && total >= 0 ? total : undefined,
+    next: link(value, 'next'),
+    self: link(value, 'self'),
+  };
+}
+
+function link(bundle: JsonObject, relation: string): string | undefined {
+  const links = bundle['link'];
+  if (!Array.isArray(links)) return undefined;
+  for (const candidate of links) {
+    if (isObject(candidate) && candidate['relation'] === relation && typeof candidate['url'] === 'string') {
+      return candidate['url'];
+    }
+  }
+  return undefined;
+}
+
+function refuseErrors(outcome: JsonObject, type: string): void {
+  const issues = outcome['issue'];
+  if (Array.isArray(issues) && issues.some(isError)) {
+    throw new ExportError(
+      'source-search-failed',
+      `The source reported an error inside its answer to a search for ${type}, so the answer is not complete. See the source's own log.`,
+      true,
+    );
+  }
+}
+
+function isError(issue: JsonValue): boolean {
+  return isObject(issue) && (issue['severity'] === 'error' || issue['severity'] === 'fatal');
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

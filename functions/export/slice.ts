@@ -1,0 +1,223 @@
+import type { AnonymizeResult } from '../deid/engine.js';
+import { type JsonObject, parseJson } from '../deid/json.js';
+import { ExportError } from '../errors.js';
+import { addCounts, addFailure, emptyReport, type SliceReport } from './job.js';
+import { readSearchPage, type SearchRow } from './searchPage.js';
+import type { Source, SourceAnswer } from './source.js';
+import { type Cursor, Walk, type Window } from './walk.js';
+
+/** What ends a slice; the page in hand is always finished. */
+export interface SliceLimits {
+  pages: number;
+  bytes: number;
+  milliseconds: number;
+}
+
+/** A file that takes one resource a line. */
+export interface LineSink {
+  /** Await what it returns, if anything, before the next line. */
+  writeLine(line: string): Promise<void> | undefined;
+  /** The file is whole after this, not before. */
+  close(): Promise<void>;
+  readonly bytes: number;
+  readonly lines: number;
+}
+
+/** Makes the line of a resource: anonymized, or as it came in a raw export. */
+export interface LineMaker {
+  readonly processingErrors: 'raise' | 'skip';
+  makeLine(resource: JsonObject): AnonymizeResult;
+  /** Counts since the last call. */
+  takeCounts(): { dropped: Iterable<readonly [string, number]>; labels: Iterable<readonly [string, number]> };
+}
+
+/** What a slice needs of the outside world. */
+export interface SliceDependencies {
+  source: Source;
+  lineMaker: LineMaker;
+  /** Called once, when the first line is there. */
+  openFile: () => Promise<LineSink>;
+  /** Milliseconds since any fixed moment. */
+  clock: () => number;
+  isStopped: () => Promise<boolean>;
+  /** Called now and then with the resources read so far in this slice. */
+  tellProgress: (resources: number) => void;
+}
+
+export interface SliceResult {
+  /** `undefined`: the window is complete. */
+  cursor: Cursor | undefined;
+  lines: number;
+  bytes: number;
+  report: SliceReport;
+}
+
+const STOP_CHECK_MS = 2000;
+const PROGRESS_MS = 500;
+/** The event loop gets a turn at least this often, so that the host and other slices stay alive. */
+const YIELD_MS = 10;
+/** Below this page size a source's refusal is taken to be about something else than the size. */
+const SMALLEST_TRIED_PAGE = 50;
+
+/**
+ * Exports a bounded part of a window: while one page is anonymized and written, the next is fetched. Holds two
+ * pages at most.
+ * @throws ExportError; the file is then not whole and its name must not become known
+ */
+export async function runSlice(
+  window: Window,
+  start: { pageSize: number } | Cursor,
+  limits: SliceLimits,
+  dependencies: SliceDependencies,
+): Promise<SliceResult> {
+  const { clock } = dependencies;
+  const walk = new Walk(window, start);
+  const writer = new PageWriter(window.type, dependencies);
+  const startedAt = clock();
+  let checkedAt = Number.NEGATIVE_INFINITY;
+  let toldAt = startedAt;
+  let answer = fetchPage(walk, window.type, dependencies.source);
+  for (let pages = 1; ; pages++) {
+    if (clock() - checkedAt >= STOP_CHECK_MS) {
+      checkedAt = clock();
+      // Awaited together, so that a page that fails meanwhile is not left unhandled.
+      const [isStopped] = await Promise.all([dependencies.isStopped(), answer]);
+      if (isStopped) throw new ExportError('job-stopped', 'The job was stopped.');
+    }
+    const { text, bytes } = await answer;
+    const rows = walk.acceptPage(readSearchPage(parsePage(text, window.type), window.type));
+    const goesOn =
+      !walk.isDone &&
+      pages < limits.pages &&
+      writer.bytes + bytes < limits.bytes &&
+      clock() - startedAt < limits.milliseconds;
+    const next = goesOn ? fetchPage(walk, window.type, dependencies.source) : undefined;
+    next?.catch(() => undefined);
+    await writer.write(rows);
+    if (clock() - toldAt >= PROGRESS_MS) {
+      toldAt = clock();
+      dependencies.tellProgress(writer.report.read);
+    }
+    if (next === undefined) break;
+    answer = next;
+  }
+  return { cursor: walk.isDone ? undefined : walk.checkpoint(), ...(await writer.close()) };
+}
+
+/** Asks until there is a page: counts what has to be counted, asks for less where the source refuses. */
+async function fetchPage(walk: Walk, type: string, source: Source): Promise<SourceAnswer> {
+  for (;;) {
+    const request = walk.request();
+    try {
+      switch (request.kind) {
+        case 'link':
+          return await source.follow(request.url);
+        case 'search':
+          return await source.search(type, request.parameters);
+        case 'count':
+          walk.acceptCount(await count(source, type, request.parameters));
+      }
+    } catch (thrown) {
+      if (!(thrown instanceof ExportError) || request.kind === 'count') throw thrown;
+      const asksForLess =
+        (thrown.code === 'source-refused' && walk.acceptRefusal(SMALLEST_TRIED_PAGE)) ||
+        ((thrown.code === 'source-page-too-large' || thrown.code === 'source-timeout') && walk.halvePage());
+      if (!asksForLess) throw thrown;
+    }
+  }
+}
+
+/** How many resources a search would find; `undefined` where the source does not tell. */
+export async function count(
+  source: Source,
+  type: string,
+  parameters: ReadonlyArray<readonly [string, string]>,
+): Promise<number | undefined> {
+  try {
+    const { text } = await source.search(type, parameters);
+    return readSearchPage(parsePage(text, type), type).total;
+  } catch (thrown) {
+    if (thrown instanceof ExportError && thrown.code === 'source-refused') return undefined;
+    throw thrown;
+  }
+}
+
+/** A parser's message quotes its input, so it is dropped here. */
+function parsePage(text: string, type: string): ReturnType<typeof parseJson> {
+  try {
+    return parseJson(text);
+  } catch {
+    throw new ExportError(
+      'source-not-fhir',
+      `The source answered a search for ${type} with a body that is not complete JSON.`,
+      true,
+    );
+  }
+}
+
+/** Turns rows into lines of the slice's file. */
+class PageWriter {
+  readonly report = emptyReport();
+  readonly #type: string;
+  readonly #dependencies: SliceDependencies;
+  #file: LineSink | undefined;
+
+  constructor(type: string, dependencies: SliceDependencies) {
+    this.#type = type;
+    this.#dependencies = dependencies;
+  }
+
+  get bytes(): number {
+    return this.#file?.bytes ?? 0;
+  }
+
+  async write(rows: readonly SearchRow[]): Promise<void> {
+    const { lineMaker, clock, openFile } = this.#dependencies;
+    let turnAt = clock();
+    for (const { resource } of rows) {
+      this.report.read++;
+      const result = lineMaker.makeLine(resource);
+      if (result.outcome === 'failed') {
+        this.#fail(result.failure);
+        continue;
+      }
+      this.#file ??= await this.#pause(openFile());
+      const full = this.#file.writeLine(result.line);
+      if (full !== undefined) await this.#pause(full);
+      if (clock() - turnAt >= YIELD_MS) {
+        await this.#pause(new Promise((resolve) => setImmediate(resolve)));
+        turnAt = clock();
+      }
+    }
+    this.#takeCounts();
+  }
+
+  async close(): Promise<{ lines: number; bytes: number; report: SliceReport }> {
+    await this.#file?.close();
+    const lines = this.#file?.lines ?? 0;
+    this.report.written = lines;
+    return { lines, bytes: this.bytes, report: this.report };
+  }
+
+  /** Waits; what the line maker counts for other slices meanwhile is theirs, so ours is taken before. */
+  #pause<T>(until: Promise<T>): Promise<T> {
+    this.#takeCounts();
+    return until;
+  }
+
+  #takeCounts(): void {
+    const { dropped, labels } = this.#dependencies.lineMaker.takeCounts();
+    addCounts(this.report.dropped, dropped);
+    addCounts(this.report.labels, labels);
+  }
+
+  #fail(failure: { code: string; message: string }): void {
+    if (this.#dependencies.lineMaker.processingErrors === 'raise') {
+      throw new ExportError(
+        'resource-failed',
+        `A ${this.#type} resource could not be anonymized: ${failure.message} The configuration says to stop then; with "processingErrors": "skip" such resources are left out and reported.`,
+      );
+    }
+    addFailure(this.report, { type: this.#type, code: failure.code, message: failure.message, count: 1 });
+  }
+}

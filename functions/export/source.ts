@@ -1,0 +1,16 @@
+/** The source FHIR server, as the export needs it. Every failure is an ExportError. */
+export interface Source {
+  /** A search of one type; `parameters` in order, not yet encoded. */
+  search(type: string, parameters: ReadonlyArray<readonly [string, string]>): Promise<SourceAnswer>;
+  /** A next link of an earlier answer; refused unless it leads to the source itself. */
+  follow(url: string): Promise<SourceAnswer>;
+  /** The CapabilityStatement: https://hl7.org/fhir/R4/http.html#capabilities */
+  capabilities(): Promise<SourceAnswer>;
+}
+
+export interface SourceAnswer {
+  text: string;
+  bytes: number;
+  /** The source's clock as its `Date` header tells, in milliseconds since the epoch. */
+  date: number | undefined;
+}

@@ -1,0 +1,401 @@
+import { ExportError } from '../errors.js';
+import { compareInstants, type Instant, parseInstant } from './instant.js';
+import type { SearchPage, SearchRow } from './searchPage.js';
+
+/** The interval of `meta.lastUpdated` of one type: from `from` (inclusive) to `until` (exclusive). */
+export interface Window {
+  type: string;
+  from: string | undefined;
+  until: string;
+}
+
+/**
+ * Where a walk stands, as JSON. It holds ids and URLs of the source: it is private and never leaves the
+ * job's state.
+ *
+ * - `key`: sorted by `_lastUpdated`, each page asked from the last instant seen on. A row that is updated
+ *   meanwhile leaves the window for a moment after `transactionTime`; no other row moves, as there is no
+ *   offset.
+ * - `tie`: more rows share one instant than a page holds, so no key leads on. The rows of just that instant
+ *   are paged by the source's next links. Rows can only leave an instant of the past: a pass during which
+ *   their number stayed the same has lost none; otherwise another pass follows, less what was seen.
+ * - `links`: the source cannot sort by `_lastUpdated`; its next links are trusted.
+ */
+export type Cursor = { pageSize: number } & (
+  | { mode: 'key'; from: string | null; after: boolean; seen: string[] }
+  | ({ mode: 'tie'; seen: string[] } & Tie)
+  | { mode: 'links'; bounded: boolean; next: string | null; seen: string[]; loop: LoopCheck }
+);
+
+/** A pass over the rows of the instant `at`, framed by two counts of them. */
+interface Tie {
+  at: string;
+  phase: 'count before' | 'pages' | 'count after';
+  next: string | null;
+  /** Rows the instant had before the pass. */
+  before: number;
+  /** Rows the pass has had so far, those seen earlier included. */
+  passed: number;
+  /** Whether there were more than can be remembered. */
+  forgot: boolean;
+}
+
+/** Brent's cycle detection over next links: one link is remembered, renewed at powers of two. */
+interface LoopCheck {
+  remembered: string | null;
+  steps: number;
+  renewAt: number;
+}
+
+type Parameters = ReadonlyArray<readonly [name: string, value: string]>;
+
+/** What to ask the source next. A `count` is the number of rows that a search would give. */
+export type WalkRequest =
+  { kind: 'search' | 'count'; parameters: Parameters } | { kind: 'link'; url: string };
+
+/** Ids of one instant that are remembered at most, some 20 MB; beyond, a tie gets one pass only. */
+const MOST_REMEMBERED = 250_000;
+
+/**
+ * Walks the resources of one type so that an update on the source meanwhile neither loses nor doubles any
+ * other. Pure: it says what to ask (`request`) and takes the answers (`accept…`).
+ */
+export class Walk {
+  readonly #window: Window;
+  readonly #from: Instant | undefined;
+  readonly #until: Instant;
+  #cursor: Cursor;
+  #seen: Set<string>;
+  #isDone = false;
+
+  /** Starts at the window's begin, or goes on from a checkpoint. */
+  constructor(window: Window, start: { pageSize: number } | Cursor) {
+    this.#window = window;
+    this.#from = window.from === undefined ? undefined : instant(window.from);
+    this.#until = instant(window.until);
+    this.#cursor =
+      'mode' in start
+        ? start
+        : { mode: 'key', pageSize: start.pageSize, from: window.from ?? null, after: false, seen: [] };
+    this.#seen = new Set(this.#cursor.seen);
+  }
+
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  /** Where to go on from, for a later `new Walk(window, checkpoint)`. */
+  checkpoint(): Cursor {
+    return { ...this.#cursor, seen: [...this.#seen] };
+  }
+
+  /** What to ask the source next. */
+  request(): WalkRequest {
+    const cursor = this.#cursor;
+    const count = ['_count', String(cursor.pageSize)] as const;
+    switch (cursor.mode) {
+      case 'key':
+        return {
+          kind: 'search',
+          parameters: [
+            ['_sort', '_lastUpdated'],
+            ...bound(cursor.after ? 'gt' : 'ge', cursor.from),
+            ...bound('lt', this.#window.until),
+            count,
+          ],
+        };
+      case 'tie': {
+        const tie = [...bound('ge', cursor.at), ...bound('le', cursor.at)];
+        if (cursor.phase !== 'pages') return { kind: 'count', parameters: [...tie, ['_summary', 'count']] };
+        if (cursor.next !== null) return { kind: 'link', url: cursor.next };
+        return { kind: 'search', parameters: [['_sort', '_lastUpdated'], ...tie, count] };
+      }
+      case 'links':
+        if (cursor.next !== null) return { kind: 'link', url: cursor.next };
+        return {
+          kind: 'search',
+          parameters: cursor.bounded
+            ? [...bound('ge', this.#window.from ?? null), ...bound('lt', this.#window.until), count]
+            : [count],
+        };
+    }
+  }
+
+  /**
+   * Takes the page that the source gave for `request()` and returns the rows to export.
+   * @throws ExportError where the answer shows that a bound or the order was ignored, that links loop, or
+   *   that something is missing without which nobody could tell what was exported
+   */
+  acceptPage(page: SearchPage): readonly SearchRow[] {
+    if (this.#cursor.mode === 'key' && this.#isAtStart() && !this.#sortsByKey(page)) {
+      this.#toLinks(this.#namesLastUpdated(page));
+    }
+    const cursor = this.#cursor;
+    switch (cursor.mode) {
+      case 'key':
+        return this.#acceptKeyPage(cursor, page);
+      case 'tie':
+        return this.#acceptTiePage(cursor, page);
+      case 'links':
+        return this.#acceptLinksPage(cursor, page);
+    }
+  }
+
+  /**
+   * Takes the number that the source gave for a `count` request; `undefined` where it gave none.
+   * @throws ExportError where it cannot be told whether all rows of a tie were seen
+   */
+  acceptCount(count: number | undefined): void {
+    const cursor = this.#cursor;
+    if (cursor.mode !== 'tie' || cursor.phase === 'pages') throw new TypeError('a count was not asked for');
+    const { type } = this.#window;
+    if (count === undefined) {
+      throw new ExportError(
+        'source-unverifiable',
+        `More ${type} resources share one meta.lastUpdated than a page holds, and the source does not answer _summary=count, so nobody could tell whether paging lost any. Raise PAGE_SIZE, or let the source answer _summary=count.`,
+      );
+    }
+    if (cursor.phase === 'count after' && count === cursor.before) {
+      if (cursor.passed < count) {
+        throw new ExportError(
+          'source-unverifiable',
+          `The source counts more ${type} resources of one meta.lastUpdated than its pages hold. Raise PAGE_SIZE, or see why its next links end early.`,
+        );
+      }
+      const { pageSize, at } = cursor;
+      this.#seen = new Set();
+      this.#cursor = { mode: 'key', pageSize, from: at, after: true, seen: [] };
+      return;
+    }
+    if (cursor.phase === 'count after' && cursor.forgot) {
+      throw new ExportError(
+        'source-unverifiable',
+        `More than ${MOST_REMEMBERED} ${type} resources share one meta.lastUpdated, and some were updated while they were read, so nobody could tell whether paging lost any. Export again when the source is quiet.`,
+        true,
+      );
+    }
+    this.#cursor = { ...cursor, phase: 'pages', next: null, before: count, passed: 0 };
+  }
+
+  /**
+   * The source refused the request. Returns whether a humbler request may do: first without `_sort`, then
+   * without `_lastUpdated` too (both are then checked here), then all over with pages half the size, down to
+   * `smallestPage`.
+   */
+  acceptRefusal(smallestPage: number): boolean {
+    const cursor = this.#cursor;
+    if (cursor.mode === 'key' && this.#isAtStart()) {
+      this.#toLinks(true);
+      return true;
+    }
+    if (cursor.mode === 'links' && cursor.next === null && cursor.bounded) {
+      this.#cursor = { ...cursor, bounded: false };
+      return true;
+    }
+    if (cursor.mode === 'links' && cursor.next === null && cursor.pageSize >= 2 * smallestPage) {
+      const pageSize = Math.floor(cursor.pageSize / 2);
+      this.#cursor = { mode: 'key', pageSize, from: this.#window.from ?? null, after: false, seen: [] };
+      return true;
+    }
+    return false;
+  }
+
+  /** The page was too large or too slow. Returns whether half of it may do; a next link has its size fixed. */
+  halvePage(): boolean {
+    if (this.#cursor.pageSize <= 1 || this.request().kind !== 'search') return false;
+    this.#cursor = { ...this.#cursor, pageSize: Math.floor(this.#cursor.pageSize / 2) };
+    return true;
+  }
+
+  #isAtStart(): boolean {
+    const cursor = this.#cursor;
+    return (
+      cursor.mode === 'key' &&
+      !cursor.after &&
+      this.#seen.size === 0 &&
+      cursor.from === (this.#window.from ?? null)
+    );
+  }
+
+  #namesLastUpdated(page: SearchPage): boolean {
+    return page.self === undefined || parameterNames(page.self).has('_lastUpdated');
+  }
+
+  #sortsByKey(page: SearchPage): boolean {
+    if (page.self !== undefined && !parameterNames(page.self).has('_sort')) return false;
+    if (!this.#namesLastUpdated(page)) return false;
+    let last: Instant | undefined;
+    for (const { id, lastUpdated } of page.rows) {
+      if (id === undefined || lastUpdated === undefined) return false;
+      if (compareInstants(lastUpdated, this.#until) >= 0) continue;
+      if (last !== undefined && compareInstants(lastUpdated, last) < 0) return false;
+      last = lastUpdated;
+    }
+    return true;
+  }
+
+  #toLinks(bounded: boolean): void {
+    this.#seen = new Set();
+    this.#cursor = {
+      mode: 'links',
+      pageSize: this.#cursor.pageSize,
+      bounded,
+      next: null,
+      seen: [],
+      loop: { remembered: null, steps: 0, renewAt: 1 },
+    };
+  }
+
+  #acceptKeyPage(cursor: Cursor & { mode: 'key' }, page: SearchPage): readonly SearchRow[] {
+    const { type } = this.#window;
+    const from = cursor.from === null ? undefined : instant(cursor.from);
+    const rows: SearchRow[] = [];
+    const onPage = new Set<string>();
+    let first: Instant | undefined;
+    let last: Instant | undefined;
+    let idsAtLast: string[] = [];
+    for (const row of page.rows) {
+      const { id, lastUpdated } = row;
+      if (id === undefined || lastUpdated === undefined) throw unverifiable(type);
+      // Updated between the source's search and its answer: it comes with the next `_since`.
+      if (compareInstants(lastUpdated, this.#until) >= 0) continue;
+      const order = from === undefined ? 1 : compareInstants(lastUpdated, from);
+      if (order < 0 || (order === 0 && cursor.after)) throw ignored(type, '_lastUpdated');
+      const step = last === undefined ? 1 : compareInstants(lastUpdated, last);
+      if (step < 0) throw ignored(type, '_sort');
+      if (step > 0) idsAtLast = [];
+      first ??= lastUpdated;
+      last = lastUpdated;
+      idsAtLast.push(id);
+      if (onPage.has(id) || (order === 0 && this.#seen.has(id))) continue;
+      onPage.add(id);
+      rows.push(row);
+    }
+    const follows = page.next !== undefined || page.rows.length >= cursor.pageSize;
+    if (!follows) {
+      this.#isDone = true;
+    } else if (first === undefined || last === undefined) {
+      // Nothing in the window on this page: no key leads on, only a link can.
+      if (page.next === undefined) this.#isDone = true;
+      else throw ignored(type, '_lastUpdated');
+    } else if (compareInstants(first, last) === 0) {
+      this.#seen = new Set(from !== undefined && compareInstants(last, from) === 0 ? this.#seen : []);
+      for (const id of idsAtLast) this.#seen.add(id);
+      this.#cursor = {
+        mode: 'tie',
+        pageSize: cursor.pageSize,
+        seen: [],
+        at: last.text,
+        phase: 'count before',
+        next: null,
+        before: 0,
+        passed: 0,
+        forgot: false,
+      };
+    } else {
+      this.#seen = new Set(idsAtLast);
+      this.#cursor = { ...cursor, from: last.text, after: false };
+    }
+    return rows;
+  }
+
+  #acceptTiePage(cursor: Cursor & { mode: 'tie' }, page: SearchPage): readonly SearchRow[] {
+    const { type } = this.#window;
+    const at = instant(cursor.at);
+    const rows: SearchRow[] = [];
+    let { forgot } = cursor;
+    for (const row of page.rows) {
+      const { id, lastUpdated } = row;
+      if (id === undefined || lastUpdated === undefined) throw unverifiable(type);
+      if (compareInstants(lastUpdated, this.#until) >= 0) continue;
+      if (compareInstants(lastUpdated, at) !== 0) throw ignored(type, '_lastUpdated');
+      if (this.#seen.has(id)) continue;
+      if (this.#seen.size < MOST_REMEMBERED) this.#seen.add(id);
+      else forgot = true;
+      rows.push(row);
+    }
+    if (page.next !== undefined && page.next === cursor.next) throw linkLoop(type);
+    this.#cursor = {
+      ...cursor,
+      phase: page.next === undefined ? 'count after' : 'pages',
+      next: page.next ?? null,
+      passed: cursor.passed + page.rows.length,
+      forgot,
+    };
+    // A source whose links loop never ends a pass; a pass has no more rows than were counted, short of repeats.
+    if (this.#cursor.passed > 2 * cursor.before + cursor.pageSize) throw linkLoop(type);
+    return rows;
+  }
+
+  #acceptLinksPage(cursor: Cursor & { mode: 'links' }, page: SearchPage): readonly SearchRow[] {
+    const { type } = this.#window;
+    const rows: SearchRow[] = [];
+    const onPage = new Set<string>();
+    for (const row of page.rows) {
+      const { id, lastUpdated } = row;
+      if (lastUpdated === undefined) {
+        if (this.#from !== undefined) throw unverifiable(type);
+      } else if (
+        compareInstants(lastUpdated, this.#until) >= 0 ||
+        (this.#from !== undefined && compareInstants(lastUpdated, this.#from) < 0)
+      ) {
+        continue;
+      }
+      if (id !== undefined) {
+        if (onPage.has(id) || this.#seen.has(id)) continue;
+        onPage.add(id);
+      }
+      rows.push(row);
+    }
+    // A row at a page's edge may come again on the next page; further back, the links are trusted.
+    this.#seen = onPage;
+    if (page.next === undefined) {
+      this.#isDone = true;
+    } else {
+      this.#cursor = { ...cursor, next: page.next, loop: checkLoop(cursor.loop, page.next, type) };
+    }
+    return rows;
+  }
+}
+
+function checkLoop(loop: LoopCheck, next: string, type: string): LoopCheck {
+  if (next === loop.remembered) throw linkLoop(type);
+  const steps = loop.steps + 1;
+  return steps === loop.renewAt ? { remembered: next, steps, renewAt: loop.renewAt * 2 } : { ...loop, steps };
+}
+
+function bound(prefix: 'ge' | 'gt' | 'le' | 'lt', value: string | null): Parameters {
+  return value === null ? [] : [['_lastUpdated', `${prefix}${value}`]];
+}
+
+function instant(text: string): Instant {
+  const parsed = parseInstant(text);
+  if (parsed === undefined) throw new TypeError('a bound of a walk is no instant');
+  return parsed;
+}
+
+function parameterNames(url: string): ReadonlySet<string> {
+  const query = url.slice(url.indexOf('?') + 1);
+  return new Set(new URLSearchParams(query).keys());
+}
+
+function unverifiable(type: string): ExportError {
+  return new ExportError(
+    'source-unverifiable',
+    `A ${type} resource of the source has no id or no readable meta.lastUpdated, so nobody could tell whether it belongs to this export. Let the source fill both, or leave ${type} out with _type.`,
+  );
+}
+
+function ignored(type: string, parameter: string): ExportError {
+  return new ExportError(
+    'source-ignored-parameter',
+    `The source ignored ${parameter} in a search for ${type} although its first answer showed that it knows it, so the export would hold too much or too little. Check the source's search on ${parameter}.`,
+  );
+}
+
+function linkLoop(type: string): ExportError {
+  return new ExportError(
+    'source-link-loop',
+    `The source's next links for ${type} lead back to a page that was read before. The source has to end its pages.`,
+  );
+}

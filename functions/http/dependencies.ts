@@ -1,0 +1,15 @@
+import type { ConfigurationBlobs } from '../adapters/configurationBlobs.js';
+import type { ExportFiles } from '../adapters/exportFiles.js';
+import type { JobStore } from '../adapters/jobStore.js';
+import type { Settings } from '../settings.js';
+
+/** What the HTTP functions need of the outside world, made once in the composition root. */
+export interface HttpDependencies {
+  settings: Settings;
+  jobs: JobStore;
+  files: ExportFiles;
+  configurations: ConfigurationBlobs;
+  /** The clock of this machine, in milliseconds since the epoch. */
+  now: () => number;
+  isResourceType: (name: string) => boolean;
+}

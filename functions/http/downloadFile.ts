@@ -1,0 +1,30 @@
+import { Readable } from 'node:stream';
+import { ExportError } from '../errors.js';
+import type { HttpDependencies } from './dependencies.js';
+import { readJobId, unknownJob } from './jobId.js';
+import type { Handler } from './routes.js';
+
+/** Streams a file that the manifest of a complete job names, and no other. */
+export function downloadFile({ jobs, files }: HttpDependencies): Handler {
+  return async (request) => {
+    const jobId = readJobId(request);
+    const [job, stop, manifest] = await Promise.all([
+      jobs.request(jobId),
+      jobs.stop(jobId),
+      jobs.manifest(jobId),
+    ]);
+    if (job === undefined || manifest === undefined || stop !== undefined) throw unknownJob();
+    // The host gives path parameters as they were sent.
+    const suffix = `/files/${request.params['file'] ?? ''}`;
+    if (![...manifest.output, ...manifest.error].some(({ url }) => url.endsWith(suffix))) {
+      throw new ExportError('not-found', 'The manifest of this export names no such file.');
+    }
+    const name = `${job.folder}${decodeURIComponent(suffix.slice('/files/'.length))}`;
+    const { stream, bytes } = await files.open(job.container, name);
+    return {
+      status: 200,
+      headers: { 'content-type': 'application/fhir+ndjson', 'content-length': String(bytes) },
+      body: Readable.toWeb(Readable.from(stream)),
+    };
+  };
+}

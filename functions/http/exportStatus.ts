@@ -1,0 +1,66 @@
+import { OrchestrationRuntimeStatus } from 'durable-functions';
+import type { DurableClient } from 'durable-functions';
+import { progressText } from '../export/progress.js';
+import { errorIssue } from '../export/operationOutcome.js';
+import { jobInstanceId } from '../orchestrators/instanceIds.js';
+import type { HttpDependencies } from './dependencies.js';
+import { readJobId, unknownJob } from './jobId.js';
+import { outcomeResponse, statusOf } from './respond.js';
+import type { Handler } from './routes.js';
+
+const ENDED: readonly OrchestrationRuntimeStatus[] = [
+  OrchestrationRuntimeStatus.Failed,
+  OrchestrationRuntimeStatus.Terminated,
+  OrchestrationRuntimeStatus.Canceled,
+];
+const MOST_SECONDS_BETWEEN_POLLS = 30;
+
+/** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
+export function exportStatus({ settings, jobs, now }: HttpDependencies): Handler {
+  return async (request, client) => {
+    const jobId = readJobId(request);
+    const [job, outcome, stop] = await Promise.all([
+      jobs.request(jobId),
+      jobs.outcome(jobId),
+      jobs.stop(jobId),
+    ]);
+    if (job === undefined || stop?.reason === 'cancelled' || outcome?.state === 'cancelled')
+      throw unknownJob();
+    if (outcome?.state === 'failed') {
+      const { status, issue } = statusOf(outcome.failure.code);
+      return outcomeResponse(status, [errorIssue(issue, outcome.failure.message)]);
+    }
+    if (outcome?.state === 'completed') {
+      const manifest = await jobs.manifest(jobId);
+      if (manifest === undefined) throw unknownJob();
+      const expires = new Date(Date.parse(outcome.at) + settings.jobRetentionHours * 3_600_000);
+      return {
+        status: 200,
+        headers: { 'content-type': 'application/json', expires: expires.toUTCString() },
+        body: JSON.stringify(manifest),
+      };
+    }
+    if (await hasEndedByItself(client, jobId)) {
+      return outcomeResponse(500, [
+        errorIssue(
+          'exception',
+          'The export ended unexpectedly. Its files are removed; start it again. The log of the app tells more.',
+        ),
+      ]);
+    }
+    const [plan, progress] = await Promise.all([jobs.plan(jobId), jobs.progress(jobId)]);
+    const elapsedSeconds = (now() - Date.parse(job.startedAt)) / 1000;
+    const retryAfter = Math.min(MOST_SECONDS_BETWEEN_POLLS, Math.max(1, Math.round(elapsedSeconds / 10)));
+    return {
+      status: 202,
+      headers: { 'x-progress': progressText(plan, progress), 'retry-after': String(retryAfter) },
+    };
+  };
+}
+
+/** Whether the orchestration ended without an outcome, by a fault of its own or from outside. */
+async function hasEndedByItself(client: DurableClient, jobId: string): Promise<boolean> {
+  // An instance that was started a moment ago may not be known yet.
+  const status = await client.getStatus(jobInstanceId(jobId)).catch(() => undefined);
+  return status !== undefined && ENDED.includes(status.runtimeStatus);
+}

@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto';
+import type { HttpRequest } from '@azure/functions';
+import { configurationDigest } from '../activities/engineCache.js';
+import { readConfiguration } from '../deid/configuration.js';
+import type { JobRequest } from '../export/job.js';
+import { readKickOff, type KickOff } from '../export/kickOff.js';
+import { errorIssue, informationIssue, type OutcomeIssue } from '../export/operationOutcome.js';
+import type { ExportJobInput } from '../orchestrators/exportJob.js';
+import { jobInstanceId } from '../orchestrators/instanceIds.js';
+import type { HttpDependencies } from './dependencies.js';
+import { outcomeResponse, RequestError } from './respond.js';
+import type { Handler } from './routes.js';
+
+const MOST_BODY_BYTES = 1_048_576;
+/** 128 random bits: who knows the id may see the job. */
+const JOB_ID_BYTES = 16;
+const SECRET_BYTES = 32;
+
+/** Checks everything that can be wrong with a request and its configuration, then starts the job. */
+export function kickOff({
+  settings,
+  jobs,
+  files,
+  configurations,
+  now,
+  isResourceType,
+}: HttpDependencies): Handler {
+  return async (request, client) => {
+    const body = request.method === 'POST' ? await readBody(request) : undefined;
+    const read = readKickOff(
+      {
+        method: request.method === 'POST' ? 'POST' : 'GET',
+        url: request.url,
+        accept: request.headers.get('accept') ?? undefined,
+        prefer: request.headers.get('prefer') ?? undefined,
+        body,
+      },
+      { now: now(), isResourceType },
+    );
+    if (read.kickOff === undefined) throw new RequestError(400, read.issues);
+    const pinned = await readPinnedConfiguration(read.kickOff);
+
+    const startedAt = new Date(now()).toISOString();
+    const jobId = randomBytes(JOB_ID_BYTES).toString('hex');
+    const place = `${startedAt.replace(/\D/g, '').slice(0, 14)}-${jobId}`;
+    const { container } = read.kickOff;
+    const baseUrl = `${new URL(request.url).origin}/fhir`;
+    const job: JobRequest = {
+      jobId,
+      requestUrl: withoutKeys(request.url),
+      baseUrl,
+      startedAt,
+      container: container ?? place,
+      folder: container === undefined ? '' : `${place}/`,
+      types: read.kickOff.types,
+      since: read.kickOff.since,
+      until: read.kickOff.until,
+      pageSize: read.kickOff.pageSize,
+      configuration: pinned?.described,
+      notes: [...read.kickOff.notes, ...(pinned?.warnings ?? [])],
+    };
+    await files.ensureContainer(job.container);
+    await jobs.create(job, randomBytes(SECRET_BYTES), pinned?.text);
+    const input: ExportJobInput = {
+      jobId,
+      lanes: settings.parallelPartitions,
+      retry: { maxAttempts: settings.activityMaxAttempts, firstRetrySeconds: settings.activityRetrySeconds },
+    };
+    await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input });
+    return outcomeResponse(202, acceptedIssues(job), {
+      'content-location': `${baseUrl}/_operations/export/${jobId}`,
+    });
+  };
+
+  async function readPinnedConfiguration({
+    configuration,
+  }: KickOff): Promise<
+    { text: string; described: { name: string; digest: string }; warnings: string[] } | undefined
+  > {
+    if (configuration === undefined) {
+      if (settings.allowRawExport) return undefined;
+      throw new RequestError(403, [
+        errorIssue(
+          'forbidden',
+          'An export without a configuration would hold identities, and raw export is not allowed here. Give _anonymizationConfig and _container, or set ALLOW_RAW_EXPORT to true.',
+          '_anonymizationConfig',
+        ),
+      ]);
+    }
+    const text = await configurations.read(configuration.name, configuration.etag);
+    const { issues, configuration: rules } = readConfiguration(text, { fhirVersion: settings.fhirVersion });
+    const errors = issues.filter(({ severity }) => severity === 'error');
+    if (rules === undefined || errors.length > 0) {
+      throw new RequestError(
+        400,
+        errors.map(({ path, message }) =>
+          errorIssue('invalid', `_anonymizationConfig: ${path}: ${message}`, '_anonymizationConfig'),
+        ),
+      );
+    }
+    const digest = configurationDigest(text);
+    const warnings = issues.map(({ path, message }) => `${path}: ${message}`);
+    return { text, described: { name: configuration.name, digest }, warnings };
+  }
+}
+
+function acceptedIssues(job: JobRequest): OutcomeIssue[] {
+  return [
+    informationIssue(
+      `The export was accepted as job ${job.jobId}. Poll the URL in Content-Location for its status.`,
+    ),
+    ...job.notes.map(informationIssue),
+  ];
+}
+
+/** The body as text; bounded, since it is a list of parameters. */
+async function readBody(request: HttpRequest): Promise<string> {
+  const bytes = await request.arrayBuffer();
+  if (bytes.byteLength > MOST_BODY_BYTES) {
+    throw new RequestError(413, [
+      errorIssue('invalid', 'The body is larger than 1 MiB, the most that is taken.'),
+    ]);
+  }
+  return new TextDecoder().decode(bytes);
+}
+
+/** A URL without the host's function keys. */
+function withoutKeys(url: string): string {
+  const [path = '', query] = url.split('?', 2);
+  if (query === undefined) return url;
+  const kept = query.split('&').filter((part) => !/^(code|clientid)(=|$)/i.test(part));
+  return kept.length === 0 ? path : `${path}?${kept.join('&')}`;
+}

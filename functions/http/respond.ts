@@ -1,0 +1,80 @@
+import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
+import { describeThrown, ExportError, type ExportErrorCode } from '../errors.js';
+import {
+  errorIssue,
+  type IssueType,
+  operationOutcome,
+  type OutcomeIssue,
+} from '../export/operationOutcome.js';
+
+/** An answer other than success, with everything that is wrong. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError';
+  constructor(
+    readonly status: number,
+    readonly issues: OutcomeIssue[],
+    readonly headers: Record<string, string> = {},
+  ) {
+    super(`HTTP ${status}`);
+  }
+}
+
+/** An OperationOutcome as a response. */
+export function outcomeResponse(
+  status: number,
+  issues: OutcomeIssue[],
+  headers: Record<string, string> = {},
+): HttpResponseInit {
+  return {
+    status,
+    headers: { 'content-type': 'application/fhir+json; charset=utf-8', ...headers },
+    body: JSON.stringify(operationOutcome(issues)),
+  };
+}
+
+/** The HTTP status and issue type of an error code. */
+export function statusOf(code: ExportErrorCode): { status: number; issue: IssueType } {
+  switch (code) {
+    case 'invalid-request':
+    case 'configuration-not-found':
+    case 'configuration-invalid':
+      return { status: 400, issue: 'invalid' };
+    case 'forbidden':
+      return { status: 403, issue: 'forbidden' };
+    case 'not-found':
+      return { status: 404, issue: 'not-found' };
+    case 'resource-failed':
+      return { status: 422, issue: 'processing' };
+    case 'source-busy':
+    case 'source-timeout':
+    case 'source-unreachable':
+    case 'storage-unavailable':
+      return { status: 503, issue: 'transient' };
+    default:
+      return { status: 500, issue: 'exception' };
+  }
+}
+
+/** The one place where a throw becomes an answer: always an OperationOutcome, never a stack or a foreign message. */
+export async function respond(
+  request: HttpRequest,
+  context: InvocationContext,
+  handle: () => Promise<HttpResponseInit>,
+): Promise<HttpResponseInit> {
+  const response = await handle().catch((thrown: unknown) => {
+    if (thrown instanceof RequestError) return outcomeResponse(thrown.status, thrown.issues, thrown.headers);
+    const where = { function: context.functionName, thrown: describeThrown(thrown) };
+    if (thrown instanceof ExportError) {
+      const { status, issue } = statusOf(thrown.code);
+      if (status >= 500)
+        context.error(JSON.stringify({ ...where, code: thrown.code, message: thrown.message }));
+      return outcomeResponse(status, [errorIssue(issue, thrown.message)]);
+    }
+    context.error(JSON.stringify({ ...where, code: 'internal' }));
+    const message = `Unexpected error. The log of the app tells more under invocation ${context.invocationId}.`;
+    return outcomeResponse(500, [errorIssue('exception', message)]);
+  });
+  if (request.method !== 'HEAD') return response;
+  const { body: _body, ...head } = response;
+  return head;
+}

@@ -1,0 +1,114 @@
+import {
+  app,
+  type HttpMethod,
+  type HttpRequest,
+  type HttpResponseInit,
+  type InvocationContext,
+} from '@azure/functions';
+import * as df from 'durable-functions';
+import { errorIssue } from '../export/operationOutcome.js';
+import type { HttpDependencies } from './dependencies.js';
+import { cancelExport } from './cancelExport.js';
+import { downloadFile } from './downloadFile.js';
+import { exportStatus } from './exportStatus.js';
+import { kickOff } from './kickOff.js';
+import { metadata } from './metadata.js';
+import { RequestError, respond } from './respond.js';
+
+/** What handles a request; `client` speaks to the Durable extension. */
+export type Handler = (
+  request: HttpRequest,
+  client: df.DurableClient,
+  context: InvocationContext,
+) => Promise<HttpResponseInit>;
+
+interface Route {
+  name: string;
+  route: string;
+  authLevel: 'anonymous' | 'function';
+  methods: Partial<Record<HttpMethod, Handler>>;
+}
+
+const ALL_METHODS: HttpMethod[] = [
+  'GET',
+  'POST',
+  'DELETE',
+  'HEAD',
+  'PATCH',
+  'PUT',
+  'OPTIONS',
+  'TRACE',
+  'CONNECT',
+];
+
+function routes(dependencies: HttpDependencies): Route[] {
+  const start = kickOff(dependencies);
+  const status = exportStatus(dependencies);
+  const download = downloadFile(dependencies);
+  const about = metadata(dependencies);
+  return [
+    {
+      name: 'systemExport',
+      route: 'fhir/$export',
+      authLevel: 'function',
+      methods: { GET: start, POST: start },
+    },
+    {
+      name: 'exportStatus',
+      route: 'fhir/_operations/export/{jobId}',
+      authLevel: 'function',
+      methods: { GET: status, HEAD: status, DELETE: cancelExport(dependencies) },
+    },
+    {
+      name: 'downloadFile',
+      route: 'fhir/_operations/export/{jobId}/files/{file}',
+      authLevel: 'function',
+      methods: { GET: download, HEAD: download },
+    },
+    {
+      name: 'metadata',
+      route: 'fhir/metadata',
+      authLevel: 'anonymous',
+      methods: { GET: about, HEAD: about },
+    },
+    { name: 'healthz', route: 'healthz', authLevel: 'anonymous', methods: { GET: healthy, HEAD: healthy } },
+    { name: 'unknownPath', route: '{*path}', authLevel: 'anonymous', methods: {} },
+  ];
+}
+
+/**
+ * Registers every route with every method: what no function has, the host answers with an empty body, and a
+ * caller is to get an OperationOutcome.
+ */
+export function registerRoutes(dependencies: HttpDependencies): void {
+  for (const { name, route, authLevel, methods } of routes(dependencies)) {
+    const allowed = Object.keys(methods);
+    const refuse: Handler = async () => {
+      if (allowed.length === 0) {
+        throw new RequestError(404, [
+          errorIssue(
+            'not-found',
+            'There is nothing here. The export operation is GET or POST [base]/$export, where [base] ends with /fhir.',
+          ),
+        ]);
+      }
+      const methodNames = allowed.join(', ');
+      throw new RequestError(405, [errorIssue('not-supported', `This path takes ${methodNames}.`)], {
+        allow: methodNames,
+      });
+    };
+    app.http(name, {
+      route,
+      authLevel,
+      methods: ALL_METHODS,
+      extraInputs: [df.input.durableClient()],
+      handler: (request, context) =>
+        respond(request, context, async () => {
+          const handler = methods[request.method as HttpMethod] ?? refuse;
+          return handler(request, df.getClient(context), context);
+        }),
+    });
+  }
+}
+
+const healthy: Handler = async () => ({ status: 200, jsonBody: { status: 'ok' } });

@@ -1,0 +1,69 @@
+import { app } from '@azure/functions';
+import * as df from 'durable-functions';
+import { activity } from './activities/activity.js';
+import { claimPartition } from './activities/claimPartition.js';
+import { completePartition } from './activities/completePartition.js';
+import type { ActivityDependencies } from './activities/dependencies.js';
+import { EngineCache } from './activities/engineCache.js';
+import { exportSlice } from './activities/exportSlice.js';
+import { finishExport } from './activities/finishExport.js';
+import { planExport } from './activities/planExport.js';
+import { stopExport } from './activities/stopExport.js';
+import { ConfigurationBlobs } from './adapters/configurationBlobs.js';
+import { ExportFiles } from './adapters/exportFiles.js';
+import { FhirClient } from './adapters/fhirClient.js';
+import { JobStore } from './adapters/jobStore.js';
+import { openStorage } from './adapters/storage.js';
+import { resourceTypesOf } from './deid/model.js';
+import { registerRoutes } from './http/routes.js';
+import { exportJob } from './orchestrators/exportJob.js';
+import { exportLane } from './orchestrators/exportLane.js';
+import { exportPartition } from './orchestrators/exportPartition.js';
+import { readSettings } from './settings.js';
+import { registerCleanUp } from './timers/cleanUp.js';
+
+// The composition root: settings are read once, everything is built from them, and every function is registered.
+const settings = readSettings(process.env);
+const exportAccount = openStorage(settings.exportStorage);
+const jobs = new JobStore(openStorage(settings.runtimeStorage));
+const files = new ExportFiles(exportAccount);
+const resourceTypes = resourceTypesOf(settings.fhirVersion);
+const isResourceType = (name: string): boolean => resourceTypes.has(name);
+const now = (): number => Date.now();
+
+const dependencies: ActivityDependencies = {
+  settings,
+  jobs,
+  files,
+  source: new FhirClient({
+    baseUrl: settings.fhirServerUrl,
+    timeoutSeconds: settings.sourceTimeoutSeconds,
+    maxAttempts: settings.sourceMaxAttempts,
+    maxPageBytes: settings.sourceMaxPageMebibytes * 1_048_576,
+  }),
+  engines: new EngineCache(jobs, settings.fhirVersion),
+  now,
+  isResourceType,
+};
+
+app.setup({ enableHttpStream: true });
+registerRoutes({
+  settings,
+  jobs,
+  files,
+  configurations: new ConfigurationBlobs(exportAccount),
+  now,
+  isResourceType,
+});
+registerCleanUp({ settings, jobs, files, now });
+
+df.app.orchestration('exportJob', exportJob);
+df.app.orchestration('exportLane', exportLane);
+df.app.orchestration('exportPartition', exportPartition);
+
+df.app.activity('planExport', { handler: activity(planExport(dependencies)) });
+df.app.activity('claimPartition', { handler: activity(claimPartition(dependencies)) });
+df.app.activity('exportSlice', { handler: activity(exportSlice(dependencies)) });
+df.app.activity('completePartition', { handler: activity(completePartition(dependencies)) });
+df.app.activity('stopExport', { handler: activity(stopExport(dependencies)) });
+df.app.activity('finishExport', { handler: activity(finishExport(dependencies)) });

@@ -1,0 +1,309 @@
+import type { FhirVersion } from './deid/engine.js';
+
+/** Where a storage account is and how it is reached: with a connection string, or with an identity. */
+export type StorageAccount =
+  { connectionString: string } | { blobServiceUri: string; clientId: string | undefined };
+
+/** Every setting of the app, validated. Units are in the names. */
+export interface Settings {
+  fhirServerUrl: string;
+  fhirVersion: FhirVersion;
+  exportStorage: StorageAccount;
+  runtimeStorage: StorageAccount;
+  allowRawExport: boolean;
+  pageSize: number;
+  sourceTimeoutSeconds: number;
+  sourceMaxAttempts: number;
+  sourceMaxPageMebibytes: number;
+  transactionTimeMarginSeconds: number;
+  parallelPartitions: number;
+  sliceMaxPages: number;
+  sliceMaxMebibytes: number;
+  sliceMaxSeconds: number;
+  activityMaxAttempts: number;
+  activityRetrySeconds: number;
+  jobRetentionHours: number;
+}
+
+/** One line of the settings table: what the README shows and what the validation enforces. */
+export interface SettingDefinition {
+  name: string;
+  unit: string;
+  default: string;
+  bounds: string;
+  meaning: string;
+}
+
+type Parsed<T> = { value: T } | { problem: string };
+
+interface Setting<T> extends SettingDefinition {
+  parse(text: string): Parsed<T>;
+}
+
+function wholeNumber(
+  name: string,
+  unit: string,
+  initial: number,
+  least: number,
+  most: number,
+  meaning: string,
+): Setting<number> {
+  return {
+    name,
+    unit,
+    default: String(initial),
+    bounds: `${least} to ${most}`,
+    meaning,
+    parse: (text) => {
+      const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN;
+      return value >= least && value <= most
+        ? { value }
+        : { problem: `must be a whole number from ${least} to ${most}${unit === '' ? '' : ` (${unit})`}` };
+    },
+  };
+}
+
+const FHIR_VERSIONS: readonly FhirVersion[] = ['STU3', 'R4', 'R4B', 'R5'];
+
+const fhirServerUrl: Setting<string> = {
+  name: 'FHIR_SERVER_URL',
+  unit: '',
+  default: '(required)',
+  bounds: 'http(s) URL without query',
+  meaning: 'Base URL of the source FHIR server.',
+  parse: (text) => {
+    const problem = {
+      problem:
+        'must be an http or https URL without user, query or fragment, e.g. https://fhir.example.org/r4',
+    };
+    if (!URL.canParse(text)) return problem;
+    const url = new URL(text);
+    if (!/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '' || url.username !== '') {
+      return problem;
+    }
+    return { value: url.href.replace(/\/+$/, '') };
+  },
+};
+
+const fhirVersion: Setting<FhirVersion> = {
+  name: 'FHIR_VERSION',
+  unit: '',
+  default: 'R4',
+  bounds: FHIR_VERSIONS.join(', '),
+  meaning: 'FHIR version of the source.',
+  parse: (text) => {
+    const value = FHIR_VERSIONS.find((version) => version === text.toUpperCase());
+    return value === undefined ? { problem: `must be one of ${FHIR_VERSIONS.join(', ')}` } : { value };
+  },
+};
+
+const allowRawExport: Setting<boolean> = {
+  name: 'ALLOW_RAW_EXPORT',
+  unit: '',
+  default: 'false',
+  bounds: 'true, false',
+  meaning: 'Whether an export without a configuration, that is with identities, may be started.',
+  parse: (text) =>
+    /^(true|false)$/i.test(text)
+      ? { value: text.toLowerCase() === 'true' }
+      : { problem: 'must be true or false' },
+};
+
+const numbers = {
+  pageSize: wholeNumber(
+    'PAGE_SIZE',
+    'resources',
+    500,
+    1,
+    10_000,
+    'Resources asked for per page (`_count`); halved for a source that refuses it or times out.',
+  ),
+  sourceTimeoutSeconds: wholeNumber(
+    'SOURCE_TIMEOUT_SECONDS',
+    'seconds',
+    60,
+    1,
+    600,
+    'How long one request to the source may take, to the last byte.',
+  ),
+  sourceMaxAttempts: wholeNumber(
+    'SOURCE_MAX_ATTEMPTS',
+    'attempts',
+    6,
+    1,
+    20,
+    'Attempts per request on 408, 429, 5xx and cut connections, before the slice is tried again.',
+  ),
+  sourceMaxPageMebibytes: wholeNumber(
+    'SOURCE_MAX_PAGE_MEBIBYTES',
+    'MiB',
+    64,
+    1,
+    400,
+    'Largest page taken into memory; a larger one is asked for again with half the page size.',
+  ),
+  transactionTimeMarginSeconds: wholeNumber(
+    'TRANSACTION_TIME_MARGIN_SECONDS',
+    'seconds',
+    10,
+    0,
+    3600,
+    "How far `transactionTime` lies behind the source's clock, for transactions that are under way.",
+  ),
+  parallelPartitions: wholeNumber(
+    'PARALLEL_PARTITIONS',
+    'partitions',
+    4,
+    1,
+    64,
+    'Partitions (resource types) of one job that are read at the same time.',
+  ),
+  sliceMaxPages: wholeNumber('SLICE_MAX_PAGES', 'pages', 400, 1, 10_000, 'Pages one activity call reads.'),
+  sliceMaxMebibytes: wholeNumber(
+    'SLICE_MAX_MEBIBYTES',
+    'MiB',
+    256,
+    1,
+    4096,
+    'Bytes one activity call writes, which is the size of one file (the page in hand is finished).',
+  ),
+  sliceMaxSeconds: wholeNumber(
+    'SLICE_MAX_SECONDS',
+    'seconds',
+    120,
+    1,
+    1200,
+    'Time one activity call takes before it returns where to go on (the page in hand is finished).',
+  ),
+  activityMaxAttempts: wholeNumber(
+    'ACTIVITY_MAX_ATTEMPTS',
+    'attempts',
+    5,
+    1,
+    100,
+    'Attempts per activity call before the job fails.',
+  ),
+  activityRetrySeconds: wholeNumber(
+    'ACTIVITY_RETRY_SECONDS',
+    'seconds',
+    5,
+    1,
+    600,
+    'Wait before the second attempt of an activity call; doubled each time, at most five minutes.',
+  ),
+  jobRetentionHours: wholeNumber(
+    'JOB_RETENTION_HOURS',
+    'hours',
+    168,
+    1,
+    8760,
+    'How long a finished job and its files stay.',
+  ),
+} as const satisfies Partial<Record<keyof Settings, Setting<number>>>;
+
+const storageDefinitions: readonly SettingDefinition[] = [
+  {
+    name: 'EXPORT_STORAGE',
+    unit: '',
+    default: '(required)',
+    bounds: 'connection string',
+    meaning: 'Storage account of the exports and of container `anonymization`.',
+  },
+  {
+    name: 'EXPORT_STORAGE__blobServiceUri',
+    unit: '',
+    default: '',
+    bounds: 'https URL',
+    meaning:
+      'Instead of the connection string: reach the account with the managed identity (`EXPORT_STORAGE__clientId` for a user-assigned one).',
+  },
+  {
+    name: 'AzureWebJobsStorage',
+    unit: '',
+    default: '(required)',
+    bounds: 'connection string, or `__accountName` / `__blobServiceUri`',
+    meaning:
+      'Storage account of the runtime, as the Functions host reads it; it also holds the private state of the jobs. Never the account of the exports on Azure.',
+  },
+];
+
+/** All settings, in the order of the README's table. */
+export const settingDefinitions: readonly SettingDefinition[] = [
+  fhirServerUrl,
+  fhirVersion,
+  ...storageDefinitions,
+  allowRawExport,
+  ...Object.values(numbers),
+];
+
+/** Thrown at start when settings are missing or wrong; lists every problem. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+  constructor(readonly problems: readonly string[]) {
+    super(`The settings are not usable:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads and validates all settings from the environment, all problems at once. A value is never quoted in
+ * a problem: it may be a secret in the wrong place.
+ * @throws SettingsError listing everything that is missing or wrong
+ */
+export function readSettings(environment: Environment): Settings {
+  const problems: string[] = [];
+
+  function read<T>(setting: Setting<T>): T {
+    const text = environment[setting.name]?.trim() ?? '';
+    if (text === '' && setting.default === '(required)') {
+      problems.push(`${setting.name} is missing: ${setting.meaning} (${setting.bounds})`);
+    } else {
+      const parsed = setting.parse(text === '' ? setting.default : text);
+      if ('value' in parsed) return parsed.value;
+      problems.push(`${setting.name} ${parsed.problem}`);
+    }
+    // Never seen by anyone: a problem makes readSettings throw.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    return undefined as T;
+  }
+
+  function readStorage(name: string): StorageAccount {
+    const connectionString = environment[name]?.trim() ?? '';
+    if (connectionString !== '') return { connectionString };
+    const account = environment[`${name}__accountName`]?.trim() ?? '';
+    const uri =
+      environment[`${name}__blobServiceUri`]?.trim() ??
+      (/^[a-z0-9]{3,24}$/.test(account) ? `https://${account}.blob.core.windows.net` : '');
+    if (uri === '') {
+      problems.push(
+        `${name} is missing: give a connection string, or ${name}__blobServiceUri with a managed identity`,
+      );
+    } else if (!URL.canParse(uri)) {
+      problems.push(`${name}__blobServiceUri must be a URL, e.g. https://account.blob.core.windows.net`);
+    }
+    return { blobServiceUri: uri, clientId: environment[`${name}__clientId`]?.trim() };
+  }
+
+  const settings: Settings = {
+    fhirServerUrl: read(fhirServerUrl),
+    fhirVersion: read(fhirVersion),
+    exportStorage: readStorage('EXPORT_STORAGE'),
+    runtimeStorage: readStorage('AzureWebJobsStorage'),
+    allowRawExport: read(allowRawExport),
+    pageSize: read(numbers.pageSize),
+    sourceTimeoutSeconds: read(numbers.sourceTimeoutSeconds),
+    sourceMaxAttempts: read(numbers.sourceMaxAttempts),
+    sourceMaxPageMebibytes: read(numbers.sourceMaxPageMebibytes),
+    transactionTimeMarginSeconds: read(numbers.transactionTimeMarginSeconds),
+    parallelPartitions: read(numbers.parallelPartitions),
+    sliceMaxPages: read(numbers.sliceMaxPages),
+    sliceMaxMebibytes: read(numbers.sliceMaxMebibytes),
+    sliceMaxSeconds: read(numbers.sliceMaxSeconds),
+    activityMaxAttempts: read(numbers.activityMaxAttempts),
+    activityRetrySeconds: read(numbers.activityRetrySeconds),
+    jobRetentionHours: read(numbers.jobRetentionHours),
+  };
+  if (problems.length > 0) throw new SettingsError(problems);
+  return settings;
+}
