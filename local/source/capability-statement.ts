@@ -1,0 +1,40 @@
+import { searchParametersOf } from './search-parameters.js';
+import type { SourceFhirVersion } from './settings.js';
+
+const COMMON_PARAMETERS = [
+  { name: '_id', type: 'token' },
+  { name: '_lastUpdated', type: 'date' },
+];
+
+/** The source's CapabilityStatement, as JSON; `types` are the resource types it has data of. */
+export function capabilityStatement(
+  fhirVersion: SourceFhirVersion,
+  base: string,
+  types: readonly string[],
+  unsupported: readonly string[],
+): string {
+  return JSON.stringify({
+    resourceType: 'CapabilityStatement',
+    status: 'active',
+    date: '2024-01-01',
+    kind: 'instance',
+    software: { name: 'Sample FHIR source' },
+    implementation: { description: 'Serves sample data from NDJSON files', url: base },
+    fhirVersion,
+    format: ['json', 'application/fhir+json'],
+    rest: [
+      {
+        mode: 'server',
+        resource: types.map((type) => ({
+          type,
+          interaction: [{ code: 'read' }, { code: 'search-type' }],
+          versioning: 'no-version',
+          searchParam: [
+            ...COMMON_PARAMETERS,
+            ...[...searchParametersOf(type)].map(([name, parameter]) => ({ name, type: parameter.type })),
+          ].filter(({ name }) => !unsupported.includes(name)),
+        })),
+      },
+    ],
+  });
+}

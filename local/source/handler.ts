@@ -1,0 +1,237 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { gzip as gzipCallback } from 'node:zlib';
+import { capabilityStatement } from './capability-statement.js';
+import { Collection } from './collection.js';
+import { faultOf, type Fault, type FaultPlan } from './faults.js';
+import { OutcomeError, operationOutcome } from './outcome.js';
+import { resourceText } from './page.js';
+import { searchPage } from './search.js';
+import type { SourceFhirVersion, SourceOptions } from './settings.js';
+
+const gzip = promisify(gzipCallback);
+
+const BASE_PATH = '/fhir';
+const FHIR_JSON = 'application/fhir+json; charset=utf-8';
+const MAX_FORM_BYTES = 1024 * 1024;
+const LOGIN_PAGE =
+  '<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>';
+
+/** What the handler of requests works with. */
+export interface SourceContext {
+  settings: SourceOptions &
+    Required<Pick<SourceOptions, 'maxCount' | 'defaultCount' | 'paging' | 'unsupported' | 'gzip'>> & {
+      fhirVersion: SourceFhirVersion;
+    };
+  types: ReadonlySet<string>;
+  collections: Map<string, Collection>;
+  /** The source's clock, in milliseconds since the epoch. */
+  now: () => number;
+  state: {
+    faults: FaultPlan;
+    /** Next links given out before this time answer 410. */
+    cursorsValidFrom: number;
+  };
+}
+
+interface Answer {
+  status: number;
+  body: Buffer;
+  contentType: string;
+  headers?: Readonly<Record<string, string>>;
+}
+
+interface Call {
+  method: string;
+  /** Segments below the base. */
+  path: string[];
+  query: URLSearchParams;
+  request: IncomingMessage;
+  /** `http://host:port/fhir`, as the client addressed it. */
+  base: string;
+  faults: readonly Fault[];
+}
+
+/** Answers the requests of a FHIR server's search, read and capabilities interactions. */
+export function createRequestHandler(context: SourceContext): RequestListener {
+  return (request, response) => {
+    handle(context, request, response).catch(() => response.destroy());
+  };
+}
+
+async function handle(
+  context: SourceContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const url = new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`);
+  const method = request.method ?? 'GET';
+  const path = pathBelowBase(url.pathname);
+  const form = await readForm(request);
+  const queryText = [url.search.slice(1), form].filter((text) => text !== '').join('&');
+  context.settings.onRequest?.({
+    method,
+    path: path?.join('/') ?? url.pathname,
+    query: queryText,
+    headers: request.headers,
+  });
+  const faults = context.state.faults.next(path?.[0]);
+  const wait = faultOf(faults, 'delay');
+  if (wait) await delay(wait.milliseconds);
+
+  let answer: Answer;
+  try {
+    if (!path) throw new OutcomeError(404, 'not-found', `The FHIR base is ${url.origin}${BASE_PATH}`);
+    answer =
+      faultAnswer(context, faults) ??
+      route(context, {
+        method,
+        path,
+        query: new URLSearchParams(queryText),
+        request,
+        base: `${url.origin}${BASE_PATH}`,
+        faults,
+      });
+  } catch (error) {
+    answer = errorAnswer(error);
+  }
+  await send(context, request, response, answer, faults);
+}
+
+/** The segments below the base; `undefined` outside of it. */
+function pathBelowBase(pathname: string): string[] | undefined {
+  if (pathname !== BASE_PATH && !pathname.startsWith(`${BASE_PATH}/`)) return undefined;
+  return pathname
+    .slice(BASE_PATH.length)
+    .split('/')
+    .filter((segment) => segment !== '')
+    .map((segment) => {
+      try {
+        return decodeURIComponent(segment);
+      } catch {
+        return segment;
+      }
+    });
+}
+
+async function readForm(request: IncomingMessage): Promise<string> {
+  if (request.method !== 'POST') return '';
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_FORM_BYTES) throw new Error('The form is too large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8').trim();
+}
+
+function route(context: SourceContext, call: Call): Answer {
+  const [type, id, ...rest] = call.path;
+  if (type === undefined) throw new OutcomeError(404, 'not-found', 'Only searches by type are supported');
+  if (type === 'metadata' && id === undefined) {
+    allow(call, 'GET');
+    const { fhirVersion, unsupported } = context.settings;
+    return json(
+      200,
+      capabilityStatement(fhirVersion, call.base, [...context.collections.keys()], unsupported),
+    );
+  }
+  if (!context.types.has(type)) throw new OutcomeError(404, 'not-found', `Unknown resource type ${type}`);
+  const collection = context.collections.get(type) ?? new Collection(type);
+  if (id === undefined) {
+    allow(call, 'GET');
+    return search(context, call, collection);
+  }
+  if (id === '_search' && rest.length === 0) {
+    allow(call, 'POST');
+    const contentType = call.request.headers['content-type'] ?? '';
+    if (!contentType.startsWith('application/x-www-form-urlencoded')) {
+      throw new OutcomeError(
+        415,
+        'not-supported',
+        'A POST search has an application/x-www-form-urlencoded body',
+      );
+    }
+    return search(context, call, collection);
+  }
+  if (rest.length > 0) throw new OutcomeError(404, 'not-supported', `There is no ${call.path.join('/')}`);
+  allow(call, 'GET');
+  return read(collection, id);
+}
+
+function allow(call: Call, method: string): void {
+  if (call.method !== method) {
+    throw new OutcomeError(405, 'not-supported', `${call.method} is not supported here`, { Allow: method });
+  }
+}
+
+function read(collection: Collection, id: string): Answer {
+  const row = collection.row(id);
+  if (row !== undefined) return { status: 200, body: resourceText(collection, row), contentType: FHIR_JSON };
+  throw collection.wasRemoved(id)
+    ? new OutcomeError(410, 'deleted', `${collection.type}/${id} has been deleted`)
+    : new OutcomeError(404, 'not-found', `${collection.type}/${id} is not known`);
+}
+
+function search(context: SourceContext, call: Call, collection: Collection): Answer {
+  const prefer = call.request.headers['prefer'] ?? '';
+  const strict = /(?:^|[,;\s])handling=strict(?:$|[,;\s])/.test(String(prefer));
+  const body = searchPage(context, collection, call.query, call.base, strict, call.faults);
+  return { status: 200, body, contentType: FHIR_JSON };
+}
+
+function faultAnswer(context: SourceContext, faults: readonly Fault[]): Answer | undefined {
+  const status = faultOf(faults, 'status');
+  if (status) {
+    const { retryAfterSeconds: seconds, retryAfterForm } = status;
+    const at = context.now() + (seconds ?? 0) * 1000;
+    const retryAfter = retryAfterForm === 'date' ? new Date(at).toUTCString() : String(seconds);
+    throw new OutcomeError(
+      status.status,
+      status.status === 429 ? 'throttled' : 'transient',
+      'The source was told to answer so',
+      seconds === undefined ? {} : { 'Retry-After': retryAfter },
+    );
+  }
+  if (!faultOf(faults, 'html')) return undefined;
+  return { status: 200, body: Buffer.from(LOGIN_PAGE), contentType: 'text/html; charset=utf-8' };
+}
+
+function errorAnswer(error: unknown): Answer {
+  if (error instanceof OutcomeError) {
+    return { ...json(error.status, operationOutcome(error.code, error.message)), headers: error.headers };
+  }
+  return json(500, operationOutcome('exception', 'The source failed to answer'));
+}
+
+function json(status: number, text: string): Answer {
+  return { status, body: Buffer.from(text), contentType: FHIR_JSON };
+}
+
+async function send(
+  context: SourceContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Answer,
+  faults: readonly Fault[],
+): Promise<void> {
+  let { body } = answer;
+  if (faultOf(faults, 'invalidJson')) body = body.subarray(0, Math.ceil(body.length * 0.75));
+  response.statusCode = answer.status;
+  response.sendDate = false;
+  response.setHeader('Date', new Date(context.now()).toUTCString());
+  response.setHeader('Content-Type', answer.contentType);
+  for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value);
+  if (context.settings.gzip && /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) {
+    body = await gzip(body, { level: 1 });
+    response.setHeader('Content-Encoding', 'gzip');
+  }
+  response.setHeader('Content-Length', body.length);
+  if (!faultOf(faults, 'cut')) {
+    response.end(body);
+    return;
+  }
+  response.write(body.subarray(0, body.length >> 1), () => response.destroy());
+}

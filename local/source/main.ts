@@ -1,0 +1,49 @@
+import { parseFaults } from './faults.js';
+import type { SourceOptions } from './settings.js';
+import { startSource } from './source.js';
+
+/**
+ * Runs the sample FHIR source. Environment: `SAMPLE_DATA` (folder, required), `SOURCE_PORT` (8080),
+ * `SOURCE_PAGING` (`cursor` or `offset`), `SOURCE_UNSUPPORTED` (comma-separated parameters),
+ * `SOURCE_MAX_COUNT` (1000), `SOURCE_GZIP` (`true`), `SOURCE_FAULTS` (JSON array of faults),
+ * `SOURCE_FAULT_SEED` (1). Ends when its parent does.
+ */
+async function main(): Promise<void> {
+  const source = await startSource(readOptions(process.env));
+  const stop = () => {
+    void source.close().then(() => process.exit(0));
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  process.once('disconnect', stop);
+  process.stdout.write(`${JSON.stringify({ event: 'ready', url: source.url })}\n`);
+  process.send?.({ event: 'ready', url: source.url });
+}
+
+function readOptions(env: NodeJS.ProcessEnv): SourceOptions {
+  const directory = env['SAMPLE_DATA'];
+  if (!directory) throw new Error('SAMPLE_DATA must name the folder with the NDJSON files');
+  return {
+    directory,
+    port: readNumber(env, 'SOURCE_PORT', 0, 65_535) ?? 8080,
+    maxCount: readNumber(env, 'SOURCE_MAX_COUNT', 1, 100_000) ?? 1000,
+    paging: env['SOURCE_PAGING'] === 'offset' ? 'offset' : 'cursor',
+    unsupported: (env['SOURCE_UNSUPPORTED'] ?? '').split(',').filter((name) => name !== ''),
+    gzip: env['SOURCE_GZIP'] === 'true',
+    faults: parseFaults(env['SOURCE_FAULTS'] || '[]'),
+    faultSeed: readNumber(env, 'SOURCE_FAULT_SEED', 0, 2 ** 32 - 1) ?? 1,
+  };
+}
+
+function readNumber(env: NodeJS.ProcessEnv, name: string, min: number, max: number): number | undefined {
+  const text = env[name];
+  if (!text) return undefined;
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new Error(`${name} must be a whole number from ${min} to ${max}`);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,122 @@
+import type { Collection } from './collection.js';
+import { decodeCursor, encodeCursor } from './cursor.js';
+import { faultOf, type Fault } from './faults.js';
+import type { SourceContext } from './handler.js';
+import { OutcomeError, operationOutcome } from './outcome.js';
+import { pageBundle, resourceText } from './page.js';
+import { queryKey } from './query.js';
+import { parseSearch, type SearchRequest } from './search-request.js';
+
+/** Answers one search, as a searchset Bundle's bytes. @throws OutcomeError */
+export function searchPage(
+  context: SourceContext,
+  collection: Collection,
+  parameters: URLSearchParams,
+  base: string,
+  strict: boolean,
+  faults: readonly Fault[],
+): Buffer {
+  const { maxCount, defaultCount, unsupported, paging } = context.settings;
+  const request = parseSearch(parameters, {
+    parameters: collection.parameters,
+    unsupported,
+    maxCount,
+    defaultCount,
+    strict,
+  });
+  const limit = faultOf(faults, 'countLimit');
+  if (limit && (request.askedCount ?? 0) > limit.max) {
+    throw new OutcomeError(limit.status, 'too-costly', `_count may be at most ${limit.max}`);
+  }
+  const found = collection.select(request.query);
+  const self = link(base, collection.type, request.honoured);
+  if (request.countOnly) {
+    const page = { rows: new Uint32Array(), extraEntries: [], total: found.length, self, next: undefined };
+    return pageBundle(collection, base, page);
+  }
+  const start = pageStart(context, collection, request, found);
+  const end = Math.min(found.length, start + pageSize(request.count, faults));
+  const nextPosition: [string, string] | undefined =
+    end >= found.length
+      ? undefined
+      : paging === 'offset'
+        ? ['_offset', String(end)]
+        : ['_cursor', nextCursor(context, request, found, end)];
+  const next = nextPosition && link(base, collection.type, [...request.honoured, nextPosition]);
+  const rows = found.subarray(start, end);
+  const duplicates = faultOf(faults, 'duplicates')?.entries ?? 0;
+  return pageBundle(collection, base, {
+    rows: duplicates === 0 ? rows : Uint32Array.from([...rows, ...rows.subarray(0, duplicates)]),
+    extraEntries: extraEntries(context, base, faults),
+    total: request.withTotal ? found.length : undefined,
+    self,
+    next: next === undefined ? undefined : foreign(next, faults),
+  });
+}
+
+function pageSize(count: number, faults: readonly Fault[]): number {
+  if (faultOf(faults, 'emptyPage')) return 0;
+  const short = faultOf(faults, 'shortPage');
+  return short ? Math.max(1, Math.floor(count * short.fraction)) : count;
+}
+
+function pageStart(
+  context: SourceContext,
+  collection: Collection,
+  request: SearchRequest,
+  found: Uint32Array,
+): number {
+  if (request.offset !== undefined && context.settings.paging === 'offset') {
+    if (!/^\d{1,15}$/.test(request.offset)) throw new OutcomeError(400, 'invalid', '_offset is not a number');
+    return Math.min(found.length, Number(request.offset));
+  }
+  if (request.cursor === undefined || context.settings.paging === 'offset') return 0;
+  const { row, issued } = decodeCursor(request.cursor, queryKey(request.query));
+  const age = context.now() - issued;
+  const isTooOld = age > (context.settings.cursorLifetimeMs ?? Infinity);
+  if (isTooOld || issued < context.state.cursorsValidFrom || row > collection.lastRow) {
+    throw new OutcomeError(410, 'expired', 'This next link has expired; search again');
+  }
+  return row < 0 ? 0 : collection.positionAfter(found, row, request.query);
+}
+
+/** Behind the last row of the page; of an empty first page, before the first row. */
+function nextCursor(context: SourceContext, request: SearchRequest, found: Uint32Array, end: number): string {
+  const row = end === 0 ? -1 : found[end - 1]!;
+  return encodeCursor({ row, issued: context.now() }, queryKey(request.query));
+}
+
+function extraEntries(context: SourceContext, base: string, faults: readonly Fault[]): string[] {
+  const entries: string[] = [];
+  if (faultOf(faults, 'outcomeEntry')) {
+    const outcome = operationOutcome('not-supported', 'Something about this search', 'warning');
+    entries.push(`{"resource":${outcome},"search":{"mode":"outcome"}}`);
+  }
+  const include = faultOf(faults, 'includeEntry');
+  const collection = include && context.collections.get(include.type);
+  const row = collection?.select({
+    time: { from: -Infinity, to: Infinity },
+    ids: [],
+    filters: [],
+    sort: [],
+  })[0];
+  if (collection && row !== undefined) {
+    const text = resourceText(collection, row).toString('utf8');
+    entries.push(
+      `{"fullUrl":"${base}/${collection.type}/${collection.id(row)}","resource":${text},"search":{"mode":"include"}}`,
+    );
+  }
+  return entries;
+}
+
+function foreign(url: string, faults: readonly Fault[]): string {
+  const fault = faultOf(faults, 'foreignNext');
+  if (!fault) return url;
+  const { pathname, search } = new URL(url);
+  return fault.origin + pathname + search;
+}
+
+function link(base: string, type: string, parameters: [string, string][]): string {
+  const query = new URLSearchParams(parameters).toString();
+  return `${base}/${type}${query === '' ? '' : `?${query}`}`;
+}

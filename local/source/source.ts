@@ -1,0 +1,105 @@
+import { readdirSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { Collection } from './collection.js';
+import { createFaultPlan, type Fault } from './faults.js';
+import { createRequestHandler } from './handler.js';
+import { resourceTypesOf } from './resource-types.js';
+import type { SourceOptions } from './settings.js';
+
+/** A sample FHIR source that is being served. */
+export interface RunningSource {
+  /** The FHIR base: `http://127.0.0.1:<port>/fhir`. */
+  readonly url: string;
+  /** Adds a resource; its `meta.lastUpdated` becomes the source's now. */
+  insert(type: string, id: string, resourceText: string): void;
+  /** Replaces a resource; its `meta.lastUpdated` becomes the source's now. */
+  update(type: string, id: string, resourceText: string): void;
+  delete(type: string, id: string): void;
+  /** Replaces the faults from the next request on. */
+  setFaults(faults: readonly Fault[]): void;
+  /** Makes every next link given out so far answer 410. */
+  expireCursors(): void;
+  /** Ends all connections. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves a folder of NDJSON files as a FHIR search server on 127.0.0.1. Reads every file once before it
+ * listens, to index it; resource texts stay on disk.
+ */
+export async function startSource(options: SourceOptions): Promise<RunningSource> {
+  const settings = {
+    port: 0,
+    fhirVersion: '4.0.1' as const,
+    maxCount: 1000,
+    defaultCount: 100,
+    clockOffsetMs: 0,
+    paging: 'cursor' as const,
+    unsupported: [],
+    gzip: false,
+    faultSeed: 1,
+    ...options,
+  };
+  const types = resourceTypesOf(settings.fhirVersion);
+  const collections = openCollections(settings.directory, types);
+  const now = () => Date.now() + settings.clockOffsetMs;
+  const state = {
+    faults: createFaultPlan(settings.faults ?? [], settings.faultSeed),
+    cursorsValidFrom: 0,
+  };
+  const server = createServer(createRequestHandler({ settings, types, collections, now, state }));
+  server.keepAliveTimeout = 60_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(settings.port, '127.0.0.1', resolve);
+  });
+
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : settings.port;
+
+  const collectionOf = (type: string): Collection => {
+    if (!types.has(type)) throw new Error(`${type} is not a resource type of FHIR ${settings.fhirVersion}`);
+    const collection = collections.get(type) ?? new Collection(type);
+    collections.set(type, collection);
+    return collection;
+  };
+  return {
+    url: `http://127.0.0.1:${port}/fhir`,
+    insert(type, id, resourceText) {
+      if (collectionOf(type).row(id) !== undefined) throw new Error(`${type}/${id} is there already`);
+      collectionOf(type).put(id, resourceText, now());
+    },
+    update(type, id, resourceText) {
+      if (collectionOf(type).row(id) === undefined) throw new Error(`There is no ${type}/${id}`);
+      collectionOf(type).put(id, resourceText, now());
+    },
+    delete(type, id) {
+      if (!collectionOf(type).remove(id)) throw new Error(`There is no ${type}/${id}`);
+    },
+    setFaults(faults) {
+      state.faults = createFaultPlan(faults, settings.faultSeed);
+    },
+    expireCursors() {
+      state.cursorsValidFrom = now() + 1;
+    },
+    async close() {
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+      for (const collection of collections.values()) collection.close();
+    },
+  };
+}
+
+function openCollections(directory: string, types: ReadonlySet<string>): Map<string, Collection> {
+  const collections = new Map<string, Collection>();
+  for (const file of readdirSync(directory).sort()) {
+    if (!file.endsWith('.ndjson')) continue;
+    const type = file.slice(0, -'.ndjson'.length);
+    if (!types.has(type)) throw new Error(`${join(directory, file)} is not named after a resource type`);
+    collections.set(type, new Collection(type, join(directory, file)));
+  }
+  return collections;
+}
