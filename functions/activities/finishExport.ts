@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { ExportError } from '../errors.js';
-import { addReport, emptyReport, type JobRequest, type OutputFile, type SliceReport } from '../export/job.js';
-import { buildManifest } from '../export/manifest.js';
+import {
+  addReport,
+  emptyReport,
+  type JobRequest,
+  type OutputFile,
+  type PartitionRecord,
+  type SliceReport,
+} from '../export/job.js';
+import { buildManifest, MANIFEST_FILE, REPORT_FILE } from '../export/manifest.js';
+import { buildReport } from '../export/report.js';
 import { failureOutcomes } from '../export/errorFile.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -65,8 +73,10 @@ export function finishExport(dependencies: ActivityDependencies) {
     const records = await mapConcurrently([...plan.partitions.keys()], PARALLEL_READS, (partition) =>
       jobs.partition(jobId, partition),
     );
+    const partitions: PartitionRecord[] = [];
     for (const record of records) {
       if (record === undefined) throw new ExportError('internal', 'A partition of the job is not complete.');
+      partitions.push(record);
       output.push(...record.files);
       addReport(report, record.report);
     }
@@ -75,9 +85,16 @@ export function finishExport(dependencies: ActivityDependencies) {
     const kept = new Set([...output, ...errors].map(({ name }) => name));
     await files.deleteFiles(container, folder, (name) => !kept.has(name));
     const manifest = buildManifest({ request, plan, output, errors, report });
+    const summary = buildReport(request, plan, partitions, new Date(now()).toISOString());
     await files.write(
       container,
-      `${folder}manifest.json`,
+      `${folder}${REPORT_FILE}`,
+      JSON.stringify(summary, undefined, 2),
+      'application/json',
+    );
+    await files.write(
+      container,
+      `${folder}${MANIFEST_FILE}`,
       JSON.stringify(manifest, undefined, 2),
       'application/json',
     );

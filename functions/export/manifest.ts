@@ -25,6 +25,10 @@ interface ManifestInput {
   report: SliceReport;
 }
 
+/** Files beside the data, under these names. */
+export const MANIFEST_FILE = 'manifest.json';
+export const REPORT_FILE = 'report.json';
+
 /** Said in every manifest, since files outlive the page that explains them. */
 const NO_GUARANTEE =
   'De-identified as the configuration says. No legal or regulatory standard is guaranteed by it: whoever gives the data away answers for it.';
@@ -55,6 +59,7 @@ export function buildManifest({ request, plan, output, errors, report }: Manifes
             droppedElements: report.dropped,
             securityLabels: report.labels,
           }),
+      report: fileUrl(request, `${request.folder}${REPORT_FILE}`),
       resourcesRead: report.read,
       resourcesWritten: report.written,
       ...(notes.length === 0 ? {} : { notes }),

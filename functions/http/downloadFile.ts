@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { ExportError } from '../errors.js';
+import { REPORT_FILE } from '../export/manifest.js';
 import type { HttpDependencies } from './dependencies.js';
 import { readJobId, unknownJob } from './jobId.js';
 import type { Handler } from './routes.js';
@@ -15,15 +16,19 @@ export function downloadFile({ jobs, files }: HttpDependencies): Handler {
     ]);
     if (job === undefined || manifest === undefined || stop !== undefined) throw unknownJob();
     // The host gives path parameters as they were sent.
-    const suffix = `/files/${request.params['file'] ?? ''}`;
-    if (![...manifest.output, ...manifest.error].some(({ url }) => url.endsWith(suffix))) {
+    const file = request.params['file'] ?? '';
+    const isNamed = [...manifest.output, ...manifest.error].some(({ url }) => url.endsWith(`/files/${file}`));
+    if (!isNamed && file !== REPORT_FILE) {
       throw new ExportError('not-found', 'The manifest of this export names no such file.');
     }
-    const name = `${job.folder}${decodeURIComponent(suffix.slice('/files/'.length))}`;
+    const name = `${job.folder}${decodeURIComponent(file)}`;
     const { stream, bytes } = await files.open(job.container, name);
     return {
       status: 200,
-      headers: { 'content-type': 'application/fhir+ndjson', 'content-length': String(bytes) },
+      headers: {
+        'content-type': file === REPORT_FILE ? 'application/json' : 'application/fhir+ndjson',
+        'content-length': String(bytes),
+      },
       body: Readable.toWeb(Readable.from(stream)),
     };
   };

@@ -5,6 +5,7 @@ import type { ExportFiles } from '../adapters/exportFiles.js';
 import type { JobStore } from '../adapters/jobStore.js';
 import { describeThrown, safeFailure } from '../errors.js';
 import type { JobOutcome, JobRequest } from '../export/job.js';
+import { MANIFEST_FILE, REPORT_FILE } from '../export/manifest.js';
 import { jobInstanceId, jobInstanceIds } from '../orchestrators/instanceIds.js';
 import type { Settings } from '../settings.js';
 
@@ -85,7 +86,7 @@ async function deleteOrphans(
   const named = [...manifest.output, ...manifest.error].map(({ url }) =>
     decodeURIComponent(url.slice(url.lastIndexOf('/') + 1)),
   );
-  const kept = new Set([...named, 'manifest.json'].map((name) => `${folder}${name}`));
+  const kept = new Set([...named, MANIFEST_FILE, REPORT_FILE].map((name) => `${folder}${name}`));
   await files.deleteFiles(container, folder, (name) => !kept.has(name));
 }
 

@@ -1,0 +1,57 @@
+import {
+  addReport,
+  emptyReport,
+  type JobPlan,
+  type JobRequest,
+  type PartitionRecord,
+  type SliceReport,
+} from './job.js';
+
+/** What a job did, per type: written beside the manifest. Element paths, codes and counts only. */
+export interface ExportReport {
+  jobId: string;
+  transactionTime: string;
+  startedAt: string;
+  finishedAt: string;
+  configuration: { name: string; digest: string } | null;
+  types: TypeReport[];
+}
+
+export interface TypeReport extends SliceReport {
+  type: string;
+  files: number;
+  bytes: number;
+  /** Time its slices took, added up. */
+  seconds: number;
+}
+
+/** Adds up what the partitions of a job tell, by type in alphabetical order. */
+export function buildReport(
+  request: JobRequest,
+  plan: JobPlan,
+  partitions: readonly PartitionRecord[],
+  finishedAt: string,
+): ExportReport {
+  const types = new Map<string, TypeReport>();
+  for (const [index, { window }] of plan.partitions.entries()) {
+    const record = partitions[index];
+    if (record === undefined) continue;
+    const { type } = window;
+    const sum = types.get(type) ?? { type, files: 0, bytes: 0, seconds: 0, ...emptyReport() };
+    types.set(type, sum);
+    sum.files += record.files.length;
+    sum.bytes += record.files.reduce((bytes, file) => bytes + file.bytes, 0);
+    sum.seconds = Math.round((sum.seconds + record.seconds) * 1000) / 1000;
+    addReport(sum, record.report);
+  }
+  return {
+    jobId: request.jobId,
+    transactionTime: plan.transactionTime,
+    startedAt: request.startedAt,
+    finishedAt,
+    configuration: request.configuration ?? null,
+    types: [...types.values()]
+      .filter(({ read, written }) => read + written > 0)
+      .sort((a, b) => (a.type < b.type ? -1 : 1)),
+  };
+}

@@ -1,0 +1,124 @@
+import { mkdirSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { ExportClient, type Manifest } from './exportClient.js';
+import { SAMPLE_CONFIGURATION, type Stack, startStack } from './stack.js';
+
+interface TypeReport {
+  type: string;
+  seconds: number;
+}
+
+const POLL_MS = 250;
+
+/** `npm run demo`: one de-identified export of the sample data on the embedded stack, from begin to end. */
+async function main(): Promise<void> {
+  const beganAt = performance.now();
+  const stack = await startStack({ tell: (line) => console.log(`${line} …`) });
+  try {
+    await demonstrate(stack);
+  } finally {
+    await stack.stop();
+  }
+  console.log(`\nDone in ${((performance.now() - beganAt) / 1000).toFixed(1)} s.`);
+}
+
+async function demonstrate(stack: Stack): Promise<void> {
+  const client = new ExportClient(stack.baseUrl);
+  const exportedAt = performance.now();
+  const statusUrl = await client.kickOff({
+    _container: 'demo',
+    _anonymizationConfig: SAMPLE_CONFIGURATION,
+  });
+  console.log(`exporting from ${stack.fhirServerUrl} with ${SAMPLE_CONFIGURATION} …`);
+  const manifest = await client.manifest(statusUrl, POLL_MS, showProgress);
+  const seconds = (performance.now() - exportedAt) / 1000;
+  showProgress(`complete in ${seconds.toFixed(1)} s`);
+  if (process.stdout.isTTY) process.stdout.write('\n');
+
+  const directory = join(stack.dataDirectory, 'demo', statusUrl.slice(statusUrl.lastIndexOf('/') + 1));
+  const sizes = await download(manifest, directory);
+  await writeFile(join(directory, 'manifest.json'), JSON.stringify(manifest, undefined, 2));
+  console.log(`\n${table(manifest, sizes, await typeReports(manifest, directory))}`);
+  console.log(`\nOutput and manifest: ${relative(process.cwd(), directory) || '.'}${'/'}`);
+  console.log(`The same in storage: container demo, beside manifest.json and report.json`);
+  console.log('\nNo legal or regulatory standard is guaranteed by this configuration.');
+  await showPatient(stack, manifest, directory);
+}
+
+function showProgress(text: string): void {
+  if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${text}`);
+  else console.log(text);
+}
+
+/** Downloads every file of the manifest; returns their sizes by URL. */
+async function download(manifest: Manifest, directory: string): Promise<Map<string, number>> {
+  mkdirSync(directory, { recursive: true });
+  const sizes = new Map<string, number>();
+  for (const { url } of [...manifest.output, ...manifest.error]) {
+    const response = await fetch(url);
+    if (!response.ok) throw new Error(`A download was refused (${response.status}).`);
+    const bytes = Buffer.from(await response.arrayBuffer());
+    sizes.set(url, bytes.length);
+    await writeFile(join(directory, fileName(url)), bytes);
+  }
+  return sizes;
+}
+
+function fileName(url: string): string {
+  return decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
+}
+
+/** Seconds per type, from the job's report. */
+async function typeReports(manifest: Manifest, directory: string): Promise<Map<string, number>> {
+  const response = await fetch(String(manifest.extension['report']));
+  const text = await response.text();
+  await writeFile(join(directory, 'report.json'), text);
+  const { types } = JSON.parse(text) as { types: TypeReport[] };
+  return new Map(types.map(({ type, seconds }) => [type, seconds]));
+}
+
+function table(manifest: Manifest, sizes: Map<string, number>, seconds: Map<string, number>): string {
+  const rows = manifest.output
+    .map(({ type, url, count }) => [
+      type,
+      String(count),
+      fileName(url),
+      `${((sizes.get(url) ?? 0) / 1024).toFixed(1)} KiB`,
+      (seconds.get(type) ?? 0).toFixed(2),
+    ])
+    .sort(([a = ''], [b = '']) => (a < b ? -1 : 1));
+  const total = manifest.output.reduce((sum, { count }) => sum + count, 0);
+  const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  const all = [
+    ['type', 'resources', 'file', 'size', 'seconds'],
+    ...rows,
+    ['total', String(total), `${rows.length} files`, `${(bytes / 1024).toFixed(1)} KiB`, ''],
+  ];
+  const isNumber = [false, true, false, true, true];
+  const widths = isNumber.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  const line = (row: string[]): string =>
+    row
+      .map((cell, column) =>
+        isNumber[column] === true ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd();
+  return all.map(line).join('\n');
+}
+
+/** Shows one patient as the source has it and as the export has it: the first of each, in the same order. */
+async function showPatient(stack: Stack, manifest: Manifest, directory: string): Promise<void> {
+  const file = manifest.output.find(({ type }) => type === 'Patient');
+  if (file === undefined) return;
+  const search = await fetch(`${stack.fhirServerUrl}/Patient?_sort=_lastUpdated&_count=1`);
+  const bundle = (await search.json()) as { entry: Array<{ resource: object }> };
+  const [line = ''] = (await readFile(join(directory, fileName(file.url)), 'utf8')).split('\n', 1);
+  console.log(`\nBefore:\n${JSON.stringify(bundle.entry[0]?.resource, undefined, 2)}`);
+  console.log(`\nAfter:\n${JSON.stringify(JSON.parse(line), undefined, 2)}`);
+}
+
+main().catch((thrown: unknown) => {
+  console.error(thrown instanceof Error ? thrown.message : thrown);
+  process.exitCode = 1;
+});

@@ -1,0 +1,71 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+
+export interface ProcessOptions {
+  /** Compiled module to run. */
+  module: string;
+  arguments?: string[];
+  environment: Record<string, string | undefined>;
+  workingDirectory: string;
+  /** File that takes what the process prints. */
+  logFile: string;
+}
+
+const STOP_GRACE_MS = 8000;
+
+/** A part of the stack in a process of its own. It ends when this process does, however that ends. */
+export class StackProcess {
+  readonly #child: ChildProcess;
+  readonly #logFile: string;
+
+  constructor(options: ProcessOptions) {
+    const log = openSync(options.logFile, 'a');
+    this.#logFile = options.logFile;
+    this.#child = fork(options.module, options.arguments ?? [], {
+      cwd: options.workingDirectory,
+      env: options.environment,
+      stdio: ['ignore', log, log, 'ipc'],
+    });
+    closeSync(log);
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** Waits until `isReady` says so. Rejects where the process ends before, or after `seconds`. */
+  async ready(isReady: () => Promise<boolean>, seconds = 60): Promise<void> {
+    const until = Date.now() + seconds * 1000;
+    while (!(await isReady())) {
+      if (this.hasEnded)
+        throw new Error(`A part of the stack ended at its start. What it said is in ${this.#logFile}`);
+      if (Date.now() > until)
+        throw new Error(`A part of the stack did not start. What it said is in ${this.#logFile}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Ends the process at once, as a crash would. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** Asks the process to end and waits for it. */
+  async stop(): Promise<void> {
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_GRACE_MS);
+    await this.#end('SIGTERM');
+    clearTimeout(timer);
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    if (this.hasEnded) return;
+    const ended = once(this.#child, 'exit');
+    this.#child.kill(signal);
+    await ended;
+  }
+}

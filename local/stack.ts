@@ -1,0 +1,179 @@
+import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { BlobServiceClient } from '@azure/storage-blob';
+import { PROJECT_ROOT } from './paths.js';
+import { freePort } from './ports.js';
+import { StackProcess } from './processes.js';
+import { generateSample } from './sample/sample.js';
+
+export interface StackOptions {
+  /** Overrides of the environment: `PORT`, `LOCAL_DATA`, `SAMPLE_DATA` and every setting of the app. */
+  environment?: Record<string, string | undefined>;
+  /** Said while the stack comes up. */
+  tell?: (line: string) => void;
+}
+
+/** The embedded stack: storage, a source and the Functions host, each in a process of its own. */
+export interface Stack {
+  /** FHIR base of the app. */
+  readonly baseUrl: string;
+  readonly fhirServerUrl: string;
+  /** Connection string of the export storage account; `undefined` where it is reached with an identity. */
+  readonly exportStorage: string | undefined;
+  readonly runtimeStorage: string;
+  readonly dataDirectory: string;
+  readonly host: StackProcess;
+  /** Starts the host again, after a kill, on the same port and data. */
+  restartHost(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Configurations that every stack has, in container `anonymization`. */
+export const SAMPLE_CONFIGURATION = 'hipaa-safe-harbor-r4.json';
+
+/** Azurite's published development key; it protects nothing. */
+const DEVELOPMENT_KEY =
+  'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+const RUNTIME_ACCOUNT = 'devstoreaccount1';
+const EXPORT_ACCOUNT = 'fhirexports';
+
+/** Starts the stack. `FHIR_SERVER_URL` or `EXPORT_STORAGE` in the environment are used instead of its own. */
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const environment = { ...process.env, ...options.environment };
+  const tell = options.tell ?? ((): void => undefined);
+  const dataDirectory = resolve(environment['LOCAL_DATA'] ?? '.local');
+  const logDirectory = join(dataDirectory, 'log');
+  mkdirSync(logDirectory, { recursive: true });
+  const parts: StackProcess[] = [];
+  const start = (
+    name: string,
+    module: string,
+    more: Record<string, string>,
+    args: string[] = [],
+  ): StackProcess => {
+    const part = new StackProcess({
+      module: join(PROJECT_ROOT, 'dist', 'local', module),
+      arguments: args,
+      environment: { ...environment, ...more },
+      workingDirectory: PROJECT_ROOT,
+      logFile: join(logDirectory, `${name}.log`),
+    });
+    parts.push(part);
+    return part;
+  };
+  const stop = async (): Promise<void> => {
+    // The host first: it still needs the others to end its work.
+    for (const part of parts.splice(0).reverse()) await part.stop();
+  };
+
+  try {
+    const blobPort = await freePort(Number(environment['AZURITE_BLOB_PORT'] ?? 10_000));
+    const account = (name: string): string =>
+      `DefaultEndpointsProtocol=http;AccountName=${name};AccountKey=${DEVELOPMENT_KEY};BlobEndpoint=http://127.0.0.1:${blobPort}/${name};`;
+    const ownsExportStorage =
+      !isSet(environment, 'EXPORT_STORAGE') && !isSet(environment, 'EXPORT_STORAGE__blobServiceUri');
+    const exportStorage = ownsExportStorage ? account(EXPORT_ACCOUNT) : environment['EXPORT_STORAGE'];
+    const runtimeStorage = environment['AzureWebJobsStorage'] ?? account(RUNTIME_ACCOUNT);
+    if (ownsExportStorage || environment['AzureWebJobsStorage'] === undefined) {
+      tell('starting storage');
+      const location = join(dataDirectory, 'azurite');
+      mkdirSync(location, { recursive: true });
+      const accounts = [RUNTIME_ACCOUNT, EXPORT_ACCOUNT]
+        .map((name) => `${name}:${DEVELOPMENT_KEY}`)
+        .join(';');
+      const azurite = start('azurite', 'azurite.js', { AZURITE_ACCOUNTS: accounts }, [
+        ...['--blobHost', '127.0.0.1', '--blobPort', String(blobPort), '--location', location],
+        ...['--silent', '--disableTelemetry', '--skipApiVersionCheck'],
+      ]);
+      await azurite.ready(() => answers(`http://127.0.0.1:${blobPort}/`));
+    }
+    if (exportStorage !== undefined) await uploadSampleConfigurations(exportStorage);
+
+    let fhirServerUrl = environment['FHIR_SERVER_URL'];
+    if (fhirServerUrl === undefined || fhirServerUrl === '') {
+      const directory = sampleData(environment['SAMPLE_DATA'], dataDirectory, tell);
+      tell('starting the sample FHIR source');
+      const port = await freePort(Number(environment['SOURCE_PORT'] ?? 8080));
+      fhirServerUrl = `http://127.0.0.1:${port}/fhir`;
+      const source = start('source', 'source/main.js', { SAMPLE_DATA: directory, SOURCE_PORT: String(port) });
+      await source.ready(() => answers(`${fhirServerUrl}/metadata`));
+    }
+
+    tell('starting the Functions host');
+    const port = await freePort(Number(environment['PORT'] ?? 7071));
+    const baseUrl = `http://127.0.0.1:${port}/fhir`;
+    const startHost = async (): Promise<StackProcess> => {
+      const host = start('host', 'host/main.js', {
+        PORT: String(port),
+        LOCAL_DATA: dataDirectory,
+        AzureWebJobsScriptRoot: PROJECT_ROOT,
+        AzureWebJobsStorage: runtimeStorage,
+        FHIR_SERVER_URL: fhirServerUrl,
+        ...(exportStorage === undefined ? {} : { EXPORT_STORAGE: exportStorage }),
+      });
+      await host.ready(() => answers(`http://127.0.0.1:${port}/healthz`));
+      return host;
+    };
+    let host = await startHost();
+    return {
+      baseUrl,
+      fhirServerUrl,
+      exportStorage,
+      runtimeStorage,
+      dataDirectory,
+      get host() {
+        return host;
+      },
+      async restartHost() {
+        parts.splice(parts.indexOf(host), 1);
+        host = await startHost();
+      },
+      stop,
+    };
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
+}
+
+function isSet(environment: Record<string, string | undefined>, name: string): boolean {
+  return (environment[name] ?? '') !== '';
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url);
+    await response.arrayBuffer();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The folder of the source's data: the one given, or generated once. */
+function sampleData(given: string | undefined, dataDirectory: string, tell: (line: string) => void): string {
+  if (given !== undefined && given !== '') return resolve(given);
+  const directory = join(dataDirectory, 'sample');
+  if (!existsSync(directory)) {
+    tell('generating sample data');
+    // Renamed when it is whole, so that an interrupted run leaves no half of a hospital.
+    const partial = `${directory}-${process.pid}`;
+    generateSample({ directory: partial, seed: 1 });
+    renameSync(partial, directory);
+  }
+  return directory;
+}
+
+async function uploadSampleConfigurations(connectionString: string): Promise<void> {
+  const container =
+    BlobServiceClient.fromConnectionString(connectionString).getContainerClient('anonymization');
+  await container.createIfNotExists();
+  const directory = join(PROJECT_ROOT, 'local', 'configurations');
+  for (const name of readdirSync(directory).filter((file) => file.endsWith('.json'))) {
+    const text = await readFile(join(directory, name));
+    await container.getBlockBlobClient(name).upload(text, text.byteLength, {
+      blobHTTPHeaders: { blobContentType: 'application/json' },
+    });
+  }
+}

@@ -1,0 +1,38 @@
+import { SAMPLE_CONFIGURATION, startStack } from './stack.js';
+
+/** `npm start`: the embedded stack until Ctrl-C or SIGTERM. */
+async function main(): Promise<void> {
+  const stack = await startStack({ tell: (line) => console.log(`${line} …`) });
+  const stop = (): void => {
+    console.log('\nstopping …');
+    void stack.stop().then(() => process.exit(0));
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  console.log(`
+The export runs at   ${stack.baseUrl}
+It reads from        ${stack.fhirServerUrl}
+Logs and data are in ${stack.dataDirectory}
+
+Start a de-identified export and keep its status URL:
+
+  STATUS=$(curl -s -D - -o /dev/null -H 'Accept: application/fhir+json' -H 'Prefer: respond-async' \\
+    '${stack.baseUrl}/$export?_container=research&_anonymizationConfig=${SAMPLE_CONFIGURATION}' \\
+    | tr -d '\\r' | sed -n 's/^content-location: //Ip'); echo "$STATUS"
+
+Ask how far it is, and for the manifest when it is done (200):
+
+  curl -si "$STATUS"
+
+Download all of its files:
+
+  mkdir -p export && cd export && curl -s "$STATUS" | grep -o '"url":"[^"]*' | cut -c8- | xargs -n 1 curl -sO
+
+Ctrl-C stops everything; what it did stays in ${stack.dataDirectory}.
+`);
+}
+
+main().catch((thrown: unknown) => {
+  console.error(thrown instanceof Error ? thrown.message : thrown);
+  process.exitCode = 1;
+});
