@@ -1,0 +1,222 @@
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { AppFunctions } from './durable/app-functions.js';
+import { clientBinding, managementUrls, type ManagementEndpoints } from './durable/client-binding.js';
+import { ManagementApi, type ManagementResponse } from './durable/management.js';
+import { Store } from './durable/store.js';
+import { TaskHub } from './durable/task-hub.js';
+import { DirectoryLock } from './directory-lock.js';
+import { readHostSettings } from './host-json.js';
+import { HttpFunctions } from './http/http-functions.js';
+import { isSame, type FunctionKeys } from './http/keys.js';
+import { readBody } from './http/request.js';
+import { applyLocalSettings } from './local-settings.js';
+import { Logger, standardOutput, type LogSink } from './log.js';
+import { TimerTriggers } from './timer-triggers.js';
+import { Worker } from './worker/worker.js';
+
+export interface HostOptions {
+  /** The folder of the app: package.json, host.json, local.settings.json. */
+  scriptRoot: string;
+  /** 0 for any free one. */
+  port: number;
+  /** Where the histories are kept, in `durable/`. */
+  dataDirectory: string;
+  /** How long after a restart an activity waits that was running when the host stopped. Default 5 s. */
+  redeliveryDelayMs?: number;
+  /** How long `close` waits for running functions. Default 5 s. */
+  graceMs?: number;
+  /** Host keys by name; without any, functions are open to all, as with Core Tools. */
+  functionKeys?: FunctionKeys;
+  /** Where log lines go; standard output by default. */
+  log?: LogSink;
+}
+
+export interface RunningHost {
+  /** Without a trailing slash. */
+  url: string;
+  /**
+   * Takes no more requests, gives running functions a short time to end, and stops. What is pending then is
+   * taken up at the next start.
+   */
+  close(): Promise<void>;
+}
+
+const LOOPBACK = '127.0.0.1';
+/** Where the real host opens the API for its own client binding; another port if it is taken. */
+const RPC_PORT = 17_071;
+const RPC_PATH = '/durabletask/';
+const WEBHOOK_PATH = '/runtime/webhooks/durabletask/';
+
+/**
+ * Starts the local stand-in for the Azure Functions host with the app in `scriptRoot`: HTTP and timer
+ * triggers, and Durable Functions with its state on disk. It listens on the loopback interface only.
+ *
+ * @throws AppLoadError, HostSettingsError, DirectoryInUseError, or an error of the listening port.
+ */
+export async function startHost(options: HostOptions): Promise<RunningHost> {
+  const scriptRoot = resolve(options.scriptRoot);
+  applyLocalSettings(scriptRoot, process.env);
+  const settings = readHostSettings(scriptRoot, process.env);
+  const logger = new Logger(options.log ?? standardOutput, settings.logLevels);
+  const directory = resolve(options.dataDirectory, 'durable', encodeURIComponent(settings.hubName));
+  const opened: { close(): Promise<void> | void }[] = [];
+  try {
+    const store = new Store(directory);
+    opened.push(await DirectoryLock.take(directory));
+    const web = await Listener.open(options.port);
+    opened.push(web);
+    const rpc = await Listener.open(RPC_PORT).catch(() => Listener.open(0));
+    opened.push(rpc);
+    setEnvironment(scriptRoot, web.authority);
+
+    const worker = await Worker.load(scriptRoot, logger, settings.functionTimeoutMs);
+    const capabilities = await worker.capabilities();
+    const endpoints: ManagementEndpoints = {
+      taskHubName: settings.hubName,
+      connectionName: 'Storage',
+      baseUrl: `http://${web.authority}${WEBHOOK_PATH.slice(0, -1)}`,
+      code: randomBytes(24).toString('base64url'),
+      rpcBaseUrl: `http://${rpc.authority}${RPC_PATH}`,
+    };
+    worker.setClientBinding({ json: clientBinding(endpoints) });
+
+    const functions = new AppFunctions(worker);
+    const hub = new TaskHub(store, functions, {
+      ...settings,
+      redeliveryDelayMs: options.redeliveryDelayMs ?? 5000,
+    });
+    const api = new ManagementApi(hub, functions.orchestrators, (id) => managementUrls(endpoints, id));
+    const http = new HttpFunctions(worker, {
+      routePrefix: settings.routePrefix,
+      keys: options.functionKeys,
+      proxy: capabilities['HttpUri'],
+    });
+    const timers = new TimerTriggers(worker);
+
+    hub.open();
+    rpc.serve((request, response) => manage(api, RPC_PATH, request, response));
+    web.serve((request, response) =>
+      (request.url ?? '').startsWith(WEBHOOK_PATH)
+        ? manage(api, WEBHOOK_PATH, request, response, endpoints.code)
+        : http.handle(request, response),
+    );
+    timers.start();
+    const url = `http://${web.authority}`;
+    logger.log({ level: 'information', category: 'Host.Startup', message: `Host started on ${url}` });
+
+    let closing: Promise<void> | undefined;
+    const shutDown = async (): Promise<void> => {
+      const graceMs = options.graceMs ?? 5000;
+      timers.stop();
+      await Promise.all([web.drain(graceMs), hub.close(graceMs)]);
+      await worker.terminate();
+      await closeAll(opened);
+      await logger.close();
+    };
+    return { url, close: () => (closing ??= shutDown()) };
+  } catch (error) {
+    await closeAll(opened);
+    throw error;
+  }
+}
+
+async function closeAll(opened: { close(): Promise<void> | void }[]): Promise<void> {
+  for (const resource of opened.splice(0).reverse()) await resource.close();
+}
+
+/** Sets what the real host and Core Tools set for an app. */
+function setEnvironment(scriptRoot: string, authority: string): void {
+  const { env } = process;
+  env['WEBSITE_HOSTNAME'] = authority;
+  env['AzureWebJobsScriptRoot'] = scriptRoot;
+  env['AZURE_FUNCTIONS_ENVIRONMENT'] ??= 'Development';
+  env['FUNCTIONS_WORKER_RUNTIME'] ??= 'node';
+  // The client binding would send its calls to this host through a proxy.
+  const exempt = new Set((env['NO_PROXY'] ?? env['no_proxy'] ?? '').split(',').filter(Boolean));
+  for (const host of [LOOPBACK, 'localhost', '::1']) exempt.add(host);
+  env['NO_PROXY'] = env['no_proxy'] = [...exempt].join(',');
+}
+
+async function manage(
+  api: ManagementApi,
+  base: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  code?: string,
+): Promise<void> {
+  const url = new URL(`http://${LOOPBACK}${request.url ?? '/'}`);
+  const body = await readBody(request);
+  let answer: ManagementResponse;
+  if (!url.pathname.startsWith(base)) {
+    answer = { status: 404 };
+  } else if (code !== undefined && !isSame(code, url.searchParams.get('code') ?? '')) {
+    answer = { status: 401 };
+  } else {
+    answer = api.handle({
+      method: request.method ?? 'GET',
+      path: url.pathname.slice(base.length),
+      query: url.searchParams,
+      headers: request.headers,
+      body: body.toString(),
+    });
+  }
+  const text = answer.body === undefined ? '' : JSON.stringify(answer.body);
+  const headers: Record<string, string> = { ...answer.headers };
+  if (text !== '') headers['content-type'] = 'application/json; charset=utf-8';
+  response.writeHead(answer.status, headers).end(text);
+}
+
+/** A port on the loopback interface, held from before there is anything to answer with. */
+class Listener {
+  readonly authority: string;
+  readonly #server: Server;
+  #handler: ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | undefined;
+
+  private constructor(server: Server) {
+    this.#server = server;
+    this.authority = `${LOOPBACK}:${(server.address() as AddressInfo).port}`;
+    server.on('request', (request, response) => void this.#answer(request, response));
+  }
+
+  static open(port: number): Promise<Listener> {
+    // A streamed answer may take as long as the client likes.
+    const server = createServer({ requestTimeout: 0, keepAliveTimeout: 5000 });
+    return new Promise((done, failed) => {
+      server.once('error', failed);
+      server.listen(port, LOOPBACK, () => done(new Listener(server)));
+    });
+  }
+
+  serve(handler: (request: IncomingMessage, response: ServerResponse) => Promise<void>): void {
+    this.#handler = handler;
+  }
+
+  /** Takes no further connection and waits at most that long for the requests under way. */
+  async drain(graceMs: number): Promise<void> {
+    const closed = new Promise((done) => this.#server.close(done));
+    this.#server.closeIdleConnections();
+    let timer: NodeJS.Timeout | undefined;
+    const grace = new Promise((done) => (timer = setTimeout(done, graceMs)));
+    await Promise.race([closed, grace]);
+    clearTimeout(timer);
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((done) => this.#server.close(done));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      if (this.#handler) await this.#handler(request, response);
+      else response.writeHead(503).end();
+    } catch {
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500).end();
+    }
+  }
+}

@@ -1,0 +1,3 @@
+import './captured.js';
+import './durable.js';
+import './http.js';
