@@ -1,0 +1,58 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BlobServiceClient } from '@azure/storage-blob';
+import type { Manifest } from '../../local/exportClient.js';
+import { type Stack, startStack } from '../../local/stack.js';
+
+/** A stack of a test's own: free ports, an empty folder. */
+export interface TestStack {
+  stack: Stack;
+  /** Puts a configuration into the container of the configurations. */
+  putConfiguration(name: string, configuration: object): Promise<void>;
+  /** Names of all blobs of a container. */
+  blobNames(container: string): Promise<string[]>;
+  end(): Promise<void>;
+}
+
+/** Starts the built app in an embedded stack. Ports are free ones, so that tests run beside anything else. */
+export async function startTestStack(environment: Record<string, string>): Promise<TestStack> {
+  const directory = mkdtempSync(join(tmpdir(), 'fhir-export-'));
+  const stack = await startStack({
+    environment: { PORT: '0', SOURCE_PORT: '0', AZURITE_BLOB_PORT: '0', LOCAL_DATA: directory, ...environment },
+  });
+  const storage = BlobServiceClient.fromConnectionString(stack.exportStorage ?? '');
+  return {
+    stack,
+    async putConfiguration(name, configuration) {
+      const text = JSON.stringify(configuration);
+      await storage
+        .getContainerClient('anonymization')
+        .getBlockBlobClient(name)
+        .upload(text, Buffer.byteLength(text));
+    },
+    async blobNames(container) {
+      const names: string[] = [];
+      for await (const blob of storage.getContainerClient(container).listBlobsFlat()) names.push(blob.name);
+      return names;
+    },
+    async end() {
+      await stack.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Downloads all output files; lines by resource type. */
+export async function downloadLines(manifest: Manifest): Promise<Map<string, string[]>> {
+  const lines = new Map<string, string[]>();
+  for (const { type, url, count } of manifest.output) {
+    const response = await fetch(url);
+    const text = await response.text();
+    if (!response.ok || !text.endsWith('\n')) throw new Error(`A file of ${type} cannot be read as a whole.`);
+    const own = text.slice(0, -1).split('\n');
+    if (own.length !== count) throw new Error(`The manifest counts ${count} ${type}, the file has ${own.length}.`);
+    lines.set(type, [...(lines.get(type) ?? []), ...own]);
+  }
+  return lines;
+}
