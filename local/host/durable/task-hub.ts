@@ -291,11 +291,12 @@ export class TaskHub {
     if (end) episode.end = end;
     this.#store.append(instance.id, episode);
     instance.apply(episode);
+    // The record of the end is the last one of a log: nothing is to be added to it below.
+    if (end) this.#finish(instance, end);
     for (const { id } of decision.scheduled) {
       const task = instance.open.get(id);
       if (task) this.#launch(instance, task);
     }
-    if (end) this.#finish(instance, end);
   }
 
   #triggerInput(instance: Instance, history: readonly HistoryEvent[]): object {
