@@ -26,7 +26,7 @@ export class DirectoryLock {
     try {
       return new DirectoryLock(await listen(path));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
     }
     if (await answers(path)) {
       throw new DirectoryInUseError(

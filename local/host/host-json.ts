@@ -38,7 +38,10 @@ export function readHostSettings(scriptRoot: string, environment: NodeJS.Process
   }
   const at = (...path: string[]): unknown => {
     let value = json;
-    for (const name of path) value = (value as Record<string, unknown> | null | undefined)?.[name];
+    for (const name of path) {
+      if (typeof value !== 'object' || value === null) return undefined;
+      value = Object.entries(value).find(([key]) => key === name)?.[1];
+    }
     return value;
   };
   const text = (otherwise: string, ...path: string[]): string => {

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { AppFunctions } from './durable/app-functions.js';
 import { clientBinding, managementUrls, type ManagementEndpoints } from './durable/client-binding.js';
 import { ManagementApi, type ManagementResponse } from './durable/management.js';
@@ -177,7 +176,8 @@ class Listener {
 
   private constructor(server: Server) {
     this.#server = server;
-    this.authority = `${LOOPBACK}:${(server.address() as AddressInfo).port}`;
+    const address = server.address();
+    this.authority = `${LOOPBACK}:${typeof address === 'object' ? (address?.port ?? 0) : 0}`;
     server.on('request', (request, response) => void this.#answer(request, response));
   }
 

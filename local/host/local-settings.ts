@@ -13,7 +13,8 @@ export function applyLocalSettings(scriptRoot: string, environment: NodeJS.Proce
   if (!existsSync(file)) return;
   let values: unknown;
   try {
-    values = (JSON.parse(readFileSync(file, 'utf8')) as { Values?: unknown }).Values;
+    const json: { Values?: unknown } = JSON.parse(readFileSync(file, 'utf8'));
+    values = json.Values;
   } catch {
     // The parser's message would quote the file, which may hold secrets.
     throw new HostSettingsError(`${file} is not valid JSON.`);

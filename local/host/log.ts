@@ -33,7 +33,11 @@ export type LogLevels = Record<string, LogLevel>;
 /** Reads a level of host.json, in whatever case it is written. */
 export function parseLogLevel(text: string): LogLevel | undefined {
   const level = text.toLowerCase();
-  return Object.hasOwn(SEVERITY, level) ? (level as LogLevel) : undefined;
+  return isLogLevel(level) ? level : undefined;
+}
+
+function isLogLevel(text: string): text is LogLevel {
+  return Object.hasOwn(SEVERITY, text);
 }
 
 /** Writes the lines of the host and of the functions, one JSON object each. */

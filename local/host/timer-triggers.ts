@@ -27,7 +27,7 @@ export class TimerTriggers {
   }
 
   #schedule(worker: Worker, fn: AppFunction): Cron {
-    const { schedule = '', runOnStartup } = fn.trigger as { schedule?: string; runOnStartup?: boolean };
+    const { schedule = '', runOnStartup } = fn.trigger;
     let last: Date | undefined;
     const run = async (): Promise<void> => {
       const now = new Date();

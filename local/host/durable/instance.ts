@@ -5,7 +5,6 @@ import {
   type HistoryEvent,
   type Message,
   type ParentInstance,
-  type SchedulingEvent,
 } from './history.js';
 import type { Scheduled } from './replay.js';
 
@@ -173,17 +172,16 @@ export class Instance {
 
 function openTask(created: HistoryEvent, inputs: Episode['inputs']): OpenTask | undefined {
   const task = { at: created.Timestamp, taken: false };
-  const scheduling = created as SchedulingEvent;
   const id = created.EventId;
-  switch (scheduling.EventType) {
+  switch (created.EventType) {
     case EventType.TaskScheduled:
-      return { ...task, kind: 'activity', id, name: scheduling.Name, input: inputs[id] ?? null };
+      return { ...task, kind: 'activity', id, name: created.Name, input: inputs[id] ?? null };
     case EventType.SubOrchestrationInstanceCreated: {
-      const { Name: name, InstanceId: instanceId } = scheduling;
+      const { Name: name, InstanceId: instanceId } = created;
       return { ...task, kind: 'subOrchestration', id, name, instanceId, input: inputs[id] ?? null };
     }
     case EventType.TimerCreated:
-      return { ...task, kind: 'timer', id, fireAt: scheduling.FireAt };
+      return { ...task, kind: 'timer', id, fireAt: created.FireAt };
     default:
       return undefined;
   }

@@ -55,7 +55,8 @@ interface WireState {
 
 /** The state in a returned value. */
 export function returnedState(value: TypedData | null | undefined): OrchestratorState {
-  return fromWire(JSON.parse(value?.json ?? '{}') as WireState);
+  const wire: WireState = JSON.parse(value?.json ?? '{}');
+  return fromWire(wire);
 }
 
 /** The state in what an orchestrator function threw: the library puts it into the error's message. */
@@ -63,7 +64,7 @@ export function thrownState(error: unknown): OrchestratorState {
   const { message, stack = '' } = error instanceof Error ? error : new Error(String(error));
   const label = message.indexOf(STATE_LABEL);
   if (label === -1) return { isDone: false, actions: [], error: { message, stack } };
-  const wire = JSON.parse(message.slice(label + STATE_LABEL.length)) as WireState;
+  const wire: WireState = JSON.parse(message.slice(label + STATE_LABEL.length));
   const state = fromWire(wire);
   state.error = { message: wire.error ?? message.slice(0, label), stack };
   return state;

@@ -88,7 +88,8 @@ class Pending {
     for (const next of this.#waiting.splice(0)) next();
   }
 
-  then(next: () => void): void {
+  /** Calls `next` as soon as there is an outcome, which may be at once. */
+  whenSettled(next: () => void): void {
     if (this.outcome) next();
     else this.#waiting.push(next);
   }
@@ -168,7 +169,7 @@ class Replay {
   #advance(): void {
     const action = this.#actions[this.#nextAction++];
     if (!action) return;
-    this.#start(action).then(() => this.#advance());
+    this.#start(action).whenSettled(() => this.#advance());
   }
 
   #match(id: number, kind: Scheduled['kind'], what: string, name: string | undefined, version: string): void {
@@ -299,7 +300,7 @@ class Replay {
     let missing = needed;
     if (missing === 0) pending.settle('succeeded');
     for (const member of members) {
-      member.then(() => {
+      member.whenSettled(() => {
         if (--missing === 0) pending.settle('succeeded');
       });
     }
@@ -316,15 +317,15 @@ class Replay {
     const pending = new Pending();
     const run = (count: number): void => {
       const current = attempt();
-      current.then(() => {
+      current.whenSettled(() => {
         if (current.outcome === 'succeeded') {
           pending.settle('succeeded');
         } else if (count >= options.maxNumberOfAttempts) {
-          this.#timer(this.#now, false).then(() => pending.settle('failed'));
+          this.#timer(this.#now, false).whenSettled(() => pending.settle('failed'));
         } else {
           const delay = this.#retryDelay(options, count, firstAttempt);
           if (delay === 0) pending.settle('failed');
-          else this.#timer(addMilliseconds(this.#now, delay), false).then(() => run(count + 1));
+          else this.#timer(addMilliseconds(this.#now, delay), false).whenSettled(() => run(count + 1));
         }
       });
     };

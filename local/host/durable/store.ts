@@ -112,7 +112,8 @@ function rebuild(bytes: Buffer, file: string): Instance {
 
 function parseRecord(line: string, file: string): LogRecord {
   try {
-    return JSON.parse(line) as LogRecord;
+    const record: LogRecord = JSON.parse(line);
+    return record;
   } catch (error) {
     // The parser's own message would quote the line.
     throw damaged(file, error instanceof SyntaxError ? undefined : error);

@@ -91,18 +91,20 @@ export class TaskHub {
 
   /** Takes up what the store has: orchestrators at once, interrupted activities after the delay. */
   open(): void {
-    const ended = new Map<string, EndedInstance>();
+    const endedChildren = new Map<string, EndedInstance>();
     for (const found of this.#store.recover()) {
       if ('live' in found) {
         this.#live.set(found.live.id, found.live);
       } else {
         const summary = summaryOfEnded(found.ended);
         this.#ended.set(summary.id, summary);
-        if (found.ended.start.event.ParentInstance) ended.set(summary.id, found.ended);
+        if (found.ended.start.event.ParentInstance) endedChildren.set(summary.id, found.ended);
       }
     }
-    for (const instance of [...this.#live.values()]) {
-      for (const task of [...instance.open.values()]) this.#resume(instance, task, ended);
+    // Copies: what is taken up here may start further instances and end tasks.
+    const live = Array.from(this.#live.values());
+    for (const instance of live) {
+      for (const task of Array.from(instance.open.values())) this.#resume(instance, task, endedChildren);
       this.#wake(instance);
     }
   }
@@ -137,7 +139,7 @@ export class TaskHub {
     const live = this.#live.get(instanceId);
     if (live) {
       return {
-        ...summary(live),
+        ...summarize(live),
         input: live.start.event.Input,
         output: null,
         customStatus: live.customStatus,
@@ -163,7 +165,7 @@ export class TaskHub {
 
   /** All instances, by id. */
   list(): InstanceSummary[] {
-    const all = [...[...this.#live.values()].map(summary), ...this.#ended.values()];
+    const all = [...[...this.#live.values()].map(summarize), ...this.#ended.values()];
     return all.sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
@@ -285,15 +287,16 @@ export class TaskHub {
       if (scheduled.kind !== 'timer') episode.inputs[scheduled.id] = scheduled.input;
     }
     episode.events.push(event({ EventType: EventType.OrchestratorCompleted }));
-    const end = termination ? terminated(termination.Input) : ended(decision);
+    const end = termination ? terminatedEnd(termination.Input) : endOf(decision);
     if (end) episode.end = end;
     this.#store.append(instance.id, episode);
     instance.apply(episode);
+    // The record of the end is the last one of a log: nothing is to be added to it below.
+    if (end) this.#finish(instance, end);
     for (const { id } of decision.scheduled) {
       const task = instance.open.get(id);
       if (task) this.#launch(instance, task);
     }
-    if (end) this.#finish(instance, end);
   }
 
   #triggerInput(instance: Instance, history: readonly HistoryEvent[]): object {
@@ -337,7 +340,7 @@ export class TaskHub {
 
   #finish(instance: Instance, end: End): void {
     this.#live.delete(instance.id);
-    this.#ended.set(instance.id, summary(instance));
+    this.#ended.set(instance.id, summarize(instance));
     if (instance.parent) this.#report(instance.parent, end);
   }
 
@@ -380,12 +383,12 @@ export class TaskHub {
   }
 
   /** Takes up a task that was open when the hub stopped. */
-  #resume(instance: Instance, task: OpenTask, ended: ReadonlyMap<string, EndedInstance>): void {
+  #resume(instance: Instance, task: OpenTask, endedChildren: ReadonlyMap<string, EndedInstance>): void {
     if (task.kind === 'activity' && task.taken) {
       this.#later(this.#options.redeliveryDelayMs, () => this.#launch(instance, task));
     } else if (task.kind === 'subOrchestration') {
       const child = this.#live.get(task.instanceId);
-      const endedChild = ended.get(task.instanceId);
+      const endedChild = endedChildren.get(task.instanceId);
       const link = parentLink(instance, task.id);
       if (child && isSameLink(child.parent, link)) return;
       if (endedChild && isSameLink(endedChild.start.event.ParentInstance, link)) {
@@ -449,7 +452,7 @@ export class TaskHub {
   }
 }
 
-function summary(instance: Instance): InstanceSummary {
+function summarize(instance: Instance): InstanceSummary {
   return {
     id: instance.id,
     name: instance.name,
@@ -495,11 +498,12 @@ function schedulingEvent(scheduled: Scheduled): HistoryEvent {
         scheduled.id,
       );
     case 'timer':
-      return event({ EventType: EventType.TimerCreated, FireAt: scheduled.fireAt }, scheduled.id);
+      break;
   }
+  return event({ EventType: EventType.TimerCreated, FireAt: scheduled.fireAt }, scheduled.id);
 }
 
-function ended({ end }: Decision): End | undefined {
+function endOf({ end }: Decision): End | undefined {
   if (end?.kind === 'completed') {
     return { status: 'Completed', output: end.output, details: null, at: timestamp() };
   }
@@ -510,7 +514,7 @@ function ended({ end }: Decision): End | undefined {
   return undefined;
 }
 
-function terminated(reason: string | null): End {
+function terminatedEnd(reason: string | null): End {
   return { status: 'Terminated', output: reason, details: null, at: timestamp() };
 }
 

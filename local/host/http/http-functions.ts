@@ -4,7 +4,7 @@ import type { AppFunction, Worker } from '../worker/worker.js';
 import { isAuthorized, type FunctionKeys } from './keys.js';
 import { BodyTooLargeError, httpData, readBody, triggerMetadata } from './request.js';
 import { sendEmpty, sendResponse } from './response.js';
-import { pathParts, Route } from './routes.js';
+import { compareRoutes, pathParts, Route } from './routes.js';
 import { StreamedExchange } from './streaming.js';
 
 /** Brings HTTP requests to the functions with an HTTP trigger. */
@@ -25,7 +25,7 @@ export class HttpFunctions {
     this.#routes = worker.functions
       .filter(({ trigger }) => trigger.type.toLowerCase() === 'httptrigger')
       .map((fn) => {
-        const { route, methods } = fn.trigger as { route?: string; methods?: string[] };
+        const { route, methods } = fn.trigger;
         const template = `${options.routePrefix}/${route ?? fn.name}`;
         return new Route(
           template,
@@ -33,7 +33,7 @@ export class HttpFunctions {
           fn,
         );
       })
-      .sort(Route.compare);
+      .sort(compareRoutes);
   }
 
   /** Answers a request: 404 without a body where no function has its path and method. */
@@ -44,7 +44,7 @@ export class HttpFunctions {
     for (const route of this.#routes) {
       const params = route.match(request.method ?? 'GET', parts);
       if (!params || !url) continue;
-      const { authLevel } = route.value.trigger as { authLevel?: string };
+      const { authLevel } = route.value.trigger;
       if (!isAuthorized(authLevel ?? 'function', request, url.searchParams, this.#keys)) {
         sendEmpty(response, 401);
       } else if (this.#proxy === undefined) {

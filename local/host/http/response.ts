@@ -29,7 +29,7 @@ const SAME_SITE = { none: undefined, lax: 'lax', strict: 'strict', explicitNone:
 function cookieText(cookie: HttpCookie): string {
   const parts = [`${cookie.name}=${encodeURIComponent(cookie.value)}`];
   const seconds = cookie.expires?.value?.seconds;
-  if (seconds !== undefined) parts.push(`expires=${new Date(Number(seconds) * 1000).toUTCString()}`);
+  if (seconds !== undefined) parts.push(`expires=${new Date(seconds * 1000).toUTCString()}`);
   if (typeof cookie.maxAge?.value === 'number') parts.push(`max-age=${cookie.maxAge.value}`);
   if (cookie.domain?.value) parts.push(`domain=${cookie.domain.value}`);
   parts.push(`path=${cookie.path?.value ?? '/'}`);

@@ -54,21 +54,20 @@ export class Route<T> {
     return parameters;
   }
 
-  /** Orders routes as they are to be tried: literals before parameters before catch-alls. */
-  static compare(a: Route<unknown>, b: Route<unknown>): number {
-    const ranksA = a.#ranks();
-    const ranksB = b.#ranks();
-    for (let index = 0; index < Math.max(ranksA.length, ranksB.length); index++) {
-      const difference = (ranksA[index] ?? RANK.end) - (ranksB[index] ?? RANK.end);
-      if (difference !== 0) return difference;
-    }
-    return 0;
-  }
-
-  #ranks(): number[] {
+  /** Of each part, how early it is to be tried. */
+  get ranks(): number[] {
     const ranks = this.#segments.map(({ rank }) => rank);
     return this.#rest === undefined ? ranks : [...ranks, RANK.rest];
   }
+}
+
+/** Orders routes as they are to be tried: literals before parameters before catch-alls. */
+export function compareRoutes(a: Route<unknown>, b: Route<unknown>): number {
+  for (let index = 0; index < Math.max(a.ranks.length, b.ranks.length); index++) {
+    const difference = (a.ranks[index] ?? RANK.end) - (b.ranks[index] ?? RANK.end);
+    if (difference !== 0) return difference;
+  }
+  return 0;
 }
 
 const RANK = { literal: 0, mixed: 1, constrained: 2, parameter: 3, end: 4, rest: 5 };

@@ -51,8 +51,8 @@ export class StreamedExchange {
     this.#stop = () => outgoing.destroy();
     this.#request.pipe(outgoing);
     try {
-      const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
-      await this.#relay(answer);
+      const [answer]: IncomingMessage[] = await once(outgoing, 'response');
+      if (answer) await this.#relay(answer);
     } catch (error) {
       if (!this.#aborted) throw error;
     }

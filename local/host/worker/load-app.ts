@@ -30,7 +30,8 @@ function findEntryPoints(scriptRoot: string): string[] {
   const packageFile = join(scriptRoot, 'package.json');
   let main: unknown;
   try {
-    main = (JSON.parse(readFileSync(packageFile, 'utf8')) as { main?: unknown }).main;
+    const json: { main?: unknown } = JSON.parse(readFileSync(packageFile, 'utf8'));
+    ({ main } = json);
   } catch (error) {
     throw new AppLoadError(`Cannot read ${packageFile}: a function app needs it.`, { cause: error });
   }

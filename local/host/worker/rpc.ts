@@ -41,11 +41,17 @@ export interface HttpCookie {
   maxAge?: Nullable<number> | null;
 }
 
-/** One binding of a function; options of the binding's type stand beside these members. */
+/** One binding of a function with the options of its type, as far as this host knows them. */
 export interface BindingInfo {
   type: string;
   direction?: 'in' | 'out' | 'inout';
-  [option: string]: unknown;
+  /** Of an HTTP trigger. */
+  route?: string;
+  methods?: string[];
+  authLevel?: string;
+  /** Of a timer trigger. */
+  schedule?: string;
+  runOnStartup?: boolean;
 }
 
 export interface FunctionMetadata {

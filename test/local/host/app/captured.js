@@ -42,8 +42,8 @@ df.app.orchestration('loops', function* ({ df: context }) {
   const { left } = context.getInput();
   context.setCustomStatus({ left });
   yield context.callActivity('echo', { left });
-  if (left === 0) return 'end';
-  context.continueAsNew({ left: left - 1 });
+  if (left > 0) context.continueAsNew({ left: left - 1 });
+  return left > 0 ? undefined : 'end';
 });
 
 const seen = new Set();
@@ -69,8 +69,8 @@ df.app.orchestration('child', function* ({ df: context }) {
 df.app.orchestration('childLoops', function* ({ df: context }) {
   const { left } = context.getInput();
   yield context.callActivity('echo', { left });
-  if (left === 0) return { finished: true };
-  context.continueAsNew({ left: left - 1 });
+  if (left > 0) context.continueAsNew({ left: left - 1 });
+  return left > 0 ? undefined : { finished: true };
 });
 
 df.app.orchestration('parentChildFails', function* ({ df: context }) {

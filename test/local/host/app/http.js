@@ -82,6 +82,9 @@ let ticks = 0;
 app.timer('tick', { schedule: '* * * * * *', runOnStartup: true, handler: () => void ticks++ });
 app.http('ticks', { ...anonymous, route: 'ticks', handler: () => ({ jsonBody: ticks }) });
 
+const revive = (_key, value) =>
+  typeof value === 'string' && /^\d{4}-.*Z$/.test(value) ? new Date(value) : value;
+
 // The operations of the durable client, by name, with their arguments as a JSON array.
 df.app.client.http('client', {
   ...anonymous,
@@ -89,8 +92,6 @@ df.app.client.http('client', {
   route: 'client/{operation}',
   handler: async (request, client) => {
     try {
-      const revive = (_key, value) =>
-        typeof value === 'string' && /^\d{4}-.*Z$/.test(value) ? new Date(value) : value;
       const value = await client[request.params.operation](...JSON.parse(await request.text(), revive));
       return { jsonBody: { value: value ?? null } };
     } catch (error) {

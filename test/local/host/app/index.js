@@ -1,3 +1,3 @@
-import './captured.js';
-import './durable.js';
-import './http.js';
+export * as captured from './captured.js';
+export * as durable from './durable.js';
+export * as http from './http.js';

@@ -1,0 +1,297 @@
+import { evaluate } from 'fhirpath';
+import r4 from 'fhirpath/fhir-context/r4';
+import { describe, expect, test } from 'vitest';
+import configuration from '../../local/configurations/hipaa-safe-harbor-r4.json' with { type: 'json' };
+import { childrenOf, resourceTypes, rootOf, type ElementNode } from './r4-elements.js';
+import { compileRule } from './rules.js';
+
+const rules = configuration.fhirPathRules.map((rule, index) => ({
+  ...rule,
+  index,
+  selects: compileRule(rule),
+}));
+
+/** Types whose values can name a person, a place, a time or a thing, or hold free text. */
+const IDENTIFYING_PRIMITIVES = new Set([
+  'base64Binary',
+  'canonical',
+  'date',
+  'dateTime',
+  'id',
+  'instant',
+  'markdown',
+  'oid',
+  'string',
+  'System.String',
+  'time',
+  'uri',
+  'url',
+  'uuid',
+  'xhtml',
+]);
+
+/** Types that go as a whole, their codes and numbers too. */
+const IDENTIFYING_COMPLEX = new Set([
+  'Annotation',
+  'Attachment',
+  'ContactDetail',
+  'ContactPoint',
+  'Contributor',
+  'Extension',
+  'HumanName',
+  'Identifier',
+  'Narrative',
+  'RelatedArtifact',
+  'Signature',
+]);
+
+/** Elements of other types that identify, by `Type.element` of their definition. */
+const IDENTIFYING_NUMBERS = new Set([
+  'Age.value',
+  'Location.position.latitude',
+  'Location.position.longitude',
+  'Location.position.altitude',
+]);
+
+/** Elements of an identifying type that stay, and why. By `Type.element` of the definition. */
+const KEPT: Record<string, string> = {
+  'Address.country': 'larger than a state',
+  'Address.state': 'Safe Harbor lets states stay',
+  'Age.system': 'the code system of a unit',
+  'Age.unit': 'a unit',
+  'Coding.system': 'a code means nothing without its code system',
+  'Coding.version': 'a version of a code system',
+  'Count.system': 'the code system of a unit',
+  'Count.unit': 'a unit',
+  'Distance.system': 'the code system of a unit',
+  'Distance.unit': 'a unit',
+  'Duration.system': 'the code system of a unit',
+  'Duration.unit': 'a unit',
+  'Quantity.system': 'the code system of a unit',
+  'Quantity.unit': 'a unit; many sources give no coded one',
+  'Reference.type': 'the name of a resource type',
+  'SampledData.data': 'numbers and the letters E, U and L',
+  'QuestionnaireResponse.questionnaire': 'says which questions were answered',
+  'QuestionnaireResponse.item.linkId': 'says which question was answered',
+  'Questionnaire.item.linkId': 'the same of the questionnaire',
+  'Contract.term.action.linkId': 'the number of a clause',
+  'Contract.term.asset.linkId': 'the number of a clause',
+  'Contract.term.asset.valuedItem.linkId': 'the number of a clause',
+  'Contract.term.offer.linkId': 'the number of a clause',
+};
+
+/** Rules that keep something on a condition, and why what they keep is harmless. */
+const KEPT_SOMETIMES: [startsWith: string, reason: string][] = [
+  [
+    "Patient.extension.where(url = 'http://hl7.org/fhir/us/core/StructureDefinition/us-core-race')",
+    'coded race',
+  ],
+  [
+    "Patient.extension.where(url = 'http://hl7.org/fhir/us/core/StructureDefinition/us-core-ethnicity')",
+    'coded ethnicity',
+  ],
+  [
+    "Patient.extension.where(url = 'http://hl7.org/fhir/us/core/StructureDefinition/us-core-birthsex')",
+    'coded sex at birth',
+  ],
+  ['Resource.meta.profile.where(', 'a profile of HL7 International'],
+  ['Resource.meta.tag.where(', "HL7's own tags, as SUBSETTED"],
+  ["nodesByType('Coding').where(", 'displays of public code systems'],
+];
+
+interface Decision {
+  node: ElementNode;
+  /** The rule that decides the element whatever the data are; none: it is kept. */
+  rule: (typeof rules)[number] | undefined;
+}
+
+const firstThatKeeps = rules.findIndex(
+  (rule) => rule.method !== 'redact' && !rule.path.includes('where(') && !rule.path.includes('ofType('),
+);
+
+/** Walks all elements of a resource type and decides each as the engine does: the first rule on it or above. */
+function* decisions(
+  node: ElementNode,
+  inherited: Decision['rule'],
+  above: readonly string[],
+): Generator<Decision> {
+  for (const child of childrenOf(node)) {
+    const own = rules.find((rule) => rule.selects(child) === 'always');
+    const rule = own && (!inherited || own.index < inherited.index) ? own : inherited;
+    yield { node: child, rule };
+    const isDecidedWhole = rule !== undefined && rule.index < firstThatKeeps;
+    if (isDecidedWhole || above.includes(child.definition) || resourceTypes.includes(child.type)) continue;
+    if (child.type === 'Resource') continue;
+    yield* decisions(child, rule, [...above, child.definition]);
+  }
+}
+
+const all = resourceTypes.flatMap((type) => [...decisions(rootOf(type), undefined, [type])]);
+
+function elementName({ node }: Decision): string {
+  return `${node.parentType}.${node.path.at(-1)}`;
+}
+
+function isRemoved({ rule }: Decision): boolean {
+  return rule?.method === 'redact' || rule?.method === 'cryptoHash';
+}
+
+describe('every element of every R4 resource type', () => {
+  test('is looked at: the definitions are read', () => {
+    expect(resourceTypes.length).toBeGreaterThan(140);
+    expect(all.length).toBeGreaterThan(20_000);
+    const paths = new Set(all.map(({ node }) => node.path.join('.')));
+    for (const path of [
+      'Patient.address.line',
+      'Observation.component.value.unit',
+      'Claim.item.detail.subDetail.udi',
+    ]) {
+      expect(paths, path).toContain(path);
+    }
+  });
+
+  test.each(resourceTypes)('%s: identifying elements are removed or kept for a reason', (type) => {
+    const left = all
+      .filter(({ node }) => node.path[0] === type && IDENTIFYING_PRIMITIVES.has(node.type))
+      .filter((decision) => !isRemoved(decision) && !(elementName(decision) in KEPT))
+      .map(({ node }) => node.path.join('.'));
+    expect(left).toEqual([]);
+  });
+
+  test('goes as a whole where its type identifies', () => {
+    const left = all
+      .filter(({ node }) => IDENTIFYING_COMPLEX.has(node.type))
+      .filter((decision) => decision.rule?.method !== 'redact')
+      .map(({ node }) => node.path.join('.'));
+    expect(left).toEqual([]);
+  });
+
+  test('is removed where it is a number that identifies', () => {
+    const numbers = all.filter((decision) => IDENTIFYING_NUMBERS.has(elementName(decision)));
+    expect(new Set(numbers.map(elementName))).toEqual(IDENTIFYING_NUMBERS);
+    expect(numbers.filter((decision) => !isRemoved(decision)).map(({ node }) => node.path.join('.'))).toEqual(
+      [],
+    );
+  });
+
+  test('has a hash instead of an id', () => {
+    for (const path of ['Patient.id', 'Observation.id', 'Observation.subject.reference', 'Binary.id']) {
+      const decision = all.find(({ node }) => node.path.join('.') === path);
+      expect(decision?.rule?.method, path).toBe('cryptoHash');
+    }
+  });
+});
+
+describe('what is kept', () => {
+  test('each reason is for an element that is kept', () => {
+    const kept = new Set(
+      all
+        .filter((decision) => IDENTIFYING_PRIMITIVES.has(decision.node.type) && !isRemoved(decision))
+        .map(elementName),
+    );
+    expect(Object.keys(KEPT).filter((name) => !kept.has(name))).toEqual([]);
+  });
+
+  test('on a condition is only what has a reason', () => {
+    const conditional = configuration.fhirPathRules
+      .filter(({ path, method }) => method === 'keep' && /where\(|ofType\(/.test(path))
+      .map(({ path }) => path);
+    const unexplained = conditional.filter(
+      (path) => !KEPT_SOMETIMES.some(([start]) => path.startsWith(start)),
+    );
+    expect(unexplained).toEqual([]);
+    for (const [start] of KEPT_SOMETIMES) {
+      expect(
+        conditional.some((path) => path.startsWith(start)),
+        start,
+      ).toBe(true);
+    }
+  });
+});
+
+describe('the rules', () => {
+  test('each reaches an element that R4 defines', () => {
+    const nodes = all.map(({ node }) => node);
+    const patientExtension = /^Patient\.extension\.where/;
+    const idle = rules
+      .filter(({ path }) => !patientExtension.test(path))
+      .filter(({ selects }) => !nodes.some((node) => selects(node) !== 'never'))
+      .map(({ path }) => path);
+    expect(idle).toEqual([]);
+  });
+
+  test('are each there once', () => {
+    const paths = configuration.fhirPathRules.map(({ path }) => path);
+    expect(paths.filter((path, index) => paths.indexOf(path) !== index)).toEqual([]);
+  });
+
+  test('use the methods that Safe Harbor can be built of', () => {
+    expect(new Set(configuration.fhirPathRules.map(({ method }) => method))).toEqual(
+      new Set(['redact', 'keep', 'cryptoHash']),
+    );
+  });
+});
+
+/** The FHIRPath behind the `nodesBy…` of the rule with a condition. */
+function conditionOf(start: string): string {
+  const rule = rules.find(({ path }) => path.startsWith(start) && path.includes('where('));
+  return rule!.path.slice(start.length + 1);
+}
+
+describe('conditions select what they are for', () => {
+  const years = conditionOf("nodesByType('Quantity')");
+  const code = conditionOf("nodesByName('postalCode')");
+  const coding = conditionOf("nodesByType('Coding')");
+
+  test.each<[name: string, base: string, expression: string, element: unknown, selected: boolean]>([
+    ['90 years', 'Quantity', years, { value: 90, code: 'a' }, true],
+    ['90 yr in words', 'Quantity', years, { value: 90, unit: 'Years' }, true],
+    ['89 years', 'Quantity', years, { value: 89, code: 'a' }, false],
+    ['90 kg', 'Quantity', years, { value: 90, code: 'kg' }, false],
+    ['no unit', 'Quantity', years, { value: 90 }, false],
+    ['a British code', 'Address.postalCode', code, 'SW1A 1AA', true],
+    ['a Canadian code', 'Address.postalCode', code, 'K1A 0B1', true],
+    ['a ZIP code', 'Address.postalCode', code, '98052', false],
+    ['a ZIP+4 code', 'Address.postalCode', code, '98052-1234', false],
+    ['a LOINC display', 'Coding', coding, { system: 'http://loinc.org', display: 'x' }, true],
+    [
+      'an HL7 display',
+      'Coding',
+      coding,
+      { system: 'http://terminology.hl7.org/CodeSystem/v2-0203', display: 'x' },
+      true,
+    ],
+    [
+      'a local display',
+      'Coding',
+      coding,
+      { system: 'http://hospital.example.org/codes', display: 'x' },
+      false,
+    ],
+    ['a display without system', 'Coding', coding, { display: 'x' }, false],
+  ])('%s', (_name, base, expression, element, selected) => {
+    expect(evaluate(element, { base, expression }, {}, r4)).toHaveLength(selected ? 1 : 0);
+  });
+});
+
+describe('the parameters', () => {
+  test('list the three-digit ZIP codes with 20,000 people or fewer, each once', () => {
+    const areas = configuration.parameters.restrictedZipCodeTabulationAreas;
+    expect([...areas].sort()).toEqual(
+      '036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893'.split(' '),
+    );
+  });
+
+  test('hold no key, so that each job gets its own', () => {
+    const { cryptoHashKey, dateShiftKey, encryptKey } = configuration.parameters;
+    expect([cryptoHashKey, dateShiftKey, encryptKey]).toEqual(['', '', '']);
+  });
+
+  test('keep years, ages up to 89 and three digits of ZIP codes', () => {
+    expect(configuration.parameters).toMatchObject({
+      enablePartialAgesForRedact: true,
+      enablePartialDatesForRedact: true,
+      enablePartialZipCodesForRedact: true,
+    });
+  });
+});
