@@ -1,0 +1,27 @@
+import type { FhirNode } from '../node.js';
+import type { Value } from './values.js';
+
+/** An item of a collection: an element of a resource, or a computed value. */
+export type Item = FhirNode | Value;
+export type Collection = readonly Item[];
+
+/** What an evaluation knows besides its input. */
+export interface Environment {
+  /** `%resource` and `%rootResource`: the resource a rule runs on, and the outermost one. */
+  readonly resource: FhirNode | null;
+  readonly rootResource: FhirNode | null;
+  /** Milliseconds since the epoch, for `now()` and `today()`. */
+  readonly now: number;
+}
+
+/** Variables of the innermost iteration. */
+export interface Scope {
+  readonly environment: Environment;
+  readonly context: Collection;
+  readonly self: Collection;
+  readonly index: number;
+  readonly total: Collection;
+}
+
+/** A compiled expression. @throws FhirPathError */
+export type Evaluator = (input: Collection, scope: Scope) => Collection;

@@ -1,0 +1,79 @@
+import type { ConfigurationIssue } from './engine.js';
+import type { JsonObject, JsonValue } from './json.js';
+
+/** Collects what is wrong with a configuration. */
+export class IssueList {
+  readonly list: ConfigurationIssue[];
+  private readonly rule: number | undefined;
+  constructor(list: ConfigurationIssue[] = [], rule?: number) {
+    this.list = list;
+    this.rule = rule;
+  }
+
+  /** The same list, for the settings of one rule: paths are relative to it. */
+  ofRule(index: number): IssueList {
+    return new IssueList(this.list, index);
+  }
+
+  get hasErrors(): boolean {
+    return this.list.some((issue) => issue.severity === 'error');
+  }
+
+  error(path: string, message: string): void {
+    this.add('error', path, message);
+  }
+
+  warn(path: string, message: string): void {
+    this.add('warning', path, message);
+  }
+
+  private add(severity: ConfigurationIssue['severity'], path: string, message: string): void {
+    if (this.rule === undefined) {
+      this.list.push({ severity, path, message });
+      return;
+    }
+    const at = `fhirPathRules[${this.rule}]`;
+    this.list.push({ severity, rule: this.rule, path: path === '' ? at : `${at}.${path}`, message });
+  }
+}
+
+/** The members of an object by their right names, whatever their case. A name in two cases is an error. */
+export function caseInsensitive(json: JsonObject, names: readonly string[], at: string, issues: IssueList): JsonObject {
+  const result: JsonObject = {};
+  for (const [key, value] of Object.entries(json)) {
+    const name = names.find((known) => known.toLowerCase() === key.toLowerCase());
+    if (name === undefined) continue;
+    if (result[name] !== undefined) issues.error(at + name, 'This setting stands twice, in different case');
+    result[name] = value as JsonValue;
+  }
+  return result;
+}
+
+/** The candidate nearest to a word, if it is near enough to be what was meant. */
+export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase(), least);
+    if (distance < least) {
+      least = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+/** Insertions, deletions and replacements between two words; at least `limit` if there are so many. */
+function editDistance(one: string, two: string, limit: number): number {
+  if (Math.abs(one.length - two.length) >= limit) return limit;
+  let row = Array.from({ length: two.length + 1 }, (_, index) => index);
+  for (let at = 1; at <= one.length; at++) {
+    const next = [at];
+    for (let other = 1; other <= two.length; other++) {
+      const replaced = (row[other - 1] as number) + (one[at - 1] === two[other - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[other] as number) + 1, (next[other - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[two.length] as number;
+}

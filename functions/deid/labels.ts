@@ -1,0 +1,52 @@
+import { isJsonObject } from './node.js';
+import type { JsonObject, JsonValue } from './json.js';
+
+/** What was done to a resource, as its security labels tell. The order is that of the labels. */
+export const LABELS = ['REDACTED', 'ABSTRED', 'CRYTOHASH', 'MASKED', 'PERTURBED', 'SUBSTITUTED', 'GENERALIZED'] as const;
+export type Label = (typeof LABELS)[number];
+
+/** Places of the labels in `LABELS`, for counting. */
+export const REDACTED = 0;
+export const ABSTRED = 1;
+export const CRYTOHASH = 2;
+export const MASKED = 3;
+export const PERTURBED = 4;
+export const SUBSTITUTED = 5;
+export const GENERALIZED = 6;
+
+const SYSTEM = 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue';
+const DISPLAYS: Readonly<Record<Label, string>> = {
+  REDACTED: 'redacted',
+  ABSTRED: 'abstracted',
+  CRYTOHASH: 'cryptographic hash function',
+  MASKED: 'masked',
+  PERTURBED: 'exact value is replaced with another exact value',
+  SUBSTITUTED: 'exact value is replaced with a predefined value',
+  GENERALIZED: 'exact value is replaced with a general value',
+};
+
+function coding(label: Label): JsonObject {
+  const display = DISPLAYS[label];
+  return LABELS.indexOf(label) <= MASKED ? { system: SYSTEM, code: label, display } : { code: label, display };
+}
+
+/** Adds the labels of a set of operations (bit n for `LABELS[n]`) to `meta.security`, those it has not. */
+export function addLabels(resource: JsonObject, operations: number): void {
+  if (operations === 0) return;
+  let meta = resource['meta'];
+  if (!isJsonObject(meta)) {
+    meta = {};
+    resource['meta'] = meta;
+  }
+  const present = meta['security'];
+  const security: JsonValue[] = Array.isArray(present) ? present : [];
+  for (const [place, label] of LABELS.entries()) {
+    if ((operations & (1 << place)) !== 0 && !security.some((item) => hasCode(item, label))) security.push(coding(label));
+  }
+  meta['security'] = security;
+}
+
+function hasCode(item: JsonValue, label: Label): boolean {
+  const code = isJsonObject(item) ? item['code'] : undefined;
+  return typeof code === 'string' && code.toUpperCase() === label;
+}

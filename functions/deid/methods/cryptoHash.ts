@@ -1,0 +1,67 @@
+import { createHmac } from 'node:crypto';
+import { CRYTOHASH } from '../labels.js';
+import { primitiveText } from '../primitive.js';
+import type { Parameters } from '../parameters.js';
+import type { Target, ValueMethod } from './method.js';
+
+/** Values whose hashes are remembered: references repeat. */
+const MAX_REMEMBERED = 50_000;
+/** Longest value that is remembered. */
+const MAX_LENGTH = 200;
+const OID = /^urn:oid:([0-2](?:\.(?:0|[1-9][0-9]*))+)$/;
+const UUID = /^urn:uuid:([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$/;
+
+/** Replaces values by their HMAC in lowercase hex digits; of references only the id. */
+export class Hasher {
+  private readonly key: Uint8Array;
+  private readonly algorithm: string;
+  private readonly digits: number | null;
+  private readonly literal: RegExp;
+  private readonly remembered = new Map<string, string>();
+
+  /** @param resourceTypes names that a literal reference may hold before its id */
+  constructor(parameters: Parameters, key: Uint8Array, resourceTypes: readonly string[]) {
+    this.key = key;
+    this.algorithm = parameters.cryptoHashFunction;
+    this.digits = parameters.truncate;
+    // FHIR R4, section 2.3.0.1, with the characters the reference engine takes in a server's address.
+    this.literal = new RegExp(
+      `^((?:https?://[A-Za-z0-9\\\\/.:%$]*)?(?:${resourceTypes.join('|')})/)([A-Za-z0-9\\-.]{1,64})(/_history/[A-Za-z0-9\\-.]{1,64})?$`,
+    );
+  }
+
+  on(target: Target): ValueMethod {
+    if (target.parentType === 'Reference' && target.name === 'reference') {
+      return (value, run) => {
+        run.did(CRYTOHASH);
+        return this.reference(primitiveText(value));
+      };
+    }
+    return (value, run) => {
+      run.did(CRYTOHASH);
+      return this.hash(primitiveText(value));
+    };
+  }
+
+  hash(text: string): string {
+    const known = this.remembered.get(text);
+    if (known !== undefined) return known;
+    const digest = createHmac(this.algorithm, this.key).update(text, 'utf8').digest('hex');
+    const result = this.digits === null ? digest : digest.slice(0, this.digits);
+    if (text.length <= MAX_LENGTH) {
+      if (this.remembered.size >= MAX_REMEMBERED) this.remembered.clear();
+      this.remembered.set(text, result);
+    }
+    return result;
+  }
+
+  private reference(text: string): string {
+    if (text.startsWith('#')) return text === '#' ? text : `#${this.hash(text.slice(1))}`;
+    const literal = this.literal.exec(text);
+    if (literal !== null) return `${literal[1]}${this.hash(literal[2] as string)}${literal[3] ?? ''}`;
+    const oid = OID.exec(text);
+    if (oid !== null) return `urn:oid:${this.hash(oid[1] as string)}`;
+    const uuid = UUID.exec(text);
+    return uuid === null ? this.hash(text) : `urn:uuid:${this.hash(uuid[1] as string)}`;
+  }
+}

@@ -1,0 +1,64 @@
+import type { Collection, Environment, Evaluator } from '../fhirpath/collection.js';
+import { compileExpression, evaluate } from '../fhirpath/evaluate.js';
+import { valueText } from '../fhirpath/functions.js';
+import { booleanOf } from '../fhirpath/operators.js';
+import { Decimal, FhirPathError, type Value } from '../fhirpath/values.js';
+import { numberFromText } from '../json.js';
+import { GENERALIZED } from '../labels.js';
+import { FhirNode } from '../node.js';
+import type { Primitive } from '../primitive.js';
+import type { Method } from '../rule.js';
+import type { Run } from './method.js';
+
+type Settings = Extract<Method, { name: 'generalize' }>;
+
+/** Replaces a value by the result of the first case whose condition holds. */
+export class Generalizer {
+  private readonly cases: readonly { condition: Evaluator; result: Evaluator }[];
+  readonly otherValues: 'redact' | 'keep';
+
+  constructor(settings: Settings) {
+    this.otherValues = settings.otherValues;
+    this.cases = settings.cases.map(({ condition, result }) => ({
+      condition: compileExpression(condition),
+      result: compileExpression(result),
+    }));
+  }
+
+  /**
+   * The value that takes the place of a primitive's; `otherwise` where no case holds.
+   * @throws FhirPathError for an expression that fails, and for an element that is no plain primitive
+   */
+  generalize<T>(node: FhirNode, environment: Environment, run: Run, otherwise: T): Primitive | undefined | T {
+    if (node.type.primitive === null) throw new FhirPathError('generalize is for primitive elements');
+    if (node.children.length > 0) throw new FhirPathError('generalize is for primitive elements without extensions');
+    if (node.value === undefined) return undefined;
+    const input: Collection = [node];
+    for (const { condition, result } of this.cases) {
+      // A condition that cannot be decided counts as true, as in the reference.
+      if (!isTrueOrOpen(evaluate(condition, input, environment))) continue;
+      run.did(GENERALIZED);
+      return jsonOf(evaluate(result, input, environment));
+    }
+    return otherwise;
+  }
+}
+
+function isTrueOrOpen(result: Collection): boolean {
+  return result.length > 1 || booleanOf(result) !== false;
+}
+
+function jsonOf(result: Collection): Primitive | undefined {
+  if (result.length > 1) throw new FhirPathError('generalize needs a single result');
+  const item = result[0];
+  if (item === undefined) return undefined;
+  if (!(item instanceof FhirNode)) return jsonOfValue(item);
+  if (item.type.primitive === null) throw new FhirPathError('generalize needs a value as its result');
+  return item.value;
+}
+
+function jsonOfValue(value: Value): Primitive {
+  if (typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'bigint') return numberFromText(String(value));
+  return value instanceof Decimal ? numberFromText(value.toString()) : valueText(value);
+}

@@ -1,0 +1,204 @@
+import type { FhirVersion } from '../engine.js';
+import { definitionsOf, type Definitions } from './definitions.js';
+import type { FhirElement, FhirType, PrimitiveKind } from './types.js';
+
+const PRIMITIVES: Readonly<Record<string, PrimitiveKind>> = {
+  boolean: 'boolean',
+  integer: 'integer',
+  positiveInt: 'integer',
+  unsignedInt: 'integer',
+  decimal: 'decimal',
+  date: 'date',
+  dateTime: 'dateTime',
+  instant: 'dateTime',
+  time: 'time',
+  // A JSON string in R5, so that no parser shortens it.
+  integer64: 'string',
+  base64Binary: 'string',
+  canonical: 'string',
+  code: 'string',
+  id: 'string',
+  markdown: 'string',
+  oid: 'string',
+  string: 'string',
+  uri: 'string',
+  url: 'string',
+  uuid: 'string',
+  xhtml: 'string',
+};
+
+/** Types that nothing in a resource can have. */
+const ABSTRACT = new Set(['Resource', 'DomainResource', 'CanonicalResource', 'MetadataResource']);
+
+/** The types of one FHIR version and their elements. */
+export class FhirModel {
+  readonly version: FhirVersion;
+  private readonly definitions: Definitions;
+  private readonly types = new Map<string, FhirType>();
+  /** Names and type names of the elements under each path. */
+  private readonly keys = new Map<string, [key: string, type: string][]>();
+  /** Choice elements under each path. */
+  private readonly choices = new Map<string, [name: string, types: readonly string[]][]>();
+  private static readonly models = new Map<FhirVersion, FhirModel>();
+
+  private constructor(version: FhirVersion) {
+    this.version = version;
+    this.definitions = definitionsOf(version);
+    for (const [path, type] of Object.entries(this.definitions.path2Type)) {
+      const [parent, key] = splitPath(path);
+      append(this.keys, parent, [key, type]);
+    }
+    for (const path of Object.keys(this.definitions.pathsDefinedElsewhere)) {
+      const [parent, key] = splitPath(path);
+      const siblings = this.keys.get(parent);
+      if (siblings?.every(([sibling]) => sibling !== key) !== false) append(this.keys, parent, [key, 'BackboneElement']);
+    }
+    for (const [path, types] of Object.entries(this.definitions.choiceTypePaths)) {
+      const [parent, name] = splitPath(path);
+      append(this.choices, parent, [name, types]);
+    }
+  }
+
+  static of(version: FhirVersion): FhirModel {
+    let model = FhirModel.models.get(version);
+    if (model === undefined) {
+      model = new FhirModel(version);
+      FhirModel.models.set(version, model);
+    }
+    return model;
+  }
+
+  /** A type by its name; undefined for a name that this version does not define. */
+  type(name: string): FhirType | undefined {
+    if (!Object.hasOwn(this.definitions.type2Parent, name) && name !== 'Element' && name !== 'Resource') return undefined;
+    return this.typeAt(name, name);
+  }
+
+  /** A resource type by its name; undefined for anything a resource cannot be. */
+  resource(name: string): FhirType | undefined {
+    if (ABSTRACT.has(name) || !this.isA(name, 'Resource')) return undefined;
+    return this.typeAt(name, name);
+  }
+
+  /** Names of all resource types. */
+  resourceNames(): string[] {
+    return Object.keys(this.definitions.type2Parent).filter((name) => this.resource(name) !== undefined);
+  }
+
+  /** Names of all data types, primitives included. */
+  dataTypeNames(): string[] {
+    return Object.keys(this.definitions.type2Parent).filter((name) => !this.isA(name, 'Resource'));
+  }
+
+  /** Whether a type is another one or derived from it. */
+  isA(name: string, ancestor: string): boolean {
+    for (let at: string | undefined = name, steps = 0; at !== undefined && steps < 10; steps++) {
+      if (at === ancestor) return true;
+      at = Object.hasOwn(this.definitions.type2Parent, at) ? this.definitions.type2Parent[at] : undefined;
+    }
+    return false;
+  }
+
+  /** Types that a reference element may point to, by the element's path. */
+  targets(path: string): readonly string[] {
+    return (Object.hasOwn(this.definitions.path2RefType, path) && this.definitions.path2RefType[path]) || [];
+  }
+
+  private typeAt(path: string, name: string): FhirType {
+    const known = this.types.get(path);
+    if (known !== undefined) return known;
+    const primitive = PRIMITIVES[name] ?? null;
+    const isResource = primitive === null && this.isA(name, 'Resource');
+    const type = new LazyType(name, path, isResource, primitive, () => this.elementsAt(path, primitive !== null));
+    this.types.set(path, type);
+    return type;
+  }
+
+  private elementsAt(path: string, isPrimitive: boolean): Map<string, FhirElement> {
+    const elements = new Map<string, FhirElement>();
+    const own = this.keys.get(path) ?? [];
+    const isResource = this.isA(path, 'Resource');
+    const inherited: [string, string][] = isResource ? [] : [['id', 'string'], ['extension', 'Extension']];
+    for (const [key, typeName] of isPrimitive ? inherited : [...own, ...inherited]) {
+      if (elements.has(key)) continue;
+      const elementPath = `${path}.${key}`;
+      elements.set(key, {
+        key,
+        name: this.choiceName(path, key),
+        type: this.elementType(elementPath, key, typeName, isResource),
+        repeats: key === 'extension' || this.repeats(elementPath),
+        path: elementPath,
+      });
+    }
+    return elements;
+  }
+
+  private repeats(path: string): boolean {
+    const { path2Repeating, pathsDefinedElsewhere } = this.definitions;
+    if (Object.hasOwn(path2Repeating, path)) return path2Repeating[path] === true;
+    const [parent, key] = splitPath(path);
+    const name = this.choiceName(parent, key);
+    if (name !== key && path2Repeating[`${parent}.${name}`] === true) return true;
+    return Object.hasOwn(pathsDefinedElsewhere, path) && path2Repeating[pathsDefinedElsewhere[path] ?? ''] === true;
+  }
+
+  private choiceName(parent: string, key: string): string {
+    for (const [name, types] of this.choices.get(parent) ?? []) {
+      if (key.startsWith(name) && types.includes(key.slice(name.length))) return name;
+    }
+    return key;
+  }
+
+  private elementType(path: string, key: string, typeName: string, ofResource: boolean): FhirType | null {
+    const elsewhere = this.definitions.pathsDefinedElsewhere;
+    if (Object.hasOwn(elsewhere, path)) {
+      const target = elsewhere[path] as string;
+      return this.typeAt(target, this.definitions.path2Type[target] ?? 'BackboneElement');
+    }
+    if (typeName === 'Resource') return null;
+    if (typeName === 'BackboneElement' || typeName === 'Element') return this.typeAt(path, typeName);
+    if (key === 'id' && ofResource) return this.typeAt('id', 'id');
+    if (typeName === 'System.String') {
+      const name = key === 'url' ? 'uri' : 'string';
+      return this.typeAt(name, name);
+    }
+    return this.typeAt(typeName, typeName);
+  }
+}
+
+class LazyType implements FhirType {
+  readonly name: string;
+  readonly path: string;
+  readonly isResource: boolean;
+  readonly primitive: PrimitiveKind | null;
+  private readonly load: () => ReadonlyMap<string, FhirElement>;
+  private loaded: ReadonlyMap<string, FhirElement> | undefined;
+  constructor(
+    name: string,
+    path: string,
+    isResource: boolean,
+    primitive: PrimitiveKind | null,
+    load: () => ReadonlyMap<string, FhirElement>,
+  ) {
+    this.name = name;
+    this.path = path;
+    this.isResource = isResource;
+    this.primitive = primitive;
+    this.load = load;
+  }
+  get elements(): ReadonlyMap<string, FhirElement> {
+    this.loaded ??= this.load();
+    return this.loaded;
+  }
+}
+
+function splitPath(path: string): [parent: string, key: string] {
+  const dot = path.lastIndexOf('.');
+  return dot < 0 ? ['', path] : [path.slice(0, dot), path.slice(dot + 1)];
+}
+
+function append<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [item]);
+  else list.push(item);
+}

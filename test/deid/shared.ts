@@ -1,0 +1,76 @@
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { compileEngine } from '../../functions/deid/compileEngine.js';
+import { readConfiguration, type Configuration } from '../../functions/deid/configuration.js';
+import type { Engine, EngineOptions, FhirVersion } from '../../functions/deid/engine.js';
+import { Decimal } from '../../functions/deid/fhirpath/values.js';
+import { JsonNumber, numberText, type JsonValue } from '../../functions/deid/json.js';
+
+/** The reference material beside the project's folder; a user's clone does not have it. */
+export const SHARED = fileURLToPath(new URL('../../../shared/', import.meta.url));
+
+/** Whether a folder of the reference material is there; says so in one line where it is not. */
+export function hasShared(folder: string): boolean {
+  const there = existsSync(join(SHARED, folder));
+  if (!there) console.log(`passed over: ../shared/${folder} is not there`);
+  return there;
+}
+
+export function readText(...path: string[]): string {
+  return readFileSync(join(SHARED, ...path), 'utf8');
+}
+
+/** Files under a folder of the reference material, as paths relative to it. */
+export function filesIn(...path: string[]): string[] {
+  const folder = join(SHARED, ...path);
+  return readdirSync(folder)
+    .sort()
+    .flatMap((name) =>
+      statSync(join(folder, name)).isDirectory() ? filesIn(...path, name).map((file) => `${name}/${file}`) : [name],
+    );
+}
+
+/** The day the goldens were made. */
+export const NOW = Date.parse('2026-11-21T12:00:00Z');
+
+/** A source of bytes that a seed fixes. */
+export function seededBytes(seed: number): (size: number) => Uint8Array {
+  let state = seed >>> 0;
+  return (size) => {
+    const bytes = new Uint8Array(size);
+    for (let at = 0; at < size; at++) {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      bytes[at] = state >>> 24;
+    }
+    return bytes;
+  };
+}
+
+export function engineOptions(fhirVersion: FhirVersion, seed = 1): EngineOptions {
+  return { fhirVersion, now: NOW, jobSecret: new Uint8Array(32).fill(7), randomBytes: seededBytes(seed) };
+}
+
+/** Reads a configuration that must be right. */
+export function configurationOf(text: string, fhirVersion: FhirVersion): Configuration {
+  const { configuration, issues } = readConfiguration(text, { fhirVersion });
+  if (configuration === undefined) throw new Error(issues.map(({ path, message }) => `${path}: ${message}`).join('\n'));
+  return configuration;
+}
+
+export function engineOf(text: string, fhirVersion: FhirVersion, seed = 1): Engine {
+  return compileEngine(configurationOf(text, fhirVersion), engineOptions(fhirVersion, seed));
+}
+
+/** A JSON value in a form in which equal values have equal texts: names sorted, numbers by their digits. */
+export function comparable(value: JsonValue, path = ''): unknown {
+  if (typeof value === 'number' || value instanceof JsonNumber) return `#${Decimal.parse(numberText(value)).toString().replace(/^-(?=0(?:\.0*)?$)/, '')}`;
+  if (Array.isArray(value)) return value.map((item) => comparable(item, path));
+  if (typeof value === 'string' && path.endsWith('.meta.lastUpdated')) return value.replace(/\+00:00$/, 'Z');
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([one], [two]) => (one < two ? -1 : 1))
+      .map(([key, member]) => [key, comparable(member as JsonValue, `${path}.${key}`)]),
+  );
+}
