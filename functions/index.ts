@@ -14,7 +14,7 @@ import { ExportFiles } from './adapters/exportFiles.js';
 import { FhirClient } from './adapters/fhirClient.js';
 import { JobStore } from './adapters/jobStore.js';
 import { openStorage } from './adapters/storage.js';
-import { resourceTypesOf } from './deid/model.js';
+import { FhirModel } from './deid/model/fhirModel.js';
 import { registerRoutes } from './http/routes.js';
 import { exportJob } from './orchestrators/exportJob.js';
 import { exportLane } from './orchestrators/exportLane.js';
@@ -27,8 +27,9 @@ const settings = readSettings(process.env);
 const exportAccount = openStorage(settings.exportStorage);
 const jobs = new JobStore(openStorage(settings.runtimeStorage));
 const files = new ExportFiles(exportAccount);
-const resourceTypes = resourceTypesOf(settings.fhirVersion);
-const isResourceType = (name: string): boolean => resourceTypes.has(name);
+const model = FhirModel.of(settings.fhirVersion);
+const isResourceType = (name: string): boolean => model.resource(name) !== undefined;
+const resolveSecret = async (name: string): Promise<string | null> => settings.secrets.get(name) ?? null;
 const now = (): number => Date.now();
 
 const dependencies: ActivityDependencies = {
@@ -41,7 +42,7 @@ const dependencies: ActivityDependencies = {
     maxAttempts: settings.sourceMaxAttempts,
     maxPageBytes: settings.sourceMaxPageMebibytes * 1_048_576,
   }),
-  engines: new EngineCache(jobs, settings.fhirVersion),
+  engines: new EngineCache(jobs, settings.fhirVersion, resolveSecret),
   now,
   isResourceType,
 };
@@ -52,6 +53,7 @@ registerRoutes({
   jobs,
   files,
   configurations: new ConfigurationBlobs(exportAccount),
+  resolveSecret,
   now,
   isResourceType,
 });

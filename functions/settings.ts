@@ -11,6 +11,8 @@ export interface Settings {
   exportStorage: StorageAccount;
   runtimeStorage: StorageAccount;
   allowRawExport: boolean;
+  /** Keys that configurations name with `{"secretName": …}`, by name. */
+  secrets: ReadonlyMap<string, string>;
   pageSize: number;
   sourceTimeoutSeconds: number;
   sourceMaxAttempts: number;
@@ -227,12 +229,24 @@ const storageDefinitions: readonly SettingDefinition[] = [
   },
 ];
 
+const SECRET_PREFIX = 'ANONYMIZATION_SECRET_';
+
+const secretsDefinition: SettingDefinition = {
+  name: `${SECRET_PREFIX}<name>`,
+  unit: '',
+  default: '',
+  bounds: 'text',
+  meaning:
+    'A key that a configuration names with `{"secretName": "<name>"}` instead of holding it. On Azure, a Key Vault reference.',
+};
+
 /** All settings, in the order of the README's table. */
 export const settingDefinitions: readonly SettingDefinition[] = [
   fhirServerUrl,
   fhirVersion,
   ...storageDefinitions,
   allowRawExport,
+  secretsDefinition,
   ...Object.values(numbers),
 ];
 
@@ -291,6 +305,11 @@ export function readSettings(environment: Environment): Settings {
     exportStorage: readStorage('EXPORT_STORAGE'),
     runtimeStorage: readStorage('AzureWebJobsStorage'),
     allowRawExport: read(allowRawExport),
+    secrets: new Map(
+      Object.entries(environment)
+        .filter(([name]) => name.startsWith(SECRET_PREFIX))
+        .map(([name, value]) => [name.slice(SECRET_PREFIX.length), value ?? '']),
+    ),
     pageSize: read(numbers.pageSize),
     sourceTimeoutSeconds: read(numbers.sourceTimeoutSeconds),
     sourceMaxAttempts: read(numbers.sourceMaxAttempts),

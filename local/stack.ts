@@ -86,7 +86,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         ...['--blobHost', '127.0.0.1', '--blobPort', String(blobPort), '--location', location],
         ...['--silent', '--disableTelemetry', '--skipApiVersionCheck'],
       ]);
-      await azurite.ready(() => answers(`http://127.0.0.1:${blobPort}/`));
+      await azurite.ready(() => answers(`http://127.0.0.1:${blobPort}/`, () => true));
     }
     if (exportStorage !== undefined) await uploadSampleConfigurations(exportStorage);
 
@@ -141,11 +141,14 @@ function isSet(environment: Record<string, string | undefined>, name: string): b
   return (environment[name] ?? '') !== '';
 }
 
-async function answers(url: string): Promise<boolean> {
+async function answers(
+  url: string,
+  isExpected = (status: number): boolean => status === 200,
+): Promise<boolean> {
   try {
     const response = await fetch(url);
     await response.arrayBuffer();
-    return true;
+    return isExpected(response.status);
   } catch {
     return false;
   }

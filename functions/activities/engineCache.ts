@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { JobStore } from '../adapters/jobStore.js';
 import { readConfiguration } from '../deid/configuration.js';
-import { compileEngine } from '../deid/compile.js';
+import { compileEngine } from '../deid/compileEngine.js';
 import type { FhirVersion } from '../deid/engine.js';
 import { stringifyJson } from '../deid/json.js';
+import { type KeyResolver, resolveKeys } from '../deid/keys.js';
 import { ExportError } from '../errors.js';
 import type { JobRequest } from '../export/job.js';
 import { parseInstant } from '../export/instant.js';
@@ -16,11 +17,13 @@ const MOST_ENGINES = 4;
 export class EngineCache {
   readonly #jobs: JobStore;
   readonly #fhirVersion: FhirVersion;
+  readonly #resolveSecret: KeyResolver;
   readonly #lineMakers = new Map<string, Promise<LineMaker>>();
 
-  constructor(jobs: JobStore, fhirVersion: FhirVersion) {
+  constructor(jobs: JobStore, fhirVersion: FhirVersion, resolveSecret: KeyResolver) {
     this.#jobs = jobs;
     this.#fhirVersion = fhirVersion;
+    this.#resolveSecret = resolveSecret;
   }
 
   /**
@@ -60,7 +63,14 @@ export class EngineCache {
     if (read.configuration === undefined) {
       throw new ExportError('configuration-invalid', 'The pinned configuration cannot be read.');
     }
-    const engine = compileEngine(read.configuration, {
+    const resolved = await resolveKeys(read.configuration, this.#resolveSecret);
+    if (resolved.configuration === undefined) {
+      throw new ExportError(
+        'configuration-invalid',
+        resolved.issues.map(({ path, message }) => `${path}: ${message}`).join('; '),
+      );
+    }
+    const engine = compileEngine(resolved.configuration, {
       fhirVersion: this.#fhirVersion,
       now: (parseInstant(transactionTime)?.seconds ?? Number.NaN) * 1000,
       jobSecret: await this.#jobs.secret(jobId),

@@ -36,7 +36,8 @@ export const MAX_JSON_DEPTH = 500;
  * Number texts that may not survive a double: an exponent, a fraction that ends in 0, a negative zero, more
  * than 15 digits, or less than a millionth. May also match inside a string, which costs time and changes nothing.
  */
-const RISKY_NUMBER = /[:,[\s]-?(?:[0-9]+\.[0-9]*0[\s,}\]]|[0-9]+(?:\.[0-9]+)?[eE]|[0-9][0-9.]{15}|0\.000000|(?<=-)0[\s,}\]])/;
+const RISKY_NUMBER =
+  /[:,[\s]-?(?:[0-9]+\.[0-9]*0[\s,}\]]|[0-9]+(?:\.[0-9]+)?[eE]|[0-9][0-9.]{15}|0\.000000|(?<=-)0[\s,}\]])/;
 
 /**
  * Parses JSON and keeps the digits of numbers. A text without risky numbers goes through `JSON.parse`.
@@ -211,7 +212,8 @@ class JsonReader {
       if (this.text.charCodeAt(this.at) !== 0x22) throw new JsonError('Expected a property name', this.at);
       const key = this.string();
       this.space();
-      if (this.text.charCodeAt(this.at++) !== 0x3a) throw new JsonError('Expected : after a name', this.at - 1);
+      if (this.text.charCodeAt(this.at++) !== 0x3a)
+        throw new JsonError('Expected : after a name', this.at - 1);
       const value = this.value(depth + 1);
       if (key === '__proto__') {
         Object.defineProperty(members, key, { value, writable: true, enumerable: true, configurable: true });
@@ -224,12 +226,4 @@ class JsonReader {
       if (code !== 0x2c) throw new JsonError('Expected , or } in an object', this.at - 1);
     }
   }
-}
-
-/** Placeholder until the engine lands. */
-export function parseJson(text: string): JsonValue {
-  return JSON.parse(text) as JsonValue;
-}
-export function stringifyJson(value: JsonValue): string {
-  return JSON.stringify(value);
 }

@@ -1,6 +1,7 @@
 import type { ConfigurationBlobs } from '../adapters/configurationBlobs.js';
 import type { ExportFiles } from '../adapters/exportFiles.js';
 import type { JobStore } from '../adapters/jobStore.js';
+import type { KeyResolver } from '../deid/keys.js';
 import type { Settings } from '../settings.js';
 
 /** What the HTTP functions need of the outside world, made once in the composition root. */
@@ -9,6 +10,8 @@ export interface HttpDependencies {
   jobs: JobStore;
   files: ExportFiles;
   configurations: ConfigurationBlobs;
+  /** Looks up keys that a configuration only names. */
+  resolveSecret: KeyResolver;
   /** The clock of this machine, in milliseconds since the epoch. */
   now: () => number;
   isResourceType: (name: string) => boolean;

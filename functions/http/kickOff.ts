@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { HttpRequest } from '@azure/functions';
 import { configurationDigest } from '../activities/engineCache.js';
 import { readConfiguration } from '../deid/configuration.js';
+import { resolveKeys } from '../deid/keys.js';
 import type { JobRequest } from '../export/job.js';
 import { readKickOff, type KickOff } from '../export/kickOff.js';
 import { errorIssue, informationIssue, type OutcomeIssue } from '../export/operationOutcome.js';
@@ -22,6 +23,7 @@ export function kickOff({
   jobs,
   files,
   configurations,
+  resolveSecret,
   now,
   isResourceType,
 }: HttpDependencies): Handler {
@@ -88,13 +90,20 @@ export function kickOff({
       ]);
     }
     const text = await configurations.read(configuration.name, configuration.etag);
-    const { issues, configuration: rules } = readConfiguration(text, { fhirVersion: settings.fhirVersion });
+    const read = readConfiguration(text, { fhirVersion: settings.fhirVersion });
+    const keys =
+      read.configuration === undefined ? undefined : await resolveKeys(read.configuration, resolveSecret);
+    const issues = [...read.issues, ...(keys?.issues ?? [])];
     const errors = issues.filter(({ severity }) => severity === 'error');
-    if (rules === undefined || errors.length > 0) {
+    if (keys?.configuration === undefined) {
       throw new RequestError(
         400,
         errors.map(({ path, message }) =>
-          errorIssue('invalid', `_anonymizationConfig: ${path}: ${message}`, '_anonymizationConfig'),
+          errorIssue(
+            'invalid',
+            `_anonymizationConfig: ${path === '' ? '' : `${path}: `}${message}`,
+            '_anonymizationConfig',
+          ),
         ),
       );
     }

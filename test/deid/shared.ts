@@ -27,7 +27,9 @@ export function filesIn(...path: string[]): string[] {
   return readdirSync(folder)
     .sort()
     .flatMap((name) =>
-      statSync(join(folder, name)).isDirectory() ? filesIn(...path, name).map((file) => `${name}/${file}`) : [name],
+      statSync(join(folder, name)).isDirectory()
+        ? filesIn(...path, name).map((file) => `${name}/${file}`)
+        : [name],
     );
 }
 
@@ -54,7 +56,8 @@ export function engineOptions(fhirVersion: FhirVersion, seed = 1): EngineOptions
 /** Reads a configuration that must be right. */
 export function configurationOf(text: string, fhirVersion: FhirVersion): Configuration {
   const { configuration, issues } = readConfiguration(text, { fhirVersion });
-  if (configuration === undefined) throw new Error(issues.map(({ path, message }) => `${path}: ${message}`).join('\n'));
+  if (configuration === undefined)
+    throw new Error(issues.map(({ path, message }) => `${path}: ${message}`).join('\n'));
   return configuration;
 }
 
@@ -64,7 +67,10 @@ export function engineOf(text: string, fhirVersion: FhirVersion, seed = 1): Engi
 
 /** A JSON value in a form in which equal values have equal texts: names sorted, numbers by their digits. */
 export function comparable(value: JsonValue, path = ''): unknown {
-  if (typeof value === 'number' || value instanceof JsonNumber) return `#${Decimal.parse(numberText(value)).toString().replace(/^-(?=0(?:\.0*)?$)/, '')}`;
+  if (typeof value === 'number' || value instanceof JsonNumber)
+    return `#${Decimal.parse(numberText(value))
+      .toString()
+      .replace(/^-(?=0(?:\.0*)?$)/, '')}`;
   if (Array.isArray(value)) return value.map((item) => comparable(item, path));
   if (typeof value === 'string' && path.endsWith('.meta.lastUpdated')) return value.replace(/\+00:00$/, 'Z');
   if (value === null || typeof value !== 'object') return value;

@@ -27,41 +27,37 @@ beforeAll(async () => {
 });
 afterAll(() => test.end());
 
-it(
-  `an export whose host is killed ${KILLS} times is complete and without duplicates (CRASH_SEED=${SEED})`,
-  async () => {
-    const random = createRandom(SEED);
-    const client = new ExportClient(test.stack.baseUrl);
-    const expected = sourceIds(join(test.stack.dataDirectory, 'sample'));
-    let kills = 0;
-    let exports = 0;
-    while (kills < KILLS) {
-      exports++;
-      const statusUrl = await client.kickOff({ _container: 'crash', _anonymizationConfig: 'keeps-ids.json' });
-      let isDone = false;
-      while (!isDone && kills < KILLS) {
-        await new Promise((resolve) => setTimeout(resolve, 50 + random.next() * 900));
-        await test.stack.host.kill();
-        kills++;
-        await test.stack.restartHost();
-        isDone = (await fetch(statusUrl)).status === 200;
-      }
-      const manifest = await client.manifest(statusUrl, 200, () => undefined);
-      const lines = await downloadLines(manifest);
-      for (const [type, ids] of expected) {
-        const exported = (lines.get(type) ?? []).map((line) => (JSON.parse(line) as { id: string }).id);
-        expect(exported.sort(), type).toEqual(ids);
-      }
-      expect([...lines.keys()].sort()).toEqual([...expected.keys()].sort());
-      const folder = `${statusUrl.slice(statusUrl.lastIndexOf('/') + 1)}/`;
-      const blobs = (await test.blobNames('crash')).filter((name) => name.includes(folder));
-      // Besides the files of the manifest only manifest and report: no orphan of a lost attempt.
-      expect(blobs.length).toBe(manifest.output.length + 2);
+it(`an export whose host is killed ${KILLS} times is complete and without duplicates (CRASH_SEED=${SEED})`, async () => {
+  const random = createRandom(SEED);
+  const client = new ExportClient(test.stack.baseUrl);
+  const expected = sourceIds(join(test.stack.dataDirectory, 'sample'));
+  let kills = 0;
+  let exports = 0;
+  while (kills < KILLS) {
+    exports++;
+    const statusUrl = await client.kickOff({ _container: 'crash', _anonymizationConfig: 'keeps-ids.json' });
+    let isDone = false;
+    while (!isDone && kills < KILLS) {
+      await new Promise((resolve) => setTimeout(resolve, 50 + random.next() * 900));
+      await test.stack.host.kill();
+      kills++;
+      await test.stack.restartHost();
+      isDone = (await fetch(statusUrl)).status === 200;
     }
-    console.log(`CRASH_SEED=${SEED}: ${kills} kills in ${exports} export(s), nothing lost, nothing doubled`);
-  },
-  180_000,
-);
+    const manifest = await client.manifest(statusUrl, 200, () => undefined);
+    const lines = await downloadLines(manifest);
+    for (const [type, ids] of expected) {
+      const exported = (lines.get(type) ?? []).map((line) => (JSON.parse(line) as { id: string }).id);
+      expect(exported.sort(), type).toEqual(ids);
+    }
+    expect([...lines.keys()].sort()).toEqual([...expected.keys()].sort());
+    const folder = `${statusUrl.slice(statusUrl.lastIndexOf('/') + 1)}/`;
+    const blobs = (await test.blobNames('crash')).filter((name) => name.includes(folder));
+    // Besides the files of the manifest only manifest and report: no orphan of a lost attempt.
+    expect(blobs.length).toBe(manifest.output.length + 2);
+  }
+  console.log(`CRASH_SEED=${SEED}: ${kills} kills in ${exports} export(s), nothing lost, nothing doubled`);
+}, 180_000);
 
 /** The sorted ids of the sample data by type. */
 function sourceIds(directory: string): Map<string, string[]> {

@@ -19,7 +19,13 @@ export interface TestStack {
 export async function startTestStack(environment: Record<string, string>): Promise<TestStack> {
   const directory = mkdtempSync(join(tmpdir(), 'fhir-export-'));
   const stack = await startStack({
-    environment: { PORT: '0', SOURCE_PORT: '0', AZURITE_BLOB_PORT: '0', LOCAL_DATA: directory, ...environment },
+    environment: {
+      PORT: '0',
+      SOURCE_PORT: '0',
+      AZURITE_BLOB_PORT: '0',
+      LOCAL_DATA: directory,
+      ...environment,
+    },
   });
   const storage = BlobServiceClient.fromConnectionString(stack.exportStorage ?? '');
   return {
@@ -51,7 +57,8 @@ export async function downloadLines(manifest: Manifest): Promise<Map<string, str
     const text = await response.text();
     if (!response.ok || !text.endsWith('\n')) throw new Error(`A file of ${type} cannot be read as a whole.`);
     const own = text.slice(0, -1).split('\n');
-    if (own.length !== count) throw new Error(`The manifest counts ${count} ${type}, the file has ${own.length}.`);
+    if (own.length !== count)
+      throw new Error(`The manifest counts ${count} ${type}, the file has ${own.length}.`);
     lines.set(type, [...(lines.get(type) ?? []), ...own]);
   }
   return lines;

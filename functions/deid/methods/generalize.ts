@@ -31,7 +31,8 @@ export class Generalizer {
    */
   generalize<T>(node: FhirNode, environment: Environment, run: Run, otherwise: T): Primitive | undefined | T {
     if (node.type.primitive === null) throw new FhirPathError('generalize is for primitive elements');
-    if (node.children.length > 0) throw new FhirPathError('generalize is for primitive elements without extensions');
+    if (node.children.length > 0)
+      throw new FhirPathError('generalize is for primitive elements without extensions');
     if (node.value === undefined) return undefined;
     const input: Collection = [node];
     for (const { condition, result } of this.cases) {

@@ -81,15 +81,18 @@ class GatedFunctions implements DurableFunctions {
   async release(keys: string[]): Promise<void> {
     const waiting = [...keys];
     const found: (() => void)[] = [];
-    await waitFor(() => {
-      for (const key of [...waiting]) {
-        const index = this.#held.findIndex((held) => held.key === key);
-        if (index === -1) continue;
-        found.push(...this.#held.splice(index, 1).map(({ release }) => release));
-        waiting.splice(waiting.indexOf(key), 1);
-      }
-      return waiting.length === 0;
-    }, `the activities ${keys.join(', ')}`);
+    await waitFor(
+      () => {
+        for (const key of [...waiting]) {
+          const index = this.#held.findIndex((held) => held.key === key);
+          if (index === -1) continue;
+          found.push(...this.#held.splice(index, 1).map(({ release }) => release));
+          waiting.splice(waiting.indexOf(key), 1);
+        }
+        return waiting.length === 0;
+      },
+      `the activities ${keys.join(', ')}`,
+    );
     for (const release of found) release();
   }
 
