@@ -62,11 +62,20 @@ export function engineOf(text: string, fhirVersion: FhirVersion, seed = 1): Engi
   return compileEngine(configurationOf(text, fhirVersion), engineOptions(fhirVersion, seed));
 }
 
-/** A JSON value in a form in which equal values have equal texts: names sorted, numbers by their digits. */
+/** The reference rewrites `meta.lastUpdated` as a full instant; here it keeps its text, like any other element. */
+function instant(text: string): string {
+  const full = text.length === 4 ? `${text}-01-01T00:00:00Z` : text.length === 10 ? `${text}T00:00:00Z` : text;
+  return full.replace(/\+00:00$/, 'Z').replace(/\.0+(?=[Z+-])/, '');
+}
+
+/** A JSON value in a form in which equal values are equal: names sorted, numbers by their digits. */
 export function comparable(value: JsonValue, path = ''): unknown {
-  if (typeof value === 'number' || value instanceof JsonNumber) return `#${Decimal.parse(numberText(value)).toString().replace(/^-(?=0(?:\.0*)?$)/, '')}`;
+  if (typeof value === 'number' || value instanceof JsonNumber) {
+    const digits = Decimal.parse(numberText(value)).toString();
+    return `number ${digits.replace(/^-(?=0(?:\.0*)?$)/, '')}`;
+  }
   if (Array.isArray(value)) return value.map((item) => comparable(item, path));
-  if (typeof value === 'string' && path.endsWith('.meta.lastUpdated')) return value.replace(/\+00:00$/, 'Z');
+  if (typeof value === 'string' && path.endsWith('.meta.lastUpdated')) return instant(value);
   if (value === null || typeof value !== 'object') return value;
   return Object.fromEntries(
     Object.entries(value)

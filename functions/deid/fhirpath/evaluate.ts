@@ -1,9 +1,9 @@
 import { FhirNode } from '../node.js';
 import type { Collection, Environment, Evaluator, Item } from './collection.js';
 import { FUNCTION_BODIES } from './functions.js';
-import { booleanOf, compareValues, distinctItems, isEqual, isEquivalent, optionalValue, singleValue } from './operators.js';
+import { asDecimal, booleanOf, compareValues, distinctItems, isEqual, isEquivalent, optionalValue, singleValue } from './operators.js';
 import type { BinaryOperator, Expression } from './syntax.js';
-import { Decimal, FhirPathError, Quantity, Temporal, type Value } from './values.js';
+import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from './values.js';
 
 const EMPTY: Collection = [];
 
@@ -105,6 +105,7 @@ function systemTypeOf(value: Value): string {
   if (typeof value === 'string') return 'String';
   if (typeof value === 'boolean') return 'Boolean';
   if (typeof value === 'bigint') return 'Integer';
+  if (value instanceof Long) return 'Long';
   if (value instanceof Decimal) return 'Decimal';
   return value instanceof Quantity ? 'Quantity' : value.kind;
 }
@@ -152,6 +153,7 @@ function compilePolarity(operator: '+' | '-', operand: Evaluator): Evaluator {
     if (value === undefined) return EMPTY;
     if (operator === '+') return [value];
     if (typeof value === 'bigint') return [-value];
+    if (value instanceof Long) return [new Long(-value.value)];
     if (value instanceof Decimal) return [value.negated()];
     if (value instanceof Quantity) return [new Quantity(value.value.negated(), value.unit)];
     throw new FhirPathError("Operator '-' needs a number");
@@ -276,8 +278,14 @@ function arithmetic(operator: '+' | '-' | '*' | '/' | 'div' | 'mod', left: Value
     return new Quantity(common.left.plus(operator === '+' ? common.right : common.right.negated()), common.unit);
   }
   if (typeof left === 'bigint' && typeof right === 'bigint' && operator !== '/') return integers(operator, left, right);
-  const one = typeof left === 'bigint' ? new Decimal(left, 0) : left;
-  const two = typeof right === 'bigint' ? new Decimal(right, 0) : right;
+  const long = left instanceof Long ? left.value : left;
+  const other = right instanceof Long ? right.value : right;
+  if (typeof long === 'bigint' && typeof other === 'bigint' && operator !== '/') {
+    const result = integers(operator, long, other);
+    return result === null ? null : new Long(result);
+  }
+  const one = asDecimal(left) ?? left;
+  const two = asDecimal(right) ?? right;
   if (one instanceof Decimal && two instanceof Decimal) return decimals(operator, one, two);
   throw new FhirPathError(`Operator '${operator}' cannot be applied to these types`);
 }
