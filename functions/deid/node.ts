@@ -131,7 +131,7 @@ export class FhirNode {
   }
 
   private makeComplex(children: FhirNode[], element: FhirElement, json: JsonValue | undefined): void {
-    if (Array.isArray(json) !== element.repeats && json !== null) return this.drop(element);
+    if (Array.isArray(json) && !element.repeats) return this.drop(element);
     for (const item of Array.isArray(json) ? json : [json]) {
       if (item === null || item === undefined) continue;
       if (!isJsonObject(item)) {
@@ -171,7 +171,9 @@ export class FhirNode {
 
   private itemsOf(element: FhirElement, json: JsonValue | undefined): (JsonValue | undefined)[] {
     if (json === undefined || json === null) return [];
-    if (Array.isArray(json) === element.repeats) return element.repeats ? (json as JsonValue[]) : [json];
+    // One value where several may stand is taken for a list of one, as the reference does.
+    if (!Array.isArray(json)) return [json];
+    if (element.repeats) return json;
     this.drop(element);
     return [];
   }

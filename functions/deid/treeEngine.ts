@@ -82,13 +82,9 @@ export class TreeEngine {
       case 'substitute':
         this.methods.replacement(rule).apply(node, run);
         return;
-      case 'generalize': {
-        const other = Symbol('no case');
-        const value = this.methods.generalizer(rule).generalize(node, environment, run, other);
-        if (typeof value !== 'symbol') node.value = value;
-        else if (rule.method.otherValues === 'redact') this.redact(node, run);
+      case 'generalize':
+        node.value = this.methods.generalizer(rule).generalize(node, environment, run);
         return;
-      }
       case 'perturb':
         if (QUANTITY_TYPES.has(node.type.name)) this.perturbQuantity(rule, node, run);
         else this.changeValue(rule, node, run);
@@ -100,10 +96,6 @@ export class TreeEngine {
       case 'keep':
         this.changeValue(rule, node, run);
     }
-  }
-
-  private redact(node: FhirNode, run: ResourceRun): void {
-    if (node.value !== undefined) node.value = this.methods.redactor.on(targetOf(node))(node.value, run);
   }
 
   private changeValue(rule: Rule, node: FhirNode, run: ResourceRun): void {

@@ -1,12 +1,14 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { FhirVersion } from '../../functions/deid/engine.js';
 import { parseJson, type JsonObject } from '../../functions/deid/json.js';
 import { SHARED, comparable, engineOf, filesIn, hasShared, readText } from './shared.js';
 
 /** Goldens that are not followed, by configuration and input, and why. */
-const EXCEPTIONS: Readonly<Record<string, string>> = {};
+const EXCEPTIONS: Readonly<Record<string, string>> = {
+  'r4 a-hipaa edge/07-ages.json': 'the reference perturbed an age with noise of its own random source',
+};
 
 const VERSIONS: readonly [string, FhirVersion][] = [
   ['r4', 'R4'],
@@ -18,13 +20,23 @@ function resourcesOf(file: string, text: string): string[] {
   return file.endsWith('.ndjson') ? text.split('\n').filter((line) => line.trim() !== '') : [text];
 }
 
-describe.runIf(hasShared('goldens'))('what the reference engine produced', () => {
-  for (const [folder, version] of hasShared('goldens') ? VERSIONS : []) {
+/** Resources that agree, by configuration. */
+const agreed = new Map<string, number>();
+const hasGoldens = hasShared('goldens');
+
+describe.runIf(hasGoldens)('what the reference engine produced', () => {
+  afterAll(() => {
+    console.table([...agreed].map(([configuration, resources]) => ({ configuration, 'resources that agree': resources })));
+    console.log('not followed:', EXCEPTIONS);
+  });
+
+  for (const [folder, version] of hasGoldens ? VERSIONS : []) {
     for (const configuration of readdirSync(join(SHARED, 'goldens', folder, 'configs'))) {
       const name = configuration.replace('.json', '');
       const text = readText('goldens', folder, 'configs', configuration);
       for (const file of filesIn('goldens', folder, 'expected', name)) {
-        it.skipIf(`${folder} ${name} ${file}` in EXCEPTIONS)(`${folder} ${name} ${file}`, () => {
+        const title = `${folder} ${name} ${file}`;
+        it.skipIf(title in EXCEPTIONS)(title, () => {
           const engine = engineOf(text, version);
           const [inputFolder = '', fileName = ''] = file.split('/');
           const inputs = resourcesOf(file, readText('goldens', folder, 'inputs', inputFolder, fileName));
@@ -43,6 +55,7 @@ describe.runIf(hasShared('goldens'))('what the reference engine produced', () =>
               comparable(parseJson(expected[index] as string)),
             );
           });
+          agreed.set(`${folder} ${name}`, (agreed.get(`${folder} ${name}`) ?? 0) + inputs.length);
         });
       }
     }

@@ -27,9 +27,7 @@ export function filesIn(...path: string[]): string[] {
   return readdirSync(folder)
     .sort()
     .flatMap((name) =>
-      statSync(join(folder, name)).isDirectory()
-        ? filesIn(...path, name).map((file) => `${name}/${file}`)
-        : [name],
+      statSync(join(folder, name)).isDirectory() ? filesIn(...path, name).map((file) => `${name}/${file}`) : [name],
     );
 }
 
@@ -56,8 +54,7 @@ export function engineOptions(fhirVersion: FhirVersion, seed = 1): EngineOptions
 /** Reads a configuration that must be right. */
 export function configurationOf(text: string, fhirVersion: FhirVersion): Configuration {
   const { configuration, issues } = readConfiguration(text, { fhirVersion });
-  if (configuration === undefined)
-    throw new Error(issues.map(({ path, message }) => `${path}: ${message}`).join('\n'));
+  if (configuration === undefined) throw new Error(issues.map(({ path, message }) => `${path}: ${message}`).join('\n'));
   return configuration;
 }
 
@@ -65,14 +62,20 @@ export function engineOf(text: string, fhirVersion: FhirVersion, seed = 1): Engi
   return compileEngine(configurationOf(text, fhirVersion), engineOptions(fhirVersion, seed));
 }
 
-/** A JSON value in a form in which equal values have equal texts: names sorted, numbers by their digits. */
+/** The reference rewrites `meta.lastUpdated` as a full instant; here it keeps its text, like any other element. */
+function instant(text: string): string {
+  const full = text.length === 4 ? `${text}-01-01T00:00:00Z` : text.length === 10 ? `${text}T00:00:00Z` : text;
+  return full.replace(/\+00:00$/, 'Z').replace(/\.0+(?=[Z+-])/, '');
+}
+
+/** A JSON value in a form in which equal values are equal: names sorted, numbers by their digits. */
 export function comparable(value: JsonValue, path = ''): unknown {
-  if (typeof value === 'number' || value instanceof JsonNumber)
-    return `#${Decimal.parse(numberText(value))
-      .toString()
-      .replace(/^-(?=0(?:\.0*)?$)/, '')}`;
+  if (typeof value === 'number' || value instanceof JsonNumber) {
+    const digits = Decimal.parse(numberText(value)).toString();
+    return `number ${digits.replace(/^-(?=0(?:\.0*)?$)/, '')}`;
+  }
   if (Array.isArray(value)) return value.map((item) => comparable(item, path));
-  if (typeof value === 'string' && path.endsWith('.meta.lastUpdated')) return value.replace(/\+00:00$/, 'Z');
+  if (typeof value === 'string' && path.endsWith('.meta.lastUpdated')) return instant(value);
   if (value === null || typeof value !== 'object') return value;
   return Object.fromEntries(
     Object.entries(value)

@@ -1,17 +1,9 @@
 import { FhirNode } from '../node.js';
 import type { Collection, Environment, Evaluator, Item } from './collection.js';
 import { FUNCTION_BODIES } from './functions.js';
-import {
-  booleanOf,
-  compareValues,
-  distinctItems,
-  isEqual,
-  isEquivalent,
-  optionalValue,
-  singleValue,
-} from './operators.js';
+import { asDecimal, booleanOf, compareValues, distinctItems, isEqual, isEquivalent, optionalValue, singleValue } from './operators.js';
 import type { BinaryOperator, Expression } from './syntax.js';
-import { Decimal, FhirPathError, Quantity, Temporal, type Value } from './values.js';
+import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from './values.js';
 
 const EMPTY: Collection = [];
 
@@ -113,6 +105,7 @@ function systemTypeOf(value: Value): string {
   if (typeof value === 'string') return 'String';
   if (typeof value === 'boolean') return 'Boolean';
   if (typeof value === 'bigint') return 'Integer';
+  if (value instanceof Long) return 'Long';
   if (value instanceof Decimal) return 'Decimal';
   return value instanceof Quantity ? 'Quantity' : value.kind;
 }
@@ -133,8 +126,7 @@ function compileVariable(name: string): Evaluator {
     case 'resource':
       return (_, scope) => (scope.environment.resource === null ? EMPTY : [scope.environment.resource]);
     case 'rootResource':
-      return (_, scope) =>
-        scope.environment.rootResource === null ? EMPTY : [scope.environment.rootResource];
+      return (_, scope) => (scope.environment.rootResource === null ? EMPTY : [scope.environment.rootResource]);
   }
   const constant = constantVariable(name);
   return () => [constant];
@@ -161,6 +153,7 @@ function compilePolarity(operator: '+' | '-', operand: Evaluator): Evaluator {
     if (value === undefined) return EMPTY;
     if (operator === '+') return [value];
     if (typeof value === 'bigint') return [-value];
+    if (value instanceof Long) return [new Long(-value.value)];
     if (value instanceof Decimal) return [value.negated()];
     if (value instanceof Quantity) return [new Quantity(value.value.negated(), value.unit)];
     throw new FhirPathError("Operator '-' needs a number");
@@ -245,11 +238,7 @@ function membership(items: Collection, collection: Collection, operator: string)
   return [item !== undefined && collection.some((other) => isEqual([other], [item]) === true)];
 }
 
-function compileLogic(
-  left: Evaluator,
-  right: Evaluator,
-  operator: 'and' | 'or' | 'xor' | 'implies',
-): Evaluator {
+function compileLogic(left: Evaluator, right: Evaluator, operator: 'and' | 'or' | 'xor' | 'implies'): Evaluator {
   return (input, scope) => {
     const one = booleanOf(left(input, scope));
     const two = booleanOf(right(input, scope));
@@ -258,11 +247,7 @@ function compileLogic(
   };
 }
 
-function logic(
-  operator: 'and' | 'or' | 'xor' | 'implies',
-  one: boolean | null,
-  two: boolean | null,
-): boolean | null {
+function logic(operator: 'and' | 'or' | 'xor' | 'implies', one: boolean | null, two: boolean | null): boolean | null {
   switch (operator) {
     case 'and':
       return one === false || two === false ? false : one === null || two === null ? null : true;
@@ -282,11 +267,7 @@ function textOf(items: Collection): string {
   return value;
 }
 
-function arithmetic(
-  operator: '+' | '-' | '*' | '/' | 'div' | 'mod',
-  left: Value,
-  right: Value,
-): Value | null {
+function arithmetic(operator: '+' | '-' | '*' | '/' | 'div' | 'mod', left: Value, right: Value): Value | null {
   if (typeof left === 'string' && typeof right === 'string' && operator === '+') return left + right;
   if (left instanceof Temporal && right instanceof Quantity && (operator === '+' || operator === '-')) {
     return left.plus(right, operator === '+' ? 1 : -1);
@@ -294,15 +275,17 @@ function arithmetic(
   if (left instanceof Quantity && right instanceof Quantity && (operator === '+' || operator === '-')) {
     const common = Quantity.common(left, right);
     if (common === null) throw new FhirPathError('Quantities of units that do not convert');
-    return new Quantity(
-      common.left.plus(operator === '+' ? common.right : common.right.negated()),
-      common.unit,
-    );
+    return new Quantity(common.left.plus(operator === '+' ? common.right : common.right.negated()), common.unit);
   }
-  if (typeof left === 'bigint' && typeof right === 'bigint' && operator !== '/')
-    return integers(operator, left, right);
-  const one = typeof left === 'bigint' ? new Decimal(left, 0) : left;
-  const two = typeof right === 'bigint' ? new Decimal(right, 0) : right;
+  if (typeof left === 'bigint' && typeof right === 'bigint' && operator !== '/') return integers(operator, left, right);
+  const long = left instanceof Long ? left.value : left;
+  const other = right instanceof Long ? right.value : right;
+  if (typeof long === 'bigint' && typeof other === 'bigint' && operator !== '/') {
+    const result = integers(operator, long, other);
+    return result === null ? null : new Long(result);
+  }
+  const one = asDecimal(left) ?? left;
+  const two = asDecimal(right) ?? right;
   if (one instanceof Decimal && two instanceof Decimal) return decimals(operator, one, two);
   throw new FhirPathError(`Operator '${operator}' cannot be applied to these types`);
 }
@@ -322,11 +305,7 @@ function integers(operator: '+' | '-' | '*' | 'div' | 'mod', left: bigint, right
   }
 }
 
-function decimals(
-  operator: '+' | '-' | '*' | '/' | 'div' | 'mod',
-  left: Decimal,
-  right: Decimal,
-): Value | null {
+function decimals(operator: '+' | '-' | '*' | '/' | 'div' | 'mod', left: Decimal, right: Decimal): Value | null {
   switch (operator) {
     case '+':
       return left.plus(right);

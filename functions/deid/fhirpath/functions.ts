@@ -1,7 +1,7 @@
 import { FhirNode, descendantsWithinResource } from '../node.js';
 import type { Collection, Evaluator, Item, Scope } from './collection.js';
-import { booleanOf, distinctItems, isEqual, optionalValue, singleValue } from './operators.js';
-import { Decimal, FhirPathError, Quantity, Temporal, calendarUnit, type Value } from './values.js';
+import { asDecimal, booleanOf, distinctItems, isEqual, optionalValue, singleValue } from './operators.js';
+import { Decimal, FhirPathError, Long, Quantity, Temporal, calendarUnit, type Value } from './values.js';
 
 /** A function: its input, its arguments unevaluated, and where it stands. */
 type FunctionBody = (input: Collection, parameters: readonly Evaluator[], scope: Scope) => Collection;
@@ -85,8 +85,8 @@ function onNumber(name: string, body: (value: Decimal, original: bigint | Decima
   return (input) => {
     const value = singleValue(input, `${name}()`);
     if (value === undefined) return EMPTY;
-    if (typeof value === 'bigint') return [body(new Decimal(value, 0), value)];
-    if (value instanceof Decimal) return [body(value, value)];
+    const number = asDecimal(value);
+    if (number !== null) return [body(number, typeof value === 'bigint' ? value : number)];
     throw new FhirPathError(`${name}() needs a number`);
   };
 }
@@ -122,6 +122,7 @@ function conversion(name: string, convert: (value: Value) => Value | null): [str
 
 function toInteger(value: Value): bigint | null {
   if (typeof value === 'bigint') return value;
+  if (value instanceof Long) return value.value;
   if (typeof value === 'boolean') return value ? 1n : 0n;
   return typeof value === 'string' && /^[+-]?[0-9]{1,18}$/.test(value)
     ? BigInt(value.replace('+', ''))
@@ -129,8 +130,8 @@ function toInteger(value: Value): bigint | null {
 }
 
 function toDecimal(value: Value): Decimal | null {
-  if (value instanceof Decimal) return value;
-  if (typeof value === 'bigint') return new Decimal(value, 0);
+  const number = asDecimal(value);
+  if (number !== null) return number;
   if (typeof value === 'boolean') return new Decimal(value ? 10n : 0n, 1);
   return typeof value === 'string' && /^[+-]?[0-9]{1,100}(?:\.[0-9]{1,100})?$/.test(value)
     ? Decimal.parse(value)

@@ -1,6 +1,6 @@
 import { FhirNode } from '../node.js';
 import type { Collection, Item } from './collection.js';
-import { Decimal, FhirPathError, Quantity, Temporal, type Value } from './values.js';
+import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from './values.js';
 
 /** Types of elements that FHIRPath may treat as its own Quantity. */
 const QUANTITY_TYPES = new Set([
@@ -55,8 +55,10 @@ export function booleanOf(items: Collection): boolean | null {
   return typeof value === 'boolean' ? value : true;
 }
 
-function asDecimal(value: Value): Decimal | null {
+/** A number as a decimal; null for any other value. */
+export function asDecimal(value: Value): Decimal | null {
   if (typeof value === 'bigint') return new Decimal(value, 0);
+  if (value instanceof Long) return new Decimal(value.value, 0);
   return value instanceof Decimal ? value : null;
 }
 

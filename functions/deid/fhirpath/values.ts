@@ -1,7 +1,18 @@
 import { calendarDay, dayNumber, daysInMonth, padded } from '../calendar.js';
 
-/** A value of FHIRPath's System types: String, Boolean, Integer (`bigint`), Decimal, Date/DateTime/Time, Quantity. */
-export type Value = string | boolean | bigint | Decimal | Temporal | Quantity;
+/** A value of FHIRPath's System types: String, Boolean, Integer (`bigint`), Long, Decimal, Date/DateTime/Time, Quantity. */
+export type Value = string | boolean | bigint | Long | Decimal | Temporal | Quantity;
+
+/** A 64-bit integer: what `div` gives for decimals. In JSON a string, as FHIR writes `integer64`. */
+export class Long {
+  readonly value: bigint;
+  constructor(value: bigint) {
+    this.value = value;
+  }
+  toString(): string {
+    return String(this.value);
+  }
+}
 
 /** An expression that cannot be evaluated on this input. Its message names functions and types, never values. */
 export class FhirPathError extends Error {
@@ -48,8 +59,12 @@ export class Decimal {
   static fromDouble(value: number): Decimal {
     if (!Number.isFinite(value) || Math.abs(value) > 7.9e28) throw new FhirPathError('Result out of range');
     const text = value.toPrecision(15);
-    const decimal = Decimal.parse(text);
-    let { coefficient, scale } = decimal;
+    return Decimal.parse(text).trimmed();
+  }
+
+  /** Without zeros at the end of its fraction. */
+  trimmed(): Decimal {
+    let { coefficient, scale } = this as Decimal;
     while (scale > 0 && coefficient % 10n === 0n) {
       coefficient /= 10n;
       scale--;
@@ -108,10 +123,10 @@ export class Decimal {
   }
 
   /** The whole part of the quotient, towards zero; null for a division by zero. */
-  wholeQuotient(other: Decimal): bigint | null {
+  wholeQuotient(other: Decimal): Long | null {
     if (other.coefficient === 0n) return null;
     const scale = Math.max(this.scale, other.scale);
-    return this.atScale(scale) / other.atScale(scale);
+    return new Long(this.atScale(scale) / other.atScale(scale));
   }
 
   remainder(other: Decimal): Decimal | null {

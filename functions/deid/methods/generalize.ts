@@ -15,7 +15,7 @@ type Settings = Extract<Method, { name: 'generalize' }>;
 /** Replaces a value by the result of the first case whose condition holds. */
 export class Generalizer {
   private readonly cases: readonly { condition: Evaluator; result: Evaluator }[];
-  readonly otherValues: 'redact' | 'keep';
+  private readonly otherValues: 'redact' | 'keep';
 
   constructor(settings: Settings) {
     this.otherValues = settings.otherValues;
@@ -26,22 +26,20 @@ export class Generalizer {
   }
 
   /**
-   * The value that takes the place of a primitive's; `otherwise` where no case holds.
+   * The value that takes the place of a primitive's. Counts as generalized even where no case holds.
    * @throws FhirPathError for an expression that fails, and for an element that is no plain primitive
    */
-  generalize<T>(node: FhirNode, environment: Environment, run: Run, otherwise: T): Primitive | undefined | T {
+  generalize(node: FhirNode, environment: Environment, run: Run): Primitive | undefined {
     if (node.type.primitive === null) throw new FhirPathError('generalize is for primitive elements');
-    if (node.children.length > 0)
-      throw new FhirPathError('generalize is for primitive elements without extensions');
     if (node.value === undefined) return undefined;
+    run.did(GENERALIZED);
     const input: Collection = [node];
     for (const { condition, result } of this.cases) {
       // A condition that cannot be decided counts as true, as in the reference.
       if (!isTrueOrOpen(evaluate(condition, input, environment))) continue;
-      run.did(GENERALIZED);
       return jsonOf(evaluate(result, input, environment));
     }
-    return otherwise;
+    return this.otherValues === 'keep' ? node.value : undefined;
   }
 }
 
@@ -61,5 +59,6 @@ function jsonOf(result: Collection): Primitive | undefined {
 function jsonOfValue(value: Value): Primitive {
   if (typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value === 'bigint') return numberFromText(String(value));
+  // A Long is a string in FHIR's JSON.
   return value instanceof Decimal ? numberFromText(value.toString()) : valueText(value);
 }

@@ -28,7 +28,7 @@ function perturbed(value: Primitive, type: string, settings: Perturb, run: Run):
   const random = Buffer.from(run.randomBytes(6)).readUIntBE(0, 6) / 2 ** 48 - 0.5;
   if (exact === null) return undefined;
   const width = settings.rangeType === 'fixed' ? settings.span : settings.span.times(exact);
-  const noisy = exact.plus(width.times(Decimal.fromDouble(random)));
+  const noisy = exact.plus(width.times(Decimal.fromDouble(random)).trimmed());
   if (type === 'decimal') return numberFromText(noisy.rounded(settings.roundTo).toString());
   let whole = noisy.rounded(0).coefficient;
   const least = type === 'positiveInt' ? 1n : type === 'unsignedInt' ? 0n : -INTEGER_MAX - 1n;

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import type { FhirVersion } from '../engine.js';
+import { R4B_DATA_TYPES, R4B_ELEMENTS, R4B_REMOVED, R4B_REPLACED } from './r4b.js';
 
-/** What the `fhirpath` package's models say of a FHIR version's types: flat tables by element path. */
+/** What is known of a FHIR version's types: flat tables by element path. */
 export interface Definitions {
   /** Type of each element, by JSON path: `Patient.deceasedBoolean` → `boolean`. */
   path2Type: Readonly<Record<string, string>>;
@@ -17,17 +18,82 @@ export interface Definitions {
   path2RefType: Readonly<Record<string, readonly string[]>>;
 }
 
-const requireModel = createRequire(import.meta.url);
+const requireModel: (name: string) => Definitions = createRequire(import.meta.url);
 
 /** The definitions of a FHIR version, read on first use: an export needs one version only. */
 export function definitionsOf(version: FhirVersion): Definitions {
   switch (version) {
     case 'STU3':
-      return requireModel('fhirpath/fhir-context/stu3') as Definitions;
+      return requireModel('fhirpath/fhir-context/stu3');
     case 'R4':
+      return requireModel('fhirpath/fhir-context/r4');
     case 'R4B':
-      return requireModel('fhirpath/fhir-context/r4') as Definitions;
+      return r4b(requireModel('fhirpath/fhir-context/r4'));
     case 'R5':
-      return requireModel('fhirpath/fhir-context/r5') as Definitions;
+      return requireModel('fhirpath/fhir-context/r5');
+  }
+}
+
+/** R4's definitions with what R4B changed. */
+function r4b(r4: Definitions): Definitions {
+  const isGone = (path: string): boolean => {
+    const root = path.split('.')[0] ?? '';
+    return R4B_REMOVED.includes(root) || R4B_REPLACED.includes(root);
+  };
+  const kept = <T>(table: Readonly<Record<string, T>>): Record<string, T> =>
+    Object.fromEntries(Object.entries(table).filter(([path]) => !isGone(path)));
+  const result = {
+    path2Type: kept(r4.path2Type),
+    path2Repeating: kept(r4.path2Repeating),
+    choiceTypePaths: kept(r4.choiceTypePaths),
+    pathsDefinedElsewhere: kept(r4.pathsDefinedElsewhere),
+    type2Parent: Object.fromEntries(Object.entries(r4.type2Parent).filter(([type]) => !R4B_REMOVED.includes(type))),
+    path2RefType: kept(r4.path2RefType),
+  };
+  addElements(result);
+  return result;
+}
+
+/** Elements that every resource, and every backbone element, has besides its own. */
+const RESOURCE_ELEMENTS = [
+  'id id', 'meta Meta', 'implicitRules uri', 'language code', 'text Narrative', 'contained* Resource',
+  'extension* Extension', 'modifierExtension* Extension',
+]; // prettier-ignore
+const BACKBONE_ELEMENTS = ['modifierExtension* Extension'];
+
+function addElements(into: {
+  path2Type: Record<string, string>;
+  path2Repeating: Record<string, boolean>;
+  choiceTypePaths: Record<string, readonly string[]>;
+  pathsDefinedElsewhere: Record<string, string>;
+  type2Parent: Record<string, string>;
+}): void {
+  const add = (parent: string, text: string): string => {
+    const [head = '', type = '', definition] = text.split(' ');
+    const [name = '', choice] = head.replace('*', '').split('|');
+    const path = `${parent}.${name}${choice ?? ''}`;
+    into.path2Type[path] = type;
+    if (head.endsWith('*')) into.path2Repeating[path] = true;
+    if (definition !== undefined) into.pathsDefinedElsewhere[path] = definition;
+    if (choice !== undefined) {
+      const choicePath = `${parent}.${name}`;
+      into.choiceTypePaths[choicePath] = [...(into.choiceTypePaths[choicePath] ?? []), choice];
+    }
+    if (type === 'BackboneElement') for (const element of BACKBONE_ELEMENTS) add(path, element);
+    return path;
+  };
+  const parents: string[] = [];
+  for (const line of R4B_ELEMENTS.trim().split('\n')) {
+    const depth = line.search(/\S/) / 2;
+    parents.length = depth;
+    if (depth > 0) {
+      parents.push(add(parents[depth - 1] ?? '', line.trim()));
+      continue;
+    }
+    parents.push(line);
+    if (line.includes('.') || (Object.hasOwn(into.type2Parent, line) && !R4B_REPLACED.includes(line))) continue;
+    const isDataType = R4B_DATA_TYPES.includes(line);
+    into.type2Parent[line] = isDataType ? 'Element' : 'DomainResource';
+    if (!isDataType) for (const element of RESOURCE_ELEMENTS) add(line, element);
   }
 }
