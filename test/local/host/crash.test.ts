@@ -3,7 +3,7 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import fc from 'fast-check';
+import { assert, nat, property } from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AppFunctions } from '../../../local/host/durable/app-functions.js';
 import type { Message } from '../../../local/host/durable/history.js';
@@ -47,6 +47,14 @@ class DyingStore extends Store {
   }
 }
 
+function ended(hub: TaskHub, id: string): boolean {
+  return ['Completed', 'Failed'].includes(hub.get(id)?.status ?? '');
+}
+
+function exitOf(child: ChildProcess): Promise<number | null> {
+  return new Promise((resolve) => child.once('exit', (code) => resolve(code)));
+}
+
 describe('a hub that is killed at any write', () => {
   let worker: Worker;
   beforeAll(async () => {
@@ -62,9 +70,6 @@ describe('a hub that is killed at any write', () => {
     hub.open();
     return hub;
   };
-  const ended = (hub: TaskHub, id: string): boolean =>
-    ['Completed', 'Failed'].includes(hub.get(id)?.status ?? '');
-
   test.each(['parent', 'fanOut', 'parentChildFails', 'loops'])('%s has the same outcome', async (name) => {
     const reference = new DyingStore(join(data, `${name}-whole`), Infinity);
     const whole = open(reference);
@@ -79,7 +84,9 @@ describe('a hub that is killed at any write', () => {
       const dying = open(new DyingStore(directory, diesAt));
       dying.startNew(name, 'job', JSON.stringify({ left: 2 }));
       // What the killed one would have done goes on in its memory only.
-      await waitFor(() => ended(dying, 'job') || dying.get('job') === undefined, 'the zombie').catch(() => {});
+      await waitFor(() => ended(dying, 'job') || dying.get('job') === undefined, 'the zombie').catch(
+        () => {},
+      );
       await dying.close(0);
       const next = open(new Store(directory));
       await waitFor(() => ended(next, 'job'), `the end after a kill at write ${diesAt}`);
@@ -95,8 +102,8 @@ describe('a hub that is killed at any write', () => {
     const [name = ''] = readdirSync(directory);
     const log = readFileSync(join(directory, name));
     const cutDirectory = join(data, 'cut');
-    fc.assert(
-      fc.property(fc.nat(log.length), (length) => {
+    assert(
+      property(nat(log.length), (length) => {
         rmSync(cutDirectory, { recursive: true, force: true });
         const store = new Store(cutDirectory);
         appendFileSync(join(cutDirectory, name), log.subarray(0, length));
@@ -134,7 +141,10 @@ describe('the host as a process', () => {
     for (const child of children) child.kill('SIGKILL');
   });
 
-  async function start(environment: NodeJS.ProcessEnv, ipc = false): Promise<{ child: ChildProcess; url: string }> {
+  async function start(
+    environment: NodeJS.ProcessEnv,
+    ipc = false,
+  ): Promise<{ child: ChildProcess; url: string }> {
     const child = spawn(process.execPath, [join(root, 'dist', 'local', 'host', 'main.js')], {
       env: { ...process.env, PORT: '0', AzureWebJobsScriptRoot: TEST_APP, ...environment },
       stdio: ['ignore', 'pipe', 'inherit', ...(ipc ? (['ipc'] as const) : [])],
@@ -149,9 +159,6 @@ describe('the host as a process', () => {
     }, 'the host to be ready');
     return { child, url: url ?? '' };
   }
-
-  const exitOf = (child: ChildProcess): Promise<number | null> =>
-    new Promise((resolve) => child.once('exit', (code) => resolve(code)));
 
   test('is killed again and again, and its job ends all the same', async () => {
     const environment = { LOCAL_DATA: join(data, 'killed'), DURABLE_REDELIVERY_DELAY_SECONDS: '0.2' };

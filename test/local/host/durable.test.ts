@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startTestHost, type Status, type TestHost } from './test-host.js';
+import { startHost } from '../../../local/host/host.js';
+import { json, startTestHost, TEST_APP, type Status, type TestHost } from './test-host.js';
 import { waitFor } from './wait-for.js';
 
 let host: TestHost;
@@ -115,7 +116,10 @@ describe('managing instances', () => {
     await host.client.reaches('top:waits', 'Terminated');
 
     await host.client.start('notes', 'cut', { file: note('cut'), labels: ['a'], ms: 200 });
-    await waitFor(() => host.client.status('cut').then(() => files().length > 0 && exists('cut')), 'the start');
+    await waitFor(
+      () => host.client.status('cut').then(() => files().length > 0 && exists('cut')),
+      'the start',
+    );
     await host.client.call('terminate', 'cut', '');
     await host.client.reaches('cut', 'Terminated');
     await waitFor(() => linesOf(note('cut')).includes('end a'), 'the activity to end');
@@ -145,13 +149,16 @@ describe('managing instances', () => {
     await expect(host.client.call(operation, 'nobody', 'go', {})).rejects.toThrow(message);
   });
 
-  test.each(['terminate', 'raiseEvent', 'suspend', 'resume'])('%s does nothing to an ended instance', async (op) => {
-    const id = `ended-${op}`;
-    await host.client.start('fanOut', id);
-    const before = await host.client.reaches(id);
-    await host.client.call(op, id, 'go', {});
-    expect(await host.client.status(id)).toEqual(before);
-  });
+  test.each(['terminate', 'raiseEvent', 'suspend', 'resume'])(
+    '%s does nothing to an ended instance',
+    async (op) => {
+      const id = `ended-${op}`;
+      await host.client.start('fanOut', id);
+      const before = await host.client.reaches(id);
+      await host.client.call(op, id, 'go', {});
+      expect(await host.client.status(id)).toEqual(before);
+    },
+  );
 
   test('rewinding a completed instance throws', async () => {
     await host.client.start('fanOut', 'forward');
@@ -204,11 +211,14 @@ describe('managing instances', () => {
     await host.client.reaches('links');
     const response = await fetch(`${host.url}/check/links`);
     expect(response.status).toBe(202);
-    const links: Record<string, string> = await response.json();
+    const links = await json<Record<string, string>>(response);
     const uri = links['statusQueryGetUri'] ?? '';
-    expect(await (await fetch(uri)).json()).toMatchObject({ runtimeStatus: 'Completed', instanceId: 'links' });
+    expect(await (await fetch(uri)).json()).toMatchObject({
+      runtimeStatus: 'Completed',
+      instanceId: 'links',
+    });
     expect((await fetch(uri.replace(/code=[^&]*/, 'code=x'))).status).toBe(401);
-    const history: { historyEvents: unknown[] } = await (await fetch(`${uri}&showHistory=true`)).json();
+    const history = await json<{ historyEvents: unknown[] }>(await fetch(`${uri}&showHistory=true`));
     expect(history.historyEvents).toHaveLength(4);
   });
 });
@@ -258,8 +268,6 @@ describe('after a restart', () => {
   });
 
   test('two hosts cannot work on the same data', async () => {
-    const { startHost } = await import('../../../local/host/host.js');
-    const { TEST_APP } = await import('./test-host.js');
     const second = startHost({ scriptRoot: TEST_APP, port: 0, dataDirectory: host.data });
     await expect(second).rejects.toThrow(/in use by another host/);
   });

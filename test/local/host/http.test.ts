@@ -98,7 +98,9 @@ describe('answers', () => {
 
   test('lines of the log name function and invocation, from the level of host.json on', async () => {
     await send('GET', '/logs');
-    const lines = host.lines.map((line) => JSON.parse(line)).filter(({ functionName }) => functionName === 'logs');
+    const lines = host.lines
+      .map((line) => JSON.parse(line))
+      .filter(({ functionName }) => functionName === 'logs');
     const user = lines.filter(({ category }) => category === 'Function.logs.User');
     expect(user).toHaveLength(1);
     expect(user[0]).toMatchObject({ level: 'information', message: 'a user line { n: 1 }' });
@@ -119,7 +121,8 @@ describe('keys', () => {
     ['/files', undefined, 200],
   ])('%s with key %s answers %i', async (path, key, status) => {
     const answers = [await fetch(`${host.url}${path}${key === undefined ? '' : `?code=${key}`}`)];
-    if (key !== undefined) answers.push(await fetch(host.url + path, { headers: { 'x-functions-key': key } }));
+    if (key !== undefined)
+      answers.push(await fetch(host.url + path, { headers: { 'x-functions-key': key } }));
     for (const answer of answers) {
       expect(answer.status).toBe(status);
       if (status === 401) expect(await answer.text()).toBe('');
@@ -127,14 +130,18 @@ describe('keys', () => {
   });
 
   test('are not asked for where none are configured', async () => {
-    await host.restart({ functionKeys: undefined });
-    expect((await send('GET', '/master')).status).toBe(200);
+    const open = await startTestHost();
+    expect((await fetch(`${open.url}/master`)).status).toBe(200);
+    await open.close();
   });
 });
 
+async function ticks(): Promise<number> {
+  return Number((await send('GET', '/ticks')).body);
+}
+
 describe('timers', () => {
   test('run at startup and every second', async () => {
-    const ticks = async (): Promise<number> => Number((await send('GET', '/ticks')).body);
     const first = await ticks();
     expect(first).toBeGreaterThan(0);
     await waitFor(async () => (await ticks()) >= first + 2, 'two more runs', 3000);

@@ -1,6 +1,6 @@
 import { request, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestHost, STREAMING_APP, type TestHost } from './test-host.js';
+import { json, startTestHost, STREAMING_APP, type TestHost } from './test-host.js';
 import { waitFor } from './wait-for.js';
 
 let host: TestHost;
@@ -16,7 +16,7 @@ function open(path: string): Promise<IncomingMessage> {
 }
 
 async function produced(): Promise<{ chunks: number; cancelled: boolean }> {
-  return (await fetch(`${host.url}/api/produced`)).json();
+  return json(await fetch(`${host.url}/api/produced`));
 }
 
 test('a request is streamed to the function with its parameters and headers', async () => {

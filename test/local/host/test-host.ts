@@ -19,6 +19,12 @@ export interface Status {
   lastUpdatedTime: string;
 }
 
+/** The body of a response as JSON. */
+export async function json<T>(response: Response): Promise<T> {
+  const value: T = JSON.parse(await response.text());
+  return value;
+}
+
 /** The durable client of the test app at that URL. */
 export class Client {
   readonly #url: string;
@@ -30,7 +36,7 @@ export class Client {
   async call<T = unknown>(operation: string, ...parameters: unknown[]): Promise<T> {
     const body = JSON.stringify(parameters);
     const response = await fetch(`${this.#url}/client/${operation}`, { method: 'POST', body });
-    const { value, error }: { value: T; error?: string } = await response.json();
+    const { value, error } = await json<{ value: T; error?: string }>(response);
     if (error !== undefined) throw new Error(error);
     return value;
   }
@@ -47,10 +53,13 @@ export class Client {
   async reaches(instanceId: string, ...statuses: string[]): Promise<Status> {
     const wanted = statuses.length > 0 ? statuses : ['Completed', 'Failed', 'Terminated'];
     let status: Status | undefined;
-    await waitFor(async () => {
-      status = await this.status(instanceId);
-      return wanted.includes(status.runtimeStatus);
-    }, `${instanceId} to be ${wanted.join(' or ')}`);
+    await waitFor(
+      async () => {
+        status = await this.status(instanceId);
+        return wanted.includes(status.runtimeStatus);
+      },
+      `${instanceId} to be ${wanted.join(' or ')}`,
+    );
     if (!status) throw new Error('unreachable');
     return status;
   }
