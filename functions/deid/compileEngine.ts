@@ -23,10 +23,7 @@ export function compileEngine(configuration: Configuration, options: EngineOptio
 function rulesOf(configuration: Configuration): readonly Rule[] {
   if (configuration.parameters.unmatched === 'keep') return configuration.rules;
   const index = configuration.rules.reduce((most, rule) => Math.max(most, rule.index), -1) + 1;
-  return [
-    ...configuration.rules,
-    { index, path: 'Resource', resourceType: 'Resource', expression: null, method: { name: 'redact' } },
-  ];
+  return [...configuration.rules, { index, path: 'Resource', resourceType: 'Resource', expression: null, method: { name: 'redact' } }];
 }
 
 class CompiledEngine implements Engine {

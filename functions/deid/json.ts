@@ -36,8 +36,7 @@ export const MAX_JSON_DEPTH = 500;
  * Number texts that may not survive a double: an exponent, a fraction that ends in 0, a negative zero, more
  * than 15 digits, or less than a millionth. May also match inside a string, which costs time and changes nothing.
  */
-const RISKY_NUMBER =
-  /[:,[\s]-?(?:[0-9]+\.[0-9]*0[\s,}\]]|[0-9]+(?:\.[0-9]+)?[eE]|[0-9][0-9.]{15}|0\.000000|(?<=-)0[\s,}\]])/;
+const RISKY_NUMBER = /[:,[\s]-?(?:[0-9]+\.[0-9]*0[\s,}\]]|[0-9]+(?:\.[0-9]+)?[eE]|[0-9][0-9.]{15}|0\.000000|(?<=-)0[\s,}\]])/;
 
 /**
  * Parses JSON and keeps the digits of numbers. A text without risky numbers goes through `JSON.parse`.
@@ -212,8 +211,7 @@ class JsonReader {
       if (this.text.charCodeAt(this.at) !== 0x22) throw new JsonError('Expected a property name', this.at);
       const key = this.string();
       this.space();
-      if (this.text.charCodeAt(this.at++) !== 0x3a)
-        throw new JsonError('Expected : after a name', this.at - 1);
+      if (this.text.charCodeAt(this.at++) !== 0x3a) throw new JsonError('Expected : after a name', this.at - 1);
       const value = this.value(depth + 1);
       if (key === '__proto__') {
         Object.defineProperty(members, key, { value, writable: true, enumerable: true, configurable: true });

@@ -56,7 +56,7 @@ export type ExecutionStarted = EventBase & {
   Generation: number | null;
 };
 
-export type TaskScheduled = EventBase & {
+type TaskScheduled = EventBase & {
   EventType: 4;
   Name: string;
   Version: string;
@@ -64,7 +64,7 @@ export type TaskScheduled = EventBase & {
   ParentTraceContext: null;
 };
 
-export type SubOrchestrationCreated = EventBase & {
+type SubOrchestrationCreated = EventBase & {
   EventType: 7;
   Name: string;
   Version: string;
@@ -73,7 +73,7 @@ export type SubOrchestrationCreated = EventBase & {
   ClientSpanId: string;
 };
 
-export type TimerCreated = EventBase & { EventType: 10; FireAt: string };
+type TimerCreated = EventBase & { EventType: 10; FireAt: string };
 
 /** What the orchestrator scheduled. */
 export type SchedulingEvent = TaskScheduled | SubOrchestrationCreated | TimerCreated;
@@ -94,14 +94,14 @@ type Failed<Type extends 6 | 9> = EventBase & {
 };
 
 /** The outcome of something scheduled, by the sequence number of its scheduling event. */
-export type CompletionEvent =
+type CompletionEvent =
   | Succeeded<5>
   | Failed<6>
   | Succeeded<8>
   | Failed<9>
   | (EventBase & { EventType: 11; TimerId: number; FireAt: string });
 
-export type EventRaised = EventBase & { EventType: 15; Name: string; Input: string | null };
+type EventRaised = EventBase & { EventType: 15; Name: string; Input: string | null };
 
 /** Terminate, suspend, resume. */
 export type ControlEvent =

@@ -27,7 +27,7 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
 }
 
 /** Headers with several values have them joined by a comma. */
-export function headersOf(request: IncomingMessage): Record<string, string> {
+function headersOf(request: IncomingMessage): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.headers)) {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(',') : value;
@@ -36,7 +36,7 @@ export function headersOf(request: IncomingMessage): Record<string, string> {
 }
 
 /** Query parameters, decoded; of those that repeat (in whatever case) the values are joined by a comma. */
-export function mergedQuery(query: URLSearchParams): Record<string, string> {
+function mergedQuery(query: URLSearchParams): Record<string, string> {
   const merged = new Map<string, { name: string; value: string }>();
   for (const [name, value] of query) {
     const known = merged.get(name.toLowerCase());

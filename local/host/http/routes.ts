@@ -1,5 +1,5 @@
 /** A route template cannot be used. */
-export class RouteError extends Error {
+class RouteError extends Error {
   override readonly name = 'RouteError';
 }
 

@@ -98,11 +98,9 @@ export class StreamedExchange {
     void invocation;
     response.writeHead(answer.statusCode ?? 200, headers);
     for await (const chunk of answer as AsyncIterable<Buffer>) {
-      const goesOn = response.write(chunk, () => {
-        this.#ahead -= chunk.length;
-        this.#notify();
-      });
-      if (!goesOn && !this.#aborted) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+      await new Promise((taken) => response.write(chunk, taken));
+      this.#ahead -= chunk.length;
+      this.#notify();
     }
     response.end();
   }

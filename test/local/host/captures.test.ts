@@ -21,6 +21,7 @@ interface HistoryEvent {
   EventType: number;
   EventId: number;
   Timestamp: string;
+  Result?: string | null;
   [member: string]: unknown;
 }
 
@@ -83,7 +84,7 @@ class GatedFunctions implements DurableFunctions {
     const found: (() => void)[] = [];
     await waitFor(
       () => {
-        for (const key of [...waiting]) {
+        for (const key of Array.from(waiting)) {
           const index = this.#held.findIndex((held) => held.key === key);
           if (index === -1) continue;
           found.push(...this.#held.splice(index, 1).map(({ release }) => release));
@@ -157,7 +158,7 @@ function arriving({ history }: TriggerInput): string[] {
       ({ EventType, EventId }) => EventType === 4 && EventId === event['TaskScheduledId'],
     );
     const reason = /boom (.*)$/.exec(String(event['Reason']))?.[1];
-    return [`${String(scheduled?.['Name'])} ${reason ?? String(event['Result'] ?? '')}`];
+    return [`${String(scheduled?.['Name'])} ${reason ?? event.Result ?? ''}`];
   });
 }
 
@@ -235,7 +236,7 @@ if (existsSync(CAPTURES)) {
       });
       const wholeSecond = expect.stringMatching(/T\d\d:\d\d:\d\dZ$/);
       const status = { ...normalize(capture.status), createdTime: wholeSecond, lastUpdatedTime: wholeSecond };
-      const shown = { ...normalize(body), ...timesOf(body) };
+      const shown = { ...Object(normalize(body)), ...timesOf(body) };
       expect(cutAlike(shown, status)).toEqual({ ...status, historyEvents: null });
       await hub.close(0);
     });

@@ -1,0 +1,64 @@
+const { app } = require('@azure/functions');
+
+app.setup({ enableHttpStream: true });
+const anonymous = { authLevel: 'anonymous' };
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// What the endless stream has produced so far, and whether it was told to stop.
+const produced = { chunks: 0, cancelled: false };
+app.http('produced', { ...anonymous, handler: () => ({ jsonBody: produced }) });
+
+app.http('endless', {
+  ...anonymous,
+  handler: () => ({
+    body: new ReadableStream(
+      {
+        pull(controller) {
+          produced.chunks++;
+          controller.enqueue(new Uint8Array(64 * 1024));
+        },
+        cancel() {
+          produced.cancelled = true;
+        },
+      },
+      { highWaterMark: 0 },
+    ),
+  }),
+});
+
+app.http('large', {
+  ...anonymous,
+  handler: () => ({
+    headers: { 'content-type': 'application/fhir+ndjson' },
+    cookies: [{ name: 'a', value: '1' }],
+    status: 203,
+    body: (async function* () {
+      for (let index = 0; index < 640; index++) yield new Uint8Array(64 * 1024).fill(index % 251);
+    })(),
+  }),
+});
+
+app.http('slow', {
+  ...anonymous,
+  handler: () => ({
+    body: new ReadableStream({
+      async start(controller) {
+        controller.enqueue(new TextEncoder().encode('first '));
+        await sleep(500);
+        controller.enqueue(new TextEncoder().encode('second'));
+        controller.close();
+      },
+    }),
+  }),
+});
+
+app.http('breaks', {
+  ...anonymous,
+  handler: () => ({
+    body: (async function* () {
+      yield new Uint8Array(1000);
+      await sleep(100);
+      throw new Error('broken');
+    })(),
+  }),
+});
