@@ -66,37 +66,35 @@ async function handle(
   response: ServerResponse,
 ): Promise<void> {
   const url = new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`);
-  const method = request.method ?? 'GET';
   const path = pathBelowBase(url.pathname);
-  const form = await readForm(request);
-  const queryText = [url.search.slice(1), form].filter((text) => text !== '').join('&');
-  context.settings.onRequest?.({
-    method,
-    path: path?.join('/') ?? url.pathname,
-    query: queryText,
-    headers: request.headers,
-  });
   const faults = context.state.faults.next(path?.[0]);
   const wait = faultOf(faults, 'delay');
   if (wait) await delay(wait.milliseconds);
-
   let answer: Answer;
   try {
-    if (!path) throw new OutcomeError(404, 'not-found', `The FHIR base is ${url.origin}${BASE_PATH}`);
-    answer =
-      faultAnswer(context, faults) ??
-      route(context, {
-        method,
-        path,
-        query: new URLSearchParams(queryText),
-        request,
-        base: `${url.origin}${BASE_PATH}`,
-        faults,
-      });
+    answer = await answerTo(context, request, url, path, faults);
   } catch (error) {
     answer = errorAnswer(error);
   }
   await send(context, request, response, answer, faults);
+}
+
+async function answerTo(
+  context: SourceContext,
+  request: IncomingMessage,
+  url: URL,
+  path: string[] | undefined,
+  faults: readonly Fault[],
+): Promise<Answer> {
+  const method = request.method ?? 'GET';
+  const form = await readForm(request);
+  const query = [url.search.slice(1), form].filter((text) => text !== '').join('&');
+  const { headers } = request;
+  context.settings.onRequest?.({ method, path: path?.join('/') ?? url.pathname, query, headers });
+  const base = `${url.origin}${BASE_PATH}`;
+  if (!path) throw new OutcomeError(404, 'not-found', `The FHIR base is ${base}`);
+  const call = { method, path, query: new URLSearchParams(query), request, base, faults };
+  return faultAnswer(context, faults) ?? route(context, call);
 }
 
 /** The segments below the base; `undefined` outside of it. */
@@ -121,7 +119,7 @@ async function readForm(request: IncomingMessage): Promise<string> {
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_FORM_BYTES) throw new Error('The form is too large');
+    if (size > MAX_FORM_BYTES) throw new OutcomeError(413, 'too-costly', 'The form is larger than 1 MiB');
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8').trim();

@@ -15,16 +15,23 @@ export class MalformedJsonError extends Error {
   }
 }
 
+/** A member's name as its JSON text has it, for `visitMembers`. */
+export function memberName(name: string): Buffer {
+  return Buffer.from(JSON.stringify(name));
+}
+
 /**
- * Visits the members of the JSON object that begins at `start` (after optional white space) without
- * parsing their values: `visit` gets the name and the byte range of the value, and stops the walk by
- * returning `false`. Bytes behind the stop are not looked at. Returns the position of the opening brace.
+ * Visits the members with the given names of the JSON object that begins at `start` (after optional white
+ * space) without parsing their values: `visit` gets the name's index and the byte range of the value, and
+ * stops the walk by returning `false`. Bytes behind the stop are not looked at. Returns the position of
+ * the opening brace. @throws MalformedJsonError
  */
 export function visitMembers(
   json: Buffer,
   start: number,
   end: number,
-  visit: (name: string, valueStart: number, valueEnd: number) => boolean,
+  names: readonly Buffer[],
+  visit: (name: number, valueStart: number, valueEnd: number) => boolean,
 ): number {
   const opening = skipSpace(json, start, end);
   expect(json, opening, OPEN_BRACE);
@@ -33,12 +40,12 @@ export function visitMembers(
   for (;;) {
     expect(json, at, QUOTE);
     const nameEnd = skipString(json, at, end);
-    const name = readName(json, at, nameEnd);
+    const name = nameIndex(json, at, nameEnd, names);
     at = skipSpace(json, nameEnd, end);
     expect(json, at, COLON);
     const valueStart = skipSpace(json, at + 1, end);
     const valueEnd = skipValue(json, valueStart, end);
-    if (!visit(name, valueStart, valueEnd)) return opening;
+    if (name >= 0 && !visit(name, valueStart, valueEnd)) return opening;
     at = skipSpace(json, valueEnd, end);
     if (at < end && json[at] === CLOSE_BRACE) return opening;
     expect(json, at, COMMA);
@@ -46,12 +53,24 @@ export function visitMembers(
   }
 }
 
-function readName(json: Buffer, start: number, end: number): string {
-  for (let at = start + 1; at < end - 1; at++) {
-    const byte = json[at]!;
-    if (byte === BACKSLASH || byte > 0x7f) return String(JSON.parse(json.toString('utf8', start, end)));
+function nameIndex(json: Buffer, start: number, end: number, names: readonly Buffer[]): number {
+  for (let index = 0; index < names.length; index++) {
+    if (isSame(json, start, end, names[index]!)) return index;
   }
-  return json.toString('latin1', start + 1, end - 1);
+  for (let at = start; at < end; at++) {
+    if (json[at] !== BACKSLASH) continue;
+    const plain = Buffer.from(JSON.stringify(JSON.parse(json.toString('utf8', start, end))));
+    return names.findIndex((name) => name.equals(plain));
+  }
+  return -1;
+}
+
+function isSame(json: Buffer, start: number, end: number, text: Buffer): boolean {
+  if (end - start !== text.length) return false;
+  for (let at = 0; at < text.length; at++) {
+    if (json[start + at] !== text[at]) return false;
+  }
+  return true;
 }
 
 function skipValue(json: Buffer, start: number, end: number): number {

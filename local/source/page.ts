@@ -26,7 +26,7 @@ export function pageBundle(collection: Collection, base: string, page: Page): Bu
 
   const fixed = entryUrl.length + ENTRY_RESOURCE.length + ENTRY_END.length;
   let size = head.length + extra.length + tail.length + page.rows.length;
-  for (const row of page.rows) size += fixed + collection.idLength(row) + collection.textLength(row);
+  for (const row of page.rows) size += fixed + collection.idLength(row) + collection.texts.length(row);
 
   const body = Buffer.allocUnsafe(size);
   const positions = new Float64Array(page.rows.length);
@@ -37,10 +37,10 @@ export function pageBundle(collection: Collection, base: string, page: Page): Bu
     at = collection.copyId(row, body, at);
     at += ENTRY_RESOURCE.copy(body, at);
     positions[index] = at;
-    at += collection.textLength(row);
+    at += collection.texts.length(row);
     at += ENTRY_END.copy(body, at);
   }
-  collection.copyTexts(page.rows, body, positions);
+  collection.texts.copy(page.rows, body, positions);
   if (extra.length > 0 && page.rows.length > 0) body[at++] = COMMA;
   at += extra.copy(body, at);
   at += tail.copy(body, at);
@@ -49,8 +49,8 @@ export function pageBundle(collection: Collection, base: string, page: Page): Bu
 
 /** One resource's text. */
 export function resourceText(collection: Collection, row: number): Buffer {
-  const text = Buffer.allocUnsafe(collection.textLength(row));
-  collection.copyTexts(Uint32Array.of(row), text, Float64Array.of(0));
+  const text = Buffer.allocUnsafe(collection.texts.length(row));
+  collection.texts.copy(Uint32Array.of(row), text, Float64Array.of(0));
   return text;
 }
 

@@ -1,74 +1,92 @@
-import { visitMembers } from './json-scan.js';
+import { memberName, visitMembers } from './json-scan.js';
 import type { SearchParameter } from './search-parameters.js';
+import type { TextStore } from './text-store.js';
 
-/** For one resource type, which rows hold which values of its search parameters; rows ascend. */
+const CHUNK_BYTES = 8 * 1024 * 1024;
+
+/** Which rows hold which values of one search parameter; rows ascend. */
 export class Postings {
-  readonly #parameters: ReadonlyMap<string, SearchParameter>;
-  readonly #elements: ReadonlySet<string>;
-  readonly #rows = new Map<string, Map<string, number[]>>();
-  /** Rows below this number have been taken in. */
-  indexedRows = 0;
+  readonly #paths: readonly (readonly string[])[];
+  readonly #keysOf: (value: unknown) => string[];
+  /** The JSON names of the paths' first elements, and which path each belongs to. */
+  readonly #members: Buffer[] = [];
+  readonly #pathOfMember: number[] = [];
+  readonly #rows = new Map<string, number[]>();
+  #rowCount = 0;
 
-  constructor(parameters: ReadonlyMap<string, SearchParameter>) {
-    this.#parameters = parameters;
-    this.#elements = new Set([...parameters.values()].flatMap(({ paths }) => paths.map((path) => path[0]!)));
-    for (const name of parameters.keys()) this.#rows.set(name, new Map());
-  }
-
-  /** Takes in one resource's text; rows must come in ascending order. */
-  add(row: number, json: Buffer, start: number, end: number): void {
-    const values = new Map<string, unknown>();
-    visitMembers(json, start, end, (name, valueStart, valueEnd) => {
-      const element = choiceElement(name, this.#elements);
-      if (element !== undefined) values.set(element, JSON.parse(json.toString('utf8', valueStart, valueEnd)));
-      return true;
-    });
-    for (const [name, parameter] of this.#parameters) {
-      const keys = new Set<string>();
-      for (const path of parameter.paths) {
-        collect(
-          values.get(path[0]!),
-          path.slice(1),
-          parameter.type === 'token' ? tokenKeys : referenceKeys,
-          keys,
-        );
+  constructor(parameter: SearchParameter) {
+    this.#paths = parameter.paths;
+    this.#keysOf = parameter.type === 'token' ? tokenKeys : referenceKeys;
+    for (const [index, path] of parameter.paths.entries()) {
+      for (const name of jsonNames(path[0]!)) {
+        this.#members.push(memberName(name));
+        this.#pathOfMember.push(index);
       }
-      for (const key of keys) this.#add(name, key, row);
     }
-    this.indexedRows = row + 1;
   }
 
   /** Rows with this value: `Type/id` or `id` of a reference, `code` or `system|code` of a token. */
-  rows(parameter: string, value: string): readonly number[] {
-    return this.#rows.get(parameter)?.get(value) ?? [];
+  rows(value: string): readonly number[] {
+    return this.#rows.get(value) ?? [];
   }
 
-  #add(parameter: string, key: string, row: number): void {
-    const rows = this.#rows.get(parameter)!;
-    const known = rows.get(key);
-    if (known) known.push(row);
-    else rows.set(key, [row]);
+  /** Takes in the rows up to `count` that it has not had yet. */
+  addRows(texts: TextStore, count: number): void {
+    while (this.#rowCount < count) {
+      const first = this.#rowCount;
+      let next = first;
+      for (let bytes = 0; next < count && bytes < CHUNK_BYTES; next++) bytes += texts.length(next);
+      this.#addChunk(
+        texts,
+        Uint32Array.from({ length: next - first }, (_, index) => first + index),
+      );
+      this.#rowCount = next;
+    }
+  }
+
+  #addChunk(texts: TextStore, rows: Uint32Array): void {
+    const starts = new Float64Array(rows.length + 1);
+    for (const [index, row] of rows.entries()) starts[index + 1] = starts[index]! + texts.length(row);
+    const json = Buffer.allocUnsafe(starts[rows.length]!);
+    texts.copy(rows, json, starts);
+    for (const [index, row] of rows.entries()) this.#addRow(row, json, starts[index]!, starts[index + 1]!);
+  }
+
+  #addRow(row: number, json: Buffer, start: number, end: number): void {
+    const keys = new Set<string>();
+    let missing = this.#members.length;
+    visitMembers(json, start, end, this.#members, (member, valueStart, valueEnd) => {
+      const value: unknown = JSON.parse(json.toString('utf8', valueStart, valueEnd));
+      collect(value, this.#paths[this.#pathOfMember[member]!]!, 1, this.#keysOf, keys);
+      missing--;
+      return missing > 0;
+    });
+    for (const key of keys) {
+      const rows = this.#rows.get(key);
+      if (rows) rows.push(row);
+      else this.#rows.set(key, [row]);
+    }
   }
 }
 
-function choiceElement(name: string, elements: ReadonlySet<string>): string | undefined {
-  if (elements.has(name)) return name;
-  const element = /^(medication)[A-Z]/.exec(name)?.[1];
-  return element !== undefined && elements.has(element) ? element : undefined;
+/** The one choice element among the parameters has a name for each of its types. */
+function jsonNames(element: string): string[] {
+  return element === 'medication' ? ['medicationCodeableConcept', 'medicationReference'] : [element];
 }
 
 function collect(
   value: unknown,
   path: readonly string[],
+  step: number,
   keysOf: (value: unknown) => string[],
   into: Set<string>,
 ): void {
   if (Array.isArray(value)) {
-    for (const item of value) collect(item, path, keysOf, into);
-  } else if (path.length === 0) {
+    for (const item of value) collect(item, path, step, keysOf, into);
+  } else if (step === path.length) {
     for (const key of keysOf(value)) into.add(key);
   } else if (isObject(value)) {
-    collect(value[path[0]!], path.slice(1), keysOf, into);
+    collect(value[path[step]!], path, step + 1, keysOf, into);
   }
 }
 

@@ -1,7 +1,5 @@
-/** What the table keeps of one resource besides its id. */
+/** What the table keeps of one resource besides its id and its place in the file. */
 export interface Row {
-  /** Byte position in the file; -1 for a resource that is in no file. */
-  offset: number;
   /** Bytes of the text, without the line break. */
   length: number;
   /** `meta.lastUpdated`, in microseconds since the epoch. */
@@ -10,6 +8,12 @@ export interface Row {
   insertion: number;
   /** Where in the text an absent `meta.lastUpdated` goes, in bytes from its start. */
   insertAt: number;
+}
+
+/** A row and where its id stands in a buffer. */
+export interface RowWithId extends Row {
+  idStart: number;
+  idEnd: number;
 }
 
 const NONE = -1;
@@ -31,24 +35,34 @@ export class RowTable {
   #ids = Buffer.allocUnsafe(64 * 40);
   #slots = new Int32Array(256).fill(NONE);
 
-  get liveCount(): number {
-    return this.count - this.#retiredCount;
-  }
-
-  /** Adds a row; a row of the same id stays in place, but is no longer found by it. */
-  add(id: string, row: Row): number {
+  /**
+   * Adds a row, whose id is in `ids` and whose text begins at `offset` of the file (-1: is in no file). An
+   * earlier row of the id stays, but is no longer found by it. Returns the earlier row, or -1.
+   */
+  add(ids: Buffer, offset: number, row: RowWithId): number {
     const number = this.count;
     if (number === this.lengths.length) this.#growRows();
-    this.offsets[number] = row.offset;
+    if ((number + 1) * 2 > this.#slots.length) this.#growSlots();
+    this.offsets[number] = offset;
     this.lengths[number] = row.length;
     this.times[number] = row.time;
     this.insertions[number] = row.insertion;
     this.insertAts[number] = row.insertAt;
-    this.#addId(number, id);
+    this.#addId(number, ids, row.idStart, row.idEnd);
     this.count++;
-    if (this.count * 2 > this.#slots.length) this.#growSlots();
-    else this.#slots[this.#slotOf(this.#ids, this.#idStarts[number]!, this.#idStarts[number + 1]!)] = number;
-    return number;
+    const slot = this.#slotOf(ids, row.idStart, row.idEnd);
+    const earlier = this.#slots[slot]!;
+    this.#slots[slot] = number;
+    return earlier;
+  }
+
+  /** The numbers of all rows that are not retired, ascending. */
+  liveRows(): Uint32Array {
+    const rows = new Uint32Array(this.count - this.#retiredCount);
+    for (let row = 0, at = 0; row < this.count; row++) {
+      if (!this.isRetired(row)) rows[at++] = row;
+    }
+    return rows;
   }
 
   /** The latest row of an id, retired or not; -1 when there never was one. */
@@ -90,14 +104,12 @@ export class RowTable {
     return at + this.#ids.copy(target, at, this.#idStarts[row], this.#idStarts[row + 1]);
   }
 
-  #addId(row: number, id: string): void {
+  #addId(row: number, bytes: Buffer, from: number, to: number): void {
     const start = this.#idStarts[row]!;
-    const size = Buffer.byteLength(id);
-    if (start + size > this.#ids.length) {
-      this.#ids = Buffer.concat([this.#ids], Math.max(this.#ids.length * 2, start + size));
-    }
-    this.#ids.write(id, start);
-    this.#idStarts[row + 1] = start + size;
+    const end = start + to - from;
+    if (end > this.#ids.length) this.#ids = Buffer.concat([this.#ids], Math.max(this.#ids.length * 2, end));
+    this.#ids.set(bytes.subarray(from, to), start);
+    this.#idStarts[row + 1] = end;
   }
 
   #growRows(): void {
@@ -131,7 +143,12 @@ export class RowTable {
   }
 
   #isId(row: number, bytes: Buffer, start: number, end: number): boolean {
-    return this.#ids.compare(bytes, start, end, this.#idStarts[row], this.#idStarts[row + 1]) === 0;
+    const from = this.#idStarts[row]!;
+    if (this.#idStarts[row + 1]! - from !== end - start) return false;
+    for (let at = start; at < end; at++) {
+      if (this.#ids[from + at - start] !== bytes[at]) return false;
+    }
+    return true;
   }
 }
 
