@@ -83,8 +83,15 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         .map((name) => `${name}:${DEVELOPMENT_KEY}`)
         .join(';');
       const azurite = start('azurite', 'azurite.js', { AZURITE_ACCOUNTS: accounts }, [
-        ...['--blobHost', '127.0.0.1', '--blobPort', String(blobPort), '--location', location],
-        ...['--silent', '--disableTelemetry', '--skipApiVersionCheck'],
+        '--blobHost',
+        '127.0.0.1',
+        '--blobPort',
+        String(blobPort),
+        '--location',
+        location,
+        '--silent',
+        '--disableTelemetry',
+        '--skipApiVersionCheck',
       ]);
       await azurite.ready(() => answers(`http://127.0.0.1:${blobPort}/`, () => true));
     }

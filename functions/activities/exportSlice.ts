@@ -46,8 +46,14 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
     const readBefore = before?.resources ?? 0;
     const attempt = randomUUID();
     const name = `${request.folder}${window.type}-${partition}-${slice}-${attempt}.ndjson`;
+    const discard = async (thrown: unknown): Promise<never> => {
+      // Only tidier: what this cannot delete is an orphan, which the end of the job or the timer deletes.
+      await files.deleteFile(request.container, name).catch(() => undefined);
+      throw thrown;
+    };
     let telling: Promise<unknown> = Promise.resolve();
-    const result = await runSlice(
+    const lineMaker = await engines.lineMaker(request, plan.transactionTime);
+    const run = runSlice(
       window,
       before?.cursor ?? { pageSize: request.pageSize ?? settings.pageSize },
       {
@@ -57,7 +63,7 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
       },
       {
         source,
-        lineMaker: await engines.lineMaker(request, plan.transactionTime),
+        lineMaker,
         openFile: () => files.create(request.container, name),
         clock: now,
         isStopped,
@@ -71,6 +77,9 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
         },
       },
     );
+    const result = await run.catch((thrown: unknown) => discard(thrown));
+    // A cancel that came while the last page was written has deleted the job's files before this one was there.
+    if (await isStopped()) await discard(new ExportError('job-stopped', 'The job was stopped.'));
     await telling;
     const resources = readBefore + result.report.read;
     const record: SliceRecord = {

@@ -52,6 +52,12 @@ export class ExportFiles {
     return deleted;
   }
 
+  async deleteFile(container: string, name: string): Promise<void> {
+    await guarded('deleting an output file', () =>
+      this.#container(container).getBlobClient(name).deleteIfExists(),
+    );
+  }
+
   async deleteContainer(container: string): Promise<void> {
     await guarded('deleting the container of a job', () => this.#container(container).deleteIfExists());
   }

@@ -12,7 +12,7 @@ import type { ExportManifest } from '../export/manifest.js';
 import { storageFailure, storageStatus } from './storage.js';
 
 /** Container of the private state of the jobs, in the runtime's storage account. */
-export const JOB_STATE_CONTAINER = 'fhir-export-jobs';
+const JOB_STATE_CONTAINER = 'fhir-export-jobs';
 
 /** What goes with the end of a job, however it ends. */
 const SECRET_BLOBS = ['secret', 'configuration.json'] as const;

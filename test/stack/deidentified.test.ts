@@ -17,7 +17,10 @@ describe.each(sources)('a de-identified export of %s', (_name, environment) => {
     const test = await startTestStack({ PAGE_SIZE: '100', ...environment });
     try {
       const client = new ExportClient(test.stack.baseUrl);
-      const statusUrl = await client.kickOff({ _container: 'research', _anonymizationConfig: SAMPLE_CONFIGURATION });
+      const statusUrl = await client.kickOff({
+        _container: 'research',
+        _anonymizationConfig: SAMPLE_CONFIGURATION,
+      });
       const answers: string[] = [];
       const manifest = await client.manifest(statusUrl, 100, (progress) => answers.push(progress));
       const source = sourceLines(environment['SAMPLE_DATA'] ?? join(test.stack.dataDirectory, 'sample'));
@@ -65,11 +68,12 @@ function idOf(line: string): string {
 
 /** A reference that led to a resource of the source leads to one of the output. */
 function expectReferencesToResolve(output: Map<string, string[]>, source: Map<string, string[]>): void {
-  const targets = (lines: Map<string, string[]>): Set<string> =>
-    new Set([...lines].flatMap(([type, own]) => own.map((line) => `${type}/${idOf(line)}`)));
   const resolved = (lines: Map<string, string[]>): number => {
-    const known = targets(lines);
-    const references = [...lines.values()].flat().join('\n').matchAll(/"reference":"([^"]+)"/g);
+    const known = new Set([...lines].flatMap(([type, own]) => own.map((line) => `${type}/${idOf(line)}`)));
+    const references = [...lines.values()]
+      .flat()
+      .join('\n')
+      .matchAll(/"reference":"([^"]+)"/g);
     return [...references].filter(([, target]) => known.has(target ?? '')).length;
   };
   // Extensions, and the references in them, are not exported.
