@@ -214,8 +214,9 @@ export class TaskHub {
 
   /** Stores a message for a live instance. */
   #deliver(instanceId: string, message: Message): void {
+    if (this.#closed) throw new Error('The host has stopped.');
     const instance = this.#live.get(instanceId);
-    if (!instance || this.#closed) return;
+    if (!instance) return;
     this.#store.append(instanceId, { type: 'message', event: message });
     instance.apply({ type: 'message', event: message });
     this.#wake(instance);
