@@ -65,9 +65,9 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   try {
     const store = new Store(directory);
     opened.push(await DirectoryLock.take(directory));
-    const web = await Listener.open(options.port);
+    const web = await Listener.open(options.port, logger);
     opened.push(web);
-    const rpc = await Listener.open(RPC_PORT).catch(() => Listener.open(0));
+    const rpc = await Listener.open(RPC_PORT, logger).catch(() => Listener.open(0, logger));
     opened.push(rpc);
     setEnvironment(scriptRoot, web.authority);
 
@@ -172,21 +172,23 @@ async function manage(
 class Listener {
   readonly authority: string;
   readonly #server: Server;
+  readonly #logger: Logger;
   #handler: ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | undefined;
 
-  private constructor(server: Server) {
+  private constructor(server: Server, logger: Logger) {
     this.#server = server;
+    this.#logger = logger;
     const address = server.address();
     this.authority = `${LOOPBACK}:${typeof address === 'object' ? (address?.port ?? 0) : 0}`;
     server.on('request', (request, response) => void this.#answer(request, response));
   }
 
-  static open(port: number): Promise<Listener> {
+  static open(port: number, logger: Logger): Promise<Listener> {
     // A streamed answer may take as long as the client likes.
     const server = createServer({ requestTimeout: 0, keepAliveTimeout: 5000 });
     return new Promise((done, failed) => {
       server.once('error', failed);
-      server.listen(port, LOOPBACK, () => done(new Listener(server)));
+      server.listen(port, LOOPBACK, () => done(new Listener(server, logger)));
     });
   }
 
@@ -214,7 +216,9 @@ class Listener {
     try {
       if (this.#handler) await this.#handler(request, response);
       else response.writeHead(503).end();
-    } catch {
+    } catch (error) {
+      const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#logger.log({ level: 'error', category: 'Host.General', message });
       if (response.headersSent) response.destroy();
       else response.writeHead(500).end();
     }

@@ -28,6 +28,8 @@ async function main(): Promise<void> {
     mkdirSync(dirname(resolve(file)), { recursive: true });
     options.log = logFile(file);
   }
+  // Whoever reads the lines may be gone before this process is asked to end.
+  process.stdout.on('error', () => {});
   const host = await startHost(options);
   const stop = (): void => {
     host.close().then(

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { millisecondsBetween, timestamp } from './clock.js';
 import { activityFailure, type Failure } from './failure.js';
 import {
@@ -12,9 +11,12 @@ import {
 } from './history.js';
 import { Instance, type End, type Episode, type OpenTask, type RuntimeStatus } from './instance.js';
 import type { OrchestratorState } from './orchestrator-state.js';
-import { decide, type Decision, type Scheduled } from './replay.js';
+import { endOf, outlivesExecution, schedulingEvent, terminatedEnd } from './outcomes.js';
+import { isSameLink, parentLink } from './parent-link.js';
+import { decide, type Decision } from './replay.js';
 import { Slots } from './slots.js';
 import type { EndedInstance, Store } from './store.js';
+import { summarize, summaryOfEnded, type InstanceDetails, type InstanceSummary } from './summary.js';
 
 /** Calls the functions of the app. */
 export interface DurableFunctions {
@@ -31,22 +33,6 @@ export interface TaskHubOptions {
   maxConcurrentActivityFunctions: number;
   /** How long after a restart an activity waits that was running when the host stopped. */
   redeliveryDelayMs: number;
-}
-
-/** An instance as the hub's list has it. */
-export interface InstanceSummary {
-  id: string;
-  name: string;
-  status: RuntimeStatus;
-  createdAt: string;
-  updatedAt: string;
-}
-
-/** An instance as its status shows it. `input` and `customStatus` are JSON texts. */
-export interface InstanceDetails extends InstanceSummary {
-  input: string | null;
-  output: string | null;
-  customStatus: string | null;
 }
 
 /** There is an instance with this id that has not ended. */
@@ -214,8 +200,9 @@ export class TaskHub {
 
   /** Stores a message for a live instance. */
   #deliver(instanceId: string, message: Message): void {
+    if (this.#closed) throw new Error('The host has stopped.');
     const instance = this.#live.get(instanceId);
-    if (!instance || this.#closed) return;
+    if (!instance) return;
     this.#store.append(instanceId, { type: 'message', event: message });
     instance.apply({ type: 'message', event: message });
     this.#wake(instance);
@@ -450,96 +437,4 @@ export class TaskHub {
     );
     this.#timers.add(timer);
   }
-}
-
-function summarize(instance: Instance): InstanceSummary {
-  return {
-    id: instance.id,
-    name: instance.name,
-    status: instance.status,
-    createdAt: instance.start.event.Timestamp,
-    updatedAt: instance.end?.at ?? instance.updatedAt,
-  };
-}
-
-function summaryOfEnded({ start, last }: EndedInstance): InstanceSummary {
-  return {
-    id: start.event.OrchestrationInstance.InstanceId,
-    name: start.event.Name,
-    status: last.end.status,
-    createdAt: start.event.Timestamp,
-    updatedAt: last.end.at,
-  };
-}
-
-function schedulingEvent(scheduled: Scheduled): HistoryEvent {
-  switch (scheduled.kind) {
-    case 'activity': {
-      const { name: Name, id } = scheduled;
-      const body = {
-        EventType: EventType.TaskScheduled,
-        Name,
-        Version: '',
-        Input: null,
-        ParentTraceContext: null,
-      };
-      return event(body, id);
-    }
-    case 'subOrchestration':
-      return event(
-        {
-          EventType: EventType.SubOrchestrationInstanceCreated,
-          Name: scheduled.name,
-          Version: '',
-          InstanceId: scheduled.instanceId,
-          Input: null,
-          ClientSpanId: randomBytes(8).toString('hex'),
-        },
-        scheduled.id,
-      );
-    case 'timer':
-      break;
-  }
-  return event({ EventType: EventType.TimerCreated, FireAt: scheduled.fireAt }, scheduled.id);
-}
-
-function endOf({ end }: Decision): End | undefined {
-  if (end?.kind === 'completed') {
-    return { status: 'Completed', output: end.output, details: null, at: timestamp() };
-  }
-  if (end?.kind === 'failed') {
-    const { reason, details } = end.failure;
-    return { status: 'Failed', output: reason, details, at: timestamp() };
-  }
-  return undefined;
-}
-
-function terminatedEnd(reason: string | null): End {
-  return { status: 'Terminated', output: reason, details: null, at: timestamp() };
-}
-
-function outlivesExecution({ EventType: type }: Message): boolean {
-  return (
-    type === EventType.EventRaised ||
-    type === EventType.ExecutionTerminated ||
-    type === EventType.ExecutionSuspended ||
-    type === EventType.ExecutionResumed
-  );
-}
-
-function parentLink(parent: Instance, taskId: number): ParentInstance {
-  return {
-    Name: parent.name,
-    OrchestrationInstance: { InstanceId: parent.id, ExecutionId: parent.executionId },
-    TaskScheduleId: taskId,
-    Version: '',
-  };
-}
-
-function isSameLink(a: ParentInstance | null, b: ParentInstance): boolean {
-  return (
-    a !== null &&
-    a.TaskScheduleId === b.TaskScheduleId &&
-    a.OrchestrationInstance.ExecutionId === b.OrchestrationInstance.ExecutionId
-  );
 }

@@ -34,10 +34,9 @@ export class StreamedExchange {
 
   /** Sends the request to the proxy and the proxy's answer to the client. Resolves when the answer is sent. */
   async forward(proxy: string, invocationId: string, origin: URL): Promise<void> {
-    const { hostname, port } = new URL(proxy);
     const outgoing = httpRequest({
-      hostname,
-      port,
+      hostname: '127.0.0.1',
+      port: new URL(proxy).port,
       method: this.#request.method,
       path: this.#request.url,
       headers: {

@@ -14,6 +14,7 @@ export class FunctionApp {
   readonly appLevelHookData: Record<string, unknown> = {};
   readonly #hooks = new Map<string, HookCallback[]>();
   programmingModel: ProgrammingModel | undefined;
+  capabilities: Promise<Record<string, string>> | undefined;
 
   hooks(name: string): HookCallback[] {
     let callbacks = this.#hooks.get(name);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from '../log.js';
 import type { FunctionApp, RegisteredFunction } from './app.js';
 import { directCoreLog } from './core-module.js';
+import { onLoopback } from './loopback-servers.js';
 import { AppLoadError, loadApp } from './load-app.js';
 import type {
   BindingInfo,
@@ -84,8 +85,11 @@ export class Worker {
   }
 
   /** Asks the programming model for its capabilities; `HttpUri` among them asks for HTTP streaming. */
-  async capabilities(): Promise<Record<string, string>> {
-    return (await this.#model.getCapabilities?.({})) ?? {};
+  capabilities(): Promise<Record<string, string>> {
+    // Once for an app: the model opens its proxy each time it is asked.
+    return (this.#app.capabilities ??= onLoopback(
+      async () => (await this.#model.getCapabilities?.({})) ?? {},
+    ));
   }
 
   /** Sets what every `durableClient` input binding receives. */

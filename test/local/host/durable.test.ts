@@ -126,6 +126,13 @@ describe('managing instances', () => {
     expect((await host.client.status('cut')).runtimeStatus).toBe('Terminated');
   });
 
+  test('a terminated child ends its parent: the library cannot read such an outcome', async () => {
+    await host.client.start('parentOfWaiting', 'left');
+    await host.client.reaches('left:waits', 'Running');
+    await host.client.call('terminate', 'left:waits', 'gone');
+    expect((await host.client.reaches('left')).runtimeStatus).toBe('Failed');
+  });
+
   test('a suspended instance goes on when it is resumed', async () => {
     await host.client.start('waits', 'paused');
     await host.client.reaches('paused', 'Running');
