@@ -11,6 +11,7 @@ import { FhirModel } from './model/fhirModel.js';
 import type { FhirType } from './model/types.js';
 import { FhirNode, isJsonObject, resourceTypeOf, type NodeContext } from './node.js';
 import type { Parameters } from './parameters.js';
+import { patternsOf, type Pattern } from './pattern.js';
 import { PlanWalk } from './planEngine.js';
 import { planFor, type ResourcePlan } from './planner.js';
 import { ResourceRun, type ShiftOf } from './resourceRun.js';
@@ -42,6 +43,7 @@ class CompiledEngine implements Engine {
   private readonly model: FhirModel;
   private readonly rules: readonly Rule[];
   private readonly methods: Methods;
+  private readonly patterns: ReadonlyMap<Rule, readonly Pattern[] | null>;
   private readonly tree: TreeEngine;
   private readonly run: ResourceRun;
   private readonly walk: PlanWalk;
@@ -56,6 +58,7 @@ class CompiledEngine implements Engine {
     const keys = keyBytes(configuration.parameters, options.jobSecret);
     this.methods = new Methods(configuration, this.model, keys, options.now);
     this.rules = rulesOf(configuration);
+    this.patterns = new Map(this.rules.map((rule) => [rule, patternsOf(rule)]));
     this.tree = new TreeEngine(this.rules, this.methods, options.now);
     this.run = new ResourceRun(shiftOf(configuration.parameters, keys), options.randomBytes);
     const onDropped = (path: string): void => {
@@ -116,7 +119,7 @@ class CompiledEngine implements Engine {
   private planOf(type: FhirType): ResourcePlan {
     let plan = this.plans.get(type);
     if (plan === undefined) {
-      plan = planFor(type, this.rules, this.methods);
+      plan = planFor(type, this.rules, this.patterns, this.methods);
       this.plans.set(type, plan);
     }
     return plan;

@@ -1,6 +1,6 @@
 import type { FhirElement, FhirType } from './model/types.js';
 import type { Methods } from './methods/methods.js';
-import { patternsOf, type Guard, type Pattern, type Step } from './pattern.js';
+import type { Guard, Pattern, Step } from './pattern.js';
 import { Plan, type Entry, type PatternRule } from './plan.js';
 import type { Rule } from './rule.js';
 import type { Expression } from './fhirpath/syntax.js';
@@ -25,7 +25,12 @@ export interface ResourcePlan {
 const RESOURCE_ELEMENTS = new Set(['contained', 'resource', 'outcome', 'issues']);
 
 /** Sorts the rules of a resource type into those that a plan can hold and those that it cannot. */
-export function planFor(type: FhirType, rules: readonly Rule[], methods: Methods): ResourcePlan {
+export function planFor(
+  type: FhirType,
+  rules: readonly Rule[],
+  patternsOf: ReadonlyMap<Rule, readonly Pattern[] | null>,
+  methods: Methods,
+): ResourcePlan {
   const planned: PatternRule[] = [];
   const keys = new Set<string>();
   let alwaysTree = false;
@@ -36,7 +41,7 @@ export function planFor(type: FhirType, rules: readonly Rule[], methods: Methods
   };
   const own = rules.filter((rule) => appliesTo(rule, type.name));
   for (const rule of own) {
-    const patterns = rule.method.name === 'generalize' && !isLocal(rule) ? null : patternsOf(rule);
+    const patterns = isLocal(rule) ? (patternsOf.get(rule) ?? null) : null;
     if (patterns === null) leaveToTree(rule);
     else planned.push({ rule, patterns });
   }

@@ -20,7 +20,8 @@ export class Hasher {
   private readonly algorithm: string;
   private readonly digits: number | null;
   private readonly resourceTypes: ReadonlySet<string>;
-  private readonly remembered = new Map<string, string>();
+  private readonly hashes = new Map<string, string>();
+  private readonly references = new Map<string, string>();
 
   /** @param resourceTypes names that a literal reference may hold before its id */
   constructor(parameters: Parameters, key: Uint8Array, resourceTypes: readonly string[]) {
@@ -43,19 +44,18 @@ export class Hasher {
     };
   }
 
-  hash(text: string): string {
-    const known = this.remembered.get(text);
-    if (known !== undefined) return known;
-    const digest = createHmac(this.algorithm, this.key).update(text, 'utf8').digest('hex');
-    const result = this.digits === null ? digest : digest.slice(0, this.digits);
-    if (text.length <= MAX_LENGTH) {
-      if (this.remembered.size >= MAX_REMEMBERED) this.remembered.clear();
-      this.remembered.set(text, result);
-    }
-    return result;
+  private hash(text: string): string {
+    return remembered(this.hashes, text, () => {
+      const digest = createHmac(this.algorithm, this.key).update(text, 'utf8').digest('hex');
+      return this.digits === null ? digest : digest.slice(0, this.digits);
+    });
   }
 
   private reference(text: string): string {
+    return remembered(this.references, text, () => this.hashedReference(text));
+  }
+
+  private hashedReference(text: string): string {
     if (text.startsWith('#')) return text === '#' ? text : `#${this.hash(text.slice(1))}`;
     const literal = LITERAL.exec(text);
     if (literal !== null && this.resourceTypes.has(literal[2] ?? '')) {
@@ -66,4 +66,15 @@ export class Hasher {
     const uuid = UUID.exec(text);
     return uuid === null ? this.hash(text) : `urn:uuid:${this.hash(uuid[1] ?? '')}`;
   }
+}
+
+function remembered(known: Map<string, string>, text: string, compute: () => string): string {
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  const result = compute();
+  if (text.length <= MAX_LENGTH) {
+    if (known.size >= MAX_REMEMBERED) known.clear();
+    known.set(text, result);
+  }
+  return result;
 }
