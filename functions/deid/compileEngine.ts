@@ -4,12 +4,16 @@ import type { AnonymizeResult, Engine, EngineOptions, EngineReport, ResourceCont
 import { ProcessingError, failureOf } from './failures.js';
 import { stringifyJson, type JsonObject } from './json.js';
 import { keyBytes, type KeyBytes } from './keys.js';
-import { LABELS } from './labels.js';
+import { LABELS, addLabels } from './labels.js';
 import { Methods } from './methods/methods.js';
 import { referenceOffset } from './methods/dateShift.js';
 import { FhirModel } from './model/fhirModel.js';
-import { FhirNode, isJsonObject } from './node.js';
+import type { FhirType } from './model/types.js';
+import { FhirNode, isJsonObject, resourceTypeOf, type NodeContext } from './node.js';
 import type { Parameters } from './parameters.js';
+import { patternsOf, type Pattern } from './pattern.js';
+import { PlanWalk } from './planEngine.js';
+import { planFor, type ResourcePlan } from './planner.js';
 import { ResourceRun, type ShiftOf } from './resourceRun.js';
 import type { Rule } from './rule.js';
 import { TreeEngine } from './treeEngine.js';
@@ -26,11 +30,25 @@ function rulesOf(configuration: Configuration): readonly Rule[] {
   return [...configuration.rules, { index, path: 'Resource', resourceType: 'Resource', expression: null, method: { name: 'redact' } }];
 }
 
+type Place = 'outermost' | 'contained' | 'inside';
+
+/** Whether there may be resources inside a resource. */
+function hasInner(resource: JsonObject): boolean {
+  const type = resource['resourceType'];
+  return Object.hasOwn(resource, 'contained') || type === 'Bundle' || type === 'Parameters';
+}
+
 class CompiledEngine implements Engine {
   readonly processingErrors: 'raise' | 'skip';
   private readonly model: FhirModel;
+  private readonly rules: readonly Rule[];
+  private readonly methods: Methods;
+  private readonly patterns: ReadonlyMap<Rule, readonly Pattern[] | null>;
   private readonly tree: TreeEngine;
   private readonly run: ResourceRun;
+  private readonly walk: PlanWalk;
+  private readonly plans = new Map<FhirType, ResourcePlan>();
+  private readonly context: NodeContext;
   private dropped = new Map<string, number>();
   private resources = 0;
 
@@ -38,34 +56,73 @@ class CompiledEngine implements Engine {
     this.processingErrors = configuration.processingErrors;
     this.model = FhirModel.of(options.fhirVersion);
     const keys = keyBytes(configuration.parameters, options.jobSecret);
-    const methods = new Methods(configuration, this.model, keys, options.now);
-    this.tree = new TreeEngine(rulesOf(configuration), methods, options.now);
+    this.methods = new Methods(configuration, this.model, keys, options.now);
+    this.rules = rulesOf(configuration);
+    this.patterns = new Map(this.rules.map((rule) => [rule, patternsOf(rule)]));
+    this.tree = new TreeEngine(this.rules, this.methods, options.now);
     this.run = new ResourceRun(shiftOf(configuration.parameters, keys), options.randomBytes);
+    const onDropped = (path: string): void => {
+      this.dropped.set(path, (this.dropped.get(path) ?? 0) + 1);
+    };
+    this.context = { model: this.model, onDropped };
+    this.walk = new PlanWalk(this.context, this.run, options.now);
   }
 
   anonymize(resource: JsonObject, context: ResourceContext = {}): AnonymizeResult {
     this.resources++;
-    this.run.fileName = context.fileName ?? '';
-    this.run.folderName = context.folderName ?? '';
-    this.run.rule = undefined;
-    this.run.startResource();
+    const { run } = this;
+    run.fileName = context.fileName ?? '';
+    run.folderName = context.folderName ?? '';
+    run.rule = undefined;
+    run.idOfRoot = () => undefined;
+    run.startResource();
     try {
       return { outcome: 'anonymized', line: stringifyJson(this.process(resource)) };
     } catch (error) {
-      return { outcome: 'failed', failure: failureOf(error, this.run.rule) };
+      return { outcome: 'failed', failure: failureOf(error, run.rule) };
     }
   }
 
   private process(resource: JsonObject): JsonObject {
-    if (!isJsonObject(resource)) throw new ProcessingError('invalid-resource', 'Not a JSON object');
-    const onDropped = (path: string): void => {
-      this.dropped.set(path, (this.dropped.get(path) ?? 0) + 1);
-    };
-    const root = FhirNode.ofResource({ model: this.model, onDropped }, resource);
-    if (root === undefined) {
-      throw new ProcessingError('invalid-resource', `Not a resource type of FHIR ${this.model.version}`);
+    const type = isJsonObject(resource) ? resourceTypeOf(this.model, resource) : undefined;
+    if (type === undefined) {
+      throw new ProcessingError('invalid-resource', `Not a resource of a type of FHIR ${this.model.version}`);
     }
-    return this.tree.process(root, this.run);
+    return this.processResource(resource, type, 0, 'outermost');
+  }
+
+  private processResource(resource: JsonObject, type: FhirType, depth: number, place: Place): JsonObject {
+    const plan = this.planOf(type);
+    if (this.needsTree(plan, resource)) {
+      const node = FhirNode.ofResource(this.context, resource);
+      if (node === undefined) throw new ProcessingError('invalid-resource', 'Not a resource');
+      return this.tree.process(node, this.run, place);
+    }
+    const outer = this.run.startResource();
+    for (const inner of this.walk.resource(plan.root, resource, depth, place === 'outermost')) {
+      const innerPlace = inner.isContained ? 'contained' : 'inside';
+      inner.replace(this.processResource(inner.resource, inner.type, inner.depth, innerPlace));
+    }
+    const operations = this.run.endResource(outer);
+    if (place !== 'contained') addLabels(resource, operations);
+    return resource;
+  }
+
+  /** Whether a rule applies to the resource that only the tree engine can apply. */
+  private needsTree(plan: ResourcePlan, resource: JsonObject): boolean {
+    if (plan.alwaysTree) return true;
+    for (const key of plan.treeKeys) if (Object.hasOwn(resource, key) || Object.hasOwn(resource, `_${key}`)) return true;
+    if (plan.reachesInside && hasInner(resource)) return true;
+    return plan.substitutes && this.walk.substitutes(plan.root, resource);
+  }
+
+  private planOf(type: FhirType): ResourcePlan {
+    let plan = this.plans.get(type);
+    if (plan === undefined) {
+      plan = planFor(type, this.rules, this.patterns, this.methods);
+      this.plans.set(type, plan);
+    }
+    return plan;
   }
 
   takeReport(): EngineReport {
@@ -89,7 +146,7 @@ function shiftOf(parameters: Parameters, keys: KeyBytes): ShiftOf {
   const offset = rememberLast((prefix) => referenceOffset(prefix, keys.dateShift));
   switch (parameters.dateShiftScope) {
     case 'resource':
-      return (run) => offset(run.rootId);
+      return (run, rule) => offset(run.rootId(rule));
     case 'file':
       return (run) => offset(run.fileName);
     case 'folder':

@@ -4,7 +4,12 @@ export interface JsonObject {
   [key: string]: JsonValue | undefined;
 }
 
-let metJsonNumber = false;
+/**
+ * Stands before a number's digits in a string while `JSON.parse` and `JSON.stringify` do their work. U+FFFF is no
+ * character; a text that holds it all the same takes the slower way.
+ */
+const MARK = '\uffff#';
+let marked = 0;
 
 /** A number that keeps its digits: `1.50`, `1.20e3`, decimals longer than a double holds. */
 export class JsonNumber {
@@ -12,10 +17,10 @@ export class JsonNumber {
   constructor(text: string) {
     this.text = text;
   }
-  /** Only `stringifyJson` may write one of these: it looks at the mark this leaves and takes its own way. */
-  toJSON(): null {
-    metJsonNumber = true;
-    return null;
+  /** Only `stringifyJson` may write one of these: it puts the digits in the mark's place. */
+  toJSON(): string {
+    marked++;
+    return MARK + this.text;
   }
 }
 
@@ -36,32 +41,84 @@ export const MAX_JSON_DEPTH = 500;
  * Number texts that may not survive a double: an exponent, a fraction that ends in 0, a negative zero, more
  * than 15 digits, or less than a millionth. May also match inside a string, which costs time and changes nothing.
  */
-const RISKY_NUMBER = /[:,[\s]-?(?:[0-9]+\.[0-9]*0[\s,}\]]|[0-9]+(?:\.[0-9]+)?[eE]|[0-9][0-9.]{15}|0\.000000|(?<=-)0[\s,}\]])/;
+const RISKY_NUMBER =
+  /[:,[]\s*-?(?:[0-9]+\.[0-9]*0[\s,}\]]|[0-9]+(?:\.[0-9]+)?[eE]|[0-9][0-9.]{15}|0\.000000|(?<=-)0[\s,}\]])/;
+/** The same where it may be an item of an array: FHIR has no arrays of decimals, so these take the slower way. */
+const RISKY_ITEM =
+  /[,[]\s*-?(?:[0-9]+\.[0-9]*0|[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]+|[0-9][0-9.]{15,}|0\.000000[0-9]*|(?<=-)0)\s*[,\]]/;
+/** A number that is a member of an object. */
+const NUMBER_MEMBER = /("\s*:\s*)(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?=\s*[,}])/g;
 
 /**
  * Parses JSON and keeps the digits of numbers. A text without risky numbers goes through `JSON.parse`.
  * Of a duplicate key the last value wins; `__proto__` is a key like any other; a leading byte order mark is
  * skipped.
- * @throws JsonError for a text that is not JSON (RFC 8259) or nested deeper than `MAX_JSON_DEPTH`.
+ * @throws JsonError for a text that is not JSON (RFC 8259), or is nested deeper than `MAX_JSON_DEPTH` and has
+ * risky numbers
  */
 export function parseJson(text: string): JsonValue {
-  const start = text.charCodeAt(0) === 0xfeff ? 1 : 0;
-  const body = start === 0 ? text : text.slice(1);
-  if (RISKY_NUMBER.test(body) || /^-?[0-9]/.test(body)) return new JsonReader(body).read();
+  const body = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
   try {
-    return JSON.parse(body) as JsonValue;
-  } catch {
+    if (RISKY_NUMBER.test(body)) return parseMarked(body) ?? new JsonReader(body).read();
+    if (!/^-?[0-9]/.test(body)) return parsed(body);
+  } catch (error) {
+    if (error instanceof JsonError) throw error;
     // Read again for an error that holds a position and none of the text; V8's message quotes it.
-    return new JsonReader(body).read();
   }
+  return new JsonReader(body).read();
+}
+
+function parsed(text: string): JsonValue {
+  // What JSON.parse gives is a JsonValue by definition.
+  const value: unknown = JSON.parse(text);
+  return value as JsonValue; // oxlint-disable-line typescript/no-unsafe-type-assertion
+}
+
+/**
+ * Parses a text whose risky numbers are put into marked strings. What only looks like a number, inside a string,
+ * gets a quote before U+FFFF, which ends the string where no JSON can go on: then `JSON.parse` fails, and the reader
+ * decides. Null where the text holds U+FFFF itself, or a risky number that may be an array's.
+ */
+function parseMarked(text: string): JsonValue | null {
+  if (RISKY_ITEM.test(text) || text.includes('\uffff') || /\\uffff/i.test(text)) return null;
+  let count = 0;
+  const marks = text.replace(NUMBER_MEMBER, (token: string, before: string, number: string) => {
+    if (String(Number(number)) === number) return token;
+    count++;
+    return `${before}"${MARK}${number}"`;
+  });
+  const value = parsed(marks);
+  return count === 0 ? value : unmarked(value, 0);
+}
+
+function unmarked(value: JsonValue, depth: number): JsonValue {
+  if (value === null || typeof value !== 'object' || value instanceof JsonNumber) return value;
+  if (depth > MAX_JSON_DEPTH) throw new JsonError('JSON nested too deeply', 0);
+  if (Array.isArray(value)) {
+    for (const item of value) if (typeof item === 'object') unmarked(item, depth + 1);
+    return value;
+  }
+  for (const key in value) {
+    const member = value[key] ?? null;
+    if (typeof member === 'string') {
+      if (member.charCodeAt(0) === 0xffff) value[key] = new JsonNumber(member.slice(MARK.length));
+    } else if (typeof member === 'object') unmarked(member, depth + 1);
+  }
+  return value;
 }
 
 /** Writes a value of `parseJson` on one line, every number with the text it came with. */
 export function stringifyJson(value: JsonValue): string {
-  metJsonNumber = false;
+  marked = 0;
   const text = JSON.stringify(value);
-  if (!metJsonNumber) return text;
-  return writeValue(value);
+  if (marked === 0) return text;
+  let replaced = 0;
+  const result = text.replace(/"\uffff#([^"]*)"/g, (_, digits: string) => {
+    replaced++;
+    return digits;
+  });
+  // More marks than numbers: a string of the data looks like one.
+  return replaced === marked ? result : writeValue(value);
 }
 
 const NEEDS_ESCAPE = /["\\\u0000-\u001f\ud800-\udfff]/;

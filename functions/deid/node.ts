@@ -126,7 +126,7 @@ export class FhirNode {
   private makeComplex(children: FhirNode[], element: FhirElement, json: JsonValue | undefined): void {
     if (Array.isArray(json) && !element.repeats) return this.drop(element);
     for (const item of Array.isArray(json) ? json : [json]) {
-      if (item === null || item === undefined) continue;
+      if (item === null || item === undefined || isEmptyObject(item)) continue;
       if (!isJsonObject(item)) {
         this.drop(element);
         continue;
@@ -152,6 +152,7 @@ export class FhirNode {
         this.drop(element);
         sibling = undefined;
       }
+      if (sibling !== undefined && isEmptyObject(sibling)) sibling = undefined;
       if (value === undefined && sibling === undefined) continue;
       children.push(new FhirNode(this.context, this, element, type, value, sibling));
     }
@@ -180,6 +181,13 @@ export function isIgnored(key: string, type: FhirType): boolean {
 
 function own(source: JsonObject, key: string): JsonValue | undefined {
   return Object.hasOwn(source, key) ? source[key] : undefined;
+}
+
+/** Whether a JSON value is an object without members: nothing, to FHIR. */
+export function isEmptyObject(value: JsonValue): boolean {
+  if (!isJsonObject(value)) return false;
+  for (const _key in value) return false;
+  return true;
 }
 
 /** The type of a resource in JSON; undefined where the FHIR version does not define it. */

@@ -1,3 +1,4 @@
+import { daysInMonth } from './calendar.js';
 import { JsonNumber, numberText, type JsonValue } from './json.js';
 import { Decimal, Temporal, type Value } from './fhirpath/values.js';
 import type { FhirType } from './model/types.js';
@@ -24,7 +25,7 @@ export function isPrimitiveOf(type: FhirType, value: JsonValue): value is Primit
     case 'decimal':
       return typeof value === 'number' || (value instanceof JsonNumber && decimalOf(value) !== null);
     case 'date':
-      return typeof value === 'string' && Temporal.parseDateTime(value, 'Date') !== null;
+      return typeof value === 'string' && (isDay(value) || Temporal.parseDateTime(value, 'Date') !== null);
     case 'dateTime':
       return typeof value === 'string' && isDateTimeText(value);
     case 'time':
@@ -36,7 +37,25 @@ export function isPrimitiveOf(type: FhirType, value: JsonValue): value is Primit
   }
 }
 
+/** Whether a text is a day of the calendar, `2015-02-07`. Most dates are; this is the short way. */
+function isDay(text: string): boolean {
+  if (text.length !== 10 || text.charCodeAt(4) !== 45 || text.charCodeAt(7) !== 45) return false;
+  const year = digits(text, 0) * 100 + digits(text, 2);
+  const day = digits(text, 8);
+  return year >= 1 && day >= 1 && day <= daysInMonth(year, digits(text, 5));
+}
+
+/** Two digits as a number; not a number for anything else. */
+function digits(text: string, at: number): number {
+  const tens = text.charCodeAt(at) - 48;
+  const ones = text.charCodeAt(at + 1) - 48;
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : NaN;
+}
+
+const TIME = /^T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])$/;
+
 function isDateTimeText(text: string): boolean {
+  if (text.length > 10 ? isDay(text.slice(0, 10)) && TIME.test(text.slice(10)) : isDay(text)) return true;
   return Temporal.parseDateTime(text, 'DateTime') !== null && !text.endsWith('T');
 }
 

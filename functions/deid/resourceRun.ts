@@ -3,7 +3,7 @@ import type { Run } from './methods/method.js';
 import { primitiveText, type Primitive } from './primitive.js';
 
 /** Days that dates move by, for the resource a run is at. */
-export type ShiftOf = (run: ResourceRun) => number | null;
+export type ShiftOf = (run: ResourceRun, rule: number) => number | null;
 
 /** What is going on while one outermost resource is processed. Reused from resource to resource. */
 export class ResourceRun implements Run {
@@ -11,8 +11,8 @@ export class ResourceRun implements Run {
   readonly counts: number[] = LABELS.map(() => 0);
   /** The rule being applied, for the report of a failure. */
   rule: number | undefined;
-  /** The outermost resource's id, as it stands. */
-  idOfRoot: () => Primitive | undefined = () => undefined;
+  /** The outermost resource's id, as a rule finds it. */
+  idOfRoot: (rule: number) => Primitive | undefined = () => undefined;
   fileName = '';
   folderName = '';
   /** The patient the outermost resource belongs to, as it came; null for none or several. */
@@ -31,13 +31,13 @@ export class ResourceRun implements Run {
     (this.counts as number[])[label] = (this.counts[label] ?? 0) + 1;
   }
 
-  dateShiftDays(_rule: number): number | null {
-    return this.shiftOf(this);
+  dateShiftDays(rule: number): number | null {
+    return this.shiftOf(this, rule);
   }
 
   /** The text of the outermost resource's id; empty without one. */
-  get rootId(): string {
-    const id = this.idOfRoot();
+  rootId(rule: number): string {
+    const id = this.idOfRoot(rule);
     return id === undefined ? '' : primitiveText(id);
   }
 

@@ -34,12 +34,16 @@ export class TreeEngine {
     this.now = now;
   }
 
-  /** De-identifies a resource and all resources in it. @throws ProcessingError, FhirPathError, DepthError */
-  process(root: FhirNode, run: ResourceRun): JsonObject {
-    run.idOfRoot = () => root.children.find((child) => child.name === 'id')?.value;
+  /**
+   * De-identifies a resource and all resources in it.
+   * @param place `outermost`, or how it stands in the resource around it, which gives it its labels or not
+   * @throws ProcessingError, FhirPathError, DepthError
+   */
+  process(root: FhirNode, run: ResourceRun, place: 'outermost' | 'contained' | 'inside'): JsonObject {
+    if (place === 'outermost') run.idOfRoot = () => root.children.find((child) => child.name === 'id')?.value;
     const operations = new Map<FhirNode, number>();
     this.processResource(root, root, run, operations);
-    return resourceJson(root, operations);
+    return resourceJson(root, operations, place === 'contained');
   }
 
   private processResource(node: FhirNode, root: FhirNode, run: ResourceRun, operations: Map<FhirNode, number>): void {
@@ -147,9 +151,9 @@ function* resourcesIn(node: FhirNode): Generator<FhirNode> {
 }
 
 /** A resource's JSON, with its labels; what is left with no value and no children is left out. */
-function resourceJson(node: FhirNode, operations: ReadonlyMap<FhirNode, number>): JsonObject {
+function resourceJson(node: FhirNode, operations: ReadonlyMap<FhirNode, number>, isContained = node.key === 'contained'): JsonObject {
   const json = elementJson(node, operations) ?? { resourceType: node.type.name };
-  if (node.key !== 'contained') addLabels(json, operations.get(node) ?? 0);
+  if (!isContained) addLabels(json, operations.get(node) ?? 0);
   return json;
 }
 

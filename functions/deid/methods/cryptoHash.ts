@@ -8,6 +8,9 @@ import type { Target, ValueMethod } from './method.js';
 const MAX_REMEMBERED = 50_000;
 /** Longest value that is remembered. */
 const MAX_LENGTH = 200;
+/** A literal reference (FHIR R4, section 2.3.0.1): what stands before the id, the type in it, the id, the version. */
+const LITERAL =
+  /^((?:https?:\/\/(?:[A-Za-z0-9\\/.:%$]*\/)?)?([A-Za-z]+)\/)([A-Za-z0-9\-.]{1,64})(\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
 const OID = /^urn:oid:([0-2](?:\.(?:0|[1-9][0-9]*))+)$/;
 const UUID = /^urn:uuid:([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$/;
 
@@ -16,18 +19,16 @@ export class Hasher {
   private readonly key: Uint8Array;
   private readonly algorithm: string;
   private readonly digits: number | null;
-  private readonly literal: RegExp;
-  private readonly remembered = new Map<string, string>();
+  private readonly resourceTypes: ReadonlySet<string>;
+  private readonly hashes = new Map<string, string>();
+  private readonly references = new Map<string, string>();
 
   /** @param resourceTypes names that a literal reference may hold before its id */
   constructor(parameters: Parameters, key: Uint8Array, resourceTypes: readonly string[]) {
     this.key = key;
     this.algorithm = parameters.cryptoHashFunction;
     this.digits = parameters.truncate;
-    // FHIR R4, section 2.3.0.1, with the characters the reference engine takes in a server's address.
-    this.literal = new RegExp(
-      `^((?:https?://[A-Za-z0-9\\\\/.:%$]*)?(?:${resourceTypes.join('|')})/)([A-Za-z0-9\\-.]{1,64})(/_history/[A-Za-z0-9\\-.]{1,64})?$`,
-    );
+    this.resourceTypes = new Set(resourceTypes);
   }
 
   on(target: Target): ValueMethod {
@@ -43,25 +44,37 @@ export class Hasher {
     };
   }
 
-  hash(text: string): string {
-    const known = this.remembered.get(text);
-    if (known !== undefined) return known;
-    const digest = createHmac(this.algorithm, this.key).update(text, 'utf8').digest('hex');
-    const result = this.digits === null ? digest : digest.slice(0, this.digits);
-    if (text.length <= MAX_LENGTH) {
-      if (this.remembered.size >= MAX_REMEMBERED) this.remembered.clear();
-      this.remembered.set(text, result);
-    }
-    return result;
+  private hash(text: string): string {
+    return remembered(this.hashes, text, () => {
+      const digest = createHmac(this.algorithm, this.key).update(text, 'utf8').digest('hex');
+      return this.digits === null ? digest : digest.slice(0, this.digits);
+    });
   }
 
   private reference(text: string): string {
-    if (text.startsWith('#')) return text === '#' ? text : `#${this.hash(text.slice(1))}`;
-    const literal = this.literal.exec(text);
-    if (literal !== null) return `${literal[1]}${this.hash(literal[2] as string)}${literal[3] ?? ''}`;
-    const oid = OID.exec(text);
-    if (oid !== null) return `urn:oid:${this.hash(oid[1] as string)}`;
-    const uuid = UUID.exec(text);
-    return uuid === null ? this.hash(text) : `urn:uuid:${this.hash(uuid[1] as string)}`;
+    return remembered(this.references, text, () => this.hashedReference(text));
   }
+
+  private hashedReference(text: string): string {
+    if (text.startsWith('#')) return text === '#' ? text : `#${this.hash(text.slice(1))}`;
+    const literal = LITERAL.exec(text);
+    if (literal !== null && this.resourceTypes.has(literal[2] ?? '')) {
+      return `${literal[1]}${this.hash(literal[3] ?? '')}${literal[4] ?? ''}`;
+    }
+    const oid = OID.exec(text);
+    if (oid !== null) return `urn:oid:${this.hash(oid[1] ?? '')}`;
+    const uuid = UUID.exec(text);
+    return uuid === null ? this.hash(text) : `urn:uuid:${this.hash(uuid[1] ?? '')}`;
+  }
+}
+
+function remembered(known: Map<string, string>, text: string, compute: () => string): string {
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  const result = compute();
+  if (text.length <= MAX_LENGTH) {
+    if (known.size >= MAX_REMEMBERED) known.clear();
+    known.set(text, result);
+  }
+  return result;
 }

@@ -1,0 +1,291 @@
+import type { FhirElement, FhirType } from './model/types.js';
+import type { Methods } from './methods/methods.js';
+import type { Guard, Pattern, Step } from './pattern.js';
+import { Plan, type Entry, type PatternRule } from './plan.js';
+import type { Rule } from './rule.js';
+import type { Expression } from './fhirpath/syntax.js';
+import { isTotal } from './totality.js';
+import { appliesTo } from './treeEngine.js';
+
+/** How resources of one type are processed. */
+export interface ResourcePlan {
+  /** The resource itself. */
+  readonly root: Entry;
+  /** JSON names of the resource's elements that a rule looks at which only the tree engine can apply. */
+  readonly treeKeys: readonly string[];
+  /** Whether such a rule may select something whatever elements there are. */
+  readonly alwaysTree: boolean;
+  /** Whether a rule may reach into resources inside. */
+  readonly reachesInside: boolean;
+  /** Whether a rule substitutes, which only the tree engine does but for plain values. */
+  readonly substitutes: boolean;
+}
+
+/** Element names that hold resources. */
+const RESOURCE_ELEMENTS = new Set(['contained', 'resource', 'outcome', 'issues']);
+
+/** Sorts the rules of a resource type into those that a plan can hold and those that it cannot. */
+export function planFor(
+  type: FhirType,
+  rules: readonly Rule[],
+  patternsOf: ReadonlyMap<Rule, readonly Pattern[] | null>,
+  methods: Methods,
+): ResourcePlan {
+  const planned: PatternRule[] = [];
+  const keys = new Set<string>();
+  let alwaysTree = false;
+  const leaveToTree = (rule: Rule): void => {
+    const name = rule.expression === null ? null : firstName(rule.expression);
+    if (name === null) alwaysTree = true;
+    else for (const element of type.elements.values()) if (element.name === name) keys.add(element.key);
+  };
+  const own = rules.filter((rule) => appliesTo(rule, type.name));
+  for (const rule of own) {
+    const patterns = isLocal(rule) ? (patternsOf.get(rule) ?? null) : null;
+    if (patterns === null) leaveToTree(rule);
+    else planned.push({ rule, patterns });
+  }
+  const kept = withoutConflicts(type, planned);
+  for (const { rule } of planned) if (!kept.some((other) => other.rule === rule)) leaveToTree(rule);
+  return {
+    root: new Plan(type, kept, methods).root,
+    treeKeys: [...keys],
+    alwaysTree,
+    reachesInside: kept.some(({ patterns }) => patterns.some((steps) => steps.some(isInward))),
+    substitutes: own.some((rule) => rule.method.name === 'substitute'),
+  };
+}
+
+function isInward(step: Step): boolean {
+  if (step.kind === 'child') return RESOURCE_ELEMENTS.has(step.name);
+  return step.kind === 'children' || step.kind === 'descendants';
+}
+
+/** Whether the cases of a `generalize` look at nothing but the value. */
+function isLocal(rule: Rule): boolean {
+  if (rule.method.name !== 'generalize') return true;
+  return rule.method.cases.every(({ condition, result }) => looksAtSelf(condition) && looksAtSelf(result));
+}
+
+function looksAtSelf(expression: Expression | null): boolean {
+  if (expression === null) return true;
+  switch (expression.kind) {
+    case 'literal':
+    case 'this':
+      return true;
+    case 'member':
+    case 'iteration':
+      return false;
+    case 'variable':
+      return !['context', 'resource', 'rootResource'].includes(expression.name);
+    case 'item':
+      return looksAtSelf(expression.focus) && looksAtSelf(expression.index);
+    case 'polarity':
+    case 'type':
+      return looksAtSelf(expression.operand);
+    case 'binary':
+      return looksAtSelf(expression.left) && looksAtSelf(expression.right);
+    case 'call':
+      if (['children', 'descendants', 'extension', 'nodesByType', 'nodesByName', 'repeat'].includes(expression.name)) return false;
+      return looksAtSelf(expression.focus) && expression.arguments.every(looksAtSelf);
+  }
+}
+
+/** Functions that give nothing for no input. */
+const PASSING = new Set([
+  'first', 'last', 'tail', 'skip', 'take', 'single', 'where', 'select', 'as', 'ofType', 'nodesByType', 'nodesByName',
+  'children', 'descendants', 'extension', 'distinct', 'repeat', 'upper', 'lower', 'trace',
+]); // prettier-ignore
+
+/** The name of the resource's element without which a path selects nothing; null if there is no such name. */
+function firstName(expression: Expression | null): string | null {
+  if (expression === null) return null;
+  switch (expression.kind) {
+    case 'member':
+      if (expression.focus !== null) return firstName(expression.focus);
+      return /^[A-Z]/.test(expression.name) ? null : expression.name;
+    case 'item':
+      return firstName(expression.focus);
+    case 'type':
+      return expression.operator === 'as' ? firstName(expression.operand) : null;
+    case 'call':
+      return PASSING.has(expression.name) ? firstName(expression.focus) : null;
+    case 'literal':
+    case 'polarity':
+    case 'binary':
+    case 'variable':
+    case 'this':
+    case 'iteration':
+      return null;
+  }
+}
+
+/**
+ * A condition is evaluated on an element as it came. That gives what the reference sees only where no earlier rule
+ * changes what the condition looks at; rules of other conditions are left out.
+ */
+function withoutConflicts(type: FhirType, rules: readonly PatternRule[]): readonly PatternRule[] {
+  if (!rules.some(({ patterns }) => patterns.some((steps) => steps.some(({ kind }) => kind === 'guard')))) return rules;
+  const conflicts = new ConflictSearch(type, rules).conflicts;
+  return rules.filter(({ rule }) => !conflicts.has(rule));
+}
+
+/** A place in a path, and whether it was reached for certain or only if a condition holds. */
+interface Place {
+  readonly rule: Rule;
+  readonly steps: Pattern;
+  readonly at: number;
+}
+
+/** What may be at an element: places, rules that reach it for certain, rules that may, and its conditions. */
+interface Possible {
+  places: Place[];
+  certain: number;
+  possible: Set<Rule>;
+  guards: { rule: Rule; guard: Guard }[];
+}
+
+const MAX_STATES = 50_000;
+
+/** Looks through everything a resource type may hold for conditions that see what an earlier rule changed. */
+class ConflictSearch {
+  readonly conflicts = new Set<Rule>();
+  private readonly seen = new Set<string>();
+  private readonly guarded: readonly Rule[];
+
+  constructor(type: FhirType, rules: readonly PatternRule[]) {
+    this.guarded = rules.filter(({ patterns }) => patterns.some(hasGuard)).map(({ rule }) => rule);
+    const start: Possible = { places: [], certain: Infinity, possible: new Set(), guards: [] };
+    for (const { rule, patterns } of rules) for (const steps of patterns) this.follow({ rule, steps, at: 0 }, type, type.name, start);
+    this.visit(type, start, 0);
+  }
+
+  private follow({ rule, steps, at }: Place, type: FhirType, name: string, into: Possible): void {
+    let isCertain = true;
+    for (let place = at; ; place++) {
+      const step = steps[place];
+      if (step === undefined) {
+        into.possible.add(rule);
+        if (isCertain) into.certain = Math.min(into.certain, rule.index);
+        return;
+      }
+      switch (step.kind) {
+        case 'type':
+          if (type.name !== step.name) return;
+          break;
+        case 'resourceType':
+          if (!type.isResource) return;
+          break;
+        case 'guard':
+          into.guards.push({ rule, guard: step.condition });
+          isCertain = false;
+          break;
+        case 'within':
+          into.places.push({ rule, steps, at: place });
+          if (!step.self || (step.by === 'Type' ? type.name : name) !== step.value) return;
+          break;
+        case 'child':
+        case 'children':
+        case 'descendants':
+          into.places.push({ rule, steps, at: place });
+          return;
+      }
+    }
+  }
+
+  /** A rule that was followed past a condition is not certain further down either. */
+  private arrive(from: Possible, element: FhirElement, type: FhirType): Possible {
+    const into: Possible = { places: [], certain: from.certain, possible: new Set(), guards: [] };
+    for (const place of from.places) {
+      const step = place.steps[place.at];
+      if (step === undefined) continue;
+      const stays = step.kind === 'within' || step.kind === 'descendants';
+      if (stays) into.places.push(place);
+      const moves =
+        step.kind === 'children' ||
+        step.kind === 'descendants' ||
+        (step.kind === 'child' && step.name === element.name) ||
+        (step.kind === 'within' && (step.by === 'Type' ? type.name : element.name) === step.value);
+      if (!moves) continue;
+      const before = into.certain;
+      this.follow({ ...place, at: place.at + 1 }, type, element.name, into);
+      if (place.steps.slice(0, place.at).some(({ kind }) => kind === 'guard')) into.certain = before;
+    }
+    return into;
+  }
+
+  private visit(type: FhirType, state: Possible, depth: number): void {
+    const ids = state.places.map(({ rule, steps, at }) => `${rule.index}:${this.patternId(steps)}:${at}`).sort();
+    const key = `${type.path} ${state.certain} ${ids.join(' ')}`;
+    if (this.seen.has(key)) return;
+    this.seen.add(key);
+    if (this.seen.size > MAX_STATES || depth > 100) {
+      for (const rule of this.guarded) this.conflicts.add(rule);
+      return;
+    }
+    for (const { rule, guard } of state.guards) {
+      // On a primitive a condition would look at the value beside its sibling, which the walk does not do.
+      if (type.primitive !== null || this.isInConflict(rule, guard, type, state)) this.conflicts.add(rule);
+    }
+    this.checkIdle(state);
+    for (const element of type.elements.values()) {
+      if (element.type === null) continue;
+      const next = this.arrive(state, element, element.type);
+      if (next.places.length > 0 || next.guards.length > 0) this.visit(element.type, next, depth + 1);
+    }
+  }
+
+  private readonly patternIds = new Map<Pattern, number>();
+  private patternId(steps: Pattern): number {
+    let id = this.patternIds.get(steps);
+    if (id === undefined) {
+      id = this.patternIds.size;
+      this.patternIds.set(steps, id);
+    }
+    return id;
+  }
+
+  /** A rule that an earlier one makes idle is not evaluated here. It must not have failed there. */
+  private checkIdle(state: Possible): void {
+    const first = Math.min(state.certain, ...[...state.possible].map(({ index }) => index));
+    for (const { rule, steps, at } of state.places) {
+      if (rule.index > first && !steps.slice(at).every(cannotFail)) this.conflicts.add(rule);
+    }
+    for (const { rule, guard } of state.guards) if (rule.index > first && !isTotal(guard.expression)) this.conflicts.add(rule);
+  }
+
+  private isInConflict(rule: Rule, guard: Guard, type: FhirType, state: Possible): boolean {
+    if (state.certain < rule.index) return false;
+    return guard.reads.some(({ names, deep }) => this.isChanged(rule, names, deep, type, state));
+  }
+
+  /** Whether a rule before this one may change what lies at the names below an element. */
+  private isChanged(rule: Rule, names: readonly string[], deep: boolean, type: FhirType, state: Possible): boolean {
+    const [name, ...rest] = names;
+    if (name === undefined) {
+      const isAll = deep || type.primitive === null;
+      return isAll && deep && state.places.some((place) => changes(place.rule) && place.rule.index < rule.index);
+    }
+    for (const element of type.elements.values()) {
+      if (element.name !== name) continue;
+      if (element.type === null) return true;
+      const next = this.arrive(state, element, element.type);
+      for (const other of next.possible) if (changes(other) && other.index < rule.index) return true;
+      const isQuantity = rest.length === 0 && element.type.primitive === null && element.type.elements.has('value');
+      if (this.isChanged(rule, rest, deep || isQuantity, element.type, next)) return true;
+    }
+    return false;
+  }
+}
+
+function hasGuard(steps: Pattern): boolean {
+  return steps.some(({ kind }) => kind === 'guard');
+}
+
+function changes(rule: Rule): boolean {
+  return rule.method.name !== 'keep';
+}
+
+function cannotFail(step: Step): boolean {
+  return step.kind !== 'guard' || isTotal(step.condition.expression);
+}
