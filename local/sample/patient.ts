@@ -92,7 +92,7 @@ export function makePatient(
     doctor,
   };
   if (random.chance(0.6)) emit(makeRelatedPerson(random, patient));
-  if (random.chance(0.5)) emit(makeAllergy(random, patient));
+  if (age > 89 || random.chance(0.5)) emit(makeAllergy(random, patient));
   if (random.chance(0.3)) emit(makeDevice(random, patient, hospital));
   return patient;
 }
@@ -238,6 +238,7 @@ function makeRelatedPerson(random: Random, patient: Patient): Resource {
 
 function makeAllergy(random: Random, patient: Patient): Resource {
   const [code, display] = random.pick(ALLERGENS);
+  const age = Math.max(1, Math.floor((patient.end - patient.birth) / days(YEAR_DAYS)));
   return {
     resourceType: 'AllergyIntolerance',
     id: random.uuid(),
@@ -248,7 +249,12 @@ function makeAllergy(random: Random, patient: Patient): Resource {
     criticality: 'low',
     code: concept(SNOMED, code, display),
     patient: reference(patient.resource, patient.name.full),
-    onsetAge: { value: random.int(1, 95), unit: 'years', system: 'http://unitsofmeasure.org', code: 'a' },
+    onsetAge: {
+      value: age > 89 ? age : random.int(1, age),
+      unit: 'years',
+      system: 'http://unitsofmeasure.org',
+      code: 'a',
+    },
     recordedDate: dateTime(patient.birth + days(random.int(1, 300))),
     recorder: reference(patient.doctor.resource, patient.doctor.title),
     note: [

@@ -1,5 +1,5 @@
 /** When a fault happens. Without any of these it happens at every request it can happen to. */
-export interface FaultOccasion {
+interface FaultOccasion {
   /** Only at requests for this resource type. */
   type?: string;
   /** Chance per request, 0 to 1, drawn from the source's fault seed. */
@@ -11,7 +11,7 @@ export interface FaultOccasion {
 }
 
 /** How a request is answered wrongly as a whole. */
-export type AnswerFault =
+type AnswerFault =
   /** An OperationOutcome with this status; `retryAfterSeconds` as seconds or as an HTTP date. */
   | { kind: 'status'; status: number; retryAfterSeconds?: number; retryAfterForm?: 'seconds' | 'date' }
   /** Half of the body, then the connection ends. */
@@ -24,7 +24,7 @@ export type AnswerFault =
   | { kind: 'invalidJson' };
 
 /** How a page of a search is wrong, or unusual. */
-export type PageFault =
+type PageFault =
   /** Fewer resources than `_count` asks for (this part of them, at least one), though more follow. */
   | { kind: 'shortPage'; fraction: number }
   /** No resource at all, though more follow. */
@@ -38,7 +38,7 @@ export type PageFault =
   /** An entry that is an OperationOutcome about the search. */
   | { kind: 'outcomeEntry' }
   /** An entry that is a resource of another type, as an include is. */
-  | { kind: 'includeEntry'; type: string };
+  | { kind: 'includeEntry'; includedType: string };
 
 export type Fault = FaultOccasion & (AnswerFault | PageFault);
 

@@ -4,11 +4,11 @@ import { promisify } from 'node:util';
 import { gzip as gzipCallback } from 'node:zlib';
 import { capabilityStatement } from './capability-statement.js';
 import { Collection } from './collection.js';
-import { faultOf, type Fault, type FaultPlan } from './faults.js';
+import type { SourceContext } from './context.js';
+import { faultOf, type Fault } from './faults.js';
 import { OutcomeError, operationOutcome } from './outcome.js';
 import { resourceText } from './page.js';
 import { searchPage } from './search.js';
-import type { SourceFhirVersion, SourceOptions } from './settings.js';
 
 const gzip = promisify(gzipCallback);
 
@@ -17,23 +17,6 @@ const FHIR_JSON = 'application/fhir+json; charset=utf-8';
 const MAX_FORM_BYTES = 1024 * 1024;
 const LOGIN_PAGE =
   '<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>';
-
-/** What the handler of requests works with. */
-export interface SourceContext {
-  settings: SourceOptions &
-    Required<Pick<SourceOptions, 'maxCount' | 'defaultCount' | 'paging' | 'unsupported' | 'gzip'>> & {
-      fhirVersion: SourceFhirVersion;
-    };
-  types: ReadonlySet<string>;
-  collections: Map<string, Collection>;
-  /** The source's clock, in milliseconds since the epoch. */
-  now: () => number;
-  state: {
-    faults: FaultPlan;
-    /** Next links given out before this time answer 410. */
-    cursorsValidFrom: number;
-  };
-}
 
 interface Answer {
   status: number;

@@ -27,12 +27,17 @@ function readOptions(env: NodeJS.ProcessEnv): SourceOptions {
     directory,
     port: readNumber(env, 'SOURCE_PORT', 0, 65_535) ?? 8080,
     maxCount: readNumber(env, 'SOURCE_MAX_COUNT', 1, 100_000) ?? 1000,
-    paging: env['SOURCE_PAGING'] === 'offset' ? 'offset' : 'cursor',
+    paging: readPaging(env['SOURCE_PAGING'] || 'cursor'),
     unsupported: (env['SOURCE_UNSUPPORTED'] ?? '').split(',').filter((name) => name !== ''),
     gzip: env['SOURCE_GZIP'] === 'true',
     faults: parseFaults(env['SOURCE_FAULTS'] || '[]'),
     faultSeed: readNumber(env, 'SOURCE_FAULT_SEED', 0, 2 ** 32 - 1) ?? 1,
   };
+}
+
+function readPaging(text: string): 'cursor' | 'offset' {
+  if (text === 'cursor' || text === 'offset') return text;
+  throw new Error('SOURCE_PAGING must be cursor or offset');
 }
 
 function readNumber(env: NodeJS.ProcessEnv, name: string, min: number, max: number): number | undefined {

@@ -1,6 +1,6 @@
 import type { TimeRange } from './instant.js';
 
-export type SortKey = '_lastUpdated' | '_id';
+type SortKey = '_lastUpdated' | '_id';
 
 export interface SortTerm {
   key: SortKey;

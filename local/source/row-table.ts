@@ -1,5 +1,5 @@
 /** What the table keeps of one resource besides its id and its place in the file. */
-export interface Row {
+interface Row {
   /** Bytes of the text, without the line break. */
   length: number;
   /** `meta.lastUpdated`, in microseconds since the epoch. */

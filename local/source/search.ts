@@ -1,7 +1,7 @@
 import type { Collection } from './collection.js';
+import type { SourceContext } from './context.js';
 import { decodeCursor, encodeCursor } from './cursor.js';
 import { faultOf, type Fault } from './faults.js';
-import type { SourceContext } from './handler.js';
 import { OutcomeError, operationOutcome } from './outcome.js';
 import { pageBundle, resourceText } from './page.js';
 import { queryKey } from './query.js';
@@ -93,7 +93,7 @@ function extraEntries(context: SourceContext, base: string, faults: readonly Fau
     entries.push(`{"resource":${outcome},"search":{"mode":"outcome"}}`);
   }
   const include = faultOf(faults, 'includeEntry');
-  const collection = include && context.collections.get(include.type);
+  const collection = include && context.collections.get(include.includedType);
   const row = collection?.select({
     time: { from: -Infinity, to: Infinity },
     ids: [],

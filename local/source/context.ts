@@ -1,0 +1,20 @@
+import type { Collection } from './collection.js';
+import type { FaultPlan } from './faults.js';
+import type { SourceFhirVersion, SourceOptions } from './settings.js';
+
+/** What requests are answered with. */
+export interface SourceContext {
+  settings: SourceOptions &
+    Required<Pick<SourceOptions, 'maxCount' | 'defaultCount' | 'paging' | 'unsupported' | 'gzip'>> & {
+      fhirVersion: SourceFhirVersion;
+    };
+  types: ReadonlySet<string>;
+  collections: Map<string, Collection>;
+  /** The source's clock, in milliseconds since the epoch. */
+  now: () => number;
+  state: {
+    faults: FaultPlan;
+    /** Next links given out before this time answer 410. */
+    cursorsValidFrom: number;
+  };
+}
