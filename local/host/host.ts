@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { resolve } from 'node:path';
-import { AppFunctions } from './durable/app-functions.js';
-import { clientBinding, managementUrls, type ManagementEndpoints } from './durable/client-binding.js';
+import { AppFunctions } from './durable/appFunctions.js';
+import { clientBinding, managementUrls, type ManagementEndpoints } from './durable/clientBinding.js';
 import { ManagementApi, type ManagementResponse } from './durable/management.js';
 import { Store } from './durable/store.js';
-import { TaskHub } from './durable/task-hub.js';
-import { DirectoryLock } from './directory-lock.js';
-import { readHostSettings } from './host-json.js';
-import { HttpFunctions } from './http/http-functions.js';
+import { TaskHub } from './durable/taskHub.js';
+import { DirectoryLock } from './directoryLock.js';
+import { readHostSettings } from './hostJson.js';
+import { HttpFunctions } from './http/httpFunctions.js';
 import { isSame, type FunctionKeys } from './http/keys.js';
 import { readBody } from './http/request.js';
-import { applyLocalSettings } from './local-settings.js';
+import { applyLocalSettings } from './localSettings.js';
 import { Logger, standardOutput, type LogSink } from './log.js';
-import { TimerTriggers } from './timer-triggers.js';
+import { TimerTriggers } from './timerTriggers.js';
 import { Worker } from './worker/worker.js';
 
 export interface HostOptions {

@@ -1,10 +1,10 @@
-import { NdjsonFile } from './ndjson-file.js';
+import { NdjsonFile } from './ndjsonFile.js';
 import { Postings } from './postings.js';
 import { queryKey, type Query, type SortTerm } from './query.js';
-import { scanRow, syntheticTime, UnusableResourceError, withLastUpdated } from './row-scan.js';
-import { RowTable } from './row-table.js';
-import { searchParametersOf, type SearchParameter } from './search-parameters.js';
-import { TextStore } from './text-store.js';
+import { scanRow, syntheticTime, UnusableResourceError, withLastUpdated } from './rowScan.js';
+import { RowTable } from './rowTable.js';
+import { searchParametersOf, type SearchParameter } from './searchParameters.js';
+import { TextStore } from './textStore.js';
 
 const REMEMBERED_RESULTS = 64;
 

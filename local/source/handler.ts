@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzip as gzipCallback } from 'node:zlib';
-import { capabilityStatement } from './capability-statement.js';
+import { capabilityStatement } from './capabilityStatement.js';
 import { Collection } from './collection.js';
 import type { SourceContext } from './context.js';
 import { faultOf, type Fault } from './faults.js';

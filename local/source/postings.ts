@@ -1,6 +1,6 @@
-import { memberName, visitMembers } from './json-scan.js';
-import type { SearchParameter } from './search-parameters.js';
-import type { TextStore } from './text-store.js';
+import { memberName, visitMembers } from './jsonScan.js';
+import type { SearchParameter } from './searchParameters.js';
+import type { TextStore } from './textStore.js';
 
 const CHUNK_BYTES = 8 * 1024 * 1024;
 

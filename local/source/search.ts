@@ -5,7 +5,7 @@ import { faultOf, type Fault } from './faults.js';
 import { OutcomeError, operationOutcome } from './outcome.js';
 import { pageBundle, resourceText } from './page.js';
 import { queryKey } from './query.js';
-import { parseSearch, type SearchRequest } from './search-request.js';
+import { parseSearch, type SearchRequest } from './searchRequest.js';
 
 /** Answers one search, as a searchset Bundle's bytes. @throws OutcomeError */
 export function searchPage(

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Collection } from './collection.js';
 import { createFaultPlan, type Fault } from './faults.js';
 import { createRequestHandler } from './handler.js';
-import { resourceTypesOf } from './resource-types.js';
+import { resourceTypesOf } from './resourceTypes.js';
 import type { SourceOptions } from './settings.js';
 
 /** A sample FHIR source that is being served. */

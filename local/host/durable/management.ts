@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { wholeSeconds } from './clock.js';
-import { historyPayload, toJson } from './history-payload.js';
+import { historyPayload, toJson } from './historyPayload.js';
 import { unknownFunction } from './replay.js';
 import type { InstanceDetails, InstanceSummary } from './summary.js';
-import { InstanceExistsError, type TaskHub } from './task-hub.js';
+import { InstanceExistsError, type TaskHub } from './taskHub.js';
 
 export interface ManagementRequest {
   method: string;

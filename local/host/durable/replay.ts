@@ -1,7 +1,7 @@
 import { addMilliseconds, millisecondsBetween } from './clock.js';
 import { nonDeterminism, orchestratorFailure, type Failure } from './failure.js';
 import { completedTask, EventType, type HistoryEvent } from './history.js';
-import { ActionType, type Action, type OrchestratorState, type RetryOptions } from './orchestrator-state.js';
+import { ActionType, type Action, type OrchestratorState, type RetryOptions } from './orchestratorState.js';
 
 /** Something new to be started. `input` is JSON text. */
 export type Scheduled =

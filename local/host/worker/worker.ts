@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../log.js';
 import type { FunctionApp, RegisteredFunction } from './app.js';
-import { directCoreLog } from './core-module.js';
-import { onLoopback } from './loopback-servers.js';
-import { AppLoadError, loadApp } from './load-app.js';
+import { directCoreLog } from './coreModule.js';
+import { onLoopback } from './loopbackServers.js';
+import { AppLoadError, loadApp } from './loadApp.js';
 import type {
   BindingInfo,
   CoreInvocationContext,

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AppFunctions } from '../../../local/host/durable/app-functions.js';
+import { AppFunctions } from '../../../local/host/durable/appFunctions.js';
 import { ManagementApi } from '../../../local/host/durable/management.js';
-import type { OrchestratorState } from '../../../local/host/durable/orchestrator-state.js';
+import type { OrchestratorState } from '../../../local/host/durable/orchestratorState.js';
 import { Store } from '../../../local/host/durable/store.js';
-import { TaskHub, type DurableFunctions } from '../../../local/host/durable/task-hub.js';
+import { TaskHub, type DurableFunctions } from '../../../local/host/durable/taskHub.js';
 import { Logger } from '../../../local/host/log.js';
 import { Worker } from '../../../local/host/worker/worker.js';
-import { waitFor } from './wait-for.js';
+import { waitFor } from './waitFor.js';
 
 // What the real host sent to orchestrations and got from them. This host must send and accept the same.
 

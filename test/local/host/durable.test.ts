@@ -2,8 +2,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startHost } from '../../../local/host/host.js';
-import { json, startTestHost, TEST_APP, type Status, type TestHost } from './test-host.js';
-import { waitFor } from './wait-for.js';
+import { json, startTestHost, TEST_APP, type Status, type TestHost } from './testHost.js';
+import { waitFor } from './waitFor.js';
 
 let host: TestHost;
 beforeAll(async () => {

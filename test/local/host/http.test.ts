@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startTestHost, type TestHost } from './test-host.js';
-import { waitFor } from './wait-for.js';
+import { startTestHost, type TestHost } from './testHost.js';
+import { waitFor } from './waitFor.js';
 
 let host: TestHost;
 beforeAll(async () => {

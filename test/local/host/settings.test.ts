@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { startHost } from '../../../local/host/host.js';
-import { readHostSettings } from '../../../local/host/host-json.js';
-import { applyLocalSettings } from '../../../local/host/local-settings.js';
+import { readHostSettings } from '../../../local/host/hostJson.js';
+import { applyLocalSettings } from '../../../local/host/localSettings.js';
 
 const root = mkdtempSync(join(tmpdir(), 'settings-'));
 afterAll(() => rmSync(root, { recursive: true }));

@@ -1,7 +1,7 @@
 import { request, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { json, startTestHost, STREAMING_APP, type TestHost } from './test-host.js';
-import { waitFor } from './wait-for.js';
+import { json, startTestHost, STREAMING_APP, type TestHost } from './testHost.js';
+import { waitFor } from './waitFor.js';
 
 let host: TestHost;
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { generateSample, type SampleOptions, type SampleSummary } from '../../../local/sample/sample.js';
-import { shapeProblems } from './r4-shape.js';
+import { shapeProblems } from './r4Shape.js';
 
 interface Resource {
   resourceType: string;

@@ -1,7 +1,7 @@
 import type { TypedData } from '../worker/rpc.js';
 import type { AppFunction, Worker } from '../worker/worker.js';
-import { returnedState, thrownState, type OrchestratorState } from './orchestrator-state.js';
-import type { DurableFunctions } from './task-hub.js';
+import { returnedState, thrownState, type OrchestratorState } from './orchestratorState.js';
+import type { DurableFunctions } from './taskHub.js';
 
 /** The orchestrators and activities of the loaded app. */
 export class AppFunctions implements DurableFunctions {

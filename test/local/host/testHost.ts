@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startHost, type HostOptions, type RunningHost } from '../../../local/host/host.js';
-import { waitFor } from './wait-for.js';
+import { waitFor } from './waitFor.js';
 
 export const TEST_APP = fileURLToPath(new URL('app', import.meta.url));
 export const STREAMING_APP = fileURLToPath(new URL('streaming-app', import.meta.url));

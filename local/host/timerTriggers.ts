@@ -1,5 +1,5 @@
 import { Cron } from 'croner';
-import { resolveSettings } from './host-json.js';
+import { resolveSettings } from './hostJson.js';
 import type { AppFunction, Worker } from './worker/worker.js';
 
 /**

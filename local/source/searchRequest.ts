@@ -1,7 +1,7 @@
 import { parseTimeRange, type TimeRange } from './instant.js';
 import { OutcomeError } from './outcome.js';
 import type { Query, SortTerm, ValueFilter } from './query.js';
-import type { SearchParameter } from './search-parameters.js';
+import type { SearchParameter } from './searchParameters.js';
 
 /** What the source lets a search do. */
 export interface SearchRules {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HostSettingsError } from './host-json.js';
+import { HostSettingsError } from './hostJson.js';
 
 /**
  * Puts `Values` of local.settings.json in `scriptRoot`, where there is one, into `environment`. What is set

@@ -1,4 +1,4 @@
-import { MalformedJsonError, memberName, visitMembers } from './json-scan.js';
+import { MalformedJsonError, memberName, visitMembers } from './jsonScan.js';
 
 /** Where things stand in a resource's text, as byte positions in the scanned buffer. */
 export interface ResourceScan {

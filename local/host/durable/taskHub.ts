@@ -10,9 +10,9 @@ import {
   type ParentInstance,
 } from './history.js';
 import { Instance, type End, type Episode, type OpenTask, type RuntimeStatus } from './instance.js';
-import type { OrchestratorState } from './orchestrator-state.js';
+import type { OrchestratorState } from './orchestratorState.js';
 import { endOf, outlivesExecution, schedulingEvent, terminatedEnd } from './outcomes.js';
-import { isSameLink, parentLink } from './parent-link.js';
+import { isSameLink, parentLink } from './parentLink.js';
 import { decide, type Decision } from './replay.js';
 import { Slots } from './slots.js';
 import type { EndedInstance, Store } from './store.js';

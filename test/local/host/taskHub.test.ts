@@ -7,11 +7,11 @@ import {
   ActionType,
   type Action,
   type OrchestratorState,
-} from '../../../local/host/durable/orchestrator-state.js';
+} from '../../../local/host/durable/orchestratorState.js';
 import { decide, type Decision } from '../../../local/host/durable/replay.js';
 import { Store } from '../../../local/host/durable/store.js';
-import { TaskHub, type DurableFunctions } from '../../../local/host/durable/task-hub.js';
-import { waitFor } from './wait-for.js';
+import { TaskHub, type DurableFunctions } from '../../../local/host/durable/taskHub.js';
+import { waitFor } from './waitFor.js';
 
 const data = mkdtempSync(join(tmpdir(), 'task-hub-'));
 afterAll(() => rmSync(data, { recursive: true }));

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { FunctionApp } from './app.js';
-import { collectRegistrations } from './core-module.js';
+import { collectRegistrations } from './coreModule.js';
 
 /** The app cannot be started as it stands. The message says what to do and holds no data. */
 export class AppLoadError extends Error {

@@ -1,7 +1,7 @@
 import { parseTimeRange } from './instant.js';
-import { MalformedJsonError } from './json-scan.js';
-import { insertionText, scanResource } from './resource-scan.js';
-import type { RowWithId } from './row-table.js';
+import { MalformedJsonError } from './jsonScan.js';
+import { insertionText, scanResource } from './resourceScan.js';
+import type { RowWithId } from './rowTable.js';
 
 const MICROSECONDS_PER_MILLISECOND = 1000;
 const SYNTHETIC_START = Date.UTC(2020, 0, 1);

@@ -1,4 +1,4 @@
-import { searchParametersOf } from './search-parameters.js';
+import { searchParametersOf } from './searchParameters.js';
 import type { SourceFhirVersion } from './settings.js';
 
 const COMMON_PARAMETERS = [

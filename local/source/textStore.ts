@@ -1,6 +1,6 @@
-import type { NdjsonFile } from './ndjson-file.js';
-import { insertionText, isInPlace } from './resource-scan.js';
-import type { RowTable } from './row-table.js';
+import type { NdjsonFile } from './ndjsonFile.js';
+import { insertionText, isInPlace } from './resourceScan.js';
+import type { RowTable } from './rowTable.js';
 
 /** Rows that lie closer together in the file than this are read at once. */
 const READ_THROUGH_BYTES = 16 * 1024;
