@@ -2,7 +2,7 @@ import { evaluate } from 'fhirpath';
 import r4 from 'fhirpath/fhir-context/r4';
 import { describe, expect, test } from 'vitest';
 import configuration from '../../local/configurations/hipaa-safe-harbor-r4.json' with { type: 'json' };
-import { childrenOf, resourceTypes, rootOf, type ElementNode } from './r4-elements.js';
+import { childrenOf, resourceTypes, rootOf, type ElementNode } from './r4Elements.js';
 import { compileRule } from './rules.js';
 
 const rules = configuration.fhirPathRules.map((rule, index) => ({

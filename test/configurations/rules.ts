@@ -1,4 +1,4 @@
-import type { ElementNode } from './r4-elements.js';
+import type { ElementNode } from './r4Elements.js';
 
 export interface Rule {
   path: string;
