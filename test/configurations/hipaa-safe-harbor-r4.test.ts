@@ -226,41 +226,36 @@ describe('the rules', () => {
 
   test('use the methods that Safe Harbor can be built of', () => {
     expect(new Set(configuration.fhirPathRules.map(({ method }) => method))).toEqual(
-      new Set(['redact', 'keep', 'cryptoHash']),
+      // substitute takes away what redact with partial postal codes would keep in part.
+      new Set(['redact', 'keep', 'cryptoHash', 'substitute']),
     );
   });
 });
 
 /** The FHIRPath behind the `nodesBy…` of the rule with a condition. */
-function conditionOf(start: string, word = 'where('): string {
-  const rule = rules.find(({ path }) => path.startsWith(`${start}.where(`) && path.includes(word));
+function conditionOf(start: string): string {
+  const rule = rules.find(({ path }) => path.startsWith(`${start}.where(`));
   return rule!.path.slice(start.length + 1);
 }
 
 describe('conditions select what they are for', () => {
-  const years = conditionOf("nodesByType('Quantity')");
-  const months = conditionOf("nodesByType('Quantity')", 'month');
+  const age = conditionOf("nodesByType('Quantity')");
   const country = conditionOf("nodesByType('Address')");
-  const letters = conditionOf("nodesByName('postalCode')");
   const coding = conditionOf("nodesByType('Coding')");
 
   test.each<[name: string, base: string, expression: string, element: unknown, selected: boolean]>([
-    ['90 years', 'Quantity', years, { value: 90, code: 'a' }, true],
-    ['90 years in words', 'Quantity', years, { value: 90, unit: 'Years' }, true],
-    ['89 years', 'Quantity', years, { value: 89, code: 'a' }, false],
-    ['90 kg', 'Quantity', years, { value: 90, code: 'kg' }, false],
-    ['no unit', 'Quantity', years, { value: 90 }, false],
-    ['no value', 'Quantity', years, { code: 'a' }, false],
-    ['1080 months', 'Quantity', months, { value: 1080, code: 'mo' }, true],
-    ['1079 months', 'Quantity', months, { value: 1079, code: 'mo' }, false],
+    ['90 years', 'Quantity', age, { value: 90, code: 'a' }, true],
+    ['90 years in words', 'Quantity', age, { value: 90, unit: 'Years' }, true],
+    ['89 years', 'Quantity', age, { value: 89, code: 'a' }, false],
+    ['90 kg', 'Quantity', age, { value: 90, code: 'kg' }, false],
+    ['no unit', 'Quantity', age, { value: 90 }, false],
+    ['no value', 'Quantity', age, { code: 'a' }, false],
+    ['1080 months', 'Quantity', age, { value: 1080, code: 'mo' }, true],
+    ['1079 months', 'Quantity', age, { value: 1079, code: 'mo' }, false],
     ['another country', 'Address', country, { country: 'NL', postalCode: '1012 AB' }, true],
     ['this country', 'Address', country, { country: 'US', postalCode: '98052' }, false],
     ['this country in words', 'Address', country, { country: 'United States', postalCode: '98052' }, false],
-    ['no country', 'Address', country, { postalCode: '98052' }, false],
-    ['a British code', 'Address.postalCode', letters, 'SW1A 1AA', true],
-    ['a Canadian code in small letters', 'Address.postalCode', letters, 'k1a 0b1', true],
-    ['a ZIP code', 'Address.postalCode', letters, '98052', false],
-    ['a ZIP+4 code', 'Address.postalCode', letters, '98052-1234', false],
+    ['no country', 'Address', country, { postalCode: '98052' }, true],
     ['a LOINC display', 'Coding', coding, { system: 'http://loinc.org', display: 'x' }, true],
     [
       'a local display',

@@ -1,0 +1,114 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ExportClient } from '../../local/exportClient.js';
+import { PROJECT_ROOT } from '../../local/paths.js';
+import { generateSample } from '../../local/sample/sample.js';
+import { SAMPLE_CONFIGURATION, startStack } from '../../local/stack.js';
+import { processUsage } from './processUsage.js';
+
+/** One export end to end, beside the ceiling of the same data on the same machine in the same run. */
+interface Measurement {
+  resources: number;
+  seconds: number;
+  resourcesPerSecond: number;
+  mebibytesPerSecond: number;
+  ceilingSeconds: number;
+  /** Seconds of the export by those of the ceiling. */
+  ratioToCeiling: number;
+  peakMebibytes: number | undefined;
+  cpuSecondsPerMillion: number | undefined;
+}
+
+const PAGE_SIZE = '500';
+const LANES = '4';
+
+/** `npm run bench [-- --resources 100000,1000000] [--json] [--data DIR]` */
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      resources: { type: 'string', default: '100000,1000000' },
+      data: { type: 'string', default: join(tmpdir(), 'fhir-export-bench') },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const measured: Measurement[] = [];
+  for (const resources of values.resources.split(',').map(Number)) {
+    const result = await measure(resources, join(values.data, String(resources)));
+    measured.push(result);
+    if (!values.json) console.log(describe(result));
+  }
+  if (values.json) {
+    console.log(JSON.stringify(measured));
+  } else if (measured.length > 1) {
+    const [first, last] = [
+      measured[0]?.peakMebibytes ?? Number.NaN,
+      measured.at(-1)?.peakMebibytes ?? Number.NaN,
+    ];
+    console.log(`peak memory, largest to smallest: ${(last / first).toFixed(2)}`);
+  }
+}
+
+async function measure(resources: number, directory: string): Promise<Measurement> {
+  if (!existsSync(directory)) generateSample({ directory, resources, seed: 1 });
+  const local = mkdtempSync(join(tmpdir(), 'fhir-export-bench-'));
+  const stack = await startStack({
+    environment: {
+      ...{ PORT: '0', SOURCE_PORT: '0', AZURITE_BLOB_PORT: '0' },
+      ...{ LOCAL_DATA: local, SAMPLE_DATA: directory, PAGE_SIZE, PARALLEL_PARTITIONS: LANES },
+    },
+  });
+  try {
+    const client = new ExportClient(stack.baseUrl);
+    const before = processUsage(stack.host.pid)?.cpuSeconds;
+    const begin = performance.now();
+    const statusUrl = await client.kickOff({
+      _container: 'bench',
+      _anonymizationConfig: SAMPLE_CONFIGURATION,
+    });
+    const manifest = await client.manifest(statusUrl, 200, () => undefined);
+    const seconds = (performance.now() - begin) / 1000;
+    const usage = processUsage(stack.host.pid);
+    const exported = manifest.output.reduce((sum, { count }) => sum + count, 0);
+    if (exported !== resources) throw new Error(`${exported} of ${resources} resources were exported.`);
+    const ceiling = JSON.parse(
+      execFileSync(
+        process.execPath,
+        [
+          join(PROJECT_ROOT, 'dist', 'test', 'bench', 'ceiling.js'),
+          ...[stack.fhirServerUrl, stack.exportStorage ?? '', PAGE_SIZE, LANES],
+        ],
+        { encoding: 'utf8' },
+      ),
+    ) as { seconds: number; bytes: number };
+    return {
+      resources,
+      seconds,
+      resourcesPerSecond: resources / seconds,
+      mebibytesPerSecond: ceiling.bytes / 1_048_576 / seconds,
+      ceilingSeconds: ceiling.seconds,
+      ratioToCeiling: seconds / ceiling.seconds,
+      peakMebibytes: usage?.peakMebibytes,
+      cpuSecondsPerMillion:
+        usage === undefined || before === undefined
+          ? undefined
+          : ((usage.cpuSeconds - before) / resources) * 1_000_000,
+    };
+  } finally {
+    await stack.stop();
+    rmSync(local, { recursive: true, force: true });
+  }
+}
+
+function describe(result: Measurement): string {
+  return [
+    `${result.resources} resources in ${result.seconds.toFixed(1)} s`,
+    `${result.resourcesPerSecond.toFixed(0)} resources/s, ${result.mebibytesPerSecond.toFixed(1)} MiB/s read`,
+    `ceiling ${result.ceilingSeconds.toFixed(1)} s, ratio ${result.ratioToCeiling.toFixed(2)}`,
+    `app: peak ${result.peakMebibytes?.toFixed(0) ?? '?'} MiB, ${result.cpuSecondsPerMillion?.toFixed(0) ?? '?'} CPU-seconds per million`,
+  ].join('; ');
+}
+
+await main();
