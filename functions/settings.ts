@@ -80,7 +80,12 @@ const fhirServerUrl: Setting<string> = {
     };
     if (!URL.canParse(text)) return problem;
     const url = new URL(text);
-    if (!/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '' || url.username !== '') {
+    if (
+      !/^https?:$/.test(url.protocol) ||
+      url.search !== '' ||
+      url.hash !== '' ||
+      `${url.username}${url.password}` !== ''
+    ) {
       return problem;
     }
     return { value: url.href.replace(/\/+$/, '') };
@@ -180,10 +185,10 @@ const numbers = {
   activityMaxAttempts: wholeNumber(
     'ACTIVITY_MAX_ATTEMPTS',
     'attempts',
-    5,
+    12,
     1,
     100,
-    'Attempts per activity call before the job fails.',
+    'Attempts per activity call before the job fails; with the default wait, half an hour of trying.',
   ),
   activityRetrySeconds: wholeNumber(
     'ACTIVITY_RETRY_SECONDS',
@@ -283,20 +288,36 @@ export function readSettings(environment: Environment): Settings {
   }
 
   function readStorage(name: string): StorageAccount {
-    const connectionString = environment[name]?.trim() ?? '';
-    if (connectionString !== '') return { connectionString };
-    const account = environment[`${name}__accountName`]?.trim() ?? '';
-    const uri =
-      environment[`${name}__blobServiceUri`]?.trim() ??
-      (/^[a-z0-9]{3,24}$/.test(account) ? `https://${account}.blob.core.windows.net` : '');
+    const text = (suffix: string): string => environment[`${name}${suffix}`]?.trim() ?? '';
+    if (text('') !== '') return { connectionString: text('') };
+    const account = text('__accountName');
+    const named = /^[a-z0-9]{3,24}$/.test(account) ? `https://${account}.blob.core.windows.net` : '';
+    const uri = text('__blobServiceUri') || named;
     if (uri === '') {
       problems.push(
         `${name} is missing: give a connection string, or ${name}__blobServiceUri with a managed identity`,
       );
-    } else if (!URL.canParse(uri)) {
-      problems.push(`${name}__blobServiceUri must be a URL, e.g. https://account.blob.core.windows.net`);
+    } else if (!/^https:/i.test(uri) || !URL.canParse(uri)) {
+      problems.push(
+        `${name}__blobServiceUri must be an https URL, e.g. https://account.blob.core.windows.net`,
+      );
     }
-    return { blobServiceUri: uri, clientId: environment[`${name}__clientId`]?.trim() };
+    return { blobServiceUri: uri, clientId: text('__clientId') || undefined };
+  }
+
+  function readSecrets(): ReadonlyMap<string, string> {
+    const secrets = new Map<string, string>();
+    for (const [name, value = ''] of Object.entries(environment)) {
+      if (!name.startsWith(SECRET_PREFIX)) continue;
+      // The platform passes on a reference it cannot resolve as it stands: a key that anybody can read.
+      if (/^@Microsoft\.KeyVault\(/i.test(value)) {
+        problems.push(
+          `${name} is a Key Vault reference that was not resolved: give the app's identity the role Key Vault Secrets User, and let it reach the vault`,
+        );
+      }
+      secrets.set(name.slice(SECRET_PREFIX.length), value);
+    }
+    return secrets;
   }
 
   const settings: Settings = {
@@ -305,11 +326,7 @@ export function readSettings(environment: Environment): Settings {
     exportStorage: readStorage('EXPORT_STORAGE'),
     runtimeStorage: readStorage('AzureWebJobsStorage'),
     allowRawExport: read(allowRawExport),
-    secrets: new Map(
-      Object.entries(environment)
-        .filter(([name]) => name.startsWith(SECRET_PREFIX))
-        .map(([name, value]) => [name.slice(SECRET_PREFIX.length), value ?? '']),
-    ),
+    secrets: readSecrets(),
     pageSize: read(numbers.pageSize),
     sourceTimeoutSeconds: read(numbers.sourceTimeoutSeconds),
     sourceMaxAttempts: read(numbers.sourceMaxAttempts),
@@ -323,6 +340,31 @@ export function readSettings(environment: Environment): Settings {
     activityRetrySeconds: read(numbers.activityRetrySeconds),
     jobRetentionHours: read(numbers.jobRetentionHours),
   };
+  if (isSameAccount(settings.exportStorage, settings.runtimeStorage)) {
+    problems.push(
+      'EXPORT_STORAGE and AzureWebJobsStorage are the same storage account: give the exports an account of their own, since researchers reach it and the private state of the jobs lies in the other',
+    );
+  }
   if (problems.length > 0) throw new SettingsError(problems);
   return settings;
+}
+
+/** Two settings for one account; the storage emulator, which has one account by default, is let pass. */
+function isSameAccount(a: StorageAccount, b: StorageAccount): boolean {
+  const [one, other] = [blobEndpoint(a), blobEndpoint(b)];
+  return one !== '' && one === other && !/^(usedevelopmentstorage|http:)/.test(one);
+}
+
+function blobEndpoint(account: StorageAccount): string {
+  if ('blobServiceUri' in account) return account.blobServiceUri.toLowerCase().replace(/\/+$/, '');
+  const parts = new Map(
+    account.connectionString.split(';').map((part) => {
+      const [name = '', ...value] = part.split('=');
+      return [name.trim().toLowerCase(), value.join('=').trim().toLowerCase()];
+    }),
+  );
+  if (parts.has('usedevelopmentstorage')) return 'usedevelopmentstorage';
+  const suffix = parts.get('endpointsuffix') ?? 'core.windows.net';
+  const endpoint = parts.get('blobendpoint') ?? `https://${parts.get('accountname') ?? ''}.blob.${suffix}`;
+  return endpoint.replace(/\/+$/, '');
 }

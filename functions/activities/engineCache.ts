@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { JobStore } from '../adapters/jobStore.js';
 import { readConfiguration } from '../deid/configuration.js';
 import { compileEngine } from '../deid/compileEngine.js';
@@ -8,6 +8,7 @@ import { type KeyResolver, resolveKeys } from '../deid/keys.js';
 import { ExportError } from '../errors.js';
 import type { JobRequest } from '../export/job.js';
 import { parseInstant } from '../export/instant.js';
+import { configurationDigest, keysDigest } from '../export/pinnedConfiguration.js';
 import type { LineMaker } from '../export/slice.js';
 
 /** Engines hold keys and compiled rules; one process seldom works on more jobs than this at a time. */
@@ -70,10 +71,17 @@ export class EngineCache {
         resolved.issues.map(({ path, message }) => `${path}: ${message}`).join('; '),
       );
     }
+    const jobSecret = await this.#jobs.secret(jobId);
+    if (keysDigest(resolved.configuration, jobSecret) !== configuration.keysDigest) {
+      throw new ExportError(
+        'configuration-invalid',
+        'A key that the configuration names was changed since the export began, so its files would not fit each other. Start the export again.',
+      );
+    }
     const engine = compileEngine(resolved.configuration, {
       fhirVersion: this.#fhirVersion,
       now: (parseInstant(transactionTime)?.seconds ?? Number.NaN) * 1000,
-      jobSecret: await this.#jobs.secret(jobId),
+      jobSecret,
       randomBytes,
     });
     return {
@@ -90,8 +98,3 @@ const rawLines: LineMaker = {
   makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
   takeCounts: () => ({ dropped: [], labels: [] }),
 };
-
-/** SHA-256 of a configuration's text, as a registry writes digests. */
-export function configurationDigest(text: string): string {
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
-}

@@ -27,8 +27,14 @@ const BYTES_PER_MEBIBYTE = 1_048_576;
 export function exportSlice({ settings, jobs, files, source, engines, now }: ActivityDependencies) {
   return async ({ jobId, partition, slice, previous }: ExportSliceInput): Promise<ExportSliceOutput> => {
     const startedAt = performance.now();
-    const isStopped = async (): Promise<boolean> =>
-      (await jobs.stop(jobId)) !== undefined || (await jobs.outcome(jobId)) !== undefined;
+    const isStopped = async (): Promise<boolean> => {
+      const [known, stop, outcome] = await Promise.all([
+        jobs.request(jobId),
+        jobs.stop(jobId),
+        jobs.outcome(jobId),
+      ]);
+      return known === undefined || stop !== undefined || outcome !== undefined;
+    };
     const [request, plan, before] = await Promise.all([
       jobs.request(jobId),
       jobs.plan(jobId),
@@ -39,7 +45,7 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
       request === undefined ||
       plan === undefined ||
       window === undefined ||
-      (previous !== null && before === undefined)
+      (previous !== null && before?.cursor === undefined)
     ) {
       throw new ExportError('job-state-missing', 'The private state of the job is gone: the job has ended.');
     }
@@ -78,8 +84,6 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
       },
     );
     const result = await run.catch((thrown: unknown) => discard(thrown));
-    // A cancel that came while the last page was written has deleted the job's files before this one was there.
-    if (await isStopped()) await discard(new ExportError('job-stopped', 'The job was stopped.'));
     await telling;
     const resources = readBefore + result.report.read;
     const record: SliceRecord = {
@@ -94,6 +98,8 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
       report: result.report,
     };
     await jobs.putSlice(jobId, partition, attempt, record);
+    // A cancel that came while the last page was written has deleted the job's files before this one was there.
+    if (await isStopped()) await discard(new ExportError('job-stopped', 'The job was stopped.'));
     await jobs.putProgress(jobId, { partition, resources, isDone: result.cursor === undefined });
     return { attempt, isDone: result.cursor === undefined };
   };

@@ -3,17 +3,18 @@ import { ExportError } from '../errors.js';
 import {
   addReport,
   emptyReport,
+  type JobOutcome,
   type JobRequest,
   type OutputFile,
   type PartitionRecord,
   type SliceReport,
+  type StopReason,
 } from '../export/job.js';
-import { buildManifest, MANIFEST_FILE, REPORT_FILE } from '../export/manifest.js';
-import { buildReport } from '../export/report.js';
+import { buildManifest, MANIFEST_FILE, manifestFileNames, REPORT_FILE } from '../export/manifest.js';
 import { failureOutcomes } from '../export/errorFile.js';
+import { buildReport } from '../export/report.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { discardOutput } from './discardOutput.js';
 
 export interface FinishExportInput {
   jobId: string;
@@ -24,15 +25,12 @@ export interface FinishExportOutput {
 }
 
 const PARALLEL_READS = 8;
-/** Of the private state, what status and deletion need later; cursors, secret and configuration go. */
-const KEPT_STATE = ['request.json', 'plan.json', 'outcome.json', 'manifest.json', 'stop.json'];
 
 /**
- * Ends a job: manifest and outcome where it is complete, no file where it failed. Safe to repeat: whatever a
- * call before has written is written again or found.
+ * Ends a job. The outcome is what commits: the first one written holds, and files are discarded only where it is
+ * not `completed`. Safe to repeat, and to run twice at once.
  */
-export function finishExport(dependencies: ActivityDependencies) {
-  const { jobs, files, engines, now } = dependencies;
+export function finishExport({ jobs, files, engines, now }: ActivityDependencies) {
   return async ({ jobId }: FinishExportInput): Promise<FinishExportOutput> => {
     const [request, stop, known] = await Promise.all([
       jobs.request(jobId),
@@ -40,65 +38,50 @@ export function finishExport(dependencies: ActivityDependencies) {
       jobs.outcome(jobId),
     ]);
     if (request === undefined) throw new ExportError('job-state-missing', 'The state of the job is gone.');
-    let state = known?.state;
-    if (state === undefined) {
-      const at = new Date(now()).toISOString();
-      if (stop === undefined) {
-        await complete(request);
-        await jobs.putOutcome(jobId, { state: 'completed', at });
-        state = 'completed';
-      } else {
-        await discardOutput(files, request);
-        await jobs.putOutcome(
-          jobId,
-          stop.reason === 'failed'
-            ? { state: 'failed', at, failure: stop.failure }
-            : { state: 'cancelled', at },
-        );
-        state = stop.reason;
-      }
-    }
+    if (known === undefined && stop === undefined) await complete(request);
+    const outcome = known ?? (await jobs.putOutcome(jobId, outcomeOf(stop)));
+    if (outcome.state !== 'completed') await files.discard(request);
     engines.forget(jobId);
-    await jobs.destroySecrets(jobId);
-    await jobs.deleteAll(jobId, KEPT_STATE);
-    return { state };
+    await jobs.destroyWorkingState(jobId);
+    return { state: outcome.state };
   };
+
+  function outcomeOf(stop: StopReason | undefined): JobOutcome {
+    const at = new Date(now()).toISOString();
+    if (stop === undefined) return { state: 'completed', at };
+    return stop.reason === 'failed'
+      ? { state: 'failed', at, failure: stop.failure }
+      : { state: 'cancelled', at };
+  }
 
   async function complete(request: JobRequest): Promise<void> {
     const { jobId, container, folder } = request;
     const plan = await jobs.plan(jobId);
     if (plan === undefined) throw new ExportError('job-state-missing', 'The plan of the job is gone.');
-    const output: OutputFile[] = [];
+    const partitions = await mapConcurrently(
+      [...plan.partitions.keys()],
+      PARALLEL_READS,
+      async (partition): Promise<PartitionRecord> => {
+        const record = await jobs.partition(jobId, partition);
+        if (record === undefined) {
+          throw new ExportError('internal', 'A partition of the job is not complete.');
+        }
+        return record;
+      },
+    );
+    const output = partitions.flatMap((partition) => partition.files);
     const report = emptyReport();
-    const records = await mapConcurrently([...plan.partitions.keys()], PARALLEL_READS, (partition) =>
-      jobs.partition(jobId, partition),
-    );
-    const partitions: PartitionRecord[] = [];
-    for (const record of records) {
-      if (record === undefined) throw new ExportError('internal', 'A partition of the job is not complete.');
-      partitions.push(record);
-      output.push(...record.files);
-      addReport(report, record.report);
-    }
-    await files.ensureContainer(container);
-    const errors = await writeErrors(request, report);
-    const kept = new Set([...output, ...errors].map(({ name }) => name));
-    await files.deleteFiles(container, folder, (name) => !kept.has(name));
-    const manifest = buildManifest({ request, plan, output, errors, report });
+    for (const partition of partitions) addReport(report, partition.report);
+    const errors = (await jobs.manifest(jobId)) === undefined ? await writeErrors(request, report) : [];
+    // Where two calls run at once, the first manifest holds; the other's error file is an orphan.
+    const manifest = await jobs.putManifest(jobId, buildManifest({ request, plan, output, errors, report }));
+    await files.write(container, `${folder}${MANIFEST_FILE}`, toText(manifest));
     const summary = buildReport(request, plan, partitions, new Date(now()).toISOString());
-    await files.write(
-      container,
-      `${folder}${REPORT_FILE}`,
-      JSON.stringify(summary, undefined, 2),
-      'application/json',
-    );
-    await files.write(
-      container,
-      `${folder}${MANIFEST_FILE}`,
-      JSON.stringify(manifest, undefined, 2),
-      'application/json',
-    );
-    await jobs.putManifest(jobId, manifest);
+    await files.write(container, `${folder}${REPORT_FILE}`, toText(summary));
+    const kept = manifestFileNames(manifest, request);
+    const found = await files.list(container, folder);
+    for (const name of found.keys()) if (!kept.has(name)) await files.deleteFile(container, name);
+    checkFiles(output, found);
   }
 
   async function writeErrors(request: JobRequest, report: SliceReport): Promise<OutputFile[]> {
@@ -109,4 +92,19 @@ export function finishExport(dependencies: ActivityDependencies) {
     await file.close();
     return [{ type: 'OperationOutcome', name, count: file.lines, bytes: file.bytes }];
   }
+}
+
+function toText(value: object): string {
+  return JSON.stringify(value, undefined, 2);
+}
+
+/** Every file is there, of the size it was written with: nobody may be told of data that is gone. */
+function checkFiles(output: readonly OutputFile[], found: ReadonlyMap<string, number>): void {
+  const missing = output.filter(({ name, bytes }) => found.get(name) !== bytes);
+  if (missing.length === 0) return;
+  const types = [...new Set(missing.map(({ type }) => type))].join(', ');
+  throw new ExportError(
+    'storage-conflict',
+    `Output files were deleted or changed by someone else before the export was complete (${types}). See who deletes in the export storage account, a lifecycle rule perhaps, and export again.`,
+  );
 }

@@ -29,15 +29,23 @@ export function planExport(dependencies: ActivityDependencies) {
       settings.transactionTimeMarginSeconds,
       request.until,
     );
+    const types = request.types ?? capabilities.searchableTypes.filter(isResourceType);
+    if (types.length === 0) {
+      throw new ExportError(
+        'source-refused',
+        'The CapabilityStatement of the source names no resource type that can be searched. Name the types to export with _type.',
+      );
+    }
     const planned = planPartitions({
-      types: request.types ?? capabilities.searchableTypes.filter(isResourceType),
+      types,
       since: request.since,
       transactionTime,
     });
     const estimates = await mapConcurrently(
       planned,
       settings.parallelPartitions,
-      ({ window, countParameters }) => count(source, window.type, countParameters),
+      // Estimates only tell progress and order; what is wrong with the source, the walk will tell.
+      ({ window, countParameters }) => count(source, window.type, countParameters).catch(() => undefined),
     );
     const partitions = planned
       .map(({ window }, index) => ({ window, estimate: estimates[index] }))

@@ -7,9 +7,9 @@ export interface StopExportInput {
 }
 
 /** Records why the job fails and thereby makes its other slices stop. */
-export function stopExport({ jobs }: ActivityDependencies) {
+export function stopExport({ jobs, now }: ActivityDependencies) {
   return async ({ jobId, failure }: StopExportInput): Promise<null> => {
-    await jobs.putStop(jobId, { reason: 'failed', failure });
+    await jobs.putStop(jobId, { reason: 'failed', failure, at: new Date(now()).toISOString() });
     return null;
   };
 }

@@ -1,5 +1,6 @@
 import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
 import { ExportError } from '../errors.js';
+import type { JobRequest } from '../export/job.js';
 import { AppendBlob } from './appendBlob.js';
 import { storageFailure, storageStatus } from './storage.js';
 
@@ -27,29 +28,35 @@ export class ExportFiles {
   }
 
   /** Writes a small file as a whole. */
-  async write(container: string, name: string, text: string, contentType: string): Promise<void> {
+  async write(container: string, name: string, text: string): Promise<void> {
     await guarded('writing the manifest', () =>
       this.#container(container)
         .getBlockBlobClient(name)
-        .upload(text, Buffer.byteLength(text), { blobHTTPHeaders: { blobContentType: contentType } }),
+        .upload(text, Buffer.byteLength(text), { blobHTTPHeaders: { blobContentType: 'application/json' } }),
     );
   }
 
-  /** Deletes the files of a folder of which `isOrphan` says so; returns how many. */
-  async deleteFiles(container: string, folder: string, isOrphan: (name: string) => boolean): Promise<number> {
-    let deleted = 0;
+  /** The sizes of the files of a folder, by name. */
+  async list(container: string, folder: string): Promise<Map<string, number>> {
+    const sizes = new Map<string, number>();
     try {
-      const client = this.#container(container);
-      for await (const blob of client.listBlobsFlat({ prefix: folder })) {
-        if (!isOrphan(blob.name)) continue;
-        await client.getBlobClient(blob.name).deleteIfExists();
-        deleted++;
+      for await (const { name, properties } of this.#container(container).listBlobsFlat({ prefix: folder })) {
+        sizes.set(name, properties.contentLength ?? 0);
       }
     } catch (thrown) {
       if (storageStatus(thrown) !== 404)
-        throw storageFailure(thrown, 'EXPORT_STORAGE', 'deleting files of a job');
+        throw storageFailure(thrown, 'EXPORT_STORAGE', 'listing files of a job');
     }
-    return deleted;
+    return sizes;
+  }
+
+  /** Deletes every file of a job, and the container where it was made for the job alone. */
+  async discard({ container, folder }: Pick<JobRequest, 'container' | 'folder'>): Promise<void> {
+    if (folder === '') {
+      await guarded('deleting the container of a job', () => this.#container(container).deleteIfExists());
+    } else {
+      for (const name of (await this.list(container, folder)).keys()) await this.deleteFile(container, name);
+    }
   }
 
   async deleteFile(container: string, name: string): Promise<void> {
@@ -58,8 +65,16 @@ export class ExportFiles {
     );
   }
 
-  async deleteContainer(container: string): Promise<void> {
-    await guarded('deleting the container of a job', () => this.#container(container).deleteIfExists());
+  /**
+   * The size of a file.
+   * @throws ExportError `not-found` where it does not exist
+   */
+  async size(container: string, name: string): Promise<number> {
+    try {
+      return (await this.#container(container).getBlobClient(name).getProperties()).contentLength ?? 0;
+    } catch (thrown) {
+      throw readFailure(thrown);
+    }
   }
 
   /**
@@ -73,16 +88,19 @@ export class ExportFiles {
         throw new ExportError('storage-unavailable', 'No stream.', true);
       return { stream: response.readableStreamBody, bytes: response.contentLength ?? 0 };
     } catch (thrown) {
-      if (storageStatus(thrown) === 404) {
-        throw new ExportError('not-found', 'The file does not exist, or not any more.');
-      }
-      throw storageFailure(thrown, 'EXPORT_STORAGE', 'reading an output file');
+      throw readFailure(thrown);
     }
   }
 
   #container(name: string): ContainerClient {
     return this.#service.getContainerClient(name);
   }
+}
+
+function readFailure(thrown: unknown): ExportError {
+  return storageStatus(thrown) === 404
+    ? new ExportError('not-found', 'The file does not exist, or not any more.')
+    : storageFailure(thrown, 'EXPORT_STORAGE', 'reading an output file');
 }
 
 async function guarded(what: string, work: () => Promise<unknown>): Promise<void> {

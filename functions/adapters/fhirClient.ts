@@ -11,7 +11,7 @@ export interface FhirClientOptions {
   maxPageBytes: number;
 }
 
-/** A source that asks to wait longer than this is asked again by the next attempt of the activity. */
+/** The longest wait between two attempts; a source that asks for more is asked again then. */
 const LONGEST_WAIT_MS = 60_000;
 const FIRST_WAIT_MS = 500;
 
@@ -67,13 +67,14 @@ export class FhirClient implements Source {
       if (
         attempt >= this.#options.maxAttempts ||
         !failure.error.retryable ||
-        failure.waitMs > LONGEST_WAIT_MS
+        failure.error.code === 'source-timeout'
       ) {
         throw failure.error;
       }
       const backoff =
         Math.min(FIRST_WAIT_MS * 2 ** (attempt - 1), LONGEST_WAIT_MS / 2) * (0.5 + Math.random());
-      await new Promise((resolve) => setTimeout(resolve, failure.waitMs > 0 ? failure.waitMs : backoff));
+      const waitMs = failure.waitMs > 0 ? Math.min(failure.waitMs, LONGEST_WAIT_MS) : backoff;
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
   }
 
@@ -106,10 +107,11 @@ export class FhirClient implements Source {
       if (thrown instanceof ExportError) return { error: thrown, waitMs: 0 };
       // The cause holds the URL with its search values, so it is dropped here.
       if (signal.aborted) {
-        // Not asked again at this size: the caller asks for less.
+        // Not asked again just so: the caller may ask for less.
         const error = new ExportError(
           'source-timeout',
           `The source did not answer within SOURCE_TIMEOUT_SECONDS (${this.#options.timeoutSeconds} s).`,
+          true,
         );
         return { error, waitMs: 0 };
       }
@@ -153,7 +155,7 @@ function refusal(status: number): ExportError {
   if (status === 401 || status === 403) {
     return new ExportError(
       'source-denied',
-      `The source answered ${status}: the app's identity may not read there. Grant it read and search on the exported types.`,
+      `The source answered ${status}: the app may not read there. Let it read and search the exported types.`,
     );
   }
   if (status === 413) {

@@ -4,6 +4,7 @@ import type {
   JobOutcome,
   JobPlan,
   JobRequest,
+  PartitionProgress,
   PartitionRecord,
   SliceRecord,
   StopReason,
@@ -14,15 +15,10 @@ import { storageFailure, storageStatus } from './storage.js';
 /** Container of the private state of the jobs, in the runtime's storage account. */
 const JOB_STATE_CONTAINER = 'fhir-export-jobs';
 
-/** What goes with the end of a job, however it ends. */
+/** What goes first at the end of a job, however it ends. */
 const SECRET_BLOBS = ['secret', 'configuration.json'] as const;
-
-/** Progress of one partition, as its slices tell it. */
-export interface PartitionProgress {
-  partition: number;
-  resources: number;
-  isDone: boolean;
-}
+/** What stays until the retention is over, for status and deletion. */
+const KEPT_BLOBS = ['request.json', 'plan.json', 'stop.json', 'outcome.json', 'manifest.json'] as const;
 
 interface Claims {
   /** The partition that the next claim gets. */
@@ -69,8 +65,29 @@ export class JobStore {
     return required(await this.#read(`${jobId}/configuration.json`));
   }
 
-  async destroySecrets(jobId: string): Promise<void> {
+  /** Destroys the secret, the pinned configuration, cursors and records: all that a job needs only while it runs. */
+  async destroyWorkingState(jobId: string): Promise<void> {
     for (const name of SECRET_BLOBS) await this.#delete(`${jobId}/${name}`);
+    const kept = new Set<string>(KEPT_BLOBS.map((name) => `${jobId}/${name}`));
+    await this.#deleteBlobs(jobId, (name) => !kept.has(name));
+  }
+
+  /** Deletes all state of a job. The request goes last: as long as it is there, the job is found. */
+  async deleteAll(jobId: string): Promise<void> {
+    const request = `${jobId}/request.json`;
+    await this.#deleteBlobs(jobId, (name) => name !== request);
+    await this.#delete(request);
+  }
+
+  /** When the youngest part of a job's state was written, in milliseconds since the epoch. */
+  async lastModified(jobId: string): Promise<number> {
+    let last = 0;
+    await guarded('the state of a job', async () => {
+      for await (const { properties } of this.#container.listBlobsFlat({ prefix: `${jobId}/` })) {
+        last = Math.max(last, properties.lastModified.getTime());
+      }
+    });
+    return last;
   }
 
   plan(jobId: string): Promise<JobPlan | undefined> {
@@ -170,16 +187,20 @@ export class JobStore {
     return this.#readJson<JobOutcome>(`${jobId}/outcome.json`);
   }
 
-  async putOutcome(jobId: string, outcome: JobOutcome): Promise<void> {
-    await this.#writeJson(`${jobId}/outcome.json`, outcome);
+  /** Writes how the job ended, unless that is decided; returns what holds. */
+  async putOutcome(jobId: string, outcome: JobOutcome): Promise<JobOutcome> {
+    const isWritten = await this.#writeJson(`${jobId}/outcome.json`, outcome, '*');
+    return isWritten ? outcome : required(await this.outcome(jobId));
   }
 
   manifest(jobId: string): Promise<ExportManifest | undefined> {
     return this.#readJson<ExportManifest>(`${jobId}/manifest.json`);
   }
 
-  async putManifest(jobId: string, manifest: ExportManifest): Promise<void> {
-    await this.#writeJson(`${jobId}/manifest.json`, manifest);
+  /** Writes the manifest, unless there is one; returns the one that holds. */
+  async putManifest(jobId: string, manifest: ExportManifest): Promise<ExportManifest> {
+    const isWritten = await this.#writeJson(`${jobId}/manifest.json`, manifest, '*');
+    return isWritten ? manifest : required(await this.manifest(jobId));
   }
 
   /** Ids of all jobs that have any state. */
@@ -195,12 +216,10 @@ export class JobStore {
     return ids;
   }
 
-  /** Deletes all state of a job but what is named in `keep`. */
-  async deleteAll(jobId: string, keep: readonly string[] = []): Promise<void> {
-    const kept = new Set(keep.map((name) => `${jobId}/${name}`));
+  async #deleteBlobs(jobId: string, isToGo: (name: string) => boolean): Promise<void> {
     await guarded('the state of a job', async () => {
       for await (const blob of this.#container.listBlobsFlat({ prefix: `${jobId}/` })) {
-        if (!kept.has(blob.name)) await this.#container.getBlobClient(blob.name).deleteIfExists();
+        if (isToGo(blob.name)) await this.#container.getBlobClient(blob.name).deleteIfExists();
       }
     });
   }

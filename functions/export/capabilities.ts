@@ -1,5 +1,6 @@
 import type { FhirVersion } from '../deid/engine.js';
 import type { JsonObject, JsonValue } from '../deid/json.js';
+import { isJsonObject } from '../deid/node.js';
 import { ExportError } from '../errors.js';
 
 /** What the source says of itself: https://hl7.org/fhir/R4/capabilitystatement.html */
@@ -19,7 +20,7 @@ const VERSION_PATTERNS: Record<FhirVersion, RegExp> = {
  * @throws ExportError where it is none, or of another FHIR version than the setting says
  */
 export function readCapabilities(value: JsonValue, fhirVersion: FhirVersion): Capabilities {
-  if (!isObject(value) || value['resourceType'] !== 'CapabilityStatement') {
+  if (!isJsonObject(value) || value['resourceType'] !== 'CapabilityStatement') {
     throw new ExportError(
       'source-not-fhir',
       'The source has no CapabilityStatement at /metadata. Check that FHIR_SERVER_URL is the FHIR base of the source.',
@@ -40,19 +41,9 @@ export function readCapabilities(value: JsonValue, fhirVersion: FhirVersion): Ca
       if (canSearch && typeof resource['type'] === 'string') types.add(resource['type']);
     }
   }
-  if (types.size === 0) {
-    throw new ExportError(
-      'source-refused',
-      'The CapabilityStatement of the source names no resource type that can be searched. Name the types to export with _type.',
-    );
-  }
   return { searchableTypes: [...types] };
 }
 
 function objects(value: JsonValue | undefined): JsonObject[] {
-  return Array.isArray(value) ? value.filter(isObject) : [];
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return Array.isArray(value) ? value.filter(isJsonObject) : [];
 }

@@ -16,8 +16,10 @@ export interface JobRequest {
   since: string | undefined;
   until: string | undefined;
   pageSize: number | undefined;
+  /** Lanes the job was started with: the ids of its orchestrations follow from them. */
+  lanes: number;
   /** `undefined`: a raw export. */
-  configuration: { name: string; digest: string } | undefined;
+  configuration: { name: string; digest: string; keysDigest: string } | undefined;
   /** Things a caller should know: warnings of the configuration, parameters that were ignored. */
   notes: string[];
 }
@@ -81,9 +83,18 @@ export interface PartitionRecord {
 }
 
 /** Why a job is to stop: its slices look for it, since terminating an orchestration does not reach them. */
-export type StopReason = { reason: 'cancelled' } | { reason: 'failed'; failure: SafeFailure };
+export type StopReason = { at: string } & (
+  { reason: 'cancelled' } | { reason: 'failed'; failure: SafeFailure }
+);
 
-/** How a job ended. */
+/** How far a partition is, as its slices tell. */
+export interface PartitionProgress {
+  partition: number;
+  resources: number;
+  isDone: boolean;
+}
+
+/** How a job ended. The first one that is written holds. */
 export type JobOutcome =
   | { state: 'completed'; at: string }
   | { state: 'failed'; at: string; failure: SafeFailure }

@@ -83,13 +83,16 @@ export function readKickOff(
 
   const single = (name: string): string | undefined => {
     const values = given.get(name)?.values ?? [];
-    if (values.length > 1) issues.push(errorIssue('invalid', `${name} may be given once only.`, name));
-    if (values[0] === '')
-      issues.push(errorIssue('value', `${name} is empty. Give it a value or leave it out.`, name));
+    const spelled = printable(given.get(name)?.spelled ?? name);
+    if (values.length > 1) issues.push(errorIssue('invalid', `${spelled} may be given once only.`, spelled));
+    if (values[0] === '') {
+      issues.push(errorIssue('value', `${spelled} is empty. Give it a value or leave it out.`, spelled));
+    }
     return values[0];
   };
 
-  const outputFormat = single('_outputformat');
+  // A plus sign that was not percent-encoded arrives as a space.
+  const outputFormat = single('_outputformat')?.replaceAll(' ', '+');
   if (outputFormat !== undefined && !OUTPUT_FORMATS.includes(outputFormat.toLowerCase())) {
     issues.push(
       errorIssue(
@@ -101,7 +104,6 @@ export function readKickOff(
   }
 
   const instant = (name: string, value: string | undefined): string | undefined => {
-    // A plus sign that was not percent-encoded arrives as a space.
     const text = value?.replace(/ (?=\d\d:\d\d$)/, '+');
     if (text === undefined || text === '' || parseInstant(text) !== undefined) return text;
     issues.push(
@@ -191,6 +193,19 @@ export function readKickOff(
     },
     issues: [],
   };
+}
+
+/**
+ * A kick-off URL as it may be repeated in a manifest: without keys of the host, and without parameters that were
+ * ignored, whose values may be anything.
+ */
+export function knownParametersOnly(url: string): string {
+  const [path = '', query] = url.split('?', 2);
+  const kept = (query ?? '').split('&').filter((part) => {
+    const [name = ''] = new URLSearchParams(part).keys();
+    return PARAMETERS.has(name.toLowerCase());
+  });
+  return kept.length === 0 ? path : `${path}?${kept.join('&')}`;
 }
 
 /** Returns whether the caller prefers lenient handling. */

@@ -67,6 +67,17 @@ export function buildManifest({ request, plan, output, errors, report }: Manifes
   };
 }
 
+/** Names of the blobs that belong to a complete job. */
+export function manifestFileNames(
+  manifest: ExportManifest,
+  request: Pick<JobRequest, 'folder'>,
+): ReadonlySet<string> {
+  const named = [...manifest.output, ...manifest.error].map(({ url }) =>
+    decodeURIComponent(url.slice(url.lastIndexOf('/') + 1)),
+  );
+  return new Set([...named, MANIFEST_FILE, REPORT_FILE].map((name) => `${request.folder}${name}`));
+}
+
 /** URL of a file of a job, by the download route. */
 function fileUrl(request: JobRequest, name: string): string {
   const file = name.slice(request.folder.length);

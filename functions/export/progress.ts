@@ -1,10 +1,4 @@
-import type { JobPlan } from './job.js';
-
-interface PartitionProgress {
-  partition: number;
-  resources: number;
-  isDone: boolean;
-}
+import type { JobPlan, PartitionProgress } from './job.js';
 
 const MOST_CHARACTERS = 99;
 

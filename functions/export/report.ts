@@ -49,7 +49,10 @@ export function buildReport(
     transactionTime: plan.transactionTime,
     startedAt: request.startedAt,
     finishedAt,
-    configuration: request.configuration ?? null,
+    configuration:
+      request.configuration === undefined
+        ? null
+        : { name: request.configuration.name, digest: request.configuration.digest },
     types: [...types.values()]
       .filter(({ read, written }) => read + written > 0)
       .sort((a, b) => (a.type < b.type ? -1 : 1)),

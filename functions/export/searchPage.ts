@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../deid/json.js';
+import { isJsonObject } from '../deid/node.js';
 import { ExportError } from '../errors.js';
 import { type Instant, parseInstant } from './instant.js';
 
@@ -26,7 +27,7 @@ export interface SearchPage {
  *   holds an OperationOutcome that tells of an error: such a search is not complete
  */
 export function readSearchPage(value: JsonValue, type: string): SearchPage {
-  if (!isObject(value) || value['resourceType'] !== 'Bundle') {
+  if (!isJsonObject(value) || value['resourceType'] !== 'Bundle') {
     throw new ExportError(
       'source-not-fhir',
       `The source answered a search for ${type} with something that is no FHIR Bundle. Check that FHIR_SERVER_URL is the FHIR base of the source.`,
@@ -41,17 +42,17 @@ export function readSearchPage(value: JsonValue, type: string): SearchPage {
   }
   const rows: SearchRow[] = [];
   for (const entry of entries) {
-    const resource = isObject(entry) ? entry['resource'] : undefined;
-    if (!isObject(entry) || !isObject(resource)) continue;
+    const resource = isJsonObject(entry) ? entry['resource'] : undefined;
+    if (!isJsonObject(entry) || !isJsonObject(resource)) continue;
     if (resource['resourceType'] === 'OperationOutcome') refuseErrors(resource, type);
     const search = entry['search'];
-    const mode = isObject(search) ? search['mode'] : undefined;
+    const mode = isJsonObject(search) ? search['mode'] : undefined;
     if (resource['resourceType'] !== type || (mode !== undefined && mode !== 'match')) continue;
     const meta = resource['meta'];
     rows.push({
       resource,
       id: typeof resource['id'] === 'string' ? resource['id'] : undefined,
-      lastUpdated: isObject(meta) ? parseInstant(meta['lastUpdated']) : undefined,
+      lastUpdated: isJsonObject(meta) ? parseInstant(meta['lastUpdated']) : undefined,
     });
   }
   const total = value['total'];
@@ -67,7 +68,11 @@ function link(bundle: JsonObject, relation: string): string | undefined {
   const links = bundle['link'];
   if (!Array.isArray(links)) return undefined;
   for (const candidate of links) {
-    if (isObject(candidate) && candidate['relation'] === relation && typeof candidate['url'] === 'string') {
+    if (
+      isJsonObject(candidate) &&
+      candidate['relation'] === relation &&
+      typeof candidate['url'] === 'string'
+    ) {
       return candidate['url'];
     }
   }
@@ -86,9 +91,5 @@ function refuseErrors(outcome: JsonObject, type: string): void {
 }
 
 function isError(issue: JsonValue): boolean {
-  return isObject(issue) && (issue['severity'] === 'error' || issue['severity'] === 'fatal');
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isJsonObject(issue) && (issue['severity'] === 'error' || issue['severity'] === 'fatal');
 }

@@ -122,9 +122,13 @@ async function fetchPage(walk: Walk, type: string, source: Source): Promise<Sour
       const asksForLess =
         (thrown.code === 'source-refused' && walk.acceptRefusal(SMALLEST_TRIED_PAGE)) ||
         ((thrown.code === 'source-page-too-large' || thrown.code === 'source-timeout') && walk.halvePage());
-      if (!asksForLess) throw thrown;
+      if (!asksForLess) throw aboutType(thrown, type);
     }
   }
+}
+
+function aboutType({ code, message, retryable }: ExportError, type: string): ExportError {
+  return new ExportError(code, `${message} (It was asked for ${type}.)`, retryable);
 }
 
 /** How many resources a search would find; `undefined` where the source does not tell. */

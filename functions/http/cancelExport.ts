@@ -1,7 +1,6 @@
-import type { DurableClient } from 'durable-functions';
-import { discardOutput } from '../activities/discardOutput.js';
+import { terminateJob } from '../adapters/jobInstances.js';
+import { describeThrown } from '../errors.js';
 import { informationIssue } from '../export/operationOutcome.js';
-import { jobInstanceIds } from '../orchestrators/instanceIds.js';
 import type { HttpDependencies } from './dependencies.js';
 import { readJobId, unknownJob } from './jobId.js';
 import { outcomeResponse } from './respond.js';
@@ -11,24 +10,22 @@ import type { Handler } from './routes.js';
  * Stops a running job and deletes its files; of a finished one, deletes the files.
  * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-delete-request
  */
-export function cancelExport({ jobs, files, settings }: HttpDependencies): Handler {
-  return async (request, client) => {
+export function cancelExport({ jobs, files, now }: HttpDependencies): Handler {
+  return async (request, client, context) => {
     const jobId = readJobId(request);
     const [job, stop] = await Promise.all([jobs.request(jobId), jobs.stop(jobId)]);
     if (job === undefined || stop?.reason === 'cancelled') throw unknownJob();
-    // First of all, since the slices look for it: terminating reaches neither them nor sub-orchestrations.
-    await jobs.putStop(jobId, { reason: 'cancelled' });
-    await jobs.destroySecrets(jobId);
-    const plan = await jobs.plan(jobId);
-    for (const id of jobInstanceIds(jobId, settings.parallelPartitions, plan?.partitions.length ?? 0)) {
-      await terminate(client, id);
+    // This is the cancel: slices look for it, since terminating reaches neither them nor sub-orchestrations.
+    // What follows is done again by the timer, should it be cut off here.
+    await jobs.putStop(jobId, { reason: 'cancelled', at: new Date(now()).toISOString() });
+    try {
+      const partitions = (await jobs.plan(jobId))?.partitions.length ?? 0;
+      await terminateJob(client, job, partitions);
+      await files.discard(job);
+      await jobs.destroyWorkingState(jobId);
+    } catch (thrown) {
+      context.warn(JSON.stringify({ step: 'cancelExport', jobId, thrown: describeThrown(thrown) }));
     }
-    await discardOutput(files, job);
-    return outcomeResponse(202, [informationIssue('The export was cancelled and its files are deleted.')]);
+    return outcomeResponse(202, [informationIssue('The export was cancelled; its files are deleted.')]);
   };
-}
-
-/** An instance that was never started, or has ended, is as good as terminated. */
-async function terminate(client: DurableClient, instanceId: string): Promise<void> {
-  await client.terminate(instanceId, 'cancelled').catch(() => undefined);
 }

@@ -22,14 +22,26 @@ export function downloadFile({ jobs, files }: HttpDependencies): Handler {
       throw new ExportError('not-found', 'The manifest of this export names no such file.');
     }
     const name = `${job.folder}${decodeURIComponent(file)}`;
-    const { stream, bytes } = await files.open(job.container, name);
+    const isHead = request.method === 'HEAD';
+    const { stream, bytes } = isHead
+      ? { stream: undefined, bytes: await files.size(job.container, name) }
+      : await files.open(job.container, name);
     return {
       status: 200,
       headers: {
         'content-type': file === REPORT_FILE ? 'application/json' : 'application/fhir+ndjson',
         'content-length': String(bytes),
       },
-      body: Readable.toWeb(Readable.from(stream)),
+      ...(stream === undefined ? {} : { body: Readable.toWeb(Readable.from(endEarly(stream))) }),
     };
   };
+}
+
+/** Ends a stream that breaks: the length told before shows the client that something is missing. */
+async function* endEarly(stream: NodeJS.ReadableStream): AsyncGenerator<Uint8Array | string> {
+  try {
+    yield* stream;
+  } catch {
+    // The answer has begun, so there is no other way to tell.
+  }
 }

@@ -1,18 +1,11 @@
-import { OrchestrationRuntimeStatus } from 'durable-functions';
-import type { DurableClient } from 'durable-functions';
+import { hasBrokenOff } from '../adapters/jobInstances.js';
 import { progressText } from '../export/progress.js';
 import { errorIssue } from '../export/operationOutcome.js';
-import { jobInstanceId } from '../orchestrators/instanceIds.js';
 import type { HttpDependencies } from './dependencies.js';
 import { readJobId, unknownJob } from './jobId.js';
 import { outcomeResponse, statusOf } from './respond.js';
 import type { Handler } from './routes.js';
 
-const ENDED: readonly OrchestrationRuntimeStatus[] = [
-  OrchestrationRuntimeStatus.Failed,
-  OrchestrationRuntimeStatus.Terminated,
-  OrchestrationRuntimeStatus.Canceled,
-];
 const MOST_SECONDS_BETWEEN_POLLS = 30;
 
 /** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
@@ -40,11 +33,11 @@ export function exportStatus({ settings, jobs, now }: HttpDependencies): Handler
         body: JSON.stringify(manifest),
       };
     }
-    if (await hasEndedByItself(client, jobId)) {
+    if (await hasBrokenOff(client, jobId)) {
       return outcomeResponse(500, [
         errorIssue(
           'exception',
-          'The export ended unexpectedly. Its files are removed; start it again. The log of the app tells more.',
+          'The export ended unexpectedly. Its files will be removed; start it again. The log of the app tells more.',
         ),
       ]);
     }
@@ -56,11 +49,4 @@ export function exportStatus({ settings, jobs, now }: HttpDependencies): Handler
       headers: { 'x-progress': progressText(plan, progress), 'retry-after': String(retryAfter) },
     };
   };
-}
-
-/** Whether the orchestration ended without an outcome, by a fault of its own or from outside. */
-async function hasEndedByItself(client: DurableClient, jobId: string): Promise<boolean> {
-  // An instance that was started a moment ago may not be known yet.
-  const status = await client.getStatus(jobInstanceId(jobId)).catch(() => undefined);
-  return status !== undefined && ENDED.includes(status.runtimeStatus);
 }

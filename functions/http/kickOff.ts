@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { HttpRequest } from '@azure/functions';
-import { configurationDigest } from '../activities/engineCache.js';
 import { readConfiguration } from '../deid/configuration.js';
 import { resolveKeys } from '../deid/keys.js';
 import type { JobRequest } from '../export/job.js';
-import { readKickOff, type KickOff } from '../export/kickOff.js';
+import { type KickOff, knownParametersOnly, readKickOff } from '../export/kickOff.js';
+import { configurationDigest, keysDigest } from '../export/pinnedConfiguration.js';
 import { errorIssue, informationIssue, type OutcomeIssue } from '../export/operationOutcome.js';
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../orchestrators/instanceIds.js';
@@ -16,6 +16,12 @@ const MOST_BODY_BYTES = 1_048_576;
 /** 128 random bits: who knows the id may see the job. */
 const JOB_ID_BYTES = 16;
 const SECRET_BYTES = 32;
+
+interface PinnedConfiguration {
+  text: string;
+  described: NonNullable<JobRequest['configuration']>;
+  warnings: string[];
+}
 
 /** Checks everything that can be wrong with a request and its configuration, then starts the job. */
 export function kickOff({
@@ -40,7 +46,8 @@ export function kickOff({
       { now: now(), isResourceType },
     );
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
-    const pinned = await readPinnedConfiguration(read.kickOff);
+    const secret = randomBytes(SECRET_BYTES);
+    const pinned = await readPinnedConfiguration(read.kickOff, secret);
 
     const startedAt = new Date(now()).toISOString();
     const jobId = randomBytes(JOB_ID_BYTES).toString('hex');
@@ -49,7 +56,7 @@ export function kickOff({
     const baseUrl = `${new URL(request.url).origin}/fhir`;
     const job: JobRequest = {
       jobId,
-      requestUrl: withoutKeys(request.url),
+      requestUrl: knownParametersOnly(request.url),
       baseUrl,
       startedAt,
       container: container ?? place,
@@ -58,14 +65,15 @@ export function kickOff({
       since: read.kickOff.since,
       until: read.kickOff.until,
       pageSize: read.kickOff.pageSize,
+      lanes: settings.parallelPartitions,
       configuration: pinned?.described,
       notes: [...read.kickOff.notes, ...(pinned?.warnings ?? [])],
     };
     await files.ensureContainer(job.container);
-    await jobs.create(job, randomBytes(SECRET_BYTES), pinned?.text);
+    await jobs.create(job, secret, pinned?.text);
     const input: ExportJobInput = {
       jobId,
-      lanes: settings.parallelPartitions,
+      lanes: job.lanes,
       retry: { maxAttempts: settings.activityMaxAttempts, firstRetrySeconds: settings.activityRetrySeconds },
     };
     await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input });
@@ -74,11 +82,10 @@ export function kickOff({
     });
   };
 
-  async function readPinnedConfiguration({
-    configuration,
-  }: KickOff): Promise<
-    { text: string; described: { name: string; digest: string }; warnings: string[] } | undefined
-  > {
+  async function readPinnedConfiguration(
+    { configuration }: KickOff,
+    secret: Uint8Array,
+  ): Promise<PinnedConfiguration | undefined> {
     if (configuration === undefined) {
       if (settings.allowRawExport) return undefined;
       throw new RequestError(403, [
@@ -107,9 +114,15 @@ export function kickOff({
         ),
       );
     }
-    const digest = configurationDigest(text);
-    const warnings = issues.map(({ path, message }) => `${path}: ${message}`);
-    return { text, described: { name: configuration.name, digest }, warnings };
+    return {
+      text,
+      described: {
+        name: configuration.name,
+        digest: configurationDigest(text),
+        keysDigest: keysDigest(keys.configuration, secret),
+      },
+      warnings: issues.map(({ path, message }) => `${path}: ${message}`),
+    };
   }
 }
 
@@ -124,19 +137,16 @@ function acceptedIssues(job: JobRequest): OutcomeIssue[] {
 
 /** The body as text; bounded, since it is a list of parameters. */
 async function readBody(request: HttpRequest): Promise<string> {
-  const bytes = await request.arrayBuffer();
-  if (bytes.byteLength > MOST_BODY_BYTES) {
-    throw new RequestError(413, [
-      errorIssue('invalid', 'The body is larger than 1 MiB, the most that is taken.'),
-    ]);
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength;
+    if (bytes > MOST_BODY_BYTES) {
+      throw new RequestError(413, [
+        errorIssue('invalid', 'The body is larger than 1 MiB, the most that is taken.'),
+      ]);
+    }
+    chunks.push(chunk);
   }
-  return new TextDecoder().decode(bytes);
-}
-
-/** A URL without the host's function keys. */
-function withoutKeys(url: string): string {
-  const [path = '', query] = url.split('?', 2);
-  if (query === undefined) return url;
-  const kept = query.split('&').filter((part) => !/^(code|clientid)(=|$)/i.test(part));
-  return kept.length === 0 ? path : `${path}?${kept.join('&')}`;
+  return Buffer.concat(chunks).toString('utf8');
 }

@@ -53,6 +53,13 @@ function routes(dependencies: HttpDependencies): Route[] {
       authLevel: 'function',
       methods: { GET: start, POST: start },
     },
+    { name: 'otherTypeExport', route: 'fhir/{type}/$export', authLevel: 'function', methods: REFUSED_LEVEL },
+    {
+      name: 'otherInstanceExport',
+      route: 'fhir/{type}/{id}/$export',
+      authLevel: 'function',
+      methods: REFUSED_LEVEL,
+    },
     {
       name: 'exportStatus',
       route: 'fhir/_operations/export/{jobId}',
@@ -110,5 +117,12 @@ export function registerRoutes(dependencies: HttpDependencies): void {
     });
   }
 }
+
+const refuseLevel: Handler = async () => {
+  throw new RequestError(400, [
+    errorIssue('not-supported', 'Export is supported at system level only: GET or POST [base]/$export.'),
+  ]);
+};
+const REFUSED_LEVEL = { GET: refuseLevel, POST: refuseLevel };
 
 const healthy: Handler = async () => ({ status: 200, jsonBody: { status: 'ok' } });

@@ -32,7 +32,12 @@ export function* exportJob(context: OrchestrationContext): Orchestration<unknown
   } else {
     yield* runStep(context, 'stopExport', { jobId, failure: plan.failure }, retry);
   }
-  const end = yield* runStep(context, 'finishExport', { jobId }, retry);
+  let end = yield* runStep(context, 'finishExport', { jobId }, retry);
+  if (!end.ok) {
+    // Then the job fails, for that reason.
+    yield* runStep(context, 'stopExport', { jobId, failure: end.failure }, retry);
+    end = yield* runStep(context, 'finishExport', { jobId }, retry);
+  }
   if (!end.ok) throw new Error(`The export could not be finished (${end.failure.code}).`);
   return end.value;
 }

@@ -10,12 +10,3 @@ export function laneInstanceId(jobId: string, lane: number): string {
 export function partitionInstanceId(jobId: string, partition: number): string {
   return `${jobId}:partition-${partition}`;
 }
-
-/** Every instance that a job of so many lanes and partitions may have, parents first. */
-export function jobInstanceIds(jobId: string, lanes: number, partitions: number): string[] {
-  return [
-    jobInstanceId(jobId),
-    ...Array.from({ length: lanes }, (_, lane) => laneInstanceId(jobId, lane)),
-    ...Array.from({ length: partitions }, (_, partition) => partitionInstanceId(jobId, partition)),
-  ];
-}

@@ -1,16 +1,15 @@
-import { app, type InvocationContext } from '@azure/functions';
+import { app } from '@azure/functions';
 import * as df from 'durable-functions';
-import { discardOutput } from '../activities/discardOutput.js';
 import type { ExportFiles } from '../adapters/exportFiles.js';
+import { isRunning, purgeJob, terminateJob } from '../adapters/jobInstances.js';
 import type { JobStore } from '../adapters/jobStore.js';
 import { describeThrown, safeFailure } from '../errors.js';
-import type { JobOutcome, JobRequest } from '../export/job.js';
-import { MANIFEST_FILE, REPORT_FILE } from '../export/manifest.js';
-import { jobInstanceId, jobInstanceIds } from '../orchestrators/instanceIds.js';
+import type { JobOutcome, JobRequest, StopReason } from '../export/job.js';
+import { manifestFileNames } from '../export/manifest.js';
 import type { Settings } from '../settings.js';
 
 interface CleanUpDependencies {
-  settings: Settings;
+  settings: Pick<Settings, 'jobRetentionHours'>;
   jobs: JobStore;
   files: ExportFiles;
   now: () => number;
@@ -19,7 +18,7 @@ interface CleanUpDependencies {
 const HOUR_MS = 3_600_000;
 /** Every ten minutes; six fields, seconds first. */
 const SCHEDULE = '0 */10 * * * *';
-/** An attempt that the runtime lost may still be writing for so long. */
+/** An attempt that nobody waits for any more may still be writing for so long. */
 const STRAGGLER_MS = 24 * HOUR_MS;
 /** A job younger than this without an orchestration may be starting just now. */
 const STARTING_MS = HOUR_MS;
@@ -35,102 +34,95 @@ export function registerCleanUp(dependencies: CleanUpDependencies): void {
         try {
           await cleanUpJob(dependencies, client, jobId);
         } catch (thrown) {
-          logFailure(context, jobId, thrown);
+          // The next run looks again; other jobs are not held up.
+          const failure = { ...safeFailure(thrown), thrown: describeThrown(thrown) };
+          context.error(JSON.stringify({ step: 'cleanUp', jobId, ...failure }));
         }
       }
     },
   });
 }
 
-async function cleanUpJob(
-  { settings, jobs, files, now }: CleanUpDependencies,
+/** Does for one job what its state asks for. Deletes nothing of a job that may still be running. */
+export async function cleanUpJob(
+  dependencies: CleanUpDependencies,
   client: df.DurableClient,
   jobId: string,
 ): Promise<void> {
+  const { jobs, files, now } = dependencies;
   const [request, outcome, stop] = await Promise.all([
     jobs.request(jobId),
     jobs.outcome(jobId),
     jobs.stop(jobId),
   ]);
   if (request === undefined) {
-    // A kick-off that never came to its end; without a request there is no job.
-    await jobs.deleteAll(jobId);
-    return;
+    // A kick-off that did not come to its end: without a request there is no job. It may be at it just now.
+    if (now() - (await jobs.lastModified(jobId)) > STARTING_MS) await jobs.deleteAll(jobId);
+  } else if (stop?.reason === 'cancelled') {
+    await endCancelledJob(dependencies, client, request, stop);
+  } else if (outcome !== undefined) {
+    await tidyEndedJob(dependencies, client, request, outcome);
+  } else if (now() - Date.parse(request.startedAt) > STARTING_MS && !(await isRunning(client, jobId))) {
+    const held = await jobs.putOutcome(jobId, lostJob(now(), stop));
+    if (held.state !== 'completed') await files.discard(request);
+    await jobs.destroyWorkingState(jobId);
   }
-  const age = now() - Date.parse(request.startedAt);
-  if (stop?.reason === 'cancelled') {
-    await discardOutput(files, request);
-    if (age > STRAGGLER_MS) await forgetJob(jobs, client, settings, jobId);
-  } else if (outcome === undefined) {
-    if (age > STARTING_MS && !(await isRunning(client, jobId))) {
-      await discardOutput(files, request);
-      await jobs.destroySecrets(jobId);
-      await jobs.putOutcome(jobId, lostJob(now()));
-    }
-  } else {
-    const endedFor = now() - Date.parse(outcome.at);
-    const isOver = endedFor > settings.jobRetentionHours * HOUR_MS;
-    if (isOver || outcome.state !== 'completed') await discardOutput(files, request);
-    else if (endedFor < STRAGGLER_MS) await deleteOrphans({ jobs, files }, request);
-    if (isOver) await forgetJob(jobs, client, settings, jobId);
-  }
+}
+
+/** What a cancel does, again: it may have been cut off, and slices may have written since. */
+async function endCancelledJob(
+  { jobs, files, now }: CleanUpDependencies,
+  client: df.DurableClient,
+  request: JobRequest,
+  stop: StopReason,
+): Promise<void> {
+  const partitions = (await jobs.plan(request.jobId))?.partitions.length ?? 0;
+  await terminateJob(client, request, partitions);
+  await files.discard(request);
+  await jobs.destroyWorkingState(request.jobId);
+  if (now() - Date.parse(stop.at) > STRAGGLER_MS) await forgetJob(jobs, client, request);
+}
+
+async function tidyEndedJob(
+  { settings, jobs, files, now }: CleanUpDependencies,
+  client: df.DurableClient,
+  request: JobRequest,
+  outcome: JobOutcome,
+): Promise<void> {
+  const endedFor = now() - Date.parse(outcome.at);
+  const isOver = endedFor > settings.jobRetentionHours * HOUR_MS;
+  await jobs.destroyWorkingState(request.jobId);
+  if (isOver || outcome.state !== 'completed') await files.discard(request);
+  else if (endedFor < STRAGGLER_MS) await deleteOrphans(jobs, files, request);
+  if (isOver) await forgetJob(jobs, client, request);
 }
 
 /** Deletes what attempts that nobody waited for any more have written since the job ended. */
-async function deleteOrphans(
-  { jobs, files }: Pick<CleanUpDependencies, 'jobs' | 'files'>,
-  { jobId, container, folder }: JobRequest,
-): Promise<void> {
+async function deleteOrphans(jobs: JobStore, files: ExportFiles, request: JobRequest): Promise<void> {
+  const { jobId, container, folder } = request;
   const manifest = await jobs.manifest(jobId);
   if (manifest === undefined) return;
-  const named = [...manifest.output, ...manifest.error].map(({ url }) =>
-    decodeURIComponent(url.slice(url.lastIndexOf('/') + 1)),
-  );
-  const kept = new Set([...named, MANIFEST_FILE, REPORT_FILE].map((name) => `${folder}${name}`));
-  await files.deleteFiles(container, folder, (name) => !kept.has(name));
+  const kept = manifestFileNames(manifest, request);
+  for (const name of (await files.list(container, folder)).keys()) {
+    if (!kept.has(name)) await files.deleteFile(container, name);
+  }
 }
 
 /** Removes the orchestrations of a job and then its state, without which nobody would find them. */
-async function forgetJob(
-  jobs: JobStore,
-  client: df.DurableClient,
-  settings: Settings,
-  jobId: string,
-): Promise<void> {
-  const plan = await jobs.plan(jobId);
-  for (const id of jobInstanceIds(jobId, settings.parallelPartitions, plan?.partitions.length ?? 0)) {
-    await client.purgeInstanceHistory(id).catch(() => undefined);
-  }
-  await jobs.deleteAll(jobId);
+async function forgetJob(jobs: JobStore, client: df.DurableClient, request: JobRequest): Promise<void> {
+  const partitions = (await jobs.plan(request.jobId))?.partitions.length ?? 0;
+  await purgeJob(client, request, partitions);
+  await jobs.deleteAll(request.jobId);
 }
 
-async function isRunning(client: df.DurableClient, jobId: string): Promise<boolean> {
-  const status = await client.getStatus(jobInstanceId(jobId)).catch(() => undefined);
-  return (
-    status !== undefined &&
-    [
-      df.OrchestrationRuntimeStatus.Running,
-      df.OrchestrationRuntimeStatus.Pending,
-      df.OrchestrationRuntimeStatus.ContinuedAsNew,
-      df.OrchestrationRuntimeStatus.Suspended,
-    ].includes(status.runtimeStatus)
-  );
-}
-
-function lostJob(now: number): JobOutcome {
-  return {
-    state: 'failed',
-    at: new Date(now).toISOString(),
-    failure: {
-      code: 'internal',
-      message: 'The export ended unexpectedly. Start it again.',
-      retryable: false,
-    },
-  };
-}
-
-function logFailure(context: InvocationContext, jobId: string, thrown: unknown): void {
-  context.error(
-    JSON.stringify({ step: 'cleanUp', jobId, ...safeFailure(thrown), thrown: describeThrown(thrown) }),
-  );
+function lostJob(now: number, stop: StopReason | undefined): JobOutcome {
+  const failure =
+    stop?.reason === 'failed'
+      ? stop.failure
+      : {
+          code: 'internal' as const,
+          message: 'The export ended unexpectedly. Start it again.',
+          retryable: false,
+        };
+  return { state: 'failed', at: new Date(now).toISOString(), failure };
 }

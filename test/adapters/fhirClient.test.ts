@@ -91,14 +91,13 @@ describe('a search is tried again', () => {
 describe('a failure tells its code, whether it may pass, and nothing of the answer or the search', () => {
   it.each([
     ['busy to the end', status(429, { 'retry-after': '0' }), 'source-busy', true],
-    ['asks to wait longer than a minute', status(503, { 'retry-after': '3600' }), 'source-busy', true],
     ['cut to the end', cut, 'source-unreachable', true],
     ['denied', status(403), 'source-denied', false],
     ['refused', status(400), 'source-refused', false],
     ['gone', status(410), 'source-refused', false],
     ['redirected', status(302, { location: 'http://elsewhere.example/' }), 'source-refused', false],
     ['413', status(413), 'source-page-too-large', false],
-    ['too slow', () => undefined, 'source-timeout', false],
+    ['too slow', () => undefined, 'source-timeout', true],
     [
       'larger than allowed, told beforehand',
       (_request, response) => {
