@@ -111,9 +111,9 @@ export class PlanWalk {
   private rootId(node: PlanNode, resource: JsonObject): void {
     const value = resource['id'];
     if (value === undefined) return;
-    const before = typeof value === 'string' && value !== '' ? value : undefined;
     const entry = node.entry('id');
-    if (before !== undefined) this.value(node, entry, resource, 'id', value);
+    const before = typeof value === 'string' && value !== '' ? value : undefined;
+    this.value(node, entry, resource, 'id', value);
     const { rule } = entry;
     const after = resource['id'];
     const now = typeof after === 'string' ? after : undefined;
@@ -130,7 +130,7 @@ export class PlanWalk {
       const entry = node.entries.get(key) ?? node.entry(key);
       switch (entry.kind) {
         case 'value':
-          if (skipsId && key === 'id') isLeft = true;
+          if (skipsId && key === 'id') isLeft = true; // done by rootId, before all else
           else if (this.value(node, entry, json, key, value)) isLeft = true;
           break;
         case 'values':

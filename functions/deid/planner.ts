@@ -216,7 +216,9 @@ class ConflictSearch {
 
   private visit(type: FhirType, state: Possible, depth: number): void {
     const ids = state.places.map(({ rule, steps, at }) => `${rule.index}:${this.patternId(steps)}:${at}`).sort();
-    const key = `${type.path} ${state.certain} ${ids.join(' ')}`;
+    const conditions = state.guards.map(({ rule }) => rule.index);
+    const possible = [...state.possible].map(({ index }) => index);
+    const key = `${type.path} ${state.certain} ${ids.join(' ')} ${conditions.join(' ')} ${possible.join(' ')}`;
     if (this.seen.has(key)) return;
     this.seen.add(key);
     if (this.seen.size > MAX_STATES || depth > 100) {
