@@ -39,6 +39,8 @@ export function planFor(
     if (name === null) alwaysTree = true;
     else for (const element of type.elements.values()) if (element.name === name) keys.add(element.key);
   };
+  // The resource around all is known only to an engine that holds it all.
+  if (rules.some(({ path }) => path.includes('rootResource'))) alwaysTree = true;
   const own = rules.filter((rule) => appliesTo(rule, type.name));
   for (const rule of own) {
     const patterns = isLocal(rule) ? (patternsOf.get(rule) ?? null) : null;

@@ -5,20 +5,26 @@ import { FhirPathError } from './fhirpath/values.js';
 import type { IssueList } from './issues.js';
 import { nearest } from './issues.js';
 import { numberText, JsonNumber, type JsonObject, type JsonValue } from './json.js';
+import type { FhirModel } from './model/fhirModel.js';
 import { isJsonObject } from './node.js';
+import { checkPath } from './pathChecks.js';
 import { Decimal } from './fhirpath/values.js';
 
 /** One rule of a configuration, checked. */
-export interface Rule {
+export interface Rule extends RulePath {
   /** Place in `fhirPathRules`. */
   readonly index: number;
+  readonly method: Method;
+}
+
+/** What a rule applies to. */
+export interface RulePath {
   /** As written. */
   readonly path: string;
   /** Leading type of the path: resources it applies to. Null, `Resource` and `DomainResource`: all. */
   readonly resourceType: string | null;
   /** The rest of the path, evaluated on the resource. Null selects the resource itself. */
   readonly expression: Expression | null;
-  readonly method: Method;
 }
 
 /** A method and its settings. */
@@ -49,17 +55,18 @@ const SETTINGS: Readonly<Record<(typeof METHODS)[number], readonly string[]>> = 
 const LEADING_TYPE = /^([A-Z][A-Za-z]*)(?![A-Za-z0-9_(])(?:\.|$|(?=[^.]))/;
 
 /** Reads a rule; undefined if something is wrong with it, which is then among the issues. */
-export function readRule(json: JsonValue, index: number, issues: IssueList): Rule | undefined {
+export function readRule(json: JsonValue, index: number, model: FhirModel, issues: IssueList): Rule | undefined {
   if (!isJsonObject(json)) {
     issues.error('', 'A rule must be an object with path and method');
     return undefined;
   }
   const path = readPath(json['path'], issues);
+  if (path !== undefined) checkPath(path, model, issues);
   const method = readMethod(json, issues);
   return path === undefined || method === undefined ? undefined : { index, ...path, method };
 }
 
-function readPath(value: JsonValue | undefined, issues: IssueList): Pick<Rule, 'path' | 'resourceType' | 'expression'> | undefined {
+function readPath(value: JsonValue | undefined, issues: IssueList): RulePath | undefined {
   if (typeof value !== 'string' || value.trim() === '') {
     issues.error('path', 'A path is required, for example "Patient.name"');
     return undefined;

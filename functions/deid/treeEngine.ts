@@ -6,7 +6,7 @@ import { addLabels } from './labels.js';
 import type { Methods } from './methods/methods.js';
 import { QUANTITY_TYPES } from './methods/perturb.js';
 import { FhirNode, descendantsWithinResource } from './node.js';
-import type { ResourceRun } from './resourceRun.js';
+import type { Place, ResourceRun } from './resourceRun.js';
 import type { Rule } from './rule.js';
 
 /** A rule with its path compiled. */
@@ -39,15 +39,21 @@ export class TreeEngine {
    * @param place `outermost`, or how it stands in the resource around it, which gives it its labels or not
    * @throws ProcessingError, FhirPathError, DepthError
    */
-  process(root: FhirNode, run: ResourceRun, place: 'outermost' | 'contained' | 'inside'): JsonObject {
+  process(root: FhirNode, run: ResourceRun, place: Place): JsonObject {
     if (place === 'outermost') run.idOfRoot = () => root.children.find((child) => child.name === 'id')?.value;
     const operations = new Map<FhirNode, number>();
-    this.processResource(root, root, run, operations);
+    this.processResource(root, root, place, run, operations);
     return resourceJson(root, operations, place === 'contained');
   }
 
-  private processResource(node: FhirNode, root: FhirNode, run: ResourceRun, operations: Map<FhirNode, number>): void {
-    const outer = run.startResource();
+  private processResource(
+    node: FhirNode,
+    root: FhirNode,
+    place: Place,
+    run: ResourceRun,
+    operations: Map<FhirNode, number>,
+  ): void {
+    const outer = run.startResource(node.source ?? {}, place);
     const environment: Environment = { resource: node, rootResource: root, now: this.now };
     for (const { rule, select } of this.rules) {
       if (!appliesTo(rule, node.type.name)) continue;
@@ -60,7 +66,9 @@ export class TreeEngine {
       }
     }
     run.rule = undefined;
-    for (const inner of resourcesIn(node)) this.processResource(inner, root, run, operations);
+    for (const inner of resourcesIn(node)) {
+      this.processResource(inner, root, inner.key === 'contained' ? 'contained' : 'inside', run, operations);
+    }
     operations.set(node, run.endResource(outer));
   }
 

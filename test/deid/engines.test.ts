@@ -7,7 +7,7 @@ import { failureOf } from '../../functions/deid/failures.js';
 import { parseJson, stringifyJson, type JsonObject, type JsonValue } from '../../functions/deid/json.js';
 import { keyBytes } from '../../functions/deid/keys.js';
 import { Methods } from '../../functions/deid/methods/methods.js';
-import { referenceOffset } from '../../functions/deid/methods/dateShift.js';
+import { patientOffset, referenceOffset } from '../../functions/deid/methods/dateShift.js';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import { FhirNode, isJsonObject } from '../../functions/deid/node.js';
 import { ResourceRun } from '../../functions/deid/resourceRun.js';
@@ -46,13 +46,16 @@ function ruleByRule(configuration: Configuration, version: FhirVersion): (text: 
   const tree = new TreeEngine(rules, methods, options.now);
   const scope = configuration.parameters.dateShiftScope;
   const run = new ResourceRun(
-    (state, rule) => referenceOffset(scope === 'resource' ? state.rootId(rule) : '', keys.dateShift),
+    (state, rule) => {
+      if (scope === 'patient') return state.patient === null ? null : patientOffset(state.patient, keys.patientShift);
+      return referenceOffset(scope === 'resource' ? state.rootId(rule) : '', keys.dateShift);
+    },
+    scope === 'patient',
     sameBytes,
   );
   return (text) => {
     const dropped = new Map<string, number>();
-    run.rule = undefined;
-    run.startResource();
+    run.restart('', '');
     try {
       const root = FhirNode.ofResource(
         { model, onDropped: (path) => dropped.set(path, (dropped.get(path) ?? 0) + 1) },

@@ -135,7 +135,7 @@ export class ConfigurationGenerator {
         dateShiftKey: 'k',
         cryptoHashKey: 'h',
         encryptKey: '0123456789abcdef',
-        dateShiftScope: choices.of(['resource', 'file', 'folder']),
+        dateShiftScope: choices.of(['resource', 'file', 'folder', 'patient']),
         enablePartialAgesForRedact: choices.chance(50),
         enablePartialDatesForRedact: choices.chance(50),
         enablePartialZipCodesForRedact: choices.chance(50),

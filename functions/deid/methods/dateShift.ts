@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { calendarDay, dayNumber, padded } from '../calendar.js';
 import { PERTURBED } from '../labels.js';
 import type { Primitive } from '../primitive.js';
@@ -18,6 +19,16 @@ export function referenceOffset(prefix: string, key: Uint8Array): number {
   for (const byte of Buffer.from(prefix, 'utf8')) hash = (hash * MULTIPLIER + byte) % RANGE;
   for (const byte of key) hash = (hash * MULTIPLIER + byte) % RANGE;
   return hash - 50;
+}
+
+/** Farthest a patient's dates move, in days. */
+const PATIENT_RANGE = 50;
+
+/** A patient's offset in days, -50 to 50 but never 0, from the HMAC-SHA256 of the patient's id. */
+export function patientOffset(patient: string, key: Uint8Array): number {
+  const digest = createHmac('sha256', key).update(patient, 'utf8').digest();
+  const place = Number(digest.readBigUInt64BE(0) % BigInt(2 * PATIENT_RANGE));
+  return place < PATIENT_RANGE ? place - PATIENT_RANGE : place - PATIENT_RANGE + 1;
 }
 
 /** Moves dates by the days of the run; other types are left as they are. */

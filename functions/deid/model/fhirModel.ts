@@ -90,6 +90,29 @@ export class FhirModel {
     return Object.keys(this.definitions.type2Parent).filter((name) => !this.isA(name, 'Resource'));
   }
 
+  private byName: Map<string, FhirElement[]> | undefined;
+
+  /** All elements of all types, by their names. */
+  elementsByName(): ReadonlyMap<string, readonly FhirElement[]> {
+    if (this.byName !== undefined) return this.byName;
+    const byName = new Map<string, FhirElement[]>();
+    const seen = new Set<FhirType>();
+    const visit = (type: FhirType): void => {
+      if (seen.has(type)) return;
+      seen.add(type);
+      for (const element of type.elements.values()) {
+        append(byName, element.name, element);
+        if (element.type !== null) visit(element.type);
+      }
+    };
+    for (const name of this.resourceNames()) {
+      const type = this.resource(name);
+      if (type !== undefined) visit(type);
+    }
+    this.byName = byName;
+    return byName;
+  }
+
   /** Whether a type is another one or derived from it. */
   isA(name: string, ancestor: string): boolean {
     for (let at: string | undefined = name, steps = 0; at !== undefined && steps < 10; steps++) {
