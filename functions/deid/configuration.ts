@@ -42,7 +42,10 @@ export function readConfiguration(
   const top = caseInsensitive(json, TOP_LEVEL, '', issues);
   for (const key of Object.keys(json)) {
     if (!TOP_LEVEL.some((known) => known.toLowerCase() === key.toLowerCase())) {
-      issues.warn(key, `Unknown setting, ignored; known are ${TOP_LEVEL.filter((name) => name !== 'processingError').join(', ')}`);
+      issues.warn(
+        key,
+        `Unknown setting, ignored; known are ${TOP_LEVEL.filter((name) => name !== 'processingError').join(', ')}`,
+      );
     }
   }
   checkVersion(top['fhirVersion'], options.fhirVersion, issues);
@@ -61,7 +64,10 @@ export function readConfiguration(
 function warnOfWeakShift(rules: readonly Rule[], parameters: Parameters, issues: IssueList): void {
   if (!rules.some(({ method }) => method.name === 'dateShift')) return;
   if (parameters.dateShiftFixedOffsetInDays !== null) {
-    issues.warn('parameters.dateShiftFixedOffsetInDays', 'All dates move by the same days: one known date undoes all');
+    issues.warn(
+      'parameters.dateShiftFixedOffsetInDays',
+      'All dates move by the same days: one known date undoes all',
+    );
   } else if (parameters.dateShiftScope !== 'patient') {
     issues.warn(
       'parameters.dateShiftScope',
@@ -118,7 +124,10 @@ function readProcessingErrors(top: JsonObject, issues: IssueList): 'raise' | 'sk
     case 'skip':
       return 'skip';
     case 'keep':
-      issues.warn(path, "Treated as 'skip': a resource that could not be de-identified is never exported as it came");
+      issues.warn(
+        path,
+        "Treated as 'skip': a resource that could not be de-identified is never exported as it came",
+      );
       return 'skip';
   }
   issues.error(path, "Must be 'raise' or 'skip'");
@@ -127,7 +136,10 @@ function readProcessingErrors(top: JsonObject, issues: IssueList): 'raise' | 'sk
 
 function readRules(value: JsonValue | undefined, model: FhirModel, issues: IssueList): Rule[] {
   if (!Array.isArray(value)) {
-    issues.error('fhirPathRules', 'An array of rules is required: [{"path": "Patient.name", "method": "redact"}, …]');
+    issues.error(
+      'fhirPathRules',
+      'An array of rules is required: [{"path": "Patient.name", "method": "redact"}, …]',
+    );
     return [];
   }
   const rules: Rule[] = [];

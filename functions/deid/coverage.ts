@@ -37,7 +37,10 @@ interface Onward {
  * The identifying elements that no rule reaches, one issue for each resource type that has some. A rule with a
  * condition counts as reaching all that it may reach. What extensions hold is not looked at.
  */
-export function uncovered(configuration: Configuration, severity: ConfigurationIssue['severity']): ConfigurationIssue[] {
+export function uncovered(
+  configuration: Configuration,
+  severity: ConfigurationIssue['severity'],
+): ConfigurationIssue[] {
   if (configuration.parameters.unmatched === 'redact') return [];
   const model = FhirModel.of(configuration.fhirVersion);
   const issues: ConfigurationIssue[] = [];
@@ -81,7 +84,8 @@ function search(type: FhirType, at: Reached, prefix: string, paths: string[]): v
       else paths.push(...missing.map((part) => `${path}.${part}`));
     } else if (isIdentifying(type, element)) paths.push(path);
     // Only what the resource itself defines: data types of their own are looked at above.
-    else if (element.type.path.includes('.') && !isRecursive(element, type)) search(element.type, next, `${path}.`, paths);
+    else if (element.type.path.includes('.') && !isRecursive(element, type))
+      search(element.type, next, `${path}.`, paths);
   }
 }
 
@@ -139,7 +143,8 @@ function follow(expression: Expression | null, next: Follow): Follow | null {
       const { name } = expression;
       if (!/^[A-Z]/.test(name)) return follow(expression.focus, toChild(name, next));
       return (type, typeName, into) => {
-        if (type.name === name || name === 'Resource' || name === 'DomainResource') next(type, typeName, into);
+        if (type.name === name || name === 'Resource' || name === 'DomainResource')
+          next(type, typeName, into);
       };
     }
     case 'item':
@@ -189,9 +194,13 @@ function followCall(call: Extract<Expression, { kind: 'call' }>, next: Follow): 
       });
     }
     case 'descendants':
-      return follow(call.focus, (_type, _name, into) => into.onward.push({ accepts: () => true, stays: true, next }));
+      return follow(call.focus, (_type, _name, into) =>
+        into.onward.push({ accepts: () => true, stays: true, next }),
+      );
     case 'children':
-      return follow(call.focus, (_type, _name, into) => into.onward.push({ accepts: () => true, stays: false, next }));
+      return follow(call.focus, (_type, _name, into) =>
+        into.onward.push({ accepts: () => true, stays: false, next }),
+      );
     case 'extension':
       return follow(call.focus, toChild('extension', next));
     default:

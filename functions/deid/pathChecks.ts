@@ -8,7 +8,19 @@ import type { RulePath } from './rule.js';
 type Types = ReadonlySet<FhirType> | null;
 
 /** Functions whose result are items of their input. */
-const SELECTING = new Set(['where', 'first', 'last', 'tail', 'skip', 'take', 'single', 'distinct', 'trace', 'exclude', 'intersect']);
+const SELECTING = new Set([
+  'where',
+  'first',
+  'last',
+  'tail',
+  'skip',
+  'take',
+  'single',
+  'distinct',
+  'trace',
+  'exclude',
+  'intersect',
+]);
 
 /**
  * Warns of what a rule's path can never find in a FHIR version: a type or an element that no version's definition
@@ -19,12 +31,19 @@ export function checkPath(rule: RulePath, model: FhirModel, issues: IssueList): 
   const isAny = resourceType === null || resourceType === 'Resource' || resourceType === 'DomainResource';
   const type = isAny ? undefined : model.resource(resourceType);
   if (!isAny && type === undefined) {
-    const meant = model.resource(resourceType) === undefined ? nearest(resourceType, model.resourceNames()) : undefined;
-    issues.warn('path', `Never matches: FHIR ${model.version} has no resource type '${resourceType}'${didYouMean(meant)}`);
+    const meant =
+      model.resource(resourceType) === undefined ? nearest(resourceType, model.resourceNames()) : undefined;
+    issues.warn(
+      'path',
+      `Never matches: FHIR ${model.version} has no resource type '${resourceType}'${didYouMean(meant)}`,
+    );
     return;
   }
   if (rule.expression === null) return;
-  const roots = type === undefined ? new Set(model.resourceNames().flatMap((name) => model.resource(name) ?? [])) : new Set([type]);
+  const roots =
+    type === undefined
+      ? new Set(model.resourceNames().flatMap((name) => model.resource(name) ?? []))
+      : new Set([type]);
   new PathCheck(model, issues).types(rule.expression, roots);
 }
 
@@ -55,11 +74,17 @@ class PathCheck {
       case 'item':
         return this.types(expression.focus, input);
       case 'type':
-        return this.ofType(this.types(expression.operand, input), expression.type, expression.operator === 'is');
+        return this.ofType(
+          this.types(expression.operand, input),
+          expression.type,
+          expression.operator === 'is',
+        );
       case 'binary': {
         const left = this.types(expression.left, input);
         const right = this.types(expression.right, input);
-        return expression.operator === '|' && left !== null && right !== null ? new Set([...left, ...right]) : null;
+        return expression.operator === '|' && left !== null && right !== null
+          ? new Set([...left, ...right])
+          : null;
       }
       case 'member':
         return this.member(expression, input);
@@ -108,7 +133,10 @@ class PathCheck {
       choice === undefined
         ? didYouMean(nearest(name, names))
         : `; choices are named without their type: write '${choice.name}', or '${choice.name} as ${choice.type?.name}'`;
-    this.issues.warn('path', `Never matches: FHIR ${this.model.version} has no element '${name}' in ${where}${meant}`);
+    this.issues.warn(
+      'path',
+      `Never matches: FHIR ${this.model.version} has no element '${name}' in ${where}${meant}`,
+    );
   }
 
   private ofType(from: Types, name: string, isTest: boolean): Types {
@@ -116,18 +144,27 @@ class PathCheck {
     if (name.startsWith('System.')) return null;
     const type = this.model.type(bare) ?? this.model.resource(bare);
     if (type === undefined) {
-      if (isTest && /^(?:String|Boolean|Integer|Decimal|Date|DateTime|Time|Quantity)$/.test(bare)) return null;
+      if (isTest && /^(?:String|Boolean|Integer|Decimal|Date|DateTime|Time|Quantity)$/.test(bare))
+        return null;
       const meant = nearest(bare, [...this.model.dataTypeNames(), ...this.model.resourceNames()]);
-      this.issues.warn('path', `Never matches: FHIR ${this.model.version} has no type '${bare}'${didYouMean(meant)}`);
+      this.issues.warn(
+        'path',
+        `Never matches: FHIR ${this.model.version} has no type '${bare}'${didYouMean(meant)}`,
+      );
       return new Set();
     }
     if (isTest) return null;
     if (from !== null && from.size > 0 && ![...from].some((candidate) => candidate.name === bare)) {
       const types = [...from].map((candidate) => candidate.name);
-      this.issues.warn('path', `Never matches: the element is never a '${bare}' (types match exactly), only ${types.slice(0, 8).join(', ')}`);
+      this.issues.warn(
+        'path',
+        `Never matches: the element is never a '${bare}' (types match exactly), only ${types.slice(0, 8).join(', ')}`,
+      );
       return new Set();
     }
-    return from === null ? new Set([type]) : new Set([...from].filter((candidate) => candidate.name === bare));
+    return from === null
+      ? new Set([type])
+      : new Set([...from].filter((candidate) => candidate.name === bare));
   }
 
   private call(call: Extract<Expression, { kind: 'call' }>, input: Types): Types {
@@ -137,7 +174,9 @@ class PathCheck {
       case 'as':
       case 'ofType':
       case 'is':
-        return argument?.kind === 'member' ? this.ofType(focus, typeText(argument), call.name === 'is') : null;
+        return argument?.kind === 'member'
+          ? this.ofType(focus, typeText(argument), call.name === 'is')
+          : null;
       case 'nodesByType':
         return this.nodesByType(argument);
       case 'nodesByName':
@@ -164,7 +203,10 @@ class PathCheck {
     const type = this.model.type(name) ?? this.model.resource(name);
     if (type !== undefined) return name === 'BackboneElement' || name === 'Element' ? null : new Set([type]);
     const meant = nearest(name, this.model.dataTypeNames());
-    this.issues.warn('path', `Never matches: FHIR ${this.model.version} has no type '${name}'${didYouMean(meant)}`);
+    this.issues.warn(
+      'path',
+      `Never matches: FHIR ${this.model.version} has no type '${name}'${didYouMean(meant)}`,
+    );
     return new Set();
   }
 
@@ -173,9 +215,15 @@ class PathCheck {
     const name = argument.value;
     const elements = this.model.elementsByName();
     const found = elements.get(name);
-    if (found !== undefined) return found.some(({ type }) => type === null) ? null : new Set(found.flatMap(({ type }) => type ?? []));
+    if (found !== undefined)
+      return found.some(({ type }) => type === null)
+        ? null
+        : new Set(found.flatMap(({ type }) => type ?? []));
     const meant = nearest(name, elements.keys());
-    this.issues.warn('path', `Never matches: FHIR ${this.model.version} has no element '${name}'${didYouMean(meant)}`);
+    this.issues.warn(
+      'path',
+      `Never matches: FHIR ${this.model.version} has no element '${name}'${didYouMean(meant)}`,
+    );
     return new Set();
   }
 }

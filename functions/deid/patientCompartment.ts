@@ -48,7 +48,8 @@ const COMPARTMENT: Readonly<Record<string, readonly string[]>> = {
 /** Where the patient of any other resource stands. */
 const USUAL = ['patient', 'subject'];
 
-const PATIENT = /^(?:https?:\/\/[^?#]*\/)?Patient\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
+const PATIENT =
+  /^(?:https?:\/\/[^?#]*\/)?Patient\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
 
 /**
  * The id of the one patient whose compartment a resource is in, read from the resource as it came; null where there

@@ -45,6 +45,11 @@ export class ResourceRun implements Run {
     (this.counts as number[])[label] = (this.counts[label] ?? 0) + 1;
   }
 
+  /** As `did`, for what was counted elsewhere. */
+  alsoDid(label: number): void {
+    this.operations |= 1 << label;
+  }
+
   dateShiftDays(rule: number): number | null {
     return this.shiftOf(this, rule);
   }

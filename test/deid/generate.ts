@@ -22,10 +22,40 @@ export class Choices {
   }
 }
 
-const TEXTS = ['a', 'Müller', '日本 "x"', 'x'.repeat(300), '<b>&</b>', 'http://e.org/a', 'official', '01234', '\u2028', ' '];
-const DATES = ['2015', '2015-02', '2015-02-07', '1900-01-01', '2020-02-29', '1937-11-21', '0001-01-01', '9999-12-31'];
-const TIMES = ['2015-02-07T13:28:17Z', '2015-02-07T13:28:17.239+02:00', '1910-10-10T10:10:10-05:00', '2015-02-07T13:28Z'];
-const REFERENCES = ['Patient/1', '#p1', 'http://e.org/Patient/a-1/_history/2', 'urn:uuid:c757873d-ec9a-4326-a141-556f43239520'];
+const TEXTS = [
+  'a',
+  'Müller',
+  '日本 "x"',
+  'x'.repeat(300),
+  '<b>&</b>',
+  'http://e.org/a',
+  'official',
+  '01234',
+  '\u2028',
+  ' ',
+];
+const DATES = [
+  '2015',
+  '2015-02',
+  '2015-02-07',
+  '1900-01-01',
+  '2020-02-29',
+  '1937-11-21',
+  '0001-01-01',
+  '9999-12-31',
+];
+const TIMES = [
+  '2015-02-07T13:28:17Z',
+  '2015-02-07T13:28:17.239+02:00',
+  '1910-10-10T10:10:10-05:00',
+  '2015-02-07T13:28Z',
+];
+const REFERENCES = [
+  'Patient/1',
+  '#p1',
+  'http://e.org/Patient/a-1/_history/2',
+  'urn:uuid:c757873d-ec9a-4326-a141-556f43239520',
+];
 
 /** JSON text of a primitive of a type: mostly right. */
 function primitiveText(choices: Choices, type: FhirType, name: string): string {
@@ -35,7 +65,17 @@ function primitiveText(choices: Choices, type: FhirType, name: string): string {
     case 'integer':
       return choices.of(['0', '1', '7', '-3', '2147483647', '12']);
     case 'decimal':
-      return choices.of(['1.50', '0', '-0.0', '1e3', '1.20E-5', '89', '90.5', '123456789012345678901234567.89', '45.0']);
+      return choices.of([
+        '1.50',
+        '0',
+        '-0.0',
+        '1e3',
+        '1.20E-5',
+        '89',
+        '90.5',
+        '123456789012345678901234567.89',
+        '45.0',
+      ]);
     case 'date':
       return JSON.stringify(choices.of(DATES));
     case 'dateTime':
@@ -44,11 +84,31 @@ function primitiveText(choices: Choices, type: FhirType, name: string): string {
       return '"10:11:12"';
     case 'string':
     case null:
-      return JSON.stringify(name === 'reference' ? choices.of(REFERENCES) : name === 'postalCode' ? '98052-1234' : choices.of(TEXTS));
+      return JSON.stringify(
+        name === 'reference'
+          ? choices.of(REFERENCES)
+          : name === 'postalCode'
+            ? '98052-1234'
+            : choices.of(TEXTS),
+      );
   }
 }
 
-const WRONG = ['{}', '[]', '[[1]]', '{"a":{"b":1}}', '"text"', '17', '1.0', 'true', 'null', '""', '"2015-02-30"', '[null]', '"2015-01-01T24:00:00Z"'];
+const WRONG = [
+  '{}',
+  '[]',
+  '[[1]]',
+  '{"a":{"b":1}}',
+  '"text"',
+  '17',
+  '1.0',
+  'true',
+  'null',
+  '""',
+  '"2015-02-30"',
+  '[null]',
+  '"2015-01-01T24:00:00Z"',
+];
 
 /** Makes resources of one FHIR version as JSON texts: right ones, and hostile ones. */
 export class ResourceGenerator {
@@ -75,7 +135,10 @@ export class ResourceGenerator {
     for (let count = choices.below(depth === 0 ? 12 : 4); count >= 0; count--) {
       members.push(...this.member(choices.of(elements), depth));
     }
-    if (choices.chance(this.hostility)) members.push(`"${choices.of(['secretName', '__proto__', 'constructor', 'fhir_comments', '_x'])}":"Peter"`);
+    if (choices.chance(this.hostility))
+      members.push(
+        `"${choices.of(['secretName', '__proto__', 'constructor', 'fhir_comments', '_x'])}":"Peter"`,
+      );
     return `{${members.join(',')}}`;
   }
 
@@ -106,7 +169,9 @@ export class ResourceGenerator {
     const result = [`"${element.key}":${element.repeats ? `[${values.join(',')}]` : (values[0] ?? 'null')}`];
     if (hasSiblings) {
       const siblings = values.map(() => (choices.chance(30) ? 'null' : this.object(type, depth + 2)));
-      result.push(`"_${element.key}":${element.repeats ? `[${siblings.join(',')}]` : (siblings[0] ?? 'null')}`);
+      result.push(
+        `"_${element.key}":${element.repeats ? `[${siblings.join(',')}]` : (siblings[0] ?? 'null')}`,
+      );
       if (choices.chance(30)) result.shift();
       if (choices.chance(30)) result.reverse();
     }
@@ -128,7 +193,10 @@ export class ConfigurationGenerator {
 
   configuration(): string {
     const { choices } = this;
-    const rules = Array.from({ length: 1 + choices.below(8) }, () => ({ path: this.path(), ...this.method() }));
+    const rules = Array.from({ length: 1 + choices.below(8) }, () => ({
+      path: this.path(),
+      ...this.method(),
+    }));
     return JSON.stringify({
       fhirPathRules: rules,
       parameters: {
@@ -157,12 +225,24 @@ export class ConfigurationGenerator {
       case 4:
         return { method: 'encrypt' };
       case 5:
-        return { method: 'substitute', replaceWith: choices.of(['x', null, { value: 'y', family: 'Doe', given: ['A', 'B'] }]) };
+        return {
+          method: 'substitute',
+          replaceWith: choices.of(['x', null, { value: 'y', family: 'Doe', given: ['A', 'B'] }]),
+        };
       case 6:
-        return { method: 'perturb', span: choices.of([0, 4, 0.5]), rangeType: choices.of(['fixed', 'proportional']), roundTo: 1 };
+        return {
+          method: 'perturb',
+          span: choices.of([0, 4, 0.5]),
+          rangeType: choices.of(['fixed', 'proportional']),
+          roundTo: 1,
+        };
       case 7:
         return choices.chance(50)
-          ? { method: 'generalize', cases: { "$this = 'a'": "'b'", "$this.toString() = '7'": '70' }, otherValues: 'keep' }
+          ? {
+              method: 'generalize',
+              cases: { "$this = 'a'": "'b'", "$this.toString() = '7'": '70' },
+              otherValues: 'keep',
+            }
           : { method: 'redact' };
       default:
         return { method: 'redact' };
@@ -172,8 +252,29 @@ export class ConfigurationGenerator {
   /** A path; a few in every form the language has. */
   path(): string {
     const { choices } = this;
-    const dataType = choices.of(['HumanName', 'Extension', 'date', 'dateTime', 'Identifier', 'string', 'Reference', 'Quantity', 'Period', 'code']);
-    const name = choices.of(['value', 'family', 'code', 'extension', 'start', 'id', 'reference', 'coding', 'name']);
+    const dataType = choices.of([
+      'HumanName',
+      'Extension',
+      'date',
+      'dateTime',
+      'Identifier',
+      'string',
+      'Reference',
+      'Quantity',
+      'Period',
+      'code',
+    ]);
+    const name = choices.of([
+      'value',
+      'family',
+      'code',
+      'extension',
+      'start',
+      'id',
+      'reference',
+      'coding',
+      'name',
+    ]);
     switch (choices.below(12)) {
       case 0:
         return `nodesByType('${dataType}')`;
@@ -182,7 +283,13 @@ export class ConfigurationGenerator {
       case 2:
         return `nodesByName('${name}')${choices.chance(30) ? `.${name}` : ''}`;
       case 3:
-        return choices.of(['Resource', 'Resource.id', 'DomainResource.text', 'Resource.meta', choices.of(this.types)]);
+        return choices.of([
+          'Resource',
+          'Resource.id',
+          'DomainResource.text',
+          'Resource.meta',
+          choices.of(this.types),
+        ]);
       case 4:
         return `${choices.of(this.types)}.descendants().ofType(${dataType})`;
       case 5:
@@ -199,13 +306,18 @@ export class ConfigurationGenerator {
     const typeName = choices.of(this.types);
     let type = this.model.resource(typeName);
     let path = typeName;
-    for (let steps = 1 + choices.below(3); type !== undefined && type.primitive === null && steps > 0; steps--) {
+    for (
+      let steps = 1 + choices.below(3);
+      type !== undefined && type.primitive === null && steps > 0;
+      steps--
+    ) {
       const element: FhirElement = choices.of([...type.elements.values()]);
       path += `.${element.name}`;
       const next: FhirType | null = element.type;
       if (next === null) break;
       if (choices.chance(25)) path += `.where(${this.condition(next.name, next)})`;
-      if (choices.chance(10)) path += choices.of(['[0]', '.first()', '.last()', '.tail()', `.ofType(${next.name})`]);
+      if (choices.chance(10))
+        path += choices.of(['[0]', '.first()', '.last()', '.tail()', `.ofType(${next.name})`]);
       type = next;
     }
     return choices.chance(5) ? `${path} | ${typeName}.name` : path;
@@ -228,6 +340,8 @@ export class ConfigurationGenerator {
         `${child}`,
         `(${child} = 'a').not()`,
       ]);
-    return choices.chance(30) ? `${simple()} ${choices.of(['and', 'or', 'xor', 'implies'])} ${simple()}` : simple();
+    return choices.chance(30)
+      ? `${simple()} ${choices.of(['and', 'or', 'xor', 'implies'])} ${simple()}`
+      : simple();
   }
 }
