@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import type { Configuration } from './configuration.js';
 import type { AnonymizeResult, Engine, EngineOptions, EngineReport, ResourceContext } from './engine.js';
 import { ProcessingError, failureOf } from './failures.js';
@@ -6,7 +5,7 @@ import { stringifyJson, type JsonObject } from './json.js';
 import { keyBytes, type KeyBytes } from './keys.js';
 import { LABELS, addLabels } from './labels.js';
 import { Methods } from './methods/methods.js';
-import { referenceOffset } from './methods/dateShift.js';
+import { patientOffset, referenceOffset } from './methods/dateShift.js';
 import { FhirModel } from './model/fhirModel.js';
 import type { FhirType } from './model/types.js';
 import { FhirNode, isJsonObject, resourceTypeOf, type NodeContext } from './node.js';
@@ -14,7 +13,7 @@ import type { Parameters } from './parameters.js';
 import { patternsOf, type Pattern } from './pattern.js';
 import { PlanWalk } from './planEngine.js';
 import { planFor, type ResourcePlan } from './planner.js';
-import { ResourceRun, type ShiftOf } from './resourceRun.js';
+import { ResourceRun, type Place, type ShiftOf } from './resourceRun.js';
 import type { Rule } from './rule.js';
 import { TreeEngine } from './treeEngine.js';
 
@@ -27,10 +26,11 @@ export function compileEngine(configuration: Configuration, options: EngineOptio
 function rulesOf(configuration: Configuration): readonly Rule[] {
   if (configuration.parameters.unmatched === 'keep') return configuration.rules;
   const index = configuration.rules.reduce((most, rule) => Math.max(most, rule.index), -1) + 1;
-  return [...configuration.rules, { index, path: 'Resource', resourceType: 'Resource', expression: null, method: { name: 'redact' } }];
+  return [
+    ...configuration.rules,
+    { index, path: 'Resource', resourceType: 'Resource', expression: null, method: { name: 'redact' } },
+  ];
 }
-
-type Place = 'outermost' | 'contained' | 'inside';
 
 /** Whether there may be resources inside a resource. */
 function hasInner(resource: JsonObject): boolean {
@@ -60,7 +60,11 @@ class CompiledEngine implements Engine {
     this.rules = rulesOf(configuration);
     this.patterns = new Map(this.rules.map((rule) => [rule, patternsOf(rule)]));
     this.tree = new TreeEngine(this.rules, this.methods, options.now);
-    this.run = new ResourceRun(shiftOf(configuration.parameters, keys), options.randomBytes);
+    this.run = new ResourceRun(
+      shiftOf(configuration.parameters, keys),
+      configuration.parameters.dateShiftScope === 'patient',
+      options.randomBytes,
+    );
     const onDropped = (path: string): void => {
       this.dropped.set(path, (this.dropped.get(path) ?? 0) + 1);
     };
@@ -71,11 +75,7 @@ class CompiledEngine implements Engine {
   anonymize(resource: JsonObject, context: ResourceContext = {}): AnonymizeResult {
     this.resources++;
     const { run } = this;
-    run.fileName = context.fileName ?? '';
-    run.folderName = context.folderName ?? '';
-    run.rule = undefined;
-    run.idOfRoot = () => undefined;
-    run.startResource();
+    run.restart(context.fileName ?? '', context.folderName ?? '');
     try {
       return { outcome: 'anonymized', line: stringifyJson(this.process(resource)) };
     } catch (error) {
@@ -98,7 +98,7 @@ class CompiledEngine implements Engine {
       if (node === undefined) throw new ProcessingError('invalid-resource', 'Not a resource');
       return this.tree.process(node, this.run, place);
     }
-    const outer = this.run.startResource();
+    const outer = this.run.startResource(resource, place);
     for (const inner of this.walk.resource(plan.root, resource, depth, place === 'outermost')) {
       const innerPlace = inner.isContained ? 'contained' : 'inside';
       inner.replace(this.processResource(inner.resource, inner.type, inner.depth, innerPlace));
@@ -111,7 +111,8 @@ class CompiledEngine implements Engine {
   /** Whether a rule applies to the resource that only the tree engine can apply. */
   private needsTree(plan: ResourcePlan, resource: JsonObject): boolean {
     if (plan.alwaysTree) return true;
-    for (const key of plan.treeKeys) if (Object.hasOwn(resource, key) || Object.hasOwn(resource, `_${key}`)) return true;
+    for (const key of plan.treeKeys)
+      if (Object.hasOwn(resource, key) || Object.hasOwn(resource, `_${key}`)) return true;
     if (plan.reachesInside && hasInner(resource)) return true;
     return plan.substitutes && this.walk.substitutes(plan.root, resource);
   }
@@ -168,14 +169,4 @@ function rememberLast(compute: (text: string) => number): (text: string) => numb
     }
     return value;
   };
-}
-
-/** Farthest a patient's dates move, in days. */
-const PATIENT_RANGE = 50;
-
-/** A patient's offset in days, -50 to 50 but never 0, from the HMAC-SHA256 of the patient's id. */
-function patientOffset(patient: string, key: Uint8Array): number {
-  const digest = createHmac('sha256', key).update(patient, 'utf8').digest();
-  const place = Number(digest.readBigUInt64BE(0) % BigInt(2 * PATIENT_RANGE));
-  return place < PATIENT_RANGE ? place - PATIENT_RANGE : place - PATIENT_RANGE + 1;
 }

@@ -3,8 +3,8 @@ import { ConfigurationJsonError, parseConfigurationJson } from './configurationJ
 import type { JsonObject, JsonValue } from './json.js';
 import { FhirModel } from './model/fhirModel.js';
 import { isJsonObject } from './node.js';
+import { uncovered } from './coverage.js';
 import { readParameters, type Parameters } from './parameters.js';
-import { checkPath } from './pathChecks.js';
 import { readRule, type Rule } from './rule.js';
 import { IssueList, caseInsensitive } from './issues.js';
 
@@ -21,13 +21,20 @@ const MAX_LENGTH = 1024 * 1024;
 
 const TOP_LEVEL = ['fhirVersion', 'processingErrors', 'processingError', 'fhirPathRules', 'parameters'];
 
+/** What is asked of `readConfiguration`. */
+export interface ReadOptions {
+  fhirVersion: FhirVersion;
+  /** Whether to tell of identifying elements that no rule reaches; an error all the same with `requireCoverage`. */
+  coverage?: 'warning' | 'error';
+}
+
 /**
  * Reads a configuration in the language of Microsoft's FHIR anonymizer and tells all that is wrong with it, before
  * any data is read. `configuration` is there only if no issue is an error.
  */
 export function readConfiguration(
   text: string,
-  options: { fhirVersion: FhirVersion },
+  options: ReadOptions,
 ): { configuration?: Configuration; issues: ConfigurationIssue[] } {
   const issues = new IssueList();
   const json = parse(text, issues);
@@ -35,17 +42,39 @@ export function readConfiguration(
   const top = caseInsensitive(json, TOP_LEVEL, '', issues);
   for (const key of Object.keys(json)) {
     if (!TOP_LEVEL.some((known) => known.toLowerCase() === key.toLowerCase())) {
-      issues.warn(key, `Unknown setting, ignored; known are ${TOP_LEVEL.filter((name) => name !== 'processingError').join(', ')}`);
+      issues.warn(
+        key,
+        `Unknown setting, ignored; known are ${TOP_LEVEL.filter((name) => name !== 'processingError').join(', ')}`,
+      );
     }
   }
   checkVersion(top['fhirVersion'], options.fhirVersion, issues);
   const processingErrors = readProcessingErrors(top, issues);
   const model = FhirModel.of(options.fhirVersion);
-  const rules = readRules(top['fhirPathRules'], issues);
-  for (const rule of rules) checkPath(rule, model, issues);
+  const rules = readRules(top['fhirPathRules'], model, issues);
   const parameters = readParameters(top['parameters'], issues);
-  if (issues.hasErrors) return { issues: issues.list };
-  return { configuration: { fhirVersion: options.fhirVersion, processingErrors, rules, parameters }, issues: issues.list };
+  warnOfWeakShift(rules, parameters, issues);
+  const configuration = { fhirVersion: options.fhirVersion, processingErrors, rules, parameters };
+  const coverage = parameters.requireCoverage ? 'error' : options.coverage;
+  if (coverage !== undefined) issues.list.push(...uncovered(configuration, coverage));
+  return issues.hasErrors ? { issues: issues.list } : { configuration, issues: issues.list };
+}
+
+/** The reference's shift is kept for its configurations' sake; whoever relies on it should know what it is worth. */
+function warnOfWeakShift(rules: readonly Rule[], parameters: Parameters, issues: IssueList): void {
+  if (!rules.some(({ method }) => method.name === 'dateShift')) return;
+  if (parameters.dateShiftFixedOffsetInDays !== null) {
+    issues.warn(
+      'parameters.dateShiftFixedOffsetInDays',
+      'All dates move by the same days: one known date undoes all',
+    );
+  } else if (parameters.dateShiftScope !== 'patient') {
+    issues.warn(
+      'parameters.dateShiftScope',
+      `The shift of scope '${parameters.dateShiftScope}' is one of 101 values, linear in a short hash of the key: one or ` +
+        "two known dates undo it. The scope 'patient' has no such weakness",
+    );
+  }
 }
 
 function parse(text: string, issues: IssueList): JsonObject | undefined {
@@ -95,21 +124,27 @@ function readProcessingErrors(top: JsonObject, issues: IssueList): 'raise' | 'sk
     case 'skip':
       return 'skip';
     case 'keep':
-      issues.warn(path, "Treated as 'skip': a resource that could not be de-identified is never exported as it came");
+      issues.warn(
+        path,
+        "Treated as 'skip': a resource that could not be de-identified is never exported as it came",
+      );
       return 'skip';
   }
   issues.error(path, "Must be 'raise' or 'skip'");
   return 'raise';
 }
 
-function readRules(value: JsonValue | undefined, issues: IssueList): Rule[] {
+function readRules(value: JsonValue | undefined, model: FhirModel, issues: IssueList): Rule[] {
   if (!Array.isArray(value)) {
-    issues.error('fhirPathRules', 'An array of rules is required: [{"path": "Patient.name", "method": "redact"}, …]');
+    issues.error(
+      'fhirPathRules',
+      'An array of rules is required: [{"path": "Patient.name", "method": "redact"}, …]',
+    );
     return [];
   }
   const rules: Rule[] = [];
   value.forEach((json, index) => {
-    const rule = readRule(json, index, issues.ofRule(index));
+    const rule = readRule(json, index, model, issues.ofRule(index));
     if (rule !== undefined) rules.push(rule);
   });
   return rules;

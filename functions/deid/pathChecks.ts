@@ -1,5 +1,242 @@
-import type { IssueList } from './issues.js';
+import type { Expression } from './fhirpath/syntax.js';
+import { nearest, type IssueList } from './issues.js';
 import type { FhirModel } from './model/fhirModel.js';
-import type { Rule } from './rule.js';
+import type { FhirElement, FhirType } from './model/types.js';
+import type { RulePath } from './rule.js';
 
-export function checkPath(_rule: Rule, _model: FhirModel, _issues: IssueList): void {}
+/** Types an expression's result may have; null where that cannot be told. */
+type Types = ReadonlySet<FhirType> | null;
+
+/** Functions whose result are items of their input. */
+const SELECTING = new Set([
+  'where',
+  'first',
+  'last',
+  'tail',
+  'skip',
+  'take',
+  'single',
+  'distinct',
+  'trace',
+  'exclude',
+  'intersect',
+]);
+
+/**
+ * Warns of what a rule's path can never find in a FHIR version: a type or an element that no version's definition
+ * has, with the nearest name. Such a rule is taken all the same, as the reference takes it.
+ */
+export function checkPath(rule: RulePath, model: FhirModel, issues: IssueList): void {
+  const { resourceType } = rule;
+  const isAny = resourceType === null || resourceType === 'Resource' || resourceType === 'DomainResource';
+  const type = isAny ? undefined : model.resource(resourceType);
+  if (!isAny && type === undefined) {
+    const meant =
+      model.resource(resourceType) === undefined ? nearest(resourceType, model.resourceNames()) : undefined;
+    issues.warn(
+      'path',
+      `Never matches: FHIR ${model.version} has no resource type '${resourceType}'${didYouMean(meant)}`,
+    );
+    return;
+  }
+  if (rule.expression === null) return;
+  const roots =
+    type === undefined
+      ? new Set(model.resourceNames().flatMap((name) => model.resource(name) ?? []))
+      : new Set([type]);
+  new PathCheck(model, issues).types(rule.expression, roots);
+}
+
+function didYouMean(name: string | undefined): string {
+  return name === undefined ? '' : `; did you mean '${name}'?`;
+}
+
+class PathCheck {
+  private readonly model: FhirModel;
+  private readonly issues: IssueList;
+  constructor(model: FhirModel, issues: IssueList) {
+    this.model = model;
+    this.issues = issues;
+  }
+
+  types(expression: Expression | null, input: Types): Types {
+    if (expression === null) return input;
+    switch (expression.kind) {
+      case 'this':
+        return input;
+      case 'literal':
+      case 'variable':
+      case 'iteration':
+        return null;
+      case 'polarity':
+        this.types(expression.operand, input);
+        return null;
+      case 'item':
+        return this.types(expression.focus, input);
+      case 'type':
+        return this.ofType(
+          this.types(expression.operand, input),
+          expression.type,
+          expression.operator === 'is',
+        );
+      case 'binary': {
+        const left = this.types(expression.left, input);
+        const right = this.types(expression.right, input);
+        return expression.operator === '|' && left !== null && right !== null
+          ? new Set([...left, ...right])
+          : null;
+      }
+      case 'member':
+        return this.member(expression, input);
+      case 'call':
+        return this.call(expression, input);
+    }
+  }
+
+  private member({ focus, name }: { focus: Expression | null; name: string }, input: Types): Types {
+    const from = this.types(focus, input);
+    if (from === null || from.size === 0) return from;
+    if (focus === null && /^[A-Z]/.test(name)) return this.root(name, from);
+    const found = new Set<FhirType>();
+    let isAny = false;
+    const names = new Set<string>();
+    for (const type of from) {
+      for (const element of type.elements.values()) {
+        names.add(element.name);
+        if (element.name !== name) continue;
+        if (element.type === null) isAny = true;
+        else found.add(element.type);
+      }
+    }
+    if (isAny) return null;
+    if (found.size === 0) this.warnOfElement(name, from, names);
+    return found;
+  }
+
+  private root(name: string, from: ReadonlySet<FhirType>): Types {
+    if (name === 'Resource' || name === 'DomainResource') return from;
+    const types = [...from].filter((type) => type.name === name);
+    if (types.length === 0) {
+      const known = this.model.resource(name) !== undefined;
+      const reason = known
+        ? 'the leading type of the path decides which resources the rule is for: write a rule of its own'
+        : `FHIR ${this.model.version} has no resource type of that name`;
+      this.issues.warn('path', `'${name}' never matches here: ${reason}`);
+    }
+    return new Set(types);
+  }
+
+  private warnOfElement(name: string, from: ReadonlySet<FhirType>, names: ReadonlySet<string>): void {
+    const where = from.size === 1 ? ([...from][0]?.path ?? '') : 'any resource';
+    const choice = choiceOf(name, from);
+    const meant =
+      choice === undefined
+        ? didYouMean(nearest(name, names))
+        : `; choices are named without their type: write '${choice.name}', or '${choice.name} as ${choice.type?.name}'`;
+    this.issues.warn(
+      'path',
+      `Never matches: FHIR ${this.model.version} has no element '${name}' in ${where}${meant}`,
+    );
+  }
+
+  private ofType(from: Types, name: string, isTest: boolean): Types {
+    const bare = name.replace(/^FHIR\./, '');
+    if (name.startsWith('System.')) return null;
+    const type = this.model.type(bare) ?? this.model.resource(bare);
+    if (type === undefined) {
+      if (isTest && /^(?:String|Boolean|Integer|Decimal|Date|DateTime|Time|Quantity)$/.test(bare))
+        return null;
+      const meant = nearest(bare, [...this.model.dataTypeNames(), ...this.model.resourceNames()]);
+      this.issues.warn(
+        'path',
+        `Never matches: FHIR ${this.model.version} has no type '${bare}'${didYouMean(meant)}`,
+      );
+      return new Set();
+    }
+    if (isTest) return null;
+    if (from !== null && from.size > 0 && ![...from].some((candidate) => candidate.name === bare)) {
+      const types = [...from].map((candidate) => candidate.name);
+      this.issues.warn(
+        'path',
+        `Never matches: the element is never a '${bare}' (types match exactly), only ${types.slice(0, 8).join(', ')}`,
+      );
+      return new Set();
+    }
+    return from === null
+      ? new Set([type])
+      : new Set([...from].filter((candidate) => candidate.name === bare));
+  }
+
+  private call(call: Extract<Expression, { kind: 'call' }>, input: Types): Types {
+    const focus = this.types(call.focus, input);
+    const [argument] = call.arguments;
+    switch (call.name) {
+      case 'as':
+      case 'ofType':
+      case 'is':
+        return argument?.kind === 'member'
+          ? this.ofType(focus, typeText(argument), call.name === 'is')
+          : null;
+      case 'nodesByType':
+        return this.nodesByType(argument);
+      case 'nodesByName':
+        return this.nodesByName(argument);
+      case 'extension': {
+        const extension = this.model.type('Extension');
+        return extension === undefined ? null : new Set([extension]);
+      }
+    }
+    if (SELECTING.has(call.name)) {
+      if (argument !== undefined && call.name === 'where') this.types(argument, focus);
+      return focus;
+    }
+    if (call.name === 'select' || call.name === 'exists' || call.name === 'all') {
+      const inner = argument === undefined ? null : this.types(argument, focus);
+      return call.name === 'select' ? inner : null;
+    }
+    return null;
+  }
+
+  private nodesByType(argument: Expression | undefined): Types {
+    if (argument?.kind !== 'literal' || typeof argument.value !== 'string') return null;
+    const name = argument.value;
+    const type = this.model.type(name) ?? this.model.resource(name);
+    if (type !== undefined) return name === 'BackboneElement' || name === 'Element' ? null : new Set([type]);
+    const meant = nearest(name, this.model.dataTypeNames());
+    this.issues.warn(
+      'path',
+      `Never matches: FHIR ${this.model.version} has no type '${name}'${didYouMean(meant)}`,
+    );
+    return new Set();
+  }
+
+  private nodesByName(argument: Expression | undefined): Types {
+    if (argument?.kind !== 'literal' || typeof argument.value !== 'string') return null;
+    const name = argument.value;
+    const elements = this.model.elementsByName();
+    const found = elements.get(name);
+    if (found !== undefined)
+      return found.some(({ type }) => type === null)
+        ? null
+        : new Set(found.flatMap(({ type }) => type ?? []));
+    const meant = nearest(name, elements.keys());
+    this.issues.warn(
+      'path',
+      `Never matches: FHIR ${this.model.version} has no element '${name}'${didYouMean(meant)}`,
+    );
+    return new Set();
+  }
+}
+
+function typeText(expression: Expression): string {
+  if (expression.kind !== 'member') return '';
+  return expression.focus === null ? expression.name : `${typeText(expression.focus)}.${expression.name}`;
+}
+
+function choiceOf(key: string, from: ReadonlySet<FhirType>): FhirElement | undefined {
+  for (const type of from) {
+    const element = type.elements.get(key);
+    if (element !== undefined) return element;
+  }
+  return undefined;
+}

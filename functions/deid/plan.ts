@@ -4,6 +4,7 @@ import type { Methods } from './methods/methods.js';
 import { QUANTITY_TYPES } from './methods/perturb.js';
 import type { Generalizer } from './methods/generalize.js';
 import type { Guard, Pattern, Step } from './pattern.js';
+import { compileRaw, type RawCondition } from './rawCondition.js';
 import type { Rule } from './rule.js';
 
 /** Most entries and variants that one plan keeps; a plan that outgrows it starts anew. */
@@ -38,9 +39,26 @@ interface Arrival {
   readonly guards: PendingGuard[];
 }
 
+/** A condition at an element of a known type. */
+export interface EntryGuard extends Guard {
+  /** The short way to evaluate it; null where there is none. */
+  readonly raw: RawCondition | null;
+}
+
 /** What to do with an element of a JSON object, worked out once for all resources. */
 export interface Entry {
-  readonly kind: 'value' | 'values' | 'sibling' | 'siblings' | 'complex' | 'list' | 'resource' | 'resources' | 'unknown' | 'ignored' | 'type';
+  readonly kind:
+    | 'value'
+    | 'values'
+    | 'sibling'
+    | 'siblings'
+    | 'complex'
+    | 'list'
+    | 'resource'
+    | 'resources'
+    | 'unknown'
+    | 'ignored'
+    | 'type';
   /** Its definition, but for what is unknown. */
   readonly element: FhirElement | null;
   /** The element's type; null for resources. */
@@ -54,9 +72,13 @@ export interface Entry {
   /** Set where the rule is `generalize`. */
   readonly generalizer: Generalizer | null;
   /** Conditions to evaluate on the element before it is known which rules reach it. */
-  readonly guards: readonly Guard[];
+  readonly guards: readonly EntryGuard[];
   /** The entry that holds when the conditions' results are known, one character each. */
   variant(results: string): Entry;
+  /** Whether a `substitute` by nothing takes it away, but for what earlier rules decided. */
+  readonly removes: boolean;
+  /** Whether a `substitute` puts something in its place. */
+  readonly substitutes: boolean;
   /** What to do with its children. */
   readonly inner: PlanNode;
   /** What to do with the children of a quantity whose value this rule perturbs; else null. */
@@ -64,10 +86,10 @@ export interface Entry {
 }
 
 /**
- * Whether the rule that decides an element still has work below it. `perturbed`: only at the value of this quantity.
- * `quiet`: no more, what it left is kept. Earlier rules reach either.
+ * What the rule that decides an element does below it. `perturbed`: works only at the value of this quantity.
+ * `quiet`: no more, what it left is kept. `removing`: nothing is left. Earlier rules reach all of these.
  */
-type Mode = 'working' | 'perturbed' | 'quiet';
+type Mode = 'working' | 'perturbed' | 'quiet' | 'removing';
 
 /** Plan of one resource type's elements: nodes are made when first needed and shared by all who come the same way. */
 export class Plan {
@@ -84,16 +106,44 @@ export class Plan {
     this.start = { decision: null, active: new Map(), guards: [] };
     for (const { rule, patterns } of rules) {
       for (const steps of patterns) {
-        this.positions.set(steps, steps.map((_, at) => ({ rule, steps, at, id: this.nextId++ })));
+        this.positions.set(
+          steps,
+          steps.map((_, at) => ({ rule, steps, at, id: this.nextId++ })),
+        );
         this.advance(rule, steps, 0, type, type.name, this.start);
       }
     }
     settle(this.start);
   }
 
+  private readonly conditions = new Map<Guard, Map<FhirType, RawCondition | null>>();
+
+  /** The short way to evaluate a condition on elements of a type, if there is one. */
+  rawCondition(guard: Guard, type: FhirType): RawCondition | null {
+    let byType = this.conditions.get(guard);
+    if (byType === undefined) {
+      byType = new Map();
+      this.conditions.set(guard, byType);
+    }
+    let condition = byType.get(type);
+    if (condition === undefined) {
+      condition = compileRaw(guard.expression, type);
+      byType.set(type, condition);
+    }
+    return condition;
+  }
+
   /** The resource itself, as an entry: its conditions, and its children's plan. */
   get root(): Entry {
-    return this.makeEntry('complex', null, this.type, '', this.start, { type: this.type, name: this.type.name, parentType: '' }, 'working');
+    return this.makeEntry(
+      'complex',
+      null,
+      this.type,
+      '',
+      this.start,
+      { type: this.type, name: this.type.name, parentType: '' },
+      'working',
+    );
   }
 
   /**
@@ -111,7 +161,11 @@ export class Plan {
           if (type.name !== step.name) return;
           break;
         case 'resourceType':
-          if (!type.isResource || !(type.name === step.name || step.name === 'Resource' || step.name === 'DomainResource')) return;
+          if (
+            !type.isResource ||
+            !(type.name === step.name || step.name === 'Resource' || step.name === 'DomainResource')
+          )
+            return;
           break;
         case 'guard':
           arrival.guards.push({ guard: step.condition, position: this.position(rule, steps, place) });
@@ -173,7 +227,7 @@ export class Plan {
   /** The plan of the children of an element that was arrived at. */
   node(type: FhirType, arrival: Arrival, mode: Mode): PlanNode {
     const ids = [...arrival.active.keys()].sort((one, two) => one - two);
-    const key = `${type.path} ${arrival.decision?.index ?? ''}${mode} ${ids.join(' ')}`;
+    const key = `${type.path} ${arrival.decision?.index ?? ''} ${mode} ${ids.join(' ')}`;
     let node = this.nodes.get(key);
     if (node === undefined) {
       if (this.nodes.size >= MAX_REMEMBERED) this.nodes.clear();
@@ -195,25 +249,33 @@ export class Plan {
     const rule = arrival.decision;
     const works = rule !== null && mode === 'working';
     const isGeneralized = works && rule.method.name === 'generalize';
+    let method: ValueMethod | null = null;
+    if (works && !isGeneralized && type.primitive !== null) method = this.methods.valueMethod(rule, target);
+    if (mode === 'removing') method = nothing;
     return new PlanEntry(this, arrival, {
       kind,
       element,
       type,
       otherKey,
       rule,
-      method: works && !isGeneralized && type.primitive !== null ? this.methods.valueMethod(rule, target) : null,
+      method,
       generalizer: isGeneralized ? this.methods.generalizer(rule) : null,
+      removes: works && this.methods.isRemoval(rule),
+      substitutes: works && rule.method.name === 'substitute' && !this.methods.isRemoval(rule),
       target,
       mode,
     });
   }
 }
 
+const nothing: ValueMethod = () => undefined;
+
 /** Leaves out what a rule that came first makes idle: later rules can reach nothing here or below. */
 function settle(arrival: Arrival): void {
   const { decision } = arrival;
   if (decision === null) return;
-  for (const [id, position] of arrival.active) if (position.rule.index >= decision.index) arrival.active.delete(id);
+  for (const [id, position] of arrival.active)
+    if (position.rule.index >= decision.index) arrival.active.delete(id);
   const live = arrival.guards.filter(({ position }) => position.rule.index < decision.index);
   arrival.guards.splice(0, arrival.guards.length, ...live);
 }
@@ -230,6 +292,8 @@ interface EntryParts {
   readonly rule: Rule | null;
   readonly method: ValueMethod | null;
   readonly generalizer: Generalizer | null;
+  readonly removes: boolean;
+  readonly substitutes: boolean;
   readonly target: Target;
   readonly mode: Mode;
 }
@@ -242,7 +306,9 @@ class PlanEntry implements Entry {
   readonly rule: Rule | null;
   readonly method: ValueMethod | null;
   readonly generalizer: Generalizer | null;
-  readonly guards: readonly Guard[];
+  readonly removes: boolean;
+  readonly substitutes: boolean;
+  readonly guards: readonly EntryGuard[];
   private readonly plan: Plan;
   private readonly arrival: Arrival;
   private readonly parts: EntryParts;
@@ -261,14 +327,20 @@ class PlanEntry implements Entry {
     this.rule = parts.rule;
     this.method = parts.method;
     this.generalizer = parts.generalizer;
-    this.guards = arrival.guards.map(({ guard }) => guard);
+    this.removes = parts.removes;
+    this.substitutes = parts.substitutes;
+    this.guards = arrival.guards.map(({ guard }) => ({ ...guard, raw: plan.rawCondition(guard, parts.type) }));
   }
 
   variant(results: string): Entry {
     let entry = this.variants.get(results);
     if (entry !== undefined) return entry;
     const { kind, element, type, otherKey, target, mode } = this.parts;
-    const arrival: Arrival = { decision: this.arrival.decision, active: new Map(this.arrival.active), guards: [] };
+    const arrival: Arrival = {
+      decision: this.arrival.decision,
+      active: new Map(this.arrival.active),
+      guards: [],
+    };
     this.arrival.guards.forEach(({ position }, place) => {
       if (results[place] !== '1') return;
       this.plan.advance(position.rule, position.steps, position.at + 1, type, target.name, arrival);
@@ -281,7 +353,7 @@ class PlanEntry implements Entry {
   }
 
   get inner(): PlanNode {
-    this.innerNode ??= this.plan.node(this.type, this.arrival, this.parts.mode);
+    this.innerNode ??= this.plan.node(this.type, this.arrival, this.removes ? 'removing' : this.parts.mode);
     return this.innerNode;
   }
 
@@ -329,17 +401,28 @@ export class PlanNode {
     const element = this.type.elements.get(isSibling ? key.slice(1) : key);
     if (element === undefined) return UNKNOWN;
     const { type, name } = element;
-    if (type === null) return isSibling ? UNKNOWN : element.repeats ? resourceEntry('resources', element) : resourceEntry('resource', element);
-    if (isSibling && type.primitive === null) return UNKNOWN;
+    if (type === null) {
+      if (isSibling) return UNKNOWN;
+      return plainEntry(element.repeats ? 'resources' : 'resource', element, this.mode === 'removing');
+    }if (isSibling && type.primitive === null) return UNKNOWN;
     const arrival = this.plan.arrive(this.active, this.inherited, type, name);
     const target = { type, name, parentType: this.type.name };
     const kind = kindOf(element, isSibling);
     const otherKey = isSibling ? element.key : `_${key}`;
-    return this.plan.makeEntry(kind, element, type, otherKey, arrival, target, this.modeOf(key, arrival.decision));
+    return this.plan.makeEntry(
+      kind,
+      element,
+      type,
+      otherKey,
+      arrival,
+      target,
+      this.modeOf(key, arrival.decision),
+    );
   }
 
   private modeOf(key: string, decision: Rule | null): Mode {
     if (this.mode === 'working' || decision !== this.inherited) return 'working';
+    if (this.mode === 'removing') return 'removing';
     return this.mode === 'perturbed' && key === 'value' ? 'working' : 'quiet';
   }
 }
@@ -351,7 +434,7 @@ function kindOf(element: FhirElement, isSibling: boolean): Entry['kind'] {
 }
 
 /** An entry without a plan of its own. */
-function plainEntry(kind: Entry['kind'], element: FhirElement | null): Entry {
+function plainEntry(kind: Entry['kind'], element: FhirElement | null, removes = false): Entry {
   return {
     kind,
     element,
@@ -360,6 +443,8 @@ function plainEntry(kind: Entry['kind'], element: FhirElement | null): Entry {
     rule: null,
     method: null,
     generalizer: null,
+    removes,
+    substitutes: false,
     guards: [],
     variant: () => UNKNOWN,
     get inner(): PlanNode {
@@ -367,10 +452,6 @@ function plainEntry(kind: Entry['kind'], element: FhirElement | null): Entry {
     },
     perturbed: null,
   };
-}
-
-function resourceEntry(kind: 'resource' | 'resources', element: FhirElement): Entry {
-  return plainEntry(kind, element);
 }
 
 const UNKNOWN: Entry = plainEntry('unknown', null);

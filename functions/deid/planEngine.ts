@@ -3,9 +3,18 @@ import { evaluate } from './fhirpath/evaluate.js';
 import { booleanOf } from './fhirpath/operators.js';
 import { FhirPathError } from './fhirpath/values.js';
 import type { JsonObject, JsonValue } from './json.js';
+import { SUBSTITUTED } from './labels.js';
 import type { FhirType } from './model/types.js';
-import { DepthError, FhirNode, MAX_DEPTH, isEmptyObject, isJsonObject, resourceTypeOf, type NodeContext } from './node.js';
-import type { Entry, PlanNode } from './plan.js';
+import {
+  DepthError,
+  FhirNode,
+  MAX_DEPTH,
+  isEmptyObject,
+  isJsonObject,
+  resourceTypeOf,
+  type NodeContext,
+} from './node.js';
+import type { Entry, EntryGuard, PlanNode } from './plan.js';
 import { isPrimitiveOf, type Primitive } from './primitive.js';
 import type { ResourceRun } from './resourceRun.js';
 
@@ -43,15 +52,22 @@ export class PlanWalk {
   private resolve(entry: Entry, json: JsonObject): Entry {
     let resolved = entry;
     while (resolved.guards.length > 0) {
-      const type = resolved.type as FhirType;
-      const node = new FhirNode(this.silent, null, { name: resolved.element?.name ?? type.name, key: '' }, type, undefined, json);
       let results = '';
-      for (const { evaluator } of resolved.guards) {
-        results += booleanOf(evaluate(evaluator, [node], this.environment)) === true ? '1' : '0';
+      for (const guard of resolved.guards) {
+        const verdict = guard.raw === null ? 'unsure' : guard.raw(json);
+        const holds = verdict === 'unsure' ? this.evaluateGuard(guard, resolved, json) : verdict === 'true';
+        results += holds ? '1' : '0';
       }
       resolved = resolved.variant(results);
     }
     return resolved;
+  }
+
+  private evaluateGuard(guard: EntryGuard, entry: Entry, json: JsonObject): boolean {
+    if (entry.type === null) return false;
+    const name = entry.element?.name ?? entry.type.name;
+    const node = new FhirNode(this.silent, null, { name, key: '' }, entry.type, undefined, json);
+    return booleanOf(evaluate(guard.evaluator, [node], this.environment)) === true;
   }
 
   /** De-identifies a resource but for the resources inside, which it gives. @throws FhirPathError, DepthError */
@@ -59,6 +75,7 @@ export class PlanWalk {
     this.inner = [];
     const entry = this.resolve(root, resource);
     this.refuseGeneralize(entry);
+    if (entry.removes) this.run.did(SUBSTITUTED);
     if (isOutermost) this.rootId(entry.inner, resource);
     this.object(resource, entry.inner, depth, isOutermost);
     return this.inner;
@@ -67,7 +84,7 @@ export class PlanWalk {
   /** Whether a `substitute` reaches more than plain values of a resource, which only the tree engine does. */
   substitutes(root: Entry, resource: JsonObject): boolean {
     const entry = this.resolve(root, resource);
-    return isSubstitute(entry) || this.substitutesIn(resource, entry.inner, 0);
+    return entry.substitutes || this.substitutesIn(resource, entry.inner, 0);
   }
 
   private substitutesIn(json: JsonObject, node: PlanNode, depth: number): boolean {
@@ -78,7 +95,7 @@ export class PlanWalk {
       switch (entry.kind) {
         case 'value':
         case 'values':
-          if (isSubstitute(entry) && Object.hasOwn(json, entry.otherKey)) return true;
+          if (entry.substitutes && Object.hasOwn(json, entry.otherKey)) return true;
           break;
         case 'complex':
         case 'list':
@@ -87,7 +104,7 @@ export class PlanWalk {
           for (const item of Array.isArray(value) ? value : [value]) {
             if (!isJsonObject(item) || isEmptyObject(item)) continue;
             const resolved = this.resolve(entry, item);
-            if (isSubstitute(resolved) || this.substitutesIn(item, resolved.inner, depth + 1)) return true;
+            if (resolved.substitutes || this.substitutesIn(item, resolved.inner, depth + 1)) return true;
           }
           break;
         case 'resource':
@@ -111,9 +128,9 @@ export class PlanWalk {
   private rootId(node: PlanNode, resource: JsonObject): void {
     const value = resource['id'];
     if (value === undefined) return;
-    const before = typeof value === 'string' && value !== '' ? value : undefined;
     const entry = node.entry('id');
-    if (before !== undefined) this.value(node, entry, resource, 'id', value);
+    const before = typeof value === 'string' && value !== '' ? value : undefined;
+    this.value(node, entry, resource, 'id', value);
     const { rule } = entry;
     const after = resource['id'];
     const now = typeof after === 'string' ? after : undefined;
@@ -130,7 +147,8 @@ export class PlanWalk {
       const entry = node.entries.get(key) ?? node.entry(key);
       switch (entry.kind) {
         case 'value':
-          if (skipsId && key === 'id') isLeft = true;
+          if (skipsId && key === 'id')
+            isLeft = true; // done by rootId, before all else
           else if (this.value(node, entry, json, key, value)) isLeft = true;
           break;
         case 'values':
@@ -147,6 +165,7 @@ export class PlanWalk {
           if (this.list(entry, json, key, value, depth)) isLeft = true;
           break;
         case 'sibling':
+          if (entry.removes && isJsonObject(value) && !isEmptyObject(value)) this.removesSibling(entry, json);
           if (isJsonObject(value) && this.object(value, entry.inner, depth + 1)) isLeft = true;
           else {
             if (!isJsonObject(value) && value !== null) this.drop(entry);
@@ -177,6 +196,12 @@ export class PlanWalk {
     return isLeft;
   }
 
+  /** A primitive with no value of its own is taken away too. */
+  private removesSibling(entry: Entry, json: JsonObject): void {
+    if (Object.hasOwn(json, entry.otherKey)) this.run.alsoDid(SUBSTITUTED);
+    else this.run.did(SUBSTITUTED);
+  }
+
   private drop(entry: Entry): void {
     if (entry.element !== null) this.context.onDropped(entry.element.path);
   }
@@ -192,7 +217,14 @@ export class PlanWalk {
     if (entry.method !== null) return this.work(entry, entry.method, value);
     if (entry.generalizer === null) return value;
     this.run.rule = entry.rule?.index;
-    const node = new FhirNode(this.silent, null, entry.element ?? { name: '', key: '' }, type, value, undefined);
+    const node = new FhirNode(
+      this.silent,
+      null,
+      entry.element ?? { name: '', key: '' },
+      type,
+      value,
+      undefined,
+    );
     return entry.generalizer.generalize(node, this.environment, this.run);
   }
 
@@ -212,10 +244,18 @@ export class PlanWalk {
     return undefined;
   }
 
-  private values(node: PlanNode, entry: Entry, json: JsonObject, key: string, value: JsonValue, depth: number): boolean {
+  private values(
+    node: PlanNode,
+    entry: Entry,
+    json: JsonObject,
+    key: string,
+    value: JsonValue,
+    depth: number,
+  ): boolean {
     const items: JsonValue[] = Array.isArray(value) ? value : [value];
     const sibling = json[entry.otherKey];
-    if (sibling !== undefined) return this.pairs(entry, node.entry(entry.otherKey), json, items, sibling, depth);
+    if (sibling !== undefined)
+      return this.pairs(entry, node.entry(entry.otherKey), json, items, sibling, depth);
     let length = 0;
     for (const item of items) {
       const after = this.changed(entry, item);
@@ -227,7 +267,14 @@ export class PlanWalk {
   }
 
   /** Values and their siblings keep their places beside each other; places with neither close up. */
-  private pairs(entry: Entry, siblingEntry: Entry, json: JsonObject, values: JsonValue[], sibling: JsonValue, depth: number): boolean {
+  private pairs(
+    entry: Entry,
+    siblingEntry: Entry,
+    json: JsonObject,
+    values: JsonValue[],
+    sibling: JsonValue,
+    depth: number,
+  ): boolean {
     const siblings: JsonValue[] = Array.isArray(sibling) ? sibling : [sibling];
     const keptValues: JsonValue[] = [];
     const keptSiblings: JsonValue[] = [];
@@ -237,6 +284,7 @@ export class PlanWalk {
       const value = this.changed(entry, values[place] ?? null) ?? null;
       let beside = siblings[place] ?? null;
       if (beside !== null && !isJsonObject(beside)) this.drop(siblingEntry);
+      if (entry.removes && isJsonObject(beside) && !isEmptyObject(beside)) this.run.alsoDid(SUBSTITUTED);
       if (!isJsonObject(beside) || !this.object(beside, siblingEntry.inner, depth + 1)) beside = null;
       if (value === null && beside === null) continue;
       keptValues.push(value);
@@ -250,10 +298,11 @@ export class PlanWalk {
   }
 
   private complex(entry: Entry, json: JsonObject, depth: number): boolean {
-    if (entry.guards.length > 0 || entry.perturbed !== null || entry.generalizer !== null) {
+    if (entry.guards.length > 0 || entry.perturbed !== null || entry.generalizer !== null || entry.removes) {
       if (isEmptyObject(json)) return false;
       const resolved = this.resolve(entry, json);
       this.refuseGeneralize(resolved);
+      if (resolved.removes) this.run.did(SUBSTITUTED);
       return this.object(json, this.perturbs(resolved, json) ?? resolved.inner, depth + 1);
     }
     return this.object(json, entry.inner, depth + 1);
@@ -265,7 +314,9 @@ export class PlanWalk {
     const value = json['value'];
     if (node === null || value === undefined || value === null) return null;
     const valueEntry = node.entry('value');
-    return valueEntry.rule === entry.rule && valueEntry.type !== null && isPrimitiveOf(valueEntry.type, value) ? node : null;
+    return valueEntry.rule === entry.rule && valueEntry.type !== null && isPrimitiveOf(valueEntry.type, value)
+      ? node
+      : null;
   }
 
   private list(entry: Entry, json: JsonObject, key: string, value: JsonValue, depth: number): boolean {
@@ -300,14 +351,11 @@ export class PlanWalk {
         this.drop(entry);
         continue;
       }
+      if (entry.removes) continue;
       const replace = replaceAt(kept.push(item) - 1);
       this.inner.push({ resource: item, type, isContained: key === 'contained', depth: depth + 1, replace });
     }
     json[key] = kept.length === 0 ? undefined : repeats ? kept : kept[0];
     return kept.length > 0;
   }
-}
-
-function isSubstitute(entry: Entry): boolean {
-  return entry.rule?.method.name === 'substitute';
 }

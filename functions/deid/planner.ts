@@ -17,7 +17,7 @@ export interface ResourcePlan {
   readonly alwaysTree: boolean;
   /** Whether a rule may reach into resources inside. */
   readonly reachesInside: boolean;
-  /** Whether a rule substitutes, which only the tree engine does but for plain values. */
+  /** Whether a rule puts something in, which only the tree engine does but for plain values. */
   readonly substitutes: boolean;
 }
 
@@ -39,6 +39,8 @@ export function planFor(
     if (name === null) alwaysTree = true;
     else for (const element of type.elements.values()) if (element.name === name) keys.add(element.key);
   };
+  // The resource around all is known only to an engine that holds it all.
+  if (rules.some(({ path }) => path.includes('rootResource'))) alwaysTree = true;
   const own = rules.filter((rule) => appliesTo(rule, type.name));
   for (const rule of own) {
     const patterns = isLocal(rule) ? (patternsOf.get(rule) ?? null) : null;
@@ -52,7 +54,7 @@ export function planFor(
     treeKeys: [...keys],
     alwaysTree,
     reachesInside: kept.some(({ patterns }) => patterns.some((steps) => steps.some(isInward))),
-    substitutes: own.some((rule) => rule.method.name === 'substitute'),
+    substitutes: own.some((rule) => rule.method.name === 'substitute' && !methods.isRemoval(rule)),
   };
 }
 
@@ -86,7 +88,12 @@ function looksAtSelf(expression: Expression | null): boolean {
     case 'binary':
       return looksAtSelf(expression.left) && looksAtSelf(expression.right);
     case 'call':
-      if (['children', 'descendants', 'extension', 'nodesByType', 'nodesByName', 'repeat'].includes(expression.name)) return false;
+      if (
+        ['children', 'descendants', 'extension', 'nodesByType', 'nodesByName', 'repeat'].includes(
+          expression.name,
+        )
+      )
+        return false;
       return looksAtSelf(expression.focus) && expression.arguments.every(looksAtSelf);
   }
 }
@@ -125,7 +132,8 @@ function firstName(expression: Expression | null): string | null {
  * changes what the condition looks at; rules of other conditions are left out.
  */
 function withoutConflicts(type: FhirType, rules: readonly PatternRule[]): readonly PatternRule[] {
-  if (!rules.some(({ patterns }) => patterns.some((steps) => steps.some(({ kind }) => kind === 'guard')))) return rules;
+  if (!rules.some(({ patterns }) => patterns.some((steps) => steps.some(({ kind }) => kind === 'guard'))))
+    return rules;
   const conflicts = new ConflictSearch(type, rules).conflicts;
   return rules.filter(({ rule }) => !conflicts.has(rule));
 }
@@ -156,7 +164,8 @@ class ConflictSearch {
   constructor(type: FhirType, rules: readonly PatternRule[]) {
     this.guarded = rules.filter(({ patterns }) => patterns.some(hasGuard)).map(({ rule }) => rule);
     const start: Possible = { places: [], certain: Infinity, possible: new Set(), guards: [] };
-    for (const { rule, patterns } of rules) for (const steps of patterns) this.follow({ rule, steps, at: 0 }, type, type.name, start);
+    for (const { rule, patterns } of rules)
+      for (const steps of patterns) this.follow({ rule, steps, at: 0 }, type, type.name, start);
     this.visit(type, start, 0);
   }
 
@@ -215,8 +224,12 @@ class ConflictSearch {
   }
 
   private visit(type: FhirType, state: Possible, depth: number): void {
-    const ids = state.places.map(({ rule, steps, at }) => `${rule.index}:${this.patternId(steps)}:${at}`).sort();
-    const key = `${type.path} ${state.certain} ${ids.join(' ')}`;
+    const ids = state.places
+      .map(({ rule, steps, at }) => `${rule.index}:${this.patternId(steps)}:${at}`)
+      .sort();
+    const conditions = state.guards.map(({ rule }) => rule.index);
+    const possible = [...state.possible].map(({ index }) => index);
+    const key = `${type.path} ${state.certain} ${ids.join(' ')} ${conditions.join(' ')} ${possible.join(' ')}`;
     if (this.seen.has(key)) return;
     this.seen.add(key);
     if (this.seen.size > MAX_STATES || depth > 100) {
@@ -251,7 +264,8 @@ class ConflictSearch {
     for (const { rule, steps, at } of state.places) {
       if (rule.index > first && !steps.slice(at).every(cannotFail)) this.conflicts.add(rule);
     }
-    for (const { rule, guard } of state.guards) if (rule.index > first && !isTotal(guard.expression)) this.conflicts.add(rule);
+    for (const { rule, guard } of state.guards)
+      if (rule.index > first && !isTotal(guard.expression)) this.conflicts.add(rule);
   }
 
   private isInConflict(rule: Rule, guard: Guard, type: FhirType, state: Possible): boolean {
@@ -260,18 +274,27 @@ class ConflictSearch {
   }
 
   /** Whether a rule before this one may change what lies at the names below an element. */
-  private isChanged(rule: Rule, names: readonly string[], deep: boolean, type: FhirType, state: Possible): boolean {
+  private isChanged(
+    rule: Rule,
+    names: readonly string[],
+    deep: boolean,
+    type: FhirType,
+    state: Possible,
+  ): boolean {
     const [name, ...rest] = names;
     if (name === undefined) {
       const isAll = deep || type.primitive === null;
-      return isAll && deep && state.places.some((place) => changes(place.rule) && place.rule.index < rule.index);
+      return (
+        isAll && deep && state.places.some((place) => changes(place.rule) && place.rule.index < rule.index)
+      );
     }
     for (const element of type.elements.values()) {
       if (element.name !== name) continue;
       if (element.type === null) return true;
       const next = this.arrive(state, element, element.type);
       for (const other of next.possible) if (changes(other) && other.index < rule.index) return true;
-      const isQuantity = rest.length === 0 && element.type.primitive === null && element.type.elements.has('value');
+      const isQuantity =
+        rest.length === 0 && element.type.primitive === null && element.type.elements.has('value');
       if (this.isChanged(rule, rest, deep || isQuantity, element.type, next)) return true;
     }
     return false;

@@ -1,9 +1,20 @@
+import type { JsonObject } from './json.js';
 import { LABELS } from './labels.js';
 import type { Run } from './methods/method.js';
+import { patientOf } from './patientCompartment.js';
 import { primitiveText, type Primitive } from './primitive.js';
 
 /** Days that dates move by, for the resource a run is at. */
 export type ShiftOf = (run: ResourceRun, rule: number) => number | null;
+
+/** How a resource stands: outermost, contained in another, or anywhere else inside one. */
+export type Place = 'outermost' | 'contained' | 'inside';
+
+/** What held for the resource around the one that is processed. */
+export interface OuterResource {
+  readonly operations: number;
+  readonly patient: string | null;
+}
 
 /** What is going on while one outermost resource is processed. Reused from resource to resource. */
 export class ResourceRun implements Run {
@@ -15,20 +26,28 @@ export class ResourceRun implements Run {
   idOfRoot: (rule: number) => Primitive | undefined = () => undefined;
   fileName = '';
   folderName = '';
-  /** The patient the outermost resource belongs to, as it came; null for none or several. */
+  /** The patient the resource belongs to, as it came; null for none or several. */
   patient: string | null = null;
   private operations = 0;
   private readonly shiftOf: ShiftOf;
+  private readonly usesPatient: boolean;
   readonly randomBytes: (size: number) => Uint8Array;
 
-  constructor(shiftOf: ShiftOf, randomBytes: (size: number) => Uint8Array) {
+  /** @param usesPatient whether the shift depends on the patient, who is looked for only then */
+  constructor(shiftOf: ShiftOf, usesPatient: boolean, randomBytes: (size: number) => Uint8Array) {
     this.shiftOf = shiftOf;
+    this.usesPatient = usesPatient;
     this.randomBytes = randomBytes;
   }
 
   did(label: number): void {
     this.operations |= 1 << label;
     (this.counts as number[])[label] = (this.counts[label] ?? 0) + 1;
+  }
+
+  /** As `did`, for what was counted elsewhere. */
+  alsoDid(label: number): void {
+    this.operations |= 1 << label;
   }
 
   dateShiftDays(rule: number): number | null {
@@ -41,17 +60,30 @@ export class ResourceRun implements Run {
     return id === undefined ? '' : primitiveText(id);
   }
 
-  /** Begins a resource and gives what must be handed to `endResource`. */
-  startResource(): number {
-    const outer = this.operations;
+  /** Begins a resource and gives what must be handed to `endResource`. @param resource as it came */
+  startResource(resource: JsonObject, place: Place): OuterResource {
+    const outer = { operations: this.operations, patient: this.patient };
     this.operations = 0;
+    // What is contained is part of the resource around it, and of its patient.
+    if (place !== 'contained') this.patient = this.usesPatient ? patientOf(resource) : null;
     return outer;
   }
 
   /** Ends a resource: gives the operations done in it, which also count for the resource around it. */
-  endResource(outer: number): number {
+  endResource(outer: OuterResource): number {
     const own = this.operations;
-    this.operations = outer | own;
+    this.operations = outer.operations | own;
+    this.patient = outer.patient;
     return own;
+  }
+
+  /** Forgets a resource that failed halfway. */
+  restart(fileName: string, folderName: string): void {
+    this.fileName = fileName;
+    this.folderName = folderName;
+    this.rule = undefined;
+    this.patient = null;
+    this.operations = 0;
+    this.idOfRoot = () => undefined;
   }
 }

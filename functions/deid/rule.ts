@@ -5,20 +5,26 @@ import { FhirPathError } from './fhirpath/values.js';
 import type { IssueList } from './issues.js';
 import { nearest } from './issues.js';
 import { numberText, JsonNumber, type JsonObject, type JsonValue } from './json.js';
+import type { FhirModel } from './model/fhirModel.js';
 import { isJsonObject } from './node.js';
+import { checkPath } from './pathChecks.js';
 import { Decimal } from './fhirpath/values.js';
 
 /** One rule of a configuration, checked. */
-export interface Rule {
+export interface Rule extends RulePath {
   /** Place in `fhirPathRules`. */
   readonly index: number;
+  readonly method: Method;
+}
+
+/** What a rule applies to. */
+export interface RulePath {
   /** As written. */
   readonly path: string;
   /** Leading type of the path: resources it applies to. Null, `Resource` and `DomainResource`: all. */
   readonly resourceType: string | null;
   /** The rest of the path, evaluated on the resource. Null selects the resource itself. */
   readonly expression: Expression | null;
-  readonly method: Method;
 }
 
 /** A method and its settings. */
@@ -34,7 +40,16 @@ export interface Case {
   readonly result: Expression;
 }
 
-const METHODS = ['redact', 'dateShift', 'cryptoHash', 'substitute', 'encrypt', 'perturb', 'keep', 'generalize'] as const;
+const METHODS = [
+  'redact',
+  'dateShift',
+  'cryptoHash',
+  'substitute',
+  'encrypt',
+  'perturb',
+  'keep',
+  'generalize',
+] as const;
 const SETTINGS: Readonly<Record<(typeof METHODS)[number], readonly string[]>> = {
   redact: [],
   dateShift: [],
@@ -49,17 +64,23 @@ const SETTINGS: Readonly<Record<(typeof METHODS)[number], readonly string[]>> = 
 const LEADING_TYPE = /^([A-Z][A-Za-z]*)(?![A-Za-z0-9_(])(?:\.|$|(?=[^.]))/;
 
 /** Reads a rule; undefined if something is wrong with it, which is then among the issues. */
-export function readRule(json: JsonValue, index: number, issues: IssueList): Rule | undefined {
+export function readRule(
+  json: JsonValue,
+  index: number,
+  model: FhirModel,
+  issues: IssueList,
+): Rule | undefined {
   if (!isJsonObject(json)) {
     issues.error('', 'A rule must be an object with path and method');
     return undefined;
   }
   const path = readPath(json['path'], issues);
+  if (path !== undefined) checkPath(path, model, issues);
   const method = readMethod(json, issues);
   return path === undefined || method === undefined ? undefined : { index, ...path, method };
 }
 
-function readPath(value: JsonValue | undefined, issues: IssueList): Pick<Rule, 'path' | 'resourceType' | 'expression'> | undefined {
+function readPath(value: JsonValue | undefined, issues: IssueList): RulePath | undefined {
   if (typeof value !== 'string' || value.trim() === '') {
     issues.error('path', 'A path is required, for example "Patient.name"');
     return undefined;
@@ -87,7 +108,8 @@ function readMethod(json: JsonObject, issues: IssueList): Method | undefined {
   const name = METHODS.find((method) => method.toLowerCase() === value.toLowerCase());
   if (name === undefined) {
     const suggestion = nearest(value, METHODS);
-    const meant = suggestion === undefined ? `use one of ${METHODS.join(', ')}` : `did you mean '${suggestion}'?`;
+    const meant =
+      suggestion === undefined ? `use one of ${METHODS.join(', ')}` : `did you mean '${suggestion}'?`;
     issues.error('method', `Unknown method '${value}': ${meant}`);
     return undefined;
   }
@@ -120,7 +142,10 @@ function wrongCase(key: string, settings: readonly string[]): string {
 function readSubstitute(json: JsonObject, issues: IssueList): Method | undefined {
   const replaceWith = json['replaceWith'];
   if (replaceWith === undefined) {
-    issues.error('replaceWith', 'substitute needs replaceWith: a value, an object for complex elements, or null');
+    issues.error(
+      'replaceWith',
+      'substitute needs replaceWith: a value, an object for complex elements, or null',
+    );
     return undefined;
   }
   if (Array.isArray(replaceWith)) {
@@ -132,7 +157,8 @@ function readSubstitute(json: JsonObject, issues: IssueList): Method | undefined
 
 /** A number in JSON, or a string that holds one, as the reference reads settings. */
 function decimalSetting(value: JsonValue | undefined): Decimal | undefined {
-  if (typeof value !== 'number' && typeof value !== 'string' && !(value instanceof JsonNumber)) return undefined;
+  if (typeof value !== 'number' && typeof value !== 'string' && !(value instanceof JsonNumber))
+    return undefined;
   try {
     return Decimal.parse(typeof value === 'string' ? value.trim() : numberText(value));
   } catch {
@@ -155,7 +181,8 @@ function readPerturb(json: JsonObject, issues: IssueList): Method | undefined {
   const roundTo = decimalSetting(json['roundTo'] ?? 2);
   const places = roundTo === undefined || roundTo.scale > 0 ? -1 : Number(roundTo.coefficient);
   if (places < 0 || places > 28) issues.error('roundTo', 'Must be a whole number from 0 to 28');
-  if (span === undefined || span.coefficient < 0n || rangeType === undefined || places < 0 || places > 28) return undefined;
+  if (span === undefined || span.coefficient < 0n || rangeType === undefined || places < 0 || places > 28)
+    return undefined;
   return { name: 'perturb', span, rangeType, roundTo: places };
 }
 
@@ -182,7 +209,12 @@ function readGeneralize(json: JsonObject, issues: IssueList): Method | undefined
   return allValid && otherValues !== undefined ? { name: 'generalize', cases, otherValues } : undefined;
 }
 
-function readCase(text: JsonValue | undefined, path: string, part: string, issues: IssueList): Expression | undefined {
+function readCase(
+  text: JsonValue | undefined,
+  path: string,
+  part: string,
+  issues: IssueList,
+): Expression | undefined {
   const source = typeof text === 'boolean' ? String(text) : text;
   if (typeof source !== 'string' || source.trim() === '') {
     issues.error(path, `The ${part} must be a FHIRPath expression in a string`);

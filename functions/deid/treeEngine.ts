@@ -6,7 +6,7 @@ import { addLabels } from './labels.js';
 import type { Methods } from './methods/methods.js';
 import { QUANTITY_TYPES } from './methods/perturb.js';
 import { FhirNode, descendantsWithinResource } from './node.js';
-import type { ResourceRun } from './resourceRun.js';
+import type { Place, ResourceRun } from './resourceRun.js';
 import type { Rule } from './rule.js';
 
 /** A rule with its path compiled. */
@@ -39,28 +39,40 @@ export class TreeEngine {
    * @param place `outermost`, or how it stands in the resource around it, which gives it its labels or not
    * @throws ProcessingError, FhirPathError, DepthError
    */
-  process(root: FhirNode, run: ResourceRun, place: 'outermost' | 'contained' | 'inside'): JsonObject {
+  process(root: FhirNode, run: ResourceRun, place: Place): JsonObject {
     if (place === 'outermost') run.idOfRoot = () => root.children.find((child) => child.name === 'id')?.value;
     const operations = new Map<FhirNode, number>();
-    this.processResource(root, root, run, operations);
+    this.processResource(root, root, place, run, operations);
     return resourceJson(root, operations, place === 'contained');
   }
 
-  private processResource(node: FhirNode, root: FhirNode, run: ResourceRun, operations: Map<FhirNode, number>): void {
-    const outer = run.startResource();
+  private processResource(
+    node: FhirNode,
+    root: FhirNode,
+    place: Place,
+    run: ResourceRun,
+    operations: Map<FhirNode, number>,
+  ): void {
+    const outer = run.startResource(node.source ?? {}, place);
     const environment: Environment = { resource: node, rootResource: root, now: this.now };
     for (const { rule, select } of this.rules) {
       if (!appliesTo(rule, node.type.name)) continue;
       run.rule = rule.index;
       for (const item of select(node, environment)) {
         if (!(item instanceof FhirNode)) {
-          throw new ProcessingError('value-selected', 'The path of the rule selects a value, not an element', rule.index);
+          throw new ProcessingError(
+            'value-selected',
+            'The path of the rule selects a value, not an element',
+            rule.index,
+          );
         }
         this.apply(rule, item, environment, run);
       }
     }
     run.rule = undefined;
-    for (const inner of resourcesIn(node)) this.processResource(inner, root, run, operations);
+    for (const inner of resourcesIn(node)) {
+      this.processResource(inner, root, inner.key === 'contained' ? 'contained' : 'inside', run, operations);
+    }
     operations.set(node, run.endResource(outer));
   }
 
@@ -111,7 +123,12 @@ export class TreeEngine {
 /** Whether a rule is for resources of a type. */
 export function appliesTo(rule: Rule, type: string): boolean {
   const { resourceType } = rule;
-  return resourceType === null || resourceType === type || resourceType === 'Resource' || resourceType === 'DomainResource';
+  return (
+    resourceType === null ||
+    resourceType === type ||
+    resourceType === 'Resource' ||
+    resourceType === 'DomainResource'
+  );
 }
 
 function targetOf(node: FhirNode): { type: FhirNode['type']; name: string; parentType: string } {
@@ -119,9 +136,13 @@ function targetOf(node: FhirNode): { type: FhirNode['type']; name: string; paren
 }
 
 /** What a path that only looks up nodes asks for; null for any other path. */
-export function lookupOf(path: string): { by: 'Type' | 'Name'; value: string; child: string | undefined } | null {
+export function lookupOf(
+  path: string,
+): { by: 'Type' | 'Name'; value: string; child: string | undefined } | null {
   const match = LOOKUP.exec(path);
-  return match === null ? null : { by: match[1] as 'Type' | 'Name', value: match[2] as string, child: match[3] };
+  return match === null
+    ? null
+    : { by: match[1] as 'Type' | 'Name', value: match[2] as string, child: match[3] };
 }
 
 function selector(rule: Rule): TreeRule['select'] {
@@ -151,7 +172,11 @@ function* resourcesIn(node: FhirNode): Generator<FhirNode> {
 }
 
 /** A resource's JSON, with its labels; what is left with no value and no children is left out. */
-function resourceJson(node: FhirNode, operations: ReadonlyMap<FhirNode, number>, isContained = node.key === 'contained'): JsonObject {
+function resourceJson(
+  node: FhirNode,
+  operations: ReadonlyMap<FhirNode, number>,
+  isContained = node.key === 'contained',
+): JsonObject {
   const json = elementJson(node, operations) ?? { resourceType: node.type.name };
   if (!isContained) addLabels(json, operations.get(node) ?? 0);
   return json;
@@ -173,7 +198,8 @@ function elementJson(node: FhirNode, operations: ReadonlyMap<FhirNode, number>):
   };
   const writeGroup = (key: string, isSibling: boolean): void => {
     const group = groups.get(key);
-    if (group !== undefined) write(isSibling ? `_${key}` : key, groupJson(node, key, group, isSibling, operations));
+    if (group !== undefined)
+      write(isSibling ? `_${key}` : key, groupJson(node, key, group, isSibling, operations));
   };
   const written = new Set<string>();
   for (const key in node.source) {
@@ -200,7 +226,9 @@ function groupJson(
   const repeats = parent.type.elements.get(key)?.repeats === true;
   if (first.type.primitive === null) {
     if (isSibling) return undefined;
-    const items = group.map((node) => (node.type.isResource ? resourceJson(node, operations) : elementJson(node, operations)));
+    const items = group.map((node) =>
+      node.type.isResource ? resourceJson(node, operations) : elementJson(node, operations),
+    );
     const kept = items.filter((item) => item !== undefined);
     return kept.length === 0 ? undefined : repeats ? kept : kept[0];
   }

@@ -24,7 +24,9 @@ describe.runIf(isThere)("the reference engine's functional tests", () => {
         const result = engine.anonymize(parseJson(readText('conformance', input)) as JsonObject);
         if (expected !== undefined) {
           if (result.outcome !== 'anonymized') throw new Error(JSON.stringify(result.failure));
-          expect(comparable(parseJson(result.line))).toEqual(comparable(parseJson(readText('conformance', expected))));
+          expect(comparable(parseJson(result.line))).toEqual(
+            comparable(parseJson(readText('conformance', expected))),
+          );
           return;
         }
         if (result.outcome !== 'failed') throw new Error('the resource was let through');

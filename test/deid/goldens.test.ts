@@ -26,7 +26,9 @@ const hasGoldens = hasShared('goldens');
 
 describe.runIf(hasGoldens)('what the reference engine produced', () => {
   afterAll(() => {
-    console.table([...agreed].map(([configuration, resources]) => ({ configuration, 'resources that agree': resources })));
+    console.table(
+      [...agreed].map(([configuration, resources]) => ({ configuration, 'resources that agree': resources })),
+    );
     console.log('not followed:', EXCEPTIONS);
   });
 
@@ -40,12 +42,20 @@ describe.runIf(hasGoldens)('what the reference engine produced', () => {
           const engine = engineOf(text, version);
           const [inputFolder = '', fileName = ''] = file.split('/');
           const inputs = resourcesOf(file, readText('goldens', folder, 'inputs', inputFolder, fileName));
-          const expected = resourcesOf(file, readText('goldens', folder, 'expected', name, inputFolder, fileName));
+          const expected = resourcesOf(
+            file,
+            readText('goldens', folder, 'expected', name, inputFolder, fileName),
+          );
           expect(inputs.length).toBe(expected.length);
           inputs.forEach((input, index) => {
-            const result = engine.anonymize(parseJson(input) as JsonObject, { fileName, folderName: inputFolder });
+            const result = engine.anonymize(parseJson(input) as JsonObject, {
+              fileName,
+              folderName: inputFolder,
+            });
             const line = result.outcome === 'anonymized' ? result.line : JSON.stringify(result);
-            expect(comparable(parseJson(line)), `line ${index + 1}`).toEqual(comparable(parseJson(expected[index] as string)));
+            expect(comparable(parseJson(line)), `line ${index + 1}`).toEqual(
+              comparable(parseJson(expected[index] as string)),
+            );
           });
           agreed.set(`${folder} ${name}`, (agreed.get(`${folder} ${name}`) ?? 0) + inputs.length);
         });

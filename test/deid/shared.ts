@@ -27,7 +27,9 @@ export function filesIn(...path: string[]): string[] {
   return readdirSync(folder)
     .sort()
     .flatMap((name) =>
-      statSync(join(folder, name)).isDirectory() ? filesIn(...path, name).map((file) => `${name}/${file}`) : [name],
+      statSync(join(folder, name)).isDirectory()
+        ? filesIn(...path, name).map((file) => `${name}/${file}`)
+        : [name],
     );
 }
 
@@ -54,7 +56,8 @@ export function engineOptions(fhirVersion: FhirVersion, seed = 1): EngineOptions
 /** Reads a configuration that must be right. */
 export function configurationOf(text: string, fhirVersion: FhirVersion): Configuration {
   const { configuration, issues } = readConfiguration(text, { fhirVersion });
-  if (configuration === undefined) throw new Error(issues.map(({ path, message }) => `${path}: ${message}`).join('\n'));
+  if (configuration === undefined)
+    throw new Error(issues.map(({ path, message }) => `${path}: ${message}`).join('\n'));
   return configuration;
 }
 
@@ -64,7 +67,8 @@ export function engineOf(text: string, fhirVersion: FhirVersion, seed = 1): Engi
 
 /** The reference rewrites `meta.lastUpdated` as a full instant; here it keeps its text, like any other element. */
 function instant(text: string): string {
-  const full = text.length === 4 ? `${text}-01-01T00:00:00Z` : text.length === 10 ? `${text}T00:00:00Z` : text;
+  const full =
+    text.length === 4 ? `${text}-01-01T00:00:00Z` : text.length === 10 ? `${text}T00:00:00Z` : text;
   return full.replace(/\+00:00$/, 'Z').replace(/\.0+(?=[Z+-])/, '');
 }
 

@@ -1,6 +1,6 @@
 import { JsonNumber, numberText, parseJson, JsonError, type JsonObject, type JsonValue } from '../json.js';
 import { SUBSTITUTED } from '../labels.js';
-import { FhirNode, isJsonObject } from '../node.js';
+import { isEmptyObject, isJsonObject, type FhirNode } from '../node.js';
 import type { Run, ValueMethod } from './method.js';
 
 /** What stands in an element's place: a text for a primitive, an object for a complex element, or nothing. */
@@ -13,6 +13,10 @@ export class Replacement {
   constructor(replaceWith: JsonValue) {
     this.text = textOf(replaceWith);
     this.object = objectOf(replaceWith);
+  }
+
+  get isNothing(): boolean {
+    return this.text === undefined && isEmptyObject(this.object);
   }
 
   /** The work on a primitive without an `id` or extensions. */
@@ -97,7 +101,12 @@ function childAt(node: FhirNode | null, name: string, place: number): FhirNode |
 }
 
 function copyInto(parent: FhirNode, original: FhirNode): FhirNode {
-  return parent.makeChild({ ...ELEMENT, name: original.name, key: original.key }, original.type, original.value, original.source);
+  return parent.makeChild(
+    { ...ELEMENT, name: original.name, key: original.key },
+    original.type,
+    original.value,
+    original.source,
+  );
 }
 
 function decideAll(node: FhirNode): void {

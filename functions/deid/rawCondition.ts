@@ -1,0 +1,305 @@
+import type { BinaryOperator, Expression } from './fhirpath/syntax.js';
+import { Decimal } from './fhirpath/values.js';
+import type { JsonObject, JsonValue } from './json.js';
+import type { FhirElement, FhirType } from './model/types.js';
+import { isEmptyObject, isJsonObject } from './node.js';
+import { isPrimitiveOf } from './primitive.js';
+
+/** What a condition says of an element's JSON. `unsure`: the JSON is unusual, the full evaluation must decide. */
+export type Verdict = 'true' | 'false' | 'open' | 'unsure';
+/** A condition on the JSON of an element. Never fails. */
+export type RawCondition = (json: JsonValue) => Verdict;
+
+/**
+ * Compiles a condition of the simple kind most are of - comparisons of single values with literals, `in`, `exists`,
+ * `empty`, `where` along named elements, logic - to work on JSON as it came. Null for any other condition.
+ */
+export function compileRaw(expression: Expression, type: FhirType): RawCondition | null {
+  switch (expression.kind) {
+    case 'literal':
+      return typeof expression.value === 'boolean' ? constant(expression.value) : null;
+    case 'binary':
+      return compileBinary(expression.operator, expression.left, expression.right, type);
+    case 'call':
+      return compileCall(expression, type);
+    default:
+      return null;
+  }
+}
+
+function constant(value: boolean): RawCondition {
+  return () => (value ? 'true' : 'false');
+}
+
+function verdict(value: boolean): Verdict {
+  return value ? 'true' : 'false';
+}
+
+function negated(value: Verdict): Verdict {
+  return value === 'true' ? 'false' : value === 'false' ? 'true' : value;
+}
+
+function compileBinary(operator: BinaryOperator, left: Expression, right: Expression, type: FhirType): RawCondition | null {
+  switch (operator) {
+    case 'and':
+    case 'or':
+    case 'xor':
+    case 'implies':
+      return compileLogic(operator, compileRaw(left, type), compileRaw(right, type));
+    case 'in':
+      return compileIn(left, right, type);
+    case '=':
+    case '!=':
+    case '~':
+    case '!~':
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
+      return compileComparison(operator, left, right, type);
+    default:
+      return null;
+  }
+}
+
+function compileLogic(operator: 'and' | 'or' | 'xor' | 'implies', left: RawCondition | null, right: RawCondition | null): RawCondition | null {
+  if (left === null || right === null) return null;
+  switch (operator) {
+    case 'and':
+      return (json) => {
+        const one = left(json);
+        if (one === 'false' || one === 'unsure') return one;
+        const two = right(json);
+        return two === 'true' ? one : two;
+      };
+    case 'or':
+      return (json) => {
+        const one = left(json);
+        if (one === 'true' || one === 'unsure') return one;
+        const two = right(json);
+        return two === 'false' ? one : two;
+      };
+    case 'implies':
+      return compileLogic('or', (json) => negated(left(json)), right);
+    case 'xor':
+      return (json) => {
+        const one = left(json);
+        const two = right(json);
+        if (one === 'unsure' || two === 'unsure') return 'unsure';
+        return one === 'open' || two === 'open' ? 'open' : verdict(one !== two);
+      };
+  }
+}
+
+/** What stands at a path of single elements: a value, nothing, or something unusual. */
+const UNUSUAL = Symbol('unusual');
+type Found = string | number | boolean | undefined | typeof UNUSUAL;
+type Getter = (json: JsonValue) => Found;
+
+/** Reads the one value at `$this` or at names below it; null where the definition does not promise a single value. */
+function compileGetter(expression: Expression, type: FhirType): { get: Getter; type: FhirType } | null {
+  if (expression.kind === 'this') return type.primitive === null ? null : { get: (json) => usual(type, json), type };
+  if (expression.kind !== 'member') return null;
+  const parent = expression.focus === null || expression.focus.kind === 'this' ? null : compileObject(expression.focus, type);
+  if (parent === null && expression.focus !== null && expression.focus.kind !== 'this') return null;
+  const element = singleElement(parent?.type ?? type, expression.name);
+  if (element === null || element.repeats || element.type.primitive === null) return null;
+  const { key, type: valueType } = element;
+  const sibling = `_${key}`;
+  const own = (json: JsonObject): Found => {
+    const value = json[key];
+    if (json[sibling] !== undefined) return UNUSUAL;
+    return value === undefined ? undefined : usual(valueType, value);
+  };
+  if (parent === null) return { get: (json) => (isJsonObject(json) ? own(json) : UNUSUAL), type: valueType };
+  return {
+    get: (json) => {
+      const object = parent.get(json);
+      return object === undefined || object === UNUSUAL ? object : own(object);
+    },
+    type: valueType,
+  };
+}
+
+function usual(type: FhirType, value: JsonValue): Found {
+  if (value === null || value === '' || typeof value === 'object' || !isPrimitiveOf(type, value)) return UNUSUAL;
+  return value;
+}
+
+interface ObjectGetter {
+  get: (json: JsonValue) => JsonObject | undefined | typeof UNUSUAL;
+  type: FhirType;
+}
+
+function compileObject(expression: Expression, type: FhirType): ObjectGetter | null {
+  if (expression.kind !== 'member') return null;
+  const parent = expression.focus === null || expression.focus.kind === 'this' ? null : compileObject(expression.focus, type);
+  if (parent === null && expression.focus !== null && expression.focus.kind !== 'this') return null;
+  const element = singleElement(parent?.type ?? type, expression.name);
+  if (element === null || element.repeats || element.type.primitive !== null) return null;
+  const { key } = element;
+  const own = (json: JsonObject): JsonObject | undefined | typeof UNUSUAL => {
+    const value = json[key];
+    if (value === undefined) return undefined;
+    return isJsonObject(value) && !isEmptyObject(value) ? value : UNUSUAL;
+  };
+  if (parent === null) return { get: (json) => (isJsonObject(json) ? own(json) : UNUSUAL), type: element.type };
+  return {
+    get: (json) => {
+      const object = parent.get(json);
+      return object === undefined || object === UNUSUAL ? object : own(object);
+    },
+    type: element.type,
+  };
+}
+
+/** The element of a name if there is but one with a type of its own: a choice has several. */
+function singleElement(type: FhirType, name: string): (FhirElement & { type: FhirType }) | null {
+  const element = type.elements.get(name);
+  if (element === undefined || element.name !== name || element.type === null) return null;
+  return { ...element, type: element.type };
+}
+
+function compileComparison(
+  operator: '=' | '!=' | '~' | '!~' | '<' | '<=' | '>' | '>=',
+  left: Expression,
+  right: Expression,
+  type: FhirType,
+): RawCondition | null {
+  if (right.kind !== 'literal') return null;
+  const getter = compileGetter(left, type);
+  if (getter === null) return null;
+  const literal = right.value;
+  const { get } = getter;
+  const kind = getter.type.primitive;
+  if (operator === '!=' || operator === '!~') {
+    const positive = compileComparison(operator === '!=' ? '=' : '~', left, right, type);
+    return positive === null ? null : (json) => negated(positive(json));
+  }
+  if (operator === '~') {
+    if (typeof literal !== 'string' || kind !== 'string') return null;
+    const wanted = normalized(literal);
+    return compared(get, 'false', (value) => typeof value === 'string' && (value === literal || normalized(value) === wanted));
+  }
+  if (operator === '=' && ((typeof literal === 'string' && kind === 'string') || (typeof literal === 'boolean' && kind === 'boolean'))) {
+    return compared(get, 'open', (value) => value === literal);
+  }
+  if ((kind !== 'integer' && kind !== 'decimal') || !(typeof literal === 'bigint' || literal instanceof Decimal)) return null;
+  // Numbers that are not kept as texts are their own doubles' texts, so doubles compare as decimals do.
+  const number = Number(literal.toString());
+  if (String(number) !== literal.toString().replace(/(\.[0-9]*?)0+$/, '$1').replace(/\.$/, '')) return null;
+  return compared(get, 'open', numeric(operator, number));
+}
+
+function numeric(operator: '=' | '<' | '<=' | '>' | '>=', number: number): (value: Found) => boolean {
+  switch (operator) {
+    case '=':
+      return (value) => value === number;
+    case '<':
+      return (value) => Number(value) < number;
+    case '<=':
+      return (value) => Number(value) <= number;
+    case '>':
+      return (value) => Number(value) > number;
+    case '>=':
+      return (value) => Number(value) >= number;
+  }
+}
+
+function compared(get: Getter, absent: Verdict, holds: (value: Found) => boolean): RawCondition {
+  return (json) => {
+    const value = get(json);
+    if (value === UNUSUAL) return 'unsure';
+    return value === undefined ? absent : verdict(holds(value));
+  };
+}
+
+function normalized(text: string): string {
+  return text.trim().replace(/\s+/g, ' ').toLowerCase();
+}
+
+function compileIn(left: Expression, right: Expression, type: FhirType): RawCondition | null {
+  const getter = compileGetter(left, type);
+  const texts = literals(right);
+  if (getter === null || texts === null || getter.type.primitive !== 'string') return null;
+  const wanted = new Set(texts);
+  return compared(getter.get, 'false', (value) => typeof value === 'string' && wanted.has(value));
+}
+
+function literals(expression: Expression): string[] | null {
+  if (expression.kind === 'literal') return typeof expression.value === 'string' ? [expression.value] : null;
+  if (expression.kind !== 'binary' || expression.operator !== '|') return null;
+  const left = literals(expression.left);
+  const right = literals(expression.right);
+  return left === null || right === null ? null : [...left, ...right];
+}
+
+function compileCall(call: Extract<Expression, { kind: 'call' }>, type: FhirType): RawCondition | null {
+  if (call.name === 'not' && call.focus !== null && call.arguments.length === 0) {
+    const inner = compileRaw(call.focus, type);
+    return inner === null ? null : (json) => negated(inner(json));
+  }
+  if (call.name !== 'exists' && call.name !== 'empty') return null;
+  const steps = stepsOf(call.focus);
+  if (steps === null) return null;
+  const [criteria] = call.arguments;
+  const found = compileFound(criteria === undefined ? steps : [...steps, { where: criteria }], 0, type);
+  if (found === null) return null;
+  return call.name === 'exists' ? found : (json) => negated(found(json));
+}
+
+type RawStep = { name: string } | { where: Expression };
+
+function stepsOf(expression: Expression | null): RawStep[] | null {
+  if (expression === null || expression.kind === 'this') return [];
+  if (expression.kind === 'member' && !/^[A-Z]/.test(expression.name)) {
+    const before = stepsOf(expression.focus);
+    return before === null ? null : [...before, { name: expression.name }];
+  }
+  if (expression.kind === 'call' && expression.name === 'where' && expression.arguments[0] !== undefined) {
+    const before = stepsOf(expression.focus);
+    return before === null ? null : [...before, { where: expression.arguments[0] }];
+  }
+  return null;
+}
+
+/** Whether anything is at the end of the steps. */
+function compileFound(steps: readonly RawStep[], at: number, type: FhirType): RawCondition | null {
+  const step = steps[at];
+  if (step === undefined) return constant(true);
+  if ('where' in step) {
+    const condition = compileRaw(step.where, type);
+    const next = compileFound(steps, at + 1, type);
+    if (condition === null || next === null) return null;
+    return (json) => {
+      const result = condition(json);
+      return result === 'true' ? next(json) : result === 'unsure' ? result : 'false';
+    };
+  }
+  const element = singleElement(type, step.name);
+  if (element === null) return null;
+  const next = compileFound(steps, at + 1, element.type);
+  return next === null ? null : foundBelow(element, next);
+}
+
+function foundBelow(element: FhirElement & { type: FhirType }, next: RawCondition): RawCondition {
+  const { key, type, repeats } = element;
+  const sibling = `_${key}`;
+  const item = (value: JsonValue): Verdict => {
+    if (type.primitive === null) return isJsonObject(value) && !isEmptyObject(value) ? next(value) : 'unsure';
+    return usual(type, value) === UNUSUAL ? 'unsure' : next(value);
+  };
+  return (json) => {
+    if (!isJsonObject(json)) return 'unsure';
+    const value = json[key];
+    if (type.primitive !== null && json[sibling] !== undefined) return 'unsure';
+    if (value === undefined) return 'false';
+    if (Array.isArray(value) !== repeats) return 'unsure';
+    if (!Array.isArray(value)) return item(value);
+    for (const each of value) {
+      const result = item(each);
+      if (result !== 'false') return result;
+    }
+    return 'false';
+  };
+}
