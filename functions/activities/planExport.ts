@@ -32,6 +32,7 @@ export function planExport(dependencies: ActivityDependencies) {
     const planned = planPartitions({
       types: request.types ?? capabilities.searchableTypes.filter(isResourceType),
       since: request.since,
+      until: request.until,
       transactionTime,
     });
     const estimates = await mapConcurrently(

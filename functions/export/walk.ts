@@ -1,5 +1,5 @@
 import { ExportError } from '../errors.js';
-import { compareInstants, type Instant, parseInstant } from './instant.js';
+import { compareInstants, type Instant, parseInstant, searchValue } from './instant.js';
 import type { SearchPage, SearchRow } from './searchPage.js';
 
 /** The interval of `meta.lastUpdated` of one type: from `from` (inclusive) to `until` (exclusive). */
@@ -7,6 +7,8 @@ export interface Window {
   type: string;
   from: string | undefined;
   until: string;
+  /** Whether the caller asked for an end: a resource that does not tell when it was updated is then refused. */
+  untilAsked?: boolean;
 }
 
 /**
@@ -15,17 +17,24 @@ export interface Window {
  *
  * - `key`: sorted by `_lastUpdated`, each page asked from the last instant seen on. A row that is updated
  *   meanwhile leaves the window for a moment after `transactionTime`; no other row moves, as there is no
- *   offset.
+ *   offset. A page without any row leads on by its link alone (`empty`).
  * - `tie`: more rows share one instant than a page holds, so no key leads on. The rows of just that instant
  *   are paged by the source's next links. Rows can only leave an instant of the past: a pass during which
  *   their number stayed the same has lost none; otherwise another pass follows, less what was seen.
  * - `links`: the source cannot sort by `_lastUpdated`; its next links are trusted.
  */
 export type Cursor = { pageSize: number } & (
-  | { mode: 'key'; from: string | null; after: boolean; seen: string[] }
+  | ({ mode: 'key'; seen: string[] } & Key)
   | ({ mode: 'tie'; seen: string[] } & Tie)
   | { mode: 'links'; bounded: boolean; next: string | null; seen: string[]; loop: LoopCheck }
 );
+
+/** The rows from the instant `from` on, or after it. */
+interface Key {
+  from: string | null;
+  after: boolean;
+  empty: { next: string; loop: LoopCheck } | null;
+}
 
 /** A pass over the rows of the instant `at`, framed by two counts of them. */
 interface Tie {
@@ -73,10 +82,7 @@ export class Walk {
     this.#window = window;
     this.#from = window.from === undefined ? undefined : instant(window.from);
     this.#until = instant(window.until);
-    this.#cursor =
-      'mode' in start
-        ? start
-        : { mode: 'key', pageSize: start.pageSize, from: window.from ?? null, after: false, seen: [] };
+    this.#cursor = 'mode' in start ? start : fromStart(window, start.pageSize);
     this.#seen = new Set(this.#cursor.seen);
   }
 
@@ -95,6 +101,7 @@ export class Walk {
     const count = ['_count', String(cursor.pageSize)] as const;
     switch (cursor.mode) {
       case 'key':
+        if (cursor.empty !== null) return { kind: 'link', url: cursor.empty.next };
         return {
           kind: 'search',
           parameters: [
@@ -157,14 +164,11 @@ export class Walk {
     }
     if (cursor.phase === 'count after' && count === cursor.before) {
       if (cursor.passed < count) {
-        throw new ExportError(
-          'source-unverifiable',
-          `The source counts more ${type} resources of one meta.lastUpdated than its pages hold. Raise PAGE_SIZE, or see why its next links end early.`,
-        );
+        throw endsEarly(type);
       }
       const { pageSize, at } = cursor;
       this.#seen = new Set();
-      this.#cursor = { mode: 'key', pageSize, from: at, after: true, seen: [] };
+      this.#cursor = { mode: 'key', pageSize, from: at, after: true, empty: null, seen: [] };
       return;
     }
     if (cursor.phase === 'count after' && cursor.forgot) {
@@ -194,7 +198,7 @@ export class Walk {
     }
     if (cursor.mode === 'links' && cursor.next === null && cursor.pageSize >= 2 * smallestPage) {
       const pageSize = Math.floor(cursor.pageSize / 2);
-      this.#cursor = { mode: 'key', pageSize, from: this.#window.from ?? null, after: false, seen: [] };
+      this.#cursor = fromStart(this.#window, pageSize);
       return true;
     }
     return false;
@@ -242,7 +246,7 @@ export class Walk {
       bounded,
       next: null,
       seen: [],
-      loop: { remembered: null, steps: 0, renewAt: 1 },
+      loop: NO_LOOP,
     };
   }
 
@@ -271,13 +275,23 @@ export class Walk {
       onPage.add(id);
       rows.push(row);
     }
-    const follows = page.next !== undefined || page.rows.length >= cursor.pageSize;
+    // A source may give less than was asked for and no link, although it counts more.
+    const follows =
+      page.next !== undefined ||
+      page.rows.length >= cursor.pageSize ||
+      (page.total !== undefined && page.total > page.rows.length);
     if (!follows) {
       this.#isDone = true;
     } else if (first === undefined || last === undefined) {
-      // Nothing in the window on this page: no key leads on, only a link can.
-      if (page.next === undefined) this.#isDone = true;
-      else throw ignored(type, '_lastUpdated');
+      // No key leads on. Rows that were all updated just now are gone when this is tried again.
+      if (page.rows.length > 0) throw ignored(type, '_lastUpdated', true);
+      if (page.next === undefined) {
+        // What is counted and never given is hidden from the app, as by a consent.
+        this.#isDone = true;
+      } else {
+        const loop = checkLoop(cursor.empty?.loop ?? NO_LOOP, page.next, type);
+        this.#cursor = { ...cursor, empty: { next: page.next, loop } };
+      }
     } else if (compareInstants(first, last) === 0) {
       this.#seen = new Set(from !== undefined && compareInstants(last, from) === 0 ? this.#seen : []);
       for (const id of idsAtLast) this.#seen.add(id);
@@ -294,7 +308,7 @@ export class Walk {
       };
     } else {
       this.#seen = new Set(idsAtLast);
-      this.#cursor = { ...cursor, from: last.text, after: false };
+      this.#cursor = { ...cursor, from: last.text, after: false, empty: null };
     }
     return rows;
   }
@@ -334,7 +348,7 @@ export class Walk {
     for (const row of page.rows) {
       const { id, lastUpdated } = row;
       if (lastUpdated === undefined) {
-        if (this.#from !== undefined) throw unverifiable(type);
+        if (this.#from !== undefined || this.#window.untilAsked === true) throw unverifiable(type);
       } else if (
         compareInstants(lastUpdated, this.#until) >= 0 ||
         (this.#from !== undefined && compareInstants(lastUpdated, this.#from) < 0)
@@ -350,12 +364,20 @@ export class Walk {
     // A row at a page's edge may come again on the next page; further back, the links are trusted.
     this.#seen = onPage;
     if (page.next === undefined) {
+      const isOnlyPage = cursor.next === null;
+      if (isOnlyPage && page.total !== undefined && page.total > page.rows.length) throw endsEarly(type);
       this.#isDone = true;
     } else {
       this.#cursor = { ...cursor, next: page.next, loop: checkLoop(cursor.loop, page.next, type) };
     }
     return rows;
   }
+}
+
+const NO_LOOP: LoopCheck = { remembered: null, steps: 0, renewAt: 1 };
+
+function fromStart({ from }: Window, pageSize: number): Cursor {
+  return { mode: 'key', pageSize, from: from ?? null, after: false, empty: null, seen: [] };
 }
 
 function checkLoop(loop: LoopCheck, next: string, type: string): LoopCheck {
@@ -365,7 +387,7 @@ function checkLoop(loop: LoopCheck, next: string, type: string): LoopCheck {
 }
 
 function bound(prefix: 'ge' | 'gt' | 'le' | 'lt', value: string | null): Parameters {
-  return value === null ? [] : [['_lastUpdated', `${prefix}${value}`]];
+  return value === null ? [] : [['_lastUpdated', `${prefix}${searchValue(instant(value))}`]];
 }
 
 function instant(text: string): Instant {
@@ -386,10 +408,18 @@ function unverifiable(type: string): ExportError {
   );
 }
 
-function ignored(type: string, parameter: string): ExportError {
+function ignored(type: string, parameter: string, retryable = false): ExportError {
   return new ExportError(
     'source-ignored-parameter',
     `The source ignored ${parameter} in a search for ${type} although its first answer showed that it knows it, so the export would hold too much or too little. Check the source's search on ${parameter}.`,
+    retryable,
+  );
+}
+
+function endsEarly(type: string): ExportError {
+  return new ExportError(
+    'source-unverifiable',
+    `The source counts more ${type} resources than its pages hold, so some would be missing. Raise PAGE_SIZE, or see why its next links end early.`,
   );
 }
 
