@@ -119,13 +119,13 @@ function walkAll(server: OffsetServer, window: Window, pageSize: number, between
       request.kind === 'link'
         ? new URL(request.url).searchParams
         : new URLSearchParams(request.parameters.map(([name, value]): [string, string] => [name, value]));
-    const page = server.answer(query);
-    if (page === undefined) {
+    const answer = server.answer(query);
+    if (answer === undefined) {
       if (!walk.acceptRefusal(50)) throw new Error('the source refuses everything');
     } else if (request.kind === 'count') {
-      walk.acceptCount(page.total);
+      walk.acceptCount(answer.total);
     } else {
-      for (const { id } of walk.acceptPage(page)) ids.push(id ?? '');
+      for (const { id } of walk.acceptPage(answer)) ids.push(id ?? '');
     }
     if (!walk.isDone && requests % 3 === 0) {
       walk = new Walk(window, JSON.parse(JSON.stringify(walk.checkpoint())) as Cursor);
