@@ -27,7 +27,10 @@ export function compileEngine(configuration: Configuration, options: EngineOptio
 function rulesOf(configuration: Configuration): readonly Rule[] {
   if (configuration.parameters.unmatched === 'keep') return configuration.rules;
   const index = configuration.rules.reduce((most, rule) => Math.max(most, rule.index), -1) + 1;
-  return [...configuration.rules, { index, path: 'Resource', resourceType: 'Resource', expression: null, method: { name: 'redact' } }];
+  return [
+    ...configuration.rules,
+    { index, path: 'Resource', resourceType: 'Resource', expression: null, method: { name: 'redact' } },
+  ];
 }
 
 type Place = 'outermost' | 'contained' | 'inside';
@@ -111,7 +114,8 @@ class CompiledEngine implements Engine {
   /** Whether a rule applies to the resource that only the tree engine can apply. */
   private needsTree(plan: ResourcePlan, resource: JsonObject): boolean {
     if (plan.alwaysTree) return true;
-    for (const key of plan.treeKeys) if (Object.hasOwn(resource, key) || Object.hasOwn(resource, `_${key}`)) return true;
+    for (const key of plan.treeKeys)
+      if (Object.hasOwn(resource, key) || Object.hasOwn(resource, `_${key}`)) return true;
     if (plan.reachesInside && hasInner(resource)) return true;
     return plan.substitutes && this.walk.substitutes(plan.root, resource);
   }

@@ -35,7 +35,10 @@ export function readConfiguration(
   const top = caseInsensitive(json, TOP_LEVEL, '', issues);
   for (const key of Object.keys(json)) {
     if (!TOP_LEVEL.some((known) => known.toLowerCase() === key.toLowerCase())) {
-      issues.warn(key, `Unknown setting, ignored; known are ${TOP_LEVEL.filter((name) => name !== 'processingError').join(', ')}`);
+      issues.warn(
+        key,
+        `Unknown setting, ignored; known are ${TOP_LEVEL.filter((name) => name !== 'processingError').join(', ')}`,
+      );
     }
   }
   checkVersion(top['fhirVersion'], options.fhirVersion, issues);
@@ -45,7 +48,10 @@ export function readConfiguration(
   for (const rule of rules) checkPath(rule, model, issues);
   const parameters = readParameters(top['parameters'], issues);
   if (issues.hasErrors) return { issues: issues.list };
-  return { configuration: { fhirVersion: options.fhirVersion, processingErrors, rules, parameters }, issues: issues.list };
+  return {
+    configuration: { fhirVersion: options.fhirVersion, processingErrors, rules, parameters },
+    issues: issues.list,
+  };
 }
 
 function parse(text: string, issues: IssueList): JsonObject | undefined {
@@ -95,7 +101,10 @@ function readProcessingErrors(top: JsonObject, issues: IssueList): 'raise' | 'sk
     case 'skip':
       return 'skip';
     case 'keep':
-      issues.warn(path, "Treated as 'skip': a resource that could not be de-identified is never exported as it came");
+      issues.warn(
+        path,
+        "Treated as 'skip': a resource that could not be de-identified is never exported as it came",
+      );
       return 'skip';
   }
   issues.error(path, "Must be 'raise' or 'skip'");
@@ -104,7 +113,10 @@ function readProcessingErrors(top: JsonObject, issues: IssueList): 'raise' | 'sk
 
 function readRules(value: JsonValue | undefined, issues: IssueList): Rule[] {
   if (!Array.isArray(value)) {
-    issues.error('fhirPathRules', 'An array of rules is required: [{"path": "Patient.name", "method": "redact"}, …]');
+    issues.error(
+      'fhirPathRules',
+      'An array of rules is required: [{"path": "Patient.name", "method": "redact"}, …]',
+    );
     return [];
   }
   const rules: Rule[] = [];

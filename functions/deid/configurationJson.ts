@@ -102,7 +102,8 @@ class Reader {
       if (this.match(/\]/y) !== undefined) return items;
       items.push(this.value(depth + 1));
       this.space();
-      if (this.match(/,/y) === undefined && this.text.charAt(this.at) !== ']') throw this.error('Expected , or ]');
+      if (this.match(/,/y) === undefined && this.text.charAt(this.at) !== ']')
+        throw this.error('Expected , or ]');
     }
   }
 
@@ -121,7 +122,8 @@ class Reader {
       if (this.match(/:/y) === undefined) throw this.error('Expected : after a property name');
       members[key] = this.value(depth + 1);
       this.space();
-      if (this.match(/,/y) === undefined && this.text.charAt(this.at) !== '}') throw this.error('Expected , or }');
+      if (this.match(/,/y) === undefined && this.text.charAt(this.at) !== '}')
+        throw this.error('Expected , or }');
     }
   }
 }

@@ -19,7 +19,8 @@ export function failureOf(error: unknown, rule: number | undefined): ProcessingF
   if (error instanceof ProcessingError) return failure(error.code, error.message, error.rule ?? rule);
   if (error instanceof FhirPathError) return failure('expression-failed', error.message, rule);
   if (error instanceof DepthError) return failure('too-deep', error.message, undefined);
-  if (error instanceof RangeError) return failure('too-large', 'The resource is too large or nested too deeply', undefined);
+  if (error instanceof RangeError)
+    return failure('too-large', 'The resource is too large or nested too deeply', undefined);
   const kind = error instanceof Error ? error.name : typeof error;
   return failure('internal-error', `The resource could not be processed (${kind})`, rule);
 }

@@ -38,7 +38,12 @@ export class IssueList {
 }
 
 /** The members of an object by their right names, whatever their case. A name in two cases is an error. */
-export function caseInsensitive(json: JsonObject, names: readonly string[], at: string, issues: IssueList): JsonObject {
+export function caseInsensitive(
+  json: JsonObject,
+  names: readonly string[],
+  at: string,
+  issues: IssueList,
+): JsonObject {
   const result: JsonObject = {};
   for (const [key, value] of Object.entries(json)) {
     const name = names.find((known) => known.toLowerCase() === key.toLowerCase());

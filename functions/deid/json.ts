@@ -268,7 +268,8 @@ class JsonReader {
       if (this.text.charCodeAt(this.at) !== 0x22) throw new JsonError('Expected a property name', this.at);
       const key = this.string();
       this.space();
-      if (this.text.charCodeAt(this.at++) !== 0x3a) throw new JsonError('Expected : after a name', this.at - 1);
+      if (this.text.charCodeAt(this.at++) !== 0x3a)
+        throw new JsonError('Expected : after a name', this.at - 1);
       const value = this.value(depth + 1);
       if (key === '__proto__') {
         Object.defineProperty(members, key, { value, writable: true, enumerable: true, configurable: true });

@@ -33,10 +33,18 @@ export async function resolveKeys(
     const text = await resolver(key.secretName);
     const problem = problemOf(name, text);
     if (problem === null) keys[name] = { kind: 'text', text: text as string };
-    else issues.push({ severity: 'error', path: `parameters.${name}`, message: `The secret '${key.secretName}' ${problem}` });
+    else
+      issues.push({
+        severity: 'error',
+        path: `parameters.${name}`,
+        message: `The secret '${key.secretName}' ${problem}`,
+      });
   }
   if (issues.length > 0) return { issues };
-  return { configuration: { ...configuration, parameters: { ...configuration.parameters, ...keys } }, issues };
+  return {
+    configuration: { ...configuration, parameters: { ...configuration.parameters, ...keys } },
+    issues,
+  };
 }
 
 function problemOf(name: string, text: string | null): string | null {
@@ -52,7 +60,8 @@ export function keyBytes(parameters: Parameters, jobSecret: Uint8Array): KeyByte
   const derive = (use: string): Uint8Array =>
     new Uint8Array(hkdfSync('sha256', jobSecret, new Uint8Array(0), `fhir-deidentified-export ${use}`, 32));
   const bytesOf = (key: Key, use: string): Uint8Array => {
-    if (key.kind === 'secret') throw new Error('The keys a configuration names must be resolved before it is compiled');
+    if (key.kind === 'secret')
+      throw new Error('The keys a configuration names must be resolved before it is compiled');
     return key.kind === 'text' ? Buffer.from(key.text, 'utf8') : derive(use);
   };
   const dateShift = bytesOf(parameters.dateShiftKey, 'dateShiftKey');
@@ -60,6 +69,8 @@ export function keyBytes(parameters: Parameters, jobSecret: Uint8Array): KeyByte
     dateShift,
     cryptoHash: bytesOf(parameters.cryptoHashKey, 'cryptoHashKey'),
     encrypt: bytesOf(parameters.encryptKey, 'encryptKey'),
-    patientShift: new Uint8Array(hkdfSync('sha256', dateShift, new Uint8Array(0), 'fhir-deidentified-export patient', 32)),
+    patientShift: new Uint8Array(
+      hkdfSync('sha256', dateShift, new Uint8Array(0), 'fhir-deidentified-export patient', 32),
+    ),
   };
 }

@@ -2,7 +2,15 @@ import { isJsonObject } from './node.js';
 import type { JsonObject, JsonValue } from './json.js';
 
 /** What was done to a resource, as its security labels tell. The order is that of the labels. */
-export const LABELS = ['REDACTED', 'ABSTRED', 'CRYTOHASH', 'MASKED', 'PERTURBED', 'SUBSTITUTED', 'GENERALIZED'] as const;
+export const LABELS = [
+  'REDACTED',
+  'ABSTRED',
+  'CRYTOHASH',
+  'MASKED',
+  'PERTURBED',
+  'SUBSTITUTED',
+  'GENERALIZED',
+] as const;
 export type Label = (typeof LABELS)[number];
 
 /** Places of the labels in `LABELS`, for counting. */
@@ -27,7 +35,9 @@ const DISPLAYS: Readonly<Record<Label, string>> = {
 
 function coding(label: Label): JsonObject {
   const display = DISPLAYS[label];
-  return LABELS.indexOf(label) <= MASKED ? { system: SYSTEM, code: label, display } : { code: label, display };
+  return LABELS.indexOf(label) <= MASKED
+    ? { system: SYSTEM, code: label, display }
+    : { code: label, display };
 }
 
 /** Adds the labels of a set of operations (bit n for `LABELS[n]`) to `meta.security`, those it has not. */
@@ -41,7 +51,8 @@ export function addLabels(resource: JsonObject, operations: number): void {
   const present = meta['security'];
   const security: JsonValue[] = Array.isArray(present) ? present : [];
   for (const [place, label] of LABELS.entries()) {
-    if ((operations & (1 << place)) !== 0 && !security.some((item) => hasCode(item, label))) security.push(coding(label));
+    if ((operations & (1 << place)) !== 0 && !security.some((item) => hasCode(item, label)))
+      security.push(coding(label));
   }
   meta['security'] = security;
 }

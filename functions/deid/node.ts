@@ -20,7 +20,9 @@ export class DepthError extends Error {
 
 /** Whether a JSON value is an object: no array, no number with its digits. */
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber);
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber)
+  );
 }
 
 /**
@@ -82,7 +84,12 @@ export class FhirNode {
   }
 
   /** A child that was not in the JSON. */
-  makeChild(element: FhirElement, type: FhirType, value: Primitive | undefined, source: JsonObject | undefined): FhirNode {
+  makeChild(
+    element: FhirElement,
+    type: FhirType,
+    value: Primitive | undefined,
+    source: JsonObject | undefined,
+  ): FhirNode {
     return new FhirNode(this.context, this, element, type, value, source);
   }
 
@@ -137,7 +144,12 @@ export class FhirNode {
     }
   }
 
-  private makePrimitives(children: FhirNode[], element: FhirElement, type: FhirType, source: JsonObject): void {
+  private makePrimitives(
+    children: FhirNode[],
+    element: FhirElement,
+    type: FhirType,
+    source: JsonObject,
+  ): void {
     const values = this.itemsOf(element, own(source, element.key));
     const siblings = this.itemsOf(element, own(source, `_${element.key}`));
     for (let index = 0; index < Math.max(values.length, siblings.length); index++) {

@@ -51,17 +51,24 @@ export function isEncryptKeyLength(text: string): boolean {
 
 /** Reads `parameters`, adding what is wrong to the issues; absent settings get their defaults. */
 export function readParameters(value: JsonValue | undefined, issues: IssueList): Parameters {
-  if (value !== undefined && value !== null && !isJsonObject(value)) issues.error('parameters', 'Must be an object');
+  if (value !== undefined && value !== null && !isJsonObject(value))
+    issues.error('parameters', 'Must be an object');
   const json = isJsonObject(value) ? value : {};
   for (const key of Object.keys(json)) {
     if (NAMES.some((name) => name.toLowerCase() === key.toLowerCase())) continue;
     const meant = nearest(key, NAMES);
-    issues.warn(`parameters.${key}`, `Unknown parameter, ignored${meant === undefined ? '' : `; did you mean '${meant}'?`}`);
+    issues.warn(
+      `parameters.${key}`,
+      `Unknown parameter, ignored${meant === undefined ? '' : `; did you mean '${meant}'?`}`,
+    );
   }
   const reader = new Reader(caseInsensitive(json, NAMES, 'parameters.', issues), issues);
   const encryptKey = reader.key('encryptKey');
   if (encryptKey.kind === 'text' && !isEncryptKeyLength(encryptKey.text)) {
-    issues.error('parameters.encryptKey', 'Must be 16, 24 or 32 bytes long in UTF-8 (or empty, for a key of the job)');
+    issues.error(
+      'parameters.encryptKey',
+      'Must be 16, 24 or 32 bytes long in UTF-8 (or empty, for a key of the job)',
+    );
   }
   const cryptoHashFunction = reader.choice('cryptoHashFunction', HASH_FUNCTIONS, 'sha256');
   return {
@@ -128,7 +135,12 @@ class Reader {
     const name = 'dateShiftFixedOffsetInDays';
     const value = this.json[name];
     if (value === undefined || value === null) return null;
-    const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value instanceof JsonNumber ? Number(value.text) : value;
+    const number =
+      typeof value === 'string' && value.trim() !== ''
+        ? Number(value)
+        : value instanceof JsonNumber
+          ? Number(value.text)
+          : value;
     if (typeof number !== 'number' || !Number.isFinite(number) || Math.abs(number) > MOST_DAYS) {
       this.error(name, 'Must be a whole number of days');
       return null;
@@ -174,7 +186,10 @@ class Reader {
     const digits = Number(hashFunction.slice(-3)) / 4;
     if (value === undefined || value === null) {
       if (digits > 64) {
-        this.issues.warn('parameters.cryptoHashFunction', `Hashes of ${digits} digits are no valid ids: set truncate to 64`);
+        this.issues.warn(
+          'parameters.cryptoHashFunction',
+          `Hashes of ${digits} digits are no valid ids: set truncate to 64`,
+        );
       }
       return null;
     }

@@ -50,7 +50,9 @@ function patterns(expression: Expression | null): readonly Pattern[] | null {
     case 'member':
       return memberPatterns(expression.focus, expression.name);
     case 'type':
-      return expression.operator === 'as' ? appended(patterns(expression.operand), typeStep(expression.type)) : null;
+      return expression.operator === 'as'
+        ? appended(patterns(expression.operand), typeStep(expression.type))
+        : null;
     case 'binary': {
       if (expression.operator !== '|') return null;
       const left = patterns(expression.left);
@@ -83,7 +85,9 @@ function callPatterns(call: Extract<Expression, { kind: 'call' }>): readonly Pat
   switch (call.name) {
     case 'as':
     case 'ofType':
-      return argument?.kind === 'member' && argument.focus === null ? appended(focus(), typeStep(argument.name)) : null;
+      return argument?.kind === 'member' && argument.focus === null
+        ? appended(focus(), typeStep(argument.name))
+        : null;
     case 'nodesByType':
     case 'nodesByName': {
       if (argument?.kind !== 'literal' || typeof argument.value !== 'string') return null;
@@ -110,7 +114,10 @@ function callPatterns(call: Extract<Expression, { kind: 'call' }>): readonly Pat
 function guardStep(condition: Expression): Step | null {
   const reads = readsOf(condition);
   if (reads === null) return null;
-  return { kind: 'guard', condition: { expression: condition, evaluator: compileExpression(condition), reads } };
+  return {
+    kind: 'guard',
+    condition: { expression: condition, evaluator: compileExpression(condition), reads },
+  };
 }
 
 function appended(before: readonly Pattern[] | null, step: Step | null): readonly Pattern[] | null {

@@ -40,7 +40,18 @@ interface Arrival {
 
 /** What to do with an element of a JSON object, worked out once for all resources. */
 export interface Entry {
-  readonly kind: 'value' | 'values' | 'sibling' | 'siblings' | 'complex' | 'list' | 'resource' | 'resources' | 'unknown' | 'ignored' | 'type';
+  readonly kind:
+    | 'value'
+    | 'values'
+    | 'sibling'
+    | 'siblings'
+    | 'complex'
+    | 'list'
+    | 'resource'
+    | 'resources'
+    | 'unknown'
+    | 'ignored'
+    | 'type';
   /** Its definition, but for what is unknown. */
   readonly element: FhirElement | null;
   /** The element's type; null for resources. */
@@ -84,7 +95,10 @@ export class Plan {
     this.start = { decision: null, active: new Map(), guards: [] };
     for (const { rule, patterns } of rules) {
       for (const steps of patterns) {
-        this.positions.set(steps, steps.map((_, at) => ({ rule, steps, at, id: this.nextId++ })));
+        this.positions.set(
+          steps,
+          steps.map((_, at) => ({ rule, steps, at, id: this.nextId++ })),
+        );
         this.advance(rule, steps, 0, type, type.name, this.start);
       }
     }
@@ -93,7 +107,15 @@ export class Plan {
 
   /** The resource itself, as an entry: its conditions, and its children's plan. */
   get root(): Entry {
-    return this.makeEntry('complex', null, this.type, '', this.start, { type: this.type, name: this.type.name, parentType: '' }, 'working');
+    return this.makeEntry(
+      'complex',
+      null,
+      this.type,
+      '',
+      this.start,
+      { type: this.type, name: this.type.name, parentType: '' },
+      'working',
+    );
   }
 
   /**
@@ -111,7 +133,11 @@ export class Plan {
           if (type.name !== step.name) return;
           break;
         case 'resourceType':
-          if (!type.isResource || !(type.name === step.name || step.name === 'Resource' || step.name === 'DomainResource')) return;
+          if (
+            !type.isResource ||
+            !(type.name === step.name || step.name === 'Resource' || step.name === 'DomainResource')
+          )
+            return;
           break;
         case 'guard':
           arrival.guards.push({ guard: step.condition, position: this.position(rule, steps, place) });
@@ -201,7 +227,8 @@ export class Plan {
       type,
       otherKey,
       rule,
-      method: works && !isGeneralized && type.primitive !== null ? this.methods.valueMethod(rule, target) : null,
+      method:
+        works && !isGeneralized && type.primitive !== null ? this.methods.valueMethod(rule, target) : null,
       generalizer: isGeneralized ? this.methods.generalizer(rule) : null,
       target,
       mode,
@@ -213,7 +240,8 @@ export class Plan {
 function settle(arrival: Arrival): void {
   const { decision } = arrival;
   if (decision === null) return;
-  for (const [id, position] of arrival.active) if (position.rule.index >= decision.index) arrival.active.delete(id);
+  for (const [id, position] of arrival.active)
+    if (position.rule.index >= decision.index) arrival.active.delete(id);
   const live = arrival.guards.filter(({ position }) => position.rule.index < decision.index);
   arrival.guards.splice(0, arrival.guards.length, ...live);
 }
@@ -268,7 +296,11 @@ class PlanEntry implements Entry {
     let entry = this.variants.get(results);
     if (entry !== undefined) return entry;
     const { kind, element, type, otherKey, target, mode } = this.parts;
-    const arrival: Arrival = { decision: this.arrival.decision, active: new Map(this.arrival.active), guards: [] };
+    const arrival: Arrival = {
+      decision: this.arrival.decision,
+      active: new Map(this.arrival.active),
+      guards: [],
+    };
     this.arrival.guards.forEach(({ position }, place) => {
       if (results[place] !== '1') return;
       this.plan.advance(position.rule, position.steps, position.at + 1, type, target.name, arrival);
@@ -329,13 +361,26 @@ export class PlanNode {
     const element = this.type.elements.get(isSibling ? key.slice(1) : key);
     if (element === undefined) return UNKNOWN;
     const { type, name } = element;
-    if (type === null) return isSibling ? UNKNOWN : element.repeats ? resourceEntry('resources', element) : resourceEntry('resource', element);
+    if (type === null)
+      return isSibling
+        ? UNKNOWN
+        : element.repeats
+          ? resourceEntry('resources', element)
+          : resourceEntry('resource', element);
     if (isSibling && type.primitive === null) return UNKNOWN;
     const arrival = this.plan.arrive(this.active, this.inherited, type, name);
     const target = { type, name, parentType: this.type.name };
     const kind = kindOf(element, isSibling);
     const otherKey = isSibling ? element.key : `_${key}`;
-    return this.plan.makeEntry(kind, element, type, otherKey, arrival, target, this.modeOf(key, arrival.decision));
+    return this.plan.makeEntry(
+      kind,
+      element,
+      type,
+      otherKey,
+      arrival,
+      target,
+      this.modeOf(key, arrival.decision),
+    );
   }
 
   private modeOf(key: string, decision: Rule | null): Mode {

@@ -4,7 +4,15 @@ import { booleanOf } from './fhirpath/operators.js';
 import { FhirPathError } from './fhirpath/values.js';
 import type { JsonObject, JsonValue } from './json.js';
 import type { FhirType } from './model/types.js';
-import { DepthError, FhirNode, MAX_DEPTH, isEmptyObject, isJsonObject, resourceTypeOf, type NodeContext } from './node.js';
+import {
+  DepthError,
+  FhirNode,
+  MAX_DEPTH,
+  isEmptyObject,
+  isJsonObject,
+  resourceTypeOf,
+  type NodeContext,
+} from './node.js';
 import type { Entry, PlanNode } from './plan.js';
 import { isPrimitiveOf, type Primitive } from './primitive.js';
 import type { ResourceRun } from './resourceRun.js';
@@ -44,7 +52,14 @@ export class PlanWalk {
     let resolved = entry;
     while (resolved.guards.length > 0) {
       const type = resolved.type as FhirType;
-      const node = new FhirNode(this.silent, null, { name: resolved.element?.name ?? type.name, key: '' }, type, undefined, json);
+      const node = new FhirNode(
+        this.silent,
+        null,
+        { name: resolved.element?.name ?? type.name, key: '' },
+        type,
+        undefined,
+        json,
+      );
       let results = '';
       for (const { evaluator } of resolved.guards) {
         results += booleanOf(evaluate(evaluator, [node], this.environment)) === true ? '1' : '0';
@@ -192,7 +207,14 @@ export class PlanWalk {
     if (entry.method !== null) return this.work(entry, entry.method, value);
     if (entry.generalizer === null) return value;
     this.run.rule = entry.rule?.index;
-    const node = new FhirNode(this.silent, null, entry.element ?? { name: '', key: '' }, type, value, undefined);
+    const node = new FhirNode(
+      this.silent,
+      null,
+      entry.element ?? { name: '', key: '' },
+      type,
+      value,
+      undefined,
+    );
     return entry.generalizer.generalize(node, this.environment, this.run);
   }
 
@@ -212,10 +234,18 @@ export class PlanWalk {
     return undefined;
   }
 
-  private values(node: PlanNode, entry: Entry, json: JsonObject, key: string, value: JsonValue, depth: number): boolean {
+  private values(
+    node: PlanNode,
+    entry: Entry,
+    json: JsonObject,
+    key: string,
+    value: JsonValue,
+    depth: number,
+  ): boolean {
     const items: JsonValue[] = Array.isArray(value) ? value : [value];
     const sibling = json[entry.otherKey];
-    if (sibling !== undefined) return this.pairs(entry, node.entry(entry.otherKey), json, items, sibling, depth);
+    if (sibling !== undefined)
+      return this.pairs(entry, node.entry(entry.otherKey), json, items, sibling, depth);
     let length = 0;
     for (const item of items) {
       const after = this.changed(entry, item);
@@ -227,7 +257,14 @@ export class PlanWalk {
   }
 
   /** Values and their siblings keep their places beside each other; places with neither close up. */
-  private pairs(entry: Entry, siblingEntry: Entry, json: JsonObject, values: JsonValue[], sibling: JsonValue, depth: number): boolean {
+  private pairs(
+    entry: Entry,
+    siblingEntry: Entry,
+    json: JsonObject,
+    values: JsonValue[],
+    sibling: JsonValue,
+    depth: number,
+  ): boolean {
     const siblings: JsonValue[] = Array.isArray(sibling) ? sibling : [sibling];
     const keptValues: JsonValue[] = [];
     const keptSiblings: JsonValue[] = [];
@@ -265,7 +302,9 @@ export class PlanWalk {
     const value = json['value'];
     if (node === null || value === undefined || value === null) return null;
     const valueEntry = node.entry('value');
-    return valueEntry.rule === entry.rule && valueEntry.type !== null && isPrimitiveOf(valueEntry.type, value) ? node : null;
+    return valueEntry.rule === entry.rule && valueEntry.type !== null && isPrimitiveOf(valueEntry.type, value)
+      ? node
+      : null;
   }
 
   private list(entry: Entry, json: JsonObject, key: string, value: JsonValue, depth: number): boolean {

@@ -86,7 +86,12 @@ function looksAtSelf(expression: Expression | null): boolean {
     case 'binary':
       return looksAtSelf(expression.left) && looksAtSelf(expression.right);
     case 'call':
-      if (['children', 'descendants', 'extension', 'nodesByType', 'nodesByName', 'repeat'].includes(expression.name)) return false;
+      if (
+        ['children', 'descendants', 'extension', 'nodesByType', 'nodesByName', 'repeat'].includes(
+          expression.name,
+        )
+      )
+        return false;
       return looksAtSelf(expression.focus) && expression.arguments.every(looksAtSelf);
   }
 }
@@ -125,7 +130,8 @@ function firstName(expression: Expression | null): string | null {
  * changes what the condition looks at; rules of other conditions are left out.
  */
 function withoutConflicts(type: FhirType, rules: readonly PatternRule[]): readonly PatternRule[] {
-  if (!rules.some(({ patterns }) => patterns.some((steps) => steps.some(({ kind }) => kind === 'guard')))) return rules;
+  if (!rules.some(({ patterns }) => patterns.some((steps) => steps.some(({ kind }) => kind === 'guard'))))
+    return rules;
   const conflicts = new ConflictSearch(type, rules).conflicts;
   return rules.filter(({ rule }) => !conflicts.has(rule));
 }
@@ -156,7 +162,8 @@ class ConflictSearch {
   constructor(type: FhirType, rules: readonly PatternRule[]) {
     this.guarded = rules.filter(({ patterns }) => patterns.some(hasGuard)).map(({ rule }) => rule);
     const start: Possible = { places: [], certain: Infinity, possible: new Set(), guards: [] };
-    for (const { rule, patterns } of rules) for (const steps of patterns) this.follow({ rule, steps, at: 0 }, type, type.name, start);
+    for (const { rule, patterns } of rules)
+      for (const steps of patterns) this.follow({ rule, steps, at: 0 }, type, type.name, start);
     this.visit(type, start, 0);
   }
 
@@ -215,7 +222,9 @@ class ConflictSearch {
   }
 
   private visit(type: FhirType, state: Possible, depth: number): void {
-    const ids = state.places.map(({ rule, steps, at }) => `${rule.index}:${this.patternId(steps)}:${at}`).sort();
+    const ids = state.places
+      .map(({ rule, steps, at }) => `${rule.index}:${this.patternId(steps)}:${at}`)
+      .sort();
     const key = `${type.path} ${state.certain} ${ids.join(' ')}`;
     if (this.seen.has(key)) return;
     this.seen.add(key);
@@ -251,7 +260,8 @@ class ConflictSearch {
     for (const { rule, steps, at } of state.places) {
       if (rule.index > first && !steps.slice(at).every(cannotFail)) this.conflicts.add(rule);
     }
-    for (const { rule, guard } of state.guards) if (rule.index > first && !isTotal(guard.expression)) this.conflicts.add(rule);
+    for (const { rule, guard } of state.guards)
+      if (rule.index > first && !isTotal(guard.expression)) this.conflicts.add(rule);
   }
 
   private isInConflict(rule: Rule, guard: Guard, type: FhirType, state: Possible): boolean {
@@ -260,18 +270,27 @@ class ConflictSearch {
   }
 
   /** Whether a rule before this one may change what lies at the names below an element. */
-  private isChanged(rule: Rule, names: readonly string[], deep: boolean, type: FhirType, state: Possible): boolean {
+  private isChanged(
+    rule: Rule,
+    names: readonly string[],
+    deep: boolean,
+    type: FhirType,
+    state: Possible,
+  ): boolean {
     const [name, ...rest] = names;
     if (name === undefined) {
       const isAll = deep || type.primitive === null;
-      return isAll && deep && state.places.some((place) => changes(place.rule) && place.rule.index < rule.index);
+      return (
+        isAll && deep && state.places.some((place) => changes(place.rule) && place.rule.index < rule.index)
+      );
     }
     for (const element of type.elements.values()) {
       if (element.name !== name) continue;
       if (element.type === null) return true;
       const next = this.arrive(state, element, element.type);
       for (const other of next.possible) if (changes(other) && other.index < rule.index) return true;
-      const isQuantity = rest.length === 0 && element.type.primitive === null && element.type.elements.has('value');
+      const isQuantity =
+        rest.length === 0 && element.type.primitive === null && element.type.elements.has('value');
       if (this.isChanged(rule, rest, deep || isQuantity, element.type, next)) return true;
     }
     return false;

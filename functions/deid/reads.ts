@@ -85,7 +85,11 @@ function read(paths: Paths, reads: Read[], deep = false): void {
   for (const names of paths) reads.push({ names, deep });
 }
 
-function collectBinary(expression: Extract<Expression, { kind: 'binary' }>, self: Paths, reads: Read[]): Paths {
+function collectBinary(
+  expression: Extract<Expression, { kind: 'binary' }>,
+  self: Paths,
+  reads: Read[],
+): Paths {
   const left = collect(expression.left, self, reads);
   const right = collect(expression.right, self, reads);
   // Two elements are compared with all that is below them, an element and a value by the value.

@@ -34,7 +34,16 @@ export interface Case {
   readonly result: Expression;
 }
 
-const METHODS = ['redact', 'dateShift', 'cryptoHash', 'substitute', 'encrypt', 'perturb', 'keep', 'generalize'] as const;
+const METHODS = [
+  'redact',
+  'dateShift',
+  'cryptoHash',
+  'substitute',
+  'encrypt',
+  'perturb',
+  'keep',
+  'generalize',
+] as const;
 const SETTINGS: Readonly<Record<(typeof METHODS)[number], readonly string[]>> = {
   redact: [],
   dateShift: [],
@@ -59,7 +68,10 @@ export function readRule(json: JsonValue, index: number, issues: IssueList): Rul
   return path === undefined || method === undefined ? undefined : { index, ...path, method };
 }
 
-function readPath(value: JsonValue | undefined, issues: IssueList): Pick<Rule, 'path' | 'resourceType' | 'expression'> | undefined {
+function readPath(
+  value: JsonValue | undefined,
+  issues: IssueList,
+): Pick<Rule, 'path' | 'resourceType' | 'expression'> | undefined {
   if (typeof value !== 'string' || value.trim() === '') {
     issues.error('path', 'A path is required, for example "Patient.name"');
     return undefined;
@@ -87,7 +99,8 @@ function readMethod(json: JsonObject, issues: IssueList): Method | undefined {
   const name = METHODS.find((method) => method.toLowerCase() === value.toLowerCase());
   if (name === undefined) {
     const suggestion = nearest(value, METHODS);
-    const meant = suggestion === undefined ? `use one of ${METHODS.join(', ')}` : `did you mean '${suggestion}'?`;
+    const meant =
+      suggestion === undefined ? `use one of ${METHODS.join(', ')}` : `did you mean '${suggestion}'?`;
     issues.error('method', `Unknown method '${value}': ${meant}`);
     return undefined;
   }
@@ -120,7 +133,10 @@ function wrongCase(key: string, settings: readonly string[]): string {
 function readSubstitute(json: JsonObject, issues: IssueList): Method | undefined {
   const replaceWith = json['replaceWith'];
   if (replaceWith === undefined) {
-    issues.error('replaceWith', 'substitute needs replaceWith: a value, an object for complex elements, or null');
+    issues.error(
+      'replaceWith',
+      'substitute needs replaceWith: a value, an object for complex elements, or null',
+    );
     return undefined;
   }
   if (Array.isArray(replaceWith)) {
@@ -132,7 +148,8 @@ function readSubstitute(json: JsonObject, issues: IssueList): Method | undefined
 
 /** A number in JSON, or a string that holds one, as the reference reads settings. */
 function decimalSetting(value: JsonValue | undefined): Decimal | undefined {
-  if (typeof value !== 'number' && typeof value !== 'string' && !(value instanceof JsonNumber)) return undefined;
+  if (typeof value !== 'number' && typeof value !== 'string' && !(value instanceof JsonNumber))
+    return undefined;
   try {
     return Decimal.parse(typeof value === 'string' ? value.trim() : numberText(value));
   } catch {
@@ -155,7 +172,8 @@ function readPerturb(json: JsonObject, issues: IssueList): Method | undefined {
   const roundTo = decimalSetting(json['roundTo'] ?? 2);
   const places = roundTo === undefined || roundTo.scale > 0 ? -1 : Number(roundTo.coefficient);
   if (places < 0 || places > 28) issues.error('roundTo', 'Must be a whole number from 0 to 28');
-  if (span === undefined || span.coefficient < 0n || rangeType === undefined || places < 0 || places > 28) return undefined;
+  if (span === undefined || span.coefficient < 0n || rangeType === undefined || places < 0 || places > 28)
+    return undefined;
   return { name: 'perturb', span, rangeType, roundTo: places };
 }
 
@@ -182,7 +200,12 @@ function readGeneralize(json: JsonObject, issues: IssueList): Method | undefined
   return allValid && otherValues !== undefined ? { name: 'generalize', cases, otherValues } : undefined;
 }
 
-function readCase(text: JsonValue | undefined, path: string, part: string, issues: IssueList): Expression | undefined {
+function readCase(
+  text: JsonValue | undefined,
+  path: string,
+  part: string,
+  issues: IssueList,
+): Expression | undefined {
   const source = typeof text === 'boolean' ? String(text) : text;
   if (typeof source !== 'string' || source.trim() === '') {
     issues.error(path, `The ${part} must be a FHIRPath expression in a string`);

@@ -48,7 +48,9 @@ function isPath(expression: Expression): boolean {
     case 'call':
       if (expression.focus !== null && !isPath(expression.focus)) return false;
       if (expression.name === 'where') return expression.arguments.every(isTotal);
-      return ['first', 'last', 'tail', 'extension'].includes(expression.name) && expression.arguments.every(isPath);
+      return (
+        ['first', 'last', 'tail', 'extension'].includes(expression.name) && expression.arguments.every(isPath)
+      );
     default:
       return false;
   }

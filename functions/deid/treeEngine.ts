@@ -46,7 +46,12 @@ export class TreeEngine {
     return resourceJson(root, operations, place === 'contained');
   }
 
-  private processResource(node: FhirNode, root: FhirNode, run: ResourceRun, operations: Map<FhirNode, number>): void {
+  private processResource(
+    node: FhirNode,
+    root: FhirNode,
+    run: ResourceRun,
+    operations: Map<FhirNode, number>,
+  ): void {
     const outer = run.startResource();
     const environment: Environment = { resource: node, rootResource: root, now: this.now };
     for (const { rule, select } of this.rules) {
@@ -54,7 +59,11 @@ export class TreeEngine {
       run.rule = rule.index;
       for (const item of select(node, environment)) {
         if (!(item instanceof FhirNode)) {
-          throw new ProcessingError('value-selected', 'The path of the rule selects a value, not an element', rule.index);
+          throw new ProcessingError(
+            'value-selected',
+            'The path of the rule selects a value, not an element',
+            rule.index,
+          );
         }
         this.apply(rule, item, environment, run);
       }
@@ -111,7 +120,12 @@ export class TreeEngine {
 /** Whether a rule is for resources of a type. */
 export function appliesTo(rule: Rule, type: string): boolean {
   const { resourceType } = rule;
-  return resourceType === null || resourceType === type || resourceType === 'Resource' || resourceType === 'DomainResource';
+  return (
+    resourceType === null ||
+    resourceType === type ||
+    resourceType === 'Resource' ||
+    resourceType === 'DomainResource'
+  );
 }
 
 function targetOf(node: FhirNode): { type: FhirNode['type']; name: string; parentType: string } {
@@ -119,9 +133,13 @@ function targetOf(node: FhirNode): { type: FhirNode['type']; name: string; paren
 }
 
 /** What a path that only looks up nodes asks for; null for any other path. */
-export function lookupOf(path: string): { by: 'Type' | 'Name'; value: string; child: string | undefined } | null {
+export function lookupOf(
+  path: string,
+): { by: 'Type' | 'Name'; value: string; child: string | undefined } | null {
   const match = LOOKUP.exec(path);
-  return match === null ? null : { by: match[1] as 'Type' | 'Name', value: match[2] as string, child: match[3] };
+  return match === null
+    ? null
+    : { by: match[1] as 'Type' | 'Name', value: match[2] as string, child: match[3] };
 }
 
 function selector(rule: Rule): TreeRule['select'] {
@@ -151,7 +169,11 @@ function* resourcesIn(node: FhirNode): Generator<FhirNode> {
 }
 
 /** A resource's JSON, with its labels; what is left with no value and no children is left out. */
-function resourceJson(node: FhirNode, operations: ReadonlyMap<FhirNode, number>, isContained = node.key === 'contained'): JsonObject {
+function resourceJson(
+  node: FhirNode,
+  operations: ReadonlyMap<FhirNode, number>,
+  isContained = node.key === 'contained',
+): JsonObject {
   const json = elementJson(node, operations) ?? { resourceType: node.type.name };
   if (!isContained) addLabels(json, operations.get(node) ?? 0);
   return json;
@@ -173,7 +195,8 @@ function elementJson(node: FhirNode, operations: ReadonlyMap<FhirNode, number>):
   };
   const writeGroup = (key: string, isSibling: boolean): void => {
     const group = groups.get(key);
-    if (group !== undefined) write(isSibling ? `_${key}` : key, groupJson(node, key, group, isSibling, operations));
+    if (group !== undefined)
+      write(isSibling ? `_${key}` : key, groupJson(node, key, group, isSibling, operations));
   };
   const written = new Set<string>();
   for (const key in node.source) {
@@ -200,7 +223,9 @@ function groupJson(
   const repeats = parent.type.elements.get(key)?.repeats === true;
   if (first.type.primitive === null) {
     if (isSibling) return undefined;
-    const items = group.map((node) => (node.type.isResource ? resourceJson(node, operations) : elementJson(node, operations)));
+    const items = group.map((node) =>
+      node.type.isResource ? resourceJson(node, operations) : elementJson(node, operations),
+    );
     const kept = items.filter((item) => item !== undefined);
     return kept.length === 0 ? undefined : repeats ? kept : kept[0];
   }

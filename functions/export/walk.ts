@@ -15,15 +15,18 @@ export interface Window {
  * Where a walk stands, as JSON. It holds ids and URLs of the source: it is private and never leaves the
  * job's state.
  *
+ * - `order`: asks for the latest row first. A source that ignores `_sort` gives whichever comes first, and a
+ *   page that holds later ones then shows it: asked by key, such a source would lose rows without a sign.
  * - `key`: sorted by `_lastUpdated`, each page asked from the last instant seen on. A row that is updated
  *   meanwhile leaves the window for a moment after `transactionTime`; no other row moves, as there is no
  *   offset. A page without any row leads on by its link alone (`empty`).
  * - `tie`: more rows share one instant than a page holds, so no key leads on. The rows of just that instant
  *   are paged by the source's next links. Rows can only leave an instant of the past: a pass during which
  *   their number stayed the same has lost none; otherwise another pass follows, less what was seen.
- * - `links`: the source cannot sort by `_lastUpdated`; its next links are trusted.
+ * - `links`: the source does not sort by `_lastUpdated`; its next links are trusted.
  */
 export type Cursor = { pageSize: number } & (
+  | { mode: 'order'; tries: number; seen: string[] }
   | ({ mode: 'key'; seen: string[] } & Key)
   | ({ mode: 'tie'; seen: string[] } & Tie)
   | { mode: 'links'; bounded: boolean; next: string | null; seen: string[]; loop: LoopCheck }
@@ -34,12 +37,16 @@ interface Key {
   from: string | null;
   after: boolean;
   empty: { next: string; loop: LoopCheck } | null;
+  /** The latest row, until it has shown that the source sorts; its instant is `null` where the source gave none. */
+  unproven: { latest: string | null } | null;
 }
 
 /** A pass over the rows of the instant `at`, framed by two counts of them. */
 interface Tie {
   at: string;
-  phase: 'count before' | 'pages' | 'count after';
+  phase: 'count earlier' | 'count before' | 'pages' | 'count after';
+  /** As in `Key`: all rows so far are of this instant, and so is the latest. */
+  unproven: Key['unproven'];
   next: string | null;
   /** Rows the instant had before the pass. */
   before: number;
@@ -62,6 +69,9 @@ type Parameters = ReadonlyArray<readonly [name: string, value: string]>;
 export type WalkRequest =
   { kind: 'search' | 'count'; parameters: Parameters } | { kind: 'link'; url: string };
 
+/** A latest row that was updated just now is asked for again so often. */
+const MOST_ORDER_TRIES = 3;
+
 /** Ids of one instant that are remembered at most, some 20 MB; beyond, a tie gets one pass only. */
 const MOST_REMEMBERED = 250_000;
 
@@ -82,7 +92,7 @@ export class Walk {
     this.#window = window;
     this.#from = window.from === undefined ? undefined : instant(window.from);
     this.#until = instant(window.until);
-    this.#cursor = 'mode' in start ? start : fromStart(window, start.pageSize);
+    this.#cursor = 'mode' in start ? start : fromStart(start.pageSize);
     this.#seen = new Set(this.#cursor.seen);
   }
 
@@ -100,6 +110,11 @@ export class Walk {
     const cursor = this.#cursor;
     const count = ['_count', String(cursor.pageSize)] as const;
     switch (cursor.mode) {
+      case 'order':
+        return {
+          kind: 'search',
+          parameters: [['_sort', '-_lastUpdated'], ...this.#windowBounds(), ['_count', '1']],
+        };
       case 'key':
         if (cursor.empty !== null) return { kind: 'link', url: cursor.empty.next };
         return {
@@ -113,6 +128,10 @@ export class Walk {
         };
       case 'tie': {
         const tie = [...bound('ge', cursor.at), ...bound('le', cursor.at)];
+        if (cursor.phase === 'count earlier') {
+          const earlier = [...bound('ge', this.#window.from ?? null), ...bound('lt', cursor.at)];
+          return { kind: 'count', parameters: [...earlier, ['_summary', 'count']] };
+        }
         if (cursor.phase !== 'pages') return { kind: 'count', parameters: [...tie, ['_summary', 'count']] };
         if (cursor.next !== null) return { kind: 'link', url: cursor.next };
         return { kind: 'search', parameters: [['_sort', '_lastUpdated'], ...tie, count] };
@@ -121,9 +140,7 @@ export class Walk {
         if (cursor.next !== null) return { kind: 'link', url: cursor.next };
         return {
           kind: 'search',
-          parameters: cursor.bounded
-            ? [...bound('ge', this.#window.from ?? null), ...bound('lt', this.#window.until), count]
-            : [count],
+          parameters: cursor.bounded ? [...this.#windowBounds(), count] : [count],
         };
     }
   }
@@ -139,6 +156,9 @@ export class Walk {
     }
     const cursor = this.#cursor;
     switch (cursor.mode) {
+      case 'order':
+        this.#acceptLatest(cursor, page);
+        return [];
       case 'key':
         return this.#acceptKeyPage(cursor, page);
       case 'tie':
@@ -162,13 +182,16 @@ export class Walk {
         `More ${type} resources share one meta.lastUpdated than a page holds, and the source does not answer _summary=count, so nobody could tell whether paging lost any. Raise PAGE_SIZE, or let the source answer _summary=count.`,
       );
     }
+    if (cursor.phase === 'count earlier') {
+      if (count > 0) throw ignored(type, '_sort');
+      this.#cursor = { ...cursor, phase: 'count before' };
+      return;
+    }
     if (cursor.phase === 'count after' && count === cursor.before) {
-      if (cursor.passed < count) {
-        throw endsEarly(type);
-      }
-      const { pageSize, at } = cursor;
+      if (cursor.passed < count) throw endsEarly(type);
+      const { pageSize, at, unproven } = cursor;
       this.#seen = new Set();
-      this.#cursor = { mode: 'key', pageSize, from: at, after: true, empty: null, seen: [] };
+      this.#cursor = { mode: 'key', pageSize, from: at, after: true, empty: null, unproven, seen: [] };
       return;
     }
     if (cursor.phase === 'count after' && cursor.forgot) {
@@ -188,7 +211,7 @@ export class Walk {
    */
   acceptRefusal(smallestPage: number): boolean {
     const cursor = this.#cursor;
-    if (cursor.mode === 'key' && this.#isAtStart()) {
+    if (cursor.mode === 'order' || (cursor.mode === 'key' && this.#isAtStart())) {
       this.#toLinks(true);
       return true;
     }
@@ -198,7 +221,7 @@ export class Walk {
     }
     if (cursor.mode === 'links' && cursor.next === null && cursor.pageSize >= 2 * smallestPage) {
       const pageSize = Math.floor(cursor.pageSize / 2);
-      this.#cursor = fromStart(this.#window, pageSize);
+      this.#cursor = fromStart(pageSize);
       return true;
     }
     return false;
@@ -206,8 +229,9 @@ export class Walk {
 
   /** The page was too large or too slow. Returns whether half of it may do; a next link has its size fixed. */
   halvePage(): boolean {
-    if (this.#cursor.pageSize <= 1 || this.request().kind !== 'search') return false;
-    this.#cursor = { ...this.#cursor, pageSize: Math.floor(this.#cursor.pageSize / 2) };
+    const { mode, pageSize } = this.#cursor;
+    if (mode === 'order' || pageSize <= 1 || this.request().kind !== 'search') return false;
+    this.#cursor = { ...this.#cursor, pageSize: Math.floor(pageSize / 2) };
     return true;
   }
 
@@ -225,6 +249,24 @@ export class Walk {
     return page.self === undefined || parameterNames(page.self).has('_lastUpdated');
   }
 
+  #windowBounds(): Parameters {
+    return [...bound('ge', this.#window.from ?? null), ...bound('lt', this.#window.until)];
+  }
+
+  #acceptLatest(cursor: Cursor & { mode: 'order' }, page: SearchPage): void {
+    const { lastUpdated } = page.rows[0] ?? {};
+    const wasUpdatedSince = lastUpdated !== undefined && compareInstants(lastUpdated, this.#until) >= 0;
+    if (wasUpdatedSince && cursor.tries < MOST_ORDER_TRIES) {
+      this.#cursor = { ...cursor, tries: cursor.tries + 1 };
+      return;
+    }
+    const latest = wasUpdatedSince ? null : (lastUpdated?.text ?? null);
+    const from = this.#window.from ?? null;
+    const { pageSize } = cursor;
+    this.#cursor = { mode: 'key', pageSize, from, after: false, empty: null, unproven: { latest }, seen: [] };
+  }
+
+  /** Whether the first page is sorted, in the window and no later than the latest row. */
   #sortsByKey(page: SearchPage): boolean {
     if (page.self !== undefined && !parameterNames(page.self).has('_sort')) return false;
     if (!this.#namesLastUpdated(page)) return false;
@@ -232,10 +274,13 @@ export class Walk {
     for (const { id, lastUpdated } of page.rows) {
       if (id === undefined || lastUpdated === undefined) return false;
       if (compareInstants(lastUpdated, this.#until) >= 0) continue;
+      if (this.#from !== undefined && compareInstants(lastUpdated, this.#from) < 0) return false;
       if (last !== undefined && compareInstants(lastUpdated, last) < 0) return false;
       last = lastUpdated;
     }
-    return true;
+    const latest = this.#cursor.mode === 'key' ? this.#cursor.unproven?.latest : undefined;
+    if (last === undefined || latest === undefined) return true;
+    return latest !== null && compareInstants(last, instant(latest)) <= 0;
   }
 
   #toLinks(bounded: boolean): void {
@@ -275,6 +320,8 @@ export class Walk {
       onPage.add(id);
       rows.push(row);
     }
+    // Only where all rows are of one instant is it told this late that the source does not sort.
+    if (cursor.after && cursor.unproven !== null && first !== undefined) throw ignored(type, '_sort');
     // A source may give less than was asked for and no link, although it counts more.
     const follows =
       page.next !== undefined ||
@@ -295,12 +342,15 @@ export class Walk {
     } else if (compareInstants(first, last) === 0) {
       this.#seen = new Set(from !== undefined && compareInstants(last, from) === 0 ? this.#seen : []);
       for (const id of idsAtLast) this.#seen.add(id);
+      const latest = cursor.unproven?.latest;
+      const isLatest = typeof latest === 'string' && compareInstants(last, instant(latest)) === 0;
       this.#cursor = {
         mode: 'tie',
         pageSize: cursor.pageSize,
         seen: [],
         at: last.text,
-        phase: 'count before',
+        phase: isLatest ? 'count earlier' : 'count before',
+        unproven: isLatest ? cursor.unproven : null,
         next: null,
         before: 0,
         passed: 0,
@@ -308,7 +358,7 @@ export class Walk {
       };
     } else {
       this.#seen = new Set(idsAtLast);
-      this.#cursor = { ...cursor, from: last.text, after: false, empty: null };
+      this.#cursor = { ...cursor, from: last.text, after: false, empty: null, unproven: null };
     }
     return rows;
   }
@@ -364,7 +414,9 @@ export class Walk {
     // A row at a page's edge may come again on the next page; further back, the links are trusted.
     this.#seen = onPage;
     if (page.next === undefined) {
+      // A source that never links would stand out by its first page.
       const isOnlyPage = cursor.next === null;
+      if (isOnlyPage && page.total === undefined && page.rows.length >= cursor.pageSize) throw mayEnd(type);
       if (isOnlyPage && page.total !== undefined && page.total > page.rows.length) throw endsEarly(type);
       this.#isDone = true;
     } else {
@@ -376,8 +428,8 @@ export class Walk {
 
 const NO_LOOP: LoopCheck = { remembered: null, steps: 0, renewAt: 1 };
 
-function fromStart({ from }: Window, pageSize: number): Cursor {
-  return { mode: 'key', pageSize, from: from ?? null, after: false, empty: null, seen: [] };
+function fromStart(pageSize: number): Cursor {
+  return { mode: 'order', pageSize, tries: 1, seen: [] };
 }
 
 function checkLoop(loop: LoopCheck, next: string, type: string): LoopCheck {
@@ -411,7 +463,7 @@ function unverifiable(type: string): ExportError {
 function ignored(type: string, parameter: string, retryable = false): ExportError {
   return new ExportError(
     'source-ignored-parameter',
-    `The source ignored ${parameter} in a search for ${type} although its first answer showed that it knows it, so the export would hold too much or too little. Check the source's search on ${parameter}.`,
+    `The source ignored ${parameter} in a search for ${type} although its first answers showed that it knows it, so the export would hold too much or too little. Check the source's search on ${parameter}.`,
     retryable,
   );
 }
@@ -420,6 +472,13 @@ function endsEarly(type: string): ExportError {
   return new ExportError(
     'source-unverifiable',
     `The source counts more ${type} resources than its pages hold, so some would be missing. Raise PAGE_SIZE, or see why its next links end early.`,
+  );
+}
+
+function mayEnd(type: string): ExportError {
+  return new ExportError(
+    'source-unverifiable',
+    `The source filled a page of ${type}, neither sorts nor links to a next page, and does not tell how many there are, so nobody could tell whether that is all. Set PAGE_SIZE to another number, or let the source have next links.`,
   );
 }
 

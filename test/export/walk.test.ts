@@ -21,6 +21,10 @@ interface Behaviour {
   emptyPages?: boolean;
   /** `meta.lastUpdated` without the fraction where that is zero, and the whole second searched for then. */
   seconds?: boolean;
+  /** Whether its self link names what it does not know. */
+  hidesIgnored?: boolean;
+  /** Whether a page tells the number of all rows; default true. */
+  totals?: boolean;
 }
 
 const TRANSACTION = 1_000_000;
@@ -55,6 +59,8 @@ class OffsetServer {
       links = true,
       emptyPages = false,
       seconds = false,
+      hidesIgnored = false,
+      totals = true,
     } = this.#behaviour;
     const known = (name: string): boolean =>
       name === '_sort' ? sorts : name === '_lastUpdated' ? knowsLastUpdated : true;
@@ -77,10 +83,11 @@ class OffsetServer {
         );
       }
     }
-    if (sorts && query.has('_sort')) rows.sort((a, b) => a.lastUpdated - b.lastUpdated);
+    const direction = query.get('_sort')?.startsWith('-') === true ? -1 : 1;
+    if (sorts && query.has('_sort')) rows.sort((a, b) => direction * (a.lastUpdated - b.lastUpdated));
     const offset = Number(query.get('_offset') ?? 0);
     const count = Math.min(maxCount, Number(query.get('_count') ?? maxCount));
-    const honoured = new URLSearchParams([...query].filter(([name]) => known(name)));
+    const honoured = new URLSearchParams([...query].filter(([name]) => hidesIgnored || known(name)));
     const isEmpty = emptyPages && !query.has('_filled') && query.get('_summary') !== 'count';
     const end = isEmpty ? offset : offset + count;
     const next = new URLSearchParams(honoured);
@@ -90,7 +97,7 @@ class OffsetServer {
     return {
       rows:
         query.get('_summary') === 'count' ? [] : rows.slice(offset, end).map((row) => toRow(row, seconds)),
-      total: rows.length,
+      total: totals || query.has('_summary') ? rows.length : undefined,
       self: `http://source/fhir/Observation?${honoured.toString()}`,
       next: links && end < rows.length ? `http://source/fhir/Observation?${next.toString()}` : undefined,
     };
@@ -150,6 +157,13 @@ function page(rows: Stored[], more: Partial<SearchPage> = {}): SearchPage {
     next: undefined,
     ...more,
   };
+}
+
+/** A walk whose source has told its latest row. */
+function startedWalk(pageSize: number, latest: number, window = windowOf(undefined, TRANSACTION)): Walk {
+  const walk = new Walk(window, { pageSize });
+  walk.acceptPage(page([{ id: 'latest', lastUpdated: latest }]));
+  return walk;
 }
 
 describe('a walk over a source that pages by offset', () => {
@@ -213,6 +227,54 @@ describe('a walk over a source that pages by offset', () => {
     },
   );
 
+  it(`is exact or refused where the source ignores parameters its self link names (seed ${SEED})`, () => {
+    let refused = 0;
+    let exact = 0;
+    fc.assert(
+      fc.property(
+        // In the order of the store, which is often that of the age for a page or two.
+        fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 30 }),
+        fc.boolean(),
+        fc.integer({ min: 1, max: 9 }),
+        fc.record({
+          sorts: fc.boolean(),
+          knowsLastUpdated: fc.boolean(),
+          links: fc.boolean(),
+          totals: fc.boolean(),
+        }),
+        (instants, isSortedAtFirst, pageSize, behaviour) => {
+          const half = Math.floor(instants.length / 2);
+          const ordered = isSortedAtFirst
+            ? [...instants.slice(0, half).sort((a, b) => a - b), ...instants.slice(half)]
+            : instants;
+          const rows = ordered.map((at, index) => ({ id: `r${index}`, lastUpdated: at * 1000 }));
+          const expected = rows
+            .filter(({ lastUpdated }) => lastUpdated >= 3000 && lastUpdated < 10_000)
+            .map(({ id }) => id);
+          const server = new OffsetServer(rows, {
+            refusesUnknown: false,
+            hidesIgnored: true,
+            maxCount: 1000,
+            ...behaviour,
+          });
+          let ids: string[];
+          try {
+            ids = walkAll(server, windowOf(3000, 10_000), pageSize, () => undefined);
+          } catch (thrown) {
+            expect(thrown).toMatchObject({ code: /^source-(ignored-parameter|unverifiable)$/ });
+            refused++;
+            return;
+          }
+          exact++;
+          expect(ids.sort()).toEqual(expected.sort());
+        },
+      ),
+      { numRuns: 3000, seed: SEED },
+    );
+    expect(refused).toBeGreaterThan(0);
+    expect(exact).toBeGreaterThan(refused);
+  });
+
   it('tells a moment from its second where many resources share it', () => {
     const rows = Array.from({ length: 12 }, (_, index) => ({
       id: `r${index}`,
@@ -242,7 +304,7 @@ describe('what a source says it did with a search', () => {
     '',
   ];
   const secondRequest = (self: string | undefined, rows = SORTED): string => {
-    const walk = new Walk(windowOf(undefined, TRANSACTION), { pageSize: 2 });
+    const walk = startedWalk(2, 2000);
     const url = self === undefined ? undefined : `http://source/fhir/Observation?${self}`;
     walk.acceptPage(page(rows, { next: 'http://source/fhir?page=2', self: url }));
     const request = walk.request();
@@ -263,11 +325,36 @@ describe('what a source says it did with a search', () => {
   it('is not believed where the page shows otherwise', () => {
     expect(secondRequest(FIRST, SORTED.toReversed())).toBe('link');
   });
+
+  it('is not believed where the page has resources of before _since', () => {
+    const walk = startedWalk(2, 2000, windowOf(1500, TRANSACTION));
+    const rows = walk.acceptPage(page(SORTED, { next: 'http://source/fhir?page=2' }));
+    expect(rows.map(({ id }) => id)).toEqual(['b']);
+    expect(walk.request().kind).toBe('link');
+  });
 });
 
 describe('a walk is refused, with words that say what to do', () => {
+  it('where the source gives the latest resource first, whatever the order asked for', () => {
+    const walk = startedWalk(1, 4000);
+    walk.acceptPage(page([{ id: 'd', lastUpdated: 4000 }], { next: 'http://source/fhir?page=2' }));
+    expect(walk.request().kind).toBe('count');
+    expect(() => walk.acceptCount(3)).toThrow(/ignored _sort in a search for Observation/);
+  });
+
+  it('where the source gives the earliest resource first, whatever the order asked for', () => {
+    const walk = startedWalk(1, 1000);
+    const earliest = [{ id: 'a', lastUpdated: 1000 }];
+    walk.acceptPage(page(earliest, { next: 'http://source/fhir?page=2' }));
+    walk.acceptCount(0);
+    walk.acceptCount(1);
+    walk.acceptPage(page(earliest));
+    walk.acceptCount(1);
+    expect(() => walk.acceptPage(page([{ id: 'b', lastUpdated: 2000 }]))).toThrow(/ignored _sort/);
+  });
+
   it('where the source stops sorting', () => {
-    const walk = new Walk(windowOf(undefined, TRANSACTION), { pageSize: 2 });
+    const walk = startedWalk(2, 4000);
     walk.acceptPage(
       page([
         { id: 'a', lastUpdated: 1000 },
@@ -282,7 +369,7 @@ describe('a walk is refused, with words that say what to do', () => {
   });
 
   it('where the source ignores the lower bound', () => {
-    const walk = new Walk(windowOf(undefined, TRANSACTION), { pageSize: 2 });
+    const walk = startedWalk(2, 4000);
     const first = page([
       { id: 'a', lastUpdated: 1000 },
       { id: 'b', lastUpdated: 2000 },
@@ -302,7 +389,7 @@ describe('a walk is refused, with words that say what to do', () => {
   });
 
   it('where the source cannot count the rows that share one instant', () => {
-    const walk = new Walk(windowOf(undefined, TRANSACTION), { pageSize: 2 });
+    const walk = startedWalk(2, 4000);
     walk.acceptPage(
       page([
         { id: 'a', lastUpdated: 1000 },
@@ -321,13 +408,13 @@ describe('a walk is refused, with words that say what to do', () => {
   ] satisfies Array<[string, Window]>)(
     'where %s and a resource does not tell when it was updated',
     (_name, window) => {
-      const walk = new Walk(window, { pageSize: 2 });
+      const walk = startedWalk(2, 4000, window);
       expect(() => walk.acceptPage({ ...page([]), rows: [UNTOLD] })).toThrow(/meta\.lastUpdated/);
     },
   );
 
   it('where a resource on a later page does not tell when it was updated', () => {
-    const walk = new Walk(windowOf(undefined, TRANSACTION), { pageSize: 2 });
+    const walk = startedWalk(2, 4000);
     walk.acceptPage(
       page([
         { id: 'a', lastUpdated: 1000 },
@@ -338,7 +425,7 @@ describe('a walk is refused, with words that say what to do', () => {
   });
 
   it('where a page has only resources beyond the upper bound, which may have been updated just now', () => {
-    const walk = new Walk(windowOf(undefined, TRANSACTION), { pageSize: 1 });
+    const walk = startedWalk(1, 4000);
     const beyond = page([{ id: 'a', lastUpdated: TRANSACTION }]);
     expect(() => walk.acceptPage(beyond)).toThrow(
       expect.objectContaining({ code: 'source-ignored-parameter', retryable: true }),
@@ -346,7 +433,7 @@ describe('a walk is refused, with words that say what to do', () => {
   });
 
   it('where resources beyond the instant that was asked for come', () => {
-    const walk = new Walk(windowOf(undefined, TRANSACTION), { pageSize: 2 });
+    const walk = startedWalk(2, 4000);
     const tied = [
       { id: 'a', lastUpdated: 1000 },
       { id: 'b', lastUpdated: 1000 },
@@ -359,7 +446,7 @@ describe('a walk is refused, with words that say what to do', () => {
   });
 
   it('where pages without any resource lead in a circle', () => {
-    const walk = new Walk(windowOf(undefined, TRANSACTION), { pageSize: 2 });
+    const walk = startedWalk(2, 4000);
     expect(() => {
       for (let n = 0; n < 100; n++) walk.acceptPage(page([], { next: `http://source/fhir?page=${n % 7}` }));
     }).toThrow(/lead back to a page/);
@@ -374,7 +461,7 @@ describe('a walk is refused, with words that say what to do', () => {
   });
 
   it('but not where what is counted beyond the last page is hidden from the app', () => {
-    const walk = new Walk(windowOf(undefined, TRANSACTION), { pageSize: 9 });
+    const walk = startedWalk(9, 4000);
     walk.acceptPage(page([{ id: 'a', lastUpdated: 1000 }], { total: 2 }));
     walk.acceptCount(1);
     walk.acceptPage(page([{ id: 'a', lastUpdated: 1000 }], { total: 1 }));

@@ -1,7 +1,16 @@
 import { FhirNode } from '../node.js';
 import type { Collection, Environment, Evaluator, Item } from './collection.js';
 import { FUNCTION_BODIES } from './functions.js';
-import { asDecimal, booleanOf, compareValues, distinctItems, isEqual, isEquivalent, optionalValue, singleValue } from './operators.js';
+import {
+  asDecimal,
+  booleanOf,
+  compareValues,
+  distinctItems,
+  isEqual,
+  isEquivalent,
+  optionalValue,
+  singleValue,
+} from './operators.js';
 import type { BinaryOperator, Expression } from './syntax.js';
 import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from './values.js';
 
@@ -126,7 +135,8 @@ function compileVariable(name: string): Evaluator {
     case 'resource':
       return (_, scope) => (scope.environment.resource === null ? EMPTY : [scope.environment.resource]);
     case 'rootResource':
-      return (_, scope) => (scope.environment.rootResource === null ? EMPTY : [scope.environment.rootResource]);
+      return (_, scope) =>
+        scope.environment.rootResource === null ? EMPTY : [scope.environment.rootResource];
   }
   const constant = constantVariable(name);
   return () => [constant];
@@ -238,7 +248,11 @@ function membership(items: Collection, collection: Collection, operator: string)
   return [item !== undefined && collection.some((other) => isEqual([other], [item]) === true)];
 }
 
-function compileLogic(left: Evaluator, right: Evaluator, operator: 'and' | 'or' | 'xor' | 'implies'): Evaluator {
+function compileLogic(
+  left: Evaluator,
+  right: Evaluator,
+  operator: 'and' | 'or' | 'xor' | 'implies',
+): Evaluator {
   return (input, scope) => {
     const one = booleanOf(left(input, scope));
     const two = booleanOf(right(input, scope));
@@ -247,7 +261,11 @@ function compileLogic(left: Evaluator, right: Evaluator, operator: 'and' | 'or' 
   };
 }
 
-function logic(operator: 'and' | 'or' | 'xor' | 'implies', one: boolean | null, two: boolean | null): boolean | null {
+function logic(
+  operator: 'and' | 'or' | 'xor' | 'implies',
+  one: boolean | null,
+  two: boolean | null,
+): boolean | null {
   switch (operator) {
     case 'and':
       return one === false || two === false ? false : one === null || two === null ? null : true;
@@ -267,7 +285,11 @@ function textOf(items: Collection): string {
   return value;
 }
 
-function arithmetic(operator: '+' | '-' | '*' | '/' | 'div' | 'mod', left: Value, right: Value): Value | null {
+function arithmetic(
+  operator: '+' | '-' | '*' | '/' | 'div' | 'mod',
+  left: Value,
+  right: Value,
+): Value | null {
   if (typeof left === 'string' && typeof right === 'string' && operator === '+') return left + right;
   if (left instanceof Temporal && right instanceof Quantity && (operator === '+' || operator === '-')) {
     return left.plus(right, operator === '+' ? 1 : -1);
@@ -275,9 +297,13 @@ function arithmetic(operator: '+' | '-' | '*' | '/' | 'div' | 'mod', left: Value
   if (left instanceof Quantity && right instanceof Quantity && (operator === '+' || operator === '-')) {
     const common = Quantity.common(left, right);
     if (common === null) throw new FhirPathError('Quantities of units that do not convert');
-    return new Quantity(common.left.plus(operator === '+' ? common.right : common.right.negated()), common.unit);
+    return new Quantity(
+      common.left.plus(operator === '+' ? common.right : common.right.negated()),
+      common.unit,
+    );
   }
-  if (typeof left === 'bigint' && typeof right === 'bigint' && operator !== '/') return integers(operator, left, right);
+  if (typeof left === 'bigint' && typeof right === 'bigint' && operator !== '/')
+    return integers(operator, left, right);
   const long = left instanceof Long ? left.value : left;
   const other = right instanceof Long ? right.value : right;
   if (typeof long === 'bigint' && typeof other === 'bigint' && operator !== '/') {
@@ -305,7 +331,11 @@ function integers(operator: '+' | '-' | '*' | 'div' | 'mod', left: bigint, right
   }
 }
 
-function decimals(operator: '+' | '-' | '*' | '/' | 'div' | 'mod', left: Decimal, right: Decimal): Value | null {
+function decimals(
+  operator: '+' | '-' | '*' | '/' | 'div' | 'mod',
+  left: Decimal,
+  right: Decimal,
+): Value | null {
   switch (operator) {
     case '+':
       return left.plus(right);

@@ -27,26 +27,44 @@ function filter(input: Collection, parameter: Evaluator | undefined, scope: Scop
 }
 
 /** An argument's one value; arguments of plain functions are evaluated on `$this`. */
-function argument(parameters: readonly Evaluator[], at: number, scope: Scope, name: string): Value | undefined {
+function argument(
+  parameters: readonly Evaluator[],
+  at: number,
+  scope: Scope,
+  name: string,
+): Value | undefined {
   const parameter = parameters[at];
   return parameter === undefined ? undefined : singleValue(parameter(scope.self, scope), `${name}()`);
 }
 
-function integerArgument(parameters: readonly Evaluator[], at: number, scope: Scope, name: string): number | undefined {
+function integerArgument(
+  parameters: readonly Evaluator[],
+  at: number,
+  scope: Scope,
+  name: string,
+): number | undefined {
   const value = argument(parameters, at, scope, name);
   if (value === undefined) return undefined;
   if (typeof value !== 'bigint') throw new FhirPathError(`${name}() needs an integer`);
   return Number(value);
 }
 
-function stringArgument(parameters: readonly Evaluator[], at: number, scope: Scope, name: string): string | undefined {
+function stringArgument(
+  parameters: readonly Evaluator[],
+  at: number,
+  scope: Scope,
+  name: string,
+): string | undefined {
   const value = argument(parameters, at, scope, name);
   if (value === undefined) return undefined;
   if (typeof value !== 'string') throw new FhirPathError(`${name}() needs a string`);
   return value;
 }
 
-function onString(name: string, body: (text: string, parameters: readonly Evaluator[], scope: Scope) => Collection): FunctionBody {
+function onString(
+  name: string,
+  body: (text: string, parameters: readonly Evaluator[], scope: Scope) => Collection,
+): FunctionBody {
   return (input, parameters, scope) => {
     const value = singleValue(input, `${name}()`);
     if (value === undefined) return EMPTY;
@@ -106,14 +124,18 @@ function toInteger(value: Value): bigint | null {
   if (typeof value === 'bigint') return value;
   if (value instanceof Long) return value.value;
   if (typeof value === 'boolean') return value ? 1n : 0n;
-  return typeof value === 'string' && /^[+-]?[0-9]{1,18}$/.test(value) ? BigInt(value.replace('+', '')) : null;
+  return typeof value === 'string' && /^[+-]?[0-9]{1,18}$/.test(value)
+    ? BigInt(value.replace('+', ''))
+    : null;
 }
 
 function toDecimal(value: Value): Decimal | null {
   const number = asDecimal(value);
   if (number !== null) return number;
   if (typeof value === 'boolean') return new Decimal(value ? 10n : 0n, 1);
-  return typeof value === 'string' && /^[+-]?[0-9]{1,100}(?:\.[0-9]{1,100})?$/.test(value) ? Decimal.parse(value) : null;
+  return typeof value === 'string' && /^[+-]?[0-9]{1,100}(?:\.[0-9]{1,100})?$/.test(value)
+    ? Decimal.parse(value)
+    : null;
 }
 
 function toBoolean(value: Value): boolean | null {
@@ -134,19 +156,24 @@ function toQuantity(value: Value): Quantity | null {
   if (value instanceof Quantity) return value;
   const number = typeof value === 'string' ? null : toDecimal(value);
   if (number !== null) return new Quantity(number, '1');
-  const match = typeof value === 'string' ? /^([+-]?[0-9]+(?:\.[0-9]+)?)(?:\s*'([^']+)'|\s+([a-z]+))?$/.exec(value) : null;
+  const match =
+    typeof value === 'string'
+      ? /^([+-]?[0-9]+(?:\.[0-9]+)?)(?:\s*'([^']+)'|\s+([a-z]+))?$/.exec(value)
+      : null;
   if (match === null) return null;
   const unit = match[2] ?? (match[3] === undefined ? '1' : calendarUnit(match[3]));
   return unit === null ? null : new Quantity(Decimal.parse(match[1] as string), unit);
 }
 
 function dateOf(value: Value): Temporal | null {
-  if (value instanceof Temporal) return value.kind === 'Time' ? null : Temporal.parseDateTime(value.text.slice(0, 10), 'Date');
+  if (value instanceof Temporal)
+    return value.kind === 'Time' ? null : Temporal.parseDateTime(value.text.slice(0, 10), 'Date');
   return typeof value === 'string' ? Temporal.parseDateTime(value.slice(0, 10), 'Date') : null;
 }
 
 function dateTimeOf(value: Value): Temporal | null {
-  if (value instanceof Temporal) return value.kind === 'Time' ? null : Temporal.parseDateTime(value.text, 'DateTime');
+  if (value instanceof Temporal)
+    return value.kind === 'Time' ? null : Temporal.parseDateTime(value.text, 'DateTime');
   return typeof value === 'string' ? Temporal.parseDateTime(value, 'DateTime') : null;
 }
 
@@ -192,7 +219,13 @@ function decoded(text: string, format: string): string | null {
   return format === 'urlbase64' ? Buffer.from(text, 'base64url').toString('utf8') : null;
 }
 
-const HTML_ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const HTML_ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 
 function escaped(text: string, format: string): string | null {
   if (format === 'html') return text.replace(/[&<>"']/g, (character) => HTML_ESCAPES[character] ?? character);
@@ -220,7 +253,8 @@ function optional(text: string | null): Collection {
 function allBooleans(name: string, expected: boolean, every: boolean): FunctionBody {
   return (input) => {
     const values = input.map((item) => singleValue([item], `${name}()`));
-    if (values.some((value) => typeof value !== 'boolean')) throw new FhirPathError(`${name}() needs booleans`);
+    if (values.some((value) => typeof value !== 'boolean'))
+      throw new FhirPathError(`${name}() needs booleans`);
     return [every ? values.every((value) => value === expected) : values.some((value) => value === expected)];
   };
 }

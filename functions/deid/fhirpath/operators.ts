@@ -3,7 +3,15 @@ import type { Collection, Item } from './collection.js';
 import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from './values.js';
 
 /** Types of elements that FHIRPath may treat as its own Quantity. */
-const QUANTITY_TYPES = new Set(['Quantity', 'Age', 'Count', 'Distance', 'Duration', 'SimpleQuantity', 'MoneyQuantity']);
+const QUANTITY_TYPES = new Set([
+  'Quantity',
+  'Age',
+  'Count',
+  'Distance',
+  'Duration',
+  'SimpleQuantity',
+  'MoneyQuantity',
+]);
 
 /** The value of an item: of a primitive element, or of a Quantity as a whole; undefined for other elements. */
 export function itemValue(item: Item): Value | undefined {
@@ -31,7 +39,11 @@ export function singleValue(items: Collection, where: string): Value | undefined
 /** As `singleValue`, but a primitive without a value counts as nothing. @throws FhirPathError */
 export function optionalValue(items: Collection, where: string): Value | undefined {
   const item = items[0];
-  const isEmpty = items.length === 1 && item instanceof FhirNode && item.type.primitive !== null && item.value === undefined;
+  const isEmpty =
+    items.length === 1 &&
+    item instanceof FhirNode &&
+    item.type.primitive !== null &&
+    item.value === undefined;
   return isEmpty ? undefined : singleValue(items, where);
 }
 
@@ -90,9 +102,12 @@ function itemsEqual(left: Item, right: Item): boolean | null {
 
 /** Elements are equal with equal values and, name by name, equal children. */
 function nodesEqual(left: FhirNode, right: FhirNode): boolean | null {
-  if (left.systemValue === undefined ? right.systemValue !== undefined : right.systemValue === undefined) return false;
+  if (left.systemValue === undefined ? right.systemValue !== undefined : right.systemValue === undefined)
+    return false;
   const own =
-    left.systemValue === undefined || right.systemValue === undefined ? true : valuesEqual(left.systemValue, right.systemValue);
+    left.systemValue === undefined || right.systemValue === undefined
+      ? true
+      : valuesEqual(left.systemValue, right.systemValue);
   if (own !== true) return own;
   if (left.children.length !== right.children.length) return false;
   let result: boolean | null = true;

@@ -154,7 +154,8 @@ class Parser {
       case 'date': {
         this.at++;
         const value = Temporal.parseLiteral(text);
-        if (value === null) throw new FhirPathSyntaxError(`'@${text}' is no date, time or date-time`, position);
+        if (value === null)
+          throw new FhirPathSyntaxError(`'@${text}' is no date, time or date-time`, position);
         return { kind: 'literal', value };
       }
       case 'variable':

@@ -177,7 +177,24 @@ export function calendarUnit(word: string): CalendarUnit | null {
 const PREFIXES: Readonly<Record<string, number>> = {
   k: 3, h: 2, da: 1, '': 0, d: -1, c: -2, m: -3, u: -6, n: -9, p: -12,
 }; // prettier-ignore
-const METRIC_UNITS = ['m', 'g', 'L', 'l', 'mol', 'Pa', 's', 'J', 'W', 'V', 'Hz', 'eq', 'osm', 'cal', 'Gy', 'Bq'];
+const METRIC_UNITS = [
+  'm',
+  'g',
+  'L',
+  'l',
+  'mol',
+  'Pa',
+  's',
+  'J',
+  'W',
+  'V',
+  'Hz',
+  'eq',
+  'osm',
+  'cal',
+  'Gy',
+  'Bq',
+];
 
 function metric(unit: string): { base: string; exponent: number } | null {
   for (const candidate of METRIC_UNITS) {
@@ -198,7 +215,9 @@ export class Quantity {
   }
 
   toString(): string {
-    return calendarUnit(this.unit) === this.unit ? `${this.value} ${this.unit}` : `${this.value} '${this.unit}'`;
+    return calendarUnit(this.unit) === this.unit
+      ? `${this.value} ${this.unit}`
+      : `${this.value} '${this.unit}'`;
   }
 
   /** Both values in one unit: the same unit, or units that differ by a metric prefix; null for any other pair. */
@@ -258,7 +277,8 @@ export class Temporal {
     const fields = numbers(match.slice(1, 7));
     if (kind === 'Date' && fields.length > 3) return null;
     const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = fields;
-    if (year < 1 || day < 1 || day > daysInMonth(year, month) || hour > 23 || minute > 59 || second > 59) return null;
+    if (year < 1 || day < 1 || day > daysInMonth(year, month) || hour > 23 || minute > 59 || second > 59)
+      return null;
     const offset = match[8] === undefined ? null : offsetMinutes(match[8]);
     if (offset !== null && Math.abs(offset) > MAX_OFFSET) return null;
     return new Temporal(kind, text, fields, match[7] ?? '', offset);
@@ -311,7 +331,9 @@ export class Temporal {
     }
     if (left.length !== right.length) return null;
     const places = Math.max(this.fraction.length, other.fraction.length);
-    const [one, two] = [this, other].map((time) => (time.fraction === '' ? '.' : time.fraction).padEnd(places, '0'));
+    const [one, two] = [this, other].map((time) =>
+      (time.fraction === '' ? '.' : time.fraction).padEnd(places, '0'),
+    );
     return one === two ? 0 : (one as string) < (two as string) ? -1 : 1;
   }
 
@@ -333,7 +355,14 @@ export class Temporal {
       month = (months % 12) + 1;
       day = Math.min(day, daysInMonth(year, month));
     } else {
-      const perUnit = { week: 604_800_000, day: 86_400_000, hour: 3_600_000, minute: 60_000, second: 1000, millisecond: 1 };
+      const perUnit = {
+        week: 604_800_000,
+        day: 86_400_000,
+        hour: 3_600_000,
+        minute: 60_000,
+        second: 1000,
+        millisecond: 1,
+      };
       const total =
         dayNumber(year, month, day) * 86_400_000 +
         ((hour * 60 + minute) * 60 + second) * 1000 +
@@ -348,25 +377,42 @@ export class Temporal {
       milliseconds = ofDay % 1000;
     }
     if (year < 1 || year > 9999) throw new FhirPathError('Result out of range');
-    return this.withFields([year, month, day, hour, minute, second].slice(0, this.fields.length), milliseconds);
+    return this.withFields(
+      [year, month, day, hour, minute, second].slice(0, this.fields.length),
+      milliseconds,
+    );
   }
 
   private timePlus(count: number, unit: CalendarUnit): Temporal {
-    const perUnit: Partial<Record<CalendarUnit, number>> = { hour: 3_600_000, minute: 60_000, second: 1000, millisecond: 1 };
+    const perUnit: Partial<Record<CalendarUnit, number>> = {
+      hour: 3_600_000,
+      minute: 60_000,
+      second: 1000,
+      millisecond: 1,
+    };
     const factor = perUnit[unit];
     if (factor === undefined) throw new FhirPathError(`A time cannot be moved by a ${unit}`);
     const [hour = 0, minute = 0, second = 0] = this.fields;
     const milliseconds = Math.round(Number(`0${this.fraction}`) * 1000);
     const total = ((hour * 60 + minute) * 60 + second) * 1000 + milliseconds + Math.trunc(count * factor);
     const ofDay = ((total % 86_400_000) + 86_400_000) % 86_400_000;
-    const fields = [Math.floor(ofDay / 3_600_000), Math.floor(ofDay / 60_000) % 60, Math.floor(ofDay / 1000) % 60];
+    const fields = [
+      Math.floor(ofDay / 3_600_000),
+      Math.floor(ofDay / 60_000) % 60,
+      Math.floor(ofDay / 1000) % 60,
+    ];
     return this.withFields(fields.slice(0, this.fields.length), ofDay % 1000);
   }
 
   private withFields(fields: number[], milliseconds: number): Temporal {
     const fraction = this.fraction === '' ? '' : `.${padded(milliseconds, 3)}`;
     const isTime = this.kind === 'Time';
-    const date = isTime ? '' : fields.slice(0, 3).map((field, index) => padded(field, index === 0 ? 4 : 2)).join('-');
+    const date = isTime
+      ? ''
+      : fields
+          .slice(0, 3)
+          .map((field, index) => padded(field, index === 0 ? 4 : 2))
+          .join('-');
     const clock = (isTime ? fields : fields.slice(3)).map((field) => padded(field, 2)).join(':');
     const zone = this.offset === null ? '' : zoneText(this.offset);
     const text = date + (clock === '' ? '' : `${isTime ? '' : 'T'}${clock}${fraction}${zone}`);

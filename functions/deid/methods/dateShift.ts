@@ -7,7 +7,8 @@ import type { Run, Target, ValueMethod } from './method.js';
 const MULTIPLIER = 131;
 const RANGE = 101;
 /** A date with a day, and a time only if it has seconds and a zone; other times are left out. */
-const DATE = /^([0-9]{4})-([0-9]{2})-([0-9]{2})(?:T([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2}))?/;
+const DATE =
+  /^([0-9]{4})-([0-9]{2})-([0-9]{2})(?:T([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2}))?/;
 
 /**
  * The reference's offset in days, -50 to 50. It is linear in a hash of 101 values: one or two known dates undo it.
@@ -32,7 +33,9 @@ function shifted(value: Primitive, rule: number, redactor: Redactor, run: Run): 
   if (match === null || redactor.isOverAge(value as string)) return redactor.date(value, run);
   const days = run.dateShiftDays(rule);
   if (days === null) return redactor.date(value, run);
-  const { year, month, day } = calendarDay(dayNumber(Number(match[1]), Number(match[2]), Number(match[3])) + days);
+  const { year, month, day } = calendarDay(
+    dayNumber(Number(match[1]), Number(match[2]), Number(match[3])) + days,
+  );
   if (!(year >= 1 && year <= 9999)) return redactor.date(value, run);
   run.did(PERTURBED);
   const date = `${padded(year, 4)}-${padded(month, 2)}-${padded(day, 2)}`;

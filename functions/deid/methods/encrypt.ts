@@ -12,6 +12,8 @@ export function encrypt(key: Uint8Array): ValueMethod {
     run.did(MASKED);
     const iv = run.randomBytes(IV_BYTES);
     const cipher = createCipheriv(algorithm, key, iv);
-    return Buffer.concat([iv, cipher.update(primitiveText(value), 'utf8'), cipher.final()]).toString('base64');
+    return Buffer.concat([iv, cipher.update(primitiveText(value), 'utf8'), cipher.final()]).toString(
+      'base64',
+    );
   };
 }

@@ -27,7 +27,8 @@ export class Redactor {
     if ((primitive === 'date' || primitive === 'dateTime') && this.parameters.enablePartialDatesForRedact) {
       return (value, run) => this.date(value, run);
     }
-    if (target.parentType === 'Age' && primitive === 'decimal' && this.parameters.enablePartialAgesForRedact) return keepAge;
+    if (target.parentType === 'Age' && primitive === 'decimal' && this.parameters.enablePartialAgesForRedact)
+      return keepAge;
     if (target.name === 'postalCode' && this.parameters.enablePartialZipCodesForRedact) {
       return (value, run) => this.postalCode(value, run);
     }
@@ -37,7 +38,8 @@ export class Redactor {
   /** The year of a date, or nothing: for a date more than 89 years ago, or without partial dates. */
   date(value: Primitive, run: Run): Primitive | undefined {
     run.did(REDACTED);
-    if (!this.parameters.enablePartialDatesForRedact || typeof value !== 'string' || this.isOverAge(value)) return undefined;
+    if (!this.parameters.enablePartialDatesForRedact || typeof value !== 'string' || this.isOverAge(value))
+      return undefined;
     return value.slice(0, 4);
   }
 

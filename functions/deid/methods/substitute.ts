@@ -97,7 +97,12 @@ function childAt(node: FhirNode | null, name: string, place: number): FhirNode |
 }
 
 function copyInto(parent: FhirNode, original: FhirNode): FhirNode {
-  return parent.makeChild({ ...ELEMENT, name: original.name, key: original.key }, original.type, original.value, original.source);
+  return parent.makeChild(
+    { ...ELEMENT, name: original.name, key: original.key },
+    original.type,
+    original.value,
+    original.source,
+  );
 }
 
 function decideAll(node: FhirNode): void {

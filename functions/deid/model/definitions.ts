@@ -47,7 +47,9 @@ function r4b(r4: Definitions): Definitions {
     path2Repeating: kept(r4.path2Repeating),
     choiceTypePaths: kept(r4.choiceTypePaths),
     pathsDefinedElsewhere: kept(r4.pathsDefinedElsewhere),
-    type2Parent: Object.fromEntries(Object.entries(r4.type2Parent).filter(([type]) => !R4B_REMOVED.includes(type))),
+    type2Parent: Object.fromEntries(
+      Object.entries(r4.type2Parent).filter(([type]) => !R4B_REMOVED.includes(type)),
+    ),
     path2RefType: kept(r4.path2RefType),
   };
   addElements(result);
@@ -91,7 +93,8 @@ function addElements(into: {
       continue;
     }
     parents.push(line);
-    if (line.includes('.') || (Object.hasOwn(into.type2Parent, line) && !R4B_REPLACED.includes(line))) continue;
+    if (line.includes('.') || (Object.hasOwn(into.type2Parent, line) && !R4B_REPLACED.includes(line)))
+      continue;
     const isDataType = R4B_DATA_TYPES.includes(line);
     into.type2Parent[line] = isDataType ? 'Element' : 'DomainResource';
     if (!isDataType) for (const element of RESOURCE_ELEMENTS) add(line, element);

@@ -51,7 +51,8 @@ export class FhirModel {
     for (const path of Object.keys(this.definitions.pathsDefinedElsewhere)) {
       const [parent, key] = splitPath(path);
       const siblings = this.keys.get(parent);
-      if (siblings?.every(([sibling]) => sibling !== key) !== false) append(this.keys, parent, [key, 'BackboneElement']);
+      if (siblings?.every(([sibling]) => sibling !== key) !== false)
+        append(this.keys, parent, [key, 'BackboneElement']);
     }
     for (const [path, types] of Object.entries(this.definitions.choiceTypePaths)) {
       const [parent, name] = splitPath(path);
@@ -70,7 +71,8 @@ export class FhirModel {
 
   /** A type by its name; undefined for a name that this version does not define. */
   type(name: string): FhirType | undefined {
-    if (!Object.hasOwn(this.definitions.type2Parent, name) && name !== 'Element' && name !== 'Resource') return undefined;
+    if (!Object.hasOwn(this.definitions.type2Parent, name) && name !== 'Element' && name !== 'Resource')
+      return undefined;
     return this.typeAt(name, name);
   }
 
@@ -109,7 +111,9 @@ export class FhirModel {
     if (known !== undefined) return known;
     const primitive = PRIMITIVES[name] ?? null;
     const isResource = primitive === null && this.isA(name, 'Resource');
-    const type = new LazyType(name, path, isResource, primitive, () => this.elementsAt(path, primitive !== null));
+    const type = new LazyType(name, path, isResource, primitive, () =>
+      this.elementsAt(path, primitive !== null),
+    );
     this.types.set(path, type);
     return type;
   }
@@ -118,7 +122,12 @@ export class FhirModel {
     const elements = new Map<string, FhirElement>();
     const own = this.keys.get(path) ?? [];
     const isResource = this.isA(path, 'Resource');
-    const inherited: [string, string][] = isResource ? [] : [['id', 'string'], ['extension', 'Extension']];
+    const inherited: [string, string][] = isResource
+      ? []
+      : [
+          ['id', 'string'],
+          ['extension', 'Extension'],
+        ];
     for (const [key, typeName] of isPrimitive ? inherited : [...own, ...inherited]) {
       if (elements.has(key)) continue;
       const elementPath = `${path}.${key}`;
@@ -139,7 +148,9 @@ export class FhirModel {
     const [parent, key] = splitPath(path);
     const name = this.choiceName(parent, key);
     if (name !== key && path2Repeating[`${parent}.${name}`] === true) return true;
-    return Object.hasOwn(pathsDefinedElsewhere, path) && path2Repeating[pathsDefinedElsewhere[path] ?? ''] === true;
+    return (
+      Object.hasOwn(pathsDefinedElsewhere, path) && path2Repeating[pathsDefinedElsewhere[path] ?? ''] === true
+    );
   }
 
   private choiceName(parent: string, key: string): string {
