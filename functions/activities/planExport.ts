@@ -39,6 +39,7 @@ export function planExport(dependencies: ActivityDependencies) {
     const planned = planPartitions({
       types,
       since: request.since,
+      until: request.until,
       transactionTime,
     });
     const estimates = await mapConcurrently(

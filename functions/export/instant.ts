@@ -45,3 +45,13 @@ export function instantFromMilliseconds(milliseconds: number): Instant {
   if (instant === undefined) throw new RangeError('milliseconds are out of the range of an instant');
   return instant;
 }
+
+/**
+ * The instant as a search value: in UTC, with three digits of a fraction or more. In a search a value of less
+ * precision is the whole span it may stand for, a second or a millisecond, and not a moment:
+ * https://hl7.org/fhir/R4/search.html#date
+ */
+export function searchValue({ seconds, fraction }: Instant): string {
+  const wholeSeconds = new Date(seconds * 1000).toISOString().slice(0, -'.000Z'.length);
+  return `${wholeSeconds}.${fraction.padEnd(3, '0')}Z`;
+}

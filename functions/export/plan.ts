@@ -5,6 +5,7 @@ import type { Window } from './walk.js';
 export interface PlanInput {
   types: readonly string[];
   since: string | undefined;
+  until: string | undefined;
   transactionTime: string;
 }
 
@@ -36,9 +37,9 @@ export function transactionInstant(
 }
 
 /** One partition per type. */
-export function planPartitions({ types, since, transactionTime }: PlanInput): PlannedWindow[] {
+export function planPartitions({ types, since, until, transactionTime }: PlanInput): PlannedWindow[] {
   return types.map((type) => ({
-    window: { type, from: since, until: transactionTime },
+    window: { type, from: since, until: transactionTime, untilAsked: until !== undefined },
     countParameters: [
       ...(since === undefined ? [] : [['_lastUpdated', `ge${since}`] as const]),
       ['_lastUpdated', `lt${transactionTime}`],

@@ -12,7 +12,7 @@ export interface SearchRow {
 
 /** A page of a type search: https://hl7.org/fhir/R4/http.html#search */
 export interface SearchPage {
-  /** Matches of the type asked for; entries of other types and outcomes are left out. */
+  /** Matches, all of the type asked for; includes and outcomes are left out. */
   readonly rows: readonly SearchRow[];
   readonly total: number | undefined;
   /** URL of the next page as the source wrote it. */
@@ -24,7 +24,8 @@ export interface SearchPage {
 /**
  * Reads a `Bundle` of type `searchset`.
  * @throws ExportError `source-not-fhir` where the value is no such Bundle, `source-search-failed` where it
- *   holds an OperationOutcome that tells of an error: such a search is not complete
+ *   holds an OperationOutcome that tells of an error, or an entry without its resource: such a search is not
+ *   complete; `source-ignored-parameter` where matches are of another type: pages of these would leave others out
  */
 export function readSearchPage(value: JsonValue, type: string): SearchPage {
   if (!isJsonObject(value) || value['resourceType'] !== 'Bundle') {
@@ -43,11 +44,15 @@ export function readSearchPage(value: JsonValue, type: string): SearchPage {
   const rows: SearchRow[] = [];
   for (const entry of entries) {
     const resource = isJsonObject(entry) ? entry['resource'] : undefined;
-    if (!isJsonObject(entry) || !isJsonObject(resource)) continue;
-    if (resource['resourceType'] === 'OperationOutcome') refuseErrors(resource, type);
-    const search = entry['search'];
+    const search = isJsonObject(entry) ? entry['search'] : undefined;
     const mode = isJsonObject(search) ? search['mode'] : undefined;
-    if (resource['resourceType'] !== type || (mode !== undefined && mode !== 'match')) continue;
+    if (isJsonObject(resource) && resource['resourceType'] === 'OperationOutcome') {
+      refuseErrors(resource, type);
+      continue;
+    }
+    if (mode !== undefined && mode !== 'match') continue;
+    if (!isJsonObject(resource)) throw incomplete(type);
+    if (resource['resourceType'] !== type) throw otherType(type);
     const meta = resource['meta'];
     rows.push({
       resource,
@@ -88,6 +93,21 @@ function refuseErrors(outcome: JsonObject, type: string): void {
       true,
     );
   }
+}
+
+function incomplete(type: string): ExportError {
+  return new ExportError(
+    'source-search-failed',
+    `An entry of the source's answer to a search for ${type} holds no resource, so the answer is not complete. See the source's own log.`,
+    true,
+  );
+}
+
+function otherType(type: string): ExportError {
+  return new ExportError(
+    'source-ignored-parameter',
+    `The source answered a search for ${type} with resources of another type, so the export would hold too much or too little. Check that FHIR_SERVER_URL is the FHIR base of the source and that nothing between rewrites its paths.`,
+  );
 }
 
 function isError(issue: JsonValue): boolean {

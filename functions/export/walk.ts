@@ -1,5 +1,5 @@
 import { ExportError } from '../errors.js';
-import { compareInstants, type Instant, parseInstant } from './instant.js';
+import { compareInstants, type Instant, parseInstant, searchValue } from './instant.js';
 import type { SearchPage, SearchRow } from './searchPage.js';
 
 /** The interval of `meta.lastUpdated` of one type: from `from` (inclusive) to `until` (exclusive). */
@@ -7,30 +7,46 @@ export interface Window {
   type: string;
   from: string | undefined;
   until: string;
+  /** Whether the caller asked for an end: a resource that does not tell when it was updated is then refused. */
+  untilAsked?: boolean;
 }
 
 /**
  * Where a walk stands, as JSON. It holds ids and URLs of the source: it is private and never leaves the
  * job's state.
  *
+ * - `order`: asks for the latest row first. A source that ignores `_sort` gives whichever comes first, and a
+ *   page that holds later ones then shows it: asked by key, such a source would lose rows without a sign.
  * - `key`: sorted by `_lastUpdated`, each page asked from the last instant seen on. A row that is updated
  *   meanwhile leaves the window for a moment after `transactionTime`; no other row moves, as there is no
- *   offset.
+ *   offset. A page without any row leads on by its link alone (`empty`).
  * - `tie`: more rows share one instant than a page holds, so no key leads on. The rows of just that instant
  *   are paged by the source's next links. Rows can only leave an instant of the past: a pass during which
  *   their number stayed the same has lost none; otherwise another pass follows, less what was seen.
- * - `links`: the source cannot sort by `_lastUpdated`; its next links are trusted.
+ * - `links`: the source does not sort by `_lastUpdated`; its next links are trusted.
  */
 export type Cursor = { pageSize: number } & (
-  | { mode: 'key'; from: string | null; after: boolean; seen: string[] }
+  | { mode: 'order'; tries: number; seen: string[] }
+  | ({ mode: 'key'; seen: string[] } & Key)
   | ({ mode: 'tie'; seen: string[] } & Tie)
   | { mode: 'links'; bounded: boolean; next: string | null; seen: string[]; loop: LoopCheck }
 );
 
+/** The rows from the instant `from` on, or after it. */
+interface Key {
+  from: string | null;
+  after: boolean;
+  empty: { next: string; loop: LoopCheck } | null;
+  /** The latest row, until it has shown that the source sorts; its instant is `null` where the source gave none. */
+  unproven: { latest: string | null } | null;
+}
+
 /** A pass over the rows of the instant `at`, framed by two counts of them. */
 interface Tie {
   at: string;
-  phase: 'count before' | 'pages' | 'count after';
+  phase: 'count earlier' | 'count before' | 'pages' | 'count after';
+  /** As in `Key`: all rows so far are of this instant, and so is the latest. */
+  unproven: Key['unproven'];
   next: string | null;
   /** Rows the instant had before the pass. */
   before: number;
@@ -53,6 +69,9 @@ type Parameters = ReadonlyArray<readonly [name: string, value: string]>;
 export type WalkRequest =
   { kind: 'search' | 'count'; parameters: Parameters } | { kind: 'link'; url: string };
 
+/** A latest row that was updated just now is asked for again so often. */
+const MOST_ORDER_TRIES = 3;
+
 /** Ids of one instant that are remembered at most, some 20 MB; beyond, a tie gets one pass only. */
 const MOST_REMEMBERED = 250_000;
 
@@ -73,10 +92,7 @@ export class Walk {
     this.#window = window;
     this.#from = window.from === undefined ? undefined : instant(window.from);
     this.#until = instant(window.until);
-    this.#cursor =
-      'mode' in start
-        ? start
-        : { mode: 'key', pageSize: start.pageSize, from: window.from ?? null, after: false, seen: [] };
+    this.#cursor = 'mode' in start ? start : fromStart(start.pageSize);
     this.#seen = new Set(this.#cursor.seen);
   }
 
@@ -94,7 +110,13 @@ export class Walk {
     const cursor = this.#cursor;
     const count = ['_count', String(cursor.pageSize)] as const;
     switch (cursor.mode) {
+      case 'order':
+        return {
+          kind: 'search',
+          parameters: [['_sort', '-_lastUpdated'], ...this.#windowBounds(), ['_count', '1']],
+        };
       case 'key':
+        if (cursor.empty !== null) return { kind: 'link', url: cursor.empty.next };
         return {
           kind: 'search',
           parameters: [
@@ -106,6 +128,10 @@ export class Walk {
         };
       case 'tie': {
         const tie = [...bound('ge', cursor.at), ...bound('le', cursor.at)];
+        if (cursor.phase === 'count earlier') {
+          const earlier = [...bound('ge', this.#window.from ?? null), ...bound('lt', cursor.at)];
+          return { kind: 'count', parameters: [...earlier, ['_summary', 'count']] };
+        }
         if (cursor.phase !== 'pages') return { kind: 'count', parameters: [...tie, ['_summary', 'count']] };
         if (cursor.next !== null) return { kind: 'link', url: cursor.next };
         return { kind: 'search', parameters: [['_sort', '_lastUpdated'], ...tie, count] };
@@ -114,9 +140,7 @@ export class Walk {
         if (cursor.next !== null) return { kind: 'link', url: cursor.next };
         return {
           kind: 'search',
-          parameters: cursor.bounded
-            ? [...bound('ge', this.#window.from ?? null), ...bound('lt', this.#window.until), count]
-            : [count],
+          parameters: cursor.bounded ? [...this.#windowBounds(), count] : [count],
         };
     }
   }
@@ -132,6 +156,9 @@ export class Walk {
     }
     const cursor = this.#cursor;
     switch (cursor.mode) {
+      case 'order':
+        this.#acceptLatest(cursor, page);
+        return [];
       case 'key':
         return this.#acceptKeyPage(cursor, page);
       case 'tie':
@@ -155,16 +182,16 @@ export class Walk {
         `More ${type} resources share one meta.lastUpdated than a page holds, and the source does not answer _summary=count, so nobody could tell whether paging lost any. Raise PAGE_SIZE, or let the source answer _summary=count.`,
       );
     }
+    if (cursor.phase === 'count earlier') {
+      if (count > 0) throw ignored(type, '_sort');
+      this.#cursor = { ...cursor, phase: 'count before' };
+      return;
+    }
     if (cursor.phase === 'count after' && count === cursor.before) {
-      if (cursor.passed < count) {
-        throw new ExportError(
-          'source-unverifiable',
-          `The source counts more ${type} resources of one meta.lastUpdated than its pages hold. Raise PAGE_SIZE, or see why its next links end early.`,
-        );
-      }
-      const { pageSize, at } = cursor;
+      if (cursor.passed < count) throw endsEarly(type);
+      const { pageSize, at, unproven } = cursor;
       this.#seen = new Set();
-      this.#cursor = { mode: 'key', pageSize, from: at, after: true, seen: [] };
+      this.#cursor = { mode: 'key', pageSize, from: at, after: true, empty: null, unproven, seen: [] };
       return;
     }
     if (cursor.phase === 'count after' && cursor.forgot) {
@@ -184,7 +211,7 @@ export class Walk {
    */
   acceptRefusal(smallestPage: number): boolean {
     const cursor = this.#cursor;
-    if (cursor.mode === 'key' && this.#isAtStart()) {
+    if (cursor.mode === 'order' || (cursor.mode === 'key' && this.#isAtStart())) {
       this.#toLinks(true);
       return true;
     }
@@ -194,7 +221,7 @@ export class Walk {
     }
     if (cursor.mode === 'links' && cursor.next === null && cursor.pageSize >= 2 * smallestPage) {
       const pageSize = Math.floor(cursor.pageSize / 2);
-      this.#cursor = { mode: 'key', pageSize, from: this.#window.from ?? null, after: false, seen: [] };
+      this.#cursor = fromStart(pageSize);
       return true;
     }
     return false;
@@ -202,8 +229,9 @@ export class Walk {
 
   /** The page was too large or too slow. Returns whether half of it may do; a next link has its size fixed. */
   halvePage(): boolean {
-    if (this.#cursor.pageSize <= 1 || this.request().kind !== 'search') return false;
-    this.#cursor = { ...this.#cursor, pageSize: Math.floor(this.#cursor.pageSize / 2) };
+    const { mode, pageSize } = this.#cursor;
+    if (mode === 'order' || pageSize <= 1 || this.request().kind !== 'search') return false;
+    this.#cursor = { ...this.#cursor, pageSize: Math.floor(pageSize / 2) };
     return true;
   }
 
@@ -221,6 +249,24 @@ export class Walk {
     return page.self === undefined || parameterNames(page.self).has('_lastUpdated');
   }
 
+  #windowBounds(): Parameters {
+    return [...bound('ge', this.#window.from ?? null), ...bound('lt', this.#window.until)];
+  }
+
+  #acceptLatest(cursor: Cursor & { mode: 'order' }, page: SearchPage): void {
+    const { lastUpdated } = page.rows[0] ?? {};
+    const wasUpdatedSince = lastUpdated !== undefined && compareInstants(lastUpdated, this.#until) >= 0;
+    if (wasUpdatedSince && cursor.tries < MOST_ORDER_TRIES) {
+      this.#cursor = { ...cursor, tries: cursor.tries + 1 };
+      return;
+    }
+    const latest = wasUpdatedSince ? null : (lastUpdated?.text ?? null);
+    const from = this.#window.from ?? null;
+    const { pageSize } = cursor;
+    this.#cursor = { mode: 'key', pageSize, from, after: false, empty: null, unproven: { latest }, seen: [] };
+  }
+
+  /** Whether the first page is sorted, in the window and no later than the latest row. */
   #sortsByKey(page: SearchPage): boolean {
     if (page.self !== undefined && !parameterNames(page.self).has('_sort')) return false;
     if (!this.#namesLastUpdated(page)) return false;
@@ -228,10 +274,13 @@ export class Walk {
     for (const { id, lastUpdated } of page.rows) {
       if (id === undefined || lastUpdated === undefined) return false;
       if (compareInstants(lastUpdated, this.#until) >= 0) continue;
+      if (this.#from !== undefined && compareInstants(lastUpdated, this.#from) < 0) return false;
       if (last !== undefined && compareInstants(lastUpdated, last) < 0) return false;
       last = lastUpdated;
     }
-    return true;
+    const latest = this.#cursor.mode === 'key' ? this.#cursor.unproven?.latest : undefined;
+    if (last === undefined || latest === undefined) return true;
+    return latest !== null && compareInstants(last, instant(latest)) <= 0;
   }
 
   #toLinks(bounded: boolean): void {
@@ -242,7 +291,7 @@ export class Walk {
       bounded,
       next: null,
       seen: [],
-      loop: { remembered: null, steps: 0, renewAt: 1 },
+      loop: NO_LOOP,
     };
   }
 
@@ -271,22 +320,37 @@ export class Walk {
       onPage.add(id);
       rows.push(row);
     }
-    const follows = page.next !== undefined || page.rows.length >= cursor.pageSize;
+    // Only where all rows are of one instant is it told this late that the source does not sort.
+    if (cursor.after && cursor.unproven !== null && first !== undefined) throw ignored(type, '_sort');
+    // A source may give less than was asked for and no link, although it counts more.
+    const follows =
+      page.next !== undefined ||
+      page.rows.length >= cursor.pageSize ||
+      (page.total !== undefined && page.total > page.rows.length);
     if (!follows) {
       this.#isDone = true;
     } else if (first === undefined || last === undefined) {
-      // Nothing in the window on this page: no key leads on, only a link can.
-      if (page.next === undefined) this.#isDone = true;
-      else throw ignored(type, '_lastUpdated');
+      // No key leads on. Rows that were all updated just now are gone when this is tried again.
+      if (page.rows.length > 0) throw ignored(type, '_lastUpdated', true);
+      if (page.next === undefined) {
+        // What is counted and never given is hidden from the app, as by a consent.
+        this.#isDone = true;
+      } else {
+        const loop = checkLoop(cursor.empty?.loop ?? NO_LOOP, page.next, type);
+        this.#cursor = { ...cursor, empty: { next: page.next, loop } };
+      }
     } else if (compareInstants(first, last) === 0) {
       this.#seen = new Set(from !== undefined && compareInstants(last, from) === 0 ? this.#seen : []);
       for (const id of idsAtLast) this.#seen.add(id);
+      const latest = cursor.unproven?.latest;
+      const isLatest = typeof latest === 'string' && compareInstants(last, instant(latest)) === 0;
       this.#cursor = {
         mode: 'tie',
         pageSize: cursor.pageSize,
         seen: [],
         at: last.text,
-        phase: 'count before',
+        phase: isLatest ? 'count earlier' : 'count before',
+        unproven: isLatest ? cursor.unproven : null,
         next: null,
         before: 0,
         passed: 0,
@@ -294,7 +358,7 @@ export class Walk {
       };
     } else {
       this.#seen = new Set(idsAtLast);
-      this.#cursor = { ...cursor, from: last.text, after: false };
+      this.#cursor = { ...cursor, from: last.text, after: false, empty: null, unproven: null };
     }
     return rows;
   }
@@ -334,7 +398,7 @@ export class Walk {
     for (const row of page.rows) {
       const { id, lastUpdated } = row;
       if (lastUpdated === undefined) {
-        if (this.#from !== undefined) throw unverifiable(type);
+        if (this.#from !== undefined || this.#window.untilAsked === true) throw unverifiable(type);
       } else if (
         compareInstants(lastUpdated, this.#until) >= 0 ||
         (this.#from !== undefined && compareInstants(lastUpdated, this.#from) < 0)
@@ -350,12 +414,22 @@ export class Walk {
     // A row at a page's edge may come again on the next page; further back, the links are trusted.
     this.#seen = onPage;
     if (page.next === undefined) {
+      // A source that never links would stand out by its first page.
+      const isOnlyPage = cursor.next === null;
+      if (isOnlyPage && page.total === undefined && page.rows.length >= cursor.pageSize) throw mayEnd(type);
+      if (isOnlyPage && page.total !== undefined && page.total > page.rows.length) throw endsEarly(type);
       this.#isDone = true;
     } else {
       this.#cursor = { ...cursor, next: page.next, loop: checkLoop(cursor.loop, page.next, type) };
     }
     return rows;
   }
+}
+
+const NO_LOOP: LoopCheck = { remembered: null, steps: 0, renewAt: 1 };
+
+function fromStart(pageSize: number): Cursor {
+  return { mode: 'order', pageSize, tries: 1, seen: [] };
 }
 
 function checkLoop(loop: LoopCheck, next: string, type: string): LoopCheck {
@@ -365,7 +439,7 @@ function checkLoop(loop: LoopCheck, next: string, type: string): LoopCheck {
 }
 
 function bound(prefix: 'ge' | 'gt' | 'le' | 'lt', value: string | null): Parameters {
-  return value === null ? [] : [['_lastUpdated', `${prefix}${value}`]];
+  return value === null ? [] : [['_lastUpdated', `${prefix}${searchValue(instant(value))}`]];
 }
 
 function instant(text: string): Instant {
@@ -386,10 +460,25 @@ function unverifiable(type: string): ExportError {
   );
 }
 
-function ignored(type: string, parameter: string): ExportError {
+function ignored(type: string, parameter: string, retryable = false): ExportError {
   return new ExportError(
     'source-ignored-parameter',
-    `The source ignored ${parameter} in a search for ${type} although its first answer showed that it knows it, so the export would hold too much or too little. Check the source's search on ${parameter}.`,
+    `The source ignored ${parameter} in a search for ${type} although its first answers showed that it knows it, so the export would hold too much or too little. Check the source's search on ${parameter}.`,
+    retryable,
+  );
+}
+
+function endsEarly(type: string): ExportError {
+  return new ExportError(
+    'source-unverifiable',
+    `The source counts more ${type} resources than its pages hold, so some would be missing. Raise PAGE_SIZE, or see why its next links end early.`,
+  );
+}
+
+function mayEnd(type: string): ExportError {
+  return new ExportError(
+    'source-unverifiable',
+    `The source filled a page of ${type}, neither sorts nor links to a next page, and does not tell how many there are, so nobody could tell whether that is all. Set PAGE_SIZE to another number, or let the source have next links.`,
   );
 }
 

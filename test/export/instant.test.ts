@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compareInstants, parseInstant } from '../../functions/export/instant.js';
+import { compareInstants, parseInstant, searchValue } from '../../functions/export/instant.js';
 
 describe('instants', () => {
   it.each([
@@ -27,5 +27,15 @@ describe('instants', () => {
     null,
   ])('%s is none', (text) => {
     expect(parseInstant(text)).toBeUndefined();
+  });
+
+  it.each([
+    ['2020-01-01T00:00:00Z', '2020-01-01T00:00:00.000Z'],
+    ['2020-01-01T00:00:00.5Z', '2020-01-01T00:00:00.500Z'],
+    ['2020-01-01T00:00:00.1234567Z', '2020-01-01T00:00:00.1234567Z'],
+    ['2020-01-01T01:30:00.120+02:00', '2019-12-31T23:30:00.120Z'],
+  ])('%s is searched for as a moment, not as a second: %s', (text, expected) => {
+    const instant = parseInstant(text);
+    expect(instant && searchValue(instant)).toBe(expected);
   });
 });

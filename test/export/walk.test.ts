@@ -15,6 +15,16 @@ interface Behaviour {
   knowsLastUpdated: boolean;
   refusesUnknown: boolean;
   maxCount: number;
+  /** Whether pages have next links; default true. */
+  links?: boolean;
+  /** A page without any row, and with a next link, before every page. */
+  emptyPages?: boolean;
+  /** `meta.lastUpdated` without the fraction where that is zero, and the whole second searched for then. */
+  seconds?: boolean;
+  /** Whether its self link names what it does not know. */
+  hidesIgnored?: boolean;
+  /** Whether a page tells the number of all rows; default true. */
+  totals?: boolean;
 }
 
 const TRANSACTION = 1_000_000;
@@ -41,7 +51,17 @@ class OffsetServer {
 
   /** The answer to a query: a page, a count, or `undefined` for a refusal. */
   answer(query: URLSearchParams): SearchPage | undefined {
-    const { sorts, knowsLastUpdated, refusesUnknown, maxCount } = this.#behaviour;
+    const {
+      sorts,
+      knowsLastUpdated,
+      refusesUnknown,
+      maxCount,
+      links = true,
+      emptyPages = false,
+      seconds = false,
+      hidesIgnored = false,
+      totals = true,
+    } = this.#behaviour;
     const known = (name: string): boolean =>
       name === '_sort' ? sorts : name === '_lastUpdated' ? knowsLastUpdated : true;
     if (refusesUnknown && [...query.keys()].some((name) => !known(name))) return undefined;
@@ -49,35 +69,44 @@ class OffsetServer {
     if (knowsLastUpdated) {
       for (const bound of query.getAll('_lastUpdated')) {
         const value = Date.parse(bound.slice(2));
+        // A value without a fraction stands for its whole second.
+        const end = value + (bound.includes('.') ? 0 : 999);
         const prefix = bound.slice(0, 2);
         rows = rows.filter(({ lastUpdated: at }) =>
           prefix === 'ge'
             ? at >= value
             : prefix === 'gt'
-              ? at > value
+              ? at > end
               : prefix === 'le'
-                ? at <= value
+                ? at <= end
                 : at < value,
         );
       }
     }
-    if (sorts && query.has('_sort')) rows.sort((a, b) => a.lastUpdated - b.lastUpdated);
+    const direction = query.get('_sort')?.startsWith('-') === true ? -1 : 1;
+    if (sorts && query.has('_sort')) rows.sort((a, b) => direction * (a.lastUpdated - b.lastUpdated));
     const offset = Number(query.get('_offset') ?? 0);
     const count = Math.min(maxCount, Number(query.get('_count') ?? maxCount));
-    const honoured = new URLSearchParams([...query].filter(([name]) => known(name)));
+    const honoured = new URLSearchParams([...query].filter(([name]) => hidesIgnored || known(name)));
+    const isEmpty = emptyPages && !query.has('_filled') && query.get('_summary') !== 'count';
+    const end = isEmpty ? offset : offset + count;
     const next = new URLSearchParams(honoured);
-    next.set('_offset', String(offset + count));
+    next.set('_offset', String(end));
+    next.delete('_filled');
+    if (isEmpty) next.set('_filled', 'true');
     return {
-      rows: query.get('_summary') === 'count' ? [] : rows.slice(offset, offset + count).map(toRow),
-      total: rows.length,
+      rows:
+        query.get('_summary') === 'count' ? [] : rows.slice(offset, end).map((row) => toRow(row, seconds)),
+      total: totals || query.has('_summary') ? rows.length : undefined,
       self: `http://source/fhir/Observation?${honoured.toString()}`,
-      next: offset + count < rows.length ? `http://source/fhir/Observation?${next.toString()}` : undefined,
+      next: links && end < rows.length ? `http://source/fhir/Observation?${next.toString()}` : undefined,
     };
   }
 }
 
-function toRow({ id, lastUpdated }: Stored): SearchRow {
-  const text = new Date(lastUpdated).toISOString();
+function toRow({ id, lastUpdated }: Stored, seconds = false): SearchRow {
+  const iso = new Date(lastUpdated).toISOString();
+  const text = seconds ? iso.replace('.000Z', 'Z') : iso;
   return {
     resource: { resourceType: 'Observation', id, meta: { lastUpdated: text } },
     id,
@@ -97,13 +126,13 @@ function walkAll(server: OffsetServer, window: Window, pageSize: number, between
       request.kind === 'link'
         ? new URL(request.url).searchParams
         : new URLSearchParams(request.parameters.map(([name, value]): [string, string] => [name, value]));
-    const page = server.answer(query);
-    if (page === undefined) {
+    const answer = server.answer(query);
+    if (answer === undefined) {
       if (!walk.acceptRefusal(50)) throw new Error('the source refuses everything');
     } else if (request.kind === 'count') {
-      walk.acceptCount(page.total);
+      walk.acceptCount(answer.total);
     } else {
-      for (const { id } of walk.acceptPage(page)) ids.push(id ?? '');
+      for (const { id } of walk.acceptPage(answer)) ids.push(id ?? '');
     }
     if (!walk.isDone && requests % 3 === 0) {
       walk = new Walk(window, JSON.parse(JSON.stringify(walk.checkpoint())) as Cursor);
@@ -118,6 +147,23 @@ function windowOf(from: number | undefined, until: number): Window {
     from: from === undefined ? undefined : new Date(from).toISOString(),
     until: new Date(until).toISOString(),
   };
+}
+
+function page(rows: Stored[], more: Partial<SearchPage> = {}): SearchPage {
+  return {
+    rows: rows.map((row) => toRow(row)),
+    total: undefined,
+    self: undefined,
+    next: undefined,
+    ...more,
+  };
+}
+
+/** A walk whose source has told its latest row. */
+function startedWalk(pageSize: number, latest: number, window = windowOf(undefined, TRANSACTION)): Walk {
+  const walk = new Walk(window, { pageSize });
+  walk.acceptPage(page([{ id: 'latest', lastUpdated: latest }]));
+  return walk;
 }
 
 describe('a walk over a source that pages by offset', () => {
@@ -160,6 +206,14 @@ describe('a walk over a source that pages by offset', () => {
     ['ignores _sort', { sorts: false, knowsLastUpdated: true, refusesUnknown: false, maxCount: 1000 }],
     ['refuses _lastUpdated', { sorts: false, knowsLastUpdated: false, refusesUnknown: true, maxCount: 1000 }],
     ['ignores _lastUpdated', { sorts: true, knowsLastUpdated: false, refusesUnknown: false, maxCount: 1000 }],
+    [
+      'caps the page size and has no next links',
+      { sorts: true, knowsLastUpdated: true, refusesUnknown: true, maxCount: 3, links: false },
+    ],
+    [
+      'has pages without a resource among others',
+      { sorts: true, knowsLastUpdated: true, refusesUnknown: true, maxCount: 3, emptyPages: true },
+    ],
   ] satisfies Array<[string, Behaviour]>)(
     'exports just the window from a source that %s',
     (_name, behaviour) => {
@@ -172,19 +226,135 @@ describe('a walk over a source that pages by offset', () => {
       expect(ids.sort()).toEqual(expected.map(({ id }) => id).sort());
     },
   );
+
+  it(`is exact or refused where the source ignores parameters its self link names (seed ${SEED})`, () => {
+    let refused = 0;
+    let exact = 0;
+    fc.assert(
+      fc.property(
+        // In the order of the store, which is often that of the age for a page or two.
+        fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 30 }),
+        fc.boolean(),
+        fc.integer({ min: 1, max: 9 }),
+        fc.record({
+          sorts: fc.boolean(),
+          knowsLastUpdated: fc.boolean(),
+          links: fc.boolean(),
+          totals: fc.boolean(),
+        }),
+        (instants, isSortedAtFirst, pageSize, behaviour) => {
+          const half = Math.floor(instants.length / 2);
+          const ordered = isSortedAtFirst
+            ? [...instants.slice(0, half).sort((a, b) => a - b), ...instants.slice(half)]
+            : instants;
+          const rows = ordered.map((at, index) => ({ id: `r${index}`, lastUpdated: at * 1000 }));
+          const expected = rows
+            .filter(({ lastUpdated }) => lastUpdated >= 3000 && lastUpdated < 10_000)
+            .map(({ id }) => id);
+          const server = new OffsetServer(rows, {
+            refusesUnknown: false,
+            hidesIgnored: true,
+            maxCount: 1000,
+            ...behaviour,
+          });
+          let ids: string[];
+          try {
+            ids = walkAll(server, windowOf(3000, 10_000), pageSize, () => undefined);
+          } catch (thrown) {
+            expect(thrown).toMatchObject({ code: /^source-(ignored-parameter|unverifiable)$/ });
+            refused++;
+            return;
+          }
+          exact++;
+          expect(ids.sort()).toEqual(expected.sort());
+        },
+      ),
+      { numRuns: 3000, seed: SEED },
+    );
+    expect(refused).toBeGreaterThan(0);
+    expect(exact).toBeGreaterThan(refused);
+  });
+
+  it('tells a moment from its second where many resources share it', () => {
+    const rows = Array.from({ length: 12 }, (_, index) => ({
+      id: `r${index}`,
+      lastUpdated: index < 6 ? 1000 : 1000 + index,
+    }));
+    const behaviour = {
+      sorts: true,
+      knowsLastUpdated: true,
+      refusesUnknown: true,
+      maxCount: 100,
+      seconds: true,
+    };
+    const ids = walkAll(new OffsetServer(rows, behaviour), windowOf(1000, 40_000), 2, () => undefined);
+    expect(ids.sort()).toEqual(rows.map(({ id }) => id).sort());
+  });
+});
+
+describe('what a source says it did with a search', () => {
+  const SORTED = [
+    { id: 'a', lastUpdated: 1000 },
+    { id: 'b', lastUpdated: 2000 },
+  ];
+  const [FIRST, ...OTHERS] = [
+    '_sort=_lastUpdated&_lastUpdated=lt1970-01-01T00:16:40.000Z',
+    '_lastUpdated=lt1970-01-01T00:16:40.000Z',
+    '_sort=_lastUpdated',
+    '',
+  ];
+  const secondRequest = (self: string | undefined, rows = SORTED): string => {
+    const walk = startedWalk(2, 2000);
+    const url = self === undefined ? undefined : `http://source/fhir/Observation?${self}`;
+    walk.acceptPage(page(rows, { next: 'http://source/fhir?page=2', self: url }));
+    const request = walk.request();
+    if (request.kind === 'link') return 'link';
+    return request.parameters.map(([name, value]) => `${name}=${value}`).join('&');
+  };
+  const BY_KEY =
+    '_sort=_lastUpdated&_lastUpdated=ge1970-01-01T00:00:02.000Z&_lastUpdated=lt1970-01-01T00:16:40.000Z&_count=2';
+
+  it.each([[FIRST], [undefined]])('self link %s: goes on by key', (self) => {
+    expect(secondRequest(self)).toBe(BY_KEY);
+  });
+
+  it.each(OTHERS)('self link "%s": goes on by its next link', (self) => {
+    expect(secondRequest(self)).toBe('link');
+  });
+
+  it('is not believed where the page shows otherwise', () => {
+    expect(secondRequest(FIRST, SORTED.toReversed())).toBe('link');
+  });
+
+  it('is not believed where the page has resources of before _since', () => {
+    const walk = startedWalk(2, 2000, windowOf(1500, TRANSACTION));
+    const rows = walk.acceptPage(page(SORTED, { next: 'http://source/fhir?page=2' }));
+    expect(rows.map(({ id }) => id)).toEqual(['b']);
+    expect(walk.request().kind).toBe('link');
+  });
 });
 
 describe('a walk is refused, with words that say what to do', () => {
-  const page = (rows: Stored[], more: Partial<SearchPage> = {}): SearchPage => ({
-    rows: rows.map(toRow),
-    total: undefined,
-    self: undefined,
-    next: undefined,
-    ...more,
+  it('where the source gives the latest resource first, whatever the order asked for', () => {
+    const walk = startedWalk(1, 4000);
+    walk.acceptPage(page([{ id: 'd', lastUpdated: 4000 }], { next: 'http://source/fhir?page=2' }));
+    expect(walk.request().kind).toBe('count');
+    expect(() => walk.acceptCount(3)).toThrow(/ignored _sort in a search for Observation/);
+  });
+
+  it('where the source gives the earliest resource first, whatever the order asked for', () => {
+    const walk = startedWalk(1, 1000);
+    const earliest = [{ id: 'a', lastUpdated: 1000 }];
+    walk.acceptPage(page(earliest, { next: 'http://source/fhir?page=2' }));
+    walk.acceptCount(0);
+    walk.acceptCount(1);
+    walk.acceptPage(page(earliest));
+    walk.acceptCount(1);
+    expect(() => walk.acceptPage(page([{ id: 'b', lastUpdated: 2000 }]))).toThrow(/ignored _sort/);
   });
 
   it('where the source stops sorting', () => {
-    const walk = new Walk(windowOf(undefined, TRANSACTION), { pageSize: 2 });
+    const walk = startedWalk(2, 4000);
     walk.acceptPage(
       page([
         { id: 'a', lastUpdated: 1000 },
@@ -199,7 +369,7 @@ describe('a walk is refused, with words that say what to do', () => {
   });
 
   it('where the source ignores the lower bound', () => {
-    const walk = new Walk(windowOf(undefined, TRANSACTION), { pageSize: 2 });
+    const walk = startedWalk(2, 4000);
     const first = page([
       { id: 'a', lastUpdated: 1000 },
       { id: 'b', lastUpdated: 2000 },
@@ -219,7 +389,7 @@ describe('a walk is refused, with words that say what to do', () => {
   });
 
   it('where the source cannot count the rows that share one instant', () => {
-    const walk = new Walk(windowOf(undefined, TRANSACTION), { pageSize: 2 });
+    const walk = startedWalk(2, 4000);
     walk.acceptPage(
       page([
         { id: 'a', lastUpdated: 1000 },
@@ -230,10 +400,73 @@ describe('a walk is refused, with words that say what to do', () => {
     expect(() => walk.acceptCount(undefined)).toThrow(/Raise PAGE_SIZE/);
   });
 
-  it('where _since is asked and a resource does not tell when it was updated', () => {
-    const walk = new Walk(windowOf(1000, TRANSACTION), { pageSize: 2 });
+  const UNTOLD: SearchRow = { resource: { resourceType: 'Observation' }, id: 'a', lastUpdated: undefined };
+
+  it.each([
+    ['_since is asked', windowOf(1000, TRANSACTION)],
+    ['_until is asked', { ...windowOf(undefined, TRANSACTION), untilAsked: true }],
+  ] satisfies Array<[string, Window]>)(
+    'where %s and a resource does not tell when it was updated',
+    (_name, window) => {
+      const walk = startedWalk(2, 4000, window);
+      expect(() => walk.acceptPage({ ...page([]), rows: [UNTOLD] })).toThrow(/meta\.lastUpdated/);
+    },
+  );
+
+  it('where a resource on a later page does not tell when it was updated', () => {
+    const walk = startedWalk(2, 4000);
+    walk.acceptPage(
+      page([
+        { id: 'a', lastUpdated: 1000 },
+        { id: 'b', lastUpdated: 2000 },
+      ]),
+    );
+    expect(() => walk.acceptPage({ ...page([]), rows: [UNTOLD] })).toThrow(/meta\.lastUpdated/);
+  });
+
+  it('where a page has only resources beyond the upper bound, which may have been updated just now', () => {
+    const walk = startedWalk(1, 4000);
+    const beyond = page([{ id: 'a', lastUpdated: TRANSACTION }]);
+    expect(() => walk.acceptPage(beyond)).toThrow(
+      expect.objectContaining({ code: 'source-ignored-parameter', retryable: true }),
+    );
+  });
+
+  it('where resources beyond the instant that was asked for come', () => {
+    const walk = startedWalk(2, 4000);
+    const tied = [
+      { id: 'a', lastUpdated: 1000 },
+      { id: 'b', lastUpdated: 1000 },
+    ];
+    walk.acceptPage(page(tied));
+    walk.acceptCount(3);
+    expect(() => walk.acceptPage(page([...tied, { id: 'c', lastUpdated: 2000 }]))).toThrow(
+      /ignored _lastUpdated/,
+    );
+  });
+
+  it('where pages without any resource lead in a circle', () => {
+    const walk = startedWalk(2, 4000);
+    expect(() => {
+      for (let n = 0; n < 100; n++) walk.acceptPage(page([], { next: `http://source/fhir?page=${n % 7}` }));
+    }).toThrow(/lead back to a page/);
+  });
+
+  it('where a source that cannot sort counts more than its only page holds', () => {
+    const walk = new Walk(windowOf(undefined, TRANSACTION), { pageSize: 9 });
     walk.acceptRefusal(50);
-    const untold: SearchRow = { resource: { resourceType: 'Observation' }, id: 'a', lastUpdated: undefined };
-    expect(() => walk.acceptPage({ ...page([]), rows: [untold] })).toThrow(/meta\.lastUpdated/);
+    expect(() => walk.acceptPage(page([{ id: 'a', lastUpdated: 1000 }], { total: 2 }))).toThrow(
+      /counts more Observation resources than its pages hold/,
+    );
+  });
+
+  it('but not where what is counted beyond the last page is hidden from the app', () => {
+    const walk = startedWalk(9, 4000);
+    walk.acceptPage(page([{ id: 'a', lastUpdated: 1000 }], { total: 2 }));
+    walk.acceptCount(1);
+    walk.acceptPage(page([{ id: 'a', lastUpdated: 1000 }], { total: 1 }));
+    walk.acceptCount(1);
+    walk.acceptPage(page([], { total: 1 }));
+    expect(walk.isDone).toBe(true);
   });
 });
