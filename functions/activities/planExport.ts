@@ -23,7 +23,7 @@ export function planExport(dependencies: ActivityDependencies) {
     const request = await jobs.request(jobId);
     if (request === undefined) throw new ExportError('job-state-missing', 'The state of the job is gone.');
     const answer = await source.capabilities();
-    const capabilities = readCapabilities(parseCapabilities(answer.text), settings.fhirVersion);
+    const capabilities = readCapabilities(parseCapabilities(answer.body), settings.fhirVersion);
     const transactionTime = transactionInstant(
       answer.date,
       settings.transactionTimeMarginSeconds,
@@ -57,9 +57,9 @@ export function planExport(dependencies: ActivityDependencies) {
   };
 }
 
-function parseCapabilities(text: string): ReturnType<typeof parseJson> {
+function parseCapabilities(body: Buffer): ReturnType<typeof parseJson> {
   try {
-    return parseJson(text);
+    return parseJson(body.toString('utf8'));
   } catch {
     throw new ExportError('source-not-fhir', 'The CapabilityStatement of the source is not JSON.', true);
   }

@@ -63,7 +63,7 @@ export class FhirClient implements Source {
   async #get(url: string): Promise<SourceAnswer> {
     for (let attempt = 1; ; attempt++) {
       const failure = await this.#try(url);
-      if ('text' in failure) return failure;
+      if ('body' in failure) return failure;
       if (
         attempt >= this.#options.maxAttempts ||
         !failure.error.retryable ||
@@ -102,7 +102,7 @@ export class FhirClient implements Source {
           waitMs: 0,
         };
       }
-      return { ...(await this.#readBody(response)), date: dateOf(response) };
+      return { body: await this.#readBody(response), date: dateOf(response) };
     } catch (thrown) {
       if (thrown instanceof ExportError) return { error: thrown, waitMs: 0 };
       // The cause holds the URL with its search values, so it is dropped here.
@@ -126,7 +126,7 @@ export class FhirClient implements Source {
     }
   }
 
-  async #readBody(response: Response): Promise<{ text: string; bytes: number }> {
+  async #readBody(response: Response): Promise<Buffer> {
     const { maxPageBytes } = this.#options;
     const chunks: Uint8Array[] = [];
     let bytes = 0;
@@ -146,7 +146,7 @@ export class FhirClient implements Source {
         `A page of the source is larger than SOURCE_MAX_PAGE_MEBIBYTES (${maxPageBytes / 1_048_576} MiB) allows. Raise it, if the memory of the instance allows.`,
       );
     }
-    return { text: Buffer.concat(chunks, bytes).toString('utf8'), bytes };
+    return Buffer.concat(chunks, bytes);
   }
 }
 

@@ -1,13 +1,15 @@
-import type { JsonObject, JsonValue } from '../deid/json.js';
+import { type JsonObject, type JsonValue, parseJson } from '../deid/json.js';
 import { isJsonObject } from '../deid/node.js';
 import { ExportError } from '../errors.js';
 import { type Instant, parseInstant } from './instant.js';
+import { JsonScanError, JsonScanner } from './jsonScanner.js';
 
 /** One resource of a search page, with what the walk needs of it. */
 export interface SearchRow {
-  readonly resource: JsonObject;
   readonly id: string | undefined;
   readonly lastUpdated: Instant | undefined;
+  /** Parses the resource: one at a time, so that a page is never in memory as objects. @throws ExportError */
+  resource(): JsonObject;
 }
 
 /** A page of a type search: https://hl7.org/fhir/R4/http.html#search */
@@ -21,58 +23,130 @@ export interface SearchPage {
   readonly self: string | undefined;
 }
 
+/** An entry of a Bundle, scanned: where its resource lies, and what the walk needs of it. */
+interface Entry {
+  mode: unknown;
+  start: number;
+  end: number;
+  resourceType: unknown;
+  id: unknown;
+  meta: unknown;
+}
+
 /**
- * Reads a `Bundle` of type `searchset`.
- * @throws ExportError `source-not-fhir` where the value is no such Bundle, `source-search-failed` where it
+ * Reads a `Bundle` of type `searchset` from its bytes, without parsing its resources.
+ * @throws ExportError `source-not-fhir` where the bytes are no such Bundle, `source-search-failed` where it
  *   holds an OperationOutcome that tells of an error, or an entry without its resource: such a search is not
  *   complete; `source-ignored-parameter` where matches are of another type: pages of these would leave others out
  */
-export function readSearchPage(value: JsonValue, type: string): SearchPage {
-  if (!isJsonObject(value) || value['resourceType'] !== 'Bundle') {
-    throw new ExportError(
-      'source-not-fhir',
-      `The source answered a search for ${type} with something that is no FHIR Bundle. Check that FHIR_SERVER_URL is the FHIR base of the source.`,
-    );
-  }
-  const entries = value['entry'] ?? [];
-  if (!Array.isArray(entries)) {
-    throw new ExportError(
-      'source-not-fhir',
-      `The source answered a search for ${type} with a malformed Bundle.`,
-    );
-  }
+export function readSearchPage(bytes: Buffer, type: string): SearchPage {
   const rows: SearchRow[] = [];
-  for (const entry of entries) {
-    const resource = isJsonObject(entry) ? entry['resource'] : undefined;
-    const search = isJsonObject(entry) ? entry['search'] : undefined;
-    const mode = isJsonObject(search) ? search['mode'] : undefined;
-    if (isJsonObject(resource) && resource['resourceType'] === 'OperationOutcome') {
-      refuseErrors(resource, type);
-      continue;
-    }
-    if (mode !== undefined && mode !== 'match') continue;
-    if (!isJsonObject(resource)) throw incomplete(type);
-    if (resource['resourceType'] !== type) throw otherType(type);
-    const meta = resource['meta'];
-    rows.push({
-      resource,
-      id: typeof resource['id'] === 'string' ? resource['id'] : undefined,
-      lastUpdated: isJsonObject(meta) ? parseInstant(meta['lastUpdated']) : undefined,
+  let resourceType: unknown;
+  let total: unknown;
+  let links: unknown;
+  try {
+    const scanner = new JsonScanner(bytes);
+    if (!scanner.isAtObject) throw noBundle(type);
+    scanner.object((key) => {
+      if (key === 'resourceType') resourceType = scanner.value();
+      else if (key === 'total') total = scanner.value();
+      else if (key === 'link') links = scanner.value();
+      else if (key === 'entry') {
+        scanner.array(() => {
+          const row = toRow(bytes, scanEntry(scanner), type);
+          if (row !== undefined) rows.push(row);
+        });
+      } else scanner.skip();
     });
+    scanner.end();
+  } catch (thrown) {
+    throw thrown instanceof JsonScanError ? malformed(type) : thrown;
   }
-  const total = value['total'];
+  if (resourceType !== 'Bundle') throw noBundle(type);
   return {
     rows,
     total: typeof total === 'number' && Number.isSafeInteger(total) && total >= 0 ? total : undefined,
-    next: link(value, 'next'),
-    self: link(value, 'self'),
+    next: linkOf(links, 'next'),
+    self: linkOf(links, 'self'),
   };
 }
 
-function link(bundle: JsonObject, relation: string): string | undefined {
-  const links = bundle['link'];
+function scanEntry(scanner: JsonScanner): Entry {
+  const entry: Entry = {
+    mode: undefined,
+    start: 0,
+    end: 0,
+    resourceType: undefined,
+    id: undefined,
+    meta: undefined,
+  };
+  if (!scanner.isAtObject) {
+    scanner.skip();
+    return entry;
+  }
+  scanner.object((key) => {
+    if (key === 'resource' && scanner.isAtObject) {
+      entry.start = scanner.position;
+      scanner.object((name) => {
+        if (name === 'resourceType') entry.resourceType = scanner.value();
+        else if (name === 'id') entry.id = scanner.value();
+        else if (name === 'meta') entry.meta = scanner.value();
+        else scanner.skip();
+      });
+      entry.end = scanner.position;
+    } else if (key === 'search') {
+      const search = scanner.value();
+      entry.mode =
+        typeof search === 'object' && search !== null && 'mode' in search ? search.mode : undefined;
+    } else {
+      scanner.skip();
+    }
+  });
+  return entry;
+}
+
+/** The row of a match; `undefined` for outcomes and includes. */
+function toRow(bytes: Buffer, entry: Entry, type: string): SearchRow | undefined {
+  const { mode, start, end, resourceType, meta } = entry;
+  if (resourceType === 'OperationOutcome') {
+    refuseErrors(parseResource(bytes, start, end, type), type);
+    return undefined;
+  }
+  if (mode !== undefined && mode !== 'match') return undefined;
+  if (end === 0) throw incomplete(type);
+  if (resourceType !== type) throw otherType(type);
+  const id = typeof entry.id === 'string' ? entry.id : undefined;
+  const lastUpdated =
+    typeof meta === 'object' && meta !== null && 'lastUpdated' in meta
+      ? parseInstant(meta.lastUpdated)
+      : undefined;
+  return {
+    id,
+    lastUpdated,
+    resource: () => {
+      const resource = parseResource(bytes, start, end, type);
+      // Keys written with escapes are seen by the parser only: two readers must not see two resources.
+      if (resource['resourceType'] !== type || (id !== undefined && resource['id'] !== id))
+        throw malformed(type);
+      return resource;
+    },
+  };
+}
+
+/** A parser's message quotes its input, so it is dropped here. */
+function parseResource(bytes: Buffer, start: number, end: number, type: string): JsonObject {
+  try {
+    const value = parseJson(bytes.toString('utf8', start, end));
+    if (isJsonObject(value)) return value;
+  } catch {
+    // Told below.
+  }
+  throw malformed(type);
+}
+
+function linkOf(links: unknown, relation: string): string | undefined {
   if (!Array.isArray(links)) return undefined;
-  for (const candidate of links) {
+  for (const candidate of links as JsonValue[]) {
     if (
       isJsonObject(candidate) &&
       candidate['relation'] === relation &&
@@ -82,6 +156,22 @@ function link(bundle: JsonObject, relation: string): string | undefined {
     }
   }
   return undefined;
+}
+
+function noBundle(type: string): ExportError {
+  return new ExportError(
+    'source-not-fhir',
+    `The source answered a search for ${type} with something that is no FHIR Bundle. Check that FHIR_SERVER_URL is the FHIR base of the source.`,
+  );
+}
+
+/** Retryable: a body that was cut looks so. */
+function malformed(type: string): ExportError {
+  return new ExportError(
+    'source-not-fhir',
+    `The source answered a search for ${type} with a body that is not complete JSON, or no well-formed Bundle.`,
+    true,
+  );
 }
 
 function refuseErrors(outcome: JsonObject, type: string): void {

@@ -9,8 +9,7 @@ export interface Source {
 }
 
 export interface SourceAnswer {
-  text: string;
-  bytes: number;
+  body: Buffer;
   /** The source's clock as its `Date` header tells, in milliseconds since the epoch. */
   date: number | undefined;
 }

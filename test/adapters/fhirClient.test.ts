@@ -76,7 +76,9 @@ describe('a search is tried again', () => {
     ],
   ] satisfies Array<[string, Answer, number]>)('%s', async (_name, answer, attempts) => {
     const { client, requests } = await clientOf(answer);
-    await expect(client.search('Patient', [['_count', '1']])).resolves.toMatchObject({ text: BUNDLE });
+    await expect(client.search('Patient', [['_count', '1']])).resolves.toMatchObject({
+      body: Buffer.from(BUNDLE),
+    });
     expect(requests).toHaveLength(attempts);
   });
 
@@ -141,7 +143,7 @@ describe('a failure tells its code, whether it may pass, and nothing of the answ
 describe('a next link', () => {
   it.each(['/Patient?page=2', '?page=2', ''])('within the base is followed: [base]%s', async (rest) => {
     const { client, base } = await clientOf(ok);
-    await expect(client.follow(`${base}${rest}`)).resolves.toMatchObject({ text: BUNDLE });
+    await expect(client.follow(`${base}${rest}`)).resolves.toMatchObject({ body: Buffer.from(BUNDLE) });
   });
 
   it.each([

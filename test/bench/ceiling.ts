@@ -16,7 +16,7 @@ async function main(): Promise<void> {
   });
   const files = new ExportFiles(openStorage({ connectionString }));
   await files.ensureContainer('ceiling');
-  const capabilities = JSON.parse((await source.capabilities()).text) as {
+  const capabilities = JSON.parse((await source.capabilities()).body.toString()) as {
     rest: Array<{ resource: Array<{ type: string }> }>;
   };
   const types = capabilities.rest[0]?.resource.map(({ type }) => type) ?? [];
@@ -31,10 +31,10 @@ async function main(): Promise<void> {
       // The page's own text tells its next link; reading nothing else of it.
       const file = await files.create('ceiling', `${type}-${process.pid}-${Date.now()}.ndjson`);
       for (;;) {
-        bytes += page.bytes;
-        const next = /"relation":"next","url":"([^"]+)"/.exec(page.text.slice(0, 4096))?.[1];
+        bytes += page.body.length;
+        const next = /"relation":"next","url":"([^"]+)"/.exec(page.body.toString('latin1', 0, 4096))?.[1];
         const following = next === undefined ? undefined : source.follow(next);
-        await file.writeLine(page.text);
+        await file.writeLine(page.body.toString('latin1'));
         if (following === undefined) break;
         page = await following;
       }

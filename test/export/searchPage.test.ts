@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../functions/deid/json.js';
 import { readSearchPage } from '../../functions/export/searchPage.js';
@@ -8,6 +9,11 @@ const PATIENT: JsonObject = {
   meta: { lastUpdated: '2020-01-01T00:00:00.000Z' },
 };
 const OBSERVATION: JsonObject = { resourceType: 'Observation', id: 'o' };
+
+/** A page as it arrives. */
+function bytesOf(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
 
 function bundle(...entry: JsonObject[]): JsonObject {
   return { resourceType: 'Bundle', type: 'searchset', entry };
@@ -26,12 +32,12 @@ describe('a page of a search for Patient', () => {
     ['a warning', { resource: outcome('warning'), search: { mode: 'outcome' } }, 0],
     ['a warning that does not say what it is', { resource: outcome('information') }, 0],
   ] satisfies Array<[string, JsonObject, number]>)('with %s has %i row(s)', (_name, entry, rows) => {
-    expect(readSearchPage(bundle(entry), 'Patient').rows).toHaveLength(rows);
+    expect(readSearchPage(bytesOf(bundle(entry)), 'Patient').rows).toHaveLength(rows);
   });
 
   it.each([
     ['no Bundle', PATIENT, 'source-not-fhir', false],
-    ['entries that are no list', { resourceType: 'Bundle', entry: {} }, 'source-not-fhir', false],
+    ['entries that are no list', { resourceType: 'Bundle', entry: {} }, 'source-not-fhir', true],
     ['an error', bundle({ resource: outcome('error') }), 'source-search-failed', true],
     ['an entry without a resource', bundle({ search: { mode: 'match' } }), 'source-search-failed', true],
     [
@@ -49,7 +55,62 @@ describe('a page of a search for Patient', () => {
   ] satisfies Array<[string, JsonObject, string, boolean]>)(
     'that is or has %s is refused',
     (_name, page, code, retryable) => {
-      expect(() => readSearchPage(page, 'Patient')).toThrow(expect.objectContaining({ code, retryable }));
+      expect(() => readSearchPage(bytesOf(page), 'Patient')).toThrow(
+        expect.objectContaining({ code, retryable }),
+      );
     },
   );
+});
+
+const SEED = 20_261_121;
+
+describe(`a page read from its bytes (seed ${SEED})`, () => {
+  /** Resources of any content, keys and texts that look like JSON included. */
+  const resources = fc.array(
+    fc.record({
+      resourceType: fc.constant('Patient'),
+      id: fc.stringMatching(/^[A-Za-z0-9.-]{1,64}$/),
+      meta: fc.constant({ lastUpdated: '2020-01-01T00:00:00Z' }),
+      text: fc.string({ unit: 'binary' }),
+      more: fc.jsonValue(),
+    }),
+    { maxLength: 5 },
+  );
+  const spaces = fc.constantFrom(undefined, 1, '\t', '\n');
+
+  it('has the resources that a parser finds', () => {
+    fc.assert(
+      fc.property(resources, spaces, fc.boolean(), (all, space, mark) => {
+        const page = {
+          resourceType: 'Bundle',
+          link: [{ relation: 'next', url: 'http://source/"}],' }],
+          total: all.length,
+          entry: all.map((resource) => ({ fullUrl: '{"', resource, search: { mode: 'match' } })),
+        };
+        const text = `${mark ? '\uFEFF' : ''}${JSON.stringify(page, undefined, space)}\n`;
+        const read = readSearchPage(Buffer.from(text), 'Patient');
+        expect(read.rows.map((row) => row.resource())).toEqual(JSON.parse(JSON.stringify(all)));
+        expect(read.rows.map(({ id }) => id)).toEqual(all.map(({ id }) => id));
+        expect(read).toMatchObject({ total: all.length, next: 'http://source/"}],' });
+      }),
+      { numRuns: 1000, seed: SEED },
+    );
+  });
+
+  it('is refused wherever it was cut', () => {
+    const whole = bytesOf(bundle({ resource: PATIENT }, { resource: { ...PATIENT, id: 'q', text: '\\"}' } }));
+    for (let length = 0; length < whole.length; length++) {
+      expect(() => readSearchPage(whole.subarray(0, length), 'Patient'), String(length)).toThrow(
+        expect.objectContaining({ code: 'source-not-fhir' }),
+      );
+    }
+    expect(readSearchPage(whole, 'Patient').rows).toHaveLength(2);
+  });
+
+  it('is refused where an id is hidden by an escape', () => {
+    const text =
+      '{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient","id":"a","\\u0069d":"b"}}]}';
+    const [row] = readSearchPage(Buffer.from(text), 'Patient').rows;
+    expect(() => row?.resource()).toThrow(/not complete JSON/);
+  });
 });

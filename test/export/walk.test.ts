@@ -108,7 +108,7 @@ function toRow({ id, lastUpdated }: Stored, seconds = false): SearchRow {
   const iso = new Date(lastUpdated).toISOString();
   const text = seconds ? iso.replace('.000Z', 'Z') : iso;
   return {
-    resource: { resourceType: 'Observation', id, meta: { lastUpdated: text } },
+    resource: () => ({ resourceType: 'Observation', id, meta: { lastUpdated: text } }),
     id,
     lastUpdated: parseInstant(text),
   };
@@ -400,7 +400,11 @@ describe('a walk is refused, with words that say what to do', () => {
     expect(() => walk.acceptCount(undefined)).toThrow(/Raise PAGE_SIZE/);
   });
 
-  const UNTOLD: SearchRow = { resource: { resourceType: 'Observation' }, id: 'a', lastUpdated: undefined };
+  const UNTOLD: SearchRow = {
+    resource: () => ({ resourceType: 'Observation' }),
+    id: 'a',
+    lastUpdated: undefined,
+  };
 
   it.each([
     ['_since is asked', windowOf(1000, TRANSACTION)],
