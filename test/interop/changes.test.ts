@@ -162,6 +162,13 @@ describe('while resources are inserted and updated between two pages', () => {
   }, 110_000);
 });
 
+/** Alters every match of a page. */
+function alterMatches(alter: (resource: Resource) => void): (page: Bundle) => void {
+  return (page) => {
+    for (const { resource } of page.entry ?? []) if (resource !== undefined) alter(resource);
+  };
+}
+
 describe('a server that ignores', () => {
   const START = Date.parse('2026-01-01T00:00:00.000Z');
   const SINCE = new Date(START + 5000).toISOString();
@@ -197,12 +204,6 @@ describe('a server that ignores', () => {
       expect(await exportFrom(options)).toEqual(expected);
     },
   );
-
-  const alterMatches =
-    (alter: (resource: Resource) => void) =>
-    (page: Bundle): void => {
-      for (const { resource } of page.entry ?? []) if (resource !== undefined) alter(resource);
-    };
 
   it.each([
     [

@@ -90,16 +90,15 @@ export async function startMedplum(
       path === 'metadata' ? Promise.resolve(capabilityStatement(types)) : search(path, url.search.slice(1));
     response.sendDate = false;
     response.setHeader('content-type', 'application/fhir+json');
-    answer.then(
-      (body) => {
+    answer
+      .then((body) => {
         response.setHeader('date', new Date(options.clock()).toUTCString());
-        response.end(JSON.stringify(body));
-      },
-      (thrown: unknown) => {
+        return response.end(JSON.stringify(body));
+      })
+      .catch((thrown: unknown) => {
         response.statusCode = 500;
         response.end(normalizeErrorString(thrown));
-      },
-    );
+      });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}${BASE_PATH}`;
