@@ -36,6 +36,8 @@ const OUTPUT_FORMATS = ['application/fhir+ndjson', 'application/ndjson', 'ndjson
 const RESERVED_CONTAINERS =
   /^(anonymization|fhir-export-jobs|azure-webjobs-.*|fhirexport-(leases|applease|largemessages))$/;
 const MOST_PAGE_SIZE = 10_000;
+/** A `_since` is the source's clock, as a manifest's `transactionTime`, which may be so far ahead of ours. */
+const MOST_CLOCK_SKEW_MS = 10 * 60_000;
 
 /** Names match in any letter case. `code` and `clientid` are the host's keys, not parameters of the operation. */
 const HOST_PARAMETERS = new Set(['code', 'clientid']);
@@ -117,7 +119,8 @@ export function readKickOff(
   };
   const since = instant('_since', single('_since'));
   const parsedSince = parseInstant(since);
-  if (parsedSince !== undefined && compareInstants(parsedSince, instantFromMilliseconds(context.now)) > 0) {
+  const latestSince = instantFromMilliseconds(context.now + MOST_CLOCK_SKEW_MS);
+  if (parsedSince !== undefined && compareInstants(parsedSince, latestSince) > 0) {
     issues.push(errorIssue('value', '_since may not be in the future.', '_since'));
   }
   const upperBounds = [single('_until'), single('_till')].filter((value) => value !== undefined);

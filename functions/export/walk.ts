@@ -227,11 +227,18 @@ export class Walk {
     return false;
   }
 
-  /** The page was too large or too slow. Returns whether half of it may do; a next link has its size fixed. */
+  /**
+   * The page was too large or too slow. Returns whether half of it may do. A next link has its size fixed, but a
+   * pass over a tie can begin again.
+   */
   halvePage(): boolean {
-    const { mode, pageSize } = this.#cursor;
-    if (mode === 'order' || pageSize <= 1 || this.request().kind !== 'search') return false;
-    this.#cursor = { ...this.#cursor, pageSize: Math.floor(pageSize / 2) };
+    const cursor = this.#cursor;
+    const isLink = this.request().kind === 'link';
+    if (cursor.mode === 'order' || cursor.pageSize <= 1) return false;
+    if (isLink && (cursor.mode !== 'tie' || cursor.forgot)) return false;
+    const pageSize = Math.floor(cursor.pageSize / 2);
+    this.#cursor =
+      cursor.mode === 'tie' ? { ...cursor, pageSize, next: null, passed: 0 } : { ...cursor, pageSize };
     return true;
   }
 

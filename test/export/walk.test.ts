@@ -334,6 +334,49 @@ describe('what a source says it did with a search', () => {
   });
 });
 
+describe('a page that is too large is asked for again with half the size', () => {
+  const tied = [
+    { id: 'a', lastUpdated: 1000 },
+    { id: 'b', lastUpdated: 1000 },
+    { id: 'c', lastUpdated: 1000 },
+    { id: 'd', lastUpdated: 1000 },
+  ];
+  const next = 'http://source/fhir?page=2';
+
+  it('by key', () => {
+    const walk = startedWalk(4, 2000);
+    expect(walk.halvePage()).toBe(true);
+    const request = walk.request();
+    expect(request.kind === 'search' && request.parameters.at(-1)).toEqual(['_count', '2']);
+  });
+
+  it('among resources that share one moment, beginning again without those it has', () => {
+    const walk = startedWalk(4, 2000);
+    walk.acceptPage(page(tied, { next }));
+    walk.acceptCount(6);
+    walk.acceptPage(page(tied, { next }));
+    expect(walk.request().kind).toBe('link');
+    expect(walk.halvePage()).toBe(true);
+    const request = walk.request();
+    expect(request.kind === 'search' && request.parameters.at(-1)).toEqual(['_count', '2']);
+    const all = [...tied, { id: 'e', lastUpdated: 1000 }, { id: 'f', lastUpdated: 1000 }];
+    const rows = [0, 2, 4].flatMap((at) =>
+      walk.acceptPage(page(all.slice(at, at + 2), at < 4 ? { next: `${next}&at=${at}` } : {})),
+    );
+    expect(rows.map(({ id }) => id)).toEqual(['e', 'f']);
+    walk.acceptCount(6);
+    expect(walk.request().kind).toBe('search');
+  });
+
+  it('but not by a next link of a source that does not sort, nor below one resource', () => {
+    const linked = new Walk(windowOf(undefined, TRANSACTION), { pageSize: 4 });
+    linked.acceptRefusal(50);
+    linked.acceptPage(page(tied, { next }));
+    expect(linked.halvePage()).toBe(false);
+    expect(startedWalk(1, 2000).halvePage()).toBe(false);
+  });
+});
+
 describe('a walk is refused, with words that say what to do', () => {
   it('where the source gives the latest resource first, whatever the order asked for', () => {
     const walk = startedWalk(1, 4000);

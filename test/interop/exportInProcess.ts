@@ -1,0 +1,93 @@
+import { FhirClient } from '../../functions/adapters/fhirClient.js';
+import { parseJson, stringifyJson } from '../../functions/deid/json.js';
+import { readCapabilities } from '../../functions/export/capabilities.js';
+import { planPartitions, transactionInstant } from '../../functions/export/plan.js';
+import { type LineSink, runSlice } from '../../functions/export/slice.js';
+import type { Cursor } from '../../functions/export/walk.js';
+
+export interface ExportRequest {
+  fhirServerUrl: string;
+  since?: string;
+  until?: string;
+  pageSize: number;
+  slicePages: number;
+  /** Asked before each slice: whether an attempt of it is made first whose result is lost, as by a crash. */
+  losesAttempt?: () => boolean;
+}
+
+export interface Exported {
+  transactionTime: string;
+  /** Lines as they were written, by `type/id`; the same one twice is an error. */
+  lines: Map<string, string>;
+}
+
+/** A raw export by the app's own plan, walk and client, without storage and the Durable runtime. */
+export async function exportInProcess(request: ExportRequest): Promise<Exported> {
+  const { pageSize, slicePages, since, until, losesAttempt } = request;
+  const source = new FhirClient({
+    baseUrl: request.fhirServerUrl,
+    timeoutSeconds: 30,
+    maxAttempts: 1,
+    maxPageBytes: 67_108_864,
+  });
+  const { text, date } = await source.capabilities();
+  const types = readCapabilities(parseJson(text), 'R4').searchableTypes;
+  const transactionTime = transactionInstant(date, 0, until);
+  const lines = new Map<string, string>();
+  for (const { window } of planPartitions({ types, since, until, transactionTime })) {
+    let cursor: Cursor | { pageSize: number } | undefined = { pageSize };
+    while (cursor !== undefined) {
+      const start: Cursor | { pageSize: number } = cursor;
+      const attempt = async (): Promise<{ cursor: Cursor | undefined; file: string[] }> => {
+        const file: string[] = [];
+        const result = await runSlice(
+          window,
+          start,
+          { pages: slicePages, bytes: Infinity, milliseconds: Infinity },
+          {
+            source,
+            lineMaker: {
+              processingErrors: 'raise',
+              makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
+              takeCounts: () => ({ dropped: [], labels: [] }),
+            },
+            openFile: () => Promise.resolve(sinkOf(file)),
+            clock: () => performance.now(),
+            isStopped: () => Promise.resolve(false),
+            tellProgress: () => undefined,
+          },
+        );
+        return { cursor: result.cursor, file };
+      };
+      if (losesAttempt?.() === true) await attempt();
+      const { cursor: next, file } = await attempt();
+      for (const line of file) {
+        const { id } = JSON.parse(line) as { id: string };
+        const key = `${window.type}/${id}`;
+        if (lines.has(key)) throw new Error(`${key} was exported twice`);
+        lines.set(key, line);
+      }
+      // As a checkpoint goes through the job's state.
+      cursor = next === undefined ? undefined : (JSON.parse(JSON.stringify(next)) as Cursor);
+    }
+  }
+  return { transactionTime, lines };
+}
+
+function sinkOf(file: string[]): LineSink {
+  let bytes = 0;
+  return {
+    writeLine(line) {
+      file.push(line);
+      bytes += line.length;
+      return undefined;
+    },
+    close: () => Promise.resolve(),
+    get bytes() {
+      return bytes;
+    },
+    get lines() {
+      return file.length;
+    },
+  };
+}
