@@ -21,8 +21,8 @@ export interface Window {
  *   meanwhile leaves the window for a moment after `transactionTime`; no other row moves, as there is no
  *   offset. A page without any row leads on by its link alone (`empty`).
  * - `tie`: more rows share one instant than a page holds, so no key leads on. The rows of just that instant
- *   are paged by the source's next links. Rows can only leave an instant of the past: a pass during which
- *   their number stayed the same has lost none; otherwise another pass follows, less what was seen.
+ *   are paged by the source's next links. Rows can only leave an instant of the past: a pass that had as many
+ *   different ones as were counted before and after it has lost none; otherwise another pass follows.
  * - `links`: the source does not sort by `_lastUpdated`; its next links are trusted.
  */
 export type Cursor = { pageSize: number } & (
@@ -50,10 +50,12 @@ interface Tie {
   next: string | null;
   /** Rows the instant had before the pass. */
   before: number;
-  /** Rows the pass has had so far, those seen earlier included. */
+  /** Rows the pass has had so far, repeats included. */
   passed: number;
-  /** Whether there were more than can be remembered. */
-  forgot: boolean;
+  /** Passes that ended short of what was counted. */
+  shortPasses: number;
+  /** Ids the pass has had so far. */
+  passedIds: string[];
 }
 
 /** Brent's cycle detection over next links: one link is remembered, renewed at powers of two. */
@@ -72,8 +74,11 @@ export type WalkRequest =
 /** A latest row that was updated just now is asked for again so often. */
 const MOST_ORDER_TRIES = 3;
 
-/** Ids of one instant that are remembered at most, some 20 MB; beyond, a tie gets one pass only. */
-const MOST_REMEMBERED = 250_000;
+/** Rows of one instant that are taken at most: their ids are remembered, some 100 MB. */
+const MOST_TIED = 500_000;
+
+/** A source that gives the rows of a tie in another order each time may need several passes. */
+const MOST_SHORT_PASSES = 5;
 
 /**
  * Walks the resources of one type so that an update on the source meanwhile neither loses nor doubles any
@@ -85,6 +90,7 @@ export class Walk {
   readonly #until: Instant;
   #cursor: Cursor;
   #seen: Set<string>;
+  #passedIds: Set<string>;
   #isDone = false;
 
   /** Starts at the window's begin, or goes on from a checkpoint. */
@@ -94,6 +100,7 @@ export class Walk {
     this.#until = instant(window.until);
     this.#cursor = 'mode' in start ? start : fromStart(start.pageSize);
     this.#seen = new Set(this.#cursor.seen);
+    this.#passedIds = new Set(this.#cursor.mode === 'tie' ? this.#cursor.passedIds : []);
   }
 
   get isDone(): boolean {
@@ -102,7 +109,8 @@ export class Walk {
 
   /** Where to go on from, for a later `new Walk(window, checkpoint)`. */
   checkpoint(): Cursor {
-    return { ...this.#cursor, seen: [...this.#seen] };
+    const cursor = { ...this.#cursor, seen: [...this.#seen] };
+    return cursor.mode === 'tie' ? { ...cursor, passedIds: [...this.#passedIds] } : cursor;
   }
 
   /** What to ask the source next. */
@@ -187,32 +195,45 @@ export class Walk {
       this.#cursor = { ...cursor, phase: 'count before' };
       return;
     }
-    if (cursor.phase === 'count after' && count === cursor.before) {
-      if (cursor.passed < count) throw endsEarly(type);
+    if (cursor.phase === 'count after' && count === cursor.before && this.#passedIds.size >= count) {
       const { pageSize, at, unproven } = cursor;
       this.#seen = new Set();
+      this.#passedIds = new Set();
       this.#cursor = { mode: 'key', pageSize, from: at, after: true, empty: null, unproven, seen: [] };
       return;
     }
-    if (cursor.phase === 'count after' && cursor.forgot) {
+    if (count > MOST_TIED) {
       throw new ExportError(
         'source-unverifiable',
-        `More than ${MOST_REMEMBERED} ${type} resources share one meta.lastUpdated, and some were updated while they were read, so nobody could tell whether paging lost any. Export again when the source is quiet.`,
-        true,
+        `${count} ${type} resources share one meta.lastUpdated, more than the ${MOST_TIED} that can be read without losing or doubling any. Raise PAGE_SIZE to as many, or import them at the source in smaller parts.`,
       );
     }
-    this.#cursor = { ...cursor, phase: 'pages', next: null, before: count, passed: 0 };
+    const isShort = cursor.phase === 'count after' && count === cursor.before;
+    const shortPasses = cursor.shortPasses + (isShort ? 1 : 0);
+    if (shortPasses > MOST_SHORT_PASSES) throw endsEarly(type);
+    this.#passedIds = new Set();
+    this.#cursor = { ...cursor, phase: 'pages', next: null, before: count, passed: 0, shortPasses };
   }
 
   /**
    * The source refused the request. Returns whether a humbler request may do: first without `_sort`, then
    * without `_lastUpdated` too (both are then checked here), then all over with pages half the size, down to
-   * `smallestPage`.
+   * `smallestPage`. A link within a tie that is not valid any more begins its pass anew.
    */
   acceptRefusal(smallestPage: number): boolean {
     const cursor = this.#cursor;
     if (cursor.mode === 'order' || (cursor.mode === 'key' && this.#isAtStart())) {
       this.#toLinks(true);
+      return true;
+    }
+    if (cursor.mode === 'tie' && cursor.next !== null && cursor.shortPasses < MOST_SHORT_PASSES) {
+      // The link has expired, in the pause after a crash perhaps; a pass can begin anew.
+      this.#cursor = {
+        ...cursor,
+        phase: 'count before',
+        next: null,
+        shortPasses: cursor.shortPasses + 1,
+      };
       return true;
     }
     if (cursor.mode === 'links' && cursor.next === null && cursor.bounded) {
@@ -235,8 +256,9 @@ export class Walk {
     const cursor = this.#cursor;
     const isLink = this.request().kind === 'link';
     if (cursor.mode === 'order' || cursor.pageSize <= 1) return false;
-    if (isLink && (cursor.mode !== 'tie' || cursor.forgot)) return false;
+    if (isLink && cursor.mode !== 'tie') return false;
     const pageSize = Math.floor(cursor.pageSize / 2);
+    this.#passedIds = new Set();
     this.#cursor =
       cursor.mode === 'tie' ? { ...cursor, pageSize, next: null, passed: 0 } : { ...cursor, pageSize };
     return true;
@@ -361,7 +383,8 @@ export class Walk {
         next: null,
         before: 0,
         passed: 0,
-        forgot: false,
+        shortPasses: 0,
+        passedIds: [],
       };
     } else {
       this.#seen = new Set(idsAtLast);
@@ -374,15 +397,14 @@ export class Walk {
     const { type } = this.#window;
     const at = instant(cursor.at);
     const rows: SearchRow[] = [];
-    let { forgot } = cursor;
     for (const row of page.rows) {
       const { id, lastUpdated } = row;
       if (id === undefined || lastUpdated === undefined) throw unverifiable(type);
       if (compareInstants(lastUpdated, this.#until) >= 0) continue;
       if (compareInstants(lastUpdated, at) !== 0) throw ignored(type, '_lastUpdated');
+      this.#passedIds.add(id);
       if (this.#seen.has(id)) continue;
-      if (this.#seen.size < MOST_REMEMBERED) this.#seen.add(id);
-      else forgot = true;
+      this.#seen.add(id);
       rows.push(row);
     }
     if (page.next !== undefined && page.next === cursor.next) throw linkLoop(type);
@@ -391,7 +413,6 @@ export class Walk {
       phase: page.next === undefined ? 'count after' : 'pages',
       next: page.next ?? null,
       passed: cursor.passed + page.rows.length,
-      forgot,
     };
     // A source whose links loop never ends a pass; a pass has no more rows than were counted, short of repeats.
     if (this.#cursor.passed > 2 * cursor.before + cursor.pageSize) throw linkLoop(type);

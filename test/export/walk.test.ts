@@ -25,6 +25,8 @@ interface Behaviour {
   hidesIgnored?: boolean;
   /** Whether a page tells the number of all rows; default true. */
   totals?: boolean;
+  /** How often, in requests, rows that share a moment come in another order. */
+  shufflesEvery?: number;
 }
 
 const TRANSACTION = 1_000_000;
@@ -34,6 +36,7 @@ const SEED = 20_261_121;
 class OffsetServer {
   readonly #rows: Stored[];
   readonly #behaviour: Behaviour;
+  #requests = 0;
 
   constructor(rows: Stored[], behaviour: Behaviour) {
     this.#rows = rows;
@@ -84,6 +87,12 @@ class OffsetServer {
       }
     }
     const direction = query.get('_sort')?.startsWith('-') === true ? -1 : 1;
+    const { shufflesEvery } = this.#behaviour;
+    if (shufflesEvery !== undefined && ++this.#requests % shufflesEvery === 0) {
+      // Any other order that is as good, as far as the server's promises go.
+      this.#rows.push(...this.#rows.splice(0, 1 + (this.#requests % 7)));
+      rows = this.#rows.filter((row) => rows.includes(row));
+    }
     if (sorts && query.has('_sort')) rows.sort((a, b) => direction * (a.lastUpdated - b.lastUpdated));
     const offset = Number(query.get('_offset') ?? 0);
     const count = Math.min(maxCount, Number(query.get('_count') ?? maxCount));
@@ -197,6 +206,37 @@ describe('a walk over a source that pages by offset', () => {
       ),
       { numRuns: 2000, seed: SEED },
     );
+  });
+
+  it('whose order within a moment changes between pages loses and doubles nothing, or is refused', () => {
+    let complete = 0;
+    let refused = 0;
+    for (let shufflesEvery = 1; shufflesEvery <= 40; shufflesEvery++) {
+      for (let pageSize = 1; pageSize <= 10; pageSize++) {
+        const rows = Array.from({ length: 37 }, (_, index) => ({
+          id: `r${index}`,
+          lastUpdated: Math.floor(index / 12) * 1000,
+        }));
+        const behaviour = {
+          sorts: true,
+          knowsLastUpdated: true,
+          refusesUnknown: true,
+          maxCount: 1000,
+          shufflesEvery,
+        };
+        const server = new OffsetServer(rows, behaviour);
+        try {
+          const ids = walkAll(server, windowOf(undefined, TRANSACTION), pageSize, () => undefined);
+          expect(ids.sort()).toEqual([...server.state.keys()].sort());
+          complete++;
+        } catch (thrown) {
+          expect(thrown).toMatchObject({ code: 'source-unverifiable' });
+          refused++;
+        }
+      }
+    }
+    expect(complete).toBeGreaterThan(100);
+    expect(refused).toBeGreaterThan(0);
   });
 
   it.each([
