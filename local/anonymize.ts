@@ -71,17 +71,32 @@ function readArguments(): Arguments | null {
   const now = values.now === undefined ? Date.now() : Date.parse(values.now);
   if (Number.isNaN(now)) throw new UsageError('--now must be an instant, for example 2026-01-31T00:00:00Z');
   const jobs = Number(values.jobs ?? '1');
-  if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64) throw new UsageError('--jobs must be a whole number from 1 to 64');
+  if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64)
+    throw new UsageError('--jobs must be a whole number from 1 to 64');
   const input = isRun ? values.input : undefined;
   return { config: values.config, input, output: values.output, fhirVersion, now, jobs };
 }
 
-function parse(): { values: Partial<Record<'config' | 'input' | 'output' | 'fhir-version' | 'now' | 'jobs', string>> & { validate?: boolean; help?: boolean } } {
+function parse(): {
+  values: Partial<Record<'config' | 'input' | 'output' | 'fhir-version' | 'now' | 'jobs', string>> & {
+    validate?: boolean;
+    help?: boolean;
+  };
+} {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean' } as const;
   try {
     return parseArgs({
-      options: { config: text, input: text, output: text, 'fhir-version': text, now: text, jobs: text, validate: flag, help: flag },
+      options: {
+        config: text,
+        input: text,
+        output: text,
+        'fhir-version': text,
+        now: text,
+        jobs: text,
+        validate: flag,
+        help: flag,
+      },
     });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : 'Wrong arguments');
@@ -116,11 +131,16 @@ function show(issue: ConfigurationIssue): void {
 async function readSettings(given: Arguments): Promise<EngineSettings> {
   const text = readText(given.config, 'configuration');
   const fhirVersion = given.fhirVersion ?? versionOf(text) ?? 'R4';
-  const read = readConfiguration(text, given.input === undefined ? { fhirVersion, coverage: 'warning' } : { fhirVersion });
+  const read = readConfiguration(
+    text,
+    given.input === undefined ? { fhirVersion, coverage: 'warning' } : { fhirVersion },
+  );
   for (const issue of read.issues) show(issue);
   if (read.configuration === undefined) throw new UsageError('The configuration has errors');
   const { configuration, issues } =
-    given.input === undefined ? { ...read, issues: [] } : await resolveKeys(read.configuration, secretFromEnvironment);
+    given.input === undefined
+      ? { ...read, issues: [] }
+      : await resolveKeys(read.configuration, secretFromEnvironment);
   for (const issue of issues) show(issue);
   if (configuration === undefined) throw new UsageError('A key of the configuration is missing');
   return { configuration, fhirVersion, now: given.now, jobSecret: randomBytes(32) };
@@ -135,12 +155,16 @@ function tasksOf(input: string, output: string): FileTask[] {
   if (!existsSync(input)) throw new UsageError(`The input ${input} does not exist`);
   const isFolder = statSync(input).isDirectory();
   const folder = resolve(isFolder ? input : dirname(input));
-  const context = (file: string): Required<FileTask['context']> => ({ fileName: basename(file), folderName: basename(folder) });
+  const context = (file: string): Required<FileTask['context']> => ({
+    fileName: basename(file),
+    folderName: basename(folder),
+  });
   if (!isFolder) {
     const intoFolder = /[\\/]$/.test(output) || (existsSync(output) && statSync(output).isDirectory());
     return [{ input, output: intoFolder ? join(output, basename(input)) : output, context: context(input) }];
   }
-  if (existsSync(output) && !statSync(output).isDirectory()) throw new UsageError('The input is a folder, the output is not');
+  if (existsSync(output) && !statSync(output).isDirectory())
+    throw new UsageError('The input is a folder, the output is not');
   return filesUnder(input)
     .filter((file) => KNOWN_FILES.test(file))
     .map((file) => ({ input: file, output: join(output, relative(input, file)), context: context(file) }));
@@ -149,7 +173,9 @@ function tasksOf(input: string, output: string): FileTask[] {
 function filesUnder(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true })
     .sort((one, two) => (one.name < two.name ? -1 : 1))
-    .flatMap((entry) => (entry.isDirectory() ? filesUnder(join(folder, entry.name)) : [join(folder, entry.name)]));
+    .flatMap((entry) =>
+      entry.isDirectory() ? filesUnder(join(folder, entry.name)) : [join(folder, entry.name)],
+    );
 }
 
 /** Inputs are never written to, by whatever name the output leads to them. */
@@ -164,24 +190,37 @@ function refuseOverwriting(tasks: readonly FileTask[]): void {
 }
 
 /** Works through the tasks, here or in as many threads as wanted. */
-async function runAll(tasks: readonly FileTask[], settings: EngineSettings, jobs: number, onResult: (result: FileResult) => void): Promise<void> {
+async function runAll(
+  tasks: readonly FileTask[],
+  settings: EngineSettings,
+  jobs: number,
+  onResult: (result: FileResult) => void,
+): Promise<void> {
   if (jobs === 1 || tasks.length < 2) {
     const engine = makeEngine(settings);
     for (const task of tasks) onResult(await anonymizeFile(engine, task));
     return;
   }
   const rest = [...tasks];
-  await Promise.all(Array.from({ length: Math.min(jobs, tasks.length) }, () => runThread(rest, settings, onResult)));
+  await Promise.all(
+    Array.from({ length: Math.min(jobs, tasks.length) }, () => runThread(rest, settings, onResult)),
+  );
 }
 
 /** One thread that takes tasks until there are none. */
-function runThread(rest: FileTask[], settings: EngineSettings, onResult: (result: FileResult) => void): Promise<void> {
+function runThread(
+  rest: FileTask[],
+  settings: EngineSettings,
+  onResult: (result: FileResult) => void,
+): Promise<void> {
   return new Promise((done, failed) => {
     const worker = new Worker(new URL(import.meta.url), { workerData: settings });
     const next = (): void => {
       const task = rest.shift();
-      if (task === undefined) void worker.terminate().then(() => done(), failed);
-      else worker.postMessage(task);
+      if (task === undefined) {
+        done();
+        void worker.terminate();
+      } else worker.postMessage(task); // oxlint-disable-line unicorn/require-post-message-target-origin
     };
     worker.on('message', (result: FileResult) => {
       onResult(result);
@@ -194,10 +233,11 @@ function runThread(rest: FileTask[], settings: EngineSettings, onResult: (result
 
 function serveThread(): void {
   const engine = makeEngine(workerData as EngineSettings);
-  const port = parentPort;
-  port?.on('message', (task: FileTask) => {
-    void anonymizeFile(engine, task).then((result) => port.postMessage(result));
-  });
+  const serve = async (task: FileTask): Promise<void> => {
+    const result = await anonymizeFile(engine, task);
+    parentPort?.postMessage(result); // oxlint-disable-line unicorn/require-post-message-target-origin
+  };
+  parentPort?.on('message', (task: FileTask) => void serve(task));
 }
 
 /** What all files came to. */
@@ -260,7 +300,8 @@ async function main(): Promise<number> {
   const summary = new Summary();
   await runAll(tasks, settings, given.jobs, (result) => {
     summary.add(result);
-    if (process.stderr.isTTY) process.stderr.write(`\r${summary.files} of ${tasks.length} files, ${summary.resources} resources`);
+    if (process.stderr.isTTY)
+      process.stderr.write(`\r${summary.files} of ${tasks.length} files, ${summary.resources} resources`);
   });
   if (process.stderr.isTTY) process.stderr.write('\n');
   summary.print(tasks.length);

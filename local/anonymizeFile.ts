@@ -58,11 +58,21 @@ export async function anonymizeFile(engine: Engine, task: FileTask): Promise<Fil
   if (isWritten) renameSync(partial, task.output);
   else rmSync(partial, { force: true });
   const report = engine.takeReport();
-  return { resources: report.resources, errors, dropped: [...report.dropped], labels: [...report.labels], isWritten };
+  return {
+    resources: report.resources,
+    errors,
+    dropped: [...report.dropped],
+    labels: [...report.labels],
+    isWritten,
+  };
 }
 
 /** The de-identified line of a resource's text, or what is wrong with it. */
-function anonymizeText(engine: Engine, text: string, context: ResourceContext): string | Omit<FileError, 'file' | 'line'> {
+function anonymizeText(
+  engine: Engine,
+  text: string,
+  context: ResourceContext,
+): string | Omit<FileError, 'file' | 'line'> {
   try {
     const json = parseJson(text);
     if (!isJsonObject(json)) return { message: 'Not a JSON object' };

@@ -223,7 +223,8 @@ class ConflictSearch {
     const place = this.places.get(steps)?.[at];
     const step = steps[at];
     if (place === undefined || step === undefined) return;
-    if (into !== this.start || (step.kind !== 'within' && step.kind !== 'descendants')) into.places.push(place);
+    if (into !== this.start || (step.kind !== 'within' && step.kind !== 'descendants'))
+      into.places.push(place);
     else if (step.kind === 'descendants') this.everywhere.push(place);
     else {
       const index = step.by === 'Type' ? this.everywhereByType : this.everywhereByName;
@@ -246,8 +247,13 @@ class ConflictSearch {
         (step.kind === 'within' && (step.by === 'Type' ? type.name : element.name) === step.value);
       if (moves) this.follow(place.rule, place.steps, place.at + 1, type, element.name, into);
     }
-    for (const places of [this.everywhere, this.everywhereByType.get(type.name), this.everywhereByName.get(element.name)]) {
-      for (const { rule, steps, at } of places ?? []) this.follow(rule, steps, at + 1, type, element.name, into);
+    for (const places of [
+      this.everywhere,
+      this.everywhereByType.get(type.name),
+      this.everywhereByName.get(element.name),
+    ]) {
+      for (const { rule, steps, at } of places ?? [])
+        this.follow(rule, steps, at + 1, type, element.name, into);
     }
     return into;
   }
@@ -269,7 +275,8 @@ class ConflictSearch {
     }
     this.checkIdle(state);
     for (const element of type.elements.values()) {
-      if (element.type !== null) this.visit(element.type, this.arrive(state, element, element.type), depth + 1);
+      if (element.type !== null)
+        this.visit(element.type, this.arrive(state, element, element.type), depth + 1);
     }
   }
 
@@ -278,7 +285,12 @@ class ConflictSearch {
     let first = state.certain;
     for (const { index } of state.possible) first = Math.min(first, index);
     if (first === Infinity) return;
-    for (const places of [state.places, this.everywhere, ...this.everywhereByType.values(), ...this.everywhereByName.values()]) {
+    for (const places of [
+      state.places,
+      this.everywhere,
+      ...this.everywhereByType.values(),
+      ...this.everywhereByName.values(),
+    ]) {
       for (const { rule, steps, at } of places) {
         if (rule.index > first && !steps.slice(at).every(cannotFail)) this.conflicts.add(rule);
       }
@@ -294,7 +306,13 @@ class ConflictSearch {
   }
 
   /** Whether a rule before this one may change what lies at the names below an element. */
-  private isChanged(rule: Rule, names: readonly string[], deep: boolean, type: FhirType, state: Possible): boolean {
+  private isChanged(
+    rule: Rule,
+    names: readonly string[],
+    deep: boolean,
+    type: FhirType,
+    state: Possible,
+  ): boolean {
     const [name, ...rest] = names;
     if (name === undefined) return deep && this.mayChangeBelow(rule, state);
     for (const element of type.elements.values()) {
@@ -303,14 +321,19 @@ class ConflictSearch {
       const next = this.arrive(state, element, element.type);
       for (const other of next.possible) if (changes(other) && other.index < rule.index) return true;
       // The value of a quantity as a whole is that of its parts.
-      const isQuantity = rest.length === 0 && element.type.primitive === null && element.type.elements.has('value');
+      const isQuantity =
+        rest.length === 0 && element.type.primitive === null && element.type.elements.has('value');
       if (this.isChanged(rule, rest, deep || isQuantity, element.type, next)) return true;
     }
     return false;
   }
 
   private mayChangeBelow(rule: Rule, state: Possible): boolean {
-    const everywhere = [this.everywhere, ...this.everywhereByType.values(), ...this.everywhereByName.values()];
+    const everywhere = [
+      this.everywhere,
+      ...this.everywhereByType.values(),
+      ...this.everywhereByName.values(),
+    ];
     return [state.places, ...everywhere].some((places) =>
       places.some((place) => changes(place.rule) && place.rule.index < rule.index),
     );

@@ -30,7 +30,9 @@ const OWN_RULES = [
 /** Lines of the Synthea samples, or a few made up where they are not there. */
 function readLines(): string[] {
   if (existsSync(SAMPLES)) {
-    return readdirSync(SAMPLES).flatMap((file) => readFileSync(join(SAMPLES, file), 'utf8').trim().split('\n'));
+    return readdirSync(SAMPLES).flatMap((file) =>
+      readFileSync(join(SAMPLES, file), 'utf8').trim().split('\n'),
+    );
   }
   return Array.from({ length: 3000 }, (_, number) =>
     JSON.stringify({
@@ -38,27 +40,59 @@ function readLines(): string[] {
       id: `o-${number}`,
       meta: { lastUpdated: '2020-01-02T03:04:05.678+01:00' },
       status: 'final',
-      code: { coding: [{ system: 'http://loinc.org', code: '8480-6', display: 'Systolic' }], text: 'Systolic' },
+      code: {
+        coding: [{ system: 'http://loinc.org', code: '8480-6', display: 'Systolic' }],
+        text: 'Systolic',
+      },
       subject: { reference: `Patient/p-${number % 100}`, display: 'Someone' },
       effectiveDateTime: '2019-05-06T07:08:09Z',
-      valueQuantity: { value: 120 + (number % 40), unit: 'mmHg', system: 'http://unitsofmeasure.org', code: 'mm[Hg]' },
+      valueQuantity: {
+        value: 120 + (number % 40),
+        unit: 'mmHg',
+        system: 'http://unitsofmeasure.org',
+        code: 'mm[Hg]',
+      },
     }),
   );
 }
 
 function configurationOf(text: string): Configuration {
   const { configuration, issues } = readConfiguration(text, { fhirVersion: 'R4' });
-  if (configuration === undefined) throw new Error(issues.map(({ path, message }) => `${path}: ${message}`).join('\n'));
+  if (configuration === undefined)
+    throw new Error(issues.map(({ path, message }) => `${path}: ${message}`).join('\n'));
   return configuration;
 }
 
 /** A configuration of a number of rules, the first ones at work, the rest for elements that are seldom there. */
 function configurationOfLength(rules: number): string {
-  const types = ['Patient', 'Observation', 'Encounter', 'Claim', 'ExplanationOfBenefit', 'Condition', 'Procedure', 'Immunization'];
-  const names = ['id', 'language', 'implicitRules', 'meta.tag', 'meta.source', 'identifier', 'contact', 'text.div'];
-  const more = types.flatMap((type) => names.flatMap((name) => ['extension', 'id', 'note'].map((last) => `${type}.${name}.${last}`)));
+  const types = [
+    'Patient',
+    'Observation',
+    'Encounter',
+    'Claim',
+    'ExplanationOfBenefit',
+    'Condition',
+    'Procedure',
+    'Immunization',
+  ];
+  const names = [
+    'id',
+    'language',
+    'implicitRules',
+    'meta.tag',
+    'meta.source',
+    'identifier',
+    'contact',
+    'text.div',
+  ];
+  const more = types.flatMap((type) =>
+    names.flatMap((name) => ['extension', 'id', 'note'].map((last) => `${type}.${name}.${last}`)),
+  );
   const list = [...OWN_RULES, ...more.map((path) => ({ path, method: 'redact' }))].slice(0, rules);
-  return JSON.stringify({ fhirPathRules: list, parameters: { dateShiftKey: 'k', cryptoHashKey: 'k', enablePartialDatesForRedact: true } });
+  return JSON.stringify({
+    fhirPathRules: list,
+    parameters: { dateShiftKey: 'k', cryptoHashKey: 'k', enablePartialDatesForRedact: true },
+  });
 }
 
 function makeEngine(configuration: Configuration, lines: readonly string[]): Engine {
@@ -117,7 +151,9 @@ const lines = readLines();
 const text = existsSync(SAFE_HARBOR) ? readFileSync(SAFE_HARBOR, 'utf8') : configurationOfLength(200);
 const configurations = [text, configurationOfLength(200), configurationOfLength(20)].map(configurationOf);
 const [json = 0, full = 0, rules200 = 0, rules20 = 0] = measure(configurations, lines);
-const compileTime = median(Array.from({ length: 5 }, () => timed(() => makeEngine(configurationOf(text), lines))));
+const compileTime = median(
+  Array.from({ length: 5 }, () => timed(() => makeEngine(configurationOf(text), lines))),
+);
 const bytes = lines.reduce((sum, line) => sum + line.length, 0);
 const rounded = (value: number): number => Math.round(value * 100) / 100;
 const result = {
