@@ -82,7 +82,7 @@ class Reader {
     const start = this.at;
     const quoted = this.match(STRING);
     if (quoted === undefined) throw this.error('A string without an end');
-    const inner = quoted.slice(1, -1).replace(/\\u[0-9a-fA-F]{4}|\\[\s\S]|[\u0000-\u001f]|"/g, (part) => {
+    const inner = quoted.slice(1, -1).replace(/\\u[0-9a-fA-F]{4}|\\[\s\S]|\p{Cc}|"/gu, (part) => {
       if (part === '"') return '\\"';
       if (part === "\\'") return "'";
       return part.length === 1 ? `\\u${part.charCodeAt(0).toString(16).padStart(4, '0')}` : part;

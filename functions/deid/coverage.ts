@@ -94,7 +94,7 @@ function isRecursive(element: FhirElement, type: FhirType): boolean {
 }
 
 function isIdentifying(type: FhirType, { key, name }: FhirElement): boolean {
-  return (type.isResource && key === 'id') || (IDENTIFYING_NAMES.has(name) && !/Boolean$/.test(key));
+  return (type.isResource && key === 'id') || (IDENTIFYING_NAMES.has(name) && !key.endsWith('Boolean'));
 }
 
 function isPartReached(type: FhirType | null, at: Reached, part: string): boolean {

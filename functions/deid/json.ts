@@ -60,7 +60,7 @@ export function parseJson(text: string): JsonValue {
   const body = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
   try {
     if (RISKY_NUMBER.test(body)) return parseMarked(body) ?? new JsonReader(body).read();
-    if (!/^-?[0-9]/.test(body)) return parsed(body);
+    if (!/^\s*-?[0-9]/.test(body)) return parsed(body);
   } catch (error) {
     if (error instanceof JsonError) throw error;
     // Read again for an error that holds a position and none of the text; V8's message quotes it.
@@ -121,7 +121,7 @@ export function stringifyJson(value: JsonValue): string {
   return replaced === marked ? result : writeValue(value);
 }
 
-const NEEDS_ESCAPE = /["\\\u0000-\u001f\ud800-\udfff]/;
+const NEEDS_ESCAPE = /["\\\p{Cc}\p{Cs}]/u;
 
 function writeString(text: string): string {
   return NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`;
@@ -157,7 +157,8 @@ export function numberText(value: number | JsonNumber): string {
 }
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-const NOT_PLAIN = /[\\\u0000-\u001f]/;
+/** A backslash, or a control character, which JSON does not allow in strings. */
+const NOT_PLAIN = /[\\\p{Cc}]/u;
 const SPACE = /[ \t\n\r]*/y;
 
 class JsonReader {

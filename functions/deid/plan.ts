@@ -329,7 +329,10 @@ class PlanEntry implements Entry {
     this.generalizer = parts.generalizer;
     this.removes = parts.removes;
     this.substitutes = parts.substitutes;
-    this.guards = arrival.guards.map(({ guard }) => ({ ...guard, raw: plan.rawCondition(guard, parts.type) }));
+    this.guards = arrival.guards.map(({ guard }) => ({
+      ...guard,
+      raw: plan.rawCondition(guard, parts.type),
+    }));
   }
 
   variant(results: string): Entry {
@@ -404,7 +407,8 @@ export class PlanNode {
     if (type === null) {
       if (isSibling) return UNKNOWN;
       return plainEntry(element.repeats ? 'resources' : 'resource', element, this.mode === 'removing');
-    }if (isSibling && type.primitive === null) return UNKNOWN;
+    }
+    if (isSibling && type.primitive === null) return UNKNOWN;
     const arrival = this.plan.arrive(this.active, this.inherited, type, name);
     const target = { type, name, parentType: this.type.name };
     const kind = kindOf(element, isSibling);

@@ -138,19 +138,20 @@ function withoutConflicts(type: FhirType, rules: readonly PatternRule[]): readon
   return rules.filter(({ rule }) => !conflicts.has(rule));
 }
 
-/** A place in a path, and whether it was reached for certain or only if a condition holds. */
+/** A place in a path. */
 interface Place {
   readonly rule: Rule;
   readonly steps: Pattern;
   readonly at: number;
+  readonly id: number;
 }
 
-/** What may be at an element: places, rules that reach it for certain, rules that may, and its conditions. */
+/** What may be at an element: places, the first rule that reaches it for certain, rules that may, and its conditions. */
 interface Possible {
-  places: Place[];
+  readonly places: Place[];
   certain: number;
-  possible: Set<Rule>;
-  guards: { rule: Rule; guard: Guard }[];
+  readonly possible: Set<Rule>;
+  readonly guards: { readonly rule: Rule; readonly guard: Guard }[];
 }
 
 const MAX_STATES = 50_000;
@@ -160,17 +161,33 @@ class ConflictSearch {
   readonly conflicts = new Set<Rule>();
   private readonly seen = new Set<string>();
   private readonly guarded: readonly Rule[];
+  private readonly places = new Map<Pattern, Place[]>();
+  private nextId = 0;
+  /** Places that hold everywhere below the resource: by type name, by element name, and for any element. */
+  private readonly everywhereByType = new Map<string, Place[]>();
+  private readonly everywhereByName = new Map<string, Place[]>();
+  private readonly everywhere: Place[] = [];
+  private readonly start: Possible = { places: [], certain: Infinity, possible: new Set(), guards: [] };
 
   constructor(type: FhirType, rules: readonly PatternRule[]) {
     this.guarded = rules.filter(({ patterns }) => patterns.some(hasGuard)).map(({ rule }) => rule);
-    const start: Possible = { places: [], certain: Infinity, possible: new Set(), guards: [] };
-    for (const { rule, patterns } of rules)
-      for (const steps of patterns) this.follow({ rule, steps, at: 0 }, type, type.name, start);
-    this.visit(type, start, 0);
+    // What comes after the last condition can be in no conflict with one.
+    const last = Math.max(...this.guarded.map(({ index }) => index));
+    for (const { rule, patterns } of rules) {
+      if (rule.index > last) continue;
+      for (const steps of patterns) {
+        this.places.set(
+          steps,
+          steps.map((_, at) => ({ rule, steps, at, id: this.nextId++ })),
+        );
+        this.follow(rule, steps, 0, type, type.name, this.start);
+      }
+    }
+    this.visit(type, this.start, 0);
   }
 
-  private follow({ rule, steps, at }: Place, type: FhirType, name: string, into: Possible): void {
-    let isCertain = true;
+  private follow(rule: Rule, steps: Pattern, at: number, type: FhirType, name: string, into: Possible): void {
+    let isCertain = !steps.slice(0, at).some(({ kind }) => kind === 'guard');
     for (let place = at; ; place++) {
       const step = steps[place];
       if (step === undefined) {
@@ -190,46 +207,62 @@ class ConflictSearch {
           isCertain = false;
           break;
         case 'within':
-          into.places.push({ rule, steps, at: place });
+          this.stand(steps, place, into);
           if (!step.self || (step.by === 'Type' ? type.name : name) !== step.value) return;
           break;
         case 'child':
         case 'children':
         case 'descendants':
-          into.places.push({ rule, steps, at: place });
+          this.stand(steps, place, into);
           return;
       }
     }
   }
 
-  /** A rule that was followed past a condition is not certain further down either. */
+  private stand(steps: Pattern, at: number, into: Possible): void {
+    const place = this.places.get(steps)?.[at];
+    const step = steps[at];
+    if (place === undefined || step === undefined) return;
+    if (into !== this.start || (step.kind !== 'within' && step.kind !== 'descendants'))
+      into.places.push(place);
+    else if (step.kind === 'descendants') this.everywhere.push(place);
+    else {
+      const index = step.by === 'Type' ? this.everywhereByType : this.everywhereByName;
+      const list = index.get(step.value);
+      if (list === undefined) index.set(step.value, [place]);
+      else list.push(place);
+    }
+  }
+
   private arrive(from: Possible, element: FhirElement, type: FhirType): Possible {
     const into: Possible = { places: [], certain: from.certain, possible: new Set(), guards: [] };
     for (const place of from.places) {
       const step = place.steps[place.at];
       if (step === undefined) continue;
-      const stays = step.kind === 'within' || step.kind === 'descendants';
-      if (stays) into.places.push(place);
+      if (step.kind === 'within' || step.kind === 'descendants') into.places.push(place);
       const moves =
         step.kind === 'children' ||
         step.kind === 'descendants' ||
         (step.kind === 'child' && step.name === element.name) ||
         (step.kind === 'within' && (step.by === 'Type' ? type.name : element.name) === step.value);
-      if (!moves) continue;
-      const before = into.certain;
-      this.follow({ ...place, at: place.at + 1 }, type, element.name, into);
-      if (place.steps.slice(0, place.at).some(({ kind }) => kind === 'guard')) into.certain = before;
+      if (moves) this.follow(place.rule, place.steps, place.at + 1, type, element.name, into);
+    }
+    for (const places of [
+      this.everywhere,
+      this.everywhereByType.get(type.name),
+      this.everywhereByName.get(element.name),
+    ]) {
+      for (const { rule, steps, at } of places ?? [])
+        this.follow(rule, steps, at + 1, type, element.name, into);
     }
     return into;
   }
 
   private visit(type: FhirType, state: Possible, depth: number): void {
-    const ids = state.places
-      .map(({ rule, steps, at }) => `${rule.index}:${this.patternId(steps)}:${at}`)
-      .sort();
+    const ids = state.places.map(({ id }) => id).sort((one, two) => one - two);
     const conditions = state.guards.map(({ rule }) => rule.index);
     const possible = [...state.possible].map(({ index }) => index);
-    const key = `${type.path} ${state.certain} ${ids.join(' ')} ${conditions.join(' ')} ${possible.join(' ')}`;
+    const key = `${type.path} ${state.certain} ${ids.join(' ')},${conditions.join(' ')},${possible.join(' ')}`;
     if (this.seen.has(key)) return;
     this.seen.add(key);
     if (this.seen.size > MAX_STATES || depth > 100) {
@@ -242,30 +275,29 @@ class ConflictSearch {
     }
     this.checkIdle(state);
     for (const element of type.elements.values()) {
-      if (element.type === null) continue;
-      const next = this.arrive(state, element, element.type);
-      if (next.places.length > 0 || next.guards.length > 0) this.visit(element.type, next, depth + 1);
+      if (element.type !== null)
+        this.visit(element.type, this.arrive(state, element, element.type), depth + 1);
     }
-  }
-
-  private readonly patternIds = new Map<Pattern, number>();
-  private patternId(steps: Pattern): number {
-    let id = this.patternIds.get(steps);
-    if (id === undefined) {
-      id = this.patternIds.size;
-      this.patternIds.set(steps, id);
-    }
-    return id;
   }
 
   /** A rule that an earlier one makes idle is not evaluated here. It must not have failed there. */
   private checkIdle(state: Possible): void {
-    const first = Math.min(state.certain, ...[...state.possible].map(({ index }) => index));
-    for (const { rule, steps, at } of state.places) {
-      if (rule.index > first && !steps.slice(at).every(cannotFail)) this.conflicts.add(rule);
+    let first = state.certain;
+    for (const { index } of state.possible) first = Math.min(first, index);
+    if (first === Infinity) return;
+    for (const places of [
+      state.places,
+      this.everywhere,
+      ...this.everywhereByType.values(),
+      ...this.everywhereByName.values(),
+    ]) {
+      for (const { rule, steps, at } of places) {
+        if (rule.index > first && !steps.slice(at).every(cannotFail)) this.conflicts.add(rule);
+      }
     }
-    for (const { rule, guard } of state.guards)
+    for (const { rule, guard } of state.guards) {
       if (rule.index > first && !isTotal(guard.expression)) this.conflicts.add(rule);
+    }
   }
 
   private isInConflict(rule: Rule, guard: Guard, type: FhirType, state: Possible): boolean {
@@ -282,22 +314,29 @@ class ConflictSearch {
     state: Possible,
   ): boolean {
     const [name, ...rest] = names;
-    if (name === undefined) {
-      const isAll = deep || type.primitive === null;
-      return (
-        isAll && deep && state.places.some((place) => changes(place.rule) && place.rule.index < rule.index)
-      );
-    }
+    if (name === undefined) return deep && this.mayChangeBelow(rule, state);
     for (const element of type.elements.values()) {
       if (element.name !== name) continue;
       if (element.type === null) return true;
       const next = this.arrive(state, element, element.type);
       for (const other of next.possible) if (changes(other) && other.index < rule.index) return true;
+      // The value of a quantity as a whole is that of its parts.
       const isQuantity =
         rest.length === 0 && element.type.primitive === null && element.type.elements.has('value');
       if (this.isChanged(rule, rest, deep || isQuantity, element.type, next)) return true;
     }
     return false;
+  }
+
+  private mayChangeBelow(rule: Rule, state: Possible): boolean {
+    const everywhere = [
+      this.everywhere,
+      ...this.everywhereByType.values(),
+      ...this.everywhereByName.values(),
+    ];
+    return [state.places, ...everywhere].some((places) =>
+      places.some((place) => changes(place.rule) && place.rule.index < rule.index),
+    );
   }
 }
 

@@ -39,7 +39,12 @@ function negated(value: Verdict): Verdict {
   return value === 'true' ? 'false' : value === 'false' ? 'true' : value;
 }
 
-function compileBinary(operator: BinaryOperator, left: Expression, right: Expression, type: FhirType): RawCondition | null {
+function compileBinary(
+  operator: BinaryOperator,
+  left: Expression,
+  right: Expression,
+  type: FhirType,
+): RawCondition | null {
   switch (operator) {
     case 'and':
     case 'or':
@@ -62,7 +67,11 @@ function compileBinary(operator: BinaryOperator, left: Expression, right: Expres
   }
 }
 
-function compileLogic(operator: 'and' | 'or' | 'xor' | 'implies', left: RawCondition | null, right: RawCondition | null): RawCondition | null {
+function compileLogic(
+  operator: 'and' | 'or' | 'xor' | 'implies',
+  left: RawCondition | null,
+  right: RawCondition | null,
+): RawCondition | null {
   if (left === null || right === null) return null;
   switch (operator) {
     case 'and':
@@ -98,9 +107,13 @@ type Getter = (json: JsonValue) => Found;
 
 /** Reads the one value at `$this` or at names below it; null where the definition does not promise a single value. */
 function compileGetter(expression: Expression, type: FhirType): { get: Getter; type: FhirType } | null {
-  if (expression.kind === 'this') return type.primitive === null ? null : { get: (json) => usual(type, json), type };
+  if (expression.kind === 'this')
+    return type.primitive === null ? null : { get: (json) => usual(type, json), type };
   if (expression.kind !== 'member') return null;
-  const parent = expression.focus === null || expression.focus.kind === 'this' ? null : compileObject(expression.focus, type);
+  const parent =
+    expression.focus === null || expression.focus.kind === 'this'
+      ? null
+      : compileObject(expression.focus, type);
   if (parent === null && expression.focus !== null && expression.focus.kind !== 'this') return null;
   const element = singleElement(parent?.type ?? type, expression.name);
   if (element === null || element.repeats || element.type.primitive === null) return null;
@@ -122,7 +135,8 @@ function compileGetter(expression: Expression, type: FhirType): { get: Getter; t
 }
 
 function usual(type: FhirType, value: JsonValue): Found {
-  if (value === null || value === '' || typeof value === 'object' || !isPrimitiveOf(type, value)) return UNUSUAL;
+  if (value === null || value === '' || typeof value === 'object' || !isPrimitiveOf(type, value))
+    return UNUSUAL;
   return value;
 }
 
@@ -133,7 +147,10 @@ interface ObjectGetter {
 
 function compileObject(expression: Expression, type: FhirType): ObjectGetter | null {
   if (expression.kind !== 'member') return null;
-  const parent = expression.focus === null || expression.focus.kind === 'this' ? null : compileObject(expression.focus, type);
+  const parent =
+    expression.focus === null || expression.focus.kind === 'this'
+      ? null
+      : compileObject(expression.focus, type);
   if (parent === null && expression.focus !== null && expression.focus.kind !== 'this') return null;
   const element = singleElement(parent?.type ?? type, expression.name);
   if (element === null || element.repeats || element.type.primitive !== null) return null;
@@ -143,7 +160,8 @@ function compileObject(expression: Expression, type: FhirType): ObjectGetter | n
     if (value === undefined) return undefined;
     return isJsonObject(value) && !isEmptyObject(value) ? value : UNUSUAL;
   };
-  if (parent === null) return { get: (json) => (isJsonObject(json) ? own(json) : UNUSUAL), type: element.type };
+  if (parent === null)
+    return { get: (json) => (isJsonObject(json) ? own(json) : UNUSUAL), type: element.type };
   return {
     get: (json) => {
       const object = parent.get(json);
@@ -179,15 +197,34 @@ function compileComparison(
   if (operator === '~') {
     if (typeof literal !== 'string' || kind !== 'string') return null;
     const wanted = normalized(literal);
-    return compared(get, 'false', (value) => typeof value === 'string' && (value === literal || normalized(value) === wanted));
+    return compared(
+      get,
+      'false',
+      (value) => typeof value === 'string' && (value === literal || normalized(value) === wanted),
+    );
   }
-  if (operator === '=' && ((typeof literal === 'string' && kind === 'string') || (typeof literal === 'boolean' && kind === 'boolean'))) {
+  if (
+    operator === '=' &&
+    ((typeof literal === 'string' && kind === 'string') ||
+      (typeof literal === 'boolean' && kind === 'boolean'))
+  ) {
     return compared(get, 'open', (value) => value === literal);
   }
-  if ((kind !== 'integer' && kind !== 'decimal') || !(typeof literal === 'bigint' || literal instanceof Decimal)) return null;
+  if (
+    (kind !== 'integer' && kind !== 'decimal') ||
+    !(typeof literal === 'bigint' || literal instanceof Decimal)
+  )
+    return null;
   // Numbers that are not kept as texts are their own doubles' texts, so doubles compare as decimals do.
   const number = Number(literal.toString());
-  if (String(number) !== literal.toString().replace(/(\.[0-9]*?)0+$/, '$1').replace(/\.$/, '')) return null;
+  if (
+    String(number) !==
+    literal
+      .toString()
+      .replace(/(\.[0-9]*?)0+$/, '$1')
+      .replace(/\.$/, '')
+  )
+    return null;
   return compared(get, 'open', numeric(operator, number));
 }
 

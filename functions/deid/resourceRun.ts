@@ -42,7 +42,7 @@ export class ResourceRun implements Run {
 
   did(label: number): void {
     this.operations |= 1 << label;
-    (this.counts as number[])[label] = (this.counts[label] ?? 0) + 1;
+    this.counts[label] = (this.counts[label] ?? 0) + 1;
   }
 
   /** As `did`, for what was counted elsewhere. */

@@ -12,7 +12,7 @@ import type { Rule } from './rule.js';
 /** A rule with its path compiled. */
 interface TreeRule {
   readonly rule: Rule;
-  select(resource: FhirNode, environment: Environment): Collection;
+  readonly select: (resource: FhirNode, environment: Environment) => Collection;
 }
 
 /** A path that looks nodes up below the resource: `nodesByType('T')`, `nodesByName('n')`, and one child of these. */

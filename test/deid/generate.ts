@@ -337,7 +337,7 @@ export class ConfigurationGenerator {
         `extension.where(url = 'http://e.org/a').exists()`,
         `$this = 'a'`,
         `${child}.startsWith('a')`,
-        `${child}`,
+        child,
         `(${child} = 'a').not()`,
       ]);
     return choices.chance(30)

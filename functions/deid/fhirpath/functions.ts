@@ -95,9 +95,21 @@ function whole(value: Decimal, original: bigint | Decimal): Value {
   return typeof original === 'bigint' ? original : value;
 }
 
+const MAX_REGULAR_EXPRESSIONS = 200;
+const regularExpressions = new Map<string, RegExp>();
+
 function regularExpression(pattern: string, flags: string): RegExp {
+  const key = `${flags}/${pattern}`;
+  const known = regularExpressions.get(key);
+  if (known !== undefined) {
+    known.lastIndex = 0;
+    return known;
+  }
   try {
-    return new RegExp(pattern, flags);
+    const compiled = new RegExp(pattern, flags);
+    if (regularExpressions.size >= MAX_REGULAR_EXPRESSIONS) regularExpressions.clear();
+    regularExpressions.set(key, compiled);
+    return compiled;
   } catch {
     throw new FhirPathError('Not a regular expression');
   }
@@ -385,7 +397,7 @@ export const FUNCTION_BODIES: ReadonlyMap<string, FunctionBody> = new Map<string
     const substitution = stringArgument(parameters, 1, scope, 'replace');
     if (pattern === undefined || substitution === undefined) return EMPTY;
     if (pattern !== '') return [text.replaceAll(pattern, () => substitution)];
-    return [substitution + [...text].map((character) => character + substitution).join('')];
+    return [substitution + Array.from(text, (character) => character + substitution).join('')];
   })],
   ['matches', onStrings('matches', (text, pattern) => [regularExpression(pattern, 's').test(text)])],
   ['matchesFull', onStrings('matchesFull', (text, pattern) => [regularExpression(`^(?:${pattern})$`, 's').test(text)])],
@@ -400,10 +412,12 @@ export const FUNCTION_BODIES: ReadonlyMap<string, FunctionBody> = new Map<string
   ['split', onStrings('split', (text, separator) => text.split(separator))],
   ['join', (input, parameters, scope) => {
     const separator = stringArgument(parameters, 0, scope, 'join') ?? '';
-    const texts = input.map((item) => singleValue([item], 'join()'));
-    if (texts.length === 0) return EMPTY;
-    if (texts.some((text) => typeof text !== 'string')) throw new FhirPathError('join() needs strings');
-    return [texts.join(separator)];
+    const texts = input.map((item) => {
+      const text = singleValue([item], 'join()');
+      if (typeof text !== 'string') throw new FhirPathError('join() needs strings');
+      return text;
+    });
+    return texts.length === 0 ? EMPTY : [texts.join(separator)];
   }],
   ['trim', onString('trim', (text) => [text.trim()])],
   ['encode', (input, parameters, scope) => {

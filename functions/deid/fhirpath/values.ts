@@ -215,9 +215,8 @@ export class Quantity {
   }
 
   toString(): string {
-    return calendarUnit(this.unit) === this.unit
-      ? `${this.value} ${this.unit}`
-      : `${this.value} '${this.unit}'`;
+    const unit = calendarUnit(this.unit) === this.unit ? this.unit : `'${this.unit}'`;
+    return `${this.value.toString()} ${unit}`;
   }
 
   /** Both values in one unit: the same unit, or units that differ by a metric prefix; null for any other pair. */

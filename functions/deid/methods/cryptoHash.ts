@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { CRYTOHASH } from '../labels.js';
 import { primitiveText } from '../primitive.js';
 import type { Parameters } from '../parameters.js';
@@ -16,7 +16,7 @@ const UUID = /^urn:uuid:([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$/
 
 /** Replaces values by their HMAC in lowercase hex digits; of references only the id. */
 export class Hasher {
-  private readonly key: Uint8Array;
+  private readonly key: KeyObject;
   private readonly algorithm: string;
   private readonly digits: number | null;
   private readonly resourceTypes: ReadonlySet<string>;
@@ -25,7 +25,7 @@ export class Hasher {
 
   /** @param resourceTypes names that a literal reference may hold before its id */
   constructor(parameters: Parameters, key: Uint8Array, resourceTypes: readonly string[]) {
-    this.key = key;
+    this.key = createSecretKey(key);
     this.algorithm = parameters.cryptoHashFunction;
     this.digits = parameters.truncate;
     this.resourceTypes = new Set(resourceTypes);

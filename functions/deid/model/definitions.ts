@@ -34,14 +34,17 @@ export function definitionsOf(version: FhirVersion): Definitions {
   }
 }
 
+function isGone(path: string): boolean {
+  const root = path.split('.')[0] ?? '';
+  return R4B_REMOVED.includes(root) || R4B_REPLACED.includes(root);
+}
+
+function kept<T>(table: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(table).filter(([path]) => !isGone(path)));
+}
+
 /** R4's definitions with what R4B changed. */
 function r4b(r4: Definitions): Definitions {
-  const isGone = (path: string): boolean => {
-    const root = path.split('.')[0] ?? '';
-    return R4B_REMOVED.includes(root) || R4B_REPLACED.includes(root);
-  };
-  const kept = <T>(table: Readonly<Record<string, T>>): Record<string, T> =>
-    Object.fromEntries(Object.entries(table).filter(([path]) => !isGone(path)));
   const result = {
     path2Type: kept(r4.path2Type),
     path2Repeating: kept(r4.path2Repeating),

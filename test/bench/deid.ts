@@ -1,0 +1,170 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { compileEngine } from '../../functions/deid/compileEngine.js';
+import { readConfiguration, type Configuration } from '../../functions/deid/configuration.js';
+import type { Engine } from '../../functions/deid/engine.js';
+import { parseJson } from '../../functions/deid/json.js';
+import { isJsonObject } from '../../functions/deid/node.js';
+
+/**
+ * How fast resources are de-identified, against `JSON.parse` and `JSON.stringify` of the same lines: both in one
+ * process, one thread, alternating, medians. Engines are new in every run; the first resource of each type, with
+ * which the plans are made, and the compilation are not in the time.
+ */
+const RUNS = 15;
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const SAMPLES = join(ROOT, '..', 'shared', 'samples', 'synthea-r4');
+const SAFE_HARBOR = join(ROOT, 'local', 'configurations', 'hipaa-safe-harbor-r4.json');
+
+/** Elements that any resource may have: enough for a configuration of any length. */
+const OWN_RULES = [
+  ...['Resource.id', "nodesByType('Reference').reference"].map((path) => ({ path, method: 'cryptoHash' })),
+  ...['date', 'dateTime', 'instant'].map((type) => ({ path: `nodesByType('${type}')`, method: 'dateShift' })),
+  ...['HumanName', 'ContactPoint', 'Narrative', 'Annotation', 'Attachment', 'Extension'].map((type) => ({
+    path: `nodesByType('${type}')`,
+    method: 'redact',
+  })),
+];
+
+/** Lines of the Synthea samples, or a few made up where they are not there. */
+function readLines(): string[] {
+  if (existsSync(SAMPLES)) {
+    return readdirSync(SAMPLES).flatMap((file) =>
+      readFileSync(join(SAMPLES, file), 'utf8').trim().split('\n'),
+    );
+  }
+  return Array.from({ length: 3000 }, (_, number) =>
+    JSON.stringify({
+      resourceType: 'Observation',
+      id: `o-${number}`,
+      meta: { lastUpdated: '2020-01-02T03:04:05.678+01:00' },
+      status: 'final',
+      code: {
+        coding: [{ system: 'http://loinc.org', code: '8480-6', display: 'Systolic' }],
+        text: 'Systolic',
+      },
+      subject: { reference: `Patient/p-${number % 100}`, display: 'Someone' },
+      effectiveDateTime: '2019-05-06T07:08:09Z',
+      valueQuantity: {
+        value: 120 + (number % 40),
+        unit: 'mmHg',
+        system: 'http://unitsofmeasure.org',
+        code: 'mm[Hg]',
+      },
+    }),
+  );
+}
+
+function configurationOf(text: string): Configuration {
+  const { configuration, issues } = readConfiguration(text, { fhirVersion: 'R4' });
+  if (configuration === undefined)
+    throw new Error(issues.map(({ path, message }) => `${path}: ${message}`).join('\n'));
+  return configuration;
+}
+
+/** A configuration of a number of rules, the first ones at work, the rest for elements that are seldom there. */
+function configurationOfLength(rules: number): string {
+  const types = [
+    'Patient',
+    'Observation',
+    'Encounter',
+    'Claim',
+    'ExplanationOfBenefit',
+    'Condition',
+    'Procedure',
+    'Immunization',
+  ];
+  const names = [
+    'id',
+    'language',
+    'implicitRules',
+    'meta.tag',
+    'meta.source',
+    'identifier',
+    'contact',
+    'text.div',
+  ];
+  const more = types.flatMap((type) =>
+    names.flatMap((name) => ['extension', 'id', 'note'].map((last) => `${type}.${name}.${last}`)),
+  );
+  const list = [...OWN_RULES, ...more.map((path) => ({ path, method: 'redact' }))].slice(0, rules);
+  return JSON.stringify({
+    fhirPathRules: list,
+    parameters: { dateShiftKey: 'k', cryptoHashKey: 'k', enablePartialDatesForRedact: true },
+  });
+}
+
+function makeEngine(configuration: Configuration, lines: readonly string[]): Engine {
+  const engine = compileEngine(configuration, {
+    fhirVersion: 'R4',
+    now: Date.parse('2026-11-21T12:00:00Z'),
+    jobSecret: new Uint8Array(32).fill(1),
+    randomBytes: (size) => new Uint8Array(size).fill(0x5a),
+  });
+  const types = new Set<string>();
+  for (const line of lines) {
+    const type = /"resourceType":\s*"(\w+)"/.exec(line)?.[1] ?? '';
+    if (types.has(type)) continue;
+    types.add(type);
+    anonymizeLine(engine, line);
+  }
+  return engine;
+}
+
+function anonymizeLine(engine: Engine, line: string): number {
+  const json = parseJson(line);
+  const result = isJsonObject(json) ? engine.anonymize(json) : undefined;
+  return result?.outcome === 'anonymized' ? result.line.length : 0;
+}
+
+function timed(work: () => void): number {
+  const start = performance.now();
+  work();
+  return performance.now() - start;
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((one, two) => one - two)[Math.floor(values.length / 2)] ?? 0;
+}
+
+/** Median times of the configurations and of plain JSON, in milliseconds, run in turn. */
+function measure(configurations: readonly Configuration[], lines: readonly string[]): number[] {
+  const times: number[][] = [[], ...configurations.map(() => [])];
+  for (let run = -2; run < RUNS; run++) {
+    const plain = timed(() => {
+      for (const line of lines) JSON.stringify(JSON.parse(line));
+    });
+    if (run >= 0) times[0]?.push(plain);
+    configurations.forEach((configuration, place) => {
+      const engine = makeEngine(configuration, lines);
+      const time = timed(() => {
+        for (const line of lines) anonymizeLine(engine, line);
+      });
+      if (run >= 0) times[place + 1]?.push(time);
+    });
+  }
+  return times.map(median);
+}
+
+const lines = readLines();
+const text = existsSync(SAFE_HARBOR) ? readFileSync(SAFE_HARBOR, 'utf8') : configurationOfLength(200);
+const configurations = [text, configurationOfLength(200), configurationOfLength(20)].map(configurationOf);
+const [json = 0, full = 0, rules200 = 0, rules20 = 0] = measure(configurations, lines);
+const compileTime = median(
+  Array.from({ length: 5 }, () => timed(() => makeEngine(configurationOf(text), lines))),
+);
+const bytes = lines.reduce((sum, line) => sum + line.length, 0);
+const rounded = (value: number): number => Math.round(value * 100) / 100;
+const result = {
+  resourcesPerSecond: Math.round((lines.length / full) * 1000),
+  megabytesPerSecond: rounded(bytes / 1e6 / (full / 1000)),
+  ratioToJson: rounded(full / json),
+  rules: configurations[0]?.rules.length ?? 0,
+  ratio200To20Rules: rounded(rules200 / rules20),
+  compileAndPlanMilliseconds: Math.round(compileTime),
+  resources: lines.length,
+  configuration: existsSync(SAFE_HARBOR) ? 'hipaa-safe-harbor-r4' : 'generated',
+};
+if (process.argv.includes('--json')) console.log(JSON.stringify(result));
+else console.table(result);
