@@ -30,8 +30,8 @@ export async function exportInProcess(request: ExportRequest): Promise<Exported>
     maxAttempts: 1,
     maxPageBytes: 67_108_864,
   });
-  const { text, date } = await source.capabilities();
-  const types = readCapabilities(parseJson(text), 'R4').searchableTypes;
+  const { body, date } = await source.capabilities();
+  const types = readCapabilities(parseJson(body.toString()), 'R4').searchableTypes;
   const transactionTime = transactionInstant(date, 0, until);
   const lines = new Map<string, string>();
   for (const { window } of planPartitions({ types, since, until, transactionTime })) {
