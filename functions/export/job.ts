@@ -17,9 +17,20 @@ export interface JobRequest {
   until: string | undefined;
   pageSize: number | undefined;
   /** `undefined`: a raw export. */
-  configuration: { name: string; digest: string } | undefined;
+  configuration: ConfigurationOfJob | undefined;
   /** Things a caller should know: warnings of the configuration, parameters that were ignored. */
   notes: string[];
+}
+
+/** Which configuration a job uses, as it was read at kick-off. */
+export interface ConfigurationOfJob {
+  name: string;
+  /** SHA-256 of its text. */
+  digest: string;
+  /** Version of the blob it was read from. */
+  etag?: string;
+  /** The image it was read from: the reference as it was given, and what it stood for then. */
+  collection?: { reference: string; digest: string };
 }
 
 /** What a job exports, made once by the plan activity. */

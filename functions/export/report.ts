@@ -1,5 +1,6 @@
 import {
   addReport,
+  type ConfigurationOfJob,
   emptyReport,
   type JobPlan,
   type JobRequest,
@@ -13,7 +14,7 @@ export interface ExportReport {
   transactionTime: string;
   startedAt: string;
   finishedAt: string;
-  configuration: { name: string; digest: string } | null;
+  configuration: ConfigurationOfJob | null;
   types: TypeReport[];
 }
 

@@ -3,7 +3,7 @@ import type { HttpRequest } from '@azure/functions';
 import { configurationDigest } from '../activities/engineCache.js';
 import { readConfiguration } from '../deid/configuration.js';
 import { resolveKeys } from '../deid/keys.js';
-import type { JobRequest } from '../export/job.js';
+import type { ConfigurationOfJob, JobRequest } from '../export/job.js';
 import { readKickOff, type KickOff } from '../export/kickOff.js';
 import { errorIssue, informationIssue, type OutcomeIssue } from '../export/operationOutcome.js';
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
@@ -22,7 +22,8 @@ export function kickOff({
   settings,
   jobs,
   files,
-  configurations,
+  configurationBlobs,
+  configurationImages,
   resolveSecret,
   now,
   isResourceType,
@@ -76,9 +77,7 @@ export function kickOff({
 
   async function readPinnedConfiguration({
     configuration,
-  }: KickOff): Promise<
-    { text: string; described: { name: string; digest: string }; warnings: string[] } | undefined
-  > {
+  }: KickOff): Promise<{ text: string; described: ConfigurationOfJob; warnings: string[] } | undefined> {
     if (configuration === undefined) {
       if (settings.allowRawExport) return undefined;
       throw new RequestError(403, [
@@ -89,7 +88,7 @@ export function kickOff({
         ),
       ]);
     }
-    const text = await configurations.read(configuration.name, configuration.etag);
+    const { text, origin } = await readConfigurationText(configuration);
     const read = readConfiguration(text, { fhirVersion: settings.fhirVersion });
     const keys =
       read.configuration === undefined ? undefined : await resolveKeys(read.configuration, resolveSecret);
@@ -109,7 +108,24 @@ export function kickOff({
     }
     const digest = configurationDigest(text);
     const warnings = issues.map(({ path, message }) => `${path}: ${message}`);
-    return { text, described: { name: configuration.name, digest }, warnings };
+    return { text, described: { name: configuration.name, digest, ...origin }, warnings };
+  }
+
+  /** Reads the configuration once: what is read now is what every activity of the job uses. */
+  async function readConfigurationText({
+    name,
+    etag,
+    collection,
+  }: NonNullable<KickOff['configuration']>): Promise<{
+    text: string;
+    origin: Pick<ConfigurationOfJob, 'etag' | 'collection'>;
+  }> {
+    if (collection === undefined) {
+      const blob = await configurationBlobs.read(name, etag);
+      return { text: blob.text, origin: { etag: blob.etag } };
+    }
+    const { text, digest } = await configurationImages.read(collection, name);
+    return { text, origin: { collection: { reference: collection.text, digest } } };
   }
 }
 
