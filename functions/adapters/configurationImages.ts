@@ -38,17 +38,20 @@ export class ConfigurationImages {
     return { text: configurationText(await artifact.read(path)), digest: artifact.digest };
   }
 
+  /** Resolves a reference: what its tag stands for now. */
   async open(reference: OciReference): Promise<OciArtifact> {
-    const { registry, version } = reference;
+    return OciArtifact.open(this.repository(reference), reference.version);
+  }
+
+  /** The image name of a reference, to be used within a minute. */
+  repository(reference: OciReference): DistributionRepository | AzureRepository {
+    const { registry } = reference;
     if (!this.#settings.hosts.has(registry)) throw notRegistered(registry);
     const signal = AbortSignal.timeout(MOST_MILLISECONDS);
     const credentials = this.#settings.credentials.get(registry);
     const identity = credentials === undefined ? this.#identityOf(registry) : undefined;
-    return OciArtifact.open(
-      identity === undefined
-        ? new DistributionRepository(this.#transport, reference, credentials, signal)
-        : new AzureRepository(this.#transport, reference, identity, signal),
-      version,
-    );
+    return identity === undefined
+      ? new DistributionRepository(this.#transport, reference, credentials, signal)
+      : new AzureRepository(this.#transport, reference, identity, signal);
   }
 }

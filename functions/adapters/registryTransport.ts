@@ -6,7 +6,7 @@ import { ExportError } from '../errors.js';
 import { networkFault } from './networkFault.js';
 
 export interface RegistryRequest {
-  method: 'GET' | 'HEAD' | 'POST' | 'PUT';
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH';
   url: URL;
   headers: Readonly<Record<string, string>>;
   body?: string | Uint8Array;

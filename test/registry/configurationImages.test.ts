@@ -99,6 +99,21 @@ function putFiles(files: Array<[string, string | Buffer]>, mediaType = 'applicat
   );
 }
 
+function putBytes(bytes: Buffer): void {
+  registry.putImage(REPOSITORY, 'v1', [registry.putBlob(bytes)]);
+}
+
+/** The same with its last bit turned. */
+function damaged(bytes: Buffer): Buffer {
+  const copy = Buffer.from(bytes);
+  copy[copy.length - 1] = (copy.at(-1) ?? 0) ^ 1;
+  return copy;
+}
+
+function indexEntry(digest: string, os: string, architecture: string): object {
+  return { mediaType: MANIFEST, digest, size: 1, platform: { os, architecture } };
+}
+
 describe('a configuration is read', () => {
   it('by tag and by digest, from an archive, with the digest that the tag stands for', async () => {
     const digest = await putLayers([['a.json', '{"a":1}']]);
@@ -140,12 +155,6 @@ describe('a configuration is read', () => {
 
   it('through an index, told by the digest of the index', async () => {
     const image = await putLayers([['a.json', 'amd']]);
-    const entry = (digest: string, os: string, architecture: string): object => ({
-      mediaType: MANIFEST,
-      digest,
-      size: 1,
-      platform: { os, architecture },
-    });
     const other = `sha256:${'0'.repeat(64)}`;
     const digest = registry.putManifest(
       REPOSITORY,
@@ -154,9 +163,9 @@ describe('a configuration is read', () => {
         schemaVersion: 2,
         mediaType: INDEX,
         manifests: [
-          entry(other, 'linux', 'arm64'),
-          entry(other, 'unknown', 'unknown'),
-          entry(image, 'linux', 'amd64'),
+          indexEntry(other, 'linux', 'arm64'),
+          indexEntry(other, 'unknown', 'unknown'),
+          indexEntry(image, 'linux', 'amd64'),
         ],
       },
       INDEX,
@@ -316,7 +325,7 @@ describe.each([
   ['with a user and password', () => images(withUser()), { kind: 'basic', ...USER }],
   ['with a token of the registry', () => images(withUser()), { kind: 'bearer', ...USER }],
   ['with the identity of the app', withIdentity, { kind: 'azure', entraToken: ENTRA_TOKEN }],
-] as const)('a registry that is read %s', (name, open, authentication) => {
+] as const)('a registry that is read %s', (access, open, authentication) => {
   beforeEach(() => {
     registry.authentication = authentication;
   });
@@ -355,7 +364,7 @@ describe.each([
     expect(failure).toMatchObject({ code: 'registry-denied' });
     expect(failure.message).toContain(registry.host);
     expect(failure.message).toMatch(
-      name.includes('identity')
+      access.includes('identity')
         ? /answered 401 .*Give the app's managed identity the role AcrPull on the registry/
         : /answered 401 .*ANONYMIZATION_REGISTRY_CREDENTIALS/,
     );
@@ -378,11 +387,6 @@ describe.each([
   });
 
   describe('tells of what is wrong with what was sent, and uses nothing of it', () => {
-    const damaged = (bytes: Buffer): Buffer => {
-      const copy = Buffer.from(bytes);
-      copy[copy.length - 1] = (copy.at(-1) ?? 0) ^ 1;
-      return copy;
-    };
     it.each([
       ['a layer with another digest', 'blobs', damaged, {}, /another digest/],
       ['a layer that is too short', 'blobs', (bytes) => bytes.subarray(0, -4), {}, /another digest/],
@@ -403,7 +407,7 @@ describe.each([
       ['an image with another digest', 'manifests', damaged, {}, /another digest/],
     ] satisfies Array<[string, string, (bytes: Buffer) => Buffer, object, RegExp]>)(
       '%s',
-      async (_name, kind, change, more, words) => {
+      async (_case, kind, change, more, words) => {
         const cut = 'cut' in more;
         const digest = await putLayers([['a.json', 'x'.repeat(1000)]]);
         registry.fault = (request, response) => {
@@ -657,13 +661,9 @@ describe('what is not an image of configurations is told', () => {
       /answered 404/,
     ],
   ] satisfies Array<[string, () => unknown, string, RegExp]>)('%s', async (_name, put, version, words) => {
-    await put();
+    await Promise.resolve(put());
     await expect(read(version)).rejects.toThrow(words);
   });
-
-  function putBytes(bytes: Buffer): void {
-    registry.putImage(REPOSITORY, 'v1', [registry.putBlob(bytes)]);
-  }
 });
 
 describe('the network is told from the registry', () => {
