@@ -26,6 +26,8 @@ export type ExportErrorCode =
   | 'storage-unavailable'
   | 'storage-denied'
   | 'storage-conflict'
+  | 'registry-denied'
+  | 'registry-unavailable'
   | 'job-stopped'
   | 'job-state-missing'
   | 'internal';

@@ -10,6 +10,7 @@ import { finishExport } from './activities/finishExport.js';
 import { planExport } from './activities/planExport.js';
 import { stopExport } from './activities/stopExport.js';
 import { ConfigurationBlobs } from './adapters/configurationBlobs.js';
+import { ConfigurationImages } from './adapters/configurationImages.js';
 import { ExportFiles } from './adapters/exportFiles.js';
 import { FhirClient } from './adapters/fhirClient.js';
 import { JobStore } from './adapters/jobStore.js';
@@ -52,7 +53,8 @@ registerRoutes({
   settings,
   jobs,
   files,
-  configurations: new ConfigurationBlobs(exportAccount),
+  configurationBlobs: new ConfigurationBlobs(exportAccount, settings.exportStorage),
+  configurationImages: new ConfigurationImages(settings.registries),
   resolveSecret,
   now,
   isResourceType,

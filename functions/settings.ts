@@ -1,4 +1,11 @@
 import type { FhirVersion } from './deid/engine.js';
+import {
+  parseCertificates,
+  parseRegistryCredentials,
+  parseRegistryHosts,
+  type RegistryCredentials,
+  type RegistrySettings,
+} from './registrySettings.js';
 
 /** Where a storage account is and how it is reached: with a connection string, or with an identity. */
 export type StorageAccount =
@@ -13,6 +20,7 @@ export interface Settings {
   allowRawExport: boolean;
   /** Keys that configurations name with `{"secretName": …}`, by name. */
   secrets: ReadonlyMap<string, string>;
+  registries: RegistrySettings;
   pageSize: number;
   sourceTimeoutSeconds: number;
   sourceMaxAttempts: number;
@@ -114,6 +122,48 @@ const allowRawExport: Setting<boolean> = {
     /^(true|false)$/i.test(text)
       ? { value: text.toLowerCase() === 'true' }
       : { problem: 'must be true or false' },
+};
+
+const registryHosts: Setting<ReadonlySet<string>> = {
+  name: 'ANONYMIZATION_REGISTRIES',
+  unit: '',
+  default: '',
+  bounds: '`host` or `host:port`, comma-separated',
+  meaning:
+    'OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too.',
+  parse: parseRegistryHosts,
+};
+
+const registryCredentials: Setting<ReadonlyMap<string, RegistryCredentials>> = {
+  name: 'ANONYMIZATION_REGISTRY_CREDENTIALS',
+  unit: '',
+  default: '',
+  bounds: "JSON as in Docker's `config.json`",
+  meaning:
+    'Users and passwords by registry: `{"auths":{"<host>":{"username":"…","password":"…"}}}`. On Azure, a Key Vault reference. A registry without is read anonymously; one of Azure (`*.azurecr.io`) with the managed identity, which needs the role AcrPull.',
+  parse: parseRegistryCredentials,
+};
+
+const registryClientId: Setting<string | undefined> = {
+  name: 'ANONYMIZATION_REGISTRY_CLIENT_ID',
+  unit: '',
+  default: '',
+  bounds: 'client id',
+  meaning: 'User-assigned managed identity for registries of Azure, instead of the system-assigned one.',
+  parse: (text) =>
+    text === '' || /^[\w-]{1,64}$/.test(text)
+      ? { value: text === '' ? undefined : text }
+      : { problem: 'must be the client id of a managed identity' },
+};
+
+const registryCa: Setting<string | undefined> = {
+  name: 'ANONYMIZATION_REGISTRY_CA',
+  unit: '',
+  default: '',
+  bounds: 'PEM',
+  meaning:
+    'Certificates of private authorities that registries are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is heeded, too, where this is not set.',
+  parse: parseCertificates,
 };
 
 const numbers = {
@@ -252,6 +302,10 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   ...storageDefinitions,
   allowRawExport,
   secretsDefinition,
+  registryHosts,
+  registryCredentials,
+  registryClientId,
+  registryCa,
   ...Object.values(numbers),
 ];
 
@@ -327,6 +381,12 @@ export function readSettings(environment: Environment): Settings {
     runtimeStorage: readStorage('AzureWebJobsStorage'),
     allowRawExport: read(allowRawExport),
     secrets: readSecrets(),
+    registries: {
+      hosts: read(registryHosts),
+      credentials: read(registryCredentials),
+      clientId: read(registryClientId),
+      ca: read(registryCa),
+    },
     pageSize: read(numbers.pageSize),
     sourceTimeoutSeconds: read(numbers.sourceTimeoutSeconds),
     sourceMaxAttempts: read(numbers.sourceMaxAttempts),

@@ -2,6 +2,13 @@ import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
+import {
+  DEFAULT_BLOB_PORT,
+  DEVELOPMENT_KEY,
+  developmentStorage,
+  EXPORT_ACCOUNT,
+  RUNTIME_ACCOUNT,
+} from './developmentStorage.js';
 import { PROJECT_ROOT } from './paths.js';
 import { freePort } from './ports.js';
 import { StackProcess } from './processes.js';
@@ -31,12 +38,6 @@ export interface Stack {
 
 /** Configurations that every stack has, in container `anonymization`. */
 export const SAMPLE_CONFIGURATION = 'hipaa-safe-harbor-r4.json';
-
-/** Azurite's published development key; it protects nothing. */
-const DEVELOPMENT_KEY =
-  'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
-const RUNTIME_ACCOUNT = 'devstoreaccount1';
-const EXPORT_ACCOUNT = 'fhirexports';
 
 /** Starts the stack. `FHIR_SERVER_URL` or `EXPORT_STORAGE` in the environment are used instead of its own. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
@@ -68,9 +69,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   };
 
   try {
-    const blobPort = await freePort(Number(environment['AZURITE_BLOB_PORT'] ?? 10_000));
-    const account = (name: string): string =>
-      `DefaultEndpointsProtocol=http;AccountName=${name};AccountKey=${DEVELOPMENT_KEY};BlobEndpoint=http://127.0.0.1:${blobPort}/${name};`;
+    const blobPort = await freePort(Number(environment['AZURITE_BLOB_PORT'] ?? DEFAULT_BLOB_PORT));
+    const account = (name: string): string => developmentStorage(name, blobPort);
     const ownsExportStorage =
       !isSet(environment, 'EXPORT_STORAGE') && !isSet(environment, 'EXPORT_STORAGE__blobServiceUri');
     const exportStorage = ownsExportStorage ? account(EXPORT_ACCOUNT) : environment['EXPORT_STORAGE'];

@@ -1,58 +1,84 @@
 import type { BlobServiceClient } from '@azure/storage-blob';
 import { ExportError } from '../errors.js';
-import { storageFailure, storageStatus } from './storage.js';
+import type { StorageAccount } from '../settings.js';
+import { configurationText, MOST_CONFIGURATION_BYTES } from './configurationText.js';
+import { managedIdentityName } from './managedIdentity.js';
+import { storageErrorCode, storageFailure, storageStatus } from './storage.js';
 
 /** Container of the configurations, in the export storage account. */
 const CONFIGURATION_CONTAINER = 'anonymization';
-const MOST_BYTES = 1_048_576;
 
 /** Reads anonymization configurations from blob storage. */
 export class ConfigurationBlobs {
   readonly #service: BlobServiceClient;
+  readonly #account: StorageAccount;
 
-  constructor(service: BlobServiceClient) {
+  /** @param account how `service` was opened, for messages */
+  constructor(service: BlobServiceClient, account: StorageAccount) {
     this.#service = service;
+    this.#account = account;
   }
 
   /**
-   * The text of a configuration.
+   * The text of a configuration, and the version of the blob it was read from.
    * @param etag the version it must be, with or without its double quotes; checked by the service
    * @throws ExportError that says what to do
    */
-  async read(name: string, etag: string | undefined): Promise<string> {
+  async read(name: string, etag: string | undefined): Promise<{ text: string; etag: string }> {
     const blob = this.#service.getContainerClient(CONFIGURATION_CONTAINER).getBlobClient(name);
-    const conditions = etag === undefined ? {} : { ifMatch: `"${etag.replace(/^"|"$/g, '')}"` };
+    // Always in quotes: a bare star would match every version.
+    const conditions = etag === undefined ? {} : { ifMatch: `"${etag.replace(/^"(.*)"$/, '$1')}"` };
     try {
-      const response = await blob.download(0, MOST_BYTES + 1, { conditions });
+      const response = await blob.download(0, MOST_CONFIGURATION_BYTES + 1, { conditions });
       const chunks: Buffer[] = [];
       for await (const chunk of response.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
-      const bytes = Buffer.concat(chunks);
-      if (bytes.length > MOST_BYTES) {
-        throw new ExportError(
-          'configuration-invalid',
-          '_anonymizationConfig: the configuration is larger than 1 MiB, the most that is taken. Make it smaller.',
-        );
-      }
-      return bytes.toString('utf8');
+      return { text: configurationText(Buffer.concat(chunks)), etag: response.etag ?? '' };
     } catch (thrown) {
-      const status = storageStatus(thrown);
-      if (status === 404 || status === 400) {
-        throw new ExportError(
+      throw this.#failure(thrown);
+    }
+  }
+
+  #failure(thrown: unknown): ExportError {
+    const account = `the storage account ${this.#service.accountName} (EXPORT_STORAGE)`;
+    switch (storageStatus(thrown)) {
+      case 404:
+        return new ExportError(
           'configuration-not-found',
-          `_anonymizationConfig: there is no blob of this name in the container ${CONFIGURATION_CONTAINER} of the export storage account. Upload it, or correct the name (letter case counts).`,
+          storageErrorCode(thrown) === 'ContainerNotFound'
+            ? `_anonymizationConfig: ${account} has no container ${CONFIGURATION_CONTAINER}. Create it, and upload the configuration.`
+            : `_anonymizationConfig: there is no blob of this name in the container ${CONFIGURATION_CONTAINER} of ${account}. Upload it, or correct the name (letter case counts).`,
         );
-      }
-      if (status === 412) {
-        throw new ExportError(
+      case 400:
+        return new ExportError(
+          'configuration-not-found',
+          '_anonymizationConfig: this cannot be the name of a blob. Give the name as the container lists it.',
+        );
+      case 412:
+        return new ExportError(
           'configuration-not-found',
           '_anonymizationConfigEtag: the configuration has another ETag now. Look at what changed, and give the ETag of the version you want.',
         );
-      }
       // An empty blob has no byte 0.
-      if (status === 416) {
-        throw new ExportError('configuration-invalid', '_anonymizationConfig: the configuration is empty.');
-      }
-      throw storageFailure(thrown, 'EXPORT_STORAGE', 'reading a configuration');
+      case 416:
+        return new ExportError('configuration-invalid', '_anonymizationConfig: the configuration is empty.');
+      case 401:
+      case 403:
+        return new ExportError('storage-denied', this.#denied(thrown, account));
+      default:
+        return storageFailure(thrown, 'EXPORT_STORAGE', 'reading a configuration');
     }
+  }
+
+  /** Which of the things that can refuse a read it was, as the service's code tells. */
+  #denied(thrown: unknown, account: string): string {
+    const refused = `Reading the configuration from ${account} was refused (${storageStatus(thrown)}).`;
+    const code = storageErrorCode(thrown);
+    if (code === 'AuthorizationFailure' || code === 'IpAuthorizationError') {
+      return `${refused} That is mostly its firewall: let the app's network through, or give the app a private endpoint to it.`;
+    }
+    if ('connectionString' in this.#account) {
+      return `${refused} The key or signature in the connection string is wrong, has expired, or may not read: correct it.`;
+    }
+    return `${refused} Give ${managedIdentityName(this.#account.clientId)} the role Storage Blob Data Reader on it (Storage Blob Data Contributor, which the export needs, includes it); a new role takes some minutes.`;
   }
 }

@@ -1,7 +1,8 @@
-import { DefaultAzureCredential } from '@azure/identity';
 import { BlobServiceClient, RestError } from '@azure/storage-blob';
 import { ExportError } from '../errors.js';
 import type { StorageAccount } from '../settings.js';
+import { isMissingIdentity, managedIdentity } from './managedIdentity.js';
+import { networkFault } from './networkFault.js';
 
 /** Opens a storage account with its connection string, or with the app's identity. */
 export function openStorage(account: StorageAccount): BlobServiceClient {
@@ -9,15 +10,17 @@ export function openStorage(account: StorageAccount): BlobServiceClient {
   if ('connectionString' in account) {
     return BlobServiceClient.fromConnectionString(account.connectionString, options);
   }
-  const credential = new DefaultAzureCredential(
-    account.clientId === undefined ? {} : { managedIdentityClientId: account.clientId },
-  );
-  return new BlobServiceClient(account.blobServiceUri, credential, options);
+  return new BlobServiceClient(account.blobServiceUri, managedIdentity(account.clientId).credential, options);
 }
 
 /** The HTTP status of a storage error; 0 where it has none. */
 export function storageStatus(thrown: unknown): number {
   return thrown instanceof RestError ? (thrown.statusCode ?? 0) : 0;
+}
+
+/** The service's own code of a storage error, such as `BlobNotFound`; empty where it has none. */
+export function storageErrorCode(thrown: unknown): string {
+  return thrown instanceof RestError ? (thrown.code ?? '') : '';
 }
 
 /**
@@ -40,9 +43,16 @@ export function storageFailure(thrown: unknown, setting: string, what: string): 
       true,
     );
   }
+  if (isMissingIdentity(thrown)) {
+    return new ExportError(
+      'storage-denied',
+      `No token could be had for the app's managed identity, with which the storage account of ${setting} is used for ${what}. Switch the identity on for the app, or correct ${setting}__clientId.`,
+      true,
+    );
+  }
   return new ExportError(
     'storage-unavailable',
-    `The storage account of ${setting} cannot be used for ${what} (${status === 0 ? 'no answer' : status}). Check that it exists and can be reached.`,
+    `The storage account of ${setting} cannot be used for ${what} (${status === 0 ? `no answer; ${networkFault(thrown)}` : status}). Check that it exists and can be reached.`,
     true,
   );
 }

@@ -19,9 +19,22 @@ export interface JobRequest {
   /** Lanes the job was started with: the ids of its orchestrations follow from them. */
   lanes: number;
   /** `undefined`: a raw export. */
-  configuration: { name: string; digest: string; keysDigest: string } | undefined;
+  configuration: ConfigurationOfJob | undefined;
   /** Things a caller should know: warnings of the configuration, parameters that were ignored. */
   notes: string[];
+}
+
+/** Which configuration a job uses, as it was read at kick-off. */
+export interface ConfigurationOfJob {
+  name: string;
+  /** SHA-256 of its text. */
+  digest: string;
+  /** Version of the blob it was read from. */
+  etag?: string;
+  /** The image it was read from: the reference as it was given, and what it stood for then. */
+  collection?: { reference: string; digest: string };
+  /** Tells, within the job, whether its keys are still those of the kick-off. */
+  keysDigest: string;
 }
 
 /** What a job exports, made once by the plan activity. */

@@ -1,4 +1,5 @@
 import { compareInstants, instantFromMilliseconds, parseInstant } from './instant.js';
+import { readOciReference, type OciReference } from './ociReference.js';
 import { errorIssue, type OutcomeIssue } from './operationOutcome.js';
 
 /** A kick-off request as HTTP gives it, before anything is checked. */
@@ -19,7 +20,8 @@ export interface KickOff {
   until: string | undefined;
   pageSize: number | undefined;
   container: string | undefined;
-  configuration: { name: string; etag: string | undefined } | undefined;
+  /** From the image `collection`, or from blob storage. */
+  configuration: { name: string; etag: string | undefined; collection: OciReference | undefined } | undefined;
   notes: string[];
 }
 
@@ -50,6 +52,7 @@ const PARAMETERS = new Set([
   '_container',
   '_anonymizationconfig',
   '_anonymizationconfigetag',
+  '_anonymizationconfigcollectionreference',
   '_isparallel',
   '_maxcount',
 ]);
@@ -154,15 +157,29 @@ export function readKickOff(
       ),
     );
   }
+  if (
+    etag !== undefined &&
+    etag !== '' &&
+    !/^("[\x21\x23-\x7e]{1,200}"|[\x21\x23-\x7e]{1,200})$/.test(etag)
+  ) {
+    issues.push(
+      errorIssue(
+        'value',
+        '_anonymizationConfigEtag must be the ETag of the blob, with or without its double quotes, such as 0x8DE29A1B2C3D4E5.',
+        '_anonymizationConfigEtag',
+      ),
+    );
+  }
   if (name !== undefined && (name.length > 1024 || /(^|\/)\.{0,2}(\/|$)|[\\\p{Cc}]/u.test(name))) {
     issues.push(
       errorIssue(
         'value',
-        '_anonymizationConfig must be the name of a blob in the container anonymization, such as hipaa-safe-harbor-r4.json.',
+        '_anonymizationConfig must be the name of a blob in the container anonymization, or of a file in the image of _anonymizationConfigCollectionReference, such as hipaa-safe-harbor-r4.json: no segment empty, . or .., no backslash.',
         '_anonymizationConfig',
       ),
     );
   }
+  const collection = readCollection(single('_anonymizationconfigcollectionreference'), name, etag, issues);
   if (name !== undefined && container === undefined) {
     issues.push(
       errorIssue(
@@ -191,7 +208,7 @@ export function readKickOff(
       until,
       pageSize: maxCount === undefined ? undefined : Number(maxCount),
       container,
-      configuration: name === undefined ? undefined : { name, etag },
+      configuration: name === undefined ? undefined : { name, etag, collection },
       notes,
     },
     issues: [],
@@ -209,6 +226,39 @@ export function knownParametersOnly(url: string): string {
     return PARAMETERS.has(name.toLowerCase());
   });
   return kept.length === 0 ? path : `${path}?${kept.join('&')}`;
+}
+
+/** The image that the configuration is a file of; `undefined` where it is a blob, or something is wrong. */
+function readCollection(
+  text: string | undefined,
+  name: string | undefined,
+  etag: string | undefined,
+  issues: OutcomeIssue[],
+): OciReference | undefined {
+  if (text === undefined || text === '') return undefined;
+  const parameter = '_anonymizationConfigCollectionReference';
+  if (name === undefined) {
+    issues.push(
+      errorIssue(
+        'required',
+        `${parameter} needs _anonymizationConfig, the name of the configuration file in the image.`,
+        '_anonymizationConfig',
+      ),
+    );
+  }
+  if (etag !== undefined) {
+    issues.push(
+      errorIssue(
+        'invalid',
+        `_anonymizationConfigEtag is of a blob and cannot go with ${parameter}. Leave it out; to pin an image, give its digest (registry/image@sha256:…).`,
+        '_anonymizationConfigEtag',
+      ),
+    );
+  }
+  const read = readOciReference(text);
+  if ('reference' in read) return read.reference;
+  issues.push(errorIssue('value', `${parameter} ${read.problem}.`, parameter));
+  return undefined;
 }
 
 /** Returns whether the caller prefers lenient handling. */

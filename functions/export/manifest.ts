@@ -55,6 +55,13 @@ export function buildManifest({ request, plan, output, errors, report }: Manifes
             deidentified: true,
             configuration: configuration.name,
             configurationDigest: configuration.digest,
+            ...(configuration.etag === undefined ? {} : { configurationEtag: configuration.etag }),
+            ...(configuration.collection === undefined
+              ? {}
+              : {
+                  configurationCollectionReference: configuration.collection.reference,
+                  configurationCollectionDigest: configuration.collection.digest,
+                }),
             notice: NO_GUARANTEE,
             droppedElements: report.dropped,
             securityLabels: report.labels,

@@ -1,5 +1,6 @@
 import {
   addReport,
+  type ConfigurationOfJob,
   emptyReport,
   type JobPlan,
   type JobRequest,
@@ -13,7 +14,7 @@ export interface ExportReport {
   transactionTime: string;
   startedAt: string;
   finishedAt: string;
-  configuration: { name: string; digest: string } | null;
+  configuration: Omit<ConfigurationOfJob, 'keysDigest'> | null;
   types: TypeReport[];
 }
 
@@ -49,12 +50,16 @@ export function buildReport(
     transactionTime: plan.transactionTime,
     startedAt: request.startedAt,
     finishedAt,
-    configuration:
-      request.configuration === undefined
-        ? null
-        : { name: request.configuration.name, digest: request.configuration.digest },
+    configuration: publicConfiguration(request),
     types: [...types.values()]
       .filter(({ read, written }) => read + written > 0)
       .sort((a, b) => (a.type < b.type ? -1 : 1)),
   };
+}
+
+/** The digest of the keys is the job's own business. */
+function publicConfiguration({ configuration }: JobRequest): ExportReport['configuration'] {
+  if (configuration === undefined) return null;
+  const { keysDigest: _keysDigest, ...told } = configuration;
+  return told;
 }

@@ -1,4 +1,5 @@
 import type { ConfigurationBlobs } from '../adapters/configurationBlobs.js';
+import type { ConfigurationImages } from '../adapters/configurationImages.js';
 import type { ExportFiles } from '../adapters/exportFiles.js';
 import type { JobStore } from '../adapters/jobStore.js';
 import type { KeyResolver } from '../deid/keys.js';
@@ -9,7 +10,8 @@ export interface HttpDependencies {
   settings: Settings;
   jobs: JobStore;
   files: ExportFiles;
-  configurations: ConfigurationBlobs;
+  configurationBlobs: ConfigurationBlobs;
+  configurationImages: ConfigurationImages;
   /** Looks up keys that a configuration only names. */
   resolveSecret: KeyResolver;
   /** The clock of this machine, in milliseconds since the epoch. */

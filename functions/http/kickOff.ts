@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { HttpRequest } from '@azure/functions';
 import { readConfiguration } from '../deid/configuration.js';
 import { resolveKeys } from '../deid/keys.js';
-import type { JobRequest } from '../export/job.js';
+import type { ConfigurationOfJob, JobRequest } from '../export/job.js';
 import { type KickOff, knownParametersOnly, readKickOff } from '../export/kickOff.js';
 import { configurationDigest, keysDigest } from '../export/pinnedConfiguration.js';
 import { errorIssue, informationIssue, type OutcomeIssue } from '../export/operationOutcome.js';
@@ -28,7 +28,8 @@ export function kickOff({
   settings,
   jobs,
   files,
-  configurations,
+  configurationBlobs,
+  configurationImages,
   resolveSecret,
   now,
   isResourceType,
@@ -96,7 +97,7 @@ export function kickOff({
         ),
       ]);
     }
-    const text = await configurations.read(configuration.name, configuration.etag);
+    const { text, origin } = await readConfigurationText(configuration);
     const read = readConfiguration(text, { fhirVersion: settings.fhirVersion });
     const keys =
       read.configuration === undefined ? undefined : await resolveKeys(read.configuration, resolveSecret);
@@ -120,9 +121,27 @@ export function kickOff({
         name: configuration.name,
         digest: configurationDigest(text),
         keysDigest: keysDigest(keys.configuration, secret),
+        ...origin,
       },
       warnings: issues.map(({ path, message }) => `${path}: ${message}`),
     };
+  }
+
+  /** Reads the configuration once: what is read now is what every activity of the job uses. */
+  async function readConfigurationText({
+    name,
+    etag,
+    collection,
+  }: NonNullable<KickOff['configuration']>): Promise<{
+    text: string;
+    origin: Pick<ConfigurationOfJob, 'etag' | 'collection'>;
+  }> {
+    if (collection === undefined) {
+      const blob = await configurationBlobs.read(name, etag);
+      return { text: blob.text, origin: { etag: blob.etag } };
+    }
+    const { text, digest } = await configurationImages.read(collection, name);
+    return { text, origin: { collection: { reference: collection.text, digest } } };
   }
 }
 

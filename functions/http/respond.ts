@@ -49,6 +49,7 @@ export function statusOf(code: ExportErrorCode): { status: number; issue: IssueT
     case 'source-timeout':
     case 'source-unreachable':
     case 'storage-unavailable':
+    case 'registry-unavailable':
       return { status: 503, issue: 'transient' };
     default:
       return { status: 500, issue: 'exception' };

@@ -61,6 +61,23 @@ describe('a kick-off is accepted', () => {
       { container: 'research', configuration: { name: 'a/b.json', etag: '"0x1"' } },
     ],
     [
+      'with a configuration in an image',
+      '?_container=research&_anonymizationConfig=a/b.json&_anonymizationConfigCollectionReference=Contoso.azurecr.io/a/b:v1',
+      {},
+      {
+        configuration: {
+          name: 'a/b.json',
+          etag: undefined,
+          collection: {
+            text: 'Contoso.azurecr.io/a/b:v1',
+            registry: 'contoso.azurecr.io',
+            repository: 'a/b',
+            version: 'v1',
+          },
+        },
+      },
+    ],
+    [
       'with Accept beside other types',
       '',
       { accept: 'text/html, application/fhir+json;fhirVersion=4.0' },
@@ -130,6 +147,36 @@ describe('a kick-off is refused, naming the parameter', () => {
       '?_container=research&_anonymizationConfig=../exports/x',
       {},
       ['_anonymizationConfig'],
+    ],
+    [
+      'an ETag that none can be',
+      '?_container=research&_anonymizationConfig=a.json&_anonymizationConfigEtag=%22%0d%0a%22',
+      {},
+      ['_anonymizationConfigEtag'],
+    ],
+    [
+      'an image without configuration',
+      '?_anonymizationConfigCollectionReference=r.example.org/a:v1',
+      {},
+      ['_anonymizationConfig'],
+    ],
+    [
+      'an image with an ETag',
+      '?_container=research&_anonymizationConfig=a.json&_anonymizationConfigEtag=0x1&_anonymizationConfigCollectionReference=r.example.org/a:v1',
+      {},
+      ['_anonymizationConfigEtag'],
+    ],
+    [
+      'an image without tag',
+      '?_container=research&_anonymizationConfig=a.json&_anonymizationConfigCollectionReference=r.example.org/a',
+      {},
+      ['_anonymizationConfigCollectionReference'],
+    ],
+    [
+      'an empty image',
+      '?_container=research&_anonymizationConfig=a.json&_anonymizationConfigCollectionReference=',
+      {},
+      ['_anonymizationconfigcollectionreference'],
     ],
     ['an illegal container', '?_container=My.Container', {}, ['_container']],
     ['the container of the configurations', '?_container=anonymization', {}, ['_container']],

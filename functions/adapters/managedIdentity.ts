@@ -1,0 +1,33 @@
+import { DefaultAzureCredential, type TokenCredential } from '@azure/identity';
+
+/** An identity of Microsoft Entra ID, and how it is called in messages. */
+export interface ManagedIdentity {
+  credential: TokenCredential;
+  name: string;
+}
+
+/** The identity of the app: the user-assigned one with that client id, or the system-assigned one. */
+export function managedIdentity(clientId: string | undefined): ManagedIdentity {
+  return {
+    credential: new DefaultAzureCredential(
+      clientId === undefined ? {} : { managedIdentityClientId: clientId },
+    ),
+    name: managedIdentityName(clientId),
+  };
+}
+
+export function managedIdentityName(clientId: string | undefined): string {
+  return clientId === undefined
+    ? "the app's system-assigned managed identity"
+    : `the managed identity with the client id ${clientId}`;
+}
+
+/** Whether `@azure/identity` threw it because there is no token to be had. */
+export function isMissingIdentity(thrown: unknown): boolean {
+  return (
+    thrown instanceof Error &&
+    /^(CredentialUnavailableError|AuthenticationError|AggregateAuthenticationError|AuthenticationRequiredError)$/.test(
+      thrown.name,
+    )
+  );
+}

@@ -1,0 +1,78 @@
+import type { BlobServiceClient } from '@azure/storage-blob';
+import { ConfigurationImages } from '../../functions/adapters/configurationImages.js';
+import { openStorage } from '../../functions/adapters/storage.js';
+import type { FhirVersion } from '../../functions/deid/engine.js';
+import { type OciReference, readOciReference } from '../../functions/export/ociReference.js';
+import {
+  parseCertificates,
+  parseRegistryCredentials,
+  parseRegistryHosts,
+} from '../../functions/registrySettings.js';
+import type { StorageAccount } from '../../functions/settings.js';
+import { DEFAULT_BLOB_PORT, developmentStorage, EXPORT_ACCOUNT } from '../developmentStorage.js';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Something is wrong with what was asked for; the message says what to do. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+const FHIR_VERSIONS: readonly FhirVersion[] = ['STU3', 'R4', 'R4B', 'R5'];
+
+export function fhirVersionOf(text: string): FhirVersion {
+  const version = FHIR_VERSIONS.find((known) => known === text.toUpperCase());
+  if (version === undefined)
+    throw new UsageError(`The FHIR version must be one of ${FHIR_VERSIONS.join(', ')}.`);
+  return version;
+}
+
+/** The export storage account of the settings; without any, that of the embedded stack. */
+export function exportStorageOf(environment: Environment): {
+  account: StorageAccount;
+  service: BlobServiceClient;
+} {
+  const connectionString = environment['EXPORT_STORAGE'] ?? '';
+  const blobServiceUri = environment['EXPORT_STORAGE__blobServiceUri'] ?? '';
+  const blobPort = Number(environment['AZURITE_BLOB_PORT'] ?? DEFAULT_BLOB_PORT);
+  const account: StorageAccount =
+    blobServiceUri !== '' && connectionString === ''
+      ? { blobServiceUri, clientId: environment['EXPORT_STORAGE__clientId'] }
+      : { connectionString: connectionString || developmentStorage(EXPORT_ACCOUNT, blobPort) };
+  return { account, service: openStorage(account) };
+}
+
+export function referenceOf(text: string): OciReference {
+  const read = readOciReference(text);
+  if ('reference' in read) return read.reference;
+  throw new UsageError(`The reference ${read.problem}.`);
+}
+
+/** Whether the app may read from the registry, as far as the settings here tell. */
+export function isRegistered(environment: Environment, { registry }: OciReference): boolean {
+  return hostsOf(environment).has(registry);
+}
+
+/** What reads images with the settings here. The registry that was asked for need not be among them. */
+export function imagesOf(environment: Environment, reference: OciReference): ConfigurationImages {
+  return new ConfigurationImages({
+    hosts: new Set([...hostsOf(environment), reference.registry]),
+    credentials: setting(environment, 'ANONYMIZATION_REGISTRY_CREDENTIALS', parseRegistryCredentials),
+    clientId: environment['ANONYMIZATION_REGISTRY_CLIENT_ID'],
+    ca: setting(environment, 'ANONYMIZATION_REGISTRY_CA', parseCertificates),
+  });
+}
+
+function hostsOf(environment: Environment): ReadonlySet<string> {
+  return setting(environment, 'ANONYMIZATION_REGISTRIES', parseRegistryHosts);
+}
+
+function setting<T>(
+  environment: Environment,
+  name: string,
+  parse: (text: string) => { value: T } | { problem: string },
+): T {
+  const parsed = parse(environment[name]?.trim() ?? '');
+  if ('value' in parsed) return parsed.value;
+  throw new UsageError(`${name} ${parsed.problem}.`);
+}

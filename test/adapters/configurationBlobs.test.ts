@@ -1,0 +1,129 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ConfigurationBlobs } from '../../functions/adapters/configurationBlobs.js';
+import { openStorage } from '../../functions/adapters/storage.js';
+import type { ExportError } from '../../functions/errors.js';
+import type { StorageAccount } from '../../functions/settings.js';
+
+const KEY = Buffer.from('secret key').toString('base64');
+const IDENTITY: StorageAccount = { blobServiceUri: 'https://x', clientId: '1234' };
+let server: Server | undefined;
+
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** A reader of an account that answers as told. */
+async function blobsOf(answer: Answer, account?: StorageAccount): Promise<ConfigurationBlobs> {
+  server = createServer(answer);
+  await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const connectionString = `DefaultEndpointsProtocol=http;AccountName=exports;AccountKey=${KEY};BlobEndpoint=http://127.0.0.1:${port}/exports;`;
+  return new ConfigurationBlobs(openStorage({ connectionString }), account ?? { connectionString });
+}
+
+const blob =
+  (content: Buffer | string): Answer =>
+  (_request, response) => {
+    const length = Buffer.byteLength(content);
+    response.writeHead(206, {
+      etag: '"0x8D1"',
+      'content-length': length,
+      'content-range': `bytes 0-${length - 1}/${length}`,
+    });
+    response.end(content);
+  };
+const refuse =
+  (status: number, code: string): Answer =>
+  (_request, response) => {
+    response.writeHead(status, { 'x-ms-error-code': code, 'content-type': 'application/xml' });
+    response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>10.1.2.3</Message></Error>`);
+  };
+
+describe('a configuration in blob storage', () => {
+  it.each([
+    ['without quotes', '0x8D1', '"0x8D1"'],
+    ['with quotes', '"0x8D1"', '"0x8D1"'],
+    ['that would match every version', '*', '"*"'],
+    ['that is not given', undefined, undefined],
+  ])('is asked for on the condition of an ETag %s', async (_name, etag, sent) => {
+    let seen: string | undefined;
+    const blobs = await blobsOf((request, response) => {
+      seen = request.headers['if-match'];
+      blob('{}')(request, response);
+    });
+    await expect(blobs.read('a.json', etag)).resolves.toEqual({ text: '{}', etag: '"0x8D1"' });
+    expect(seen).toBe(sent);
+  });
+
+  it.each([
+    ['folder/a.json', '/exports/anonymization/folder%2Fa.json'],
+    ['a?comp=list&x=1#y', '/exports/anonymization/a%3Fcomp%3Dlist%26x%3D1%23y'],
+    ['%2e%2e/x', '/exports/anonymization/%252e%252e%2Fx'],
+  ])('named %s stays in its container', async (name, path) => {
+    let seen = '';
+    const blobs = await blobsOf((request, response) => {
+      seen = request.url ?? '';
+      blob('{}')(request, response);
+    });
+    await blobs.read(name, undefined);
+    expect(decodeURIComponent(seen.split('?')[0] ?? '')).toBe(decodeURIComponent(path));
+  });
+
+  it.each([
+    ['not there', refuse(404, 'BlobNotFound'), undefined, 'configuration-not-found', /no blob of this name/],
+    [
+      'without container',
+      refuse(404, 'ContainerNotFound'),
+      undefined,
+      'configuration-not-found',
+      /storage account exports .* no container anonymization.*Create it/,
+    ],
+    [
+      'of another version',
+      refuse(412, 'ConditionNotMet'),
+      undefined,
+      'configuration-not-found',
+      /another ETag/,
+    ],
+    ['empty', refuse(416, 'InvalidRange'), undefined, 'configuration-invalid', /is empty/],
+    [
+      'too large',
+      blob(Buffer.alloc(1_048_577, ' ')),
+      undefined,
+      'configuration-invalid',
+      /larger than 1 MiB/,
+    ],
+    ['not text', blob(Buffer.from([0xff, 0xfe])), undefined, 'configuration-invalid', /not UTF-8/],
+    [
+      'without role',
+      refuse(403, 'AuthorizationPermissionMismatch'),
+      IDENTITY,
+      'storage-denied',
+      /storage account exports .*managed identity with the client id 1234 the role Storage Blob Data Reader/,
+    ],
+    ['behind a firewall', refuse(403, 'AuthorizationFailure'), IDENTITY, 'storage-denied', /firewall/],
+    [
+      'with a wrong key',
+      refuse(403, 'AuthenticationFailed'),
+      undefined,
+      'storage-denied',
+      /connection string/,
+    ],
+  ] satisfies Array<[string, Answer, StorageAccount | undefined, string, RegExp]>)(
+    'that is %s is told, with what to do',
+    async (_name, answer, account, code, words) => {
+      const failure = await (await blobsOf(answer, account)).read('a.json', '0x1').then(
+        () => Promise.reject(new Error('it did not fail')),
+        (thrown: ExportError) => thrown,
+      );
+      expect(failure.code).toBe(code);
+      expect(failure.message).toMatch(words);
+      expect(failure.message).not.toMatch(new RegExp(`10\\.1\\.2\\.3|${KEY}`));
+    },
+  );
+});
