@@ -40,7 +40,7 @@ async function demonstrate(stack: Stack): Promise<void> {
   const sizes = await download(manifest, directory);
   await writeFile(join(directory, 'manifest.json'), JSON.stringify(manifest, undefined, 2));
   console.log(`\n${table(manifest, sizes, await typeReports(manifest, directory))}`);
-  console.log(`\nOutput and manifest: ${relative(process.cwd(), directory) || '.'}${'/'}`);
+  console.log(`\nOutput and manifest: ${relative(process.cwd(), directory) || '.'}/`);
   console.log(`The same in storage: container demo, beside manifest.json and report.json`);
   console.log('\nNo legal or regulatory standard is guaranteed by this configuration.');
   await showPatient(stack, manifest, directory);

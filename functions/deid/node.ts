@@ -187,7 +187,7 @@ export interface NodeContext {
 }
 
 /** Names that are no elements and left out without a word: the resource's type, and comments of old versions. */
-export function isIgnored(key: string, type: FhirType): boolean {
+function isIgnored(key: string, type: FhirType): boolean {
   return (key === 'resourceType' && type.isResource) || key === 'fhir_comments';
 }
 

@@ -199,7 +199,7 @@ describe('encrypt', () => {
       resourceType: 'Patient',
       birthDate: '2015-02-07',
     });
-    const bytes = Buffer.from(String(result['birthDate']), 'base64');
+    const bytes = Buffer.from(result['birthDate'] as string, 'base64');
     const decipher = createDecipheriv('aes-128-cbc', PARAMETERS.encryptKey, bytes.subarray(0, 16));
     expect(Buffer.concat([decipher.update(bytes.subarray(16)), decipher.final()]).toString()).toBe(
       '2015-02-07',

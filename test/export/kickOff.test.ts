@@ -176,7 +176,7 @@ describe('a kick-off is refused, naming the parameter', () => {
       'an empty image',
       '?_container=research&_anonymizationConfig=a.json&_anonymizationConfigCollectionReference=',
       {},
-      ['_anonymizationconfigcollectionreference'],
+      ['_anonymizationConfigCollectionReference'],
     ],
     ['an illegal container', '?_container=My.Container', {}, ['_container']],
     ['the container of the configurations', '?_container=anonymization', {}, ['_container']],

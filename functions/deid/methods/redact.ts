@@ -70,8 +70,3 @@ function keepAge(value: Primitive, run: Run): Primitive | undefined {
   const age = typeof value === 'string' || typeof value === 'boolean' ? null : decimalOf(value);
   return age !== null && Number(age.toString()) <= AGE_LIMIT ? value : undefined;
 }
-
-/** Whether a text names a whole day. */
-export function hasDay(text: string): boolean {
-  return (Temporal.parseDateTime(text, 'DateTime')?.fields.length ?? 0) >= 3;
-}
