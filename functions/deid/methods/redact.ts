@@ -1,5 +1,4 @@
 import { calendarDay } from '../calendar.js';
-import { Temporal } from '../fhirpath/values.js';
 import { ABSTRED, REDACTED } from '../labels.js';
 import { decimalOf, type Primitive } from '../primitive.js';
 import type { Parameters } from '../parameters.js';
