@@ -59,7 +59,9 @@ function sourceLines(directory: string): Map<string, string[]> {
 }
 
 function countsOf(lines: Map<string, string[]>): Record<string, number> {
-  return Object.fromEntries([...lines].map(([type, own]) => [type, own.length] as const).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return Object.fromEntries(
+    [...lines].map(([type, own]) => [type, own.length] as const).sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
 }
 
 function idOf(line: string): string {
