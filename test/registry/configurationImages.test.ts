@@ -390,6 +390,7 @@ describe.each([
     it.each([
       ['a layer with another digest', 'blobs', damaged, {}, /another digest/],
       ['a layer that is too short', 'blobs', (bytes) => bytes.subarray(0, -4), {}, /another digest/],
+      ['a layer that is empty', 'blobs', () => Buffer.alloc(0), {}, /another digest/],
       [
         'a layer that is cut',
         'blobs',

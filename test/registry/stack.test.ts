@@ -72,6 +72,27 @@ async function expectNoNames(manifest: Manifest): Promise<void> {
   }
 }
 
+/** Runs the command; returns what it printed. */
+async function run(...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [join(PROJECT_ROOT, 'dist', 'local', 'config.js'), ...args],
+    { env: { ...process.env, ...environment, EXPORT_STORAGE: test.stack.exportStorage } },
+  );
+  return stdout;
+}
+/** The parameters that a push has printed, of which the second ones name the version. */
+function printed(stdout: string): Array<Record<string, string>> {
+  return stdout
+    .split('\n')
+    .filter((line) => line.includes('_container='))
+    .map((line) => ({
+      ...Object.fromEntries(new URLSearchParams(line.trim())),
+      _container: 'printed',
+      _type: 'Patient',
+    }));
+}
+
 describe('an export with a configuration of a registry', () => {
   it.each([
     ['by tag', (): string => `${registry.host}/team/configs:v1`],
@@ -185,25 +206,6 @@ describe('a job uses the configuration of its kick-off', () => {
 });
 
 describe('npm run config', () => {
-  const run = async (...args: string[]): Promise<string> => {
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      [join(PROJECT_ROOT, 'dist', 'local', 'config.js'), ...args],
-      { env: { ...process.env, ...environment, EXPORT_STORAGE: test.stack.exportStorage } },
-    );
-    return stdout;
-  };
-  /** The parameters that a push has printed, of which the second ones name the version. */
-  const printed = (stdout: string): Array<Record<string, string>> =>
-    stdout
-      .split('\n')
-      .filter((line) => line.includes('_container='))
-      .map((line) => ({
-        ...Object.fromEntries(new URLSearchParams(line.trim())),
-        _container: 'printed',
-        _type: 'Patient',
-      }));
-
   it.each([
     ['to blob storage', []],
     ['to a registry', (): string[] => ['--to', `${registry.host}/privacy/configs:2026-01`]],
