@@ -61,7 +61,7 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
     const lineMaker = await engines.lineMaker(request, plan.transactionTime);
     const run = runSlice(
       window,
-      before?.cursor ?? { pageSize: request.pageSize ?? settings.pageSize },
+      { pageSize: request.pageSize ?? settings.pageSize, cursor: before?.cursor },
       {
         pages: settings.sliceMaxPages,
         bytes: settings.sliceMaxMebibytes * BYTES_PER_MEBIBYTE,

@@ -13,6 +13,13 @@ export interface SliceLimits {
   milliseconds: number;
 }
 
+/** Where a slice begins: at the begin of its window, or where the slice before has stopped. */
+export interface SliceStart {
+  /** Resources to ask for per page, where the source can. */
+  pageSize: number;
+  cursor: Cursor | undefined;
+}
+
 /** A file that takes one resource a line. */
 export interface LineSink {
   /** Await what it returns, if anything, before the next line. */
@@ -66,12 +73,13 @@ const SMALLEST_TRIED_PAGE = 50;
  */
 export async function runSlice(
   window: Window,
-  start: { pageSize: number } | Cursor,
+  start: SliceStart,
   limits: SliceLimits,
   dependencies: SliceDependencies,
 ): Promise<SliceResult> {
   const { clock } = dependencies;
-  const walk = new Walk(window, start);
+  const walk = new Walk(window, start.cursor ?? { pageSize: start.pageSize });
+  walk.growPage(start.pageSize);
   const writer = new PageWriter(window.type, dependencies);
   const startedAt = clock();
   let checkedAt = Number.NEGATIVE_INFINITY;

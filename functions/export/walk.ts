@@ -264,6 +264,13 @@ export class Walk {
     return true;
   }
 
+  /** Asks for more again, up to `most`: what made pages shrink may be behind, a few large resources perhaps. */
+  growPage(most: number): void {
+    const cursor = this.#cursor;
+    if (cursor.mode !== 'key' || cursor.pageSize >= most) return;
+    this.#cursor = { ...cursor, pageSize: Math.min(most, cursor.pageSize * 2) };
+  }
+
   #isAtStart(): boolean {
     const cursor = this.#cursor;
     return (

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -46,7 +47,7 @@ describe.runIf(isHere)("an export with a configuration of Docker's registry", ()
       join(folder, 'config.yml'),
       JSON.stringify({
         version: 0.1,
-        log: { level: 'fatal', accesslog: { disabled: true } },
+        log: { level: 'error', accesslog: { disabled: true } },
         storage: { filesystem: { rootdirectory: join(folder, 'storage') } },
         auth: { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } },
         http: {
@@ -55,7 +56,7 @@ describe.runIf(isHere)("an export with a configuration of Docker's registry", ()
         },
       }),
     );
-    registry = spawn('docker-registry', ['serve', join(folder, 'config.yml')], { stdio: 'inherit' });
+    registry = await startRegistry(join(folder, 'config.yml'), port);
     environment = {
       ANONYMIZATION_REGISTRIES: host,
       ANONYMIZATION_REGISTRY_CA: cert,
@@ -67,8 +68,9 @@ describe.runIf(isHere)("an export with a configuration of Docker's registry", ()
   }, 60_000);
   afterAll(async () => {
     await test.end();
+    const ended = once(registry, 'exit');
     registry.kill();
-    if (registry.exitCode === null) await once(registry, 'exit');
+    await ended;
     rmSync(folder, { recursive: true });
   });
 
@@ -127,6 +129,28 @@ function run(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<{ stdout: string }> {
   return promisify(execFile)(command, args, { env });
+}
+
+/** Starts the registry and waits until it listens. */
+async function startRegistry(configuration: string, port: number): Promise<ChildProcess> {
+  const registry = spawn('docker-registry', ['serve', configuration], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  // It calls it an error that a blob is not there yet, so what it says is told only where it ends.
+  let said = '';
+  registry.stderr.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  const listens = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => resolve(true));
+      socket.on('error', () => resolve(false)).on('connect', () => socket.end());
+    });
+  while (!(await listens())) {
+    if (registry.exitCode !== null) throw new Error(`The registry did not start: ${said}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return registry;
 }
 
 interface Layer {
