@@ -390,6 +390,17 @@ describe('a page that is too large is asked for again with half the size', () =>
     expect(request.kind === 'search' && request.parameters.at(-1)).toEqual(['_count', '2']);
   });
 
+  it('and grows again later, up to what is wished for', () => {
+    const walk = startedWalk(8, 2000);
+    for (let n = 0; n < 3; n++) walk.halvePage();
+    const sizes = [1, 2, 3, 4].map(() => {
+      walk.growPage(6);
+      const request = walk.request();
+      return request.kind === 'search' ? request.parameters.at(-1)?.[1] : undefined;
+    });
+    expect(sizes).toEqual(['2', '4', '6', '6']);
+  });
+
   it('among resources that share one moment, beginning again without those it has', () => {
     const walk = startedWalk(4, 2000);
     walk.acceptPage(page(tied, { next }));

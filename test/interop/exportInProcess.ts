@@ -35,9 +35,10 @@ export async function exportInProcess(request: ExportRequest): Promise<Exported>
   const transactionTime = transactionInstant(date, 0, until);
   const lines = new Map<string, string>();
   for (const { window } of planPartitions({ types, since, until, transactionTime })) {
-    let cursor: Cursor | { pageSize: number } | undefined = { pageSize };
-    while (cursor !== undefined) {
-      const start: Cursor | { pageSize: number } = cursor;
+    let cursor: Cursor | undefined;
+    let isDone = false;
+    while (!isDone) {
+      const start = { pageSize, cursor };
       const attempt = async (): Promise<{ cursor: Cursor | undefined; file: string[] }> => {
         const file: string[] = [];
         const result = await runSlice(
@@ -68,6 +69,7 @@ export async function exportInProcess(request: ExportRequest): Promise<Exported>
         lines.set(key, line);
       }
       // As a checkpoint goes through the job's state.
+      isDone = next === undefined;
       cursor = next === undefined ? undefined : (JSON.parse(JSON.stringify(next)) as Cursor);
     }
   }
