@@ -68,17 +68,26 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** Insertions, deletions and replacements between two words; at least `limit` if there are so many. */
+/** Insertions, deletions, replacements and swaps of neighbours between two words; at least `limit` if so many. */
 function editDistance(one: string, two: string, limit: number): number {
   if (Math.abs(one.length - two.length) >= limit) return limit;
+  let before: number[] = [];
   let row = Array.from({ length: two.length + 1 }, (_, index) => index);
   for (let at = 1; at <= one.length; at++) {
     const next = [at];
     for (let other = 1; other <= two.length; other++) {
-      const replaced = (row[other - 1] as number) + (one[at - 1] === two[other - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[other] as number) + 1, (next[other - 1] as number) + 1));
+      const isSame = one[at - 1] === two[other - 1];
+      const isSwap = one[at - 1] === two[other - 2] && one[at - 2] === two[other - 1];
+      const ways = [
+        (row[other - 1] ?? 0) + (isSame ? 0 : 1),
+        (row[other] ?? 0) + 1,
+        (next[other - 1] ?? 0) + 1,
+      ];
+      if (isSwap) ways.push((before[other - 2] ?? limit) + 1);
+      next.push(Math.min(...ways));
     }
+    before = row;
     row = next;
   }
-  return row[two.length] as number;
+  return row[two.length] ?? limit;
 }

@@ -35,7 +35,7 @@ export class JsonError extends Error {
 }
 
 /** Nesting that no FHIR resource has; deeper JSON is refused instead of exhausting the stack. */
-export const MAX_JSON_DEPTH = 500;
+const MAX_JSON_DEPTH = 500;
 
 /**
  * Number texts that may not survive a double: an exponent, a fraction that ends in 0, a negative zero, more

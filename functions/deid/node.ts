@@ -5,7 +5,7 @@ import { isPrimitiveOf, valueOf, type Primitive } from './primitive.js';
 import type { Value } from './fhirpath/values.js';
 
 /** Told of every element that is left out because it cannot be told what it is, by its definition's path. */
-export type OnDropped = (path: string) => void;
+type OnDropped = (path: string) => void;
 
 /** Nesting of elements that is followed; deeper resources fail. */
 export const MAX_DEPTH = 200;
@@ -187,7 +187,7 @@ export interface NodeContext {
 }
 
 /** Names that are no elements and left out without a word: the resource's type, and comments of old versions. */
-export function isIgnored(key: string, type: FhirType): boolean {
+function isIgnored(key: string, type: FhirType): boolean {
   return (key === 'resourceType' && type.isResource) || key === 'fhir_comments';
 }
 

@@ -37,7 +37,7 @@ export function filesIn(...path: string[]): string[] {
 export const NOW = Date.parse('2026-11-21T12:00:00Z');
 
 /** A source of bytes that a seed fixes. */
-export function seededBytes(seed: number): (size: number) => Uint8Array {
+function seededBytes(seed: number): (size: number) => Uint8Array {
   let state = seed >>> 0;
   return (size) => {
     const bytes = new Uint8Array(size);

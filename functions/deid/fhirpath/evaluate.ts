@@ -95,7 +95,7 @@ function compileCall(focus: Expression | null, name: string, parameters: readonl
 }
 
 /** The type a type argument names: `Quantity`, `FHIR.Quantity`. */
-export function typeNameOf(expression: Expression): string {
+function typeNameOf(expression: Expression): string {
   if (expression.kind === 'member') {
     return expression.focus === null ? expression.name : `${typeNameOf(expression.focus)}.${expression.name}`;
   }
@@ -104,7 +104,7 @@ export function typeNameOf(expression: Expression): string {
 }
 
 /** Type names match exactly: a `code` is no `string`, an element's value no System type. */
-export function hasType(item: Item, type: string): boolean {
+function hasType(item: Item, type: string): boolean {
   const name = type.replace(/^(?:FHIR|System)\./, '');
   if (item instanceof FhirNode) return !type.startsWith('System.') && item.type.name === name;
   return !type.startsWith('FHIR.') && systemTypeOf(item) === name;

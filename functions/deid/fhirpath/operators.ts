@@ -14,7 +14,7 @@ const QUANTITY_TYPES = new Set([
 ]);
 
 /** The value of an item: of a primitive element, or of a Quantity as a whole; undefined for other elements. */
-export function itemValue(item: Item): Value | undefined {
+function itemValue(item: Item): Value | undefined {
   if (!(item instanceof FhirNode)) return item;
   if (!QUANTITY_TYPES.has(item.type.name)) return item.systemValue;
   const value = item.children.find((child) => child.name === 'value')?.systemValue;

@@ -1,5 +1,4 @@
 import { calendarDay } from '../calendar.js';
-import { Temporal } from '../fhirpath/values.js';
 import { ABSTRED, REDACTED } from '../labels.js';
 import { decimalOf, type Primitive } from '../primitive.js';
 import type { Parameters } from '../parameters.js';
@@ -69,9 +68,4 @@ function keepAge(value: Primitive, run: Run): Primitive | undefined {
   run.did(REDACTED);
   const age = typeof value === 'string' || typeof value === 'boolean' ? null : decimalOf(value);
   return age !== null && Number(age.toString()) <= AGE_LIMIT ? value : undefined;
-}
-
-/** Whether a text names a whole day. */
-export function hasDay(text: string): boolean {
-  return (Temporal.parseDateTime(text, 'DateTime')?.fields.length ?? 0) >= 3;
 }
