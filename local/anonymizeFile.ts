@@ -16,7 +16,7 @@ export interface FileTask {
 }
 
 /** What is wrong with a resource of a file. Holds nothing of its content. */
-export interface FileError {
+interface FileError {
   file: string;
   line: number;
   message: string;

@@ -119,7 +119,7 @@ class CompiledEngine implements Engine {
 
   private planOf(type: FhirType): ResourcePlan {
     let plan = this.plans.get(type);
-    if (plan === undefined) {
+    if (plan === undefined || plan.plan.isOutgrown) {
       plan = planFor(type, this.rules, this.patterns, this.methods);
       this.plans.set(type, plan);
     }

@@ -80,7 +80,8 @@ function parsed(text: string): JsonValue {
  * decides. Null where the text holds U+FFFF itself, or a risky number that may be an array's.
  */
 function parseMarked(text: string): JsonValue | null {
-  if (RISKY_ITEM.test(text) || text.includes('\uffff') || /\\uffff/i.test(text)) return null;
+  if (RISKY_ITEM.test(text) || text.includes('\uffff') || (text.includes('\\u') && /\\uffff/i.test(text)))
+    return null;
   let count = 0;
   const marks = text.replace(NUMBER_MEMBER, (token: string, before: string, number: string) => {
     if (String(Number(number)) === number) return token;

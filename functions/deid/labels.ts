@@ -11,7 +11,7 @@ export const LABELS = [
   'SUBSTITUTED',
   'GENERALIZED',
 ] as const;
-export type Label = (typeof LABELS)[number];
+type Label = (typeof LABELS)[number];
 
 /** Places of the labels in `LABELS`, for counting. */
 export const REDACTED = 0;

@@ -5,7 +5,7 @@ import { isPrimitiveOf, valueOf, type Primitive } from './primitive.js';
 import type { Value } from './fhirpath/values.js';
 
 /** Told of every element that is left out because it cannot be told what it is, by its definition's path. */
-export type OnDropped = (path: string) => void;
+type OnDropped = (path: string) => void;
 
 /** Nesting of elements that is followed; deeper resources fail. */
 export const MAX_DEPTH = 200;

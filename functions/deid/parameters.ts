@@ -8,9 +8,9 @@ export type Key =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'secret'; readonly secretName: string };
 
-export type DateShiftScope = 'resource' | 'file' | 'folder' | 'patient';
+type DateShiftScope = 'resource' | 'file' | 'folder' | 'patient';
 const HASH_FUNCTIONS = ['sha256', 'sha384', 'sha512', 'sha3-256', 'sha3-384', 'sha3-512'] as const;
-export type HashFunction = (typeof HASH_FUNCTIONS)[number];
+type HashFunction = (typeof HASH_FUNCTIONS)[number];
 
 /** The `parameters` of a configuration. */
 export interface Parameters {

@@ -7,8 +7,8 @@ import type { Guard, Pattern, Step } from './pattern.js';
 import { compileRaw, type RawCondition } from './rawCondition.js';
 import type { Rule } from './rule.js';
 
-/** Most entries and variants that one plan keeps; a plan that outgrows it starts anew. */
-const MAX_REMEMBERED = 5_000;
+/** Most nodes and variants that one plan keeps; a plan that outgrows it must be made anew. */
+const MAX_REMEMBERED = 20_000;
 
 /** The rules of a resource type whose paths are steps, numbered step by step. */
 export interface PatternRule {
@@ -41,6 +41,8 @@ interface Arrival {
 
 /** A condition at an element of a known type. */
 export interface EntryGuard extends Guard {
+  /** Place of the rule it belongs to. */
+  readonly rule: number;
   /** The short way to evaluate it; null where there is none. */
   readonly raw: RawCondition | null;
 }
@@ -94,6 +96,8 @@ type Mode = 'working' | 'perturbed' | 'quiet' | 'removing';
 /** Plan of one resource type's elements: nodes are made when first needed and shared by all who come the same way. */
 export class Plan {
   private readonly nodes = new Map<string, PlanNode>();
+  /** Variants of entries that were made: with many conditions on one element, data can ask for any number. */
+  variants = 0;
   private readonly start: Arrival;
   private nextId = 0;
   private readonly positions = new Map<Pattern, Position[]>();
@@ -114,6 +118,10 @@ export class Plan {
       }
     }
     settle(this.start);
+  }
+
+  get isOutgrown(): boolean {
+    return this.nodes.size + this.variants > MAX_REMEMBERED;
   }
 
   private readonly conditions = new Map<Guard, Map<FhirType, RawCondition | null>>();
@@ -230,7 +238,6 @@ export class Plan {
     const key = `${type.path} ${arrival.decision?.index ?? ''} ${mode} ${ids.join(' ')}`;
     let node = this.nodes.get(key);
     if (node === undefined) {
-      if (this.nodes.size >= MAX_REMEMBERED) this.nodes.clear();
       node = new PlanNode(this, type, [...arrival.active.values()], arrival.decision, mode);
       this.nodes.set(key, node);
     }
@@ -329,9 +336,10 @@ class PlanEntry implements Entry {
     this.generalizer = parts.generalizer;
     this.removes = parts.removes;
     this.substitutes = parts.substitutes;
-    this.guards = arrival.guards.map(({ guard }) => ({
+    this.guards = arrival.guards.map(({ guard, position }) => ({
       ...guard,
       raw: plan.rawCondition(guard, parts.type),
+      rule: position.rule.index,
     }));
   }
 
@@ -350,7 +358,7 @@ class PlanEntry implements Entry {
     });
     settle(arrival);
     entry = this.plan.makeEntry(kind, element, type, otherKey, arrival, target, mode);
-    if (this.variants.size >= MAX_REMEMBERED) this.variants.clear();
+    this.plan.variants++;
     this.variants.set(results, entry);
     return entry;
   }

@@ -65,6 +65,7 @@ export class PlanWalk {
 
   private evaluateGuard(guard: EntryGuard, entry: Entry, json: JsonObject): boolean {
     if (entry.type === null) return false;
+    this.run.rule = guard.rule;
     const name = entry.element?.name ?? entry.type.name;
     const node = new FhirNode(this.silent, null, { name, key: '' }, entry.type, undefined, json);
     return booleanOf(evaluate(guard.evaluator, [node], this.environment)) === true;

@@ -9,6 +9,7 @@ import { appliesTo } from './treeEngine.js';
 
 /** How resources of one type are processed. */
 export interface ResourcePlan {
+  readonly plan: Plan;
   /** The resource itself. */
   readonly root: Entry;
   /** JSON names of the resource's elements that a rule looks at which only the tree engine can apply. */
@@ -49,8 +50,10 @@ export function planFor(
   }
   const kept = withoutConflicts(type, planned);
   for (const { rule } of planned) if (!kept.some((other) => other.rule === rule)) leaveToTree(rule);
+  const plan = new Plan(type, kept, methods);
   return {
-    root: new Plan(type, kept, methods).root,
+    plan,
+    root: plan.root,
     treeKeys: [...keys],
     alwaysTree,
     reachesInside: kept.some(({ patterns }) => patterns.some((steps) => steps.some(isInward))),

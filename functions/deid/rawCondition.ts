@@ -6,7 +6,7 @@ import { isEmptyObject, isJsonObject } from './node.js';
 import { isPrimitiveOf } from './primitive.js';
 
 /** What a condition says of an element's JSON. `unsure`: the JSON is unusual, the full evaluation must decide. */
-export type Verdict = 'true' | 'false' | 'open' | 'unsure';
+type Verdict = 'true' | 'false' | 'open' | 'unsure';
 /** A condition on the JSON of an element. Never fails. */
 export type RawCondition = (json: JsonValue) => Verdict;
 

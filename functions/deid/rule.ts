@@ -35,7 +35,7 @@ export type Method =
   | { readonly name: 'generalize'; readonly cases: readonly Case[]; readonly otherValues: 'redact' | 'keep' }; // prettier-ignore
 
 /** One case of `generalize`: where `condition` holds of the value, `result` takes its place. */
-export interface Case {
+interface Case {
   readonly condition: Expression;
   readonly result: Expression;
 }

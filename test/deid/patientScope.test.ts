@@ -59,10 +59,18 @@ describe('the patient of a resource', () => {
   });
 });
 
-describe('dates shifted per patient', () => {
-  const days = (one: unknown, two: string): number =>
-    (Date.parse(String(one)) - Date.parse(two)) / 86_400_000;
+const days = (one: unknown, two: string): number => (Date.parse(String(one)) - Date.parse(two)) / 86_400_000;
 
+const entry = (id: string): object => ({
+  resource: {
+    resourceType: 'Observation',
+    subject: { reference: `Patient/${id}` },
+    effectiveDateTime: '2010-05-05',
+    contained: [{ resourceType: 'Specimen', receivedTime: '2010-05-05' }],
+  },
+});
+
+describe('dates shifted per patient', () => {
   it('move by the same days in every resource of a patient, though ids are hashed before', () => {
     const patient = deidentify({ resourceType: 'Patient', id: 'p', birthDate: '2000-01-01' });
     const observation = deidentify({
@@ -102,14 +110,6 @@ describe('dates shifted per patient', () => {
   });
 
   it('each resource of a Bundle has its own patient, what is contained that of the resource around it', () => {
-    const entry = (id: string): object => ({
-      resource: {
-        resourceType: 'Observation',
-        subject: { reference: `Patient/${id}` },
-        effectiveDateTime: '2010-05-05',
-        contained: [{ resourceType: 'Specimen', receivedTime: '2010-05-05' }],
-      },
-    });
     const bundle = deidentify({ resourceType: 'Bundle', entry: [entry('p'), entry('q')] });
     const [one, two] = bundle['entry'] as unknown as {
       resource: { effectiveDateTime: string; contained: [{ receivedTime: string }] };

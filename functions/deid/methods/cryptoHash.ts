@@ -45,14 +45,14 @@ export class Hasher {
   }
 
   private hash(text: string): string {
-    return remembered(this.hashes, text, () => {
-      const digest = createHmac(this.algorithm, this.key).update(text, 'utf8').digest('hex');
-      return this.digits === null ? digest : digest.slice(0, this.digits);
-    });
+    const known = this.hashes.get(text);
+    if (known !== undefined) return known;
+    const digest = createHmac(this.algorithm, this.key).update(text, 'utf8').digest('hex');
+    return remember(this.hashes, text, this.digits === null ? digest : digest.slice(0, this.digits));
   }
 
   private reference(text: string): string {
-    return remembered(this.references, text, () => this.hashedReference(text));
+    return this.references.get(text) ?? remember(this.references, text, this.hashedReference(text));
   }
 
   private hashedReference(text: string): string {
@@ -68,13 +68,9 @@ export class Hasher {
   }
 }
 
-function remembered(known: Map<string, string>, text: string, compute: () => string): string {
-  const before = known.get(text);
-  if (before !== undefined) return before;
-  const result = compute();
-  if (text.length <= MAX_LENGTH) {
-    if (known.size >= MAX_REMEMBERED) known.clear();
-    known.set(text, result);
-  }
+function remember(known: Map<string, string>, text: string, result: string): string {
+  if (text.length > MAX_LENGTH) return result;
+  if (known.size >= MAX_REMEMBERED) known.clear();
+  known.set(text, result);
   return result;
 }
