@@ -194,7 +194,7 @@ const numbers = {
   sourceMaxPageMebibytes: wholeNumber(
     'SOURCE_MAX_PAGE_MEBIBYTES',
     'MiB',
-    64,
+    32,
     1,
     400,
     'Largest page taken into memory; a larger one is asked for again with half the page size.',

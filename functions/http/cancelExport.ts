@@ -4,7 +4,7 @@ import { informationIssue } from '../export/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
 import { readJobId, unknownJob } from './jobId.js';
 import { outcomeResponse } from './respond.js';
-import type { Handler } from './routes.js';
+import type { Handler } from './handler.js';
 
 /**
  * Stops a running job and deletes its files; of a finished one, deletes the files.

@@ -3,7 +3,7 @@ import { ExportError } from '../errors.js';
 import { REPORT_FILE } from '../export/manifest.js';
 import type { HttpDependencies } from './dependencies.js';
 import { readJobId, unknownJob } from './jobId.js';
-import type { Handler } from './routes.js';
+import type { Handler } from './handler.js';
 
 /** Streams a file that the manifest of a complete job names, and no other. */
 export function downloadFile({ jobs, files }: HttpDependencies): Handler {

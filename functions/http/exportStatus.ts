@@ -4,7 +4,7 @@ import { errorIssue } from '../export/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
 import { readJobId, unknownJob } from './jobId.js';
 import { outcomeResponse, statusOf } from './respond.js';
-import type { Handler } from './routes.js';
+import type { Handler } from './handler.js';
 
 const MOST_SECONDS_BETWEEN_POLLS = 30;
 

@@ -10,7 +10,7 @@ import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../orchestrators/instanceIds.js';
 import type { HttpDependencies } from './dependencies.js';
 import { outcomeResponse, RequestError } from './respond.js';
-import type { Handler } from './routes.js';
+import type { Handler } from './handler.js';
 
 const MOST_BODY_BYTES = 1_048_576;
 /** 128 random bits: who knows the id may see the job. */

@@ -1,6 +1,6 @@
 import type { FhirVersion } from '../deid/engine.js';
 import type { HttpDependencies } from './dependencies.js';
-import type { Handler } from './routes.js';
+import type { Handler } from './handler.js';
 
 const FHIR_VERSION_NUMBERS: Record<FhirVersion, string> = {
   STU3: '3.0.2',

@@ -1,26 +1,14 @@
-import {
-  app,
-  type HttpMethod,
-  type HttpRequest,
-  type HttpResponseInit,
-  type InvocationContext,
-} from '@azure/functions';
+import { app, type HttpMethod } from '@azure/functions';
 import * as df from 'durable-functions';
 import { errorIssue } from '../export/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
+import type { Handler } from './handler.js';
 import { cancelExport } from './cancelExport.js';
 import { downloadFile } from './downloadFile.js';
 import { exportStatus } from './exportStatus.js';
 import { kickOff } from './kickOff.js';
 import { metadata } from './metadata.js';
 import { RequestError, respond } from './respond.js';
-
-/** What handles a request; `client` speaks to the Durable extension. */
-export type Handler = (
-  request: HttpRequest,
-  client: df.DurableClient,
-  context: InvocationContext,
-) => Promise<HttpResponseInit>;
 
 interface Route {
   name: string;

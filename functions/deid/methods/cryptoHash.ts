@@ -1,7 +1,7 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { CRYTOHASH } from '../labels.js';
 import { primitiveText } from '../primitive.js';
 import type { Parameters } from '../parameters.js';
+import { Hmac } from './hmac.js';
 import type { Target, ValueMethod } from './method.js';
 
 /** Values whose hashes are remembered: references repeat. */
@@ -16,8 +16,7 @@ const UUID = /^urn:uuid:([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$/
 
 /** Replaces values by their HMAC in lowercase hex digits; of references only the id. */
 export class Hasher {
-  private readonly key: KeyObject;
-  private readonly algorithm: string;
+  private readonly hmac: Hmac;
   private readonly digits: number | null;
   private readonly resourceTypes: ReadonlySet<string>;
   private readonly hashes = new Map<string, string>();
@@ -25,8 +24,7 @@ export class Hasher {
 
   /** @param resourceTypes names that a literal reference may hold before its id */
   constructor(parameters: Parameters, key: Uint8Array, resourceTypes: readonly string[]) {
-    this.key = createSecretKey(key);
-    this.algorithm = parameters.cryptoHashFunction;
+    this.hmac = new Hmac(parameters.cryptoHashFunction, key);
     this.digits = parameters.truncate;
     this.resourceTypes = new Set(resourceTypes);
   }
@@ -47,7 +45,7 @@ export class Hasher {
   private hash(text: string): string {
     const known = this.hashes.get(text);
     if (known !== undefined) return known;
-    const digest = createHmac(this.algorithm, this.key).update(text, 'utf8').digest('hex');
+    const digest = this.hmac.hex(text);
     return remember(this.hashes, text, this.digits === null ? digest : digest.slice(0, this.digits));
   }
 
