@@ -44,7 +44,7 @@ export function planFor(
   if (rules.some(({ path }) => path.includes('rootResource'))) alwaysTree = true;
   const own = rules.filter((rule) => appliesTo(rule, type.name));
   for (const rule of own) {
-    const patterns = isLocal(rule) ? (patternsOf.get(rule) ?? null) : null;
+    const patterns = looksAtValueOnly(rule) ? (patternsOf.get(rule) ?? null) : null;
     if (patterns === null) leaveToTree(rule);
     else planned.push({ rule, patterns });
   }
@@ -67,7 +67,7 @@ function isInward(step: Step): boolean {
 }
 
 /** Whether the cases of a `generalize` look at nothing but the value. */
-function isLocal(rule: Rule): boolean {
+function looksAtValueOnly(rule: Rule): boolean {
   if (rule.method.name !== 'generalize') return true;
   return rule.method.cases.every(({ condition, result }) => looksAtSelf(condition) && looksAtSelf(result));
 }
