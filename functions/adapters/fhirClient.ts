@@ -1,6 +1,6 @@
 import { Agent, fetch, type Response } from 'undici';
 import { ExportError } from '../errors.js';
-import type { Source, SourceAnswer } from '../export/source.js';
+import type { SearchParameters, Source, SourceAnswer } from '../export/source.js';
 
 export interface FhirClientOptions {
   /** FHIR base without trailing slash. */
@@ -31,7 +31,7 @@ export class FhirClient implements Source {
     });
   }
 
-  search(type: string, parameters: ReadonlyArray<readonly [string, string]>): Promise<SourceAnswer> {
+  search(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
     const query = new URLSearchParams();
     for (const [name, value] of parameters) query.append(name, value);
     return this.#get(`${this.#options.baseUrl}/${type}?${query.toString()}`);

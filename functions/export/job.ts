@@ -1,5 +1,11 @@
 import type { SafeFailure } from '../errors.js';
-import type { Cursor, Window } from './walk.js';
+import type { RequestedElement } from './elements.js';
+import type { SliceCursor } from './slice.js';
+import type { TypeFilter } from './typeFilter.js';
+import type { Window } from './walk.js';
+
+/** Whose data an export is of: of the whole source, of all patients, or of the members of a group. */
+export type ExportLevel = { kind: 'system' } | { kind: 'patient' } | { kind: 'group'; groupId: string };
 
 /** What was asked for at kick-off, as it stays until the job is deleted. Private: the URL may hold search values. */
 export interface JobRequest {
@@ -12,7 +18,12 @@ export interface JobRequest {
   container: string;
   /** Folder of the output in `container`, ends with `/`; empty where the container is the job's own. */
   folder: string;
+  level: ExportLevel;
   types: string[] | undefined;
+  typeFilters: TypeFilter[];
+  elements: RequestedElement[];
+  /** Ids of the patients asked for, at the levels of patients and groups; `undefined`: all of them. */
+  patients: string[] | undefined;
   since: string | undefined;
   until: string | undefined;
   pageSize: number | undefined;
@@ -56,7 +67,7 @@ export interface SliceRecord {
   /** The file it wrote; none where no resource was left to write. */
   file: OutputFile | undefined;
   /** Where the next slice goes on; none where the partition is complete. */
-  cursor: Cursor | undefined;
+  cursor: SliceCursor | undefined;
   /** Resources read so far in the partition, those of earlier slices included. */
   resources: number;
   seconds: number;

@@ -1,9 +1,13 @@
+import { type RequestedElement, readElements } from './elements.js';
 import { compareInstants, instantFromMilliseconds, parseInstant } from './instant.js';
+import type { ExportLevel } from './job.js';
 import { readOciReference, type OciReference } from './ociReference.js';
 import { errorIssue, type OutcomeIssue } from './operationOutcome.js';
+import { readTypeFilters, type TypeFilter } from './typeFilter.js';
 
 /** A kick-off request as HTTP gives it, before anything is checked. */
 export interface RawKickOff {
+  level: ExportLevel;
   method: 'GET' | 'POST';
   /** Absolute, with its query as it was sent: a decoded query has lost which commas separate. */
   url: string;
@@ -16,6 +20,10 @@ export interface RawKickOff {
 /** What a kick-off asks for, checked. */
 export interface KickOff {
   types: string[] | undefined;
+  typeFilters: TypeFilter[];
+  elements: RequestedElement[];
+  /** Ids; `undefined`: of all patients of the level. */
+  patients: string[] | undefined;
   since: string | undefined;
   until: string | undefined;
   pageSize: number | undefined;
@@ -38,6 +46,7 @@ const OUTPUT_FORMATS = ['application/fhir+ndjson', 'application/ndjson', 'ndjson
 const RESERVED_CONTAINERS =
   /^(anonymization|fhir-export-jobs|azure-webjobs-.*|fhirexport-(leases|applease|largemessages))$/;
 const MOST_PAGE_SIZE = 10_000;
+const MOST_PATIENTS = 10_000;
 /** A `_since` is the source's clock, as a manifest's `transactionTime`, which may be so far ahead of ours. */
 const MOST_CLOCK_SKEW_MS = 10 * 60_000;
 
@@ -49,6 +58,9 @@ const PARAMETERS = new Set([
   '_until',
   '_till',
   '_type',
+  '_typefilter',
+  '_elements',
+  'patient',
   '_container',
   '_anonymizationconfig',
   '_anonymizationconfigetag',
@@ -143,6 +155,14 @@ export function readKickOff(
   }
 
   const types = readTypes(given.get('_type')?.values, context, issues);
+  const typeFilters = readTypeFilters(
+    given.get('_typefilter')?.values ?? [],
+    types,
+    context.isResourceType,
+    issues,
+  );
+  const elements = readElements(given.get('_elements')?.values ?? [], context.isResourceType, issues);
+  const patients = readPatients(given.get('patient')?.values, raw, issues);
   const container = single('_container');
   if (container !== undefined && container !== '') checkContainer(container, issues);
 
@@ -204,6 +224,9 @@ export function readKickOff(
   return {
     kickOff: {
       types,
+      typeFilters,
+      elements,
+      patients,
       since,
       until,
       pageSize: maxCount === undefined ? undefined : Number(maxCount),
@@ -318,7 +341,8 @@ function readParametersResource(body: string, issues: OutcomeIssue[]): Array<[st
   for (const parameter of parameters as unknown[]) {
     if (!isRecord(parameter) || typeof parameter['name'] !== 'string') return malformed();
     const values = Object.entries(parameter).filter(([key]) => /^value[A-Z]/.test(key));
-    const value = values[0]?.[1];
+    const given = values[0]?.[1];
+    const value = isRecord(given) ? given['reference'] : given;
     if (values.length !== 1 || !['string', 'number', 'boolean'].includes(typeof value)) return malformed();
     pairs.push([parameter['name'], String(value)]);
   }
@@ -355,6 +379,38 @@ function readTypes(
     );
   }
   return [...types];
+}
+
+/** `patient`: references of the patients wanted, in a POST at the levels of patients and groups. */
+function readPatients(
+  values: string[] | undefined,
+  { method, level }: RawKickOff,
+  issues: OutcomeIssue[],
+): string[] | undefined {
+  if (values === undefined) return undefined;
+  if (method !== 'POST' || level.kind === 'system') {
+    issues.push(
+      errorIssue(
+        'not-supported',
+        'patient can be given only in the body of a POST to [base]/Patient/$export or [base]/Group/[id]/$export.',
+        'patient',
+      ),
+    );
+    return undefined;
+  }
+  const ids = values
+    .flatMap((value) => value.split(','))
+    .map((value) => /^(?:Patient\/)?([A-Za-z0-9\-.]{1,64})$/.exec(value.trim())?.[1]);
+  if (ids.length > MOST_PATIENTS || ids.includes(undefined)) {
+    issues.push(
+      errorIssue(
+        'value',
+        `patient must be references to patients such as Patient/123, at most ${MOST_PATIENTS} of them.`,
+        'patient',
+      ),
+    );
+  }
+  return [...new Set(ids.filter((id) => id !== undefined))];
 }
 
 /** https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata */

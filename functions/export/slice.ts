@@ -3,7 +3,8 @@ import type { JsonObject } from '../deid/json.js';
 import { ExportError } from '../errors.js';
 import { addCounts, addFailure, emptyReport, type SliceReport } from './job.js';
 import { readSearchPage, type SearchRow } from './searchPage.js';
-import type { Source, SourceAnswer } from './source.js';
+import type { Selection } from './selection.js';
+import type { SearchParameters, Source, SourceAnswer } from './source.js';
 import { type Cursor, Walk, type Window } from './walk.js';
 
 /** What ends a slice; the page in hand is always finished. */
@@ -13,11 +14,18 @@ export interface SliceLimits {
   milliseconds: number;
 }
 
+/** Where a partition stands: in which of its searches, and where in that. */
+export interface SliceCursor {
+  search: number;
+  /** `undefined`: at the search's begin. */
+  walk: Cursor | undefined;
+}
+
 /** Where a slice begins: at the begin of its window, or where the slice before has stopped. */
 export interface SliceStart {
   /** Resources to ask for per page, where the source can. */
   pageSize: number;
-  cursor: Cursor | undefined;
+  cursor: SliceCursor | undefined;
 }
 
 /** A file that takes one resource a line. */
@@ -52,8 +60,8 @@ export interface SliceDependencies {
 }
 
 export interface SliceResult {
-  /** `undefined`: the window is complete. */
-  cursor: Cursor | undefined;
+  /** `undefined`: the partition is complete. */
+  cursor: SliceCursor | undefined;
   lines: number;
   bytes: number;
   report: SliceReport;
@@ -67,24 +75,31 @@ const YIELD_MS = 10;
 const SMALLEST_TRIED_PAGE = 50;
 
 /**
- * Exports a bounded part of a window: while one page is anonymized and written, the next is fetched. Holds two
+ * Exports a bounded part of a partition: while one page is anonymized and written, the next is fetched. Holds two
  * pages at most.
  * @throws ExportError; the file is then not whole and its name must not become known
  */
 export async function runSlice(
   window: Window,
+  selection: Selection,
   start: SliceStart,
   limits: SliceLimits,
   dependencies: SliceDependencies,
 ): Promise<SliceResult> {
-  const { clock } = dependencies;
-  const walk = new Walk(window, start.cursor ?? { pageSize: start.pageSize });
-  walk.growPage(start.pageSize);
-  const writer = new PageWriter(window.type, dependencies);
+  const { clock, source } = dependencies;
+  const { type } = window;
+  const begin = (search: number, cursor: Cursor | undefined): Walk => {
+    const walk = new Walk(window, cursor ?? { pageSize: start.pageSize }, selection.parameters(search));
+    walk.growPage(start.pageSize);
+    return walk;
+  };
+  let search = start.cursor?.search ?? 0;
+  let walk = begin(search, start.cursor?.walk);
+  const writer = new PageWriter(type, dependencies);
   const startedAt = clock();
   let checkedAt = Number.NEGATIVE_INFINITY;
   let toldAt = startedAt;
-  let answer = fetchPage(walk, window.type, dependencies.source);
+  let answer = fetchPage(walk, type, source);
   for (let pages = 1; ; pages++) {
     if (clock() - checkedAt >= STOP_CHECK_MS) {
       checkedAt = clock();
@@ -93,15 +108,21 @@ export async function runSlice(
       if (isStopped) throw new ExportError('job-stopped', 'The job was stopped.');
     }
     const { body } = await answer;
-    const rows = walk.acceptPage(readSearchPage(body, window.type));
+    const rows = walk.acceptPage(readSearchPage(body, type));
+    const given = search;
+    if (walk.isDone && search + 1 < selection.searches) walk = begin(++search, undefined);
     const goesOn =
       !walk.isDone &&
       pages < limits.pages &&
       writer.bytes + body.length < limits.bytes &&
       clock() - startedAt < limits.milliseconds;
-    const next = goesOn ? fetchPage(walk, window.type, dependencies.source) : undefined;
+    const next = goesOn ? fetchPage(walk, type, source) : undefined;
     next?.catch(() => undefined);
-    await writer.write(rows);
+    const isGivenEarlier = await selection.givenEarlier(given, idsOf(rows), window, source);
+    await writer.write(
+      rows.filter(({ id }) => id === undefined || !isGivenEarlier.has(id)),
+      (resource) => selection.isExported(given, resource),
+    );
     if (clock() - toldAt >= PROGRESS_MS) {
       toldAt = clock();
       dependencies.tellProgress(writer.report.read);
@@ -109,7 +130,12 @@ export async function runSlice(
     if (next === undefined) break;
     answer = next;
   }
-  return { cursor: walk.isDone ? undefined : walk.checkpoint(), ...(await writer.close()) };
+  const cursor = walk.isDone ? undefined : { search, walk: walk.checkpoint() };
+  return { cursor, ...(await writer.close()) };
+}
+
+function idsOf(rows: readonly SearchRow[]): string[] {
+  return rows.map(({ id }) => id).filter((id) => id !== undefined);
 }
 
 /** Asks until there is a page: counts what has to be counted, asks for less where the source refuses. */
@@ -143,7 +169,7 @@ function aboutType({ code, message, retryable }: ExportError, type: string): Exp
 export async function count(
   source: Source,
   type: string,
-  parameters: ReadonlyArray<readonly [string, string]>,
+  parameters: SearchParameters,
 ): Promise<number | undefined> {
   try {
     const { body } = await source.search(type, parameters);
@@ -170,12 +196,14 @@ class PageWriter {
     return this.#file?.bytes ?? 0;
   }
 
-  async write(rows: readonly SearchRow[]): Promise<void> {
+  async write(rows: readonly SearchRow[], isExported: (resource: JsonObject) => boolean): Promise<void> {
     const { lineMaker, clock, openFile } = this.#dependencies;
     let turnAt = clock();
     for (const row of rows) {
+      const resource = row.resource();
+      if (!isExported(resource)) continue;
       this.report.read++;
-      const result = lineMaker.makeLine(row.resource());
+      const result = lineMaker.makeLine(resource);
       if (result.outcome === 'failed') {
         this.#fail(result.failure);
         continue;

@@ -1,7 +1,10 @@
+/** Parameters of a search, in order, not yet encoded. */
+export type SearchParameters = ReadonlyArray<readonly [name: string, value: string]>;
+
 /** The source FHIR server, as the export needs it. Every failure is an ExportError. */
 export interface Source {
-  /** A search of one type; `parameters` in order, not yet encoded. */
-  search(type: string, parameters: ReadonlyArray<readonly [string, string]>): Promise<SourceAnswer>;
+  /** A search of one type. */
+  search(type: string, parameters: SearchParameters): Promise<SourceAnswer>;
   /** A next link of an earlier answer; refused unless it leads to the source itself. */
   follow(url: string): Promise<SourceAnswer>;
   /** The CapabilityStatement: https://hl7.org/fhir/R4/http.html#capabilities */

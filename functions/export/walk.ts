@@ -1,6 +1,7 @@
 import { ExportError } from '../errors.js';
 import { compareInstants, type Instant, parseInstant, searchValue } from './instant.js';
 import type { SearchPage, SearchRow } from './searchPage.js';
+import type { SearchParameters } from './source.js';
 
 /** The interval of `meta.lastUpdated` of one type: from `from` (inclusive) to `until` (exclusive). */
 export interface Window {
@@ -65,11 +66,9 @@ interface LoopCheck {
   renewAt: number;
 }
 
-type Parameters = ReadonlyArray<readonly [name: string, value: string]>;
-
 /** What to ask the source next. A `count` is the number of rows that a search would give. */
 export type WalkRequest =
-  { kind: 'search' | 'count'; parameters: Parameters } | { kind: 'link'; url: string };
+  { kind: 'search' | 'count'; parameters: SearchParameters } | { kind: 'link'; url: string };
 
 /** A latest row that was updated just now is asked for again so often. */
 const MOST_ORDER_TRIES = 3;
@@ -86,6 +85,7 @@ const MOST_SHORT_PASSES = 5;
  */
 export class Walk {
   readonly #window: Window;
+  readonly #search: SearchParameters;
   readonly #from: Instant | undefined;
   readonly #until: Instant;
   #cursor: Cursor;
@@ -93,9 +93,13 @@ export class Walk {
   #passedIds: Set<string>;
   #isDone = false;
 
-  /** Starts at the window's begin, or goes on from a checkpoint. */
-  constructor(window: Window, start: { pageSize: number } | Cursor) {
+  /**
+   * Starts at the window's begin, or goes on from a checkpoint.
+   * @param search parameters of every search besides those of the window
+   */
+  constructor(window: Window, start: { pageSize: number } | Cursor, search: SearchParameters = []) {
     this.#window = window;
+    this.#search = search;
     this.#from = window.from === undefined ? undefined : instant(window.from);
     this.#until = instant(window.until);
     this.#cursor = 'mode' in start ? start : fromStart(start.pageSize);
@@ -115,6 +119,12 @@ export class Walk {
 
   /** What to ask the source next. */
   request(): WalkRequest {
+    const request = this.#windowRequest();
+    if (request.kind === 'link') return request;
+    return { ...request, parameters: [...this.#search, ...request.parameters] };
+  }
+
+  #windowRequest(): WalkRequest {
     const cursor = this.#cursor;
     const count = ['_count', String(cursor.pageSize)] as const;
     switch (cursor.mode) {
@@ -159,6 +169,7 @@ export class Walk {
    *   that something is missing without which nobody could tell what was exported
    */
   acceptPage(page: SearchPage): readonly SearchRow[] {
+    this.#checkSearch(page);
     if (this.#cursor.mode === 'key' && this.#isAtStart() && !this.#sortsByKey(page)) {
       this.#toLinks(this.#namesLastUpdated(page));
     }
@@ -271,6 +282,14 @@ export class Walk {
     this.#cursor = { ...cursor, pageSize: Math.min(most, cursor.pageSize * 2) };
   }
 
+  /** The self link names what the source heeded: https://hl7.org/fhir/R4/search.html#conformance */
+  #checkSearch({ self }: SearchPage): void {
+    if (this.#search.length === 0 || self === undefined || this.request().kind === 'link') return;
+    const heeded = parameterNames(self);
+    const missing = this.#search.find(([name]) => !heeded.has(name));
+    if (missing !== undefined) throw ignored(this.#window.type, missing[0]);
+  }
+
   #isAtStart(): boolean {
     const cursor = this.#cursor;
     return (
@@ -285,7 +304,7 @@ export class Walk {
     return page.self === undefined || parameterNames(page.self).has('_lastUpdated');
   }
 
-  #windowBounds(): Parameters {
+  #windowBounds(): SearchParameters {
     return [...bound('ge', this.#window.from ?? null), ...bound('lt', this.#window.until)];
   }
 
@@ -473,7 +492,7 @@ function checkLoop(loop: LoopCheck, next: string, type: string): LoopCheck {
   return steps === loop.renewAt ? { remembered: next, steps, renewAt: loop.renewAt * 2 } : { ...loop, steps };
 }
 
-function bound(prefix: 'ge' | 'gt' | 'le' | 'lt', value: string | null): Parameters {
+function bound(prefix: 'ge' | 'gt' | 'le' | 'lt', value: string | null): SearchParameters {
   return value === null ? [] : [['_lastUpdated', `${prefix}${searchValue(instant(value))}`]];
 }
 

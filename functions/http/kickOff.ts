@@ -38,6 +38,7 @@ export function kickOff({
     const body = request.method === 'POST' ? await readBody(request) : undefined;
     const read = readKickOff(
       {
+        level: { kind: 'system' },
         method: request.method === 'POST' ? 'POST' : 'GET',
         url: request.url,
         accept: request.headers.get('accept') ?? undefined,
@@ -62,7 +63,11 @@ export function kickOff({
       startedAt,
       container: container ?? place,
       folder: container === undefined ? '' : `${place}/`,
+      level: { kind: 'system' },
       types: read.kickOff.types,
+      typeFilters: read.kickOff.typeFilters,
+      elements: read.kickOff.elements,
+      patients: read.kickOff.patients,
       since: read.kickOff.since,
       until: read.kickOff.until,
       pageSize: read.kickOff.pageSize,

@@ -10,6 +10,7 @@ const context = {
 function read(query: string, more: Partial<RawKickOff> = {}): ReturnType<typeof readKickOff> {
   return readKickOff(
     {
+      level: { kind: 'system' },
       method: 'GET',
       url: `${BASE}${query}`,
       accept: 'application/fhir+json',

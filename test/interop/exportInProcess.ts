@@ -2,8 +2,8 @@ import { FhirClient } from '../../functions/adapters/fhirClient.js';
 import { parseJson, stringifyJson } from '../../functions/deid/json.js';
 import { readCapabilities } from '../../functions/export/capabilities.js';
 import { planPartitions, transactionInstant } from '../../functions/export/plan.js';
-import { type LineSink, runSlice } from '../../functions/export/slice.js';
-import type { Cursor } from '../../functions/export/walk.js';
+import { EVERYTHING } from '../../functions/export/selection.js';
+import { type LineSink, runSlice, type SliceCursor } from '../../functions/export/slice.js';
 
 export interface ExportRequest {
   fhirServerUrl: string;
@@ -35,14 +35,15 @@ export async function exportInProcess(request: ExportRequest): Promise<Exported>
   const transactionTime = transactionInstant(date, 0, until);
   const lines = new Map<string, string>();
   for (const { window } of planPartitions({ types, since, until, transactionTime })) {
-    let cursor: Cursor | undefined;
+    let cursor: SliceCursor | undefined;
     let isDone = false;
     while (!isDone) {
       const start = { pageSize, cursor };
-      const attempt = async (): Promise<{ cursor: Cursor | undefined; file: string[] }> => {
+      const attempt = async (): Promise<{ cursor: SliceCursor | undefined; file: string[] }> => {
         const file: string[] = [];
         const result = await runSlice(
           window,
+          EVERYTHING,
           start,
           { pages: slicePages, bytes: Infinity, milliseconds: Infinity },
           {
@@ -70,7 +71,7 @@ export async function exportInProcess(request: ExportRequest): Promise<Exported>
       }
       // As a checkpoint goes through the job's state.
       isDone = next === undefined;
-      cursor = next === undefined ? undefined : (JSON.parse(JSON.stringify(next)) as Cursor);
+      cursor = next === undefined ? undefined : (JSON.parse(JSON.stringify(next)) as SliceCursor);
     }
   }
   return { transactionTime, lines };

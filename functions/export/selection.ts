@@ -1,0 +1,39 @@
+import type { JsonObject } from '../deid/json.js';
+import type { SearchParameters, Source } from './source.js';
+import type { Window } from './walk.js';
+
+/**
+ * Which resources of a window belong to the export, as one or more searches whose union they are. A resource that
+ * several searches give is exported by the first of them: a partition walks its searches one after the other.
+ */
+export interface Selection {
+  /** How many searches there are; at least one. */
+  readonly searches: number;
+  /** What a search asks for besides the window's type and bounds. */
+  parameters(search: number): SearchParameters;
+  /**
+   * Of the resources on a page of a search, by id, those that an earlier search gives, too.
+   * @throws ExportError where the source does not tell
+   */
+  givenEarlier(
+    search: number,
+    ids: readonly string[],
+    window: Window,
+    source: Source,
+  ): Promise<ReadonlySet<string>>;
+  /**
+   * Whether a resource that a search gave is exported by it, judged by what stands in the resource itself.
+   * @throws ExportError where the source gave more than it was asked for
+   */
+  isExported(search: number, resource: JsonObject): boolean;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** Every resource of a type. */
+export const EVERYTHING: Selection = {
+  searches: 1,
+  parameters: () => [],
+  givenEarlier: () => Promise.resolve(NONE),
+  isExported: () => true,
+};

@@ -1,0 +1,76 @@
+import type { SearchParameters } from './source.js';
+import { errorIssue, type OutcomeIssue } from './operationOutcome.js';
+
+/** One search of one type, in the source's own search parameters. Several for one type are alternatives. */
+export interface TypeFilter {
+  type: string;
+  search: SearchParameters;
+}
+
+/** Of these the export itself has the say: they change what a page is, not which resources match. */
+const RESERVED = new Set([
+  '_sort',
+  '_count',
+  '_include',
+  '_revinclude',
+  '_summary',
+  '_elements',
+  '_total',
+  '_format',
+  '_pretty',
+  '_contained',
+  '_containedtype',
+  '_maxresults',
+  '_score',
+]);
+const MOST_FILTERS = 100;
+
+/**
+ * Reads `_typeFilter`: `Type?search`, repeated or separated by commas. A search may hold commas itself, and clients
+ * percent-encode the separating ones, too: a comma separates only where `Type?` follows.
+ * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#_typefilter-query-parameter
+ */
+export function readTypeFilters(
+  values: readonly string[],
+  types: readonly string[] | undefined,
+  isResourceType: (name: string) => boolean,
+  issues: OutcomeIssue[],
+): TypeFilter[] {
+  const problem = (text: string): void => {
+    issues.push(errorIssue('value', `_typeFilter: ${text}`, '_typeFilter'));
+  };
+  const filters = new Map<string, TypeFilter>();
+  for (const text of values.flatMap((value) => value.split(/,(?=\s*[A-Z][A-Za-z]*\?)/))) {
+    const [, type, query] = /^\s*([A-Z][A-Za-z]*)\?(.+)$/s.exec(text) ?? [];
+    if (type === undefined || query === undefined) {
+      problem('each filter must be a resource type, a question mark and a search: Observation?code=1234-5.');
+      continue;
+    }
+    if (!isResourceType(type)) {
+      problem('a filter begins with something that is no resource type of this FHIR version.');
+      continue;
+    }
+    if (types !== undefined && !types.includes(type)) {
+      problem(`there is a filter for ${type}, but _type does not name it. Add it to _type.`);
+    }
+    const search = [...new URLSearchParams(query)].filter(([name, value]) => name !== '' && value !== '');
+    if (search.length === 0) problem(`a filter for ${type} has no search parameter with a value.`);
+    for (const [name] of search) {
+      const plain = name.split(':')[0]?.toLowerCase() ?? '';
+      if (RESERVED.has(plain)) problem(`${plain} may not be used in a filter. Leave it out.`);
+    }
+    filters.set(JSON.stringify([type, search]), { type, search });
+  }
+  if (values.length > 0 && types === undefined) {
+    issues.push(
+      errorIssue(
+        'required',
+        '_typeFilter needs _type, which names the types that are exported at all.',
+        '_type',
+      ),
+    );
+  }
+  if (filters.size > MOST_FILTERS)
+    problem(`there are more than ${MOST_FILTERS} filters. Export in several jobs.`);
+  return [...filters.values()];
+}
