@@ -33,6 +33,8 @@ type PageFault =
   | { kind: 'countLimit'; max: number; status: 400 | 413 | 500 }
   /** The next link leads to another origin. */
   | { kind: 'foreignNext'; origin: string }
+  /** The next link leads to this very page. */
+  | { kind: 'loopingNext' }
   /** The page's first resources come twice. */
   | { kind: 'duplicates'; entries: number }
   /** An entry that is an OperationOutcome about the search. */
@@ -86,6 +88,7 @@ const KINDS: Record<Fault['kind'], true> = {
   emptyPage: true,
   countLimit: true,
   foreignNext: true,
+  loopingNext: true,
   duplicates: true,
   outcomeEntry: true,
   includeEntry: true,
