@@ -18,6 +18,7 @@ export type ExportErrorCode =
   | 'source-timeout'
   | 'source-foreign-link'
   | 'source-link-loop'
+  | 'source-link-expired'
   | 'source-ignored-parameter'
   | 'source-unverifiable'
   | 'source-search-failed'

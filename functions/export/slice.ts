@@ -99,7 +99,7 @@ export async function runSlice(
   const startedAt = clock();
   let checkedAt = Number.NEGATIVE_INFINITY;
   let toldAt = startedAt;
-  let answer = fetchPage(walk, type, source);
+  let answer = fetchPage(walk, type, source, start.cursor?.walk === undefined);
   for (let pages = 1; ; pages++) {
     if (clock() - checkedAt >= STOP_CHECK_MS) {
       checkedAt = clock();
@@ -116,7 +116,7 @@ export async function runSlice(
       pages < limits.pages &&
       writer.bytes + body.length < limits.bytes &&
       clock() - startedAt < limits.milliseconds;
-    const next = goesOn ? fetchPage(walk, type, source) : undefined;
+    const next = goesOn ? fetchPage(walk, type, source, true) : undefined;
     next?.catch(() => undefined);
     const isGivenEarlier = await selection.givenEarlier(given, idsOf(rows), window, source);
     await writer.write(
@@ -138,8 +138,16 @@ function idsOf(rows: readonly SearchRow[]): string[] {
   return rows.map(({ id }) => id).filter((id) => id !== undefined);
 }
 
-/** Asks until there is a page: counts what has to be counted, asks for less where the source refuses. */
-async function fetchPage(walk: Walk, type: string, source: Source): Promise<SourceAnswer> {
+/**
+ * Asks until there is a page: counts what has to be counted, asks for less where the source refuses.
+ * @param isLinkOurs whether a next link was given in this slice, so that to do the slice again gives another one
+ */
+async function fetchPage(
+  walk: Walk,
+  type: string,
+  source: Source,
+  isLinkOurs: boolean,
+): Promise<SourceAnswer> {
   for (;;) {
     const request = walk.request();
     try {
@@ -154,15 +162,14 @@ async function fetchPage(walk: Walk, type: string, source: Source): Promise<Sour
     } catch (thrown) {
       if (!(thrown instanceof ExportError) || request.kind === 'count') throw thrown;
       const asksForLess =
-        (thrown.code === 'source-refused' && walk.acceptRefusal(SMALLEST_TRIED_PAGE)) ||
+        ((thrown.code === 'source-refused' || thrown.code === 'source-link-expired') &&
+          walk.acceptRefusal(SMALLEST_TRIED_PAGE)) ||
         ((thrown.code === 'source-page-too-large' || thrown.code === 'source-timeout') && walk.halvePage());
-      if (!asksForLess) throw aboutType(thrown, type);
+      if (asksForLess) continue;
+      const retryable = thrown.retryable || (thrown.code === 'source-link-expired' && isLinkOurs);
+      throw new ExportError(thrown.code, `${thrown.message} (It was asked for ${type}.)`, retryable);
     }
   }
-}
-
-function aboutType({ code, message, retryable }: ExportError, type: string): ExportError {
-  return new ExportError(code, `${message} (It was asked for ${type}.)`, retryable);
 }
 
 /** How many resources a search would find; `undefined` where the source does not tell. */
@@ -198,6 +205,7 @@ class PageWriter {
 
   async write(rows: readonly SearchRow[], isExported: (resource: JsonObject) => boolean): Promise<void> {
     const { lineMaker, clock, openFile } = this.#dependencies;
+    const lines: string[] = [];
     let turnAt = clock();
     for (const row of rows) {
       const resource = row.resource();
@@ -208,13 +216,19 @@ class PageWriter {
         this.#fail(result.failure);
         continue;
       }
-      this.#file ??= await this.#pause(openFile());
-      const full = this.#file.writeLine(result.line);
-      if (full !== undefined) await this.#pause(full);
+      lines.push(result.line);
       if (clock() - turnAt >= YIELD_MS) {
         await this.#pause(new Promise((resolve) => setImmediate(resolve)));
         turnAt = clock();
       }
+    }
+    // In the order of what is in them, not of the source: two exports under different keys cannot be joined by
+    // the position of their lines.
+    lines.sort();
+    for (const line of lines) {
+      this.#file ??= await this.#pause(openFile());
+      const full = this.#file.writeLine(line);
+      if (full !== undefined) await this.#pause(full);
     }
     this.#takeCounts();
   }

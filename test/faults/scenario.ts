@@ -160,7 +160,7 @@ export function drawScenario(seed: number): Scenario {
       name: 'links that expire, of a source that does not sort',
       source: { unsupported: ['_sort'] },
       expireLinks: drawOccasion(random),
-      expectation: { completeOr: /next link.*expired/ },
+      expectation: { completeOr: /next link.*expired.*Let the source/ },
     };
   }
   const parts: string[] = [];
