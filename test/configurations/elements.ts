@@ -23,6 +23,7 @@ interface Tables {
   choiceTypePaths: Readonly<Record<string, readonly string[]>>;
   path2Type: Readonly<Record<string, string | { code: string }>>;
   pathsDefinedElsewhere: Readonly<Record<string, string>>;
+  path2Repeating: Readonly<Record<string, boolean>>;
   type2Parent: Readonly<Record<string, string>>;
 }
 
@@ -71,6 +72,14 @@ export class Elements {
       parentType: node.definition,
       definition: this.#definitionOf(key, type),
     }));
+  }
+
+  /** Whether an element, by its name in JSON, is an array. */
+  repeats(parentType: string, jsonName: string): boolean {
+    const { path2Repeating, pathsDefinedElsewhere } = this.#tables;
+    const path = `${parentType}.${jsonName}`;
+    if (jsonName === 'extension') return true;
+    return path2Repeating[path] ?? path2Repeating[pathsDefinedElsewhere[path] ?? ''] ?? false;
   }
 
   #definitionOf(key: string, type: string): string {

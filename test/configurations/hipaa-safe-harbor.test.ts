@@ -8,6 +8,7 @@ import configurationR4B from '../../local/configurations/hipaa-safe-harbor-r4b.j
 import configurationR5 from '../../local/configurations/hipaa-safe-harbor-r5.json' with { type: 'json' };
 import configurationSTU3 from '../../local/configurations/hipaa-safe-harbor-stu3.json' with { type: 'json' };
 import { Elements, type ElementNode } from './elements.js';
+import { KEPT } from './kept.js';
 import { compileRule, type Rule, type Selection } from './rules.js';
 
 interface SampleConfiguration {
@@ -65,7 +66,8 @@ class Decisions {
       yield { node: child, rule };
       const isDecidedWhole = rule !== undefined && rule.index < this.#firstThatKeeps;
       const { definition, type } = child;
-      if (isDecidedWhole || above.includes(definition) || this.elements.resourceTypes.includes(type)) continue;
+      if (isDecidedWhole || above.includes(definition) || this.elements.resourceTypes.includes(type))
+        continue;
       if (type === 'Resource') continue;
       yield* this.#decide(child, rule, [...above, definition]);
     }
@@ -113,33 +115,6 @@ const IDENTIFYING_NUMBERS = new Set([
   'Location.position.longitude',
   'Location.position.altitude',
 ]);
-
-/** Elements of an identifying type that stay, and why. By `Type.element` of the definition. */
-const KEPT: Record<string, string> = {
-  'Address.country': 'larger than a state',
-  'Address.state': 'Safe Harbor lets states stay',
-  'Age.system': 'the code system of a unit',
-  'Age.unit': 'a unit',
-  'Coding.system': 'a code means nothing without its code system',
-  'Coding.version': 'a version of a code system',
-  'Count.system': 'the code system of a unit',
-  'Count.unit': 'a unit',
-  'Distance.system': 'the code system of a unit',
-  'Distance.unit': 'a unit',
-  'Duration.system': 'the code system of a unit',
-  'Duration.unit': 'a unit',
-  'Quantity.system': 'the code system of a unit',
-  'Quantity.unit': 'a unit; many sources give no coded one',
-  'Reference.type': 'the name of a resource type',
-  'SampledData.data': 'numbers and the letters E, U and L',
-  'QuestionnaireResponse.questionnaire': 'says which questions were answered',
-  'QuestionnaireResponse.item.linkId': 'says which question was answered',
-  'Questionnaire.item.linkId': 'the same of the questionnaire',
-  'Contract.term.action.linkId': 'the number of a clause',
-  'Contract.term.asset.linkId': 'the number of a clause',
-  'Contract.term.asset.valuedItem.linkId': 'the number of a clause',
-  'Contract.term.offer.linkId': 'the number of a clause',
-};
 
 /** Rules that keep something on a condition, and why what they keep is harmless. */
 const KEPT_SOMETIMES: [startsWith: string, reason: string][] = [
