@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { isMainThread, type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
 import { readConfiguration } from '../../functions/deid/configuration.js';
 import { EVERYTHING } from '../../functions/export/selection.js';
@@ -109,6 +109,10 @@ async function runShare({ directory, worker }: Share): Promise<number> {
   return written;
 }
 
+function post(port: Pick<MessagePort, 'postMessage'>, message: unknown): void {
+  port.postMessage(message);
+}
+
 /** Resources a second of so many threads, each with all pages. */
 async function measure(directory: string, workers: number): Promise<number> {
   const threads = Array.from(
@@ -123,7 +127,7 @@ async function measure(directory: string, workers: number): Promise<number> {
           new Promise<number>((resolve, reject) => {
             thread.once('message', resolve);
             thread.once('error', reject);
-            thread.postMessage('run');
+            post(thread, 'run');
           }),
       ),
     );
@@ -156,6 +160,8 @@ if (isMainThread) {
   }
 } else {
   parentPort?.on('message', () => {
-    void runShare(workerData as Share).then((written) => parentPort?.postMessage(written));
+    void runShare(workerData as Share).then((written) => {
+      if (parentPort !== null) post(parentPort, written);
+    });
   });
 }
