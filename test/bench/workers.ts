@@ -109,6 +109,10 @@ async function runShare({ directory, worker }: Share): Promise<number> {
   return written;
 }
 
+async function answer(port: MessagePort, share: Share): Promise<void> {
+  post(port, await runShare(share));
+}
+
 function post(port: Pick<MessagePort, 'postMessage'>, message: unknown): void {
   port.postMessage(message);
 }
@@ -159,9 +163,8 @@ if (isMainThread) {
     rmSync(directory, { recursive: true, force: true });
   }
 } else {
-  parentPort?.on('message', () => {
-    void runShare(workerData as Share).then((written) => {
-      if (parentPort !== null) post(parentPort, written);
-    });
+  const port = parentPort;
+  port?.on('message', () => {
+    void answer(port, workerData as Share);
   });
 }
