@@ -71,7 +71,10 @@ export function finishExport({ jobs, files, engines, now }: ActivityDependencies
     );
     const output = partitions.flatMap((partition) => partition.files);
     const report = emptyReport();
-    for (const partition of partitions) addReport(report, partition.report);
+    for (const partition of partitions) {
+      addReport(report, partition.report);
+      if (partition.provenance !== undefined) addReport(report, partition.provenance);
+    }
     const errors = (await jobs.manifest(jobId)) === undefined ? await writeErrors(request, report) : [];
     // Where two calls run at once, the first manifest holds; the other's error file is an orphan.
     const manifest = await jobs.putManifest(jobId, buildManifest({ request, plan, output, errors, report }));

@@ -40,7 +40,8 @@ export function buildManifest({ request, plan, output, errors, report }: Manifes
     url: fileUrl(request, name),
     count,
   });
-  const { configuration, notes } = request;
+  const { configuration } = request;
+  const notes = [...request.notes, ...(plan.notes ?? [])];
   return {
     transactionTime: plan.transactionTime,
     request: request.requestUrl,

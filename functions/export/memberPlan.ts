@@ -1,0 +1,158 @@
+import { ExportError } from '../errors.js';
+import type { CompartmentLink } from '../fhir/patientCompartment.js';
+import { readReference, referencesAt } from '../fhir/reference.js';
+import type { Capabilities } from './capabilities.js';
+import { coveringParameters, memberValue, type MemberSearch, OWN_ID } from './compartment.js';
+import type { Members } from './members.js';
+import { PROVENANCE, PROVENANCE_OF_MATCHES } from './provenance.js';
+import { readSearchPage } from './searchPage.js';
+import { count } from './slice.js';
+import type { SearchParameters, Source } from './source.js';
+
+/** Members named in one search at most: a form of some 20 kB, and half the values that a query of some databases takes. */
+const MOST_PER_SEARCH = 400;
+/** A search asks for the latest resource before its first page. */
+const REQUESTS_PER_SEARCH = 2;
+
+export interface MemberPlanInput {
+  type: string;
+  links: readonly CompartmentLink[];
+  members: Members;
+  /** Bounds of the window, as search parameters. */
+  bounds: SearchParameters;
+  /** Resources of the type in the window; `undefined` where the source does not tell. */
+  typeCount: number | undefined;
+  pageSize: number;
+  capabilities: Capabilities;
+  source: Source;
+}
+
+/** How the members' resources of a type are read: by searches, or (`undefined`) by a walk of the whole type. */
+export interface MemberPlan {
+  memberSearch: MemberSearch | undefined;
+  /** Resources that will be read, where that can be told. */
+  estimate: number | undefined;
+}
+
+/**
+ * Chooses what takes fewer requests: to search for the members, batch by batch and parameter by parameter, or to walk
+ * the whole type and see which are theirs. A source that refuses a batch gets smaller ones; one that does not know a
+ * linking parameter is walked.
+ */
+export async function planMemberSearch(input: MemberPlanInput): Promise<MemberPlan> {
+  const { type, links, members, typeCount, pageSize, capabilities } = input;
+  const walk: MemberPlan = { memberSearch: undefined, estimate: typeCount };
+  const known = capabilities.searchParameters.get(type);
+  const parameters = coveringParameters(type, links, (name) => known?.has(name) !== false);
+  if (parameters === undefined) return walk;
+  const walkCost =
+    typeCount === undefined ? Number.POSITIVE_INFINITY : REQUESTS_PER_SEARCH + typeCount / pageSize;
+  const searchCost = (batch: number): number =>
+    Math.ceil(members.ids.length / batch) * parameters.length * REQUESTS_PER_SEARCH;
+  let batch = Math.min(MOST_PER_SEARCH, members.ids.length);
+  let matches: number | undefined = 0;
+  for (const parameter of parameters) {
+    for (;;) {
+      if (searchCost(batch) >= walkCost) return walk;
+      const tried = await tryBatch(input, parameter, batch);
+      if (tried.isTaken) {
+        const batches = Math.ceil(members.ids.length / batch);
+        matches =
+          matches === undefined || tried.count === undefined ? undefined : matches + tried.count * batches;
+        break;
+      }
+      if (batch === 1 || !(await tryBatch(input, parameter, 1)).isTaken) return walk;
+      batch = Math.ceil(batch / 2);
+    }
+  }
+  if (searchCost(batch) + (matches ?? 0) / pageSize >= walkCost) return walk;
+  return { memberSearch: { parameters, batch }, estimate: matches };
+}
+
+/** Whether the source takes a search of so many members by a parameter, and what it finds. */
+async function tryBatch(
+  { type, members, bounds, source }: MemberPlanInput,
+  parameter: string,
+  batch: number,
+): Promise<{ isTaken: boolean; count: number | undefined }> {
+  const value = memberValue(parameter, longestBatch(members, batch));
+  try {
+    const { body } = await source.search(type, [[parameter, value], ...bounds, ['_summary', 'count']]);
+    const { self, total } = readSearchPage(body, type);
+    const query = self?.includes('?') === true ? self.slice(self.indexOf('?')) : undefined;
+    const isHeeded = query === undefined || new URLSearchParams(query).has(parameter);
+    return { isTaken: isHeeded, count: total };
+  } catch (thrown) {
+    if (thrown instanceof ExportError && REFUSALS.has(thrown.code)) {
+      return { isTaken: false, count: undefined };
+    }
+    throw thrown;
+  }
+}
+
+/** Some sources answer a search that is too large for them with 413, 414 or 400, some with 500 or not in time. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'source-refused',
+  'source-page-too-large',
+  'source-busy',
+  'source-timeout',
+]);
+
+/** The batch whose ids are the longest: what the source takes of it, it takes of all. */
+function longestBatch({ ids }: Members, batch: number): readonly string[] {
+  let longest: readonly string[] = [];
+  let most = -1;
+  for (let start = 0; start < ids.length; start += batch) {
+    const some = ids.slice(start, start + batch);
+    const length = some.reduce((sum, id) => sum + id.length, 0);
+    if (length > most) [longest, most] = [some, length];
+  }
+  return longest;
+}
+
+/** How many of the members the source has; `undefined` where it does not tell. */
+export async function countPresent(members: Members, source: Source): Promise<number | undefined> {
+  let present = 0;
+  for (let start = 0; start < members.ids.length; start += MOST_PER_SEARCH) {
+    const some = memberValue(OWN_ID, members.ids.slice(start, start + MOST_PER_SEARCH));
+    const found = await count(source, 'Patient', [
+      [OWN_ID, some],
+      ['_summary', 'count'],
+    ]);
+    if (found === undefined) return undefined;
+    present += found;
+  }
+  return present;
+}
+
+/** Provenance resources looked at to see whether they come along with their targets. */
+const TRIED_PROVENANCES = 20;
+
+/**
+ * Whether the source sends Provenance along with the resources it is about: tried with some that are there, since some
+ * sources ignore `_revinclude` without a word. Where there is nothing to try it with, nothing would come along.
+ */
+export async function sendsProvenance(source: Source, bases: readonly string[]): Promise<boolean> {
+  try {
+    const { body } = await source.search(PROVENANCE, [['_count', String(TRIED_PROVENANCES)]]);
+    const targets = new Map<string, Set<string>>();
+    for (const row of readSearchPage(body, PROVENANCE).rows) {
+      for (const { reference } of referencesAt(row.resource(), ['target'])) {
+        const target = readReference(reference, bases);
+        if (target !== undefined)
+          targets.set(target.type, (targets.get(target.type) ?? new Set()).add(target.id));
+      }
+    }
+    const [most] = [...targets].sort(([, a], [, b]) => b.size - a.size);
+    if (most === undefined) return false;
+    const [type, ids] = most;
+    const answer = await source.search(type, [
+      ['_id', [...ids].slice(0, TRIED_PROVENANCES).join(',')],
+      PROVENANCE_OF_MATCHES,
+    ]);
+    return readSearchPage(answer.body, type, PROVENANCE).included.length > 0;
+  } catch (thrown) {
+    if (thrown instanceof ExportError && thrown.code === 'source-refused') return false;
+    throw thrown;
+  }
+}
