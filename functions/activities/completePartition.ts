@@ -16,6 +16,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
     const report = emptyReport();
     const provenance = emptyReport();
     let seconds = 0;
+    let foreign = 0;
     let resources = 0;
     for (let attempt: string | undefined = last; attempt !== undefined;) {
       const slice = await jobs.slice(jobId, partition, attempt);
@@ -24,6 +25,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
       files.push(...[...slice.files].reverse());
       addReport(report, slice.report);
       if (slice.provenance !== undefined) addReport(provenance, slice.provenance);
+      foreign += slice.foreign ?? 0;
       seconds += slice.seconds;
       resources = Math.max(resources, slice.resources);
       attempt = slice.previous;
@@ -33,6 +35,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
       seconds,
       report,
       provenance,
+      foreign,
     });
     await jobs.putProgress(jobId, { partition, resources, isDone: true });
     return null;

@@ -3,6 +3,7 @@ import { ExportError } from '../errors.js';
 import type { OutputFile, SliceRecord } from '../export/job.js';
 import { Level } from '../export/level.js';
 import { PROVENANCE } from '../export/provenance.js';
+import { EVERYTHING } from '../export/selection.js';
 import { runSlice } from '../export/slice.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { MemberCache } from './memberCache.js';
@@ -66,11 +67,13 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
     };
     const members = plan.compartment?.hasMembers === true ? await cache.members(jobId) : undefined;
     const level = new Level(plan, settings.fhirVersion, members);
+    const compartment = level.compartment(window.type, planned?.memberSearch);
+    const selection = compartment ?? EVERYTHING;
     let telling: Promise<unknown> = Promise.resolve();
     const lineMaker = await engines.lineMaker(request, plan.transactionTime);
     const run = runSlice(
       window,
-      level.selection(window.type, planned?.memberSearch),
+      selection,
       { pageSize: request.pageSize ?? settings.pageSize, cursor: before?.cursor },
       {
         pages: settings.sliceMaxPages,
@@ -117,6 +120,7 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
       seconds: (performance.now() - startedAt) / 1000,
       report: result.report,
       provenance: result.companions.report,
+      foreign: compartment?.foreign ?? 0,
     };
     await jobs.putSlice(jobId, partition, attempt, record);
     // A cancel that came while the last page was written has deleted the job's files before this one was there.

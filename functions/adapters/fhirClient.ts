@@ -105,10 +105,7 @@ export class FhirClient implements Source {
     }
   }
 
-  async #try(
-    url: string,
-    form: string | undefined,
-  ): Promise<SourceAnswer | Failure> {
+  async #try(url: string, form: string | undefined): Promise<SourceAnswer | Failure> {
     const signal = AbortSignal.timeout(this.#options.timeoutSeconds * 1000);
     try {
       const response = await fetch(url, {

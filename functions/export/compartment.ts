@@ -38,6 +38,7 @@ export class CompartmentSelection implements Selection {
   readonly #of: CompartmentOf;
   readonly #search: MemberSearch | undefined;
   readonly #links: readonly CompartmentLink[];
+  #foreign = 0;
 
   constructor(of: CompartmentOf, search?: MemberSearch) {
     this.#of = of;
@@ -67,10 +68,22 @@ export class CompartmentSelection implements Selection {
   }
 
   isExported(search: number, resource: JsonObject): boolean {
-    if (this.#search === undefined) return this.includes(resource);
+    if (this.#search === undefined) {
+      const isIncluded = this.includes(resource);
+      if (!isIncluded) this.#countForeign(resource);
+      return isIncluded;
+    }
     const owner = this.#owner(resource);
-    if (owner === undefined) throw notInCompartment(this.#of.type);
+    if (owner === undefined && !this.#countForeign(resource)) throw notInCompartment(this.#of.type);
     return owner === search;
+  }
+
+  /**
+   * Resources left out because they refer to patients by URLs of another base: they may be the source's own, by a name
+   * that it does not tell, or somebody else's. One that several searches find counts as often.
+   */
+  get foreign(): number {
+    return this.#foreign;
   }
 
   /** Whether a resource is in the compartment of any member. */
@@ -100,6 +113,19 @@ export class CompartmentSelection implements Selection {
     return owner;
   }
 
+  /** Counts a resource that is linked to a member's namesake elsewhere; returns whether it is. */
+  #countForeign(resource: JsonObject): boolean {
+    const isForeign = this.#links.some(({ paths }) =>
+      paths.some((path) =>
+        [...referencesAt(resource, path)].some(({ reference }) =>
+          this.#isMember(typeof reference === 'string' ? FOREIGN.exec(reference)?.[1] : undefined),
+        ),
+      ),
+    );
+    if (isForeign) this.#foreign++;
+    return isForeign;
+  }
+
   #isMember(id: unknown): boolean {
     const { members } = this.#of;
     return typeof id === 'string' && (members === undefined || members.indexOf(id) >= 0);
@@ -121,6 +147,7 @@ export class CompartmentSelection implements Selection {
 }
 
 const NONE: ReadonlySet<string> = new Set();
+const FOREIGN = /^https?:\/\/[^?#]*\/Patient\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
 
 /**
  * The fewest of a type's linking parameters that look at all of its linking elements; `undefined` where the source

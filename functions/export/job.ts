@@ -91,6 +91,8 @@ export interface SliceRecord {
   report: SliceReport;
   /** Of Provenance resources that came along. */
   provenance?: SliceReport;
+  /** Resources left out because they refer to patients by URLs of another base. */
+  foreign?: number;
 }
 
 export interface OutputFile {
@@ -125,6 +127,8 @@ export interface PartitionRecord {
   report: SliceReport;
   /** Of Provenance resources that came along. */
   provenance?: SliceReport;
+  /** Resources left out because they refer to patients by URLs of another base. */
+  foreign?: number;
 }
 
 /** Why a job is to stop: its slices look for it, since terminating an orchestration does not reach them. */

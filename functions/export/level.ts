@@ -4,7 +4,6 @@ import { CompartmentSelection, type MemberSearch } from './compartment.js';
 import type { JobPlan, JobRequest } from './job.js';
 import type { Members } from './members.js';
 import { PROVENANCE, ProvenanceCompanions } from './provenance.js';
-import { EVERYTHING, type Selection } from './selection.js';
 import type { Companions } from './slice.js';
 import type { Source } from './source.js';
 
@@ -21,9 +20,9 @@ export class Level {
     this.#members = members;
   }
 
-  /** How a partition's resources are chosen. */
-  selection(type: string, memberSearch: MemberSearch | undefined): Selection {
-    return this.#plan.compartment === undefined ? EVERYTHING : this.#compartment(type, memberSearch);
+  /** How a partition's resources are chosen; `undefined` at the system level. */
+  compartment(type: string, memberSearch: MemberSearch | undefined): CompartmentSelection | undefined {
+    return this.#plan.compartment === undefined ? undefined : this.#compartment(type, memberSearch);
   }
 
   /** What comes along with the resources of a type; at the system level, Provenance is a type like any other. */
@@ -38,7 +37,7 @@ export class Level {
       source,
       // Nothing comes along with Provenance resources themselves.
       selectionOf: (target) =>
-        types.has(target) && target !== PROVENANCE ? this.selection(target, undefined) : undefined,
+        types.has(target) && target !== PROVENANCE ? this.#compartment(target, undefined) : undefined,
       own: this.#compartment(PROVENANCE, undefined),
     });
   }

@@ -14,17 +14,21 @@ export interface SearchRow {
 
 /** A page of a type search: https://hl7.org/fhir/R4/http.html#search */
 export interface SearchPage {
-  /** Matches, all of the type asked for; outcomes are left out. */
+  /** Matches, all of the type asked for; includes and outcomes are left out. */
   readonly rows: readonly SearchRow[];
-  /** Resources of the type that was to come along with the matches; other includes are left out. */
-  readonly included: readonly SearchRow[];
-  /** Whether the source says that it left out resources that were to come along. */
-  readonly isCut: boolean;
   readonly total: number | undefined;
   /** URL of the next page as the source wrote it. */
   readonly next: string | undefined;
   /** URL of the search as the source understood it. */
   readonly self: string | undefined;
+}
+
+/** A page with what came along with its matches. */
+export interface PageWithIncludes extends SearchPage {
+  /** Resources of the type that was to come along; others are left out. */
+  readonly included: readonly SearchRow[];
+  /** Whether the source says that it left out some of them. */
+  readonly isCut: boolean;
 }
 
 /** An entry of a Bundle, scanned: where its resource lies, and what the walk needs of it. */
@@ -44,7 +48,7 @@ interface Entry {
  *   complete; `source-ignored-parameter` where matches are of another type: pages of these would leave others out
  * @param includedType the type that was asked to come along
  */
-export function readSearchPage(bytes: Buffer, type: string, includedType?: string): SearchPage {
+export function readSearchPage(bytes: Buffer, type: string, includedType?: string): PageWithIncludes {
   const rows: SearchRow[] = [];
   const included: SearchRow[] = [];
   let isCut = false;

@@ -2,7 +2,7 @@ import type { AnonymizeResult } from '../deid/engine.js';
 import type { JsonObject } from '../deid/json.js';
 import { ExportError } from '../errors.js';
 import { addCounts, addFailure, emptyReport, type SliceReport } from './job.js';
-import { readSearchPage, type SearchPage, type SearchRow } from './searchPage.js';
+import { readSearchPage, type PageWithIncludes, type SearchRow } from './searchPage.js';
 import type { Selection } from './selection.js';
 import type { SearchParameters, Source, SourceAnswer } from './source.js';
 import { type Cursor, Walk, type Window } from './walk.js';
@@ -164,8 +164,8 @@ async function fetchPage(
   type: string,
   source: Source,
   companions: Companions | undefined,
-): Promise<{ page: SearchPage; size: number }> {
-  const read = ({ body, isForm }: SourceAnswer): { page: SearchPage; size: number } => {
+): Promise<{ page: PageWithIncludes; size: number }> {
+  const read = ({ body, isForm }: SourceAnswer): { page: PageWithIncludes; size: number } => {
     const page = readSearchPage(body, type, companions?.type);
     if (page.isCut && companions !== undefined) throw cut(type, companions.type);
     // The self link of a form need not repeat what stands in the form; without any of it, it tells nothing.
@@ -179,9 +179,7 @@ async function fetchPage(
         case 'link':
           return read(await source.follow(request.url));
         case 'search':
-          return read(
-            await source.search(type, [...request.parameters, ...(companions?.parameters ?? [])]),
-          );
+          return read(await source.search(type, [...request.parameters, ...(companions?.parameters ?? [])]));
         case 'count':
           walk.acceptCount(await count(source, type, request.parameters));
       }

@@ -47,7 +47,10 @@ export function searchPage(
   const duplicates = faultOf(faults, 'duplicates')?.entries ?? 0;
   return pageBundle(collection, base, {
     rows: duplicates === 0 ? rows : Uint32Array.from([...rows, ...rows.subarray(0, duplicates)]),
-    extraEntries: extraEntries(context, base, faults),
+    extraEntries: [
+      ...extraEntries(context, base, faults),
+      ...(request.withProvenance ? provenanceEntries(context, collection, base, rows) : []),
+    ],
     total: request.withTotal ? found.length : undefined,
     self,
     next: next === undefined ? undefined : foreign(next, faults),
@@ -101,12 +104,27 @@ function extraEntries(context: SourceContext, base: string, faults: readonly Fau
     sort: [],
   })[0];
   if (collection && row !== undefined) {
-    const text = resourceText(collection, row).toString('utf8');
-    entries.push(
-      `{"fullUrl":"${base}/${collection.type}/${collection.id(row)}","resource":${text},"search":{"mode":"include"}}`,
-    );
+    entries.push(includeEntry(collection, base, row));
   }
   return entries;
+}
+
+/** The Provenance resources of a page's resources, each once. */
+function provenanceEntries(
+  context: SourceContext,
+  collection: Collection,
+  base: string,
+  rows: Uint32Array,
+): string[] {
+  const provenances = context.collections.get('Provenance');
+  if (provenances === undefined || rows.length === 0) return [];
+  const targets = [...rows].map((row) => `${collection.type}/${collection.id(row)}`);
+  return [...provenances.rowsOf('target', targets)].map((row) => includeEntry(provenances, base, row));
+}
+
+function includeEntry(collection: Collection, base: string, row: number): string {
+  const text = resourceText(collection, row).toString('utf8');
+  return `{"fullUrl":"${base}/${collection.type}/${collection.id(row)}","resource":${text},"search":{"mode":"include"}}`;
 }
 
 function foreign(url: string, faults: readonly Fault[]): string {
