@@ -3,7 +3,7 @@ import { ExportError } from '../errors.js';
 import { compareInstants, parseInstant } from './instant.js';
 import { readSearchPage, type SearchRow } from './searchPage.js';
 import type { SearchParameters, Source } from './source.js';
-import type { Window } from './walk.js';
+import type { Cursor, Window } from './walk.js';
 
 /**
  * Which resources of a window belong to the export, as one or more searches whose union they are. A resource that
@@ -34,6 +34,13 @@ export interface Selection {
    * @throws ExportError where the source does not tell
    */
   exportedOf(ids: readonly string[], window: Window, source: Source): Promise<ReadonlySet<string>>;
+}
+
+/** Where a partition stands: in which of its searches, and where in that. */
+export interface SliceCursor {
+  search: number;
+  /** `undefined`: at the search's begin. */
+  walk: Cursor | undefined;
 }
 
 const NONE: ReadonlySet<string> = new Set();
