@@ -6,7 +6,7 @@ import { coveringParameters, memberValue, type MemberSearch, OWN_ID } from './co
 import type { Members } from './members.js';
 import { PROVENANCE, PROVENANCE_OF_MATCHES } from './provenance.js';
 import { readSearchPage } from './searchPage.js';
-import { count } from './slice.js';
+import { inBatches } from './selection.js';
 import type { SearchParameters, Source } from './source.js';
 
 /** Members named in one search at most: a form of some 20 kB, and half the values that a query of some databases takes. */
@@ -71,13 +71,15 @@ export async function planMemberSearch(input: MemberPlanInput): Promise<MemberPl
 
 /** Whether the source takes a search of so many members by a parameter, and what it finds. */
 async function tryBatch(
-  { type, members, bounds, source }: MemberPlanInput,
+  { type, members, bounds, typeCount, source }: MemberPlanInput,
   parameter: string,
   batch: number,
 ): Promise<{ isTaken: boolean; count: number | undefined }> {
   const value = memberValue(parameter, longestBatch(members, batch));
   try {
-    const { body } = await source.search(type, [[parameter, value], ...bounds, ['_summary', 'count']]);
+    // A source that did not count the type may not know how to count.
+    const only = typeCount === undefined ? (['_count', '1'] as const) : (['_summary', 'count'] as const);
+    const { body } = await source.search(type, [[parameter, value], ...bounds, only]);
     const { self, total } = readSearchPage(body, type);
     const query = self?.includes('?') === true ? self.slice(self.indexOf('?')) : undefined;
     const isHeeded = query === undefined || new URLSearchParams(query).has(parameter);
@@ -112,21 +114,25 @@ function longestBatch({ ids }: Members, batch: number): readonly string[] {
 
 /** How many of the members the source has; `undefined` where it does not tell. */
 export async function countPresent(members: Members, source: Source): Promise<number | undefined> {
-  let present = 0;
-  for (let start = 0; start < members.ids.length; start += MOST_PER_SEARCH) {
-    const some = memberValue(OWN_ID, members.ids.slice(start, start + MOST_PER_SEARCH));
-    const found = await count(source, 'Patient', [
-      [OWN_ID, some],
+  let present: number | undefined = 0;
+  await inBatches(members.ids, MOST_PER_SEARCH, async (some) => {
+    const { body } = await source.search('Patient', [
+      [OWN_ID, memberValue(OWN_ID, some)],
       ['_summary', 'count'],
     ]);
-    if (found === undefined) return undefined;
-    present += found;
-  }
+    const { total } = readSearchPage(body, 'Patient');
+    present = present === undefined || total === undefined ? undefined : present + total;
+  }).catch((thrown: unknown) => {
+    // A source that does not count at all does not tell, either.
+    if (!(thrown instanceof ExportError) || thrown.retryable) throw thrown;
+    present = undefined;
+  });
   return present;
 }
 
 /** Provenance resources looked at to see whether they come along with their targets. */
 const TRIED_PROVENANCES = 20;
+const TRIED_TARGETS = 3;
 
 /**
  * Whether the source sends Provenance along with the resources it is about: tried with some that are there, since some
@@ -146,11 +152,13 @@ export async function sendsProvenance(source: Source, bases: readonly string[]):
     const [most] = [...targets].sort(([, a], [, b]) => b.size - a.size);
     if (most === undefined) return false;
     const [type, ids] = most;
-    const answer = await source.search(type, [
-      ['_id', [...ids].slice(0, TRIED_PROVENANCES).join(',')],
-      PROVENANCE_OF_MATCHES,
-    ]);
-    return readSearchPage(answer.body, type, PROVENANCE).included.length > 0;
+    for (const id of [...ids].slice(0, TRIED_TARGETS)) {
+      const answer = await source.search(type, [['_id', id], PROVENANCE_OF_MATCHES]);
+      const { rows, included } = readSearchPage(answer.body, type, PROVENANCE);
+      // A target that is not there any more tells nothing.
+      if (rows.length > 0) return included.length > 0;
+    }
+    return false;
   } catch (thrown) {
     if (thrown instanceof ExportError && thrown.code === 'source-refused') return false;
     throw thrown;

@@ -65,8 +65,7 @@ export async function searchByIds(
   source: Source,
 ): Promise<Array<SearchRow & { id: string }>> {
   const found = new Map<string, SearchRow & { id: string }>();
-  for (let start = 0; start < ids.length; start += MOST_IDS) {
-    const some = ids.slice(start, start + MOST_IDS);
+  await inBatches(ids, MOST_IDS, async (some) => {
     const asked = new Set(some);
     let { body } = await source.search(window.type, [
       ['_id', some.join(',')],
@@ -82,8 +81,28 @@ export async function searchByIds(
       if (next === undefined || pages >= some.length) break;
       ({ body } = await source.follow(next));
     }
-  }
+  });
   return [...found.values()];
+}
+
+/** Sources answer a search that is too large for them with 400, 413 or 414. */
+const TOO_LARGE: ReadonlySet<string> = new Set(['source-refused', 'source-page-too-large']);
+
+/** Asks for batches of ids, and for the halves of one that the source refuses. */
+export async function inBatches(
+  ids: readonly string[],
+  most: number,
+  ask: (some: readonly string[]) => Promise<void>,
+): Promise<void> {
+  for (let start = 0; start < ids.length; start += most) {
+    const some = ids.slice(start, start + most);
+    try {
+      await ask(some);
+    } catch (thrown) {
+      if (!(thrown instanceof ExportError) || !TOO_LARGE.has(thrown.code) || some.length === 1) throw thrown;
+      await inBatches(some, Math.ceil(some.length / 2), ask);
+    }
+  }
 }
 
 /** Whether a resource is in a window, as far as it tells. */

@@ -28,7 +28,17 @@ export function searchPage(
   if (limit && (request.askedCount ?? 0) > limit.max) {
     throw new OutcomeError(limit.status, 'too-costly', `_count may be at most ${limit.max}`);
   }
-  const found = collection.select(request.query);
+  const tooLong = faultOf(faults, 'longValue');
+  if (tooLong && [...parameters.values()].some((value) => value.length > tooLong.most)) {
+    throw new OutcomeError(
+      tooLong.status,
+      'too-costly',
+      `A value may have at most ${tooLong.most} characters`,
+    );
+  }
+  const ignored = faultOf(faults, 'ignored')?.parameters ?? [];
+  const filters = request.query.filters.filter(({ parameter }) => !ignored.includes(parameter));
+  const found = collection.select({ ...request.query, filters });
   const self = link(base, collection.type, request.honoured);
   if (request.countOnly) {
     const page = { rows: new Uint32Array(), extraEntries: [], total: found.length, self, next: undefined };
