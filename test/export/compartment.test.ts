@@ -183,7 +183,7 @@ describe(`Provenance that comes along (seed ${SEED})`, () => {
             resourceType: 'Provenance',
             id: String(index),
             meta: { lastUpdated: `${provenance.day}T00:00:00.000Z` },
-            target: provenance.targets.map((reference) => ({ reference })),
+            target: provenance.targets.map((text) => ({ reference: text })),
           }));
           // Patients 0 and 1 are members; Locations are in nobody's compartment.
           const ids = new Members(['0', '1']);
