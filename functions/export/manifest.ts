@@ -23,6 +23,8 @@ interface ManifestInput {
   output: readonly OutputFile[];
   errors: readonly OutputFile[];
   report: SliceReport;
+  /** Resources left out because they refer to patients by URLs of another base. */
+  foreign: number;
 }
 
 /** Files beside the data, under these names. */
@@ -34,13 +36,21 @@ const NO_GUARANTEE =
   'De-identified as the configuration says. No legal or regulatory standard is guaranteed by it: whoever gives the data away answers for it.';
 
 /** The manifest of a complete export; its URLs are the app's own download route, under the same access rules. */
-export function buildManifest({ request, plan, output, errors, report }: ManifestInput): ExportManifest {
+export function buildManifest({
+  request,
+  plan,
+  output,
+  errors,
+  report,
+  foreign,
+}: ManifestInput): ExportManifest {
   const entry = ({ type, name, count }: OutputFile): ManifestFile => ({
     type,
     url: fileUrl(request, name),
     count,
   });
-  const { configuration, notes } = request;
+  const { configuration } = request;
+  const notes = [...request.notes, ...(plan.notes ?? []), ...foreignNotes(foreign)];
   return {
     transactionTime: plan.transactionTime,
     request: request.requestUrl,
@@ -72,6 +82,13 @@ export function buildManifest({ request, plan, output, errors, report }: Manifes
       ...(notes.length === 0 ? {} : { notes }),
     },
   };
+}
+
+function foreignNotes(count: number): string[] {
+  if (count === 0) return [];
+  return [
+    `Resources that refer to patients only by URLs of another base were met ${count} times and left out. Where that base is the source's own, set FHIR_SERVER_URL to it.`,
+  ];
 }
 
 /** Names of the blobs that belong to a complete job. */

@@ -56,6 +56,7 @@ function memorySource(pages: readonly Buffer[]): Source {
     search: (_type, parameters) =>
       new Map(parameters).get('_sort')?.startsWith('-') === true ? Promise.resolve(EMPTY) : answer(0),
     follow: (url) => answer(Number(url)),
+    read: () => Promise.reject(new Error('Nobody reads.')),
     capabilities: () => Promise.reject(new Error('Nobody asks.')),
   };
 }
@@ -109,7 +110,7 @@ async function runShare({ directory, worker }: Share): Promise<number> {
   return written;
 }
 
-async function answer(port: MessagePort, share: Share): Promise<void> {
+async function runOn(port: MessagePort, share: Share): Promise<void> {
   post(port, await runShare(share));
 }
 
@@ -165,6 +166,6 @@ if (isMainThread) {
 } else {
   const port = parentPort;
   port?.on('message', () => {
-    void answer(port, workerData as Share);
+    void runOn(port, workerData as Share);
   });
 }

@@ -86,6 +86,7 @@ function onePage(): Source {
       Promise.resolve(
         bundle(new Map(parameters).get('_sort')?.startsWith('-') === true ? entry.slice(-1) : entry),
       ),
+    read: () => Promise.reject(new Error('Nobody reads.')),
     follow: () => Promise.reject(new Error('There is no next link.')),
     capabilities: () => Promise.reject(new Error('Nobody asks.')),
   };
