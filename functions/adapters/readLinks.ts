@@ -13,6 +13,8 @@ import { ExportError } from '../errors.js';
 const CLOCK_SKEW_MS = 5 * 60_000;
 /** The service gives a key for seven days at most. */
 const KEY_LIFETIME_MS = 6 * 24 * 3_600_000;
+/** How signatures are made: the latest way that the emulator knows, too. */
+const SIGNATURE_VERSION = '2025-07-05';
 
 /**
  * Links with a shared access signature for one blob each: read only, https only but for the emulator. Signed with the
@@ -38,6 +40,7 @@ export class ReadLinks {
       permissions: BlobSASPermissions.parse('r'),
       protocol: isHttps ? SASProtocol.Https : SASProtocol.HttpsAndHttp,
       expiresOn,
+      version: SIGNATURE_VERSION,
     });
     const link = (name: string, signature: string): string =>
       `${container.getBlobClient(name).url.replace(/\?.*$/s, '')}?${signature}`;
