@@ -10,6 +10,9 @@ export interface TestStack {
   stack: Stack;
   /** Puts a configuration into the container of the configurations. */
   putConfiguration(name: string, configuration: object): Promise<void>;
+  /** Puts a file into a container, which is made if need be. */
+  putBlob(container: string, name: string, text: string): Promise<void>;
+  blobText(container: string, name: string): Promise<string>;
   /** Names of all blobs of a container. */
   blobNames(container: string): Promise<string[]>;
   end(): Promise<void>;
@@ -36,6 +39,15 @@ export async function startTestStack(environment: Record<string, string>): Promi
         .getContainerClient('anonymization')
         .getBlockBlobClient(name)
         .upload(text, Buffer.byteLength(text));
+    },
+    async putBlob(container, name, text) {
+      const own = storage.getContainerClient(container);
+      await own.createIfNotExists();
+      await own.getBlockBlobClient(name).upload(text, Buffer.byteLength(text));
+    },
+    async blobText(container, name) {
+      const blob = storage.getContainerClient(container).getBlobClient(name);
+      return (await blob.downloadToBuffer()).toString('utf8');
     },
     async blobNames(container) {
       const names: string[] = [];
