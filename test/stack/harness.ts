@@ -15,6 +15,8 @@ export interface TestStack {
   blobText(container: string, name: string): Promise<string>;
   /** Names of all blobs of a container. */
   blobNames(container: string): Promise<string[]>;
+  /** All private state of the jobs, as one text. */
+  stateText(): Promise<string>;
   end(): Promise<void>;
 }
 
@@ -53,6 +55,16 @@ export async function startTestStack(environment: Record<string, string>): Promi
       const names: string[] = [];
       for await (const blob of storage.getContainerClient(container).listBlobsFlat()) names.push(blob.name);
       return names;
+    },
+    async stateText() {
+      const state = BlobServiceClient.fromConnectionString(stack.runtimeStorage).getContainerClient(
+        'fhir-export-jobs',
+      );
+      const texts: string[] = [];
+      for await (const { name } of state.listBlobsFlat()) {
+        texts.push((await state.getBlobClient(name).downloadToBuffer()).toString('utf8'));
+      }
+      return texts.join('\n');
     },
     async end() {
       await stack.stop();
