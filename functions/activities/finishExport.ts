@@ -22,6 +22,7 @@ import { buildReport } from '../export/report.js';
 import { VERSION } from '../version.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
+import type { SliceRunner } from './sliceRunner.js';
 
 export interface FinishExportInput {
   jobId: string;
@@ -37,7 +38,12 @@ const PARALLEL_READS = 8;
  * Ends a job. The outcome is what commits: the first one written holds, and files are discarded only where it is
  * not `completed`. Safe to repeat, and to run twice at once.
  */
-export function finishExport({ jobs, files, engines, now }: ActivityDependencies) {
+export function finishExport({
+  jobs,
+  files,
+  slices,
+  now,
+}: Pick<ActivityDependencies, 'jobs' | 'files' | 'now'> & { slices: Pick<SliceRunner, 'forget'> }) {
   return async ({ jobId }: FinishExportInput): Promise<FinishExportOutput> => {
     const [request, stop, known] = await Promise.all([
       jobs.request(jobId),
@@ -48,7 +54,7 @@ export function finishExport({ jobs, files, engines, now }: ActivityDependencies
     if (known === undefined && stop === undefined) await complete(request);
     const outcome = known ?? (await jobs.putOutcome(jobId, outcomeOf(stop)));
     if (outcome.state !== 'completed') await files.discard(request);
-    engines.forget(jobId);
+    slices.forget(jobId);
     await jobs.destroyWorkingState(jobId);
     return { state: outcome.state };
   };
