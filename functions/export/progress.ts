@@ -35,11 +35,15 @@ export function progressOf(plan: JobPlan | undefined, partitions: readonly Parti
   };
 }
 
-/** The progress of a job in under 100 characters, as `X-Progress` takes it. */
+/**
+ * The progress of a job in under 100 characters, as `X-Progress` takes it. A number at its beginning is a percentage:
+ * clients read it so.
+ */
 export function progressText({ isPlanned, done, total, isComplete, types }: Progress): string {
   if (!isPlanned) return 'planning';
   const percent = total === undefined || total === 0 ? 100 : Math.min(100, Math.floor((100 * done) / total));
-  const amount = total === undefined ? `${done} resources` : `${done} of ${total} resources (${percent}%)`;
+  const amount =
+    total === undefined ? `reading: ${done} resources` : `${percent}%: ${done} of ${total} resources`;
   if (isComplete) return `${amount}; finishing`;
   let text = amount;
   for (const [index, type] of types.entries()) {
