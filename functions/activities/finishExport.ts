@@ -10,9 +10,16 @@ import {
   type SliceReport,
   type StopReason,
 } from '../export/job.js';
-import { buildManifest, MANIFEST_FILE, manifestFileNames, REPORT_FILE } from '../export/manifest.js';
+import {
+  buildManifest,
+  MANIFEST_FILE,
+  manifestCopy,
+  manifestFileNames,
+  REPORT_FILE,
+} from '../export/manifest.js';
 import { failureOutcomes } from '../export/errorFile.js';
 import { buildReport } from '../export/report.js';
+import { VERSION } from '../version.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { SliceRunner } from './sliceRunner.js';
@@ -89,8 +96,9 @@ export function finishExport({
       jobId,
       buildManifest({ request, plan, output, errors, report, foreign }),
     );
-    await files.write(container, `${folder}${MANIFEST_FILE}`, toText(manifest));
-    const summary = buildReport(request, plan, partitions, new Date(now()).toISOString());
+    const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`));
+    await files.write(container, `${folder}${MANIFEST_FILE}`, toText(copy));
+    const summary = buildReport(request, plan, partitions, new Date(now()).toISOString(), VERSION);
     await files.write(container, `${folder}${REPORT_FILE}`, toText(summary));
     const kept = manifestFileNames(manifest, request);
     const found = await files.list(container, folder);
