@@ -1,4 +1,9 @@
 import { availableParallelism } from 'node:os';
+import {
+  authorizationDefinitions,
+  type AuthorizationSettings,
+  readAuthorizationSettings,
+} from './authorizationSettings.js';
 import type { FhirVersion } from './deid/engine.js';
 import {
   parseCertificates,
@@ -19,6 +24,7 @@ export interface Settings {
   exportStorage: StorageAccount;
   runtimeStorage: StorageAccount;
   allowRawExport: boolean;
+  authorization: AuthorizationSettings;
   /** Keys that configurations name with `{"secretName": …}`, by name. */
   secrets: ReadonlyMap<string, string>;
   registries: RegistrySettings;
@@ -321,6 +327,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   fhirServerUrl,
   fhirVersion,
   ...storageDefinitions,
+  ...authorizationDefinitions,
   allowRawExport,
   secretsDefinition,
   registryHosts,
@@ -402,6 +409,7 @@ export function readSettings(environment: Environment): Settings {
     exportStorage: readStorage('EXPORT_STORAGE'),
     runtimeStorage: readStorage('AzureWebJobsStorage'),
     allowRawExport: read(allowRawExport),
+    authorization: readAuthorizationSettings(environment, problems),
     secrets: readSecrets(),
     registries: {
       hosts: read(registryHosts),

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ExportError } from '../errors.js';
 import type { SliceRecord } from '../export/job.js';
+import { PatientCounter } from '../export/patientCount.js';
 import { EVERYTHING } from '../export/selection.js';
 import { runSlice } from '../export/slice.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -60,6 +61,7 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
     };
     let telling: Promise<unknown> = Promise.resolve();
     const lineMaker = await engines.lineMaker(request, plan.transactionTime);
+    const patients = new PatientCounter(request.minPatients ?? 0);
     const run = runSlice(
       window,
       EVERYTHING,
@@ -72,6 +74,7 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
       {
         source,
         lineMaker,
+        patients,
         openFile: () => files.create(request.container, name),
         clock: now,
         isStopped,
@@ -98,6 +101,7 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
       resources,
       seconds: (performance.now() - startedAt) / 1000,
       report: result.report,
+      patients: request.minPatients ? patients.digests(await jobs.secret(jobId)) : [],
     };
     await jobs.putSlice(jobId, partition, attempt, record);
     // A cancel that came while the last page was written has deleted the job's files before this one was there.

@@ -2,12 +2,13 @@ import { Readable } from 'node:stream';
 import { ExportError } from '../errors.js';
 import { REPORT_FILE } from '../export/manifest.js';
 import type { HttpDependencies } from './dependencies.js';
+import { maySee, requireAccess, requireTypes } from './authorization/caller.js';
 import { readJobId, unknownJob } from './jobId.js';
 import type { Handler } from './handler.js';
 
 /** Streams a file that the manifest of a complete job names, and no other. */
 export function downloadFile({ jobs, files }: HttpDependencies): Handler {
-  return async (request) => {
+  return async (request, _client, _context, caller) => {
     const jobId = readJobId(request);
     const [job, stop, manifest] = await Promise.all([
       jobs.request(jobId),
@@ -15,9 +16,15 @@ export function downloadFile({ jobs, files }: HttpDependencies): Handler {
       jobs.manifest(jobId),
     ]);
     if (job === undefined || manifest === undefined || stop !== undefined) throw unknownJob();
+    if (!maySee(caller, job)) throw unknownJob();
+    requireAccess(caller, job);
     // The host gives path parameters as they were sent.
     const file = request.params['file'] ?? '';
     const isNamed = [...manifest.output, ...manifest.error].some(({ url }) => url.endsWith(`/files/${file}`));
+    requireTypes(
+      caller,
+      manifest.output.filter(({ url }) => url.endsWith(`/files/${file}`)).map(({ type }) => type),
+    );
     if (!isNamed && file !== REPORT_FILE) {
       throw new ExportError('not-found', 'The manifest of this export names no such file.');
     }

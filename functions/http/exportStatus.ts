@@ -2,6 +2,7 @@ import { hasBrokenOff } from '../adapters/jobInstances.js';
 import { progressText } from '../export/progress.js';
 import { errorIssue } from '../export/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
+import { maySee, requireAccess } from './authorization/caller.js';
 import { readJobId, unknownJob } from './jobId.js';
 import { outcomeResponse, statusOf } from './respond.js';
 import type { Handler } from './handler.js';
@@ -10,7 +11,7 @@ const MOST_SECONDS_BETWEEN_POLLS = 30;
 
 /** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
 export function exportStatus({ settings, jobs, now }: HttpDependencies): Handler {
-  return async (request, client) => {
+  return async (request, client, _context, caller) => {
     const jobId = readJobId(request);
     const [job, outcome, stop] = await Promise.all([
       jobs.request(jobId),
@@ -19,6 +20,8 @@ export function exportStatus({ settings, jobs, now }: HttpDependencies): Handler
     ]);
     if (job === undefined || stop?.reason === 'cancelled' || outcome?.state === 'cancelled')
       throw unknownJob();
+    if (!maySee(caller, job)) throw unknownJob();
+    requireAccess(caller, job);
     if (outcome?.state === 'failed') {
       const { status, issue } = statusOf(outcome.failure.code);
       return outcomeResponse(status, [errorIssue(issue, outcome.failure.message)]);

@@ -9,6 +9,7 @@ import { errorIssue, informationIssue, type OutcomeIssue } from '../export/opera
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../orchestrators/instanceIds.js';
 import type { HttpDependencies } from './dependencies.js';
+import { permitKickOff } from './authorization/permitKickOff.js';
 import { outcomeResponse, RequestError } from './respond.js';
 import type { Handler } from './handler.js';
 
@@ -34,7 +35,7 @@ export function kickOff({
   now,
   isResourceType,
 }: HttpDependencies): Handler {
-  return async (request, client) => {
+  return async (request, client, _context, caller) => {
     const body = request.method === 'POST' ? await readBody(request) : undefined;
     const read = readKickOff(
       {
@@ -48,6 +49,7 @@ export function kickOff({
       { now: now(), isResourceType },
     );
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
+    const permitted = permitKickOff(read.kickOff, caller, settings.authorization);
     const secret = randomBytes(SECRET_BYTES);
     const pinned = await readPinnedConfiguration(read.kickOff, secret);
 
@@ -57,6 +59,7 @@ export function kickOff({
     const { container } = read.kickOff;
     const baseUrl = `${new URL(request.url).origin}/fhir`;
     const job: JobRequest = {
+      ...permitted,
       jobId,
       requestUrl: knownParametersOnly(request.url),
       baseUrl,
@@ -73,7 +76,7 @@ export function kickOff({
       pageSize: read.kickOff.pageSize,
       lanes: settings.parallelPartitions,
       configuration: pinned?.described,
-      notes: [...read.kickOff.notes, ...(pinned?.warnings ?? [])],
+      notes: [...permitted.notes, ...read.kickOff.notes, ...(pinned?.warnings ?? [])],
     };
     await files.ensureContainer(job.container);
     await jobs.create(job, secret, pinned?.text);

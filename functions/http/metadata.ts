@@ -1,4 +1,5 @@
 import type { FhirVersion } from '../deid/engine.js';
+import { securityStatement } from './authorization/securityStatement.js';
 import type { HttpDependencies } from './dependencies.js';
 import type { Handler } from './handler.js';
 
@@ -12,6 +13,7 @@ const BULK_DATA = 'http://hl7.org/fhir/uv/bulkdata';
 
 /** The CapabilityStatement: https://hl7.org/fhir/uv/bulkdata/STU2/CapabilityStatement-bulk-data.html */
 export function metadata({ settings }: HttpDependencies): Handler {
+  const security = securityStatement(settings.authorization.authentication, settings.fhirVersion);
   const statement = {
     resourceType: 'CapabilityStatement',
     status: 'active',
@@ -24,6 +26,7 @@ export function metadata({ settings }: HttpDependencies): Handler {
     rest: [
       {
         mode: 'server',
+        ...(security === undefined ? {} : { security }),
         operation: [{ name: 'export', definition: `${BULK_DATA}/OperationDefinition/export` }],
       },
     ],
