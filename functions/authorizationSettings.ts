@@ -259,7 +259,7 @@ function readSmart(environment: Environment, problems: string[]): SmartSettings 
   }
   const rawScope = value('SMART_RAW_SCOPE');
   // RFC 6749, section 3.3. A scope that gives access to types is in everybody's token.
-  if (rawScope !== '' && (!/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(rawScope) || /^system\//.test(rawScope))) {
+  if (rawScope !== '' && (!/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(rawScope) || rawScope.startsWith('system/'))) {
     problems.push(
       'SMART_RAW_SCOPE must be one scope of its own that does not begin with system/, such as export.raw',
     );

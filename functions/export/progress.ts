@@ -22,3 +22,12 @@ export function progressText(plan: JobPlan | undefined, progress: readonly Parti
   const doing = isComplete ? 'finishing' : types.join(', ');
   return `${amount}${doing === '' ? '' : `; ${doing}`}`.slice(0, MOST_CHARACTERS);
 }
+
+/** The progress of a job that may turn out to be over too few patients: how many resources there are is not told. */
+export function progressWithoutCounts(
+  plan: JobPlan | undefined,
+  progress: readonly PartitionProgress[],
+): string {
+  if (plan === undefined) return 'planning';
+  return `${progress.filter(({ isDone }) => isDone).length} of ${plan.partitions.length} parts`;
+}

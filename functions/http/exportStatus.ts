@@ -1,5 +1,5 @@
 import { hasBrokenOff } from '../adapters/jobInstances.js';
-import { progressText } from '../export/progress.js';
+import { progressText, progressWithoutCounts } from '../export/progress.js';
 import { errorIssue } from '../export/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
 import { maySee, requireAccess } from './authorization/caller.js';
@@ -45,11 +45,12 @@ export function exportStatus({ settings, jobs, now }: HttpDependencies): Handler
       ]);
     }
     const [plan, progress] = await Promise.all([jobs.plan(jobId), jobs.progress(jobId)]);
+    const tell = (job.minPatients ?? 0) > 0 ? progressWithoutCounts : progressText;
     const elapsedSeconds = (now() - Date.parse(job.startedAt)) / 1000;
     const retryAfter = Math.min(MOST_SECONDS_BETWEEN_POLLS, Math.max(1, Math.round(elapsedSeconds / 10)));
     return {
       status: 202,
-      headers: { 'x-progress': progressText(plan, progress), 'retry-after': String(retryAfter) },
+      headers: { 'x-progress': tell(plan, progress), 'retry-after': String(retryAfter) },
     };
   };
 }

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
+import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 
 export const AUDIENCE = 'https://export.example.org/fhir';
 export const ISSUER = 'https://login.example.org';
@@ -61,7 +61,7 @@ export class AuthorizationServer {
 /** A token as it should be, but for what is given. `undefined` leaves a claim out. */
 export async function sign(
   key: SigningKey,
-  claims: JWTPayload = {},
+  claims: Record<string, unknown> = {},
   header: { kid?: string; alg?: string; typ?: string } = {},
 ): Promise<string> {
   const now = Math.floor(Date.now() / 1000);

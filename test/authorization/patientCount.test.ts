@@ -6,7 +6,8 @@ import { addPatients, checkPatientCount, PatientCounter } from '../../functions/
 import { ExportError } from '../../functions/errors.js';
 
 const SECRET = Buffer.alloc(32, 7);
-const whole = { level: { kind: 'system' }, patients: undefined, typeFilters: [], minPatients: 10 } as const;
+type Request = Parameters<typeof checkPatientCount>[0];
+const whole: Request = { level: { kind: 'system' }, patients: undefined, typeFilters: [], minPatients: 10 };
 const digests = (count: number, from = 0): string[] =>
   Array.from({ length: count }, (_, index) => `d${from + index}`);
 const isOfPatients = (type: string): boolean => type !== 'Organization';
@@ -45,23 +46,23 @@ describe('a job over few patients ends without data:', () => {
   });
 
   it('one of a group may not, in the same words as for few', () => {
-    const group = { ...whole, level: { kind: 'group', groupId: 'g' } } as const;
+    const group: Request = { ...whole, level: { kind: 'group', groupId: 'g' } };
     const none = isRefused(group, []);
     expect(none).not.toBe('');
     expect(isRefused(group, [{ type: 'Patient', patients: digests(1) }])).toBe(none);
   });
 
   it('a narrow search does not hide behind a wide one, and none tells no more than few', () => {
-    const filtered = { ...whole, typeFilters: [{ type: 'Condition', search: [['code', 'x']] }] } as const;
+    const filtered: Request = { ...whole, typeFilters: [{ type: 'Condition', search: [['code', 'x']] }] };
     const wide = { type: 'Observation', patients: digests(10) };
     const few = isRefused(filtered, [wide, { type: 'Condition', patients: digests(1) }]);
     expect(few).toMatch(/in Condition/);
     expect(isRefused(filtered, [wide, { type: 'Condition', patients: [] }])).toBe(few);
     expect(isRefused(filtered, [wide, { type: 'Condition', patients: digests(10) }])).toBe('');
-    const noPatients = {
+    const noPatients: Request = {
       ...whole,
       typeFilters: [{ type: 'Organization', search: [['type', 'x']] }],
-    } as const;
+    };
     expect(isRefused(noPatients, [{ type: 'Organization', patients: [] }])).toBe('');
   });
 

@@ -1,4 +1,4 @@
-import { createHmac, createPublicKey } from 'node:crypto';
+import { createHmac, createPublicKey, type JsonWebKey } from 'node:crypto';
 import { HttpRequest } from '@azure/functions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SmartSettings } from '../../functions/authorizationSettings.js';
@@ -99,7 +99,7 @@ describe('a token of SMART Backend Services', () => {
     [
       'signed with the public key as if it were a secret (HS256)',
       async () => {
-        const pem = createPublicKey({ key: rsa.publicJwk as object, format: 'jwk' });
+        const pem = createPublicKey({ key: rsa.publicJwk as JsonWebKey, format: 'jwk' });
         const secret = pem.export({ type: 'spki', format: 'pem' });
         return forge({ alg: 'HS256', kid: 'rsa' }, await claims(), (input) =>
           createHmac('sha256', secret).update(input).digest('base64url'),
@@ -171,8 +171,8 @@ describe('a token of SMART Backend Services', () => {
   });
 
   it('tells one client from another, and the same as the same', async () => {
-    const owner = async (more: object): Promise<string | undefined> =>
-      (await answer(await sign(key, more))).owner;
+    const owner = async (more: Record<string, unknown>): Promise<string | undefined> =>
+      (await answer(await sign(key, { ...more }))).owner;
     const research = await owner({});
     expect(await owner({ scope: 'system/Patient.rs', jti: 'another' })).toBe(research);
     const others = await Promise.all([
