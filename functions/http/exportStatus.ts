@@ -2,7 +2,7 @@ import { hasBrokenOff } from '../adapters/jobInstances.js';
 import { progressText, progressWithoutCounts } from '../export/progress.js';
 import { errorIssue } from '../export/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
-import { maySee, requireAccess } from './authorization/caller.js';
+import { maySee, requireAccess, requireTypes } from './authorization/caller.js';
 import { readJobId, unknownJob } from './jobId.js';
 import { outcomeResponse, statusOf } from './respond.js';
 import type { Handler } from './handler.js';
@@ -29,6 +29,10 @@ export function exportStatus({ settings, jobs, now }: HttpDependencies): Handler
     if (outcome?.state === 'completed') {
       const manifest = await jobs.manifest(jobId);
       if (manifest === undefined) throw unknownJob();
+      requireTypes(
+        caller,
+        manifest.output.map(({ type }) => type),
+      );
       const expires = new Date(Date.parse(outcome.at) + settings.jobRetentionHours * 3_600_000);
       return {
         status: 200,

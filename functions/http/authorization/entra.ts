@@ -6,7 +6,7 @@ import { ownerOf } from './caller.js';
 
 /** App roles, as the app registration has to define them. */
 export const EXPORT_READ = 'Export.Read';
-export const EXPORT_RAW = 'Export.Raw';
+const EXPORT_RAW = 'Export.Raw';
 
 /** Types that a claim goes by: its own name, and the one that the platform maps it to. */
 const CLAIMS = {
