@@ -202,7 +202,7 @@ describe('with SMART Backend Services', () => {
     const done = await end(statusUrl, caller);
     expect(done.status).toBe(403);
     expect(words(done)).toMatch(/fewer than 10 patients.*MIN_PATIENTS/);
-    expect(await test.blobNames('few')).toEqual([]);
+    await expect.poll(() => test.blobNames('few'), { timeout: 10_000 }).toEqual([]);
     expect(done.progress.join()).not.toMatch(/\d+ (of \d+ )?resources/);
 
     const raw = await client('system/*.rs export.raw');
