@@ -3,7 +3,7 @@ metadata description = 'De-identified FHIR Bulk Data export on Azure Functions. 
 targetScope = 'resourceGroup'
 
 import { ExportSettings, KeyVaultSettings } from 'modules/settings.bicep'
-import { EntraAuthentication, Principal } from 'modules/types.bicep'
+import { EntraAuthentication, Principal, SecretNames } from 'modules/types.bicep'
 
 @description('Begins the names of all resources: a lowercase letter, then lowercase letters and digits.')
 @minLength(3)
@@ -21,6 +21,9 @@ param settings ExportSettings
 
 @description('Settings that are secrets: name of the setting, name of the secret in the Key Vault.')
 param keyVaultSettings KeyVaultSettings = {}
+
+@description('Keys that configurations name with `{"secretName": "<name>"}`: the name, and the name of the secret in the Key Vault.')
+param anonymizationKeyNames SecretNames = {}
 
 @description('Who writes configurations and keys, and who may push images; groups are best.')
 param configurationAuthors Principal[] = []
@@ -392,6 +395,7 @@ module functionApp 'modules/functionApp.bicep' = {
     registryLoginServer: containerRegistry ? registry!.outputs.loginServer : ''
     settings: settings
     keyVaultSettings: keyVaultSettings
+    anonymizationKeyNames: anonymizationKeyNames
     subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
     isPublic: publicApp || !privateNetwork
     allowedCallerRanges: allowedCallerRanges

@@ -7,9 +7,9 @@ param settings = {
   FHIR_SERVER_URL: readEnvironmentVariable('FHIR_SERVER_URL', 'https://fhir.example.org/r4')
 }
 
-// Keys that configurations name, for example {"secretName": "research"}: put them into the vault, then uncomment.
-// param keyVaultSettings = {
-//   ANONYMIZATION_SECRET_research: 'anonymization-research'
+// Keys that configurations name, such as {"secretName": "research"}: put them into the Key Vault, then name them here.
+// param anonymizationKeyNames = {
+//   research: 'anonymization-research'
 // }
 
 // param configurationAuthors = [

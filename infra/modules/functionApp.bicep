@@ -1,7 +1,7 @@
 metadata description = 'Flex Consumption plan and function app. No setting holds a secret: identities for Azure, Key Vault references for the rest.'
 
 import { ExportSettings, KeyVaultSettings } from 'settings.bicep'
-import { EntraAuthentication } from 'types.bicep'
+import { EntraAuthentication, SecretNames } from 'types.bicep'
 
 @description('Name of the plan.')
 param planName string
@@ -66,6 +66,9 @@ param settings ExportSettings
 @description('Settings that are secrets: the names of the secrets in the Key Vault.')
 param keyVaultSettings KeyVaultSettings
 
+@description('Keys that configurations name: the names of the secrets in the Key Vault.')
+param anonymizationKeyNames SecretNames
+
 @description('Resource id of the subnet that the app runs in; empty: none.')
 param subnetId string
 
@@ -98,10 +101,15 @@ var defaultSettings = {
 
 var givenSettings = toObject(items(settings), setting => setting.key, setting => string(setting.value))
 
+var secretNames = union(
+  keyVaultSettings,
+  toObject(items(anonymizationKeyNames), secret => 'ANONYMIZATION_SECRET_${secret.key}', secret => secret.value)
+)
+
 var secretSettings = toObject(
-  items(keyVaultSettings),
+  items(secretNames),
   setting => setting.key,
-  setting => '@Microsoft.KeyVault(SecretUri=${keyVaultUri}secrets/${setting.?value})'
+  setting => '@Microsoft.KeyVault(SecretUri=${keyVaultUri}secrets/${string(setting.value)})'
 )
 
 var appSettings = union(defaultSettings, givenSettings, secretSettings, ownSettings)

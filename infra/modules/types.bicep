@@ -31,3 +31,12 @@ type EntraAuthentication = {
   @description('Client ids of the applications that may call; any that got a token for the audience if not given.')
   allowedApplications: string[]?
 }
+
+@export()
+@description('Names of secrets in the Key Vault, by the names that configurations have for them.')
+type SecretNames = {
+  @description('Name of the secret in the Key Vault.')
+  @minLength(1)
+  @maxLength(127)
+  *: string
+}
