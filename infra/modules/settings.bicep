@@ -20,6 +20,9 @@ type ExportSettings = {
   @description('Certificates of private authorities that registries are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is heeded, too, where this is not set. (PEM)')
   ANONYMIZATION_REGISTRY_CA: string?
 
+  @description('Threads that read, anonymize and write, besides the main one. `auto`: as many as there are cores, none where there is one: then the main thread does it. (threads; auto, 0 to 16; default auto)')
+  WORKER_THREADS: string?
+
   @description('Resources asked for per page (`_count`); halved for a source that refuses it or times out. (resources; default 500)')
   @minValue(1)
   @maxValue(10000)

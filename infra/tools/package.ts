@@ -24,20 +24,20 @@ export interface DeploymentPackage {
 
 /**
  * Makes the deployment package of the built app: `host.json`, a `package.json` without scripts and development
- * dependencies, and the files that its entry point can load, production dependencies among them, with their
- * licences. Writes the folder `<target>` and the archive `<target>.zip`.
+ * dependencies, its modules, and the production dependencies that they can load, with their licences. Writes the folder `<target>` and the archive `<target>.zip`.
  * @throws Error when the app is not built, or something it imports is not installed
  */
 export async function makePackage(root: string, target: string): Promise<DeploymentPackage> {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, unknown>;
-  const entry = String(manifest['main']);
-  if (!existsSync(join(root, entry))) {
-    throw new Error(`${entry}, the main of package.json, is not there: run npm run build first.`);
-  }
-  const traced = await reachedFiles(root, entry);
+  const traced = await reachedFiles(root, appModules(root));
   const packages = [...new Set(traced.flatMap((file) => packageOf(file) ?? []))];
   const files = [
-    ...new Set([...traced, ...packages.flatMap((folder) => usefulFiles(root, folder)), 'host.json']),
+    ...new Set([
+      'host.json',
+      'package.json',
+      ...traced,
+      ...packages.flatMap((folder) => usefulFiles(root, folder)),
+    ]),
   ].sort();
   rmSync(target, { recursive: true, force: true });
   const contents: Zippable = {};
@@ -62,15 +62,25 @@ function productionManifest(manifest: Record<string, unknown>): string {
   return `${JSON.stringify({ name, version, license, private: true, type, main, engines, dependencies }, null, 2)}\n`;
 }
 
+/** The built modules of the app, all of them: worker threads start from modules that nothing imports. */
+function appModules(root: string): string[] {
+  const modules = readdirSync(join(root, 'functions'), { encoding: 'utf8', recursive: true })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => join(root, 'dist', 'functions', path.replace(/\.ts$/, '.js')));
+  const unbuilt = modules.find((path) => !existsSync(path));
+  if (unbuilt !== undefined) throw new Error(`${unbuilt} is not there: run npm run build first.`);
+  return modules;
+}
+
 /**
- * Files that the entry point can load. Which file of a package Node takes depends on its version, too: newer ones
+ * Files that the modules can load. Which file of a package Node takes depends on its version, too: newer ones
  * know the condition `module-sync`.
  */
-async function reachedFiles(root: string, entry: string): Promise<string[]> {
+async function reachedFiles(root: string, modules: readonly string[]): Promise<string[]> {
   const development = developmentPackages(root);
   const traces = await Promise.all(
     [[], ['module-sync']].map((conditions) =>
-      nodeFileTrace([join(root, entry)], {
+      nodeFileTrace([...modules], {
         base: root,
         processCwd: root,
         conditions,
