@@ -12,8 +12,6 @@ export function settingsModule(
 ): string {
   const own = new Set(ownSettings.flatMap((name) => [name, name.replace(/__.*$/, '')]));
   const given = definitions.filter(({ name }) => !own.has(name));
-  const isSecret = ({ meaning }: SettingDefinition): boolean => /Key Vault reference/.test(meaning);
-  const isFamily = ({ name }: SettingDefinition): boolean => /<\w+>/.test(name);
   const secrets = given.filter((definition) => isSecret(definition) && !isFamily(definition));
   return `// Made from the settings of the app by \`npm run infra:generate\`: not to be edited.
 metadata description = 'Settings of the app as types of parameters.'
@@ -35,6 +33,14 @@ type KeyVaultSettings = {
 ${secrets.map(secretProperty).join('\n\n')}
 }
 `;
+}
+
+function isSecret({ meaning }: SettingDefinition): boolean {
+  return meaning.includes('Key Vault reference');
+}
+
+function isFamily({ name }: SettingDefinition): boolean {
+  return name.includes('<');
 }
 
 function property(definition: SettingDefinition): string {

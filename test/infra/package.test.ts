@@ -39,7 +39,7 @@ describe('the deployment package', () => {
       own.filter((file) => !/^(host\.json|package\.json|dist\/functions\/[\w/]+\.js)$/.test(file)),
     ).toEqual([]);
     expect(made.files.filter((file) => /\.(map|ts|mts|cts|node)$/.test(file))).toEqual([]);
-    expect(made.files.some((file) => /^node_modules\/@azure\/functions\/LICENSE/.test(file))).toBe(true);
+    expect(made.files.some((file) => file.startsWith('node_modules/@azure/functions/LICENSE'))).toBe(true);
   });
 
   it('holds production dependencies only, in the versions of the lockfile, for any processor', () => {
