@@ -251,6 +251,7 @@ resource authentication 'Microsoft.Web/sites/config@2025-03-01' = if (entraAuthe
       excludedPaths: [
         '/healthz'
         '/fhir/metadata'
+        '/fhir/.well-known/smart-configuration'
       ]
     }
     httpSettings: {

@@ -46,7 +46,9 @@ function isFamily({ name }: SettingDefinition): boolean {
 function property(definition: SettingDefinition): string {
   const { name, unit, default: initial, bounds, meaning } = definition;
   const range = /^(\d+) to (\d+)$/.exec(bounds);
-  const choices = /^[\w-]+(?:, [\w-]+)+$/.test(bounds) ? bounds.split(', ') : [];
+  const words = /^[\w-]+(?:, [\w-]+)+$/.test(bounds) ? bounds.split(', ') : [];
+  // Where the default is several of them, a value is a list.
+  const choices = words.some((word) => word === initial) || !initial.includes(',') ? words : [];
   const told = [
     ...(unit === '' ? [] : [unit]),
     ...(range === null && choices.length === 0 && bounds !== '' ? [bounds] : []),

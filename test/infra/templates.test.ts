@@ -196,6 +196,28 @@ describe('what holds data', () => {
   });
 });
 
+describe('alerts', () => {
+  const { text } = file('modules/alerts.bicep');
+  const alerts = [...text.matchAll(/name: '([\w-]+)'\n {4}description: '[^']+'\n {4}query: '([^']+)'/g)];
+  const page = readFileSync(join(PROJECT_ROOT, 'docs/operations.md'), 'utf8');
+
+  it('ask what the operations page explains', () => {
+    expect(alerts.length).toBeGreaterThanOrEqual(4);
+    for (const [, name, query = ''] of alerts) {
+      expect(page, `the alert ${name} is not explained`).toContain(`| \`${name}\``);
+      expect(page, `the query of ${name} is not shown`).toContain(query);
+    }
+  });
+
+  it('look for fields that log lines have', () => {
+    const logged = readFileSync(join(PROJECT_ROOT, 'functions/activities/activity.ts'), 'utf8');
+    const failure = readFileSync(join(PROJECT_ROOT, 'functions/errors.ts'), 'utf8');
+    const fields = [...page.matchAll(/\bline\.(\w+)/g)].map(([, field = '']) => field);
+    expect(fields.length).toBeGreaterThan(3);
+    for (const field of fields) expect(`${logged}${failure}`).toMatch(new RegExp(`\\b${field}\\b`));
+  });
+});
+
 describe('what surrounds the templates', () => {
   const workflow = readFileSync(join(PROJECT_ROOT, '.github/workflows/deploy.yml'), 'utf8');
   const azureYaml = readFileSync(join(PROJECT_ROOT, 'azure.yaml'), 'utf8');
