@@ -1,5 +1,6 @@
 import { ExportError } from '../errors.js';
 import { addReport, emptyReport, type OutputFile } from '../export/job.js';
+import { addPatients } from '../export/patientCount.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface CompletePartitionInput {
@@ -15,6 +16,8 @@ export function completePartition({ jobs }: ActivityDependencies) {
     const files: OutputFile[] = [];
     const report = emptyReport();
     const provenance = emptyReport();
+    const mostPatients = (await jobs.request(jobId))?.minPatients ?? 0;
+    const patients = new Set<string>();
     let seconds = 0;
     let foreign = 0;
     let resources = 0;
@@ -26,6 +29,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
       addReport(report, slice.report);
       if (slice.provenance !== undefined) addReport(provenance, slice.provenance);
       foreign += slice.foreign ?? 0;
+      addPatients(patients, slice.patients ?? [], mostPatients);
       seconds += slice.seconds;
       resources = Math.max(resources, slice.resources);
       attempt = slice.previous;
@@ -36,6 +40,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
       report,
       provenance,
       foreign,
+      patients: [...patients],
     });
     await jobs.putProgress(jobId, { partition, resources, isDone: true });
     return null;

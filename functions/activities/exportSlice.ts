@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ExportError } from '../errors.js';
 import type { OutputFile, SliceRecord } from '../export/job.js';
 import { Level } from '../export/level.js';
+import { PatientCounter } from '../export/patientCount.js';
 import { PROVENANCE } from '../export/provenance.js';
 import { EVERYTHING } from '../export/selection.js';
 import { runSlice } from '../export/slice.js';
@@ -71,6 +72,7 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
     const selection = compartment ?? EVERYTHING;
     let telling: Promise<unknown> = Promise.resolve();
     const lineMaker = await engines.lineMaker(request, plan.transactionTime);
+    const patients = new PatientCounter(request.minPatients ?? 0);
     const run = runSlice(
       window,
       selection,
@@ -83,6 +85,7 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
       {
         source,
         lineMaker,
+        patients,
         companions: level.companions(window.type, request, source),
         openFile: (type) => {
           opened.push(nameOf(type));
@@ -121,6 +124,7 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
       report: result.report,
       provenance: result.companions.report,
       foreign: compartment?.foreign ?? 0,
+      patients: request.minPatients ? patients.digests(await jobs.secret(jobId)) : [],
     };
     await jobs.putSlice(jobId, partition, attempt, record);
     // A cancel that came while the last page was written has deleted the job's files before this one was there.

@@ -2,6 +2,7 @@ import type { AnonymizeResult } from '../deid/engine.js';
 import type { JsonObject } from '../deid/json.js';
 import { ExportError } from '../errors.js';
 import { addCounts, addFailure, emptyReport, type SliceReport } from './job.js';
+import type { PatientCounter } from './patientCount.js';
 import { readSearchPage, type PageWithIncludes, type SearchRow } from './searchPage.js';
 import type { Selection, SliceCursor } from './selection.js';
 import type { SearchParameters, Source, SourceAnswer } from './source.js';
@@ -53,6 +54,8 @@ export interface SliceDependencies {
   source: Source;
   lineMaker: LineMaker;
   companions?: Companions | undefined;
+  /** Counts the patients whose data is written. */
+  patients: Pick<PatientCounter, 'look' | 'add'>;
   /** Called once a type, when its first line is there. */
   openFile: (type: string) => Promise<LineSink>;
   /** Milliseconds since any fixed moment. */
@@ -233,19 +236,22 @@ class PageWriter {
   }
 
   async write(rows: readonly SearchRow[], isExported: (resource: JsonObject) => boolean): Promise<void> {
-    const { lineMaker, clock, openFile } = this.#dependencies;
+    const { lineMaker, patients, clock, openFile } = this.#dependencies;
     const lines: string[] = [];
     let turnAt = clock();
     for (const row of rows) {
       const resource = row.resource();
       if (!isExported(resource)) continue;
       this.report.read++;
+      // Before the resource is changed; what is not written does not count.
+      const seen = patients.look(resource);
       const result = lineMaker.makeLine(resource);
       if (result.outcome === 'failed') {
         this.#fail(result.failure);
         continue;
       }
       lines.push(result.line);
+      patients.add(seen);
       if (clock() - turnAt >= YIELD_MS) {
         await this.#pause(new Promise((resolve) => setImmediate(resolve)));
         turnAt = clock();

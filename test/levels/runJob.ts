@@ -82,15 +82,14 @@ export async function runJob(
     }
     await completePartition(dependencies)({ jobId, partition, last: previous ?? '' });
   }
-  await finishExport({ jobs, files, now, slices: { forget: () => undefined } })({ jobId });
+  await finishExport({ settings, jobs, files, now, slices: { forget: () => undefined } })({ jobId });
   const [manifest, plan] = [await jobs.manifest(jobId), await jobs.plan(jobId)];
   if (manifest === undefined || plan === undefined) throw new Error('The job has no manifest.');
   const resources: JobResource[] = [];
   for (const { url, count, type } of manifest.output) {
-    const { stream } = await files.open(
-      request.container,
-      decodeURIComponent(url.slice(url.lastIndexOf('/') + 1)),
-    );
+    const name = decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
+    const { etag } = await files.properties(request.container, name);
+    const stream = await files.open(request.container, name, { etag, part: undefined });
     const chunks: Buffer[] = [];
     for await (const chunk of stream) chunks.push(Buffer.from(chunk));
     const lines = Buffer.concat(chunks).toString('utf8').trimEnd().split('\n');
