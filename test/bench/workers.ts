@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { isMainThread, type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
 import { readConfiguration } from '../../functions/deid/configuration.js';
+import { PatientCounter } from '../../functions/export/patientCount.js';
 import { EVERYTHING } from '../../functions/export/selection.js';
 import { type LineSink, runSlice } from '../../functions/export/slice.js';
 import type { Source, SourceAnswer } from '../../functions/export/source.js';
@@ -99,6 +100,7 @@ async function runShare({ directory, worker }: Share): Promise<number> {
           makeLine: (resource) => engine.anonymize(resource),
           takeCounts: () => engine.takeReport(),
         },
+        patients: new PatientCounter(0),
         openFile: () => Promise.resolve(file),
         clock: () => performance.now(),
         isStopped: () => Promise.resolve(false),

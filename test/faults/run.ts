@@ -142,9 +142,12 @@ interface Answer {
   text: string;
 }
 
-/** The way a job ended, as its status tells; `undefined` while it runs, and where the app or storage is down. */
+/**
+ * The way a job ended, as its status tells; `undefined` while it runs, where it is asked for too often, and where
+ * the app or storage is down.
+ */
 function endingOf(answer: Answer | undefined): Ending | undefined {
-  if (answer === undefined || answer.status === 202) return undefined;
+  if (answer === undefined || [202, 429].includes(answer.status)) return undefined;
   if (answer.status === 200) return { kind: 'complete', manifest: JSON.parse(answer.text) as Manifest };
   if (answer.status === 404) return { kind: 'cancelled' };
   const text = diagnosticsOf(answer);

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
+import { PatientCounter } from '../../functions/export/patientCount.js';
 import { EVERYTHING } from '../../functions/export/selection.js';
 import { type LineSink, runSlice } from '../../functions/export/slice.js';
 import type { Source } from '../../functions/export/source.js';
@@ -58,6 +59,7 @@ async function orderUnder(key: string): Promise<number[]> {
         makeLine: (resource) => engine.anonymize(resource),
         takeCounts: () => engine.takeReport(),
       },
+      patients: new PatientCounter(0),
       openFile: () => Promise.resolve(file),
       clock: () => 0,
       isStopped: () => Promise.resolve(false),

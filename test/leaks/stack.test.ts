@@ -214,7 +214,7 @@ async function exported(
     const response = await fetch(statusUrl);
     answers.push(JSON.stringify([...response.headers]), await response.text());
     const text = answers.join('\n');
-    if (response.status === 202) {
+    if ([202, 429].includes(response.status)) {
       await new Promise((resolve) => setTimeout(resolve, 200));
       continue;
     }
