@@ -357,7 +357,9 @@ class PlanEntry implements Entry {
       this.plan.advance(position.rule, position.steps, position.at + 1, type, target.name, arrival);
     });
     settle(arrival);
-    entry = this.plan.makeEntry(kind, element, type, otherKey, arrival, target, mode);
+    // What the rule around leaves or takes away, an earlier rule whose condition holds decides all the same.
+    const holding = arrival.decision === this.arrival.decision ? mode : 'working';
+    entry = this.plan.makeEntry(kind, element, type, otherKey, arrival, target, holding);
     this.plan.variants++;
     this.variants.set(results, entry);
     return entry;
