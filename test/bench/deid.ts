@@ -10,7 +10,8 @@ import { isJsonObject } from '../../functions/deid/node.js';
 /**
  * How fast resources are de-identified, against `JSON.parse` and `JSON.stringify` of the same lines: both in one
  * process, one thread, alternating, medians. Engines are new in every run; the first resource of each type, with
- * which the plans are made, and the compilation are not in the time.
+ * which the plans are made, and the compilation are not in the time. `--memory` measures instead how the heap grows
+ * over a million resources whose ids are all different.
  */
 const RUNS = 15;
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -152,24 +153,45 @@ function ratio(times: readonly number[], others: readonly number[]): number {
   return median(times.map((time, run) => time / (others[run] ?? time)));
 }
 
+/** Mebibytes of heap in use after garbage collection, at every quarter of a million resources; needs `--expose-gc`. */
+function heapOverAMillion(configuration: Configuration, lines: readonly string[]): number[] {
+  const engine = makeEngine(configuration, lines);
+  const heaps: number[] = [];
+  for (let number = 1; number <= 1_000_000; number++) {
+    const line = lines[number % lines.length] ?? '';
+    anonymizeLine(engine, line.replace('"id":"', `"id":"${number}-`));
+    if (number % 250_000 !== 0) continue;
+    globalThis.gc?.();
+    heaps.push(Math.round(process.memoryUsage().heapUsed / 2 ** 20));
+  }
+  return heaps;
+}
+
 const lines = readLines();
 const text = existsSync(SAFE_HARBOR) ? readFileSync(SAFE_HARBOR, 'utf8') : configurationOfLength(200);
 const configurations = [text, configurationOfLength(200), configurationOfLength(20)].map(configurationOf);
-const [json = [], full = [], rules200 = [], rules20 = []] = measure(configurations, lines);
-const compileTime = median(
-  Array.from({ length: 5 }, () => timed(() => makeEngine(configurationOf(text), lines))),
-);
-const bytes = lines.reduce((sum, line) => sum + line.length, 0);
-const rounded = (value: number): number => Math.round(value * 100) / 100;
-const result = {
-  resourcesPerSecond: Math.round((lines.length / median(full)) * 1000),
-  megabytesPerSecond: rounded(bytes / 1e6 / (median(full) / 1000)),
-  ratioToJson: rounded(ratio(full, json)),
-  rules: configurations[0]?.rules.length ?? 0,
-  ratio200To20Rules: rounded(ratio(rules200, rules20)),
-  compileAndPlanMilliseconds: Math.round(compileTime),
-  resources: lines.length,
-  configuration: existsSync(SAFE_HARBOR) ? 'hipaa-safe-harbor-r4' : 'generated',
-};
-if (process.argv.includes('--json')) console.log(JSON.stringify(result));
-else console.table(result);
+function report(): void {
+  const [json = [], full = [], rules200 = [], rules20 = []] = measure(configurations, lines);
+  const compileTime = median(
+    Array.from({ length: 5 }, () => timed(() => makeEngine(configurationOf(text), lines))),
+  );
+  const bytes = lines.reduce((sum, line) => sum + line.length, 0);
+  const rounded = (value: number): number => Math.round(value * 100) / 100;
+  const result = {
+    resourcesPerSecond: Math.round((lines.length / median(full)) * 1000),
+    megabytesPerSecond: rounded(bytes / 1e6 / (median(full) / 1000)),
+    ratioToJson: rounded(ratio(full, json)),
+    rules: configurations[0]?.rules.length ?? 0,
+    ratio200To20Rules: rounded(ratio(rules200, rules20)),
+    compileAndPlanMilliseconds: Math.round(compileTime),
+    resources: lines.length,
+    configuration: existsSync(SAFE_HARBOR) ? 'hipaa-safe-harbor-r4' : 'generated',
+  };
+  if (process.argv.includes('--json')) console.log(JSON.stringify(result));
+  else console.table(result);
+}
+
+if (process.argv.includes('--memory')) {
+  const [configuration] = configurations;
+  if (configuration !== undefined) console.log(heapOverAMillion(configuration, lines).join(', '), 'MiB');
+} else report();
