@@ -19,6 +19,7 @@ export interface Settings {
   exportStorage: StorageAccount;
   runtimeStorage: StorageAccount;
   allowRawExport: boolean;
+  requireCoverage: boolean;
   /** Keys that configurations name with `{"secretName": …}`, by name. */
   secrets: ReadonlyMap<string, string>;
   registries: RegistrySettings;
@@ -116,17 +117,29 @@ const fhirVersion: Setting<FhirVersion> = {
   },
 };
 
-const allowRawExport: Setting<boolean> = {
-  name: 'ALLOW_RAW_EXPORT',
-  unit: '',
-  default: 'false',
-  bounds: 'true, false',
-  meaning: 'Whether an export without a configuration, that is with identities, may be started.',
-  parse: (text) =>
-    /^(true|false)$/i.test(text)
-      ? { value: text.toLowerCase() === 'true' }
-      : { problem: 'must be true or false' },
-};
+function flag(name: string, meaning: string): Setting<boolean> {
+  return {
+    name,
+    unit: '',
+    default: 'false',
+    bounds: 'true, false',
+    meaning,
+    parse: (text) =>
+      /^(true|false)$/i.test(text)
+        ? { value: text.toLowerCase() === 'true' }
+        : { problem: 'must be true or false' },
+  };
+}
+
+const allowRawExport = flag(
+  'ALLOW_RAW_EXPORT',
+  'Whether an export without a configuration, that is with identities, may be started.',
+);
+
+const requireCoverage = flag(
+  'REQUIRE_COVERAGE',
+  'Whether a configuration is refused where no rule reaches an identifying element, as its parameter `requireCoverage` does.',
+);
 
 const registryHosts: Setting<ReadonlySet<string>> = {
   name: 'ANONYMIZATION_REGISTRIES',
@@ -322,6 +335,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   fhirVersion,
   ...storageDefinitions,
   allowRawExport,
+  requireCoverage,
   secretsDefinition,
   registryHosts,
   registryCredentials,
@@ -402,6 +416,7 @@ export function readSettings(environment: Environment): Settings {
     exportStorage: readStorage('EXPORT_STORAGE'),
     runtimeStorage: readStorage('AzureWebJobsStorage'),
     allowRawExport: read(allowRawExport),
+    requireCoverage: read(requireCoverage),
     secrets: readSecrets(),
     registries: {
       hosts: read(registryHosts),

@@ -14,6 +14,7 @@ describe('settings', () => {
       fhirServerUrl: 'https://fhir.example.org/r4',
       fhirVersion: 'R4',
       allowRawExport: false,
+      requireCoverage: false,
       pageSize: 500,
     });
   });
@@ -34,6 +35,7 @@ describe('settings', () => {
         FHIR_SERVER_URL: 'https://user:hunter2@fhir.example.org',
         FHIR_VERSION: 'hunter2',
         ALLOW_RAW_EXPORT: 'hunter2',
+        REQUIRE_COVERAGE: 'hunter2',
         PAGE_SIZE: 'hunter2',
         SLICE_MAX_SECONDS: '0',
       });
@@ -50,6 +52,7 @@ describe('settings', () => {
       'EXPORT_STORAGE',
       'AzureWebJobsStorage',
       'ALLOW_RAW_EXPORT',
+      'REQUIRE_COVERAGE',
       'PAGE_SIZE',
       'SLICE_MAX_SECONDS',
     ]) {

@@ -103,7 +103,10 @@ export function kickOff({
       ]);
     }
     const { text, origin } = await readConfigurationText(configuration);
-    const read = readConfiguration(text, { fhirVersion: settings.fhirVersion });
+    const read = readConfiguration(text, {
+      fhirVersion: settings.fhirVersion,
+      ...(settings.requireCoverage ? { coverage: 'error' as const } : {}),
+    });
     const keys =
       read.configuration === undefined ? undefined : await resolveKeys(read.configuration, resolveSecret);
     const issues = [...read.issues, ...(keys?.issues ?? [])];
