@@ -57,7 +57,7 @@ export function parseJson(text: string): JsonValue {
     const marks = body.replace(RISKY_NUMBER, marked);
     if (marks !== body) {
       if (!hasMark(body)) return unmarked(parsed(marks), 0);
-    } else if (!/^\s*-?[0-9]/.test(body)) return parsed(body);
+    } else if (body.startsWith('{') || !/^\s*-?[0-9]/.test(body)) return parsed(body);
   } catch (error) {
     if (error instanceof JsonError) throw error;
     // Read again for an error that holds a position and none of the text; V8's message quotes it.
