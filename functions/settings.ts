@@ -40,6 +40,7 @@ export interface Settings {
   /** Origins of web pages that may read answers; `*` is every one. */
   corsOrigins: ReadonlySet<string>;
   authorization: AuthorizationSettings;
+  requireCoverage: boolean;
   /** Keys that configurations name with `{"secretName": …}`, by name. */
   secrets: ReadonlyMap<string, string>;
   registries: RegistrySettings;
@@ -198,6 +199,11 @@ const corsOrigins: Setting<ReadonlySet<string>> = {
   meaning: 'Origins of web pages whose scripts may use the interface.',
   parse: parseCorsOrigins,
 };
+
+const requireCoverage = flag(
+  'REQUIRE_COVERAGE',
+  'Whether a configuration is refused where no rule reaches an identifying element, as its parameter `requireCoverage` does.',
+);
 
 const registryHosts: Setting<ReadonlySet<string>> = {
   name: 'ANONYMIZATION_REGISTRIES',
@@ -407,6 +413,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   defaultReference,
   downloadLinks,
   corsOrigins,
+  requireCoverage,
   secretsDefinition,
   registryHosts,
   registryCredentials,
@@ -505,6 +512,7 @@ export function readSettings(environment: Environment): Settings {
     sasLifetimeMinutes: read(numbers.sasLifetimeMinutes),
     corsOrigins: read(corsOrigins),
     authorization: readAuthorizationSettings(environment, problems),
+    requireCoverage: read(requireCoverage),
     secrets: readSecrets(),
     registries: {
       hosts: read(registryHosts),
