@@ -12,8 +12,8 @@ import { stopExport } from './activities/stopExport.js';
 import { ConfigurationBlobs } from './adapters/configurationBlobs.js';
 import { ConfigurationImages } from './adapters/configurationImages.js';
 import { ExportFiles } from './adapters/exportFiles.js';
-import { FhirClient } from './adapters/fhirClient.js';
 import { JobStore } from './adapters/jobStore.js';
+import { openSource } from './adapters/openSource.js';
 import { openStorage } from './adapters/storage.js';
 import { FhirModel } from './deid/model/fhirModel.js';
 import { registerRoutes } from './http/routes.js';
@@ -37,12 +37,7 @@ const dependencies: ActivityDependencies = {
   settings,
   jobs,
   files,
-  source: new FhirClient({
-    baseUrl: settings.fhirServerUrl,
-    timeoutSeconds: settings.sourceTimeoutSeconds,
-    maxAttempts: settings.sourceMaxAttempts,
-    maxPageBytes: settings.sourceMaxPageMebibytes * 1_048_576,
-  }),
+  sourceOf: openSource(settings),
   engines: new EngineCache(jobs, settings.fhirVersion, resolveSecret),
   now,
   isResourceType,
@@ -54,7 +49,7 @@ registerRoutes({
   jobs,
   files,
   configurationBlobs: new ConfigurationBlobs(exportAccount, settings.exportStorage),
-  configurationImages: new ConfigurationImages(settings.registries),
+  configurationImages: new ConfigurationImages({ ...settings.registries, proxy: settings.proxy }),
   resolveSecret,
   now,
   isResourceType,

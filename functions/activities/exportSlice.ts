@@ -3,6 +3,7 @@ import { ExportError } from '../errors.js';
 import type { SliceRecord } from '../export/job.js';
 import { EVERYTHING } from '../export/selection.js';
 import { runSlice } from '../export/slice.js';
+import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface ExportSliceInput {
@@ -25,8 +26,11 @@ const BYTES_PER_MEBIBYTE = 1_048_576;
  * Exports a bounded part of a partition into a file of its own. The name of the file and of the record has a
  * random part made here, so attempts that run twice, or late, never touch each other's.
  */
-export function exportSlice({ settings, jobs, files, source, engines, now }: ActivityDependencies) {
-  return async ({ jobId, partition, slice, previous }: ExportSliceInput): Promise<ExportSliceOutput> => {
+export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: ActivityDependencies) {
+  return async (
+    { jobId, partition, slice, previous }: ExportSliceInput,
+    log: ActivityLog,
+  ): Promise<ExportSliceOutput> => {
     const startedAt = performance.now();
     const isStopped = async (): Promise<boolean> => {
       const [known, stop, outcome] = await Promise.all([
@@ -70,7 +74,7 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
         milliseconds: settings.sliceMaxSeconds * 1000,
       },
       {
-        source,
+        source: sourceOf(jobId, log),
         lineMaker,
         openFile: () => files.create(request.container, name),
         clock: now,

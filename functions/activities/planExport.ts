@@ -4,6 +4,7 @@ import { readCapabilities } from '../export/capabilities.js';
 import { planPartitions, transactionInstant } from '../export/plan.js';
 import { count } from '../export/slice.js';
 import { mapConcurrently } from '../mapConcurrently.js';
+import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface PlanExportInput {
@@ -16,8 +17,9 @@ export interface PlanExportOutput {
 
 /** Fixes the transaction time by the source's clock and what there is to export. */
 export function planExport(dependencies: ActivityDependencies) {
-  const { jobs, source, settings, isResourceType } = dependencies;
-  return async ({ jobId }: PlanExportInput): Promise<PlanExportOutput> => {
+  const { jobs, sourceOf, settings, isResourceType } = dependencies;
+  return async ({ jobId }: PlanExportInput, log: ActivityLog): Promise<PlanExportOutput> => {
+    const source = sourceOf(jobId, log);
     const known = await jobs.plan(jobId);
     if (known !== undefined) return { partitions: known.partitions.length };
     const request = await jobs.request(jobId);
