@@ -11,9 +11,12 @@ export interface RequestPlace {
 /** The longest time for which a source can stop all requests with one `Retry-After`. */
 export const LONGEST_PAUSE_MS = 60_000;
 
+/** How often all that the limit allows is served before it goes up. A source at its limit refuses less with more. */
+const SERVED_BEFORE_MORE = 4;
+
 /**
- * How many requests may be at the source at the same time, and whose is next. The limit goes up by one after as many
- * served requests as it counts, and is halved when the source says that it is busy: additive increase, multiplicative
+ * How many requests may be at the source at the same time, and whose is next. The limit goes up by one after four times
+ * as many served requests as it counts, and is halved when the source says that it is busy: additive increase, multiplicative
  * decrease, as TCP has it (RFC 5681, section 3.1). Requests that were already under way when it was halved say nothing
  * of the new limit, so that a burst of refusals halves it once. No clock: times are milliseconds since any moment.
  *
@@ -22,6 +25,8 @@ export const LONGEST_PAUSE_MS = 60_000;
 export class RequestLimiter {
   readonly #most: number;
   #limit: number;
+  /** Since the limit changed. */
+  #served = 0;
   #round = 0;
   #pausedUntil = 0;
   #underWay = 0;
@@ -37,7 +42,7 @@ export class RequestLimiter {
 
   /** Requests that may be under way at the same time now. */
   get limit(): number {
-    return Math.floor(this.#limit);
+    return this.#limit;
   }
 
   get underWay(): number {
@@ -91,11 +96,15 @@ export class RequestLimiter {
       const pauseMs = Math.min(retryAfterMs, LONGEST_PAUSE_MS);
       if (pauseMs > 0) this.#pausedUntil = Math.max(this.#pausedUntil, now + pauseMs);
       if (round === this.#round) {
-        this.#limit = Math.max(1, this.#limit / 2);
+        this.#limit = Math.max(1, Math.floor(this.#limit / 2));
         this.#round++;
+        this.#served = 0;
       }
-    } else if (outcome === 'served' && round === this.#round) {
-      this.#limit = Math.min(this.#most, this.#limit + 1 / this.limit);
+    } else if (outcome === 'served' && round === this.#round && this.#limit < this.#most) {
+      this.#served++;
+      if (this.#served < SERVED_BEFORE_MORE * this.#limit) return;
+      this.#limit++;
+      this.#served = 0;
     }
   }
 
