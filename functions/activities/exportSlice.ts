@@ -74,7 +74,7 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
         milliseconds: settings.sliceMaxSeconds * 1000,
       },
       {
-        source: sourceOf(jobId, log),
+        source: sourceOf(jobId, (line) => log({ type: window.type, ...line })),
         lineMaker,
         openFile: () => files.create(request.container, name),
         clock: now,

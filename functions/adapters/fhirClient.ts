@@ -4,7 +4,7 @@ import { type Dispatchers, openDispatchers } from './dispatchers.js';
 import { networkFault } from './networkFault.js';
 import { noCredentials } from './sourceCredentials/none.js';
 import type { SourceCredentials, SourceHeader } from './sourceCredentials/sourceCredentials.js';
-import type { SourceLimiter } from './sourceLimiter.js';
+import type { SourceAccess } from './sourceAccess.js';
 import { LONGEST_PAUSE_MS } from '../export/requestLimiter.js';
 import type { SearchParameters, Source, SourceAnswer } from '../export/source.js';
 
@@ -20,7 +20,7 @@ export interface FhirClientOptions {
   /** What lets the requests in. */
   credentials?: SourceCredentials;
   /** The places at the source, which all jobs share. */
-  limiter?: SourceLimiter;
+  limiter?: SourceAccess['limiter'];
   /** For which job the requests are. */
   job?: string;
   /** Is told of every attempt that failed, without any value of a search. */

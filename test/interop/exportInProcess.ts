@@ -2,8 +2,8 @@ import { FhirClient } from '../../functions/adapters/fhirClient.js';
 import { parseJson, stringifyJson } from '../../functions/deid/json.js';
 import { readCapabilities } from '../../functions/export/capabilities.js';
 import { planPartitions, transactionInstant } from '../../functions/export/plan.js';
-import { EVERYTHING } from '../../functions/export/selection.js';
-import { type LineSink, runSlice, type SliceCursor } from '../../functions/export/slice.js';
+import { EVERYTHING, type SliceCursor } from '../../functions/export/selection.js';
+import { type LineSink, runSlice } from '../../functions/export/slice.js';
 
 export interface ExportRequest {
   fhirServerUrl: string;
