@@ -73,6 +73,9 @@ export function shareSourceAccess({ credentials, limiter }: SourceAccess): Remot
   return { port: port2, remedy: credentials.remedy };
 }
 
+const headerOf = (answer: FromOwner): SourceHeader | undefined =>
+  'header' in answer ? answer.header : undefined;
+
 /** The access that another thread shares. */
 export function remoteSourceAccess({ port, remedy }: RemoteSourceAccess): SourceAccess {
   let calls = 0;
@@ -95,8 +98,6 @@ export function remoteSourceAccess({ port, remedy }: RemoteSourceAccess): Source
       waiting.set(call, { resolve, reject });
       port.postMessage(message(call));
     });
-  const headerOf = (answer: FromOwner): SourceHeader | undefined =>
-    'header' in answer ? answer.header : undefined;
   return {
     credentials: {
       remedy,

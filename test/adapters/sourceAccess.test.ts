@@ -21,7 +21,7 @@ describe('what all threads share at the source', () => {
     threads = [];
   });
   afterEach(async () => {
-    await Promise.all(threads.map((thread) => thread.terminate()));
+    await Promise.all(threads.map((started) => started.terminate()));
   });
 
   function thread(): Worker {
@@ -33,9 +33,10 @@ describe('what all threads share at the source', () => {
     threads.push(started);
     return started;
   }
+  const tell = (port: Pick<Worker, 'postMessage'>, message: object): void => port.postMessage(message);
   async function ask(worker: Worker, message: object): Promise<unknown> {
     const answer = once(worker, 'message');
-    worker.postMessage(message);
+    tell(worker, message);
     return (await answer)[0];
   }
 
@@ -48,8 +49,8 @@ describe('what all threads share at the source', () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(entered).toBe(false);
     const leftAt = performance.now();
-    one.postMessage({ what: 'leave' });
-    one.postMessage({ what: 'leave' });
+    tell(one, { what: 'leave' });
+    tell(one, { what: 'leave' });
     await entering;
     // The source asked one thread to wait; all do, and with fewer requests.
     expect(performance.now() - leftAt).toBeGreaterThanOrEqual(990);
@@ -59,9 +60,9 @@ describe('what all threads share at the source', () => {
   it('are the places of a thread that died, too, and those it waited for', async () => {
     const [dying, other] = [thread(), thread()];
     await ask(dying, { what: 'enter', job: 'a' });
-    dying.postMessage({ what: 'enter', job: 'a' });
+    tell(dying, { what: 'enter', job: 'a' });
     const entering = ask(other, { what: 'enter', job: 'b' });
-    dying.postMessage({ what: 'end' });
+    tell(dying, { what: 'end' });
     await expect(entering).resolves.toBe('entered');
   });
 

@@ -1,23 +1,24 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort as port, workerData } from 'node:worker_threads';
 import { remoteSourceAccess } from '../../dist/functions/adapters/sourceAccess.js';
 
 // A thread that does at the source what it is told, and tells what came of it.
 const { limiter, credentials } = remoteSourceAccess(workerData);
 const leaves = [];
-parentPort.on('message', async ({ what, ...told }) => {
-  if (what === 'enter') {
-    leaves.push(await limiter.enter(told.job));
-    parentPort.postMessage('entered');
-  } else if (what === 'leave') leaves.shift()('busy', 1000);
-  else if (what === 'end') process.exit(1);
-  else {
-    const header = what === 'header' ? credentials.header() : credentials.renewed(told.refused);
-    const answer = await header.catch(({ name, code, message, retryable }) => ({
-      name,
-      code,
-      message,
-      retryable,
-    }));
-    parentPort.postMessage({ answer, remedy: credentials.remedy });
+const told = ({ name, code, message, retryable }) => ({ name, code, message, retryable });
+const obey = async ({ what, job, refused }) => {
+  switch (what) {
+    case 'enter':
+      leaves.push(await limiter.enter(job));
+      return 'entered';
+    case 'leave':
+      leaves.shift()('busy', 1000);
+      return 'left';
+    case 'header':
+      return { answer: await credentials.header().catch(told), remedy: credentials.remedy };
+    case 'renewed':
+      return { answer: await credentials.renewed(refused).catch(told), remedy: credentials.remedy };
+    default:
+      return process.exit(1);
   }
-});
+};
+port.on('message', (message) => void obey(message).then((answer) => port.postMessage(answer)));
