@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readSettings, type Settings, SettingsError } from '../../functions/settings.js';
+import { readSettings, settingDefinitions, type Settings, SettingsError } from '../../functions/settings.js';
 import { testCertificate } from '../registry/testRegistry.js';
 import { p384, rsa } from './support.js';
 
@@ -225,5 +227,29 @@ describe('how the source is called', () => {
     const { d } = rsa.privateKey.export({ format: 'jwk' });
     expect(written).not.toContain(d);
     expect(written).not.toContain('PRIVATE KEY');
+  });
+});
+
+describe('the documentation', () => {
+  const text = readFileSync(new URL('../../docs/source-authentication.md', import.meta.url), 'utf8');
+
+  it('names settings that there are', () => {
+    const known = new Set(settingDefinitions.map(({ name }) => name));
+    const named = [...text.matchAll(/\b(SOURCE_\w+|\w+_PROXY|FHIR_SERVER_URL|\w+_MAX_\w+|PARALLEL_\w+)\b/g)];
+    expect(named.length).toBeGreaterThan(30);
+    expect(named.map(([name]) => name).filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  it('makes a key that the way smart takes', () => {
+    const script = /node -e '([^']+)'/.exec(text)?.[1] ?? '';
+    const told = execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' });
+    const [, key = ''] = /^private, for the vault: (.*)$/m.exec(told) ?? [];
+    const [, set = ''] = /^public, to register: (.*)$/m.exec(told) ?? [];
+    expect(
+      read({ ...smart, SOURCE_PRIVATE_KEY: key, SOURCE_KEY_ID: '' }).source.authentication,
+    ).toMatchObject({
+      assertionKey: { algorithm: 'ES384', keyId: 'export-2026' },
+    });
+    expect((JSON.parse(set) as { keys: object[] }).keys[0]).not.toHaveProperty('d');
   });
 });
