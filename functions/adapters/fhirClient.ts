@@ -46,19 +46,24 @@ interface SourceRequest {
   url: string;
   loggedUrl: string;
   parameters: readonly string[];
+  /** A search too long for a URL: https://hl7.org/fhir/R4/http.html#search */
+  form?: string;
 }
 
-interface Failure {
-  error: ExportError;
-  waitMs: number;
-  /** Of the answer, where there was one. */
-  status?: number;
-}
-
+/** A URL longer than this may be cut or refused on its way (https://www.rfc-editor.org/rfc/rfc9110#section-4.1). */
+const LONGEST_URL = 2000;
 /** The longest wait between two attempts; a source that asks for more is asked again then. */
 const LONGEST_WAIT_MS = LONGEST_PAUSE_MS;
 const FIRST_WAIT_MS = 500;
 const KEEP_ALIVE_MS = 30_000;
+
+/** What an attempt came to that brought no answer. */
+interface Failure {
+  error: ExportError;
+  /** Of an HTTP answer other than 200. */
+  status?: number;
+  waitMs: number;
+}
 
 /** Talks to the source FHIR server: keep-alive, retries with jitter, bounded bodies, no redirects, no foreign links. */
 export class FhirClient implements Source {
@@ -80,11 +85,22 @@ export class FhirClient implements Source {
     const query = new URLSearchParams();
     for (const [name, value] of parameters) query.append(name, value);
     const loggedUrl = `${this.#options.baseUrl}/${type}`;
-    return this.#get({
-      url: `${loggedUrl}?${query.toString()}`,
+    const logged = { loggedUrl, parameters: parameters.map(([name]) => name) };
+    const url = `${loggedUrl}?${query.toString()}`;
+    if (url.length <= LONGEST_URL) return this.#get({ ...logged, url });
+    return this.#get({ ...logged, url: `${loggedUrl}/_search`, form: query.toString() });
+  }
+
+  async read(type: string, id: string): Promise<SourceAnswer | undefined> {
+    const loggedUrl = `${this.#options.baseUrl}/${type}`;
+    const answer = await this.#ask({
+      url: `${loggedUrl}/${encodeURIComponent(id)}`,
       loggedUrl,
-      parameters: parameters.map(([name]) => name),
+      parameters: [],
     });
+    if ('body' in answer) return answer;
+    if (answer.status === 404 || answer.status === 410) return undefined;
+    throw answer.error;
   }
 
   async follow(url: string): Promise<SourceAnswer> {
@@ -112,6 +128,13 @@ export class FhirClient implements Source {
   }
 
   async #get(request: SourceRequest): Promise<SourceAnswer> {
+    const answer = await this.#ask(request);
+    if ('body' in answer) return answer;
+    throw answer.error;
+  }
+
+  /** Asks as often as it takes, or is allowed. */
+  async #ask(request: SourceRequest): Promise<SourceAnswer | Failure> {
     for (let attempt = 1; ; attempt++) {
       const failure = await this.#inTurn(request);
       if ('body' in failure) return failure;
@@ -129,7 +152,7 @@ export class FhirClient implements Source {
         !failure.error.retryable ||
         failure.error.code === 'source-timeout'
       ) {
-        throw failure.error;
+        return failure;
       }
       const backoff =
         Math.min(FIRST_WAIT_MS * 2 ** (attempt - 1), LONGEST_WAIT_MS / 2) * (0.5 + Math.random());
@@ -161,6 +184,7 @@ export class FhirClient implements Source {
       if (thrown instanceof ExportError) return { error: thrown, waitMs: 0 };
       throw thrown;
     }
+    const { form } = request;
     const signal = AbortSignal.timeout(this.#options.timeoutSeconds * 1000);
     try {
       const response = await fetch(request.url, {
@@ -171,7 +195,9 @@ export class FhirClient implements Source {
           ...(header === undefined ? {} : { [header.name]: header.value }),
           accept: 'application/fhir+json',
           prefer: 'handling=strict',
+          ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
         },
+        ...(form === undefined ? {} : { method: 'POST', body: form }),
       });
       const { status } = response;
       if (status !== 200) {
@@ -193,7 +219,8 @@ export class FhirClient implements Source {
           waitMs: 0,
         };
       }
-      return { body: await this.#readBody(response), date: dateOf(response) };
+      const body = await this.#readBody(response);
+      return { body, date: dateOf(response), isForm: form !== undefined };
     } catch (thrown) {
       if (thrown instanceof ExportError) return { error: thrown, waitMs: 0 };
       // The cause holds the URL with its search values, so it is dropped here.
