@@ -1,5 +1,6 @@
 import { ExportError } from '../errors.js';
 import { addReport, emptyReport, type OutputFile } from '../export/job.js';
+import { addPatients } from '../export/patientCount.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface CompletePartitionInput {
@@ -14,18 +15,33 @@ export function completePartition({ jobs }: ActivityDependencies) {
   return async ({ jobId, partition, last }: CompletePartitionInput): Promise<null> => {
     const files: OutputFile[] = [];
     const report = emptyReport();
+    const provenance = emptyReport();
+    const mostPatients = (await jobs.request(jobId))?.minPatients ?? 0;
+    const patients = new Set<string>();
     let seconds = 0;
+    let foreign = 0;
     let resources = 0;
     for (let attempt: string | undefined = last; attempt !== undefined;) {
       const slice = await jobs.slice(jobId, partition, attempt);
       if (slice === undefined) throw new ExportError('job-state-missing', 'The record of a slice is gone.');
-      if (slice.file !== undefined) files.push(slice.file);
+      // The chain leads back: the files of a slice come in their order once all are turned round.
+      files.push(...[...slice.files].reverse());
       addReport(report, slice.report);
+      if (slice.provenance !== undefined) addReport(provenance, slice.provenance);
+      foreign += slice.foreign ?? 0;
+      addPatients(patients, slice.patients ?? [], mostPatients);
       seconds += slice.seconds;
       resources = Math.max(resources, slice.resources);
       attempt = slice.previous;
     }
-    await jobs.putPartition(jobId, partition, { files: files.reverse(), seconds, report });
+    await jobs.putPartition(jobId, partition, {
+      files: files.reverse(),
+      seconds,
+      report,
+      provenance,
+      foreign,
+      patients: [...patients],
+    });
     await jobs.putProgress(jobId, { partition, resources, isDone: true });
     return null;
   };

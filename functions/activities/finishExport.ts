@@ -10,9 +10,19 @@ import {
   type SliceReport,
   type StopReason,
 } from '../export/job.js';
-import { buildManifest, MANIFEST_FILE, manifestFileNames, REPORT_FILE } from '../export/manifest.js';
+import {
+  buildManifest,
+  MANIFEST_FILE,
+  manifestCopy,
+  manifestFileNames,
+  REPORT_FILE,
+} from '../export/manifest.js';
+import { checkPatientCount } from '../export/patientCount.js';
 import { failureOutcomes } from '../export/errorFile.js';
 import { buildReport } from '../export/report.js';
+import { mayBeOfPatient } from '../deid/patientCompartment.js';
+import { FhirModel } from '../deid/model/fhirModel.js';
+import { VERSION } from '../version.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { SliceRunner } from './sliceRunner.js';
@@ -32,11 +42,14 @@ const PARALLEL_READS = 8;
  * not `completed`. Safe to repeat, and to run twice at once.
  */
 export function finishExport({
+  settings,
   jobs,
   files,
   slices,
   now,
-}: Pick<ActivityDependencies, 'jobs' | 'files' | 'now'> & { slices: Pick<SliceRunner, 'forget'> }) {
+}: Pick<ActivityDependencies, 'settings' | 'jobs' | 'files' | 'now'> & {
+  slices: Pick<SliceRunner, 'forget'>;
+}) {
   return async ({ jobId }: FinishExportInput): Promise<FinishExportOutput> => {
     const [request, stop, known] = await Promise.all([
       jobs.request(jobId),
@@ -75,14 +88,29 @@ export function finishExport({
         return record;
       },
     );
+    const counted = partitions.map(({ patients = [] }, index) => ({
+      type: plan.partitions[index]?.window.type ?? '',
+      patients,
+    }));
+    const model = FhirModel.of(settings.fhirVersion);
+    checkPatientCount(request, counted, (type) => mayBeOfPatient(type, model));
     const output = partitions.flatMap((partition) => partition.files);
     const report = emptyReport();
-    for (const partition of partitions) addReport(report, partition.report);
+    let foreign = 0;
+    for (const partition of partitions) {
+      foreign += partition.foreign ?? 0;
+      addReport(report, partition.report);
+      if (partition.provenance !== undefined) addReport(report, partition.provenance);
+    }
     const errors = (await jobs.manifest(jobId)) === undefined ? await writeErrors(request, report) : [];
     // Where two calls run at once, the first manifest holds; the other's error file is an orphan.
-    const manifest = await jobs.putManifest(jobId, buildManifest({ request, plan, output, errors, report }));
-    await files.write(container, `${folder}${MANIFEST_FILE}`, toText(manifest));
-    const summary = buildReport(request, plan, partitions, new Date(now()).toISOString());
+    const manifest = await jobs.putManifest(
+      jobId,
+      buildManifest({ request, plan, output, errors, report, foreign }),
+    );
+    const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`));
+    await files.write(container, `${folder}${MANIFEST_FILE}`, toText(copy));
+    const summary = buildReport(request, plan, partitions, new Date(now()).toISOString(), VERSION);
     await files.write(container, `${folder}${REPORT_FILE}`, toText(summary));
     const kept = manifestFileNames(manifest, request);
     const found = await files.list(container, folder);

@@ -1,4 +1,5 @@
 import type { SafeFailure } from '../errors.js';
+import type { MemberSearch } from './compartment.js';
 import type { RequestedElement } from './elements.js';
 import type { SliceCursor } from './selection.js';
 import type { TypeFilter } from './typeFilter.js';
@@ -12,6 +13,12 @@ export interface JobRequest {
   jobId: string;
   /** Kick-off URL as the manifest repeats it, without function keys. */
   requestUrl: string;
+  /** Names the caller whose job it is, and says nothing else; absent: who knows the job's id may see it. */
+  owner?: string;
+  /** Types that a job without `types` is narrowed to; absent: it is not. */
+  permittedTypes?: string[];
+  /** Fewest patients that the job may be over; absent or 0: no limit. */
+  minPatients?: number;
   /** FHIR base that the caller used; the URLs of status and files begin with it. */
   baseUrl: string;
   startedAt: string;
@@ -52,26 +59,48 @@ export interface ConfigurationOfJob {
 export interface JobPlan {
   transactionTime: string;
   partitions: PlannedPartition[];
+  /** Below the system level, what is exported of the types. */
+  compartment?: PlannedCompartment;
+  /** What turned out at the source and the caller should know, for the manifest. Numbers and type names only. */
+  notes?: string[];
+}
+
+/** Whose resources are exported, and how they are told. */
+export interface PlannedCompartment {
+  /** Whether only of the members that the job's state lists; else of all patients of the source. */
+  hasMembers: boolean;
+  /** FHIR bases by which the source's references name its own resources. */
+  bases: string[];
+  /** Whether Provenance resources come along with their targets. */
+  includesProvenance: boolean;
 }
 
 export interface PlannedPartition {
   window: Window;
   /** Resources the source counts in the window, where it can. */
   estimate: number | undefined;
+  /** The searches for the members' resources; absent: the whole type is walked. */
+  memberSearch?: MemberSearch;
 }
 
 /** What one attempt of one slice did. The slice that the orchestrator saw complete names it; others are orphans. */
 export interface SliceRecord {
   /** The attempt of the slice before, so that a partition's slices form a chain. */
   previous: string | undefined;
-  /** The file it wrote; none where no resource was left to write. */
-  file: OutputFile | undefined;
+  /** The files it wrote, one a type; none where no resource was left to write. */
+  files: OutputFile[];
   /** Where the next slice goes on; none where the partition is complete. */
   cursor: SliceCursor | undefined;
   /** Resources read so far in the partition, those of earlier slices included. */
   resources: number;
   seconds: number;
   report: SliceReport;
+  /** Of Provenance resources that came along. */
+  provenance?: SliceReport;
+  /** Resources left out because they refer to patients by URLs of another base. */
+  foreign?: number;
+  /** Digests of the patients it wrote data of, as far as they have to be counted. */
+  patients?: string[];
 }
 
 export interface OutputFile {
@@ -104,6 +133,12 @@ export interface PartitionRecord {
   files: OutputFile[];
   seconds: number;
   report: SliceReport;
+  /** Of Provenance resources that came along. */
+  provenance?: SliceReport;
+  /** Resources left out because they refer to patients by URLs of another base. */
+  foreign?: number;
+  /** Digests of the patients it wrote data of, as far as they have to be counted. */
+  patients?: string[];
 }
 
 /** Why a job is to stop: its slices look for it, since terminating an orchestration does not reach them. */
