@@ -12,9 +12,16 @@ const READ = new Map([
 
 const FILE = 'dist/sbom.json';
 const bill = JSON.parse(readFileSync(0, 'utf8'));
-const isForDevelopment = ({ properties = [] }) =>
-  properties.some(({ name }) => name === 'cdx:npm:package:development');
-const components = bill.components.filter((component) => !isForDevelopment(component));
+const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8'));
+const production = new Set(
+  Object.entries(packages)
+    .filter(([path, { dev, devOptional }]) => path !== '' && dev !== true && devOptional !== true)
+    .map(
+      ([path, { version }]) =>
+        `${path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)}@${version}`,
+    ),
+);
+const components = bill.components.filter((component) => production.has(component['bom-ref']));
 const kept = new Set(components.map((component) => component['bom-ref']));
 writeFileSync(
   FILE,

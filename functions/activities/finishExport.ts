@@ -10,10 +10,17 @@ import {
   type SliceReport,
   type StopReason,
 } from '../export/job.js';
-import { buildManifest, MANIFEST_FILE, manifestFileNames, REPORT_FILE } from '../export/manifest.js';
+import {
+  buildManifest,
+  MANIFEST_FILE,
+  manifestCopy,
+  manifestFileNames,
+  REPORT_FILE,
+} from '../export/manifest.js';
 import { checkPatientCount } from '../export/patientCount.js';
 import { failureOutcomes } from '../export/errorFile.js';
 import { buildReport } from '../export/report.js';
+import { VERSION } from '../version.js';
 import { mayBeOfPatient } from '../deid/patientCompartment.js';
 import { FhirModel } from '../deid/model/fhirModel.js';
 import { mapConcurrently } from '../mapConcurrently.js';
@@ -93,8 +100,9 @@ export function finishExport({
     const errors = (await jobs.manifest(jobId)) === undefined ? await writeErrors(request, report) : [];
     // Where two calls run at once, the first manifest holds; the other's error file is an orphan.
     const manifest = await jobs.putManifest(jobId, buildManifest({ request, plan, output, errors, report }));
-    await files.write(container, `${folder}${MANIFEST_FILE}`, toText(manifest));
-    const summary = buildReport(request, plan, partitions, new Date(now()).toISOString());
+    const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`));
+    await files.write(container, `${folder}${MANIFEST_FILE}`, toText(copy));
+    const summary = buildReport(request, plan, partitions, new Date(now()).toISOString(), VERSION);
     await files.write(container, `${folder}${REPORT_FILE}`, toText(summary));
     const kept = manifestFileNames(manifest, request);
     const found = await files.list(container, folder);

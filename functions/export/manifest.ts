@@ -13,6 +13,7 @@ export interface ExportManifest {
 
 export interface ManifestFile {
   type: string;
+  /** In the stored manifest, the name of the file below the job's folder, percent-encoded. */
   url: string;
   count: number;
 }
@@ -33,11 +34,18 @@ export const REPORT_FILE = 'report.json';
 const NO_GUARANTEE =
   'De-identified as the configuration says. No legal or regulatory standard is guaranteed by it: whoever gives the data away answers for it.';
 
-/** The manifest of a complete export; its URLs are the app's own download route, under the same access rules. */
+/** How the files of a manifest are reached. */
+export interface FileLinks {
+  requiresAccessToken: boolean;
+  /** @param file name of the file below the job's folder */
+  urlOf: (file: string) => string;
+}
+
+/** The manifest of a complete export as it is stored: its URLs are names of files, which `linkManifest` replaces. */
 export function buildManifest({ request, plan, output, errors, report }: ManifestInput): ExportManifest {
   const entry = ({ type, name, count }: OutputFile): ManifestFile => ({
     type,
-    url: fileUrl(request, name),
+    url: storedUrl(request, name),
     count,
   });
   const { configuration, notes } = request;
@@ -66,7 +74,7 @@ export function buildManifest({ request, plan, output, errors, report }: Manifes
             droppedElements: report.dropped,
             securityLabels: report.labels,
           }),
-      report: fileUrl(request, `${request.folder}${REPORT_FILE}`),
+      report: REPORT_FILE,
       resourcesRead: report.read,
       resourcesWritten: report.written,
       ...(notes.length === 0 ? {} : { notes }),
@@ -74,19 +82,59 @@ export function buildManifest({ request, plan, output, errors, report }: Manifes
   };
 }
 
+/** A stored manifest with the links that a reader of it can use. */
+export function linkManifest(
+  manifest: ExportManifest,
+  { requiresAccessToken, urlOf }: FileLinks,
+): ExportManifest {
+  const linked = (file: ManifestFile): ManifestFile => ({
+    ...file,
+    url: urlOf(fileOf(file)),
+  });
+  return {
+    ...manifest,
+    requiresAccessToken,
+    output: manifest.output.map(linked),
+    deleted: manifest.deleted.map(linked),
+    error: manifest.error.map(linked),
+    extension: { ...manifest.extension, report: urlOf(REPORT_FILE) },
+  };
+}
+
+/**
+ * The copy of a manifest that lies beside the files, for whoever may read those: the kick-off URL without its query,
+ * which may hold search values.
+ */
+export function manifestCopy(manifest: ExportManifest, urlOf: FileLinks['urlOf']): ExportManifest {
+  const { request, ...rest } = linkManifest(manifest, { requiresAccessToken: true, urlOf });
+  return { ...rest, request: request.replace(/\?.*$/s, '') };
+}
+
+/** Names of the files that a stored manifest names, below the job's folder. */
+export function manifestFiles(manifest: ExportManifest): string[] {
+  return [...manifest.output, ...manifest.deleted, ...manifest.error].map(fileOf);
+}
+
 /** Names of the blobs that belong to a complete job. */
 export function manifestFileNames(
   manifest: ExportManifest,
   request: Pick<JobRequest, 'folder'>,
 ): ReadonlySet<string> {
-  const named = [...manifest.output, ...manifest.error].map(({ url }) =>
-    decodeURIComponent(url.slice(url.lastIndexOf('/') + 1)),
-  );
-  return new Set([...named, MANIFEST_FILE, REPORT_FILE].map((name) => `${request.folder}${name}`));
+  const names = [...manifestFiles(manifest), MANIFEST_FILE, REPORT_FILE];
+  return new Set(names.map((name) => `${request.folder}${name}`));
 }
 
-/** URL of a file of a job, by the download route. */
-function fileUrl(request: JobRequest, name: string): string {
-  const file = name.slice(request.folder.length);
-  return `${request.baseUrl}/_operations/export/${request.jobId}/files/${encodeURIComponent(file)}`;
+/** URL of a file of a job by the app's own download route. */
+export function downloadUrl({ baseUrl, jobId }: Pick<JobRequest, 'baseUrl' | 'jobId'>, file: string): string {
+  return `${baseUrl}/_operations/export/${jobId}/files/${encodeURIComponent(file)}`;
+}
+
+/** Name of a file of a stored manifest: its last segment, where it is one with URLs. */
+export function fileOf({ url }: ManifestFile): string {
+  return decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
+}
+
+/** A file in a stored manifest. */
+function storedUrl(request: Pick<JobRequest, 'folder'>, name: string): string {
+  return encodeURIComponent(name.slice(request.folder.length));
 }

@@ -14,6 +14,10 @@ export interface ExportReport {
   transactionTime: string;
   startedAt: string;
   finishedAt: string;
+  /** From kick-off to the last file, in seconds. */
+  seconds: number;
+  /** Version of the app, and of the engine in it. */
+  engineVersion: string;
   configuration: Omit<ConfigurationOfJob, 'keysDigest'> | null;
   types: TypeReport[];
 }
@@ -32,6 +36,7 @@ export function buildReport(
   plan: JobPlan,
   partitions: readonly PartitionRecord[],
   finishedAt: string,
+  engineVersion: string,
 ): ExportReport {
   const types = new Map<string, TypeReport>();
   for (const [index, { window }] of plan.partitions.entries()) {
@@ -50,6 +55,8 @@ export function buildReport(
     transactionTime: plan.transactionTime,
     startedAt: request.startedAt,
     finishedAt,
+    seconds: (Date.parse(finishedAt) - Date.parse(request.startedAt)) / 1000,
+    engineVersion,
     configuration: publicConfiguration(request),
     types: [...types.values()]
       .filter(({ read, written }) => read + written > 0)
