@@ -17,14 +17,19 @@ export function completePartition({ jobs }: ActivityDependencies) {
     const report = emptyReport();
     const mostPatients = (await jobs.request(jobId))?.minPatients ?? 0;
     const patients = new Set<string>();
+    const provenance = emptyReport();
     let seconds = 0;
+    let foreign = 0;
     let resources = 0;
     for (let attempt: string | undefined = last; attempt !== undefined;) {
       const slice = await jobs.slice(jobId, partition, attempt);
       if (slice === undefined) throw new ExportError('job-state-missing', 'The record of a slice is gone.');
-      if (slice.file !== undefined) files.push(slice.file);
+      // The chain leads back: the files of a slice come in their order once all are turned round.
+      files.push(...[...slice.files].reverse());
       addReport(report, slice.report);
       addPatients(patients, slice.patients ?? [], mostPatients);
+      if (slice.provenance !== undefined) addReport(provenance, slice.provenance);
+      foreign += slice.foreign ?? 0;
       seconds += slice.seconds;
       resources = Math.max(resources, slice.resources);
       attempt = slice.previous;
@@ -34,6 +39,8 @@ export function completePartition({ jobs }: ActivityDependencies) {
       seconds,
       report,
       patients: [...patients],
+      provenance,
+      foreign,
     });
     await jobs.putProgress(jobId, { partition, resources, isDone: true });
     return null;

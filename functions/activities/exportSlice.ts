@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { ExportError } from '../errors.js';
-import type { SliceRecord } from '../export/job.js';
 import { PatientCounter } from '../export/patientCount.js';
+import type { OutputFile, SliceRecord } from '../export/job.js';
+import { Level } from '../export/level.js';
+import { PROVENANCE } from '../export/provenance.js';
 import { EVERYTHING } from '../export/selection.js';
 import { runSlice } from '../export/slice.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { MemberCache } from './memberCache.js';
 
 export interface ExportSliceInput {
   jobId: string;
@@ -27,6 +30,7 @@ const BYTES_PER_MEBIBYTE = 1_048_576;
  * random part made here, so attempts that run twice, or late, never touch each other's.
  */
 export function exportSlice({ settings, jobs, files, source, engines, now }: ActivityDependencies) {
+  const cache = new MemberCache(jobs);
   return async ({ jobId, partition, slice, previous }: ExportSliceInput): Promise<ExportSliceOutput> => {
     const startedAt = performance.now();
     const isStopped = async (): Promise<boolean> => {
@@ -42,7 +46,8 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
       jobs.plan(jobId),
       previous === null ? undefined : jobs.slice(jobId, partition, previous),
     ]);
-    const window = plan?.partitions[partition]?.window;
+    const planned = plan?.partitions[partition];
+    const window = planned?.window;
     if (
       request === undefined ||
       plan === undefined ||
@@ -53,18 +58,27 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
     }
     const readBefore = before?.resources ?? 0;
     const attempt = randomUUID();
-    const name = `${request.folder}${window.type}-${partition}-${slice}-${attempt}.ndjson`;
+    const nameOf = (type: string): string =>
+      `${request.folder}${type}-${partition}-${slice}-${attempt}.ndjson`;
+    const opened: string[] = [];
     const discard = async (thrown: unknown): Promise<never> => {
       // Only tidier: what this cannot delete is an orphan, which the end of the job or the timer deletes.
-      await files.deleteFile(request.container, name).catch(() => undefined);
+      for (const name of opened) await files.deleteFile(request.container, name).catch(() => undefined);
       throw thrown;
     };
+    const members = plan.compartment?.hasMembers === true ? await cache.members(jobId) : undefined;
+    const level = new Level(plan, settings.fhirVersion, members);
+    const compartment = level.compartment(window.type, planned?.memberSearch);
+    const selection = compartment ?? EVERYTHING;
     let telling: Promise<unknown> = Promise.resolve();
     const lineMaker = await engines.lineMaker(request, plan.transactionTime);
-    const patients = new PatientCounter(request.minPatients ?? 0);
+    const patients = new PatientCounter(
+      request.minPatients ?? 0,
+      members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
+    );
     const run = runSlice(
       window,
-      EVERYTHING,
+      selection,
       { pageSize: request.pageSize ?? settings.pageSize, cursor: before?.cursor },
       {
         pages: settings.sliceMaxPages,
@@ -75,7 +89,11 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
         source,
         lineMaker,
         patients,
-        openFile: () => files.create(request.container, name),
+        companions: level.companions(window.type, request, source),
+        openFile: (type) => {
+          opened.push(nameOf(type));
+          return files.create(request.container, nameOf(type));
+        },
         clock: now,
         isStopped,
         tellProgress: (resources) => {
@@ -91,17 +109,25 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
     const result = await run.catch((thrown: unknown) => discard(thrown));
     await telling;
     const resources = readBefore + result.report.read;
+    const written: OutputFile[] = [
+      { type: window.type, name: nameOf(window.type), count: result.lines, bytes: result.bytes },
+      {
+        type: PROVENANCE,
+        name: nameOf(PROVENANCE),
+        count: result.companions.lines,
+        bytes: result.companions.bytes,
+      },
+    ];
     const record: SliceRecord = {
       previous: previous ?? undefined,
-      file:
-        result.lines === 0
-          ? undefined
-          : { type: window.type, name, count: result.lines, bytes: result.bytes },
+      files: written.filter(({ count }) => count > 0),
       cursor: result.cursor,
       resources,
       seconds: (performance.now() - startedAt) / 1000,
       report: result.report,
       patients: request.minPatients ? patients.digests(await jobs.secret(jobId)) : [],
+      provenance: result.companions.report,
+      foreign: compartment?.foreign ?? 0,
     };
     await jobs.putSlice(jobId, partition, attempt, record);
     // A cancel that came while the last page was written has deleted the job's files before this one was there.

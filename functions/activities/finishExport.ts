@@ -96,10 +96,18 @@ export function finishExport({
     checkPatientCount(request, counted, (type) => mayBeOfPatient(type, model));
     const output = partitions.flatMap((partition) => partition.files);
     const report = emptyReport();
-    for (const partition of partitions) addReport(report, partition.report);
+    let foreign = 0;
+    for (const partition of partitions) {
+      foreign += partition.foreign ?? 0;
+      addReport(report, partition.report);
+      if (partition.provenance !== undefined) addReport(report, partition.provenance);
+    }
     const errors = (await jobs.manifest(jobId)) === undefined ? await writeErrors(request, report) : [];
     // Where two calls run at once, the first manifest holds; the other's error file is an orphan.
-    const manifest = await jobs.putManifest(jobId, buildManifest({ request, plan, output, errors, report }));
+    const manifest = await jobs.putManifest(
+      jobId,
+      buildManifest({ request, plan, output, errors, report, foreign }),
+    );
     const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`));
     await files.write(container, `${folder}${MANIFEST_FILE}`, toText(copy));
     const summary = buildReport(request, plan, partitions, new Date(now()).toISOString(), VERSION);

@@ -1,10 +1,12 @@
 import { parseJson } from '../deid/json.js';
 import { ExportError } from '../errors.js';
 import { readCapabilities } from '../export/capabilities.js';
+import type { PlannedPartition } from '../export/job.js';
 import { planPartitions, transactionInstant } from '../export/plan.js';
 import { count } from '../export/slice.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { planCompartment } from './planCompartment.js';
 
 export interface PlanExportInput {
   jobId: string;
@@ -30,25 +32,29 @@ export function planExport(dependencies: ActivityDependencies) {
       request.until,
     );
     const { permittedTypes } = request;
-    const types =
+    const asked =
       request.types ??
       capabilities.searchableTypes.filter(
         (type) => isResourceType(type) && (permittedTypes?.includes(type) ?? true),
       );
-    if (types.length === 0 && permittedTypes !== undefined) {
+    if (asked.length === 0 && permittedTypes !== undefined) {
       throw new ExportError(
         'forbidden',
         'The source can be searched for none of the types that the token permits. Get a token for other types.',
       );
     }
-    if (types.length === 0) {
+    if (asked.length === 0) {
       throw new ExportError(
         'source-refused',
         'The CapabilityStatement of the source names no resource type that can be searched. Name the types to export with _type.',
       );
     }
+    const below =
+      request.level.kind === 'system'
+        ? undefined
+        : await planCompartment(dependencies, request, capabilities, transactionTime, asked);
     const planned = planPartitions({
-      types,
+      types: below?.types ?? asked,
       since: request.since,
       until: request.until,
       transactionTime,
@@ -59,11 +65,29 @@ export function planExport(dependencies: ActivityDependencies) {
       // Estimates only tell progress and order; what is wrong with the source, the walk will tell.
       ({ window, countParameters }) => count(source, window.type, countParameters).catch(() => undefined),
     );
-    const partitions = planned
-      .map(({ window }, index) => ({ window, estimate: estimates[index] }))
+    const pageSize = request.pageSize ?? settings.pageSize;
+    const read = await mapConcurrently(
+      [...planned.entries()],
+      settings.parallelPartitions,
+      async ([index, { window, countParameters }]): Promise<PlannedPartition[]> => {
+        const estimate = estimates[index];
+        if (below === undefined) return [{ window, estimate }];
+        // Of most types, most sources have none.
+        if (estimate === 0) return [];
+        const bounds = countParameters.filter(([name]) => name !== '_summary');
+        const { memberSearch, ...told } = await below.planType(window.type, bounds, estimate, pageSize);
+        return [{ window, ...told, ...(memberSearch === undefined ? {} : { memberSearch }) }];
+      },
+    );
+    const partitions = read
+      .flat()
       // The largest first, so that none runs alone at the end.
       .sort((a, b) => (b.estimate ?? 0) - (a.estimate ?? 0));
-    const plan = await jobs.putPlan(jobId, { transactionTime, partitions });
+    const plan = await jobs.putPlan(jobId, {
+      transactionTime,
+      partitions,
+      ...(below === undefined ? {} : { compartment: below.compartment, notes: below.notes }),
+    });
     return { partitions: plan.partitions.length };
   };
 }

@@ -1,4 +1,5 @@
 import type { SafeFailure } from '../errors.js';
+import type { MemberSearch } from './compartment.js';
 import type { RequestedElement } from './elements.js';
 import type { SliceCursor } from './selection.js';
 import type { TypeFilter } from './typeFilter.js';
@@ -58,20 +59,36 @@ export interface ConfigurationOfJob {
 export interface JobPlan {
   transactionTime: string;
   partitions: PlannedPartition[];
+  /** Below the system level, what is exported of the types. */
+  compartment?: PlannedCompartment;
+  /** What turned out at the source and the caller should know, for the manifest. Numbers and type names only. */
+  notes?: string[];
+}
+
+/** Whose resources are exported, and how they are told. */
+export interface PlannedCompartment {
+  /** Whether only of the members that the job's state lists; else of all patients of the source. */
+  hasMembers: boolean;
+  /** FHIR bases by which the source's references name its own resources. */
+  bases: string[];
+  /** Whether Provenance resources come along with their targets. */
+  includesProvenance: boolean;
 }
 
 export interface PlannedPartition {
   window: Window;
   /** Resources the source counts in the window, where it can. */
   estimate: number | undefined;
+  /** The searches for the members' resources; absent: the whole type is walked. */
+  memberSearch?: MemberSearch;
 }
 
 /** What one attempt of one slice did. The slice that the orchestrator saw complete names it; others are orphans. */
 export interface SliceRecord {
   /** The attempt of the slice before, so that a partition's slices form a chain. */
   previous: string | undefined;
-  /** The file it wrote; none where no resource was left to write. */
-  file: OutputFile | undefined;
+  /** The files it wrote, one a type; none where no resource was left to write. */
+  files: OutputFile[];
   /** Where the next slice goes on; none where the partition is complete. */
   cursor: SliceCursor | undefined;
   /** Resources read so far in the partition, those of earlier slices included. */
@@ -80,6 +97,10 @@ export interface SliceRecord {
   report: SliceReport;
   /** Digests of the patients it wrote data of, as far as they have to be counted. */
   patients?: string[];
+  /** Of Provenance resources that came along. */
+  provenance?: SliceReport;
+  /** Resources left out because they refer to patients by URLs of another base. */
+  foreign?: number;
 }
 
 export interface OutputFile {
@@ -114,6 +135,10 @@ export interface PartitionRecord {
   report: SliceReport;
   /** Digests of the patients it wrote data of, as far as they have to be counted. */
   patients?: string[];
+  /** Of Provenance resources that came along. */
+  provenance?: SliceReport;
+  /** Resources left out because they refer to patients by URLs of another base. */
+  foreign?: number;
 }
 
 /** Why a job is to stop: its slices look for it, since terminating an orchestration does not reach them. */

@@ -24,6 +24,8 @@ interface ManifestInput {
   output: readonly OutputFile[];
   errors: readonly OutputFile[];
   report: SliceReport;
+  /** Resources left out because they refer to patients by URLs of another base. */
+  foreign: number;
 }
 
 /** Files beside the data, under these names. */
@@ -42,13 +44,21 @@ export interface FileLinks {
 }
 
 /** The manifest of a complete export as it is stored: its URLs are names of files, which `linkManifest` replaces. */
-export function buildManifest({ request, plan, output, errors, report }: ManifestInput): ExportManifest {
+export function buildManifest({
+  request,
+  plan,
+  output,
+  errors,
+  report,
+  foreign,
+}: ManifestInput): ExportManifest {
   const entry = ({ type, name, count }: OutputFile): ManifestFile => ({
     type,
     url: storedUrl(request, name),
     count,
   });
-  const { configuration, notes } = request;
+  const { configuration } = request;
+  const notes = [...request.notes, ...(plan.notes ?? []), ...foreignNotes(foreign)];
   return {
     transactionTime: plan.transactionTime,
     request: request.requestUrl,
@@ -113,6 +123,13 @@ export function manifestCopy(manifest: ExportManifest, urlOf: FileLinks['urlOf']
 /** Names of the files that a stored manifest names, below the job's folder. */
 export function manifestFiles(manifest: ExportManifest): string[] {
   return [...manifest.output, ...manifest.deleted, ...manifest.error].map(fileOf);
+}
+
+function foreignNotes(count: number): string[] {
+  if (count === 0) return [];
+  return [
+    `Resources that refer to patients only by URLs of another base were met ${count} times and left out. Where that base is the source's own, set FHIR_SERVER_URL to it.`,
+  ];
 }
 
 /** Names of the blobs that belong to a complete job. */

@@ -39,16 +39,23 @@ export function buildReport(
   engineVersion: string,
 ): ExportReport {
   const types = new Map<string, TypeReport>();
+  const sumOf = (type: string): TypeReport => {
+    const sum = types.get(type) ?? { type, files: 0, bytes: 0, seconds: 0, ...emptyReport() };
+    types.set(type, sum);
+    return sum;
+  };
   for (const [index, { window }] of plan.partitions.entries()) {
     const record = partitions[index];
     if (record === undefined) continue;
-    const { type } = window;
-    const sum = types.get(type) ?? { type, files: 0, bytes: 0, seconds: 0, ...emptyReport() };
-    types.set(type, sum);
-    sum.files += record.files.length;
-    sum.bytes += record.files.reduce((bytes, file) => bytes + file.bytes, 0);
+    const sum = sumOf(window.type);
     sum.seconds = Math.round((sum.seconds + record.seconds) * 1000) / 1000;
     addReport(sum, record.report);
+    if (record.provenance !== undefined) addReport(sumOf('Provenance'), record.provenance);
+    for (const { type, bytes } of record.files) {
+      const ofFile = sumOf(type);
+      ofFile.files++;
+      ofFile.bytes += bytes;
+    }
   }
   return {
     jobId: request.jobId,

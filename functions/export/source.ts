@@ -3,10 +3,12 @@ export type SearchParameters = ReadonlyArray<readonly [name: string, value: stri
 
 /** The source FHIR server, as the export needs it. Every failure is an ExportError. */
 export interface Source {
-  /** A search of one type. */
+  /** A search of one type, of any length. */
   search(type: string, parameters: SearchParameters): Promise<SourceAnswer>;
   /** A next link of an earlier answer; refused unless it leads to the source itself. */
   follow(url: string): Promise<SourceAnswer>;
+  /** One resource; `undefined` where the source has none of this id. */
+  read(type: string, id: string): Promise<SourceAnswer | undefined>;
   /** The CapabilityStatement: https://hl7.org/fhir/R4/http.html#capabilities */
   capabilities(): Promise<SourceAnswer>;
 }
@@ -15,4 +17,6 @@ export interface SourceAnswer {
   body: Buffer;
   /** The source's clock as its `Date` header tells, in milliseconds since the epoch. */
   date: number | undefined;
+  /** Whether the search was in a form, so that a self link need not repeat it. */
+  isForm?: boolean;
 }
