@@ -2,8 +2,8 @@ import { parseJson, type JsonObject } from '../deid/json.js';
 import { isJsonObject } from '../deid/node.js';
 import { ExportError } from '../errors.js';
 import type { Capabilities } from '../export/capabilities.js';
-import type { JobRequest, PlannedCompartment } from '../export/job.js';
-import { countPresent, planMemberSearch, type MemberPlan, sendsProvenance } from '../export/memberPlan.js';
+import type { JobRequest, PlannedCompartment, PlannedPartition } from '../export/job.js';
+import { countPresent, planMemberSearch, sendsProvenance, splitSearches } from '../export/memberPlan.js';
 import { groupNotes, Members, resolveGroup } from '../export/members.js';
 import { PROVENANCE } from '../export/provenance.js';
 import type { SearchParameters, Source } from '../export/source.js';
@@ -16,13 +16,13 @@ export interface CompartmentPlan {
   /** Of the types asked for, those that can be in a Patient compartment. */
   types: string[];
   notes: string[];
-  /** How the resources of a type are read. `bounds` are those of its window, as search parameters. */
+  /** The partitions of a type's window: how its resources are read. `bounds` are the window's, as search parameters. */
   planType(
     type: string,
     bounds: SearchParameters,
     typeCount: number | undefined,
     pageSize: number,
-  ): Promise<MemberPlan>;
+  ): Promise<Array<Pick<PlannedPartition, 'estimate' | 'memberSearch'>>>;
 }
 
 /**
@@ -60,9 +60,10 @@ export async function planCompartment(
     types: members?.ids.length === 0 ? [] : types,
     notes,
     planType: async (type, bounds, typeCount, pageSize) => {
-      if (members === undefined) return { memberSearch: undefined, estimate: typeCount };
+      const whole = [{ estimate: typeCount }];
+      if (members === undefined) return whole;
       const links = compartmentTypes.get(type) ?? [];
-      return planMemberSearch({
+      const { memberSearch, estimate } = await planMemberSearch({
         type,
         links,
         members,
@@ -72,6 +73,7 @@ export async function planCompartment(
         capabilities,
         source,
       });
+      return memberSearch === undefined ? whole : splitSearches({ memberSearch, estimate }, request.lanes);
     },
   };
 }

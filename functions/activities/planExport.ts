@@ -75,8 +75,8 @@ export function planExport(dependencies: ActivityDependencies) {
         // Of most types, most sources have none.
         if (estimate === 0) return [];
         const bounds = countParameters.filter(([name]) => name !== '_summary');
-        const { memberSearch, ...told } = await below.planType(window.type, bounds, estimate, pageSize);
-        return [{ window, ...told, ...(memberSearch === undefined ? {} : { memberSearch }) }];
+        const parts = await below.planType(window.type, bounds, estimate, pageSize);
+        return parts.map((part) => ({ window, ...part }));
       },
     );
     const partitions = read

@@ -7,12 +7,15 @@ import { searchByIds, type Selection } from './selection.js';
 import type { SearchParameters, Source } from './source.js';
 import type { Window } from './walk.js';
 
-/** How the members' resources of a type are asked for. */
+/** How the members' resources of a type, or a part of them, are asked for. */
 export interface MemberSearch {
   /** Search parameters of the source that look at all of the type's linking elements together. */
   parameters: readonly string[];
   /** Members named in one search. */
   batch: number;
+  /** The part: searches from `first` on (inclusive) to `end` (exclusive), of all batches by all parameters. */
+  first: number;
+  end: number;
 }
 
 /** A patient's own id, as a search parameter. */
@@ -32,7 +35,7 @@ export interface CompartmentOf {
  * The resources of one type that are in the Patient compartment of a member. Without `search` the whole type is
  * walked, and each resource tells whether it belongs. With it, the source is asked for a batch of members by one
  * linking parameter after the other; a resource that several of these searches find is exported by the first, as its
- * own references tell: no list of what was exported is kept.
+ * own references tell, in whichever partition that is: no list of what was exported is kept.
  */
 export class CompartmentSelection implements Selection {
   readonly #of: CompartmentOf;
@@ -48,18 +51,16 @@ export class CompartmentSelection implements Selection {
   }
 
   get searches(): number {
-    const { members } = this.#of;
-    if (this.#search === undefined || members === undefined) return 1;
-    // A walk has one search at least; of nobody, it finds nothing.
-    return Math.max(1, Math.ceil(members.ids.length / this.#search.batch)) * this.#links.length;
+    return this.#search === undefined ? 1 : this.#search.end - this.#search.first;
   }
 
   parameters(search: number): SearchParameters {
     const { members } = this.#of;
     if (this.#search === undefined || members === undefined) return [];
-    const { batch, parameters } = this.#search;
-    const begin = Math.floor(search / parameters.length) * batch;
-    const parameter = parameters[search % parameters.length] ?? '';
+    const { batch, parameters, first } = this.#search;
+    const nth = first + search;
+    const begin = Math.floor(nth / parameters.length) * batch;
+    const parameter = parameters[nth % parameters.length] ?? '';
     return [[parameter, memberValue(parameter, members.ids.slice(begin, begin + batch))]];
   }
 
@@ -75,7 +76,7 @@ export class CompartmentSelection implements Selection {
     }
     const owner = this.#owner(resource);
     if (owner === undefined && !this.#countForeign(resource)) throw notInCompartment(this.#of.type);
-    return owner === search;
+    return owner === this.#search.first + search;
   }
 
   /**

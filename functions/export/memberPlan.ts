@@ -27,7 +27,7 @@ export interface MemberPlanInput {
   source: Source;
 }
 
-/** How the members' resources of a type are read: by searches, or (`undefined`) by a walk of the whole type. */
+/** How the members' resources of a type are read: by all of the searches, or by a walk of the whole type. */
 export interface MemberPlan {
   memberSearch: MemberSearch | undefined;
   /** Resources that will be read, where that can be told. */
@@ -66,7 +66,27 @@ export async function planMemberSearch(input: MemberPlanInput): Promise<MemberPl
     }
   }
   if (searchCost(batch) + (matches ?? 0) / pageSize >= walkCost) return walk;
-  return { memberSearch: { parameters, batch }, estimate: matches };
+  const end = Math.ceil(members.ids.length / batch) * parameters.length;
+  return { memberSearch: { parameters, batch, first: 0, end }, estimate: matches };
+}
+
+/** Smaller parts are not worth what it costs to begin one. */
+const LEAST_PART = 5000;
+const PARTS_PER_LANE = 4;
+
+/** Deals searches out to so many partitions that none is long alone at the end, and none very small. */
+export function splitSearches(
+  { memberSearch, estimate }: MemberPlan & { memberSearch: MemberSearch },
+  lanes: number,
+): Array<{ memberSearch: MemberSearch; estimate: number | undefined }> {
+  const { first, end } = memberSearch;
+  const worth = estimate === undefined ? lanes : Math.ceil(estimate / LEAST_PART);
+  const parts = Math.max(1, Math.min(end - first, lanes * PARTS_PER_LANE, worth));
+  const at = (part: number): number => first + Math.floor(((end - first) * part) / parts);
+  return Array.from({ length: parts }, (_, part) => ({
+    memberSearch: { ...memberSearch, first: at(part), end: at(part + 1) },
+    estimate: estimate === undefined ? undefined : Math.round(estimate / parts),
+  }));
 }
 
 /** Whether the source takes a search of so many members by a parameter, and what it finds. */

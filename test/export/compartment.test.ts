@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../functions/deid/json.js';
 import { CompartmentSelection, coveringParameters } from '../../functions/export/compartment.js';
+import { splitSearches } from '../../functions/export/memberPlan.js';
 import { Members } from '../../functions/export/members.js';
 import { ProvenanceCompanions } from '../../functions/export/provenance.js';
 import { readSearchPage } from '../../functions/export/searchPage.js';
@@ -50,20 +51,30 @@ describe(`the members' resources of a type (seed ${SEED})`, () => {
         fc.array(observation, { maxLength: 30 }),
         members,
         fc.integer({ min: 1, max: 12 }),
+        fc.integer({ min: 1, max: 5 }),
         fc.boolean(),
-        (observations, ids, batch, bySearch) => {
+        (observations, ids, batch, lanes, bySearch) => {
           const links = LINKS.get('Observation') ?? [];
           const parameters = coveringParameters('Observation', links, () => true) ?? [];
           expect(parameters).toEqual(['subject', 'performer']);
           const of = { type: 'Observation', links, bases: [BASE], members: new Members(ids) };
-          const selection = new CompartmentSelection(of, bySearch ? { parameters, batch } : undefined);
+          const end = Math.ceil(ids.length / batch) * parameters.length;
+          const memberSearch = { parameters, batch, first: 0, end };
+          const parts = bySearch
+            ? splitSearches({ memberSearch, estimate: undefined }, lanes).map((part) => part.memberSearch)
+            : [undefined];
           const patientsOf = (index: number, parameter: string): string[] => {
             const { subject, performer } = observations[index] ?? { performer: [] };
             const all = parameter === 'subject' ? [subject] : performer;
             return all.map((each) => each?.patient).filter((patient) => patient !== undefined);
           };
           const exported: number[] = [];
-          for (let search = 0; search < selection.searches; search++) {
+          const searches = parts.flatMap((part) => {
+            const selection = new CompartmentSelection(of, part);
+            return Array.from({ length: selection.searches }, (_, search) => ({ selection, search }));
+          });
+          expect(searches).toHaveLength(bySearch ? end : 1);
+          for (const { selection, search } of searches) {
             const asked = selection.parameters(search);
             for (const [index, { subject, performer }] of observations.entries()) {
               const isFound = asked.every(([name, value]) =>
@@ -97,7 +108,12 @@ describe(`the members' resources of a type (seed ${SEED})`, () => {
       bases: [BASE],
       members: new Members(['a']),
     };
-    const selection = new CompartmentSelection(of, { parameters: ['subject', 'performer'], batch: 9 });
+    const selection = new CompartmentSelection(of, {
+      parameters: ['subject', 'performer'],
+      batch: 9,
+      first: 0,
+      end: 2,
+    });
     const give = (subject: string): boolean =>
       selection.isExported(0, { resourceType: 'Observation', id: 'o', subject: { reference: subject } });
     expect(give('Patient/a')).toBe(true);
@@ -183,7 +199,7 @@ describe(`Provenance that comes along (seed ${SEED})`, () => {
             resourceType: 'Provenance',
             id: String(index),
             meta: { lastUpdated: `${provenance.day}T00:00:00.000Z` },
-            target: provenance.targets.map((reference) => ({ reference })),
+            target: provenance.targets.map((text) => ({ reference: text })),
           }));
           // Patients 0 and 1 are members; Locations are in nobody's compartment.
           const ids = new Members(['0', '1']);

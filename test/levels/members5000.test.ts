@@ -91,7 +91,7 @@ it('the compartments of 5,000 members take a bounded number of requests', async 
   const read = plan.partitions.map(({ window: { type }, memberSearch }) =>
     memberSearch === undefined
       ? `${type} as a whole`
-      : `${type} by ${memberSearch.parameters.join(', ')} of ${memberSearch.batch}`,
+      : `${type} by ${memberSearch.parameters.join(', ')} of ${memberSearch.batch} (${memberSearch.first} to ${memberSearch.end})`,
   );
   console.log(
     `${requests} requests for ${resources.length} resources of ${MEMBERS} of ${PATIENTS} patients: ${read.join('; ')}`,

@@ -65,7 +65,7 @@ export async function runJob(
     since: undefined,
     until: undefined,
     pageSize: undefined,
-    lanes: 1,
+    lanes: 3,
     configuration: undefined,
     notes: [],
     ...asked,
