@@ -44,16 +44,20 @@ export function progressWithoutCounts(
 ): Progress {
   const { isPlanned, isComplete } = progressOf(plan, partitions);
   const done = partitions.filter(({ isDone }) => isDone).length;
-  const parts = `${done} of ${plan?.partitions.length ?? 0} parts`;
+  const parts = `reading: ${done} of ${plan?.partitions.length ?? 0} parts`;
   return { isPlanned, done: 0, total: undefined, isComplete, types: [], parts };
 }
 
-/** The progress of a job in under 100 characters, as `X-Progress` takes it. */
+/**
+ * The progress of a job in under 100 characters, as `X-Progress` takes it. A number at its beginning is a percentage:
+ * clients read it so.
+ */
 export function progressText({ isPlanned, done, total, isComplete, types, parts }: Progress): string {
   if (!isPlanned) return 'planning';
   if (parts !== undefined) return parts;
   const percent = total === undefined || total === 0 ? 100 : Math.min(100, Math.floor((100 * done) / total));
-  const amount = total === undefined ? `${done} resources` : `${done} of ${total} resources (${percent}%)`;
+  const amount =
+    total === undefined ? `reading: ${done} resources` : `${percent}%: ${done} of ${total} resources`;
   if (isComplete) return `${amount}; finishing`;
   let text = amount;
   for (const [index, type] of types.entries()) {

@@ -20,9 +20,9 @@ describe('X-Progress', () => {
   const plan = planOf(['Observation', 60], ['Observation', 30], ['Patient', 10]);
   it.each([
     ['planning', undefined, []],
-    ['0 of 100 resources (0%)', plan, []],
+    ['0%: 0 of 100 resources', plan, []],
     [
-      '25 of 100 resources (25%); Observation',
+      '25%: 25 of 100 resources; Observation',
       plan,
       [
         { partition: 0, resources: 15, isDone: false },
@@ -30,11 +30,15 @@ describe('X-Progress', () => {
       ],
     ],
     [
-      '120 of 100 resources (100%); finishing',
+      '100%: 120 of 100 resources; finishing',
       plan,
       [0, 1, 2].map((partition) => ({ partition, resources: 40, isDone: true })),
     ],
-    ['7 resources; Patient', planOf(['Patient', undefined]), [{ partition: 0, resources: 7, isDone: false }]],
+    [
+      'reading: 7 resources; Patient',
+      planOf(['Patient', undefined]),
+      [{ partition: 0, resources: 7, isDone: false }],
+    ],
   ])('%s', (expected, of, progress) => {
     expect(text(of, ...progress)).toBe(expected);
   });
@@ -52,7 +56,7 @@ describe('X-Progress', () => {
     );
     expect(told.length).toBeLessThan(100);
     expect(told).toBe(
-      '4 of 4000000000 resources (0%); Observation, MedicationAdministration, ImmunizationRecommendation',
+      '0%: 4 of 4000000000 resources; Observation, MedicationAdministration, ImmunizationRecommendation',
     );
   });
 });
