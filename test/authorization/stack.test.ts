@@ -185,6 +185,16 @@ describe('with SMART Backend Services', () => {
     expect((await ask(statusUrl, mine, 'DELETE')).status).toBe(202);
   }, 60_000);
 
+  it("a job's polls: polls of others use up none of its caller's", async () => {
+    const mine = await client('system/*.rs');
+    const other = await client('system/*.rs', 'other');
+    const statusUrl = await start(`_type=Patient&${DEIDENTIFIED}polled`, mine);
+    await ask(statusUrl, mine);
+    const others = await Promise.all(Array.from({ length: 40 }, () => ask(statusUrl, other)));
+    expect(new Set(others.map(({ status }) => status))).toEqual(new Set([404]));
+    expect([200, 202]).toContain((await ask(statusUrl, mine)).status);
+  }, 60_000);
+
   it('a scope limits types: what asks for more is 403, what names none is narrowed, and files are checked again', async () => {
     const patients = await client('system/Patient.rs system/Organization.read');
     const refused = await ask(`${base}/$export?_type=Patient,Condition&${DEIDENTIFIED}narrowed`, patients);
