@@ -32,7 +32,6 @@ export interface Settings {
   exportStorage: StorageAccount;
   runtimeStorage: StorageAccount;
   allowRawExport: boolean;
-  authorization: AuthorizationSettings;
   allowMixedContainers: boolean;
   /** The configuration of a kick-off that names none: a blob, or a file of the image `collection`. */
   defaultConfiguration: { name: string; collection: OciReference | undefined } | undefined;
@@ -40,6 +39,7 @@ export interface Settings {
   sasLifetimeMinutes: number;
   /** Origins of web pages that may read answers; `*` is every one. */
   corsOrigins: ReadonlySet<string>;
+  authorization: AuthorizationSettings;
   /** Keys that configurations name with `{"secretName": …}`, by name. */
   secrets: ReadonlyMap<string, string>;
   registries: RegistrySettings;
@@ -499,12 +499,12 @@ export function readSettings(environment: Environment): Settings {
     exportStorage: readStorage('EXPORT_STORAGE'),
     runtimeStorage: readStorage('AzureWebJobsStorage'),
     allowRawExport: read(allowRawExport),
-    authorization: readAuthorizationSettings(environment, problems),
     allowMixedContainers: read(allowMixedContainers),
     defaultConfiguration: readDefaultConfiguration(),
     downloadLinks: read(downloadLinks),
     sasLifetimeMinutes: read(numbers.sasLifetimeMinutes),
     corsOrigins: read(corsOrigins),
+    authorization: readAuthorizationSettings(environment, problems),
     secrets: readSecrets(),
     registries: {
       hosts: read(registryHosts),

@@ -15,9 +15,9 @@ export function completePartition({ jobs }: ActivityDependencies) {
   return async ({ jobId, partition, last }: CompletePartitionInput): Promise<null> => {
     const files: OutputFile[] = [];
     const report = emptyReport();
+    const provenance = emptyReport();
     const mostPatients = (await jobs.request(jobId))?.minPatients ?? 0;
     const patients = new Set<string>();
-    const provenance = emptyReport();
     let seconds = 0;
     let foreign = 0;
     let resources = 0;
@@ -27,9 +27,9 @@ export function completePartition({ jobs }: ActivityDependencies) {
       // The chain leads back: the files of a slice come in their order once all are turned round.
       files.push(...[...slice.files].reverse());
       addReport(report, slice.report);
-      addPatients(patients, slice.patients ?? [], mostPatients);
       if (slice.provenance !== undefined) addReport(provenance, slice.provenance);
       foreign += slice.foreign ?? 0;
+      addPatients(patients, slice.patients ?? [], mostPatients);
       seconds += slice.seconds;
       resources = Math.max(resources, slice.resources);
       attempt = slice.previous;
@@ -38,9 +38,9 @@ export function completePartition({ jobs }: ActivityDependencies) {
       files: files.reverse(),
       seconds,
       report,
-      patients: [...patients],
       provenance,
       foreign,
+      patients: [...patients],
     });
     await jobs.putProgress(jobId, { partition, resources, isDone: true });
     return null;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { ExportError } from '../errors.js';
-import { PatientCounter } from '../export/patientCount.js';
 import type { OutputFile, SliceRecord } from '../export/job.js';
 import { Level } from '../export/level.js';
+import { PatientCounter } from '../export/patientCount.js';
 import { PROVENANCE } from '../export/provenance.js';
 import { EVERYTHING } from '../export/selection.js';
 import { runSlice } from '../export/slice.js';
@@ -125,9 +125,9 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
       resources,
       seconds: (performance.now() - startedAt) / 1000,
       report: result.report,
-      patients: request.minPatients ? patients.digests(await jobs.secret(jobId)) : [],
       provenance: result.companions.report,
       foreign: compartment?.foreign ?? 0,
+      patients: request.minPatients ? patients.digests(await jobs.secret(jobId)) : [],
     };
     await jobs.putSlice(jobId, partition, attempt, record);
     // A cancel that came while the last page was written has deleted the job's files before this one was there.

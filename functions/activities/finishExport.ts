@@ -20,9 +20,9 @@ import {
 import { checkPatientCount } from '../export/patientCount.js';
 import { failureOutcomes } from '../export/errorFile.js';
 import { buildReport } from '../export/report.js';
-import { VERSION } from '../version.js';
 import { mayBeOfPatient } from '../deid/patientCompartment.js';
 import { FhirModel } from '../deid/model/fhirModel.js';
+import { VERSION } from '../version.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { SliceRunner } from './sliceRunner.js';

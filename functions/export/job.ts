@@ -95,12 +95,12 @@ export interface SliceRecord {
   resources: number;
   seconds: number;
   report: SliceReport;
-  /** Digests of the patients it wrote data of, as far as they have to be counted. */
-  patients?: string[];
   /** Of Provenance resources that came along. */
   provenance?: SliceReport;
   /** Resources left out because they refer to patients by URLs of another base. */
   foreign?: number;
+  /** Digests of the patients it wrote data of, as far as they have to be counted. */
+  patients?: string[];
 }
 
 export interface OutputFile {
@@ -133,12 +133,12 @@ export interface PartitionRecord {
   files: OutputFile[];
   seconds: number;
   report: SliceReport;
-  /** Digests of the patients it wrote data of, as far as they have to be counted. */
-  patients?: string[];
   /** Of Provenance resources that came along. */
   provenance?: SliceReport;
   /** Resources left out because they refer to patients by URLs of another base. */
   foreign?: number;
+  /** Digests of the patients it wrote data of, as far as they have to be counted. */
+  patients?: string[];
 }
 
 /** Why a job is to stop: its slices look for it, since terminating an orchestration does not reach them. */

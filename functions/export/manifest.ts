@@ -132,6 +132,13 @@ export function manifestFiles(manifest: ExportManifest): string[] {
   return [...manifest.output, ...manifest.deleted, ...manifest.error].map(fileOf);
 }
 
+/** The types of resources in a file of a stored manifest, by which a caller's token is judged. */
+export function typesInFile(manifest: ExportManifest, file: string): string[] {
+  return [...manifest.output, ...manifest.deleted]
+    .filter((entry) => fileOf(entry) === file)
+    .map(({ type }) => type);
+}
+
 /** Names of the blobs that belong to a complete job. */
 export function manifestFileNames(
   manifest: ExportManifest,
@@ -147,7 +154,7 @@ export function downloadUrl({ baseUrl, jobId }: Pick<JobRequest, 'baseUrl' | 'jo
 }
 
 /** Name of a file of a stored manifest: its last segment, where it is one with URLs. */
-export function fileOf({ url }: ManifestFile): string {
+function fileOf({ url }: ManifestFile): string {
   return decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
 }
 

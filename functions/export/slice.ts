@@ -53,9 +53,9 @@ export interface Companions {
 export interface SliceDependencies {
   source: Source;
   lineMaker: LineMaker;
+  companions?: Companions | undefined;
   /** Counts the patients whose data is written. */
   patients: Pick<PatientCounter, 'look' | 'add'>;
-  companions?: Companions | undefined;
   /** Called once a type, when its first line is there. */
   openFile: (type: string) => Promise<LineSink>;
   /** Milliseconds since any fixed moment. */

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { constants, createGzip } from 'node:zlib';
 import type { HttpResponseInit } from '@azure/functions';
 import { ExportError } from '../errors.js';
-import { fileOf, manifestFiles, REPORT_FILE } from '../export/manifest.js';
+import { manifestFiles, REPORT_FILE, typesInFile } from '../export/manifest.js';
 import { errorIssue } from '../export/operationOutcome.js';
 import { acceptsGzip, type ByteRange, isRangeCurrent, matchesETag, readByteRange } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
@@ -31,13 +31,10 @@ export function downloadFile({ jobs, files }: HttpDependencies): Handler {
     requireAccess(caller, job);
     // The host gives path parameters as they were sent.
     const file = decoded(request.params['file'] ?? '');
+    if (file !== undefined) requireTypes(caller, typesInFile(manifest, file));
     if (file === undefined || ![...manifestFiles(manifest), REPORT_FILE].includes(file)) {
       throw new ExportError('not-found', 'The manifest of this export names no such file.');
     }
-    requireTypes(
-      caller,
-      manifest.output.filter((output) => fileOf(output) === file).map(({ type }) => type),
-    );
     const name = `${job.folder}${file}`;
     const { bytes, etag, lastModified } = await files.properties(job.container, name);
     const { headers } = request;

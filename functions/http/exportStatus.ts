@@ -42,7 +42,7 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
       if (manifest === undefined) throw unknownJob();
       requireTypes(
         caller,
-        manifest.output.map(({ type }) => type),
+        [...manifest.output, ...manifest.deleted].map(({ type }) => type),
       );
       return manifestResponse(request, job, outcome, manifest);
     }

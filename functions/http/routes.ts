@@ -123,8 +123,8 @@ export function registerRoutes(dependencies: HttpDependencies): void {
         withHeaders(
           corsHeaders(request, corsOrigins),
           respond(request, context, async () => {
-            const answer = preflight(request, corsOrigins, allowed);
-            if (answer !== undefined) return answer;
+            const answered = preflight(request, corsOrigins, allowed);
+            if (answered !== undefined) return answered;
             const handler = methods[request.method as HttpMethod] ?? refuse;
             const caller = access === 'open' ? UNKNOWN_CALLER : await authorize(request);
             return handler(request, df.getClient(context), context, caller);
