@@ -76,7 +76,10 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
     const selection = compartment ?? EVERYTHING;
     let telling: Promise<unknown> = Promise.resolve();
     const lineMaker = await engines.lineMaker(request, plan.transactionTime);
-    const patients = new PatientCounter(request.minPatients ?? 0);
+    const patients = new PatientCounter(
+      request.minPatients ?? 0,
+      members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
+    );
     const source = sourceOf(jobId, (line) => log({ type: window.type, ...line }));
     const run = runSlice(
       window,
