@@ -5,7 +5,9 @@ import { compileEngine } from '../deid/compileEngine.js';
 import type { FhirVersion } from '../deid/engine.js';
 import { stringifyJson } from '../deid/json.js';
 import { type KeyResolver, resolveKeys } from '../deid/keys.js';
+import { FhirModel } from '../deid/model/fhirModel.js';
 import { ExportError } from '../errors.js';
+import { cuttingLines, elementCutter } from '../export/cutElements.js';
 import type { JobRequest } from '../export/job.js';
 import { parseInstant } from '../export/instant.js';
 import { configurationDigest, keysDigest } from '../export/pinnedConfiguration.js';
@@ -51,7 +53,14 @@ export class EngineCache {
     this.#lineMakers.delete(jobId);
   }
 
-  async #make({ jobId, configuration }: JobRequest, transactionTime: string): Promise<LineMaker> {
+  async #make(request: JobRequest, transactionTime: string): Promise<LineMaker> {
+    const { elements } = request;
+    const lineMaker = await this.#makeWhole(request, transactionTime);
+    if (elements.length === 0) return lineMaker;
+    return cuttingLines(lineMaker, elementCutter(elements, FhirModel.of(this.#fhirVersion)));
+  }
+
+  async #makeWhole({ jobId, configuration }: JobRequest, transactionTime: string): Promise<LineMaker> {
     if (configuration === undefined) return rawLines;
     const text = await this.#jobs.configuration(jobId);
     if (configurationDigest(text) !== configuration.digest) {

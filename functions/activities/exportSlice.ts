@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ExportError } from '../errors.js';
 import type { SliceRecord } from '../export/job.js';
-import { EVERYTHING } from '../export/selection.js';
+import { selectionOf } from '../export/selectionOf.js';
 import { runSlice } from '../export/slice.js';
 import type { ActivityDependencies } from './dependencies.js';
 
@@ -62,7 +62,7 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
     const lineMaker = await engines.lineMaker(request, plan.transactionTime);
     const run = runSlice(
       window,
-      EVERYTHING,
+      selectionOf(request, window.type),
       { pageSize: request.pageSize ?? settings.pageSize, cursor: before?.cursor },
       {
         pages: settings.sliceMaxPages,

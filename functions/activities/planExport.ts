@@ -2,8 +2,7 @@ import { parseJson } from '../deid/json.js';
 import { ExportError } from '../errors.js';
 import { readCapabilities } from '../export/capabilities.js';
 import { planPartitions, transactionInstant } from '../export/plan.js';
-import { count } from '../export/slice.js';
-import { mapConcurrently } from '../mapConcurrently.js';
+import { selectionOf } from '../export/selectionOf.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface PlanExportInput {
@@ -14,9 +13,14 @@ export interface PlanExportOutput {
   partitions: number;
 }
 
+/** Smaller partitions are not worth what it costs to begin one. */
+const LEAST_PARTITION = 5000;
+/** After this a plan is made of what is known: an activity may not take long. */
+const MOST_PLANNING_MS = 120_000;
+
 /** Fixes the transaction time by the source's clock and what there is to export. */
 export function planExport(dependencies: ActivityDependencies) {
-  const { jobs, source, settings, isResourceType } = dependencies;
+  const { jobs, source, settings, isResourceType, now } = dependencies;
   return async ({ jobId }: PlanExportInput): Promise<PlanExportOutput> => {
     const known = await jobs.plan(jobId);
     if (known !== undefined) return { partitions: known.partitions.length };
@@ -36,22 +40,24 @@ export function planExport(dependencies: ActivityDependencies) {
         'The CapabilityStatement of the source names no resource type that can be searched. Name the types to export with _type.',
       );
     }
-    const planned = planPartitions({
-      types,
-      since: request.since,
-      until: request.until,
-      transactionTime,
-    });
-    const estimates = await mapConcurrently(
-      planned,
-      settings.parallelPartitions,
-      // Estimates only tell progress and order; what is wrong with the source, the walk will tell.
-      ({ window, countParameters }) => count(source, window.type, countParameters).catch(() => undefined),
+    const startedAt = now();
+    const partitions = await planPartitions(
+      source,
+      {
+        types,
+        since: request.since,
+        until: request.until,
+        transactionTime,
+        selectionOf: (type) => selectionOf(request, type),
+      },
+      {
+        partitionResources: settings.partitionResources,
+        leastResources: LEAST_PARTITION,
+        lanes: request.lanes,
+        concurrency: settings.parallelPartitions,
+        isOutOfTime: () => now() - startedAt > MOST_PLANNING_MS,
+      },
     );
-    const partitions = planned
-      .map(({ window }, index) => ({ window, estimate: estimates[index] }))
-      // The largest first, so that none runs alone at the end.
-      .sort((a, b) => (b.estimate ?? 0) - (a.estimate ?? 0));
     const plan = await jobs.putPlan(jobId, { transactionTime, partitions });
     return { partitions: plan.partitions.length };
   };

@@ -1,10 +1,12 @@
 import type { AnonymizeResult } from '../deid/engine.js';
 import type { JsonObject } from '../deid/json.js';
 import { ExportError } from '../errors.js';
+import { count } from './count.js';
+import { proveHeeded } from './heeded.js';
 import { addCounts, addFailure, emptyReport, type SliceReport } from './job.js';
 import { readSearchPage, type SearchRow } from './searchPage.js';
 import type { Selection } from './selection.js';
-import type { SearchParameters, Source, SourceAnswer } from './source.js';
+import type { Source, SourceAnswer } from './source.js';
 import { type Cursor, Walk, type Window } from './walk.js';
 
 /** What ends a slice; the page in hand is always finished. */
@@ -95,6 +97,7 @@ export async function runSlice(
   };
   let search = start.cursor?.search ?? 0;
   let walk = begin(search, start.cursor?.walk);
+  let isProven = start.cursor?.walk !== undefined;
   const writer = new PageWriter(type, dependencies);
   const startedAt = clock();
   let checkedAt = Number.NEGATIVE_INFINITY;
@@ -108,9 +111,18 @@ export async function runSlice(
       if (isStopped) throw new ExportError('job-stopped', 'The job was stopped.');
     }
     const { body } = await answer;
-    const rows = walk.acceptPage(readSearchPage(body, type));
+    const page = readSearchPage(body, type);
     const given = search;
-    if (walk.isDone && search + 1 < selection.searches) walk = begin(++search, undefined);
+    if (!isProven && page.self === undefined) {
+      const parameters = selection.sourceOnly?.(given) ?? [];
+      await proveHeeded(source, type, selection.parameters(given), parameters);
+    }
+    isProven = true;
+    const rows = walk.acceptPage(page);
+    if (walk.isDone && search + 1 < selection.searches) {
+      walk = begin(++search, undefined);
+      isProven = false;
+    }
     const goesOn =
       !walk.isDone &&
       pages < limits.pages &&
@@ -156,28 +168,21 @@ async function fetchPage(walk: Walk, type: string, source: Source): Promise<Sour
       const asksForLess =
         (thrown.code === 'source-refused' && walk.acceptRefusal(SMALLEST_TRIED_PAGE)) ||
         ((thrown.code === 'source-page-too-large' || thrown.code === 'source-timeout') && walk.halvePage());
-      if (!asksForLess) throw aboutType(thrown, type);
+      if (!asksForLess) throw aboutSearch(thrown, type, walk.hasParameters);
     }
   }
 }
 
-function aboutType({ code, message, retryable }: ExportError, type: string): ExportError {
-  return new ExportError(code, `${message} (It was asked for ${type}.)`, retryable);
-}
-
-/** How many resources a search would find; `undefined` where the source does not tell. */
-export async function count(
-  source: Source,
+function aboutSearch(
+  { code, message, retryable }: ExportError,
   type: string,
-  parameters: SearchParameters,
-): Promise<number | undefined> {
-  try {
-    const { body } = await source.search(type, parameters);
-    return readSearchPage(body, type).total;
-  } catch (thrown) {
-    if (thrown instanceof ExportError && thrown.code === 'source-refused') return undefined;
-    throw thrown;
-  }
+  hasParameters: boolean,
+): ExportError {
+  const hint =
+    code === 'source-refused' && hasParameters
+      ? ' with search parameters of the request: it may not support one of them in _typeFilter'
+      : '';
+  return new ExportError(code, `${message} (It was asked for ${type}${hint}.)`, retryable);
 }
 
 /** Turns rows into lines of the slice's file. */

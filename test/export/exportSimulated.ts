@@ -1,0 +1,88 @@
+import { stringifyJson } from '../../functions/deid/json.js';
+import { planPartitions } from '../../functions/export/plan.js';
+import { selectionOf } from '../../functions/export/selectionOf.js';
+import { type LineSink, runSlice, type SliceCursor } from '../../functions/export/slice.js';
+import type { TypeFilter } from '../../functions/export/typeFilter.js';
+import type { SimulatedSource } from './simulatedSource.js';
+
+export interface SimulatedExport {
+  since?: string;
+  transactionTime: string;
+  filters?: TypeFilter[];
+  pageSize?: number;
+  /** Pages of a slice. */
+  slicePages?: number;
+  /** Resources of a partition. */
+  partitionResources?: number;
+}
+
+interface Line {
+  id: string;
+  meta: { versionId: string; lastUpdated: string };
+}
+
+/** A raw export of a simulated source by the app's own plan and slices: its lines in the order they were written. */
+export async function exportSimulated(source: SimulatedSource, request: SimulatedExport): Promise<Line[]> {
+  const { since, transactionTime, filters = [], pageSize = 10, slicePages = 100 } = request;
+  const selection = selectionOf({ typeFilters: filters }, source.type);
+  const partitions = await planPartitions(
+    source,
+    { types: [source.type], since, until: undefined, transactionTime, selectionOf: () => selection },
+    {
+      partitionResources: request.partitionResources ?? 50_000,
+      leastResources: 1,
+      lanes: 1,
+      concurrency: 2,
+      isOutOfTime: () => false,
+    },
+  );
+  const lines: string[] = [];
+  for (const { window } of partitions) {
+    let cursor: SliceCursor | undefined;
+    do {
+      const result = await runSlice(
+        window,
+        selection,
+        { pageSize, cursor },
+        { pages: slicePages, bytes: Infinity, milliseconds: Infinity },
+        {
+          source,
+          lineMaker: {
+            processingErrors: 'raise',
+            makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
+            takeCounts: () => ({ dropped: [], labels: [] }),
+          },
+          openFile: () => Promise.resolve(sinkOf(lines)),
+          clock: () => 0,
+          isStopped: () => Promise.resolve(false),
+          tellProgress: () => undefined,
+        },
+      );
+      // As a checkpoint goes through the job's state.
+      cursor =
+        result.cursor === undefined ? undefined : (JSON.parse(JSON.stringify(result.cursor)) as SliceCursor);
+    } while (cursor !== undefined);
+  }
+  return lines.map((line) => JSON.parse(line) as Line);
+}
+
+/** A file that takes its lines into an array. */
+export function sinkOf(lines: string[]): LineSink {
+  let bytes = 0;
+  let own = 0;
+  return {
+    writeLine(line) {
+      lines.push(line);
+      bytes += line.length;
+      own++;
+      return undefined;
+    },
+    close: () => Promise.resolve(),
+    get bytes() {
+      return bytes;
+    },
+    get lines() {
+      return own;
+    },
+  };
+}
