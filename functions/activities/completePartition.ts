@@ -1,5 +1,5 @@
 import { ExportError } from '../errors.js';
-import { addReport, emptyReport, type OutputFile } from '../export/job.js';
+import { addReport, type DeletionNote, emptyReport, type OutputFile } from '../export/job.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface CompletePartitionInput {
@@ -14,18 +14,25 @@ export function completePartition({ jobs }: ActivityDependencies) {
   return async ({ jobId, partition, last }: CompletePartitionInput): Promise<null> => {
     const files: OutputFile[] = [];
     const report = emptyReport();
+    let deletionNote: DeletionNote | undefined;
     let seconds = 0;
     let resources = 0;
     for (let attempt: string | undefined = last; attempt !== undefined;) {
       const slice = await jobs.slice(jobId, partition, attempt);
       if (slice === undefined) throw new ExportError('job-state-missing', 'The record of a slice is gone.');
       if (slice.file !== undefined) files.push(slice.file);
+      deletionNote ??= slice.deletionNote;
       addReport(report, slice.report);
       seconds += slice.seconds;
       resources = Math.max(resources, slice.resources);
       attempt = slice.previous;
     }
-    await jobs.putPartition(jobId, partition, { files: files.reverse(), seconds, report });
+    await jobs.putPartition(jobId, partition, {
+      files: files.reverse(),
+      seconds,
+      report,
+      ...(deletionNote === undefined ? {} : { deletionNote }),
+    });
     await jobs.putProgress(jobId, { partition, resources, isDone: true });
     return null;
   };

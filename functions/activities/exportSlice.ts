@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { ExportError } from '../errors.js';
-import type { SliceRecord } from '../export/job.js';
+import { runDeletionSlice } from '../export/deletions.js';
+import { type DeletionNote, emptyReport, type SliceRecord } from '../export/job.js';
 import { selectionOf } from '../export/selectionOf.js';
-import { runSlice } from '../export/slice.js';
+import {
+  type LineMaker,
+  type LineSink,
+  runSlice,
+  type SliceLimits,
+  type SliceResult,
+} from '../export/slice.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface ExportSliceInput {
@@ -18,6 +25,10 @@ export interface ExportSliceOutput {
   attempt: string;
   isDone: boolean;
 }
+
+/** What a slice did, of resources or of deletions. */
+type Outcome = Omit<SliceResult, 'cursor'> &
+  Pick<SliceRecord, 'cursor'> & { note?: DeletionNote | undefined };
 
 const BYTES_PER_MEBIBYTE = 1_048_576;
 
@@ -41,7 +52,8 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
       jobs.plan(jobId),
       previous === null ? undefined : jobs.slice(jobId, partition, previous),
     ]);
-    const window = plan?.partitions[partition]?.window;
+    const planned = plan?.partitions[partition];
+    const window = planned?.window;
     if (
       request === undefined ||
       plan === undefined ||
@@ -52,7 +64,8 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
     }
     const readBefore = before?.resources ?? 0;
     const attempt = randomUUID();
-    const name = `${request.folder}${window.type}-${partition}-${slice}-${attempt}.ndjson`;
+    const kind = planned?.isOfDeletions === true ? 'deleted-' : '';
+    const name = `${request.folder}${kind}${window.type}-${partition}-${slice}-${attempt}.ndjson`;
     const discard = async (thrown: unknown): Promise<never> => {
       // Only tidier: what this cannot delete is an orphan, which the end of the job or the timer deletes.
       await files.deleteFile(request.container, name).catch(() => undefined);
@@ -60,31 +73,52 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
     };
     let telling: Promise<unknown> = Promise.resolve();
     const lineMaker = await engines.lineMaker(request, plan.transactionTime);
-    const run = runSlice(
-      window,
-      selectionOf(request, window.type),
-      { pageSize: request.pageSize ?? settings.pageSize, cursor: before?.cursor },
-      {
-        pages: settings.sliceMaxPages,
-        bytes: settings.sliceMaxMebibytes * BYTES_PER_MEBIBYTE,
-        milliseconds: settings.sliceMaxSeconds * 1000,
-      },
-      {
-        source,
-        lineMaker,
-        openFile: () => files.create(request.container, name),
-        clock: now,
-        isStopped,
-        tellProgress: (resources) => {
-          // Only a hint for people, so its failure is nobody's.
-          telling = telling
-            .then(() =>
-              jobs.putProgress(jobId, { partition, resources: readBefore + resources, isDone: false }),
-            )
-            .catch(() => undefined);
+    const limits: SliceLimits = {
+      pages: settings.sliceMaxPages,
+      bytes: settings.sliceMaxMebibytes * BYTES_PER_MEBIBYTE,
+      milliseconds: settings.sliceMaxSeconds * 1000,
+    };
+    const pageSize = request.pageSize ?? settings.pageSize;
+    const cursor = before?.cursor;
+    const openFile = (): Promise<LineSink> => files.create(request.container, name);
+    const runResources = (): Promise<SliceResult> =>
+      runSlice(
+        window,
+        selectionOf(request, window.type),
+        { pageSize, cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined },
+        limits,
+        {
+          source,
+          lineMaker,
+          openFile,
+          clock: now,
+          isStopped,
+          tellProgress: (resources) => {
+            // Only a hint for people, so its failure is nobody's.
+            telling = telling
+              .then(() =>
+                jobs.putProgress(jobId, { partition, resources: readBefore + resources, isDone: false }),
+              )
+              .catch(() => undefined);
+          },
         },
-      },
-    );
+      );
+    const runDeletions = async (): Promise<Outcome> => {
+      const result = await runDeletionSlice(
+        window,
+        { pageSize, cursor: cursor !== undefined && 'history' in cursor ? cursor : undefined },
+        limits,
+        {
+          source,
+          deletedId: (id) => lastingId(lineMaker, window.type, id),
+          openFile,
+          clock: now,
+          isStopped,
+        },
+      );
+      return { ...result, report: emptyReport() };
+    };
+    const run: Promise<Outcome> = planned?.isOfDeletions === true ? runDeletions() : runResources();
     const result = await run.catch((thrown: unknown) => discard(thrown));
     await telling;
     const resources = readBefore + result.report.read;
@@ -93,8 +127,14 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
       file:
         result.lines === 0
           ? undefined
-          : { type: window.type, name, count: result.lines, bytes: result.bytes },
+          : {
+              type: planned?.isOfDeletions === true ? 'Bundle' : window.type,
+              name,
+              count: result.lines,
+              bytes: result.bytes,
+            },
       cursor: result.cursor,
+      ...(result.note === undefined ? {} : { deletionNote: result.note }),
       resources,
       seconds: (performance.now() - startedAt) / 1000,
       report: result.report,
@@ -105,4 +145,11 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
     await jobs.putProgress(jobId, { partition, resources, isDone: result.cursor === undefined });
     return { attempt, isDone: result.cursor === undefined };
   };
+}
+
+/** @throws ExportError where the plan was wrong: an id is never passed through */
+function lastingId(lineMaker: LineMaker, type: string, id: string): string {
+  const lasting = lineMaker.lastingId?.(type, id);
+  if (lasting !== undefined) return lasting;
+  throw new ExportError('resource-failed', `The id of a deleted ${type} could not be anonymized.`);
 }

@@ -69,19 +69,27 @@ export function finishExport({ jobs, files, engines, now }: ActivityDependencies
         return record;
       },
     );
-    const output = partitions.flatMap((partition) => partition.files);
+    const filesOf = (isOfDeletions: boolean): OutputFile[] =>
+      partitions
+        .filter((_, index) => (plan.partitions[index]?.isOfDeletions === true) === isOfDeletions)
+        .flatMap((partition) => partition.files);
+    const [output, deleted] = [filesOf(false), filesOf(true)];
+    const deletionNotes = partitions.flatMap(({ deletionNote }) => deletionNote ?? []);
     const report = emptyReport();
     for (const partition of partitions) addReport(report, partition.report);
     const errors = (await jobs.manifest(jobId)) === undefined ? await writeErrors(request, report) : [];
     // Where two calls run at once, the first manifest holds; the other's error file is an orphan.
-    const manifest = await jobs.putManifest(jobId, buildManifest({ request, plan, output, errors, report }));
+    const manifest = await jobs.putManifest(
+      jobId,
+      buildManifest({ request, plan, output, deleted, deletionNotes, errors, report }),
+    );
     await files.write(container, `${folder}${MANIFEST_FILE}`, toText(manifest));
     const summary = buildReport(request, plan, partitions, new Date(now()).toISOString());
     await files.write(container, `${folder}${REPORT_FILE}`, toText(summary));
     const kept = manifestFileNames(manifest, request);
     const found = await files.list(container, folder);
     for (const name of found.keys()) if (!kept.has(name)) await files.deleteFile(container, name);
-    checkFiles(output, found);
+    checkFiles([...output, ...deleted], found);
   }
 
   async function writeErrors(request: JobRequest, report: SliceReport): Promise<OutputFile[]> {

@@ -1,6 +1,9 @@
 import { parseJson } from '../deid/json.js';
 import { ExportError } from '../errors.js';
 import { readCapabilities } from '../export/capabilities.js';
+import { deletionSentences, planDeletions } from '../export/deletionPlan.js';
+import { isUnsteady } from '../export/filtered.js';
+import type { JobRequest } from '../export/job.js';
 import { planPartitions, transactionInstant } from '../export/plan.js';
 import { selectionOf } from '../export/selectionOf.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -20,7 +23,7 @@ const MOST_PLANNING_MS = 120_000;
 
 /** Fixes the transaction time by the source's clock and what there is to export. */
 export function planExport(dependencies: ActivityDependencies) {
-  const { jobs, source, settings, isResourceType, now } = dependencies;
+  const { jobs, source, settings, engines, isResourceType, now } = dependencies;
   return async ({ jobId }: PlanExportInput): Promise<PlanExportOutput> => {
     const known = await jobs.plan(jobId);
     if (known !== undefined) return { partitions: known.partitions.length };
@@ -58,9 +61,47 @@ export function planExport(dependencies: ActivityDependencies) {
         isOutOfTime: () => now() - startedAt > MOST_PLANNING_MS,
       },
     );
-    const plan = await jobs.putPlan(jobId, { transactionTime, partitions });
+    const deletions = planDeletions({
+      request,
+      types,
+      transactionTime,
+      historyTypes: capabilities.historyTypes,
+      hasLastingIds: await lastingIds(request, transactionTime),
+    });
+    const plan = await jobs.putPlan(jobId, {
+      transactionTime,
+      partitions: [...partitions, ...deletions.partitions],
+      notes: [...planNotes(request), ...deletionSentences(deletions.notes)],
+    });
     return { partitions: plan.partitions.length };
   };
+
+  /** Tells for which types an id stays the same from one export to the next. */
+  async function lastingIds(
+    request: JobRequest,
+    transactionTime: string,
+  ): Promise<(type: string) => boolean> {
+    if (request.since === undefined) return () => false;
+    const lineMaker = await engines.lineMaker(request, transactionTime);
+    return (type) => lineMaker.lastingId?.(type, 'id') !== undefined;
+  }
+}
+
+function planNotes({ typeFilters, elements }: JobRequest): string[] {
+  const notes: string[] = [];
+  const types = new Set(typeFilters.map(({ type }) => type));
+  for (const type of types) {
+    if (!isUnsteady(typeFilters.filter((filter) => filter.type === type))) continue;
+    notes.push(
+      `More than one filter for ${type} looks at other resources than ${type}. Where such a resource was changed during the export, a ${type} that matches several filters may be missing or come twice. Export by one such filter at a time to rule that out.`,
+    );
+  }
+  if (elements.length > 0) {
+    notes.push(
+      'Resources hold no more than the elements that _elements asks for, beside resourceType, id and meta, and have the tag SUBSETTED: mandatory elements that were not asked for are missing.',
+    );
+  }
+  return notes;
 }
 
 function parseCapabilities(body: Buffer): ReturnType<typeof parseJson> {

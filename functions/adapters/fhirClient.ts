@@ -32,9 +32,11 @@ export class FhirClient implements Source {
   }
 
   search(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
-    const query = new URLSearchParams();
-    for (const [name, value] of parameters) query.append(name, value);
-    return this.#get(`${this.#options.baseUrl}/${type}?${query.toString()}`);
+    return this.#get(`${this.#options.baseUrl}/${type}?${queryOf(parameters)}`);
+  }
+
+  typeHistory(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
+    return this.#get(`${this.#options.baseUrl}/${type}/_history?${queryOf(parameters)}`);
   }
 
   async follow(url: string): Promise<SourceAnswer> {
@@ -148,6 +150,10 @@ export class FhirClient implements Source {
     }
     return Buffer.concat(chunks, bytes);
   }
+}
+
+function queryOf(parameters: SearchParameters): string {
+  return new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value])).toString();
 }
 
 /** What a status other than 200 means for the walk. */

@@ -6,6 +6,8 @@ import { ExportError } from '../errors.js';
 /** What the source says of itself: https://hl7.org/fhir/R4/capabilitystatement.html */
 export interface Capabilities {
   searchableTypes: string[];
+  /** Types whose history can be read. */
+  historyTypes: ReadonlySet<string>;
 }
 
 const VERSION_PATTERNS: Record<FhirVersion, RegExp> = {
@@ -35,13 +37,16 @@ export function readCapabilities(value: JsonValue, fhirVersion: FhirVersion): Ca
     );
   }
   const types = new Set<string>();
+  const historyTypes = new Set<string>();
   for (const rest of objects(value['rest'])) {
     for (const resource of objects(rest['resource'])) {
-      const canSearch = objects(resource['interaction']).some(({ code }) => code === 'search-type');
-      if (canSearch && typeof resource['type'] === 'string') types.add(resource['type']);
+      if (typeof resource['type'] !== 'string') continue;
+      const interactions = objects(resource['interaction']).map(({ code }) => code);
+      if (interactions.includes('search-type')) types.add(resource['type']);
+      if (interactions.includes('history-type')) historyTypes.add(resource['type']);
     }
   }
-  return { searchableTypes: [...types] };
+  return { searchableTypes: [...types], historyTypes };
 }
 
 function objects(value: JsonValue | undefined): JsonObject[] {

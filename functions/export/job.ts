@@ -1,5 +1,6 @@
 import type { SafeFailure } from '../errors.js';
 import type { RequestedElement } from './elements.js';
+import type { DeletionCursor } from './deletions.js';
 import type { SliceCursor } from './slice.js';
 import type { TypeFilter } from './typeFilter.js';
 import type { Window } from './walk.js';
@@ -52,12 +53,22 @@ export interface ConfigurationOfJob {
 export interface JobPlan {
   transactionTime: string;
   partitions: PlannedPartition[];
+  /** What the plan has to say to the caller. */
+  notes: string[];
+}
+
+/** Why deletions of a type are not told, or not all. */
+export interface DeletionNote {
+  type: string;
+  reason: string;
 }
 
 export interface PlannedPartition {
   window: Window;
   /** Resources the source counts in the window, where it can. */
   estimate: number | undefined;
+  /** Whether it is of the resources that were deleted in the window, which have a list of their own. */
+  isOfDeletions?: true;
 }
 
 /** What one attempt of one slice did. The slice that the orchestrator saw complete names it; others are orphans. */
@@ -67,7 +78,8 @@ export interface SliceRecord {
   /** The file it wrote; none where no resource was left to write. */
   file: OutputFile | undefined;
   /** Where the next slice goes on; none where the partition is complete. */
-  cursor: SliceCursor | undefined;
+  cursor: SliceCursor | DeletionCursor | undefined;
+  deletionNote?: DeletionNote;
   /** Resources read so far in the partition, those of earlier slices included. */
   resources: number;
   seconds: number;
@@ -102,6 +114,7 @@ export interface ResourceFailures {
 /** A complete partition: the slices the orchestrator saw, in order. */
 export interface PartitionRecord {
   files: OutputFile[];
+  deletionNote?: DeletionNote;
   seconds: number;
   report: SliceReport;
 }

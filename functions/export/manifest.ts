@@ -1,4 +1,5 @@
-import type { JobPlan, JobRequest, OutputFile, SliceReport } from './job.js';
+import { deletionSentences } from './deletionPlan.js';
+import type { DeletionNote, JobPlan, JobRequest, OutputFile, SliceReport } from './job.js';
 
 /** What a complete export gives: https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status */
 export interface ExportManifest {
@@ -21,6 +22,10 @@ interface ManifestInput {
   request: JobRequest;
   plan: JobPlan;
   output: readonly OutputFile[];
+  /** Bundles of deletions. */
+  deleted: readonly OutputFile[];
+  /** Why deletions of a type could not be read to their end. */
+  deletionNotes: readonly DeletionNote[];
   errors: readonly OutputFile[];
   report: SliceReport;
 }
@@ -34,19 +39,28 @@ const NO_GUARANTEE =
   'De-identified as the configuration says. No legal or regulatory standard is guaranteed by it: whoever gives the data away answers for it.';
 
 /** The manifest of a complete export; its URLs are the app's own download route, under the same access rules. */
-export function buildManifest({ request, plan, output, errors, report }: ManifestInput): ExportManifest {
+export function buildManifest({
+  request,
+  plan,
+  output,
+  deleted,
+  deletionNotes,
+  errors,
+  report,
+}: ManifestInput): ExportManifest {
   const entry = ({ type, name, count }: OutputFile): ManifestFile => ({
     type,
     url: fileUrl(request, name),
     count,
   });
-  const { configuration, notes } = request;
+  const { configuration } = request;
+  const notes = [...request.notes, ...plan.notes, ...deletionSentences(deletionNotes)];
   return {
     transactionTime: plan.transactionTime,
     request: request.requestUrl,
     requiresAccessToken: true,
     output: output.map(entry),
-    deleted: [],
+    deleted: deleted.map(entry),
     error: errors.map(entry),
     extension: {
       ...(configuration === undefined
@@ -79,7 +93,7 @@ export function manifestFileNames(
   manifest: ExportManifest,
   request: Pick<JobRequest, 'folder'>,
 ): ReadonlySet<string> {
-  const named = [...manifest.output, ...manifest.error].map(({ url }) =>
+  const named = [...manifest.output, ...manifest.deleted, ...manifest.error].map(({ url }) =>
     decodeURIComponent(url.slice(url.lastIndexOf('/') + 1)),
   );
   return new Set([...named, MANIFEST_FILE, REPORT_FILE].map((name) => `${request.folder}${name}`));

@@ -34,9 +34,9 @@ export function buildReport(
   finishedAt: string,
 ): ExportReport {
   const types = new Map<string, TypeReport>();
-  for (const [index, { window }] of plan.partitions.entries()) {
+  for (const [index, { window, isOfDeletions }] of plan.partitions.entries()) {
     const record = partitions[index];
-    if (record === undefined) continue;
+    if (record === undefined || isOfDeletions === true) continue;
     const { type } = window;
     const sum = types.get(type) ?? { type, files: 0, bytes: 0, seconds: 0, ...emptyReport() };
     types.set(type, sum);

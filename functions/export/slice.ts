@@ -44,6 +44,8 @@ export interface LineSink {
 export interface LineMaker {
   readonly processingErrors: 'raise' | 'skip';
   makeLine(resource: JsonObject): AnonymizeResult;
+  /** The id of a resource in every export of the configuration; `undefined` where it has none that lasts. */
+  lastingId?(type: string, id: string): string | undefined;
   /** Counts since the last call. */
   takeCounts(): { dropped: Iterable<readonly [string, number]>; labels: Iterable<readonly [string, number]> };
 }

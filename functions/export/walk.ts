@@ -61,7 +61,7 @@ interface Tie {
 }
 
 /** Brent's cycle detection over next links: one link is remembered, renewed at powers of two. */
-interface LoopCheck {
+export interface LoopCheck {
   remembered: string | null;
   steps: number;
   renewAt: number;
@@ -484,13 +484,13 @@ export class Walk {
   }
 }
 
-const NO_LOOP: LoopCheck = { remembered: null, steps: 0, renewAt: 1 };
+export const NO_LOOP: LoopCheck = { remembered: null, steps: 0, renewAt: 1 };
 
 function fromStart(pageSize: number): Cursor {
   return { mode: 'order', pageSize, tries: 1, seen: [] };
 }
 
-function checkLoop(loop: LoopCheck, next: string, type: string): LoopCheck {
+export function checkLoop(loop: LoopCheck, next: string, type: string): LoopCheck {
   if (next === loop.remembered) throw linkLoop(type);
   const steps = loop.steps + 1;
   return steps === loop.renewAt ? { remembered: next, steps, renewAt: loop.renewAt * 2 } : { ...loop, steps };

@@ -17,7 +17,9 @@ export function downloadFile({ jobs, files }: HttpDependencies): Handler {
     if (job === undefined || manifest === undefined || stop !== undefined) throw unknownJob();
     // The host gives path parameters as they were sent.
     const file = request.params['file'] ?? '';
-    const isNamed = [...manifest.output, ...manifest.error].some(({ url }) => url.endsWith(`/files/${file}`));
+    const isNamed = [...manifest.output, ...manifest.deleted, ...manifest.error].some(({ url }) =>
+      url.endsWith(`/files/${file}`),
+    );
     if (!isNamed && file !== REPORT_FILE) {
       throw new ExportError('not-found', 'The manifest of this export names no such file.');
     }

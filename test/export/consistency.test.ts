@@ -94,7 +94,7 @@ describe('windows, filters and slices cut at random while resources are inserted
           }
         },
       ),
-      { numRuns: RUNS, seed: SEED },
+      { numRuns: RUNS, seed: SEED, endOnFailure: true },
     );
   }, 60_000);
 });

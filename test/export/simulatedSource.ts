@@ -39,7 +39,7 @@ const BASE = 'http://source/fhir';
 /** A FHIR server of one type in memory that pages by offset, changes when told and keeps a history. */
 export class SimulatedSource implements Source {
   readonly rows: Stored[] = [];
-  readonly history: Version[] = [];
+  readonly versions: Version[] = [];
   /** Searches, counts among them, as queries. */
   readonly queries: string[] = [];
   readonly #behaviour: Behaviour;
@@ -58,14 +58,14 @@ export class SimulatedSource implements Source {
     const known = this.rows.find((row) => row.id === id);
     if (known === undefined) this.rows.push({ id, at, tags, version: this.#versions++ });
     else Object.assign(known, { at, tags, version: this.#versions++ });
-    this.history.unshift({ id, at, isDeletion: false });
+    this.versions.unshift({ id, at, isDeletion: false });
   }
 
   delete(id: string, at: number): void {
     const index = this.rows.findIndex((row) => row.id === id);
     if (index < 0) return;
     this.rows.splice(index, 1);
-    this.history.unshift({ id, at, isDeletion: true });
+    this.versions.unshift({ id, at, isDeletion: true });
   }
 
   search(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
@@ -88,7 +88,7 @@ export class SimulatedSource implements Source {
     this.beforeAnswer();
     const query = new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value]));
     const since = Date.parse(query.get('_since') ?? '1970-01-01T00:00:00Z');
-    const all = this.history.filter(({ at }) => at >= since);
+    const all = this.versions.filter(({ at }) => at >= since);
     // New entries come at the front: a page is counted from the end, so that nothing moves.
     const end = Number(query.get('_end') ?? all.length);
     const begin = all.length - end;
@@ -98,7 +98,10 @@ export class SimulatedSource implements Source {
     return this.#toAnswer({
       resourceType: 'Bundle',
       type: 'history',
-      link: end - page.length > 0 ? [{ relation: 'next', url: `${BASE}/${type}/_history?${next}` }] : [],
+      link:
+        end - page.length > 0
+          ? [{ relation: 'next', url: `${BASE}/${type}/_history?${next.toString()}` }]
+          : [],
       entry: page.map(({ id, at, isDeletion }) => ({
         fullUrl: `${BASE}/${type}/${id}`,
         request: { method: isDeletion ? 'DELETE' : 'PUT', url: `${type}/${id}` },
@@ -137,9 +140,9 @@ export class SimulatedSource implements Source {
       type: 'searchset',
       ...(countsAtAll ? { total: found.length } : {}),
       link: [
-        ...(hasSelf ? [{ relation: 'self', url: `${BASE}/${type}?${self}` }] : []),
+        ...(hasSelf ? [{ relation: 'self', url: `${BASE}/${type}?${self.toString()}` }] : []),
         ...(!isCount && offset + size < found.length
-          ? [{ relation: 'next', url: `${BASE}/${type}?${next}` }]
+          ? [{ relation: 'next', url: `${BASE}/${type}?${next.toString()}` }]
           : []),
       ],
       entry: isCount
