@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { exportSimulated } from './exportSimulated.js';
+import { exportSimulated, tellDeletions } from './exportSimulated.js';
 import { SimulatedSource } from './simulatedSource.js';
 
 const SEED = Number(process.env['CONSISTENCY_SEED'] ?? Date.now() % 1_000_000_000);
@@ -83,10 +83,22 @@ describe('windows, filters and slices cut at random while resources are inserted
             transactionTime: end,
           });
           expect(new Set(second.map(({ id }) => id)).size, 'each once').toBe(second.length);
+          const deleted = await tellDeletions(
+            source,
+            { type: 'Observation', from: transactionTime, until: end },
+            pageSize,
+          );
+          expect(new Set(deleted.urls).size, 'each once').toBe(deleted.urls.length);
           const held = new Map([...first, ...second].map(({ id, meta }) => [id, meta.versionId]));
           for (const row of source.rows) {
             if (isWanted(row)) expect(held.get(row.id), row.id).toBe(String(row.version));
           }
+          for (const url of deleted.urls) held.delete(url.replace('Observation/hash-of-', ''));
+          const present = new Set(source.rows.map(({ id }) => id));
+          expect(
+            [...held.keys()].filter((id) => !present.has(id)),
+            'deleted',
+          ).toEqual([]);
           // What did not change is in the first.
           const ids = new Set(first.map(({ id }) => id));
           for (const row of source.rows) {

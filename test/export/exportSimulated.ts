@@ -1,8 +1,10 @@
 import { stringifyJson } from '../../functions/deid/json.js';
+import { type DeletionCursor, runDeletionSlice } from '../../functions/export/deletions.js';
 import { planPartitions } from '../../functions/export/plan.js';
 import { selectionOf } from '../../functions/export/selectionOf.js';
 import { type LineSink, runSlice, type SliceCursor } from '../../functions/export/slice.js';
 import type { TypeFilter } from '../../functions/export/typeFilter.js';
+import type { Window } from '../../functions/export/walk.js';
 import type { SimulatedSource } from './simulatedSource.js';
 
 export interface SimulatedExport {
@@ -66,8 +68,56 @@ export async function exportSimulated(source: SimulatedSource, request: Simulate
   return lines.map((line) => JSON.parse(line) as Line);
 }
 
+export interface DeletionsTold {
+  /** `Type/id`, in order. */
+  urls: string[];
+  bundles: number;
+  slices: number;
+}
+
+/** The deletions that the app tells of a window, one page per slice. */
+export async function tellDeletions(
+  source: SimulatedSource,
+  window: Window,
+  pageSize: number,
+): Promise<DeletionsTold> {
+  const lines: string[] = [];
+  let cursor: DeletionCursor | undefined;
+  let slices = 0;
+  do {
+    const result = await runDeletionSlice(
+      window,
+      { pageSize, cursor },
+      { pages: 1, bytes: Infinity, milliseconds: Infinity },
+      {
+        source,
+        deletedId: (id) => `hash-of-${id}`,
+        openFile: () => Promise.resolve(sinkOf(lines)),
+        clock: () => 0,
+        isStopped: () => Promise.resolve(false),
+      },
+    );
+    if (result.note !== undefined) throw new Error(result.note.reason);
+    cursor =
+      result.cursor === undefined ? undefined : (JSON.parse(JSON.stringify(result.cursor)) as DeletionCursor);
+    slices++;
+  } while (cursor !== undefined);
+  const bundles = lines.map((line) => JSON.parse(line) as Bundle);
+  const requests = bundles.flatMap(({ entry }) => entry.map(({ request }) => request));
+  const isSound =
+    bundles.every(({ type, entry }) => type === 'transaction' && entry.length <= 100) &&
+    requests.every(({ method }) => method === 'DELETE');
+  if (!isSound) throw new Error('a Bundle of deletions is not what it is to be');
+  return { urls: requests.map(({ url }) => url).sort(), bundles: bundles.length, slices };
+}
+
+interface Bundle {
+  type: string;
+  entry: Array<{ request: { method: string; url: string } }>;
+}
+
 /** A file that takes its lines into an array. */
-export function sinkOf(lines: string[]): LineSink {
+function sinkOf(lines: string[]): LineSink {
   let bytes = 0;
   let own = 0;
   return {

@@ -1,5 +1,5 @@
 import { ExportError } from '../../functions/errors.js';
-import { parseInstant, compareInstants } from '../../functions/export/instant.js';
+import { parseInstant } from '../../functions/export/instant.js';
 import type { SearchParameters, Source, SourceAnswer } from '../../functions/export/source.js';
 
 /** A resource of the simulated source: its `tags` are what filters search by. */
@@ -87,6 +87,9 @@ export class SimulatedSource implements Source {
   typeHistory(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
     this.beforeAnswer();
     const query = new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value]));
+    if (this.#behaviour.refuses?.some((name) => query.has(name)) === true) {
+      return Promise.reject(new ExportError('source-refused', 'refused'));
+    }
     const since = Date.parse(query.get('_since') ?? '1970-01-01T00:00:00Z');
     const all = this.versions.filter(({ at }) => at >= since);
     // New entries come at the front: a page is counted from the end, so that nothing moves.
@@ -126,7 +129,7 @@ export class SimulatedSource implements Source {
       return Promise.reject(new ExportError('source-refused', 'refused'));
     }
     const heeded = new URLSearchParams([...query].filter(([name]) => !ignores.includes(name)));
-    const found = this.rows.filter((row) => this.#matches(row, heeded));
+    const found = this.rows.filter(this.#matcher(heeded));
     const sort = heeded.get('_sort');
     if (sort !== null) found.sort((a, b) => (sort.startsWith('-') ? b.at - a.at : a.at - b.at));
     const isCount = heeded.get('_summary') === 'count';
@@ -160,18 +163,27 @@ export class SimulatedSource implements Source {
     return Promise.resolve({ body: Buffer.from(JSON.stringify(body)), date: undefined });
   }
 
-  #matches({ id, at, tags }: Stored, query: URLSearchParams): boolean {
-    const digits = this.#behaviour.searchDigits ?? 3;
-    return [...query].every(([name, value]) => {
-      if (name === '_id') return value.split(',').includes(id);
-      if (name === 'tag') return value.split(',').some((tag) => tags.includes(tag));
-      if (name !== '_lastUpdated') return true;
-      const bound = parseInstant(value.slice(2));
-      if (bound === undefined) return false;
-      const rounded = digits === 3 ? bound : { ...bound, fraction: '' };
-      const moment = parseInstant(new Date(at).toISOString());
-      const order = moment === undefined ? 0 : compareInstants(moment, rounded);
-      return { ge: order >= 0, gt: order > 0, le: order <= 0, lt: order < 0 }[value.slice(0, 2)] ?? false;
+  /** Whether a resource is found by a query. */
+  #matcher(query: URLSearchParams): (row: Stored) => boolean {
+    const tests = [...query].map(([name, value]): ((row: Stored) => boolean) => {
+      const values = value.split(',');
+      if (name === '_id') return ({ id }) => values.includes(id);
+      if (name === 'tag') return ({ tags }) => values.some((tag) => tags.includes(tag));
+      if (name !== '_lastUpdated') return () => true;
+      const { seconds = Number.NaN, fraction = '' } = parseInstant(value.slice(2)) ?? {};
+      const bound =
+        seconds * 1000 + (this.#behaviour.searchDigits === 0 ? 0 : Number(`0.${fraction}`) * 1000);
+      switch (value.slice(0, 2)) {
+        case 'ge':
+          return ({ at }) => at >= bound;
+        case 'gt':
+          return ({ at }) => at > bound;
+        case 'le':
+          return ({ at }) => at <= bound;
+        default:
+          return ({ at }) => at < bound;
+      }
     });
+    return (row) => tests.every((test) => test(row));
   }
 }
