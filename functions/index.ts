@@ -3,19 +3,16 @@ import * as df from 'durable-functions';
 import { activity } from './activities/activity.js';
 import { claimPartition } from './activities/claimPartition.js';
 import { completePartition } from './activities/completePartition.js';
-import type { ActivityDependencies } from './activities/dependencies.js';
-import { EngineCache } from './activities/engineCache.js';
-import { exportSlice } from './activities/exportSlice.js';
+import { exportSlice, type ExportSliceInput } from './activities/exportSlice.js';
 import { finishExport } from './activities/finishExport.js';
 import { planExport } from './activities/planExport.js';
+import type { SliceRunner } from './activities/sliceRunner.js';
 import { stopExport } from './activities/stopExport.js';
 import { ConfigurationBlobs } from './adapters/configurationBlobs.js';
 import { ConfigurationImages } from './adapters/configurationImages.js';
-import { ExportFiles } from './adapters/exportFiles.js';
-import { FhirClient } from './adapters/fhirClient.js';
-import { JobStore } from './adapters/jobStore.js';
+import { SliceThreads } from './adapters/sliceThreads.js';
 import { openStorage } from './adapters/storage.js';
-import { FhirModel } from './deid/model/fhirModel.js';
+import { makeActivityDependencies, secretsOf } from './dependencies.js';
 import { registerRoutes } from './http/routes.js';
 import { exportJob } from './orchestrators/exportJob.js';
 import { exportLane } from './orchestrators/exportLane.js';
@@ -25,37 +22,21 @@ import { registerCleanUp } from './timers/cleanUp.js';
 
 // The composition root: settings are read once, everything is built from them, and every function is registered.
 const settings = readSettings(process.env);
-const exportAccount = openStorage(settings.exportStorage);
-const jobs = new JobStore(openStorage(settings.runtimeStorage));
-const files = new ExportFiles(exportAccount);
-const model = FhirModel.of(settings.fhirVersion);
-const isResourceType = (name: string): boolean => model.resource(name) !== undefined;
-const resolveSecret = async (name: string): Promise<string | null> => settings.secrets.get(name) ?? null;
-const now = (): number => Date.now();
-
-const dependencies: ActivityDependencies = {
-  settings,
-  jobs,
-  files,
-  source: new FhirClient({
-    baseUrl: settings.fhirServerUrl,
-    timeoutSeconds: settings.sourceTimeoutSeconds,
-    maxAttempts: settings.sourceMaxAttempts,
-    maxPageBytes: settings.sourceMaxPageMebibytes * 1_048_576,
-  }),
-  engines: new EngineCache(jobs, settings.fhirVersion, resolveSecret),
-  now,
-  isResourceType,
-};
+const dependencies = makeActivityDependencies(settings);
+const { jobs, files, now, isResourceType } = dependencies;
+const slices: SliceRunner =
+  settings.workerThreads === 0
+    ? { run: exportSlice(dependencies), forget: (jobId) => dependencies.engines.forget(jobId) }
+    : new SliceThreads(new URL('./sliceThread.js', import.meta.url), settings.workerThreads);
 
 app.setup({ enableHttpStream: true });
 registerRoutes({
   settings,
   jobs,
   files,
-  configurationBlobs: new ConfigurationBlobs(exportAccount, settings.exportStorage),
+  configurationBlobs: new ConfigurationBlobs(openStorage(settings.exportStorage), settings.exportStorage),
   configurationImages: new ConfigurationImages(settings.registries),
-  resolveSecret,
+  resolveSecret: secretsOf(settings),
   now,
   isResourceType,
 });
@@ -67,7 +48,7 @@ df.app.orchestration('exportPartition', exportPartition);
 
 df.app.activity('planExport', { handler: activity(planExport(dependencies)) });
 df.app.activity('claimPartition', { handler: activity(claimPartition(dependencies)) });
-df.app.activity('exportSlice', { handler: activity(exportSlice(dependencies)) });
+df.app.activity('exportSlice', { handler: activity((input: ExportSliceInput) => slices.run(input)) });
 df.app.activity('completePartition', { handler: activity(completePartition(dependencies)) });
 df.app.activity('stopExport', { handler: activity(stopExport(dependencies)) });
-df.app.activity('finishExport', { handler: activity(finishExport(dependencies)) });
+df.app.activity('finishExport', { handler: activity(finishExport({ jobs, files, now, slices })) });

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { FhirVersion } from './deid/engine.js';
 import {
   parseCertificates,
@@ -28,6 +29,8 @@ export interface Settings {
   transactionTimeMarginSeconds: number;
   parallelPartitions: number;
   partitionResources: number;
+  /** 0: slices run on the main thread. */
+  workerThreads: number;
   sliceMaxPages: number;
   sliceMaxMebibytes: number;
   sliceMaxSeconds: number;
@@ -74,6 +77,7 @@ function wholeNumber(
   };
 }
 
+const MOST_WORKER_THREADS = 16;
 const FHIR_VERSIONS: readonly FhirVersion[] = ['STU3', 'R4', 'R4B', 'R5'];
 
 const fhirServerUrl: Setting<string> = {
@@ -165,6 +169,23 @@ const registryCa: Setting<string | undefined> = {
   meaning:
     'Certificates of private authorities that registries are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is heeded, too, where this is not set.',
   parse: parseCertificates,
+};
+
+const workerThreads: Setting<number> = {
+  name: 'WORKER_THREADS',
+  unit: 'threads',
+  default: 'auto',
+  bounds: 'auto, 0 to 16',
+  meaning:
+    'Threads that read, anonymize and write, besides the main one. `auto`: as many as there are cores, none where there is one: then the main thread does it.',
+  parse: (text) => {
+    const cores = availableParallelism();
+    if (text.toLowerCase() === 'auto')
+      return { value: cores === 1 ? 0 : Math.min(cores, MOST_WORKER_THREADS) };
+    return /^\d{1,2}$/.test(text) && Number(text) <= MOST_WORKER_THREADS
+      ? { value: Number(text) }
+      : { problem: `must be auto or a whole number from 0 to ${MOST_WORKER_THREADS}` };
+  },
 };
 
 const numbers = {
@@ -315,6 +336,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   registryCredentials,
   registryClientId,
   registryCa,
+  workerThreads,
   ...Object.values(numbers),
 ];
 
@@ -403,6 +425,7 @@ export function readSettings(environment: Environment): Settings {
     transactionTimeMarginSeconds: read(numbers.transactionTimeMarginSeconds),
     parallelPartitions: read(numbers.parallelPartitions),
     partitionResources: read(numbers.partitionResources),
+    workerThreads: read(workerThreads),
     sliceMaxPages: read(numbers.sliceMaxPages),
     sliceMaxMebibytes: read(numbers.sliceMaxMebibytes),
     sliceMaxSeconds: read(numbers.sliceMaxSeconds),

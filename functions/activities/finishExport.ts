@@ -15,6 +15,7 @@ import { failureOutcomes } from '../export/errorFile.js';
 import { buildReport } from '../export/report.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
+import type { SliceRunner } from './sliceRunner.js';
 
 export interface FinishExportInput {
   jobId: string;
@@ -30,7 +31,12 @@ const PARALLEL_READS = 8;
  * Ends a job. The outcome is what commits: the first one written holds, and files are discarded only where it is
  * not `completed`. Safe to repeat, and to run twice at once.
  */
-export function finishExport({ jobs, files, engines, now }: ActivityDependencies) {
+export function finishExport({
+  jobs,
+  files,
+  slices,
+  now,
+}: Pick<ActivityDependencies, 'jobs' | 'files' | 'now'> & { slices: Pick<SliceRunner, 'forget'> }) {
   return async ({ jobId }: FinishExportInput): Promise<FinishExportOutput> => {
     const [request, stop, known] = await Promise.all([
       jobs.request(jobId),
@@ -41,7 +47,7 @@ export function finishExport({ jobs, files, engines, now }: ActivityDependencies
     if (known === undefined && stop === undefined) await complete(request);
     const outcome = known ?? (await jobs.putOutcome(jobId, outcomeOf(stop)));
     if (outcome.state !== 'completed') await files.discard(request);
-    engines.forget(jobId);
+    slices.forget(jobId);
     await jobs.destroyWorkingState(jobId);
     return { state: outcome.state };
   };

@@ -66,7 +66,7 @@ export function planExport(dependencies: ActivityDependencies) {
       types,
       transactionTime,
       historyTypes: capabilities.historyTypes,
-      hasLastingIds: await lastingIds(request, transactionTime),
+      lastingTypes: await lastingTypes(request, types, transactionTime),
     });
     const plan = await jobs.putPlan(jobId, {
       transactionTime,
@@ -76,14 +76,18 @@ export function planExport(dependencies: ActivityDependencies) {
     return { partitions: plan.partitions.length };
   };
 
-  /** Tells for which types an id stays the same from one export to the next. */
-  async function lastingIds(
+  /** The types whose ids stay the same from one export to the next. */
+  async function lastingTypes(
     request: JobRequest,
+    types: readonly string[],
     transactionTime: string,
-  ): Promise<(type: string) => boolean> {
-    if (request.since === undefined) return () => false;
+  ): Promise<ReadonlySet<string>> {
+    if (request.since === undefined) return new Set();
     const lineMaker = await engines.lineMaker(request, transactionTime);
-    return (type) => lineMaker.lastingId?.(type, 'id') !== undefined;
+    const lasting = types.filter((type) => lineMaker.lastingId?.(type, 'id') !== undefined);
+    // Slices may run on other threads, which are told at the end of the job to forget its keys.
+    engines.forget(request.jobId);
+    return new Set(lasting);
   }
 }
 

@@ -7,8 +7,8 @@ export interface DeletionPlanInput {
   transactionTime: string;
   /** Types whose history the source lets read. */
   historyTypes: ReadonlySet<string>;
-  /** Whether resources of a type have the same id in every export of the configuration. */
-  hasLastingIds: (type: string) => boolean;
+  /** Types whose resources have the same id in every export of the configuration. */
+  lastingTypes: ReadonlySet<string>;
 }
 
 /** The types of which an export by `_since` tells the deletions, and why it does not tell those of others. */
@@ -34,7 +34,7 @@ export function planDeletions(input: DeletionPlanInput): {
 
 function reasonAgainst(
   type: string,
-  { request, historyTypes, hasLastingIds }: DeletionPlanInput,
+  { request, historyTypes, lastingTypes }: DeletionPlanInput,
 ): string | undefined {
   if (request.level.kind !== 'system') {
     return 'whose compartment a deleted resource was in is not known; export at system level to be told';
@@ -45,7 +45,7 @@ function reasonAgainst(
   if (!historyTypes.has(type)) {
     return 'the CapabilityStatement of the source has no interaction history-type for it';
   }
-  if (!hasLastingIds(type)) {
+  if (!lastingTypes.has(type)) {
     return 'its ids have no pseudonym that is the same in every export: that takes a cryptoHash rule for the id without a condition, and a cryptoHashKey in the configuration';
   }
   return undefined;

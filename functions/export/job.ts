@@ -1,7 +1,7 @@
 import type { SafeFailure } from '../errors.js';
 import type { RequestedElement } from './elements.js';
 import type { DeletionCursor } from './deletions.js';
-import type { SliceCursor } from './slice.js';
+import type { SliceCursor } from './selection.js';
 import type { TypeFilter } from './typeFilter.js';
 import type { Window } from './walk.js';
 

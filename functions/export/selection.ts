@@ -1,6 +1,6 @@
 import type { JsonObject } from '../deid/json.js';
 import type { SearchParameters, Source } from './source.js';
-import type { Window } from './walk.js';
+import type { Cursor, Window } from './walk.js';
 
 /**
  * Which resources of a window belong to the export, as one or more searches whose union they are. A resource that
@@ -32,6 +32,13 @@ export interface Selection {
    * @throws ExportError where the source gave more than it was asked for
    */
   isExported(search: number, resource: JsonObject): boolean;
+}
+
+/** Where a partition stands: in which of its searches, and where in that. */
+export interface SliceCursor {
+  search: number;
+  /** `undefined`: at the search's begin. */
+  walk: Cursor | undefined;
 }
 
 const NONE: ReadonlySet<string> = new Set();

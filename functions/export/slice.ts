@@ -5,7 +5,7 @@ import { count } from './count.js';
 import { proveHeeded } from './heeded.js';
 import { addCounts, addFailure, emptyReport, type SliceReport } from './job.js';
 import { readSearchPage, type SearchRow } from './searchPage.js';
-import type { Selection } from './selection.js';
+import type { Selection, SliceCursor } from './selection.js';
 import type { Source, SourceAnswer } from './source.js';
 import { type Cursor, Walk, type Window } from './walk.js';
 
@@ -14,13 +14,6 @@ export interface SliceLimits {
   pages: number;
   bytes: number;
   milliseconds: number;
-}
-
-/** Where a partition stands: in which of its searches, and where in that. */
-export interface SliceCursor {
-  search: number;
-  /** `undefined`: at the search's begin. */
-  walk: Cursor | undefined;
 }
 
 /** Where a slice begins: at the begin of its window, or where the slice before has stopped. */

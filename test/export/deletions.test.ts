@@ -100,7 +100,7 @@ describe('whether deletions are told', () => {
       types: ['Patient', 'Observation'],
       transactionTime: iso(100),
       historyTypes: new Set(['Patient', 'Observation']),
-      hasLastingIds: () => true,
+      lastingTypes: new Set(['Patient', 'Observation']),
       ...change,
     });
     return { types: partitions.map(({ window }) => window.type), words: deletionSentences(notes) };
@@ -136,7 +136,7 @@ describe('whether deletions are told', () => {
     ],
     [
       'not without a lasting pseudonym',
-      { hasLastingIds: (type: string) => type === 'Observation' },
+      { lastingTypes: new Set(['Observation']) },
       ['Observation'],
       [/Deletions of Patient are not.*cryptoHash/],
     ],
