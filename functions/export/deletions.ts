@@ -96,7 +96,7 @@ export async function runDeletionSlice(
   }
 }
 
-function ask(
+async function ask(
   source: Source,
   { type, from }: Window,
   pageSize: number,
@@ -104,7 +104,14 @@ function ask(
 ): Promise<SourceAnswer> {
   if (next !== undefined) return source.follow(next);
   const since: SearchParameters = from === undefined ? [] : [['_since', from]];
-  return source.typeHistory(type, [...since, ['_count', String(pageSize)]]);
+  for (let size = pageSize; ; size = Math.floor(size / 2)) {
+    try {
+      return await source.typeHistory(type, [...since, ['_count', String(size)]]);
+    } catch (thrown) {
+      const isTooLarge = thrown instanceof ExportError && thrown.code === 'source-page-too-large';
+      if (!isTooLarge || size <= 1) throw thrown;
+    }
+  }
 }
 
 function isWithin(at: Instant, window: Window): boolean {

@@ -19,6 +19,6 @@ export function progressText(plan: JobPlan | undefined, progress: readonly Parti
     total === undefined
       ? `${done} resources`
       : `${done} of ${total} resources (${total === 0 ? 100 : Math.min(100, Math.floor((100 * done) / total))}%)`;
-  const doing = isComplete ? 'finishing' : types.join(', ');
+  const doing = isComplete ? 'finishing' : [...new Set(types)].join(', ');
   return `${amount}${doing === '' ? '' : `; ${doing}`}`.slice(0, MOST_CHARACTERS);
 }

@@ -137,7 +137,8 @@ export async function runSlice(
     if (next === undefined) break;
     answer = next;
   }
-  const cursor = walk.isDone ? undefined : { search, walk: walk.checkpoint() };
+  // A search of which no page was seen begins anew, with what has to be made sure of first.
+  const cursor = walk.isDone ? undefined : { search, walk: isProven ? walk.checkpoint() : undefined };
   return { cursor, ...(await writer.close()) };
 }
 

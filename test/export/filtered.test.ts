@@ -92,6 +92,19 @@ describe('a filter', () => {
     else await expect(exported).rejects.toThrow(error);
   });
 
+  it('is made sure of, too, where a slice ends before its first page', async () => {
+    const source = sourceOf(SOME, { hasSelf: false });
+    const queriesOf = async (slicePages: number): Promise<string[]> => {
+      source.queries.length = 0;
+      const filters = [filter('a'), filter('b')];
+      await exportSimulated(source, { transactionTime: TRANSACTION_TIME, filters, slicePages });
+      return source.queries.filter((query) => query.includes('tag=none-has-this'));
+    };
+    const inOneSlice = await queriesOf(100);
+    expect(inOneSlice.length).toBeGreaterThan(1);
+    for (const pages of [1, 2, 3]) expect(await queriesOf(pages), String(pages)).toEqual(inOneSlice);
+  });
+
   it('is not said to be heeded where the source ignores _id and gives others', async () => {
     const behaviour = { ignores: ['_id'], hidesIgnored: true };
     await expect(idsOf(sourceOf(SOME, behaviour), 'a', 'b')).rejects.toThrow(/ignored _id/);

@@ -34,8 +34,6 @@ export interface Behaviour {
   searchDigits?: 0 | 3;
 }
 
-const BASE = 'http://source/fhir';
-
 /** A FHIR server of one type in memory that pages by offset, changes when told and keeps a history. */
 export class SimulatedSource implements Source {
   readonly rows: Stored[] = [];
@@ -46,6 +44,8 @@ export class SimulatedSource implements Source {
   #versions = 0;
   /** Runs before each answer. */
   beforeAnswer: () => void = () => undefined;
+  /** FHIR base, as its links have it. */
+  base = 'http://source/fhir';
 
   constructor(
     readonly type: string,
@@ -103,10 +103,10 @@ export class SimulatedSource implements Source {
       type: 'history',
       link:
         end - page.length > 0
-          ? [{ relation: 'next', url: `${BASE}/${type}/_history?${next.toString()}` }]
+          ? [{ relation: 'next', url: `${this.base}/${type}/_history?${next.toString()}` }]
           : [],
       entry: page.map(({ id, at, isDeletion }) => ({
-        fullUrl: `${BASE}/${type}/${id}`,
+        fullUrl: `${this.base}/${type}/${id}`,
         request: { method: isDeletion ? 'DELETE' : 'PUT', url: `${type}/${id}` },
         response: { status: '200', lastModified: new Date(at).toISOString() },
         ...(isDeletion ? {} : { resource: { resourceType: type, id } }),
@@ -143,9 +143,9 @@ export class SimulatedSource implements Source {
       type: 'searchset',
       ...(countsAtAll ? { total: found.length } : {}),
       link: [
-        ...(hasSelf ? [{ relation: 'self', url: `${BASE}/${type}?${self.toString()}` }] : []),
+        ...(hasSelf ? [{ relation: 'self', url: `${this.base}/${type}?${self.toString()}` }] : []),
         ...(!isCount && offset + size < found.length
-          ? [{ relation: 'next', url: `${BASE}/${type}?${next.toString()}` }]
+          ? [{ relation: 'next', url: `${this.base}/${type}?${next.toString()}` }]
           : []),
       ],
       entry: isCount
