@@ -7,6 +7,7 @@ export type ExportErrorCode =
   | 'invalid-request'
   | 'not-found'
   | 'forbidden'
+  | 'container-conflict'
   | 'configuration-not-found'
   | 'configuration-invalid'
   | 'source-unreachable'

@@ -1,5 +1,13 @@
 import { availableParallelism } from 'node:os';
 import type { FhirVersion } from './deid/engine.js';
+import type { OciReference } from './export/ociReference.js';
+import {
+  type DownloadLinks,
+  parseCorsOrigins,
+  parseDefaultConfiguration,
+  parseDefaultReference,
+  parseDownloadLinks,
+} from './interfaceSettings.js';
 import {
   parseCertificates,
   parseRegistryCredentials,
@@ -19,6 +27,13 @@ export interface Settings {
   exportStorage: StorageAccount;
   runtimeStorage: StorageAccount;
   allowRawExport: boolean;
+  allowMixedContainers: boolean;
+  /** The configuration of a kick-off that names none: a blob, or a file of the image `collection`. */
+  defaultConfiguration: { name: string; collection: OciReference | undefined } | undefined;
+  downloadLinks: DownloadLinks;
+  sasLifetimeMinutes: number;
+  /** Origins of web pages that may read answers; `*` is every one. */
+  corsOrigins: ReadonlySet<string>;
   /** Keys that configurations name with `{"secretName": …}`, by name. */
   secrets: ReadonlyMap<string, string>;
   registries: RegistrySettings;
@@ -117,16 +132,66 @@ const fhirVersion: Setting<FhirVersion> = {
   },
 };
 
-const allowRawExport: Setting<boolean> = {
-  name: 'ALLOW_RAW_EXPORT',
+function flag(name: string, meaning: string): Setting<boolean> {
+  return {
+    name,
+    unit: '',
+    default: 'false',
+    bounds: 'true, false',
+    meaning,
+    parse: (text) =>
+      /^(true|false)$/i.test(text)
+        ? { value: text.toLowerCase() === 'true' }
+        : { problem: 'must be true or false' },
+  };
+}
+
+const allowRawExport = flag(
+  'ALLOW_RAW_EXPORT',
+  'Whether an export without a configuration, that is with identities, may be started. Where there is a default configuration, a request has to ask for it with `_raw=true`, too.',
+);
+
+const allowMixedContainers = flag(
+  'ALLOW_MIXED_CONTAINERS',
+  'Whether an export may go into a container that holds something else than such exports: raw beside de-identified data, the output of another configuration, files of unknown origin.',
+);
+
+const defaultConfiguration: Setting<string | undefined> = {
+  name: 'DEFAULT_ANONYMIZATION_CONFIG',
   unit: '',
-  default: 'false',
-  bounds: 'true, false',
-  meaning: 'Whether an export without a configuration, that is with identities, may be started.',
-  parse: (text) =>
-    /^(true|false)$/i.test(text)
-      ? { value: text.toLowerCase() === 'true' }
-      : { problem: 'must be true or false' },
+  default: '',
+  bounds: 'name of a configuration file',
+  meaning:
+    'Configuration of every kick-off that names none: a blob in container `anonymization`. A client that knows nothing of de-identification gets de-identified data.',
+  parse: parseDefaultConfiguration,
+};
+
+const defaultReference: Setting<OciReference | undefined> = {
+  name: 'DEFAULT_ANONYMIZATION_CONFIG_REFERENCE',
+  unit: '',
+  default: '',
+  bounds: '`registry/image:tag` or `registry/image@sha256:…`',
+  meaning: 'Image that `DEFAULT_ANONYMIZATION_CONFIG` is a file of, instead of a blob.',
+  parse: parseDefaultReference,
+};
+
+const downloadLinks: Setting<DownloadLinks> = {
+  name: 'DOWNLOAD_LINKS',
+  unit: '',
+  default: 'app',
+  bounds: 'app, sas',
+  meaning:
+    "Where the manifest's URLs lead: to the app's own download route, under its authorization, or straight to the blobs by SAS links, made anew for each request of the manifest.",
+  parse: parseDownloadLinks,
+};
+
+const corsOrigins: Setting<ReadonlySet<string>> = {
+  name: 'CORS_ORIGINS',
+  unit: '',
+  default: '',
+  bounds: '`https://host`, comma-separated, or `*`',
+  meaning: 'Origins of web pages whose scripts may use the interface.',
+  parse: parseCorsOrigins,
 };
 
 const registryHosts: Setting<ReadonlySet<string>> = {
@@ -189,6 +254,14 @@ const workerThreads: Setting<number> = {
 };
 
 const numbers = {
+  sasLifetimeMinutes: wholeNumber(
+    'SAS_LIFETIME_MINUTES',
+    'minutes',
+    60,
+    5,
+    1440,
+    'How long a SAS link of a manifest works, never beyond the retention of the job.',
+  ),
   pageSize: wholeNumber(
     'PAGE_SIZE',
     'resources',
@@ -331,6 +404,11 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   fhirVersion,
   ...storageDefinitions,
   allowRawExport,
+  allowMixedContainers,
+  defaultConfiguration,
+  defaultReference,
+  downloadLinks,
+  corsOrigins,
   secretsDefinition,
   registryHosts,
   registryCredentials,
@@ -405,12 +483,29 @@ export function readSettings(environment: Environment): Settings {
     return secrets;
   }
 
+  function readDefaultConfiguration(): Settings['defaultConfiguration'] {
+    const name = read(defaultConfiguration);
+    const collection = read(defaultReference);
+    if (name !== undefined) return { name, collection };
+    if (collection !== undefined) {
+      problems.push(
+        `${defaultReference.name} needs ${defaultConfiguration.name}, the name of the file in the image`,
+      );
+    }
+    return undefined;
+  }
+
   const settings: Settings = {
     fhirServerUrl: read(fhirServerUrl),
     fhirVersion: read(fhirVersion),
     exportStorage: readStorage('EXPORT_STORAGE'),
     runtimeStorage: readStorage('AzureWebJobsStorage'),
     allowRawExport: read(allowRawExport),
+    allowMixedContainers: read(allowMixedContainers),
+    defaultConfiguration: readDefaultConfiguration(),
+    downloadLinks: read(downloadLinks),
+    sasLifetimeMinutes: read(numbers.sasLifetimeMinutes),
+    corsOrigins: read(corsOrigins),
     secrets: readSecrets(),
     registries: {
       hosts: read(registryHosts),
@@ -433,6 +528,23 @@ export function readSettings(environment: Environment): Settings {
     activityRetrySeconds: read(numbers.activityRetrySeconds),
     jobRetentionHours: read(numbers.jobRetentionHours),
   };
+  const defaultRegistry = settings.defaultConfiguration?.collection?.registry;
+  if (defaultRegistry !== undefined && !settings.registries.hosts?.has(defaultRegistry)) {
+    problems.push(
+      `${defaultReference.name} is in a registry that ${registryHosts.name} does not name: add it there`,
+    );
+  }
+  if (
+    settings.downloadLinks === 'sas' &&
+    'connectionString' in settings.exportStorage &&
+    !/(^|;)\s*(AccountKey\s*=|UseDevelopmentStorage\s*=\s*true)/i.test(
+      settings.exportStorage.connectionString,
+    )
+  ) {
+    problems.push(
+      'DOWNLOAD_LINKS is sas, but the connection string in EXPORT_STORAGE has no AccountKey to sign with: give one with AccountKey, or reach the account with the managed identity',
+    );
+  }
   if (isSameAccount(settings.exportStorage, settings.runtimeStorage)) {
     problems.push(
       'EXPORT_STORAGE and AzureWebJobsStorage are the same storage account: give the exports an account of their own, since researchers reach it and the private state of the jobs lies in the other',

@@ -39,6 +39,12 @@ export class ExportClient {
       const response = await fetch(statusUrl);
       const body = await response.text();
       if (response.status === 200) return JSON.parse(body) as Manifest;
+      if (response.status === 429) {
+        await new Promise((resolve) =>
+          setTimeout(resolve, Number(response.headers.get('retry-after') ?? 1) * 1000),
+        );
+        continue;
+      }
       if (response.status !== 202) throw new Error(`The export failed (${response.status}): ${body}`);
       tell(response.headers.get('x-progress') ?? '');
       const wishedMs = Number(response.headers.get('retry-after') ?? 1) * 1000;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readSettings, settingDefinitions, SettingsError } from '../functions/settings.js';
+import { VERSION } from '../functions/version.js';
 
 const complete = {
   FHIR_SERVER_URL: 'https://fhir.example.org/r4/',
@@ -26,6 +27,40 @@ describe('settings', () => {
     });
     expect(settings.exportStorage).toEqual({ blobServiceUri: 'https://exports.blob.core.windows.net' });
     expect(settings.runtimeStorage).toEqual({ blobServiceUri: 'https://runtime.blob.core.windows.net' });
+  });
+
+  it.each([
+    ['CORS_ORIGINS', 'https://app.example.org/', /without path or closing slash/],
+    ['CORS_ORIGINS', 'app.example.org', /origins/],
+    ['DOWNLOAD_LINKS', 'direct', /app or sas/],
+    ['SAS_LIFETIME_MINUTES', '1441', /5 to 1440/],
+    ['DEFAULT_ANONYMIZATION_CONFIG', '../secret', /name of a configuration file/],
+    ['DEFAULT_ANONYMIZATION_CONFIG_REFERENCE', 'r.example.org/a:1', /needs DEFAULT_ANONYMIZATION_CONFIG/],
+    ['ALLOW_MIXED_CONTAINERS', 'yes', /true or false/],
+  ])('refuse %s=%s', (name, value, words) => {
+    expect(() => readSettings({ ...complete, [name]: value })).toThrow(words);
+  });
+
+  it('refuse a default configuration in a registry that is not registered', () => {
+    const image = {
+      ...complete,
+      DEFAULT_ANONYMIZATION_CONFIG: 'a.json',
+      DEFAULT_ANONYMIZATION_CONFIG_REFERENCE: 'r.example.org/a:1',
+    };
+    expect(() => readSettings(image)).toThrow(/ANONYMIZATION_REGISTRIES does not name/);
+    const registered = readSettings({ ...image, ANONYMIZATION_REGISTRIES: 'r.example.org' });
+    expect(registered.defaultConfiguration).toMatchObject({
+      name: 'a.json',
+      collection: { registry: 'r.example.org', version: '1' },
+    });
+  });
+
+  it('refuse signed links where there is nothing to sign with', () => {
+    const account =
+      'BlobEndpoint=https://exports.blob.core.windows.net;SharedAccessSignature=sv=1&sig=hunter2';
+    const read = (): unknown => readSettings({ ...complete, EXPORT_STORAGE: account, DOWNLOAD_LINKS: 'sas' });
+    expect(read).toThrow(/no AccountKey/);
+    expect(read).not.toThrow(/hunter2/);
   });
 
   it('tell all problems at once, and never a value', () => {
@@ -66,4 +101,9 @@ describe('settings', () => {
     const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8').replaceAll(/ {2,}/g, ' ');
     for (const row of rows) expect(readme).toContain(row.replaceAll(/ {2,}/g, ' '));
   });
+});
+
+it('the version is that of the package', () => {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  expect(VERSION).toBe((JSON.parse(text) as { version: string }).version);
 });

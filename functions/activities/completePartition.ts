@@ -15,14 +15,19 @@ export function completePartition({ jobs }: ActivityDependencies) {
     const files: OutputFile[] = [];
     const report = emptyReport();
     let deletionNote: DeletionNote | undefined;
+    const provenance = emptyReport();
     let seconds = 0;
+    let foreign = 0;
     let resources = 0;
     for (let attempt: string | undefined = last; attempt !== undefined;) {
       const slice = await jobs.slice(jobId, partition, attempt);
       if (slice === undefined) throw new ExportError('job-state-missing', 'The record of a slice is gone.');
-      if (slice.file !== undefined) files.push(slice.file);
       deletionNote ??= slice.deletionNote;
+      // The chain leads back: the files of a slice come in their order once all are turned round.
+      files.push(...[...slice.files].reverse());
       addReport(report, slice.report);
+      if (slice.provenance !== undefined) addReport(provenance, slice.provenance);
+      foreign += slice.foreign ?? 0;
       seconds += slice.seconds;
       resources = Math.max(resources, slice.resources);
       attempt = slice.previous;
@@ -32,6 +37,8 @@ export function completePartition({ jobs }: ActivityDependencies) {
       seconds,
       report,
       ...(deletionNote === undefined ? {} : { deletionNote }),
+      provenance,
+      foreign,
     });
     await jobs.putProgress(jobId, { partition, resources, isDone: true });
     return null;

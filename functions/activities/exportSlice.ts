@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { ExportError } from '../errors.js';
 import { runDeletionSlice } from '../export/deletions.js';
-import { type DeletionNote, emptyReport, type SliceRecord } from '../export/job.js';
+import { type DeletionNote, emptyReport, type OutputFile, type SliceRecord } from '../export/job.js';
+import { Level } from '../export/level.js';
+import { PROVENANCE } from '../export/provenance.js';
 import { selectionOf } from '../export/selectionOf.js';
 import {
   type LineMaker,
@@ -11,6 +13,7 @@ import {
   type SliceResult,
 } from '../export/slice.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { MemberCache } from './memberCache.js';
 
 export interface ExportSliceInput {
   jobId: string;
@@ -37,6 +40,7 @@ const BYTES_PER_MEBIBYTE = 1_048_576;
  * random part made here, so attempts that run twice, or late, never touch each other's.
  */
 export function exportSlice({ settings, jobs, files, source, engines, now }: ActivityDependencies) {
+  const cache = new MemberCache(jobs);
   return async ({ jobId, partition, slice, previous }: ExportSliceInput): Promise<ExportSliceOutput> => {
     const startedAt = performance.now();
     const isStopped = async (): Promise<boolean> => {
@@ -64,32 +68,43 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
     }
     const readBefore = before?.resources ?? 0;
     const attempt = randomUUID();
-    const kind = planned?.isOfDeletions === true ? 'deleted-' : '';
-    const name = `${request.folder}${kind}${window.type}-${partition}-${slice}-${attempt}.ndjson`;
+    const cursor = before?.cursor;
+    const isOfDeletions = planned?.isOfDeletions === true;
+    const writtenType = isOfDeletions ? 'Bundle' : window.type;
+    const nameOf = (type: string): string =>
+      `${request.folder}${isOfDeletions ? 'deleted-' : ''}${type}-${partition}-${slice}-${attempt}.ndjson`;
+    const opened: string[] = [];
     const discard = async (thrown: unknown): Promise<never> => {
       // Only tidier: what this cannot delete is an orphan, which the end of the job or the timer deletes.
-      await files.deleteFile(request.container, name).catch(() => undefined);
+      for (const name of opened) await files.deleteFile(request.container, name).catch(() => undefined);
       throw thrown;
     };
+    const members = plan.compartment?.hasMembers === true ? await cache.members(jobId) : undefined;
+    const level = new Level(plan, settings.fhirVersion, members);
+    const compartment = level.compartment(window.type, planned?.memberSearch);
+    const selection = selectionOf(request, window.type, compartment);
     let telling: Promise<unknown> = Promise.resolve();
     const lineMaker = await engines.lineMaker(request, plan.transactionTime);
+    const pageSize = request.pageSize ?? settings.pageSize;
     const limits: SliceLimits = {
       pages: settings.sliceMaxPages,
       bytes: settings.sliceMaxMebibytes * BYTES_PER_MEBIBYTE,
       milliseconds: settings.sliceMaxSeconds * 1000,
     };
-    const pageSize = request.pageSize ?? settings.pageSize;
-    const cursor = before?.cursor;
-    const openFile = (): Promise<LineSink> => files.create(request.container, name);
+    const openFile = (type: string): Promise<LineSink> => {
+      opened.push(nameOf(type));
+      return files.create(request.container, nameOf(type));
+    };
     const runResources = (): Promise<SliceResult> =>
       runSlice(
         window,
-        selectionOf(request, window.type),
+        selection,
         { pageSize, cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined },
         limits,
         {
           source,
           lineMaker,
+          companions: level.companions(window.type, request, source),
           openFile,
           clock: now,
           isStopped,
@@ -111,33 +126,36 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
         {
           source,
           deletedId: (id) => lastingId(lineMaker, window.type, id),
-          openFile,
+          openFile: () => openFile(writtenType),
           clock: now,
           isStopped,
         },
       );
-      return { ...result, report: emptyReport() };
+      return { ...result, report: emptyReport(), companions: { lines: 0, bytes: 0, report: emptyReport() } };
     };
-    const run: Promise<Outcome> = planned?.isOfDeletions === true ? runDeletions() : runResources();
+    const run: Promise<Outcome> = isOfDeletions ? runDeletions() : runResources();
     const result = await run.catch((thrown: unknown) => discard(thrown));
     await telling;
     const resources = readBefore + result.report.read;
+    const written: OutputFile[] = [
+      { type: writtenType, name: nameOf(writtenType), count: result.lines, bytes: result.bytes },
+      {
+        type: PROVENANCE,
+        name: nameOf(PROVENANCE),
+        count: result.companions.lines,
+        bytes: result.companions.bytes,
+      },
+    ];
     const record: SliceRecord = {
       previous: previous ?? undefined,
-      file:
-        result.lines === 0
-          ? undefined
-          : {
-              type: planned?.isOfDeletions === true ? 'Bundle' : window.type,
-              name,
-              count: result.lines,
-              bytes: result.bytes,
-            },
+      files: written.filter(({ count }) => count > 0),
       cursor: result.cursor,
       ...(result.note === undefined ? {} : { deletionNote: result.note }),
       resources,
       seconds: (performance.now() - startedAt) / 1000,
       report: result.report,
+      provenance: result.companions.report,
+      foreign: compartment?.foreign ?? 0,
     };
     await jobs.putSlice(jobId, partition, attempt, record);
     // A cancel that came while the last page was written has deleted the job's files before this one was there.

@@ -10,9 +10,16 @@ import {
   type SliceReport,
   type StopReason,
 } from '../export/job.js';
-import { buildManifest, MANIFEST_FILE, manifestFileNames, REPORT_FILE } from '../export/manifest.js';
+import {
+  buildManifest,
+  MANIFEST_FILE,
+  manifestCopy,
+  manifestFileNames,
+  REPORT_FILE,
+} from '../export/manifest.js';
 import { failureOutcomes } from '../export/errorFile.js';
 import { buildReport } from '../export/report.js';
+import { VERSION } from '../version.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { SliceRunner } from './sliceRunner.js';
@@ -82,15 +89,21 @@ export function finishExport({
     const [output, deleted] = [filesOf(false), filesOf(true)];
     const deletionNotes = partitions.flatMap(({ deletionNote }) => deletionNote ?? []);
     const report = emptyReport();
-    for (const partition of partitions) addReport(report, partition.report);
+    let foreign = 0;
+    for (const partition of partitions) {
+      foreign += partition.foreign ?? 0;
+      addReport(report, partition.report);
+      if (partition.provenance !== undefined) addReport(report, partition.provenance);
+    }
     const errors = (await jobs.manifest(jobId)) === undefined ? await writeErrors(request, report) : [];
     // Where two calls run at once, the first manifest holds; the other's error file is an orphan.
     const manifest = await jobs.putManifest(
       jobId,
-      buildManifest({ request, plan, output, deleted, deletionNotes, errors, report }),
+      buildManifest({ request, plan, output, deleted, deletionNotes, errors, report, foreign }),
     );
-    await files.write(container, `${folder}${MANIFEST_FILE}`, toText(manifest));
-    const summary = buildReport(request, plan, partitions, new Date(now()).toISOString());
+    const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`));
+    await files.write(container, `${folder}${MANIFEST_FILE}`, toText(copy));
+    const summary = buildReport(request, plan, partitions, new Date(now()).toISOString(), VERSION);
     await files.write(container, `${folder}${REPORT_FILE}`, toText(summary));
     const kept = manifestFileNames(manifest, request);
     const found = await files.list(container, folder);

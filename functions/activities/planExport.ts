@@ -3,10 +3,14 @@ import { ExportError } from '../errors.js';
 import { readCapabilities } from '../export/capabilities.js';
 import { deletionSentences, planDeletions } from '../export/deletionPlan.js';
 import { isUnsteady } from '../export/filtered.js';
-import type { JobRequest } from '../export/job.js';
-import { planPartitions, transactionInstant } from '../export/plan.js';
+import type { JobRequest, PlannedPartition } from '../export/job.js';
+import { planPartitions, transactionInstant, windowBounds } from '../export/plan.js';
+import { count } from '../export/count.js';
 import { selectionOf } from '../export/selectionOf.js';
+import type { Window } from '../export/walk.js';
+import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { type CompartmentPlan, planCompartment } from './planCompartment.js';
 
 export interface PlanExportInput {
   jobId: string;
@@ -36,13 +40,44 @@ export function planExport(dependencies: ActivityDependencies) {
       settings.transactionTimeMarginSeconds,
       request.until,
     );
-    const types = request.types ?? capabilities.searchableTypes.filter(isResourceType);
-    if (types.length === 0) {
+    const asked = request.types ?? capabilities.searchableTypes.filter(isResourceType);
+    if (asked.length === 0) {
       throw new ExportError(
         'source-refused',
         'The CapabilityStatement of the source names no resource type that can be searched. Name the types to export with _type.',
       );
     }
+    const below =
+      request.level.kind === 'system'
+        ? undefined
+        : await planCompartment(dependencies, request, capabilities, transactionTime, asked);
+    const types = below?.types ?? asked;
+    const partitions =
+      below?.compartment.hasMembers === true
+        ? await planMembers(request, below, transactionTime)
+        : await planWindows(request, types, transactionTime);
+    const deletions = planDeletions({
+      request,
+      types,
+      transactionTime,
+      historyTypes: capabilities.historyTypes,
+      lastingTypes: await lastingTypes(request, types, transactionTime),
+    });
+    const plan = await jobs.putPlan(jobId, {
+      transactionTime,
+      partitions: [...partitions, ...deletions.partitions],
+      ...(below === undefined ? {} : { compartment: below.compartment }),
+      notes: [...planNotes(request), ...(below?.notes ?? []), ...deletionSentences(deletions.notes)],
+    });
+    return { partitions: plan.partitions.length };
+  };
+
+  /** Whole types, split by time. */
+  async function planWindows(
+    request: JobRequest,
+    types: readonly string[],
+    transactionTime: string,
+  ): Promise<PlannedPartition[]> {
     const startedAt = now();
     const partitions = await planPartitions(
       source,
@@ -61,20 +96,38 @@ export function planExport(dependencies: ActivityDependencies) {
         isOutOfTime: () => now() - startedAt > MOST_PLANNING_MS,
       },
     );
-    const deletions = planDeletions({
-      request,
-      types,
-      transactionTime,
-      historyTypes: capabilities.historyTypes,
-      lastingTypes: await lastingTypes(request, types, transactionTime),
-    });
-    const plan = await jobs.putPlan(jobId, {
-      transactionTime,
-      partitions: [...partitions, ...deletions.partitions],
-      notes: [...planNotes(request), ...deletionSentences(deletions.notes)],
-    });
-    return { partitions: plan.partitions.length };
-  };
+    // Of most types, most sources have no patient's.
+    return request.level.kind === 'system' ? partitions : partitions.filter(({ estimate }) => estimate !== 0);
+  }
+
+  /** The resources of members, split by members. */
+  async function planMembers(
+    request: JobRequest,
+    below: CompartmentPlan,
+    transactionTime: string,
+  ): Promise<PlannedPartition[]> {
+    const pageSize = request.pageSize ?? settings.pageSize;
+    const bounds = windowBounds(request.since, transactionTime);
+    const planned = await mapConcurrently(
+      below.types,
+      settings.parallelPartitions,
+      async (type): Promise<PlannedPartition[]> => {
+        const window: Window = {
+          type,
+          from: request.since,
+          until: transactionTime,
+          untilAsked: request.until !== undefined,
+        };
+        // Estimates only tell progress and order; what is wrong with the source, the walk will tell.
+        const estimate = await count(source, type, [...bounds, ['_summary', 'count']]).catch(() => undefined);
+        if (estimate === 0) return [];
+        const parts = await below.planType(type, bounds, estimate, pageSize);
+        return parts.map((part) => ({ window, ...part }));
+      },
+    );
+    // The largest first, so that none runs alone at the end.
+    return planned.flat().sort((a, b) => (b.estimate ?? 0) - (a.estimate ?? 0));
+  }
 
   /** The types whose ids stay the same from one export to the next. */
   async function lastingTypes(

@@ -1,25 +1,41 @@
 import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
 import { ExportError } from '../errors.js';
+import type { ContainerStamp } from '../export/containerStamp.js';
 import type { JobRequest } from '../export/job.js';
 import { AppendBlob } from './appendBlob.js';
+import { ReadLinks } from './readLinks.js';
+import { claimContainer } from './containerClaim.js';
 import { storageFailure, storageStatus } from './storage.js';
 
-/** A part of a file, for a download. */
-export interface FileDownload {
-  stream: NodeJS.ReadableStream;
+/** What is to be known of a file before it is downloaded. */
+export interface FileProperties {
   bytes: number;
+  etag: string;
+  lastModified: Date;
 }
 
 /** The output files of the exports in the export storage account. */
 export class ExportFiles {
   readonly #service: BlobServiceClient;
+  readonly #links: ReadLinks;
 
   constructor(service: BlobServiceClient) {
     this.#service = service;
+    this.#links = new ReadLinks(service);
   }
 
   async ensureContainer(container: string): Promise<void> {
     await guarded('creating the output container', () => this.#container(container).createIfNotExists());
+  }
+
+  /**
+   * Makes sure that a container exists and holds nothing else than what is to go into it.
+   * @throws ExportError `container-conflict` where it does
+   */
+  async claimContainer(container: string, stamp: ContainerStamp, isMixingAllowed: boolean): Promise<void> {
+    await guarded('preparing the output container', () =>
+      claimContainer(this.#container(container), stamp, isMixingAllowed),
+    );
   }
 
   /** A new file; fails where one of this name exists. */
@@ -66,29 +82,58 @@ export class ExportFiles {
   }
 
   /**
-   * The size of a file.
+   * What is to be known of a file before it is downloaded.
    * @throws ExportError `not-found` where it does not exist
    */
-  async size(container: string, name: string): Promise<number> {
+  async properties(container: string, name: string): Promise<FileProperties> {
     try {
-      return (await this.#container(container).getBlobClient(name).getProperties()).contentLength ?? 0;
+      const found = await this.#container(container).getBlobClient(name).getProperties();
+      return {
+        bytes: found.contentLength ?? 0,
+        etag: found.etag ?? '',
+        lastModified: found.lastModified ?? new Date(0),
+      };
     } catch (thrown) {
       throw readFailure(thrown);
     }
   }
 
   /**
-   * Opens a file for download.
+   * Opens a file for download, as a whole or a part of it.
+   * @param etag the version it must be
    * @throws ExportError `not-found` where it does not exist
    */
-  async open(container: string, name: string): Promise<FileDownload> {
+  async open(
+    container: string,
+    name: string,
+    { etag, part }: { etag: string; part: { offset: number; count: number } | undefined },
+  ): Promise<NodeJS.ReadableStream> {
     try {
-      const response = await this.#container(container).getBlobClient(name).download();
+      const response = await this.#container(container)
+        .getBlobClient(name)
+        .download(part?.offset, part?.count, { conditions: { ifMatch: etag } });
       if (response.readableStreamBody === undefined)
         throw new ExportError('storage-unavailable', 'No stream.', true);
-      return { stream: response.readableStreamBody, bytes: response.contentLength ?? 0 };
+      return response.readableStreamBody;
     } catch (thrown) {
       throw readFailure(thrown);
+    }
+  }
+
+  /** URL of a file in the storage account, which by itself opens nothing. */
+  url(container: string, name: string): string {
+    return withoutQuery(this.#container(container).getBlobClient(name).url);
+  }
+
+  /**
+   * Makes links that read files of a container until `expiresOn` and do nothing else; nobody keeps them.
+   * @param now milliseconds since the epoch
+   */
+  async readLinks(container: string, expiresOn: Date, now: number): Promise<(name: string) => string> {
+    try {
+      return await this.#links.linksTo(this.#container(container), expiresOn, now);
+    } catch (thrown) {
+      throw storageFailure(thrown, 'EXPORT_STORAGE', 'making download links');
     }
   }
 
@@ -101,6 +146,10 @@ function readFailure(thrown: unknown): ExportError {
   return storageStatus(thrown) === 404
     ? new ExportError('not-found', 'The file does not exist, or not any more.')
     : storageFailure(thrown, 'EXPORT_STORAGE', 'reading an output file');
+}
+
+function withoutQuery(url: string): string {
+  return url.replace(/\?.*$/s, '');
 }
 
 async function guarded(what: string, work: () => Promise<unknown>): Promise<void> {

@@ -11,9 +11,19 @@ export interface FhirClientOptions {
   maxPageBytes: number;
 }
 
+/** A URL longer than this may be cut or refused on its way (https://www.rfc-editor.org/rfc/rfc9110#section-4.1). */
+const LONGEST_URL = 2000;
 /** The longest wait between two attempts; a source that asks for more is asked again then. */
 const LONGEST_WAIT_MS = 60_000;
 const FIRST_WAIT_MS = 500;
+
+/** What an attempt came to that brought no answer. */
+interface Failure {
+  error: ExportError;
+  /** Of an HTTP answer other than 200. */
+  status?: number;
+  waitMs: number;
+}
 
 /** Talks to the source FHIR server: keep-alive, retries with jitter, bounded bodies, no redirects, no foreign links. */
 export class FhirClient implements Source {
@@ -32,11 +42,21 @@ export class FhirClient implements Source {
   }
 
   search(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
-    return this.#get(`${this.#options.baseUrl}/${type}?${queryOf(parameters)}`);
+    const query = queryOf(parameters);
+    const url = `${this.#options.baseUrl}/${type}?${query}`;
+    if (url.length <= LONGEST_URL) return this.#get(url);
+    return this.#get(`${this.#options.baseUrl}/${type}/_search`, query);
   }
 
   typeHistory(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
     return this.#get(`${this.#options.baseUrl}/${type}/_history?${queryOf(parameters)}`);
+  }
+
+  async read(type: string, id: string): Promise<SourceAnswer | undefined> {
+    const answer = await this.#ask(`${this.#options.baseUrl}/${type}/${encodeURIComponent(id)}`);
+    if ('body' in answer) return answer;
+    if (answer.status === 404 || answer.status === 410) return undefined;
+    throw answer.error;
   }
 
   async follow(url: string): Promise<SourceAnswer> {
@@ -62,16 +82,24 @@ export class FhirClient implements Source {
     return this.#get(`${this.#options.baseUrl}/metadata`);
   }
 
-  async #get(url: string): Promise<SourceAnswer> {
+  /** @param form a search too long for a URL: https://hl7.org/fhir/R4/http.html#search */
+  async #get(url: string, form?: string): Promise<SourceAnswer> {
+    const answer = await this.#ask(url, form);
+    if ('body' in answer) return answer;
+    throw answer.error;
+  }
+
+  /** Asks as often as it takes, or is allowed. */
+  async #ask(url: string, form?: string): Promise<SourceAnswer | Failure> {
     for (let attempt = 1; ; attempt++) {
-      const failure = await this.#try(url);
+      const failure = await this.#try(url, form);
       if ('body' in failure) return failure;
       if (
         attempt >= this.#options.maxAttempts ||
         !failure.error.retryable ||
         failure.error.code === 'source-timeout'
       ) {
-        throw failure.error;
+        return failure;
       }
       const backoff =
         Math.min(FIRST_WAIT_MS * 2 ** (attempt - 1), LONGEST_WAIT_MS / 2) * (0.5 + Math.random());
@@ -80,18 +108,27 @@ export class FhirClient implements Source {
     }
   }
 
-  async #try(url: string): Promise<SourceAnswer | { error: ExportError; waitMs: number }> {
+  async #try(url: string, form: string | undefined): Promise<SourceAnswer | Failure> {
     const signal = AbortSignal.timeout(this.#options.timeoutSeconds * 1000);
     try {
       const response = await fetch(url, {
         dispatcher: this.#agent,
         redirect: 'manual',
         signal,
-        headers: { accept: 'application/fhir+json', prefer: 'handling=strict' },
+        headers: {
+          accept: 'application/fhir+json',
+          prefer: 'handling=strict',
+          ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+        },
+        ...(form === undefined ? {} : { method: 'POST', body: form }),
       });
       if (response.status !== 200) {
         await response.body?.cancel();
-        return { error: refusal(response.status), waitMs: retryAfterMs(response) };
+        return {
+          error: refusal(response.status),
+          status: response.status,
+          waitMs: retryAfterMs(response),
+        };
       }
       if (!/[/+]json\b/i.test(response.headers.get('content-type') ?? '')) {
         await response.body?.cancel();
@@ -104,7 +141,8 @@ export class FhirClient implements Source {
           waitMs: 0,
         };
       }
-      return { body: await this.#readBody(response), date: dateOf(response) };
+      const body = await this.#readBody(response);
+      return { body, date: dateOf(response), isForm: form !== undefined };
     } catch (thrown) {
       if (thrown instanceof ExportError) return { error: thrown, waitMs: 0 };
       // The cause holds the URL with its search values, so it is dropped here.

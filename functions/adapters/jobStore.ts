@@ -100,6 +100,17 @@ export class JobStore {
     return isWritten ? plan : required(await this.plan(jobId));
   }
 
+  /** Ids of the patients whose compartments are exported. @throws ExportError where the job has ended */
+  async members(jobId: string): Promise<string[]> {
+    return required(await this.#readJson<string[]>(`${jobId}/members.json`));
+  }
+
+  /** Writes the members unless they are known; returns those that hold. */
+  async putMembers(jobId: string, ids: readonly string[]): Promise<readonly string[]> {
+    const isWritten = await this.#writeJson(`${jobId}/members.json`, ids, '*');
+    return isWritten ? ids : this.members(jobId);
+  }
+
   /**
    * The partition that `lane` works on in its `turn`: the next one that nobody has, `undefined` when all are
    * taken. The same call again gives the same partition.

@@ -47,6 +47,20 @@ export async function resolveKeys(
   };
 }
 
+/**
+ * Keys that a configuration does not give and its rules use: they are random, so that what is made with them in one
+ * export fits no other.
+ */
+export function randomKeys({ parameters, rules }: Configuration): string[] {
+  const methods = new Set(rules.map(({ method }) => method.name));
+  const used = {
+    cryptoHashKey: methods.has('cryptoHash'),
+    dateShiftKey: methods.has('dateShift') && parameters.dateShiftFixedOffsetInDays === null,
+    encryptKey: methods.has('encrypt'),
+  };
+  return KEY_NAMES.filter((name) => used[name] && parameters[name].kind === 'job').sort();
+}
+
 function problemOf(name: string, text: string | null): string | null {
   if (text === null) return 'was not found';
   if (text === '') return 'is empty';

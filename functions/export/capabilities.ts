@@ -8,6 +8,12 @@ export interface Capabilities {
   searchableTypes: string[];
   /** Types whose history can be read. */
   historyTypes: ReadonlySet<string>;
+  /** Per type, the search parameters it says it has; types of which it names none are not in here. */
+  searchParameters: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Per type, the values of `_revinclude` it says it has; likewise. */
+  reverseIncludes: ReadonlyMap<string, ReadonlySet<string>>;
+  /** The base it gives as its own, without trailing slash; the one it is reached by may be another. */
+  url: string | undefined;
 }
 
 const VERSION_PATTERNS: Record<FhirVersion, RegExp> = {
@@ -38,15 +44,35 @@ export function readCapabilities(value: JsonValue, fhirVersion: FhirVersion): Ca
   }
   const types = new Set<string>();
   const historyTypes = new Set<string>();
+  const searchParameters = new Map<string, Set<string>>();
+  const reverseIncludes = new Map<string, Set<string>>();
   for (const rest of objects(value['rest'])) {
     for (const resource of objects(rest['resource'])) {
       if (typeof resource['type'] !== 'string') continue;
+      const names = objects(resource['searchParam']).map(({ name }) => name);
+      addNames(searchParameters, resource['type'], names);
+      addNames(reverseIncludes, resource['type'], resource['searchRevInclude']);
       const interactions = objects(resource['interaction']).map(({ code }) => code);
       if (interactions.includes('search-type')) types.add(resource['type']);
       if (interactions.includes('history-type')) historyTypes.add(resource['type']);
     }
   }
-  return { searchableTypes: [...types], historyTypes };
+  const implementation = value['implementation'];
+  const url = isJsonObject(implementation) ? implementation['url'] : undefined;
+  return {
+    searchableTypes: [...types],
+    historyTypes,
+    searchParameters,
+    reverseIncludes,
+    url: typeof url === 'string' && /^https?:\/\/./.test(url) ? url.replace(/\/+$/, '') : undefined,
+  };
+}
+
+function addNames(to: Map<string, Set<string>>, type: string, names: unknown): void {
+  if (!Array.isArray(names)) return;
+  for (const name of names as unknown[]) {
+    if (typeof name === 'string') to.set(type, (to.get(type) ?? new Set()).add(name));
+  }
 }
 
 function objects(value: JsonValue | undefined): JsonObject[] {

@@ -2,7 +2,7 @@ import { ExportError } from '../errors.js';
 import type { DeletionNote } from './job.js';
 import { readHistoryPage } from './historyPage.js';
 import { compareInstants, type Instant, parseInstant } from './instant.js';
-import { searchByIds } from './searchByIds.js';
+import { searchAmong } from './searchAmong.js';
 import type { LineSink, SliceLimits } from './slice.js';
 import type { SearchParameters, Source, SourceAnswer } from './source.js';
 import { checkLoop, type LoopCheck, NO_LOOP, type Window } from './walk.js';
@@ -69,7 +69,7 @@ export async function runDeletionSlice(
       const page = readHistoryPage(answer.body, type);
       const ids = page.deletions.filter(({ at }) => isWithin(at, window)).map(({ id }) => id);
       const untold = [...new Set(ids)].filter((id) => !told.has(id));
-      const present = new Set((await searchByIds(source, type, untold, [])).map(({ id }) => id));
+      const present = new Set((await searchAmong(source, type, untold, [])).map(({ id }) => id));
       const gone = untold.filter((id) => !present.has(id));
       for (let at = 0; at < gone.length; at += MOST_PER_BUNDLE) {
         file ??= await openFile();

@@ -1,5 +1,5 @@
 import { compareInstants, parseInstant } from './instant.js';
-import { searchByIds } from './searchByIds.js';
+import { searchAmong } from './searchAmong.js';
 import type { Selection } from './selection.js';
 import type { SearchParameters, Source } from './source.js';
 import type { TypeFilter } from './typeFilter.js';
@@ -23,6 +23,17 @@ export function filtered(base: Selection, filters: readonly TypeFilter[]): Selec
     parameters: (search) => [...filterOf(search), ...base.parameters(baseOf(search))],
     sourceOnly: (search) => [...filterOf(search), ...(base.sourceOnly?.(baseOf(search)) ?? [])],
     isExported: (search, resource) => base.isExported(baseOf(search), resource),
+    async exportedOf(ids, window, source) {
+      const given = new Set<string>();
+      let left = [...(await base.exportedOf(ids, window, source))];
+      for (const filter of searches) {
+        for (const [id, state] of await inSource(source, window, left, filter)) {
+          if (state === 'within') given.add(id);
+        }
+        left = left.filter((id) => !given.has(id));
+      }
+      return given;
+    },
     async givenEarlier(search, ids, window, source) {
       const given = new Set(await base.givenEarlier(baseOf(search), ids, window, source));
       const earlier = searches.slice(0, Math.floor(search / base.searches));
@@ -62,7 +73,7 @@ async function inSource(
   const until = parseInstant(window.until);
   const found = new Map<string, 'within' | 'updated'>();
   if (ids.length === 0) return found;
-  for (const { id, lastUpdated } of await searchByIds(source, window.type, ids, search)) {
+  for (const { id, lastUpdated } of await searchAmong(source, window.type, ids, search)) {
     const isUpdated =
       lastUpdated !== undefined && until !== undefined && compareInstants(lastUpdated, until) >= 0;
     if (id !== undefined) found.set(id, isUpdated ? 'updated' : 'within');

@@ -1,4 +1,5 @@
 import type { SafeFailure } from '../errors.js';
+import type { MemberSearch } from './compartment.js';
 import type { RequestedElement } from './elements.js';
 import type { DeletionCursor } from './deletions.js';
 import type { SliceCursor } from './selection.js';
@@ -53,8 +54,20 @@ export interface ConfigurationOfJob {
 export interface JobPlan {
   transactionTime: string;
   partitions: PlannedPartition[];
-  /** What the plan has to say to the caller. */
-  notes: string[];
+  /** Below the system level, what is exported of the types. */
+  compartment?: PlannedCompartment;
+  /** What turned out at the source and the caller should know, for the manifest. Numbers and type names only. */
+  notes?: string[];
+}
+
+/** Whose resources are exported, and how they are told. */
+export interface PlannedCompartment {
+  /** Whether only of the members that the job's state lists; else of all patients of the source. */
+  hasMembers: boolean;
+  /** FHIR bases by which the source's references name its own resources. */
+  bases: string[];
+  /** Whether Provenance resources come along with their targets. */
+  includesProvenance: boolean;
 }
 
 /** Why deletions of a type are not told, or not all. */
@@ -69,14 +82,16 @@ export interface PlannedPartition {
   estimate: number | undefined;
   /** Whether it is of the resources that were deleted in the window, which have a list of their own. */
   isOfDeletions?: true;
+  /** The searches for the members' resources; absent: the whole type is walked. */
+  memberSearch?: MemberSearch;
 }
 
 /** What one attempt of one slice did. The slice that the orchestrator saw complete names it; others are orphans. */
 export interface SliceRecord {
   /** The attempt of the slice before, so that a partition's slices form a chain. */
   previous: string | undefined;
-  /** The file it wrote; none where no resource was left to write. */
-  file: OutputFile | undefined;
+  /** The files it wrote, one a type; none where no resource was left to write. */
+  files: OutputFile[];
   /** Where the next slice goes on; none where the partition is complete. */
   cursor: SliceCursor | DeletionCursor | undefined;
   deletionNote?: DeletionNote;
@@ -84,6 +99,10 @@ export interface SliceRecord {
   resources: number;
   seconds: number;
   report: SliceReport;
+  /** Of Provenance resources that came along. */
+  provenance?: SliceReport;
+  /** Resources left out because they refer to patients by URLs of another base. */
+  foreign?: number;
 }
 
 export interface OutputFile {
@@ -117,6 +136,10 @@ export interface PartitionRecord {
   deletionNote?: DeletionNote;
   seconds: number;
   report: SliceReport;
+  /** Of Provenance resources that came along. */
+  provenance?: SliceReport;
+  /** Resources left out because they refer to patients by URLs of another base. */
+  foreign?: number;
 }
 
 /** Why a job is to stop: its slices look for it, since terminating an orchestration does not reach them. */

@@ -1,3 +1,4 @@
+import { isConfigurationName } from './configurationName.js';
 import { type RequestedElement, readElements } from './elements.js';
 import { compareInstants, instantFromMilliseconds, parseInstant } from './instant.js';
 import type { ExportLevel } from './job.js';
@@ -28,14 +29,25 @@ export interface KickOff {
   until: string | undefined;
   pageSize: number | undefined;
   container: string | undefined;
-  /** From the image `collection`, or from blob storage. */
-  configuration: { name: string; etag: string | undefined; collection: OciReference | undefined } | undefined;
+  /** `undefined`: raw data is asked for, or nothing is said. */
+  configuration: RequestedConfiguration | undefined;
   notes: string[];
+}
+
+/** A configuration by where it is: from the image `collection`, or from blob storage. */
+export interface RequestedConfiguration {
+  name: string;
+  etag: string | undefined;
+  collection: OciReference | undefined;
+  /** Whether it is the default one, of the settings: the request names none. */
+  isDefault: boolean;
 }
 
 export interface KickOffContext {
   now: number;
   isResourceType: (name: string) => boolean;
+  /** What a request gets that names no configuration. */
+  defaultConfiguration?: { name: string; collection: OciReference | undefined } | undefined;
 }
 
 /** One value of one parameter, with its name as the caller spelled it. */
@@ -43,10 +55,11 @@ type Given = Map<string, { spelled: string; values: string[] }>;
 
 const OUTPUT_FORMATS = ['application/fhir+ndjson', 'application/ndjson', 'ndjson'];
 /** Containers of configurations, of the app's own state, of the Functions host and of the Durable task hub. */
-const RESERVED_CONTAINERS =
-  /^(anonymization|fhir-export-jobs|azure-webjobs-.*|fhirexport-(leases|applease|largemessages))$/;
+const RESERVED_CONTAINERS = /^(anonymization|fhir-export-jobs|(azure-webjobs|fhirexport)-.*)$/;
 const MOST_PAGE_SIZE = 10_000;
 const MOST_PATIENTS = 10_000;
+/** A request can be wrong in as many ways as it has parameters. */
+const MOST_ISSUES = 100;
 /** A `_since` is the source's clock, as a manifest's `transactionTime`, which may be so far ahead of ours. */
 const MOST_CLOCK_SKEW_MS = 10 * 60_000;
 
@@ -65,6 +78,7 @@ const PARAMETERS = new Set([
   '_anonymizationconfig',
   '_anonymizationconfigetag',
   '_anonymizationconfigcollectionreference',
+  '_raw',
   '_isparallel',
   '_maxcount',
 ]);
@@ -84,14 +98,13 @@ export function readKickOff(
 
   for (const [name, { spelled }] of given) {
     if (PARAMETERS.has(name) || HOST_PARAMETERS.has(name)) continue;
-    // A misspelled name of an anonymization parameter, ignored, would export identities.
-    if (isLenient && !name.startsWith('_anonym')) {
+    if (isLenient && isIgnorable(spelled)) {
       notes.push(`The parameter ${quoted(spelled)} is not known and was ignored.`);
     } else {
       issues.push(
         errorIssue(
           'not-supported',
-          `The parameter ${quoted(spelled)} is not supported. Leave it out${name.startsWith('_anonym') ? '' : ', or send Prefer: handling=lenient to have it ignored'}.`,
+          `The parameter ${quoted(spelled)} is not supported. Leave it out${isIgnorable(spelled) ? ', or send Prefer: handling=lenient to have it ignored' : ''}.`,
           printable(spelled),
         ),
       );
@@ -190,7 +203,7 @@ export function readKickOff(
       ),
     );
   }
-  if (name !== undefined && (name.length > 1024 || /(^|\/)\.{0,2}(\/|$)|[\\\p{Cc}]/u.test(name))) {
+  if (name !== undefined && !isConfigurationName(name)) {
     issues.push(
       errorIssue(
         'value',
@@ -210,6 +223,30 @@ export function readKickOff(
     );
   }
 
+  const asksRaw = single('_raw')?.toLowerCase();
+  if (asksRaw !== undefined && asksRaw !== '' && asksRaw !== 'true' && asksRaw !== 'false') {
+    issues.push(errorIssue('value', '_raw must be true or false.', '_raw'));
+  }
+  if (asksRaw === 'true' && name !== undefined) {
+    issues.push(
+      errorIssue(
+        'invalid',
+        '_raw=true asks for data with identities, _anonymizationConfig for data without: leave one of them out.',
+        '_raw',
+      ),
+    );
+  }
+  const standard = asksRaw === 'true' ? undefined : context.defaultConfiguration;
+  if (asksRaw === 'false' && name === undefined && standard === undefined) {
+    issues.push(
+      errorIssue(
+        'required',
+        '_raw=false asks for de-identified data, and there is no default configuration here: name one with _anonymizationConfig.',
+        '_anonymizationConfig',
+      ),
+    );
+  }
+
   const maxCount = single('_maxcount');
   if (
     maxCount !== undefined &&
@@ -220,7 +257,7 @@ export function readKickOff(
     );
   }
 
-  if (issues.length > 0) return { kickOff: undefined, issues };
+  if (issues.length > 0) return { kickOff: undefined, issues: bounded(issues) };
   return {
     kickOff: {
       types,
@@ -231,8 +268,12 @@ export function readKickOff(
       until,
       pageSize: maxCount === undefined ? undefined : Number(maxCount),
       container,
-      configuration: name === undefined ? undefined : { name, etag, collection },
-      notes,
+      configuration:
+        name !== undefined
+          ? { name, etag, collection, isDefault: false }
+          : standard && { ...standard, etag: undefined, isDefault: true },
+      notes:
+        notes.length > MOST_ISSUES ? [...notes.slice(0, MOST_ISSUES), 'Others were ignored, too.'] : notes,
     },
     issues: [],
   };
@@ -243,8 +284,9 @@ export function readKickOff(
  * ignored, whose values may be anything.
  */
 export function knownParametersOnly(url: string): string {
-  const [path = '', query] = url.split('?', 2);
-  const kept = (query ?? '').split('&').filter((part) => {
+  // A search of `_typeFilter` may have a question mark of its own.
+  const [, path = '', query = ''] = /^([^?#]*)\??([^#]*)/.exec(url) ?? [];
+  const kept = query.split('&').filter((part) => {
     const [name = ''] = new URLSearchParams(part).keys();
     return PARAMETERS.has(name.toLowerCase());
   });
@@ -290,7 +332,9 @@ function readHeaders(raw: RawKickOff, issues: OutcomeIssue[]): boolean {
   if (!accepts.includes('application/fhir+json')) {
     issues.push(errorIssue('required', 'The header Accept: application/fhir+json is required.', 'Accept'));
   }
-  const preferences = (raw.prefer ?? '').split(/[,;]/).map((part) => part.trim().toLowerCase());
+  const preferences = (raw.prefer ?? '')
+    .split(/[,;]/)
+    .map((part) => part.replace(/[\s"]/g, '').toLowerCase());
   if (!preferences.includes('respond-async')) {
     issues.push(errorIssue('required', 'The header Prefer: respond-async is required.', 'Prefer'));
   }
@@ -400,7 +444,8 @@ function readPatients(
   }
   const ids = values
     .flatMap((value) => value.split(','))
-    .map((value) => /^(?:Patient\/)?([A-Za-z0-9\-.]{1,64})$/.exec(value.trim())?.[1]);
+    .map((value) => value.trim().replace(/^Patient\//, ''))
+    .map((id) => (isFhirId(id) ? id : undefined));
   if (ids.length > MOST_PATIENTS || ids.includes(undefined)) {
     issues.push(
       errorIssue(
@@ -428,6 +473,29 @@ function checkContainer(container: string, issues: OutcomeIssue[]): void {
       errorIssue('forbidden', '_container may not be a container that the app itself uses.', '_container'),
     );
   }
+}
+
+/**
+ * Whether a text is a FHIR id, and nothing that a path would read as a place of its own.
+ * https://hl7.org/fhir/R4/datatypes.html#id
+ */
+export function isFhirId(text: string): boolean {
+  return /^(?!\.{1,2}$)[A-Za-z0-9\-.]{1,64}$/.test(text);
+}
+
+/**
+ * Whether an unknown parameter may be ignored at all. One that may be meant to ask for anonymization never is:
+ * ignored, it would export something else than was asked for. That is any name that looks like one, in any letter
+ * case, and any name with characters that may hide one (blanks, percent signs, letters of other alphabets).
+ */
+function isIgnorable(name: string): boolean {
+  return /^[\w.:-]+$/.test(name) && !/an+[o0]n|de-?_?id/i.test(name);
+}
+
+function bounded(issues: OutcomeIssue[]): OutcomeIssue[] {
+  if (issues.length <= MOST_ISSUES) return issues;
+  const more = `There are ${issues.length - MOST_ISSUES} more problems of this kind.`;
+  return [...issues.slice(0, MOST_ISSUES), errorIssue('invalid', more)];
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

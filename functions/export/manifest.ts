@@ -14,6 +14,7 @@ export interface ExportManifest {
 
 export interface ManifestFile {
   type: string;
+  /** In the stored manifest, the name of the file below the job's folder, percent-encoded. */
   url: string;
   count: number;
 }
@@ -28,6 +29,8 @@ interface ManifestInput {
   deletionNotes: readonly DeletionNote[];
   errors: readonly OutputFile[];
   report: SliceReport;
+  /** Resources left out because they refer to patients by URLs of another base. */
+  foreign: number;
 }
 
 /** Files beside the data, under these names. */
@@ -38,7 +41,14 @@ export const REPORT_FILE = 'report.json';
 const NO_GUARANTEE =
   'De-identified as the configuration says. No legal or regulatory standard is guaranteed by it: whoever gives the data away answers for it.';
 
-/** The manifest of a complete export; its URLs are the app's own download route, under the same access rules. */
+/** How the files of a manifest are reached. */
+export interface FileLinks {
+  requiresAccessToken: boolean;
+  /** @param file name of the file below the job's folder */
+  urlOf: (file: string) => string;
+}
+
+/** The manifest of a complete export as it is stored: its URLs are names of files, which `linkManifest` replaces. */
 export function buildManifest({
   request,
   plan,
@@ -47,14 +57,20 @@ export function buildManifest({
   deletionNotes,
   errors,
   report,
+  foreign,
 }: ManifestInput): ExportManifest {
   const entry = ({ type, name, count }: OutputFile): ManifestFile => ({
     type,
-    url: fileUrl(request, name),
+    url: storedUrl(request, name),
     count,
   });
   const { configuration } = request;
-  const notes = [...request.notes, ...plan.notes, ...deletionSentences(deletionNotes)];
+  const notes = [
+    ...request.notes,
+    ...(plan.notes ?? []),
+    ...deletionSentences(deletionNotes),
+    ...foreignNotes(foreign),
+  ];
   return {
     transactionTime: plan.transactionTime,
     request: request.requestUrl,
@@ -80,7 +96,7 @@ export function buildManifest({
             droppedElements: report.dropped,
             securityLabels: report.labels,
           }),
-      report: fileUrl(request, `${request.folder}${REPORT_FILE}`),
+      report: REPORT_FILE,
       resourcesRead: report.read,
       resourcesWritten: report.written,
       ...(notes.length === 0 ? {} : { notes }),
@@ -88,19 +104,66 @@ export function buildManifest({
   };
 }
 
+function foreignNotes(count: number): string[] {
+  if (count === 0) return [];
+  return [
+    `Resources that refer to patients only by URLs of another base were met ${count} times and left out. Where that base is the source's own, set FHIR_SERVER_URL to it.`,
+  ];
+}
+
+/** A stored manifest with the links that a reader of it can use. */
+export function linkManifest(
+  manifest: ExportManifest,
+  { requiresAccessToken, urlOf }: FileLinks,
+): ExportManifest {
+  const linked = (file: ManifestFile): ManifestFile => ({
+    ...file,
+    url: urlOf(fileOf(file)),
+  });
+  return {
+    ...manifest,
+    requiresAccessToken,
+    output: manifest.output.map(linked),
+    deleted: manifest.deleted.map(linked),
+    error: manifest.error.map(linked),
+    extension: { ...manifest.extension, report: urlOf(REPORT_FILE) },
+  };
+}
+
+/**
+ * The copy of a manifest that lies beside the files, for whoever may read those: the kick-off URL without its query,
+ * which may hold search values.
+ */
+export function manifestCopy(manifest: ExportManifest, urlOf: FileLinks['urlOf']): ExportManifest {
+  const { request, ...rest } = linkManifest(manifest, { requiresAccessToken: true, urlOf });
+  return { ...rest, request: request.replace(/\?.*$/s, '') };
+}
+
+/** Names of the files that a stored manifest names, below the job's folder. */
+export function manifestFiles(manifest: ExportManifest): string[] {
+  return [...manifest.output, ...manifest.deleted, ...manifest.error].map(fileOf);
+}
+
 /** Names of the blobs that belong to a complete job. */
 export function manifestFileNames(
   manifest: ExportManifest,
   request: Pick<JobRequest, 'folder'>,
 ): ReadonlySet<string> {
-  const named = [...manifest.output, ...manifest.deleted, ...manifest.error].map(({ url }) =>
-    decodeURIComponent(url.slice(url.lastIndexOf('/') + 1)),
-  );
-  return new Set([...named, MANIFEST_FILE, REPORT_FILE].map((name) => `${request.folder}${name}`));
+  const names = [...manifestFiles(manifest), MANIFEST_FILE, REPORT_FILE];
+  return new Set(names.map((name) => `${request.folder}${name}`));
 }
 
-/** URL of a file of a job, by the download route. */
-function fileUrl(request: JobRequest, name: string): string {
-  const file = name.slice(request.folder.length);
-  return `${request.baseUrl}/_operations/export/${request.jobId}/files/${encodeURIComponent(file)}`;
+/** URL of a file of a job by the app's own download route. */
+export function downloadUrl({ baseUrl, jobId }: Pick<JobRequest, 'baseUrl' | 'jobId'>, file: string): string {
+  return `${baseUrl}/_operations/export/${jobId}/files/${encodeURIComponent(file)}`;
+}
+
+/** Name of a file of a stored manifest: its last segment, where it is one with URLs. */
+function fileOf({ url }: ManifestFile): string {
+  return decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
+}
+
+/** A file in a stored manifest. */
+function storedUrl(request: Pick<JobRequest, 'folder'>, name: string): string {
+  return encodeURIComponent(name.slice(request.folder.length));
 }

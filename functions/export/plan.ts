@@ -277,6 +277,13 @@ function middleOf({ from, until }: Span): number | undefined {
   return length > FINE_MS ? Math.ceil(half / SECOND_MS) * SECOND_MS : half;
 }
 
+/** The bounds of a window as search parameters. */
+export function windowBounds(from: string | undefined, until: string): SearchParameters {
+  const end = parseInstant(until);
+  if (end === undefined) throw new TypeError('the end of a window is no instant');
+  return bounds(parseInstant(from), end);
+}
+
 function bounds(from: Instant | undefined, until: Instant): SearchParameters {
   return [
     ...(from === undefined ? [] : [['_lastUpdated', `ge${searchValue(from)}`] as const]),

@@ -14,6 +14,10 @@ export interface ExportReport {
   transactionTime: string;
   startedAt: string;
   finishedAt: string;
+  /** From kick-off to the last file, in seconds. */
+  seconds: number;
+  /** Version of the app, and of the engine in it. */
+  engineVersion: string;
   configuration: Omit<ConfigurationOfJob, 'keysDigest'> | null;
   types: TypeReport[];
 }
@@ -32,24 +36,34 @@ export function buildReport(
   plan: JobPlan,
   partitions: readonly PartitionRecord[],
   finishedAt: string,
+  engineVersion: string,
 ): ExportReport {
   const types = new Map<string, TypeReport>();
+  const sumOf = (type: string): TypeReport => {
+    const sum = types.get(type) ?? { type, files: 0, bytes: 0, seconds: 0, ...emptyReport() };
+    types.set(type, sum);
+    return sum;
+  };
   for (const [index, { window, isOfDeletions }] of plan.partitions.entries()) {
     const record = partitions[index];
     if (record === undefined || isOfDeletions === true) continue;
-    const { type } = window;
-    const sum = types.get(type) ?? { type, files: 0, bytes: 0, seconds: 0, ...emptyReport() };
-    types.set(type, sum);
-    sum.files += record.files.length;
-    sum.bytes += record.files.reduce((bytes, file) => bytes + file.bytes, 0);
+    const sum = sumOf(window.type);
     sum.seconds = Math.round((sum.seconds + record.seconds) * 1000) / 1000;
     addReport(sum, record.report);
+    if (record.provenance !== undefined) addReport(sumOf('Provenance'), record.provenance);
+    for (const { type, bytes } of record.files) {
+      const ofFile = sumOf(type);
+      ofFile.files++;
+      ofFile.bytes += bytes;
+    }
   }
   return {
     jobId: request.jobId,
     transactionTime: plan.transactionTime,
     startedAt: request.startedAt,
     finishedAt,
+    seconds: (Date.parse(finishedAt) - Date.parse(request.startedAt)) / 1000,
+    engineVersion,
     configuration: publicConfiguration(request),
     types: [...types.values()]
       .filter(({ read, written }) => read + written > 0)

@@ -23,6 +23,14 @@ export interface SearchPage {
   readonly self: string | undefined;
 }
 
+/** A page with what came along with its matches. */
+export interface PageWithIncludes extends SearchPage {
+  /** Resources of the type that was to come along; others are left out. */
+  readonly included: readonly SearchRow[];
+  /** Whether the source says that it left out some of them. */
+  readonly isCut: boolean;
+}
+
 /** An entry of a Bundle, scanned: where its resource lies, and what the walk needs of it. */
 interface Entry {
   mode: unknown;
@@ -38,9 +46,12 @@ interface Entry {
  * @throws ExportError `source-not-fhir` where the bytes are no such Bundle, `source-search-failed` where it
  *   holds an OperationOutcome that tells of an error, or an entry without its resource: such a search is not
  *   complete; `source-ignored-parameter` where matches are of another type: pages of these would leave others out
+ * @param includedType the type that was asked to come along
  */
-export function readSearchPage(bytes: Buffer, type: string): SearchPage {
+export function readSearchPage(bytes: Buffer, type: string, includedType?: string): PageWithIncludes {
   const rows: SearchRow[] = [];
+  const included: SearchRow[] = [];
+  let isCut = false;
   let resourceType: unknown;
   let total: unknown;
   let links: unknown;
@@ -53,8 +64,16 @@ export function readSearchPage(bytes: Buffer, type: string): SearchPage {
       else if (key === 'link') links = scanner.value();
       else if (key === 'entry') {
         scanner.array(() => {
-          const row = toRow(bytes, scanEntry(scanner), type);
-          if (row !== undefined) rows.push(row);
+          const entry = scanEntry(scanner);
+          if (entry.resourceType === 'OperationOutcome') {
+            if (readOutcome(bytes, entry, type)) isCut = true;
+          } else if (isIncluded(entry, type, includedType)) {
+            if (includedType !== undefined && entry.resourceType === includedType) {
+              included.push(toRow(bytes, entry, includedType));
+            }
+          } else {
+            rows.push(toRow(bytes, entry, type));
+          }
         });
       } else scanner.skip();
     });
@@ -65,6 +84,9 @@ export function readSearchPage(bytes: Buffer, type: string): SearchPage {
   if (resourceType !== 'Bundle') throw noBundle(type);
   return {
     rows,
+    included,
+    // Where a page is to have more than the source gives at once, it links to the rest by `related`.
+    isCut: isCut || (includedType !== undefined && linkOf(links, 'related') !== undefined),
     total: typeof total === 'number' && Number.isSafeInteger(total) && total >= 0 ? total : undefined,
     next: linkOf(links, 'next'),
     self: linkOf(links, 'self'),
@@ -105,14 +127,13 @@ function scanEntry(scanner: JsonScanner): Entry {
   return entry;
 }
 
-/** The row of a match; `undefined` for outcomes and includes. */
-function toRow(bytes: Buffer, entry: Entry, type: string): SearchRow | undefined {
-  const { mode, start, end, resourceType, meta } = entry;
-  if (resourceType === 'OperationOutcome') {
-    refuseErrors(parseResource(bytes, start, end, type), type);
-    return undefined;
-  }
-  if (mode !== undefined && mode !== 'match') return undefined;
+/** Whether an entry is no match; one that does not say so is taken for an include only where such were asked for. */
+function isIncluded({ mode, resourceType }: Entry, type: string, includedType: string | undefined): boolean {
+  if (mode !== undefined) return mode !== 'match';
+  return includedType !== undefined && resourceType === includedType && includedType !== type;
+}
+
+function toRow(bytes: Buffer, { start, end, resourceType, meta, ...entry }: Entry, type: string): SearchRow {
   if (end === 0) throw incomplete(type);
   if (resourceType !== type) throw otherType(type);
   const id = typeof entry.id === 'string' ? entry.id : undefined;
@@ -171,6 +192,16 @@ function malformed(type: string): ExportError {
     'source-not-fhir',
     `The source answered a search for ${type} with a body that is not complete JSON, or no well-formed Bundle.`,
     true,
+  );
+}
+
+/** Returns whether the outcome says that the answer is not all there is. @throws ExportError where it is an error */
+function readOutcome(bytes: Buffer, { start, end }: Entry, type: string): boolean {
+  const outcome = parseResource(bytes, start, end, type);
+  refuseErrors(outcome, type);
+  const issues = outcome['issue'];
+  return (
+    Array.isArray(issues) && issues.some((issue) => isJsonObject(issue) && issue['code'] === 'incomplete')
   );
 }
 

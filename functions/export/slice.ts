@@ -4,9 +4,9 @@ import { ExportError } from '../errors.js';
 import { count } from './count.js';
 import { proveHeeded } from './heeded.js';
 import { addCounts, addFailure, emptyReport, type SliceReport } from './job.js';
-import { readSearchPage, type SearchRow } from './searchPage.js';
+import { readSearchPage, type PageWithIncludes, type SearchRow } from './searchPage.js';
 import type { Selection, SliceCursor } from './selection.js';
-import type { Source, SourceAnswer } from './source.js';
+import type { SearchParameters, Source, SourceAnswer } from './source.js';
 import { type Cursor, Walk, type Window } from './walk.js';
 
 /** What ends a slice; the page in hand is always finished. */
@@ -43,12 +43,22 @@ export interface LineMaker {
   takeCounts(): { dropped: Iterable<readonly [string, number]>; labels: Iterable<readonly [string, number]> };
 }
 
+/** Resources of another type that come along with those of a page, into a file of their own. */
+export interface Companions {
+  readonly type: string;
+  /** What makes the source send them along. */
+  readonly parameters: SearchParameters;
+  /** Of those that came along with a page, the ones that are exported with its exported resources. */
+  exportedWith(ids: readonly string[], included: readonly SearchRow[]): Promise<readonly SearchRow[]>;
+}
+
 /** What a slice needs of the outside world. */
 export interface SliceDependencies {
   source: Source;
   lineMaker: LineMaker;
-  /** Called once, when the first line is there. */
-  openFile: () => Promise<LineSink>;
+  companions?: Companions | undefined;
+  /** Called once a type, when its first line is there. */
+  openFile: (type: string) => Promise<LineSink>;
   /** Milliseconds since any fixed moment. */
   clock: () => number;
   isStopped: () => Promise<boolean>;
@@ -62,6 +72,7 @@ export interface SliceResult {
   lines: number;
   bytes: number;
   report: SliceReport;
+  companions: { lines: number; bytes: number; report: SliceReport };
 }
 
 const STOP_CHECK_MS = 2000;
@@ -83,7 +94,7 @@ export async function runSlice(
   limits: SliceLimits,
   dependencies: SliceDependencies,
 ): Promise<SliceResult> {
-  const { clock, source } = dependencies;
+  const { clock, source, companions } = dependencies;
   const { type } = window;
   const begin = (search: number, cursor: Cursor | undefined): Walk => {
     const walk = new Walk(window, cursor ?? { pageSize: start.pageSize }, selection.parameters(search));
@@ -94,10 +105,11 @@ export async function runSlice(
   let walk = begin(search, start.cursor?.walk);
   let isProven = start.cursor?.walk !== undefined;
   const writer = new PageWriter(type, dependencies);
+  const companionWriter = new PageWriter(companions?.type ?? '', dependencies);
   const startedAt = clock();
   let checkedAt = Number.NEGATIVE_INFINITY;
   let toldAt = startedAt;
-  let answer = fetchPage(walk, type, source);
+  let answer = fetchPage(walk, type, source, companions);
   for (let pages = 1; ; pages++) {
     if (clock() - checkedAt >= STOP_CHECK_MS) {
       checkedAt = clock();
@@ -105,8 +117,7 @@ export async function runSlice(
       const [isStopped] = await Promise.all([dependencies.isStopped(), answer]);
       if (isStopped) throw new ExportError('job-stopped', 'The job was stopped.');
     }
-    const { body } = await answer;
-    const page = readSearchPage(body, type);
+    const { page, size } = await answer;
     const given = search;
     if (!isProven && page.self === undefined) {
       const parameters = selection.sourceOnly?.(given) ?? [];
@@ -121,15 +132,23 @@ export async function runSlice(
     const goesOn =
       !walk.isDone &&
       pages < limits.pages &&
-      writer.bytes + body.length < limits.bytes &&
+      writer.bytes + companionWriter.bytes + size < limits.bytes &&
       clock() - startedAt < limits.milliseconds;
-    const next = goesOn ? fetchPage(walk, type, source) : undefined;
+    const next = goesOn ? fetchPage(walk, type, source, companions) : undefined;
     next?.catch(() => undefined);
     const isGivenEarlier = await selection.givenEarlier(given, idsOf(rows), window, source);
+    const exported: string[] = [];
     await writer.write(
       rows.filter(({ id }) => id === undefined || !isGivenEarlier.has(id)),
-      (resource) => selection.isExported(given, resource),
+      (resource) => {
+        if (!selection.isExported(given, resource)) return false;
+        if (typeof resource['id'] === 'string') exported.push(resource['id']);
+        return true;
+      },
     );
+    if (companions !== undefined && page.included.length > 0) {
+      await companionWriter.write(await companions.exportedWith(exported, page.included), () => true);
+    }
     if (clock() - toldAt >= PROGRESS_MS) {
       toldAt = clock();
       dependencies.tellProgress(writer.report.read);
@@ -139,7 +158,7 @@ export async function runSlice(
   }
   // A search of which no page was seen begins anew, with what has to be made sure of first.
   const cursor = walk.isDone ? undefined : { search, walk: isProven ? walk.checkpoint() : undefined };
-  return { cursor, ...(await writer.close()) };
+  return { cursor, ...(await writer.close()), companions: await companionWriter.close() };
 }
 
 function idsOf(rows: readonly SearchRow[]): string[] {
@@ -147,15 +166,27 @@ function idsOf(rows: readonly SearchRow[]): string[] {
 }
 
 /** Asks until there is a page: counts what has to be counted, asks for less where the source refuses. */
-async function fetchPage(walk: Walk, type: string, source: Source): Promise<SourceAnswer> {
+async function fetchPage(
+  walk: Walk,
+  type: string,
+  source: Source,
+  companions: Companions | undefined,
+): Promise<{ page: PageWithIncludes; size: number }> {
+  const read = ({ body, isForm }: SourceAnswer): { page: PageWithIncludes; size: number } => {
+    const page = readSearchPage(body, type, companions?.type);
+    if (page.isCut && companions !== undefined) throw cut(type, companions.type);
+    // The self link of a form need not repeat what stands in the form; without any of it, it tells nothing.
+    const tells = isForm !== true || page.self?.includes('?') === true;
+    return { page: tells ? page : { ...page, self: undefined }, size: body.length };
+  };
   for (;;) {
     const request = walk.request();
     try {
       switch (request.kind) {
         case 'link':
-          return await source.follow(request.url);
+          return read(await source.follow(request.url));
         case 'search':
-          return await source.search(type, request.parameters);
+          return read(await source.search(type, [...request.parameters, ...(companions?.parameters ?? [])]));
         case 'count':
           walk.acceptCount(await count(source, type, request.parameters));
       }
@@ -167,6 +198,14 @@ async function fetchPage(walk: Walk, type: string, source: Source): Promise<Sour
       if (!asksForLess) throw aboutSearch(thrown, type, walk.hasParameters);
     }
   }
+}
+
+/** With half of the page, half as much comes along. */
+function cut(type: string, companion: string): ExportError {
+  return new ExportError(
+    'source-page-too-large',
+    `The source sends along only a part of the ${companion} resources of a page of ${type}. Set PAGE_SIZE lower, or leave ${companion} out with _type.`,
+  );
 }
 
 function aboutSearch(
@@ -209,7 +248,7 @@ class PageWriter {
         this.#fail(result.failure);
         continue;
       }
-      this.#file ??= await this.#pause(openFile());
+      this.#file ??= await this.#pause(openFile(this.#type));
       const full = this.#file.writeLine(result.line);
       if (full !== undefined) await this.#pause(full);
       if (clock() - turnAt >= YIELD_MS) {

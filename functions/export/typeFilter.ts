@@ -24,6 +24,8 @@ const RESERVED = new Set([
   '_score',
 ]);
 const MOST_FILTERS = 100;
+/** The plus sign before a time zone's offset, which is read as a blank where a client has encoded it once only, or not at all. */
+const OFFSET_SIGN = /(?<=T[\d:.]{5,20})[+ ](?=\d\d:\d\d)/g;
 
 /**
  * Reads `_typeFilter`: `Type?search`, repeated or separated by commas. A search may hold commas itself, and clients
@@ -40,7 +42,8 @@ export function readTypeFilters(
     issues.push(errorIssue('value', `_typeFilter: ${text}`, '_typeFilter'));
   };
   const filters = new Map<string, TypeFilter>();
-  for (const text of values.flatMap((value) => value.split(/,(?=\s*[A-Z][A-Za-z]*\?)/))) {
+  // A comma after a backslash is a part of a search's value.
+  for (const text of values.flatMap((value) => value.split(/(?<!\\),(?=\s*[A-Z][A-Za-z]*\?)/))) {
     const [, type, query] = /^\s*([A-Z][A-Za-z]*)\?(.+)$/s.exec(text) ?? [];
     if (type === undefined || query === undefined) {
       problem('each filter must be a resource type, a question mark and a search: Observation?code=1234-5.');
@@ -53,8 +56,11 @@ export function readTypeFilters(
     if (types !== undefined && !types.includes(type)) {
       problem(`there is a filter for ${type}, but _type does not name it. Add it to _type.`);
     }
-    const search = [...new URLSearchParams(query)].filter(([name, value]) => name !== '' && value !== '');
-    if (search.length === 0) problem(`a filter for ${type} has no search parameter with a value.`);
+    const search = [...new URLSearchParams(query.replaceAll(OFFSET_SIGN, '%2B'))];
+    // A source ignores a parameter without a value, and would give more than was asked for.
+    if (search.length === 0 || search.some(([name, value]) => name === '' || value === '')) {
+      problem(`a filter for ${type} has a search parameter without name or value.`);
+    }
     for (const [name] of search) {
       const plain = name.split(':')[0]?.toLowerCase() ?? '';
       if (RESERVED.has(plain)) problem(`${plain} may not be used in a filter. Leave it out.`);

@@ -1,22 +1,32 @@
+import { createHash } from 'node:crypto';
+import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import { hasBrokenOff } from '../adapters/jobInstances.js';
-import { progressText } from '../export/progress.js';
+import type { JobOutcome, JobRequest } from '../export/job.js';
+import { downloadUrl, type ExportManifest, linkManifest } from '../export/manifest.js';
+import { progressOf, progressText, secondsToNextPoll } from '../export/progress.js';
 import { errorIssue } from '../export/operationOutcome.js';
+import { matchesETag } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
 import { readJobId, unknownJob } from './jobId.js';
-import { outcomeResponse, statusOf } from './respond.js';
+import { PollLimiter } from './pollLimiter.js';
+import { outcomeResponse, RequestError, statusOf } from './respond.js';
 import type { Handler } from './handler.js';
 
-const MOST_SECONDS_BETWEEN_POLLS = 30;
+const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
 
 /** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
-export function exportStatus({ settings, jobs, now }: HttpDependencies): Handler {
+export function exportStatus({ settings, jobs, files, now }: HttpDependencies): Handler {
+  const limiter = new PollLimiter();
   return async (request, client) => {
     const jobId = readJobId(request);
+    if (request.method === 'GET') refuseHaste(jobId);
     const [job, outcome, stop] = await Promise.all([
       jobs.request(jobId),
       jobs.outcome(jobId),
       jobs.stop(jobId),
     ]);
+    if (job === undefined || outcome !== undefined || stop?.reason === 'cancelled') limiter.forget(jobId);
     if (job === undefined || stop?.reason === 'cancelled' || outcome?.state === 'cancelled')
       throw unknownJob();
     if (outcome?.state === 'failed') {
@@ -26,12 +36,7 @@ export function exportStatus({ settings, jobs, now }: HttpDependencies): Handler
     if (outcome?.state === 'completed') {
       const manifest = await jobs.manifest(jobId);
       if (manifest === undefined) throw unknownJob();
-      const expires = new Date(Date.parse(outcome.at) + settings.jobRetentionHours * 3_600_000);
-      return {
-        status: 200,
-        headers: { 'content-type': 'application/json', expires: expires.toUTCString() },
-        body: JSON.stringify(manifest),
-      };
+      return manifestResponse(request, job, outcome, manifest);
     }
     if (await hasBrokenOff(client, jobId)) {
       return outcomeResponse(500, [
@@ -41,12 +46,75 @@ export function exportStatus({ settings, jobs, now }: HttpDependencies): Handler
         ),
       ]);
     }
-    const [plan, progress] = await Promise.all([jobs.plan(jobId), jobs.progress(jobId)]);
-    const elapsedSeconds = (now() - Date.parse(job.startedAt)) / 1000;
-    const retryAfter = Math.min(MOST_SECONDS_BETWEEN_POLLS, Math.max(1, Math.round(elapsedSeconds / 10)));
+    const [plan, partitions] = await Promise.all([jobs.plan(jobId), jobs.progress(jobId)]);
+    const progress = progressOf(plan, partitions);
+    const retryAfter = secondsToNextPoll(progress, (now() - Date.parse(job.startedAt)) / 1000);
+    limiter.told(jobId, retryAfter, now());
     return {
       status: 202,
-      headers: { 'x-progress': progressText(plan, progress), 'retry-after': String(retryAfter) },
+      headers: { 'x-progress': progressText(progress), 'retry-after': String(retryAfter) },
     };
   };
+
+  function refuseHaste(jobId: string): void {
+    const seconds = limiter.secondsToWait(jobId, now());
+    if (seconds === undefined) return;
+    throw new RequestError(
+      429,
+      [
+        errorIssue(
+          'throttled',
+          `The status is asked for too often. Wait for the seconds that Retry-After tells, ${seconds} now.`,
+        ),
+      ],
+      { 'retry-after': String(seconds) },
+    );
+  }
+
+  async function manifestResponse(
+    request: HttpRequest,
+    job: JobRequest,
+    outcome: JobOutcome,
+    manifest: ExportManifest,
+  ): Promise<HttpResponseInit> {
+    const over = Date.parse(outcome.at) + settings.jobRetentionHours * HOUR_MS;
+    if (over <= now()) throw unknownJob();
+    const lifetime = settings.sasLifetimeMinutes * MINUTE_MS;
+    const isSigned = settings.downloadLinks === 'sas';
+    const expires = isSigned ? Math.min(over, now() + lifetime) : over;
+    // Signed links are other ones each time; those a client has are good for half of their lifetime at least.
+    const turn = isSigned ? Math.floor(now() / (lifetime / 2)) : 0;
+    const etag = etagOf(manifest, settings.downloadLinks, turn);
+    const headers = {
+      etag,
+      expires: new Date(expires).toUTCString(),
+      'cache-control': 'private, no-cache',
+    };
+    if (matchesETag(request.headers.get('if-none-match'), etag)) return { status: 304, headers };
+    const linked = isSigned
+      ? await signed(job, manifest, expires)
+      : linkManifest(manifest, {
+          requiresAccessToken: true,
+          urlOf: (file) => downloadUrl(job, file),
+        });
+    return {
+      status: 200,
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(linked),
+    };
+  }
+
+  async function signed(job: JobRequest, manifest: ExportManifest, expires: number): Promise<ExportManifest> {
+    const linkTo = await files.readLinks(job.container, new Date(expires), now());
+    return linkManifest(manifest, {
+      requiresAccessToken: false,
+      urlOf: (file) => linkTo(`${job.folder}${file}`),
+    });
+  }
+}
+
+/** Weak: the signatures in two answers differ. */
+function etagOf(manifest: ExportManifest, links: string, turn: number): string {
+  const text = JSON.stringify([manifest, links, turn]);
+  return `W/"${createHash('sha256').update(text).digest('base64url').slice(0, 32)}"`;
 }

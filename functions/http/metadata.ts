@@ -1,4 +1,5 @@
 import type { FhirVersion } from '../deid/engine.js';
+import { VERSION } from '../version.js';
 import type { HttpDependencies } from './dependencies.js';
 import type { Handler } from './handler.js';
 
@@ -9,28 +10,41 @@ const FHIR_VERSION_NUMBERS: Record<FhirVersion, string> = {
   R5: '5.0.0',
 };
 const BULK_DATA = 'http://hl7.org/fhir/uv/bulkdata';
+const NAME = 'De-identified FHIR Bulk Data export';
 
 /** The CapabilityStatement: https://hl7.org/fhir/uv/bulkdata/STU2/CapabilityStatement-bulk-data.html */
 export function metadata({ settings }: HttpDependencies): Handler {
-  const statement = {
-    resourceType: 'CapabilityStatement',
-    status: 'active',
-    date: '2026-11-21',
-    kind: 'instance',
-    instantiates: [`${BULK_DATA}/CapabilityStatement/bulk-data`],
-    software: { name: 'De-identified FHIR Bulk Data export' },
-    fhirVersion: FHIR_VERSION_NUMBERS[settings.fhirVersion],
-    format: ['application/fhir+json'],
-    rest: [
-      {
-        mode: 'server',
-        operation: [{ name: 'export', definition: `${BULK_DATA}/OperationDefinition/export` }],
-      },
-    ],
+  const { fhirVersion } = settings;
+  const operation = (id: string): object => {
+    const definition = `${BULK_DATA}/OperationDefinition/${id}`;
+    return { name: 'export', definition: fhirVersion === 'STU3' ? { reference: definition } : definition };
   };
-  return async () => ({
+  // STU3 has operations of the system only; there they stand side by side.
+  const rest =
+    fhirVersion === 'STU3'
+      ? { operation: [operation('export'), operation('patient-export'), operation('group-export')] }
+      : {
+          resource: [
+            { type: 'Group', operation: [operation('group-export')] },
+            { type: 'Patient', operation: [operation('patient-export')] },
+          ],
+          operation: [operation('export')],
+        };
+  return async (request) => ({
     status: 200,
     headers: { 'content-type': 'application/fhir+json; charset=utf-8' },
-    body: JSON.stringify(statement),
+    body: JSON.stringify({
+      resourceType: 'CapabilityStatement',
+      status: 'active',
+      date: '2026-11-25',
+      kind: 'instance',
+      instantiates: [`${BULK_DATA}/CapabilityStatement/bulk-data`],
+      software: { name: NAME, version: VERSION },
+      implementation: { description: NAME, url: `${new URL(request.url).origin}/fhir` },
+      fhirVersion: FHIR_VERSION_NUMBERS[fhirVersion],
+      ...(fhirVersion === 'STU3' ? { acceptUnknown: 'no' } : {}),
+      format: ['application/fhir+json'],
+      rest: [{ mode: 'server', ...rest }],
+    }),
   });
 }

@@ -43,6 +43,8 @@ export function statusOf(code: ExportErrorCode): { status: number; issue: IssueT
       return { status: 403, issue: 'forbidden' };
     case 'not-found':
       return { status: 404, issue: 'not-found' };
+    case 'container-conflict':
+      return { status: 409, issue: 'conflict' };
     case 'resource-failed':
       return { status: 422, issue: 'processing' };
     case 'source-busy':

@@ -1,4 +1,4 @@
-import { app, type HttpMethod } from '@azure/functions';
+import { app, type HttpMethod, type HttpResponseInit } from '@azure/functions';
 import * as df from 'durable-functions';
 import { errorIssue } from '../export/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
@@ -6,7 +6,8 @@ import type { Handler } from './handler.js';
 import { cancelExport } from './cancelExport.js';
 import { downloadFile } from './downloadFile.js';
 import { exportStatus } from './exportStatus.js';
-import { kickOff } from './kickOff.js';
+import { corsHeaders, preflight } from './cors.js';
+import { groupLevel, kickOff } from './kickOff.js';
 import { metadata } from './metadata.js';
 import { RequestError, respond } from './respond.js';
 
@@ -17,20 +18,15 @@ interface Route {
   methods: Partial<Record<HttpMethod, Handler>>;
 }
 
-const ALL_METHODS: HttpMethod[] = [
-  'GET',
-  'POST',
-  'DELETE',
-  'HEAD',
-  'PATCH',
-  'PUT',
-  'OPTIONS',
-  'TRACE',
-  'CONNECT',
-];
+/** Without TRACE and CONNECT, of which the library cannot make a request: it throws before any handler is called. */
+const ALL_METHODS: HttpMethod[] = ['GET', 'POST', 'DELETE', 'HEAD', 'PATCH', 'PUT', 'OPTIONS'];
 
 function routes(dependencies: HttpDependencies): Route[] {
   const start = kickOff(dependencies);
+  const exportAt = (readLevel: Parameters<typeof start>[0]): Route['methods'] => ({
+    GET: start(readLevel),
+    POST: start(readLevel),
+  });
   const status = exportStatus(dependencies);
   const download = downloadFile(dependencies);
   const about = metadata(dependencies);
@@ -39,7 +35,19 @@ function routes(dependencies: HttpDependencies): Route[] {
       name: 'systemExport',
       route: 'fhir/$export',
       authLevel: 'function',
-      methods: { GET: start, POST: start },
+      methods: exportAt(() => ({ kind: 'system' })),
+    },
+    {
+      name: 'patientExport',
+      route: 'fhir/Patient/$export',
+      authLevel: 'function',
+      methods: exportAt(() => ({ kind: 'patient' })),
+    },
+    {
+      name: 'groupExport',
+      route: 'fhir/Group/{groupId}/$export',
+      authLevel: 'function',
+      methods: exportAt(groupLevel),
     },
     { name: 'otherTypeExport', route: 'fhir/{type}/$export', authLevel: 'function', methods: REFUSED_LEVEL },
     {
@@ -76,6 +84,7 @@ function routes(dependencies: HttpDependencies): Route[] {
  * caller is to get an OperationOutcome.
  */
 export function registerRoutes(dependencies: HttpDependencies): void {
+  const { corsOrigins } = dependencies.settings;
   for (const { name, route, authLevel, methods } of routes(dependencies)) {
     const allowed = Object.keys(methods);
     const refuse: Handler = async () => {
@@ -83,7 +92,7 @@ export function registerRoutes(dependencies: HttpDependencies): void {
         throw new RequestError(404, [
           errorIssue(
             'not-found',
-            'There is nothing here. The export operation is GET or POST [base]/$export, where [base] ends with /fhir.',
+            'There is nothing here. The export operation is GET or POST [base]/$export, [base]/Patient/$export or [base]/Group/[id]/$export, where [base] ends with /fhir.',
           ),
         ]);
       }
@@ -98,19 +107,41 @@ export function registerRoutes(dependencies: HttpDependencies): void {
       methods: ALL_METHODS,
       extraInputs: [df.input.durableClient()],
       handler: (request, context) =>
-        respond(request, context, async () => {
-          const handler = methods[request.method as HttpMethod] ?? refuse;
-          return handler(request, df.getClient(context), context);
-        }),
+        withHeaders(
+          corsHeaders(request, corsOrigins),
+          respond(request, context, async () => {
+            const handler = methods[request.method as HttpMethod] ?? refuse;
+            return (
+              preflight(request, corsOrigins, allowed) ?? handler(request, df.getClient(context), context)
+            );
+          }),
+        ),
     });
   }
 }
 
 const refuseLevel: Handler = async () => {
   throw new RequestError(400, [
-    errorIssue('not-supported', 'Export is supported at system level only: GET or POST [base]/$export.'),
+    errorIssue(
+      'not-supported',
+      'This cannot be exported. There are [base]/$export, of everything, [base]/Patient/$export, of all patients, and [base]/Group/[id]/$export, of the members of a group; name types with _type.',
+    ),
   ]);
 };
 const REFUSED_LEVEL = { GET: refuseLevel, POST: refuseLevel };
+
+/** An answer with more headers; those it has itself stay, and `vary` has both. */
+async function withHeaders(
+  more: Record<string, string>,
+  answer: Promise<HttpResponseInit>,
+): Promise<HttpResponseInit> {
+  const response = await answer;
+  const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(more)) {
+    if (name === 'vary') headers.append(name, value);
+    else headers.set(name, value);
+  }
+  return { ...response, headers: Object.fromEntries(headers) };
+}
 
 const healthy: Handler = async () => ({ status: 200, jsonBody: { status: 'ok' } });

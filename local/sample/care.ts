@@ -41,6 +41,61 @@ export function makeGroup(random: Random, number: number, members: readonly Reso
   };
 }
 
+/** A group of another group, of former members, and of one who is no patient. */
+export function makeMixedGroup(
+  random: Random,
+  number: number,
+  group: Resource,
+  patients: readonly Resource[],
+  practitioner: Resource,
+): Resource {
+  const [ended, inactive, current] = patients.slice(-3) as [Resource, Resource, Resource];
+  return {
+    ...makeGroup(random, number, []),
+    quantity: 5,
+    member: [
+      { entity: reference(group) },
+      { entity: reference(current), period: { start: '2023-01-01', end: '2999-12-31' } },
+      { entity: reference(ended), period: { start: '2023-01-01', end: '2024-01-31' } },
+      { entity: reference(inactive), inactive: true },
+      { entity: reference(practitioner) },
+    ],
+  };
+}
+
+/** What `makePair` emits. */
+export const RESOURCES_PER_PAIR = 2;
+
+/** An appointment of two patients together, and the record of who entered a visit of each. */
+export function makePair(
+  random: Random,
+  one: { patient: Resource; encounter: Resource },
+  other: { patient: Resource; encounter: Resource },
+  practitioner: Resource,
+  emit: (resource: Resource) => void,
+): void {
+  const start = Date.UTC(2024, random.int(0, 11), random.int(1, 28), 14);
+  emit({
+    resourceType: 'Appointment',
+    id: random.uuid(),
+    status: 'booked',
+    description: 'Counseling of the family',
+    start: instant(start),
+    end: instant(start + 3_600_000),
+    participant: [one.patient, other.patient, practitioner].map((actor) => ({
+      actor: reference(actor),
+      status: 'accepted',
+    })),
+  });
+  emit({
+    resourceType: 'Provenance',
+    id: random.uuid(),
+    target: [reference(one.encounter), reference(other.encounter)],
+    recorded: instant(start),
+    agent: [{ who: reference(practitioner) }],
+  });
+}
+
 function makeCareTeam(random: Random, patient: Patient): Resource {
   return {
     resourceType: 'CareTeam',

@@ -1,4 +1,4 @@
-import { makeCare, makeGroup } from './care.js';
+import { makeCare, makeGroup, makeMixedGroup, makePair, RESOURCES_PER_PAIR } from './care.js';
 import { makeMeasurement } from './clinical.js';
 import { VITAL_SIGNS } from './codes.js';
 import { days, instant, type Resource } from './element.js';
@@ -36,7 +36,9 @@ export interface SampleSummary {
 const DEFAULT_PATIENTS = 40;
 const RESOURCES_PER_PATIENT = 65;
 const FIVE_YEARS_MS = days(5 * 365);
-const GROUPS = 2;
+const GROUPS = 3;
+/** Pairs of patients that have something in common. */
+const PAIRS = 4;
 const GROUP_MEMBERS = 200;
 
 /** Writes a made-up hospital's data as FHIR R4 NDJSON files, one per resource type. */
@@ -49,17 +51,21 @@ export function generateSample(options: SampleOptions): SampleSummary {
 
   const hospital = makeHospital(random, staffSize(expected), emit);
   const members: Resource[] = [];
+  const encounters: Resource[] = [];
   let patients = 0;
   const addPatient = ({ resources }: PatientRecord) => {
     for (const resource of resources) emit(resource);
-    if (members.length < GROUP_MEMBERS) members.push(resources[0]!);
+    if (members.length < GROUP_MEMBERS) {
+      members.push(resources[0]!);
+      encounters.push(resources.findLast(({ resourceType }) => resourceType === 'Encounter')!);
+    }
     patients++;
   };
   if (options.resources === undefined) {
     while (patients < (options.patients ?? DEFAULT_PATIENTS))
       addPatient(makeRecord(random, patients, hospital));
   } else {
-    const target = options.resources - GROUPS;
+    const target = options.resources - GROUPS - PAIRS * RESOURCES_PER_PAIR;
     let record = makeRecord(random, 0, hospital);
     if (writer.count + record.resources.length > target)
       throw new RangeError('resources must be at least 1000');
@@ -71,14 +77,25 @@ export function generateSample(options: SampleOptions): SampleSummary {
     while (writer.count < target)
       emit(makeMeasurement(random, visit, random.pick(VITAL_SIGNS), 'vital-signs'));
   }
-  emit(makeGroup(random, 1, members.slice(0, Math.ceil(members.length / 4))));
-  emit(
-    makeGroup(
-      random,
-      2,
-      members.filter((_, index) => index % 3 === 0),
-    ),
+  const first = makeGroup(random, 1, members.slice(0, Math.ceil(members.length / 4)));
+  emit(first);
+  const second = makeGroup(
+    random,
+    2,
+    members.filter((_, index) => index % 3 === 0),
   );
+  emit(second);
+  emit(makeMixedGroup(random, 3, first, members, hospital.practitioners[0]!.resource));
+  for (let pair = 0; pair < PAIRS; pair++) {
+    const [one, other] = [pair * 5, pair * 7 + 1].map((index) => index % members.length) as [number, number];
+    makePair(
+      random,
+      { patient: members[one]!, encounter: encounters[one]! },
+      { patient: members[other]!, encounter: encounters[other]! },
+      hospital.practitioners[0]!.resource,
+      emit,
+    );
+  }
   writer.close();
   return { patients, resources: writer.count, bytes: writer.bytes, counts: writer.counts };
 }

@@ -1,4 +1,5 @@
 import { searchParametersOf } from './searchParameters.js';
+import { PROVENANCE_OF_MATCHES } from './searchRequest.js';
 import type { SourceFhirVersion } from './settings.js';
 
 const COMMON_PARAMETERS = [
@@ -33,6 +34,7 @@ export function capabilityStatement(
             ...COMMON_PARAMETERS,
             ...[...searchParametersOf(type)].map(([name, parameter]) => ({ name, type: parameter.type })),
           ].filter(({ name }) => !unsupported.includes(name)),
+          ...(unsupported.includes('_revinclude') ? {} : { searchRevInclude: [PROVENANCE_OF_MATCHES] }),
         })),
       },
     ],

@@ -135,16 +135,23 @@ export class Collection {
       (ids) => new Set(ids.map((id) => this.row(id)).filter((row) => row !== undefined)),
     );
     for (const { parameter, values } of query.filters) {
-      const postings = this.#postingsOf(parameter);
       const isPatient = parameter === 'patient';
       const keys = values.map((value) => (isPatient && !value.includes('/') ? `Patient/${value}` : value));
-      found.push(new Set(keys.flatMap((key) => postings.rows(key))));
+      found.push(new Set(this.rowsOf(parameter, keys)));
     }
     const [smallest, ...others] = found.sort((left, right) => left.size - right.size);
     const rows = [...smallest!].filter(
       (row) => !this.#table.isRetired(row) && others.every((other) => other.has(row)),
     );
     return Uint32Array.from(rows).sort();
+  }
+
+  /** The rows with any of some values of a search parameter, each once. */
+  rowsOf(parameter: string, values: readonly string[]): ReadonlySet<number> {
+    const postings = this.#postingsOf(parameter);
+    return new Set(
+      values.flatMap((value) => postings.rows(value)).filter((row) => !this.#table.isRetired(row)),
+    );
   }
 
   #postingsOf(parameter: string): Postings {

@@ -31,6 +31,10 @@ type PageFault =
   | { kind: 'emptyPage' }
   /** A `_count` above `max` is answered with this status. */
   | { kind: 'countLimit'; max: number; status: 400 | 413 | 500 }
+  /** A search with a value of more characters than `most` is answered with this status. */
+  | { kind: 'longValue'; most: number; status: 400 | 413 | 414 }
+  /** These search parameters have no effect, though the self link names them. */
+  | { kind: 'ignored'; parameters: readonly string[] }
   /** The next link leads to another origin. */
   | { kind: 'foreignNext'; origin: string }
   /** The page's first resources come twice. */
@@ -85,6 +89,8 @@ const KINDS: Record<Fault['kind'], true> = {
   shortPage: true,
   emptyPage: true,
   countLimit: true,
+  longValue: true,
+  ignored: true,
   foreignNext: true,
   duplicates: true,
   outcomeEntry: true,

@@ -28,7 +28,17 @@ export function searchPage(
   if (limit && (request.askedCount ?? 0) > limit.max) {
     throw new OutcomeError(limit.status, 'too-costly', `_count may be at most ${limit.max}`);
   }
-  const found = collection.select(request.query);
+  const tooLong = faultOf(faults, 'longValue');
+  if (tooLong && [...parameters.values()].some((value) => value.length > tooLong.most)) {
+    throw new OutcomeError(
+      tooLong.status,
+      'too-costly',
+      `A value may have at most ${tooLong.most} characters`,
+    );
+  }
+  const ignored = faultOf(faults, 'ignored')?.parameters ?? [];
+  const filters = request.query.filters.filter(({ parameter }) => !ignored.includes(parameter));
+  const found = collection.select({ ...request.query, filters });
   const self = link(base, collection.type, request.honoured);
   if (request.countOnly) {
     const page = { rows: new Uint32Array(), extraEntries: [], total: found.length, self, next: undefined };
@@ -47,7 +57,10 @@ export function searchPage(
   const duplicates = faultOf(faults, 'duplicates')?.entries ?? 0;
   return pageBundle(collection, base, {
     rows: duplicates === 0 ? rows : Uint32Array.from([...rows, ...rows.subarray(0, duplicates)]),
-    extraEntries: extraEntries(context, base, faults),
+    extraEntries: [
+      ...extraEntries(context, base, faults),
+      ...(request.withProvenance ? provenanceEntries(context, collection, base, rows) : []),
+    ],
     total: request.withTotal ? found.length : undefined,
     self,
     next: next === undefined ? undefined : foreign(next, faults),
@@ -101,12 +114,27 @@ function extraEntries(context: SourceContext, base: string, faults: readonly Fau
     sort: [],
   })[0];
   if (collection && row !== undefined) {
-    const text = resourceText(collection, row).toString('utf8');
-    entries.push(
-      `{"fullUrl":"${base}/${collection.type}/${collection.id(row)}","resource":${text},"search":{"mode":"include"}}`,
-    );
+    entries.push(includeEntry(collection, base, row));
   }
   return entries;
+}
+
+/** The Provenance resources of a page's resources, each once. */
+function provenanceEntries(
+  context: SourceContext,
+  collection: Collection,
+  base: string,
+  rows: Uint32Array,
+): string[] {
+  const provenances = context.collections.get('Provenance');
+  if (provenances === undefined || rows.length === 0) return [];
+  const targets = [...rows].map((row) => `${collection.type}/${collection.id(row)}`);
+  return [...provenances.rowsOf('target', targets)].map((row) => includeEntry(provenances, base, row));
+}
+
+function includeEntry(collection: Collection, base: string, row: number): string {
+  const text = resourceText(collection, row).toString('utf8');
+  return `{"fullUrl":"${base}/${collection.type}/${collection.id(row)}","resource":${text},"search":{"mode":"include"}}`;
 }
 
 function foreign(url: string, faults: readonly Fault[]): string {

@@ -3,6 +3,8 @@ import { OutcomeError } from './outcome.js';
 import type { Query, SortTerm, ValueFilter } from './query.js';
 import type { SearchParameter } from './searchParameters.js';
 
+export const PROVENANCE_OF_MATCHES = 'Provenance:target';
+
 /** What the source lets a search do. */
 export interface SearchRules {
   /** The type's own parameters. */
@@ -23,6 +25,8 @@ export interface SearchRequest {
   askedCount: number | undefined;
   countOnly: boolean;
   withTotal: boolean;
+  /** `_revinclude=Provenance:target`, the one that is known. */
+  withProvenance: boolean;
   cursor: string | undefined;
   offset: string | undefined;
   /** The parameters that were honoured, in their order; what a self link lists. */
@@ -41,6 +45,7 @@ export function parseSearch(parameters: Iterable<[string, string]>, rules: Searc
     askedCount: undefined,
     countOnly: false,
     withTotal: true,
+    withProvenance: false,
     cursor: undefined,
     offset: undefined,
     honoured: [],
@@ -69,6 +74,10 @@ export function parseSearch(parameters: Iterable<[string, string]>, rules: Searc
       case '_total':
         if (!['none', 'estimate', 'accurate'].includes(value)) return undefined;
         request.withTotal = value !== 'none';
+        return value;
+      case '_revinclude':
+        if (value !== PROVENANCE_OF_MATCHES) return undefined;
+        request.withProvenance = true;
         return value;
       case '_format':
         return readFormat(value);

@@ -7,6 +7,9 @@ import { createRequestHandler } from './handler.js';
 import { resourceTypesOf } from './resourceTypes.js';
 import type { SourceOptions } from './settings.js';
 
+/** The next link of a search in a form holds all that was in the form. */
+const MAX_HEADER_BYTES = 256 * 1024;
+
 /** A sample FHIR source that is being served. */
 export interface RunningSource {
   /** The FHIR base: `http://127.0.0.1:<port>/fhir`. */
@@ -48,7 +51,10 @@ export async function startSource(options: SourceOptions): Promise<RunningSource
     faults: createFaultPlan(settings.faults ?? [], settings.faultSeed),
     cursorsValidFrom: 0,
   };
-  const server = createServer(createRequestHandler({ settings, types, collections, now, state }));
+  const server = createServer(
+    { maxHeaderSize: MAX_HEADER_BYTES },
+    createRequestHandler({ settings, types, collections, now, state }),
+  );
   server.keepAliveTimeout = 60_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

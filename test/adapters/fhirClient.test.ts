@@ -172,3 +172,46 @@ it('asks for FHIR, strictly, and encodes what it searches for', async () => {
   expect(headers).toMatchObject({ accept: 'application/fhir+json', prefer: 'handling=strict' });
   expect(requests).toEqual(['/fhir/Patient?_lastUpdated=ge2020-01-01T00%3A00%3A00%2B02%3A00']);
 });
+
+it('a search too long for a URL goes in a form, strictly, and is tried again as any other', async () => {
+  let headers: IncomingMessage['headers'] = {};
+  const bodies: string[] = [];
+  const { client, requests } = await clientOf((request, response, count) => {
+    ({ headers } = request);
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      bodies.push(Buffer.concat(chunks).toString('utf8'));
+      inTurn(status(503, { 'retry-after': '0' }), ok)(request, response, count);
+    });
+  });
+  const value = Array.from({ length: 400 }, (_, id) => `Patient/${id}`).join(',');
+  const answer = await client.search('Observation', [
+    ['subject', value],
+    ['_count', '5'],
+  ]);
+  expect(answer).toMatchObject({ body: Buffer.from(BUNDLE), isForm: true });
+  expect(requests).toEqual(['/fhir/Observation/_search', '/fhir/Observation/_search']);
+  const form = new URLSearchParams([
+    ['subject', value],
+    ['_count', '5'],
+  ]).toString();
+  expect(bodies).toEqual([form, form]);
+  expect(headers).toMatchObject({
+    'content-type': 'application/x-www-form-urlencoded',
+    prefer: 'handling=strict',
+  });
+});
+
+describe('a resource that is read', () => {
+  it.each([404, 410])('is undefined on %i', async (code) => {
+    const { client, requests } = await clientOf(status(code));
+    expect(await client.read('Group', 'a/../b')).toBeUndefined();
+    expect(requests).toEqual(['/fhir/Group/a%2F..%2Fb']);
+  });
+
+  it('is an error on 403', async () => {
+    const { client } = await clientOf(status(403));
+    expect((await failureOf(client.read('Group', 'g'))).code).toBe('source-denied');
+  });
+});

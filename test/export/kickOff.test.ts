@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type RawKickOff, readKickOff } from '../../functions/export/kickOff.js';
+import {
+  isFhirId,
+  knownParametersOnly,
+  type RawKickOff,
+  readKickOff,
+} from '../../functions/export/kickOff.js';
 
 const BASE = 'https://host.example/fhir/$export';
 const context = {
@@ -20,6 +25,13 @@ function read(query: string, more: Partial<RawKickOff> = {}): ReturnType<typeof 
     },
     context,
   );
+}
+
+function patients(...references: string[]): string {
+  return JSON.stringify({
+    resourceType: 'Parameters',
+    parameter: references.map((reference) => ({ name: 'patient', valueReference: { reference } })),
+  });
 }
 
 describe('a kick-off is accepted', () => {
@@ -135,6 +147,41 @@ describe('a kick-off is refused, naming the parameter', () => {
       { prefer: 'respond-async, handling=lenient' },
       ['_ANONYMIZATIONCONFIGS'],
     ],
+    ...[
+      '_Anonymization',
+      '%20_anonymizationConfig',
+      '_anonymizationConfig%20',
+      '%5fanonymizationConfg',
+      '%255fanonymizationConfig',
+      '_%E2%80%8Banonymization',
+      '_%D0%B0nonymizationConfig',
+      '_anonimizationConfig',
+      '_annonymizationConfig',
+      '_deidentify',
+    ].map((name): [string, string, Partial<RawKickOff>, string[]] => [
+      `what may be meant to anonymize, even leniently: ${name}`,
+      `?${name}=x`,
+      { prefer: 'respond-async, handling=lenient' },
+      [decodeURIComponent(name).replaceAll(/[^\x20-\x7e]/g, '?')],
+    ]),
+    ['a malformed _raw', '?_raw=yes', {}, ['_raw']],
+    [
+      'raw data by a configuration',
+      '?_raw=true&_container=research&_anonymizationConfig=a.json',
+      {},
+      ['_raw'],
+    ],
+    ['de-identified data by nothing', '?_raw=false', {}, ['_anonymizationConfig']],
+    ['patients at system level', '', { method: 'POST', body: patients('Patient/1') }, ['patient']],
+    ['patients in a GET', '?patient=Patient/1', { level: { kind: 'patient' } }, ['patient']],
+    ...['', 'Group/1', 'Patient/..', 'Patient/a b', 'https://else.example/Patient/1'].map(
+      (reference): [string, string, Partial<RawKickOff>, string[]] => [
+        `"${reference}" as a patient`,
+        '',
+        { level: { kind: 'patient' }, method: 'POST', body: patients(reference) },
+        ['patient'],
+      ],
+    ),
     ['a date instead of an instant', '?_since=2020-01-01', {}, ['_since']],
     ['an impossible day', '?_since=2023-02-30T00:00:00Z', {}, ['_since']],
     ['a future _since', '?_since=2026-11-21T12:10:01Z', {}, ['_since']],
@@ -182,7 +229,15 @@ describe('a kick-off is refused, naming the parameter', () => {
     ['an illegal container', '?_container=My.Container', {}, ['_container']],
     ['the container of the configurations', '?_container=anonymization', {}, ['_container']],
     ['the container of the private state', '?_container=fhir-export-jobs', {}, ['_container']],
-    ['a container of the task hub', '?_container=fhirexport-leases', {}, ['_container']],
+    ...[
+      'fhirexport-leases', 'fhirexport-applease', 'fhirexport-largemessages', 'azure-webjobs-secrets',
+      '$web', '$root', 'a', 'a--b', '-a1', 'Research', '..', 'a/b', 'a'.repeat(64),
+    ].map((name): [string, string, Partial<RawKickOff>, string[]] => [
+      `the container ${name}`,
+      `?_container=${encodeURIComponent(name)}`,
+      {},
+      ['_container'],
+    ]), // prettier-ignore
     ['a body that is not JSON', '', { method: 'POST', body: 'hello' }, ['Parameters']],
     [
       'a body that is no Parameters',
@@ -205,4 +260,91 @@ describe('a kick-off is refused, naming the parameter', () => {
       for (const { diagnostics } of issues) expect(diagnostics.length).toBeGreaterThan(10);
     },
   );
+});
+
+describe('a default configuration', () => {
+  const standard = { name: 'standard.json', collection: undefined };
+  const readWith = (query: string): ReturnType<typeof readKickOff> =>
+    readKickOff(
+      {
+        level: { kind: 'patient' },
+        method: 'GET',
+        url: `${BASE}${query}`,
+        accept: 'application/fhir+json',
+        prefer: 'respond-async, handling=lenient',
+        body: undefined,
+      },
+      { ...context, defaultConfiguration: standard },
+    );
+
+  it.each([
+    ['is used where none is named, without a container', '', { name: 'standard.json', isDefault: true }],
+    ['is used with a container', '?_container=research', { name: 'standard.json', isDefault: true }],
+    ['is used where raw data is not asked for', '?_raw=false', { name: 'standard.json', isDefault: true }],
+    [
+      'gives way to the one that is named',
+      '?_container=research&_anonymizationConfig=own.json',
+      { name: 'own.json', isDefault: false },
+    ],
+    ['gives way to raw data that is asked for', '?_RAW=True', undefined],
+    // Ignored, such a name would have asked for raw data.
+    ['does not give way to what is not known', '?_rawdata=true', { name: 'standard.json', isDefault: true }],
+  ])('%s', (_name, query, expected) => {
+    const { kickOff, issues } = readWith(query);
+    expect(issues).toEqual([]);
+    if (expected === undefined) expect(kickOff?.configuration).toBeUndefined();
+    else expect(kickOff?.configuration).toMatchObject(expected);
+  });
+
+  it('is never mixed with parts of another', () => {
+    expect(readWith('?_anonymizationConfigEtag=0x1').issues.map(({ expression }) => expression)).toEqual([
+      ['_anonymizationConfig'],
+    ]);
+  });
+});
+
+it('patients are read by id, each once', () => {
+  const { kickOff, issues } = read('', {
+    level: { kind: 'group', groupId: 'g' },
+    method: 'POST',
+    body: patients('Patient/1', 'Patient/2', 'Patient/1'),
+  });
+  expect(issues).toEqual([]);
+  expect(kickOff?.patients).toEqual(['1', '2']);
+});
+
+it('thousands of problems are told in one answer of bounded size', () => {
+  const { issues } = read(`?${Array.from({ length: 5000 }, (_, n) => `x${n}=1`).join('&')}`);
+  expect(issues).toHaveLength(101);
+  expect(issues.at(-1)?.diagnostics).toContain('4900 more');
+  const types = read(`?_type=${Array.from({ length: 5000 }, (_, n) => `X${n}`).join(',')}`);
+  expect(JSON.stringify(types.issues).length).toBeLessThan(2000);
+});
+
+it.each([
+  ['https://h/fhir/$export', 'https://h/fhir/$export'],
+  ['https://h/fhir/$export?code=secret&_type=Patient&x=1', 'https://h/fhir/$export?_type=Patient'],
+  ['https://h/fhir/$export?c%6Fde=secret&%5FTYPE=Patient', 'https://h/fhir/$export?%5FTYPE=Patient'],
+  [
+    'https://h/fhir/$export?_type=Patient&_typeFilter=Patient?gender=male#code=1',
+    'https://h/fhir/$export?_type=Patient&_typeFilter=Patient?gender=male',
+  ],
+])('the URL %s is repeated as %s', (url, expected) => {
+  expect(knownParametersOnly(url)).toBe(expected);
+});
+
+it.each([
+  ['a-1.B', true],
+  ['x'.repeat(64), true],
+  ['x'.repeat(65), false],
+  ['', false],
+  ['.', false],
+  ['..', false],
+  ['...', true],
+  ['a/b', false],
+  ['a b', false],
+  ['a%2Fb', false],
+  ['é', false],
+])('%s is a FHIR id: %s', (text, expected) => {
+  expect(isFhirId(text)).toBe(expected);
 });

@@ -159,6 +159,7 @@ describe('planning', () => {
       ...{ follow: () => Promise.reject(new Error('no links')) },
       ...{ capabilities: () => Promise.reject(new Error('not asked')) },
       ...{ typeHistory: () => Promise.reject(new Error('not asked')) },
+      ...{ read: () => Promise.reject(new Error('not asked')) },
       async search(type, parameters) {
         most = Math.max(most, ++now);
         await new Promise((resolve) => setImmediate(resolve));

@@ -62,6 +62,38 @@ describe('a page of a search for Patient', () => {
   );
 });
 
+describe('what was asked to come along', () => {
+  const provenance: JsonObject = { resourceType: 'Provenance', id: 'v' };
+
+  it.each([
+    ['is told from the matches', { resource: provenance, search: { mode: 'include' } }, 1, 0],
+    ['may not say so', { resource: provenance }, 1, 0],
+    [
+      'may be mixed with what was not asked for',
+      { resource: OBSERVATION, search: { mode: 'include' } },
+      0,
+      0,
+    ],
+    ['is no match of the same type', { resource: PATIENT, search: { mode: 'match' } }, 0, 1],
+  ] satisfies Array<[string, JsonObject, number, number]>)('%s', (_name, entry, included, rows) => {
+    const page = readSearchPage(bytesOf(bundle(entry)), 'Patient', 'Provenance');
+    expect([page.included.length, page.rows.length, page.isCut]).toEqual([included, rows, false]);
+  });
+
+  it.each([
+    ['a related link', { ...bundle(), link: [{ relation: 'related', url: 'http://source/$includes' }] }],
+    [
+      'an outcome',
+      bundle({
+        resource: { resourceType: 'OperationOutcome', issue: [{ severity: 'warning', code: 'incomplete' }] },
+        search: { mode: 'outcome' },
+      }),
+    ],
+  ] satisfies Array<[string, JsonObject]>)('is not all there where %s says so', (_name, page) => {
+    expect(readSearchPage(bytesOf(page), 'Patient', 'Provenance').isCut).toBe(true);
+  });
+});
+
 const SEED = 20_261_121;
 
 describe(`a page read from its bytes (seed ${SEED})`, () => {

@@ -80,6 +80,10 @@ export class SimulatedSource implements Source {
       : this.#answer(this.type, searchParams);
   }
 
+  read(): Promise<SourceAnswer | undefined> {
+    return Promise.reject(new Error('not asked for here'));
+  }
+
   capabilities(): Promise<SourceAnswer> {
     return Promise.reject(new Error('not asked for here'));
   }

@@ -42,12 +42,12 @@ const BASE_PATH = '/fhir';
 
 /**
  * Medplum's router over its in-memory repository, behind a thin shell. Theirs are: the parsing of a search, its
- * filters, its order, offset and count, and the self link's text. Ours are: HTTP, paging (next links with
+ * filters, its order, offset and count, reading, and the self link's text. Ours are: HTTP with forms, paging (next links with
  * `_offset`), the `Date` header, `/metadata`, and the clock of `meta.lastUpdated`.
  *
  * What is to be known of theirs: the router gives no link at all; it ignores a `_sort` it does not know, and
  * finds nothing for a filter it does not know; it has decimals as JavaScript numbers, so `1.50` comes back as
- * `1.5`; and it clones every hit before it cuts out the page, so a search costs as much as its total.
+ * `1.5`; it sends nothing along for `_revinclude`, though the self link names it; and it clones every hit before it cuts out the page, so a search costs as much as its total.
  */
 export async function startMedplum(
   types: readonly string[],
@@ -83,14 +83,23 @@ export async function startMedplum(
     return page;
   };
 
+  const read = async (path: string): Promise<Resource> => {
+    const [outcome, resource] = await router.handleRequest(makeSimpleRequest('GET', `/${path}`), repository);
+    if (resource === undefined) throw new Error(`the router answered ${JSON.stringify(outcome)}`);
+    return resource;
+  };
+
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
     const url = new URL(request.url ?? '', base);
     const path = url.pathname.slice(BASE_PATH.length + 1);
-    const answer =
-      path === 'metadata' ? Promise.resolve(capabilityStatement(types)) : search(path, url.search.slice(1));
+    const answerTo = async (): Promise<Resource> => {
+      if (path === 'metadata') return capabilityStatement(types);
+      if (request.method === 'POST') return search(path.replace(/\/_search$/, ''), await readForm(request));
+      return path.includes('/') ? read(path) : search(path, url.search.slice(1));
+    };
     response.sendDate = false;
     response.setHeader('content-type', 'application/fhir+json');
-    answer
+    answerTo()
       .then((body) => {
         response.setHeader('date', new Date(options.clock()).toUTCString());
         return response.end(JSON.stringify(body));
@@ -118,6 +127,12 @@ export async function startMedplum(
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+async function readForm(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 let hasDefinitions = false;

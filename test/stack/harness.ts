@@ -10,8 +10,13 @@ export interface TestStack {
   stack: Stack;
   /** Puts a configuration into the container of the configurations. */
   putConfiguration(name: string, configuration: object): Promise<void>;
+  /** Puts a file into a container, which is made if need be. */
+  putBlob(container: string, name: string, text: string): Promise<void>;
+  blobText(container: string, name: string): Promise<string>;
   /** Names of all blobs of a container. */
   blobNames(container: string): Promise<string[]>;
+  /** All private state of the jobs, as one text. */
+  stateText(): Promise<string>;
   end(): Promise<void>;
 }
 
@@ -37,10 +42,29 @@ export async function startTestStack(environment: Record<string, string>): Promi
         .getBlockBlobClient(name)
         .upload(text, Buffer.byteLength(text));
     },
+    async putBlob(container, name, text) {
+      const own = storage.getContainerClient(container);
+      await own.createIfNotExists();
+      await own.getBlockBlobClient(name).upload(text, Buffer.byteLength(text));
+    },
+    async blobText(container, name) {
+      const blob = storage.getContainerClient(container).getBlobClient(name);
+      return (await blob.downloadToBuffer()).toString('utf8');
+    },
     async blobNames(container) {
       const names: string[] = [];
       for await (const blob of storage.getContainerClient(container).listBlobsFlat()) names.push(blob.name);
       return names;
+    },
+    async stateText() {
+      const state = BlobServiceClient.fromConnectionString(stack.runtimeStorage).getContainerClient(
+        'fhir-export-jobs',
+      );
+      const texts: string[] = [];
+      for await (const { name } of state.listBlobsFlat()) {
+        texts.push((await state.getBlobClient(name).downloadToBuffer()).toString('utf8'));
+      }
+      return texts.join('\n');
     },
     async end() {
       await stack.stop();

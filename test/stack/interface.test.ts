@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ExportClient } from '../../local/exportClient.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
+import { VERSION } from '../../functions/version.js';
 import { downloadLines, startTestStack, type TestStack } from './harness.js';
 
 const KICK_OFF = { accept: 'application/fhir+json', prefer: 'respond-async' };
@@ -10,6 +11,14 @@ const UNKNOWN_JOB = '0123456789abcdef0123456789abcdef';
 interface Outcome {
   resourceType: string;
   issue: Array<{ severity: string; code: string; diagnostics: string; expression?: string[] }>;
+}
+
+function parameters(...parameter: object[]): string {
+  return JSON.stringify({ resourceType: 'Parameters', parameter });
+}
+
+interface Report {
+  seconds: number;
 }
 
 let test: TestStack;
@@ -74,6 +83,197 @@ describe('every answer other than success is an OperationOutcome that names what
       400,
       /fhirPathRules\[0\].*method/,
     ],
+    ['$export on another type', 'GET', '/fhir/Observation/$export', KICK_OFF, 400, /Patient\/\$export/],
+    ['$export on one patient', 'POST', '/fhir/Patient/1/$export', KICK_OFF, 400, /Group\/\[id\]\/\$export/],
+    ['$export on one resource', 'GET', '/fhir/Observation/1/%24export', KICK_OFF, 400, /Patient\/\$export/],
+    ['a wrong method on the patients', 'PUT', '/fhir/Patient/$export', {}, 405, /GET, POST/],
+    ['a wrong method on a group', 'DELETE', '/fhir/Group/1/$export', {}, 405, /GET, POST/],
+    ['PATCH on the operation', 'PATCH', '/fhir/$export', KICK_OFF, 405, /GET, POST/],
+    ['a raw export of the patients', 'GET', '/fhir/Patient/$export', KICK_OFF, 403, /ALLOW_RAW_EXPORT/],
+    ['a raw export of a group', 'GET', '/fhir/Group/g.1-A/$export', KICK_OFF, 403, /ALLOW_RAW_EXPORT/],
+    ['a raw export that is asked for', 'GET', '/fhir/$export?_raw=true', KICK_OFF, 403, /ALLOW_RAW_EXPORT/],
+    ['a group id that is none', 'GET', '/fhir/Group/a_b/$export', KICK_OFF, 400, /id of the Group/],
+    ['a group id with a slash', 'GET', '/fhir/Group/a%2Fb/$export', KICK_OFF, 400, /id of the Group/],
+    [
+      'a group id that leads elsewhere',
+      'GET',
+      '/fhir/Group/%252e%252e/$export',
+      KICK_OFF,
+      400,
+      /id of the Group/,
+    ],
+    ['a group id with a zero byte', 'GET', '/fhir/Group/a%00/$export', KICK_OFF, 400, /id of the Group/],
+    [
+      'a group id that is not encoded well',
+      'GET',
+      '/fhir/Group/%ff/$export',
+      KICK_OFF,
+      400,
+      /id of the Group/,
+    ],
+    [
+      'a group id that is too long',
+      'GET',
+      `/fhir/Group/${'a'.repeat(65)}/$export`,
+      KICK_OFF,
+      400,
+      /id of the Group/,
+    ],
+    ['a zero byte in a type', 'GET', `/fhir/$export?_type=%00&${SAFE_HARBOR}`, KICK_OFF, 400, /"\?"/],
+    [
+      'a zero byte in a configuration',
+      'GET',
+      '/fhir/$export?_container=research&_anonymizationConfig=a%00',
+      KICK_OFF,
+      400,
+      /must be the name of a blob/,
+    ],
+    ['a zero byte in a path', 'GET', '/fhir/%00', {}, 404, /nothing here/],
+    [
+      'a container with dots',
+      'GET',
+      `/fhir/$export?_container=../x&_anonymizationConfig=${SAMPLE_CONFIGURATION}`,
+      KICK_OFF,
+      400,
+      /legal container name/,
+    ],
+    [
+      'the container of the configurations',
+      'GET',
+      `/fhir/$export?_container=anonymization&_anonymizationConfig=${SAMPLE_CONFIGURATION}`,
+      KICK_OFF,
+      400,
+      /the app itself uses/,
+    ],
+    [
+      'a container that is not given',
+      'GET',
+      `/fhir/$export?_anonymizationConfig=${SAMPLE_CONFIGURATION}`,
+      KICK_OFF,
+      400,
+      /_container is required/,
+    ],
+    [
+      'thousands of types',
+      'GET',
+      `/fhir/$export?${SAFE_HARBOR}&_type=${Array.from({ length: 1500 }, (_, n) => `T${n}`).join(',')}`,
+      KICK_OFF,
+      400,
+      /1490 more/,
+    ],
+    [
+      'another output format',
+      'GET',
+      `/fhir/$export?_outputFormat=text/csv&${SAFE_HARBOR}`,
+      KICK_OFF,
+      400,
+      /application\/fhir\+ndjson/,
+    ],
+    [
+      'a date as _since',
+      'GET',
+      `/fhir/$export?_since=2020-01-01&${SAFE_HARBOR}`,
+      KICK_OFF,
+      400,
+      /FHIR instant/,
+    ],
+    [
+      '_since in the future',
+      'GET',
+      `/fhir/$export?_since=2999-01-01T00:00:00Z&${SAFE_HARBOR}`,
+      KICK_OFF,
+      400,
+      /future/,
+    ],
+    [
+      'a filter without _type',
+      'GET',
+      `/fhir/$export?_typeFilter=Patient%3Fgender%3Dmale&${SAFE_HARBOR}`,
+      KICK_OFF,
+      400,
+      /needs _type/,
+    ],
+    [
+      'a filter of another type',
+      'GET',
+      `/fhir/$export?_type=Group&_typeFilter=Patient%3Fgender%3Dmale&${SAFE_HARBOR}`,
+      KICK_OFF,
+      400,
+      /Add it to _type/,
+    ],
+    [
+      'a filter that sorts',
+      'GET',
+      `/fhir/$export?_type=Patient&_typeFilter=Patient%3F_sort%3Dname&${SAFE_HARBOR}`,
+      KICK_OFF,
+      400,
+      /_sort may not/,
+    ],
+    [
+      'an element of no type',
+      'GET',
+      `/fhir/$export?_elements=Foo.bar&${SAFE_HARBOR}`,
+      KICK_OFF,
+      400,
+      /root elements/,
+    ],
+    [
+      'patients in a GET',
+      'GET',
+      `/fhir/Patient/$export?patient=Patient/1&${SAFE_HARBOR}`,
+      KICK_OFF,
+      400,
+      /body of a POST/,
+    ],
+    [
+      'an unknown parameter',
+      'GET',
+      `/fhir/$export?_foo=1&${SAFE_HARBOR}`,
+      KICK_OFF,
+      400,
+      /"_foo".*handling=lenient/,
+    ],
+    [
+      'a mistaken parameter, leniently',
+      'GET',
+      `/fhir/$export?_anonymizatonConfig=x`,
+      { ...KICK_OFF, prefer: 'respond-async, handling=lenient' },
+      400,
+      /Leave it out\./,
+    ],
+    [
+      'an ETag with an image',
+      'GET',
+      `/fhir/$export?${SAFE_HARBOR}&_anonymizationConfigEtag=0x1&_anonymizationConfigCollectionReference=r.example/a:1`,
+      KICK_OFF,
+      400,
+      /cannot go with/,
+    ],
+    [
+      'an image of a registry that is not registered',
+      'GET',
+      `/fhir/$export?${SAFE_HARBOR}&_anonymizationConfigCollectionReference=r.example/a:1`,
+      KICK_OFF,
+      400,
+      /ANONYMIZATION_REGISTRIES/,
+    ],
+    ['a page size of nothing', 'GET', `/fhir/$export?_maxCount=0&${SAFE_HARBOR}`, KICK_OFF, 400, /_maxCount/],
+    [
+      'Prefer without respond-async',
+      'GET',
+      `/fhir/$export?${SAFE_HARBOR}`,
+      { accept: 'application/fhir+json', prefer: 'handling=strict' },
+      400,
+      /Prefer: respond-async/,
+    ],
+    [
+      'Accept of plain JSON',
+      'GET',
+      `/fhir/$export?${SAFE_HARBOR}`,
+      { accept: 'application/json', prefer: 'respond-async' },
+      400,
+      /Accept: application\/fhir\+json/,
+    ],
     ['an unknown job', 'GET', `/fhir/_operations/export/${UNKNOWN_JOB}`, {}, 404, /no such export/],
     [
       'an unknown job to cancel',
@@ -105,6 +305,64 @@ describe('every answer other than success is an OperationOutcome that names what
     },
   );
 
+  it.each([
+    ['of another kind', 'text/plain', 'hello', 415, /Content-Type: application\/fhir\+json/],
+    ['of a form', 'application/x-www-form-urlencoded', '_type=Patient', 415, /Content-Type/],
+    ['that is not JSON', 'application/fhir+json', '{', 400, /Parameters resource/],
+    [
+      'that is no Parameters',
+      'application/fhir+json',
+      '{"resourceType":"Patient"}',
+      400,
+      /Parameters resource/,
+    ],
+    [
+      'with a parameter without value',
+      'application/fhir+json',
+      parameters({ name: '_type' }),
+      400,
+      /one value\[x\]/,
+    ],
+    [
+      'with a wrong value',
+      'application/fhir+json; charset=utf-8',
+      parameters({ name: '_TYPE', valueString: 'Foo' }),
+      400,
+      /"Foo"/,
+    ],
+    ['that is too large', 'application/fhir+json', ' '.repeat(2_000_000), 413, /1 MiB/],
+  ])('a body %s', async (_name, contentType, body, status, words) => {
+    const response = await fetch(`${host}/fhir/$export`, {
+      method: 'POST',
+      headers: { ...KICK_OFF, 'content-type': contentType },
+      body,
+    });
+    const { issue } = (await response.json()) as Outcome;
+    expect(response.status).toBe(status);
+    expect(issue.map(({ diagnostics }) => diagnostics).join('\n')).toMatch(words);
+  });
+
+  it('a wrong method is told which ones are right', async () => {
+    for (const [path, allow] of [
+      ['/fhir/$export', 'GET, POST'],
+      ['/fhir/Group/1/$export', 'GET, POST'],
+      [`/fhir/_operations/export/${UNKNOWN_JOB}`, 'GET, HEAD, DELETE'],
+    ] as const) {
+      const response = await fetch(`${host}${path}`, { method: 'PUT' });
+      expect([response.status, response.headers.get('allow')]).toEqual([405, allow]);
+    }
+  });
+
+  it('all problems of a request at once', async () => {
+    const response = await fetch(
+      `${host}/fhir/Patient/$export?_type=Foo&_since=now&_foo=1&_outputFormat=csv`,
+    );
+    const { issue } = (await response.json()) as Outcome;
+    expect(issue.map(({ expression }) => expression?.[0])).toEqual([
+      'Accept', 'Prefer', '_foo', '_outputFormat', '_since', '_type',
+    ]); // prettier-ignore
+  });
+
   it('all problems of a configuration at once', async () => {
     const response = await fetch(`${host}/fhir/$export?_container=research&_anonymizationConfig=wrong.json`, {
       headers: KICK_OFF,
@@ -118,7 +376,26 @@ describe('every answer other than success is an OperationOutcome that names what
 
 it('says what it can', async () => {
   const response = await fetch(`${host}/fhir/metadata`);
-  expect(await response.json()).toMatchObject({ resourceType: 'CapabilityStatement', fhirVersion: '4.0.1' });
+  const operation = (id: string): object => ({
+    name: 'export',
+    definition: `http://hl7.org/fhir/uv/bulkdata/OperationDefinition/${id}`,
+  });
+  expect(await response.json()).toMatchObject({
+    resourceType: 'CapabilityStatement',
+    fhirVersion: '4.0.1',
+    instantiates: ['http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data'],
+    implementation: { url: `${host}/fhir` },
+    rest: [
+      {
+        mode: 'server',
+        resource: [
+          { type: 'Group', operation: [operation('group-export')] },
+          { type: 'Patient', operation: [operation('patient-export')] },
+        ],
+        operation: [operation('export')],
+      },
+    ],
+  });
   expect((await fetch(`${host}/healthz`)).status).toBe(200);
 });
 
@@ -152,9 +429,31 @@ describe('an export', () => {
     const done = await fetch(statusUrl, { method: 'HEAD' });
     expect(done.status).toBe(200);
     expect(Date.parse(done.headers.get('expires') ?? '')).toBeGreaterThan(Date.now());
-    const file = await fetch(manifest.output[0]?.url ?? '', { method: 'HEAD' });
-    expect(file.headers.get('content-type')).toMatch(/^application\/fhir\+ndjson/);
-    expect(await file.text()).toBe('');
+    const etag = done.headers.get('etag') ?? '';
+    const unchanged = await fetch(statusUrl, { headers: { 'if-none-match': etag } });
+    expect([unchanged.status, await unchanged.text()]).toEqual([304, '']);
+    const changed = await fetch(statusUrl, { headers: { 'if-none-match': '"other"' } });
+    expect([changed.status, changed.headers.get('etag')]).toEqual([200, etag]);
+    expect(changed.headers.get('content-type')).toBe('application/json');
+
+    const report = (await (await fetch(String(manifest.extension['report']))).json()) as Report;
+    expect(report).toMatchObject({
+      engineVersion: VERSION,
+      configuration: { name: SAMPLE_CONFIGURATION },
+      types: [
+        { type: 'Group' },
+        { type: 'Patient', read: 40, written: 40, files: 1, dropped: {}, labels: {}, failures: [] },
+      ],
+    });
+    expect(report.seconds).toBeGreaterThan(0);
+
+    const [name = ''] = (await test.blobNames('research')).filter((blob) => blob.endsWith('manifest.json'));
+    const copy = await test.blobText('research', name);
+    expect(JSON.parse(copy)).toMatchObject({ request: `${host}/fhir/$export`, requiresAccessToken: true });
+    for (const { url } of (JSON.parse(copy) as typeof manifest).output) {
+      expect(url).toContain(`/research/${name.replace('manifest.json', '')}`);
+      expect(url).not.toContain('?');
+    }
     const other = (manifest.output[0]?.url ?? '').replace(/[^/]+$/, 'manifest.json');
     expect((await fetch(other)).status).toBe(404);
   }, 60_000);
@@ -221,4 +520,179 @@ describe('an export', () => {
     expect((await fetch(manifest.output[0]?.url ?? '')).status).toBe(404);
     expect(await test.blobNames('deleted')).toEqual([]);
   }, 60_000);
+});
+
+describe('a kick-off is accepted', () => {
+  it.each([
+    ['with Accept among others', { accept: 'text/html, application/fhir+json; fhirVersion=4.0, */*' }, ''],
+    ['with other preferences', { prefer: 'wait=10; respond-async, return=minimal' }, ''],
+    ['strictly', { prefer: 'respond-async, handling=strict' }, ''],
+    ['leniently, without what is not known', { prefer: 'respond-async, handling=lenient' }, '&_foo=1'],
+    ['with every output format', {}, '&_outputFormat=ndjson'],
+    ['with another one', {}, '&_OUTPUTFORMAT=application/fhir%2Bndjson'],
+    ['with what Azure knows', {}, '&_isParallel=true&_maxCount=10&_till=2999-01-01T00:00:00Z'],
+    ['with a filter', {}, '&_typefilter=Patient%3Fgender%3Dmale'],
+    ['with a host key, which nobody gets back', {}, '&code=hunter2'],
+    ['into a folder of a container that is there', {}, '&_CONTAINER=accepted'],
+  ])('%s', async (name, headers, more) => {
+    const base = `${host}/fhir/$export?_type=Patient&_anonymizationConfig=${SAMPLE_CONFIGURATION}`;
+    const url = `${base}${more.includes('_CONTAINER') ? '' : '&_container=accepted'}${more}`;
+    const response = await fetch(url, { headers: { ...KICK_OFF, ...headers } });
+    expect(response.status).toBe(202);
+    const text = await response.text();
+    const statusUrl = response.headers.get('content-location') ?? '';
+    expect(text + statusUrl).not.toContain('hunter2');
+    expect((JSON.parse(text) as Outcome).issue.every(({ severity }) => severity === 'information')).toBe(
+      true,
+    );
+    if (name.startsWith('leniently')) expect(text).toMatch(/_foo.*was ignored/);
+    // The sample gives no keys.
+    expect(text).toMatch(/random keys.*next one by _since/);
+    const manifest = await new ExportClient(test.stack.baseUrl).manifest(statusUrl, 1000, () => undefined);
+    expect(JSON.stringify(manifest)).not.toContain('hunter2');
+    expect(JSON.stringify(manifest)).not.toContain('_foo=');
+    expect(JSON.stringify(manifest.extension['notes'])).toMatch(/random keys/);
+    const folders = await test.blobNames('accepted');
+    expect(folders.every((blob) => /^\d{14}-[0-9a-f]{32}\//.test(blob))).toBe(true);
+  });
+
+  it('as a POST with Parameters, an absolute status URL in its answer', async () => {
+    const response = await fetch(`${host}/fhir/$export`, {
+      method: 'POST',
+      headers: { ...KICK_OFF, 'content-type': 'application/fhir+json' },
+      body: parameters(
+        { name: '_type', valueString: 'Patient' },
+        { name: '_container', valueString: 'accepted' },
+        { name: '_anonymizationConfig', valueString: SAMPLE_CONFIGURATION },
+        { name: '_maxCount', valueInteger: 7 },
+      ),
+    });
+    expect(response.status).toBe(202);
+    expect(response.headers.get('content-location')).toMatch(
+      new RegExp(`^${host}/fhir/_operations/export/[0-9a-f]{32}$`),
+    );
+  });
+});
+
+describe('a container takes one kind of data', () => {
+  it('and refuses another configuration, and files of unknown origin', async () => {
+    await test.putConfiguration('other.json', { fhirPathRules: [{ path: 'Resource', method: 'redact' }] });
+    const start = (container: string, configuration: string): Promise<Response> =>
+      fetch(
+        `${host}/fhir/$export?_type=Group&_container=${container}&_anonymizationConfig=${configuration}`,
+        { headers: KICK_OFF },
+      );
+    expect((await start('one-kind', SAMPLE_CONFIGURATION)).status).toBe(202);
+    expect((await start('one-kind', SAMPLE_CONFIGURATION)).status).toBe(202);
+    const other = await start('one-kind', 'other.json');
+    expect(other.status).toBe(409);
+    expect(await other.json()).toMatchObject({
+      issue: [{ code: 'conflict', diagnostics: expect.stringMatching(/another configuration.*ALLOW_MIXED/) }],
+    });
+    await test.putBlob('not-ours', 'letter.txt', 'Dear all');
+    expect((await start('not-ours', SAMPLE_CONFIGURATION)).status).toBe(409);
+    expect(await test.blobNames('not-ours')).toEqual(['letter.txt']);
+  });
+});
+
+describe('a client that polls', () => {
+  it('too fast is told to wait; one that waits, and HEAD, are not', async () => {
+    const response = await fetch(`${host}/fhir/$export?${SAFE_HARBOR}&_maxCount=1`, { headers: KICK_OFF });
+    const statusUrl = response.headers.get('content-location') ?? '';
+    expect((await fetch(statusUrl)).status).toBe(202);
+    const answers = await Promise.all(Array.from({ length: 40 }, () => fetch(statusUrl)));
+    expect(answers.filter(({ status }) => status === 202).length).toBeGreaterThanOrEqual(10);
+    const refused = answers.find(({ status }) => status === 429);
+    if (refused === undefined) throw new Error('Nobody was told to wait.');
+    expect(await refused.json()).toMatchObject({ issue: [{ code: 'throttled' }] });
+    expect((await fetch(statusUrl, { method: 'HEAD' })).status).toBe(202);
+    const seconds = Number(refused.headers.get('retry-after'));
+    expect(seconds).toBeGreaterThan(0);
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    expect((await fetch(statusUrl)).status).not.toBe(429);
+    await fetch(statusUrl, { method: 'DELETE' });
+  }, 60_000);
+});
+
+describe('a file of a complete export', () => {
+  let url: string;
+  let whole: Buffer;
+
+  beforeAll(async () => {
+    const client = new ExportClient(test.stack.baseUrl);
+    const statusUrl = await client.kickOff({
+      _container: 'ranges',
+      _anonymizationConfig: SAMPLE_CONFIGURATION,
+      _type: 'Observation',
+    });
+    url = (await client.manifest(statusUrl, 1000, () => undefined)).output[0]?.url ?? '';
+    whole = await bytes(await fetch(url, { headers: { 'accept-encoding': 'identity' } }));
+  });
+
+  async function bytes(response: Response): Promise<Buffer> {
+    return Buffer.from(await response.arrayBuffer());
+  }
+
+  async function get(headers: Record<string, string>): Promise<Response> {
+    return fetch(url, { headers: { 'accept-encoding': 'identity', ...headers } });
+  }
+
+  it('is NDJSON, and HEAD tells what GET would', async () => {
+    for (const method of ['GET', 'HEAD']) {
+      const response = await fetch(url, { method, headers: { 'accept-encoding': 'identity' } });
+      expect(response.status).toBe(200);
+      expect(response.headers.get('content-type')).toBe('application/fhir+ndjson');
+      expect(response.headers.get('accept-ranges')).toBe('bytes');
+      expect(response.headers.get('content-length')).toBe(String(whole.length));
+      expect(response.headers.get('etag')).toMatch(/^"[^"]+"$/);
+      expect((await bytes(response)).length).toBe(method === 'GET' ? whole.length : 0);
+    }
+  });
+
+  it('comes compressed where the client takes that', async () => {
+    const response = await get({ 'accept-encoding': 'gzip' });
+    expect(response.headers.get('content-encoding')).toBe('gzip');
+    expect(response.headers.get('content-length')).toBeNull();
+    expect((await bytes(response)).equals(whole)).toBe(true);
+    expect(response.headers.get('etag')).not.toBe((await get({})).headers.get('etag'));
+  });
+
+  it.each([
+    ['bytes=0-99', 0, 100],
+    ['bytes=100-', 100, undefined],
+    ['bytes=-100', -100, undefined],
+    ['bytes=1000-1000', 1000, 1001],
+  ])('comes in parts: %s', async (range, from, to) => {
+    // Parts are parts of the file itself, also for a client that takes gzip.
+    const response = await get({ range, 'accept-encoding': 'gzip' });
+    const expected = whole.subarray(from, to);
+    const first = from < 0 ? whole.length + from : from;
+    expect(response.status).toBe(206);
+    expect(response.headers.get('content-range')).toBe(
+      `bytes ${first}-${first + expected.length - 1}/${whole.length}`,
+    );
+    expect((await bytes(response)).equals(expected)).toBe(true);
+  });
+
+  it('comes as a whole where a range is none, or of another version', async () => {
+    for (const headers of [
+      { range: 'lines=1-2' },
+      { range: 'bytes=0-1,3-4' },
+      { range: 'bytes=0-9', 'if-range': '"other"' },
+    ]) {
+      const response = await get(headers);
+      expect(response.status).toBe(200);
+      expect((await bytes(response)).equals(whole)).toBe(true);
+    }
+    const etag = (await get({})).headers.get('etag') ?? '';
+    expect((await get({ range: 'bytes=0-9', 'if-range': etag })).status).toBe(206);
+    expect((await get({ 'if-none-match': etag })).status).toBe(304);
+  });
+
+  it('has nothing behind its end', async () => {
+    const response = await get({ range: `bytes=${whole.length}-` });
+    expect(response.status).toBe(416);
+    expect(response.headers.get('content-range')).toBe(`bytes */${whole.length}`);
+    expect(await response.json()).toMatchObject({ resourceType: 'OperationOutcome' });
+  });
 });

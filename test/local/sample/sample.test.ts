@@ -123,13 +123,20 @@ describe('the default sample', () => {
 
   test('has groups of patients', () => {
     const groups = resources.filter(({ resourceType }) => resourceType === 'Group');
-    expect(groups).toHaveLength(2);
-    for (const group of groups) {
+    expect(groups).toHaveLength(3);
+    for (const group of groups.filter(({ quantity }) => quantity !== 5)) {
       const members = [...references(group['member'])];
       expect(members.length).toBeGreaterThanOrEqual(10);
       expect(members.every((member) => member.startsWith('Patient/'))).toBe(true);
       expect(new Set(members).size).toBe(members.length);
     }
+  });
+
+  test('has a group of a group, of former members and of one who is no patient', () => {
+    const group = resources.find(({ quantity }) => quantity === 5);
+    expect([...references(group?.['member'])].map((member) => member.split('/')[0])).toEqual(
+      'Group Patient Patient Patient Practitioner'.split(' '),
+    );
   });
 
   test.each([

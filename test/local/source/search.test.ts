@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { allIds, ask, ids, link, resource, serving } from './support.js';
+import { allIds, ask, ids, link, type Reply, resource, serving } from './support.js';
 
 const observation = (id: string, day: string, rest: string) =>
   resource('Observation', id, `2024-01-${day}T00:00:00.000Z`, rest);
@@ -244,6 +244,48 @@ describe('errors are OperationOutcomes', () => {
       expect(reply.status).toBe(status);
       expect(reply.headers.get('content-type')).toBe('application/fhir+json; charset=utf-8');
       expect(reply.body.issue?.[0]?.code).toBe(code);
+    });
+  });
+});
+
+describe('_revinclude=Provenance:target', () => {
+  const target = (...references: string[]): string =>
+    `,"target":[${references.map((reference) => `{"reference":"${reference}"}`).join(',')}]`;
+  const files = {
+    ...FILES,
+    Provenance: [
+      resource('Provenance', 'v1', undefined, target('Patient/a', 'Patient/b')),
+      resource('Provenance', 'v2', undefined, target('Observation/o1', 'Patient/c')),
+      resource('Provenance', 'v3', undefined, target('Patient/a/_history/1')),
+    ],
+  };
+  const entriesOf = (reply: Reply): string =>
+    (reply.body.entry ?? []).map(({ resource: { id }, search }) => `${id} ${search.mode}`).join(', ');
+
+  test.each([
+    ['Patient?_id=a', 'a match'],
+    ['Patient?_id=a&_revinclude=Provenance:target', 'a match, v1 include, v3 include'],
+    ['Patient?_id=a,b&_sort=_id&_revinclude=Provenance:target', 'a match, b match, v1 include, v3 include'],
+    ['Patient?_sort=_id&_count=1&_revinclude=Provenance:target', 'a match, v1 include, v3 include'],
+    ['Patient?_id=d&_revinclude=Provenance:target', 'd match'],
+    ['Observation?_id=o1&_revinclude=Provenance:target', 'o1 match, v2 include'],
+    ['Patient?_id=a&_summary=count&_revinclude=Provenance:target', ''],
+  ])('%s gives: %s', async (search, entries) => {
+    await serving(files, {}, async ({ url }) => {
+      const reply = await ask(`${url}/${search}`);
+      expect(entriesOf(reply)).toBe(entries);
+      expect(link(reply, 'self')?.includes('_revinclude')).toBe(search.includes('_revinclude'));
+    });
+  });
+
+  test('is refused in another form, or where the source does not know it', async () => {
+    const strict = { headers: { Prefer: 'handling=strict' } };
+    await serving(files, {}, async ({ url }) => {
+      expect((await ask(`${url}/Patient?_revinclude=Observation:subject`, strict)).status).toBe(400);
+    });
+    await serving(files, { unsupported: ['_revinclude'] }, async ({ url }) => {
+      expect((await ask(`${url}/Patient?_revinclude=Provenance:target`, strict)).status).toBe(400);
+      expect((await ask(`${url}/metadata`)).text).not.toContain('searchRevInclude');
     });
   });
 });

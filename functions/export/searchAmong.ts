@@ -14,7 +14,7 @@ const PARALLEL_SEARCHES = 2;
  * @param ids each once
  * @throws ExportError `source-ignored-parameter` where the source gives others, or did not heed the search
  */
-export async function searchByIds(
+export async function searchAmong(
   source: Source,
   type: string,
   ids: readonly string[],
@@ -44,7 +44,10 @@ async function searchChunk(
   // A source may give one a page; more pages than ids are a loop.
   for (let pages = 1; ; pages++) {
     const page = readSearchPage(answer.body, type);
-    const missing = page.self === undefined || pages > 1 ? undefined : missingInSelf(asked, page.self);
+    // The self link of a form need not repeat what stands in the form.
+    const tells = answer.isForm !== true || page.self?.includes('?') === true;
+    const missing =
+      page.self === undefined || !tells || pages > 1 ? undefined : missingInSelf(asked, page.self);
     if (missing !== undefined) throw ignored(type, missing);
     for (const row of page.rows) {
       if (row.id === undefined || !wanted.has(row.id)) throw ignored(type, '_id');

@@ -1,0 +1,139 @@
+import { parseJson, type JsonObject } from '../deid/json.js';
+import { isJsonObject } from '../deid/node.js';
+import { ExportError } from '../errors.js';
+import type { Capabilities } from '../export/capabilities.js';
+import type { JobRequest, PlannedCompartment, PlannedPartition } from '../export/job.js';
+import { countPresent, planMemberSearch, sendsProvenance, splitSearches } from '../export/memberPlan.js';
+import { groupNotes, Members, resolveGroup } from '../export/members.js';
+import { PROVENANCE } from '../export/provenance.js';
+import type { SearchParameters, Source } from '../export/source.js';
+import { patientCompartment } from '../fhir/patientCompartment.js';
+import type { ActivityDependencies } from './dependencies.js';
+
+/** What is exported below the system level. */
+export interface CompartmentPlan {
+  compartment: PlannedCompartment;
+  /** Of the types asked for, those that can be in a Patient compartment. */
+  types: string[];
+  notes: string[];
+  /** The partitions of a type's window: how its resources are read. `bounds` are the window's, as search parameters. */
+  planType(
+    type: string,
+    bounds: SearchParameters,
+    typeCount: number | undefined,
+    pageSize: number,
+  ): Promise<Array<Pick<PlannedPartition, 'estimate' | 'memberSearch'>>>;
+}
+
+/**
+ * Fixes whose compartments a job exports, and from which types. The members are written down once, in the job's
+ * state, and are the same for all of its slices.
+ */
+export async function planCompartment(
+  { jobs, source, settings }: ActivityDependencies,
+  request: JobRequest,
+  capabilities: Capabilities,
+  transactionTime: string,
+  asked: readonly string[],
+): Promise<CompartmentPlan> {
+  const compartmentTypes = patientCompartment(settings.fhirVersion);
+  const bases = [...new Set([settings.fhirServerUrl, capabilities.url ?? settings.fhirServerUrl])];
+  const notes: string[] = [];
+  const resolved = await resolveMembers(request, source, transactionTime, bases, notes);
+  const members =
+    resolved === undefined ? undefined : new Members(await jobs.putMembers(request.jobId, resolved.ids));
+  const types = asked.filter((type) => compartmentTypes.has(type));
+  const others = asked.filter((type) => !compartmentTypes.has(type));
+  if (request.types !== undefined && others.length > 0) {
+    notes.push(
+      `_type: ${others.join(', ')} cannot be in a Patient compartment, so there is nothing to export of it at this level.`,
+    );
+  }
+  const comesAlong = types.includes(PROVENANCE) && (await sendsProvenance(source, bases));
+  if (types.includes(PROVENANCE) && !comesAlong && types.length > 1) {
+    notes.push(
+      'Provenance: only those are exported that name a patient themselves, as the source does not send others along with their targets (_revinclude=Provenance:target), or has none.',
+    );
+  }
+  return {
+    compartment: { hasMembers: members !== undefined, bases, includesProvenance: comesAlong },
+    types: members?.ids.length === 0 ? [] : types,
+    notes,
+    planType: async (type, bounds, typeCount, pageSize) => {
+      const whole = [{ estimate: typeCount }];
+      if (members === undefined) return whole;
+      const links = compartmentTypes.get(type) ?? [];
+      const { memberSearch, estimate } = await planMemberSearch({
+        type,
+        links,
+        members,
+        bounds,
+        typeCount,
+        pageSize,
+        capabilities,
+        source,
+      });
+      return memberSearch === undefined ? whole : splitSearches({ memberSearch, estimate }, request.lanes);
+    },
+  };
+}
+
+/** The patients asked for; `undefined`: all of the source. Notes hold numbers only. */
+async function resolveMembers(
+  { level, patients }: JobRequest,
+  source: Source,
+  transactionTime: string,
+  bases: readonly string[],
+  notes: string[],
+): Promise<Members | undefined> {
+  if (level.kind !== 'group') {
+    if (patients === undefined) return undefined;
+    const members = new Members(patients);
+    const present = await countPresent(members, source);
+    if (present !== undefined && present < members.ids.length) {
+      throw new ExportError(
+        'invalid-request',
+        `patient: ${members.ids.length - present} of the ${members.ids.length} patients asked for do not exist at the source. Ask for those only that do.`,
+      );
+    }
+    return members;
+  }
+  const group = await resolveGroup(level.groupId, readGroup(source), transactionTime, bases);
+  notes.push(...groupNotes(group));
+  if (patients !== undefined) {
+    const strangers = patients.filter((id) => !group.patients.has(id));
+    if (strangers.length > 0) {
+      throw new ExportError(
+        'invalid-request',
+        `patient: ${strangers.length} of the ${patients.length} patients asked for are no members of the Group. Ask for members only, or leave patient out.`,
+      );
+    }
+  }
+  const members = new Members(patients ?? group.patients);
+  if (members.ids.length === 0) notes.push('Group: it has no patients, so there is nothing to export.');
+  const present = await countPresent(members, source);
+  if (present !== undefined && present < members.ids.length) {
+    notes.push(`Group: ${members.ids.length - present} members do not exist at the source.`);
+  }
+  return members;
+}
+
+function readGroup(source: Source): (id: string) => Promise<JsonObject | undefined> {
+  return async (id) => {
+    const answer = await source.read('Group', id);
+    if (answer === undefined) return undefined;
+    let group;
+    try {
+      group = parseJson(answer.body.toString('utf8'));
+    } catch {
+      throw new ExportError('source-not-fhir', 'The source answered with a Group that is not JSON.', true);
+    }
+    if (!isJsonObject(group) || group['resourceType'] !== 'Group' || group['id'] !== id) {
+      throw new ExportError(
+        'source-not-fhir',
+        'The source answered with something else than the Group it was asked for. Check that FHIR_SERVER_URL is the FHIR base of the source.',
+      );
+    }
+    return group;
+  };
+}

@@ -1,0 +1,181 @@
+import type { FhirVersion } from '../deid/engine.js';
+
+/** A search parameter that puts resources into the compartments of the patients that its elements refer to. */
+export interface CompartmentLink {
+  parameter: string;
+  /** Names of the elements from the resource down to the Reference, as they stand in JSON. */
+  paths: ReadonlyArray<readonly string[]>;
+}
+
+/**
+ * The Patient compartment of the FHIR versions (CompartmentDefinition/patient, and the SearchParameters it names), a
+ * resource type a line: search parameters, each with the elements it looks at where they have another name. Types
+ * without a link to patients are in nobody's compartment. Left out are STU3's chains (`agent.patient` of AuditEvent,
+ * `target.patient` of Provenance), which no resource tells of itself.
+ */
+const COMMON = `
+Account subject
+AdverseEvent subject
+Appointment actor=participant.actor
+AppointmentResponse actor
+Basic patient=subject author
+CareTeam patient=subject participant=participant.member
+ChargeItem subject
+Claim patient payee=payee.party
+ClaimResponse patient
+ClinicalImpression subject
+Communication subject sender recipient
+Composition subject author attester=attester.party
+DiagnosticReport subject
+DocumentReference subject author
+Encounter patient=subject
+EpisodeOfCare patient
+ExplanationOfBenefit patient payee=payee.party
+FamilyMemberHistory patient
+Flag patient=subject
+Goal patient=subject
+Group member=member.entity
+Immunization patient
+ImmunizationRecommendation patient
+List subject source
+MedicationDispense subject patient=subject receiver
+MedicationRequest subject
+MedicationStatement subject
+Observation subject performer
+Patient link=link.other
+Person patient=link.target
+Procedure patient=subject performer=performer.actor
+QuestionnaireResponse subject author
+RelatedPerson patient
+RiskAssessment subject
+Schedule actor
+Specimen subject
+SupplyDelivery patient
+VisionPrescription patient
+`;
+
+/** What is of one version, or differs. */
+const STU3 = `
+AllergyIntolerance patient recorder asserter
+AuditEvent patient=agent.reference,entity.reference
+BodySite patient
+CarePlan patient=subject performer=activity.detail.performer
+CommunicationRequest subject sender recipient requester=requester.agent
+Condition patient=subject asserter
+Consent patient
+Coverage policy-holder=policyHolder subscriber beneficiary payor
+DetectedIssue patient
+DeviceRequest subject requester=requester.agent performer
+DeviceUseStatement subject
+DocumentManifest subject author recipient
+EligibilityRequest patient
+EnrollmentRequest subject
+ImagingManifest patient author
+ImagingStudy patient
+MeasureReport patient
+Media subject
+MedicationAdministration patient=subject performer=performer.actor subject
+NutritionOrder patient
+ProcedureRequest subject performer
+Provenance patient=target
+ReferralRequest patient=subject requester=requester.agent
+RequestGroup subject participant=action.participant
+ResearchSubject individual
+SupplyRequest requester=requester.agent
+`;
+
+/** R4B's is the same. */
+const R4 = `
+AllergyIntolerance patient recorder asserter
+AuditEvent patient=agent.who,entity.what
+BodyStructure patient
+CarePlan patient=subject performer=activity.detail.performer
+CommunicationRequest subject sender recipient requester
+Condition patient=subject asserter
+Consent patient
+Coverage policy-holder=policyHolder subscriber beneficiary payor
+CoverageEligibilityRequest patient
+CoverageEligibilityResponse patient
+DetectedIssue patient
+DeviceRequest subject performer
+DeviceUseStatement subject
+DocumentManifest subject author recipient
+EnrollmentRequest subject=candidate
+ImagingStudy patient=subject
+ImmunizationEvaluation patient
+Invoice subject patient=subject recipient
+MeasureReport patient=subject
+Media subject
+MedicationAdministration patient=subject performer=performer.actor subject
+MolecularSequence patient
+NutritionOrder patient
+Provenance patient=target
+RequestGroup subject participant=action.participant
+ResearchSubject individual
+ServiceRequest subject performer
+SupplyRequest subject=deliverTo
+`;
+
+const R5 = `
+AllergyIntolerance patient participant=participant.actor
+AuditEvent patient
+BiologicallyDerivedProductDispense patient
+BodyStructure patient
+CarePlan patient=subject
+CommunicationRequest subject information-provider=informationProvider recipient requester
+Condition patient=subject participant-actor=participant.actor
+Consent subject
+Contract patient=subject
+Coverage policy-holder=policyHolder subscriber beneficiary paymentby-party=paymentBy.party
+CoverageEligibilityRequest patient
+CoverageEligibilityResponse patient
+DetectedIssue patient=subject
+DeviceAssociation subject operator=operation.operator
+DeviceRequest subject performer=performer.reference
+DeviceUsage patient
+EncounterHistory patient=subject
+EnrollmentRequest subject=candidate
+GenomicStudy patient=subject
+GuidanceResponse patient=subject
+ImagingSelection patient=subject
+ImagingStudy patient=subject
+ImmunizationEvaluation patient
+Invoice subject patient=subject recipient
+MeasureReport patient=subject
+MedicationAdministration patient=subject subject
+MolecularSequence subject
+NutritionIntake subject source=reportedReference
+NutritionOrder patient=subject
+Provenance patient
+RequestOrchestration subject participant=action.participant.actorReference
+ResearchSubject subject
+ServiceRequest subject performer
+SupplyRequest subject=deliverTo
+Task patient=for focus
+`;
+
+const TABLES: Record<FhirVersion, string> = { STU3, R4, R4B: R4, R5 };
+const compartments = new Map<FhirVersion, ReadonlyMap<string, readonly CompartmentLink[]>>();
+
+/**
+ * The linking search parameters of every resource type that can be in a Patient compartment. A Patient is in its own
+ * compartment besides.
+ */
+export function patientCompartment(version: FhirVersion): ReadonlyMap<string, readonly CompartmentLink[]> {
+  const known = compartments.get(version);
+  if (known !== undefined) return known;
+  const lines = `${COMMON}${TABLES[version]}`.split('\n').filter((line) => line !== '');
+  const made = new Map(
+    lines.map((line) => {
+      const [type = '', ...links] = line.split(' ');
+      return [type, links.map(readLink)] as const;
+    }),
+  );
+  compartments.set(version, made);
+  return made;
+}
+
+function readLink(text: string): CompartmentLink {
+  const [parameter = '', paths = parameter] = text.split('=');
+  return { parameter, paths: paths.split(',').map((path) => path.split('.')) };
+}

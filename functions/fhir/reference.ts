@@ -1,0 +1,38 @@
+import type { JsonObject, JsonValue } from '../deid/json.js';
+import { isJsonObject } from '../deid/node.js';
+
+/** A resource of the source that a Reference names by type and id. */
+export interface LocalReference {
+  type: string;
+  id: string;
+}
+
+const RELATIVE = /^([A-Z][A-Za-z]{0,63})\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
+
+/**
+ * Reads `Reference.reference` (https://hl7.org/fhir/R4/references.html#literal): relative, or absolute below one of
+ * the source's own bases, with or without a version. `undefined` for what is on another server, contained, logical
+ * or conditional.
+ * @param bases FHIR bases of the source, without trailing slash
+ */
+export function readReference(text: unknown, bases: readonly string[]): LocalReference | undefined {
+  if (typeof text !== 'string') return undefined;
+  const base = bases.find((candidate) => text.startsWith(`${candidate}/`));
+  const [, type, id] = RELATIVE.exec(base === undefined ? text : text.slice(base.length + 1)) ?? [];
+  return type === undefined || id === undefined ? undefined : { type, id };
+}
+
+/** The References at a path of a resource, through arrays. */
+export function* referencesAt(
+  value: JsonValue | undefined,
+  path: readonly string[],
+  depth = 0,
+): Generator<JsonObject> {
+  if (Array.isArray(value)) {
+    for (const item of value) yield* referencesAt(item, path, depth);
+  } else if (isJsonObject(value)) {
+    const name = path[depth];
+    if (name === undefined) yield value;
+    else if (Object.hasOwn(value, name)) yield* referencesAt(value[name], path, depth + 1);
+  }
+}

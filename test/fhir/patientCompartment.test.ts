@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import type { FhirVersion } from '../../functions/deid/engine.js';
+import { definitionsOf } from '../../functions/deid/model/definitions.js';
+import { patientCompartment } from '../../functions/fhir/patientCompartment.js';
+import { searchParametersOf } from '../../local/source/searchParameters.js';
+
+const VERSIONS: FhirVersion[] = ['STU3', 'R4', 'R4B', 'R5'];
+
+/** How many types the CompartmentDefinition of a version links to patients. */
+const TYPES: Record<FhirVersion, number> = { STU3: 64, R4: 66, R4B: 66, R5: 73 };
+
+/** The types that an element's references may have; `undefined` where it is no reference. */
+function targetsOf(
+  version: FhirVersion,
+  type: string,
+  path: readonly string[],
+): readonly string[] | undefined {
+  const { path2Type, path2RefType, choiceTypePaths, pathsDefinedElsewhere } = definitionsOf(version);
+  let at = type;
+  for (const name of path) {
+    at = `${pathsDefinedElsewhere[at] ?? at}.${name}`;
+    // What a CodeableReference holds is one of its own elements.
+    if (path2Type[at.slice(0, -name.length - 1)] === 'CodeableReference' && name === 'reference') {
+      return path2RefType[at.slice(0, -name.length - 1)] ?? [];
+    }
+    const choice = at.replace(/Reference$/, '');
+    if (path2Type[at] === undefined && choiceTypePaths[choice]?.includes('Reference') === true) {
+      return path2RefType[choice] ?? [];
+    }
+  }
+  return path2Type[at] === 'Reference' ? (path2RefType[at] ?? []) : undefined;
+}
+
+describe.each(VERSIONS)('the Patient compartment of %s', (version) => {
+  const compartment = patientCompartment(version);
+
+  it('has every type of the definition, and only types of the version', () => {
+    expect(compartment.size).toBe(TYPES[version]);
+    const { type2Parent } = definitionsOf(version);
+    expect([...compartment.keys()].filter((type) => type2Parent[type] === undefined)).toEqual([]);
+  });
+
+  it('looks at elements that are references to patients in the model of the version', () => {
+    const wrong: string[] = [];
+    for (const [type, links] of compartment) {
+      for (const { parameter, paths } of links) {
+        const targets = paths.flatMap((path) => targetsOf(version, type, path) ?? ['no reference']);
+        // Of STU3's targets, the model has one only.
+        const hasPatient =
+          version === 'STU3' || targets.some((target) => ['Patient', 'Resource', 'Any'].includes(target));
+        if (targets.includes('no reference') || (targets.length > 0 && !hasPatient)) {
+          wrong.push(`${type} ${parameter}: ${targets.join(' ')}`);
+        }
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('leaves out no type whose element patient or subject is a reference to patients, but those of the definition', () => {
+    const { path2Type, path2RefType } = definitionsOf(version);
+    const missing = Object.keys(path2Type)
+      .filter((path) => /^[A-Za-z]+\.(patient|subject)$/.test(path) && path2Type[path] === 'Reference')
+      .filter((path) => path2RefType[path]?.includes('Patient') === true)
+      .map((path) => path.split('.') as [string, string])
+      .filter(
+        ([type, element]) =>
+          compartment.get(type)?.some(({ paths }) => paths.some((path) => path.join('.') === element)) !==
+          true,
+      )
+      .map(([type, element]) => `${type}.${element}`);
+    expect(missing.sort()).toEqual(OUTSIDE[version]);
+  });
+});
+
+/** Of patients, and yet not in the compartment by the definition. */
+const OUTSIDE: Record<FhirVersion, string[]> = {
+  STU3: ['Device.patient', 'GuidanceResponse.subject', 'Sequence.patient'],
+  R4: ['Device.patient', 'GuidanceResponse.subject'],
+  R4B: ['Device.patient', 'GuidanceResponse.subject'],
+  R5: ['Appointment.subject', 'DeviceDispense.subject'],
+};
+
+it('the sample source knows every linking parameter of R4', () => {
+  const missing: string[] = [];
+  for (const [type, links] of patientCompartment('R4')) {
+    for (const { parameter, paths } of links) {
+      const known = searchParametersOf(type)
+        .get(parameter)
+        ?.paths.map((path) => path.join('.'));
+      for (const path of paths) {
+        if (known?.includes(path.join('.')) !== true) missing.push(`${type} ${parameter} ${path.join('.')}`);
+      }
+    }
+  }
+  expect(missing).toEqual([]);
+});

@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto';
+import { completePartition } from '../../functions/activities/completePartition.js';
+import { exportSlice } from '../../functions/activities/exportSlice.js';
+import { finishExport } from '../../functions/activities/finishExport.js';
+import { planExport } from '../../functions/activities/planExport.js';
+import { makeActivityDependencies } from '../../functions/dependencies.js';
+import type { JobPlan, JobRequest } from '../../functions/export/job.js';
+import type { ExportManifest } from '../../functions/export/manifest.js';
+import { readSettings } from '../../functions/settings.js';
+import type { TestStack } from '../stack/harness.js';
+
+export interface JobResource {
+  resourceType: string;
+  id: string;
+  [element: string]: unknown;
+}
+
+export interface RunJob {
+  manifest: ExportManifest;
+  notes: string[];
+  plan: JobPlan;
+  /** Every resource that was exported, in the order of the files. */
+  resources: JobResource[];
+}
+
+/** What a job is asked for, besides what every one of these jobs has. */
+export type Asked = Pick<JobRequest, 'level'> &
+  Partial<Pick<JobRequest, 'types' | 'patients' | 'since' | 'until' | 'pageSize'>>;
+
+/**
+ * A raw export by the app's own activities, one after the other as the orchestrators call them, against the storage of
+ * a stack. Every slice's first attempt is lost where `losesAttempts` says so.
+ */
+export async function runJob(
+  { stack }: Pick<TestStack, 'stack'>,
+  fhirServerUrl: string,
+  asked: Asked,
+  environment: Record<string, string> = {},
+  losesAttempts = false,
+): Promise<RunJob> {
+  const settings = readSettings({
+    FHIR_SERVER_URL: fhirServerUrl,
+    EXPORT_STORAGE: stack.exportStorage,
+    AzureWebJobsStorage: stack.runtimeStorage,
+    TRANSACTION_TIME_MARGIN_SECONDS: '0',
+    PAGE_SIZE: '50',
+    SLICE_MAX_PAGES: '3',
+    SOURCE_MAX_ATTEMPTS: '1',
+    ...environment,
+  });
+  const dependencies = makeActivityDependencies(settings);
+  const { jobs, files, now } = dependencies;
+  const jobId = randomBytes(16).toString('hex');
+  const request: JobRequest = {
+    jobId,
+    requestUrl: 'http://host/fhir/$export',
+    baseUrl: 'http://host/fhir',
+    startedAt: new Date().toISOString(),
+    container: `levels-${jobId}`,
+    folder: '',
+    types: undefined,
+    typeFilters: [],
+    elements: [],
+    patients: undefined,
+    since: undefined,
+    until: undefined,
+    pageSize: undefined,
+    lanes: 3,
+    configuration: undefined,
+    notes: [],
+    ...asked,
+  };
+  await files.ensureContainer(request.container);
+  await jobs.create(request, randomBytes(32), undefined);
+  const run = exportSlice(dependencies);
+  const { partitions } = await planExport(dependencies)({ jobId });
+  for (let partition = 0; partition < partitions; partition++) {
+    let previous: string | null = null;
+    for (let slice = 0, isDone = false; !isDone; slice++) {
+      if (losesAttempts) await run({ jobId, partition, slice, previous });
+      ({ attempt: previous, isDone } = await run({ jobId, partition, slice, previous }));
+    }
+    await completePartition(dependencies)({ jobId, partition, last: previous ?? '' });
+  }
+  await finishExport({ jobs, files, now, slices: { forget: () => undefined } })({ jobId });
+  const [manifest, plan] = [await jobs.manifest(jobId), await jobs.plan(jobId)];
+  if (manifest === undefined || plan === undefined) throw new Error('The job has no manifest.');
+  const resources: JobResource[] = [];
+  for (const { url, count, type } of manifest.output) {
+    const name = decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
+    const { etag } = await files.properties(request.container, name);
+    const stream = await files.open(request.container, name, { etag, part: undefined });
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+    const lines = Buffer.concat(chunks).toString('utf8').trimEnd().split('\n');
+    const own = lines.map((line) => JSON.parse(line) as JobResource);
+    if (own.length !== count || own.some(({ resourceType }) => resourceType !== type)) {
+      throw new Error(`A file of ${type} is not as the manifest says.`);
+    }
+    resources.push(...own);
+  }
+  return { manifest, notes: (manifest.extension['notes'] ?? []) as string[], plan, resources };
+}
+
+/** `type/id` of resources, sorted, repeats included. */
+export function keysOf(resources: readonly JobResource[]): string[] {
+  return resources.map(({ resourceType, id }) => `${resourceType}/${id}`).sort();
+}
