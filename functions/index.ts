@@ -13,6 +13,7 @@ import { ConfigurationImages } from './adapters/configurationImages.js';
 import { SliceThreads } from './adapters/sliceThreads.js';
 import { openStorage } from './adapters/storage.js';
 import { makeActivityDependencies, secretsOf } from './dependencies.js';
+import { openAuthorization } from './http/authorization/authorize.js';
 import { registerRoutes } from './http/routes.js';
 import { exportJob } from './orchestrators/exportJob.js';
 import { exportLane } from './orchestrators/exportLane.js';
@@ -32,6 +33,7 @@ const slices: SliceRunner =
 app.setup({ enableHttpStream: true });
 registerRoutes({
   settings,
+  authorize: openAuthorization(settings.authorization, isResourceType),
   jobs,
   files,
   configurationBlobs: new ConfigurationBlobs(openStorage(settings.exportStorage), settings.exportStorage),
@@ -51,4 +53,4 @@ df.app.activity('claimPartition', { handler: activity(claimPartition(dependencie
 df.app.activity('exportSlice', { handler: activity((input: ExportSliceInput) => slices.run(input)) });
 df.app.activity('completePartition', { handler: activity(completePartition(dependencies)) });
 df.app.activity('stopExport', { handler: activity(stopExport(dependencies)) });
-df.app.activity('finishExport', { handler: activity(finishExport({ jobs, files, now, slices })) });
+df.app.activity('finishExport', { handler: activity(finishExport({ settings, jobs, files, now, slices })) });

@@ -1,4 +1,9 @@
 import { availableParallelism } from 'node:os';
+import {
+  authorizationDefinitions,
+  type AuthorizationSettings,
+  readAuthorizationSettings,
+} from './authorizationSettings.js';
 import type { FhirVersion } from './deid/engine.js';
 import type { OciReference } from './export/ociReference.js';
 import {
@@ -34,6 +39,7 @@ export interface Settings {
   sasLifetimeMinutes: number;
   /** Origins of web pages that may read answers; `*` is every one. */
   corsOrigins: ReadonlySet<string>;
+  authorization: AuthorizationSettings;
   /** Keys that configurations name with `{"secretName": …}`, by name. */
   secrets: ReadonlyMap<string, string>;
   registries: RegistrySettings;
@@ -403,6 +409,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   fhirServerUrl,
   fhirVersion,
   ...storageDefinitions,
+  ...authorizationDefinitions,
   allowRawExport,
   allowMixedContainers,
   defaultConfiguration,
@@ -506,6 +513,7 @@ export function readSettings(environment: Environment): Settings {
     downloadLinks: read(downloadLinks),
     sasLifetimeMinutes: read(numbers.sasLifetimeMinutes),
     corsOrigins: read(corsOrigins),
+    authorization: readAuthorizationSettings(environment, problems),
     secrets: readSecrets(),
     registries: {
       hosts: read(registryHosts),

@@ -15,7 +15,10 @@ import { StackProcess } from './processes.js';
 import { generateSample } from './sample/sample.js';
 
 export interface StackOptions {
-  /** Overrides of the environment: `PORT`, `LOCAL_DATA`, `SAMPLE_DATA` and every setting of the app. */
+  /**
+   * Overrides of the environment: `PORT`, `LOCAL_DATA`, `SAMPLE_DATA`, `AzureWebJobsScriptRoot` (the folder of the
+   * app, the project's unless set), and every setting of the app.
+   */
   environment?: Record<string, string | undefined>;
   /** Said while the stack comes up. */
   tell?: (line: string) => void;
@@ -114,7 +117,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       const host = start('host', 'host/main.js', {
         PORT: String(port),
         LOCAL_DATA: dataDirectory,
-        AzureWebJobsScriptRoot: PROJECT_ROOT,
+        AzureWebJobsScriptRoot: environment['AzureWebJobsScriptRoot'] ?? PROJECT_ROOT,
         AzureWebJobsStorage: runtimeStorage,
         FHIR_SERVER_URL: fhirServerUrl,
         ...(exportStorage === undefined ? {} : { EXPORT_STORAGE: exportStorage }),

@@ -93,6 +93,21 @@ describe('settings', () => {
     expect(message).not.toContain('hunter2');
   });
 
+  it('take no Key Vault reference that was not resolved for a key', () => {
+    const reference = '@Microsoft.KeyVault(SecretUri=https://vault.example.org/secrets/hunter2)';
+    const read = (): unknown => readSettings({ ...complete, ANONYMIZATION_SECRET_pseudonyms: reference });
+    expect(read).toThrow(/ANONYMIZATION_SECRET_pseudonyms .*Key Vault Secrets User/);
+    expect(read).not.toThrow(/hunter2/);
+  });
+
+  it('keep exports and the private state of the jobs in two accounts', () => {
+    const account = 'DefaultEndpointsProtocol=https;AccountName=one;AccountKey=hunter2';
+    const read = (): unknown =>
+      readSettings({ ...complete, EXPORT_STORAGE: account, AzureWebJobsStorage: account });
+    expect(read).toThrow(/same storage account/);
+    expect(read).not.toThrow(/hunter2/);
+  });
+
   it('stand in the README as the code has them', () => {
     const rows = settingDefinitions.map(
       ({ name, unit, default: initial, bounds, meaning }) =>

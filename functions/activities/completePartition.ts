@@ -1,5 +1,6 @@
 import { ExportError } from '../errors.js';
 import { addReport, type DeletionNote, emptyReport, type OutputFile } from '../export/job.js';
+import { addPatients } from '../export/patientCount.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface CompletePartitionInput {
@@ -16,6 +17,8 @@ export function completePartition({ jobs }: ActivityDependencies) {
     const report = emptyReport();
     let deletionNote: DeletionNote | undefined;
     const provenance = emptyReport();
+    const mostPatients = (await jobs.request(jobId))?.minPatients ?? 0;
+    const patients = new Set<string>();
     let seconds = 0;
     let foreign = 0;
     let resources = 0;
@@ -28,6 +31,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
       addReport(report, slice.report);
       if (slice.provenance !== undefined) addReport(provenance, slice.provenance);
       foreign += slice.foreign ?? 0;
+      addPatients(patients, slice.patients ?? [], mostPatients);
       seconds += slice.seconds;
       resources = Math.max(resources, slice.resources);
       attempt = slice.previous;
@@ -39,6 +43,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
       ...(deletionNote === undefined ? {} : { deletionNote }),
       provenance,
       foreign,
+      patients: [...patients],
     });
     await jobs.putProgress(jobId, { partition, resources, isDone: true });
     return null;

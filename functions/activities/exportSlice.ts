@@ -3,6 +3,7 @@ import { ExportError } from '../errors.js';
 import { runDeletionSlice } from '../export/deletions.js';
 import { type DeletionNote, emptyReport, type OutputFile, type SliceRecord } from '../export/job.js';
 import { Level } from '../export/level.js';
+import { PatientCounter } from '../export/patientCount.js';
 import { PROVENANCE } from '../export/provenance.js';
 import { selectionOf } from '../export/selectionOf.js';
 import {
@@ -85,6 +86,7 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
     const selection = selectionOf(request, window.type, compartment);
     let telling: Promise<unknown> = Promise.resolve();
     const lineMaker = await engines.lineMaker(request, plan.transactionTime);
+    const patients = new PatientCounter(request.minPatients ?? 0);
     const pageSize = request.pageSize ?? settings.pageSize;
     const limits: SliceLimits = {
       pages: settings.sliceMaxPages,
@@ -104,6 +106,7 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
         {
           source,
           lineMaker,
+          patients,
           companions: level.companions(window.type, request, source),
           openFile,
           clock: now,
@@ -156,6 +159,7 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
       report: result.report,
       provenance: result.companions.report,
       foreign: compartment?.foreign ?? 0,
+      patients: request.minPatients ? patients.digests(await jobs.secret(jobId)) : [],
     };
     await jobs.putSlice(jobId, partition, attempt, record);
     // A cancel that came while the last page was written has deleted the job's files before this one was there.

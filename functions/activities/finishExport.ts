@@ -17,8 +17,11 @@ import {
   manifestFileNames,
   REPORT_FILE,
 } from '../export/manifest.js';
+import { checkPatientCount } from '../export/patientCount.js';
 import { failureOutcomes } from '../export/errorFile.js';
 import { buildReport } from '../export/report.js';
+import { mayBeOfPatient } from '../deid/patientCompartment.js';
+import { FhirModel } from '../deid/model/fhirModel.js';
 import { VERSION } from '../version.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -39,11 +42,14 @@ const PARALLEL_READS = 8;
  * not `completed`. Safe to repeat, and to run twice at once.
  */
 export function finishExport({
+  settings,
   jobs,
   files,
   slices,
   now,
-}: Pick<ActivityDependencies, 'jobs' | 'files' | 'now'> & { slices: Pick<SliceRunner, 'forget'> }) {
+}: Pick<ActivityDependencies, 'settings' | 'jobs' | 'files' | 'now'> & {
+  slices: Pick<SliceRunner, 'forget'>;
+}) {
   return async ({ jobId }: FinishExportInput): Promise<FinishExportOutput> => {
     const [request, stop, known] = await Promise.all([
       jobs.request(jobId),
@@ -82,6 +88,12 @@ export function finishExport({
         return record;
       },
     );
+    const counted = partitions.map(({ patients = [] }, index) => ({
+      type: plan.partitions[index]?.window.type ?? '',
+      patients,
+    }));
+    const model = FhirModel.of(settings.fhirVersion);
+    checkPatientCount(request, counted, (type) => mayBeOfPatient(type, model));
     const filesOf = (isOfDeletions: boolean): OutputFile[] =>
       partitions
         .filter((_, index) => (plan.partitions[index]?.isOfDeletions === true) === isOfDeletions)

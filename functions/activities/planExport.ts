@@ -40,7 +40,18 @@ export function planExport(dependencies: ActivityDependencies) {
       settings.transactionTimeMarginSeconds,
       request.until,
     );
-    const asked = request.types ?? capabilities.searchableTypes.filter(isResourceType);
+    const { permittedTypes } = request;
+    const asked =
+      request.types ??
+      capabilities.searchableTypes.filter(
+        (type) => isResourceType(type) && (permittedTypes?.includes(type) ?? true),
+      );
+    if (asked.length === 0 && permittedTypes !== undefined) {
+      throw new ExportError(
+        'forbidden',
+        'The source can be searched for none of the types that the token permits. Get a token for other types.',
+      );
+    }
     if (asked.length === 0) {
       throw new ExportError(
         'source-refused',

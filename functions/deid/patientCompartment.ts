@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from './json.js';
+import type { FhirModel } from './model/fhirModel.js';
 import { isJsonObject } from './node.js';
 
 /**
@@ -56,17 +57,33 @@ const PATIENT =
  * is none, or more than one. A Patient is its own. A reference counts if it names the patient by type and id.
  */
 export function patientOf(resource: JsonObject): string | null {
-  const type = resource['resourceType'];
-  if (typeof type !== 'string') return null;
-  if (type === 'Patient') {
-    const id = resource['id'];
-    return typeof id === 'string' && id !== '' ? id : null;
-  }
-  const patients = new Set<string>();
-  const paths = Object.hasOwn(COMPARTMENT, type) ? (COMPARTMENT[type] ?? USUAL) : USUAL;
-  for (const path of paths) collect(resource, path.split('.'), patients);
+  const patients = patientsOf(resource);
   const [patient] = patients;
   return patients.size === 1 && patient !== undefined ? patient : null;
+}
+
+/** The ids of all patients whose compartments a resource is in, told in the same way. */
+export function patientsOf(resource: JsonObject): ReadonlySet<string> {
+  const type = resource['resourceType'];
+  const patients = new Set<string>();
+  if (typeof type !== 'string') return patients;
+  if (type === 'Patient') {
+    const id = resource['id'];
+    if (typeof id === 'string' && id !== '') patients.add(id);
+    return patients;
+  }
+  const paths = Object.hasOwn(COMPARTMENT, type) ? (COMPARTMENT[type] ?? USUAL) : USUAL;
+  for (const path of paths) collect(resource, path.split('.'), patients);
+  return patients;
+}
+
+/** Whether resources of a type can be in a patient's compartment. */
+export function mayBeOfPatient(type: string, model: Pick<FhirModel, 'targets'>): boolean {
+  return (
+    type === 'Patient' ||
+    Object.hasOwn(COMPARTMENT, type) ||
+    USUAL.some((name) => model.targets(`${type}.${name}`).includes('Patient'))
+  );
 }
 
 function collect(json: JsonValue | undefined, names: readonly string[], into: Set<string>): void {

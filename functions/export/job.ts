@@ -14,6 +14,12 @@ export interface JobRequest {
   jobId: string;
   /** Kick-off URL as the manifest repeats it, without function keys. */
   requestUrl: string;
+  /** Names the caller whose job it is, and says nothing else; absent: who knows the job's id may see it. */
+  owner?: string;
+  /** Types that a job without `types` is narrowed to; absent: it is not. */
+  permittedTypes?: string[];
+  /** Fewest patients that the job may be over; absent or 0: no limit. */
+  minPatients?: number;
   /** FHIR base that the caller used; the URLs of status and files begin with it. */
   baseUrl: string;
   startedAt: string;
@@ -103,6 +109,8 @@ export interface SliceRecord {
   provenance?: SliceReport;
   /** Resources left out because they refer to patients by URLs of another base. */
   foreign?: number;
+  /** Digests of the patients it wrote data of, as far as they have to be counted. */
+  patients?: string[];
 }
 
 export interface OutputFile {
@@ -140,6 +148,8 @@ export interface PartitionRecord {
   provenance?: SliceReport;
   /** Resources left out because they refer to patients by URLs of another base. */
   foreign?: number;
+  /** Digests of the patients it wrote data of, as far as they have to be counted. */
+  patients?: string[];
 }
 
 /** Why a job is to stop: its slices look for it, since terminating an orchestration does not reach them. */

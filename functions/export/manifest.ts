@@ -144,6 +144,13 @@ export function manifestFiles(manifest: ExportManifest): string[] {
   return [...manifest.output, ...manifest.deleted, ...manifest.error].map(fileOf);
 }
 
+/** The types of resources in a file of a stored manifest, by which a caller's token is judged. */
+export function typesInFile(manifest: ExportManifest, file: string): string[] {
+  return [...manifest.output, ...manifest.deleted]
+    .filter((entry) => fileOf(entry) === file)
+    .map(({ type }) => type);
+}
+
 /** Names of the blobs that belong to a complete job. */
 export function manifestFileNames(
   manifest: ExportManifest,

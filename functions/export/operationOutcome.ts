@@ -2,6 +2,7 @@
 export type IssueType =
   | 'invalid'
   | 'required'
+  | 'login'
   | 'value'
   | 'not-supported'
   | 'not-found'

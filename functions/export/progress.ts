@@ -64,3 +64,12 @@ export function secondsToNextPoll({ done, total }: Progress, elapsedSeconds: num
     total === undefined || done === 0 ? Infinity : (elapsedSeconds * Math.max(0, total - done)) / done;
   return Math.min(MOST_SECONDS_BETWEEN_POLLS, Math.max(1, Math.round(Math.min(byAge, left / 2))));
 }
+
+/** The progress of a job that may turn out to be over too few patients: how many resources there are is not told. */
+export function progressWithoutCounts(
+  plan: JobPlan | undefined,
+  progress: readonly PartitionProgress[],
+): string {
+  if (plan === undefined) return 'planning';
+  return `${progress.filter(({ isDone }) => isDone).length} of ${plan.partitions.length} parts`;
+}

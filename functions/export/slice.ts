@@ -4,6 +4,7 @@ import { ExportError } from '../errors.js';
 import { count } from './count.js';
 import { proveHeeded } from './heeded.js';
 import { addCounts, addFailure, emptyReport, type SliceReport } from './job.js';
+import type { PatientCounter } from './patientCount.js';
 import { readSearchPage, type PageWithIncludes, type SearchRow } from './searchPage.js';
 import type { Selection, SliceCursor } from './selection.js';
 import type { SearchParameters, Source, SourceAnswer } from './source.js';
@@ -57,6 +58,8 @@ export interface SliceDependencies {
   source: Source;
   lineMaker: LineMaker;
   companions?: Companions | undefined;
+  /** Counts the patients whose data is written. */
+  patients: Pick<PatientCounter, 'look' | 'add'>;
   /** Called once a type, when its first line is there. */
   openFile: (type: string) => Promise<LineSink>;
   /** Milliseconds since any fixed moment. */
@@ -237,12 +240,14 @@ class PageWriter {
   }
 
   async write(rows: readonly SearchRow[], isExported: (resource: JsonObject) => boolean): Promise<void> {
-    const { lineMaker, clock, openFile } = this.#dependencies;
+    const { lineMaker, patients, clock, openFile } = this.#dependencies;
     let turnAt = clock();
     for (const row of rows) {
       const resource = row.resource();
       if (!isExported(resource)) continue;
       this.report.read++;
+      // Before the resource is changed; what is not written does not count.
+      const seen = patients.look(resource);
       const result = lineMaker.makeLine(resource);
       if (result.outcome === 'failed') {
         this.#fail(result.failure);
@@ -250,6 +255,7 @@ class PageWriter {
       }
       this.#file ??= await this.#pause(openFile(this.#type));
       const full = this.#file.writeLine(result.line);
+      patients.add(seen);
       if (full !== undefined) await this.#pause(full);
       if (clock() - turnAt >= YIELD_MS) {
         await this.#pause(new Promise((resolve) => setImmediate(resolve)));

@@ -2,6 +2,7 @@ import { terminateJob } from '../adapters/jobInstances.js';
 import { describeThrown } from '../errors.js';
 import { informationIssue } from '../export/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
+import { maySee } from './authorization/caller.js';
 import { readJobId, unknownJob } from './jobId.js';
 import { outcomeResponse } from './respond.js';
 import type { Handler } from './handler.js';
@@ -11,10 +12,12 @@ import type { Handler } from './handler.js';
  * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-delete-request
  */
 export function cancelExport({ jobs, files, now }: HttpDependencies): Handler {
-  return async (request, client, context) => {
+  return async (request, client, context, caller) => {
     const jobId = readJobId(request);
     const [job, stop] = await Promise.all([jobs.request(jobId), jobs.stop(jobId)]);
-    if (job === undefined || stop?.reason === 'cancelled') throw unknownJob();
+    if (job === undefined || stop?.reason === 'cancelled' || !maySee(caller, job)) {
+      throw unknownJob();
+    }
     // This is the cancel: slices look for it, since terminating reaches neither them nor sub-orchestrations.
     // What follows is done again by the timer, should it be cut off here.
     await jobs.putStop(jobId, { reason: 'cancelled', at: new Date(now()).toISOString() });

@@ -4,10 +4,13 @@ import type { ExportFiles } from '../adapters/exportFiles.js';
 import type { JobStore } from '../adapters/jobStore.js';
 import type { KeyResolver } from '../deid/keys.js';
 import type { Settings } from '../settings.js';
+import type { Authorize } from './authorization/authorize.js';
 
 /** What the HTTP functions need of the outside world, made once in the composition root. */
 export interface HttpDependencies {
   settings: Settings;
+  /** Tells who calls. */
+  authorize: Authorize;
   jobs: JobStore;
   files: ExportFiles;
   configurationBlobs: ConfigurationBlobs;

@@ -2,10 +2,11 @@ import { Readable } from 'node:stream';
 import { constants, createGzip } from 'node:zlib';
 import type { HttpResponseInit } from '@azure/functions';
 import { ExportError } from '../errors.js';
-import { manifestFiles, REPORT_FILE } from '../export/manifest.js';
+import { manifestFiles, REPORT_FILE, typesInFile } from '../export/manifest.js';
 import { errorIssue } from '../export/operationOutcome.js';
 import { acceptsGzip, type ByteRange, isRangeCurrent, matchesETag, readByteRange } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
+import { maySee, requireAccess, requireTypes } from './authorization/caller.js';
 import { readJobId, unknownJob } from './jobId.js';
 import { RequestError } from './respond.js';
 import type { Handler } from './handler.js';
@@ -15,7 +16,7 @@ import type { Handler } from './handler.js';
  * takes gzip, or the part that a `Range` asks for.
  */
 export function downloadFile({ jobs, files }: HttpDependencies): Handler {
-  return async (request) => {
+  return async (request, _client, _context, caller) => {
     const jobId = readJobId(request);
     const [job, stop, outcome, manifest] = await Promise.all([
       jobs.request(jobId),
@@ -26,8 +27,11 @@ export function downloadFile({ jobs, files }: HttpDependencies): Handler {
     if (job === undefined || manifest === undefined || stop !== undefined || outcome?.state !== 'completed') {
       throw unknownJob();
     }
+    if (!maySee(caller, job)) throw unknownJob();
+    requireAccess(caller, job);
     // The host gives path parameters as they were sent.
     const file = decoded(request.params['file'] ?? '');
+    if (file !== undefined) requireTypes(caller, typesInFile(manifest, file));
     if (file === undefined || ![...manifestFiles(manifest), REPORT_FILE].includes(file)) {
       throw new ExportError('not-found', 'The manifest of this export names no such file.');
     }

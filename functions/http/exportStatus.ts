@@ -3,10 +3,11 @@ import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import { hasBrokenOff } from '../adapters/jobInstances.js';
 import type { JobOutcome, JobRequest } from '../export/job.js';
 import { downloadUrl, type ExportManifest, linkManifest } from '../export/manifest.js';
-import { progressOf, progressText, secondsToNextPoll } from '../export/progress.js';
+import { progressOf, progressText, progressWithoutCounts, secondsToNextPoll } from '../export/progress.js';
 import { errorIssue } from '../export/operationOutcome.js';
 import { matchesETag } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
+import { maySee, requireAccess, requireTypes } from './authorization/caller.js';
 import { readJobId, unknownJob } from './jobId.js';
 import { PollLimiter } from './pollLimiter.js';
 import { outcomeResponse, RequestError, statusOf } from './respond.js';
@@ -18,7 +19,7 @@ const MINUTE_MS = 60_000;
 /** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
 export function exportStatus({ settings, jobs, files, now }: HttpDependencies): Handler {
   const limiter = new PollLimiter();
-  return async (request, client) => {
+  return async (request, client, _context, caller) => {
     const jobId = readJobId(request);
     if (request.method === 'GET') refuseHaste(jobId);
     const [job, outcome, stop] = await Promise.all([
@@ -29,6 +30,8 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
     if (job === undefined || outcome !== undefined || stop?.reason === 'cancelled') limiter.forget(jobId);
     if (job === undefined || stop?.reason === 'cancelled' || outcome?.state === 'cancelled')
       throw unknownJob();
+    if (!maySee(caller, job)) throw unknownJob();
+    requireAccess(caller, job);
     if (outcome?.state === 'failed') {
       const { status, issue } = statusOf(outcome.failure.code);
       return outcomeResponse(status, [errorIssue(issue, outcome.failure.message)]);
@@ -36,6 +39,10 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
     if (outcome?.state === 'completed') {
       const manifest = await jobs.manifest(jobId);
       if (manifest === undefined) throw unknownJob();
+      requireTypes(
+        caller,
+        [...manifest.output, ...manifest.deleted].map(({ type }) => type),
+      );
       return manifestResponse(request, job, outcome, manifest);
     }
     if (await hasBrokenOff(client, jobId)) {
@@ -50,9 +57,11 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
     const progress = progressOf(plan, partitions);
     const retryAfter = secondsToNextPoll(progress, (now() - Date.parse(job.startedAt)) / 1000);
     limiter.told(jobId, retryAfter, now());
+    const text =
+      (job.minPatients ?? 0) > 0 ? progressWithoutCounts(plan, partitions) : progressText(progress);
     return {
       status: 202,
-      headers: { 'x-progress': progressText(progress), 'retry-after': String(retryAfter) },
+      headers: { 'x-progress': text, 'retry-after': String(retryAfter) },
     };
   };
 

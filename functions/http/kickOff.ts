@@ -16,6 +16,7 @@ import { errorIssue, informationIssue, type OutcomeIssue } from '../export/opera
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../orchestrators/instanceIds.js';
 import type { HttpDependencies } from './dependencies.js';
+import { permitKickOff } from './authorization/permitKickOff.js';
 import { outcomeResponse, RequestError, statusOf } from './respond.js';
 import type { Handler } from './handler.js';
 
@@ -70,7 +71,7 @@ export function kickOff({
   now,
   isResourceType,
 }: HttpDependencies): StartExport {
-  return (readLevel) => async (request, client) => {
+  return (readLevel) => async (request, client, _context, caller) => {
     const level = readLevel(request);
     const body = request.method === 'POST' ? await readBody(request) : undefined;
     const read = readKickOff(
@@ -85,6 +86,7 @@ export function kickOff({
       { now: now(), isResourceType, defaultConfiguration: settings.defaultConfiguration },
     );
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
+    const permitted = permitKickOff(read.kickOff, caller, settings.authorization);
     const secret = randomBytes(SECRET_BYTES);
     const pinned = await readPinnedConfiguration(read.kickOff.configuration, secret);
 
@@ -94,6 +96,7 @@ export function kickOff({
     const { container } = read.kickOff;
     const baseUrl = `${new URL(request.url).origin}/fhir`;
     const job: JobRequest = {
+      ...permitted,
       jobId,
       requestUrl: knownParametersOnly(request.url),
       baseUrl,
@@ -110,7 +113,7 @@ export function kickOff({
       pageSize: read.kickOff.pageSize,
       lanes: settings.parallelPartitions,
       configuration: pinned?.described,
-      notes: [...read.kickOff.notes, ...(pinned?.notes ?? [])],
+      notes: [...permitted.notes, ...read.kickOff.notes, ...(pinned?.notes ?? [])],
     };
     await files.claimContainer(
       job.container,

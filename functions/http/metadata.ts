@@ -1,5 +1,6 @@
 import type { FhirVersion } from '../deid/engine.js';
 import { VERSION } from '../version.js';
+import { securityStatement } from './authorization/securityStatement.js';
 import type { HttpDependencies } from './dependencies.js';
 import type { Handler } from './handler.js';
 
@@ -15,6 +16,7 @@ const NAME = 'De-identified FHIR Bulk Data export';
 /** The CapabilityStatement: https://hl7.org/fhir/uv/bulkdata/STU2/CapabilityStatement-bulk-data.html */
 export function metadata({ settings }: HttpDependencies): Handler {
   const { fhirVersion } = settings;
+  const security = securityStatement(settings.authorization.authentication, fhirVersion);
   const operation = (id: string): object => {
     const definition = `${BULK_DATA}/OperationDefinition/${id}`;
     return { name: 'export', definition: fhirVersion === 'STU3' ? { reference: definition } : definition };
@@ -44,7 +46,7 @@ export function metadata({ settings }: HttpDependencies): Handler {
       fhirVersion: FHIR_VERSION_NUMBERS[fhirVersion],
       ...(fhirVersion === 'STU3' ? { acceptUnknown: 'no' } : {}),
       format: ['application/fhir+json'],
-      rest: [{ mode: 'server', ...rest }],
+      rest: [{ mode: 'server', ...(security === undefined ? {} : { security }), ...rest }],
     }),
   });
 }

@@ -2,6 +2,7 @@ import { app, type HttpMethod, type HttpResponseInit } from '@azure/functions';
 import * as df from 'durable-functions';
 import { errorIssue } from '../export/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
+import { UNKNOWN_CALLER } from './authorization/caller.js';
 import type { Handler } from './handler.js';
 import { cancelExport } from './cancelExport.js';
 import { downloadFile } from './downloadFile.js';
@@ -10,11 +11,13 @@ import { corsHeaders, preflight } from './cors.js';
 import { groupLevel, kickOff } from './kickOff.js';
 import { metadata } from './metadata.js';
 import { RequestError, respond } from './respond.js';
+import { smartConfiguration } from './smartConfiguration.js';
 
 interface Route {
   name: string;
   route: string;
-  authLevel: 'anonymous' | 'function';
+  /** Who may call: anybody, or those that the settings' way of authentication lets in. */
+  access: 'open' | 'authorized';
   methods: Partial<Record<HttpMethod, Handler>>;
 }
 
@@ -30,52 +33,59 @@ function routes(dependencies: HttpDependencies): Route[] {
   const status = exportStatus(dependencies);
   const download = downloadFile(dependencies);
   const about = metadata(dependencies);
+  const smart = smartConfiguration(dependencies);
   return [
     {
       name: 'systemExport',
       route: 'fhir/$export',
-      authLevel: 'function',
+      access: 'authorized',
       methods: exportAt(() => ({ kind: 'system' })),
     },
     {
       name: 'patientExport',
       route: 'fhir/Patient/$export',
-      authLevel: 'function',
+      access: 'authorized',
       methods: exportAt(() => ({ kind: 'patient' })),
     },
     {
       name: 'groupExport',
       route: 'fhir/Group/{groupId}/$export',
-      authLevel: 'function',
+      access: 'authorized',
       methods: exportAt(groupLevel),
     },
-    { name: 'otherTypeExport', route: 'fhir/{type}/$export', authLevel: 'function', methods: REFUSED_LEVEL },
+    { name: 'otherTypeExport', route: 'fhir/{type}/$export', access: 'authorized', methods: REFUSED_LEVEL },
     {
       name: 'otherInstanceExport',
       route: 'fhir/{type}/{id}/$export',
-      authLevel: 'function',
+      access: 'authorized',
       methods: REFUSED_LEVEL,
     },
     {
       name: 'exportStatus',
       route: 'fhir/_operations/export/{jobId}',
-      authLevel: 'function',
+      access: 'authorized',
       methods: { GET: status, HEAD: status, DELETE: cancelExport(dependencies) },
     },
     {
       name: 'downloadFile',
       route: 'fhir/_operations/export/{jobId}/files/{file}',
-      authLevel: 'function',
+      access: 'authorized',
       methods: { GET: download, HEAD: download },
     },
     {
       name: 'metadata',
       route: 'fhir/metadata',
-      authLevel: 'anonymous',
+      access: 'open',
       methods: { GET: about, HEAD: about },
     },
-    { name: 'healthz', route: 'healthz', authLevel: 'anonymous', methods: { GET: healthy, HEAD: healthy } },
-    { name: 'unknownPath', route: '{*path}', authLevel: 'anonymous', methods: {} },
+    {
+      name: 'smartConfiguration',
+      route: 'fhir/.well-known/smart-configuration',
+      access: 'open',
+      methods: { GET: smart, HEAD: smart },
+    },
+    { name: 'healthz', route: 'healthz', access: 'open', methods: { GET: healthy, HEAD: healthy } },
+    { name: 'unknownPath', route: '{*path}', access: 'open', methods: {} },
   ];
 }
 
@@ -84,8 +94,11 @@ function routes(dependencies: HttpDependencies): Route[] {
  * caller is to get an OperationOutcome.
  */
 export function registerRoutes(dependencies: HttpDependencies): void {
-  const { corsOrigins } = dependencies.settings;
-  for (const { name, route, authLevel, methods } of routes(dependencies)) {
+  const { settings, authorize } = dependencies;
+  const { corsOrigins } = settings;
+  // The host checks keys only where they are the way in: a client with a token has none.
+  const keyLevel = settings.authorization.authentication.way === 'function-keys' ? 'function' : 'anonymous';
+  for (const { name, route, access, methods } of routes(dependencies)) {
     const allowed = Object.keys(methods);
     const refuse: Handler = async () => {
       if (allowed.length === 0) {
@@ -103,17 +116,18 @@ export function registerRoutes(dependencies: HttpDependencies): void {
     };
     app.http(name, {
       route,
-      authLevel,
+      authLevel: access === 'open' ? 'anonymous' : keyLevel,
       methods: ALL_METHODS,
       extraInputs: [df.input.durableClient()],
       handler: (request, context) =>
         withHeaders(
           corsHeaders(request, corsOrigins),
           respond(request, context, async () => {
+            const answered = preflight(request, corsOrigins, allowed);
+            if (answered !== undefined) return answered;
             const handler = methods[request.method as HttpMethod] ?? refuse;
-            return (
-              preflight(request, corsOrigins, allowed) ?? handler(request, df.getClient(context), context)
-            );
+            const caller = access === 'open' ? UNKNOWN_CALLER : await authorize(request);
+            return handler(request, df.getClient(context), context, caller);
           }),
         ),
     });

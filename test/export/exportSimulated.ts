@@ -1,5 +1,6 @@
 import { stringifyJson } from '../../functions/deid/json.js';
 import { type DeletionCursor, runDeletionSlice } from '../../functions/export/deletions.js';
+import { PatientCounter } from '../../functions/export/patientCount.js';
 import { planPartitions } from '../../functions/export/plan.js';
 import { selectionOf } from '../../functions/export/selectionOf.js';
 import type { SliceCursor } from '../../functions/export/selection.js';
@@ -55,6 +56,7 @@ export async function exportSimulated(source: SimulatedSource, request: Simulate
             makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
             takeCounts: () => ({ dropped: [], labels: [] }),
           },
+          patients: new PatientCounter(0),
           openFile: () => Promise.resolve(sinkOf(lines)),
           clock: () => 0,
           isStopped: () => Promise.resolve(false),

@@ -1,6 +1,7 @@
 import { FhirClient } from '../../functions/adapters/fhirClient.js';
 import { parseJson, stringifyJson } from '../../functions/deid/json.js';
 import { readCapabilities } from '../../functions/export/capabilities.js';
+import { PatientCounter } from '../../functions/export/patientCount.js';
 import { planPartitions, transactionInstant } from '../../functions/export/plan.js';
 import type { SliceCursor } from '../../functions/export/selection.js';
 import { selectionOf } from '../../functions/export/selectionOf.js';
@@ -76,6 +77,7 @@ export async function exportInProcess(request: ExportRequest): Promise<Exported>
               makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
               takeCounts: () => ({ dropped: [], labels: [] }),
             },
+            patients: new PatientCounter(0),
             openFile: () => Promise.resolve(sinkOf(file)),
             clock: () => performance.now(),
             isStopped: () => Promise.resolve(false),

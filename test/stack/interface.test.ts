@@ -13,7 +13,7 @@ interface Outcome {
   issue: Array<{ severity: string; code: string; diagnostics: string; expression?: string[] }>;
 }
 
-function parameters(...parameter: object[]): string {
+function parametersResource(...parameter: object[]): string {
   return JSON.stringify({ resourceType: 'Parameters', parameter });
 }
 
@@ -319,14 +319,14 @@ describe('every answer other than success is an OperationOutcome that names what
     [
       'with a parameter without value',
       'application/fhir+json',
-      parameters({ name: '_type' }),
+      parametersResource({ name: '_type' }),
       400,
       /one value\[x\]/,
     ],
     [
       'with a wrong value',
       'application/fhir+json; charset=utf-8',
-      parameters({ name: '_TYPE', valueString: 'Foo' }),
+      parametersResource({ name: '_TYPE', valueString: 'Foo' }),
       400,
       /"Foo"/,
     ],
@@ -560,7 +560,7 @@ describe('a kick-off is accepted', () => {
     const response = await fetch(`${host}/fhir/$export`, {
       method: 'POST',
       headers: { ...KICK_OFF, 'content-type': 'application/fhir+json' },
-      body: parameters(
+      body: parametersResource(
         { name: '_type', valueString: 'Patient' },
         { name: '_container', valueString: 'accepted' },
         { name: '_anonymizationConfig', valueString: SAMPLE_CONFIGURATION },

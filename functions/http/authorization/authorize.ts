@@ -1,0 +1,47 @@
+import type { HttpRequest } from '@azure/functions';
+import type { AuthorizationSettings } from '../../authorizationSettings.js';
+import { errorIssue } from '../../export/operationOutcome.js';
+import { isLoopback } from '../../loopback.js';
+import { RequestError } from '../respond.js';
+import { type Caller, UNKNOWN_CALLER } from './caller.js';
+import { entra } from './entra.js';
+import { smartBackendServices } from './smartBackendServices.js';
+
+/**
+ * Tells who calls.
+ * @throws RequestError 401 where a caller does not show who it is, 403 where it may not call at all, 503 where that
+ * cannot be told for now
+ */
+export type Authorize = (request: HttpRequest) => Promise<Caller>;
+
+/** The way that the settings choose. */
+export function openAuthorization(
+  { authentication, isLocalHost }: AuthorizationSettings,
+  isResourceType: (name: string) => boolean,
+): Authorize {
+  switch (authentication.way) {
+    case 'entra':
+      return entra(authentication.tenantId);
+    case 'smart':
+      return smartBackendServices(authentication.smart, isResourceType);
+    case 'function-keys':
+    case 'none':
+      return isLocalHost ? thisMachineOnly : anybody;
+  }
+}
+
+/** Whom the host's keys have let in. */
+async function anybody(): Promise<Caller> {
+  return UNKNOWN_CALLER;
+}
+
+/** Nobody checks a key here: a web page that a browser of this machine shows must not get in by a name of its own. */
+async function thisMachineOnly(request: HttpRequest): Promise<Caller> {
+  if (isLoopback(new URL(request.url))) return UNKNOWN_CALLER;
+  throw new RequestError(403, [
+    errorIssue(
+      'forbidden',
+      'This app runs on localhost without authentication and answers there only: use http://localhost, or set AUTHENTICATION to entra or smart.',
+    ),
+  ]);
+}

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import type { JobRequest } from '../../export/job.js';
+import { errorIssue } from '../../export/operationOutcome.js';
+import { RequestError } from '../respond.js';
+
+/** What a known caller may do. */
+export interface Permissions {
+  /** Resource types that may be exported. */
+  types: 'all' | ReadonlySet<string>;
+  /** Whether exports without a configuration, which hold identities, and searches without limits are permitted. */
+  raw: boolean;
+}
+
+/** Who calls: nobody in particular, or somebody whose jobs are theirs alone. */
+export type Caller =
+  | { kind: 'unknown' }
+  | {
+      kind: 'known';
+      /** Tells this caller from all others and nothing else. */
+      owner: string;
+      permissions: Permissions;
+      /** What gives the permission for raw exports here, for the words of a refusal; `undefined`: nothing does. */
+      rawPermission: string | undefined;
+      /** What a client of this kind is told with a refusal, as `WWW-Authenticate`. */
+      insufficient: string;
+    };
+
+/** Callers that function keys or the machine itself have let in: who knows a job's id may see the job. */
+export const UNKNOWN_CALLER: Caller = { kind: 'unknown' };
+
+/** An opaque name for a caller, from what identifies it. */
+export function ownerOf(...identity: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(identity)).digest('hex');
+}
+
+/** Whether a caller may know of a job: nobody knows of another's. */
+export function maySee(caller: Caller, job: Pick<JobRequest, 'owner'>): boolean {
+  return caller.kind === 'unknown' ? job.owner === undefined : job.owner === caller.owner;
+}
+
+/** Whether what a job exports is within the permissions that a caller has now. */
+export function requireAccess(caller: Caller, job: Pick<JobRequest, 'configuration'>): void {
+  if (job.configuration === undefined) requireRaw(caller);
+}
+
+/** @throws RequestError 403 where a caller may not have exports that hold identities */
+export function requireRaw(caller: Caller): void {
+  if (caller.kind === 'unknown' || caller.permissions.raw) return;
+  const permission =
+    caller.rawPermission === undefined
+      ? 'which nobody has here. SMART_RAW_SCOPE names the scope that gives it'
+      : `${caller.rawPermission}, which you do not have`;
+  throw refused(
+    caller,
+    `An export without a configuration holds identities and needs a permission of its own: ${permission}. Name a configuration with _anonymizationConfig.`,
+    '_anonymizationConfig',
+  );
+}
+
+/** @throws RequestError 403 where types are asked for that a caller has no permission for */
+export function requireTypes(caller: Caller, types: readonly string[]): void {
+  if (caller.kind === 'unknown' || caller.permissions.types === 'all') return;
+  const permitted = caller.permissions.types;
+  const missing = types.filter((type) => !permitted.has(type));
+  if (missing.length === 0) return;
+  throw refused(
+    caller,
+    `Your permissions do not include ${missing.join(', ')}. Get a token with ${missing.map((type) => `system/${type}.rs`).join(' ')}, or ask for less with _type.`,
+    '_type',
+  );
+}
+
+/** The types that an export without `_type` is narrowed to; `undefined`: it is not narrowed. */
+export function permittedTypes(caller: Caller): string[] | undefined {
+  return caller.kind === 'unknown' || caller.permissions.types === 'all'
+    ? undefined
+    : [...caller.permissions.types].sort();
+}
+
+function refused(caller: Caller & { kind: 'known' }, message: string, expression: string): RequestError {
+  return new RequestError(403, [errorIssue('forbidden', message, expression)], {
+    'www-authenticate': caller.insufficient,
+  });
+}

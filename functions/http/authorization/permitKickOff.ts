@@ -1,0 +1,59 @@
+import {
+  type AuthorizationSettings,
+  DEFAULT_FILTER_PARAMETERS,
+  DEFAULT_MIN_PATIENTS,
+} from '../../authorizationSettings.js';
+import type { JobRequest } from '../../export/job.js';
+import type { KickOff } from '../../export/kickOff.js';
+import { type SearchLimits, searchLimitIssues } from '../../export/searchLimits.js';
+import { RequestError } from '../respond.js';
+import { type Caller, permittedTypes, requireRaw, requireTypes } from './caller.js';
+
+type Permitted = Pick<JobRequest, 'owner' | 'permittedTypes' | 'minPatients' | 'notes'>;
+
+/**
+ * Checks what a kick-off asks for against what its caller may have, and tells whose the job is and what it is narrowed
+ * to.
+ * @throws RequestError 403 that names the permission that is missing
+ */
+export function permitKickOff(kickOff: KickOff, caller: Caller, settings: AuthorizationSettings): Permitted {
+  if (kickOff.configuration === undefined) requireRaw(caller);
+  requireTypes(caller, kickOff.types ?? []);
+  const limits = searchLimitsOf(caller, settings);
+  const raw =
+    (caller.kind === 'known' ? caller.rawPermission : undefined) ?? 'the permission for raw exports';
+  const issues = searchLimitIssues(kickOff, limits, raw);
+  if (issues.length > 0) throw new RequestError(403, issues);
+  const types = kickOff.types === undefined ? permittedTypes(caller) : undefined;
+  return {
+    ...(caller.kind === 'known' ? { owner: caller.owner } : {}),
+    ...(types === undefined ? {} : { permittedTypes: types }),
+    minPatients: limits.minPatients,
+    notes:
+      types === undefined
+        ? []
+        : [
+            `The export is narrowed to what the token permits: ${types.join(', ')}. Other types were not read.`,
+          ],
+  };
+}
+
+/** Callers who are not told apart are limited only where the settings say so. */
+function searchLimitsOf(caller: Caller, settings: AuthorizationSettings): SearchLimits {
+  const { filterParameters, minPatients } = settings;
+  if (caller.kind === 'unknown') {
+    return {
+      filterParameters,
+      allowsPatients: filterParameters === undefined && (minPatients ?? 0) === 0,
+      minPatients: minPatients ?? 0,
+    };
+  }
+  const { raw, types } = caller.permissions;
+  return {
+    // A chain asks about types that the caller may not see, whatever else is permitted.
+    filterParameters:
+      raw && types === 'all' ? undefined : (filterParameters ?? new Set(DEFAULT_FILTER_PARAMETERS)),
+    allowsPatients: raw,
+    minPatients: raw ? 0 : (minPatients ?? DEFAULT_MIN_PATIENTS),
+  };
+}

@@ -1,0 +1,143 @@
+import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
+import type { SmartSettings } from '../../authorizationSettings.js';
+import { errorIssue } from '../../export/operationOutcome.js';
+import { RequestError } from '../respond.js';
+import type { Authorize } from './authorize.js';
+import { bearerChallenge, notBelieved, unauthenticated } from './bearer.js';
+import { ownerOf } from './caller.js';
+import { readScopes } from './smartScopes.js';
+
+/** An unknown key makes the keys be read again, but not more often than this, whatever is sent. */
+const JWKS_COOL_DOWN_MS = 30_000;
+/** A key that was withdrawn counts no longer than this. */
+const JWKS_MOST_AGE_MS = 600_000;
+const JWKS_TIMEOUT_MS = 5000;
+/** Claims that tell the client, the first of them that there is: RFC 9068, section 2.2, and what is usual beside it. */
+const CLIENT_CLAIMS = ['client_id', 'azp', 'appid', 'sub'] as const;
+
+/**
+ * Checks access tokens of SMART Backend Services: signature by a key of the authorization server with a permitted
+ * algorithm, issuer, audience, time; and reads from the scopes what they permit.
+ * https://hl7.org/fhir/smart-app-launch/backend-services.html
+ */
+export function smartBackendServices(
+  settings: SmartSettings,
+  isResourceType: (name: string) => boolean,
+  coolDownMs = JWKS_COOL_DOWN_MS,
+): Authorize {
+  const keys = createRemoteJWKSet(settings.jwksUrl, {
+    cooldownDuration: coolDownMs,
+    cacheMaxAge: JWKS_MOST_AGE_MS,
+    timeoutDuration: JWKS_TIMEOUT_MS,
+  });
+  const { rawScope } = settings;
+  return async (request) => {
+    const header = request.headers.get('authorization');
+    if (header === null) {
+      throw unauthenticated(
+        'Send an access token as Authorization: Bearer …. .well-known/smart-configuration tells where to get one.',
+      );
+    }
+    const token = /^Bearer +([\w-]+\.[\w-]+\.[\w-]*)$/i.exec(header.trim())?.[1];
+    if (token === undefined) {
+      throw notBelieved('The header Authorization must be Bearer and one signed token (a JWT).');
+    }
+    const payload = await verify(token);
+    const scopes = readScopes(scopesOf(payload), rawScope, isResourceType);
+    if (scopes.types !== 'all' && scopes.types.size === 0) {
+      throw new RequestError(
+        403,
+        [
+          errorIssue(
+            'forbidden',
+            'The token has no scope that permits an export: it takes system/*.rs, or system/<type>.rs for each type, without search parameters (system/*.read in the older form).',
+          ),
+        ],
+        { 'www-authenticate': bearerChallenge('insufficient_scope', ', scope="system/*.rs"') },
+      );
+    }
+    const claim = CLIENT_CLAIMS.find((name) => isFilled(payload[name]));
+    if (claim === undefined) {
+      throw notBelieved('The token does not name the client it was given to (client_id, azp, appid or sub).');
+    }
+    return {
+      kind: 'known',
+      owner: ownerOf('smart', settings.issuer, claim, String(payload[claim])),
+      permissions: scopes,
+      rawPermission: rawScope === undefined ? undefined : `the scope ${rawScope}`,
+      insufficient: bearerChallenge('insufficient_scope'),
+    };
+  };
+
+  async function verify(token: string): Promise<JWTPayload> {
+    try {
+      const { payload } = await jwtVerify(token, keys, {
+        issuer: settings.issuer,
+        audience: settings.audience,
+        algorithms: settings.algorithms,
+        clockTolerance: settings.clockSkewSeconds,
+        requiredClaims: ['exp'],
+      });
+      return payload;
+    } catch (thrown) {
+      throw refusal(thrown, settings);
+    }
+  }
+}
+
+/** Why a token is not believed. Nothing of the token is told, but which of its claims is wrong. */
+function refusal(thrown: unknown, { algorithms }: SmartSettings): RequestError {
+  if (thrown instanceof errors.JWTExpired) return notBelieved('The token has expired. Get a new one.');
+  if (thrown instanceof errors.JWTClaimValidationFailed) {
+    return notBelieved(CLAIM_PROBLEMS[thrown.claim] ?? 'A claim of the token is not as it has to be.');
+  }
+  if (thrown instanceof errors.JOSEAlgNotAllowed) {
+    return notBelieved(`The token must be signed with ${algorithms.join(' or ')} (SMART_ALGORITHMS).`);
+  }
+  if (
+    thrown instanceof errors.JWSSignatureVerificationFailed ||
+    thrown instanceof errors.JWKSNoMatchingKey ||
+    thrown instanceof errors.JWKSMultipleMatchingKeys
+  ) {
+    return notBelieved(
+      'The token is not signed with the key of the authorization server that its kid names.',
+    );
+  }
+  if (
+    thrown instanceof errors.JWSInvalid ||
+    thrown instanceof errors.JWTInvalid ||
+    thrown instanceof errors.JOSENotSupported
+  ) {
+    return notBelieved('The token cannot be read as a signed JWT.');
+  }
+  return new RequestError(
+    503,
+    [
+      errorIssue(
+        'transient',
+        'The keys of the authorization server cannot be read for now, so no token can be checked. Try again; if it stays so, SMART_JWKS_URL is wrong or not reached.',
+      ),
+    ],
+    { 'retry-after': '30' },
+  );
+}
+
+const CLAIM_PROBLEMS: Record<string, string> = {
+  iss: 'The token is of another issuer than SMART_ISSUER.',
+  aud: 'The token is for another audience than SMART_AUDIENCE: ask for one with this server as its audience.',
+  exp: 'The token does not say when it expires (exp).',
+  nbf: 'The token is not valid yet. Are the clocks right?',
+};
+
+/** `scope` as RFC 9068 has it, a text, or `scp` as others have it, a text or a list. */
+function scopesOf({ scope, scp }: JWTPayload): string[] {
+  return [scope, scp]
+    .flat()
+    .filter((value) => typeof value === 'string')
+    .flatMap((value) => value.split(' '))
+    .filter((value) => value !== '');
+}
+
+function isFilled(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
+}

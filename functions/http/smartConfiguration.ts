@@ -1,0 +1,36 @@
+import { errorIssue } from '../export/operationOutcome.js';
+import type { HttpDependencies } from './dependencies.js';
+import type { Handler } from './handler.js';
+import { RequestError } from './respond.js';
+
+/**
+ * Tells clients of SMART Backend Services where to get tokens and what they may ask for.
+ * https://hl7.org/fhir/smart-app-launch/conformance.html#using-well-known
+ */
+export function smartConfiguration({ settings }: HttpDependencies): Handler {
+  const { authentication } = settings.authorization;
+  return async () => {
+    if (authentication.way !== 'smart') {
+      throw new RequestError(404, [
+        errorIssue(
+          'not-found',
+          'This server takes no tokens of SMART on FHIR (AUTHENTICATION is not smart).',
+        ),
+      ]);
+    }
+    const { issuer, jwksUrl, tokenUrl, rawScope } = authentication.smart;
+    return {
+      status: 200,
+      headers: { 'cache-control': 'public, max-age=600' },
+      jsonBody: {
+        issuer,
+        jwks_uri: jwksUrl.href,
+        token_endpoint: tokenUrl,
+        token_endpoint_auth_methods_supported: ['private_key_jwt'],
+        grant_types_supported: ['client_credentials'],
+        scopes_supported: ['system/*.rs', 'system/*.read', ...(rawScope === undefined ? [] : [rawScope])],
+        capabilities: ['client-confidential-asymmetric', 'permission-v1', 'permission-v2'],
+      },
+    };
+  };
+}

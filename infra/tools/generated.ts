@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { settingDefinitions } from '../../functions/settings.js';
+import { objectProperties, readBicep } from './bicepFile.js';
+import { settingsModule } from './settingsModule.js';
+import { parameterTable, roleTable, withTable } from './tables.js';
+
+/** App settings that the template sets by itself: names and values as written. */
+export async function templateSettings(
+  root: string,
+): Promise<Record<'ownSettings' | 'defaultSettings', ReadonlyMap<string, string>>> {
+  const { variables } = await readBicep(join(root, 'infra/modules/functionApp.bicep'));
+  const of = (name: string): ReadonlyMap<string, string> => {
+    const variable = variables.find((declared) => declared.name === name);
+    if (variable === undefined) throw new Error(`infra/modules/functionApp.bicep has no variable ${name}.`);
+    return objectProperties(variable.node);
+  };
+  return { ownSettings: of('ownSettings'), defaultSettings: of('defaultSettings') };
+}
+
+/** What is made from other files: path from the root of the project, and text. */
+export async function generatedFiles(root: string): Promise<ReadonlyMap<string, string>> {
+  const { ownSettings } = await templateSettings(root);
+  const read = (path: string): ReturnType<typeof readBicep> => readBicep(join(root, 'infra', path));
+  const main = await read('main.bicep');
+  const roles = await Promise.all([read('modules/roles.bicep'), read('modules/fhirRole.bicep')]);
+  const page = readFileSync(join(root, 'docs/operations.md'), 'utf8');
+  return new Map([
+    ['infra/modules/settings.bicep', settingsModule(settingDefinitions, [...ownSettings.keys()])],
+    [
+      'docs/operations.md',
+      withTable(withTable(page, 'parameters', parameterTable(main)), 'roles', roleTable(roles)),
+    ],
+  ]);
+}

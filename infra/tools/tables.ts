@@ -1,0 +1,89 @@
+import { type BicepFile, type BicepParameter, stringContent } from './bicepFile.js';
+
+/** Rows of the table of parameters in `docs/operations.md`. */
+export function parameterTable(main: BicepFile): string {
+  return table(
+    ['Parameter', 'Type, bounds', 'Default', 'Meaning'],
+    main.parameters.map((parameter) => [
+      `\`${parameter.name}\``,
+      bounds(parameter),
+      initial(parameter),
+      parameter.description,
+    ]),
+  );
+}
+
+const WHO: Readonly<Record<string, string>> = {
+  appPrincipalId: 'the app',
+  'author.id': '`configurationAuthors`',
+};
+
+/** Rows of the table of roles in `docs/operations.md`: who has which role, on what, and why. */
+export function roleTable(files: readonly BicepFile[]): string {
+  const rows = files.flatMap((file) =>
+    file.resources
+      .filter(({ type }) => type === 'Microsoft.Authorization/roleAssignments')
+      .map((assignment) => {
+        const text = assignment.node.text;
+        const constant = /roleDefinitions', (\w+)\)/.exec(text)?.[1] ?? '';
+        const id = file.variables.find(({ name }) => name === constant)?.node.namedChildren[1];
+        const who = /principalId: (\S+)/.exec(text)?.[1] ?? '';
+        return [
+          `${roleName(constant)} \`${stringContent(id)}\``,
+          WHO[who] ?? who,
+          `\`${assignment.properties.get('scope')?.split('::').at(-1) ?? ''}\``,
+          assignment.description,
+        ];
+      }),
+  );
+  return table(['Role', 'Who', 'On', 'Why'], rows);
+}
+
+/** `STORAGE_BLOB_DATA_OWNER` → `Storage Blob Data Owner`, `ACR_PULL` → `AcrPull`, as the portal has them. */
+export function roleName(constant: string): string {
+  const words = constant.split('_').map((word) => `${word.slice(0, 1)}${word.slice(1).toLowerCase()}`);
+  return words[0] === 'Acr' ? words.join('') : words.join(' ').replace('Fhir', 'FHIR');
+}
+
+function bounds({ type, decorators }: BicepParameter): string {
+  const unit = decorators.has('minLength') || decorators.has('maxLength') ? ' long' : '';
+  const least = decorators.get('minValue') ?? decorators.get('minLength');
+  const most = decorators.get('maxValue') ?? decorators.get('maxLength');
+  const allowed = decorators.get('allowed')?.match(/'[^']*'|\d+/g);
+  return [
+    `\`${type}\``,
+    ...(allowed === undefined || allowed === null ? [] : [allowed.join(', ').replaceAll("'", '')]),
+    ...(least === undefined && most === undefined
+      ? []
+      : [
+          least === undefined
+            ? `at most ${most}${unit}`
+            : most === undefined
+              ? `${least} or more`
+              : `${least} to ${most}${unit}`,
+        ]),
+  ].join('; ');
+}
+
+function initial({ initial: value, type }: BicepParameter): string {
+  if (value === undefined) return type.endsWith('?') ? 'null' : '(required)';
+  const text = value.replaceAll(/\s+/g, ' ').replaceAll(/^'|'$/g, '');
+  return text === '' ? '' : `\`${text}\``;
+}
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** Puts a table between the marks of its name in a Markdown text. */
+export function withTable(markdown: string, name: string, content: string): string {
+  const [begin, end] = [`<!-- ${name}: npm run infra:generate -->`, `<!-- end of ${name} -->`];
+  const from = markdown.indexOf(begin);
+  const to = markdown.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`The marks of the table "${name}" are missing.`);
+  return `${markdown.slice(0, from)}${begin}\n\n${content}\n\n${markdown.slice(to)}`;
+}

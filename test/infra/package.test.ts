@@ -1,0 +1,96 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { unzipSync } from 'fflate';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type DeploymentPackage, makePackage } from '../../infra/tools/package.js';
+import { ExportClient } from '../../local/exportClient.js';
+import { PROJECT_ROOT } from '../../local/paths.js';
+import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
+import { downloadLines, startTestStack, type TestStack } from '../stack/harness.js';
+
+const MEBIBYTE = 1_048_576;
+
+describe('the deployment package', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'fhir-export-package-'));
+  const app = join(directory, 'unpacked');
+  let made: DeploymentPackage;
+
+  beforeAll(async () => {
+    made = await makePackage(PROJECT_ROOT, join(directory, 'package'));
+    for (const [file, bytes] of Object.entries(unzipSync(readFileSync(made.archive)))) {
+      mkdirSync(dirname(join(app, file)), { recursive: true });
+      writeFileSync(join(app, file), bytes);
+    }
+  });
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  it('holds what the host looks for, and what package.json points to', () => {
+    expect(existsSync(join(app, 'host.json'))).toBe(true);
+    const manifest = JSON.parse(readFileSync(join(app, 'package.json'), 'utf8')) as Record<string, unknown>;
+    expect(existsSync(join(app, String(manifest['main'])))).toBe(true);
+    expect(manifest).not.toHaveProperty('scripts');
+    expect(manifest).not.toHaveProperty('devDependencies');
+  });
+
+  it('holds the app, its dependencies and their licences, nothing else', () => {
+    const own = made.files.filter((file) => !file.startsWith('node_modules/'));
+    expect(
+      own.filter((file) => !/^(host\.json|package\.json|dist\/functions\/[\w/]+\.js)$/.test(file)),
+    ).toEqual([]);
+    expect(made.files.filter((file) => /\.(map|ts|mts|cts|node)$/.test(file))).toEqual([]);
+    expect(made.files.some((file) => file.startsWith('node_modules/@azure/functions/LICENSE'))).toBe(true);
+  });
+
+  it('holds production dependencies only, in the versions of the lockfile, for any processor', () => {
+    const lock = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { dev?: boolean; os?: string[]; cpu?: string[] }>;
+    };
+    const packages = new Set(
+      made.files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file) ?? []),
+    );
+    expect(packages.size).toBeGreaterThan(10);
+    for (const name of packages) {
+      const locked = lock.packages[name];
+      expect(locked, `${name} is not in package-lock.json`).toBeDefined();
+      expect(locked, `${name} is a development dependency`).not.toHaveProperty('dev');
+      expect(locked?.os ?? locked?.cpu, `${name} is for some machines only`).toBeUndefined();
+    }
+  });
+
+  it('is small', () => {
+    expect(made.archiveBytes).toBeLessThan(6 * MEBIBYTE);
+    expect(made.unpackedBytes).toBeLessThan(20 * MEBIBYTE);
+  });
+
+  it('is the same for the same files', async () => {
+    const again = await makePackage(PROJECT_ROOT, join(directory, 'again'));
+    expect(readFileSync(again.archive).equals(readFileSync(made.archive))).toBe(true);
+  });
+
+  describe('unpacked, away from the project', () => {
+    let test: TestStack;
+    beforeAll(async () => {
+      test = await startTestStack({ AzureWebJobsScriptRoot: app });
+    });
+    afterAll(() => test.end());
+
+    it('starts and answers the health probe', async () => {
+      const response = await fetch(new URL('/healthz', test.stack.baseUrl));
+      expect(response.status).toBe(200);
+    });
+
+    it('exports', { timeout: 120_000 }, async () => {
+      const client = new ExportClient(test.stack.baseUrl);
+      const statusUrl = await client.kickOff({
+        _type: 'Patient,Encounter',
+        _container: 'research',
+        _anonymizationConfig: SAMPLE_CONFIGURATION,
+      });
+      const manifest = await client.manifest(statusUrl, 100, () => {});
+      const lines = await downloadLines(manifest);
+      expect([...lines.keys()].sort()).toEqual(['Encounter', 'Patient']);
+      expect(lines.get('Patient')?.length).toBeGreaterThan(0);
+    });
+  });
+});
