@@ -116,7 +116,7 @@ describe('exports one after the other of a source that changes', () => {
     expect(pseudonymAt(3)).toMatch(/^[0-9a-f]{64}$/);
 
     await test.putConfiguration('ids.json', { ...CONFIGURATION, parameters: {} });
-    const third = await run({ _since: first.transactionTime });
+    const third = await run({ _since: first.transactionTime, _container: 'research-2' });
     expect(third.deleted).toEqual([]);
     expect(JSON.stringify(third.extension['notes'])).toMatch(
       /Deletions of Patient are not told.*cryptoHashKey/,
