@@ -82,13 +82,21 @@ export class FhirClient implements Source {
   }
 
   search(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
-    const query = new URLSearchParams();
-    for (const [name, value] of parameters) query.append(name, value);
+    const query = queryOf(parameters);
     const loggedUrl = `${this.#options.baseUrl}/${type}`;
     const logged = { loggedUrl, parameters: parameters.map(([name]) => name) };
-    const url = `${loggedUrl}?${query.toString()}`;
+    const url = `${loggedUrl}?${query}`;
     if (url.length <= LONGEST_URL) return this.#get({ ...logged, url });
-    return this.#get({ ...logged, url: `${loggedUrl}/_search`, form: query.toString() });
+    return this.#get({ ...logged, url: `${loggedUrl}/_search`, form: query });
+  }
+
+  typeHistory(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
+    const loggedUrl = `${this.#options.baseUrl}/${type}/_history`;
+    return this.#get({
+      url: `${loggedUrl}?${queryOf(parameters)}`,
+      loggedUrl,
+      parameters: parameters.map(([name]) => name),
+    });
   }
 
   async read(type: string, id: string): Promise<SourceAnswer | undefined> {
@@ -266,6 +274,10 @@ export class FhirClient implements Source {
     }
     return Buffer.concat(chunks, bytes);
   }
+}
+
+function queryOf(parameters: SearchParameters): string {
+  return new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value])).toString();
 }
 
 /** What a status other than 200 means for the walk. */
