@@ -30,7 +30,7 @@ export interface CompartmentPlan {
  * state, and are the same for all of its slices.
  */
 export async function planCompartment(
-  { jobs, source, settings }: ActivityDependencies,
+  { jobs, settings, source }: Pick<ActivityDependencies, 'jobs' | 'settings'> & { source: Source },
   request: JobRequest,
   capabilities: Capabilities,
   transactionTime: string,
