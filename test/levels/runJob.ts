@@ -26,7 +26,7 @@ export interface RunJob {
 
 /** What a job is asked for, besides what every one of these jobs has. */
 export type Asked = Pick<JobRequest, 'level'> &
-  Partial<Pick<JobRequest, 'types' | 'patients' | 'since' | 'until' | 'pageSize'>>;
+  Partial<Pick<JobRequest, 'types' | 'typeFilters' | 'patients' | 'since' | 'until' | 'pageSize'>>;
 
 /**
  * A raw export by the app's own activities, one after the other as the orchestrators call them, against the storage of
