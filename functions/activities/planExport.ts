@@ -5,6 +5,7 @@ import type { PlannedPartition } from '../export/job.js';
 import { planPartitions, transactionInstant } from '../export/plan.js';
 import { count } from '../export/slice.js';
 import { mapConcurrently } from '../mapConcurrently.js';
+import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { planCompartment } from './planCompartment.js';
 
@@ -18,8 +19,9 @@ export interface PlanExportOutput {
 
 /** Fixes the transaction time by the source's clock and what there is to export. */
 export function planExport(dependencies: ActivityDependencies) {
-  const { jobs, source, settings, isResourceType } = dependencies;
-  return async ({ jobId }: PlanExportInput): Promise<PlanExportOutput> => {
+  const { jobs, sourceOf, settings, isResourceType } = dependencies;
+  return async ({ jobId }: PlanExportInput, log: ActivityLog): Promise<PlanExportOutput> => {
+    const source = sourceOf(jobId, log);
     const known = await jobs.plan(jobId);
     if (known !== undefined) return { partitions: known.partitions.length };
     const request = await jobs.request(jobId);
@@ -52,7 +54,7 @@ export function planExport(dependencies: ActivityDependencies) {
     const below =
       request.level.kind === 'system'
         ? undefined
-        : await planCompartment(dependencies, request, capabilities, transactionTime, asked);
+        : await planCompartment({ jobs, settings, source }, request, capabilities, transactionTime, asked);
     const planned = planPartitions({
       types: below?.types ?? asked,
       since: request.since,
