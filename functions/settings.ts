@@ -20,6 +20,9 @@ import {
   type RegistryCredentials,
   type RegistrySettings,
 } from './registrySettings.js';
+import { unresolvedReference } from './keyVaultReference.js';
+import { proxyDefinitions, type ProxySettings, readProxySettings } from './proxySettings.js';
+import { readSourceSettings, sourceDefinitions, type SourceSettings } from './sourceSettings.js';
 
 /** Where a storage account is and how it is reached: with a connection string, or with an identity. */
 export type StorageAccount =
@@ -44,12 +47,16 @@ export interface Settings {
   /** Keys that configurations name with `{"secretName": …}`, by name. */
   secrets: ReadonlyMap<string, string>;
   registries: RegistrySettings;
+  source: SourceSettings;
+  proxy: ProxySettings;
   pageSize: number;
   sourceTimeoutSeconds: number;
   sourceMaxAttempts: number;
+  sourceMaxRequests: number;
   sourceMaxPageMebibytes: number;
   transactionTimeMarginSeconds: number;
   parallelPartitions: number;
+  partitionResources: number;
   /** 0: slices run on the main thread. */
   workerThreads: number;
   sliceMaxPages: number;
@@ -297,6 +304,14 @@ const numbers = {
     20,
     'Attempts per request on 408, 429, 5xx and cut connections, before the slice is tried again.',
   ),
+  sourceMaxRequests: wholeNumber(
+    'SOURCE_MAX_REQUESTS',
+    'requests',
+    8,
+    1,
+    256,
+    'Most requests at a time that one instance has at the source, of all its jobs; fewer while it answers 429 or 503.',
+  ),
   sourceMaxPageMebibytes: wholeNumber(
     'SOURCE_MAX_PAGE_MEBIBYTES',
     'MiB',
@@ -319,7 +334,15 @@ const numbers = {
     4,
     1,
     64,
-    'Partitions (resource types) of one job that are read at the same time.',
+    'Partitions of one job that are read at the same time.',
+  ),
+  partitionResources: wholeNumber(
+    'PARTITION_RESOURCES',
+    'resources',
+    50_000,
+    1000,
+    100_000_000,
+    'Resources of a type above which it is split into partitions by `meta.lastUpdated`; sooner where a job has few for its lanes.',
   ),
   sliceMaxPages: wholeNumber('SLICE_MAX_PAGES', 'pages', 400, 1, 10_000, 'Pages one activity call reads.'),
   sliceMaxMebibytes: wholeNumber(
@@ -405,6 +428,8 @@ const secretsDefinition: SettingDefinition = {
 export const settingDefinitions: readonly SettingDefinition[] = [
   fhirServerUrl,
   fhirVersion,
+  ...sourceDefinitions,
+  ...proxyDefinitions,
   ...storageDefinitions,
   ...authorizationDefinitions,
   allowRawExport,
@@ -477,12 +502,8 @@ export function readSettings(environment: Environment): Settings {
     const secrets = new Map<string, string>();
     for (const [name, value = ''] of Object.entries(environment)) {
       if (!name.startsWith(SECRET_PREFIX)) continue;
-      // The platform passes on a reference it cannot resolve as it stands: a key that anybody can read.
-      if (/^@Microsoft\.KeyVault\(/i.test(value)) {
-        problems.push(
-          `${name} is a Key Vault reference that was not resolved: give the app's identity the role Key Vault Secrets User, and let it reach the vault`,
-        );
-      }
+      const problem = unresolvedReference(name, value);
+      if (problem !== undefined) problems.push(problem);
       secrets.set(name.slice(SECRET_PREFIX.length), value);
     }
     return secrets;
@@ -500,8 +521,9 @@ export function readSettings(environment: Environment): Settings {
     return undefined;
   }
 
+  const serverUrl = read(fhirServerUrl) as string | undefined;
   const settings: Settings = {
-    fhirServerUrl: read(fhirServerUrl),
+    fhirServerUrl: serverUrl ?? '',
     fhirVersion: read(fhirVersion),
     exportStorage: readStorage('EXPORT_STORAGE'),
     runtimeStorage: readStorage('AzureWebJobsStorage'),
@@ -520,12 +542,16 @@ export function readSettings(environment: Environment): Settings {
       clientId: read(registryClientId),
       ca: read(registryCa),
     },
+    source: readSourceSettings(environment, serverUrl, problems),
+    proxy: readProxySettings(environment, problems),
     pageSize: read(numbers.pageSize),
     sourceTimeoutSeconds: read(numbers.sourceTimeoutSeconds),
     sourceMaxAttempts: read(numbers.sourceMaxAttempts),
+    sourceMaxRequests: read(numbers.sourceMaxRequests),
     sourceMaxPageMebibytes: read(numbers.sourceMaxPageMebibytes),
     transactionTimeMarginSeconds: read(numbers.transactionTimeMarginSeconds),
     parallelPartitions: read(numbers.parallelPartitions),
+    partitionResources: read(numbers.partitionResources),
     workerThreads: read(workerThreads),
     sliceMaxPages: read(numbers.sliceMaxPages),
     sliceMaxMebibytes: read(numbers.sliceMaxMebibytes),

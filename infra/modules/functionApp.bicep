@@ -81,6 +81,10 @@ param isPublic bool
 @description('Public IPv4 ranges that may call; empty: all.')
 param allowedCallerRanges string[]
 
+var entraClientId = entraAuthentication.?clientId ?? ''
+
+var tenantId = entraAuthentication.?tenantId ?? tenant().tenantId
+
 // Set here alone, since they follow from the deployment.
 var ownSettings = {
   AzureWebJobsStorage__accountName: runtimeStorageName
@@ -97,6 +101,8 @@ var ownSettings = {
 // Set here unless the parameter says otherwise.
 var defaultSettings = {
   ANONYMIZATION_REGISTRIES: registryLoginServer
+  AUTHENTICATION: entraAuthentication == null ? 'function-keys' : 'entra'
+  ENTRA_TENANT_ID: entraAuthentication == null ? '' : tenantId
 }
 
 var givenSettings = toObject(items(settings), setting => setting.key, setting => string(setting.value))
@@ -132,10 +138,6 @@ var alwaysReady = concat(
       ]
     : []
 )
-
-var entraClientId = entraAuthentication.?clientId ?? ''
-
-var tenantId = entraAuthentication.?tenantId ?? tenant().tenantId
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: planName

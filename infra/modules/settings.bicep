@@ -11,8 +11,60 @@ type ExportSettings = {
   @description('FHIR version of the source. (default R4)')
   FHIR_VERSION: ('STU3' | 'R4' | 'R4B' | 'R5')?
 
-  @description('Whether an export without a configuration, that is with identities, may be started. (default false)')
+  @description('How callers show who they are: with keys that the Functions host checks, with Entra ID by App Service authentication, with tokens of SMART Backend Services, or not at all, which is for localhost only. See [Threat model](docs/threat-model.md). (default function-keys)')
+  AUTHENTICATION: ('function-keys' | 'entra' | 'smart' | 'none')?
+
+  @description('With `entra`: the tenant whose users and applications may call, with the app roles `Export.Read` and `Export.Raw`. (GUID)')
+  ENTRA_TENANT_ID: string?
+
+  @description('With `smart`: the authorization server, as `iss` in its tokens. (https URL)')
+  SMART_ISSUER: string?
+
+  @description('With `smart`: what `aud` has to name, usually the FHIR base of this app. (text)')
+  SMART_AUDIENCE: string?
+
+  @description('With `smart`: where the public keys of the authorization server are. (https URL)')
+  SMART_JWKS_URL: string?
+
+  @description('With `smart`: the token endpoint that `.well-known/smart-configuration` tells clients. (https URL)')
+  SMART_TOKEN_URL: string?
+
+  @description('With `smart`: algorithms that tokens may be signed with, separated by commas. (RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519; default RS384, ES384)')
+  SMART_ALGORITHMS: string?
+
+  @description('With `smart`: how far the authorization server\'s clock may be off. (seconds; default 60)')
+  @minValue(0)
+  @maxValue(300)
+  SMART_CLOCK_SKEW_SECONDS: int?
+
+  @description('With `smart`: the scope that permits raw exports and searches without limits. Unless set, nobody is permitted. (scope)')
+  SMART_RAW_SCOPE: string?
+
+  @description('Search parameters that `_typeFilter` may use without the permission for raw exports. Unless set: code, category, type, class, status, clinical-status, verification-status, intent, priority, severity, vaccine-code, combo-code, component-code, date, onset-date, recorded-date, abatement-date, authored, authoredon, effective, effective-time, issued. With `function-keys` and `none`, where callers are not told apart, only if set. (names of search parameters, comma-separated)')
+  TYPE_FILTER_PARAMETERS: string?
+
+  @description('A job over fewer patients ends in an error without data, unless the caller has the permission for raw exports; 0: no such limit. With `function-keys` and `none`, only if set. (patients; default 10)')
+  @minValue(0)
+  @maxValue(1000)
+  MIN_PATIENTS: int?
+
+  @description('Whether an export without a configuration, that is with identities, may be started. Where there is a default configuration, a request has to ask for it with `_raw=true`, too. (default false)')
   ALLOW_RAW_EXPORT: ('true' | 'false')?
+
+  @description('Whether an export may go into a container that holds something else than such exports: raw beside de-identified data, the output of another configuration, files of unknown origin. (default false)')
+  ALLOW_MIXED_CONTAINERS: ('true' | 'false')?
+
+  @description('Configuration of every kick-off that names none: a blob in container `anonymization`. A client that knows nothing of de-identification gets de-identified data. (name of a configuration file)')
+  DEFAULT_ANONYMIZATION_CONFIG: string?
+
+  @description('Image that `DEFAULT_ANONYMIZATION_CONFIG` is a file of, instead of a blob. (`registry/image:tag` or `registry/image@sha256:…`)')
+  DEFAULT_ANONYMIZATION_CONFIG_REFERENCE: string?
+
+  @description('Where the manifest\'s URLs lead: to the app\'s own download route, under its authorization, or straight to the blobs by SAS links, made anew for each request of the manifest. (default app)')
+  DOWNLOAD_LINKS: ('app' | 'sas')?
+
+  @description('Origins of web pages whose scripts may use the interface. (`https://host`, comma-separated, or `*`)')
+  CORS_ORIGINS: string?
 
   @description('OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too. (`host` or `host:port`, comma-separated)')
   ANONYMIZATION_REGISTRIES: string?
@@ -22,6 +74,11 @@ type ExportSettings = {
 
   @description('Threads that read, anonymize and write, besides the main one. `auto`: as many as there are cores, none where there is one: then the main thread does it. (threads; auto, 0 to 16; default auto)')
   WORKER_THREADS: string?
+
+  @description('How long a SAS link of a manifest works, never beyond the retention of the job. (minutes; default 60)')
+  @minValue(5)
+  @maxValue(1440)
+  SAS_LIFETIME_MINUTES: int?
 
   @description('Resources asked for per page (`_count`); halved for a source that refuses it or times out. (resources; default 500)')
   @minValue(1)

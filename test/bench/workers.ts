@@ -58,6 +58,7 @@ function memorySource(pages: readonly Buffer[]): Source {
       new Map(parameters).get('_sort')?.startsWith('-') === true ? Promise.resolve(EMPTY) : answer(0),
     follow: (url) => answer(Number(url)),
     read: () => Promise.reject(new Error('Nobody reads.')),
+    typeHistory: () => Promise.reject(new Error('Nobody reads a history.')),
     capabilities: () => Promise.reject(new Error('Nobody asks.')),
   };
 }

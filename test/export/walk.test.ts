@@ -175,6 +175,33 @@ function startedWalk(pageSize: number, latest: number, window = windowOf(undefin
   return walk;
 }
 
+describe('rows that a page repeats', () => {
+  const rows = (from: number, to: number): Stored[] =>
+    Array.from({ length: to - from }, (_, index) => ({
+      id: `r${from + index}`,
+      lastUpdated: (from + index) * 1000,
+    }));
+
+  it('are no sign of the order, on no page, and are given once', () => {
+    const walk = startedWalk(4, 9000);
+    const given = [
+      ...walk.acceptPage(page([...rows(0, 4), ...rows(0, 2)])),
+      ...walk.acceptPage(page([...rows(3, 7), ...rows(3, 5)])),
+      // As many rows as were asked for, most of them repeats: more may follow.
+      ...walk.acceptPage(page([...rows(6, 9), ...rows(6, 7)])),
+      ...walk.acceptPage(page(rows(8, 10))),
+    ];
+    expect(walk.isDone).toBe(true);
+    expect(given.map(({ id }) => id)).toEqual(rows(0, 10).map(({ id }) => id));
+  });
+
+  it('do not hide that a source does not sort', () => {
+    const walk = startedWalk(4, 9000);
+    walk.acceptPage(page(rows(0, 4)));
+    expect(() => walk.acceptPage(page([...rows(5, 8), ...rows(4, 5)]))).toThrow(/_sort/);
+  });
+});
+
 describe('a walk over a source that pages by offset', () => {
   it(`loses and doubles nothing while resources are updated between pages (seed ${SEED})`, () => {
     fc.assert(

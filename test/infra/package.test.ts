@@ -22,7 +22,7 @@ describe('the deployment package', () => {
       mkdirSync(dirname(join(app, file)), { recursive: true });
       writeFileSync(join(app, file), bytes);
     }
-  });
+  }, 120_000);
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
   it('holds what the host looks for, and what package.json points to', () => {
@@ -63,7 +63,7 @@ describe('the deployment package', () => {
     expect(made.unpackedBytes).toBeLessThan(20 * MEBIBYTE);
   });
 
-  it('is the same for the same files', async () => {
+  it('is the same for the same files', { timeout: 120_000 }, async () => {
     const again = await makePackage(PROJECT_ROOT, join(directory, 'again'));
     expect(readFileSync(again.archive).equals(readFileSync(made.archive))).toBe(true);
   });
@@ -72,7 +72,7 @@ describe('the deployment package', () => {
     let test: TestStack;
     beforeAll(async () => {
       test = await startTestStack({ AzureWebJobsScriptRoot: app });
-    });
+    }, 120_000);
     afterAll(() => test.end());
 
     it('starts and answers the health probe', async () => {

@@ -89,6 +89,7 @@ function onePage(): Source {
         bundle(new Map(parameters).get('_sort')?.startsWith('-') === true ? entry.slice(-1) : entry),
       ),
     read: () => Promise.reject(new Error('Nobody reads.')),
+    typeHistory: () => Promise.reject(new Error('Nobody reads a history.')),
     follow: () => Promise.reject(new Error('There is no next link.')),
     capabilities: () => Promise.reject(new Error('Nobody asks.')),
   };
