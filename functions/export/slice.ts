@@ -82,6 +82,8 @@ const STOP_CHECK_MS = 2000;
 const PROGRESS_MS = 500;
 /** The event loop gets a turn at least this often, so that the host and other slices stay alive. */
 const YIELD_MS = 10;
+/** Characters of lines that wait to be put in order: all of a page, unless its resources are large. */
+const MOST_HELD = 4_194_304;
 /** Below this page size a source's refusal is taken to be about something else than the size. */
 const SMALLEST_TRIED_PAGE = 50;
 
@@ -248,8 +250,9 @@ class PageWriter {
   }
 
   async write(rows: readonly SearchRow[], isExported: (resource: JsonObject) => boolean): Promise<void> {
-    const { lineMaker, patients, clock, openFile } = this.#dependencies;
-    const lines: string[] = [];
+    const { lineMaker, patients, clock } = this.#dependencies;
+    let lines: string[] = [];
+    let held = 0;
     let turnAt = clock();
     for (const row of rows) {
       const resource = row.resource();
@@ -263,20 +266,19 @@ class PageWriter {
         continue;
       }
       lines.push(result.line);
+      held += result.line.length;
       patients.add(seen);
+      if (held >= MOST_HELD) {
+        await this.#writeLines(lines);
+        lines = [];
+        held = 0;
+      }
       if (clock() - turnAt >= YIELD_MS) {
         await this.#pause(new Promise((resolve) => setImmediate(resolve)));
         turnAt = clock();
       }
     }
-    // In the order of what is in them, not of the source: two exports under different keys cannot be joined by
-    // the position of their lines.
-    lines.sort();
-    for (const line of lines) {
-      this.#file ??= await this.#pause(openFile(this.#type));
-      const full = this.#file.writeLine(line);
-      if (full !== undefined) await this.#pause(full);
-    }
+    await this.#writeLines(lines);
     this.#takeCounts();
   }
 
@@ -285,6 +287,18 @@ class PageWriter {
     const lines = this.#file?.lines ?? 0;
     this.report.written = lines;
     return { lines, bytes: this.bytes, report: this.report };
+  }
+
+  /**
+   * Writes lines in the order of what is in them, not of the source: two exports under different keys cannot be
+   * joined by the position of their lines.
+   */
+  async #writeLines(lines: string[]): Promise<void> {
+    for (const line of lines.sort()) {
+      this.#file ??= await this.#pause(this.#dependencies.openFile(this.#type));
+      const full = this.#file.writeLine(line);
+      if (full !== undefined) await this.#pause(full);
+    }
   }
 
   /** Waits; what the line maker counts for other slices meanwhile is theirs, so ours is taken before. */
