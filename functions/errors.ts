@@ -19,6 +19,7 @@ export type ExportErrorCode =
   | 'source-timeout'
   | 'source-foreign-link'
   | 'source-link-loop'
+  | 'source-link-expired'
   | 'source-ignored-parameter'
   | 'source-unverifiable'
   | 'source-search-failed'

@@ -6,7 +6,9 @@ import { networkFault } from './networkFault.js';
 
 /** Opens a storage account with its connection string, or with the app's identity. */
 export function openStorage(account: StorageAccount): BlobServiceClient {
-  const options = { retryOptions: { maxTries: 5, tryTimeoutInMs: 60_000, maxRetryDelayInMs: 15_000 } };
+  const options = {
+    retryOptions: { maxTries: 5, tryTimeoutInMs: 60_000, retryDelayInMs: 1000, maxRetryDelayInMs: 15_000 },
+  };
   if ('connectionString' in account) {
     return BlobServiceClient.fromConnectionString(account.connectionString, options);
   }

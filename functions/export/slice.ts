@@ -112,7 +112,7 @@ export async function runSlice(
   const startedAt = clock();
   let checkedAt = Number.NEGATIVE_INFINITY;
   let toldAt = startedAt;
-  let answer = fetchPage(walk, type, source, companions);
+  let answer = fetchPage(walk, type, source, companions, start.cursor?.walk === undefined);
   for (let pages = 1; ; pages++) {
     if (clock() - checkedAt >= STOP_CHECK_MS) {
       checkedAt = clock();
@@ -137,7 +137,7 @@ export async function runSlice(
       pages < limits.pages &&
       writer.bytes + companionWriter.bytes + size < limits.bytes &&
       clock() - startedAt < limits.milliseconds;
-    const next = goesOn ? fetchPage(walk, type, source, companions) : undefined;
+    const next = goesOn ? fetchPage(walk, type, source, companions, true) : undefined;
     next?.catch(() => undefined);
     const isGivenEarlier = await selection.givenEarlier(given, idsOf(rows), window, source);
     const exported: string[] = [];
@@ -168,12 +168,16 @@ function idsOf(rows: readonly SearchRow[]): string[] {
   return rows.map(({ id }) => id).filter((id) => id !== undefined);
 }
 
-/** Asks until there is a page: counts what has to be counted, asks for less where the source refuses. */
+/**
+ * Asks until there is a page: counts what has to be counted, asks for less where the source refuses.
+ * @param isLinkOurs whether a next link was given in this slice, so that to do the slice again gives another one
+ */
 async function fetchPage(
   walk: Walk,
   type: string,
   source: Source,
   companions: Companions | undefined,
+  isLinkOurs: boolean,
 ): Promise<{ page: PageWithIncludes; size: number }> {
   const read = ({ body, isForm }: SourceAnswer): { page: PageWithIncludes; size: number } => {
     const page = readSearchPage(body, type, companions?.type);
@@ -196,9 +200,12 @@ async function fetchPage(
     } catch (thrown) {
       if (!(thrown instanceof ExportError) || request.kind === 'count') throw thrown;
       const asksForLess =
-        (thrown.code === 'source-refused' && walk.acceptRefusal(SMALLEST_TRIED_PAGE)) ||
+        ((thrown.code === 'source-refused' || thrown.code === 'source-link-expired') &&
+          walk.acceptRefusal(SMALLEST_TRIED_PAGE)) ||
         ((thrown.code === 'source-page-too-large' || thrown.code === 'source-timeout') && walk.halvePage());
-      if (!asksForLess) throw aboutSearch(thrown, type, walk.hasParameters);
+      if (asksForLess) continue;
+      const retryable = thrown.retryable || (thrown.code === 'source-link-expired' && isLinkOurs);
+      throw aboutSearch(thrown, retryable, type, walk.hasParameters);
     }
   }
 }
@@ -212,7 +219,8 @@ function cut(type: string, companion: string): ExportError {
 }
 
 function aboutSearch(
-  { code, message, retryable }: ExportError,
+  { code, message }: ExportError,
+  retryable: boolean,
   type: string,
   hasParameters: boolean,
 ): ExportError {
@@ -241,6 +249,7 @@ class PageWriter {
 
   async write(rows: readonly SearchRow[], isExported: (resource: JsonObject) => boolean): Promise<void> {
     const { lineMaker, patients, clock, openFile } = this.#dependencies;
+    const lines: string[] = [];
     let turnAt = clock();
     for (const row of rows) {
       const resource = row.resource();
@@ -253,14 +262,20 @@ class PageWriter {
         this.#fail(result.failure);
         continue;
       }
-      this.#file ??= await this.#pause(openFile(this.#type));
-      const full = this.#file.writeLine(result.line);
+      lines.push(result.line);
       patients.add(seen);
-      if (full !== undefined) await this.#pause(full);
       if (clock() - turnAt >= YIELD_MS) {
         await this.#pause(new Promise((resolve) => setImmediate(resolve)));
         turnAt = clock();
       }
+    }
+    // In the order of what is in them, not of the source: two exports under different keys cannot be joined by
+    // the position of their lines.
+    lines.sort();
+    for (const line of lines) {
+      this.#file ??= await this.#pause(openFile(this.#type));
+      const full = this.#file.writeLine(line);
+      if (full !== undefined) await this.#pause(full);
     }
     this.#takeCounts();
   }

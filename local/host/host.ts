@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { resolve } from 'node:path';
 import { AppFunctions } from './durable/appFunctions.js';
+import { type DurableFaults, RepeatedDeliveries } from './durable/deliveryFaults.js';
 import { clientBinding, managementUrls, type ManagementEndpoints } from './durable/clientBinding.js';
 import { ManagementApi, type ManagementResponse } from './durable/management.js';
 import { Store } from './durable/store.js';
@@ -25,6 +26,8 @@ export interface HostOptions {
   dataDirectory: string;
   /** How long after a restart an activity waits that was running when the host stopped. Default 5 s. */
   redeliveryDelayMs?: number;
+  /** What goes wrong in the Durable extension. Default nothing. */
+  durableFaults?: DurableFaults;
   /** How long `close` waits for running functions. Default 5 s. */
   graceMs?: number;
   /** Host keys by name; without any, functions are open to all, as with Core Tools. */
@@ -48,6 +51,8 @@ const LOOPBACK = '127.0.0.1';
 const RPC_PORT = 17_071;
 const RPC_PATH = '/durabletask/';
 const WEBHOOK_PATH = '/runtime/webhooks/durabletask/';
+/** `POST` with a function's name runs its timer now, as with Core Tools. */
+const ADMIN_PATH = '/admin/functions/';
 
 /**
  * Starts the local stand-in for the Azure Functions host with the app in `scriptRoot`: HTTP and timer
@@ -63,7 +68,8 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   const directory = resolve(options.dataDirectory, 'durable', encodeURIComponent(settings.hubName));
   const opened: { close(): Promise<void> | void }[] = [];
   try {
-    const store = new Store(directory);
+    const { durableFaults = {} } = options;
+    const store = new Store(directory, durableFaults.diskBytes);
     opened.push(await DirectoryLock.take(directory));
     const web = await Listener.open(options.port, logger);
     opened.push(web);
@@ -82,7 +88,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     };
     worker.setClientBinding({ json: clientBinding(endpoints) });
 
-    const functions = new AppFunctions(worker);
+    const functions = new RepeatedDeliveries(new AppFunctions(worker), durableFaults);
     const hub = new TaskHub(store, functions, {
       ...settings,
       redeliveryDelayMs: options.redeliveryDelayMs ?? 5000,
@@ -97,11 +103,17 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
 
     hub.open();
     rpc.serve((request, response) => manage(api, RPC_PATH, request, response));
-    web.serve((request, response) =>
-      (request.url ?? '').startsWith(WEBHOOK_PATH)
-        ? manage(api, WEBHOOK_PATH, request, response, endpoints.code)
-        : http.handle(request, response),
-    );
+    web.serve(async (request, response) => {
+      const path = request.url ?? '';
+      if (path.startsWith(WEBHOOK_PATH)) {
+        await manage(api, WEBHOOK_PATH, request, response, endpoints.code);
+      } else if (path.startsWith(ADMIN_PATH)) {
+        const isKnown = request.method === 'POST' && timers.runNow(path.slice(ADMIN_PATH.length));
+        response.writeHead(isKnown ? 202 : 404).end();
+      } else {
+        await http.handle(request, response);
+      }
+    });
     timers.start();
     const url = `http://${web.authority}`;
     logger.log({ level: 'information', category: 'Host.Startup', message: `Host started on ${url}` });

@@ -22,8 +22,11 @@ export class HostSettingsError extends Error {
 /** The default of the plans without a limit of their own. */
 const DEFAULT_FUNCTION_TIMEOUT_MS = 30 * 60_000;
 
+const LOG_LEVEL_PREFIX = 'AzureFunctionsJobHost__logging__logLevel__';
+
 /**
- * Reads host.json in `scriptRoot`; `%NAME%` in the hub's name is taken from `environment`.
+ * Reads host.json in `scriptRoot`; `%NAME%` in the hub's name is taken from `environment`, as are log levels
+ * (`AzureFunctionsJobHost__logging__logLevel__default`).
  *
  * @throws HostSettingsError when it is missing, is not JSON, or has a setting that cannot be used.
  */
@@ -63,7 +66,7 @@ export function readHostSettings(scriptRoot: string, environment: NodeJS.Process
     maxConcurrentActivityFunctions: count(perCore, ...durable, 'maxConcurrentActivityFunctions'),
     maxConcurrentOrchestratorFunctions: count(perCore, ...durable, 'maxConcurrentOrchestratorFunctions'),
     functionTimeoutMs: timeout(at('functionTimeout'), file),
-    logLevels: logLevels(at('logging', 'logLevel')),
+    logLevels: { ...logLevels(at('logging', 'logLevel')), ...logLevels(levelsOf(environment)) },
   };
 }
 
@@ -85,6 +88,14 @@ function timeout(value: unknown, file: string): number {
   if (ms > 0) return ms;
   throw new HostSettingsError(
     `${file}: functionTimeout must be a time such as "00:10:00", or "-1" for none.`,
+  );
+}
+
+function levelsOf(environment: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment)
+      .filter(([name]) => name.startsWith(LOG_LEVEL_PREFIX))
+      .map(([name, level = '']) => [name.slice(LOG_LEVEL_PREFIX.length), level]),
   );
 }
 

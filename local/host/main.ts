@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { parseDurableFaults } from './durable/deliveryFaults.js';
 import { startHost, type HostOptions } from './host.js';
 import { logFile } from './log.js';
 
@@ -10,6 +11,7 @@ import { logFile } from './log.js';
  * - `AzureWebJobsScriptRoot`: folder of the app (current directory)
  * - `LOCAL_DATA`: where to keep state (`.local`)
  * - `DURABLE_REDELIVERY_DELAY_SECONDS`: how long an activity that was interrupted waits after a restart (5)
+ * - `DURABLE_FAULTS`: what goes wrong in the Durable extension, as JSON (`durable/deliveryFaults.ts`)
  * - `HOST_LOG_FILE`: file that log lines are appended to (standard output)
  *
  * It writes one line with `"event":"ready"` to standard output when it takes requests, and ends on SIGTERM,
@@ -23,6 +25,8 @@ async function main(): Promise<void> {
     dataDirectory: env['LOCAL_DATA'] ?? '.local',
     redeliveryDelayMs: number('DURABLE_REDELIVERY_DELAY_SECONDS', 5) * 1000,
   };
+  const faults = env['DURABLE_FAULTS'] ?? '';
+  if (faults !== '') options.durableFaults = parseDurableFaults(faults);
   const file = env['HOST_LOG_FILE'];
   if (file !== undefined) {
     mkdirSync(dirname(resolve(file)), { recursive: true });

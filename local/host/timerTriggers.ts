@@ -9,6 +9,7 @@ import type { AppFunction, Worker } from './worker/worker.js';
 export class TimerTriggers {
   readonly #jobs: Cron[];
   readonly #atStartup: (() => Promise<void>)[] = [];
+  readonly #runs = new Map<string, () => Promise<void>>();
 
   /** @throws when a schedule cannot be read; the message names the function. */
   constructor(worker: Worker) {
@@ -24,6 +25,13 @@ export class TimerTriggers {
 
   stop(): void {
     for (const job of this.#jobs) job.stop();
+  }
+
+  /** Starts a run of the function besides its schedule; false where no timer function is called so. */
+  runNow(name: string): boolean {
+    const run = this.#runs.get(name);
+    void run?.();
+    return run !== undefined;
   }
 
   #schedule(worker: Worker, fn: AppFunction): Cron {
@@ -51,6 +59,7 @@ export class TimerTriggers {
         cause: error,
       });
     }
+    this.#runs.set(fn.name, run);
     if (runOnStartup === true) this.#atStartup.push(run);
     return job;
   }

@@ -37,6 +37,8 @@ type PageFault =
   | { kind: 'ignored'; parameters: readonly string[] }
   /** The next link leads to another origin. */
   | { kind: 'foreignNext'; origin: string }
+  /** The next link leads to this very page. */
+  | { kind: 'loopingNext' }
   /** The page's first resources come twice. */
   | { kind: 'duplicates'; entries: number }
   /** An entry that is an OperationOutcome about the search. */
@@ -92,6 +94,7 @@ const KINDS: Record<Fault['kind'], true> = {
   longValue: true,
   ignored: true,
   foreignNext: true,
+  loopingNext: true,
   duplicates: true,
   outcomeEntry: true,
   includeEntry: true,

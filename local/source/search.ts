@@ -53,6 +53,7 @@ export function searchPage(
         ? ['_offset', String(end)]
         : ['_cursor', nextCursor(context, request, found, end)];
   const next = nextPosition && link(base, collection.type, [...request.honoured, nextPosition]);
+  const isLooping = next !== undefined && faultOf(faults, 'loopingNext') !== undefined;
   const rows = found.subarray(start, end);
   const duplicates = faultOf(faults, 'duplicates')?.entries ?? 0;
   return pageBundle(collection, base, {
@@ -63,7 +64,7 @@ export function searchPage(
     ],
     total: request.withTotal ? found.length : undefined,
     self,
-    next: next === undefined ? undefined : foreign(next, faults),
+    next: isLooping ? loop(base, collection.type, request) : next && foreign(next, faults),
   });
 }
 
@@ -142,6 +143,15 @@ function foreign(url: string, faults: readonly Fault[]): string {
   if (!fault) return url;
   const { pathname, search } = new URL(url);
   return fault.origin + pathname + search;
+}
+
+/** The link that led to this page. */
+function loop(base: string, type: string, { honoured, cursor, offset }: SearchRequest): string {
+  const position: [string, string][] = [
+    ...(cursor === undefined ? [] : [['_cursor', cursor] satisfies [string, string]]),
+    ...(offset === undefined ? [] : [['_offset', offset] satisfies [string, string]]),
+  ];
+  return link(base, type, [...honoured, ...position]);
 }
 
 function link(base: string, type: string, parameters: [string, string][]): string {

@@ -1,7 +1,7 @@
 import type { Fault } from './faults.js';
 
 /** FHIR versions the source can say it speaks. */
-export type SourceFhirVersion = '3.0.2' | '4.0.1';
+export type SourceFhirVersion = '3.0.2' | '4.0.1' | '4.3.0' | '5.0.0';
 
 /** What a request looked like to the source. */
 export interface SourceRequest {

@@ -96,7 +96,7 @@ describe('a failure tells its code, whether it may pass, and nothing of the answ
     ['cut to the end', cut, 'source-unreachable', true],
     ['denied', status(403), 'source-denied', false],
     ['refused', status(400), 'source-refused', false],
-    ['gone', status(410), 'source-refused', false],
+    ['gone', status(410), 'source-link-expired', false],
     ['redirected', status(302, { location: 'http://elsewhere.example/' }), 'source-refused', false],
     ['413', status(413), 'source-page-too-large', false],
     ['too slow', () => undefined, 'source-timeout', true],

@@ -1,4 +1,4 @@
-import type { ElementNode } from './r4Elements.js';
+import type { ElementNode } from './elements.js';
 
 export interface Rule {
   path: string;

@@ -6,6 +6,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -34,9 +35,13 @@ export interface EndedInstance {
  */
 export class Store {
   readonly #directory: string;
+  /** Bytes that still fit on the disk. */
+  #room: number;
 
-  constructor(directory: string) {
+  /** @param diskBytes what fits on the disk from now on: a disk that is full, for tests */
+  constructor(directory: string, diskBytes = Infinity) {
     this.#directory = directory;
+    this.#room = diskBytes;
     mkdirSync(directory, { recursive: true });
   }
 
@@ -44,12 +49,32 @@ export class Store {
   begin(start: StartRecord, messages: readonly Message[] = []): void {
     const file = this.#file(start.event.OrchestrationInstance.InstanceId);
     const records: LogRecord[] = [start, ...messages.map((event) => ({ type: 'message' as const, event }))];
-    writeFileSync(`${file}.new`, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    const text = records.map((record) => `${JSON.stringify(record)}\n`).join('');
+    this.#take(text, (part) => writeFileSync(`${file}.new`, part));
     renameSync(`${file}.new`, file);
   }
 
   append(instanceId: string, record: LogRecord): void {
-    appendFileSync(this.#file(instanceId), `${JSON.stringify(record)}\n`);
+    const file = this.#file(instanceId);
+    const { size } = statSync(file);
+    try {
+      this.#take(`${JSON.stringify(record)}\n`, (part) => appendFileSync(file, part));
+    } catch (error) {
+      // A record that is written in part would damage the next one; to cut needs no room.
+      truncateSync(file, size);
+      throw error;
+    }
+  }
+
+  /** Writes what fits, as a disk does. @throws what a full disk throws */
+  #take(text: string, write: (part: string) => void): void {
+    if (this.#room < text.length) {
+      write(text.slice(0, this.#room));
+      this.#room = 0;
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    }
+    this.#room -= text.length;
+    write(text);
   }
 
   delete(instanceId: string): void {

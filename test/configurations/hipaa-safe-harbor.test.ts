@@ -1,15 +1,78 @@
 import { evaluate } from 'fhirpath';
 import r4 from 'fhirpath/fhir-context/r4';
 import { describe, expect, test } from 'vitest';
-import configuration from '../../local/configurations/hipaa-safe-harbor-r4.json' with { type: 'json' };
-import { childrenOf, resourceTypes, rootOf, type ElementNode } from './r4Elements.js';
-import { compileRule } from './rules.js';
+import type { FhirVersion } from '../../functions/deid/engine.js';
+import { readConfiguration } from '../../functions/deid/configuration.js';
+import configurationR4 from '../../local/configurations/hipaa-safe-harbor-r4.json' with { type: 'json' };
+import configurationR4B from '../../local/configurations/hipaa-safe-harbor-r4b.json' with { type: 'json' };
+import configurationR5 from '../../local/configurations/hipaa-safe-harbor-r5.json' with { type: 'json' };
+import configurationSTU3 from '../../local/configurations/hipaa-safe-harbor-stu3.json' with { type: 'json' };
+import { Elements, type ElementNode } from './elements.js';
+import { KEPT } from './kept.js';
+import { compileRule, type Rule, type Selection } from './rules.js';
 
-const rules = configuration.fhirPathRules.map((rule, index) => ({
-  ...rule,
-  index,
-  selects: compileRule(rule),
-}));
+interface SampleConfiguration {
+  fhirVersion: string;
+  processingErrors: string;
+  fhirPathRules: Rule[];
+  parameters: typeof configurationR4.parameters;
+}
+
+const CONFIGURATIONS: Record<FhirVersion, SampleConfiguration> = {
+  STU3: configurationSTU3,
+  R4: configurationR4,
+  R4B: configurationR4B,
+  R5: configurationR5,
+};
+
+interface CompiledRule extends Rule {
+  index: number;
+  selects: (node: ElementNode) => Selection;
+}
+
+interface Decision {
+  node: ElementNode;
+  /** The rule that decides the element whatever the data are; none: it is kept. */
+  rule: CompiledRule | undefined;
+}
+
+/** What a version's configuration decides of every element of every resource type. */
+class Decisions {
+  readonly elements: Elements;
+  readonly rules: CompiledRule[];
+  readonly all: Decision[];
+  readonly #firstThatKeeps: number;
+
+  constructor(version: FhirVersion) {
+    this.elements = new Elements(version);
+    this.rules = CONFIGURATIONS[version].fhirPathRules.map((rule, index) => ({
+      ...rule,
+      index,
+      selects: compileRule(rule),
+    }));
+    this.#firstThatKeeps = this.rules.findIndex(
+      (rule) => rule.method !== 'redact' && !rule.path.includes('where(') && !rule.path.includes('ofType('),
+    );
+    this.all = this.elements.resourceTypes.flatMap((type) => [
+      ...this.#decide(this.elements.rootOf(type), undefined, [type]),
+    ]);
+  }
+
+  /** Walks all elements of a resource type and decides each as the engine does: the first rule on it or above. */
+  *#decide(node: ElementNode, inherited: Decision['rule'], above: readonly string[]): Generator<Decision> {
+    for (const child of this.elements.childrenOf(node)) {
+      const own = this.rules.find((rule) => rule.selects(child) === 'always');
+      const rule = own && (!inherited || own.index < inherited.index) ? own : inherited;
+      yield { node: child, rule };
+      const isDecidedWhole = rule !== undefined && rule.index < this.#firstThatKeeps;
+      const { definition, type } = child;
+      if (isDecidedWhole || above.includes(definition) || this.elements.resourceTypes.includes(type))
+        continue;
+      if (type === 'Resource') continue;
+      yield* this.#decide(child, rule, [...above, definition]);
+    }
+  }
+}
 
 /** Types whose values can name a person, a place, a time or a thing, or hold free text. */
 const IDENTIFYING_PRIMITIVES = new Set([
@@ -53,33 +116,6 @@ const IDENTIFYING_NUMBERS = new Set([
   'Location.position.altitude',
 ]);
 
-/** Elements of an identifying type that stay, and why. By `Type.element` of the definition. */
-const KEPT: Record<string, string> = {
-  'Address.country': 'larger than a state',
-  'Address.state': 'Safe Harbor lets states stay',
-  'Age.system': 'the code system of a unit',
-  'Age.unit': 'a unit',
-  'Coding.system': 'a code means nothing without its code system',
-  'Coding.version': 'a version of a code system',
-  'Count.system': 'the code system of a unit',
-  'Count.unit': 'a unit',
-  'Distance.system': 'the code system of a unit',
-  'Distance.unit': 'a unit',
-  'Duration.system': 'the code system of a unit',
-  'Duration.unit': 'a unit',
-  'Quantity.system': 'the code system of a unit',
-  'Quantity.unit': 'a unit; many sources give no coded one',
-  'Reference.type': 'the name of a resource type',
-  'SampledData.data': 'numbers and the letters E, U and L',
-  'QuestionnaireResponse.questionnaire': 'says which questions were answered',
-  'QuestionnaireResponse.item.linkId': 'says which question was answered',
-  'Questionnaire.item.linkId': 'the same of the questionnaire',
-  'Contract.term.action.linkId': 'the number of a clause',
-  'Contract.term.asset.linkId': 'the number of a clause',
-  'Contract.term.asset.valuedItem.linkId': 'the number of a clause',
-  'Contract.term.offer.linkId': 'the number of a clause',
-};
-
 /** Rules that keep something on a condition, and why what they keep is harmless. */
 const KEPT_SOMETIMES: [startsWith: string, reason: string][] = [
   [
@@ -98,35 +134,6 @@ const KEPT_SOMETIMES: [startsWith: string, reason: string][] = [
   ["nodesByType('Coding').where(", 'displays of public clinical terminologies'],
 ];
 
-interface Decision {
-  node: ElementNode;
-  /** The rule that decides the element whatever the data are; none: it is kept. */
-  rule: (typeof rules)[number] | undefined;
-}
-
-const firstThatKeeps = rules.findIndex(
-  (rule) => rule.method !== 'redact' && !rule.path.includes('where(') && !rule.path.includes('ofType('),
-);
-
-/** Walks all elements of a resource type and decides each as the engine does: the first rule on it or above. */
-function* decisions(
-  node: ElementNode,
-  inherited: Decision['rule'],
-  above: readonly string[],
-): Generator<Decision> {
-  for (const child of childrenOf(node)) {
-    const own = rules.find((rule) => rule.selects(child) === 'always');
-    const rule = own && (!inherited || own.index < inherited.index) ? own : inherited;
-    yield { node: child, rule };
-    const isDecidedWhole = rule !== undefined && rule.index < firstThatKeeps;
-    if (isDecidedWhole || above.includes(child.definition) || resourceTypes.includes(child.type)) continue;
-    if (child.type === 'Resource') continue;
-    yield* decisions(child, rule, [...above, child.definition]);
-  }
-}
-
-const all = resourceTypes.flatMap((type) => [...decisions(rootOf(type), undefined, [type])]);
-
 function elementName({ node }: Decision): string {
   return `${node.parentType}.${node.path.at(-1)}`;
 }
@@ -135,10 +142,17 @@ function isRemoved({ rule }: Decision): boolean {
   return rule?.method === 'redact' || rule?.method === 'cryptoHash';
 }
 
-describe('every element of every R4 resource type', () => {
+const VERSIONS: FhirVersion[] = ['STU3', 'R4', 'R4B', 'R5'];
+const decided = Object.fromEntries(
+  VERSIONS.map((version) => [version, new Decisions(version)]),
+) as unknown as Record<FhirVersion, Decisions>;
+
+describe.each(VERSIONS)('every element of every resource type of %s', (version) => {
+  const { all, elements } = decided[version];
+
   test('is looked at: the definitions are read', () => {
-    expect(resourceTypes.length).toBeGreaterThan(140);
-    expect(all.length).toBeGreaterThan(20_000);
+    expect(elements.resourceTypes.length).toBeGreaterThan(110);
+    expect(all.length).toBeGreaterThan(8000);
     const paths = new Set(all.map(({ node }) => node.path.join('.')));
     for (const path of [
       'Patient.address.line',
@@ -149,7 +163,7 @@ describe('every element of every R4 resource type', () => {
     }
   });
 
-  test.each(resourceTypes)('%s: identifying elements are removed or kept for a reason', (type) => {
+  test.each(elements.resourceTypes)('%s: identifying elements are removed or kept for a reason', (type) => {
     const left = all
       .filter(({ node }) => node.path[0] === type && IDENTIFYING_PRIMITIVES.has(node.type))
       .filter((decision) => !isRemoved(decision) && !(elementName(decision) in KEPT))
@@ -181,18 +195,27 @@ describe('every element of every R4 resource type', () => {
   });
 });
 
-describe('what is kept', () => {
-  test('each reason is for an element that is kept', () => {
-    const kept = new Set(
-      all
-        .filter((decision) => IDENTIFYING_PRIMITIVES.has(decision.node.type) && !isRemoved(decision))
-        .map(elementName),
-    );
-    expect(Object.keys(KEPT).filter((name) => !kept.has(name))).toEqual([]);
+test('what is kept is kept in some version', () => {
+  const kept = new Set(
+    Object.values(decided)
+      .flatMap(({ all }) => all)
+      .filter((decision) => IDENTIFYING_PRIMITIVES.has(decision.node.type) && !isRemoved(decision))
+      .map(elementName),
+  );
+  expect(Object.keys(KEPT).filter((name) => !kept.has(name))).toEqual([]);
+});
+
+describe.each(VERSIONS)('the rules of %s', (version) => {
+  const { all, rules } = decided[version];
+  const paths = rules.map(({ path }) => path);
+
+  test('are right and of use, as the reader of configurations says', () => {
+    const { issues } = readConfiguration(JSON.stringify(CONFIGURATIONS[version]), { fhirVersion: version });
+    expect(issues).toEqual([]);
   });
 
-  test('on a condition is only what has a reason', () => {
-    const conditional = configuration.fhirPathRules
+  test('keep on a condition only what has a reason', () => {
+    const conditional = rules
       .filter(({ path, method }) => method === 'keep' && /where\(|ofType\(/.test(path))
       .map(({ path }) => path);
     const unexplained = conditional.filter(
@@ -206,10 +229,8 @@ describe('what is kept', () => {
       ).toBe(true);
     }
   });
-});
 
-describe('the rules', () => {
-  test('each reaches an element that R4 defines', () => {
+  test('each reach an element that the version defines', () => {
     const nodes = all.map(({ node }) => node);
     const patientExtension = /^Patient\.extension\.where/;
     // Every primitive may have these; the definitions do not list them.
@@ -222,21 +243,29 @@ describe('the rules', () => {
   });
 
   test('are each there once', () => {
-    const paths = configuration.fhirPathRules.map(({ path }) => path);
     expect(paths.filter((path, index) => paths.indexOf(path) !== index)).toEqual([]);
   });
 
   test('use the methods that Safe Harbor can be built of', () => {
-    expect(new Set(configuration.fhirPathRules.map(({ method }) => method))).toEqual(
+    expect(new Set(rules.map(({ method }) => method))).toEqual(
       // substitute takes away what redact with partial postal codes would keep in part.
       new Set(['redact', 'keep', 'cryptoHash', 'substitute']),
     );
+  });
+
+  test('and the parameters are those of R4 otherwise', () => {
+    const { parameters, processingErrors } = CONFIGURATIONS[version];
+    expect({ parameters, processingErrors }).toEqual({
+      parameters: configurationR4.parameters,
+      processingErrors: configurationR4.processingErrors,
+    });
+    expect(CONFIGURATIONS[version].fhirVersion).toBe(version);
   });
 });
 
 /** The FHIRPath behind the `nodesBy…` of the rule with a condition. */
 function conditionOf(start: string): string {
-  const rule = rules.find(({ path }) => path.startsWith(`${start}.where(`));
+  const rule = decided.R4.rules.find(({ path }) => path.startsWith(`${start}.where(`));
   return rule!.path.slice(start.length + 1);
 }
 
@@ -274,19 +303,19 @@ describe('conditions select what they are for', () => {
 
 describe('the parameters', () => {
   test('list the three-digit ZIP codes with 20,000 people or fewer, each once', () => {
-    const areas = configuration.parameters.restrictedZipCodeTabulationAreas;
+    const areas = configurationR4.parameters.restrictedZipCodeTabulationAreas;
     expect([...areas].sort()).toEqual(
       '036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893'.split(' '),
     );
   });
 
   test('hold no key, so that each job gets its own', () => {
-    const { cryptoHashKey, dateShiftKey, encryptKey } = configuration.parameters;
+    const { cryptoHashKey, dateShiftKey, encryptKey } = configurationR4.parameters;
     expect([cryptoHashKey, dateShiftKey, encryptKey]).toEqual(['', '', '']);
   });
 
   test('keep years, ages up to 89 and three digits of ZIP codes', () => {
-    expect(configuration.parameters).toMatchObject({
+    expect(configurationR4.parameters).toMatchObject({
       enablePartialAgesForRedact: true,
       enablePartialDatesForRedact: true,
       enablePartialZipCodesForRedact: true,

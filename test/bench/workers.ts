@@ -1,0 +1,174 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isMainThread, type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads';
+import { compileEngine } from '../../functions/deid/compileEngine.js';
+import { readConfiguration } from '../../functions/deid/configuration.js';
+import { PatientCounter } from '../../functions/export/patientCount.js';
+import { EVERYTHING } from '../../functions/export/selection.js';
+import { type LineSink, runSlice } from '../../functions/export/slice.js';
+import type { Source, SourceAnswer } from '../../functions/export/source.js';
+import { PROJECT_ROOT } from '../../local/paths.js';
+import { generateSample } from '../../local/sample/sample.js';
+import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
+
+/**
+ * What one worker thread against two make of the same pages, from memory to memory: whole slices of the app with
+ * the Safe Harbor sample, without network and storage. `npm run bench:workers [-- --json]`
+ */
+const PAGE_SIZE = 500;
+const RESOURCES = 20_000;
+const ROUNDS = 5;
+
+interface Share {
+  directory: string;
+  worker: number;
+}
+
+/** Each type's resources as pages of a search that is sorted by `meta.lastUpdated`. */
+function readPages(directory: string): Map<string, Buffer[]> {
+  const pages = new Map<string, Buffer[]>();
+  for (const file of readdirSync(directory)) {
+    const type = file.replace('.ndjson', '');
+    const lines = readFileSync(join(directory, file), 'utf8').trimEnd().split('\n');
+    const texts: Buffer[] = [];
+    for (let from = 0; from < lines.length; from += PAGE_SIZE) {
+      const entry = lines.slice(from, from + PAGE_SIZE).map((line) => `{"resource":${line}}`);
+      const links = [{ relation: 'self', url: 'search?_lastUpdated=lt2100' }];
+      if (from + PAGE_SIZE < lines.length) links.push({ relation: 'next', url: String(texts.length + 1) });
+      const head = `{"resourceType":"Bundle","type":"searchset","link":${JSON.stringify(links)}`;
+      texts.push(Buffer.from(`${head},"entry":[${entry.join(',')}]}`));
+    }
+    pages.set(type, texts);
+  }
+  return pages;
+}
+
+const EMPTY: SourceAnswer = {
+  body: Buffer.from('{"resourceType":"Bundle","type":"searchset"}'),
+  date: undefined,
+};
+
+/** A source that gives its pages by their links, as one that does not sort. */
+function memorySource(pages: readonly Buffer[]): Source {
+  const answer = (index: number): Promise<SourceAnswer> =>
+    Promise.resolve({ body: pages[index] ?? Buffer.alloc(0), date: undefined });
+  return {
+    search: (_type, parameters) =>
+      new Map(parameters).get('_sort')?.startsWith('-') === true ? Promise.resolve(EMPTY) : answer(0),
+    follow: (url) => answer(Number(url)),
+    read: () => Promise.reject(new Error('Nobody reads.')),
+    capabilities: () => Promise.reject(new Error('Nobody asks.')),
+    typeHistory: () => Promise.reject(new Error('Nobody asks.')),
+  };
+}
+
+async function runShare({ directory, worker }: Share): Promise<number> {
+  const text = readFileSync(join(PROJECT_ROOT, 'local', 'configurations', SAMPLE_CONFIGURATION), 'utf8');
+  const { configuration } = readConfiguration(text, { fhirVersion: 'R4' });
+  if (configuration === undefined) throw new Error('The sample configuration cannot be read.');
+  const engine = compileEngine(configuration, {
+    fhirVersion: 'R4',
+    now: Date.parse('2026-11-21T12:00:00Z'),
+    jobSecret: new Uint8Array(32).fill(worker),
+    randomBytes: (size) => new Uint8Array(size),
+  });
+  let written = 0;
+  for (const [type, pages] of readPages(directory)) {
+    const block = Buffer.alloc(4_194_304);
+    let filled = 0;
+    let lines = 0;
+    const file: LineSink = {
+      writeLine(line) {
+        lines++;
+        if (filled + line.length * 3 > block.length) filled = 0;
+        filled += block.write(line, filled, 'utf8');
+        return undefined;
+      },
+      close: () => Promise.resolve(),
+      bytes: 0,
+      lines: 0,
+    };
+    await runSlice(
+      { type, from: undefined, until: '2100-01-01T00:00:00Z' },
+      EVERYTHING,
+      { pageSize: PAGE_SIZE, cursor: undefined },
+      { pages: Infinity, bytes: Infinity, milliseconds: Infinity },
+      {
+        source: memorySource(pages),
+        lineMaker: {
+          processingErrors: 'skip',
+          makeLine: (resource) => engine.anonymize(resource),
+          takeCounts: () => engine.takeReport(),
+        },
+        patients: new PatientCounter(0),
+        openFile: () => Promise.resolve(file),
+        clock: () => performance.now(),
+        isStopped: () => Promise.resolve(false),
+        tellProgress: () => undefined,
+      },
+    );
+    written += lines;
+  }
+  return written;
+}
+
+async function runOn(port: MessagePort, share: Share): Promise<void> {
+  post(port, await runShare(share));
+}
+
+function post(port: Pick<MessagePort, 'postMessage'>, message: unknown): void {
+  port.postMessage(message);
+}
+
+/** Resources a second of so many threads, each with all pages. */
+async function measure(directory: string, workers: number): Promise<number> {
+  const threads = Array.from(
+    { length: workers },
+    (_, worker) =>
+      new Worker(new URL(import.meta.url), { workerData: { directory, worker } satisfies Share }),
+  );
+  const round = async (): Promise<number> => {
+    const done = await Promise.all(
+      threads.map(
+        (thread) =>
+          new Promise<number>((resolve, reject) => {
+            thread.once('message', resolve);
+            thread.once('error', reject);
+            post(thread, 'run');
+          }),
+      ),
+    );
+    return done.reduce((sum, count) => sum + count, 0);
+  };
+  // The first one warms the threads up.
+  await round();
+  const begin = performance.now();
+  let resources = 0;
+  for (let n = 0; n < ROUNDS; n++) resources += await round();
+  const seconds = (performance.now() - begin) / 1000;
+  await Promise.all(threads.map((thread) => thread.terminate()));
+  return resources / seconds;
+}
+
+if (isMainThread) {
+  const directory = mkdtempSync(join(tmpdir(), 'fhir-export-workers-'));
+  try {
+    generateSample({ directory, resources: RESOURCES, seed: 1 });
+    const [one, two] = [await measure(directory, 1), await measure(directory, 2)];
+    const result = { oneWorker: Math.round(one), twoWorkers: Math.round(two), speedUp: two / one };
+    if (process.argv.includes('--json')) console.log(JSON.stringify(result));
+    else {
+      console.log(
+        `one worker ${result.oneWorker} resources/s, two ${result.twoWorkers}: ${result.speedUp.toFixed(2)} times as many`,
+      );
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+} else {
+  const port = parentPort;
+  port?.on('message', () => {
+    void runOn(port, workerData as Share);
+  });
+}
