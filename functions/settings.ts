@@ -49,6 +49,7 @@ export interface Settings {
   sourceMaxPageMebibytes: number;
   transactionTimeMarginSeconds: number;
   parallelPartitions: number;
+  partitionResources: number;
   /** 0: slices run on the main thread. */
   workerThreads: number;
   sliceMaxPages: number;
@@ -313,7 +314,15 @@ const numbers = {
     4,
     1,
     64,
-    'Partitions (resource types) of one job that are read at the same time.',
+    'Partitions of one job that are read at the same time.',
+  ),
+  partitionResources: wholeNumber(
+    'PARTITION_RESOURCES',
+    'resources',
+    50_000,
+    1000,
+    100_000_000,
+    'Resources of a type above which it is split into partitions by `meta.lastUpdated`; sooner where a job has few for its lanes.',
   ),
   sliceMaxPages: wholeNumber('SLICE_MAX_PAGES', 'pages', 400, 1, 10_000, 'Pages one activity call reads.'),
   sliceMaxMebibytes: wholeNumber(
@@ -518,6 +527,7 @@ export function readSettings(environment: Environment): Settings {
     sourceMaxPageMebibytes: read(numbers.sourceMaxPageMebibytes),
     transactionTimeMarginSeconds: read(numbers.transactionTimeMarginSeconds),
     parallelPartitions: read(numbers.parallelPartitions),
+    partitionResources: read(numbers.partitionResources),
     workerThreads: read(workerThreads),
     sliceMaxPages: read(numbers.sliceMaxPages),
     sliceMaxMebibytes: read(numbers.sliceMaxMebibytes),

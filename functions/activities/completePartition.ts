@@ -1,5 +1,5 @@
 import { ExportError } from '../errors.js';
-import { addReport, emptyReport, type OutputFile } from '../export/job.js';
+import { addReport, type DeletionNote, emptyReport, type OutputFile } from '../export/job.js';
 import { addPatients } from '../export/patientCount.js';
 import type { ActivityDependencies } from './dependencies.js';
 
@@ -15,6 +15,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
   return async ({ jobId, partition, last }: CompletePartitionInput): Promise<null> => {
     const files: OutputFile[] = [];
     const report = emptyReport();
+    let deletionNote: DeletionNote | undefined;
     const provenance = emptyReport();
     const mostPatients = (await jobs.request(jobId))?.minPatients ?? 0;
     const patients = new Set<string>();
@@ -24,6 +25,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
     for (let attempt: string | undefined = last; attempt !== undefined;) {
       const slice = await jobs.slice(jobId, partition, attempt);
       if (slice === undefined) throw new ExportError('job-state-missing', 'The record of a slice is gone.');
+      deletionNote ??= slice.deletionNote;
       // The chain leads back: the files of a slice come in their order once all are turned round.
       files.push(...[...slice.files].reverse());
       addReport(report, slice.report);
@@ -38,6 +40,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
       files: files.reverse(),
       seconds,
       report,
+      ...(deletionNote === undefined ? {} : { deletionNote }),
       provenance,
       foreign,
       patients: [...patients],

@@ -3,9 +3,13 @@ import type { JobStore } from '../adapters/jobStore.js';
 import { readConfiguration } from '../deid/configuration.js';
 import { compileEngine } from '../deid/compileEngine.js';
 import type { FhirVersion } from '../deid/engine.js';
-import { stringifyJson } from '../deid/json.js';
+import { hasLastingIds } from '../deid/idPseudonym.js';
+import { parseJson, stringifyJson } from '../deid/json.js';
 import { type KeyResolver, resolveKeys } from '../deid/keys.js';
+import { isJsonObject } from '../deid/node.js';
+import { FhirModel } from '../deid/model/fhirModel.js';
 import { ExportError } from '../errors.js';
+import { cuttingLines, elementCutter } from '../export/cutElements.js';
 import type { JobRequest } from '../export/job.js';
 import { parseInstant } from '../export/instant.js';
 import { configurationDigest, keysDigest } from '../export/pinnedConfiguration.js';
@@ -51,7 +55,14 @@ export class EngineCache {
     this.#lineMakers.delete(jobId);
   }
 
-  async #make({ jobId, configuration }: JobRequest, transactionTime: string): Promise<LineMaker> {
+  async #make(request: JobRequest, transactionTime: string): Promise<LineMaker> {
+    const { elements } = request;
+    const lineMaker = await this.#makeWhole(request, transactionTime);
+    if (elements.length === 0) return lineMaker;
+    return cuttingLines(lineMaker, elementCutter(elements, FhirModel.of(this.#fhirVersion)));
+  }
+
+  async #makeWhole({ jobId, configuration }: JobRequest, transactionTime: string): Promise<LineMaker> {
     if (configuration === undefined) return rawLines;
     const text = await this.#jobs.configuration(jobId);
     if (configurationDigest(text) !== configuration.digest) {
@@ -78,7 +89,8 @@ export class EngineCache {
         'A key that the configuration names was changed since the export began, so its files would not fit each other. Start the export again.',
       );
     }
-    const engine = compileEngine(resolved.configuration, {
+    const configurationOfJob = resolved.configuration;
+    const engine = compileEngine(configurationOfJob, {
       fhirVersion: this.#fhirVersion,
       now: (parseInstant(transactionTime)?.seconds ?? Number.NaN) * 1000,
       jobSecret,
@@ -88,6 +100,15 @@ export class EngineCache {
       processingErrors: engine.processingErrors,
       makeLine: (resource) => engine.anonymize(resource),
       takeCounts: () => engine.takeReport(),
+      lastingId: (type, id) => {
+        if (!hasLastingIds(configurationOfJob, type)) return undefined;
+        const made = engine.anonymize({ resourceType: type, id });
+        // Not one of the resources that are counted.
+        engine.takeReport();
+        const resource = made.outcome === 'failed' ? undefined : parseJson(made.line);
+        const pseudonym = isJsonObject(resource) ? resource['id'] : undefined;
+        return typeof pseudonym === 'string' && pseudonym !== id ? pseudonym : undefined;
+      },
     };
   }
 }
@@ -97,4 +118,5 @@ const rawLines: LineMaker = {
   processingErrors: 'raise',
   makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
   takeCounts: () => ({ dropped: [], labels: [] }),
+  lastingId: (_type, id) => id,
 };

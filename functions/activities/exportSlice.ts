@@ -1,11 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { ExportError } from '../errors.js';
-import type { OutputFile, SliceRecord } from '../export/job.js';
+import { runDeletionSlice } from '../export/deletions.js';
+import { type DeletionNote, emptyReport, type OutputFile, type SliceRecord } from '../export/job.js';
 import { Level } from '../export/level.js';
 import { PatientCounter } from '../export/patientCount.js';
 import { PROVENANCE } from '../export/provenance.js';
-import { EVERYTHING } from '../export/selection.js';
-import { runSlice } from '../export/slice.js';
+import { selectionOf } from '../export/selectionOf.js';
+import {
+  type LineMaker,
+  type LineSink,
+  runSlice,
+  type SliceLimits,
+  type SliceResult,
+} from '../export/slice.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { MemberCache } from './memberCache.js';
 
@@ -22,6 +29,10 @@ export interface ExportSliceOutput {
   attempt: string;
   isDone: boolean;
 }
+
+/** What a slice did, of resources or of deletions. */
+type Outcome = Omit<SliceResult, 'cursor'> &
+  Pick<SliceRecord, 'cursor'> & { note?: DeletionNote | undefined };
 
 const BYTES_PER_MEBIBYTE = 1_048_576;
 
@@ -58,8 +69,11 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
     }
     const readBefore = before?.resources ?? 0;
     const attempt = randomUUID();
+    const cursor = before?.cursor;
+    const isOfDeletions = planned?.isOfDeletions === true;
+    const writtenType = isOfDeletions ? 'Bundle' : window.type;
     const nameOf = (type: string): string =>
-      `${request.folder}${type}-${partition}-${slice}-${attempt}.ndjson`;
+      `${request.folder}${isOfDeletions ? 'deleted-' : ''}${type}-${partition}-${slice}-${attempt}.ndjson`;
     const opened: string[] = [];
     const discard = async (thrown: unknown): Promise<never> => {
       // Only tidier: what this cannot delete is an orphan, which the end of the job or the timer deletes.
@@ -69,45 +83,65 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
     const members = plan.compartment?.hasMembers === true ? await cache.members(jobId) : undefined;
     const level = new Level(plan, settings.fhirVersion, members);
     const compartment = level.compartment(window.type, planned?.memberSearch);
-    const selection = compartment ?? EVERYTHING;
+    const selection = selectionOf(request, window.type, compartment);
     let telling: Promise<unknown> = Promise.resolve();
     const lineMaker = await engines.lineMaker(request, plan.transactionTime);
     const patients = new PatientCounter(request.minPatients ?? 0);
-    const run = runSlice(
-      window,
-      selection,
-      { pageSize: request.pageSize ?? settings.pageSize, cursor: before?.cursor },
-      {
-        pages: settings.sliceMaxPages,
-        bytes: settings.sliceMaxMebibytes * BYTES_PER_MEBIBYTE,
-        milliseconds: settings.sliceMaxSeconds * 1000,
-      },
-      {
-        source,
-        lineMaker,
-        patients,
-        companions: level.companions(window.type, request, source),
-        openFile: (type) => {
-          opened.push(nameOf(type));
-          return files.create(request.container, nameOf(type));
+    const pageSize = request.pageSize ?? settings.pageSize;
+    const limits: SliceLimits = {
+      pages: settings.sliceMaxPages,
+      bytes: settings.sliceMaxMebibytes * BYTES_PER_MEBIBYTE,
+      milliseconds: settings.sliceMaxSeconds * 1000,
+    };
+    const openFile = (type: string): Promise<LineSink> => {
+      opened.push(nameOf(type));
+      return files.create(request.container, nameOf(type));
+    };
+    const runResources = (): Promise<SliceResult> =>
+      runSlice(
+        window,
+        selection,
+        { pageSize, cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined },
+        limits,
+        {
+          source,
+          lineMaker,
+          patients,
+          companions: level.companions(window.type, request, source),
+          openFile,
+          clock: now,
+          isStopped,
+          tellProgress: (resources) => {
+            // Only a hint for people, so its failure is nobody's.
+            telling = telling
+              .then(() =>
+                jobs.putProgress(jobId, { partition, resources: readBefore + resources, isDone: false }),
+              )
+              .catch(() => undefined);
+          },
         },
-        clock: now,
-        isStopped,
-        tellProgress: (resources) => {
-          // Only a hint for people, so its failure is nobody's.
-          telling = telling
-            .then(() =>
-              jobs.putProgress(jobId, { partition, resources: readBefore + resources, isDone: false }),
-            )
-            .catch(() => undefined);
+      );
+    const runDeletions = async (): Promise<Outcome> => {
+      const result = await runDeletionSlice(
+        window,
+        { pageSize, cursor: cursor !== undefined && 'history' in cursor ? cursor : undefined },
+        limits,
+        {
+          source,
+          deletedId: (id) => lastingId(lineMaker, window.type, id),
+          openFile: () => openFile(writtenType),
+          clock: now,
+          isStopped,
         },
-      },
-    );
+      );
+      return { ...result, report: emptyReport(), companions: { lines: 0, bytes: 0, report: emptyReport() } };
+    };
+    const run: Promise<Outcome> = isOfDeletions ? runDeletions() : runResources();
     const result = await run.catch((thrown: unknown) => discard(thrown));
     await telling;
     const resources = readBefore + result.report.read;
     const written: OutputFile[] = [
-      { type: window.type, name: nameOf(window.type), count: result.lines, bytes: result.bytes },
+      { type: writtenType, name: nameOf(writtenType), count: result.lines, bytes: result.bytes },
       {
         type: PROVENANCE,
         name: nameOf(PROVENANCE),
@@ -119,6 +153,7 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
       previous: previous ?? undefined,
       files: written.filter(({ count }) => count > 0),
       cursor: result.cursor,
+      ...(result.note === undefined ? {} : { deletionNote: result.note }),
       resources,
       seconds: (performance.now() - startedAt) / 1000,
       report: result.report,
@@ -132,4 +167,11 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
     await jobs.putProgress(jobId, { partition, resources, isDone: result.cursor === undefined });
     return { attempt, isDone: result.cursor === undefined };
   };
+}
+
+/** @throws ExportError where the plan was wrong: an id is never passed through */
+function lastingId(lineMaker: LineMaker, type: string, id: string): string {
+  const lasting = lineMaker.lastingId?.(type, id);
+  if (lasting !== undefined) return lasting;
+  throw new ExportError('resource-failed', `The id of a deleted ${type} could not be anonymized.`);
 }

@@ -94,7 +94,12 @@ export function finishExport({
     }));
     const model = FhirModel.of(settings.fhirVersion);
     checkPatientCount(request, counted, (type) => mayBeOfPatient(type, model));
-    const output = partitions.flatMap((partition) => partition.files);
+    const filesOf = (isOfDeletions: boolean): OutputFile[] =>
+      partitions
+        .filter((_, index) => (plan.partitions[index]?.isOfDeletions === true) === isOfDeletions)
+        .flatMap((partition) => partition.files);
+    const [output, deleted] = [filesOf(false), filesOf(true)];
+    const deletionNotes = partitions.flatMap(({ deletionNote }) => deletionNote ?? []);
     const report = emptyReport();
     let foreign = 0;
     for (const partition of partitions) {
@@ -106,7 +111,7 @@ export function finishExport({
     // Where two calls run at once, the first manifest holds; the other's error file is an orphan.
     const manifest = await jobs.putManifest(
       jobId,
-      buildManifest({ request, plan, output, errors, report, foreign }),
+      buildManifest({ request, plan, output, deleted, deletionNotes, errors, report, foreign }),
     );
     const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`));
     await files.write(container, `${folder}${MANIFEST_FILE}`, toText(copy));
@@ -115,7 +120,7 @@ export function finishExport({
     const kept = manifestFileNames(manifest, request);
     const found = await files.list(container, folder);
     for (const name of found.keys()) if (!kept.has(name)) await files.deleteFile(container, name);
-    checkFiles(output, found);
+    checkFiles([...output, ...deleted], found);
   }
 
   async function writeErrors(request: JobRequest, report: SliceReport): Promise<OutputFile[]> {

@@ -1,12 +1,16 @@
 import { parseJson } from '../deid/json.js';
 import { ExportError } from '../errors.js';
 import { readCapabilities } from '../export/capabilities.js';
-import type { PlannedPartition } from '../export/job.js';
-import { planPartitions, transactionInstant } from '../export/plan.js';
-import { count } from '../export/slice.js';
+import { deletionSentences, planDeletions } from '../export/deletionPlan.js';
+import { isUnsteady } from '../export/filtered.js';
+import type { JobRequest, PlannedPartition } from '../export/job.js';
+import { planPartitions, transactionInstant, windowBounds } from '../export/plan.js';
+import { count } from '../export/count.js';
+import { selectionOf } from '../export/selectionOf.js';
+import type { Window } from '../export/walk.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { planCompartment } from './planCompartment.js';
+import { type CompartmentPlan, planCompartment } from './planCompartment.js';
 
 export interface PlanExportInput {
   jobId: string;
@@ -16,9 +20,14 @@ export interface PlanExportOutput {
   partitions: number;
 }
 
+/** Smaller partitions are not worth what it costs to begin one. */
+const LEAST_PARTITION = 5000;
+/** After this a plan is made of what is known: an activity may not take long. */
+const MOST_PLANNING_MS = 120_000;
+
 /** Fixes the transaction time by the source's clock and what there is to export. */
 export function planExport(dependencies: ActivityDependencies) {
-  const { jobs, source, settings, isResourceType } = dependencies;
+  const { jobs, source, settings, engines, isResourceType, now } = dependencies;
   return async ({ jobId }: PlanExportInput): Promise<PlanExportOutput> => {
     const known = await jobs.plan(jobId);
     if (known !== undefined) return { partitions: known.partitions.length };
@@ -53,43 +62,114 @@ export function planExport(dependencies: ActivityDependencies) {
       request.level.kind === 'system'
         ? undefined
         : await planCompartment(dependencies, request, capabilities, transactionTime, asked);
-    const planned = planPartitions({
-      types: below?.types ?? asked,
-      since: request.since,
-      until: request.until,
+    const types = below?.types ?? asked;
+    const partitions =
+      below?.compartment.hasMembers === true
+        ? await planMembers(request, below, transactionTime)
+        : await planWindows(request, types, transactionTime);
+    const deletions = planDeletions({
+      request,
+      types,
       transactionTime,
+      historyTypes: capabilities.historyTypes,
+      lastingTypes: await lastingTypes(request, types, transactionTime),
     });
-    const estimates = await mapConcurrently(
-      planned,
-      settings.parallelPartitions,
-      // Estimates only tell progress and order; what is wrong with the source, the walk will tell.
-      ({ window, countParameters }) => count(source, window.type, countParameters).catch(() => undefined),
-    );
-    const pageSize = request.pageSize ?? settings.pageSize;
-    const read = await mapConcurrently(
-      [...planned.entries()],
-      settings.parallelPartitions,
-      async ([index, { window, countParameters }]): Promise<PlannedPartition[]> => {
-        const estimate = estimates[index];
-        if (below === undefined) return [{ window, estimate }];
-        // Of most types, most sources have none.
-        if (estimate === 0) return [];
-        const bounds = countParameters.filter(([name]) => name !== '_summary');
-        const parts = await below.planType(window.type, bounds, estimate, pageSize);
-        return parts.map((part) => ({ window, ...part }));
-      },
-    );
-    const partitions = read
-      .flat()
-      // The largest first, so that none runs alone at the end.
-      .sort((a, b) => (b.estimate ?? 0) - (a.estimate ?? 0));
     const plan = await jobs.putPlan(jobId, {
       transactionTime,
-      partitions,
-      ...(below === undefined ? {} : { compartment: below.compartment, notes: below.notes }),
+      partitions: [...partitions, ...deletions.partitions],
+      ...(below === undefined ? {} : { compartment: below.compartment }),
+      notes: [...planNotes(request), ...(below?.notes ?? []), ...deletionSentences(deletions.notes)],
     });
     return { partitions: plan.partitions.length };
   };
+
+  /** Whole types, split by time. */
+  async function planWindows(
+    request: JobRequest,
+    types: readonly string[],
+    transactionTime: string,
+  ): Promise<PlannedPartition[]> {
+    const startedAt = now();
+    const partitions = await planPartitions(
+      source,
+      {
+        types,
+        since: request.since,
+        until: request.until,
+        transactionTime,
+        selectionOf: (type) => selectionOf(request, type),
+      },
+      {
+        partitionResources: settings.partitionResources,
+        leastResources: LEAST_PARTITION,
+        lanes: request.lanes,
+        concurrency: settings.parallelPartitions,
+        isOutOfTime: () => now() - startedAt > MOST_PLANNING_MS,
+      },
+    );
+    // Of most types, most sources have no patient's.
+    return request.level.kind === 'system' ? partitions : partitions.filter(({ estimate }) => estimate !== 0);
+  }
+
+  /** The resources of members, split by members. */
+  async function planMembers(
+    request: JobRequest,
+    below: CompartmentPlan,
+    transactionTime: string,
+  ): Promise<PlannedPartition[]> {
+    const pageSize = request.pageSize ?? settings.pageSize;
+    const bounds = windowBounds(request.since, transactionTime);
+    const planned = await mapConcurrently(
+      below.types,
+      settings.parallelPartitions,
+      async (type): Promise<PlannedPartition[]> => {
+        const window: Window = {
+          type,
+          from: request.since,
+          until: transactionTime,
+          untilAsked: request.until !== undefined,
+        };
+        // Estimates only tell progress and order; what is wrong with the source, the walk will tell.
+        const estimate = await count(source, type, [...bounds, ['_summary', 'count']]).catch(() => undefined);
+        if (estimate === 0) return [];
+        const parts = await below.planType(type, bounds, estimate, pageSize);
+        return parts.map((part) => ({ window, ...part }));
+      },
+    );
+    // The largest first, so that none runs alone at the end.
+    return planned.flat().sort((a, b) => (b.estimate ?? 0) - (a.estimate ?? 0));
+  }
+
+  /** The types whose ids stay the same from one export to the next. */
+  async function lastingTypes(
+    request: JobRequest,
+    types: readonly string[],
+    transactionTime: string,
+  ): Promise<ReadonlySet<string>> {
+    if (request.since === undefined) return new Set();
+    const lineMaker = await engines.lineMaker(request, transactionTime);
+    const lasting = types.filter((type) => lineMaker.lastingId?.(type, 'id') !== undefined);
+    // Slices may run on other threads, which are told at the end of the job to forget its keys.
+    engines.forget(request.jobId);
+    return new Set(lasting);
+  }
+}
+
+function planNotes({ typeFilters, elements }: JobRequest): string[] {
+  const notes: string[] = [];
+  const types = new Set(typeFilters.map(({ type }) => type));
+  for (const type of types) {
+    if (!isUnsteady(typeFilters.filter((filter) => filter.type === type))) continue;
+    notes.push(
+      `More than one filter for ${type} looks at other resources than ${type}. Where such a resource was changed during the export, a ${type} that matches several filters may be missing or come twice. Export by one such filter at a time to rule that out.`,
+    );
+  }
+  if (elements.length > 0) {
+    notes.push(
+      'Resources hold no more than the elements that _elements asks for, beside resourceType, id and meta, and have the tag SUBSETTED: mandatory elements that were not asked for are missing.',
+    );
+  }
+  return notes;
 }
 
 function parseCapabilities(body: Buffer): ReturnType<typeof parseJson> {

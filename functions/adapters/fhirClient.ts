@@ -42,11 +42,14 @@ export class FhirClient implements Source {
   }
 
   search(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
-    const query = new URLSearchParams();
-    for (const [name, value] of parameters) query.append(name, value);
-    const url = `${this.#options.baseUrl}/${type}?${query.toString()}`;
+    const query = queryOf(parameters);
+    const url = `${this.#options.baseUrl}/${type}?${query}`;
     if (url.length <= LONGEST_URL) return this.#get(url);
-    return this.#get(`${this.#options.baseUrl}/${type}/_search`, query.toString());
+    return this.#get(`${this.#options.baseUrl}/${type}/_search`, query);
+  }
+
+  typeHistory(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
+    return this.#get(`${this.#options.baseUrl}/${type}/_history?${queryOf(parameters)}`);
   }
 
   async read(type: string, id: string): Promise<SourceAnswer | undefined> {
@@ -185,6 +188,10 @@ export class FhirClient implements Source {
     }
     return Buffer.concat(chunks, bytes);
   }
+}
+
+function queryOf(parameters: SearchParameters): string {
+  return new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value])).toString();
 }
 
 /** What a status other than 200 means for the walk. */

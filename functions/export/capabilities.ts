@@ -6,6 +6,8 @@ import { ExportError } from '../errors.js';
 /** What the source says of itself: https://hl7.org/fhir/R4/capabilitystatement.html */
 export interface Capabilities {
   searchableTypes: string[];
+  /** Types whose history can be read. */
+  historyTypes: ReadonlySet<string>;
   /** Per type, the search parameters it says it has; types of which it names none are not in here. */
   searchParameters: ReadonlyMap<string, ReadonlySet<string>>;
   /** Per type, the values of `_revinclude` it says it has; likewise. */
@@ -41,6 +43,7 @@ export function readCapabilities(value: JsonValue, fhirVersion: FhirVersion): Ca
     );
   }
   const types = new Set<string>();
+  const historyTypes = new Set<string>();
   const searchParameters = new Map<string, Set<string>>();
   const reverseIncludes = new Map<string, Set<string>>();
   for (const rest of objects(value['rest'])) {
@@ -49,14 +52,16 @@ export function readCapabilities(value: JsonValue, fhirVersion: FhirVersion): Ca
       const names = objects(resource['searchParam']).map(({ name }) => name);
       addNames(searchParameters, resource['type'], names);
       addNames(reverseIncludes, resource['type'], resource['searchRevInclude']);
-      const canSearch = objects(resource['interaction']).some(({ code }) => code === 'search-type');
-      if (canSearch) types.add(resource['type']);
+      const interactions = objects(resource['interaction']).map(({ code }) => code);
+      if (interactions.includes('search-type')) types.add(resource['type']);
+      if (interactions.includes('history-type')) historyTypes.add(resource['type']);
     }
   }
   const implementation = value['implementation'];
   const url = isJsonObject(implementation) ? implementation['url'] : undefined;
   return {
     searchableTypes: [...types],
+    historyTypes,
     searchParameters,
     reverseIncludes,
     url: typeof url === 'string' && /^https?:\/\/./.test(url) ? url.replace(/\/+$/, '') : undefined,

@@ -1,6 +1,7 @@
 import type { SafeFailure } from '../errors.js';
 import type { MemberSearch } from './compartment.js';
 import type { RequestedElement } from './elements.js';
+import type { DeletionCursor } from './deletions.js';
 import type { SliceCursor } from './selection.js';
 import type { TypeFilter } from './typeFilter.js';
 import type { Window } from './walk.js';
@@ -75,10 +76,18 @@ export interface PlannedCompartment {
   includesProvenance: boolean;
 }
 
+/** Why deletions of a type are not told, or not all. */
+export interface DeletionNote {
+  type: string;
+  reason: string;
+}
+
 export interface PlannedPartition {
   window: Window;
   /** Resources the source counts in the window, where it can. */
   estimate: number | undefined;
+  /** Whether it is of the resources that were deleted in the window, which have a list of their own. */
+  isOfDeletions?: true;
   /** The searches for the members' resources; absent: the whole type is walked. */
   memberSearch?: MemberSearch;
 }
@@ -90,7 +99,8 @@ export interface SliceRecord {
   /** The files it wrote, one a type; none where no resource was left to write. */
   files: OutputFile[];
   /** Where the next slice goes on; none where the partition is complete. */
-  cursor: SliceCursor | undefined;
+  cursor: SliceCursor | DeletionCursor | undefined;
+  deletionNote?: DeletionNote;
   /** Resources read so far in the partition, those of earlier slices included. */
   resources: number;
   seconds: number;
@@ -131,6 +141,7 @@ export interface ResourceFailures {
 /** A complete partition: the slices the orchestrator saw, in order. */
 export interface PartitionRecord {
   files: OutputFile[];
+  deletionNote?: DeletionNote;
   seconds: number;
   report: SliceReport;
   /** Of Provenance resources that came along. */

@@ -4,6 +4,7 @@ import { CompartmentSelection, type MemberSearch } from './compartment.js';
 import type { JobPlan, JobRequest } from './job.js';
 import type { Members } from './members.js';
 import { PROVENANCE, ProvenanceCompanions } from './provenance.js';
+import { selectionOf } from './selectionOf.js';
 import type { Companions } from './slice.js';
 import type { Source } from './source.js';
 
@@ -26,7 +27,8 @@ export class Level {
   }
 
   /** What comes along with the resources of a type; at the system level, Provenance is a type like any other. */
-  companions(type: string, { since, until }: JobRequest, source: Source): Companions | undefined {
+  companions(type: string, request: JobRequest, source: Source): Companions | undefined {
+    const { since, until } = request;
     const { compartment, partitions, transactionTime } = this.#plan;
     if (compartment?.includesProvenance !== true || type === PROVENANCE) return undefined;
     const types = new Set(partitions.map(({ window }) => window.type));
@@ -37,7 +39,9 @@ export class Level {
       source,
       // Nothing comes along with Provenance resources themselves.
       selectionOf: (target) =>
-        types.has(target) && target !== PROVENANCE ? this.#compartment(target, undefined) : undefined,
+        types.has(target) && target !== PROVENANCE
+          ? selectionOf(request, target, this.#compartment(target, undefined))
+          : undefined,
       own: this.#compartment(PROVENANCE, undefined),
     });
   }

@@ -1,4 +1,5 @@
-import type { JobPlan, JobRequest, OutputFile, SliceReport } from './job.js';
+import { deletionSentences } from './deletionPlan.js';
+import type { DeletionNote, JobPlan, JobRequest, OutputFile, SliceReport } from './job.js';
 
 /** What a complete export gives: https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status */
 export interface ExportManifest {
@@ -22,6 +23,10 @@ interface ManifestInput {
   request: JobRequest;
   plan: JobPlan;
   output: readonly OutputFile[];
+  /** Bundles of deletions. */
+  deleted: readonly OutputFile[];
+  /** Why deletions of a type could not be read to their end. */
+  deletionNotes: readonly DeletionNote[];
   errors: readonly OutputFile[];
   report: SliceReport;
   /** Resources left out because they refer to patients by URLs of another base. */
@@ -48,6 +53,8 @@ export function buildManifest({
   request,
   plan,
   output,
+  deleted,
+  deletionNotes,
   errors,
   report,
   foreign,
@@ -58,13 +65,18 @@ export function buildManifest({
     count,
   });
   const { configuration } = request;
-  const notes = [...request.notes, ...(plan.notes ?? []), ...foreignNotes(foreign)];
+  const notes = [
+    ...request.notes,
+    ...(plan.notes ?? []),
+    ...deletionSentences(deletionNotes),
+    ...foreignNotes(foreign),
+  ];
   return {
     transactionTime: plan.transactionTime,
     request: request.requestUrl,
     requiresAccessToken: true,
     output: output.map(entry),
-    deleted: [],
+    deleted: deleted.map(entry),
     error: errors.map(entry),
     extension: {
       ...(configuration === undefined

@@ -44,9 +44,9 @@ export function buildReport(
     types.set(type, sum);
     return sum;
   };
-  for (const [index, { window }] of plan.partitions.entries()) {
+  for (const [index, { window, isOfDeletions }] of plan.partitions.entries()) {
     const record = partitions[index];
-    if (record === undefined) continue;
+    if (record === undefined || isOfDeletions === true) continue;
     const sum = sumOf(window.type);
     sum.seconds = Math.round((sum.seconds + record.seconds) * 1000) / 1000;
     addReport(sum, record.report);

@@ -15,7 +15,13 @@ export interface Selection {
   /** What a search asks for besides the window's type and bounds. */
   parameters(search: number): SearchParameters;
   /**
-   * Of the resources on a page of a search, by id, those that an earlier search gives, too.
+   * Those of a search's parameters that only the source can judge a resource by: that it heeds them is made sure of
+   * before a search is believed. None where it is left out.
+   */
+  sourceOnly?(search: number): SearchParameters;
+  /**
+   * Of the resources on a page of a search, by id, those that are not exported by it because an earlier search gives
+   * them, too, or because they have left the window since.
    * @throws ExportError where the source does not tell
    */
   givenEarlier(

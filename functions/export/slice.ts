@@ -1,6 +1,8 @@
 import type { AnonymizeResult } from '../deid/engine.js';
 import type { JsonObject } from '../deid/json.js';
 import { ExportError } from '../errors.js';
+import { count } from './count.js';
+import { proveHeeded } from './heeded.js';
 import { addCounts, addFailure, emptyReport, type SliceReport } from './job.js';
 import type { PatientCounter } from './patientCount.js';
 import { readSearchPage, type PageWithIncludes, type SearchRow } from './searchPage.js';
@@ -36,6 +38,8 @@ export interface LineSink {
 export interface LineMaker {
   readonly processingErrors: 'raise' | 'skip';
   makeLine(resource: JsonObject): AnonymizeResult;
+  /** The id of a resource in every export of the configuration; `undefined` where it has none that lasts. */
+  lastingId?(type: string, id: string): string | undefined;
   /** Counts since the last call. */
   takeCounts(): { dropped: Iterable<readonly [string, number]>; labels: Iterable<readonly [string, number]> };
 }
@@ -102,6 +106,7 @@ export async function runSlice(
   };
   let search = start.cursor?.search ?? 0;
   let walk = begin(search, start.cursor?.walk);
+  let isProven = start.cursor?.walk !== undefined;
   const writer = new PageWriter(type, dependencies);
   const companionWriter = new PageWriter(companions?.type ?? '', dependencies);
   const startedAt = clock();
@@ -116,9 +121,17 @@ export async function runSlice(
       if (isStopped) throw new ExportError('job-stopped', 'The job was stopped.');
     }
     const { page, size } = await answer;
-    const rows = walk.acceptPage(page);
     const given = search;
-    if (walk.isDone && search + 1 < selection.searches) walk = begin(++search, undefined);
+    if (!isProven && page.self === undefined) {
+      const parameters = selection.sourceOnly?.(given) ?? [];
+      await proveHeeded(source, type, selection.parameters(given), parameters);
+    }
+    isProven = true;
+    const rows = walk.acceptPage(page);
+    if (walk.isDone && search + 1 < selection.searches) {
+      walk = begin(++search, undefined);
+      isProven = false;
+    }
     const goesOn =
       !walk.isDone &&
       pages < limits.pages &&
@@ -146,7 +159,8 @@ export async function runSlice(
     if (next === undefined) break;
     answer = next;
   }
-  const cursor = walk.isDone ? undefined : { search, walk: walk.checkpoint() };
+  // A search of which no page was seen begins anew, with what has to be made sure of first.
+  const cursor = walk.isDone ? undefined : { search, walk: isProven ? walk.checkpoint() : undefined };
   return { cursor, ...(await writer.close()), companions: await companionWriter.close() };
 }
 
@@ -184,7 +198,7 @@ async function fetchPage(
       const asksForLess =
         (thrown.code === 'source-refused' && walk.acceptRefusal(SMALLEST_TRIED_PAGE)) ||
         ((thrown.code === 'source-page-too-large' || thrown.code === 'source-timeout') && walk.halvePage());
-      if (!asksForLess) throw aboutType(thrown, type);
+      if (!asksForLess) throw aboutSearch(thrown, type, walk.hasParameters);
     }
   }
 }
@@ -197,23 +211,16 @@ function cut(type: string, companion: string): ExportError {
   );
 }
 
-function aboutType({ code, message, retryable }: ExportError, type: string): ExportError {
-  return new ExportError(code, `${message} (It was asked for ${type}.)`, retryable);
-}
-
-/** How many resources a search would find; `undefined` where the source does not tell. */
-export async function count(
-  source: Source,
+function aboutSearch(
+  { code, message, retryable }: ExportError,
   type: string,
-  parameters: SearchParameters,
-): Promise<number | undefined> {
-  try {
-    const { body } = await source.search(type, parameters);
-    return readSearchPage(body, type).total;
-  } catch (thrown) {
-    if (thrown instanceof ExportError && thrown.code === 'source-refused') return undefined;
-    throw thrown;
-  }
+  hasParameters: boolean,
+): ExportError {
+  const hint =
+    code === 'source-refused' && hasParameters
+      ? ' with search parameters of the request: it may not support one of them in _typeFilter'
+      : '';
+  return new ExportError(code, `${message} (It was asked for ${type}${hint}.)`, retryable);
 }
 
 /** Turns rows into lines of the slice's file. */

@@ -7,6 +7,8 @@ export interface Source {
   search(type: string, parameters: SearchParameters): Promise<SourceAnswer>;
   /** A next link of an earlier answer; refused unless it leads to the source itself. */
   follow(url: string): Promise<SourceAnswer>;
+  /** The history of a type: https://hl7.org/fhir/R4/http.html#history */
+  typeHistory(type: string, parameters: SearchParameters): Promise<SourceAnswer>;
   /** One resource; `undefined` where the source has none of this id. */
   read(type: string, id: string): Promise<SourceAnswer | undefined>;
   /** The CapabilityStatement: https://hl7.org/fhir/R4/http.html#capabilities */

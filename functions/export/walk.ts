@@ -1,4 +1,5 @@
 import { ExportError } from '../errors.js';
+import { missingInSelf, safeName } from './heeded.js';
 import { compareInstants, type Instant, parseInstant, searchValue } from './instant.js';
 import type { SearchPage, SearchRow } from './searchPage.js';
 import type { SearchParameters } from './source.js';
@@ -60,7 +61,7 @@ interface Tie {
 }
 
 /** Brent's cycle detection over next links: one link is remembered, renewed at powers of two. */
-interface LoopCheck {
+export interface LoopCheck {
   remembered: string | null;
   steps: number;
   renewAt: number;
@@ -109,6 +110,11 @@ export class Walk {
 
   get isDone(): boolean {
     return this.#isDone;
+  }
+
+  /** Whether its searches ask for more than the window. */
+  get hasParameters(): boolean {
+    return this.#search.length > 0;
   }
 
   /** Where to go on from, for a later `new Walk(window, checkpoint)`. */
@@ -282,12 +288,10 @@ export class Walk {
     this.#cursor = { ...cursor, pageSize: Math.min(most, cursor.pageSize * 2) };
   }
 
-  /** The self link names what the source heeded: https://hl7.org/fhir/R4/search.html#conformance */
   #checkSearch({ self }: SearchPage): void {
-    if (this.#search.length === 0 || self === undefined || this.request().kind === 'link') return;
-    const heeded = parameterNames(self);
-    const missing = this.#search.find(([name]) => !heeded.has(name));
-    if (missing !== undefined) throw ignored(this.#window.type, missing[0]);
+    if (self === undefined || this.request().kind === 'link') return;
+    const missing = missingInSelf(this.#search, self);
+    if (missing !== undefined) throw ignoredSearch(this.#window.type, missing);
   }
 
   #isAtStart(): boolean {
@@ -480,13 +484,13 @@ export class Walk {
   }
 }
 
-const NO_LOOP: LoopCheck = { remembered: null, steps: 0, renewAt: 1 };
+export const NO_LOOP: LoopCheck = { remembered: null, steps: 0, renewAt: 1 };
 
 function fromStart(pageSize: number): Cursor {
   return { mode: 'order', pageSize, tries: 1, seen: [] };
 }
 
-function checkLoop(loop: LoopCheck, next: string, type: string): LoopCheck {
+export function checkLoop(loop: LoopCheck, next: string, type: string): LoopCheck {
   if (next === loop.remembered) throw linkLoop(type);
   const steps = loop.steps + 1;
   return steps === loop.renewAt ? { remembered: next, steps, renewAt: loop.renewAt * 2 } : { ...loop, steps };
@@ -519,6 +523,13 @@ function ignored(type: string, parameter: string, retryable = false): ExportErro
     'source-ignored-parameter',
     `The source ignored ${parameter} in a search for ${type} although its first answers showed that it knows it, so the export would hold too much or too little. Check the source's search on ${parameter}.`,
     retryable,
+  );
+}
+
+function ignoredSearch(type: string, parameter: string): ExportError {
+  return new ExportError(
+    'source-ignored-parameter',
+    `The source ignored ${safeName(parameter)} in a search for ${type}: its self link does not name it. The export would hold more than was asked for. Leave it out of _typeFilter, or let the source support it.`,
   );
 }
 

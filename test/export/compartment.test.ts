@@ -162,6 +162,7 @@ function sourceOf(stored: readonly Stored[]): Source {
     },
     follow: refuse,
     read: refuse,
+    typeHistory: refuse,
     capabilities: refuse,
   };
 }

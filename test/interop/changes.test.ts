@@ -1,10 +1,11 @@
 import type { Bundle, Resource } from '@medplum/fhirtypes';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { TypeFilter } from '../../functions/export/typeFilter.js';
 import { type Exported, exportInProcess } from './exportInProcess.js';
 import { type MedplumOptions, type MedplumServer, startMedplum } from './medplumServer.js';
 
-const RUNS = Number(process.env['INTEROP_RUNS'] ?? 100);
+const RUNS = Number(process.env['INTEROP_RUNS'] ?? 40);
 const SEED = Number(process.env['INTEROP_SEED'] ?? Date.now() % 1_000_000_000);
 const MINUTE_MS = 60_000;
 const TYPES = ['Patient', 'Observation'] as const;
@@ -65,7 +66,17 @@ class Hospital {
     const lastUpdated = new Date(at).toISOString();
     const revision = String(this.#revision++);
     this.state.set(`${type}/${id}`, `${lastUpdated} ${revision}`);
-    const resource = { resourceType: type, id, meta: { lastUpdated }, identifier: [{ value: revision }] };
+    // What filters search by changes with every other revision.
+    const isEven = this.#revision % 2 === 0;
+    const kind =
+      type === 'Patient' ? { gender: isEven ? 'male' : 'female' } : { status: isEven ? 'final' : 'amended' };
+    const resource = {
+      resourceType: type,
+      id,
+      meta: { lastUpdated },
+      identifier: [{ value: revision }],
+      ...kind,
+    };
     await this.#server?.load(resource as Resource);
   }
 }
@@ -82,6 +93,15 @@ function stateOf({ lines }: Exported): Map<string, string> {
     }),
   );
 }
+
+/** Filters that overlap, and that every resource matches one of. */
+const OVERLAPPING: TypeFilter[] = [
+  { type: 'Patient', search: [['gender', 'male']] },
+  { type: 'Patient', search: [['gender', 'male,female']] },
+  { type: 'Observation', search: [['status', 'final,registered']] },
+  { type: 'Observation', search: [['status', 'amended']] },
+  { type: 'Observation', search: [['_lastUpdated', 'ge2000-01-01']] },
+];
 
 const change: fc.Arbitrary<Change> = fc.record({
   kind: fc.constantFrom('none', 'insert', 'update', 'update', 'update'),
@@ -108,7 +128,9 @@ describe('while resources are inserted and updated between two pages', () => {
           fc.integer({ min: 1, max: 4 }),
           fc.array(change, { minLength: 60, maxLength: 150, size: 'max' }),
           fc.array(fc.boolean(), { maxLength: 60, size: 'max' }),
-          async (clockMinutes, ages, pageSize, slicePages, changes, losses) => {
+          fc.subarray([OVERLAPPING]),
+          fc.constantFrom(4, 15, 1000),
+          async (clockMinutes, ages, pageSize, slicePages, changes, losses, filters, partitionResources) => {
             // The clock stands 700 ms into a second, which the Date header does not tell.
             const start = Math.floor(Date.now() / 1000) * 1000 + 700 + clockMinutes * MINUTE_MS;
             const hospital = new Hospital(start);
@@ -129,6 +151,8 @@ describe('while resources are inserted and updated between two pages', () => {
               pageSize,
               slicePages,
               losesAttempt: () => losses.shift() ?? false,
+              typeFilters: filters.flat(),
+              partitionResources,
             };
             const atStart = new Map(hospital.state);
             queue = changes.slice(0, changes.length / 2);

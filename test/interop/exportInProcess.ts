@@ -1,9 +1,12 @@
 import { FhirClient } from '../../functions/adapters/fhirClient.js';
 import { parseJson, stringifyJson } from '../../functions/deid/json.js';
 import { readCapabilities } from '../../functions/export/capabilities.js';
+import { PatientCounter } from '../../functions/export/patientCount.js';
 import { planPartitions, transactionInstant } from '../../functions/export/plan.js';
-import { EVERYTHING, type SliceCursor } from '../../functions/export/selection.js';
+import type { SliceCursor } from '../../functions/export/selection.js';
+import { selectionOf } from '../../functions/export/selectionOf.js';
 import { type LineSink, runSlice } from '../../functions/export/slice.js';
+import type { TypeFilter } from '../../functions/export/typeFilter.js';
 
 export interface ExportRequest {
   fhirServerUrl: string;
@@ -11,6 +14,9 @@ export interface ExportRequest {
   until?: string;
   pageSize: number;
   slicePages: number;
+  typeFilters?: TypeFilter[];
+  /** Resources of a partition; by default a type is not split. */
+  partitionResources?: number;
   /** Asked before each slice: whether an attempt of it is made first whose result is lost, as by a crash. */
   losesAttempt?: () => boolean;
 }
@@ -23,7 +29,7 @@ export interface Exported {
 
 /** A raw export by the app's own plan, walk and client, without storage and the Durable runtime. */
 export async function exportInProcess(request: ExportRequest): Promise<Exported> {
-  const { pageSize, slicePages, since, until, losesAttempt } = request;
+  const { pageSize, slicePages, since, until, losesAttempt, typeFilters = [] } = request;
   const source = new FhirClient({
     baseUrl: request.fhirServerUrl,
     timeoutSeconds: 30,
@@ -34,7 +40,25 @@ export async function exportInProcess(request: ExportRequest): Promise<Exported>
   const types = readCapabilities(parseJson(body.toString()), 'R4').searchableTypes;
   const transactionTime = transactionInstant(date, 0, until);
   const lines = new Map<string, string>();
-  for (const { window } of planPartitions({ types, since, until, transactionTime })) {
+  const partitionResources = request.partitionResources ?? 1_000_000;
+  const partitions = await planPartitions(
+    source,
+    {
+      types,
+      since,
+      until,
+      transactionTime,
+      selectionOf: (type) => selectionOf({ typeFilters }, type),
+    },
+    {
+      partitionResources,
+      leastResources: partitionResources,
+      lanes: 1,
+      concurrency: 2,
+      isOutOfTime: () => false,
+    },
+  );
+  for (const { window } of partitions) {
     let cursor: SliceCursor | undefined;
     let isDone = false;
     while (!isDone) {
@@ -43,7 +67,7 @@ export async function exportInProcess(request: ExportRequest): Promise<Exported>
         const file: string[] = [];
         const result = await runSlice(
           window,
-          EVERYTHING,
+          selectionOf({ typeFilters }, window.type),
           start,
           { pages: slicePages, bytes: Infinity, milliseconds: Infinity },
           {
@@ -53,6 +77,7 @@ export async function exportInProcess(request: ExportRequest): Promise<Exported>
               makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
               takeCounts: () => ({ dropped: [], labels: [] }),
             },
+            patients: new PatientCounter(0),
             openFile: () => Promise.resolve(sinkOf(file)),
             clock: () => performance.now(),
             isStopped: () => Promise.resolve(false),

@@ -54,7 +54,11 @@ beforeEach(async () => {
   called = [];
   await jobs.create(request, randomBytes(32), '{}');
   const window = { type: 'Patient', from: undefined, until: '2026-01-01T00:00:00Z' };
-  await jobs.putPlan(jobId, { transactionTime: window.until, partitions: [{ window, estimate: 1 }] });
+  await jobs.putPlan(jobId, {
+    transactionTime: window.until,
+    partitions: [{ window, estimate: 1 }],
+    notes: [],
+  });
   for (const name of ['named', 'orphan'])
     await files.write(CONTAINER, `${request.folder}${name}.ndjson`, '{}\n');
 });

@@ -1,0 +1,128 @@
+import { ExportError } from '../errors.js';
+import type { DeletionNote } from './job.js';
+import { readHistoryPage } from './historyPage.js';
+import { compareInstants, type Instant, parseInstant } from './instant.js';
+import { searchAmong } from './searchAmong.js';
+import type { LineSink, SliceLimits } from './slice.js';
+import type { SearchParameters, Source, SourceAnswer } from './source.js';
+import { checkLoop, type LoopCheck, NO_LOOP, type Window } from './walk.js';
+
+/** Where the reading of a history stands. Ids of the source: private, like every cursor. */
+export interface DeletionCursor {
+  /** The next link. */
+  history: string;
+  loop: LoopCheck;
+  /** Ids that were told. */
+  told: string[];
+}
+
+/** What a slice of deletions needs of the outside world. */
+export interface DeletionDependencies {
+  source: Source;
+  /** The id of a resource as the export has it. */
+  deletedId: (id: string) => string;
+  openFile: () => Promise<LineSink>;
+  clock: () => number;
+  isStopped: () => Promise<boolean>;
+}
+
+export interface DeletionResult {
+  /** `undefined`: all is told. */
+  cursor: DeletionCursor | undefined;
+  lines: number;
+  bytes: number;
+  note: DeletionNote | undefined;
+}
+
+/** Deletions of one type that are told at most: their ids are remembered, some 100 MB. */
+const MOST_TOLD = 500_000;
+/** Deletions of one Bundle, which whoever loads the export may want to send as it is. */
+const MOST_PER_BUNDLE = 100;
+
+/**
+ * Writes the deletions of a window, read from the type's history, as Bundles of `DELETE` entries. A resource that is
+ * there again is not told: it comes with this export or the next one.
+ * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status
+ * @throws ExportError `job-stopped`, and what may succeed later; what will not is told in the result's `note`
+ */
+export async function runDeletionSlice(
+  window: Window,
+  start: { pageSize: number; cursor: DeletionCursor | undefined },
+  limits: SliceLimits,
+  dependencies: DeletionDependencies,
+): Promise<DeletionResult> {
+  const { source, clock, deletedId, isStopped, openFile } = dependencies;
+  const { type } = window;
+  const told = new Set(start.cursor?.told);
+  let loop = start.cursor?.loop ?? NO_LOOP;
+  let next = start.cursor?.history;
+  let file: LineSink | undefined;
+  const startedAt = clock();
+  const finish = async (cursor: DeletionCursor | undefined, note?: DeletionNote): Promise<DeletionResult> => {
+    await file?.close();
+    return { cursor, lines: file?.lines ?? 0, bytes: file?.bytes ?? 0, note };
+  };
+  for (let pages = 1; ; pages++) {
+    if (await isStopped()) throw new ExportError('job-stopped', 'The job was stopped.');
+    try {
+      const answer = await ask(source, window, start.pageSize, next);
+      const page = readHistoryPage(answer.body, type);
+      const ids = page.deletions.filter(({ at }) => isWithin(at, window)).map(({ id }) => id);
+      const untold = [...new Set(ids)].filter((id) => !told.has(id));
+      const present = new Set((await searchAmong(source, type, untold, [])).map(({ id }) => id));
+      const gone = untold.filter((id) => !present.has(id));
+      for (let at = 0; at < gone.length; at += MOST_PER_BUNDLE) {
+        file ??= await openFile();
+        await file.writeLine(bundleOf(type, gone.slice(at, at + MOST_PER_BUNDLE).map(deletedId)));
+      }
+      for (const id of gone) told.add(id);
+      next = page.next;
+      if (next === undefined) return await finish(undefined);
+      loop = checkLoop(loop, next, type);
+    } catch (thrown) {
+      if (!(thrown instanceof ExportError) || thrown.retryable || !thrown.code.startsWith('source-'))
+        throw thrown;
+      return finish(undefined, {
+        type,
+        reason: `the source's history cannot be read to its end: ${thrown.message}`,
+      });
+    }
+    if (told.size > MOST_TOLD) {
+      return finish(undefined, { type, reason: `more than ${MOST_TOLD} were deleted; export all anew` });
+    }
+    if (pages >= limits.pages || clock() - startedAt >= limits.milliseconds) {
+      return finish({ history: next, loop, told: [...told] });
+    }
+  }
+}
+
+async function ask(
+  source: Source,
+  { type, from }: Window,
+  pageSize: number,
+  next: string | undefined,
+): Promise<SourceAnswer> {
+  if (next !== undefined) return source.follow(next);
+  const since: SearchParameters = from === undefined ? [] : [['_since', from]];
+  for (let size = pageSize; ; size = Math.floor(size / 2)) {
+    try {
+      return await source.typeHistory(type, [...since, ['_count', String(size)]]);
+    } catch (thrown) {
+      const isTooLarge = thrown instanceof ExportError && thrown.code === 'source-page-too-large';
+      if (!isTooLarge || size <= 1) throw thrown;
+    }
+  }
+}
+
+function isWithin(at: Instant, window: Window): boolean {
+  const [from, until] = [parseInstant(window.from), parseInstant(window.until)];
+  return (
+    (from === undefined || compareInstants(at, from) >= 0) &&
+    (until === undefined || compareInstants(at, until) < 0)
+  );
+}
+
+function bundleOf(type: string, ids: readonly string[]): string {
+  const entry = ids.map((id) => ({ request: { method: 'DELETE', url: `${type}/${id}` } }));
+  return JSON.stringify({ resourceType: 'Bundle', type: 'transaction', entry });
+}

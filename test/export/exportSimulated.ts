@@ -1,0 +1,141 @@
+import { stringifyJson } from '../../functions/deid/json.js';
+import { type DeletionCursor, runDeletionSlice } from '../../functions/export/deletions.js';
+import { PatientCounter } from '../../functions/export/patientCount.js';
+import { planPartitions } from '../../functions/export/plan.js';
+import { selectionOf } from '../../functions/export/selectionOf.js';
+import type { SliceCursor } from '../../functions/export/selection.js';
+import { type LineSink, runSlice } from '../../functions/export/slice.js';
+import type { TypeFilter } from '../../functions/export/typeFilter.js';
+import type { Window } from '../../functions/export/walk.js';
+import type { SimulatedSource } from './simulatedSource.js';
+
+export interface SimulatedExport {
+  since?: string;
+  transactionTime: string;
+  filters?: TypeFilter[];
+  pageSize?: number;
+  /** Pages of a slice. */
+  slicePages?: number;
+  /** Resources of a partition. */
+  partitionResources?: number;
+}
+
+interface Line {
+  id: string;
+  meta: { versionId: string; lastUpdated: string };
+}
+
+/** A raw export of a simulated source by the app's own plan and slices: its lines in the order they were written. */
+export async function exportSimulated(source: SimulatedSource, request: SimulatedExport): Promise<Line[]> {
+  const { since, transactionTime, filters = [], pageSize = 10, slicePages = 100 } = request;
+  const selection = selectionOf({ typeFilters: filters }, source.type);
+  const partitions = await planPartitions(
+    source,
+    { types: [source.type], since, until: undefined, transactionTime, selectionOf: () => selection },
+    {
+      partitionResources: request.partitionResources ?? 50_000,
+      leastResources: 1,
+      lanes: 1,
+      concurrency: 2,
+      isOutOfTime: () => false,
+    },
+  );
+  const lines: string[] = [];
+  for (const { window } of partitions) {
+    let cursor: SliceCursor | undefined;
+    do {
+      const result = await runSlice(
+        window,
+        selection,
+        { pageSize, cursor },
+        { pages: slicePages, bytes: Infinity, milliseconds: Infinity },
+        {
+          source,
+          lineMaker: {
+            processingErrors: 'raise',
+            makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
+            takeCounts: () => ({ dropped: [], labels: [] }),
+          },
+          patients: new PatientCounter(0),
+          openFile: () => Promise.resolve(sinkOf(lines)),
+          clock: () => 0,
+          isStopped: () => Promise.resolve(false),
+          tellProgress: () => undefined,
+        },
+      );
+      // As a checkpoint goes through the job's state.
+      cursor =
+        result.cursor === undefined ? undefined : (JSON.parse(JSON.stringify(result.cursor)) as SliceCursor);
+    } while (cursor !== undefined);
+  }
+  return lines.map((line) => JSON.parse(line) as Line);
+}
+
+export interface DeletionsTold {
+  /** `Type/id`, in order. */
+  urls: string[];
+  bundles: number;
+  slices: number;
+}
+
+/** The deletions that the app tells of a window, one page per slice. */
+export async function tellDeletions(
+  source: SimulatedSource,
+  window: Window,
+  pageSize: number,
+): Promise<DeletionsTold> {
+  const lines: string[] = [];
+  let cursor: DeletionCursor | undefined;
+  let slices = 0;
+  do {
+    const result = await runDeletionSlice(
+      window,
+      { pageSize, cursor },
+      { pages: 1, bytes: Infinity, milliseconds: Infinity },
+      {
+        source,
+        deletedId: (id) => `hash-of-${id}`,
+        openFile: () => Promise.resolve(sinkOf(lines)),
+        clock: () => 0,
+        isStopped: () => Promise.resolve(false),
+      },
+    );
+    if (result.note !== undefined) throw new Error(result.note.reason);
+    cursor =
+      result.cursor === undefined ? undefined : (JSON.parse(JSON.stringify(result.cursor)) as DeletionCursor);
+    slices++;
+  } while (cursor !== undefined);
+  const bundles = lines.map((line) => JSON.parse(line) as Bundle);
+  const requests = bundles.flatMap(({ entry }) => entry.map(({ request }) => request));
+  const isSound =
+    bundles.every(({ type, entry }) => type === 'transaction' && entry.length <= 100) &&
+    requests.every(({ method }) => method === 'DELETE');
+  if (!isSound) throw new Error('a Bundle of deletions is not what it is to be');
+  return { urls: requests.map(({ url }) => url).sort(), bundles: bundles.length, slices };
+}
+
+interface Bundle {
+  type: string;
+  entry: Array<{ request: { method: string; url: string } }>;
+}
+
+/** A file that takes its lines into an array. */
+function sinkOf(lines: string[]): LineSink {
+  let bytes = 0;
+  let own = 0;
+  return {
+    writeLine(line) {
+      lines.push(line);
+      bytes += line.length;
+      own++;
+      return undefined;
+    },
+    close: () => Promise.resolve(),
+    get bytes() {
+      return bytes;
+    },
+    get lines() {
+      return own;
+    },
+  };
+}
