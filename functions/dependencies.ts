@@ -1,34 +1,31 @@
 import type { ActivityDependencies } from './activities/dependencies.js';
 import { EngineCache } from './activities/engineCache.js';
 import { ExportFiles } from './adapters/exportFiles.js';
-import { FhirClient } from './adapters/fhirClient.js';
 import { JobStore } from './adapters/jobStore.js';
+import { openSource } from './adapters/openSource.js';
+import type { SourceAccess } from './adapters/sourceAccess.js';
 import { openStorage } from './adapters/storage.js';
 import type { KeyResolver } from './deid/keys.js';
 import { FhirModel } from './deid/model/fhirModel.js';
 import type { Settings } from './settings.js';
-
-const BYTES_PER_MEBIBYTE = 1_048_576;
 
 /** Looks up the keys that configurations only name, in the settings. */
 export function secretsOf({ secrets }: Settings): KeyResolver {
   return async (name) => secrets.get(name) ?? null;
 }
 
-/** Builds from the settings what the activities need of the outside world: once per thread. */
-export function makeActivityDependencies(settings: Settings): ActivityDependencies {
+/**
+ * Builds from the settings what the activities need of the outside world: once per thread.
+ * @param access what all threads share at the source
+ */
+export function makeActivityDependencies(settings: Settings, access: SourceAccess): ActivityDependencies {
   const jobs = new JobStore(openStorage(settings.runtimeStorage));
   const model = FhirModel.of(settings.fhirVersion);
   return {
     settings,
     jobs,
     files: new ExportFiles(openStorage(settings.exportStorage)),
-    source: new FhirClient({
-      baseUrl: settings.fhirServerUrl,
-      timeoutSeconds: settings.sourceTimeoutSeconds,
-      maxAttempts: settings.sourceMaxAttempts,
-      maxPageBytes: settings.sourceMaxPageMebibytes * BYTES_PER_MEBIBYTE,
-    }),
+    sourceOf: openSource(settings, access),
     engines: new EngineCache(jobs, settings.fhirVersion, secretsOf(settings)),
     now: () => Date.now(),
     isResourceType: (name) => model.resource(name) !== undefined,

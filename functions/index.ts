@@ -10,7 +10,9 @@ import type { SliceRunner } from './activities/sliceRunner.js';
 import { stopExport } from './activities/stopExport.js';
 import { ConfigurationBlobs } from './adapters/configurationBlobs.js';
 import { ConfigurationImages } from './adapters/configurationImages.js';
+import { openSourceAccess } from './adapters/openSource.js';
 import { SliceThreads } from './adapters/sliceThreads.js';
+import { shareSourceAccess } from './adapters/sourceAccess.js';
 import { openStorage } from './adapters/storage.js';
 import { makeActivityDependencies, secretsOf } from './dependencies.js';
 import { openAuthorization } from './http/authorization/authorize.js';
@@ -23,12 +25,16 @@ import { registerCleanUp } from './timers/cleanUp.js';
 
 // The composition root: settings are read once, everything is built from them, and every function is registered.
 const settings = readSettings(process.env);
-const dependencies = makeActivityDependencies(settings);
+const access = openSourceAccess(settings);
+const dependencies = makeActivityDependencies(settings, access);
 const { jobs, files, now, isResourceType } = dependencies;
 const slices: SliceRunner =
   settings.workerThreads === 0
     ? { run: exportSlice(dependencies), forget: (jobId) => dependencies.engines.forget(jobId) }
-    : new SliceThreads(new URL('./sliceThread.js', import.meta.url), settings.workerThreads);
+    : new SliceThreads(new URL('./sliceThread.js', import.meta.url), settings.workerThreads, () => {
+        const shared = shareSourceAccess(access);
+        return { workerData: shared, transferList: [shared.port] };
+      });
 
 app.setup({ enableHttpStream: true });
 registerRoutes({
@@ -37,7 +43,7 @@ registerRoutes({
   jobs,
   files,
   configurationBlobs: new ConfigurationBlobs(openStorage(settings.exportStorage), settings.exportStorage),
-  configurationImages: new ConfigurationImages(settings.registries),
+  configurationImages: new ConfigurationImages({ ...settings.registries, proxy: settings.proxy }),
   resolveSecret: secretsOf(settings),
   now,
   isResourceType,
@@ -50,7 +56,9 @@ df.app.orchestration('exportPartition', exportPartition);
 
 df.app.activity('planExport', { handler: activity(planExport(dependencies)) });
 df.app.activity('claimPartition', { handler: activity(claimPartition(dependencies)) });
-df.app.activity('exportSlice', { handler: activity((input: ExportSliceInput) => slices.run(input)) });
+df.app.activity('exportSlice', {
+  handler: activity((input: ExportSliceInput, log) => slices.run(input, log)),
+});
 df.app.activity('completePartition', { handler: activity(completePartition(dependencies)) });
 df.app.activity('stopExport', { handler: activity(stopExport(dependencies)) });
 df.app.activity('finishExport', { handler: activity(finishExport({ settings, jobs, files, now, slices })) });

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readRegistryHost } from './export/ociReference.js';
+import type { ProxySettings } from './proxySettings.js';
 
 /** User and password for one registry. Never logged. */
 export interface RegistryCredentials {
@@ -17,6 +18,7 @@ export interface RegistrySettings {
   clientId: string | undefined;
   /** PEM certificates that are trusted besides the public ones. */
   ca: string | undefined;
+  proxy?: ProxySettings;
 }
 
 type Parsed<T> = { value: T } | { problem: string };

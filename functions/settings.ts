@@ -20,6 +20,9 @@ import {
   type RegistryCredentials,
   type RegistrySettings,
 } from './registrySettings.js';
+import { unresolvedReference } from './keyVaultReference.js';
+import { proxyDefinitions, type ProxySettings, readProxySettings } from './proxySettings.js';
+import { readSourceSettings, sourceDefinitions, type SourceSettings } from './sourceSettings.js';
 
 /** Where a storage account is and how it is reached: with a connection string, or with an identity. */
 export type StorageAccount =
@@ -40,12 +43,16 @@ export interface Settings {
   /** Origins of web pages that may read answers; `*` is every one. */
   corsOrigins: ReadonlySet<string>;
   authorization: AuthorizationSettings;
+  requireCoverage: boolean;
   /** Keys that configurations name with `{"secretName": …}`, by name. */
   secrets: ReadonlyMap<string, string>;
   registries: RegistrySettings;
+  source: SourceSettings;
+  proxy: ProxySettings;
   pageSize: number;
   sourceTimeoutSeconds: number;
   sourceMaxAttempts: number;
+  sourceMaxRequests: number;
   sourceMaxPageMebibytes: number;
   transactionTimeMarginSeconds: number;
   parallelPartitions: number;
@@ -200,6 +207,11 @@ const corsOrigins: Setting<ReadonlySet<string>> = {
   parse: parseCorsOrigins,
 };
 
+const requireCoverage = flag(
+  'REQUIRE_COVERAGE',
+  'Whether a configuration is refused where no rule reaches an identifying element, as its parameter `requireCoverage` does.',
+);
+
 const registryHosts: Setting<ReadonlySet<string>> = {
   name: 'ANONYMIZATION_REGISTRIES',
   unit: '',
@@ -291,6 +303,14 @@ const numbers = {
     1,
     20,
     'Attempts per request on 408, 429, 5xx and cut connections, before the slice is tried again.',
+  ),
+  sourceMaxRequests: wholeNumber(
+    'SOURCE_MAX_REQUESTS',
+    'requests',
+    8,
+    1,
+    256,
+    'Most requests at a time that one instance has at the source, of all its jobs; fewer while it answers 429 or 503.',
   ),
   sourceMaxPageMebibytes: wholeNumber(
     'SOURCE_MAX_PAGE_MEBIBYTES',
@@ -408,6 +428,8 @@ const secretsDefinition: SettingDefinition = {
 export const settingDefinitions: readonly SettingDefinition[] = [
   fhirServerUrl,
   fhirVersion,
+  ...sourceDefinitions,
+  ...proxyDefinitions,
   ...storageDefinitions,
   ...authorizationDefinitions,
   allowRawExport,
@@ -416,6 +438,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   defaultReference,
   downloadLinks,
   corsOrigins,
+  requireCoverage,
   secretsDefinition,
   registryHosts,
   registryCredentials,
@@ -479,12 +502,8 @@ export function readSettings(environment: Environment): Settings {
     const secrets = new Map<string, string>();
     for (const [name, value = ''] of Object.entries(environment)) {
       if (!name.startsWith(SECRET_PREFIX)) continue;
-      // The platform passes on a reference it cannot resolve as it stands: a key that anybody can read.
-      if (/^@Microsoft\.KeyVault\(/i.test(value)) {
-        problems.push(
-          `${name} is a Key Vault reference that was not resolved: give the app's identity the role Key Vault Secrets User, and let it reach the vault`,
-        );
-      }
+      const problem = unresolvedReference(name, value);
+      if (problem !== undefined) problems.push(problem);
       secrets.set(name.slice(SECRET_PREFIX.length), value);
     }
     return secrets;
@@ -502,8 +521,9 @@ export function readSettings(environment: Environment): Settings {
     return undefined;
   }
 
+  const serverUrl = read(fhirServerUrl) as string | undefined;
   const settings: Settings = {
-    fhirServerUrl: read(fhirServerUrl),
+    fhirServerUrl: serverUrl ?? '',
     fhirVersion: read(fhirVersion),
     exportStorage: readStorage('EXPORT_STORAGE'),
     runtimeStorage: readStorage('AzureWebJobsStorage'),
@@ -514,6 +534,7 @@ export function readSettings(environment: Environment): Settings {
     sasLifetimeMinutes: read(numbers.sasLifetimeMinutes),
     corsOrigins: read(corsOrigins),
     authorization: readAuthorizationSettings(environment, problems),
+    requireCoverage: read(requireCoverage),
     secrets: readSecrets(),
     registries: {
       hosts: read(registryHosts),
@@ -521,9 +542,12 @@ export function readSettings(environment: Environment): Settings {
       clientId: read(registryClientId),
       ca: read(registryCa),
     },
+    source: readSourceSettings(environment, serverUrl, problems),
+    proxy: readProxySettings(environment, problems),
     pageSize: read(numbers.pageSize),
     sourceTimeoutSeconds: read(numbers.sourceTimeoutSeconds),
     sourceMaxAttempts: read(numbers.sourceMaxAttempts),
+    sourceMaxRequests: read(numbers.sourceMaxRequests),
     sourceMaxPageMebibytes: read(numbers.sourceMaxPageMebibytes),
     transactionTimeMarginSeconds: read(numbers.transactionTimeMarginSeconds),
     parallelPartitions: read(numbers.parallelPartitions),

@@ -15,6 +15,7 @@ describe('settings', () => {
       fhirServerUrl: 'https://fhir.example.org/r4',
       fhirVersion: 'R4',
       allowRawExport: false,
+      requireCoverage: false,
       pageSize: 500,
     });
   });
@@ -69,6 +70,7 @@ describe('settings', () => {
         FHIR_SERVER_URL: 'https://user:hunter2@fhir.example.org',
         FHIR_VERSION: 'hunter2',
         ALLOW_RAW_EXPORT: 'hunter2',
+        REQUIRE_COVERAGE: 'hunter2',
         PAGE_SIZE: 'hunter2',
         SLICE_MAX_SECONDS: '0',
       });
@@ -85,6 +87,7 @@ describe('settings', () => {
       'EXPORT_STORAGE',
       'AzureWebJobsStorage',
       'ALLOW_RAW_EXPORT',
+      'REQUIRE_COVERAGE',
       'PAGE_SIZE',
       'SLICE_MAX_SECONDS',
     ]) {

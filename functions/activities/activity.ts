@@ -11,20 +11,23 @@ interface StepInput {
   turn?: number;
 }
 
+/** Writes a structured line, with what tells the step, the job and the part of it. */
+export type ActivityLog = (line: object) => void;
+
 /**
  * Makes a Durable activity of a step. What may succeed later is thrown, so that the retry policy applies; what
  * will not is returned, so that no attempt is wasted. Either way nothing but our own code and words leaves,
  * since the history keeps it.
  */
 export function activity<Input extends StepInput, Output>(
-  run: (input: Input) => Promise<Output>,
+  run: (input: Input, log: ActivityLog) => Promise<Output>,
 ): (input: Input, context: InvocationContext) => Promise<StepResult<Output>> {
   return async (input, context) => {
     const { jobId, partition, slice, lane, turn } = input;
     const startedAt = performance.now();
     const where = { step: context.functionName, jobId, partition, slice, lane, turn };
     try {
-      const value = await run(input);
+      const value = await run(input, (line) => context.warn(JSON.stringify({ ...where, ...line })));
       context.debug(JSON.stringify({ ...where, seconds: secondsSince(startedAt) }));
       return { ok: true, value };
     } catch (thrown) {

@@ -2,6 +2,7 @@ import type { ExportFiles } from '../adapters/exportFiles.js';
 import type { JobStore } from '../adapters/jobStore.js';
 import type { Source } from '../export/source.js';
 import type { Settings } from '../settings.js';
+import type { ActivityLog } from './activity.js';
 import type { EngineCache } from './engineCache.js';
 
 /** What the activities need of the outside world, made once in the composition root. */
@@ -9,7 +10,8 @@ export interface ActivityDependencies {
   settings: Settings;
   jobs: JobStore;
   files: ExportFiles;
-  source: Source;
+  /** The source, for one job; failed requests are told to `log`. */
+  sourceOf: (jobId: string, log: ActivityLog) => Source;
   engines: EngineCache;
   /** The clock of this machine, in milliseconds since the epoch. */
   now: () => number;

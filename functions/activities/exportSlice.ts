@@ -13,6 +13,7 @@ import {
   type SliceLimits,
   type SliceResult,
 } from '../export/slice.js';
+import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { MemberCache } from './memberCache.js';
 
@@ -40,9 +41,12 @@ const BYTES_PER_MEBIBYTE = 1_048_576;
  * Exports a bounded part of a partition into a file of its own. The name of the file and of the record has a
  * random part made here, so attempts that run twice, or late, never touch each other's.
  */
-export function exportSlice({ settings, jobs, files, source, engines, now }: ActivityDependencies) {
+export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: ActivityDependencies) {
   const cache = new MemberCache(jobs);
-  return async ({ jobId, partition, slice, previous }: ExportSliceInput): Promise<ExportSliceOutput> => {
+  return async (
+    { jobId, partition, slice, previous }: ExportSliceInput,
+    log: ActivityLog,
+  ): Promise<ExportSliceOutput> => {
     const startedAt = performance.now();
     const isStopped = async (): Promise<boolean> => {
       const [known, stop, outcome] = await Promise.all([
@@ -86,7 +90,11 @@ export function exportSlice({ settings, jobs, files, source, engines, now }: Act
     const selection = selectionOf(request, window.type, compartment);
     let telling: Promise<unknown> = Promise.resolve();
     const lineMaker = await engines.lineMaker(request, plan.transactionTime);
-    const patients = new PatientCounter(request.minPatients ?? 0);
+    const patients = new PatientCounter(
+      request.minPatients ?? 0,
+      members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
+    );
+    const source = sourceOf(jobId, (line) => log({ type: window.type, ...line }));
     const pageSize = request.pageSize ?? settings.pageSize;
     const limits: SliceLimits = {
       pages: settings.sliceMaxPages,

@@ -30,7 +30,7 @@ export interface CompartmentPlan {
  * state, and are the same for all of its slices.
  */
 export async function planCompartment(
-  { jobs, source, settings }: ActivityDependencies,
+  { jobs, settings, source }: Pick<ActivityDependencies, 'jobs' | 'settings'> & { source: Source },
   request: JobRequest,
   capabilities: Capabilities,
   transactionTime: string,
@@ -49,10 +49,14 @@ export async function planCompartment(
       `_type: ${others.join(', ')} cannot be in a Patient compartment, so there is nothing to export of it at this level.`,
     );
   }
-  const comesAlong = types.includes(PROVENANCE) && (await sendsProvenance(source, bases));
+  // What comes along is not asked for by a search, so no filter would have any effect on it.
+  const isFiltered = request.typeFilters.some(({ type }) => type === PROVENANCE);
+  const comesAlong = types.includes(PROVENANCE) && !isFiltered && (await sendsProvenance(source, bases));
   if (types.includes(PROVENANCE) && !comesAlong && types.length > 1) {
     notes.push(
-      'Provenance: only those are exported that name a patient themselves, as the source does not send others along with their targets (_revinclude=Provenance:target), or has none.',
+      isFiltered
+        ? 'Provenance: only those are exported that name a patient themselves, as there is a filter for them in _typeFilter.'
+        : 'Provenance: only those are exported that name a patient themselves, as the source does not send others along with their targets (_revinclude=Provenance:target), or has none.',
     );
   }
   return {

@@ -7,8 +7,10 @@ import type { JobRequest, PlannedPartition } from '../export/job.js';
 import { planPartitions, transactionInstant, windowBounds } from '../export/plan.js';
 import { count } from '../export/count.js';
 import { selectionOf } from '../export/selectionOf.js';
+import type { Source } from '../export/source.js';
 import type { Window } from '../export/walk.js';
 import { mapConcurrently } from '../mapConcurrently.js';
+import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { type CompartmentPlan, planCompartment } from './planCompartment.js';
 
@@ -27,8 +29,9 @@ const MOST_PLANNING_MS = 120_000;
 
 /** Fixes the transaction time by the source's clock and what there is to export. */
 export function planExport(dependencies: ActivityDependencies) {
-  const { jobs, source, settings, engines, isResourceType, now } = dependencies;
-  return async ({ jobId }: PlanExportInput): Promise<PlanExportOutput> => {
+  const { jobs, sourceOf, settings, engines, isResourceType, now } = dependencies;
+  return async ({ jobId }: PlanExportInput, log: ActivityLog): Promise<PlanExportOutput> => {
+    const source = sourceOf(jobId, log);
     const known = await jobs.plan(jobId);
     if (known !== undefined) return { partitions: known.partitions.length };
     const request = await jobs.request(jobId);
@@ -61,12 +64,12 @@ export function planExport(dependencies: ActivityDependencies) {
     const below =
       request.level.kind === 'system'
         ? undefined
-        : await planCompartment(dependencies, request, capabilities, transactionTime, asked);
+        : await planCompartment({ jobs, settings, source }, request, capabilities, transactionTime, asked);
     const types = below?.types ?? asked;
     const partitions =
       below?.compartment.hasMembers === true
-        ? await planMembers(request, below, transactionTime)
-        : await planWindows(request, types, transactionTime);
+        ? await planMembers(source, request, below, transactionTime)
+        : await planWindows(source, request, types, transactionTime);
     const deletions = planDeletions({
       request,
       types,
@@ -85,6 +88,7 @@ export function planExport(dependencies: ActivityDependencies) {
 
   /** Whole types, split by time. */
   async function planWindows(
+    source: Source,
     request: JobRequest,
     types: readonly string[],
     transactionTime: string,
@@ -113,6 +117,7 @@ export function planExport(dependencies: ActivityDependencies) {
 
   /** The resources of members, split by members. */
   async function planMembers(
+    source: Source,
     request: JobRequest,
     below: CompartmentPlan,
     transactionTime: string,

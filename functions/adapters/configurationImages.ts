@@ -22,7 +22,7 @@ export class ConfigurationImages {
    */
   constructor(settings: RegistrySettings, identityOf?: (host: string) => ManagedIdentity | undefined) {
     this.#settings = settings;
-    this.#transport = new RegistryTransport({ hosts: settings.hosts, ca: settings.ca });
+    this.#transport = new RegistryTransport(settings);
     let identity: ManagedIdentity | undefined;
     this.#identityOf =
       identityOf ??

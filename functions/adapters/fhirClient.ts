@@ -1,5 +1,11 @@
-import { Agent, fetch, type Response } from 'undici';
+import { fetch, type Response } from 'undici';
 import { ExportError } from '../errors.js';
+import { type Dispatchers, openDispatchers } from './dispatchers.js';
+import { networkFault } from './networkFault.js';
+import { noCredentials } from './sourceCredentials/none.js';
+import type { SourceCredentials, SourceHeader } from './sourceCredentials/sourceCredentials.js';
+import type { SourceAccess } from './sourceAccess.js';
+import { LONGEST_PAUSE_MS } from '../export/requestLimiter.js';
 import type { SearchParameters, Source, SourceAnswer } from '../export/source.js';
 
 export interface FhirClientOptions {
@@ -9,13 +15,47 @@ export interface FhirClientOptions {
   timeoutSeconds: number;
   maxAttempts: number;
   maxPageBytes: number;
+  /** How the source is reached; directly unless told. */
+  dispatcherFor?: Dispatchers;
+  /** What lets the requests in. */
+  credentials?: SourceCredentials;
+  /** The places at the source, which all jobs share. */
+  limiter?: SourceAccess['limiter'];
+  /** For which job the requests are. */
+  job?: string;
+  /** Is told of every attempt that failed, without any value of a search. */
+  log?: (line: SourceFailureLine) => void;
+}
+
+/** A failed attempt, safe to log. */
+export interface SourceFailureLine {
+  event: 'source-request-failed';
+  /** Without the query; of a link that the source made, the base alone. */
+  url: string;
+  /** Names of the search parameters. */
+  parameters: readonly string[];
+  attempt: number;
+  /** Of the answer; `undefined` where there was none. */
+  status: number | undefined;
+  code: string;
+  retryAfterMs: number;
+}
+
+/** A request, and what of it may be logged. */
+interface SourceRequest {
+  url: string;
+  loggedUrl: string;
+  parameters: readonly string[];
+  /** A search too long for a URL: https://hl7.org/fhir/R4/http.html#search */
+  form?: string;
 }
 
 /** A URL longer than this may be cut or refused on its way (https://www.rfc-editor.org/rfc/rfc9110#section-4.1). */
 const LONGEST_URL = 2000;
 /** The longest wait between two attempts; a source that asks for more is asked again then. */
-const LONGEST_WAIT_MS = 60_000;
+const LONGEST_WAIT_MS = LONGEST_PAUSE_MS;
 const FIRST_WAIT_MS = 500;
+const KEEP_ALIVE_MS = 30_000;
 
 /** What an attempt came to that brought no answer. */
 interface Failure {
@@ -29,31 +69,40 @@ interface Failure {
 export class FhirClient implements Source {
   readonly #options: FhirClientOptions;
   readonly #base: URL;
-  readonly #agent: Agent;
+  readonly #dispatcherFor: Dispatchers;
+  readonly #credentials: SourceCredentials;
 
   constructor(options: FhirClientOptions) {
     this.#options = options;
     this.#base = new URL(options.baseUrl);
-    this.#agent = new Agent({
-      keepAliveTimeout: 30_000,
-      headersTimeout: options.timeoutSeconds * 1000,
-      bodyTimeout: options.timeoutSeconds * 1000,
-    });
+    this.#dispatcherFor =
+      options.dispatcherFor ??
+      openDispatchers({ timeoutMs: options.timeoutSeconds * 1000, keepAliveMs: KEEP_ALIVE_MS });
+    this.#credentials = options.credentials ?? noCredentials;
   }
 
   search(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
     const query = queryOf(parameters);
-    const url = `${this.#options.baseUrl}/${type}?${query}`;
-    if (url.length <= LONGEST_URL) return this.#get(url);
-    return this.#get(`${this.#options.baseUrl}/${type}/_search`, query);
+    const loggedUrl = `${this.#options.baseUrl}/${type}`;
+    const logged = { loggedUrl, parameters: parameters.map(([name]) => name) };
+    const url = `${loggedUrl}?${query}`;
+    if (url.length <= LONGEST_URL) return this.#get({ ...logged, url });
+    return this.#get({ ...logged, url: `${loggedUrl}/_search`, form: query });
   }
 
   typeHistory(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
-    return this.#get(`${this.#options.baseUrl}/${type}/_history?${queryOf(parameters)}`);
+    const loggedUrl = `${this.#options.baseUrl}/${type}/_history`;
+    const names = parameters.map(([name]) => name);
+    return this.#get({ loggedUrl, parameters: names, url: `${loggedUrl}?${queryOf(parameters)}` });
   }
 
   async read(type: string, id: string): Promise<SourceAnswer | undefined> {
-    const answer = await this.#ask(`${this.#options.baseUrl}/${type}/${encodeURIComponent(id)}`);
+    const loggedUrl = `${this.#options.baseUrl}/${type}`;
+    const answer = await this.#ask({
+      url: `${loggedUrl}/${encodeURIComponent(id)}`,
+      loggedUrl,
+      parameters: [],
+    });
     if ('body' in answer) return answer;
     if (answer.status === 404 || answer.status === 410) return undefined;
     throw answer.error;
@@ -75,25 +124,34 @@ export class FhirClient implements Source {
         "A next link of the source leads to another server or base than FHIR_SERVER_URL and was not followed. Set FHIR_SERVER_URL to the base that the source's own links have, or correct the source's public URL.",
       );
     }
-    return this.#get(target.href);
+    return this.#get({ url: target.href, loggedUrl: this.#options.baseUrl, parameters: [] });
   }
 
   capabilities(): Promise<SourceAnswer> {
-    return this.#get(`${this.#options.baseUrl}/metadata`);
+    const url = `${this.#options.baseUrl}/metadata`;
+    return this.#get({ url, loggedUrl: url, parameters: [] });
   }
 
-  /** @param form a search too long for a URL: https://hl7.org/fhir/R4/http.html#search */
-  async #get(url: string, form?: string): Promise<SourceAnswer> {
-    const answer = await this.#ask(url, form);
+  async #get(request: SourceRequest): Promise<SourceAnswer> {
+    const answer = await this.#ask(request);
     if ('body' in answer) return answer;
     throw answer.error;
   }
 
   /** Asks as often as it takes, or is allowed. */
-  async #ask(url: string, form?: string): Promise<SourceAnswer | Failure> {
+  async #ask(request: SourceRequest): Promise<SourceAnswer | Failure> {
     for (let attempt = 1; ; attempt++) {
-      const failure = await this.#try(url, form);
+      const failure = await this.#inTurn(request);
       if ('body' in failure) return failure;
+      this.#options.log?.({
+        event: 'source-request-failed',
+        url: request.loggedUrl,
+        parameters: request.parameters,
+        attempt,
+        status: failure.status,
+        code: failure.error.code,
+        retryAfterMs: failure.waitMs,
+      });
       if (
         attempt >= this.#options.maxAttempts ||
         !failure.error.retryable ||
@@ -108,27 +166,52 @@ export class FhirClient implements Source {
     }
   }
 
-  async #try(url: string, form: string | undefined): Promise<SourceAnswer | Failure> {
+  /** One attempt, when the source bears it and it is the job's turn. */
+  async #inTurn(request: SourceRequest): Promise<SourceAnswer | Failure> {
+    const leave = await this.#options.limiter?.enter(this.#options.job ?? '');
+    let answer: SourceAnswer | Failure | undefined;
+    try {
+      answer = await this.#try(request);
+      return answer;
+    } finally {
+      if (answer !== undefined && 'body' in answer) leave?.('served');
+      else if (answer?.status === 429 || answer?.status === 503) leave?.('busy', answer.waitMs);
+      else leave?.('failed');
+    }
+  }
+
+  /** @param renewed a header to use after the source refused the one before */
+  async #try(request: SourceRequest, renewed?: SourceHeader): Promise<SourceAnswer | Failure> {
+    let header: SourceHeader | undefined;
+    try {
+      header = renewed ?? (await this.#credentials.header());
+    } catch (thrown) {
+      if (thrown instanceof ExportError) return { error: thrown, waitMs: 0 };
+      throw thrown;
+    }
+    const { form } = request;
     const signal = AbortSignal.timeout(this.#options.timeoutSeconds * 1000);
     try {
-      const response = await fetch(url, {
-        dispatcher: this.#agent,
+      const response = await fetch(request.url, {
+        dispatcher: this.#dispatcherFor(this.#base),
         redirect: 'manual',
         signal,
         headers: {
+          ...(header === undefined ? {} : { [header.name]: header.value }),
           accept: 'application/fhir+json',
           prefer: 'handling=strict',
           ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
         },
         ...(form === undefined ? {} : { method: 'POST', body: form }),
       });
-      if (response.status !== 200) {
+      const { status } = response;
+      if (status !== 200) {
         await response.body?.cancel();
-        return {
-          error: refusal(response.status),
-          status: response.status,
-          waitMs: retryAfterMs(response),
-        };
+        if (status === 401 && header !== undefined && renewed === undefined) {
+          const other = await this.#credentials.renewed(header);
+          if (other !== undefined) return await this.#try(request, other);
+        }
+        return { error: refusal(status, this.#credentials.remedy), waitMs: retryAfterMs(response), status };
       }
       if (!/[/+]json\b/i.test(response.headers.get('content-type') ?? '')) {
         await response.body?.cancel();
@@ -158,7 +241,7 @@ export class FhirClient implements Source {
       return {
         error: new ExportError(
           'source-unreachable',
-          `The source cannot be reached or cut the connection (${causeCode(thrown)}). Check FHIR_SERVER_URL, its name resolution, network and certificate.`,
+          `The source cannot be reached or cut the connection (${networkFault(thrown)}). Check FHIR_SERVER_URL, its name resolution, network and certificate.`,
           true,
         ),
         waitMs: 0,
@@ -195,11 +278,12 @@ function queryOf(parameters: SearchParameters): string {
 }
 
 /** What a status other than 200 means for the walk. */
-function refusal(status: number): ExportError {
-  if (status === 401 || status === 403) {
+function refusal(status: number, remedy: string): ExportError {
+  if (status === 401) return new ExportError('source-denied', `The source answered 401: ${remedy}`);
+  if (status === 403) {
     return new ExportError(
       'source-denied',
-      `The source answered ${status}: the app may not read there. Let it read and search the exported types.`,
+      `The source answered 403: the app may not read there. Let it read and search the exported types.`,
     );
   }
   if (status === 413) {
@@ -229,11 +313,4 @@ function retryAfterMs(response: Response): number {
 function dateOf(response: Response): number | undefined {
   const date = Date.parse(response.headers.get('date') ?? '');
   return Number.isNaN(date) ? undefined : date;
-}
-
-/** The system's code of a network fault (`ECONNREFUSED`, `ENOTFOUND`): all that is safe to tell of it. */
-function causeCode(thrown: unknown): string {
-  const cause = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown;
-  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
-  return typeof code === 'string' && /^[A-Z0-9_]{2,50}$/.test(code) ? code : 'no further detail';
 }

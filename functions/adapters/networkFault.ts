@@ -11,12 +11,16 @@ const REMEDIES: ReadonlyArray<readonly [RegExp, string]> = [
   ],
   [
     /^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT\w*)$/,
-    'its certificate is not of an authority that is known here: make its authority known (ANONYMIZATION_REGISTRY_CA for registries, NODE_EXTRA_CA_CERTS for all)',
+    'its certificate is not of an authority that is known here: make its authority known (SOURCE_CA for the source, ANONYMIZATION_REGISTRY_CA for registries, NODE_EXTRA_CA_CERTS for all)',
   ],
   [/^CERT_HAS_EXPIRED$/, 'its certificate has expired: have it renewed'],
   [/^CERT_NOT_YET_VALID$/, 'its certificate is not valid yet: check the clocks'],
   [/^ERR_TLS_CERT_ALTNAME_INVALID$/, 'its certificate is for another name: use the name in the certificate'],
   [/^(EPROTO|ERR_SSL_\w+)$/, 'it does not speak TLS there: check the port'],
+  [
+    /^UND_ERR_ABORTED$/,
+    'the proxy did not let the connection through: see to HTTPS_PROXY, and what the proxy allows',
+  ],
   [/^(ECONNRESET|EPIPE|UND_ERR_SOCKET|UND_ERR_RES_CONTENT_LENGTH_MISMATCH)$/, 'it cut the connection'],
 ];
 

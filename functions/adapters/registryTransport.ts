@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream';
-import { rootCertificates } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent, request as send } from 'undici';
+import { request as send } from 'undici';
 import { ExportError } from '../errors.js';
+import type { ProxySettings } from '../proxySettings.js';
+import { type Dispatchers, openDispatchers } from './dispatchers.js';
 import { networkFault } from './networkFault.js';
 
 export interface RegistryRequest {
@@ -24,6 +25,7 @@ export interface RegistryTransportOptions {
   hosts: ReadonlySet<string>;
   /** PEM certificates that are trusted besides the public ones. */
   ca: string | undefined;
+  proxy?: ProxySettings;
 }
 
 const MOST_ATTEMPTS = 4;
@@ -39,16 +41,11 @@ const ANSWER_TIMEOUT_MS = 20_000;
  */
 export class RegistryTransport {
   readonly #hosts: ReadonlySet<string>;
-  readonly #agent: Agent;
+  readonly #dispatcherFor: Dispatchers;
 
-  constructor({ hosts, ca }: RegistryTransportOptions) {
+  constructor({ hosts, ca, proxy }: RegistryTransportOptions) {
     this.#hosts = hosts;
-    this.#agent = new Agent({
-      keepAliveTimeout: 1_000,
-      headersTimeout: ANSWER_TIMEOUT_MS,
-      bodyTimeout: ANSWER_TIMEOUT_MS,
-      connect: { timeout: ANSWER_TIMEOUT_MS, ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }) },
-    });
+    this.#dispatcherFor = openDispatchers({ ca, proxy, timeoutMs: ANSWER_TIMEOUT_MS, keepAliveMs: 1_000 });
   }
 
   /** Whether requests may go there, with credentials. */
@@ -115,7 +112,7 @@ export class RegistryTransport {
     const { host } = url;
     try {
       const answer = await send(url.href, {
-        dispatcher: this.#agent,
+        dispatcher: this.#dispatcherFor(url),
         method,
         headers,
         body: body ?? null,

@@ -1,12 +1,16 @@
-import { type MessagePort, Worker } from 'node:worker_threads';
+import { type MessagePort, Worker, type WorkerOptions } from 'node:worker_threads';
+import type { ActivityLog } from '../activities/activity.js';
 import type { ExportSliceInput, ExportSliceOutput } from '../activities/exportSlice.js';
 import type { SliceRunner } from '../activities/sliceRunner.js';
 import { ExportError, type SafeFailure, safeFailure } from '../errors.js';
 
 type ToThread = { kind: 'run'; call: number; input: ExportSliceInput } | { kind: 'forget'; jobId: string };
-type FromThread = { call: number } & ({ output: ExportSliceOutput } | { failure: SafeFailure });
+type FromThread = { call: number } & (
+  { output: ExportSliceOutput } | { failure: SafeFailure } | { line: object }
+);
 
 interface Call {
+  log: ActivityLog;
   resolve: (output: ExportSliceOutput) => void;
   reject: (error: ExportError) => void;
 }
@@ -24,23 +28,26 @@ interface Thread {
 export class SliceThreads implements SliceRunner {
   readonly #module: URL;
   readonly #most: number;
+  readonly #optionsOf: () => WorkerOptions;
   readonly #threads: Thread[] = [];
   #calls = 0;
 
   /**
    * @param module the main module of a thread; it calls `serveSlices`
    * @param most threads; each is started when it is needed first
+   * @param optionsOf what each new thread is given
    */
-  constructor(module: URL, most: number) {
+  constructor(module: URL, most: number, optionsOf: () => WorkerOptions = () => ({})) {
     this.#module = module;
     this.#most = most;
+    this.#optionsOf = optionsOf;
   }
 
-  run(input: ExportSliceInput): Promise<ExportSliceOutput> {
+  run(input: ExportSliceInput, log: ActivityLog): Promise<ExportSliceOutput> {
     const thread = this.#idlest();
     const call = this.#calls++;
     return new Promise((resolve, reject) => {
-      thread.calls.set(call, { resolve, reject });
+      thread.calls.set(call, { log, resolve, reject });
       post(thread.worker, { kind: 'run', call, input });
     });
   }
@@ -58,13 +65,14 @@ export class SliceThreads implements SliceRunner {
     const idlest = this.#threads.toSorted((a, b) => a.calls.size - b.calls.size)[0];
     if (idlest !== undefined && (idlest.calls.size === 0 || this.#threads.length >= this.#most))
       return idlest;
-    const worker = new Worker(this.#module);
+    const worker = new Worker(this.#module, this.#optionsOf());
     const thread: Thread = { worker, calls: new Map() };
     this.#threads.push(thread);
     // The host ends the process when it wants to, whatever slices are at: they are tried again elsewhere.
     worker.unref();
     worker.on('message', (message: FromThread) => {
       const call = thread.calls.get(message.call);
+      if ('line' in message) return call?.log(message.line);
       thread.calls.delete(message.call);
       if ('output' in message) call?.resolve(message.output);
       else
@@ -90,10 +98,12 @@ export class SliceThreads implements SliceRunner {
 /** Answers the calls that `SliceThreads` sends to a thread. */
 export function serveSlices(port: MessagePort, runner: SliceRunner): void {
   const run = async (call: number, input: ExportSliceInput): Promise<void> => {
-    const answer = await runner.run(input).then(
-      (output) => ({ call, output }),
-      (thrown: unknown) => ({ call, failure: safeFailure(thrown) }),
-    );
+    const answer = await runner
+      .run(input, (line) => post(port, { call, line }))
+      .then(
+        (output) => ({ call, output }),
+        (thrown: unknown) => ({ call, failure: safeFailure(thrown) }),
+      );
     post(port, answer);
   };
   port.on('message', (message: ToThread) => {

@@ -18,6 +18,15 @@ const IDENTIFYING_PARTS: Readonly<Record<string, readonly string[]>> = {
   Signature: ['who', 'data'],
 };
 
+/** Where the value lies in types that are reached by it: a person's reference, a time, an age. */
+const TELLING_PARTS: Readonly<Record<string, readonly string[]>> = {
+  Reference: ['reference', 'display'],
+  Period: ['start', 'end'],
+  Age: ['value'],
+  Quantity: ['value'],
+  Range: ['low', 'high'],
+};
+
 /** Elements of resources that do, by name: ids, births, deaths. */
 const IDENTIFYING_NAMES = new Set(['birthDate', 'deceased', 'born']);
 
@@ -82,7 +91,9 @@ function search(type: FhirType, at: Reached, prefix: string, paths: string[]): v
       const missing = parts.filter((part) => !isPartReached(element.type, next, part));
       if (missing.length === parts.length) paths.push(path);
       else paths.push(...missing.map((part) => `${path}.${part}`));
-    } else if (isIdentifying(type, element)) paths.push(path);
+    } else if (isIdentifying(type, element)) {
+      if (!areTellingPartsReached(element.type, next)) paths.push(path);
+    }
     // Only what the resource itself defines: data types of their own are looked at above.
     else if (element.type.path.includes('.') && !isRecursive(element, type))
       search(element.type, next, `${path}.`, paths);
@@ -97,14 +108,17 @@ function isIdentifying(type: FhirType, { key, name }: FhirElement): boolean {
   return (type.isResource && key === 'id') || (IDENTIFYING_NAMES.has(name) && !key.endsWith('Boolean'));
 }
 
+function areTellingPartsReached(type: FhirType, at: Reached): boolean {
+  const parts = TELLING_PARTS[type.name];
+  return parts?.every((part) => isPartReached(type, at, part)) === true;
+}
+
 function isPartReached(type: FhirType | null, at: Reached, part: string): boolean {
   for (const element of type?.elements.values() ?? []) {
     if (element.name !== part || element.type === null) continue;
     const next = arrive(at, element, element.type);
     if (next.isReached) continue;
-    // A person is told by a reference's parts.
-    if (element.type.name !== 'Reference') return false;
-    if (!['reference', 'display'].every((inner) => isPartReached(element.type, next, inner))) return false;
+    if (!areTellingPartsReached(element.type, next)) return false;
   }
   return true;
 }

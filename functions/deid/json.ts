@@ -9,7 +9,7 @@ export interface JsonObject {
  * character; a text that holds it all the same takes the slower way.
  */
 const MARK = '\uffff#';
-let marked = 0;
+let written = 0;
 
 /** A number that keeps its digits: `1.50`, `1.20e3`, decimals longer than a double holds. */
 export class JsonNumber {
@@ -19,7 +19,7 @@ export class JsonNumber {
   }
   /** Only `stringifyJson` may write one of these: it puts the digits in the mark's place. */
   toJSON(): string {
-    marked++;
+    written++;
     return MARK + this.text;
   }
 }
@@ -38,16 +38,11 @@ export class JsonError extends Error {
 const MAX_JSON_DEPTH = 500;
 
 /**
- * Number texts that may not survive a double: an exponent, a fraction that ends in 0, a negative zero, more
- * than 15 digits, or less than a millionth. May also match inside a string, which costs time and changes nothing.
+ * A number whose text may not survive a double, with what stands before it: an exponent, a fraction that ends in 0, a
+ * negative zero, more than 15 digits, or less than a millionth. May also match inside a string.
  */
 const RISKY_NUMBER =
-  /[:,[]\s*-?(?:[0-9]+\.[0-9]*0[\s,}\]]|[0-9]+(?:\.[0-9]+)?[eE]|[0-9][0-9.]{15}|0\.000000|(?<=-)0[\s,}\]])/;
-/** The same where it may be an item of an array: FHIR has no arrays of decimals, so these take the slower way. */
-const RISKY_ITEM =
-  /[,[]\s*-?(?:[0-9]+\.[0-9]*0|[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]+|[0-9][0-9.]{15,}|0\.000000[0-9]*|(?<=-)0)\s*[,\]]/;
-/** A number that is a member of an object. */
-const NUMBER_MEMBER = /("\s*:\s*)(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?=\s*[,}])/g;
+  /([:,[]\s*)(-?[0-9](?:[0-9.]{15,}|(?<=0)\.000000[0-9]*|[0-9]*(?:\.[0-9]*0|(?:\.[0-9]+)?[eE][+-]?[0-9]+))|-0)(?=\s*[,}\]])/g;
 
 /**
  * Parses JSON and keeps the digits of numbers. A text without risky numbers goes through `JSON.parse`.
@@ -59,13 +54,28 @@ const NUMBER_MEMBER = /("\s*:\s*)(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?=\
 export function parseJson(text: string): JsonValue {
   const body = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
   try {
-    if (RISKY_NUMBER.test(body)) return parseMarked(body) ?? new JsonReader(body).read();
-    if (!/^\s*-?[0-9]/.test(body)) return parsed(body);
+    const marks = body.replace(RISKY_NUMBER, marked);
+    if (marks !== body) {
+      if (!hasMark(body)) return unmarked(parsed(marks), 0);
+    } else if (body.startsWith('{') || !/^\s*-?[0-9]/.test(body)) return parsed(body);
   } catch (error) {
     if (error instanceof JsonError) throw error;
     // Read again for an error that holds a position and none of the text; V8's message quotes it.
   }
   return new JsonReader(body).read();
+}
+
+/**
+ * Puts a risky number into a marked string. What only looks like a number, inside a string, gets a quote before U+FFFF,
+ * which ends the string where no JSON can go on: then `JSON.parse` fails, and the reader decides.
+ */
+function marked(token: string, before: string, number: string): string {
+  return String(Number(number)) === number ? token : `${before}"${MARK}${number}"`;
+}
+
+/** Whether a text holds what marks start with. */
+function hasMark(text: string): boolean {
+  return text.includes('\uffff') || (text.includes('\\u') && /\\uffff/i.test(text));
 }
 
 function parsed(text: string): JsonValue {
@@ -74,29 +84,15 @@ function parsed(text: string): JsonValue {
   return value as JsonValue; // oxlint-disable-line typescript/no-unsafe-type-assertion
 }
 
-/**
- * Parses a text whose risky numbers are put into marked strings. What only looks like a number, inside a string,
- * gets a quote before U+FFFF, which ends the string where no JSON can go on: then `JSON.parse` fails, and the reader
- * decides. Null where the text holds U+FFFF itself, or a risky number that may be an array's.
- */
-function parseMarked(text: string): JsonValue | null {
-  if (RISKY_ITEM.test(text) || text.includes('\uffff') || (text.includes('\\u') && /\\uffff/i.test(text)))
-    return null;
-  let count = 0;
-  const marks = text.replace(NUMBER_MEMBER, (token: string, before: string, number: string) => {
-    if (String(Number(number)) === number) return token;
-    count++;
-    return `${before}"${MARK}${number}"`;
-  });
-  const value = parsed(marks);
-  return count === 0 ? value : unmarked(value, 0);
-}
-
 function unmarked(value: JsonValue, depth: number): JsonValue {
   if (value === null || typeof value !== 'object' || value instanceof JsonNumber) return value;
   if (depth > MAX_JSON_DEPTH) throw new JsonError('JSON nested too deeply', 0);
   if (Array.isArray(value)) {
-    for (const item of value) if (typeof item === 'object') unmarked(item, depth + 1);
+    value.forEach((item, place) => {
+      if (typeof item === 'object') unmarked(item, depth + 1);
+      else if (typeof item === 'string' && item.charCodeAt(0) === 0xffff)
+        value[place] = new JsonNumber(item.slice(MARK.length));
+    });
     return value;
   }
   for (const key in value) {
@@ -110,16 +106,16 @@ function unmarked(value: JsonValue, depth: number): JsonValue {
 
 /** Writes a value of `parseJson` on one line, every number with the text it came with. */
 export function stringifyJson(value: JsonValue): string {
-  marked = 0;
+  written = 0;
   const text = JSON.stringify(value);
-  if (marked === 0) return text;
+  if (written === 0) return text;
   let replaced = 0;
   const result = text.replace(/"\uffff#([^"]*)"/g, (_, digits: string) => {
     replaced++;
     return digits;
   });
   // More marks than numbers: a string of the data looks like one.
-  return replaced === marked ? result : writeValue(value);
+  return replaced === written ? result : writeValue(value);
 }
 
 const NEEDS_ESCAPE = /["\\\p{Cc}\p{Cs}]/u;

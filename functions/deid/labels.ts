@@ -33,12 +33,11 @@ const DISPLAYS: Readonly<Record<Label, string>> = {
   GENERALIZED: 'exact value is replaced with a general value',
 };
 
-function coding(label: Label): JsonObject {
+/** The codings of the labels, the same object in all resources: they are written and never changed. */
+const CODINGS: readonly JsonObject[] = LABELS.map((label, place) => {
   const display = DISPLAYS[label];
-  return LABELS.indexOf(label) <= MASKED
-    ? { system: SYSTEM, code: label, display }
-    : { code: label, display };
-}
+  return place <= MASKED ? { system: SYSTEM, code: label, display } : { code: label, display };
+});
 
 /** Adds the labels of a set of operations (bit n for `LABELS[n]`) to `meta.security`, those it has not. */
 export function addLabels(resource: JsonObject, operations: number): void {
@@ -50,10 +49,10 @@ export function addLabels(resource: JsonObject, operations: number): void {
   }
   const present = meta['security'];
   const security: JsonValue[] = Array.isArray(present) ? present : [];
-  for (const [place, label] of LABELS.entries()) {
-    if ((operations & (1 << place)) !== 0 && !security.some((item) => hasCode(item, label)))
-      security.push(coding(label));
-  }
+  CODINGS.forEach((coding, place) => {
+    if ((operations & (1 << place)) !== 0 && !security.some((item) => hasCode(item, LABELS[place] as Label)))
+      security.push(coding);
+  });
   meta['security'] = security;
 }
 

@@ -73,6 +73,8 @@ export interface Entry {
   readonly method: ValueMethod | null;
   /** Set where the rule is `generalize`. */
   readonly generalizer: Generalizer | null;
+  /** Whether any text stands as it came. */
+  readonly keepsText: boolean;
   /** Conditions to evaluate on the element before it is known which rules reach it. */
   readonly guards: readonly EntryGuard[];
   /** The entry that holds when the conditions' results are known, one character each. */
@@ -313,6 +315,7 @@ class PlanEntry implements Entry {
   readonly rule: Rule | null;
   readonly method: ValueMethod | null;
   readonly generalizer: Generalizer | null;
+  readonly keepsText: boolean;
   readonly removes: boolean;
   readonly substitutes: boolean;
   readonly guards: readonly EntryGuard[];
@@ -334,6 +337,7 @@ class PlanEntry implements Entry {
     this.rule = parts.rule;
     this.method = parts.method;
     this.generalizer = parts.generalizer;
+    this.keepsText = parts.type.primitive === 'string' && parts.method === null && parts.generalizer === null;
     this.removes = parts.removes;
     this.substitutes = parts.substitutes;
     this.guards = arrival.guards.map(({ guard, position }) => ({
@@ -357,7 +361,9 @@ class PlanEntry implements Entry {
       this.plan.advance(position.rule, position.steps, position.at + 1, type, target.name, arrival);
     });
     settle(arrival);
-    entry = this.plan.makeEntry(kind, element, type, otherKey, arrival, target, mode);
+    // What the rule around leaves or takes away, an earlier rule whose condition holds decides all the same.
+    const holding = arrival.decision === this.arrival.decision ? mode : 'working';
+    entry = this.plan.makeEntry(kind, element, type, otherKey, arrival, target, holding);
     this.plan.variants++;
     this.variants.set(results, entry);
     return entry;
@@ -455,6 +461,7 @@ function plainEntry(kind: Entry['kind'], element: FhirElement | null, removes = 
     rule: null,
     method: null,
     generalizer: null,
+    keepsText: false,
     removes,
     substitutes: false,
     guards: [],

@@ -148,7 +148,9 @@ export class PlanWalk {
       const entry = node.entries.get(key) ?? node.entry(key);
       switch (entry.kind) {
         case 'value':
-          if (skipsId && key === 'id')
+          // A text that is kept as it is: most of what there is.
+          if (entry.keepsText && typeof value === 'string' && value !== '') isLeft = true;
+          else if (skipsId && key === 'id')
             isLeft = true; // done by rootId, before all else
           else if (this.value(node, entry, json, key, value)) isLeft = true;
           break;

@@ -25,7 +25,10 @@ export function isPrimitiveOf(type: FhirType, value: JsonValue): value is Primit
     case 'decimal':
       return typeof value === 'number' || (value instanceof JsonNumber && decimalOf(value) !== null);
     case 'date':
-      return typeof value === 'string' && (isDay(value) || Temporal.parseDateTime(value, 'Date') !== null);
+      return (
+        typeof value === 'string' &&
+        ((value.length === 10 && startsWithDay(value)) || Temporal.parseDateTime(value, 'Date') !== null)
+      );
     case 'dateTime':
       return typeof value === 'string' && isDateTimeText(value);
     case 'time':
@@ -37,9 +40,9 @@ export function isPrimitiveOf(type: FhirType, value: JsonValue): value is Primit
   }
 }
 
-/** Whether a text is a day of the calendar, `2015-02-07`. Most dates are; this is the short way. */
-function isDay(text: string): boolean {
-  if (text.length !== 10 || text.charCodeAt(4) !== 45 || text.charCodeAt(7) !== 45) return false;
+/** Whether a text starts with a day of the calendar, `2015-02-07`. Most dates do; this is the short way. */
+function startsWithDay(text: string): boolean {
+  if (text.charCodeAt(4) !== 45 || text.charCodeAt(7) !== 45) return false;
   const year = digits(text, 0) * 100 + digits(text, 2);
   const day = digits(text, 8);
   return year >= 1 && day >= 1 && day <= daysInMonth(year, digits(text, 5));
@@ -53,10 +56,13 @@ function digits(text: string, at: number): number {
 }
 
 const TIME =
-  /^T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])$/;
+  /T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])$/y;
 
 function isDateTimeText(text: string): boolean {
-  if (text.length > 10 ? isDay(text.slice(0, 10)) && TIME.test(text.slice(10)) : isDay(text)) return true;
+  if (startsWithDay(text)) {
+    TIME.lastIndex = 10;
+    if (text.length === 10 || TIME.test(text)) return true;
+  }
   return Temporal.parseDateTime(text, 'DateTime') !== null && !text.endsWith('T');
 }
 

@@ -46,8 +46,12 @@ function compileBinary(
   type: FhirType,
 ): RawCondition | null {
   switch (operator) {
+    case 'or': {
+      const either = compileEither(left, right, type);
+      if (either !== null) return either;
+      return compileLogic(operator, compileRaw(left, type), compileRaw(right, type));
+    }
     case 'and':
-    case 'or':
     case 'xor':
     case 'implies':
       return compileLogic(operator, compileRaw(left, type), compileRaw(right, type));
@@ -65,6 +69,39 @@ function compileBinary(
     default:
       return null;
   }
+}
+
+/** One element compared with several texts: most conditions with many parts are that, and one look-up answers them. */
+function compileEither(left: Expression, right: Expression, type: FhirType): RawCondition | null {
+  const one = alternatives(left);
+  const other = alternatives(right);
+  if (one === null || other === null || one.name !== other.name) return null;
+  const getter = compileGetter(one.subject, type);
+  if (getter === null || getter.type.primitive !== 'string') return null;
+  const wanted = new Set([...one.texts, ...other.texts]);
+  return compared(getter.get, 'open', (value) => typeof value === 'string' && wanted.has(value));
+}
+
+interface Alternatives {
+  /** `$this`, or an element of it. */
+  readonly subject: Expression;
+  readonly name: string;
+  readonly texts: readonly string[];
+}
+
+function alternatives(expression: Expression): Alternatives | null {
+  if (expression.kind !== 'binary') return null;
+  const { left, operator, right } = expression;
+  if (operator === 'or') {
+    const one = alternatives(left);
+    const other = alternatives(right);
+    if (one === null || other === null || one.name !== other.name) return null;
+    return { ...one, texts: [...one.texts, ...other.texts] };
+  }
+  if (operator !== '=' || right.kind !== 'literal' || typeof right.value !== 'string') return null;
+  if (left.kind === 'this') return { subject: left, name: '$this', texts: [right.value] };
+  if (left.kind !== 'member' || (left.focus !== null && left.focus.kind !== 'this')) return null;
+  return { subject: left, name: left.name, texts: [right.value] };
 }
 
 function compileLogic(

@@ -12,10 +12,13 @@ const NOBODY: ReadonlySet<string> = new Set();
  */
 export class PatientCounter {
   readonly #most: number;
+  readonly #isCounted: (id: string) => boolean;
   readonly #ids = new Set<string>();
 
-  constructor(most: number) {
+  /** @param isCounted of a job over some patients, whether one is among them: others do not make it a job over more */
+  constructor(most: number, isCounted: (id: string) => boolean = () => true) {
     this.#most = most;
+    this.#isCounted = isCounted;
   }
 
   /** The patients of a resource as it came; none once there are enough. */
@@ -27,7 +30,7 @@ export class PatientCounter {
   add(patients: ReadonlySet<string>): void {
     for (const id of patients) {
       if (this.#ids.size >= this.#most) return;
-      this.#ids.add(id);
+      if (this.#isCounted(id)) this.#ids.add(id);
     }
   }
 

@@ -14,6 +14,8 @@ export interface Progress {
   isComplete: boolean;
   /** Types that are being read, each once. */
   types: string[];
+  /** How many of how many parts are done, in place of the resources: for a job that must not tell their number. */
+  parts?: string;
 }
 
 /** Adds up what the partitions of a job tell. */
@@ -35,12 +37,24 @@ export function progressOf(plan: JobPlan | undefined, partitions: readonly Parti
   };
 }
 
+/** The progress of a job that may turn out to be over too few patients: how many resources there are is not told. */
+export function progressWithoutCounts(
+  plan: JobPlan | undefined,
+  partitions: readonly PartitionProgress[],
+): Progress {
+  const { isPlanned, isComplete } = progressOf(plan, partitions);
+  const done = partitions.filter(({ isDone }) => isDone).length;
+  const parts = `reading: ${done} of ${plan?.partitions.length ?? 0} parts`;
+  return { isPlanned, done: 0, total: undefined, isComplete, types: [], parts };
+}
+
 /**
  * The progress of a job in under 100 characters, as `X-Progress` takes it. A number at its beginning is a percentage:
  * clients read it so.
  */
-export function progressText({ isPlanned, done, total, isComplete, types }: Progress): string {
+export function progressText({ isPlanned, done, total, isComplete, types, parts }: Progress): string {
   if (!isPlanned) return 'planning';
+  if (parts !== undefined) return parts;
   const percent = total === undefined || total === 0 ? 100 : Math.min(100, Math.floor((100 * done) / total));
   const amount =
     total === undefined ? `reading: ${done} resources` : `${percent}%: ${done} of ${total} resources`;
@@ -63,13 +77,4 @@ export function secondsToNextPoll({ done, total }: Progress, elapsedSeconds: num
   const left =
     total === undefined || done === 0 ? Infinity : (elapsedSeconds * Math.max(0, total - done)) / done;
   return Math.min(MOST_SECONDS_BETWEEN_POLLS, Math.max(1, Math.round(Math.min(byAge, left / 2))));
-}
-
-/** The progress of a job that may turn out to be over too few patients: how many resources there are is not told. */
-export function progressWithoutCounts(
-  plan: JobPlan | undefined,
-  progress: readonly PartitionProgress[],
-): string {
-  if (plan === undefined) return 'planning';
-  return `${progress.filter(({ isDone }) => isDone).length} of ${plan.partitions.length} parts`;
 }

@@ -7,7 +7,7 @@ import { progressOf, progressText, progressWithoutCounts, secondsToNextPoll } fr
 import { errorIssue } from '../export/operationOutcome.js';
 import { matchesETag } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
-import { maySee, requireAccess, requireTypes } from './authorization/caller.js';
+import { type Caller, maySee, requireAccess, requireTypes } from './authorization/caller.js';
 import { readJobId, unknownJob } from './jobId.js';
 import { PollLimiter } from './pollLimiter.js';
 import { outcomeResponse, RequestError, statusOf } from './respond.js';
@@ -21,13 +21,14 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
   const limiter = new PollLimiter();
   return async (request, client, _context, caller) => {
     const jobId = readJobId(request);
-    if (request.method === 'GET') refuseHaste(jobId);
+    const poller = pollerOf(caller, jobId);
+    if (request.method === 'GET') refuseHaste(poller);
     const [job, outcome, stop] = await Promise.all([
       jobs.request(jobId),
       jobs.outcome(jobId),
       jobs.stop(jobId),
     ]);
-    if (job === undefined || outcome !== undefined || stop?.reason === 'cancelled') limiter.forget(jobId);
+    if (job === undefined || outcome !== undefined || stop?.reason === 'cancelled') limiter.forget(poller);
     if (job === undefined || stop?.reason === 'cancelled' || outcome?.state === 'cancelled')
       throw unknownJob();
     if (!maySee(caller, job)) throw unknownJob();
@@ -54,19 +55,18 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
       ]);
     }
     const [plan, partitions] = await Promise.all([jobs.plan(jobId), jobs.progress(jobId)]);
-    const progress = progressOf(plan, partitions);
+    const isCounted = (job.minPatients ?? 0) === 0;
+    const progress = isCounted ? progressOf(plan, partitions) : progressWithoutCounts(plan, partitions);
     const retryAfter = secondsToNextPoll(progress, (now() - Date.parse(job.startedAt)) / 1000);
-    limiter.told(jobId, retryAfter, now());
-    const text =
-      (job.minPatients ?? 0) > 0 ? progressWithoutCounts(plan, partitions) : progressText(progress);
+    limiter.told(poller, retryAfter, now());
     return {
       status: 202,
-      headers: { 'x-progress': text, 'retry-after': String(retryAfter) },
+      headers: { 'x-progress': progressText(progress), 'retry-after': String(retryAfter) },
     };
   };
 
-  function refuseHaste(jobId: string): void {
-    const seconds = limiter.secondsToWait(jobId, now());
+  function refuseHaste(poller: string): void {
+    const seconds = limiter.secondsToWait(poller, now());
     if (seconds === undefined) return;
     throw new RequestError(
       429,
@@ -120,6 +120,11 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
       urlOf: (file) => linkTo(`${job.folder}${file}`),
     });
   }
+}
+
+/** Whose polls are counted together: others, who are told nothing of the job, use up none of its caller's. */
+function pollerOf(caller: Caller, jobId: string): string {
+  return caller.kind === 'known' ? `${jobId} ${caller.owner}` : jobId;
 }
 
 /** Weak: the signatures in two answers differ. */

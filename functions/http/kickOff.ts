@@ -162,7 +162,10 @@ export function kickOff({
     secret: Uint8Array,
   ): Promise<PinnedConfiguration> {
     const { text, origin } = await readConfigurationText(requested);
-    const read = readConfiguration(text, { fhirVersion: settings.fhirVersion });
+    const read = readConfiguration(text, {
+      fhirVersion: settings.fhirVersion,
+      ...(settings.requireCoverage ? { coverage: 'error' as const } : {}),
+    });
     const keys =
       read.configuration === undefined ? undefined : await resolveKeys(read.configuration, resolveSecret);
     const issues = [...read.issues, ...(keys?.issues ?? [])];

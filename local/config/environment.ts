@@ -8,6 +8,7 @@ import {
   parseRegistryCredentials,
   parseRegistryHosts,
 } from '../../functions/registrySettings.js';
+import { type ProxySettings, readProxySettings } from '../../functions/proxySettings.js';
 import type { StorageAccount } from '../../functions/settings.js';
 import { DEFAULT_BLOB_PORT, developmentStorage, EXPORT_ACCOUNT } from '../developmentStorage.js';
 
@@ -60,7 +61,15 @@ export function imagesOf(environment: Environment, reference: OciReference): Con
     credentials: setting(environment, 'ANONYMIZATION_REGISTRY_CREDENTIALS', parseRegistryCredentials),
     clientId: environment['ANONYMIZATION_REGISTRY_CLIENT_ID'],
     ca: setting(environment, 'ANONYMIZATION_REGISTRY_CA', parseCertificates),
+    proxy: proxyOf(environment),
   });
+}
+
+function proxyOf(environment: Environment): ProxySettings {
+  const problems: string[] = [];
+  const proxy = readProxySettings(environment, problems);
+  if (problems.length > 0) throw new UsageError(`${problems.join('. ')}.`);
+  return proxy;
 }
 
 function hostsOf(environment: Environment): ReadonlySet<string> {

@@ -5,7 +5,7 @@ import { ExportError } from '../../dist/functions/errors.js';
 // A thread whose slices do what the number of their partition says.
 const forgotten = [];
 serveSlices(parentPort, {
-  async run({ partition }) {
+  async run({ partition }, log) {
     switch (partition) {
       case 0:
         return { attempt: `thread ${threadId}`, isDone: true };
@@ -20,6 +20,9 @@ serveSlices(parentPort, {
         return new Promise((resolve) =>
           setTimeout(resolve, 100, { attempt: `thread ${threadId}`, isDone: true }),
         );
+      case 6:
+        log({ event: 'source-request-failed' });
+        return { attempt: '', isDone: true };
       default:
         return { attempt: forgotten.join(), isDone: true };
     }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ExportSliceInput } from '../../functions/activities/exportSlice.js';
+import type { ExportSliceInput, ExportSliceOutput } from '../../functions/activities/exportSlice.js';
 import { SliceThreads } from '../../functions/adapters/sliceThreads.js';
 
 const input = (partition: number): ExportSliceInput => ({
@@ -11,18 +11,21 @@ const input = (partition: number): ExportSliceInput => ({
 
 describe('slices on worker threads', () => {
   let threads: SliceThreads;
+  const lines: object[] = [];
+  const run = (partition: number): Promise<ExportSliceOutput> =>
+    threads.run(input(partition), (line) => lines.push(line));
   beforeEach(() => {
     threads = new SliceThreads(new URL('sliceThread.mjs', import.meta.url), 2);
   });
   afterEach(() => threads.end());
 
   it('use as many threads as there is work for, and no more', async () => {
-    const outputs = await Promise.all([4, 4, 4, 4].map((partition) => threads.run(input(partition))));
+    const outputs = await Promise.all([4, 4, 4, 4].map((partition) => run(partition)));
     expect(new Set(outputs.map(({ attempt }) => attempt)).size).toBe(2);
   });
 
   it('fail as they would on the main thread', async () => {
-    await expect(threads.run(input(1))).rejects.toMatchObject({
+    await expect(run(1)).rejects.toMatchObject({
       name: 'ExportError',
       code: 'source-refused',
       message: 'The source refuses.',
@@ -31,23 +34,28 @@ describe('slices on worker threads', () => {
   });
 
   it('tell nothing of an unexpected error but its class', async () => {
-    const failure = await threads.run(input(2)).catch((thrown: unknown) => thrown);
+    const failure = await run(2).catch((thrown: unknown) => thrown);
     expect(failure).toMatchObject({ code: 'internal', retryable: true });
     expect(String(failure)).toContain('TypeError');
     expect(String(failure)).not.toMatch(/Jane|1970/);
   });
 
   it('are tried again after their thread has died, on another one', async () => {
-    const [dying, other] = [threads.run(input(3)), threads.run(input(4))];
+    const [dying, other] = [run(3), run(4)];
     await expect(dying).rejects.toMatchObject({ code: 'internal', retryable: true });
     await expect(other).resolves.toMatchObject({ isDone: true });
-    await expect(threads.run(input(0))).resolves.toMatchObject({ isDone: true });
+    await expect(run(0)).resolves.toMatchObject({ isDone: true });
   });
 
   it('forget the keys of an ended job on every thread', async () => {
-    await Promise.all([threads.run(input(4)), threads.run(input(4))]);
+    await Promise.all([run(4), run(4)]);
     threads.forget('ended');
-    const told = await Promise.all([threads.run(input(5)), threads.run(input(5))]);
+    const told = await Promise.all([run(5), run(5)]);
     expect(told.map(({ attempt }) => attempt)).toEqual(['ended', 'ended']);
+  });
+
+  it('tell what is to be logged to the caller, who knows the step and the job', async () => {
+    await run(6);
+    expect(lines).toEqual([{ event: 'source-request-failed' }]);
   });
 });

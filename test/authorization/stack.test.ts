@@ -20,7 +20,7 @@ const KICK_OFF = { accept: 'application/fhir+json', prefer: 'respond-async' };
 const DEIDENTIFIED = `_anonymizationConfig=${SAMPLE_CONFIGURATION}&_container=`;
 const UNKNOWN_JOB = '0123456789abcdef0123456789abcdef';
 
-/** Twelve patients, of whom three have a condition, and an organization. */
+/** Twelve patients, of whom three have a condition, an organization, a group of two patients and one of all. */
 function writeSource(directory: string): void {
   mkdirSync(directory, { recursive: true });
   const meta = (day: number): object => ({
@@ -46,6 +46,14 @@ function writeSource(directory: string): void {
     })),
   );
   write('Organization', [{ id: 'o1', meta: meta(1) }]);
+  const group = (id: string, members: readonly number[]): object => ({
+    id,
+    meta: meta(1),
+    type: 'person',
+    actual: true,
+    member: members.map((patient) => ({ entity: { reference: `Patient/p${patient}` } })),
+  });
+  write('Group', [group('small', [1, 2]), group('all', numbers)]);
 }
 
 interface Answer {
@@ -177,6 +185,16 @@ describe('with SMART Backend Services', () => {
     expect((await ask(statusUrl, mine, 'DELETE')).status).toBe(202);
   }, 60_000);
 
+  it("a job's polls: polls of others use up none of its caller's", async () => {
+    const mine = await client('system/*.rs');
+    const other = await client('system/*.rs', 'other');
+    const statusUrl = await start(`_type=Patient&${DEIDENTIFIED}polled`, mine);
+    await ask(statusUrl, mine);
+    const others = await Promise.all(Array.from({ length: 40 }, () => ask(statusUrl, other)));
+    expect(new Set(others.map(({ status }) => status))).toEqual(new Set([404]));
+    expect([200, 202]).toContain((await ask(statusUrl, mine)).status);
+  }, 60_000);
+
   it('a scope limits types: what asks for more is 403, what names none is narrowed, and files are checked again', async () => {
     const patients = await client('system/Patient.rs system/Organization.read');
     const refused = await ask(`${base}/$export?_type=Patient,Condition&${DEIDENTIFIED}narrowed`, patients);
@@ -208,6 +226,19 @@ describe('with SMART Backend Services', () => {
     const raw = await client('system/*.rs export.raw');
     const allowed = await end(await start(`_type=Condition&${DEIDENTIFIED}allowed`, raw), raw);
     expect(allowed.status).toBe(200);
+  }, 60_000);
+
+  it('a group of few patients ends without data, whatever others its resources name', async () => {
+    const caller = await client('system/*.rs');
+    const started = await ask(`${base}/Group/small/$export?${DEIDENTIFIED}group`, caller);
+    expect(started.status).toBe(202);
+    const done = await end(started.headers.get('content-location') ?? '', caller);
+    expect(done.status).toBe(403);
+    expect(words(done)).toMatch(/fewer than 10 patients/);
+    await expect.poll(() => test.blobNames('group'), { timeout: 10_000 }).toEqual([]);
+
+    const all = await ask(`${base}/Group/all/$export?${DEIDENTIFIED}group-all`, caller);
+    expect((await end(all.headers.get('content-location') ?? '', caller)).status).toBe(200);
   }, 60_000);
 
   it('a raw export takes the permission for it, from kick-off to download', async () => {

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
@@ -6,11 +7,13 @@ import { readConfiguration, type Configuration } from '../../functions/deid/conf
 import type { Engine } from '../../functions/deid/engine.js';
 import { parseJson } from '../../functions/deid/json.js';
 import { isJsonObject } from '../../functions/deid/node.js';
+import { generateSample } from '../../local/sample/sample.js';
 
 /**
  * How fast resources are de-identified, against `JSON.parse` and `JSON.stringify` of the same lines: both in one
  * process, one thread, alternating, medians. Engines are new in every run; the first resource of each type, with
- * which the plans are made, and the compilation are not in the time.
+ * which the plans are made, and the compilation are not in the time. `--memory` measures instead how the heap grows
+ * over a million resources whose ids are all different.
  */
 const RUNS = 15;
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -27,33 +30,18 @@ const OWN_RULES = [
   })),
 ];
 
-/** Lines of the Synthea samples, or a few made up where they are not there. */
+/** Lines of the Synthea samples, or of the generator's hospital where they are not there. */
 function readLines(): string[] {
-  if (existsSync(SAMPLES)) {
-    return readdirSync(SAMPLES).flatMap((file) =>
-      readFileSync(join(SAMPLES, file), 'utf8').trim().split('\n'),
-    );
+  const linesIn = (directory: string): string[] =>
+    readdirSync(directory).flatMap((file) => readFileSync(join(directory, file), 'utf8').trim().split('\n'));
+  if (existsSync(SAMPLES)) return linesIn(SAMPLES);
+  const directory = mkdtempSync(join(tmpdir(), 'sample-'));
+  try {
+    generateSample({ directory, resources: 5000 });
+    return linesIn(directory);
+  } finally {
+    rmSync(directory, { recursive: true });
   }
-  return Array.from({ length: 3000 }, (_, number) =>
-    JSON.stringify({
-      resourceType: 'Observation',
-      id: `o-${number}`,
-      meta: { lastUpdated: '2020-01-02T03:04:05.678+01:00' },
-      status: 'final',
-      code: {
-        coding: [{ system: 'http://loinc.org', code: '8480-6', display: 'Systolic' }],
-        text: 'Systolic',
-      },
-      subject: { reference: `Patient/p-${number % 100}`, display: 'Someone' },
-      effectiveDateTime: '2019-05-06T07:08:09Z',
-      valueQuantity: {
-        value: 120 + (number % 40),
-        unit: 'mmHg',
-        system: 'http://unitsofmeasure.org',
-        code: 'mm[Hg]',
-      },
-    }),
-  );
 }
 
 function configurationOf(text: string): Configuration {
@@ -152,24 +140,44 @@ function ratio(times: readonly number[], others: readonly number[]): number {
   return median(times.map((time, run) => time / (others[run] ?? time)));
 }
 
+/** Mebibytes of heap in use after garbage collection, at every quarter of a million resources; needs `--expose-gc`. */
+function heapOverAMillion(configuration: Configuration, lines: readonly string[]): number[] {
+  const engine = makeEngine(configuration, lines);
+  const heaps: number[] = [];
+  for (let number = 1; number <= 1_000_000; number++) {
+    const line = lines[number % lines.length] ?? '';
+    anonymizeLine(engine, line.replace('"id":"', `"id":"${number}-`));
+    if (number % 250_000 !== 0) continue;
+    globalThis.gc?.();
+    heaps.push(Math.round(process.memoryUsage().heapUsed / 2 ** 20));
+  }
+  return heaps;
+}
+
 const lines = readLines();
-const text = existsSync(SAFE_HARBOR) ? readFileSync(SAFE_HARBOR, 'utf8') : configurationOfLength(200);
+const text = readFileSync(SAFE_HARBOR, 'utf8');
 const configurations = [text, configurationOfLength(200), configurationOfLength(20)].map(configurationOf);
-const [json = [], full = [], rules200 = [], rules20 = []] = measure(configurations, lines);
-const compileTime = median(
-  Array.from({ length: 5 }, () => timed(() => makeEngine(configurationOf(text), lines))),
-);
-const bytes = lines.reduce((sum, line) => sum + line.length, 0);
-const rounded = (value: number): number => Math.round(value * 100) / 100;
-const result = {
-  resourcesPerSecond: Math.round((lines.length / median(full)) * 1000),
-  megabytesPerSecond: rounded(bytes / 1e6 / (median(full) / 1000)),
-  ratioToJson: rounded(ratio(full, json)),
-  rules: configurations[0]?.rules.length ?? 0,
-  ratio200To20Rules: rounded(ratio(rules200, rules20)),
-  compileAndPlanMilliseconds: Math.round(compileTime),
-  resources: lines.length,
-  configuration: existsSync(SAFE_HARBOR) ? 'hipaa-safe-harbor-r4' : 'generated',
-};
-if (process.argv.includes('--json')) console.log(JSON.stringify(result));
-else console.table(result);
+function report(): void {
+  const [json = [], full = [], rules200 = [], rules20 = []] = measure(configurations, lines);
+  const compileTime = median(
+    Array.from({ length: 5 }, () => timed(() => makeEngine(configurationOf(text), lines))),
+  );
+  const bytes = lines.reduce((sum, line) => sum + line.length, 0);
+  const rounded = (value: number): number => Math.round(value * 100) / 100;
+  const result = {
+    resourcesPerSecond: Math.round((lines.length / median(full)) * 1000),
+    megabytesPerSecond: rounded(bytes / 1e6 / (median(full) / 1000)),
+    ratioToJson: rounded(ratio(full, json)),
+    rules: configurations[0]?.rules.length ?? 0,
+    ratio200To20Rules: rounded(ratio(rules200, rules20)),
+    compileAndPlanMilliseconds: Math.round(compileTime),
+    resources: lines.length,
+  };
+  if (process.argv.includes('--json')) console.log(JSON.stringify(result));
+  else console.table(result);
+}
+
+if (process.argv.includes('--memory')) {
+  const [configuration] = configurations;
+  if (configuration !== undefined) console.log(heapOverAMillion(configuration, lines).join(', '), 'MiB');
+} else report();

@@ -49,6 +49,30 @@ describe.each(['app', 'sas'])('a client that follows the guide, with links of ki
     if (links === 'app') expect(downloaded.wireBytes).toBeLessThan(downloaded.fileBytes / 3);
   }, 120_000);
 
+  it.each(['Patient', 'Group'])(
+    'gets the resources of the level %s, each once, as they are',
+    async (level) => {
+      const source = sourceResources(test);
+      const [group] = [...(source.get('Group')?.values() ?? [])] as Array<{
+        id: string;
+        member: Array<{ entity: { reference: string }; inactive?: boolean; period?: object }>;
+      }>;
+      const members = group?.member.map(({ entity }) => entity.reference.replace('Patient/', '')) ?? [];
+      const patients = level === 'Patient' ? [...(source.get('Patient')?.keys() ?? [])] : members;
+      const path = level === 'Patient' ? 'Patient' : `Group/${group?.id}`;
+      const { lines } = await client.export(`${test.stack.baseUrl}/${path}/$export`);
+      expect([...byId(lines.get('Patient') ?? []).keys()].sort()).toEqual(patients.sort());
+      expect(lines.get('Observation')?.length).toBeGreaterThan(0);
+      for (const [type, own] of lines) {
+        for (const [id, resource] of byId(own)) {
+          expect(resource, `${type}/${id}`).toEqual(source.get(type)?.get(id));
+        }
+      }
+      expect(lines.has('Organization')).toBe(false);
+    },
+    120_000,
+  );
+
   it('gets nothing after it has deleted the export', async () => {
     const statusUrl = await client.kickOff(`${test.stack.baseUrl}/$export?_type=Patient`);
     const file = (await manifestWhenDone(statusUrl)).manifest.output[0]?.url ?? '';

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
 import { readConfiguration, type ReadOptions } from '../../functions/deid/configuration.js';
@@ -167,6 +168,14 @@ describe('coverage', () => {
   it('is complete with a rule for all, and with an allow-list', () => {
     expect(issuesOf({ fhirPathRules: KEEP }, options)).toEqual([]);
     expect(issuesOf({ fhirPathRules: [], parameters: { unmatched: 'redact' } }, options)).toEqual([]);
+  });
+
+  it('is complete in the sample configuration, which reaches times and ages by their parts', () => {
+    const text = readFileSync(
+      new URL('../../local/configurations/hipaa-safe-harbor-r4.json', import.meta.url),
+      'utf8',
+    );
+    expect(readConfiguration(text, options).issues).toEqual([]);
   });
 
   it('is an error with requireCoverage', () => {

@@ -140,6 +140,18 @@ describe('the Patient level', () => {
     expect(notes).toEqual([expect.stringContaining('_revinclude=Provenance:target')]);
   });
 
+  it('lets no Provenance come along that a filter for Provenance would not have let through', async () => {
+    const { resources: exported, notes } = await exportOf({
+      level: { kind: 'patient' },
+      types: ['Encounter', 'Provenance'],
+      typeFilters: [{ type: 'Provenance', search: [['target', 'Patient/none']] }],
+    });
+    const own = new Set(expected(() => true, false));
+    const provenances = keysOf(exported).filter((key) => key.startsWith('Provenance/'));
+    expect(provenances.filter((key) => !own.has(key))).toEqual([]);
+    expect(notes).toEqual([expect.stringContaining('a filter for them in _typeFilter')]);
+  });
+
   it('exports the patients asked for, and refuses those that are not there', async () => {
     const patients = [...membersOf(groupOf('1'))].slice(0, 3);
     const asked: Asked = { level: { kind: 'patient' }, patients };

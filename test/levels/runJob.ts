@@ -3,6 +3,7 @@ import { completePartition } from '../../functions/activities/completePartition.
 import { exportSlice } from '../../functions/activities/exportSlice.js';
 import { finishExport } from '../../functions/activities/finishExport.js';
 import { planExport } from '../../functions/activities/planExport.js';
+import { openSourceAccess } from '../../functions/adapters/openSource.js';
 import { makeActivityDependencies } from '../../functions/dependencies.js';
 import type { JobPlan, JobRequest } from '../../functions/export/job.js';
 import type { ExportManifest } from '../../functions/export/manifest.js';
@@ -25,7 +26,7 @@ export interface RunJob {
 
 /** What a job is asked for, besides what every one of these jobs has. */
 export type Asked = Pick<JobRequest, 'level'> &
-  Partial<Pick<JobRequest, 'types' | 'patients' | 'since' | 'until' | 'pageSize'>>;
+  Partial<Pick<JobRequest, 'types' | 'typeFilters' | 'patients' | 'since' | 'until' | 'pageSize'>>;
 
 /**
  * A raw export by the app's own activities, one after the other as the orchestrators call them, against the storage of
@@ -48,7 +49,7 @@ export async function runJob(
     SOURCE_MAX_ATTEMPTS: '1',
     ...environment,
   });
-  const dependencies = makeActivityDependencies(settings);
+  const dependencies = makeActivityDependencies(settings, openSourceAccess(settings));
   const { jobs, files, now } = dependencies;
   const jobId = randomBytes(16).toString('hex');
   const request: JobRequest = {
@@ -72,13 +73,14 @@ export async function runJob(
   };
   await files.ensureContainer(request.container);
   await jobs.create(request, randomBytes(32), undefined);
+  const noLog = (): void => undefined;
   const run = exportSlice(dependencies);
-  const { partitions } = await planExport(dependencies)({ jobId });
+  const { partitions } = await planExport(dependencies)({ jobId }, noLog);
   for (let partition = 0; partition < partitions; partition++) {
     let previous: string | null = null;
     for (let slice = 0, isDone = false; !isDone; slice++) {
-      if (losesAttempts) await run({ jobId, partition, slice, previous });
-      ({ attempt: previous, isDone } = await run({ jobId, partition, slice, previous }));
+      if (losesAttempts) await run({ jobId, partition, slice, previous }, noLog);
+      ({ attempt: previous, isDone } = await run({ jobId, partition, slice, previous }, noLog));
     }
     await completePartition(dependencies)({ jobId, partition, last: previous ?? '' });
   }

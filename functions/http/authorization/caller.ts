@@ -48,11 +48,11 @@ export function requireRaw(caller: Caller): void {
   if (caller.kind === 'unknown' || caller.permissions.raw) return;
   const permission =
     caller.rawPermission === undefined
-      ? 'which nobody has here. SMART_RAW_SCOPE names the scope that gives it'
+      ? 'which no scope gives here (SMART_RAW_SCOPE is not set)'
       : `${caller.rawPermission}, which you do not have`;
   throw refused(
     caller,
-    `An export without a configuration holds identities and needs a permission of its own: ${permission}. Name a configuration with _anonymizationConfig.`,
+    `An export without a configuration holds identities and needs a permission of its own, ${permission}. Name a configuration with _anonymizationConfig.`,
     '_anonymizationConfig',
   );
 }

@@ -1,0 +1,9 @@
+import type { SourceCredentials } from './sourceCredentials.js';
+
+/** A source that asks nobody who they are. */
+export const noCredentials: SourceCredentials = {
+  header: async () => undefined,
+  renewed: async () => undefined,
+  remedy:
+    'it wants to know who asks, and SOURCE_AUTHENTICATION is none. Set SOURCE_AUTHENTICATION to the way that the source expects.',
+};

@@ -1,0 +1,114 @@
+/** How the source took a request: `busy` where it said that it has too many of them (429, 503). */
+export type RequestOutcome = 'served' | 'busy' | 'failed';
+
+/** The place of one request, from the queue to its end. */
+export interface RequestPlace {
+  readonly job: string;
+  /** How often the limit had been lowered when the request was let go. */
+  round: number;
+}
+
+/** The longest time for which a source can stop all requests with one `Retry-After`. */
+export const LONGEST_PAUSE_MS = 60_000;
+
+/** How often all that the limit allows is served before it goes up. A source at its limit refuses less with more. */
+const SERVED_BEFORE_MORE = 4;
+
+/**
+ * How many requests may be at the source at the same time, and whose is next. The limit goes up by one after four times
+ * as many served requests as it counts, and is halved when the source says that it is busy: additive increase, multiplicative
+ * decrease, as TCP has it (RFC 5681, section 3.1). Requests that were already under way when it was halved say nothing
+ * of the new limit, so that a burst of refusals halves it once. No clock: times are milliseconds since any moment.
+ *
+ * Of the jobs that wait, the one with the fewest requests under way is next; among equals, they take turns.
+ */
+export class RequestLimiter {
+  readonly #most: number;
+  #limit: number;
+  /** Since the limit changed. */
+  #served = 0;
+  #round = 0;
+  #pausedUntil = 0;
+  #underWay = 0;
+  readonly #underWayOf = new Map<string, number>();
+  /** Of each job that waits, its places in order; the jobs in the order of their turns. */
+  readonly #waiting = new Map<string, RequestPlace[]>();
+
+  /** @param most requests at a time, whatever the source bears; 1 or more */
+  constructor(most: number) {
+    this.#most = most;
+    this.#limit = most;
+  }
+
+  /** Requests that may be under way at the same time now. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  /** When a pause that the source asked for ends, if somebody waits for that; else `undefined`. */
+  resumesAt(now: number): number | undefined {
+    return this.#waiting.size > 0 && now < this.#pausedUntil ? this.#pausedUntil : undefined;
+  }
+
+  /** Joins the queue; the place is let go by a later `next`. */
+  join(job: string): RequestPlace {
+    const place = { job, round: 0 };
+    const queue = this.#waiting.get(job);
+    if (queue === undefined) this.#waiting.set(job, [place]);
+    else queue.push(place);
+    return place;
+  }
+
+  /** The next place that may go to the source, which it then counts as; `undefined`: none may now. */
+  next(now: number): RequestPlace | undefined {
+    if (now < this.#pausedUntil || this.#underWay >= this.limit) return undefined;
+    let job: string | undefined;
+    for (const candidate of this.#waiting.keys()) {
+      if (job === undefined || this.#count(candidate) < this.#count(job)) job = candidate;
+    }
+    if (job === undefined) return undefined;
+    const queue = this.#waiting.get(job) ?? [];
+    const place = queue.shift();
+    // To the end of the turns.
+    this.#waiting.delete(job);
+    if (queue.length > 0) this.#waiting.set(job, queue);
+    if (place === undefined) return undefined;
+    place.round = this.#round;
+    this.#underWay++;
+    this.#underWayOf.set(job, this.#count(job) + 1);
+    return place;
+  }
+
+  /**
+   * Gives a place back.
+   * @param retryAfterMs what a busy source asked to wait; 0 where it did not tell
+   */
+  leave({ job, round }: RequestPlace, outcome: RequestOutcome, now: number, retryAfterMs = 0): void {
+    this.#underWay--;
+    const left = this.#count(job) - 1;
+    if (left > 0) this.#underWayOf.set(job, left);
+    else this.#underWayOf.delete(job);
+    if (outcome === 'busy') {
+      const pauseMs = Math.min(retryAfterMs, LONGEST_PAUSE_MS);
+      if (pauseMs > 0) this.#pausedUntil = Math.max(this.#pausedUntil, now + pauseMs);
+      if (round === this.#round) {
+        this.#limit = Math.max(1, Math.floor(this.#limit / 2));
+        this.#round++;
+        this.#served = 0;
+      }
+    } else if (outcome === 'served' && round === this.#round && this.#limit < this.#most) {
+      this.#served++;
+      if (this.#served < SERVED_BEFORE_MORE * this.#limit) return;
+      this.#limit++;
+      this.#served = 0;
+    }
+  }
+
+  #count(job: string): number {
+    return this.#underWayOf.get(job) ?? 0;
+  }
+}
