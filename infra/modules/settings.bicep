@@ -143,10 +143,15 @@ type ExportSettings = {
   @maxValue(3600)
   TRANSACTION_TIME_MARGIN_SECONDS: int?
 
-  @description('Partitions (resource types) of one job that are read at the same time. (partitions; default 4)')
+  @description('Partitions of one job that are read at the same time. (partitions; default 4)')
   @minValue(1)
   @maxValue(64)
   PARALLEL_PARTITIONS: int?
+
+  @description('Resources of a type above which it is split into partitions by `meta.lastUpdated`; sooner where a job has few for its lanes. (resources; default 50000)')
+  @minValue(1000)
+  @maxValue(100000000)
+  PARTITION_RESOURCES: int?
 
   @description('Pages one activity call reads. (pages; default 400)')
   @minValue(1)
