@@ -207,7 +207,7 @@ async function fetchPage(
         ((thrown.code === 'source-page-too-large' || thrown.code === 'source-timeout') && walk.halvePage());
       if (asksForLess) continue;
       const retryable = thrown.retryable || (thrown.code === 'source-link-expired' && isLinkOurs);
-      throw aboutSearch(thrown, type, walk.hasParameters, retryable);
+      throw aboutSearch(thrown, retryable, type, walk.hasParameters);
     }
   }
 }
@@ -222,9 +222,9 @@ function cut(type: string, companion: string): ExportError {
 
 function aboutSearch(
   { code, message }: ExportError,
+  retryable: boolean,
   type: string,
   hasParameters: boolean,
-  retryable: boolean,
 ): ExportError {
   const hint =
     code === 'source-refused' && hasParameters

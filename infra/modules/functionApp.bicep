@@ -103,6 +103,7 @@ var defaultSettings = {
   ANONYMIZATION_REGISTRIES: registryLoginServer
   AUTHENTICATION: entraAuthentication == null ? 'function-keys' : 'entra'
   ENTRA_TENANT_ID: entraAuthentication == null ? '' : tenantId
+  SOURCE_CLIENT_ID: settings.?SOURCE_AUTHENTICATION == 'managed-identity' ? identityClientId : ''
 }
 
 var givenSettings = toObject(items(settings), setting => setting.key, setting => string(setting.value))

@@ -11,6 +11,36 @@ type ExportSettings = {
   @description('FHIR version of the source. (default R4)')
   FHIR_VERSION: ('STU3' | 'R4' | 'R4B' | 'R5')?
 
+  @description('How the app shows the source who it is: see [Authentication at the source](docs/source-authentication.md). All but `none` need a source by https, unless it is on this machine. (default none)')
+  SOURCE_AUTHENTICATION: ('none' | 'header' | 'managed-identity' | 'smart' | 'client-credentials')?
+
+  @description('Header of the way `header`. (header name; default Authorization)')
+  SOURCE_HEADER_NAME: string?
+
+  @description('Client id at the token endpoint (`smart`, `client-credentials`), or of the user-assigned managed identity. (client id)')
+  SOURCE_CLIENT_ID: string?
+
+  @description('Its `kid` at the source, where the JWK does not tell. (text)')
+  SOURCE_KEY_ID: string?
+
+  @description('Token endpoint. Needed for `client-credentials`; for `smart`, instead of the one that `.well-known/smart-configuration` tells, and needed where that is on another server than the source. (https URL)')
+  SOURCE_TOKEN_URL: string?
+
+  @description('Asked for with a token. `smart`: `system/*.rs` unless set; `managed-identity`: `https://<host of the source>/.default` unless set. (scopes, separated by spaces)')
+  SOURCE_SCOPE: string?
+
+  @description('Certificates of private authorities that the source and its token endpoint are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is heeded, too, where this is not set. (PEM)')
+  SOURCE_CA: string?
+
+  @description('Proxy for requests to the source, its token endpoint and registries; `HTTP_PROXY` where it is not set. Never for this machine itself (`localhost`, `127.0.0.1`). In small letters, too. (http(s) URL)')
+  HTTPS_PROXY: string?
+
+  @description('The same for `http` URLs. (http(s) URL)')
+  HTTP_PROXY: string?
+
+  @description('Hosts, with all below them, that are reached without a proxy. (hosts, comma-separated; `*` for all)')
+  NO_PROXY: string?
+
   @description('How callers show who they are: with keys that the Functions host checks, with Entra ID by App Service authentication, with tokens of SMART Backend Services, or not at all, which is for localhost only. See [Threat model](docs/threat-model.md). (default function-keys)')
   AUTHENTICATION: ('function-keys' | 'entra' | 'smart' | 'none')?
 
@@ -66,6 +96,9 @@ type ExportSettings = {
   @description('Origins of web pages whose scripts may use the interface. (`https://host`, comma-separated, or `*`)')
   CORS_ORIGINS: string?
 
+  @description('Whether a configuration is refused where no rule reaches an identifying element, as its parameter `requireCoverage` does. (default false)')
+  REQUIRE_COVERAGE: ('true' | 'false')?
+
   @description('OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too. (`host` or `host:port`, comma-separated)')
   ANONYMIZATION_REGISTRIES: string?
 
@@ -95,6 +128,11 @@ type ExportSettings = {
   @maxValue(20)
   SOURCE_MAX_ATTEMPTS: int?
 
+  @description('Most requests at a time that one instance has at the source, of all its jobs; fewer while it answers 429 or 503. (requests; default 8)')
+  @minValue(1)
+  @maxValue(256)
+  SOURCE_MAX_REQUESTS: int?
+
   @description('Largest page taken into memory; a larger one is asked for again with half the page size. (MiB; default 32)')
   @minValue(1)
   @maxValue(400)
@@ -105,10 +143,15 @@ type ExportSettings = {
   @maxValue(3600)
   TRANSACTION_TIME_MARGIN_SECONDS: int?
 
-  @description('Partitions (resource types) of one job that are read at the same time. (partitions; default 4)')
+  @description('Partitions of one job that are read at the same time. (partitions; default 4)')
   @minValue(1)
   @maxValue(64)
   PARALLEL_PARTITIONS: int?
+
+  @description('Resources of a type above which it is split into partitions by `meta.lastUpdated`; sooner where a job has few for its lanes. (resources; default 50000)')
+  @minValue(1000)
+  @maxValue(100000000)
+  PARTITION_RESOURCES: int?
 
   @description('Pages one activity call reads. (pages; default 400)')
   @minValue(1)
@@ -145,6 +188,15 @@ type ExportSettings = {
 @description('Settings that are secrets: for each the name of a secret in the Key Vault.')
 @sealed()
 type KeyVaultSettings = {
+  @description('Its value, such as `Bearer …`. On Azure, a Key Vault reference.')
+  SOURCE_HEADER_VALUE: string?
+
+  @description('Secret of the way `client-credentials`. On Azure, a Key Vault reference.')
+  SOURCE_CLIENT_SECRET: string?
+
+  @description('Key of the way `smart`: RSA of 2048 bits or more (signs RS384), or EC P-384 (ES384). On Azure, a Key Vault reference.')
+  SOURCE_PRIVATE_KEY: string?
+
   @description('Users and passwords by registry: `{"auths":{"<host>":{"username":"…","password":"…"}}}`. On Azure, a Key Vault reference. A registry without is read anonymously; one of Azure (`*.azurecr.io`) with the managed identity, which needs the role AcrPull.')
   ANONYMIZATION_REGISTRY_CREDENTIALS: string?
 }

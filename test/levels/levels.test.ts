@@ -96,6 +96,8 @@ function expected(isMember: (id: string) => boolean, withProvenance = true): str
   return [...new Set([...keys, ...(withProvenance ? keysOf(along) : [])])].sort();
 }
 
+const encounters = (kind: string): string[] =>
+  resources.filter((resource) => textsAt(resource['class'], ['code']).includes(kind)).map(({ id }) => id);
 const groupOf = (name: string): JobResource =>
   resources.find(
     ({ resourceType, identifier }) =>
@@ -227,6 +229,35 @@ describe('the Group level', () => {
       'Group: 1 memberships have ended, or not begun, and were left out.',
       'Group: 1 members are neither patients nor groups and were ignored.',
     ]);
+  });
+
+  it('exports of the members what matches a filter, with the Provenance of that, once', async () => {
+    const members = membersOf(groupOf('2'));
+    const types = ['Encounter', 'Patient', 'Provenance'];
+    const { resources: exported } = await exportOf(
+      {
+        ...groupLevel(groupOf('2')),
+        types,
+        typeFilters: [
+          { type: 'Encounter', search: [['class', 'EMER']] },
+          { type: 'Encounter', search: [['_id', encounters('AMB').slice(0, 40).join(',')]] },
+        ],
+      },
+      {},
+      { PAGE_SIZE: '7', SLICE_MAX_PAGES: '4' },
+    );
+    const given = new Set([...encounters('EMER'), ...encounters('AMB').slice(0, 40)]);
+    const isGiven = (key: string): boolean => !key.startsWith('Encounter/') || given.has(key.slice(10));
+    const keys = expected((id) => members.has(id), false).filter(
+      (key) => types.includes(key.split('/')[0] ?? '') && isGiven(key),
+    );
+    const along = resources.filter(
+      (resource) =>
+        resource.resourceType === 'Provenance' &&
+        textsAt(resource, ['target', 'reference']).some((target) => keys.includes(target)),
+    );
+    expect(keysOf(exported)).toEqual([...new Set([...keys, ...keysOf(along)])].sort());
+    expect(exported.length).toBeLessThan(expected((id) => members.has(id)).length);
   });
 
   it('takes only patients that are members', async () => {
