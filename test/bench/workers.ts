@@ -60,7 +60,6 @@ function memorySource(pages: readonly Buffer[]): Source {
     read: () => Promise.reject(new Error('Nobody reads.')),
     typeHistory: () => Promise.reject(new Error('Nobody reads a history.')),
     capabilities: () => Promise.reject(new Error('Nobody asks.')),
-    typeHistory: () => Promise.reject(new Error('Nobody asks.')),
   };
 }
 

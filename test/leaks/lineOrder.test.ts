@@ -92,7 +92,6 @@ function onePage(): Source {
     typeHistory: () => Promise.reject(new Error('Nobody reads a history.')),
     follow: () => Promise.reject(new Error('There is no next link.')),
     capabilities: () => Promise.reject(new Error('Nobody asks.')),
-    typeHistory: () => Promise.reject(new Error('Nobody asks.')),
   };
 }
 
