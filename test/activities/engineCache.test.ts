@@ -21,6 +21,7 @@ async function jobWith(key: string): Promise<JobRequest> {
   if (resolved.configuration === undefined) throw new Error('The key of the test does not fit.');
   return {
     jobId: 'job',
+    elements: [],
     configuration: {
       name: 'a.json',
       digest: configurationDigest(TEXT),
