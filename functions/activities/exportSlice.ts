@@ -92,6 +92,7 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
     const lineMaker = await engines.lineMaker(request, plan.transactionTime);
     const patients = new PatientCounter(
       request.minPatients ?? 0,
+      settings.fhirVersion,
       members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
     );
     const source = sourceOf(jobId, (line) => log({ type: window.type, ...line }));

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mayBeOfPatient } from '../../functions/deid/patientCompartment.js';
-import { FhirModel } from '../../functions/deid/model/fhirModel.js';
+import type { JsonObject } from '../../functions/deid/json.js';
 import { addPatients, checkPatientCount, PatientCounter } from '../../functions/export/patientCount.js';
 import { ExportError } from '../../functions/errors.js';
+import { mayBeOfPatient } from '../../functions/fhir/patientsOf.js';
 
 const SECRET = Buffer.alloc(32, 7);
 type Request = Parameters<typeof checkPatientCount>[0];
@@ -80,7 +80,7 @@ describe('patients are counted', () => {
       fc.property(slices, fc.integer({ min: 1, max: 20 }), (written, most) => {
         const sum = new Set<string>();
         for (const ids of written) {
-          const counter = new PatientCounter(most);
+          const counter = new PatientCounter(most, 'R4');
           for (const id of ids) {
             counter.add(
               counter.look({ resourceType: 'Observation', subject: { reference: `Patient/${id}` } }),
@@ -97,7 +97,7 @@ describe('patients are counted', () => {
   });
 
   it('each of those that a resource is of, by whatever reference names them', () => {
-    const counter = new PatientCounter(10);
+    const counter = new PatientCounter(10, 'R4');
     counter.add(counter.look({ resourceType: 'Patient', id: 'a' }));
     counter.add(counter.look({ resourceType: 'Condition', subject: { reference: 'Patient/a' } }));
     counter.add(
@@ -120,9 +120,38 @@ describe('patients are counted', () => {
     expect(counter.digests(SECRET)).toHaveLength(4);
   });
 
+  it.each<[string, object, number]>([
+    ['a Task, for whom it is', { resourceType: 'Task', for: { reference: 'Patient/a' } }, 1],
+    [
+      'a document, what is in it',
+      {
+        resourceType: 'Bundle',
+        entry: [
+          { resource: { resourceType: 'Patient', id: 'a' } },
+          { resource: { resourceType: 'Observation', subject: { reference: 'Patient/b' } } },
+        ],
+      },
+      2,
+    ],
+    ['a letter', { resourceType: 'Binary', securityContext: { reference: 'Patient/a' } }, 1],
+    [
+      'what only a later version names patients by',
+      {
+        resourceType: 'Observation',
+        subject: { reference: 'Patient/a' },
+        patient: { reference: 'Patient/b' },
+      },
+      1,
+    ],
+  ])('by what tells of them without being in a compartment: %s', (_what, resource, count) => {
+    const counter = new PatientCounter(10, 'R4');
+    counter.add(counter.look(resource as JsonObject));
+    expect(counter.digests(SECRET)).toHaveLength(count);
+  });
+
   it('by digests that are of one job alone and do not hold the id', () => {
     const kept = (secret: Uint8Array): string[] => {
-      const counter = new PatientCounter(10);
+      const counter = new PatientCounter(10, 'R4');
       counter.add(counter.look({ resourceType: 'Patient', id: 'patient-1' }));
       return counter.digests(secret);
     };
@@ -133,7 +162,6 @@ describe('patients are counted', () => {
 });
 
 it.each(['STU3', 'R4', 'R4B', 'R5'] as const)('%s: which types can be of patients', (version) => {
-  const model = FhirModel.of(version);
   for (const type of [
     'Patient',
     'Observation',
@@ -142,10 +170,13 @@ it.each(['STU3', 'R4', 'R4B', 'R5'] as const)('%s: which types can be of patient
     'ImagingStudy',
     'Appointment',
     'Coverage',
+    'Task',
+    'Bundle',
+    'Binary',
   ]) {
-    expect(`${type} ${mayBeOfPatient(type, model)}`).toBe(`${type} true`);
+    expect(`${type} ${mayBeOfPatient(type, version)}`).toBe(`${type} true`);
   }
   for (const type of ['Organization', 'Practitioner', 'Location', 'Medication', 'ValueSet']) {
-    expect(`${type} ${mayBeOfPatient(type, model)}`).toBe(`${type} false`);
+    expect(`${type} ${mayBeOfPatient(type, version)}`).toBe(`${type} false`);
   }
 });
