@@ -127,7 +127,8 @@ export function finishExport({
     const file = await files.create(request.container, name);
     for (const outcome of failureOutcomes(report.failures)) await file.writeLine(JSON.stringify(outcome));
     await file.close();
-    return [{ type: 'OperationOutcome', name, count: file.lines, bytes: file.bytes }];
+    const of = [...new Set(report.failures.map(({ type }) => type))];
+    return [{ type: 'OperationOutcome', of, name, count: file.lines, bytes: file.bytes }];
   }
 }
 

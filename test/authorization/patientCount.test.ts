@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JsonObject } from '../../functions/deid/json.js';
+import { type JsonObject, stringifyJson } from '../../functions/deid/json.js';
 import { addPatients, checkPatientCount, PatientCounter } from '../../functions/export/patientCount.js';
+import { EVERYTHING } from '../../functions/export/selection.js';
+import { runSlice } from '../../functions/export/slice.js';
 import { ExportError } from '../../functions/errors.js';
 import { mayBeOfPatient } from '../../functions/fhir/patientsOf.js';
 
@@ -147,6 +149,70 @@ describe('patients are counted', () => {
     const counter = new PatientCounter(10, 'R4');
     counter.add(counter.look(resource as JsonObject));
     expect(counter.digests(SECRET)).toHaveLength(count);
+  });
+
+  it('in the resources that were asked for, not in what comes along with them', async () => {
+    const targets = Array.from({ length: 10 }, (_, index) => ({ reference: `Patient/p${index}` }));
+    const provenance = { resourceType: 'Provenance', id: 'v', target: targets };
+    const condition = {
+      resourceType: 'Condition',
+      id: 'c',
+      meta: { lastUpdated: '2025-01-01T00:00:00Z' },
+      subject: { reference: 'Patient/p0' },
+    };
+    const page = JSON.stringify({
+      resourceType: 'Bundle',
+      type: 'searchset',
+      link: [{ relation: 'self', url: 'http://source.example/Condition' }],
+      total: 1,
+      entry: [
+        { resource: condition, search: { mode: 'match' } },
+        { resource: provenance, search: { mode: 'include' } },
+      ],
+    });
+    const answer = { body: Buffer.from(page), date: 0 };
+    const unexpected = (): Promise<never> => Promise.reject(new Error('not asked for here'));
+    const patients = new PatientCounter(10, 'R4');
+    const written: string[] = [];
+    const result = await runSlice(
+      { type: 'Condition', from: undefined, until: '2026-01-01T00:00:00Z' },
+      EVERYTHING,
+      { pageSize: 10, cursor: undefined },
+      { pages: 10, bytes: Infinity, milliseconds: Infinity },
+      {
+        source: {
+          search: () => Promise.resolve(answer),
+          follow: unexpected,
+          read: unexpected,
+          typeHistory: unexpected,
+          capabilities: unexpected,
+        },
+        lineMaker: {
+          processingErrors: 'raise',
+          makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
+          takeCounts: () => ({ dropped: [], labels: [] }),
+        },
+        patients,
+        companions: {
+          type: 'Provenance',
+          parameters: [],
+          exportedWith: (ids, included) => Promise.resolve(ids.length > 0 ? included : []),
+        },
+        openFile: () =>
+          Promise.resolve({
+            bytes: 0,
+            lines: 0,
+            writeLine: (line: string) => void written.push(line),
+            close: () => Promise.resolve(),
+          }),
+        clock: () => 0,
+        isStopped: () => Promise.resolve(false),
+        tellProgress: () => undefined,
+      },
+    );
+    expect(result.companions.report.read).toBe(1);
+    expect(written).toHaveLength(2);
+    expect(patients.digests(SECRET)).toHaveLength(1);
   });
 
   it('by digests that are of one job alone and do not hold the id', () => {
