@@ -86,12 +86,7 @@ export class ExportFiles {
 
   /** @param signal ends it before all are deleted; the rejection is then its reason */
   async deleteFiles(container: string, names: Iterable<string>, signal?: AbortSignal): Promise<void> {
-    await forEachConcurrently(
-      names,
-      PARALLEL_DELETIONS,
-      (name) => this.deleteFile(container, name),
-      signal,
-    );
+    await forEachConcurrently(names, PARALLEL_DELETIONS, (name) => this.deleteFile(container, name), signal);
   }
 
   async deleteFile(container: string, name: string): Promise<void> {

@@ -239,11 +239,7 @@ export class JobStore {
     return ids;
   }
 
-  async #deleteBlobs(
-    jobId: string,
-    isToGo: (name: string) => boolean,
-    signal?: AbortSignal,
-  ): Promise<void> {
+  async #deleteBlobs(jobId: string, isToGo: (name: string) => boolean, signal?: AbortSignal): Promise<void> {
     await guarded('the state of a job', () =>
       forEachConcurrently(
         this.#container.listBlobsFlat({ prefix: `${jobId}/` }),
