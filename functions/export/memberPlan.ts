@@ -11,7 +11,7 @@ import type { SearchParameters, Source } from './source.js';
 
 /** Members named in one search at most: a form of some 20 kB, and half the values that a query of some databases takes. */
 const MOST_PER_SEARCH = 400;
-/** A search asks for the latest resource before its first page. */
+/** A search asks for the latest resource before its first page, unless one before it has shown that the source sorts. */
 const REQUESTS_PER_SEARCH = 2;
 
 export interface MemberPlanInput {
