@@ -29,10 +29,10 @@ export async function forEachConcurrently<T>(
   let isOver = false;
   const worker = async (): Promise<void> => {
     try {
-      while (!isOver) {
+      for (;;) {
         signal?.throwIfAborted();
-        const next = await queue.next();
-        if (next.done === true) return;
+        const next = isOver ? undefined : await queue.next();
+        if (next === undefined || next.done === true) return;
         await work(next.value);
       }
     } catch (thrown) {
