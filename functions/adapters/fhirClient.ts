@@ -289,6 +289,12 @@ function refusal(status: number, remedy: string): ExportError {
   if (status === 413) {
     return new ExportError('source-page-too-large', 'The source answered 413 to a search of this page size.');
   }
+  if (status === 410) {
+    return new ExportError(
+      'source-link-expired',
+      'A next link of the source had expired when it was followed. Let the source keep the results of searches for longer, or let it sort by _lastUpdated, which needs no links.',
+    );
+  }
   if (status === 408 || status === 429 || status >= 500) {
     return new ExportError(
       'source-busy',

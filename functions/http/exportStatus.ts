@@ -35,7 +35,10 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
     requireAccess(caller, job);
     if (outcome?.state === 'failed') {
       const { status, issue } = statusOf(outcome.failure.code);
-      return outcomeResponse(status, [errorIssue(issue, outcome.failure.message)]);
+      // To a client, `transient` says that the status may be asked for again; this job has ended for good.
+      return issue === 'transient'
+        ? outcomeResponse(500, [errorIssue('exception', outcome.failure.message)])
+        : outcomeResponse(status, [errorIssue(issue, outcome.failure.message)]);
     }
     if (outcome?.state === 'completed') {
       const manifest = await jobs.manifest(jobId);
