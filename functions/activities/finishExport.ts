@@ -117,7 +117,10 @@ export function finishExport({
     await files.write(container, `${folder}${REPORT_FILE}`, toText(summary));
     const kept = manifestFileNames(manifest, request);
     const found = await files.list(container, folder);
-    for (const name of found.keys()) if (!kept.has(name)) await files.deleteFile(container, name);
+    await files.deleteFiles(
+      container,
+      [...found.keys()].filter((name) => !kept.has(name)),
+    );
     checkFiles([...output, ...deleted], found);
   }
 

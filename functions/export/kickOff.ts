@@ -1,5 +1,5 @@
 import { isConfigurationName } from './configurationName.js';
-import { type RequestedElement, readElements } from './elements.js';
+import { type ElementNames, type RequestedElement, readElements } from './elements.js';
 import { compareInstants, instantFromMilliseconds, parseInstant } from './instant.js';
 import type { ExportLevel } from './job.js';
 import { readOciReference, type OciReference } from './ociReference.js';
@@ -43,9 +43,8 @@ export interface RequestedConfiguration {
   isDefault: boolean;
 }
 
-export interface KickOffContext {
+export interface KickOffContext extends ElementNames {
   now: number;
-  isResourceType: (name: string) => boolean;
   /** What a request gets that names no configuration. */
   defaultConfiguration?: { name: string; collection: OciReference | undefined } | undefined;
 }
@@ -182,7 +181,7 @@ export function readKickOff(
     context.isResourceType,
     issues,
   );
-  const elements = readElements(given.get('_elements')?.values ?? [], context.isResourceType, issues);
+  const elements = readElements(given.get('_elements')?.values ?? [], types, context, issues);
   const patients = readPatients(given.get('patient')?.values, raw, issues);
   const container = single('_container');
   if (container !== undefined && container !== '') checkContainer(container, issues);

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { FhirModel } from '../../functions/deid/model/fhirModel.js';
+import { elementNames } from '../../functions/export/elements.js';
 import {
   isFhirId,
   knownParametersOnly,
@@ -10,6 +12,7 @@ const BASE = 'https://host.example/fhir/$export';
 const context = {
   now: Date.parse('2026-11-21T12:00:00Z'),
   isResourceType: (name: string): boolean => ['Patient', 'Observation'].includes(name),
+  hasElement: elementNames(FhirModel.of('R4')),
 };
 
 function read(query: string, more: Partial<RawKickOff> = {}): ReturnType<typeof readKickOff> {
