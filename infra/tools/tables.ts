@@ -5,10 +5,10 @@ import { type BicepFile, type BicepParameter, stringContent } from './bicepFile.
 export function settingTable(settings: readonly SettingDefinition[]): string {
   return table(
     ['Setting', 'Unit', 'Default', 'Bounds', 'Meaning'],
-    settings.map(({ name, unit, default: initial, bounds: limits, meaning }) => [
+    settings.map(({ name, unit, default: standard, bounds: limits, meaning }) => [
       `\`${name}\``,
       unit,
-      initial,
+      standard,
       limits,
       meaning,
     ]),
