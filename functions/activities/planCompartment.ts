@@ -16,13 +16,17 @@ export interface CompartmentPlan {
   /** Of the types asked for, those that can be in a Patient compartment. */
   types: string[];
   notes: string[];
-  /** The partitions of a type's window: how its resources are read. `bounds` are the window's, as search parameters. */
-  planType(
+  /**
+   * The searches for a type's resources in a window, partition by partition; `undefined` where the whole type is to be
+   * walked. `bounds` are the window's, as search parameters.
+   */
+  searchesFor(
     type: string,
     bounds: SearchParameters,
     typeCount: number | undefined,
     pageSize: number,
-  ): Promise<Array<Pick<PlannedPartition, 'estimate' | 'memberSearch'>>>;
+    isOutOfTime: () => boolean,
+  ): Promise<Array<Pick<PlannedPartition, 'estimate' | 'memberSearch'>> | undefined>;
 }
 
 /**
@@ -30,7 +34,16 @@ export interface CompartmentPlan {
  * state, and are the same for all of its slices.
  */
 export async function planCompartment(
-  { jobs, settings, source }: Pick<ActivityDependencies, 'jobs' | 'settings'> & { source: Source },
+  {
+    jobs,
+    settings,
+    source,
+    isOutOfTime,
+  }: Pick<ActivityDependencies, 'jobs' | 'settings'> & {
+    source: Source;
+    /** Whether what can be done without is not asked for any more. */
+    isOutOfTime: () => boolean;
+  },
   request: JobRequest,
   capabilities: Capabilities,
   transactionTime: string,
@@ -39,7 +52,7 @@ export async function planCompartment(
   const compartmentTypes = patientCompartment(settings.fhirVersion);
   const bases = [...new Set([settings.fhirServerUrl, capabilities.url ?? settings.fhirServerUrl])];
   const notes: string[] = [];
-  const resolved = await resolveMembers(request, source, transactionTime, bases, notes);
+  const resolved = await resolveMembers(request, source, transactionTime, bases, notes, isOutOfTime);
   const members =
     resolved === undefined ? undefined : new Members(await jobs.putMembers(request.jobId, resolved.ids));
   const types = asked.filter((type) => compartmentTypes.has(type));
@@ -63,9 +76,8 @@ export async function planCompartment(
     compartment: { hasMembers: members !== undefined, bases, includesProvenance: comesAlong },
     types: members?.ids.length === 0 ? [] : types,
     notes,
-    planType: async (type, bounds, typeCount, pageSize) => {
-      const whole = [{ estimate: typeCount }];
-      if (members === undefined) return whole;
+    searchesFor: async (type, bounds, typeCount, pageSize, isPlanOutOfTime) => {
+      if (members === undefined) return undefined;
       const links = compartmentTypes.get(type) ?? [];
       const { memberSearch, estimate } = await planMemberSearch({
         type,
@@ -76,8 +88,11 @@ export async function planCompartment(
         pageSize,
         capabilities,
         source,
+        isOutOfTime: isPlanOutOfTime,
       });
-      return memberSearch === undefined ? whole : splitSearches({ memberSearch, estimate }, request.lanes);
+      return memberSearch === undefined
+        ? undefined
+        : splitSearches({ memberSearch, estimate }, request.lanes);
     },
   };
 }
@@ -89,6 +104,7 @@ async function resolveMembers(
   transactionTime: string,
   bases: readonly string[],
   notes: string[],
+  isOutOfTime: () => boolean,
 ): Promise<Members | undefined> {
   if (level.kind !== 'group') {
     if (patients === undefined) return undefined;
@@ -115,7 +131,7 @@ async function resolveMembers(
   }
   const members = new Members(patients ?? group.patients);
   if (members.ids.length === 0) notes.push('Group: it has no patients, so there is nothing to export.');
-  const present = await countPresent(members, source);
+  const present = await countPresent(members, source, isOutOfTime);
   if (present !== undefined && present < members.ids.length) {
     notes.push(`Group: ${members.ids.length - present} members do not exist at the source.`);
   }

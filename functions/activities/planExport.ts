@@ -64,12 +64,19 @@ export function planExport(dependencies: ActivityDependencies) {
     const below =
       request.level.kind === 'system'
         ? undefined
-        : await planCompartment({ jobs, settings, source }, request, capabilities, transactionTime, asked);
+        : await planCompartment(
+            { jobs, settings, source, isOutOfTime: outOfTimeFromNow() },
+            request,
+            capabilities,
+            transactionTime,
+            asked,
+          );
     const types = below?.types ?? asked;
+    const isOutOfTime = outOfTimeFromNow();
     const partitions =
       below?.compartment.hasMembers === true
-        ? await planMembers(source, request, below, transactionTime)
-        : await planWindows(source, request, types, transactionTime);
+        ? await planMembers(source, request, below, transactionTime, isOutOfTime)
+        : await planWindows(source, request, types, transactionTime, isOutOfTime);
     const deletions = planDeletions({
       request,
       types,
@@ -86,14 +93,19 @@ export function planExport(dependencies: ActivityDependencies) {
     return { partitions: plan.partitions.length };
   };
 
+  function outOfTimeFromNow(): () => boolean {
+    const startedAt = now();
+    return () => now() - startedAt > MOST_PLANNING_MS;
+  }
+
   /** Whole types, split by time. */
   async function planWindows(
     source: Source,
     request: JobRequest,
     types: readonly string[],
     transactionTime: string,
+    isOutOfTime: () => boolean,
   ): Promise<PlannedPartition[]> {
-    const startedAt = now();
     const partitions = await planPartitions(
       source,
       {
@@ -108,22 +120,28 @@ export function planExport(dependencies: ActivityDependencies) {
         leastResources: LEAST_PARTITION,
         lanes: request.lanes,
         concurrency: settings.parallelPartitions,
-        isOutOfTime: () => now() - startedAt > MOST_PLANNING_MS,
+        isOutOfTime,
       },
     );
-    // Of most types, most sources have no patient's.
-    return request.level.kind === 'system' ? partitions : partitions.filter(({ estimate }) => estimate !== 0);
+    if (request.level.kind === 'system') return partitions;
+    // Of most types, most sources have no patient's. Where patients are counted, a search that finds nothing is to go
+    // the same way as one that finds few.
+    const isCounted = (type: string): boolean =>
+      (request.minPatients ?? 0) > 0 && request.typeFilters.some((filter) => filter.type === type);
+    return partitions.filter(({ estimate, window }) => estimate !== 0 || isCounted(window.type));
   }
 
-  /** The resources of members, split by members. */
+  /** The resources of members, split by members; of types that are walked as a whole, by time. */
   async function planMembers(
     source: Source,
     request: JobRequest,
     below: CompartmentPlan,
     transactionTime: string,
+    isOutOfTime: () => boolean,
   ): Promise<PlannedPartition[]> {
     const pageSize = request.pageSize ?? settings.pageSize;
     const bounds = windowBounds(request.since, transactionTime);
+    const walked: string[] = [];
     const planned = await mapConcurrently(
       below.types,
       settings.parallelPartitions,
@@ -135,14 +153,18 @@ export function planExport(dependencies: ActivityDependencies) {
           untilAsked: request.until !== undefined,
         };
         // Estimates only tell progress and order; what is wrong with the source, the walk will tell.
-        const estimate = await count(source, type, [...bounds, ['_summary', 'count']]).catch(() => undefined);
+        const estimate = isOutOfTime()
+          ? undefined
+          : await count(source, type, [...bounds, ['_summary', 'count']]).catch(() => undefined);
         if (estimate === 0) return [];
-        const parts = await below.planType(type, bounds, estimate, pageSize);
-        return parts.map((part) => ({ window, ...part }));
+        const parts = await below.searchesFor(type, bounds, estimate, pageSize, isOutOfTime);
+        if (parts === undefined) walked.push(type);
+        return (parts ?? []).map((part) => ({ window, ...part }));
       },
     );
+    const windows = await planWindows(source, request, walked, transactionTime, isOutOfTime);
     // The largest first, so that none runs alone at the end.
-    return planned.flat().sort((a, b) => (b.estimate ?? 0) - (a.estimate ?? 0));
+    return [...planned.flat(), ...windows].sort((a, b) => (b.estimate ?? 0) - (a.estimate ?? 0));
   }
 
   /** The types whose ids stay the same from one export to the next. */

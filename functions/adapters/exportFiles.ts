@@ -2,10 +2,13 @@ import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
 import { ExportError } from '../errors.js';
 import type { ContainerStamp } from '../export/containerStamp.js';
 import type { JobRequest } from '../export/job.js';
+import { forEachConcurrently } from '../mapConcurrently.js';
 import { AppendBlob } from './appendBlob.js';
 import { ReadLinks } from './readLinks.js';
 import { claimContainer } from './containerClaim.js';
 import { storageFailure, storageStatus } from './storage.js';
+
+const PARALLEL_DELETIONS = 16;
 
 /** What is to be known of a file before it is downloaded. */
 export interface FileProperties {
@@ -66,13 +69,24 @@ export class ExportFiles {
     return sizes;
   }
 
-  /** Deletes every file of a job, and the container where it was made for the job alone. */
-  async discard({ container, folder }: Pick<JobRequest, 'container' | 'folder'>): Promise<void> {
+  /**
+   * Deletes every file of a job, and the container where it was made for the job alone.
+   * @param signal ends it before all are deleted
+   */
+  async discard(
+    { container, folder }: Pick<JobRequest, 'container' | 'folder'>,
+    signal?: AbortSignal,
+  ): Promise<void> {
     if (folder === '') {
       await guarded('deleting the container of a job', () => this.#container(container).deleteIfExists());
     } else {
-      for (const name of (await this.list(container, folder)).keys()) await this.deleteFile(container, name);
+      await this.deleteFiles(container, (await this.list(container, folder)).keys(), signal);
     }
+  }
+
+  /** @param signal ends it before all are deleted; the rejection is then its reason */
+  async deleteFiles(container: string, names: Iterable<string>, signal?: AbortSignal): Promise<void> {
+    await forEachConcurrently(names, PARALLEL_DELETIONS, (name) => this.deleteFile(container, name), signal);
   }
 
   async deleteFile(container: string, name: string): Promise<void> {

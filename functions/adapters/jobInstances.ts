@@ -1,5 +1,6 @@
 import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
 import type { JobRequest } from '../export/job.js';
+import { forEachConcurrently } from '../mapConcurrently.js';
 import { jobInstanceId, laneInstanceId, partitionInstanceId } from '../orchestrators/instanceIds.js';
 
 /** Whether the job's orchestration is there and has not ended. @throws where that cannot be told */
@@ -14,16 +15,29 @@ export async function hasBrokenOff(client: DurableClient, jobId: string): Promis
   return status !== undefined && BROKEN_OFF.includes(status);
 }
 
-/** Terminates all orchestrations of a job, parents first: a parent whose child is terminated fails. */
+/** Calls to the Durable extension at the same time, each of them a request to the host. */
+const PARALLEL_CALLS = 8;
+
+/**
+ * Terminates the orchestrations of a job that may be under way, the job's own first: a parent whose child is
+ * terminated fails.
+ * @param partitions those that lanes are at; of the others, none has begun or all have ended
+ */
 export async function terminateJob(
   client: DurableClient,
   job: Pick<JobRequest, 'jobId' | 'lanes'>,
-  partitions: number,
+  partitions: readonly number[],
 ): Promise<void> {
-  for (const id of instanceIds(job, partitions)) {
-    // The client puts the reason into a URL as it is.
-    await unlessUnknown(client.terminate(id, 'cancelled'));
-  }
+  const { jobId } = job;
+  // The client puts the reason into a URL as it is.
+  const terminate = (id: string): Promise<unknown> => unlessUnknown(client.terminate(id, 'cancelled'));
+  await terminate(jobInstanceId(jobId));
+  await forEachConcurrently(laneIds(job), PARALLEL_CALLS, terminate);
+  await forEachConcurrently(
+    partitions.map((partition) => partitionInstanceId(jobId, partition)),
+    PARALLEL_CALLS,
+    terminate,
+  );
 }
 
 /** Removes all orchestrations of a job and their histories. */
@@ -32,7 +46,13 @@ export async function purgeJob(
   job: Pick<JobRequest, 'jobId' | 'lanes'>,
   partitions: number,
 ): Promise<void> {
-  for (const id of instanceIds(job, partitions)) await unlessUnknown(client.purgeInstanceHistory(id));
+  const { jobId } = job;
+  const ids = [
+    jobInstanceId(jobId),
+    ...laneIds(job),
+    ...Array.from({ length: partitions }, (_, partition) => partitionInstanceId(jobId, partition)),
+  ];
+  await forEachConcurrently(ids, PARALLEL_CALLS, (id) => unlessUnknown(client.purgeInstanceHistory(id)));
 }
 
 const RUNNING: readonly OrchestrationRuntimeStatus[] = [
@@ -47,13 +67,8 @@ const BROKEN_OFF: readonly OrchestrationRuntimeStatus[] = [
   OrchestrationRuntimeStatus.Canceled,
 ];
 
-/** Every instance that a job may have, parents first. */
-function instanceIds({ jobId, lanes }: Pick<JobRequest, 'jobId' | 'lanes'>, partitions: number): string[] {
-  return [
-    jobInstanceId(jobId),
-    ...Array.from({ length: lanes }, (_, lane) => laneInstanceId(jobId, lane)),
-    ...Array.from({ length: partitions }, (_, partition) => partitionInstanceId(jobId, partition)),
-  ];
+function laneIds({ jobId, lanes }: Pick<JobRequest, 'jobId' | 'lanes'>): string[] {
+  return Array.from({ length: lanes }, (_, lane) => laneInstanceId(jobId, lane));
 }
 
 async function runtimeStatus(

@@ -10,6 +10,7 @@ import type {
   StopReason,
 } from '../export/job.js';
 import type { ExportManifest } from '../export/manifest.js';
+import { forEachConcurrently } from '../mapConcurrently.js';
 import { storageFailure, storageStatus } from './storage.js';
 
 /** Container of the private state of the jobs, in the runtime's storage account. */
@@ -19,6 +20,8 @@ const JOB_STATE_CONTAINER = 'fhir-export-jobs';
 const SECRET_BLOBS = ['secret', 'configuration.json'] as const;
 /** What stays until the retention is over, for status and deletion. */
 const KEPT_BLOBS = ['request.json', 'plan.json', 'stop.json', 'outcome.json', 'manifest.json'] as const;
+
+const PARALLEL_DELETIONS = 16;
 
 interface Claims {
   /** The partition that the next claim gets. */
@@ -65,11 +68,14 @@ export class JobStore {
     return required(await this.#read(`${jobId}/configuration.json`));
   }
 
-  /** Destroys the secret, the pinned configuration, cursors and records: all that a job needs only while it runs. */
-  async destroyWorkingState(jobId: string): Promise<void> {
+  /**
+   * Destroys the secret, the pinned configuration, cursors and records: all that a job needs only while it runs.
+   * @param signal ends it before all is gone
+   */
+  async destroyWorkingState(jobId: string, signal?: AbortSignal): Promise<void> {
     for (const name of SECRET_BLOBS) await this.#delete(`${jobId}/${name}`);
     const kept = new Set<string>(KEPT_BLOBS.map((name) => `${jobId}/${name}`));
-    await this.#deleteBlobs(jobId, (name) => !kept.has(name));
+    await this.#deleteBlobs(jobId, (name) => !kept.has(name), signal);
   }
 
   /** Deletes all state of a job. The request goes last: as long as it is there, the job is found. */
@@ -141,6 +147,12 @@ export class JobStore {
         if (![409, 412].includes(storageStatus(thrown))) throw failure(thrown, 'the claims of a job');
       }
     }
+  }
+
+  /** The partitions that lanes are at, or were last. */
+  async claimedPartitions(jobId: string): Promise<number[]> {
+    const claims = await this.#readJson<Claims>(`${jobId}/claims.json`);
+    return Object.values(claims?.lanes ?? {}).map(({ partition }) => partition);
   }
 
   slice(jobId: string, partition: number, attempt: string): Promise<SliceRecord | undefined> {
@@ -227,12 +239,15 @@ export class JobStore {
     return ids;
   }
 
-  async #deleteBlobs(jobId: string, isToGo: (name: string) => boolean): Promise<void> {
-    await guarded('the state of a job', async () => {
-      for await (const blob of this.#container.listBlobsFlat({ prefix: `${jobId}/` })) {
-        if (isToGo(blob.name)) await this.#container.getBlobClient(blob.name).deleteIfExists();
-      }
-    });
+  async #deleteBlobs(jobId: string, isToGo: (name: string) => boolean, signal?: AbortSignal): Promise<void> {
+    await guarded('the state of a job', () =>
+      forEachConcurrently(
+        this.#container.listBlobsFlat({ prefix: `${jobId}/` }),
+        PARALLEL_DELETIONS,
+        async ({ name }) => isToGo(name) && this.#container.getBlobClient(name).deleteIfExists(),
+        signal,
+      ),
+    );
   }
 
   async #readJson<T>(name: string): Promise<T | undefined> {

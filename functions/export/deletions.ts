@@ -14,6 +14,8 @@ export interface DeletionCursor {
   loop: LoopCheck;
   /** Ids that were told. */
   told: string[];
+  /** How often the history was begun anew, as its link was not valid any more. */
+  restarts: number;
 }
 
 /** What a slice of deletions needs of the outside world. */
@@ -36,6 +38,8 @@ export interface DeletionResult {
 
 /** Deletions of one type that are told at most: their ids are remembered, some 100 MB. */
 const MOST_TOLD = 500_000;
+/** A link that expires in the pause after a crash does so seldom. */
+const MOST_RESTARTS = 3;
 /** Deletions of one Bundle, which whoever loads the export may want to send as it is. */
 const MOST_PER_BUNDLE = 100;
 
@@ -56,6 +60,7 @@ export async function runDeletionSlice(
   const told = new Set(start.cursor?.told);
   let loop = start.cursor?.loop ?? NO_LOOP;
   let next = start.cursor?.history;
+  let restarts = start.cursor?.restarts ?? 0;
   let file: LineSink | undefined;
   const startedAt = clock();
   const finish = async (cursor: DeletionCursor | undefined, note?: DeletionNote): Promise<DeletionResult> => {
@@ -65,7 +70,13 @@ export async function runDeletionSlice(
   for (let pages = 1; ; pages++) {
     if (await isStopped()) throw new ExportError('job-stopped', 'The job was stopped.');
     try {
-      const answer = await ask(source, window, start.pageSize, next);
+      const answer = await ask(source, window, start.pageSize, next).catch((thrown: unknown) => {
+        if (next === undefined || restarts >= MOST_RESTARTS || !isExpired(thrown)) throw thrown;
+        // What was told is known, so nothing of it is told again.
+        restarts++;
+        loop = NO_LOOP;
+        return ask(source, window, start.pageSize, undefined);
+      });
       const page = readHistoryPage(answer.body, type);
       const ids = page.deletions.filter(({ at }) => isWithin(at, window)).map(({ id }) => id);
       const untold = [...new Set(ids)].filter((id) => !told.has(id));
@@ -93,7 +104,7 @@ export async function runDeletionSlice(
       return finish(undefined, { type, reason: `more than ${MOST_TOLD} were deleted; export all anew` });
     }
     if (pages >= limits.pages || clock() - startedAt >= limits.milliseconds) {
-      return finish({ history: next, loop, told: [...told] });
+      return finish({ history: next, loop, told: [...told], restarts });
     }
   }
 }
@@ -114,6 +125,14 @@ async function ask(
       if (!isTooLarge || size <= 1) throw thrown;
     }
   }
+}
+
+/** Whether the source refused a link of its own. */
+function isExpired(thrown: unknown): boolean {
+  return (
+    thrown instanceof ExportError &&
+    (thrown.code === 'source-refused' || thrown.code === 'source-link-expired')
+  );
 }
 
 function isWithin(at: Instant, window: Window): boolean {

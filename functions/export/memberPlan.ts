@@ -11,7 +11,7 @@ import type { SearchParameters, Source } from './source.js';
 
 /** Members named in one search at most: a form of some 20 kB, and half the values that a query of some databases takes. */
 const MOST_PER_SEARCH = 400;
-/** A search asks for the latest resource before its first page. */
+/** A search asks for the latest resource before its first page, unless one before it has shown that the source sorts. */
 const REQUESTS_PER_SEARCH = 2;
 
 export interface MemberPlanInput {
@@ -25,6 +25,8 @@ export interface MemberPlanInput {
   pageSize: number;
   capabilities: Capabilities;
   source: Source;
+  /** Whether what is known by now has to do. */
+  isOutOfTime: () => boolean;
 }
 
 /** How the members' resources of a type are read: by all of the searches, or by a walk of the whole type. */
@@ -37,10 +39,10 @@ export interface MemberPlan {
 /**
  * Chooses what takes fewer requests: to search for the members, batch by batch and parameter by parameter, or to walk
  * the whole type and see which are theirs. A source that refuses a batch gets smaller ones; one that does not know a
- * linking parameter is walked.
+ * linking parameter is walked, and so is one that takes too long to tell.
  */
 export async function planMemberSearch(input: MemberPlanInput): Promise<MemberPlan> {
-  const { type, links, members, typeCount, pageSize, capabilities } = input;
+  const { type, links, members, typeCount, pageSize, capabilities, isOutOfTime } = input;
   const walk: MemberPlan = { memberSearch: undefined, estimate: typeCount };
   const known = capabilities.searchParameters.get(type);
   const parameters = coveringParameters(type, links, (name) => known?.has(name) !== false);
@@ -53,7 +55,7 @@ export async function planMemberSearch(input: MemberPlanInput): Promise<MemberPl
   let matches: number | undefined = 0;
   for (const parameter of parameters) {
     for (;;) {
-      if (searchCost(batch) >= walkCost) return walk;
+      if (isOutOfTime() || searchCost(batch) >= walkCost) return walk;
       const tried = await tryBatch(input, parameter, batch);
       if (tried.isTaken) {
         const batches = Math.ceil(members.ids.length / batch);
@@ -132,10 +134,16 @@ function longestBatch({ ids }: Members, batch: number): readonly string[] {
   return longest;
 }
 
-/** How many of the members the source has; `undefined` where it does not tell. */
-export async function countPresent(members: Members, source: Source): Promise<number | undefined> {
+/** How many of the members the source has; `undefined` where it does not tell, or not in time. */
+export async function countPresent(
+  members: Members,
+  source: Source,
+  isOutOfTime: () => boolean = () => false,
+): Promise<number | undefined> {
   let present: number | undefined = 0;
   await inBatches(members.ids, MOST_PER_SEARCH, async (some) => {
+    if (isOutOfTime()) present = undefined;
+    if (present === undefined) return;
     const { body } = await source.search('Patient', [
       [OWN_ID, memberValue(OWN_ID, some)],
       ['_summary', 'count'],

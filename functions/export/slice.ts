@@ -78,6 +78,7 @@ export interface SliceResult {
   companions: { lines: number; bytes: number; report: SliceReport };
 }
 
+const UNCOUNTED: SliceDependencies['patients'] = { look: () => new Set<string>(), add: () => undefined };
 const STOP_CHECK_MS = 2000;
 const PROGRESS_MS = 1000;
 /** The event loop gets a turn at least this often, so that the host and other slices stay alive. */
@@ -101,16 +102,21 @@ export async function runSlice(
 ): Promise<SliceResult> {
   const { clock, source, companions } = dependencies;
   const { type } = window;
-  const begin = (search: number, cursor: Cursor | undefined): Walk => {
-    const walk = new Walk(window, cursor ?? { pageSize: start.pageSize }, selection.parameters(search));
-    walk.growPage(start.pageSize);
+  const begin = (search: number, cursor: Cursor | undefined, isOrderProven = false): Walk => {
+    const { pageSize } = start;
+    const walk = new Walk(window, cursor ?? { pageSize, isOrderProven }, selection.parameters(search));
+    walk.growPage(pageSize);
     return walk;
   };
+  // The kind of search by which the source has shown that it sorts.
+  let sorted: { kind: string; isForm: boolean } | undefined;
+  let isOrderAssumed = false;
   let search = start.cursor?.search ?? 0;
   let walk = begin(search, start.cursor?.walk);
   let isProven = start.cursor?.walk !== undefined;
   const writer = new PageWriter(type, dependencies);
-  const companionWriter = new PageWriter(companions?.type ?? '', dependencies);
+  // What comes along tells of more patients than the resources it is about: these are who is counted.
+  const companionWriter = new PageWriter(companions?.type ?? '', { ...dependencies, patients: UNCOUNTED });
   const startedAt = clock();
   let checkedAt = Number.NEGATIVE_INFINITY;
   let toldAt = startedAt;
@@ -122,7 +128,14 @@ export async function runSlice(
       const [isStopped] = await Promise.all([dependencies.isStopped(), answer]);
       if (isStopped) throw new ExportError('job-stopped', 'The job was stopped.');
     }
-    const { page, size } = await answer;
+    const { page, size, isForm } = await answer;
+    if (isOrderAssumed && isForm !== sorted?.isForm) {
+      isOrderAssumed = false;
+      walk = begin(search, undefined);
+      answer = fetchPage(walk, type, source, companions, true);
+      continue;
+    }
+    isOrderAssumed = false;
     const given = search;
     if (!isProven && page.self === undefined) {
       const parameters = selection.sourceOnly?.(given) ?? [];
@@ -131,7 +144,9 @@ export async function runSlice(
     isProven = true;
     const rows = walk.acceptPage(page);
     if (walk.isDone && search + 1 < selection.searches) {
-      walk = begin(++search, undefined);
+      if (walk.isOrderProven) sorted = { kind: kindOf(selection.parameters(given)), isForm };
+      isOrderAssumed = sorted?.kind === kindOf(selection.parameters(++search));
+      walk = begin(search, undefined, isOrderAssumed);
       isProven = false;
     }
     const goesOn =
@@ -166,8 +181,20 @@ export async function runSlice(
   return { cursor, ...(await writer.close()), companions: await companionWriter.close() };
 }
 
+/** Searches by the same parameters are answered in one way; a named query is an operation of its own. */
+function kindOf(parameters: SearchParameters): string {
+  return JSON.stringify(parameters.map(([name, value]) => (name === '_query' ? [name, value] : name)));
+}
+
 function idsOf(rows: readonly SearchRow[]): string[] {
   return rows.map(({ id }) => id).filter((id) => id !== undefined);
+}
+
+interface FetchedPage {
+  page: PageWithIncludes;
+  size: number;
+  /** Whether it was asked for by a form. */
+  isForm: boolean;
 }
 
 /**
@@ -180,13 +207,13 @@ async function fetchPage(
   source: Source,
   companions: Companions | undefined,
   isLinkOurs: boolean,
-): Promise<{ page: PageWithIncludes; size: number }> {
-  const read = ({ body, isForm }: SourceAnswer): { page: PageWithIncludes; size: number } => {
+): Promise<FetchedPage> {
+  const read = ({ body, isForm = false }: SourceAnswer): FetchedPage => {
     const page = readSearchPage(body, type, companions?.type);
     if (page.isCut && companions !== undefined) throw cut(type, companions.type);
     // The self link of a form need not repeat what stands in the form; without any of it, it tells nothing.
-    const tells = isForm !== true || page.self?.includes('?') === true;
-    return { page: tells ? page : { ...page, self: undefined }, size: body.length };
+    const tells = !isForm || page.self?.includes('?') === true;
+    return { page: tells ? page : { ...page, self: undefined }, size: body.length, isForm };
   };
   for (;;) {
     const request = walk.request();

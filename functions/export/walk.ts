@@ -93,23 +93,36 @@ export class Walk {
   #seen: Set<string>;
   #passedIds: Set<string>;
   #isDone = false;
+  #isOrderProven = false;
 
   /**
-   * Starts at the window's begin, or goes on from a checkpoint.
+   * Starts at the window's begin, or goes on from a checkpoint. With `isOrderProven`, a walk of the same type by the
+   * same search parameters has shown that the source sorts, and the latest row is not asked for again.
    * @param search parameters of every search besides those of the window
    */
-  constructor(window: Window, start: { pageSize: number } | Cursor, search: SearchParameters = []) {
+  constructor(
+    window: Window,
+    start: { pageSize: number; isOrderProven?: boolean } | Cursor,
+    search: SearchParameters = [],
+  ) {
     this.#window = window;
     this.#search = search;
     this.#from = window.from === undefined ? undefined : instant(window.from);
     this.#until = instant(window.until);
-    this.#cursor = 'mode' in start ? start : fromStart(start.pageSize);
+    if ('mode' in start) this.#cursor = start;
+    else if (start.isOrderProven === true) this.#cursor = fromKey(start.pageSize, window, null);
+    else this.#cursor = fromStart(start.pageSize);
     this.#seen = new Set(this.#cursor.seen);
     this.#passedIds = new Set(this.#cursor.mode === 'tie' ? this.#cursor.passedIds : []);
   }
 
   get isDone(): boolean {
     return this.#isDone;
+  }
+
+  /** Whether a page of several moments has shown that the source sorts as it is asked to. */
+  get isOrderProven(): boolean {
+    return this.#isOrderProven;
   }
 
   /** Whether its searches ask for more than the window. */
@@ -320,9 +333,7 @@ export class Walk {
       return;
     }
     const latest = wasUpdatedSince ? null : (lastUpdated?.text ?? null);
-    const from = this.#window.from ?? null;
-    const { pageSize } = cursor;
-    this.#cursor = { mode: 'key', pageSize, from, after: false, empty: null, unproven: { latest }, seen: [] };
+    this.#cursor = fromKey(cursor.pageSize, this.#window, { latest });
   }
 
   /** Whether the first page is sorted, in the window and no later than the latest row. */
@@ -382,6 +393,9 @@ export class Walk {
       if (onPage.has(id) || (order === 0 && this.#seen.has(id))) continue;
       onPage.add(id);
       rows.push(row);
+    }
+    if (first !== undefined && last !== undefined && compareInstants(first, last) < 0) {
+      this.#isOrderProven = true;
     }
     // Only where all rows are of one instant is it told this late that the source does not sort.
     if (cursor.after && cursor.unproven !== null && first !== undefined) throw ignored(type, '_sort');
@@ -502,6 +516,10 @@ function repeatedRows(): (id: string, lastUpdated: Instant) => boolean {
 
 function fromStart(pageSize: number): Cursor {
   return { mode: 'order', pageSize, tries: 1, seen: [] };
+}
+
+function fromKey(pageSize: number, { from }: Window, unproven: Key['unproven']): Cursor {
+  return { mode: 'key', pageSize, from: from ?? null, after: false, empty: null, unproven, seen: [] };
 }
 
 export function checkLoop(loop: LoopCheck, next: string, type: string): LoopCheck {

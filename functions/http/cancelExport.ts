@@ -7,6 +7,9 @@ import { readJobId, unknownJob } from './jobId.js';
 import { outcomeResponse } from './respond.js';
 import type { Handler } from './handler.js';
 
+/** A client that cancels waits for its answer, so what takes longer is left to the timer. */
+const LONGEST_MS = 8000;
+
 /**
  * Stops a running job and deletes its files; of a finished one, deletes the files.
  * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-delete-request
@@ -21,14 +24,18 @@ export function cancelExport({ jobs, files, now }: HttpDependencies): Handler {
     // This is the cancel: slices look for it, since terminating reaches neither them nor sub-orchestrations.
     // What follows is done again by the timer, should it be cut off here.
     await jobs.putStop(jobId, { reason: 'cancelled', at: new Date(now()).toISOString() });
+    const signal = AbortSignal.timeout(LONGEST_MS);
+    let isDone = false;
     try {
-      const partitions = (await jobs.plan(jobId))?.partitions.length ?? 0;
-      await terminateJob(client, job, partitions);
-      await files.discard(job);
-      await jobs.destroyWorkingState(jobId);
+      await terminateJob(client, job, await jobs.claimedPartitions(jobId));
+      await files.discard(job, signal);
+      await jobs.destroyWorkingState(jobId, signal);
+      isDone = true;
     } catch (thrown) {
-      context.warn(JSON.stringify({ step: 'cancelExport', jobId, thrown: describeThrown(thrown) }));
+      const reason = signal.aborted ? 'left to the timer' : describeThrown(thrown);
+      context.warn(JSON.stringify({ step: 'cancelExport', jobId, thrown: reason }));
     }
-    return outcomeResponse(202, [informationIssue('The export was cancelled; its files are deleted.')]);
+    const words = isDone ? 'its files are deleted' : 'its files will be deleted within some minutes';
+    return outcomeResponse(202, [informationIssue(`The export was cancelled; ${words}.`)]);
   };
 }

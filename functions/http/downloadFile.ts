@@ -24,7 +24,13 @@ export function downloadFile({ jobs, files }: HttpDependencies): Handler {
       jobs.outcome(jobId),
       jobs.manifest(jobId),
     ]);
-    if (job === undefined || manifest === undefined || stop !== undefined || outcome?.state !== 'completed') {
+    // How a job ended tells its outcome: a stop that came after it counts only where it is a cancel.
+    if (
+      job === undefined ||
+      manifest === undefined ||
+      stop?.reason === 'cancelled' ||
+      outcome?.state !== 'completed'
+    ) {
       throw unknownJob();
     }
     if (!maySee(caller, job)) throw unknownJob();

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { HttpRequest } from '@azure/functions';
 import { readConfiguration } from '../deid/configuration.js';
+import { FhirModel } from '../deid/model/fhirModel.js';
 import { randomKeys, resolveKeys } from '../deid/keys.js';
 import { ExportError } from '../errors.js';
+import { elementNames } from '../export/elements.js';
 import { stampOf } from '../export/containerStamp.js';
 import type { ConfigurationOfJob, ExportLevel, JobRequest } from '../export/job.js';
 import {
@@ -71,6 +73,7 @@ export function kickOff({
   now,
   isResourceType,
 }: HttpDependencies): StartExport {
+  const hasElement = elementNames(FhirModel.of(settings.fhirVersion));
   return (readLevel) => async (request, client, _context, caller) => {
     const level = readLevel(request);
     const body = request.method === 'POST' ? await readBody(request) : undefined;
@@ -83,7 +86,7 @@ export function kickOff({
         prefer: request.headers.get('prefer') ?? undefined,
         body,
       },
-      { now: now(), isResourceType, defaultConfiguration: settings.defaultConfiguration },
+      { now: now(), isResourceType, hasElement, defaultConfiguration: settings.defaultConfiguration },
     );
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
     const permitted = permitKickOff(read.kickOff, caller, settings.authorization);

@@ -6,6 +6,7 @@ import type { JobStore } from '../adapters/jobStore.js';
 import { describeThrown, safeFailure } from '../errors.js';
 import type { JobOutcome, JobRequest, StopReason } from '../export/job.js';
 import { manifestFileNames } from '../export/manifest.js';
+import { forEachConcurrently } from '../mapConcurrently.js';
 import type { Settings } from '../settings.js';
 
 interface CleanUpDependencies {
@@ -18,6 +19,7 @@ interface CleanUpDependencies {
 const HOUR_MS = 3_600_000;
 /** Every ten minutes; six fields, seconds first. */
 const SCHEDULE = '0 */10 * * * *';
+const PARALLEL_JOBS = 4;
 /** An attempt that nobody waits for any more may still be writing for so long. */
 const STRAGGLER_MS = 24 * HOUR_MS;
 /** A job younger than this without an orchestration may be starting just now. */
@@ -30,7 +32,7 @@ export function registerCleanUp(dependencies: CleanUpDependencies): void {
     extraInputs: [df.input.durableClient()],
     handler: async (_timer, context) => {
       const client = df.getClient(context);
-      for (const jobId of await dependencies.jobs.jobIds()) {
+      await forEachConcurrently(await dependencies.jobs.jobIds(), PARALLEL_JOBS, async (jobId) => {
         try {
           await cleanUpJob(dependencies, client, jobId);
         } catch (thrown) {
@@ -38,7 +40,7 @@ export function registerCleanUp(dependencies: CleanUpDependencies): void {
           const failure = { ...safeFailure(thrown), thrown: describeThrown(thrown) };
           context.error(JSON.stringify({ step: 'cleanUp', jobId, ...failure }));
         }
-      }
+      });
     },
   });
 }
@@ -76,8 +78,7 @@ async function endCancelledJob(
   request: JobRequest,
   stop: StopReason,
 ): Promise<void> {
-  const partitions = (await jobs.plan(request.jobId))?.partitions.length ?? 0;
-  await terminateJob(client, request, partitions);
+  await terminateJob(client, request, await jobs.claimedPartitions(request.jobId));
   await files.discard(request);
   await jobs.destroyWorkingState(request.jobId);
   if (now() - Date.parse(stop.at) > STRAGGLER_MS) await forgetJob(jobs, client, request);
@@ -103,9 +104,11 @@ async function deleteOrphans(jobs: JobStore, files: ExportFiles, request: JobReq
   const manifest = await jobs.manifest(jobId);
   if (manifest === undefined) return;
   const kept = manifestFileNames(manifest, request);
-  for (const name of (await files.list(container, folder)).keys()) {
-    if (!kept.has(name)) await files.deleteFile(container, name);
-  }
+  const names = [...(await files.list(container, folder)).keys()];
+  await files.deleteFiles(
+    container,
+    names.filter((name) => !kept.has(name)),
+  );
 }
 
 /** Removes the orchestrations of a job and then its state, without which nobody would find them. */

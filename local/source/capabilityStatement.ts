@@ -28,7 +28,12 @@ export function capabilityStatement(
         mode: 'server',
         resource: types.map((type) => ({
           type,
-          interaction: [{ code: 'read' }, { code: 'search-type' }],
+          interaction: [
+            { code: 'read' },
+            { code: 'search-type' },
+            { code: 'delete' },
+            ...(unsupported.includes('_history') ? [] : [{ code: 'history-type' }]),
+          ],
           versioning: 'no-version',
           searchParam: [
             ...COMMON_PARAMETERS,

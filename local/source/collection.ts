@@ -8,10 +8,21 @@ import { TextStore } from './textStore.js';
 
 const REMEMBERED_RESULTS = 64;
 
+/** A change since the source was started. */
+export interface Version {
+  id: string;
+  /** Milliseconds since the epoch. */
+  at: number;
+  /** `undefined`: the resource was deleted. */
+  row: number | undefined;
+}
+
 /** One resource type's resources: those of a file, and above them those changed since. */
 export class Collection {
   readonly parameters: ReadonlyMap<string, SearchParameter>;
   readonly texts: TextStore;
+  /** In the order in which they came. */
+  readonly versions: Version[] = [];
   readonly #table = new RowTable();
   readonly #file: NdjsonFile | undefined;
   readonly #orders = new Map<string, Uint32Array>();
@@ -44,16 +55,18 @@ export class Collection {
       throw new UnusableResourceError(`${where()}: the text has another id`);
     }
     this.texts.put(this.#table.count, json);
+    this.versions.push({ id, at: now, row: this.#table.count });
     const earlier = this.#table.add(json, -1, row);
     if (earlier >= 0) this.#table.retire(earlier);
     this.#forgetResults();
   }
 
-  /** Returns whether there was such a resource. */
-  remove(id: string): boolean {
+  /** Returns whether there was such a resource; `now` in milliseconds. */
+  remove(id: string, now: number): boolean {
     const row = this.row(id);
     if (row === undefined) return false;
     this.#table.retire(row);
+    this.versions.push({ id, at: now, row: undefined });
     this.#forgetResults();
     return true;
   }

@@ -6,6 +6,7 @@ import { capabilityStatement } from './capabilityStatement.js';
 import { Collection } from './collection.js';
 import type { SourceContext } from './context.js';
 import { faultOf, type Fault } from './faults.js';
+import { historyPage } from './history.js';
 import { OutcomeError, operationOutcome } from './outcome.js';
 import { resourceText } from './page.js';
 import { searchPage } from './search.js';
@@ -36,7 +37,7 @@ interface Call {
   faults: readonly Fault[];
 }
 
-/** Answers the requests of a FHIR server's search, read and capabilities interactions. */
+/** Answers the requests of a FHIR server's search, read, delete, history-type and capabilities interactions. */
 export function createRequestHandler(context: SourceContext): RequestListener {
   return (request, response) => {
     handle(context, request, response).catch(() => response.destroy());
@@ -137,8 +138,15 @@ function route(context: SourceContext, call: Call): Answer {
     }
     return search(context, call, collection);
   }
+  if (id === '_history' && rest.length === 0 && !context.settings.unsupported.includes('_history')) {
+    allow(call, 'GET');
+    return json(200, historyPage(collection, call.query, call.base, isStrict(call), context.settings));
+  }
   if (rest.length > 0) throw new OutcomeError(404, 'not-supported', `There is no ${call.path.join('/')}`);
-  allow(call, 'GET');
+  if (call.method === 'DELETE' && (collection.remove(id, context.now()) || collection.wasRemoved(id))) {
+    return json(200, operationOutcome('deleted', `${type}/${id} is deleted`, 'information'));
+  }
+  if (call.method !== 'DELETE') allow(call, 'GET');
   return read(collection, id);
 }
 
@@ -157,10 +165,12 @@ function read(collection: Collection, id: string): Answer {
 }
 
 function search(context: SourceContext, call: Call, collection: Collection): Answer {
-  const prefer = call.request.headers['prefer'] ?? '';
-  const strict = /(?:^|[,;\s])handling=strict(?:$|[,;\s])/.test(String(prefer));
-  const body = searchPage(context, collection, call.query, call.base, strict, call.faults);
+  const body = searchPage(context, collection, call.query, call.base, isStrict(call), call.faults);
   return { status: 200, body, contentType: FHIR_JSON };
+}
+
+function isStrict({ request }: Call): boolean {
+  return /(?:^|[,;\s])handling=strict(?:$|[,;\s])/.test(String(request.headers['prefer'] ?? ''));
 }
 
 function faultAnswer(context: SourceContext, faults: readonly Fault[]): Answer | undefined {

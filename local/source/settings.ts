@@ -34,7 +34,7 @@ export interface SourceOptions {
   paging?: 'cursor' | 'offset';
   /** Age at which a next link answers 410, in milliseconds. Default: never. */
   cursorLifetimeMs?: number;
-  /** Parameters that the source is to know nothing of: `_sort`, `_lastUpdated`, `_summary`, … */
+  /** Parameters that the source is to know nothing of: `_sort`, `_lastUpdated`, `_summary`, …, or `_history`. */
   unsupported?: readonly string[];
   /** Compress for clients that accept gzip. Default false. */
   gzip?: boolean;

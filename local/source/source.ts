@@ -81,7 +81,7 @@ export async function startSource(options: SourceOptions): Promise<RunningSource
       collectionOf(type).put(id, resourceText, now());
     },
     delete(type, id) {
-      if (!collectionOf(type).remove(id)) throw new Error(`There is no ${type}/${id}`);
+      if (!collectionOf(type).remove(id, now())) throw new Error(`There is no ${type}/${id}`);
     },
     setFaults(faults) {
       state.faults = createFaultPlan(faults, settings.faultSeed);

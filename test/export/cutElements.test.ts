@@ -7,11 +7,10 @@ import { readElements } from '../../functions/export/elements.js';
 const SUBSETTED = '{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}';
 const LABEL = '{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"REDACTED"}';
 
+const names = { isResourceType: (name: string): boolean => /^[A-Z]/.test(name), hasElement: () => true };
+
 function cut(elements: string, resource: string): string {
-  const cutter = elementCutter(
-    readElements([elements], (name) => /^[A-Z]/.test(name), []),
-    FhirModel.of('R4'),
-  );
+  const cutter = elementCutter(readElements([elements], undefined, names, []), FhirModel.of('R4'));
   return stringifyJson(cutter(parseJson(resource) as JsonObject));
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ExportError } from '../../functions/errors.js';
 import { runDeletionSlice } from '../../functions/export/deletions.js';
 import { deletionSentences, planDeletions } from '../../functions/export/deletionPlan.js';
 import { readHistoryPage } from '../../functions/export/historyPage.js';
@@ -43,6 +44,23 @@ describe('deletions', () => {
     expect(told.urls).toHaveLength(250);
     expect(told.bundles).toBeGreaterThan(2);
     expect(told.slices).toBeGreaterThan(2);
+  });
+
+  it('are told once and to the end although links of the history expire', async () => {
+    const source = new SimulatedSource('Patient');
+    for (let index = 0; index < 60; index++) source.put(`p${index}`, START - 1000, []);
+    for (let index = 0; index < 60; index++) source.delete(`p${index}`, START + index);
+    const follow = source.follow.bind(source);
+    let links = 0;
+    source.follow = (url) =>
+      [4, 9].includes(++links)
+        ? Promise.reject(new ExportError('source-refused', 'The source answered 410.'))
+        : follow(url);
+    const { urls } = await deletionsOf(source, 10);
+    expect(urls).toEqual(Array.from({ length: 60 }, (_, index) => `Patient/hash-of-p${index}`).sort());
+    expect(links).toBeGreaterThan(9);
+    source.follow = () => Promise.reject(new ExportError('source-refused', 'The source answered 410.'));
+    await expect(deletionsOf(source, 10)).rejects.toThrow('history cannot be read to its end');
   });
 
   it('of a history that is refused are not told, and it is said why', async () => {
@@ -119,6 +137,12 @@ describe('whether deletions are told', () => {
       { request: { level: { kind: 'patient' }, since: iso(0), typeFilters: [] } },
       [],
       [/Deletions of Patient, Observation are not told.*compartment/],
+    ],
+    [
+      'not where patients are counted, which deletions cannot be',
+      { request: { level: { kind: 'system' }, since: iso(0), typeFilters: [], minPatients: 10 } },
+      [],
+      [/Deletions of Patient, Observation are not told.*MIN_PATIENTS/],
     ],
     [
       'not of a type with filters',

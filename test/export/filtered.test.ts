@@ -32,6 +32,27 @@ describe('several filters for a type', () => {
     expect((await idsOf(sourceOf(SOME), 'b', 'b')).sort()).toEqual(['r1', 'r2', 'r4']);
   });
 
+  it.each([
+    ['a source that sorts shows so once', {}, undefined, 1],
+    ['one that has to be asked by a form for some is asked again for those', {}, 'b', 3],
+    ['one that does not sort is asked each time', { ignores: ['_sort'] }, undefined, 3],
+  ] as const)('%s', async (_, behaviour, byForm, probes) => {
+    // Not in the order of their times, as a source may have them that does not sort.
+    const source = sourceOf([['c'], ['a', 'b'], ['a'], ['b', 'c'], ['c'], ['b'], ['a']], {
+      countsAtAll: false,
+      ...behaviour,
+    });
+    source.rows.reverse();
+    const search = source.search.bind(source);
+    source.search = async (type, parameters) => ({
+      ...(await search(type, parameters)),
+      isForm: parameters.some(([name, value]) => name === 'tag' && value === byForm),
+    });
+    expect((await idsOf(source, 'a', 'b', 'c')).sort()).toEqual(['r0', 'r1', 'r2', 'r3', 'r4', 'r5', 'r6']);
+    const asked = source.queries.filter((query) => query.includes('_sort=-_lastUpdated'));
+    expect(asked).toHaveLength(probes);
+  });
+
   it('ask the source for the ids of a page only, however much was exported before', async () => {
     const source = sourceOf(Array.from({ length: 300 }, () => ['a', 'b']));
     expect(await idsOf(source, 'a', 'b')).toHaveLength(300);

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { FhirModel } from '../../functions/deid/model/fhirModel.js';
+import { elementNames } from '../../functions/export/elements.js';
 import {
   isFhirId,
   knownParametersOnly,
@@ -10,6 +12,7 @@ const BASE = 'https://host.example/fhir/$export';
 const context = {
   now: Date.parse('2026-11-21T12:00:00Z'),
   isResourceType: (name: string): boolean => ['Patient', 'Observation'].includes(name),
+  hasElement: elementNames(FhirModel.of('R4')),
 };
 
 function read(query: string, more: Partial<RawKickOff> = {}): ReturnType<typeof readKickOff> {
@@ -158,6 +161,13 @@ describe('a kick-off is refused, naming the parameter', () => {
       '_anonimizationConfig',
       '_annonymizationConfig',
       '_deidentify',
+      '_anomymizationConfig',
+      '_anoynmizationConfig',
+      '_anonConfig',
+      '_pseudonymise',
+      '_configuration',
+      '_collectionReference',
+      '_redact',
     ].map((name): [string, string, Partial<RawKickOff>, string[]] => [
       `what may be meant to anonymize, even leniently: ${name}`,
       `?${name}=x`,
@@ -173,6 +183,18 @@ describe('a kick-off is refused, naming the parameter', () => {
     ],
     ['de-identified data by nothing', '?_raw=false', {}, ['_anonymizationConfig']],
     ['patients at system level', '', { method: 'POST', body: patients('Patient/1') }, ['patient']],
+    [
+      'patients in the URL of a POST, where they would be in logs',
+      '?Patient=Patient/1',
+      { level: { kind: 'patient' }, method: 'POST', body: '' },
+      ['patient'],
+    ],
+    [
+      'the container that another job has for itself',
+      '?_container=20260131093000-0123456789abcdef0123456789abcdef',
+      {},
+      ['_container'],
+    ],
     ['patients in a GET', '?patient=Patient/1', { level: { kind: 'patient' } }, ['patient']],
     ...['', 'Group/1', 'Patient/..', 'Patient/a b', 'https://else.example/Patient/1'].map(
       (reference): [string, string, Partial<RawKickOff>, string[]] => [

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { readElements } from '../../functions/export/elements.js';
+import { elementNames, readElements } from '../../functions/export/elements.js';
+import { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import { type RawKickOff, readKickOff } from '../../functions/export/kickOff.js';
 import type { OutcomeIssue } from '../../functions/export/operationOutcome.js';
 import { readTypeFilters } from '../../functions/export/typeFilter.js';
 
 const TYPES = ['Patient', 'Observation', 'MedicationRequest'];
+const hasElement = elementNames(FhirModel.of('R4'));
 const isResourceType = (name: string): boolean => TYPES.includes(name);
 
 /** Through the URL, as clients send it: each value as it stands behind `_typeFilter=`. */
@@ -17,7 +19,7 @@ function fromUrl(...values: string[]): ReturnType<typeof readKickOff> {
     prefer: 'respond-async',
     body: undefined,
   };
-  return readKickOff(raw, { now: Date.parse('2026-11-21T12:00:00Z'), isResourceType });
+  return readKickOff(raw, { now: Date.parse('2026-11-21T12:00:00Z'), isResourceType, hasElement });
 }
 
 const OBSERVATION = { type: 'Observation', search: [['code', '1']] };
@@ -117,7 +119,7 @@ it.each([
   [['birthDate, name'], 2],
 ])('elements %o are read', (values, expected) => {
   const issues: OutcomeIssue[] = [];
-  expect(readElements(values, isResourceType, issues)).toHaveLength(expected);
+  expect(readElements(values, undefined, { isResourceType, hasElement }, issues)).toHaveLength(expected);
   expect(issues).toEqual([]);
 });
 
@@ -125,7 +127,33 @@ it.each(['', 'Patient.name.given', 'Foo.name', 'Patient', 'name,', '*', '_id'])(
   'elements "%s" are refused',
   (value) => {
     const issues: OutcomeIssue[] = [];
-    readElements([value], isResourceType, issues);
+    readElements([value], undefined, { isResourceType, hasElement }, issues);
     expect(issues.map(({ expression }) => expression?.[0])).toEqual(['_elements']);
+  },
+);
+
+it.each([
+  ['STU3', 'birthdate', undefined, ['birthdate']],
+  ['R4', 'birthDate,valueQuantity,value,id,meta', undefined, []],
+  ['R4', 'birthDate', ['Observation'], ['birthDate']],
+  ['R4', 'birthDate', ['Observation', 'Patient'], []],
+  ['R4', 'Observation.birthDate,Patient.birthDate', ['Observation'], ['Observation.birthDate']],
+  ['STU3', 'Patient.animal', undefined, []],
+  [
+    'R5',
+    'Patient.animal,Patient.naem,constructor',
+    undefined,
+    ['Patient.animal', 'Patient.naem', 'constructor'],
+  ],
+] as const)(
+  'in %s, of _elements=%s for types %o those that no type has are refused: %o',
+  (version, value, types, told) => {
+    const issues: OutcomeIssue[] = [];
+    const names = { isResourceType, hasElement: elementNames(FhirModel.of(version)) };
+    readElements([value], types, names, issues);
+    const expected = told.map((name) => `"${name}"`).join(', ');
+    expect(issues.map(({ diagnostics }) => /version: (.*)\. Names/.exec(diagnostics)?.[1])).toEqual(
+      told.length === 0 ? [] : [expected],
+    );
   },
 );

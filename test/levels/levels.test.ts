@@ -107,6 +107,28 @@ const membersOf = (group: JobResource): Set<string> =>
   new Set(textsAt(group, ['member', 'entity', 'reference']).map((text) => text.split('/')[1] ?? ''));
 const groupLevel = (group: JobResource): Asked => ({ level: { kind: 'group', groupId: group.id } });
 
+it('at the system level, what was deleted at the source since is told', async () => {
+  requests = [];
+  source = await startSource({ directory, onRequest: (request) => requests.push(request) });
+  const since = new Date().toISOString();
+  const [first, second] = resources.filter(({ resourceType }) => resourceType === 'Patient');
+  for (const patient of [first, second]) {
+    const answer = await fetch(`${source.url}/Patient/${patient?.id}`, { method: 'DELETE' });
+    expect(answer.status).toBe(200);
+  }
+  source.insert('Patient', second?.id ?? '', JSON.stringify(second));
+  // The transaction time is in whole seconds.
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  const { manifest, resources: exported } = await runJob(
+    stack,
+    source.url,
+    { level: { kind: 'system' }, types: ['Patient', 'Observation'], since },
+    { TRANSACTION_TIME_MARGIN_SECONDS: '0' },
+  );
+  expect(keysOf(exported)).toEqual([`Patient/${second?.id}`]);
+  expect(manifest.deleted).toEqual([{ type: 'Bundle', url: expect.any(String), count: 1 }]);
+});
+
 describe('the Patient level', () => {
   it('exports every compartment and the patients, each resource once, and what is in none not', async () => {
     const { resources: exported, manifest, notes } = await exportOf({ level: { kind: 'patient' } });

@@ -218,6 +218,14 @@ describe('every answer other than success is an OperationOutcome that names what
       /root elements/,
     ],
     [
+      'a misspelt element',
+      'GET',
+      `/fhir/$export?_type=Patient&_elements=birthdate&${SAFE_HARBOR}`,
+      KICK_OFF,
+      400,
+      /no root element of .*"birthdate"/,
+    ],
+    [
       'patients in a GET',
       'GET',
       `/fhir/Patient/$export?patient=Patient/1&${SAFE_HARBOR}`,

@@ -173,8 +173,10 @@ it('a cancel that was cut off is carried through, and found for a day', async ()
     reason: 'cancelled',
     at: new Date(STARTED + 30 * HOUR_MS).toISOString(),
   });
+  for (const lane of [0, 1]) await jobs.claimPartition(request.jobId, lane, 0, 5000);
   await cleanUp(31, clientOf('Running'));
-  expect(called[0]).toBe(`terminate ${request.jobId}`);
+  const underWay = ['', ':lane-0', ':lane-1', ':partition-0', ':partition-1'];
+  expect(called).toEqual(underWay.map((part) => `terminate ${request.jobId}${part}`));
   expect(await fileNames()).toEqual([]);
   expect(await stateNames()).toEqual(['plan.json', 'request.json', 'stop.json']);
   // A slice that was cut off from the news writes once more.

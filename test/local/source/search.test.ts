@@ -227,7 +227,10 @@ describe('errors are OperationOutcomes', () => {
     ['GET', 'Patient?_lastUpdated=yesterday', 400, 'invalid'],
     ['GET', 'Patient?_lastUpdated=ge2024-02-30', 400, 'invalid'],
     ['GET', 'Patient?_format=xml', 406, 'not-supported'],
-    ['DELETE', 'Patient/a', 405, 'not-supported'],
+    ['DELETE', 'Patient/nobody', 404, 'not-found'],
+    ['PUT', 'Patient/a', 405, 'not-supported'],
+    ['GET', 'Patient/_history?_since=yesterday', 400, 'invalid'],
+    ['POST', 'Patient/_history', 405, 'not-supported'],
     ['GET', 'Patient/_search', 405, 'not-supported'],
     ['POST', 'Patient', 405, 'not-supported'],
     [

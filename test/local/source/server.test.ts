@@ -42,6 +42,33 @@ describe('changes', () => {
     );
   });
 
+  test('stand in the history, newest first, page by page', async () => {
+    await serving(FILES, {}, async (source) => {
+      source.insert('Patient', 'b', resource('Patient', 'b', undefined, ',"x":1.0'));
+      expect((await ask(`${source.url}/Patient/a`, { method: 'DELETE' })).status).toBe(200);
+      expect((await ask(`${source.url}/Patient/a`)).status).toBe(410);
+      source.update('Patient', 'b', resource('Patient', 'b'));
+      const told: string[] = [];
+      let next: string | undefined = `${source.url}/Patient/_history?_count=2`;
+      for (let pages = 0; next !== undefined; pages++) {
+        const { status, body, text } = await ask(next);
+        expect([status, text.includes('"type":"history"')]).toEqual([200, true]);
+        for (const entry of body.entry as unknown as Array<{ request: { method: string; url: string } }>)
+          told.push(`${entry.request.method} ${entry.request.url}`);
+        next = body.link.find(({ relation }) => relation === 'next')?.url;
+        // What is changed meanwhile moves nothing.
+        if (pages === 0) source.delete('Patient', 'b');
+      }
+      expect(told).toEqual(['PUT Patient/b', 'DELETE Patient/a', 'PUT Patient/b']);
+      const later = new Date(Date.now() + 60_000).toISOString();
+      expect(ids(await ask(`${source.url}/Patient/_history?_since=${later}`))).toEqual([]);
+    });
+    await serving(FILES, { unsupported: ['_history'] }, async (source) => {
+      expect((await ask(`${source.url}/metadata`)).text).not.toContain('history-type');
+      expect((await ask(`${source.url}/Patient/_history`)).status).toBe(404);
+    });
+  });
+
   test('deletions answer 410, and the id can come back', async () => {
     await serving(FILES, {}, async (source) => {
       source.delete('Patient', 'a');
@@ -107,7 +134,7 @@ test('the CapabilityStatement says what is there', async () => {
           resource: [
             {
               type: 'Patient',
-              interaction: [{ code: 'read' }, { code: 'search-type' }],
+              interaction: ['read', 'search-type', 'delete', 'history-type'].map((code) => ({ code })),
               searchParam: [
                 { name: '_id', type: 'token' },
                 { name: 'link', type: 'reference' },
