@@ -28,12 +28,21 @@ const settings = readSettings(process.env);
 const access = openSourceAccess(settings);
 const dependencies = makeActivityDependencies(settings, access);
 const { jobs, files, now, isResourceType } = dependencies;
+/**
+ * Heap of a thread. V8 lets a heap grow by what it may grow to, which is by the memory of the machine; an export's
+ * lives on a fraction of this.
+ */
+const MOST_THREAD_MEBIBYTES = 1024;
 const slices: SliceRunner =
   settings.workerThreads === 0
     ? { run: exportSlice(dependencies), forget: (jobId) => dependencies.engines.forget(jobId) }
     : new SliceThreads(new URL('./sliceThread.js', import.meta.url), settings.workerThreads, () => {
         const shared = shareSourceAccess(access);
-        return { workerData: shared, transferList: [shared.port] };
+        return {
+          workerData: shared,
+          transferList: [shared.port],
+          resourceLimits: { maxOldGenerationSizeMb: MOST_THREAD_MEBIBYTES },
+        };
       });
 
 app.setup({ enableHttpStream: true });
