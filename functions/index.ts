@@ -10,7 +10,7 @@ import type { SliceRunner } from './activities/sliceRunner.js';
 import { stopExport } from './activities/stopExport.js';
 import { ConfigurationBlobs } from './adapters/configurationBlobs.js';
 import { ConfigurationImages } from './adapters/configurationImages.js';
-import { openSourceAccess } from './adapters/openSource.js';
+import { openAuthorizationServer, openSourceAccess } from './adapters/openSource.js';
 import { SliceThreads } from './adapters/sliceThreads.js';
 import { shareSourceAccess } from './adapters/sourceAccess.js';
 import { openStorage } from './adapters/storage.js';
@@ -39,7 +39,7 @@ const slices: SliceRunner =
 app.setup({ enableHttpStream: true });
 registerRoutes({
   settings,
-  authorize: openAuthorization(settings.authorization, isResourceType),
+  authorize: openAuthorization(settings.authorization, openAuthorizationServer(settings), isResourceType),
   jobs,
   files,
   configurationBlobs: new ConfigurationBlobs(openStorage(settings.exportStorage), settings.exportStorage),

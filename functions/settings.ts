@@ -67,7 +67,7 @@ export interface Settings {
   jobRetentionHours: number;
 }
 
-/** One line of the settings table: what the README shows and what the validation enforces. */
+/** One line of the settings table: what `docs/settings.md` shows and what the validation enforces. */
 export interface SettingDefinition {
   name: string;
   unit: string;
@@ -424,7 +424,7 @@ const secretsDefinition: SettingDefinition = {
     'A key that a configuration names with `{"secretName": "<name>"}` instead of holding it. On Azure, a Key Vault reference.',
 };
 
-/** All settings, in the order of the README's table. */
+/** All settings, in the order of the table in `docs/settings.md`. */
 export const settingDefinitions: readonly SettingDefinition[] = [
   fhirServerUrl,
   fhirVersion,

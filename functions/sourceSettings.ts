@@ -93,7 +93,7 @@ export const sourceDefinitions = [
   text(
     'SOURCE_CA',
     'PEM',
-    'Certificates of private authorities that the source and its token endpoint are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is heeded, too, where this is not set.',
+    'Certificates of private authorities that the source, its token endpoint and `SMART_JWKS_URL` are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is heeded, too, where this is not set.',
   ),
 ];
 

@@ -111,13 +111,16 @@ describe('settings', () => {
     expect(read).not.toThrow(/hunter2/);
   });
 
-  it('stand in the README as the code has them', () => {
+  it('stand in the documentation as the code has them', () => {
     const rows = settingDefinitions.map(
       ({ name, unit, default: initial, bounds, meaning }) =>
         `| \`${name}\` | ${unit} | ${initial} | ${bounds} | ${meaning} |`,
     );
-    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8').replaceAll(/ {2,}/g, ' ');
-    for (const row of rows) expect(readme).toContain(row.replaceAll(/ {2,}/g, ' '));
+    const page = readFileSync(new URL('../docs/settings.md', import.meta.url), 'utf8').replaceAll(
+      / {2,}/g,
+      ' ',
+    );
+    for (const row of rows) expect(page).toContain(row.replaceAll(/ {2,}/g, ' '));
   });
 });
 

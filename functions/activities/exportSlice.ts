@@ -85,7 +85,7 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
     const isOfDeletions = planned?.isOfDeletions === true;
     const writtenType = isOfDeletions ? 'Bundle' : window.type;
     const nameOf = (type: string): string =>
-      `${request.folder}${isOfDeletions ? 'deleted-' : ''}${type}-${partition}-${slice}-${attempt}.ndjson`;
+      `${request.folder}${isOfDeletions ? `deleted-${window.type}` : type}-${partition}-${slice}-${attempt}.ndjson`;
     const opened: string[] = [];
     const discard = async (thrown: unknown): Promise<never> => {
       // Only tidier: what this cannot delete is an orphan, which the end of the job or the timer deletes.
@@ -100,6 +100,7 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
     const lineMaker = await engines.lineMaker(request, plan.transactionTime);
     const patients = new PatientCounter(
       request.minPatients ?? 0,
+      settings.fhirVersion,
       members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
     );
     const source = sourceOf(jobId, (line) => log({ type: window.type, ...line }));
@@ -157,7 +158,13 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
     await telling;
     const resources = readBefore + result.report.read;
     const written: OutputFile[] = [
-      { type: writtenType, name: nameOf(writtenType), count: result.lines, bytes: result.bytes },
+      {
+        type: writtenType,
+        ...(isOfDeletions ? { of: [window.type] } : {}),
+        name: nameOf(writtenType),
+        count: result.lines,
+        bytes: result.bytes,
+      },
       {
         type: PROVENANCE,
         name: nameOf(PROVENANCE),

@@ -20,8 +20,7 @@ import {
 import { checkPatientCount } from '../export/patientCount.js';
 import { failureOutcomes } from '../export/errorFile.js';
 import { buildReport } from '../export/report.js';
-import { mayBeOfPatient } from '../deid/patientCompartment.js';
-import { FhirModel } from '../deid/model/fhirModel.js';
+import { mayBeOfPatient } from '../fhir/patientsOf.js';
 import { VERSION } from '../version.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -92,8 +91,7 @@ export function finishExport({
       type: plan.partitions[index]?.window.type ?? '',
       patients,
     }));
-    const model = FhirModel.of(settings.fhirVersion);
-    checkPatientCount(request, counted, (type) => mayBeOfPatient(type, model));
+    checkPatientCount(request, counted, (type) => mayBeOfPatient(type, settings.fhirVersion));
     const filesOf = (isOfDeletions: boolean): OutputFile[] =>
       partitions
         .filter((_, index) => (plan.partitions[index]?.isOfDeletions === true) === isOfDeletions)
@@ -132,7 +130,8 @@ export function finishExport({
     const file = await files.create(request.container, name);
     for (const outcome of failureOutcomes(report.failures)) await file.writeLine(JSON.stringify(outcome));
     await file.close();
-    return [{ type: 'OperationOutcome', name, count: file.lines, bytes: file.bytes }];
+    const of = [...new Set(report.failures.map(({ type }) => type))];
+    return [{ type: 'OperationOutcome', of, name, count: file.lines, bytes: file.bytes }];
   }
 }
 

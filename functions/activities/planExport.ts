@@ -124,8 +124,12 @@ export function planExport(dependencies: ActivityDependencies) {
         isOutOfTime,
       },
     );
-    // Of most types, most sources have no patient's.
-    return request.level.kind === 'system' ? partitions : partitions.filter(({ estimate }) => estimate !== 0);
+    if (request.level.kind === 'system') return partitions;
+    // Of most types, most sources have no patient's. Where patients are counted, a search that finds nothing is to go
+    // the same way as one that finds few.
+    const isCounted = (type: string): boolean =>
+      (request.minPatients ?? 0) > 0 && request.typeFilters.some((filter) => filter.type === type);
+    return partitions.filter(({ estimate, window }) => estimate !== 0 || isCounted(window.type));
   }
 
   /** The resources of members, split by members; of types that are walked as a whole, by time. */

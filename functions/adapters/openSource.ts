@@ -41,6 +41,11 @@ export function openSource(settings: Settings, { credentials, limiter }: SourceA
     });
 }
 
+/** The way to the authorization server whose tokens let callers in: by the same rules as to the source. */
+export function openAuthorizationServer(settings: Settings): Dispatchers {
+  return dispatchersOf(settings);
+}
+
 function dispatchersOf(settings: Settings): Dispatchers {
   return openDispatchers({
     ca: settings.source.ca,

@@ -62,7 +62,7 @@ class CompiledEngine implements Engine {
     this.tree = new TreeEngine(this.rules, this.methods, options.now);
     this.run = new ResourceRun(
       shiftOf(configuration.parameters, keys),
-      configuration.parameters.dateShiftScope === 'patient',
+      configuration.parameters.dateShiftScope === 'patient' ? options.fhirVersion : null,
       options.randomBytes,
     );
     const onDropped = (path: string): void => {

@@ -5,10 +5,12 @@ export interface JsonObject {
 }
 
 /**
- * Stands before a number's digits in a string while `JSON.parse` and `JSON.stringify` do their work. U+FFFF is no
- * character; a text that holds it all the same takes the slower way.
+ * Stands before a number's digits in a string while `JSON.parse` and `JSON.stringify` do their work. U+007F (delete) is
+ * in no text of FHIR and, unlike characters beyond U+00FF, leaves a string at one byte a character; a text that holds
+ * it all the same takes the slower way.
  */
-const MARK = '\uffff#';
+const MARK = '\x7f#';
+const MARK_CODE = 0x7f;
 let written = 0;
 
 /** A number that keeps its digits: `1.50`, `1.20e3`, decimals longer than a double holds. */
@@ -66,7 +68,7 @@ export function parseJson(text: string): JsonValue {
 }
 
 /**
- * Puts a risky number into a marked string. What only looks like a number, inside a string, gets a quote before U+FFFF,
+ * Puts a risky number into a marked string. What only looks like a number, inside a string, gets a quote before U+007F,
  * which ends the string where no JSON can go on: then `JSON.parse` fails, and the reader decides.
  */
 function marked(token: string, before: string, number: string): string {
@@ -75,7 +77,7 @@ function marked(token: string, before: string, number: string): string {
 
 /** Whether a text holds what marks start with. */
 function hasMark(text: string): boolean {
-  return text.includes('\uffff') || (text.includes('\\u') && /\\uffff/i.test(text));
+  return text.includes('\x7f') || (text.includes('\\u') && /\\u007f/i.test(text));
 }
 
 function parsed(text: string): JsonValue {
@@ -90,7 +92,7 @@ function unmarked(value: JsonValue, depth: number): JsonValue {
   if (Array.isArray(value)) {
     value.forEach((item, place) => {
       if (typeof item === 'object') unmarked(item, depth + 1);
-      else if (typeof item === 'string' && item.charCodeAt(0) === 0xffff)
+      else if (typeof item === 'string' && item.charCodeAt(0) === MARK_CODE)
         value[place] = new JsonNumber(item.slice(MARK.length));
     });
     return value;
@@ -98,7 +100,7 @@ function unmarked(value: JsonValue, depth: number): JsonValue {
   for (const key in value) {
     const member = value[key] ?? null;
     if (typeof member === 'string') {
-      if (member.charCodeAt(0) === 0xffff) value[key] = new JsonNumber(member.slice(MARK.length));
+      if (member.charCodeAt(0) === MARK_CODE) value[key] = new JsonNumber(member.slice(MARK.length));
     } else if (typeof member === 'object') unmarked(member, depth + 1);
   }
   return value;
@@ -110,7 +112,7 @@ export function stringifyJson(value: JsonValue): string {
   const text = JSON.stringify(value);
   if (written === 0) return text;
   let replaced = 0;
-  const result = text.replace(/"\uffff#([^"]*)"/g, (_, digits: string) => {
+  const result = text.replace(/"\x7f#([^"]*)"/g, (_, digits: string) => {
     replaced++;
     return digits;
   });

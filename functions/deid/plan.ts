@@ -75,6 +75,8 @@ export interface Entry {
   readonly generalizer: Generalizer | null;
   /** Whether any text stands as it came. */
   readonly keepsText: boolean;
+  /** Whether nothing has to be known of a complex element before its children are looked at. */
+  readonly isPlain: boolean;
   /** Conditions to evaluate on the element before it is known which rules reach it. */
   readonly guards: readonly EntryGuard[];
   /** The entry that holds when the conditions' results are known, one character each. */
@@ -316,6 +318,7 @@ class PlanEntry implements Entry {
   readonly method: ValueMethod | null;
   readonly generalizer: Generalizer | null;
   readonly keepsText: boolean;
+  readonly isPlain: boolean;
   readonly removes: boolean;
   readonly substitutes: boolean;
   readonly guards: readonly EntryGuard[];
@@ -345,6 +348,8 @@ class PlanEntry implements Entry {
       raw: plan.rawCondition(guard, parts.type),
       rule: position.rule.index,
     }));
+    this.isPlain =
+      this.guards.length === 0 && this.perturbed === null && this.generalizer === null && !this.removes;
   }
 
   variant(results: string): Entry {
@@ -462,6 +467,7 @@ function plainEntry(kind: Entry['kind'], element: FhirElement | null, removes = 
     method: null,
     generalizer: null,
     keepsText: false,
+    isPlain: false,
     removes,
     substitutes: false,
     guards: [],

@@ -149,7 +149,7 @@ export class PlanWalk {
       switch (entry.kind) {
         case 'value':
           // A text that is kept as it is: most of what there is.
-          if (entry.keepsText && typeof value === 'string' && value !== '') isLeft = true;
+          if (entry.keepsText && typeof value === 'string' && value.length > 0) isLeft = true;
           else if (skipsId && key === 'id')
             isLeft = true; // done by rootId, before all else
           else if (this.value(node, entry, json, key, value)) isLeft = true;
@@ -264,9 +264,7 @@ export class PlanWalk {
       const after = this.changed(entry, item);
       if (after !== undefined) items[length++] = after;
     }
-    items.length = length;
-    json[key] = length === 0 ? undefined : items;
-    return length > 0;
+    return shorten(items, length, json, key);
   }
 
   /** Values and their siblings keep their places beside each other; places with neither close up. */
@@ -301,7 +299,7 @@ export class PlanWalk {
   }
 
   private complex(entry: Entry, json: JsonObject, depth: number): boolean {
-    if (entry.guards.length > 0 || entry.perturbed !== null || entry.generalizer !== null || entry.removes) {
+    if (!entry.isPlain) {
       if (isEmptyObject(json)) return false;
       const resolved = this.resolve(entry, json);
       this.refuseGeneralize(resolved);
@@ -330,9 +328,7 @@ export class PlanWalk {
         if (this.complex(entry, item, depth)) items[length++] = item;
       } else if (item !== null) this.drop(entry);
     }
-    items.length = length;
-    json[key] = length === 0 ? undefined : items;
-    return length > 0;
+    return shorten(items, length, json, key);
   }
 
   private resources(entry: Entry, json: JsonObject, key: string, value: JsonValue, depth: number): boolean {
@@ -361,4 +357,12 @@ export class PlanWalk {
     json[key] = kept.length === 0 ? undefined : repeats ? kept : kept[0];
     return kept.length > 0;
   }
+}
+
+/** Leaves an element what is left of its items. What is as it was is not written: most is. @returns whether any is left */
+function shorten(items: JsonValue[], length: number, json: JsonObject, key: string): boolean {
+  if (length !== items.length) items.length = length;
+  if (length === 0) json[key] = undefined;
+  else if (json[key] !== items) json[key] = items;
+  return length > 0;
 }

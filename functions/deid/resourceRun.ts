@@ -1,7 +1,8 @@
+import { patientOf } from '../fhir/patientsOf.js';
+import type { FhirVersion } from './engine.js';
 import type { JsonObject } from './json.js';
 import { LABELS } from './labels.js';
 import type { Run } from './methods/method.js';
-import { patientOf } from './patientCompartment.js';
 import { primitiveText, type Primitive } from './primitive.js';
 
 /** Days that dates move by, for the resource a run is at. */
@@ -30,13 +31,13 @@ export class ResourceRun implements Run {
   patient: string | null = null;
   private operations = 0;
   private readonly shiftOf: ShiftOf;
-  private readonly usesPatient: boolean;
+  private readonly patientIn: FhirVersion | null;
   readonly randomBytes: (size: number) => Uint8Array;
 
-  /** @param usesPatient whether the shift depends on the patient, who is looked for only then */
-  constructor(shiftOf: ShiftOf, usesPatient: boolean, randomBytes: (size: number) => Uint8Array) {
+  /** @param patientIn the FHIR version by which to find the patient; null where the shift does not depend on one */
+  constructor(shiftOf: ShiftOf, patientIn: FhirVersion | null, randomBytes: (size: number) => Uint8Array) {
     this.shiftOf = shiftOf;
-    this.usesPatient = usesPatient;
+    this.patientIn = patientIn;
     this.randomBytes = randomBytes;
   }
 
@@ -65,7 +66,8 @@ export class ResourceRun implements Run {
     const outer = { operations: this.operations, patient: this.patient };
     this.operations = 0;
     // What is contained is part of the resource around it, and of its patient.
-    if (place !== 'contained') this.patient = this.usesPatient ? patientOf(resource) : null;
+    if (place !== 'contained')
+      this.patient = this.patientIn === null ? null : patientOf(resource, this.patientIn);
     return outer;
   }
 

@@ -2,7 +2,7 @@ import type { DeletionNote, JobRequest, PlannedPartition } from './job.js';
 
 /** What decides whether deletions can be told. */
 export interface DeletionPlanInput {
-  request: Pick<JobRequest, 'level' | 'since' | 'typeFilters'>;
+  request: Pick<JobRequest, 'level' | 'since' | 'typeFilters' | 'minPatients'>;
   types: readonly string[];
   transactionTime: string;
   /** Types whose history the source lets read. */
@@ -38,6 +38,9 @@ function reasonAgainst(
 ): string | undefined {
   if (request.level.kind !== 'system') {
     return 'whose compartment a deleted resource was in is not known; export at system level to be told';
+  }
+  if ((request.minPatients ?? 0) > 0) {
+    return 'of how many patients they are is not known, and this export has to be over a number of them (MIN_PATIENTS); the permission for raw exports lifts this limit';
   }
   if (request.typeFilters.some((filter) => filter.type === type)) {
     return 'whether a deleted resource matched _typeFilter is not known; export without it to be told';

@@ -118,6 +118,8 @@ export interface SliceRecord {
 
 export interface OutputFile {
   type: string;
+  /** Types of the resources that it tells of, where that is not its own type: of what was deleted, or failed. */
+  of?: string[];
   /** Name of the blob in the job's container, folder included. */
   name: string;
   count: number;

@@ -53,14 +53,22 @@ export interface KickOffContext extends ElementNames {
 type Given = Map<string, { spelled: string; values: string[] }>;
 
 const OUTPUT_FORMATS = ['application/fhir+ndjson', 'application/ndjson', 'ndjson'];
-/** Containers of configurations, of the app's own state, of the Functions host and of the Durable task hub. */
-const RESERVED_CONTAINERS = /^(anonymization|fhir-export-jobs|(azure-webjobs|fhirexport)-.*)$/;
+/**
+ * Containers of configurations, of the app's own state, of the Functions host and of the Durable task hub, and those
+ * that a job has for itself, which go with it.
+ */
+const RESERVED_CONTAINERS =
+  /^(anonymization|fhir-export-jobs|(azure-webjobs|fhirexport)-.*|\d{14}-[0-9a-f]{32})$/;
 const MOST_PAGE_SIZE = 10_000;
 const MOST_PATIENTS = 10_000;
 /** A request can be wrong in as many ways as it has parameters. */
 const MOST_ISSUES = 100;
 /** A `_since` is the source's clock, as a manifest's `transactionTime`, which may be so far ahead of ours. */
 const MOST_CLOCK_SKEW_MS = 10 * 60_000;
+
+/** Parts of the names of anonymization parameters, rightly spelled or nearly, and of what others may call them. */
+const MAY_ANONYMIZE =
+  /an+[o0]n|[aoi]n[iy]m|n[iy]mi[sz]|de-?_?id|ident|conf|etag|collection|reference|mask|redact|safe|hipaa|^_?an/i;
 
 /** Names match in any letter case. `code` and `clientid` are the host's keys, not parameters of the operation. */
 const HOST_PARAMETERS = new Set(['code', 'clientid']);
@@ -427,11 +435,13 @@ function readTypes(
 /** `patient`: references of the patients wanted, in a POST at the levels of patients and groups. */
 function readPatients(
   values: string[] | undefined,
-  { method, level }: RawKickOff,
+  { method, level, url }: RawKickOff,
   issues: OutcomeIssue[],
 ): string[] | undefined {
   if (values === undefined) return undefined;
-  if (method !== 'POST' || level.kind === 'system') {
+  // In a URL, ids of patients would be in the logs of whatever it passes.
+  const isInUrl = [...new URL(url).searchParams.keys()].some((name) => name.toLowerCase() === 'patient');
+  if (method !== 'POST' || level.kind === 'system' || isInUrl) {
     issues.push(
       errorIssue(
         'not-supported',
@@ -469,7 +479,11 @@ function checkContainer(container: string, issues: OutcomeIssue[]): void {
     );
   } else if (RESERVED_CONTAINERS.test(container)) {
     issues.push(
-      errorIssue('forbidden', '_container may not be a container that the app itself uses.', '_container'),
+      errorIssue(
+        'forbidden',
+        '_container may not be a container that the app itself uses, or has made for a job.',
+        '_container',
+      ),
     );
   }
 }
@@ -488,7 +502,7 @@ export function isFhirId(text: string): boolean {
  * case, and any name with characters that may hide one (blanks, percent signs, letters of other alphabets).
  */
 function isIgnorable(name: string): boolean {
-  return /^[\w.:-]+$/.test(name) && !/an+[o0]n|de-?_?id/i.test(name);
+  return /^[\w.:-]+$/.test(name) && !MAY_ANONYMIZE.test(name);
 }
 
 function bounded(issues: OutcomeIssue[]): OutcomeIssue[] {

@@ -14,6 +14,8 @@ export interface ExportManifest {
 
 export interface ManifestFile {
   type: string;
+  /** In the stored manifest alone: types of the resources that the file tells of, where that is not `type`. */
+  of?: string[];
   /** In the stored manifest, the name of the file below the job's folder, percent-encoded. */
   url: string;
   count: number;
@@ -59,8 +61,9 @@ export function buildManifest({
   report,
   foreign,
 }: ManifestInput): ExportManifest {
-  const entry = ({ type, name, count }: OutputFile): ManifestFile => ({
+  const entry = ({ type, of, name, count }: OutputFile): ManifestFile => ({
     type,
+    ...(of === undefined ? {} : { of }),
     url: storedUrl(request, name),
     count,
   });
@@ -116,9 +119,10 @@ export function linkManifest(
   manifest: ExportManifest,
   { requiresAccessToken, urlOf }: FileLinks,
 ): ExportManifest {
-  const linked = (file: ManifestFile): ManifestFile => ({
-    ...file,
-    url: urlOf(fileOf(file)),
+  const linked = ({ type, url, count }: ManifestFile): ManifestFile => ({
+    type,
+    url: urlOf(fileOf({ url })),
+    count,
   });
   return {
     ...manifest,
@@ -144,11 +148,20 @@ export function manifestFiles(manifest: ExportManifest): string[] {
   return [...manifest.output, ...manifest.deleted, ...manifest.error].map(fileOf);
 }
 
-/** The types of resources in a file of a stored manifest, by which a caller's token is judged. */
+/** The types of resources that a stored manifest tells of, by which a caller's token is judged. */
+export function typesInManifest({ output, deleted, error }: ExportManifest): string[] {
+  return typesOf([...output, ...deleted, ...error]);
+}
+
+/** Those that a file of it tells of; the report does of all. */
 export function typesInFile(manifest: ExportManifest, file: string): string[] {
-  return [...manifest.output, ...manifest.deleted]
-    .filter((entry) => fileOf(entry) === file)
-    .map(({ type }) => type);
+  if (file === REPORT_FILE) return typesInManifest(manifest);
+  const { output, deleted, error } = manifest;
+  return typesOf([...output, ...deleted, ...error].filter((entry) => fileOf(entry) === file));
+}
+
+function typesOf(files: readonly ManifestFile[]): string[] {
+  return [...new Set(files.flatMap(({ type, of }) => of ?? [type]))];
 }
 
 /** Names of the blobs that belong to a complete job. */
@@ -166,7 +179,7 @@ export function downloadUrl({ baseUrl, jobId }: Pick<JobRequest, 'baseUrl' | 'jo
 }
 
 /** Name of a file of a stored manifest: its last segment, where it is one with URLs. */
-function fileOf({ url }: ManifestFile): string {
+function fileOf({ url }: Pick<ManifestFile, 'url'>): string {
   return decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
 }
 

@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
+import type { FhirVersion } from '../deid/engine.js';
 import type { JsonObject } from '../deid/json.js';
-import { patientsOf } from '../deid/patientCompartment.js';
 import { ExportError } from '../errors.js';
+import { patientsOf } from '../fhir/patientsOf.js';
 import type { JobRequest } from './job.js';
 
 const NOBODY: ReadonlySet<string> = new Set();
@@ -12,18 +13,20 @@ const NOBODY: ReadonlySet<string> = new Set();
  */
 export class PatientCounter {
   readonly #most: number;
+  readonly #fhirVersion: FhirVersion;
   readonly #isCounted: (id: string) => boolean;
   readonly #ids = new Set<string>();
 
   /** @param isCounted of a job over some patients, whether one is among them: others do not make it a job over more */
-  constructor(most: number, isCounted: (id: string) => boolean = () => true) {
+  constructor(most: number, fhirVersion: FhirVersion, isCounted: (id: string) => boolean = () => true) {
     this.#most = most;
+    this.#fhirVersion = fhirVersion;
     this.#isCounted = isCounted;
   }
 
   /** The patients of a resource as it came; none once there are enough. */
   look(resource: JsonObject): ReadonlySet<string> {
-    return this.#ids.size >= this.#most ? NOBODY : patientsOf(resource);
+    return this.#ids.size >= this.#most ? NOBODY : patientsOf(resource, this.#fhirVersion);
   }
 
   /** Counts the patients of a resource that was written. */

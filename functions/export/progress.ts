@@ -1,4 +1,4 @@
-import type { JobPlan, PartitionProgress } from './job.js';
+import type { JobPlan, JobRequest, PartitionProgress } from './job.js';
 
 const MOST_CHARACTERS = 99;
 const MOST_SECONDS_BETWEEN_POLLS = 30;
@@ -37,14 +37,19 @@ export function progressOf(plan: JobPlan | undefined, partitions: readonly Parti
   };
 }
 
-/** The progress of a job that may turn out to be over too few patients: how many resources there are is not told. */
+/**
+ * The progress of a job that may turn out to be over too few patients: how many resources there are is not told, and
+ * where a filter narrows it, not how many parts either, which follow from that.
+ */
 export function progressWithoutCounts(
   plan: JobPlan | undefined,
   partitions: readonly PartitionProgress[],
+  { typeFilters }: Pick<JobRequest, 'typeFilters'>,
 ): Progress {
   const { isPlanned, isComplete } = progressOf(plan, partitions);
   const done = partitions.filter(({ isDone }) => isDone).length;
-  const parts = `reading: ${done} of ${plan?.partitions.length ?? 0} parts`;
+  const parts =
+    typeFilters.length > 0 ? 'reading' : `reading: ${done} of ${plan?.partitions.length ?? 0} parts`;
   return { isPlanned, done: 0, total: undefined, isComplete, types: [], parts };
 }
 

@@ -78,6 +78,7 @@ export interface SliceResult {
   companions: { lines: number; bytes: number; report: SliceReport };
 }
 
+const UNCOUNTED: SliceDependencies['patients'] = { look: () => new Set<string>(), add: () => undefined };
 const STOP_CHECK_MS = 2000;
 const PROGRESS_MS = 500;
 /** The event loop gets a turn at least this often, so that the host and other slices stay alive. */
@@ -114,7 +115,8 @@ export async function runSlice(
   let walk = begin(search, start.cursor?.walk);
   let isProven = start.cursor?.walk !== undefined;
   const writer = new PageWriter(type, dependencies);
-  const companionWriter = new PageWriter(companions?.type ?? '', dependencies);
+  // What comes along tells of more patients than the resources it is about: these are who is counted.
+  const companionWriter = new PageWriter(companions?.type ?? '', { ...dependencies, patients: UNCOUNTED });
   const startedAt = clock();
   let checkedAt = Number.NEGATIVE_INFINITY;
   let toldAt = startedAt;

@@ -155,6 +155,30 @@ Task patient=for focus
 `;
 
 const TABLES: Record<FhirVersion, string> = { STU3, R4, R4B: R4, R5 };
+
+/** Elements that name the patient of a resource, and yet put it into no compartment by the definition. */
+const OUTSIDE: Record<FhirVersion, string> = {
+  STU3: `
+Contract subject
+Device patient
+GuidanceResponse subject
+Sequence patient
+`,
+  R4: `
+Contract subject
+Device patient
+GuidanceResponse subject
+`,
+  R4B: `
+Contract subject
+Device patient
+GuidanceResponse subject
+`,
+  R5: `
+Appointment subject
+DeviceDispense subject
+`,
+};
 const compartments = new Map<FhirVersion, ReadonlyMap<string, readonly CompartmentLink[]>>();
 
 /**
@@ -164,15 +188,26 @@ const compartments = new Map<FhirVersion, ReadonlyMap<string, readonly Compartme
 export function patientCompartment(version: FhirVersion): ReadonlyMap<string, readonly CompartmentLink[]> {
   const known = compartments.get(version);
   if (known !== undefined) return known;
-  const lines = `${COMMON}${TABLES[version]}`.split('\n').filter((line) => line !== '');
-  const made = new Map(
-    lines.map((line) => {
-      const [type = '', ...links] = line.split(' ');
-      return [type, links.map(readLink)] as const;
-    }),
-  );
+  const made = new Map(readTable(`${COMMON}${TABLES[version]}`));
   compartments.set(version, made);
   return made;
+}
+
+/** What of a version names the patients of resources that by the definition are not in their compartments for it. */
+export function outsideCompartment(
+  version: FhirVersion,
+): ReadonlyArray<readonly [type: string, links: readonly CompartmentLink[]]> {
+  return readTable(OUTSIDE[version]);
+}
+
+function readTable(table: string): Array<readonly [string, CompartmentLink[]]> {
+  return table
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [type = '', ...links] = line.split(' ');
+      return [type, links.map(readLink)] as const;
+    });
 }
 
 function readLink(text: string): CompartmentLink {

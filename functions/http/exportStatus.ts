@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import { hasBrokenOff } from '../adapters/jobInstances.js';
 import type { JobOutcome, JobRequest } from '../export/job.js';
-import { downloadUrl, type ExportManifest, linkManifest } from '../export/manifest.js';
+import { downloadUrl, type ExportManifest, linkManifest, typesInManifest } from '../export/manifest.js';
 import { progressOf, progressText, progressWithoutCounts, secondsToNextPoll } from '../export/progress.js';
 import { errorIssue } from '../export/operationOutcome.js';
 import { matchesETag } from './byteRange.js';
@@ -43,10 +43,7 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
     if (outcome?.state === 'completed') {
       const manifest = await jobs.manifest(jobId);
       if (manifest === undefined) throw unknownJob();
-      requireTypes(
-        caller,
-        [...manifest.output, ...manifest.deleted].map(({ type }) => type),
-      );
+      requireTypes(caller, typesInManifest(manifest));
       return manifestResponse(request, job, outcome, manifest);
     }
     if (await hasBrokenOff(client, jobId)) {
@@ -59,7 +56,7 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
     }
     const [plan, partitions] = await Promise.all([jobs.plan(jobId), jobs.progress(jobId)]);
     const isCounted = (job.minPatients ?? 0) === 0;
-    const progress = isCounted ? progressOf(plan, partitions) : progressWithoutCounts(plan, partitions);
+    const progress = isCounted ? progressOf(plan, partitions) : progressWithoutCounts(plan, partitions, job);
     const retryAfter = secondsToNextPoll(progress, (now() - Date.parse(job.startedAt)) / 1000);
     limiter.told(poller, retryAfter, now());
     return {

@@ -29,7 +29,7 @@ type ExportSettings = {
   @description('Asked for with a token. `smart`: `system/*.rs` unless set; `managed-identity`: `https://<host of the source>/.default` unless set. (scopes, separated by spaces)')
   SOURCE_SCOPE: string?
 
-  @description('Certificates of private authorities that the source and its token endpoint are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is heeded, too, where this is not set. (PEM)')
+  @description('Certificates of private authorities that the source, its token endpoint and `SMART_JWKS_URL` are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is heeded, too, where this is not set. (PEM)')
   SOURCE_CA: string?
 
   @description('Proxy for requests to the source, its token endpoint and registries; `HTTP_PROXY` where it is not set. Never for this machine itself (`localhost`, `127.0.0.1`). In small letters, too. (http(s) URL)')

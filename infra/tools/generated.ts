@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { settingDefinitions } from '../../functions/settings.js';
 import { objectProperties, readBicep } from './bicepFile.js';
 import { settingsModule } from './settingsModule.js';
-import { parameterTable, roleTable, withTable } from './tables.js';
+import { parameterTable, roleTable, settingTable, withTable } from './tables.js';
 
 /** App settings that the template sets by itself: names and values as written. */
 export async function templateSettings(
@@ -24,12 +24,17 @@ export async function generatedFiles(root: string): Promise<ReadonlyMap<string, 
   const read = (path: string): ReturnType<typeof readBicep> => readBicep(join(root, 'infra', path));
   const main = await read('main.bicep');
   const roles = await Promise.all([read('modules/roles.bicep'), read('modules/fhirRole.bicep')]);
-  const page = readFileSync(join(root, 'docs/operations.md'), 'utf8');
+  const page = (path: string): string => readFileSync(join(root, path), 'utf8');
   return new Map([
     ['infra/modules/settings.bicep', settingsModule(settingDefinitions, [...ownSettings.keys()])],
+    ['docs/settings.md', withTable(page('docs/settings.md'), 'settings', settingTable(settingDefinitions))],
     [
       'docs/operations.md',
-      withTable(withTable(page, 'parameters', parameterTable(main)), 'roles', roleTable(roles)),
+      withTable(
+        withTable(page('docs/operations.md'), 'parameters', parameterTable(main)),
+        'roles',
+        roleTable(roles),
+      ),
     ],
   ]);
 }

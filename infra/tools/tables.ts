@@ -1,4 +1,19 @@
+import type { SettingDefinition } from '../../functions/settings.js';
 import { type BicepFile, type BicepParameter, stringContent } from './bicepFile.js';
+
+/** Rows of the table in `docs/settings.md`. */
+export function settingTable(settings: readonly SettingDefinition[]): string {
+  return table(
+    ['Setting', 'Unit', 'Default', 'Bounds', 'Meaning'],
+    settings.map(({ name, unit, default: standard, bounds: limits, meaning }) => [
+      `\`${name}\``,
+      unit,
+      standard,
+      limits,
+      meaning,
+    ]),
+  );
+}
 
 /** Rows of the table of parameters in `docs/operations.md`. */
 export function parameterTable(main: BicepFile): string {

@@ -19,14 +19,16 @@ async function jobWith(key: string): Promise<JobRequest> {
   if (configuration === undefined) throw new Error('The configuration of the test cannot be read.');
   const resolved = await resolveKeys(configuration, async () => key);
   if (resolved.configuration === undefined) throw new Error('The key of the test does not fit.');
-  return {
+  const request: Partial<JobRequest> = {
     jobId: 'job',
+    elements: [],
     configuration: {
       name: 'a.json',
       digest: configurationDigest(TEXT),
       keysDigest: keysDigest(resolved.configuration, SECRET),
     },
-  } as JobRequest;
+  };
+  return request as JobRequest;
 }
 
 function cacheOf(text: string, key: string): EngineCache {

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mayBeOfPatient } from '../../functions/deid/patientCompartment.js';
-import { FhirModel } from '../../functions/deid/model/fhirModel.js';
+import { type JsonObject, stringifyJson } from '../../functions/deid/json.js';
 import { addPatients, checkPatientCount, PatientCounter } from '../../functions/export/patientCount.js';
+import { EVERYTHING } from '../../functions/export/selection.js';
+import { runSlice } from '../../functions/export/slice.js';
 import { ExportError } from '../../functions/errors.js';
+import { mayBeOfPatient } from '../../functions/fhir/patientsOf.js';
 
 const SECRET = Buffer.alloc(32, 7);
 type Request = Parameters<typeof checkPatientCount>[0];
@@ -80,7 +82,7 @@ describe('patients are counted', () => {
       fc.property(slices, fc.integer({ min: 1, max: 20 }), (written, most) => {
         const sum = new Set<string>();
         for (const ids of written) {
-          const counter = new PatientCounter(most);
+          const counter = new PatientCounter(most, 'R4');
           for (const id of ids) {
             counter.add(
               counter.look({ resourceType: 'Observation', subject: { reference: `Patient/${id}` } }),
@@ -97,7 +99,7 @@ describe('patients are counted', () => {
   });
 
   it('each of those that a resource is of, by whatever reference names them', () => {
-    const counter = new PatientCounter(10);
+    const counter = new PatientCounter(10, 'R4');
     counter.add(counter.look({ resourceType: 'Patient', id: 'a' }));
     counter.add(counter.look({ resourceType: 'Condition', subject: { reference: 'Patient/a' } }));
     counter.add(
@@ -120,9 +122,102 @@ describe('patients are counted', () => {
     expect(counter.digests(SECRET)).toHaveLength(4);
   });
 
+  it.each<[string, object, number]>([
+    ['a Task, for whom it is', { resourceType: 'Task', for: { reference: 'Patient/a' } }, 1],
+    [
+      'a document, what is in it',
+      {
+        resourceType: 'Bundle',
+        entry: [
+          { resource: { resourceType: 'Patient', id: 'a' } },
+          { resource: { resourceType: 'Observation', subject: { reference: 'Patient/b' } } },
+        ],
+      },
+      2,
+    ],
+    ['a letter', { resourceType: 'Binary', securityContext: { reference: 'Patient/a' } }, 1],
+    [
+      'what only a later version names patients by',
+      {
+        resourceType: 'Observation',
+        subject: { reference: 'Patient/a' },
+        patient: { reference: 'Patient/b' },
+      },
+      1,
+    ],
+  ])('by what tells of them without being in a compartment: %s', (_what, resource, count) => {
+    const counter = new PatientCounter(10, 'R4');
+    counter.add(counter.look(resource as JsonObject));
+    expect(counter.digests(SECRET)).toHaveLength(count);
+  });
+
+  it('in the resources that were asked for, not in what comes along with them', async () => {
+    const targets = Array.from({ length: 10 }, (_, index) => ({ reference: `Patient/p${index}` }));
+    const provenance = { resourceType: 'Provenance', id: 'v', target: targets };
+    const condition = {
+      resourceType: 'Condition',
+      id: 'c',
+      meta: { lastUpdated: '2025-01-01T00:00:00Z' },
+      subject: { reference: 'Patient/p0' },
+    };
+    const page = JSON.stringify({
+      resourceType: 'Bundle',
+      type: 'searchset',
+      link: [{ relation: 'self', url: 'http://source.example/Condition' }],
+      total: 1,
+      entry: [
+        { resource: condition, search: { mode: 'match' } },
+        { resource: provenance, search: { mode: 'include' } },
+      ],
+    });
+    const answer = { body: Buffer.from(page), date: 0 };
+    const unexpected = (): Promise<never> => Promise.reject(new Error('not asked for here'));
+    const patients = new PatientCounter(10, 'R4');
+    const written: string[] = [];
+    const result = await runSlice(
+      { type: 'Condition', from: undefined, until: '2026-01-01T00:00:00Z' },
+      EVERYTHING,
+      { pageSize: 10, cursor: undefined },
+      { pages: 10, bytes: Infinity, milliseconds: Infinity },
+      {
+        source: {
+          search: () => Promise.resolve(answer),
+          follow: unexpected,
+          read: unexpected,
+          typeHistory: unexpected,
+          capabilities: unexpected,
+        },
+        lineMaker: {
+          processingErrors: 'raise',
+          makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
+          takeCounts: () => ({ dropped: [], labels: [] }),
+        },
+        patients,
+        companions: {
+          type: 'Provenance',
+          parameters: [],
+          exportedWith: (ids, included) => Promise.resolve(ids.length > 0 ? included : []),
+        },
+        openFile: () =>
+          Promise.resolve({
+            bytes: 0,
+            lines: 0,
+            writeLine: (line: string) => void written.push(line),
+            close: () => Promise.resolve(),
+          }),
+        clock: () => 0,
+        isStopped: () => Promise.resolve(false),
+        tellProgress: () => undefined,
+      },
+    );
+    expect(result.companions.report.read).toBe(1);
+    expect(written).toHaveLength(2);
+    expect(patients.digests(SECRET)).toHaveLength(1);
+  });
+
   it('by digests that are of one job alone and do not hold the id', () => {
     const kept = (secret: Uint8Array): string[] => {
-      const counter = new PatientCounter(10);
+      const counter = new PatientCounter(10, 'R4');
       counter.add(counter.look({ resourceType: 'Patient', id: 'patient-1' }));
       return counter.digests(secret);
     };
@@ -133,7 +228,6 @@ describe('patients are counted', () => {
 });
 
 it.each(['STU3', 'R4', 'R4B', 'R5'] as const)('%s: which types can be of patients', (version) => {
-  const model = FhirModel.of(version);
   for (const type of [
     'Patient',
     'Observation',
@@ -142,10 +236,13 @@ it.each(['STU3', 'R4', 'R4B', 'R5'] as const)('%s: which types can be of patient
     'ImagingStudy',
     'Appointment',
     'Coverage',
+    'Task',
+    'Bundle',
+    'Binary',
   ]) {
-    expect(`${type} ${mayBeOfPatient(type, model)}`).toBe(`${type} true`);
+    expect(`${type} ${mayBeOfPatient(type, version)}`).toBe(`${type} true`);
   }
   for (const type of ['Organization', 'Practitioner', 'Location', 'Medication', 'ValueSet']) {
-    expect(`${type} ${mayBeOfPatient(type, model)}`).toBe(`${type} false`);
+    expect(`${type} ${mayBeOfPatient(type, version)}`).toBe(`${type} false`);
   }
 });

@@ -1,5 +1,6 @@
 import { HttpRequest } from '@azure/functions';
 import { describe, expect, it } from 'vitest';
+import { openDispatchers } from '../../functions/adapters/dispatchers.js';
 import {
   DEFAULT_FILTER_PARAMETERS,
   readAuthorizationSettings,
@@ -133,7 +134,11 @@ it.each(['none', 'function-keys'])(
   'a browser of this machine is not led to the app by a foreign name (%s)',
   async (way) => {
     const settings = readAuthorizationSettings({ ...CORE_TOOLS, AUTHENTICATION: way }, []);
-    const authorize = openAuthorization(settings, () => true);
+    const authorize = openAuthorization(
+      settings,
+      openDispatchers({ timeoutMs: 1000, keepAliveMs: 1000 }),
+      () => true,
+    );
     const ask = (host: string): Promise<unknown> =>
       authorize(new HttpRequest({ method: 'GET', url: `http://${host}/fhir/$export` }));
     expect(await ask('localhost:7071')).toEqual({ kind: 'unknown' });

@@ -1,9 +1,13 @@
 import { createHmac, createPublicKey, type JsonWebKey } from 'node:crypto';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { HttpRequest } from '@azure/functions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openDispatchers } from '../../functions/adapters/dispatchers.js';
 import type { SmartSettings } from '../../functions/authorizationSettings.js';
 import { smartBackendServices } from '../../functions/http/authorization/smartBackendServices.js';
 import { RequestError } from '../../functions/http/respond.js';
+import { testCertificate } from '../registry/testRegistry.js';
 import {
   AUDIENCE,
   AuthorizationServer,
@@ -25,6 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
+const direct = openDispatchers({ timeoutMs: 5000, keepAliveMs: 1000 });
 const isResourceType = (name: string): boolean => ['Patient', 'Observation', 'Condition'].includes(name);
 
 function settings(more: Partial<SmartSettings> = {}): SmartSettings {
@@ -52,10 +57,12 @@ function request(authorization?: string): HttpRequest {
 async function answer(
   token: string | undefined,
   more: Partial<SmartSettings> = {},
+  dispatcherFor = direct,
 ): Promise<{ status: number; words: string; challenge: string; owner?: string }> {
   try {
     const caller = await smartBackendServices(
       settings(more),
+      dispatcherFor,
       isResourceType,
     )(request(token === undefined ? undefined : `Bearer ${token}`));
     return { status: 200, words: '', challenge: '', ...('owner' in caller ? { owner: caller.owner } : {}) };
@@ -139,7 +146,7 @@ describe('a token of SMART Backend Services', () => {
   it('that is missing is asked for', async () => {
     expect(await answer(undefined)).toMatchObject({ status: 401, challenge: 'Bearer realm="fhir"' });
     await expect(
-      smartBackendServices(settings(), isResourceType)(request('Basic dXNlcjpwYXNzd29yZA==')),
+      smartBackendServices(settings(), direct, isResourceType)(request('Basic dXNlcjpwYXNzd29yZA==')),
     ).rejects.toMatchObject({ status: 401 });
   });
 
@@ -190,6 +197,7 @@ describe('keys of the authorization server', () => {
     const rotating = await AuthorizationServer.start(key);
     const authorize = smartBackendServices(
       settings({ jwksUrl: new URL(rotating.jwksUrl) }),
+      direct,
       isResourceType,
       0,
     );
@@ -207,13 +215,48 @@ describe('keys of the authorization server', () => {
 
   it('are not asked for again and again by tokens with key ids that nobody knows', async () => {
     const asked = await AuthorizationServer.start(key);
-    const authorize = smartBackendServices(settings({ jwksUrl: new URL(asked.jwksUrl) }), isResourceType);
+    const authorize = smartBackendServices(
+      settings({ jwksUrl: new URL(asked.jwksUrl) }),
+      direct,
+      isResourceType,
+    );
     for (let attempt = 0; attempt < 20; attempt++) {
       const token = await sign(key, {}, { kid: `unknown-${attempt}` });
       await expect(authorize(request(`Bearer ${token}`))).rejects.toMatchObject({ status: 401 });
     }
     expect(asked.jwksRequests).toBe(1);
     await asked.stop();
+  });
+
+  it.each(['0', '1'])(
+    'come from a trusted server alone (NODE_TLS_REJECT_UNAUTHORIZED=%s)',
+    async (rejects) => {
+      const certificate = await testCertificate(['localhost']);
+      const forged = createTlsServer(certificate, (_request, response) => {
+        response.end(JSON.stringify({ keys: [stranger.publicJwk] }));
+      });
+      await new Promise<void>((done) => forged.listen(0, '127.0.0.1', done));
+      const jwksUrl = new URL(`https://localhost:${(forged.address() as AddressInfo).port}/jwks.json`);
+      const before = process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+      process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = rejects;
+      try {
+        expect(await answer(await sign(stranger), { jwksUrl })).toMatchObject({ status: 503 });
+        const trusting = openDispatchers({ ca: certificate.cert, timeoutMs: 5000, keepAliveMs: 1000 });
+        expect(await answer(await sign(stranger), { jwksUrl }, trusting)).toMatchObject({ status: 200 });
+      } finally {
+        if (before === undefined) delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+        else process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = before;
+        forged.closeAllConnections();
+        forged.close();
+      }
+    },
+  );
+
+  it('are not read without end', async () => {
+    const large = await AuthorizationServer.start(key);
+    large.published = [{ ...key.publicJwk, x5c: ['a'.repeat(1_100_000)] }];
+    expect(await answer(await sign(key), { jwksUrl: new URL(large.jwksUrl) })).toMatchObject({ status: 503 });
+    await large.stop();
   });
 
   it.each([500, 302, 200])('that cannot be read (%d) let nobody in, and 503 says why', async (status) => {

@@ -101,7 +101,7 @@ async function runShare({ directory, worker }: Share): Promise<number> {
           makeLine: (resource) => engine.anonymize(resource),
           takeCounts: () => engine.takeReport(),
         },
-        patients: new PatientCounter(0),
+        patients: new PatientCounter(0, 'R4'),
         openFile: () => Promise.resolve(file),
         clock: () => performance.now(),
         isStopped: () => Promise.resolve(false),

@@ -61,7 +61,7 @@ function ruleByRule(configuration: Configuration, version: FhirVersion): (text: 
         return state.patient === null ? null : patientOffset(state.patient, keys.patientShift);
       return referenceOffset(scope === 'resource' ? state.rootId(rule) : '', keys.dateShift);
     },
-    scope === 'patient',
+    scope === 'patient' ? options.fhirVersion : null,
     sameBytes,
   );
   return (text) => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseJson, type JsonObject } from '../../functions/deid/json.js';
-import { patientOf } from '../../functions/deid/patientCompartment.js';
+import type { FhirVersion } from '../../functions/deid/engine.js';
+import { patientOf } from '../../functions/fhir/patientsOf.js';
 import { engineOf } from './shared.js';
 
 const CONFIGURATION = JSON.stringify({
@@ -52,10 +53,28 @@ describe('the patient of a resource', () => {
       },
       'p',
     ],
+    [{ resourceType: 'Device', patient: { reference: 'Patient/p' } }, 'p'],
+    [{ resourceType: 'QuestionnaireResponse', source: { reference: 'Patient/p' } }, null],
     [{ resourceType: 'Organization', id: 'o' }, null],
     [{ resourceType: 'Observation', subject: 'Patient/p' }, null],
   ])('%j: %s', (resource, expected) => {
-    expect(patientOf(resource as JsonObject)).toBe(expected);
+    expect(patientOf(resource as JsonObject, 'R4')).toBe(expected);
+  });
+});
+
+describe('by the elements of the FHIR version:', () => {
+  const performed = { reference: { reference: 'Patient/p' } };
+  it.each<[FhirVersion, object, string | null]>([
+    ['R4', { resourceType: 'DeviceRequest', performer: { reference: 'Patient/p' } }, 'p'],
+    ['R5', { resourceType: 'DeviceRequest', performer: performed }, 'p'],
+    ['R4', { resourceType: 'DeviceRequest', performer: performed }, null],
+    ['R5', { resourceType: 'Task', for: { reference: 'Patient/p' } }, 'p'],
+    ['R4', { resourceType: 'Task', for: { reference: 'Patient/p' } }, null],
+    ['R5', { resourceType: 'Appointment', subject: { reference: 'Patient/p' } }, 'p'],
+    ['STU3', { resourceType: 'AuditEvent', agent: [{ reference: { reference: 'Patient/p' } }] }, 'p'],
+    ['R4', { resourceType: 'AuditEvent', agent: [{ reference: { reference: 'Patient/p' } }] }, null],
+  ])('%s %j: %s', (version, resource, expected) => {
+    expect(patientOf(resource as JsonObject, version)).toBe(expected);
   });
 });
 

@@ -3,7 +3,7 @@ import fhirpath, { type Model } from 'fhirpath';
 import { JsonNumber, type JsonObject, type JsonValue } from '../../functions/deid/json.js';
 import type { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import type { FhirType } from '../../functions/deid/model/types.js';
-import { patientOf } from '../../functions/deid/patientCompartment.js';
+import { patientOf } from '../../functions/fhir/patientsOf.js';
 
 /**
  * A second engine, as plain as can be, written from the description of the language and not from the first one: the
@@ -327,7 +327,7 @@ export class PlainEngine {
   /** One resource, then those inside it, each on its own. */
   private process(resource: Element): void {
     const outer = this.patient;
-    if (resource.key !== 'contained') this.patient = patientOf(resource.source);
+    if (resource.key !== 'contained') this.patient = patientOf(resource.source, this.options.model.version);
     this.resource = resource;
     for (const rule of this.rules) {
       const type = /^[A-Z][A-Za-z]*(?=\.|$)/.exec(rule.path)?.[0] ?? '';

@@ -150,6 +150,12 @@ describe('whether deletions are told', () => {
       [/Deletions of Patient, Observation are not told.*compartment/],
     ],
     [
+      'not where patients are counted, which deletions cannot be',
+      { request: { level: { kind: 'system' }, since: iso(0), typeFilters: [], minPatients: 10 } },
+      [],
+      [/Deletions of Patient, Observation are not told.*MIN_PATIENTS/],
+    ],
+    [
       'not of a type with filters',
       {
         request: { level: { kind: 'system' }, since: iso(0), typeFilters: [{ type: 'Patient', search: [] }] },

@@ -56,7 +56,7 @@ export async function exportSimulated(source: SimulatedSource, request: Simulate
             makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
             takeCounts: () => ({ dropped: [], labels: [] }),
           },
-          patients: new PatientCounter(0),
+          patients: new PatientCounter(0, 'R4'),
           openFile: () => Promise.resolve(sinkOf(lines)),
           clock: () => 0,
           isStopped: () => Promise.resolve(false),

@@ -161,6 +161,13 @@ describe('a kick-off is refused, naming the parameter', () => {
       '_anonimizationConfig',
       '_annonymizationConfig',
       '_deidentify',
+      '_anomymizationConfig',
+      '_anoynmizationConfig',
+      '_anonConfig',
+      '_pseudonymise',
+      '_configuration',
+      '_collectionReference',
+      '_redact',
     ].map((name): [string, string, Partial<RawKickOff>, string[]] => [
       `what may be meant to anonymize, even leniently: ${name}`,
       `?${name}=x`,
@@ -176,6 +183,18 @@ describe('a kick-off is refused, naming the parameter', () => {
     ],
     ['de-identified data by nothing', '?_raw=false', {}, ['_anonymizationConfig']],
     ['patients at system level', '', { method: 'POST', body: patients('Patient/1') }, ['patient']],
+    [
+      'patients in the URL of a POST, where they would be in logs',
+      '?Patient=Patient/1',
+      { level: { kind: 'patient' }, method: 'POST', body: '' },
+      ['patient'],
+    ],
+    [
+      'the container that another job has for itself',
+      '?_container=20260131093000-0123456789abcdef0123456789abcdef',
+      {},
+      ['_container'],
+    ],
     ['patients in a GET', '?patient=Patient/1', { level: { kind: 'patient' } }, ['patient']],
     ...['', 'Group/1', 'Patient/..', 'Patient/a b', 'https://else.example/Patient/1'].map(
       (reference): [string, string, Partial<RawKickOff>, string[]] => [

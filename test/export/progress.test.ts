@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { JobPlan, PartitionProgress } from '../../functions/export/job.js';
-import { progressOf, progressText, secondsToNextPoll } from '../../functions/export/progress.js';
+import {
+  progressOf,
+  progressText,
+  progressWithoutCounts,
+  secondsToNextPoll,
+} from '../../functions/export/progress.js';
 
 function planOf(...partitions: Array<[type: string, estimate: number | undefined]>): JobPlan {
   return {
@@ -41,6 +46,17 @@ describe('X-Progress', () => {
     ],
   ])('%s', (expected, of, progress) => {
     expect(text(of, ...progress)).toBe(expected);
+  });
+
+  it('of a job whose patients are counted tells no numbers of resources, nor of parts that follow from them', () => {
+    const progress = [{ partition: 0, resources: 15, isDone: true }];
+    const filters = [{ type: 'Patient', search: [] }];
+    expect(progressText(progressWithoutCounts(plan, progress, { typeFilters: [] }))).toBe(
+      'reading: 1 of 3 parts',
+    );
+    for (const of of [planOf(), planOf(['Patient', 0]), plan]) {
+      expect(progressText(progressWithoutCounts(of, progress, { typeFilters: filters }))).toBe('reading');
+    }
   });
 
   it('has under 100 characters and no half of a name', () => {

@@ -59,7 +59,7 @@ async function orderUnder(key: string): Promise<number[]> {
         makeLine: (resource) => engine.anonymize(resource),
         takeCounts: () => engine.takeReport(),
       },
-      patients: new PatientCounter(0),
+      patients: new PatientCounter(0, 'R4'),
       openFile: () => Promise.resolve(file),
       clock: () => 0,
       isStopped: () => Promise.resolve(false),

@@ -17,6 +17,8 @@ export class Hmac {
   readonly #key: Uint8Array;
   readonly #inner = Buffer.alloc(BLOCK + 3 * MAX_LENGTH);
   readonly #outer = Buffer.alloc(BLOCK + DIGEST);
+  /** The first bytes of `#inner`, by their number: most texts have the same few lengths. */
+  readonly #inners = new Map<number, Buffer>();
 
   constructor(algorithm: string, key: Uint8Array) {
     this.#algorithm = algorithm;
@@ -35,7 +37,16 @@ export class Hmac {
       return createHmac(this.#algorithm, this.#key).update(text, 'utf8').digest('hex');
     }
     const length = this.#inner.write(text, BLOCK, 'utf8');
-    this.#outer.write(hash('sha256', this.#inner.subarray(0, BLOCK + length), 'binary'), BLOCK, 'latin1');
+    this.#outer.write(hash('sha256', this.#innerOf(BLOCK + length), 'binary'), BLOCK, 'latin1');
     return hash('sha256', this.#outer, 'hex');
+  }
+
+  #innerOf(length: number): Buffer {
+    let inner = this.#inners.get(length);
+    if (inner === undefined) {
+      inner = this.#inner.subarray(0, length);
+      this.#inners.set(length, inner);
+    }
+    return inner;
   }
 }

@@ -124,11 +124,6 @@ export class FhirModel {
     return false;
   }
 
-  /** Types that a reference element may point to, by the element's path. */
-  targets(path: string): readonly string[] {
-    return (Object.hasOwn(this.definitions.path2RefType, path) && this.definitions.path2RefType[path]) || [];
-  }
-
   private typeAt(path: string, name: string): FhirType {
     const known = this.types.get(path);
     if (known !== undefined) return known;

@@ -1,4 +1,5 @@
 import type { HttpRequest } from '@azure/functions';
+import type { Dispatchers } from '../../adapters/dispatchers.js';
 import type { AuthorizationSettings } from '../../authorizationSettings.js';
 import { errorIssue } from '../../export/operationOutcome.js';
 import { isLoopback } from '../../loopback.js';
@@ -14,16 +15,17 @@ import { smartBackendServices } from './smartBackendServices.js';
  */
 export type Authorize = (request: HttpRequest) => Promise<Caller>;
 
-/** The way that the settings choose. */
+/** The way that the settings choose. @param dispatcherFor how an authorization server is reached */
 export function openAuthorization(
   { authentication, isLocalHost }: AuthorizationSettings,
+  dispatcherFor: Dispatchers,
   isResourceType: (name: string) => boolean,
 ): Authorize {
   switch (authentication.way) {
     case 'entra':
       return entra(authentication.tenantId);
     case 'smart':
-      return smartBackendServices(authentication.smart, isResourceType);
+      return smartBackendServices(authentication.smart, dispatcherFor, isResourceType);
     case 'function-keys':
     case 'none':
       return isLocalHost ? thisMachineOnly : anybody;

@@ -1,4 +1,13 @@
-import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
+import {
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  type FetchImplementation,
+  type JWTPayload,
+  jwtVerify,
+} from 'jose';
+import { fetch } from 'undici';
+import type { Dispatchers } from '../../adapters/dispatchers.js';
 import type { SmartSettings } from '../../authorizationSettings.js';
 import { errorIssue } from '../../export/operationOutcome.js';
 import { RequestError } from '../respond.js';
@@ -12,16 +21,22 @@ const JWKS_COOL_DOWN_MS = 30_000;
 /** A key that was withdrawn counts no longer than this. */
 const JWKS_MOST_AGE_MS = 600_000;
 const JWKS_TIMEOUT_MS = 5000;
+const MOST_JWKS_BYTES = 1_048_576;
 /** Claims that tell the client, the first of them that there is: RFC 9068, section 2.2, and what is usual beside it. */
 const CLIENT_CLAIMS = ['client_id', 'azp', 'appid', 'sub'] as const;
+
+type KeysRequest = Parameters<FetchImplementation>[1];
+type KeysAnswer = Awaited<ReturnType<typeof fetch>>;
 
 /**
  * Checks access tokens of SMART Backend Services: signature by a key of the authorization server with a permitted
  * algorithm, issuer, audience, time; and reads from the scopes what they permit.
  * https://hl7.org/fhir/smart-app-launch/backend-services.html
+ * @param dispatcherFor how the keys are read
  */
 export function smartBackendServices(
   settings: SmartSettings,
+  dispatcherFor: Dispatchers,
   isResourceType: (name: string) => boolean,
   coolDownMs = JWKS_COOL_DOWN_MS,
 ): Authorize {
@@ -29,6 +44,7 @@ export function smartBackendServices(
     cooldownDuration: coolDownMs,
     cacheMaxAge: JWKS_MOST_AGE_MS,
     timeoutDuration: JWKS_TIMEOUT_MS,
+    [customFetch]: readKeys,
   });
   const { rawScope } = settings;
   return async (request) => {
@@ -68,6 +84,17 @@ export function smartBackendServices(
       insufficient: bearerChallenge('insufficient_scope'),
     };
   };
+
+  /** By the ways out of this app, with their rules of TLS, instead of the global one, which has others. */
+  async function readKeys(url: string, { signal, headers }: KeysRequest): Promise<Response> {
+    const answer = await fetch(url, {
+      dispatcher: dispatcherFor(settings.jwksUrl),
+      redirect: 'manual',
+      signal,
+      headers: [...headers],
+    });
+    return new Response(await boundedBody(answer), { status: answer.status });
+  }
 
   async function verify(token: string): Promise<JWTPayload> {
     try {
@@ -120,6 +147,22 @@ function refusal(thrown: unknown, { algorithms }: SmartSettings): RequestError {
     ],
     { 'retry-after': '30' },
   );
+}
+
+/** The body of an answer of 200, as far as it is one; of others, nothing. @throws where it is too large to be keys */
+async function boundedBody({ status, body }: KeysAnswer): Promise<Blob | null> {
+  if (status !== 200) {
+    await body?.cancel();
+    return null;
+  }
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let bytes = 0;
+  for await (const part of (body ?? []) as AsyncIterable<Uint8Array<ArrayBuffer>>) {
+    bytes += part.byteLength;
+    if (bytes > MOST_JWKS_BYTES) throw new Error('too large');
+    parts.push(part);
+  }
+  return new Blob(parts);
 }
 
 const CLAIM_PROBLEMS: Record<string, string> = {

@@ -1,0 +1,102 @@
+import type { FhirVersion } from '../deid/engine.js';
+import type { JsonObject } from '../deid/json.js';
+import { isJsonObject } from '../deid/node.js';
+import { outsideCompartment, patientCompartment } from './patientCompartment.js';
+import { referencesAt } from './reference.js';
+
+/** A reference names a patient by type and id, on whatever server: the resource came from one source. */
+const PATIENT =
+  /^(?:https?:\/\/[^?#]*\/)?Patient\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
+
+/** Names of elements from the resource down to the Reference. */
+type Path = readonly string[];
+
+/**
+ * What tells of patients without naming the one patient whom a resource is of: enough to count them by, in every
+ * version that has the type. Without an element, there is nothing to count them by.
+ */
+const TELLING: ReadonlyMap<string, readonly Path[]> = new Map<string, readonly Path[]>([
+  ['Binary', [['securityContext']]],
+  ['BiologicallyDerivedProduct', [['collection', 'source']]],
+  ['InventoryItem', [['instance', 'subject']]],
+  ['Linkage', [['item', 'resource']]],
+  ['MessageHeader', [['focus']]],
+  ['Parameters', []],
+  ['PaymentNotice', []],
+  ['PaymentReconciliation', []],
+  ['ProcessRequest', []],
+  ['ProcessResponse', []],
+  ['Task', [['for'], ['focus']]],
+  ['Transport', [['for'], ['focus']]],
+  ['VerificationResult', [['target']]],
+]);
+
+const NO_PATHS: readonly Path[] = [];
+const pathsOfVersion = new Map<FhirVersion, ReadonlyMap<string, readonly Path[]>>();
+
+/** The elements that name the patients of each type, each once. */
+function naming(version: FhirVersion): ReadonlyMap<string, readonly Path[]> {
+  const known = pathsOfVersion.get(version);
+  if (known !== undefined) return known;
+  const byType = new Map<string, Map<string, Path>>();
+  for (const [type, links] of [...patientCompartment(version), ...outsideCompartment(version)]) {
+    const paths = byType.get(type) ?? new Map<string, Path>();
+    for (const path of links.flatMap((link) => link.paths)) paths.set(path.join('.'), path);
+    byType.set(type, paths);
+  }
+  const made = new Map([...byType].map(([type, paths]) => [type, [...paths.values()]] as const));
+  pathsOfVersion.set(version, made);
+  return made;
+}
+
+/**
+ * The id of the one patient whom a resource is of, read from the resource as it came, by the elements of the FHIR
+ * version; null where there is none, or more than one. A Patient is its own.
+ */
+export function patientOf(resource: JsonObject, version: FhirVersion): string | null {
+  const patients = new Set<string>();
+  collect(resource, naming(version), patients);
+  const [patient] = patients;
+  return patients.size === 1 && patient !== undefined ? patient : null;
+}
+
+/** The ids of all patients of whom a resource tells, as far as it names them; of a Bundle, those of what is in it. */
+export function patientsOf(resource: JsonObject, version: FhirVersion): ReadonlySet<string> {
+  const patients = new Set<string>();
+  collect(resource, naming(version), patients);
+  collect(resource, TELLING, patients);
+  const entries = resource['resourceType'] === 'Bundle' ? resource['entry'] : undefined;
+  if (Array.isArray(entries)) {
+    for (const entry of entries) {
+      const inner = isJsonObject(entry) ? entry['resource'] : undefined;
+      // A Bundle in a Bundle is not looked into: what is not counted makes a job count as smaller, never as larger.
+      if (isJsonObject(inner)) collect(inner, naming(version), patients);
+    }
+  }
+  return patients;
+}
+
+/** Whether resources of a type can tell of patients. */
+export function mayBeOfPatient(type: string, version: FhirVersion): boolean {
+  return type === 'Patient' || type === 'Bundle' || naming(version).has(type) || TELLING.has(type);
+}
+
+function collect(
+  resource: JsonObject,
+  pathsOf: ReadonlyMap<string, readonly Path[]>,
+  into: Set<string>,
+): void {
+  const type = resource['resourceType'];
+  if (typeof type !== 'string') return;
+  if (type === 'Patient') {
+    const id = resource['id'];
+    if (typeof id === 'string' && id !== '') into.add(id);
+    return;
+  }
+  for (const path of pathsOf.get(type) ?? NO_PATHS) {
+    for (const { reference } of referencesAt(resource, path)) {
+      const id = typeof reference === 'string' ? PATIENT.exec(reference)?.[1] : undefined;
+      if (id !== undefined) into.add(id);
+    }
+  }
+}
