@@ -223,7 +223,9 @@ function readOutcome(page: PageBytes, { start, end }: Entry, type: string): bool
   const issues = outcome['issue'];
   return (
     Array.isArray(issues) &&
-    issues.some((issue) => isJsonObject(issue) && CUT_SHORT.has(String(issue['code'])))
+    issues.some(
+      (issue) => isJsonObject(issue) && typeof issue['code'] === 'string' && CUT_SHORT.has(issue['code']),
+    )
   );
 }
 
