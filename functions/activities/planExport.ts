@@ -125,7 +125,9 @@ export function planExport(dependencies: ActivityDependencies) {
     );
     if (request.level.kind === 'system') return partitions;
     // Of most types, most sources have no patient's.
-    return partitions.filter(({ estimate, window }) => estimate !== 0 || hidesEmptiness(request, window.type));
+    return partitions.filter(
+      ({ estimate, window }) => estimate !== 0 || hidesEmptiness(request, window.type),
+    );
   }
 
   /** The resources of members, split by members; of types that are walked as a whole, by time. */
