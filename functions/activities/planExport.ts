@@ -86,6 +86,7 @@ export function planExport(dependencies: ActivityDependencies) {
     });
     const plan = await jobs.putPlan(jobId, {
       transactionTime,
+      source: { url: settings.fhirServerUrl, fhirVersion: settings.fhirVersion },
       partitions: [...partitions, ...deletions.partitions],
       ...(below === undefined ? {} : { compartment: below.compartment }),
       notes: [...planNotes(request), ...(below?.notes ?? []), ...deletionSentences(deletions.notes)],

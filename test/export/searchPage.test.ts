@@ -92,6 +92,17 @@ describe('what was asked to come along', () => {
   ] satisfies Array<[string, JsonObject]>)('is not all there where %s says so', (_name, page) => {
     expect(readSearchPage(bytesOf(page), 'Patient', 'Provenance').isCut).toBe(true);
   });
+
+  it.each(['incomplete', 'timeout'])(
+    'is refused where a warning of %s says that matches are missing',
+    (code) => {
+      const resource = { resourceType: 'OperationOutcome', issue: [{ severity: 'warning', code }] };
+      const page = bundle({ resource: PATIENT }, { resource, search: { mode: 'outcome' } });
+      expect(() => readSearchPage(bytesOf(page), 'Patient')).toThrow(
+        expect.objectContaining({ code: 'source-search-failed', retryable: true }),
+      );
+    },
+  );
 });
 
 const SEED = 20_261_121;
@@ -104,6 +115,7 @@ describe(`a page read from its bytes (seed ${SEED})`, () => {
       id: fc.stringMatching(/^[A-Za-z0-9.-]{1,64}$/),
       meta: fc.constant({ lastUpdated: '2020-01-01T00:00:00Z' }),
       text: fc.string({ unit: 'binary' }),
+      long: fc.string({ unit: fc.constantFrom('\\', '"', 'a', 'é'), minLength: 40, maxLength: 300 }),
       more: fc.jsonValue(),
     }),
     { maxLength: 5 },
