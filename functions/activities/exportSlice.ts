@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { ExportError } from '../errors.js';
 import { runDeletionSlice } from '../export/deletions.js';
-import { type DeletionNote, emptyReport, type OutputFile, type SliceRecord } from '../export/job.js';
+import {
+  type DeletionNote,
+  emptyReport,
+  type JobPlan,
+  type OutputFile,
+  type SliceRecord,
+} from '../export/job.js';
 import { Level } from '../export/level.js';
 import { PatientCounter } from '../export/patientCount.js';
 import { PROVENANCE } from '../export/provenance.js';
@@ -13,6 +19,7 @@ import {
   type SliceLimits,
   type SliceResult,
 } from '../export/slice.js';
+import type { Settings } from '../settings.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { MemberCache } from './memberCache.js';
@@ -71,6 +78,7 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
     ) {
       throw new ExportError('job-state-missing', 'The private state of the job is gone: the job has ended.');
     }
+    checkSource(plan, settings);
     const readBefore = before?.resources ?? 0;
     const attempt = randomUUID();
     const cursor = before?.cursor;
@@ -182,6 +190,15 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
     await jobs.putProgress(jobId, { partition, resources, isDone: result.cursor === undefined });
     return { attempt, isDone: result.cursor === undefined };
   };
+}
+
+/** One job reads from one source, whatever the settings of an app that was started anew say. */
+function checkSource({ source }: JobPlan, { fhirServerUrl, fhirVersion }: Settings): void {
+  if (source === undefined || (source.url === fhirServerUrl && source.fhirVersion === fhirVersion)) return;
+  throw new ExportError(
+    'source-unverifiable',
+    'FHIR_SERVER_URL or FHIR_VERSION was changed since the export began, so its files would not fit each other. Start the export again.',
+  );
 }
 
 /** @throws ExportError where the plan was wrong: an id is never passed through */

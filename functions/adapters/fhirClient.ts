@@ -7,6 +7,7 @@ import { networkFault } from './networkFault.js';
 import { noCredentials } from './sourceCredentials/none.js';
 import type { SourceCredentials, SourceHeader } from './sourceCredentials/sourceCredentials.js';
 import type { SourceAccess } from './sourceAccess.js';
+import { safeName } from '../export/heeded.js';
 import { LONGEST_PAUSE_MS } from '../export/requestLimiter.js';
 import type { SearchParameters, Source, SourceAnswer } from '../export/source.js';
 
@@ -86,7 +87,7 @@ export class FhirClient implements Source {
   search(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
     const query = queryOf(parameters);
     const loggedUrl = `${this.#options.baseUrl}/${type}`;
-    const logged = { loggedUrl, parameters: parameters.map(([name]) => name) };
+    const logged = { loggedUrl, parameters: parameters.map(([name]) => safeName(name)) };
     const url = `${loggedUrl}?${query}`;
     if (url.length <= LONGEST_URL) return this.#get({ ...logged, url });
     return this.#get({ ...logged, url: `${loggedUrl}/_search`, form: query });
@@ -94,7 +95,7 @@ export class FhirClient implements Source {
 
   typeHistory(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
     const loggedUrl = `${this.#options.baseUrl}/${type}/_history`;
-    const names = parameters.map(([name]) => name);
+    const names = parameters.map(([name]) => safeName(name));
     return this.#get({ loggedUrl, parameters: names, url: `${loggedUrl}?${queryOf(parameters)}` });
   }
 

@@ -78,10 +78,16 @@ export async function runDeletionSlice(
         return ask(source, window, start.pageSize, undefined);
       });
       const page = readHistoryPage(answer.body, type);
-      const ids = page.deletions.filter(({ at }) => isWithin(at, window)).map(({ id }) => id);
-      const untold = [...new Set(ids)].filter((id) => !told.has(id));
-      const present = new Set((await searchAmong(source, type, untold, [])).map(({ id }) => id));
-      const gone = untold.filter((id) => !present.has(id));
+      const untold = latestById(page.deletions.filter(({ id, at }) => isWithin(at, window) && !told.has(id)));
+      const present = new Set<string>();
+      for (const { id, lastUpdated } of await searchAmong(source, type, [...untold.keys()], [])) {
+        const deletedAt = id === undefined ? undefined : untold.get(id);
+        if (id === undefined || deletedAt === undefined) continue;
+        // What is older than its deletion is not there again: the source's index lags behind. Whole seconds, since a
+        // source may have the one instant with more digits than the other.
+        if (lastUpdated === undefined || lastUpdated.seconds >= deletedAt.seconds) present.add(id);
+      }
+      const gone = [...untold.keys()].filter((id) => !present.has(id));
       // In an order of their own: the source's would join exports under different keys.
       const lasting = gone.map(deletedId).sort();
       for (let at = 0; at < lasting.length; at += MOST_PER_BUNDLE) {
@@ -133,6 +139,16 @@ function isExpired(thrown: unknown): boolean {
     thrown instanceof ExportError &&
     (thrown.code === 'source-refused' || thrown.code === 'source-link-expired')
   );
+}
+
+/** When each resource was deleted last. */
+function latestById(deletions: ReadonlyArray<{ id: string; at: Instant }>): Map<string, Instant> {
+  const latest = new Map<string, Instant>();
+  for (const { id, at } of deletions) {
+    const known = latest.get(id);
+    if (known === undefined || compareInstants(at, known) > 0) latest.set(id, at);
+  }
+  return latest;
 }
 
 function isWithin(at: Instant, window: Window): boolean {

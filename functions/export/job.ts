@@ -1,3 +1,4 @@
+import type { FhirVersion } from '../deid/engine.js';
 import type { SafeFailure } from '../errors.js';
 import type { MemberSearch } from './compartment.js';
 import type { RequestedElement } from './elements.js';
@@ -59,6 +60,8 @@ export interface ConfigurationOfJob {
 /** What a job exports, made once by the plan activity. */
 export interface JobPlan {
   transactionTime: string;
+  /** The source as the settings had it then: other settings must not go on with the job. */
+  source?: { url: string; fhirVersion: FhirVersion };
   partitions: PlannedPartition[];
   /** Below the system level, what is exported of the types. */
   compartment?: PlannedCompartment;

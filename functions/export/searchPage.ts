@@ -55,8 +55,8 @@ interface Entry {
 /**
  * Reads a `Bundle` of type `searchset` from its bytes, without parsing its resources.
  * @throws ExportError `source-not-fhir` where the bytes are no such Bundle, `source-search-failed` where it
- *   holds an OperationOutcome that tells of an error, or an entry without its resource: such a search is not
- *   complete; `source-ignored-parameter` where matches are of another type: pages of these would leave others out
+ *   holds an OperationOutcome that tells of an error or, where nothing is to come along, of an answer that is not
+ *   complete, or an entry without its resource; `source-ignored-parameter` where matches are of another type: pages of these would leave others out
  * @param includedType the type that was asked to come along
  */
 export function readSearchPage(bytes: Buffer, type: string, includedType?: string): PageWithIncludes {
@@ -79,6 +79,8 @@ export function readSearchPage(bytes: Buffer, type: string, includedType?: strin
           const entry = scanEntry(scanner);
           if (entry.resourceType === 'OperationOutcome') {
             if (readOutcome(page, entry, type)) isCut = true;
+            // Where others come along, it is these that are left out; else it can only be matches.
+            if (isCut && includedType === undefined) throw incomplete(type);
           } else if (isIncluded(entry, type, includedType)) {
             if (includedType !== undefined && entry.resourceType === includedType) {
               included.push(toRow(page, entry, includedType));
@@ -211,13 +213,19 @@ function malformed(type: string): ExportError {
   );
 }
 
+/** Codes of issues by which a source says that it gave up before the end: https://hl7.org/fhir/R4/valueset-issue-type.html */
+const CUT_SHORT: ReadonlySet<string> = new Set(['incomplete', 'timeout']);
+
 /** Returns whether the outcome says that the answer is not all there is. @throws ExportError where it is an error */
 function readOutcome(page: PageBytes, { start, end }: Entry, type: string): boolean {
   const outcome = parseResource(page, start, end, type);
   refuseErrors(outcome, type);
   const issues = outcome['issue'];
   return (
-    Array.isArray(issues) && issues.some((issue) => isJsonObject(issue) && issue['code'] === 'incomplete')
+    Array.isArray(issues) &&
+    issues.some(
+      (issue) => isJsonObject(issue) && typeof issue['code'] === 'string' && CUT_SHORT.has(issue['code']),
+    )
   );
 }
 
@@ -235,7 +243,7 @@ function refuseErrors(outcome: JsonObject, type: string): void {
 function incomplete(type: string): ExportError {
   return new ExportError(
     'source-search-failed',
-    `An entry of the source's answer to a search for ${type} holds no resource, so the answer is not complete. See the source's own log.`,
+    `The source's answer to a search for ${type} holds an entry without a resource, or says of itself that it is not complete. See the source's own log.`,
     true,
   );
 }

@@ -108,8 +108,8 @@ export async function runSlice(
     walk.growPage(pageSize);
     return walk;
   };
-  // The kind of search by which the source has shown that it sorts.
-  let sorted: { kind: string; isForm: boolean } | undefined;
+  // The kinds of searches by which the source has shown that it sorts, and whether these went as forms.
+  const sorted = new Map<string, boolean>();
   let isOrderAssumed = false;
   let search = start.cursor?.search ?? 0;
   let walk = begin(search, start.cursor?.walk);
@@ -129,7 +129,7 @@ export async function runSlice(
       if (isStopped) throw new ExportError('job-stopped', 'The job was stopped.');
     }
     const { page, size, isForm } = await answer;
-    if (isOrderAssumed && isForm !== sorted?.isForm) {
+    if (isOrderAssumed && isForm !== sorted.get(kindOf(selection.parameters(search)))) {
       isOrderAssumed = false;
       walk = begin(search, undefined);
       answer = fetchPage(walk, type, source, companions, true);
@@ -144,8 +144,8 @@ export async function runSlice(
     isProven = true;
     const rows = walk.acceptPage(page);
     if (walk.isDone && search + 1 < selection.searches) {
-      if (walk.isOrderProven) sorted = { kind: kindOf(selection.parameters(given)), isForm };
-      isOrderAssumed = sorted?.kind === kindOf(selection.parameters(++search));
+      if (walk.isOrderProven) sorted.set(kindOf(selection.parameters(given)), isForm);
+      isOrderAssumed = sorted.has(kindOf(selection.parameters(++search)));
       walk = begin(search, undefined, isOrderAssumed);
       isProven = false;
     }

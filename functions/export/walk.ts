@@ -39,6 +39,8 @@ interface Key {
   from: string | null;
   after: boolean;
   empty: { next: string; loop: LoopCheck } | null;
+  /** How often the search was asked anew since its last row, as the link of a page without any was not valid. */
+  restarts?: number;
   /** The latest row, until it has shown that the source sorts; its instant is `null` where the source gave none. */
   unproven: { latest: string | null } | null;
 }
@@ -79,6 +81,9 @@ const MOST_TIED = 500_000;
 
 /** A source that gives the rows of a tie in another order each time may need several passes. */
 const MOST_SHORT_PASSES = 5;
+
+/** A link that expires in the pause after a crash does so seldom. */
+const MOST_RESTARTS = 3;
 
 /**
  * Walks the resources of one type so that an update on the source meanwhile neither loses nor doubles any
@@ -248,7 +253,8 @@ export class Walk {
   /**
    * The source refused the request. Returns whether a humbler request may do: first without `_sort`, then
    * without `_lastUpdated` too (both are then checked here), then all over with pages half the size, down to
-   * `smallestPage`. A link within a tie that is not valid any more begins its pass anew.
+   * `smallestPage`. A link within a tie that is not valid any more begins its pass anew, one behind a page without rows
+   * the search from the last row on.
    */
   acceptRefusal(smallestPage: number): boolean {
     const cursor = this.#cursor;
@@ -265,6 +271,11 @@ export class Walk {
         shortPasses: cursor.shortPasses + 1,
       };
       return true;
+    }
+    if (cursor.mode === 'key' && cursor.empty !== null) {
+      const restarts = (cursor.restarts ?? 0) + 1;
+      this.#cursor = { ...cursor, empty: null, restarts };
+      return restarts <= MOST_RESTARTS;
     }
     if (cursor.mode === 'links' && cursor.next === null && cursor.bounded) {
       this.#cursor = { ...cursor, bounded: false };
@@ -436,7 +447,7 @@ export class Walk {
       };
     } else {
       this.#seen = new Set(idsAtLast);
-      this.#cursor = { ...cursor, from: last.text, after: false, empty: null, unproven: null };
+      this.#cursor = { ...cursor, from: last.text, after: false, empty: null, unproven: null, restarts: 0 };
     }
     return rows;
   }

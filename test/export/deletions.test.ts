@@ -35,6 +35,17 @@ describe('deletions', () => {
     expect((await deletionsOf(source)).urls).toEqual([]);
   });
 
+  it('are told although the index of the source still has what was deleted', async () => {
+    const source = new SimulatedSource('Patient');
+    source.put('a', START - 1000, []);
+    source.put('b', START - 1000, []);
+    source.delete('a', START + 1000);
+    source.delete('b', START + 1000);
+    source.rows.push({ id: 'a', at: START - 1000, tags: [], version: 0 });
+    source.put('b', START + 1000, []);
+    expect((await deletionsOf(source)).urls).toEqual(['Patient/hash-of-a']);
+  });
+
   it('go on where a slice ended, and come in Bundles of a hundred at most', async () => {
     const source = new SimulatedSource('Patient');
     for (let index = 0; index < 250; index++) source.put(`p${index}`, START - 1000, []);

@@ -92,6 +92,17 @@ describe('what was asked to come along', () => {
   ] satisfies Array<[string, JsonObject]>)('is not all there where %s says so', (_name, page) => {
     expect(readSearchPage(bytesOf(page), 'Patient', 'Provenance').isCut).toBe(true);
   });
+
+  it.each(['incomplete', 'timeout'])(
+    'is refused where a warning of %s says that matches are missing',
+    (code) => {
+      const resource = { resourceType: 'OperationOutcome', issue: [{ severity: 'warning', code }] };
+      const page = bundle({ resource: PATIENT }, { resource, search: { mode: 'outcome' } });
+      expect(() => readSearchPage(bytesOf(page), 'Patient')).toThrow(
+        expect.objectContaining({ code: 'source-search-failed', retryable: true }),
+      );
+    },
+  );
 });
 
 const SEED = 20_261_121;

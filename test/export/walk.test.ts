@@ -455,6 +455,36 @@ describe('a page that is too large is asked for again with half the size', () =>
   });
 });
 
+it('a link behind a page without rows that is not valid any more leads back to the last row, a few times', () => {
+  const walk = startedWalk(2, 5000);
+  const link = 'http://source/fhir?page=2';
+  walk.acceptPage(
+    page(
+      [
+        { id: 'a', lastUpdated: 1000 },
+        { id: 'b', lastUpdated: 2000 },
+      ],
+      { next: link },
+    ),
+  );
+  const search = walk.request();
+  for (let expired = 0; expired < 3; expired++) {
+    expect(walk.acceptPage(page([], { next: link }))).toEqual([]);
+    expect(walk.request()).toEqual({ kind: 'link', url: link });
+    expect(walk.acceptRefusal(50)).toBe(true);
+    expect(walk.request()).toEqual(search);
+  }
+  walk.acceptPage(page([], { next: link }));
+  expect(walk.acceptRefusal(50)).toBe(false);
+  const others = [
+    { id: 'b', lastUpdated: 2000 },
+    { id: 'c', lastUpdated: 3000 },
+  ];
+  expect(walk.acceptPage(page(others, { next: link })).map(({ id }) => id)).toEqual(['c']);
+  walk.acceptPage(page([], { next: link }));
+  expect(walk.acceptRefusal(50)).toBe(true);
+});
+
 describe('a walk is refused, with words that say what to do', () => {
   it('where the source gives the latest resource first, whatever the order asked for', () => {
     const walk = startedWalk(1, 4000);

@@ -14,6 +14,7 @@ let stack: TestStack;
 let directory: string;
 let source: RunningSource;
 let requests = 0;
+let orderQuestions = 0;
 /** What is expected of the export, and how many resources there are, by type. */
 const expected: string[] = [];
 const counts = new Map<string, number>();
@@ -72,7 +73,13 @@ beforeAll(async () => {
   );
   const member = all.filter(isMember).map((patient) => ({ entity: refer(patient) }));
   write('Group', [{ id: 'cohort', rest: { type: 'person', actual: true, member }, of: [0] }]);
-  source = await startSource({ directory, onRequest: () => requests++ });
+  source = await startSource({
+    directory,
+    onRequest: ({ path, query }) => {
+      requests++;
+      if (path.startsWith('Observation') && query.includes('_sort=-_lastUpdated')) orderQuestions++;
+    },
+  });
 });
 afterAll(async () => {
   await source?.close();
@@ -96,6 +103,9 @@ it('the compartments of 5,000 members take a bounded number of requests', async 
   console.log(
     `${requests} requests for ${resources.length} resources of ${MEMBERS} of ${PATIENTS} patients: ${read.join('; ')}`,
   );
+  // Whether the source sorts is asked once in each partition and for each parameter, not for each of the searches.
+  const parts = plan.partitions.filter(({ window }) => window.type === 'Observation').length;
+  expect(orderQuestions).toBeLessThanOrEqual(2 * parts);
   // A large type that is walked as a whole is split by time, so that all lanes have a part in it.
   expect(read.filter((part) => part === 'Patient as a whole').length).toBeGreaterThan(1);
   // Of each type either every page, or two requests a batch and parameter, and the pages of what is found.
