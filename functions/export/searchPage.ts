@@ -198,17 +198,14 @@ function malformed(type: string): ExportError {
 }
 
 /** Codes of issues by which a source says that it gave up before the end: https://hl7.org/fhir/R4/valueset-issue-type.html */
-const CUT_SHORT: ReadonlySet<string> = new Set(['incomplete', 'timeout']);
+const CUT_SHORT: ReadonlySet<JsonValue | undefined> = new Set(['incomplete', 'timeout']);
 
 /** Returns whether the outcome says that the answer is not all there is. @throws ExportError where it is an error */
 function readOutcome(bytes: Buffer, { start, end }: Entry, type: string): boolean {
   const outcome = parseResource(bytes, start, end, type);
   refuseErrors(outcome, type);
   const issues = outcome['issue'];
-  return (
-    Array.isArray(issues) &&
-    issues.some((issue) => isJsonObject(issue) && CUT_SHORT.has(String(issue['code'])))
-  );
+  return Array.isArray(issues) && issues.some((issue) => isJsonObject(issue) && CUT_SHORT.has(issue['code']));
 }
 
 function refuseErrors(outcome: JsonObject, type: string): void {
