@@ -125,11 +125,10 @@ export function planExport(dependencies: ActivityDependencies) {
       },
     );
     if (request.level.kind === 'system') return partitions;
-    // Of most types, most sources have no patient's. Where patients are counted, a search that finds nothing is to go
-    // the same way as one that finds few.
-    const isCounted = (type: string): boolean =>
-      (request.minPatients ?? 0) > 0 && request.typeFilters.some((filter) => filter.type === type);
-    return partitions.filter(({ estimate, window }) => estimate !== 0 || isCounted(window.type));
+    // Of most types, most sources have no patient's.
+    return partitions.filter(
+      ({ estimate, window }) => estimate !== 0 || hidesEmptiness(request, window.type),
+    );
   }
 
   /** The resources of members, split by members; of types that are walked as a whole, by time. */
@@ -157,7 +156,7 @@ export function planExport(dependencies: ActivityDependencies) {
         const estimate = isOutOfTime()
           ? undefined
           : await count(source, type, [...bounds, ['_summary', 'count']]).catch(() => undefined);
-        if (estimate === 0) return [];
+        if (estimate === 0 && !hidesEmptiness(request, type)) return [];
         const parts = await below.searchesFor(type, bounds, estimate, pageSize, isOutOfTime);
         if (parts === undefined) walked.push(type);
         return (parts ?? []).map((part) => ({ window, ...part }));
@@ -181,6 +180,16 @@ export function planExport(dependencies: ActivityDependencies) {
     engines.forget(request.jobId);
     return new Set(lasting);
   }
+}
+
+/**
+ * Whether a search for a type is to go the same way when it finds nothing as when it finds few: where patients are
+ * counted, and a filter or a time narrows it.
+ */
+function hidesEmptiness({ minPatients, typeFilters, since, until }: JobRequest, type: string): boolean {
+  const isNarrowed =
+    since !== undefined || until !== undefined || typeFilters.some((filter) => filter.type === type);
+  return isNarrowed && (minPatients ?? 0) > 0;
 }
 
 function planNotes({ typeFilters, elements }: JobRequest): string[] {

@@ -1,10 +1,13 @@
-import { fetch, type Response } from 'undici';
+import { createGunzip, createInflate } from 'node:zlib';
+import { pipeline, type Readable } from 'node:stream';
+import { type Dispatcher, request as send } from 'undici';
 import { ExportError } from '../errors.js';
 import { type Dispatchers, openDispatchers } from './dispatchers.js';
 import { networkFault } from './networkFault.js';
 import { noCredentials } from './sourceCredentials/none.js';
 import type { SourceCredentials, SourceHeader } from './sourceCredentials/sourceCredentials.js';
 import type { SourceAccess } from './sourceAccess.js';
+import { safeName } from '../export/heeded.js';
 import { LONGEST_PAUSE_MS } from '../export/requestLimiter.js';
 import type { SearchParameters, Source, SourceAnswer } from '../export/source.js';
 
@@ -84,7 +87,7 @@ export class FhirClient implements Source {
   search(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
     const query = queryOf(parameters);
     const loggedUrl = `${this.#options.baseUrl}/${type}`;
-    const logged = { loggedUrl, parameters: parameters.map(([name]) => name) };
+    const logged = { loggedUrl, parameters: parameters.map(([name]) => safeName(name)) };
     const url = `${loggedUrl}?${query}`;
     if (url.length <= LONGEST_URL) return this.#get({ ...logged, url });
     return this.#get({ ...logged, url: `${loggedUrl}/_search`, form: query });
@@ -92,7 +95,7 @@ export class FhirClient implements Source {
 
   typeHistory(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
     const loggedUrl = `${this.#options.baseUrl}/${type}/_history`;
-    const names = parameters.map(([name]) => name);
+    const names = parameters.map(([name]) => safeName(name));
     return this.#get({ loggedUrl, parameters: names, url: `${loggedUrl}?${queryOf(parameters)}` });
   }
 
@@ -192,29 +195,30 @@ export class FhirClient implements Source {
     const { form } = request;
     const signal = AbortSignal.timeout(this.#options.timeoutSeconds * 1000);
     try {
-      const response = await fetch(request.url, {
+      const response = await send(request.url, {
         dispatcher: this.#dispatcherFor(this.#base),
-        redirect: 'manual',
         signal,
+        method: form === undefined ? 'GET' : 'POST',
         headers: {
           ...(header === undefined ? {} : { [header.name]: header.value }),
           accept: 'application/fhir+json',
+          'accept-encoding': 'gzip, deflate',
           prefer: 'handling=strict',
           ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
         },
-        ...(form === undefined ? {} : { method: 'POST', body: form }),
+        ...(form === undefined ? {} : { body: form }),
       });
-      const { status } = response;
+      const status = response.statusCode;
       if (status !== 200) {
-        await response.body?.cancel();
+        await discard(response);
         if (status === 401 && header !== undefined && renewed === undefined) {
           const other = await this.#credentials.renewed(header);
           if (other !== undefined) return await this.#try(request, other);
         }
         return { error: refusal(status, this.#credentials.remedy), waitMs: retryAfterMs(response), status };
       }
-      if (!/[/+]json\b/i.test(response.headers.get('content-type') ?? '')) {
-        await response.body?.cancel();
+      if (!/[/+]json\b/i.test(headerOf(response, 'content-type') ?? '')) {
+        await discard(response);
         return {
           error: new ExportError(
             'source-not-fhir',
@@ -249,28 +253,66 @@ export class FhirClient implements Source {
     }
   }
 
+  /** The body as it was before it was compressed, in one piece: of a known length, it is read to its place at once. */
   async #readBody(response: Response): Promise<Buffer> {
     const { maxPageBytes } = this.#options;
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    const tooLarge = Number(response.headers.get('content-length') ?? 0) > maxPageBytes;
-    if (!tooLarge && response.body !== null) {
-      for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-        bytes += chunk.byteLength;
-        if (bytes > maxPageBytes) break;
-        chunks.push(chunk);
+    const length = Number(headerOf(response, 'content-length') ?? Number.NaN);
+    const body = decoded(response);
+    const isPlain = body === response.body;
+    if (length > maxPageBytes) {
+      await discard(response);
+      throw tooLarge(maxPageBytes);
+    }
+    let page = Buffer.allocUnsafe(isPlain && length >= 0 ? length : FIRST_BYTES);
+    let filled = 0;
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      const end = filled + chunk.length;
+      if (end > maxPageBytes) throw tooLarge(maxPageBytes);
+      if (end > page.length) {
+        const larger = Buffer.allocUnsafe(Math.max(end, 2 * page.length));
+        page.copy(larger, 0, 0, filled);
+        page = larger;
       }
-    } else {
-      await response.body?.cancel();
+      filled += chunk.copy(page, filled);
     }
-    if (tooLarge || bytes > maxPageBytes) {
-      throw new ExportError(
-        'source-page-too-large',
-        `A page of the source is larger than SOURCE_MAX_PAGE_MEBIBYTES (${maxPageBytes / 1_048_576} MiB) allows. Raise it, if the memory of the instance allows.`,
-      );
-    }
-    return Buffer.concat(chunks, bytes);
+    return page.subarray(0, filled);
   }
+}
+
+/** A body of unknown length is read into so many bytes first. */
+const FIRST_BYTES = 65_536;
+
+type Response = Dispatcher.ResponseData;
+
+function tooLarge(maxPageBytes: number): ExportError {
+  return new ExportError(
+    'source-page-too-large',
+    `A page of the source is larger than SOURCE_MAX_PAGE_MEBIBYTES (${maxPageBytes / 1_048_576} MiB) allows. Raise it, if the memory of the instance allows.`,
+  );
+}
+
+function headerOf({ headers }: Response, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** The body without the codings that were asked for. Whatever else a source may use does not look like JSON. */
+function decoded(response: Response): Readable {
+  const coding = headerOf(response, 'content-encoding')?.trim().toLowerCase();
+  const decoder =
+    coding === 'gzip' || coding === 'x-gzip'
+      ? createGunzip()
+      : coding === 'deflate'
+        ? createInflate()
+        : undefined;
+  if (decoder === undefined) return response.body;
+  // A failure of either ends both, and is told by whoever reads.
+  return pipeline(response.body, decoder, () => undefined);
+}
+
+/** Gives up a body that nobody reads; the connection may be kept where little is left of it. */
+async function discard({ body }: Response): Promise<void> {
+  await body.dump().catch(() => undefined);
 }
 
 function queryOf(parameters: SearchParameters): string {
@@ -310,13 +352,13 @@ function refusal(status: number, remedy: string): ExportError {
 
 /** `Retry-After` in milliseconds, as seconds or as an HTTP date: RFC 9110, section 10.2.3. */
 function retryAfterMs(response: Response): number {
-  const value = response.headers.get('retry-after')?.trim() ?? '';
+  const value = headerOf(response, 'retry-after')?.trim() ?? '';
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
   const date = Date.parse(value);
   return Number.isNaN(date) ? 0 : Math.max(0, date - (dateOf(response) ?? Date.now()));
 }
 
 function dateOf(response: Response): number | undefined {
-  const date = Date.parse(response.headers.get('date') ?? '');
+  const date = Date.parse(headerOf(response, 'date') ?? '');
   return Number.isNaN(date) ? undefined : date;
 }

@@ -24,16 +24,16 @@ export function readHistoryPage(bytes: Buffer, type: string): HistoryPage {
   try {
     const scanner = new JsonScanner(bytes);
     if (!scanner.isAtObject) throw noHistory(type);
-    scanner.object((key) => {
+    scanner.object(['resourceType', 'type', 'link', 'entry'], (key) => {
       if (key === 'resourceType') resourceType = scanner.value();
       else if (key === 'type') kind = scanner.value();
       else if (key === 'link') links = scanner.value();
-      else if (key === 'entry') {
+      else {
         scanner.array(() => {
           const deletion = scanEntry(scanner, type);
           if (deletion !== undefined) deletions.push(deletion);
         });
-      } else scanner.skip();
+      }
     });
     scanner.end();
   } catch (thrown) {
@@ -51,11 +51,10 @@ function scanEntry(scanner: JsonScanner, type: string): HistoryPage['deletions']
     scanner.skip();
     return undefined;
   }
-  scanner.object((key) => {
+  scanner.object(['request', 'response', 'fullUrl'], (key) => {
     if (key === 'request') request = scanner.value();
     else if (key === 'response') response = scanner.value();
-    else if (key === 'fullUrl') fullUrl = scanner.value();
-    else scanner.skip();
+    else fullUrl = scanner.value();
   });
   if (!isObject(request) || request['method'] !== 'DELETE') return undefined;
   const id = idOf(request['url'], type) ?? idOf(fullUrl, type);

@@ -7,6 +7,9 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const SPACE = 0x20;
+const DELETE = 0x7f;
+/** Bytes of a string that are looked at one by one; of a longer one, such as an attachment, the end is searched. */
+const SHORT_STRING = 128;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /** The bytes end too early, or are no JSON at a place that is looked at. */
@@ -45,17 +48,21 @@ export class JsonScanner {
     return this.#bytes[this.position] === OPEN_BRACKET;
   }
 
-  /** Goes through the members of the object that is next. `visit` has to take the value of each. */
-  object(visit: (key: string) => void): void {
+  /**
+   * Goes through the members of the object that is next. `visit` has to take the value of each that has one of the
+   * names; others are passed over. A name written with escapes is not found.
+   */
+  object<Name extends string>(names: readonly Name[], visit: (name: Name) => void): void {
     this.#expect(OPEN_BRACE);
     if (this.#take(CLOSE_BRACE)) return;
     do {
       const start = this.position;
-      this.skip();
-      // Keys of interest have no escapes; one that has is told apart by its backslash.
-      const key = this.#bytes.toString('latin1', start + 1, this.#at - 1);
+      if (this.#bytes[start] !== QUOTE) throw new JsonScanError('a name is missing');
+      this.#at = this.#endOfString(start);
+      const name = this.#nameAt(names, start + 1, this.#at - 1);
       this.#expect(COLON);
-      visit(key);
+      if (name === undefined) this.skip();
+      else visit(name);
     } while (this.#take(COMMA));
     this.#expect(CLOSE_BRACE);
   }
@@ -88,6 +95,9 @@ export class JsonScanner {
   value(): unknown {
     const start = this.position;
     this.skip();
+    if (this.#bytes[start] === QUOTE && this.#isPlain(start + 1, this.#at - 1)) {
+      return this.#bytes.toString('latin1', start + 1, this.#at - 1);
+    }
     try {
       return JSON.parse(this.#bytes.toString('utf8', start, this.#at));
     } catch {
@@ -98,6 +108,27 @@ export class JsonScanner {
   /** Nothing but space may follow. */
   end(): void {
     if (this.position !== this.#bytes.length) throw new JsonScanError('something follows the value');
+  }
+
+  #nameAt<Name extends string>(names: readonly Name[], start: number, end: number): Name | undefined {
+    const bytes = this.#bytes;
+    next: for (const name of names) {
+      if (name.length !== end - start) continue;
+      for (let place = 0; place < name.length; place++)
+        if (bytes[start + place] !== name.charCodeAt(place)) continue next;
+      return name;
+    }
+    return undefined;
+  }
+
+  /** Whether these bytes of a string are the characters they stand for. */
+  #isPlain(start: number, end: number): boolean {
+    const bytes = this.#bytes;
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at] ?? 0;
+      if (byte < SPACE || byte >= DELETE || byte === BACKSLASH) return false;
+    }
+    return true;
   }
 
   #skipSpace(): void {
@@ -117,12 +148,21 @@ export class JsonScanner {
 
   #endOfString(start: number): number {
     const bytes = this.#bytes;
-    for (let at = start + 1; at < bytes.length; at++) {
+    const end = Math.min(bytes.length, start + SHORT_STRING);
+    let at = start + 1;
+    for (; at < end; at++) {
       const byte = bytes[at];
       if (byte === QUOTE) return at + 1;
       if (byte === BACKSLASH) at++;
     }
-    throw new JsonScanError('a string does not end');
+    for (let from = at; ; at++) {
+      at = bytes.indexOf(QUOTE, at);
+      if (at < 0) throw new JsonScanError('a string does not end');
+      let backslashes = 0;
+      while (at - backslashes > from && bytes[at - 1 - backslashes] === BACKSLASH) backslashes++;
+      if (backslashes % 2 === 0) return at + 1;
+      from = at + 1;
+    }
   }
 
   #endOfNested(start: number): number {

@@ -62,16 +62,17 @@ interface CountedPartition {
 /**
  * Checks that a job is over as many patients as it has to be: as a whole, and in each type that a filter narrows, so
  * that a narrow search does not hide behind a wide one. A job that nothing narrows may be over none; one that asks for
- * particular patients' data may not, since that there are none tells as much as that there are few.
+ * particular patients' data, or what changed in a time, may not, since that there are none tells as much as that there
+ * are few.
  * @param mayBeOfPatients whether resources of a type can be of patients
  * @throws ExportError `forbidden`, in the same words whether there are few patients or none
  */
 export function checkPatientCount(
-  request: Pick<JobRequest, 'minPatients' | 'level' | 'patients' | 'typeFilters'>,
+  request: Pick<JobRequest, 'minPatients' | 'level' | 'patients' | 'typeFilters' | 'since' | 'until'>,
   partitions: readonly CountedPartition[],
   mayBeOfPatients: (type: string) => boolean,
 ): void {
-  const { minPatients = 0, level, patients, typeFilters } = request;
+  const { minPatients = 0, level, patients, typeFilters, since, until } = request;
   if (minPatients === 0) return;
   const countOf = (counted: readonly CountedPartition[]): number => {
     const sum = new Set<string>();
@@ -83,7 +84,11 @@ export function checkPatientCount(
     (type) => countOf(partitions.filter((partition) => partition.type === type)) < minPatients,
   );
   const all = countOf(partitions);
-  const isNarrowed = level.kind === 'group' || patients !== undefined;
+  const isOfPatients = level.kind !== 'system' || partitions.some(({ type }) => mayBeOfPatients(type));
+  const isNarrowed =
+    level.kind === 'group' ||
+    patients !== undefined ||
+    (isOfPatients && (since !== undefined || until !== undefined));
   const isTooFew = all < minPatients && (all > 0 || isNarrowed);
   if (tooFewIn.length === 0 && !isTooFew) return;
   throw new ExportError(

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { type JsonObject, type JsonValue, parseJson } from '../deid/json.js';
 import { isJsonObject } from '../deid/node.js';
 import { ExportError } from '../errors.js';
@@ -31,6 +32,16 @@ export interface PageWithIncludes extends SearchPage {
   readonly isCut: boolean;
 }
 
+const BUNDLE_NAMES = ['resourceType', 'total', 'link', 'entry'] as const;
+const ENTRY_NAMES = ['resource', 'search'] as const;
+const RESOURCE_NAMES = ['resourceType', 'id', 'meta'] as const;
+
+/** The bytes of a page; where all are ASCII, they become text at once. */
+interface PageBytes {
+  readonly bytes: Buffer;
+  readonly isAscii: boolean;
+}
+
 /** An entry of a Bundle, scanned: where its resource lies, and what the walk needs of it. */
 interface Entry {
   mode: unknown;
@@ -49,6 +60,7 @@ interface Entry {
  * @param includedType the type that was asked to come along
  */
 export function readSearchPage(bytes: Buffer, type: string, includedType?: string): PageWithIncludes {
+  const page: PageBytes = { bytes, isAscii: isAscii(bytes) };
   const rows: SearchRow[] = [];
   const included: SearchRow[] = [];
   let isCut = false;
@@ -58,26 +70,26 @@ export function readSearchPage(bytes: Buffer, type: string, includedType?: strin
   try {
     const scanner = new JsonScanner(bytes);
     if (!scanner.isAtObject) throw noBundle(type);
-    scanner.object((key) => {
-      if (key === 'resourceType') resourceType = scanner.value();
-      else if (key === 'total') total = scanner.value();
-      else if (key === 'link') links = scanner.value();
-      else if (key === 'entry') {
+    scanner.object(BUNDLE_NAMES, (name) => {
+      if (name === 'resourceType') resourceType = scanner.value();
+      else if (name === 'total') total = scanner.value();
+      else if (name === 'link') links = scanner.value();
+      else {
         scanner.array(() => {
           const entry = scanEntry(scanner);
           if (entry.resourceType === 'OperationOutcome') {
-            if (readOutcome(bytes, entry, type)) isCut = true;
+            if (readOutcome(page, entry, type)) isCut = true;
             // Where others come along, it is these that are left out; else it can only be matches.
             if (isCut && includedType === undefined) throw incomplete(type);
           } else if (isIncluded(entry, type, includedType)) {
             if (includedType !== undefined && entry.resourceType === includedType) {
-              included.push(toRow(bytes, entry, includedType));
+              included.push(toRow(page, entry, includedType));
             }
           } else {
-            rows.push(toRow(bytes, entry, type));
+            rows.push(toRow(page, entry, type));
           }
         });
-      } else scanner.skip();
+      }
     });
     scanner.end();
   } catch (thrown) {
@@ -108,23 +120,18 @@ function scanEntry(scanner: JsonScanner): Entry {
     scanner.skip();
     return entry;
   }
-  scanner.object((key) => {
-    if (key === 'resource' && scanner.isAtObject) {
-      entry.start = scanner.position;
-      scanner.object((name) => {
-        if (name === 'resourceType') entry.resourceType = scanner.value();
-        else if (name === 'id') entry.id = scanner.value();
-        else if (name === 'meta') entry.meta = scanner.value();
-        else scanner.skip();
-      });
-      entry.end = scanner.position;
-    } else if (key === 'search') {
+  scanner.object(ENTRY_NAMES, (key) => {
+    if (key === 'search') {
       const search = scanner.value();
       entry.mode =
         typeof search === 'object' && search !== null && 'mode' in search ? search.mode : undefined;
-    } else {
-      scanner.skip();
-    }
+    } else if (scanner.isAtObject) {
+      entry.start = scanner.position;
+      scanner.object(RESOURCE_NAMES, (name) => {
+        entry[name] = scanner.value();
+      });
+      entry.end = scanner.position;
+    } else scanner.skip();
   });
   return entry;
 }
@@ -135,7 +142,11 @@ function isIncluded({ mode, resourceType }: Entry, type: string, includedType: s
   return includedType !== undefined && resourceType === includedType && includedType !== type;
 }
 
-function toRow(bytes: Buffer, { start, end, resourceType, meta, ...entry }: Entry, type: string): SearchRow {
+function toRow(
+  page: PageBytes,
+  { start, end, resourceType, meta, ...entry }: Entry,
+  type: string,
+): SearchRow {
   if (end === 0) throw incomplete(type);
   if (resourceType !== type) throw otherType(type);
   const id = typeof entry.id === 'string' ? entry.id : undefined;
@@ -147,7 +158,7 @@ function toRow(bytes: Buffer, { start, end, resourceType, meta, ...entry }: Entr
     id,
     lastUpdated,
     resource: () => {
-      const resource = parseResource(bytes, start, end, type);
+      const resource = parseResource(page, start, end, type);
       // Keys written with escapes are seen by the parser only: two readers must not see two resources.
       if (resource['resourceType'] !== type || (id !== undefined && resource['id'] !== id))
         throw malformed(type);
@@ -157,9 +168,14 @@ function toRow(bytes: Buffer, { start, end, resourceType, meta, ...entry }: Entr
 }
 
 /** A parser's message quotes its input, so it is dropped here. */
-function parseResource(bytes: Buffer, start: number, end: number, type: string): JsonObject {
+function parseResource(
+  { bytes, isAscii: isPlain }: PageBytes,
+  start: number,
+  end: number,
+  type: string,
+): JsonObject {
   try {
-    const value = parseJson(bytes.toString('utf8', start, end));
+    const value = parseJson(bytes.toString(isPlain ? 'latin1' : 'utf8', start, end));
     if (isJsonObject(value)) return value;
   } catch {
     // Told below.
@@ -198,14 +214,19 @@ function malformed(type: string): ExportError {
 }
 
 /** Codes of issues by which a source says that it gave up before the end: https://hl7.org/fhir/R4/valueset-issue-type.html */
-const CUT_SHORT: ReadonlySet<JsonValue | undefined> = new Set(['incomplete', 'timeout']);
+const CUT_SHORT: ReadonlySet<string> = new Set(['incomplete', 'timeout']);
 
 /** Returns whether the outcome says that the answer is not all there is. @throws ExportError where it is an error */
-function readOutcome(bytes: Buffer, { start, end }: Entry, type: string): boolean {
-  const outcome = parseResource(bytes, start, end, type);
+function readOutcome(page: PageBytes, { start, end }: Entry, type: string): boolean {
+  const outcome = parseResource(page, start, end, type);
   refuseErrors(outcome, type);
   const issues = outcome['issue'];
-  return Array.isArray(issues) && issues.some((issue) => isJsonObject(issue) && CUT_SHORT.has(issue['code']));
+  return (
+    Array.isArray(issues) &&
+    issues.some(
+      (issue) => isJsonObject(issue) && typeof issue['code'] === 'string' && CUT_SHORT.has(issue['code']),
+    )
+  );
 }
 
 function refuseErrors(outcome: JsonObject, type: string): void {

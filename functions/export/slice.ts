@@ -80,7 +80,7 @@ export interface SliceResult {
 
 const UNCOUNTED: SliceDependencies['patients'] = { look: () => new Set<string>(), add: () => undefined };
 const STOP_CHECK_MS = 2000;
-const PROGRESS_MS = 500;
+const PROGRESS_MS = 1000;
 /** The event loop gets a turn at least this often, so that the host and other slices stay alive. */
 const YIELD_MS = 10;
 /** Characters of lines that wait to be put in order: all of a page, unless its resources are large. */

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FhirClient } from '../../functions/adapters/fhirClient.js';
 import type { ExportError } from '../../functions/errors.js';
@@ -55,6 +56,37 @@ async function failureOf(promise: Promise<unknown>): Promise<ExportError> {
     (thrown: ExportError) => thrown,
   );
 }
+
+describe('a page', () => {
+  const withCoding =
+    (coding: string, body: Buffer): Answer =>
+    (_request, response) => {
+      response
+        .writeHead(200, { 'content-type': 'application/fhir+json', 'content-encoding': coding })
+        .end(body);
+    };
+
+  it.each([
+    ['compressed by gzip', withCoding('gzip', gzipSync(BUNDLE))],
+    ['compressed by deflate', withCoding('deflate', deflateSync(BUNDLE))],
+    ['not compressed', ok],
+  ])('%s is read', async (_name, answer) => {
+    const { client } = await clientOf(answer);
+    expect((await client.search('Patient', [])).body.toString()).toBe(BUNDLE);
+  });
+
+  it.each([
+    [
+      'larger than allowed when decompressed',
+      gzipSync(Buffer.alloc(2_097_152, 0x20)),
+      'source-page-too-large',
+    ],
+    ['cut when compressed', gzipSync(BUNDLE).subarray(0, 20), 'source-unreachable'],
+  ])('%s is refused', async (_name, body, code) => {
+    const { client } = await clientOf(withCoding('gzip', body), 1);
+    expect(await failureOf(client.search('Patient', []))).toMatchObject({ code });
+  });
+});
 
 describe('a search is tried again', () => {
   it.each([

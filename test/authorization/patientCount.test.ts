@@ -9,7 +9,14 @@ import { mayBeOfPatient } from '../../functions/fhir/patientsOf.js';
 
 const SECRET = Buffer.alloc(32, 7);
 type Request = Parameters<typeof checkPatientCount>[0];
-const whole: Request = { level: { kind: 'system' }, patients: undefined, typeFilters: [], minPatients: 10 };
+const whole: Request = {
+  level: { kind: 'system' },
+  patients: undefined,
+  typeFilters: [],
+  since: undefined,
+  until: undefined,
+  minPatients: 10,
+};
 const digests = (count: number, from = 0): string[] =>
   Array.from({ length: count }, (_, index) => `d${from + index}`);
 const isOfPatients = (type: string): boolean => type !== 'Organization';
@@ -46,6 +53,18 @@ describe('a job over few patients ends without data:', () => {
     expect(isRefused(whole, [])).toBe('');
     expect(isRefused(whole, [{ type: 'Organization', patients: [] }])).toBe('');
   });
+
+  it.each(['since', 'until'])(
+    'one of what changed in a time (%s) may not, in the same words as for few',
+    (bound) => {
+      const changed: Request = { ...whole, [bound]: '2026-01-01T00:00:00Z' };
+      const none = isRefused(changed, [{ type: 'Patient', patients: [] }]);
+      expect(none).toMatch(/fewer than 10 patients/);
+      expect(isRefused(changed, [{ type: 'Patient', patients: digests(1) }])).toBe(none);
+      expect(isRefused({ ...changed, level: { kind: 'patient' } }, [])).toBe(none);
+      expect(isRefused(changed, [{ type: 'Organization', patients: [] }])).toBe('');
+    },
+  );
 
   it('one of a group may not, in the same words as for few', () => {
     const group: Request = { ...whole, level: { kind: 'group', groupId: 'g' } };

@@ -212,6 +212,10 @@ describe('with SMART Backend Services', () => {
     const less = await ask(file, await client('system/Organization.rs'));
     expect(less.status).toBe(403);
     expect(words(less)).toContain('system/Patient.rs');
+    for (const whole of [statusUrl, `${statusUrl}/files/report.json`]) {
+      expect((await ask(whole, await client('system/Organization.rs'))).status).toBe(403);
+      expect((await ask(whole, patients)).status).toBe(200);
+    }
   }, 60_000);
 
   it('a job over few patients ends without data, and its progress counts nothing', async () => {
@@ -223,7 +227,12 @@ describe('with SMART Backend Services', () => {
     await expect.poll(() => test.blobNames('few'), { timeout: 10_000 }).toEqual([]);
     expect(done.progress.join()).not.toMatch(/\d+ (of \d+ )?resources/);
 
+    const nothing = `_type=Condition&_since=2026-02-01T00:00:00Z&${DEIDENTIFIED}`;
+    const none = await end(await start(`${nothing}none`, caller), caller);
+    expect({ status: none.status, words: words(none) }).toEqual({ status: 403, words: words(done) });
+
     const raw = await client('system/*.rs export.raw');
+    expect((await end(await start(`${nothing}nothing`, raw), raw)).status).toBe(200);
     const allowed = await end(await start(`_type=Condition&${DEIDENTIFIED}allowed`, raw), raw);
     expect(allowed.status).toBe(200);
   }, 60_000);

@@ -115,6 +115,7 @@ describe(`a page read from its bytes (seed ${SEED})`, () => {
       id: fc.stringMatching(/^[A-Za-z0-9.-]{1,64}$/),
       meta: fc.constant({ lastUpdated: '2020-01-01T00:00:00Z' }),
       text: fc.string({ unit: 'binary' }),
+      long: fc.string({ unit: fc.constantFrom('\\', '"', 'a', 'é'), minLength: 40, maxLength: 300 }),
       more: fc.jsonValue(),
     }),
     { maxLength: 5 },

@@ -246,6 +246,17 @@ describe('what surrounds the templates', () => {
     }
   });
 
+  it('host.json keeps URLs with their queries, which hold keys and search values, out of what the host tells', () => {
+    const { logging } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'host.json'), 'utf8')) as {
+      logging: { logLevel: Record<string, string>; applicationInsights: Record<string, unknown> };
+    };
+    // The host hands requests on to the app by HTTP, and would tell of that as of any other request that it makes.
+    expect(logging.applicationInsights['enableDependencyTracking']).toBe(false);
+    for (const category of ['Microsoft.AspNetCore', 'System.Net.Http', 'Yarp']) {
+      expect(`${category} ${logging.logLevel[category]}`).toBe(`${category} Warning`);
+    }
+  });
+
   it('host.json suits Flex Consumption', () => {
     const host = JSON.parse(readFileSync(join(PROJECT_ROOT, 'host.json'), 'utf8')) as {
       functionTimeout: string;

@@ -126,7 +126,7 @@ it('at the system level, what was deleted at the source since is told', async ()
     { TRANSACTION_TIME_MARGIN_SECONDS: '0' },
   );
   expect(keysOf(exported)).toEqual([`Patient/${second?.id}`]);
-  expect(manifest.deleted).toMatchObject([{ type: 'Bundle', of: ['Patient'], count: 1 }]);
+  expect(manifest.deleted).toEqual([{ type: 'Bundle', of: ['Patient'], url: expect.any(String), count: 1 }]);
 });
 
 describe('the Patient level', () => {
