@@ -1,13 +1,13 @@
 import type { ActivityDependencies } from './activities/dependencies.js';
 import { EngineCache } from './activities/engineCache.js';
-import { ExportFiles } from './adapters/exportFiles.js';
-import { JobStore } from './adapters/jobStore.js';
-import { openSource } from './adapters/openSource.js';
-import type { SourceAccess } from './adapters/sourceAccess.js';
-import { openStorage } from './adapters/storage.js';
+import { ExportFiles } from './adapters/storage/exportFiles.js';
+import { JobStore } from './adapters/storage/jobStore.js';
+import { openSource } from './adapters/source/openSource.js';
+import type { SourceAccess } from './adapters/source/sourceAccess.js';
+import { openStorage } from './adapters/storage/storage.js';
 import type { KeyResolver } from './deid/keys.js';
 import { FhirModel } from './deid/model/fhirModel.js';
-import type { Settings } from './settings.js';
+import type { Settings } from './settings/settings.js';
 
 /** Looks up the keys that configurations only name, in the settings. */
 export function secretsOf({ secrets }: Settings): KeyResolver {

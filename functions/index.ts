@@ -10,17 +10,17 @@ import type { SliceRunner } from './activities/sliceRunner.js';
 import { stopExport } from './activities/stopExport.js';
 import { ConfigurationBlobs } from './adapters/configurationBlobs.js';
 import { ConfigurationImages } from './adapters/configurationImages.js';
-import { openAuthorizationServer, openSourceAccess } from './adapters/openSource.js';
+import { openAuthorizationServer, openSourceAccess } from './adapters/source/openSource.js';
 import { SliceThreads } from './adapters/sliceThreads.js';
-import { shareSourceAccess } from './adapters/sourceAccess.js';
-import { openStorage } from './adapters/storage.js';
+import { shareSourceAccess } from './adapters/source/sourceAccess.js';
+import { openStorage } from './adapters/storage/storage.js';
 import { makeActivityDependencies, secretsOf } from './dependencies.js';
 import { openAuthorization } from './http/authorization/authorize.js';
 import { registerRoutes } from './http/routes.js';
 import { exportJob } from './orchestrators/exportJob.js';
 import { exportLane } from './orchestrators/exportLane.js';
 import { exportPartition } from './orchestrators/exportPartition.js';
-import { readSettings } from './settings.js';
+import { readSettings } from './settings/settings.js';
 import { registerCleanUp } from './timers/cleanUp.js';
 
 // The composition root: settings are read once, everything is built from them, and every function is registered.

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigurationBlobs } from '../functions/adapters/configurationBlobs.js';
-import { storageFailure, storageStatus } from '../functions/adapters/storage.js';
-import { isDigest } from '../functions/export/ociReference.js';
+import { storageFailure, storageStatus } from '../functions/adapters/storage/storage.js';
+import { isDigest } from '../functions/export/request/ociReference.js';
 import {
   type Environment,
   exportStorageOf,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readSettings } from '../functions/settings.js';
+import { readSettings } from '../functions/settings/settings.js';
 
 const complete = {
   FHIR_SERVER_URL: 'https://fhir.example.org/r4/',

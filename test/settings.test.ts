@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readSettings, settingDefinitions, SettingsError } from '../functions/settings.js';
+import { readSettings, settingDefinitions, SettingsError } from '../functions/settings/settings.js';
 import { VERSION } from '../functions/version.js';
 
 const complete = {

@@ -1,6 +1,6 @@
 import { ExportError } from '../errors.js';
 import { addReport, type DeletionNote, emptyReport, type OutputFile } from '../export/job.js';
-import { addPatients } from '../export/patientCount.js';
+import { addPatients } from '../export/output/patientCount.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface CompletePartitionInput {

@@ -1,7 +1,7 @@
-import type { ExportFiles } from '../adapters/exportFiles.js';
-import type { JobStore } from '../adapters/jobStore.js';
-import type { Source } from '../export/source.js';
-import type { Settings } from '../settings.js';
+import type { ExportFiles } from '../adapters/storage/exportFiles.js';
+import type { JobStore } from '../adapters/storage/jobStore.js';
+import type { Source } from '../export/source/source.js';
+import type { Settings } from '../settings/settings.js';
 import type { ActivityLog } from './activity.js';
 import type { EngineCache } from './engineCache.js';
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { JobStore } from '../adapters/jobStore.js';
+import type { JobStore } from '../adapters/storage/jobStore.js';
 import { readConfiguration } from '../deid/configuration.js';
 import { compileEngine } from '../deid/compileEngine.js';
 import type { FhirVersion } from '../deid/engine.js';
@@ -9,7 +9,7 @@ import { type KeyResolver, resolveKeys } from '../deid/keys.js';
 import { isJsonObject } from '../deid/node.js';
 import { FhirModel } from '../deid/model/fhirModel.js';
 import { ExportError } from '../errors.js';
-import { cuttingLines, elementCutter } from '../export/cutElements.js';
+import { cuttingLines, elementCutter } from '../export/output/cutElements.js';
 import type { JobRequest } from '../export/job.js';
 import { parseInstant } from '../export/instant.js';
 import { configurationDigest, keysDigest } from '../export/pinnedConfiguration.js';

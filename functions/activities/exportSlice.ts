@@ -8,10 +8,10 @@ import {
   type OutputFile,
   type SliceRecord,
 } from '../export/job.js';
-import { Level } from '../export/level.js';
-import { PatientCounter } from '../export/patientCount.js';
-import { PROVENANCE } from '../export/provenance.js';
-import { selectionOf } from '../export/selectionOf.js';
+import { Level } from '../export/selection/level.js';
+import { PatientCounter } from '../export/output/patientCount.js';
+import { PROVENANCE } from '../export/selection/provenance.js';
+import { selectionOf } from '../export/selection/selectionOf.js';
 import {
   type LineMaker,
   type LineSink,
@@ -19,7 +19,7 @@ import {
   type SliceLimits,
   type SliceResult,
 } from '../export/slice.js';
-import type { Settings } from '../settings.js';
+import type { Settings } from '../settings/settings.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { MemberCache } from './memberCache.js';

@@ -16,10 +16,10 @@ import {
   manifestCopy,
   manifestFileNames,
   REPORT_FILE,
-} from '../export/manifest.js';
-import { checkPatientCount } from '../export/patientCount.js';
-import { failureOutcomes } from '../export/errorFile.js';
-import { buildReport } from '../export/report.js';
+} from '../export/output/manifest.js';
+import { checkPatientCount } from '../export/output/patientCount.js';
+import { failureOutcomes } from '../export/output/errorFile.js';
+import { buildReport } from '../export/output/report.js';
 import { mayBeOfPatient } from '../fhir/patientsOf.js';
 import { VERSION } from '../version.js';
 import { mapConcurrently } from '../mapConcurrently.js';

@@ -1,5 +1,5 @@
-import type { JobStore } from '../adapters/jobStore.js';
-import { Members } from '../export/members.js';
+import type { JobStore } from '../adapters/storage/jobStore.js';
+import { Members } from '../export/selection/members.js';
 
 /** One process seldom works on more jobs than this at a time; a member takes some hundred bytes. */
 const MOST_JOBS = 4;

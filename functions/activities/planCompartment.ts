@@ -1,12 +1,17 @@
 import { parseJson, type JsonObject } from '../deid/json.js';
 import { isJsonObject } from '../deid/node.js';
 import { ExportError } from '../errors.js';
-import type { Capabilities } from '../export/capabilities.js';
+import type { Capabilities } from '../export/source/capabilities.js';
 import type { JobRequest, PlannedCompartment, PlannedPartition } from '../export/job.js';
-import { countPresent, planMemberSearch, sendsProvenance, splitSearches } from '../export/memberPlan.js';
-import { groupNotes, Members, resolveGroup } from '../export/members.js';
-import { PROVENANCE } from '../export/provenance.js';
-import type { SearchParameters, Source } from '../export/source.js';
+import {
+  countPresent,
+  planMemberSearch,
+  sendsProvenance,
+  splitSearches,
+} from '../export/selection/memberPlan.js';
+import { groupNotes, Members, resolveGroup } from '../export/selection/members.js';
+import { PROVENANCE } from '../export/selection/provenance.js';
+import type { SearchParameters, Source } from '../export/source/source.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
 import type { ActivityDependencies } from './dependencies.js';
 

@@ -1,13 +1,13 @@
 import { parseJson } from '../deid/json.js';
 import { ExportError } from '../errors.js';
-import { readCapabilities } from '../export/capabilities.js';
+import { readCapabilities } from '../export/source/capabilities.js';
 import { deletionSentences, planDeletions } from '../export/deletionPlan.js';
-import { isUnsteady } from '../export/filtered.js';
+import { isUnsteady } from '../export/selection/filtered.js';
 import type { JobRequest, PlannedPartition } from '../export/job.js';
 import { planPartitions, transactionInstant, windowBounds } from '../export/plan.js';
-import { count } from '../export/count.js';
-import { selectionOf } from '../export/selectionOf.js';
-import type { Source } from '../export/source.js';
+import { count } from '../export/source/count.js';
+import { selectionOf } from '../export/selection/selectionOf.js';
+import type { Source } from '../export/source/source.js';
 import type { Window } from '../export/walk.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityLog } from './activity.js';

@@ -1,9 +1,9 @@
 import type { BlobServiceClient } from '@azure/storage-blob';
 import { ExportError } from '../errors.js';
-import type { StorageAccount } from '../settings.js';
+import type { StorageAccount } from '../settings/settings.js';
 import { configurationText, MOST_CONFIGURATION_BYTES } from './configurationText.js';
 import { managedIdentityName } from './managedIdentity.js';
-import { storageErrorCode, storageFailure, storageStatus } from './storage.js';
+import { storageErrorCode, storageFailure, storageStatus } from './storage/storage.js';
 
 /** Container of the configurations, in the export storage account. */
 const CONFIGURATION_CONTAINER = 'anonymization';

@@ -1,11 +1,11 @@
-import type { OciReference } from '../export/ociReference.js';
-import type { RegistrySettings } from '../registrySettings.js';
-import { AzureRepository, isAzureRegistry } from './azureRepository.js';
+import type { OciReference } from '../export/request/ociReference.js';
+import type { RegistrySettings } from '../settings/registrySettings.js';
+import { AzureRepository, isAzureRegistry } from './registry/azureRepository.js';
 import { configurationText } from './configurationText.js';
-import { DistributionRepository } from './distributionRepository.js';
+import { DistributionRepository } from './registry/distributionRepository.js';
 import { managedIdentity, type ManagedIdentity } from './managedIdentity.js';
-import { OciArtifact } from './ociArtifact.js';
-import { notRegistered, RegistryTransport } from './registryTransport.js';
+import { OciArtifact } from './registry/ociArtifact.js';
+import { notRegistered, RegistryTransport } from './registry/registryTransport.js';
 
 /** For all of one image: the caller of the kick-off waits. */
 const MOST_MILLISECONDS = 60_000;

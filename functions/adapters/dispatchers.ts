@@ -1,7 +1,7 @@
 import { rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { isLoopback } from '../loopback.js';
-import type { ProxySettings } from '../proxySettings.js';
+import type { ProxySettings } from '../settings/proxySettings.js';
 
 export interface DispatcherOptions {
   /** PEM certificates that are trusted besides the public ones. */

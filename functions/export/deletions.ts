@@ -1,10 +1,10 @@
 import { ExportError } from '../errors.js';
 import type { DeletionNote } from './job.js';
-import { readHistoryPage } from './historyPage.js';
+import { readHistoryPage } from './source/historyPage.js';
 import { compareInstants, type Instant, parseInstant } from './instant.js';
-import { searchAmong } from './searchAmong.js';
+import { searchAmong } from './source/searchAmong.js';
 import type { LineSink, SliceLimits } from './slice.js';
-import type { SearchParameters, Source, SourceAnswer } from './source.js';
+import type { SearchParameters, Source, SourceAnswer } from './source/source.js';
 import { checkLoop, type LoopCheck, NO_LOOP, type Window } from './walk.js';
 
 /** Where the reading of a history stands. Ids of the source: private, like every cursor. */

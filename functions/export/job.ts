@@ -1,10 +1,10 @@
 import type { FhirVersion } from '../deid/engine.js';
 import type { SafeFailure } from '../errors.js';
-import type { MemberSearch } from './compartment.js';
-import type { RequestedElement } from './elements.js';
+import type { MemberSearch } from './selection/compartment.js';
+import type { RequestedElement } from './request/elements.js';
 import type { DeletionCursor } from './deletions.js';
-import type { SliceCursor } from './selection.js';
-import type { TypeFilter } from './typeFilter.js';
+import type { SliceCursor } from './selection/selection.js';
+import type { TypeFilter } from './request/typeFilter.js';
 import type { Window } from './walk.js';
 
 /** Whose data an export is of: of the whole source, of all patients, or of the members of a group. */

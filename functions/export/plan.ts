@@ -1,6 +1,6 @@
 import { ExportError } from '../errors.js';
 import { mapConcurrently } from '../mapConcurrently.js';
-import { count } from './count.js';
+import { count } from './source/count.js';
 import {
   compareInstants,
   type Instant,
@@ -9,9 +9,9 @@ import {
   searchValue,
 } from './instant.js';
 import type { PlannedPartition } from './job.js';
-import { readSearchPage } from './searchPage.js';
-import type { Selection } from './selection.js';
-import type { SearchParameters, Source } from './source.js';
+import { readSearchPage } from './source/searchPage.js';
+import type { Selection } from './selection/selection.js';
+import type { SearchParameters, Source } from './source/source.js';
 import type { Window } from './walk.js';
 
 /** What is to be exported. */

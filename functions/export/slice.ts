@@ -1,13 +1,13 @@
 import type { AnonymizeResult } from '../deid/engine.js';
 import type { JsonObject } from '../deid/json.js';
 import { ExportError } from '../errors.js';
-import { count } from './count.js';
-import { proveHeeded } from './heeded.js';
+import { count } from './source/count.js';
+import { proveHeeded } from './source/heeded.js';
 import { addCounts, addFailure, emptyReport, type SliceReport } from './job.js';
-import type { PatientCounter } from './patientCount.js';
-import { readSearchPage, type PageWithIncludes, type SearchRow } from './searchPage.js';
-import type { Selection, SliceCursor } from './selection.js';
-import type { SearchParameters, Source, SourceAnswer } from './source.js';
+import type { PatientCounter } from './output/patientCount.js';
+import { readSearchPage, type PageWithIncludes, type SearchRow } from './source/searchPage.js';
+import type { Selection, SliceCursor } from './selection/selection.js';
+import type { SearchParameters, Source, SourceAnswer } from './source/source.js';
 import { type Cursor, Walk, type Window } from './walk.js';
 
 /** What ends a slice; the page in hand is always finished. */

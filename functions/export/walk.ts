@@ -1,8 +1,8 @@
 import { ExportError } from '../errors.js';
-import { missingInSelf, safeName } from './heeded.js';
+import { missingInSelf, safeName } from './source/heeded.js';
 import { compareInstants, type Instant, parseInstant, searchValue } from './instant.js';
-import type { SearchPage, SearchRow } from './searchPage.js';
-import type { SearchParameters } from './source.js';
+import type { SearchPage, SearchRow } from './source/searchPage.js';
+import type { SearchParameters } from './source/source.js';
 
 /** The interval of `meta.lastUpdated` of one type: from `from` (inclusive) to `until` (exclusive). */
 export interface Window {

@@ -1,6 +1,6 @@
 import { terminateJob } from '../adapters/jobInstances.js';
 import { describeThrown } from '../errors.js';
-import { informationIssue } from '../export/operationOutcome.js';
+import { informationIssue } from '../export/output/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
 import { maySee } from './authorization/caller.js';
 import { readJobId, unknownJob } from './jobId.js';

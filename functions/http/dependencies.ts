@@ -1,9 +1,9 @@
 import type { ConfigurationBlobs } from '../adapters/configurationBlobs.js';
 import type { ConfigurationImages } from '../adapters/configurationImages.js';
-import type { ExportFiles } from '../adapters/exportFiles.js';
-import type { JobStore } from '../adapters/jobStore.js';
+import type { ExportFiles } from '../adapters/storage/exportFiles.js';
+import type { JobStore } from '../adapters/storage/jobStore.js';
 import type { KeyResolver } from '../deid/keys.js';
-import type { Settings } from '../settings.js';
+import type { Settings } from '../settings/settings.js';
 import type { Authorize } from './authorization/authorize.js';
 
 /** What the HTTP functions need of the outside world, made once in the composition root. */

@@ -2,9 +2,19 @@ import { createHash } from 'node:crypto';
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import { hasBrokenOff } from '../adapters/jobInstances.js';
 import type { JobOutcome, JobRequest } from '../export/job.js';
-import { downloadUrl, type ExportManifest, linkManifest, typesInManifest } from '../export/manifest.js';
-import { progressOf, progressText, progressWithoutCounts, secondsToNextPoll } from '../export/progress.js';
-import { errorIssue } from '../export/operationOutcome.js';
+import {
+  downloadUrl,
+  type ExportManifest,
+  linkManifest,
+  typesInManifest,
+} from '../export/output/manifest.js';
+import {
+  progressOf,
+  progressText,
+  progressWithoutCounts,
+  secondsToNextPoll,
+} from '../export/output/progress.js';
+import { errorIssue } from '../export/output/operationOutcome.js';
 import { matchesETag } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
 import { type Caller, maySee, requireAccess, requireTypes } from './authorization/caller.js';

@@ -1,5 +1,5 @@
 import type { HttpRequest } from '@azure/functions';
-import { errorIssue } from '../export/operationOutcome.js';
+import { errorIssue } from '../export/output/operationOutcome.js';
 import { RequestError } from './respond.js';
 
 /** The job id in the path; what cannot be one is as unknown as any other job. */

@@ -4,17 +4,17 @@ import { readConfiguration } from '../deid/configuration.js';
 import { FhirModel } from '../deid/model/fhirModel.js';
 import { randomKeys, resolveKeys } from '../deid/keys.js';
 import { ExportError } from '../errors.js';
-import { elementNames } from '../export/elements.js';
-import { stampOf } from '../export/containerStamp.js';
+import { elementNames } from '../export/request/elements.js';
+import { stampOf } from '../export/output/containerStamp.js';
 import type { ConfigurationOfJob, ExportLevel, JobRequest } from '../export/job.js';
 import {
   isFhirId,
   knownParametersOnly,
   readKickOff,
   type RequestedConfiguration,
-} from '../export/kickOff.js';
+} from '../export/request/kickOff.js';
 import { configurationDigest, keysDigest } from '../export/pinnedConfiguration.js';
-import { errorIssue, informationIssue, type OutcomeIssue } from '../export/operationOutcome.js';
+import { errorIssue, informationIssue, type OutcomeIssue } from '../export/output/operationOutcome.js';
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../orchestrators/instanceIds.js';
 import type { HttpDependencies } from './dependencies.js';

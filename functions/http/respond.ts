@@ -5,7 +5,7 @@ import {
   type IssueType,
   operationOutcome,
   type OutcomeIssue,
-} from '../export/operationOutcome.js';
+} from '../export/output/operationOutcome.js';
 
 /** An answer other than success, with everything that is wrong. */
 export class RequestError extends Error {

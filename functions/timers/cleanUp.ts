@@ -1,13 +1,13 @@
 import { app } from '@azure/functions';
 import * as df from 'durable-functions';
-import type { ExportFiles } from '../adapters/exportFiles.js';
+import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import { isRunning, purgeJob, terminateJob } from '../adapters/jobInstances.js';
-import type { JobStore } from '../adapters/jobStore.js';
+import type { JobStore } from '../adapters/storage/jobStore.js';
 import { describeThrown, safeFailure } from '../errors.js';
 import type { JobOutcome, JobRequest, StopReason } from '../export/job.js';
-import { manifestFileNames } from '../export/manifest.js';
+import { manifestFileNames } from '../export/output/manifest.js';
 import { forEachConcurrently } from '../mapConcurrently.js';
-import type { Settings } from '../settings.js';
+import type { Settings } from '../settings/settings.js';
 
 interface CleanUpDependencies {
   settings: Pick<Settings, 'jobRetentionHours'>;

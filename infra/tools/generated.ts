@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { settingDefinitions } from '../../functions/settings.js';
+import { settingDefinitions } from '../../functions/settings/settings.js';
 import { objectProperties, readBicep } from './bicepFile.js';
 import { settingsModule } from './settingsModule.js';
 import { parameterTable, roleTable, settingTable, withTable } from './tables.js';

@@ -1,4 +1,4 @@
-import type { SettingDefinition } from '../../functions/settings.js';
+import type { SettingDefinition } from '../../functions/settings/settings.js';
 
 /**
  * Text of `infra/modules/settings.bicep`: the settings of the app as types of parameters, with their bounds.

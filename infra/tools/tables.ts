@@ -1,4 +1,4 @@
-import type { SettingDefinition } from '../../functions/settings.js';
+import type { SettingDefinition } from '../../functions/settings/settings.js';
 import { type BicepFile, type BicepParameter, stringContent } from './bicepFile.js';
 
 /** Rows of the table in `docs/settings.md`. */

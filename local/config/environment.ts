@@ -1,15 +1,15 @@
 import type { BlobServiceClient } from '@azure/storage-blob';
 import { ConfigurationImages } from '../../functions/adapters/configurationImages.js';
-import { openStorage } from '../../functions/adapters/storage.js';
+import { openStorage } from '../../functions/adapters/storage/storage.js';
 import type { FhirVersion } from '../../functions/deid/engine.js';
-import { type OciReference, readOciReference } from '../../functions/export/ociReference.js';
+import { type OciReference, readOciReference } from '../../functions/export/request/ociReference.js';
 import {
   parseCertificates,
   parseRegistryCredentials,
   parseRegistryHosts,
-} from '../../functions/registrySettings.js';
-import { type ProxySettings, readProxySettings } from '../../functions/proxySettings.js';
-import type { StorageAccount } from '../../functions/settings.js';
+} from '../../functions/settings/registrySettings.js';
+import { type ProxySettings, readProxySettings } from '../../functions/settings/proxySettings.js';
+import type { StorageAccount } from '../../functions/settings/settings.js';
 import { DEFAULT_BLOB_PORT, developmentStorage, EXPORT_ACCOUNT } from '../developmentStorage.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;

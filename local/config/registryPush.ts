@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { AzureRepository } from '../../functions/adapters/azureRepository.js';
-import type { DistributionRepository } from '../../functions/adapters/distributionRepository.js';
-import { readText, type RegistryRequest } from '../../functions/adapters/registryTransport.js';
-import type { OciReference } from '../../functions/export/ociReference.js';
+import { AzureRepository } from '../../functions/adapters/registry/azureRepository.js';
+import type { DistributionRepository } from '../../functions/adapters/registry/distributionRepository.js';
+import { readText, type RegistryRequest } from '../../functions/adapters/registry/registryTransport.js';
+import type { OciReference } from '../../functions/export/request/ociReference.js';
 import { UsageError } from './environment.js';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';

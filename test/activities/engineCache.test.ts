@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EngineCache } from '../../functions/activities/engineCache.js';
-import type { JobStore } from '../../functions/adapters/jobStore.js';
+import type { JobStore } from '../../functions/adapters/storage/jobStore.js';
 import { readConfiguration } from '../../functions/deid/configuration.js';
 import { resolveKeys } from '../../functions/deid/keys.js';
 import type { JobRequest } from '../../functions/export/job.js';

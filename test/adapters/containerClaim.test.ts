@@ -1,7 +1,7 @@
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { claimContainer } from '../../functions/adapters/containerClaim.js';
-import { type ContainerStamp, readStamp } from '../../functions/export/containerStamp.js';
+import { claimContainer } from '../../functions/adapters/storage/containerClaim.js';
+import { type ContainerStamp, readStamp } from '../../functions/export/output/containerStamp.js';
 import { type Emulator, startEmulator } from './azurite.js';
 
 const RAW: ContainerStamp = { content: 'raw' };

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { FhirClient } from '../../functions/adapters/fhirClient.js';
+import { FhirClient } from '../../functions/adapters/source/fhirClient.js';
 import type { ExportError } from '../../functions/errors.js';
 
 type Answer = (request: IncomingMessage, response: ServerResponse, count: number) => void;

@@ -3,7 +3,7 @@ import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-bl
 import { generate } from 'selfsigned';
 import { Agent, fetch } from 'undici';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ReadLinks } from '../../functions/adapters/readLinks.js';
+import { ReadLinks } from '../../functions/adapters/storage/readLinks.js';
 import { DEVELOPMENT_KEY } from '../../local/developmentStorage.js';
 import { type Emulator, startEmulator } from './azurite.js';
 

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { shareSourceAccess } from '../../functions/adapters/sourceAccess.js';
-import type { SourceCredentials } from '../../functions/adapters/sourceCredentials/sourceCredentials.js';
-import { SourceLimiter } from '../../functions/adapters/sourceLimiter.js';
+import { shareSourceAccess } from '../../functions/adapters/source/sourceAccess.js';
+import type { SourceCredentials } from '../../functions/adapters/source/credentials/sourceCredentials.js';
+import { SourceLimiter } from '../../functions/adapters/source/sourceLimiter.js';
 import { ExportError } from '../../functions/errors.js';
 
 describe('what all threads share at the source', () => {

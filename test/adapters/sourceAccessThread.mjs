@@ -1,5 +1,5 @@
 import { parentPort as port, workerData } from 'node:worker_threads';
-import { remoteSourceAccess } from '../../dist/functions/adapters/sourceAccess.js';
+import { remoteSourceAccess } from '../../dist/functions/adapters/source/sourceAccess.js';
 
 // A thread that does at the source what it is told, and tells what came of it.
 const { limiter, credentials } = remoteSourceAccess(workerData);

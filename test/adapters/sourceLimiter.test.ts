@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { FhirClient } from '../../functions/adapters/fhirClient.js';
-import { SourceLimiter } from '../../functions/adapters/sourceLimiter.js';
+import { FhirClient } from '../../functions/adapters/source/fhirClient.js';
+import { SourceLimiter } from '../../functions/adapters/source/sourceLimiter.js';
 
 let server: Server | undefined;
 afterEach(() => {

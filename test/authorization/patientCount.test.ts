@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type JsonObject, stringifyJson } from '../../functions/deid/json.js';
-import { addPatients, checkPatientCount, PatientCounter } from '../../functions/export/patientCount.js';
-import { EVERYTHING } from '../../functions/export/selection.js';
+import {
+  addPatients,
+  checkPatientCount,
+  PatientCounter,
+} from '../../functions/export/output/patientCount.js';
+import { EVERYTHING } from '../../functions/export/selection/selection.js';
 import { runSlice } from '../../functions/export/slice.js';
 import { ExportError } from '../../functions/errors.js';
 import { mayBeOfPatient } from '../../functions/fhir/patientsOf.js';

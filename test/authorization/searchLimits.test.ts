@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import {
   type AuthorizationSettings,
   DEFAULT_FILTER_PARAMETERS,
-} from '../../functions/authorizationSettings.js';
-import type { KickOff } from '../../functions/export/kickOff.js';
-import { searchLimitIssues } from '../../functions/export/searchLimits.js';
+} from '../../functions/settings/authorizationSettings.js';
+import type { KickOff } from '../../functions/export/request/kickOff.js';
+import { searchLimitIssues } from '../../functions/export/request/searchLimits.js';
 import type { Caller, Permissions } from '../../functions/http/authorization/caller.js';
 import { permitKickOff } from '../../functions/http/authorization/permitKickOff.js';
 import { RequestError } from '../../functions/http/respond.js';

@@ -4,9 +4,9 @@ import { openDispatchers } from '../../functions/adapters/dispatchers.js';
 import {
   DEFAULT_FILTER_PARAMETERS,
   readAuthorizationSettings,
-} from '../../functions/authorizationSettings.js';
+} from '../../functions/settings/authorizationSettings.js';
 import { openAuthorization } from '../../functions/http/authorization/authorize.js';
-import { readSettings, SettingsError } from '../../functions/settings.js';
+import { readSettings, SettingsError } from '../../functions/settings/settings.js';
 
 const complete = {
   FHIR_SERVER_URL: 'https://fhir.example.org/r4',

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { HttpRequest } from '@azure/functions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDispatchers } from '../../functions/adapters/dispatchers.js';
-import type { SmartSettings } from '../../functions/authorizationSettings.js';
+import type { SmartSettings } from '../../functions/settings/authorizationSettings.js';
 import { smartBackendServices } from '../../functions/http/authorization/smartBackendServices.js';
 import { RequestError } from '../../functions/http/respond.js';
 import { testCertificate } from '../registry/testRegistry.js';

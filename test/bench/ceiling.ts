@@ -1,6 +1,6 @@
-import { FhirClient } from '../../functions/adapters/fhirClient.js';
-import { openStorage } from '../../functions/adapters/storage.js';
-import { ExportFiles } from '../../functions/adapters/exportFiles.js';
+import { FhirClient } from '../../functions/adapters/source/fhirClient.js';
+import { openStorage } from '../../functions/adapters/storage/storage.js';
+import { ExportFiles } from '../../functions/adapters/storage/exportFiles.js';
 
 /**
  * What nothing can be faster than: the same pages downloaded and written to the same storage by one process, in

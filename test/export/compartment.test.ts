@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../functions/deid/json.js';
-import { CompartmentSelection, coveringParameters } from '../../functions/export/compartment.js';
-import { splitSearches } from '../../functions/export/memberPlan.js';
-import { Members } from '../../functions/export/members.js';
-import { ProvenanceCompanions } from '../../functions/export/provenance.js';
-import { readSearchPage } from '../../functions/export/searchPage.js';
-import type { SearchParameters, Source } from '../../functions/export/source.js';
+import { CompartmentSelection, coveringParameters } from '../../functions/export/selection/compartment.js';
+import { splitSearches } from '../../functions/export/selection/memberPlan.js';
+import { Members } from '../../functions/export/selection/members.js';
+import { ProvenanceCompanions } from '../../functions/export/selection/provenance.js';
+import { readSearchPage } from '../../functions/export/source/searchPage.js';
+import type { SearchParameters, Source } from '../../functions/export/source/source.js';
 import { patientCompartment } from '../../functions/fhir/patientCompartment.js';
 
 const SEED = 20_261_125;

@@ -5,7 +5,7 @@ import {
   stampConflict,
   toMetadata,
   withoutStamp,
-} from '../../functions/export/containerStamp.js';
+} from '../../functions/export/output/containerStamp.js';
 
 const RAW: ContainerStamp = { content: 'raw' };
 const ONE: ContainerStamp = { content: 'deidentified', configurationDigest: 'sha256:1', keys: 'random' };

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseJson, stringifyJson, type JsonObject } from '../../functions/deid/json.js';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
-import { cuttingLines, elementCutter } from '../../functions/export/cutElements.js';
-import { readElements } from '../../functions/export/elements.js';
+import { cuttingLines, elementCutter } from '../../functions/export/output/cutElements.js';
+import { readElements } from '../../functions/export/request/elements.js';
 
 const SUBSETTED = '{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}';
 const LABEL = '{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"REDACTED"}';

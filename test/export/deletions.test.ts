@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ExportError } from '../../functions/errors.js';
 import { runDeletionSlice } from '../../functions/export/deletions.js';
 import { deletionSentences, planDeletions } from '../../functions/export/deletionPlan.js';
-import { readHistoryPage } from '../../functions/export/historyPage.js';
+import { readHistoryPage } from '../../functions/export/source/historyPage.js';
 import { type DeletionsTold, tellDeletions } from './exportSimulated.js';
 import { SimulatedSource } from './simulatedSource.js';
 

@@ -1,11 +1,11 @@
 import { stringifyJson } from '../../functions/deid/json.js';
 import { type DeletionCursor, runDeletionSlice } from '../../functions/export/deletions.js';
-import { PatientCounter } from '../../functions/export/patientCount.js';
+import { PatientCounter } from '../../functions/export/output/patientCount.js';
 import { planPartitions } from '../../functions/export/plan.js';
-import { selectionOf } from '../../functions/export/selectionOf.js';
-import type { SliceCursor } from '../../functions/export/selection.js';
+import { selectionOf } from '../../functions/export/selection/selectionOf.js';
+import type { SliceCursor } from '../../functions/export/selection/selection.js';
 import { type LineSink, runSlice } from '../../functions/export/slice.js';
-import type { TypeFilter } from '../../functions/export/typeFilter.js';
+import type { TypeFilter } from '../../functions/export/request/typeFilter.js';
 import type { Window } from '../../functions/export/walk.js';
 import type { SimulatedSource } from './simulatedSource.js';
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
-import { elementNames } from '../../functions/export/elements.js';
+import { elementNames } from '../../functions/export/request/elements.js';
 import {
   isFhirId,
   knownParametersOnly,
   type RawKickOff,
   readKickOff,
-} from '../../functions/export/kickOff.js';
+} from '../../functions/export/request/kickOff.js';
 
 const BASE = 'https://host.example/fhir/$export';
 const context = {

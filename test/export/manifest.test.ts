@@ -6,7 +6,7 @@ import {
   manifestCopy,
   typesInFile,
   typesInManifest,
-} from '../../functions/export/manifest.js';
+} from '../../functions/export/output/manifest.js';
 
 const file = (
   type: string,

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { countPresent, planMemberSearch } from '../../functions/export/memberPlan.js';
-import { Members } from '../../functions/export/members.js';
+import { countPresent, planMemberSearch } from '../../functions/export/selection/memberPlan.js';
+import { Members } from '../../functions/export/selection/members.js';
 import { SimulatedSource } from './simulatedSource.js';
 
 const members = new Members(Array.from({ length: 5000 }, (_, index) => `p${index}`));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../functions/deid/json.js';
-import { groupNotes, Members, resolveGroup } from '../../functions/export/members.js';
+import { groupNotes, Members, resolveGroup } from '../../functions/export/selection/members.js';
 
 const AT = '2026-06-15T12:00:00.000Z';
 const BASES = ['https://source.example/fhir', 'https://public.example/r4'];

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readOciReference, readRegistryHost } from '../../functions/export/ociReference.js';
+import { readOciReference, readRegistryHost } from '../../functions/export/request/ociReference.js';
 
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
 const SEED = Number(process.env['OCI_SEED'] ?? Date.now() % 1_000_000);

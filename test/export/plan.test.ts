@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { PlannedPartition } from '../../functions/export/job.js';
 import { planPartitions } from '../../functions/export/plan.js';
-import { EVERYTHING } from '../../functions/export/selection.js';
-import type { Source } from '../../functions/export/source.js';
+import { EVERYTHING } from '../../functions/export/selection/selection.js';
+import type { Source } from '../../functions/export/source/source.js';
 import { exportSimulated } from './exportSimulated.js';
 import { type Behaviour, SimulatedSource } from './simulatedSource.js';
 

@@ -5,7 +5,7 @@ import {
   progressText,
   progressWithoutCounts,
   secondsToNextPoll,
-} from '../../functions/export/progress.js';
+} from '../../functions/export/output/progress.js';
 
 function planOf(...partitions: Array<[type: string, estimate: number | undefined]>): JobPlan {
   return {

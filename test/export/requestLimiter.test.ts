@@ -5,7 +5,7 @@ import {
   RequestLimiter,
   type RequestOutcome,
   type RequestPlace,
-} from '../../functions/export/requestLimiter.js';
+} from '../../functions/export/source/requestLimiter.js';
 
 /** Lets all go that may. */
 function admitted(limiter: RequestLimiter, now: number): RequestPlace[] {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../functions/deid/json.js';
-import { readSearchPage } from '../../functions/export/searchPage.js';
+import { readSearchPage } from '../../functions/export/source/searchPage.js';
 
 const PATIENT: JsonObject = {
   resourceType: 'Patient',

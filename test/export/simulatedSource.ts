@@ -1,6 +1,6 @@
 import { ExportError } from '../../functions/errors.js';
 import { parseInstant } from '../../functions/export/instant.js';
-import type { SearchParameters, Source, SourceAnswer } from '../../functions/export/source.js';
+import type { SearchParameters, Source, SourceAnswer } from '../../functions/export/source/source.js';
 
 /** A resource of the simulated source: its `tags` are what filters search by. */
 export interface Stored {

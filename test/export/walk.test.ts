@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseInstant } from '../../functions/export/instant.js';
-import type { SearchPage, SearchRow } from '../../functions/export/searchPage.js';
+import type { SearchPage, SearchRow } from '../../functions/export/source/searchPage.js';
 import { type Cursor, Walk, type Window } from '../../functions/export/walk.js';
 
 interface Stored {

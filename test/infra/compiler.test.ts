@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { settingDefinitions } from '../../functions/settings.js';
+import { settingDefinitions } from '../../functions/settings/settings.js';
 import { templateSettings } from '../../infra/tools/generated.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { settingDefinitions } from '../../functions/settings.js';
+import { settingDefinitions } from '../../functions/settings/settings.js';
 import { type BicepFile, type BicepResource, readBicep, stringContent } from '../../infra/tools/bicepFile.js';
 import { generatedFiles, templateSettings } from '../../infra/tools/generated.js';
 import { roleName } from '../../infra/tools/tables.js';

@@ -1,7 +1,7 @@
 import type { Bundle, Resource } from '@medplum/fhirtypes';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { TypeFilter } from '../../functions/export/typeFilter.js';
+import type { TypeFilter } from '../../functions/export/request/typeFilter.js';
 import { type Exported, exportInProcess } from './exportInProcess.js';
 import { type MedplumOptions, type MedplumServer, startMedplum } from './medplumServer.js';
 

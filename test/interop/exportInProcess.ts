@@ -1,12 +1,12 @@
-import { FhirClient } from '../../functions/adapters/fhirClient.js';
+import { FhirClient } from '../../functions/adapters/source/fhirClient.js';
 import { parseJson, stringifyJson } from '../../functions/deid/json.js';
-import { readCapabilities } from '../../functions/export/capabilities.js';
-import { PatientCounter } from '../../functions/export/patientCount.js';
+import { readCapabilities } from '../../functions/export/source/capabilities.js';
+import { PatientCounter } from '../../functions/export/output/patientCount.js';
 import { planPartitions, transactionInstant } from '../../functions/export/plan.js';
-import type { SliceCursor } from '../../functions/export/selection.js';
-import { selectionOf } from '../../functions/export/selectionOf.js';
+import type { SliceCursor } from '../../functions/export/selection/selection.js';
+import { selectionOf } from '../../functions/export/selection/selectionOf.js';
 import { type LineSink, runSlice } from '../../functions/export/slice.js';
-import type { TypeFilter } from '../../functions/export/typeFilter.js';
+import type { TypeFilter } from '../../functions/export/request/typeFilter.js';
 
 export interface ExportRequest {
   fhirServerUrl: string;

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
-import { PatientCounter } from '../../functions/export/patientCount.js';
-import { EVERYTHING } from '../../functions/export/selection.js';
+import { PatientCounter } from '../../functions/export/output/patientCount.js';
+import { EVERYTHING } from '../../functions/export/selection/selection.js';
 import { type LineSink, runSlice } from '../../functions/export/slice.js';
-import type { Source } from '../../functions/export/source.js';
+import type { Source } from '../../functions/export/source/source.js';
 import { configurationOf, engineOptions } from '../deid/shared.js';
 
 const RESOURCES = 400;

@@ -3,11 +3,11 @@ import { completePartition } from '../../functions/activities/completePartition.
 import { exportSlice } from '../../functions/activities/exportSlice.js';
 import { finishExport } from '../../functions/activities/finishExport.js';
 import { planExport } from '../../functions/activities/planExport.js';
-import { openSourceAccess } from '../../functions/adapters/openSource.js';
+import { openSourceAccess } from '../../functions/adapters/source/openSource.js';
 import { makeActivityDependencies } from '../../functions/dependencies.js';
 import type { JobPlan, JobRequest } from '../../functions/export/job.js';
-import type { ExportManifest } from '../../functions/export/manifest.js';
-import { readSettings } from '../../functions/settings.js';
+import type { ExportManifest } from '../../functions/export/output/manifest.js';
+import { readSettings } from '../../functions/settings/settings.js';
 import type { TestStack } from '../stack/harness.js';
 
 export interface JobResource {

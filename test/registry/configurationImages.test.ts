@@ -4,8 +4,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { ConfigurationImages } from '../../functions/adapters/configurationImages.js';
 import type { ManagedIdentity } from '../../functions/adapters/managedIdentity.js';
 import type { ExportError } from '../../functions/errors.js';
-import { readOciReference } from '../../functions/export/ociReference.js';
-import type { RegistrySettings } from '../../functions/registrySettings.js';
+import { readOciReference } from '../../functions/export/request/ociReference.js';
+import type { RegistrySettings } from '../../functions/settings/registrySettings.js';
 import { type Entry, tarGzOf, tarHeader, tarOf } from './archives.js';
 import {
   digestOf,

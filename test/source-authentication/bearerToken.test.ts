@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type AccessToken, BearerToken } from '../../functions/adapters/sourceCredentials/bearerToken.js';
+import { type AccessToken, BearerToken } from '../../functions/adapters/source/credentials/bearerToken.js';
 import { ExportError } from '../../functions/errors.js';
 
 const denied = new ExportError('source-denied', 'No token.');

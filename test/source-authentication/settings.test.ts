@@ -2,7 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readSettings, settingDefinitions, type Settings, SettingsError } from '../../functions/settings.js';
+import {
+  readSettings,
+  settingDefinitions,
+  type Settings,
+  SettingsError,
+} from '../../functions/settings/settings.js';
 import { testCertificate } from '../registry/testRegistry.js';
 import { p384, rsa } from './support.js';
 

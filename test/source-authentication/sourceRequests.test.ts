@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FhirClient } from '../../functions/adapters/fhirClient.js';
-import { managedIdentityToken } from '../../functions/adapters/sourceCredentials/managedIdentityToken.js';
-import type { SourceAuthentication } from '../../functions/sourceSettings.js';
+import { FhirClient } from '../../functions/adapters/source/fhirClient.js';
+import { managedIdentityToken } from '../../functions/adapters/source/credentials/managedIdentityToken.js';
+import type { SourceAuthentication } from '../../functions/settings/sourceSettings.js';
 import { AuthorizationServer, BUNDLE } from './authorizationServer.js';
 import { allOf, clientOf, failureOf, jwks, rsa, smart } from './support.js';
 

@@ -1,11 +1,11 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { JSONWebKeySet } from 'jose';
 import { openDispatchers } from '../../functions/adapters/dispatchers.js';
-import { FhirClient, type SourceFailureLine } from '../../functions/adapters/fhirClient.js';
-import { openSourceCredentials } from '../../functions/adapters/sourceCredentials/openSourceCredentials.js';
+import { FhirClient, type SourceFailureLine } from '../../functions/adapters/source/fhirClient.js';
+import { openSourceCredentials } from '../../functions/adapters/source/credentials/openSourceCredentials.js';
 import type { ExportError } from '../../functions/errors.js';
-import type { ProxySettings } from '../../functions/proxySettings.js';
-import type { SourceAuthentication } from '../../functions/sourceSettings.js';
+import type { ProxySettings } from '../../functions/settings/proxySettings.js';
+import type { SourceAuthentication } from '../../functions/settings/sourceSettings.js';
 
 export const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
 export const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' });

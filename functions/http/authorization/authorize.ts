@@ -1,7 +1,7 @@
 import type { HttpRequest } from '@azure/functions';
 import type { Dispatchers } from '../../adapters/dispatchers.js';
-import type { AuthorizationSettings } from '../../authorizationSettings.js';
-import { errorIssue } from '../../export/operationOutcome.js';
+import type { AuthorizationSettings } from '../../settings/authorizationSettings.js';
+import { errorIssue } from '../../export/output/operationOutcome.js';
 import { isLoopback } from '../../loopback.js';
 import { RequestError } from '../respond.js';
 import { type Caller, UNKNOWN_CALLER } from './caller.js';

@@ -2,10 +2,10 @@ import {
   type AuthorizationSettings,
   DEFAULT_FILTER_PARAMETERS,
   DEFAULT_MIN_PATIENTS,
-} from '../../authorizationSettings.js';
+} from '../../settings/authorizationSettings.js';
 import type { JobRequest } from '../../export/job.js';
-import type { KickOff } from '../../export/kickOff.js';
-import { type SearchLimits, searchLimitIssues } from '../../export/searchLimits.js';
+import type { KickOff } from '../../export/request/kickOff.js';
+import { type SearchLimits, searchLimitIssues } from '../../export/request/searchLimits.js';
 import { RequestError } from '../respond.js';
 import { type Caller, permittedTypes, requireRaw, requireTypes } from './caller.js';
 

@@ -1,4 +1,4 @@
-import type { Authentication } from '../../authorizationSettings.js';
+import type { Authentication } from '../../settings/authorizationSettings.js';
 import type { FhirVersion } from '../../deid/engine.js';
 import { EXPORT_READ } from './entra.js';
 

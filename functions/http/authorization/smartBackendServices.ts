@@ -8,8 +8,8 @@ import {
 } from 'jose';
 import { fetch } from 'undici';
 import type { Dispatchers } from '../../adapters/dispatchers.js';
-import type { SmartSettings } from '../../authorizationSettings.js';
-import { errorIssue } from '../../export/operationOutcome.js';
+import type { SmartSettings } from '../../settings/authorizationSettings.js';
+import { errorIssue } from '../../export/output/operationOutcome.js';
 import { RequestError } from '../respond.js';
 import type { Authorize } from './authorize.js';
 import { bearerChallenge, notBelieved, unauthenticated } from './bearer.js';

@@ -1,0 +1,176 @@
+import { Readable } from 'node:stream';
+import { ContainerRegistryContentClient } from '@azure/container-registry';
+import {
+  createHttpHeaders,
+  type HttpClient,
+  type PipelineRequest,
+  RestError,
+  type PipelineResponse,
+} from '@azure/core-rest-pipeline';
+import { ExportError } from '../../errors.js';
+import type { OciReference } from '../../export/request/ociReference.js';
+import {
+  imageNotFound,
+  MOST_LAYER_BYTES,
+  MOST_MANIFEST_BYTES,
+  type RawManifest,
+  registryDenied,
+  registryRefused,
+  type RegistryRepository,
+} from './registryRepository.js';
+import { isMissingIdentity, type ManagedIdentity } from '../managedIdentity.js';
+import { cutOff, readBytes, type RegistryRequest, type RegistryTransport } from './registryTransport.js';
+import { verifiedBytes, wrongDigest } from './verifiedBytes.js';
+
+/** For whom tokens are asked, by the cloud that a registry's name belongs to. */
+const AUDIENCES: ReadonlyArray<readonly [RegExp, string]> = [
+  [/\.azurecr\.io$/, 'https://containerregistry.azure.net'],
+  [/\.azurecr\.cn$/, 'https://management.chinacloudapi.cn'],
+  [/\.azurecr\.us$/, 'https://management.usgovcloudapi.net'],
+];
+
+/** Whether a host is an Azure Container Registry, by its name. */
+export function isAzureRegistry(host: string): boolean {
+  return AUDIENCES.some(([pattern]) => pattern.test(host));
+}
+
+/**
+ * An image name of an Azure Container Registry, read with the app's identity. The SDK does the exchange of tokens
+ * and the protocol; what it sends goes through our transport, so that its redirects carry no credentials, and it sees
+ * no blob to its end whose digest is wrong: it would throw where nobody can catch it.
+ */
+export class AzureRepository implements RegistryRepository {
+  readonly client: ContainerRegistryContentClient;
+  readonly #reference: OciReference;
+  readonly #identity: ManagedIdentity;
+  /** What failed below the SDK, which tells of it in words of its own. */
+  #failure: ExportError | undefined;
+
+  constructor(
+    transport: RegistryTransport,
+    reference: OciReference,
+    identity: ManagedIdentity,
+    signal: AbortSignal,
+  ) {
+    this.#reference = reference;
+    this.#identity = identity;
+    const { registry, repository } = reference;
+    const audience = AUDIENCES.find(([pattern]) => pattern.test(registry))?.[1];
+    this.client = new ContainerRegistryContentClient(`https://${registry}`, repository, identity.credential, {
+      httpClient: this.#httpClient(transport, signal),
+      // The transport tries again and follows redirects.
+      retryOptions: { maxRetries: 0 },
+      redirectOptions: { maxRetries: 0 },
+      ...(audience === undefined ? {} : { audience }),
+    });
+  }
+
+  async manifest(version: string): Promise<RawManifest> {
+    try {
+      const { content, digest, mediaType } = await this.client.getManifest(version);
+      return { bytes: content, digest, mediaType: mediaType.split(';')[0]?.trim() ?? '' };
+    } catch (thrown) {
+      throw this.failure(thrown);
+    }
+  }
+
+  async *blob(digest: string): AsyncGenerator<Uint8Array> {
+    try {
+      const { content } = await this.client.downloadBlob(digest);
+      for await (const chunk of content) yield chunk as Buffer;
+    } catch (thrown) {
+      throw this.failure(thrown);
+    }
+  }
+
+  /** What the SDK threw as an ExportError, in words of ours: its own hold URLs and answers. */
+  failure(thrown: unknown): ExportError {
+    if (this.#failure !== undefined) return this.#failure;
+    if (thrown instanceof ExportError) return thrown;
+    const { registry } = this.#reference;
+    if (thrown instanceof RestError && thrown.statusCode !== undefined) {
+      const status = thrown.statusCode;
+      if (status === 401 || status === 403) {
+        return registryDenied(status, this.#reference, { identity: this.#identity.name });
+      }
+      return status === 404 ? imageNotFound(this.#reference) : registryRefused(status, registry);
+    }
+    const name = thrown instanceof Error ? thrown.name : '';
+    if (name === 'DigestMismatchError') return wrongDigest();
+    if (isMissingIdentity(thrown)) {
+      return new ExportError(
+        'registry-denied',
+        `No token could be had for ${this.#identity.name}, with which the registry ${registry} is read. Switch the identity on for the app, and give it the role AcrPull on the registry.`,
+        true,
+      );
+    }
+    return new ExportError(
+      'registry-unavailable',
+      `The answers of ${registry} are not those of an Azure Container Registry. Check the name, and what stands between.`,
+    );
+  }
+
+  /** The SDK's way to the network: our transport. */
+  #httpClient(transport: RegistryTransport, signal: AbortSignal): HttpClient {
+    return {
+      sendRequest: async (request): Promise<PipelineResponse> => {
+        try {
+          return await sendThrough(transport, request, this.#reference.registry, signal, (failure) => {
+            this.#failure = failure;
+          });
+        } catch (thrown) {
+          this.#failure = cutOff(thrown, this.#reference.registry);
+          throw this.#failure;
+        }
+      },
+    };
+  }
+}
+
+async function sendThrough(
+  transport: RegistryTransport,
+  request: PipelineRequest,
+  registry: string,
+  signal: AbortSignal,
+  fail: (failure: ExportError) => void,
+): Promise<PipelineResponse> {
+  const url = new URL(request.url);
+  const sent: RegistryRequest = {
+    method: request.method as RegistryRequest['method'],
+    url,
+    headers: request.headers.toJSON(),
+    ...(request.body === undefined || request.body === null
+      ? {}
+      : { body: request.body as string | Uint8Array }),
+  };
+  const digest =
+    request.method === 'GET'
+      ? /\/blobs\/(sha256:[0-9a-f]{64})$/.exec(decodeURIComponent(url.pathname))?.[1]
+      : undefined;
+  const response = await (digest === undefined
+    ? transport.send(sent, signal)
+    : transport.getBlob(sent, signal));
+  const { status } = response;
+  const headers = createHttpHeaders(response.headers);
+  const isStreamed = [status, Infinity].some((code) => request.streamResponseStatusCodes?.has(code));
+  if (status !== 200 || !isStreamed) {
+    const bytes = await readBytes(response.body, registry, MOST_MANIFEST_BYTES);
+    return { request, status, headers, bodyAsText: bytes.toString('utf8') };
+  }
+  if (digest === undefined) return { request, status, headers, readableStreamBody: response.body };
+  const verified = verifiedBytes(response.body, digest, MOST_LAYER_BYTES);
+  // What is wrong from the begin is told from here: of a blob without bytes the SDK would see the end at once.
+  const first = await verified.next();
+  const body = async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      if (first.done === true) return;
+      yield first.value;
+      yield* verified;
+    } catch (thrown) {
+      const failure = cutOff(thrown, registry);
+      fail(failure);
+      throw failure;
+    }
+  };
+  return { request, status, headers, readableStreamBody: Readable.from(body()) };
+}

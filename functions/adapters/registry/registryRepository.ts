@@ -1,0 +1,69 @@
+import { ExportError } from '../../errors.js';
+import type { OciReference } from '../../export/request/ociReference.js';
+
+/** Manifests are kilobytes; this is the registries' own limit. */
+export const MOST_MANIFEST_BYTES = 4 * 1_048_576;
+/** Compressed; Azure's limit. */
+export const MOST_LAYER_BYTES = 100 * 1_048_576;
+
+export interface RawManifest {
+  /** Without parameters. */
+  mediaType: string;
+  bytes: Buffer;
+  /** Of the bytes. */
+  digest: string;
+}
+
+/** One image name of one registry, for reading. */
+export interface RegistryRepository {
+  /**
+   * The manifest of a tag or digest; where it was asked for by digest, its bytes have it.
+   * @throws ExportError `configuration-not-found` where there is none
+   */
+  manifest(version: string): Promise<RawManifest>;
+  /** The bytes of a blob, of which the last come only when its digest has proved right. */
+  blob(digest: string): AsyncIterable<Uint8Array>;
+}
+
+/** As whom the app reads. */
+export type RegistryAccess = 'anonymous' | 'credentials' | { identity: string };
+
+/** The answer 401 or 403 as an error that names what is missing, where, and for whom. */
+export function registryDenied(
+  status: number,
+  { registry, repository }: OciReference,
+  access: RegistryAccess,
+): ExportError {
+  const what = `The registry ${registry} answered ${status} for ${repository}`;
+  if (access === 'anonymous') {
+    return new ExportError(
+      'registry-denied',
+      `${what}, which was asked for without credentials. Put a user that may pull it into ANONYMIZATION_REGISTRY_CREDENTIALS, or check the name.`,
+    );
+  }
+  if (access === 'credentials') {
+    return new ExportError(
+      'registry-denied',
+      `${what}. The user that ANONYMIZATION_REGISTRY_CREDENTIALS has for ${registry} is not accepted there or may not pull it: correct the password, or grant pull.`,
+    );
+  }
+  return new ExportError(
+    'registry-denied',
+    `${what}. Give ${access.identity} the role AcrPull on the registry; see to the registry's firewall, too.`,
+  );
+}
+
+export function imageNotFound({ text, registry }: OciReference): ExportError {
+  return new ExportError(
+    'configuration-not-found',
+    `_anonymizationConfigCollectionReference: the registry ${registry} has no image ${text}. Push it, or correct name and tag (letter case counts).`,
+  );
+}
+
+/** Any other answer than what the distribution protocol has for success. */
+export function registryRefused(status: number, registry: string): ExportError {
+  return new ExportError(
+    'registry-unavailable',
+    `The registry ${registry} answered ${status}, which is not an answer of the distribution protocol. Check that ${registry} is a registry that speaks it (/v2/).`,
+  );
+}

@@ -1,0 +1,364 @@
+import { createGunzip, createInflate } from 'node:zlib';
+import { pipeline, type Readable } from 'node:stream';
+import { type Dispatcher, request as send } from 'undici';
+import { ExportError } from '../../errors.js';
+import { type Dispatchers, openDispatchers } from '../dispatchers.js';
+import { networkFault } from '../networkFault.js';
+import { noCredentials } from './credentials/none.js';
+import type { SourceCredentials, SourceHeader } from './credentials/sourceCredentials.js';
+import type { SourceAccess } from './sourceAccess.js';
+import { safeName } from '../../export/source/heeded.js';
+import { LONGEST_PAUSE_MS } from '../../export/source/requestLimiter.js';
+import type { SearchParameters, Source, SourceAnswer } from '../../export/source/source.js';
+
+export interface FhirClientOptions {
+  /** FHIR base without trailing slash. */
+  baseUrl: string;
+  /** For one request, to the last byte. */
+  timeoutSeconds: number;
+  maxAttempts: number;
+  maxPageBytes: number;
+  /** How the source is reached; directly unless told. */
+  dispatcherFor?: Dispatchers;
+  /** What lets the requests in. */
+  credentials?: SourceCredentials;
+  /** The places at the source, which all jobs share. */
+  limiter?: SourceAccess['limiter'];
+  /** For which job the requests are. */
+  job?: string;
+  /** Is told of every attempt that failed, without any value of a search. */
+  log?: (line: SourceFailureLine) => void;
+}
+
+/** A failed attempt, safe to log. */
+export interface SourceFailureLine {
+  event: 'source-request-failed';
+  /** Without the query; of a link that the source made, the base alone. */
+  url: string;
+  /** Names of the search parameters. */
+  parameters: readonly string[];
+  attempt: number;
+  /** Of the answer; `undefined` where there was none. */
+  status: number | undefined;
+  code: string;
+  retryAfterMs: number;
+}
+
+/** A request, and what of it may be logged. */
+interface SourceRequest {
+  url: string;
+  loggedUrl: string;
+  parameters: readonly string[];
+  /** A search too long for a URL: https://hl7.org/fhir/R4/http.html#search */
+  form?: string;
+}
+
+/** A URL longer than this may be cut or refused on its way (https://www.rfc-editor.org/rfc/rfc9110#section-4.1). */
+const LONGEST_URL = 2000;
+/** The longest wait between two attempts; a source that asks for more is asked again then. */
+const LONGEST_WAIT_MS = LONGEST_PAUSE_MS;
+const FIRST_WAIT_MS = 500;
+const KEEP_ALIVE_MS = 30_000;
+
+/** What an attempt came to that brought no answer. */
+interface Failure {
+  error: ExportError;
+  /** Of an HTTP answer other than 200. */
+  status?: number;
+  waitMs: number;
+}
+
+/** Talks to the source FHIR server: keep-alive, retries with jitter, bounded bodies, no redirects, no foreign links. */
+export class FhirClient implements Source {
+  readonly #options: FhirClientOptions;
+  readonly #base: URL;
+  readonly #dispatcherFor: Dispatchers;
+  readonly #credentials: SourceCredentials;
+
+  constructor(options: FhirClientOptions) {
+    this.#options = options;
+    this.#base = new URL(options.baseUrl);
+    this.#dispatcherFor =
+      options.dispatcherFor ??
+      openDispatchers({ timeoutMs: options.timeoutSeconds * 1000, keepAliveMs: KEEP_ALIVE_MS });
+    this.#credentials = options.credentials ?? noCredentials;
+  }
+
+  search(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
+    const query = queryOf(parameters);
+    const loggedUrl = `${this.#options.baseUrl}/${type}`;
+    const logged = { loggedUrl, parameters: parameters.map(([name]) => safeName(name)) };
+    const url = `${loggedUrl}?${query}`;
+    if (url.length <= LONGEST_URL) return this.#get({ ...logged, url });
+    return this.#get({ ...logged, url: `${loggedUrl}/_search`, form: query });
+  }
+
+  typeHistory(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
+    const loggedUrl = `${this.#options.baseUrl}/${type}/_history`;
+    const names = parameters.map(([name]) => safeName(name));
+    return this.#get({ loggedUrl, parameters: names, url: `${loggedUrl}?${queryOf(parameters)}` });
+  }
+
+  async read(type: string, id: string): Promise<SourceAnswer | undefined> {
+    const loggedUrl = `${this.#options.baseUrl}/${type}`;
+    const answer = await this.#ask({
+      url: `${loggedUrl}/${encodeURIComponent(id)}`,
+      loggedUrl,
+      parameters: [],
+    });
+    if ('body' in answer) return answer;
+    if (answer.status === 404 || answer.status === 410) return undefined;
+    throw answer.error;
+  }
+
+  async follow(url: string): Promise<SourceAnswer> {
+    const target = URL.canParse(url, `${this.#options.baseUrl}/`)
+      ? new URL(url, `${this.#options.baseUrl}/`)
+      : undefined;
+    const path = this.#base.pathname.replace(/\/+$/, '');
+    if (
+      target === undefined ||
+      target.origin !== this.#base.origin ||
+      (target.pathname !== path && !target.pathname.startsWith(`${path}/`)) ||
+      target.username !== ''
+    ) {
+      throw new ExportError(
+        'source-foreign-link',
+        "A next link of the source leads to another server or base than FHIR_SERVER_URL and was not followed. Set FHIR_SERVER_URL to the base that the source's own links have, or correct the source's public URL.",
+      );
+    }
+    return this.#get({ url: target.href, loggedUrl: this.#options.baseUrl, parameters: [] });
+  }
+
+  capabilities(): Promise<SourceAnswer> {
+    const url = `${this.#options.baseUrl}/metadata`;
+    return this.#get({ url, loggedUrl: url, parameters: [] });
+  }
+
+  async #get(request: SourceRequest): Promise<SourceAnswer> {
+    const answer = await this.#ask(request);
+    if ('body' in answer) return answer;
+    throw answer.error;
+  }
+
+  /** Asks as often as it takes, or is allowed. */
+  async #ask(request: SourceRequest): Promise<SourceAnswer | Failure> {
+    for (let attempt = 1; ; attempt++) {
+      const failure = await this.#inTurn(request);
+      if ('body' in failure) return failure;
+      this.#options.log?.({
+        event: 'source-request-failed',
+        url: request.loggedUrl,
+        parameters: request.parameters,
+        attempt,
+        status: failure.status,
+        code: failure.error.code,
+        retryAfterMs: failure.waitMs,
+      });
+      if (
+        attempt >= this.#options.maxAttempts ||
+        !failure.error.retryable ||
+        failure.error.code === 'source-timeout'
+      ) {
+        return failure;
+      }
+      const backoff =
+        Math.min(FIRST_WAIT_MS * 2 ** (attempt - 1), LONGEST_WAIT_MS / 2) * (0.5 + Math.random());
+      const waitMs = failure.waitMs > 0 ? Math.min(failure.waitMs, LONGEST_WAIT_MS) : backoff;
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+  }
+
+  /** One attempt, when the source bears it and it is the job's turn. */
+  async #inTurn(request: SourceRequest): Promise<SourceAnswer | Failure> {
+    const leave = await this.#options.limiter?.enter(this.#options.job ?? '');
+    let answer: SourceAnswer | Failure | undefined;
+    try {
+      answer = await this.#try(request);
+      return answer;
+    } finally {
+      if (answer !== undefined && 'body' in answer) leave?.('served');
+      else if (answer?.status === 429 || answer?.status === 503) leave?.('busy', answer.waitMs);
+      else leave?.('failed');
+    }
+  }
+
+  /** @param renewed a header to use after the source refused the one before */
+  async #try(request: SourceRequest, renewed?: SourceHeader): Promise<SourceAnswer | Failure> {
+    let header: SourceHeader | undefined;
+    try {
+      header = renewed ?? (await this.#credentials.header());
+    } catch (thrown) {
+      if (thrown instanceof ExportError) return { error: thrown, waitMs: 0 };
+      throw thrown;
+    }
+    const { form } = request;
+    const signal = AbortSignal.timeout(this.#options.timeoutSeconds * 1000);
+    try {
+      const response = await send(request.url, {
+        dispatcher: this.#dispatcherFor(this.#base),
+        signal,
+        method: form === undefined ? 'GET' : 'POST',
+        headers: {
+          ...(header === undefined ? {} : { [header.name]: header.value }),
+          accept: 'application/fhir+json',
+          'accept-encoding': 'gzip, deflate',
+          prefer: 'handling=strict',
+          ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+        },
+        ...(form === undefined ? {} : { body: form }),
+      });
+      const status = response.statusCode;
+      if (status !== 200) {
+        await discard(response);
+        if (status === 401 && header !== undefined && renewed === undefined) {
+          const other = await this.#credentials.renewed(header);
+          if (other !== undefined) return await this.#try(request, other);
+        }
+        return { error: refusal(status, this.#credentials.remedy), waitMs: retryAfterMs(response), status };
+      }
+      if (!/[/+]json\b/i.test(headerOf(response, 'content-type') ?? '')) {
+        await discard(response);
+        return {
+          error: new ExportError(
+            'source-not-fhir',
+            'The source answered with something that is not JSON. Check that FHIR_SERVER_URL is the FHIR base of the source and that nothing between answers in its place.',
+            true,
+          ),
+          waitMs: 0,
+        };
+      }
+      const body = await this.#readBody(response);
+      return { body, date: dateOf(response), isForm: form !== undefined };
+    } catch (thrown) {
+      if (thrown instanceof ExportError) return { error: thrown, waitMs: 0 };
+      // The cause holds the URL with its search values, so it is dropped here.
+      if (signal.aborted) {
+        // Not asked again just so: the caller may ask for less.
+        const error = new ExportError(
+          'source-timeout',
+          `The source did not answer within SOURCE_TIMEOUT_SECONDS (${this.#options.timeoutSeconds} s).`,
+          true,
+        );
+        return { error, waitMs: 0 };
+      }
+      return {
+        error: new ExportError(
+          'source-unreachable',
+          `The source cannot be reached or cut the connection (${networkFault(thrown)}). Check FHIR_SERVER_URL, its name resolution, network and certificate.`,
+          true,
+        ),
+        waitMs: 0,
+      };
+    }
+  }
+
+  /** The body as it was before it was compressed, in one piece: of a known length, it is read to its place at once. */
+  async #readBody(response: Response): Promise<Buffer> {
+    const { maxPageBytes } = this.#options;
+    const length = Number(headerOf(response, 'content-length') ?? Number.NaN);
+    const body = decoded(response);
+    const isPlain = body === response.body;
+    if (length > maxPageBytes) {
+      await discard(response);
+      throw tooLarge(maxPageBytes);
+    }
+    let page = Buffer.allocUnsafe(isPlain && length >= 0 ? length : FIRST_BYTES);
+    let filled = 0;
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      const end = filled + chunk.length;
+      if (end > maxPageBytes) throw tooLarge(maxPageBytes);
+      if (end > page.length) {
+        const larger = Buffer.allocUnsafe(Math.max(end, 2 * page.length));
+        page.copy(larger, 0, 0, filled);
+        page = larger;
+      }
+      filled += chunk.copy(page, filled);
+    }
+    return page.subarray(0, filled);
+  }
+}
+
+/** A body of unknown length is read into so many bytes first. */
+const FIRST_BYTES = 65_536;
+
+type Response = Dispatcher.ResponseData;
+
+function tooLarge(maxPageBytes: number): ExportError {
+  return new ExportError(
+    'source-page-too-large',
+    `A page of the source is larger than SOURCE_MAX_PAGE_MEBIBYTES (${maxPageBytes / 1_048_576} MiB) allows. Raise it, if the memory of the instance allows.`,
+  );
+}
+
+function headerOf({ headers }: Response, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** The body without the codings that were asked for. Whatever else a source may use does not look like JSON. */
+function decoded(response: Response): Readable {
+  const coding = headerOf(response, 'content-encoding')?.trim().toLowerCase();
+  const decoder =
+    coding === 'gzip' || coding === 'x-gzip'
+      ? createGunzip()
+      : coding === 'deflate'
+        ? createInflate()
+        : undefined;
+  if (decoder === undefined) return response.body;
+  // A failure of either ends both, and is told by whoever reads.
+  return pipeline(response.body, decoder, () => undefined);
+}
+
+/** Gives up a body that nobody reads; the connection may be kept where little is left of it. */
+async function discard({ body }: Response): Promise<void> {
+  await body.dump().catch(() => undefined);
+}
+
+function queryOf(parameters: SearchParameters): string {
+  return new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value])).toString();
+}
+
+/** What a status other than 200 means for the walk. */
+function refusal(status: number, remedy: string): ExportError {
+  if (status === 401) return new ExportError('source-denied', `The source answered 401: ${remedy}`);
+  if (status === 403) {
+    return new ExportError(
+      'source-denied',
+      `The source answered 403: the app may not read there. Let it read and search the exported types.`,
+    );
+  }
+  if (status === 413) {
+    return new ExportError('source-page-too-large', 'The source answered 413 to a search of this page size.');
+  }
+  if (status === 410) {
+    return new ExportError(
+      'source-link-expired',
+      'A next link of the source had expired when it was followed. Let the source keep the results of searches for longer, or let it sort by _lastUpdated, which needs no links.',
+    );
+  }
+  if (status === 408 || status === 429 || status >= 500) {
+    return new ExportError(
+      'source-busy',
+      `The source kept answering ${status}. Try again when it is less busy.`,
+      true,
+    );
+  }
+  return new ExportError(
+    'source-refused',
+    `The source answered ${status} to a request of the export. Check FHIR_SERVER_URL and the searches the source supports.`,
+  );
+}
+
+/** `Retry-After` in milliseconds, as seconds or as an HTTP date: RFC 9110, section 10.2.3. */
+function retryAfterMs(response: Response): number {
+  const value = headerOf(response, 'retry-after')?.trim() ?? '';
+  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? 0 : Math.max(0, date - (dateOf(response) ?? Date.now()));
+}
+
+function dateOf(response: Response): number | undefined {
+  const date = Date.parse(headerOf(response, 'date') ?? '');
+  return Number.isNaN(date) ? undefined : date;
+}

@@ -1,0 +1,56 @@
+import type { Source } from '../../export/source/source.js';
+import type { Settings } from '../../settings/settings.js';
+import { type Dispatchers, openDispatchers } from '../dispatchers.js';
+import { FhirClient, type SourceFailureLine } from './fhirClient.js';
+import type { SourceAccess } from './sourceAccess.js';
+import { openSourceCredentials } from './credentials/openSourceCredentials.js';
+import { SourceLimiter } from './sourceLimiter.js';
+
+const KEEP_ALIVE_MS = 30_000;
+const BYTES_PER_MEBIBYTE = 1_048_576;
+
+/** The source of the settings, for one job at a time; attempts that failed are told to `log`. */
+export type SourceOf = (job: string, log: (line: SourceFailureLine) => void) => Source;
+
+/** Credentials and places at the source: once per process. */
+export function openSourceAccess(settings: Settings): SourceAccess {
+  const transport = {
+    dispatcherFor: dispatchersOf(settings),
+    timeoutSeconds: settings.sourceTimeoutSeconds,
+  };
+  return {
+    credentials: openSourceCredentials(settings.source.authentication, settings.fhirServerUrl, transport),
+    limiter: new SourceLimiter(settings.sourceMaxRequests),
+  };
+}
+
+/** Opens the source with connections of this thread. */
+export function openSource(settings: Settings, { credentials, limiter }: SourceAccess): SourceOf {
+  const dispatcherFor = dispatchersOf(settings);
+  return (job, log) =>
+    new FhirClient({
+      baseUrl: settings.fhirServerUrl,
+      timeoutSeconds: settings.sourceTimeoutSeconds,
+      maxAttempts: settings.sourceMaxAttempts,
+      maxPageBytes: settings.sourceMaxPageMebibytes * BYTES_PER_MEBIBYTE,
+      dispatcherFor,
+      credentials,
+      limiter,
+      job,
+      log,
+    });
+}
+
+/** The way to the authorization server whose tokens let callers in: by the same rules as to the source. */
+export function openAuthorizationServer(settings: Settings): Dispatchers {
+  return dispatchersOf(settings);
+}
+
+function dispatchersOf(settings: Settings): Dispatchers {
+  return openDispatchers({
+    ca: settings.source.ca,
+    proxy: settings.proxy,
+    timeoutMs: settings.sourceTimeoutSeconds * 1000,
+    keepAliveMs: KEEP_ALIVE_MS,
+  });
+}

@@ -1,0 +1,132 @@
+import type { AppendBlobClient, ContainerClient } from '@azure/storage-blob';
+import { ExportError } from '../../errors.js';
+import { storageFailure, storageStatus } from './storage.js';
+
+/** Bytes of one append: the size that every service version takes. */
+const BLOCK_BYTES = 4 * 1024 * 1024;
+
+/**
+ * An NDJSON file that is written by one attempt of one slice and by nobody else: created only if it does not
+ * exist, each append at the expected position with the last ETag. Two blocks are in memory at most: one is
+ * filled while the other is on its way.
+ */
+export class AppendBlob {
+  readonly #client: AppendBlobClient;
+  #etag: string;
+  #position = 0;
+  #block: Buffer = Buffer.allocUnsafe(BLOCK_BYTES);
+  #spare: Buffer | undefined = Buffer.allocUnsafe(BLOCK_BYTES);
+  #filled = 0;
+  #lines = 0;
+  #sending: Promise<void> = Promise.resolve();
+
+  private constructor(client: AppendBlobClient, etag: string) {
+    this.#client = client;
+    this.#etag = etag;
+  }
+
+  /** @throws ExportError where the blob exists already or storage cannot be used */
+  static async create(container: ContainerClient, name: string): Promise<AppendBlob> {
+    const client = container.getAppendBlobClient(name);
+    try {
+      const { etag } = await client.create({
+        conditions: { ifNoneMatch: '*' },
+        blobHTTPHeaders: { blobContentType: 'application/fhir+ndjson' },
+      });
+      return new AppendBlob(client, requireEtag(etag));
+    } catch (thrown) {
+      // The SDK repeats a create that timed out; one that took effect the first time then looks taken. The
+      // name is random, so an empty blob of it is ours.
+      if (storageStatus(thrown) === 409) {
+        const { contentLength, etag } = await client
+          .getProperties()
+          .catch(() => ({ contentLength: -1, etag: '' }));
+        if (contentLength === 0) return new AppendBlob(client, requireEtag(etag));
+      }
+      throw storageFailure(thrown, 'EXPORT_STORAGE', 'creating an output file');
+    }
+  }
+
+  /** Bytes written so far, those under way included. */
+  get bytes(): number {
+    return this.#position + this.#filled;
+  }
+
+  get lines(): number {
+    return this.#lines;
+  }
+
+  /** Adds a line. Await what it returns, if anything, before the next one: both blocks are full then. */
+  writeLine(line: string): Promise<void> | undefined {
+    this.#lines++;
+    // A UTF-16 unit takes three bytes of UTF-8 at most.
+    if (this.#filled + line.length * 3 + 1 > BLOCK_BYTES) return this.#writeAcross(line);
+    this.#filled += this.#block.write(line, this.#filled, 'utf8');
+    this.#block[this.#filled++] = 0x0a;
+    return undefined;
+  }
+
+  /** Sends what is left and waits for all of it. The file is whole after this, not before. */
+  async close(): Promise<void> {
+    await this.#flush();
+    await this.#sending;
+  }
+
+  async #writeAcross(line: string): Promise<void> {
+    const bytes = Buffer.from(`${line}\n`, 'utf8');
+    for (let start = 0; start < bytes.length;) {
+      const copied = bytes.copy(this.#block, this.#filled, start);
+      this.#filled += copied;
+      start += copied;
+      if (this.#filled === BLOCK_BYTES) await this.#flush();
+    }
+  }
+
+  async #flush(): Promise<void> {
+    await this.#sending;
+    if (this.#filled === 0) return;
+    const full = this.#block;
+    const size = this.#filled;
+    this.#block = this.#spare ?? Buffer.allocUnsafe(BLOCK_BYTES);
+    this.#spare = undefined;
+    this.#filled = 0;
+    this.#sending = this.#append(full.subarray(0, size)).finally(() => {
+      this.#spare = full;
+    });
+    // A failure is told by the next await of #sending; without a handler it would end the process before.
+    this.#sending.catch(() => undefined);
+  }
+
+  async #append(block: Buffer): Promise<void> {
+    const position = this.#position;
+    this.#position += block.length;
+    try {
+      const { etag } = await this.#client.appendBlock(block, block.length, {
+        conditions: { appendPosition: position, ifMatch: this.#etag },
+      });
+      this.#etag = requireEtag(etag);
+    } catch (thrown) {
+      if (storageStatus(thrown) === 412 && (await this.#hasLanded(position + block.length))) return;
+      throw storageFailure(thrown, 'EXPORT_STORAGE', 'appending to an output file');
+    }
+  }
+
+  /** After a 412: whether the append took effect although its answer was lost, which its length tells. */
+  async #hasLanded(length: number): Promise<boolean> {
+    try {
+      const { contentLength, etag } = await this.#client.getProperties();
+      if (contentLength !== length) return false;
+      this.#etag = requireEtag(etag);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+function requireEtag(etag: string | undefined): string {
+  if (etag === undefined || etag === '') {
+    throw new ExportError('storage-unavailable', 'The storage account of EXPORT_STORAGE gave no ETag.', true);
+  }
+  return etag;
+}

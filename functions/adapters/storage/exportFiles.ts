@@ -1,0 +1,175 @@
+import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
+import { ExportError } from '../../errors.js';
+import type { ContainerStamp } from '../../export/output/containerStamp.js';
+import type { JobRequest } from '../../export/job.js';
+import { forEachConcurrently } from '../../mapConcurrently.js';
+import { AppendBlob } from './appendBlob.js';
+import { ReadLinks } from './readLinks.js';
+import { claimContainer } from './containerClaim.js';
+import { storageFailure, storageStatus } from './storage.js';
+
+const PARALLEL_DELETIONS = 16;
+
+/** What is to be known of a file before it is downloaded. */
+export interface FileProperties {
+  bytes: number;
+  etag: string;
+  lastModified: Date;
+}
+
+/** The output files of the exports in the export storage account. */
+export class ExportFiles {
+  readonly #service: BlobServiceClient;
+  readonly #links: ReadLinks;
+
+  constructor(service: BlobServiceClient) {
+    this.#service = service;
+    this.#links = new ReadLinks(service);
+  }
+
+  async ensureContainer(container: string): Promise<void> {
+    await guarded('creating the output container', () => this.#container(container).createIfNotExists());
+  }
+
+  /**
+   * Makes sure that a container exists and holds nothing else than what is to go into it.
+   * @throws ExportError `container-conflict` where it does
+   */
+  async claimContainer(container: string, stamp: ContainerStamp, isMixingAllowed: boolean): Promise<void> {
+    await guarded('preparing the output container', () =>
+      claimContainer(this.#container(container), stamp, isMixingAllowed),
+    );
+  }
+
+  /** A new file; fails where one of this name exists. */
+  create(container: string, name: string): Promise<AppendBlob> {
+    return AppendBlob.create(this.#container(container), name);
+  }
+
+  /** Writes a small file as a whole. */
+  async write(container: string, name: string, text: string): Promise<void> {
+    await guarded('writing the manifest', () =>
+      this.#container(container)
+        .getBlockBlobClient(name)
+        .upload(text, Buffer.byteLength(text), { blobHTTPHeaders: { blobContentType: 'application/json' } }),
+    );
+  }
+
+  /** The sizes of the files of a folder, by name. */
+  async list(container: string, folder: string): Promise<Map<string, number>> {
+    const sizes = new Map<string, number>();
+    try {
+      for await (const { name, properties } of this.#container(container).listBlobsFlat({ prefix: folder })) {
+        sizes.set(name, properties.contentLength ?? 0);
+      }
+    } catch (thrown) {
+      if (storageStatus(thrown) !== 404)
+        throw storageFailure(thrown, 'EXPORT_STORAGE', 'listing files of a job');
+    }
+    return sizes;
+  }
+
+  /**
+   * Deletes every file of a job, and the container where it was made for the job alone.
+   * @param signal ends it before all are deleted
+   */
+  async discard(
+    { container, folder }: Pick<JobRequest, 'container' | 'folder'>,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    if (folder === '') {
+      await guarded('deleting the container of a job', () => this.#container(container).deleteIfExists());
+    } else {
+      await this.deleteFiles(container, (await this.list(container, folder)).keys(), signal);
+    }
+  }
+
+  /** @param signal ends it before all are deleted; the rejection is then its reason */
+  async deleteFiles(container: string, names: Iterable<string>, signal?: AbortSignal): Promise<void> {
+    await forEachConcurrently(names, PARALLEL_DELETIONS, (name) => this.deleteFile(container, name), signal);
+  }
+
+  async deleteFile(container: string, name: string): Promise<void> {
+    await guarded('deleting an output file', () =>
+      this.#container(container).getBlobClient(name).deleteIfExists(),
+    );
+  }
+
+  /**
+   * What is to be known of a file before it is downloaded.
+   * @throws ExportError `not-found` where it does not exist
+   */
+  async properties(container: string, name: string): Promise<FileProperties> {
+    try {
+      const found = await this.#container(container).getBlobClient(name).getProperties();
+      return {
+        bytes: found.contentLength ?? 0,
+        etag: found.etag ?? '',
+        lastModified: found.lastModified ?? new Date(0),
+      };
+    } catch (thrown) {
+      throw readFailure(thrown);
+    }
+  }
+
+  /**
+   * Opens a file for download, as a whole or a part of it.
+   * @param etag the version it must be
+   * @throws ExportError `not-found` where it does not exist
+   */
+  async open(
+    container: string,
+    name: string,
+    { etag, part }: { etag: string; part: { offset: number; count: number } | undefined },
+  ): Promise<NodeJS.ReadableStream> {
+    try {
+      const response = await this.#container(container)
+        .getBlobClient(name)
+        .download(part?.offset, part?.count, { conditions: { ifMatch: etag } });
+      if (response.readableStreamBody === undefined)
+        throw new ExportError('storage-unavailable', 'No stream.', true);
+      return response.readableStreamBody;
+    } catch (thrown) {
+      throw readFailure(thrown);
+    }
+  }
+
+  /** URL of a file in the storage account, which by itself opens nothing. */
+  url(container: string, name: string): string {
+    return withoutQuery(this.#container(container).getBlobClient(name).url);
+  }
+
+  /**
+   * Makes links that read files of a container until `expiresOn` and do nothing else; nobody keeps them.
+   * @param now milliseconds since the epoch
+   */
+  async readLinks(container: string, expiresOn: Date, now: number): Promise<(name: string) => string> {
+    try {
+      return await this.#links.linksTo(this.#container(container), expiresOn, now);
+    } catch (thrown) {
+      throw storageFailure(thrown, 'EXPORT_STORAGE', 'making download links');
+    }
+  }
+
+  #container(name: string): ContainerClient {
+    return this.#service.getContainerClient(name);
+  }
+}
+
+function readFailure(thrown: unknown): ExportError {
+  return storageStatus(thrown) === 404
+    ? new ExportError('not-found', 'The file does not exist, or not any more.')
+    : storageFailure(thrown, 'EXPORT_STORAGE', 'reading an output file');
+}
+
+function withoutQuery(url: string): string {
+  return url.replace(/\?.*$/s, '');
+}
+
+async function guarded(what: string, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (thrown) {
+    throw storageFailure(thrown, 'EXPORT_STORAGE', what);
+  }
+}

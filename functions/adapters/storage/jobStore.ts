@@ -1,0 +1,318 @@
+import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
+import { ExportError } from '../../errors.js';
+import type {
+  JobOutcome,
+  JobPlan,
+  JobRequest,
+  PartitionProgress,
+  PartitionRecord,
+  SliceRecord,
+  StopReason,
+} from '../../export/job.js';
+import type { ExportManifest } from '../../export/output/manifest.js';
+import { forEachConcurrently } from '../../mapConcurrently.js';
+import { storageFailure, storageStatus } from './storage.js';
+
+/** Container of the private state of the jobs, in the runtime's storage account. */
+const JOB_STATE_CONTAINER = 'fhir-export-jobs';
+
+/** What goes first at the end of a job, however it ends. */
+const SECRET_BLOBS = ['secret', 'configuration.json'] as const;
+/** What stays until the retention is over, for status and deletion. */
+const KEPT_BLOBS = ['request.json', 'plan.json', 'stop.json', 'outcome.json', 'manifest.json'] as const;
+
+const PARALLEL_DELETIONS = 16;
+
+interface Claims {
+  /** The partition that the next claim gets. */
+  next: number;
+  /** What each lane claimed last, so that a repeated call gets the same. */
+  lanes: Record<string, { turn: number; partition: number }>;
+}
+
+/**
+ * The private state of the jobs: request, plan, cursors, the job's secret and its pinned configuration. It
+ * lives in the runtime's storage account, which no export URL reaches; what passes through the Durable
+ * history are only the numbers and attempt names under which it is found here.
+ */
+export class JobStore {
+  readonly #container: ContainerClient;
+  #isCreated = false;
+
+  constructor(service: BlobServiceClient) {
+    this.#container = service.getContainerClient(JOB_STATE_CONTAINER);
+  }
+
+  /** Writes everything a new job needs; `configuration` is absent in a raw export. */
+  async create(request: JobRequest, secret: Uint8Array, configuration: string | undefined): Promise<void> {
+    if (!this.#isCreated) {
+      await guarded('the state of the jobs', () => this.#container.createIfNotExists());
+      this.#isCreated = true;
+    }
+    const { jobId } = request;
+    if (configuration !== undefined) await this.#write(`${jobId}/configuration.json`, configuration);
+    await this.#write(`${jobId}/secret`, Buffer.from(secret).toString('base64'));
+    await this.#writeJson(`${jobId}/request.json`, request);
+  }
+
+  request(jobId: string): Promise<JobRequest | undefined> {
+    return this.#readJson<JobRequest>(`${jobId}/request.json`);
+  }
+
+  /** @throws ExportError `job-state-missing` where the job has ended: its keys are gone for good */
+  async secret(jobId: string): Promise<Uint8Array> {
+    return Buffer.from(required(await this.#read(`${jobId}/secret`)), 'base64');
+  }
+
+  async configuration(jobId: string): Promise<string> {
+    return required(await this.#read(`${jobId}/configuration.json`));
+  }
+
+  /**
+   * Destroys the secret, the pinned configuration, cursors and records: all that a job needs only while it runs.
+   * @param signal ends it before all is gone
+   */
+  async destroyWorkingState(jobId: string, signal?: AbortSignal): Promise<void> {
+    for (const name of SECRET_BLOBS) await this.#delete(`${jobId}/${name}`);
+    const kept = new Set<string>(KEPT_BLOBS.map((name) => `${jobId}/${name}`));
+    await this.#deleteBlobs(jobId, (name) => !kept.has(name), signal);
+  }
+
+  /** Deletes all state of a job. The request goes last: as long as it is there, the job is found. */
+  async deleteAll(jobId: string): Promise<void> {
+    const request = `${jobId}/request.json`;
+    await this.#deleteBlobs(jobId, (name) => name !== request);
+    await this.#delete(request);
+  }
+
+  /** When the youngest part of a job's state was written, in milliseconds since the epoch. */
+  async lastModified(jobId: string): Promise<number> {
+    let last = 0;
+    await guarded('the state of a job', async () => {
+      for await (const { properties } of this.#container.listBlobsFlat({ prefix: `${jobId}/` })) {
+        last = Math.max(last, properties.lastModified.getTime());
+      }
+    });
+    return last;
+  }
+
+  plan(jobId: string): Promise<JobPlan | undefined> {
+    return this.#readJson<JobPlan>(`${jobId}/plan.json`);
+  }
+
+  /** Writes the plan unless there is one; returns the one that holds. */
+  async putPlan(jobId: string, plan: JobPlan): Promise<JobPlan> {
+    const isWritten = await this.#writeJson(`${jobId}/plan.json`, plan, '*');
+    return isWritten ? plan : required(await this.plan(jobId));
+  }
+
+  /** Ids of the patients whose compartments are exported. @throws ExportError where the job has ended */
+  async members(jobId: string): Promise<string[]> {
+    return required(await this.#readJson<string[]>(`${jobId}/members.json`));
+  }
+
+  /** Writes the members unless they are known; returns those that hold. */
+  async putMembers(jobId: string, ids: readonly string[]): Promise<readonly string[]> {
+    const isWritten = await this.#writeJson(`${jobId}/members.json`, ids, '*');
+    return isWritten ? ids : this.members(jobId);
+  }
+
+  /**
+   * The partition that `lane` works on in its `turn`: the next one that nobody has, `undefined` when all are
+   * taken. The same call again gives the same partition.
+   */
+  async claimPartition(
+    jobId: string,
+    lane: number,
+    turn: number,
+    partitions: number,
+  ): Promise<number | undefined> {
+    const blob = this.#container.getBlockBlobClient(`${jobId}/claims.json`);
+    for (;;) {
+      const read = await this.#readWithEtag(`${jobId}/claims.json`);
+      const claims: Claims = read === undefined ? { next: 0, lanes: {} } : (JSON.parse(read.text) as Claims);
+      const held = claims.lanes[lane];
+      if (held !== undefined && held.turn >= turn) return held.turn === turn ? held.partition : undefined;
+      if (claims.next >= partitions) return undefined;
+      const partition = claims.next++;
+      claims.lanes[lane] = { turn, partition };
+      const text = JSON.stringify(claims);
+      try {
+        await blob.upload(text, Buffer.byteLength(text), {
+          conditions: read === undefined ? { ifNoneMatch: '*' } : { ifMatch: read.etag },
+        });
+        return partition;
+      } catch (thrown) {
+        // Another lane was quicker, or this very write took effect and its answer was lost: read again.
+        if (![409, 412].includes(storageStatus(thrown))) throw failure(thrown, 'the claims of a job');
+      }
+    }
+  }
+
+  /** The partitions that lanes are at, or were last. */
+  async claimedPartitions(jobId: string): Promise<number[]> {
+    const claims = await this.#readJson<Claims>(`${jobId}/claims.json`);
+    return Object.values(claims?.lanes ?? {}).map(({ partition }) => partition);
+  }
+
+  slice(jobId: string, partition: number, attempt: string): Promise<SliceRecord | undefined> {
+    return this.#readJson<SliceRecord>(`${jobId}/slices/${partition}/${attempt}.json`);
+  }
+
+  async putSlice(jobId: string, partition: number, attempt: string, record: SliceRecord): Promise<void> {
+    await this.#writeJson(`${jobId}/slices/${partition}/${attempt}.json`, record);
+  }
+
+  partition(jobId: string, partition: number): Promise<PartitionRecord | undefined> {
+    return this.#readJson<PartitionRecord>(`${jobId}/partitions/${partition}.json`);
+  }
+
+  async putPartition(jobId: string, partition: number, record: PartitionRecord): Promise<void> {
+    await this.#writeJson(`${jobId}/partitions/${partition}.json`, record);
+  }
+
+  /** Tells how far a partition is. Only a hint for people: attempts overwrite each other. */
+  async putProgress(jobId: string, progress: PartitionProgress): Promise<void> {
+    const metadata = { resources: String(progress.resources), done: String(progress.isDone) };
+    await guarded('the progress of a job', () =>
+      this.#container
+        .getBlockBlobClient(`${jobId}/progress/${progress.partition}`)
+        .upload('', 0, { metadata }),
+    );
+  }
+
+  /** The progress of all partitions that have begun, in one listing. */
+  async progress(jobId: string): Promise<PartitionProgress[]> {
+    const prefix = `${jobId}/progress/`;
+    const all: PartitionProgress[] = [];
+    await guarded('the progress of a job', async () => {
+      for await (const blob of this.#container.listBlobsFlat({ prefix, includeMetadata: true })) {
+        all.push({
+          partition: Number(blob.name.slice(prefix.length)),
+          resources: Number(blob.metadata?.['resources'] ?? 0),
+          isDone: blob.metadata?.['done'] === 'true',
+        });
+      }
+    });
+    return all;
+  }
+
+  stop(jobId: string): Promise<StopReason | undefined> {
+    return this.#readJson<StopReason>(`${jobId}/stop.json`);
+  }
+
+  /** Makes every slice of the job stop. The first reason stands, but a cancel replaces a failure. */
+  async putStop(jobId: string, stop: StopReason): Promise<void> {
+    await this.#writeJson(`${jobId}/stop.json`, stop, stop.reason === 'cancelled' ? undefined : '*');
+  }
+
+  outcome(jobId: string): Promise<JobOutcome | undefined> {
+    return this.#readJson<JobOutcome>(`${jobId}/outcome.json`);
+  }
+
+  /** Writes how the job ended, unless that is decided; returns what holds. */
+  async putOutcome(jobId: string, outcome: JobOutcome): Promise<JobOutcome> {
+    const isWritten = await this.#writeJson(`${jobId}/outcome.json`, outcome, '*');
+    return isWritten ? outcome : required(await this.outcome(jobId));
+  }
+
+  manifest(jobId: string): Promise<ExportManifest | undefined> {
+    return this.#readJson<ExportManifest>(`${jobId}/manifest.json`);
+  }
+
+  /** Writes the manifest, unless there is one; returns the one that holds. */
+  async putManifest(jobId: string, manifest: ExportManifest): Promise<ExportManifest> {
+    const isWritten = await this.#writeJson(`${jobId}/manifest.json`, manifest, '*');
+    return isWritten ? manifest : required(await this.manifest(jobId));
+  }
+
+  /** Ids of all jobs that have any state. */
+  async jobIds(): Promise<string[]> {
+    const ids: string[] = [];
+    try {
+      for await (const item of this.#container.listBlobsByHierarchy('/')) {
+        if (item.kind === 'prefix') ids.push(item.name.replace(/\/$/, ''));
+      }
+    } catch (thrown) {
+      if (storageStatus(thrown) !== 404) throw failure(thrown, 'the list of the jobs');
+    }
+    return ids;
+  }
+
+  async #deleteBlobs(jobId: string, isToGo: (name: string) => boolean, signal?: AbortSignal): Promise<void> {
+    await guarded('the state of a job', () =>
+      forEachConcurrently(
+        this.#container.listBlobsFlat({ prefix: `${jobId}/` }),
+        PARALLEL_DELETIONS,
+        async ({ name }) => isToGo(name) && this.#container.getBlobClient(name).deleteIfExists(),
+        signal,
+      ),
+    );
+  }
+
+  async #readJson<T>(name: string): Promise<T | undefined> {
+    const text = await this.#read(name);
+    return text === undefined ? undefined : (JSON.parse(text) as T);
+  }
+
+  async #read(name: string): Promise<string | undefined> {
+    return (await this.#readWithEtag(name))?.text;
+  }
+
+  async #readWithEtag(name: string): Promise<{ text: string; etag: string } | undefined> {
+    const blob = this.#container.getBlobClient(name);
+    try {
+      const response = await blob.download();
+      const chunks: Buffer[] = [];
+      for await (const chunk of response.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
+      return { text: Buffer.concat(chunks).toString('utf8'), etag: response.etag ?? '' };
+    } catch (thrown) {
+      if (storageStatus(thrown) === 404) return undefined;
+      throw failure(thrown, 'the state of a job');
+    }
+  }
+
+  #writeJson(name: string, value: unknown, ifNoneMatch?: '*'): Promise<boolean> {
+    return this.#write(name, JSON.stringify(value), ifNoneMatch);
+  }
+
+  /** Whether it was written: not, where `ifNoneMatch` forbids it because the blob exists. */
+  async #write(name: string, text: string, ifNoneMatch?: '*'): Promise<boolean> {
+    try {
+      await this.#container
+        .getBlockBlobClient(name)
+        .upload(
+          text,
+          Buffer.byteLength(text),
+          ifNoneMatch === undefined ? {} : { conditions: { ifNoneMatch } },
+        );
+      return true;
+    } catch (thrown) {
+      if (ifNoneMatch !== undefined && [409, 412].includes(storageStatus(thrown))) return false;
+      throw failure(thrown, 'the state of a job');
+    }
+  }
+
+  async #delete(name: string): Promise<void> {
+    await guarded('the state of a job', () => this.#container.getBlobClient(name).deleteIfExists());
+  }
+}
+
+function required<T>(value: T | undefined): T {
+  if (value === undefined) {
+    throw new ExportError('job-state-missing', 'The private state of the job is gone: the job has ended.');
+  }
+  return value;
+}
+
+function failure(thrown: unknown, what: string): ExportError {
+  return storageFailure(thrown, 'AzureWebJobsStorage', what);
+}
+
+async function guarded<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw failure(thrown, what);
+  }
+}

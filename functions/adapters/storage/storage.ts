@@ -1,0 +1,60 @@
+import { BlobServiceClient, RestError } from '@azure/storage-blob';
+import { ExportError } from '../../errors.js';
+import type { StorageAccount } from '../../settings/settings.js';
+import { isMissingIdentity, managedIdentity } from '../managedIdentity.js';
+import { networkFault } from '../networkFault.js';
+
+/** Opens a storage account with its connection string, or with the app's identity. */
+export function openStorage(account: StorageAccount): BlobServiceClient {
+  const options = {
+    retryOptions: { maxTries: 5, tryTimeoutInMs: 60_000, retryDelayInMs: 1000, maxRetryDelayInMs: 15_000 },
+  };
+  if ('connectionString' in account) {
+    return BlobServiceClient.fromConnectionString(account.connectionString, options);
+  }
+  return new BlobServiceClient(account.blobServiceUri, managedIdentity(account.clientId).credential, options);
+}
+
+/** The HTTP status of a storage error; 0 where it has none. */
+export function storageStatus(thrown: unknown): number {
+  return thrown instanceof RestError ? (thrown.statusCode ?? 0) : 0;
+}
+
+/** The service's own code of a storage error, such as `BlobNotFound`; empty where it has none. */
+export function storageErrorCode(thrown: unknown): string {
+  return thrown instanceof RestError ? (thrown.code ?? '') : '';
+}
+
+/**
+ * A storage error as an ExportError. `setting` names the account, `what` the thing, both in our own words:
+ * the SDK's message holds URLs.
+ */
+export function storageFailure(thrown: unknown, setting: string, what: string): ExportError {
+  if (thrown instanceof ExportError) return thrown;
+  const status = storageStatus(thrown);
+  if (status === 401 || status === 403) {
+    return new ExportError(
+      'storage-denied',
+      `The storage account of ${setting} answered ${status} for ${what}. Give the app's identity the role Storage Blob Data Contributor on it, or correct the connection string; see to its firewall, too.`,
+    );
+  }
+  if (status === 404 || status === 409 || status === 412) {
+    return new ExportError(
+      'storage-conflict',
+      `The storage account of ${setting} answered ${status} for ${what}: it was changed or deleted by someone else.`,
+      true,
+    );
+  }
+  if (isMissingIdentity(thrown)) {
+    return new ExportError(
+      'storage-denied',
+      `No token could be had for the app's managed identity, with which the storage account of ${setting} is used for ${what}. Switch the identity on for the app, or correct ${setting}__clientId.`,
+      true,
+    );
+  }
+  return new ExportError(
+    'storage-unavailable',
+    `The storage account of ${setting} cannot be used for ${what} (${status === 0 ? `no answer; ${networkFault(thrown)}` : status}). Check that it exists and can be reached.`,
+    true,
+  );
+}

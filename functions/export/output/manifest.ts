@@ -1,0 +1,189 @@
+import { deletionSentences } from '../deletionPlan.js';
+import type { DeletionNote, JobPlan, JobRequest, OutputFile, SliceReport } from '../job.js';
+
+/** What a complete export gives: https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status */
+export interface ExportManifest {
+  transactionTime: string;
+  request: string;
+  requiresAccessToken: boolean;
+  output: ManifestFile[];
+  deleted: ManifestFile[];
+  error: ManifestFile[];
+  extension: Record<string, unknown>;
+}
+
+export interface ManifestFile {
+  type: string;
+  /** In the stored manifest alone: types of the resources that the file tells of, where that is not `type`. */
+  of?: string[];
+  /** In the stored manifest, the name of the file below the job's folder, percent-encoded. */
+  url: string;
+  count: number;
+}
+
+interface ManifestInput {
+  request: JobRequest;
+  plan: JobPlan;
+  output: readonly OutputFile[];
+  /** Bundles of deletions. */
+  deleted: readonly OutputFile[];
+  /** Why deletions of a type could not be read to their end. */
+  deletionNotes: readonly DeletionNote[];
+  errors: readonly OutputFile[];
+  report: SliceReport;
+  /** Resources left out because they refer to patients by URLs of another base. */
+  foreign: number;
+}
+
+/** Files beside the data, under these names. */
+export const MANIFEST_FILE = 'manifest.json';
+export const REPORT_FILE = 'report.json';
+
+/** Said in every manifest, since files outlive the page that explains them. */
+const NO_GUARANTEE =
+  'De-identified as the configuration says. No legal or regulatory standard is guaranteed by it: whoever gives the data away answers for it.';
+
+/** How the files of a manifest are reached. */
+export interface FileLinks {
+  requiresAccessToken: boolean;
+  /** @param file name of the file below the job's folder */
+  urlOf: (file: string) => string;
+}
+
+/** The manifest of a complete export as it is stored: its URLs are names of files, which `linkManifest` replaces. */
+export function buildManifest({
+  request,
+  plan,
+  output,
+  deleted,
+  deletionNotes,
+  errors,
+  report,
+  foreign,
+}: ManifestInput): ExportManifest {
+  const entry = ({ type, of, name, count }: OutputFile): ManifestFile => ({
+    type,
+    ...(of === undefined ? {} : { of }),
+    url: storedUrl(request, name),
+    count,
+  });
+  const { configuration } = request;
+  const notes = [
+    ...request.notes,
+    ...(plan.notes ?? []),
+    ...deletionSentences(deletionNotes),
+    ...foreignNotes(foreign),
+  ];
+  return {
+    transactionTime: plan.transactionTime,
+    request: request.requestUrl,
+    requiresAccessToken: true,
+    output: output.map(entry),
+    deleted: deleted.map(entry),
+    error: errors.map(entry),
+    extension: {
+      ...(configuration === undefined
+        ? { deidentified: false }
+        : {
+            deidentified: true,
+            configuration: configuration.name,
+            configurationDigest: configuration.digest,
+            ...(configuration.etag === undefined ? {} : { configurationEtag: configuration.etag }),
+            ...(configuration.collection === undefined
+              ? {}
+              : {
+                  configurationCollectionReference: configuration.collection.reference,
+                  configurationCollectionDigest: configuration.collection.digest,
+                }),
+            notice: NO_GUARANTEE,
+            droppedElements: report.dropped,
+            securityLabels: report.labels,
+          }),
+      report: REPORT_FILE,
+      resourcesRead: report.read,
+      resourcesWritten: report.written,
+      ...(notes.length === 0 ? {} : { notes }),
+    },
+  };
+}
+
+function foreignNotes(count: number): string[] {
+  if (count === 0) return [];
+  return [
+    `Resources that refer to patients only by URLs of another base were met ${count} times and left out. Where that base is the source's own, set FHIR_SERVER_URL to it.`,
+  ];
+}
+
+/** A stored manifest with the links that a reader of it can use. */
+export function linkManifest(
+  manifest: ExportManifest,
+  { requiresAccessToken, urlOf }: FileLinks,
+): ExportManifest {
+  const linked = ({ type, url, count }: ManifestFile): ManifestFile => ({
+    type,
+    url: urlOf(fileOf({ url })),
+    count,
+  });
+  return {
+    ...manifest,
+    requiresAccessToken,
+    output: manifest.output.map(linked),
+    deleted: manifest.deleted.map(linked),
+    error: manifest.error.map(linked),
+    extension: { ...manifest.extension, report: urlOf(REPORT_FILE) },
+  };
+}
+
+/**
+ * The copy of a manifest that lies beside the files, for whoever may read those: the kick-off URL without its query,
+ * which may hold search values.
+ */
+export function manifestCopy(manifest: ExportManifest, urlOf: FileLinks['urlOf']): ExportManifest {
+  const { request, ...rest } = linkManifest(manifest, { requiresAccessToken: true, urlOf });
+  return { ...rest, request: request.replace(/\?.*$/s, '') };
+}
+
+/** Names of the files that a stored manifest names, below the job's folder. */
+export function manifestFiles(manifest: ExportManifest): string[] {
+  return [...manifest.output, ...manifest.deleted, ...manifest.error].map(fileOf);
+}
+
+/** The types of resources that a stored manifest tells of, by which a caller's token is judged. */
+export function typesInManifest({ output, deleted, error }: ExportManifest): string[] {
+  return typesOf([...output, ...deleted, ...error]);
+}
+
+/** Those that a file of it tells of; the report does of all. */
+export function typesInFile(manifest: ExportManifest, file: string): string[] {
+  if (file === REPORT_FILE) return typesInManifest(manifest);
+  const { output, deleted, error } = manifest;
+  return typesOf([...output, ...deleted, ...error].filter((entry) => fileOf(entry) === file));
+}
+
+function typesOf(files: readonly ManifestFile[]): string[] {
+  return [...new Set(files.flatMap(({ type, of }) => of ?? [type]))];
+}
+
+/** Names of the blobs that belong to a complete job. */
+export function manifestFileNames(
+  manifest: ExportManifest,
+  request: Pick<JobRequest, 'folder'>,
+): ReadonlySet<string> {
+  const names = [...manifestFiles(manifest), MANIFEST_FILE, REPORT_FILE];
+  return new Set(names.map((name) => `${request.folder}${name}`));
+}
+
+/** URL of a file of a job by the app's own download route. */
+export function downloadUrl({ baseUrl, jobId }: Pick<JobRequest, 'baseUrl' | 'jobId'>, file: string): string {
+  return `${baseUrl}/_operations/export/${jobId}/files/${encodeURIComponent(file)}`;
+}
+
+/** Name of a file of a stored manifest: its last segment, where it is one with URLs. */
+function fileOf({ url }: Pick<ManifestFile, 'url'>): string {
+  return decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
+}
+
+/** A file in a stored manifest. */
+function storedUrl(request: Pick<JobRequest, 'folder'>, name: string): string {
+  return encodeURIComponent(name.slice(request.folder.length));
+}

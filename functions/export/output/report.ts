@@ -1,0 +1,79 @@
+import {
+  addReport,
+  type ConfigurationOfJob,
+  emptyReport,
+  type JobPlan,
+  type JobRequest,
+  type PartitionRecord,
+  type SliceReport,
+} from '../job.js';
+
+/** What a job did, per type: written beside the manifest. Element paths, codes and counts only. */
+export interface ExportReport {
+  jobId: string;
+  transactionTime: string;
+  startedAt: string;
+  finishedAt: string;
+  /** From kick-off to the last file, in seconds. */
+  seconds: number;
+  /** Version of the app, and of the engine in it. */
+  engineVersion: string;
+  configuration: Omit<ConfigurationOfJob, 'keysDigest'> | null;
+  types: TypeReport[];
+}
+
+export interface TypeReport extends SliceReport {
+  type: string;
+  files: number;
+  bytes: number;
+  /** Time its slices took, added up. */
+  seconds: number;
+}
+
+/** Adds up what the partitions of a job tell, by type in alphabetical order. */
+export function buildReport(
+  request: JobRequest,
+  plan: JobPlan,
+  partitions: readonly PartitionRecord[],
+  finishedAt: string,
+  engineVersion: string,
+): ExportReport {
+  const types = new Map<string, TypeReport>();
+  const sumOf = (type: string): TypeReport => {
+    const sum = types.get(type) ?? { type, files: 0, bytes: 0, seconds: 0, ...emptyReport() };
+    types.set(type, sum);
+    return sum;
+  };
+  for (const [index, { window, isOfDeletions }] of plan.partitions.entries()) {
+    const record = partitions[index];
+    if (record === undefined || isOfDeletions === true) continue;
+    const sum = sumOf(window.type);
+    sum.seconds = Math.round((sum.seconds + record.seconds) * 1000) / 1000;
+    addReport(sum, record.report);
+    if (record.provenance !== undefined) addReport(sumOf('Provenance'), record.provenance);
+    for (const { type, bytes } of record.files) {
+      const ofFile = sumOf(type);
+      ofFile.files++;
+      ofFile.bytes += bytes;
+    }
+  }
+  return {
+    jobId: request.jobId,
+    transactionTime: plan.transactionTime,
+    startedAt: request.startedAt,
+    finishedAt,
+    seconds: (Date.parse(finishedAt) - Date.parse(request.startedAt)) / 1000,
+    engineVersion,
+    configuration: publicConfiguration(request),
+    types: [...types.values()]
+      .filter(({ read, written }) => read + written > 0)
+      .sort((a, b) => (a.type < b.type ? -1 : 1)),
+  };
+}
+
+/** The digest of the keys is the job's own business. */
+function publicConfiguration({ configuration }: JobRequest): ExportReport['configuration'] {
+  if (configuration === undefined) return null;
+  const { keysDigest: _keysDigest, ...told } = configuration;
+  return told;
+}

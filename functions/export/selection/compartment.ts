@@ -1,0 +1,192 @@
+import type { JsonObject } from '../../deid/json.js';
+import { ExportError } from '../../errors.js';
+import type { CompartmentLink } from '../../fhir/patientCompartment.js';
+import { readReference, referencesAt } from '../../fhir/reference.js';
+import type { Members } from './members.js';
+import { searchByIds, type Selection } from './selection.js';
+import type { SearchParameters, Source } from '../source/source.js';
+import type { Window } from '../walk.js';
+
+/** How the members' resources of a type, or a part of them, are asked for. */
+export interface MemberSearch {
+  /** Search parameters of the source that look at all of the type's linking elements together. */
+  parameters: readonly string[];
+  /** Members named in one search. */
+  batch: number;
+  /** The part: searches from `first` on (inclusive) to `end` (exclusive), of all batches by all parameters. */
+  first: number;
+  end: number;
+}
+
+/** A patient's own id, as a search parameter. */
+export const OWN_ID = '_id';
+
+/** Where a resource says whose compartment it is in. */
+export interface CompartmentOf {
+  type: string;
+  links: readonly CompartmentLink[];
+  /** FHIR bases of the source, without trailing slash. */
+  bases: readonly string[];
+  /** `undefined`: all patients of the source. */
+  members: Members | undefined;
+}
+
+/**
+ * The resources of one type that are in the Patient compartment of a member. Without `search` the whole type is
+ * walked, and each resource tells whether it belongs. With it, the source is asked for a batch of members by one
+ * linking parameter after the other; a resource that several of these searches find is exported by the first, as its
+ * own references tell, in whichever partition that is: no list of what was exported is kept.
+ */
+export class CompartmentSelection implements Selection {
+  readonly #of: CompartmentOf;
+  readonly #search: MemberSearch | undefined;
+  readonly #links: readonly CompartmentLink[];
+  #foreign = 0;
+
+  constructor(of: CompartmentOf, search?: MemberSearch) {
+    this.#of = of;
+    this.#search = search;
+    this.#links =
+      search === undefined ? of.links : search.parameters.map((parameter) => linkOf(of.links, parameter));
+  }
+
+  get searches(): number {
+    return this.#search === undefined ? 1 : this.#search.end - this.#search.first;
+  }
+
+  parameters(search: number): SearchParameters {
+    const { members } = this.#of;
+    if (this.#search === undefined || members === undefined) return [];
+    const { batch, parameters, first } = this.#search;
+    const nth = first + search;
+    const begin = Math.floor(nth / parameters.length) * batch;
+    const parameter = parameters[nth % parameters.length] ?? '';
+    return [[parameter, memberValue(parameter, members.ids.slice(begin, begin + batch))]];
+  }
+
+  givenEarlier(): Promise<ReadonlySet<string>> {
+    return Promise.resolve(NONE);
+  }
+
+  isExported(search: number, resource: JsonObject): boolean {
+    if (this.#search === undefined) {
+      const isIncluded = this.includes(resource);
+      if (!isIncluded) this.#countForeign(resource);
+      return isIncluded;
+    }
+    const owner = this.#owner(resource);
+    if (owner === undefined && !this.#countForeign(resource)) throw notInCompartment(this.#of.type);
+    return owner === this.#search.first + search;
+  }
+
+  /**
+   * Resources left out because they refer to patients by URLs of another base: they may be the source's own, by a name
+   * that it does not tell, or somebody else's. One that several searches find counts as often.
+   */
+  get foreign(): number {
+    return this.#foreign;
+  }
+
+  /** Whether a resource is in the compartment of any member. */
+  includes(resource: JsonObject): boolean {
+    return this.#owner(resource) !== undefined;
+  }
+
+  async exportedOf(ids: readonly string[], window: Window, source: Source): Promise<ReadonlySet<string>> {
+    const rows = await searchByIds(ids, window, source);
+    return new Set(rows.filter((row) => this.includes(row.resource())).map(({ id }) => id));
+  }
+
+  /** The first of the searches that find a resource; `undefined` where it is in no member's compartment. */
+  #owner(resource: JsonObject): number | undefined {
+    const { members, type } = this.#of;
+    const batch = this.#search?.batch ?? Number.POSITIVE_INFINITY;
+    let owner: number | undefined;
+    if (this.#search === undefined && type === 'Patient' && this.#isMember(resource['id'])) return 0;
+    for (const [index, link] of this.#links.entries()) {
+      for (const id of this.#patients(resource, link)) {
+        const at = members === undefined ? 0 : members.indexOf(id);
+        if (at < 0) continue;
+        const search = Math.floor(at / batch) * this.#links.length + index;
+        if (owner === undefined || search < owner) owner = search;
+      }
+    }
+    return owner;
+  }
+
+  /** Counts a resource that is linked to a member's namesake elsewhere; returns whether it is. */
+  #countForeign(resource: JsonObject): boolean {
+    const isForeign = this.#links.some(({ paths }) =>
+      paths.some((path) =>
+        [...referencesAt(resource, path)].some(({ reference }) =>
+          this.#isMember(typeof reference === 'string' ? FOREIGN.exec(reference)?.[1] : undefined),
+        ),
+      ),
+    );
+    if (isForeign) this.#foreign++;
+    return isForeign;
+  }
+
+  #isMember(id: unknown): boolean {
+    const { members } = this.#of;
+    return typeof id === 'string' && (members === undefined || members.indexOf(id) >= 0);
+  }
+
+  /** Ids of the patients that a resource is linked to. */
+  *#patients(resource: JsonObject, { parameter, paths }: CompartmentLink): Generator<string> {
+    if (parameter === OWN_ID) {
+      if (typeof resource['id'] === 'string') yield resource['id'];
+      return;
+    }
+    for (const path of paths) {
+      for (const reference of referencesAt(resource, path)) {
+        const patient = readReference(reference['reference'], this.#of.bases);
+        if (patient?.type === 'Patient') yield patient.id;
+      }
+    }
+  }
+}
+
+const NONE: ReadonlySet<string> = new Set();
+const FOREIGN = /^https?:\/\/[^?#]*\/Patient\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
+
+/**
+ * The fewest of a type's linking parameters that look at all of its linking elements; `undefined` where the source
+ * does not know enough of them, so that only the whole type has them all.
+ */
+export function coveringParameters(
+  type: string,
+  links: readonly CompartmentLink[],
+  isKnown: (parameter: string) => boolean,
+): string[] | undefined {
+  const covered = new Set<string>();
+  // A Patient is found by its id, and by its links as any other resource.
+  const parameters: string[] = type === 'Patient' ? [OWN_ID] : [];
+  for (const { parameter, paths } of links) {
+    const names = paths.map((path) => path.join('.'));
+    if (!isKnown(parameter) || names.every((name) => covered.has(name))) continue;
+    parameters.push(parameter);
+    for (const name of names) covered.add(name);
+  }
+  const isComplete = links.every(({ paths }) => paths.every((path) => covered.has(path.join('.'))));
+  return isComplete ? parameters : undefined;
+}
+
+/** A search value that names some members. Ids hold no comma, so none is escaped. */
+export function memberValue(parameter: string, ids: readonly string[]): string {
+  return ids.map((id) => (parameter === OWN_ID ? id : `Patient/${id}`)).join(',');
+}
+
+function linkOf(links: readonly CompartmentLink[], parameter: string): CompartmentLink {
+  const link = links.find((candidate) => candidate.parameter === parameter);
+  if (link !== undefined) return link;
+  if (parameter === OWN_ID) return { parameter, paths: [] };
+  throw new TypeError('a search is planned by a parameter that links nothing');
+}
+
+function notInCompartment(type: string): ExportError {
+  return new ExportError(
+    'source-ignored-parameter',
+    `The source answered a search for the ${type} resources of some patients with one that, by its own references, is of none of them, so the export would hold too much. See whether the source heeds the search parameters of the Patient compartment, and whether FHIR_SERVER_URL is the base that its references are made with.`,
+  );
+}

@@ -1,0 +1,194 @@
+import { ExportError } from '../../errors.js';
+import type { CompartmentLink } from '../../fhir/patientCompartment.js';
+import { readReference, referencesAt } from '../../fhir/reference.js';
+import type { Capabilities } from '../source/capabilities.js';
+import { coveringParameters, memberValue, type MemberSearch, OWN_ID } from './compartment.js';
+import type { Members } from './members.js';
+import { PROVENANCE, PROVENANCE_OF_MATCHES } from './provenance.js';
+import { readSearchPage } from '../source/searchPage.js';
+import { inBatches } from './selection.js';
+import type { SearchParameters, Source } from '../source/source.js';
+
+/** Members named in one search at most: a form of some 20 kB, and half the values that a query of some databases takes. */
+const MOST_PER_SEARCH = 400;
+/** A search asks for the latest resource before its first page, unless one before it has shown that the source sorts. */
+const REQUESTS_PER_SEARCH = 2;
+
+export interface MemberPlanInput {
+  type: string;
+  links: readonly CompartmentLink[];
+  members: Members;
+  /** Bounds of the window, as search parameters. */
+  bounds: SearchParameters;
+  /** Resources of the type in the window; `undefined` where the source does not tell. */
+  typeCount: number | undefined;
+  pageSize: number;
+  capabilities: Capabilities;
+  source: Source;
+  /** Whether what is known by now has to do. */
+  isOutOfTime: () => boolean;
+}
+
+/** How the members' resources of a type are read: by all of the searches, or by a walk of the whole type. */
+export interface MemberPlan {
+  memberSearch: MemberSearch | undefined;
+  /** Resources that will be read, where that can be told. */
+  estimate: number | undefined;
+}
+
+/**
+ * Chooses what takes fewer requests: to search for the members, batch by batch and parameter by parameter, or to walk
+ * the whole type and see which are theirs. A source that refuses a batch gets smaller ones; one that does not know a
+ * linking parameter is walked, and so is one that takes too long to tell.
+ */
+export async function planMemberSearch(input: MemberPlanInput): Promise<MemberPlan> {
+  const { type, links, members, typeCount, pageSize, capabilities, isOutOfTime } = input;
+  const walk: MemberPlan = { memberSearch: undefined, estimate: typeCount };
+  const known = capabilities.searchParameters.get(type);
+  const parameters = coveringParameters(type, links, (name) => known?.has(name) !== false);
+  if (parameters === undefined) return walk;
+  const walkCost =
+    typeCount === undefined ? Number.POSITIVE_INFINITY : REQUESTS_PER_SEARCH + typeCount / pageSize;
+  const searchCost = (batch: number): number =>
+    Math.ceil(members.ids.length / batch) * parameters.length * REQUESTS_PER_SEARCH;
+  let batch = Math.min(MOST_PER_SEARCH, members.ids.length);
+  let matches: number | undefined = 0;
+  for (const parameter of parameters) {
+    for (;;) {
+      if (isOutOfTime() || searchCost(batch) >= walkCost) return walk;
+      const tried = await tryBatch(input, parameter, batch);
+      if (tried.isTaken) {
+        const batches = Math.ceil(members.ids.length / batch);
+        matches =
+          matches === undefined || tried.count === undefined ? undefined : matches + tried.count * batches;
+        break;
+      }
+      if (batch === 1 || !(await tryBatch(input, parameter, 1)).isTaken) return walk;
+      batch = Math.ceil(batch / 2);
+    }
+  }
+  if (searchCost(batch) + (matches ?? 0) / pageSize >= walkCost) return walk;
+  const end = Math.ceil(members.ids.length / batch) * parameters.length;
+  return { memberSearch: { parameters, batch, first: 0, end }, estimate: matches };
+}
+
+/** Smaller parts are not worth what it costs to begin one. */
+const LEAST_PART = 5000;
+const PARTS_PER_LANE = 4;
+
+/** Deals searches out to so many partitions that none is long alone at the end, and none very small. */
+export function splitSearches(
+  { memberSearch, estimate }: MemberPlan & { memberSearch: MemberSearch },
+  lanes: number,
+): Array<{ memberSearch: MemberSearch; estimate: number | undefined }> {
+  const { first, end } = memberSearch;
+  const worth = estimate === undefined ? lanes : Math.ceil(estimate / LEAST_PART);
+  const parts = Math.max(1, Math.min(end - first, lanes * PARTS_PER_LANE, worth));
+  const at = (part: number): number => first + Math.floor(((end - first) * part) / parts);
+  return Array.from({ length: parts }, (_, part) => ({
+    memberSearch: { ...memberSearch, first: at(part), end: at(part + 1) },
+    estimate: estimate === undefined ? undefined : Math.round(estimate / parts),
+  }));
+}
+
+/** Whether the source takes a search of so many members by a parameter, and what it finds. */
+async function tryBatch(
+  { type, members, bounds, typeCount, source }: MemberPlanInput,
+  parameter: string,
+  batch: number,
+): Promise<{ isTaken: boolean; count: number | undefined }> {
+  const value = memberValue(parameter, longestBatch(members, batch));
+  try {
+    // A source that did not count the type may not know how to count.
+    const only = typeCount === undefined ? (['_count', '1'] as const) : (['_summary', 'count'] as const);
+    const { body } = await source.search(type, [[parameter, value], ...bounds, only]);
+    const { self, total } = readSearchPage(body, type);
+    const query = self?.includes('?') === true ? self.slice(self.indexOf('?')) : undefined;
+    const isHeeded = query === undefined || new URLSearchParams(query).has(parameter);
+    return { isTaken: isHeeded, count: total };
+  } catch (thrown) {
+    if (thrown instanceof ExportError && REFUSALS.has(thrown.code)) {
+      return { isTaken: false, count: undefined };
+    }
+    throw thrown;
+  }
+}
+
+/** Some sources answer a search that is too large for them with 413, 414 or 400, some with 500 or not in time. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'source-refused',
+  'source-page-too-large',
+  'source-busy',
+  'source-timeout',
+]);
+
+/** The batch whose ids are the longest: what the source takes of it, it takes of all. */
+function longestBatch({ ids }: Members, batch: number): readonly string[] {
+  let longest: readonly string[] = [];
+  let most = -1;
+  for (let start = 0; start < ids.length; start += batch) {
+    const some = ids.slice(start, start + batch);
+    const length = some.reduce((sum, id) => sum + id.length, 0);
+    if (length > most) [longest, most] = [some, length];
+  }
+  return longest;
+}
+
+/** How many of the members the source has; `undefined` where it does not tell, or not in time. */
+export async function countPresent(
+  members: Members,
+  source: Source,
+  isOutOfTime: () => boolean = () => false,
+): Promise<number | undefined> {
+  let present: number | undefined = 0;
+  await inBatches(members.ids, MOST_PER_SEARCH, async (some) => {
+    if (isOutOfTime()) present = undefined;
+    if (present === undefined) return;
+    const { body } = await source.search('Patient', [
+      [OWN_ID, memberValue(OWN_ID, some)],
+      ['_summary', 'count'],
+    ]);
+    const { total } = readSearchPage(body, 'Patient');
+    present = present === undefined || total === undefined ? undefined : present + total;
+  }).catch((thrown: unknown) => {
+    // A source that does not count at all does not tell, either.
+    if (!(thrown instanceof ExportError) || thrown.retryable) throw thrown;
+    present = undefined;
+  });
+  return present;
+}
+
+/** Provenance resources looked at to see whether they come along with their targets. */
+const TRIED_PROVENANCES = 20;
+const TRIED_TARGETS = 3;
+
+/**
+ * Whether the source sends Provenance along with the resources it is about: tried with some that are there, since some
+ * sources ignore `_revinclude` without a word. Where there is nothing to try it with, nothing would come along.
+ */
+export async function sendsProvenance(source: Source, bases: readonly string[]): Promise<boolean> {
+  try {
+    const { body } = await source.search(PROVENANCE, [['_count', String(TRIED_PROVENANCES)]]);
+    const targets = new Map<string, Set<string>>();
+    for (const row of readSearchPage(body, PROVENANCE).rows) {
+      for (const { reference } of referencesAt(row.resource(), ['target'])) {
+        const target = readReference(reference, bases);
+        if (target !== undefined)
+          targets.set(target.type, (targets.get(target.type) ?? new Set()).add(target.id));
+      }
+    }
+    const [most] = [...targets].sort(([, a], [, b]) => b.size - a.size);
+    if (most === undefined) return false;
+    const [type, ids] = most;
+    for (const id of [...ids].slice(0, TRIED_TARGETS)) {
+      const answer = await source.search(type, [['_id', id], PROVENANCE_OF_MATCHES]);
+      const { rows, included } = readSearchPage(answer.body, type, PROVENANCE);
+      // A target that is not there any more tells nothing.
+      if (rows.length > 0) return included.length > 0;
+    }
+    return false;
+  } catch (thrown) {
+    if (thrown instanceof ExportError && thrown.code === 'source-refused') return false;
+    throw thrown;
+  }
+}

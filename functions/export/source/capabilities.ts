@@ -1,0 +1,80 @@
+import type { FhirVersion } from '../../deid/engine.js';
+import type { JsonObject, JsonValue } from '../../deid/json.js';
+import { isJsonObject } from '../../deid/node.js';
+import { ExportError } from '../../errors.js';
+
+/** What the source says of itself: https://hl7.org/fhir/R4/capabilitystatement.html */
+export interface Capabilities {
+  searchableTypes: string[];
+  /** Types whose history can be read. */
+  historyTypes: ReadonlySet<string>;
+  /** Per type, the search parameters it says it has; types of which it names none are not in here. */
+  searchParameters: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Per type, the values of `_revinclude` it says it has; likewise. */
+  reverseIncludes: ReadonlyMap<string, ReadonlySet<string>>;
+  /** The base it gives as its own, without trailing slash; the one it is reached by may be another. */
+  url: string | undefined;
+}
+
+const VERSION_PATTERNS: Record<FhirVersion, RegExp> = {
+  STU3: /^3\.0(\.|$)/,
+  R4: /^4\.0(\.|$)/,
+  R4B: /^4\.3(\.|$)/,
+  R5: /^5\.0(\.|$)/,
+};
+
+/**
+ * Reads the source's CapabilityStatement.
+ * @throws ExportError where it is none, or of another FHIR version than the setting says
+ */
+export function readCapabilities(value: JsonValue, fhirVersion: FhirVersion): Capabilities {
+  if (!isJsonObject(value) || value['resourceType'] !== 'CapabilityStatement') {
+    throw new ExportError(
+      'source-not-fhir',
+      'The source has no CapabilityStatement at /metadata. Check that FHIR_SERVER_URL is the FHIR base of the source.',
+    );
+  }
+  const version = value['fhirVersion'];
+  if (typeof version === 'string' && !VERSION_PATTERNS[fhirVersion].test(version)) {
+    const theirs = /^[\d.]{1,10}$/.test(version) ? version : 'another version';
+    throw new ExportError(
+      'source-version',
+      `The source is of FHIR version ${theirs}, but FHIR_VERSION says ${fhirVersion}. Set FHIR_VERSION to the source's version.`,
+    );
+  }
+  const types = new Set<string>();
+  const historyTypes = new Set<string>();
+  const searchParameters = new Map<string, Set<string>>();
+  const reverseIncludes = new Map<string, Set<string>>();
+  for (const rest of objects(value['rest'])) {
+    for (const resource of objects(rest['resource'])) {
+      if (typeof resource['type'] !== 'string') continue;
+      const names = objects(resource['searchParam']).map(({ name }) => name);
+      addNames(searchParameters, resource['type'], names);
+      addNames(reverseIncludes, resource['type'], resource['searchRevInclude']);
+      const interactions = objects(resource['interaction']).map(({ code }) => code);
+      if (interactions.includes('search-type')) types.add(resource['type']);
+      if (interactions.includes('history-type')) historyTypes.add(resource['type']);
+    }
+  }
+  const implementation = value['implementation'];
+  const url = isJsonObject(implementation) ? implementation['url'] : undefined;
+  return {
+    searchableTypes: [...types],
+    historyTypes,
+    searchParameters,
+    reverseIncludes,
+    url: typeof url === 'string' && /^https?:\/\/./.test(url) ? url.replace(/\/+$/, '') : undefined,
+  };
+}
+
+function addNames(to: Map<string, Set<string>>, type: string, names: unknown): void {
+  if (!Array.isArray(names)) return;
+  for (const name of names as unknown[]) {
+    if (typeof name === 'string') to.set(type, (to.get(type) ?? new Set()).add(name));
+  }
+}
+
+function objects(value: JsonValue | undefined): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isJsonObject) : [];
+}
