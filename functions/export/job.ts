@@ -10,8 +10,20 @@ import type { Window } from './walk.js';
 /** Whose data an export is of: of the whole source, of all patients, or of the members of a group. */
 export type ExportLevel = { kind: 'system' } | { kind: 'patient' } | { kind: 'group'; groupId: string };
 
+/** Which resources, and how much of them, a kick-off asks for. */
+export interface ExportScope {
+  types: string[] | undefined;
+  typeFilters: TypeFilter[];
+  elements: RequestedElement[];
+  /** Ids of the patients asked for, at the levels of patients and groups; `undefined`: all of them. */
+  patients: string[] | undefined;
+  since: string | undefined;
+  until: string | undefined;
+  pageSize: number | undefined;
+}
+
 /** What was asked for at kick-off, as it stays until the job is deleted. Private: the URL may hold search values. */
-export interface JobRequest {
+export interface JobRequest extends ExportScope {
   jobId: string;
   /** Kick-off URL as the manifest repeats it, without function keys. */
   requestUrl: string;
@@ -28,14 +40,6 @@ export interface JobRequest {
   /** Folder of the output in `container`, ends with `/`; empty where the container is the job's own. */
   folder: string;
   level: ExportLevel;
-  types: string[] | undefined;
-  typeFilters: TypeFilter[];
-  elements: RequestedElement[];
-  /** Ids of the patients asked for, at the levels of patients and groups; `undefined`: all of them. */
-  patients: string[] | undefined;
-  since: string | undefined;
-  until: string | undefined;
-  pageSize: number | undefined;
   /** Lanes the job was started with: the ids of its orchestrations follow from them. */
   lanes: number;
   /** `undefined`: a raw export. */

@@ -23,7 +23,7 @@ export interface SmartSettings {
 export interface AuthorizationSettings {
   authentication: Authentication;
   /** Whether the host is of this machine alone, where nobody checks function keys. */
-  isLocalHost: boolean;
+  servesLoopback: boolean;
   /** Names of the parameters that `_typeFilter` may use; `undefined`: not set. */
   filterParameters: ReadonlySet<string> | undefined;
   /** Fewest patients a job may be over; `undefined`: not set. */
@@ -176,10 +176,10 @@ export function readAuthorizationSettings(
   problems: string[],
 ): AuthorizationSettings {
   const value = (name: string): string => environment[name]?.trim() ?? '';
-  const isLocalHost = isLocal(value('WEBSITE_HOSTNAME'));
+  const servesLoopback = isLoopbackName(value('WEBSITE_HOSTNAME'));
   return {
-    authentication: readAuthentication(environment, isLocalHost, problems),
-    isLocalHost,
+    authentication: readAuthentication(environment, servesLoopback, problems),
+    servesLoopback,
     filterParameters: readFilterParameters(value('TYPE_FILTER_PARAMETERS'), problems),
     minPatients:
       value('MIN_PATIENTS') === ''
@@ -190,7 +190,7 @@ export function readAuthorizationSettings(
 
 function readAuthentication(
   environment: Environment,
-  isLocalHost: boolean,
+  servesLoopback: boolean,
   problems: string[],
 ): Authentication {
   const value = (name: string): string => environment[name]?.trim() ?? '';
@@ -201,7 +201,7 @@ function readAuthentication(
       problems.push(`AUTHENTICATION must be one of ${WAYS.join(', ')}`);
       return { way: 'none' };
     case 'none':
-      if (!isLocalHost) {
+      if (!servesLoopback) {
         problems.push(
           'AUTHENTICATION=none opens the app to everybody and works on localhost only, where WEBSITE_HOSTNAME says so: set it to function-keys, entra or smart',
         );
@@ -210,7 +210,7 @@ function readAuthentication(
     case 'function-keys':
       // Core Tools and the host's development mode check no keys; WEBSITE_HOSTNAME is Azure's, or localhost there.
       if (
-        !isLocalHost &&
+        !servesLoopback &&
         (isTrue('FUNCTIONS_CORETOOLS_ENVIRONMENT') ||
           (value('WEBSITE_HOSTNAME') !== '' &&
             value('AZURE_FUNCTIONS_ENVIRONMENT').toLowerCase() === 'development'))
@@ -299,7 +299,7 @@ function wholeNumber(name: string, text: string, most: number, unit: string, pro
   return 0;
 }
 
-function isLocal(hostName: string): boolean {
+function isLoopbackName(hostName: string): boolean {
   return hostName !== '' && URL.canParse(`http://${hostName}`) && isLoopback(new URL(`http://${hostName}`));
 }
 

@@ -12,7 +12,7 @@ import { RequestError } from '../../functions/http/respond.js';
 
 const settings: AuthorizationSettings = {
   authentication: { way: 'none' },
-  isLocalHost: true,
+  servesLoopback: true,
   filterParameters: undefined,
   minPatients: undefined,
 };

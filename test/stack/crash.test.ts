@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ExportClient } from '../../local/exportClient.js';
 import { createRandom } from '../../local/sample/random.js';
+import { sourceIds } from '../faults/checker.js';
 import { downloadLines, startTestStack, type TestStack } from './harness.js';
 
 const KILLS = 20;
@@ -58,17 +58,3 @@ it(`an export whose host is killed ${KILLS} times is complete and without duplic
   }
   console.log(`CRASH_SEED=${SEED}: ${kills} kills in ${exports} export(s), nothing lost, nothing doubled`);
 }, 180_000);
-
-/** The sorted ids of the sample data by type. */
-function sourceIds(directory: string): Map<string, string[]> {
-  return new Map(
-    readdirSync(directory).map((file) => [
-      file.replace('.ndjson', ''),
-      readFileSync(join(directory, file), 'utf8')
-        .trimEnd()
-        .split('\n')
-        .map((line) => (JSON.parse(line) as { id: string }).id)
-        .sort(),
-    ]),
-  );
-}

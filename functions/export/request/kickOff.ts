@@ -1,10 +1,10 @@
 import { isConfigurationName } from './configurationName.js';
-import { type ElementNames, type RequestedElement, readElements } from './elements.js';
+import { type ElementNames, readElements } from './elements.js';
 import { compareInstants, instantFromMilliseconds, parseInstant } from '../instant.js';
-import type { ExportLevel } from '../job.js';
+import type { ExportLevel, ExportScope } from '../job.js';
 import { readOciReference, type OciReference } from './ociReference.js';
 import { errorIssue, type OutcomeIssue } from '../output/operationOutcome.js';
-import { readTypeFilters, type TypeFilter } from './typeFilter.js';
+import { readTypeFilters } from './typeFilter.js';
 
 /** A kick-off request as HTTP gives it, before anything is checked. */
 export interface RawKickOff {
@@ -19,15 +19,7 @@ export interface RawKickOff {
 }
 
 /** What a kick-off asks for, checked. */
-export interface KickOff {
-  types: string[] | undefined;
-  typeFilters: TypeFilter[];
-  elements: RequestedElement[];
-  /** Ids; `undefined`: of all patients of the level. */
-  patients: string[] | undefined;
-  since: string | undefined;
-  until: string | undefined;
-  pageSize: number | undefined;
+export interface KickOff extends ExportScope {
   container: string | undefined;
   /** `undefined`: raw data is asked for, or nothing is said. */
   configuration: RequestedConfiguration | undefined;

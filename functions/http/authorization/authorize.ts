@@ -17,7 +17,7 @@ export type Authorize = (request: HttpRequest) => Promise<Caller>;
 
 /** The way that the settings choose. @param dispatcherFor how an authorization server is reached */
 export function openAuthorization(
-  { authentication, isLocalHost }: AuthorizationSettings,
+  { authentication, servesLoopback }: AuthorizationSettings,
   dispatcherFor: Dispatchers,
   isResourceType: (name: string) => boolean,
 ): Authorize {
@@ -28,7 +28,7 @@ export function openAuthorization(
       return smartBackendServices(authentication.smart, dispatcherFor, isResourceType);
     case 'function-keys':
     case 'none':
-      return isLocalHost ? thisMachineOnly : anybody;
+      return servesLoopback ? thisMachineOnly : anybody;
   }
 }
 
