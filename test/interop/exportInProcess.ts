@@ -77,7 +77,7 @@ export async function exportInProcess(request: ExportRequest): Promise<Exported>
               makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
               takeCounts: () => ({ dropped: [], labels: [] }),
             },
-            patients: new PatientCounter(0),
+            patients: new PatientCounter(0, 'R4'),
             openFile: () => Promise.resolve(sinkOf(file)),
             clock: () => performance.now(),
             isStopped: () => Promise.resolve(false),
