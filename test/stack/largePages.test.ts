@@ -5,7 +5,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ExportClient } from '../../local/exportClient.js';
 import { downloadLines, startTestStack, type TestStack } from './harness.js';
 
-/** What the process of the host and app may come to. Two pages of 50 MB, parsed, come to some 600 MiB. */
+/**
+ * What the process of the host and app may come to, without worker threads, whose heaps would hide what pages take. Two
+ * pages of 50 MB, parsed, come to some 600 MiB.
+ */
 const MOST_MEBIBYTES = 476;
 const CONFIGURATION = {
   fhirVersion: 'R4',
@@ -36,7 +39,12 @@ async function startWith(
     writeSync(file, `${JSON.stringify({ id: `r${index}`, meta, ...resource })}\n`);
   }
   closeSync(file);
-  test = await startTestStack({ SAMPLE_DATA: directory, PAGE_SIZE: '500', ...environment });
+  test = await startTestStack({
+    SAMPLE_DATA: directory,
+    PAGE_SIZE: '500',
+    WORKER_THREADS: '0',
+    ...environment,
+  });
   await test.putConfiguration('keeps-ids.json', CONFIGURATION);
   return test;
 }
