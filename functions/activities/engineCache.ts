@@ -99,6 +99,7 @@ export class EngineCache {
     return {
       processingErrors: engine.processingErrors,
       makeLine: (resource) => engine.anonymize(resource),
+      makeLineOfTape: (resource, line) => engine.anonymizeTape(resource, line),
       takeCounts: () => engine.takeReport(),
       lastingId: (type, id) => {
         if (!hasLastingIds(configurationOfJob, type)) return undefined;
@@ -117,6 +118,7 @@ export class EngineCache {
 const rawLines: LineMaker = {
   processingErrors: 'raise',
   makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
+  makeLineOfTape: () => false,
   takeCounts: () => ({ dropped: [], labels: [] }),
   lastingId: (_type, id) => id,
 };

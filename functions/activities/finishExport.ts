@@ -128,7 +128,8 @@ export function finishExport({
     if (report.failures.length === 0) return [];
     const name = `${request.folder}OperationOutcome-${randomUUID()}.ndjson`;
     const file = await files.create(request.container, name);
-    for (const outcome of failureOutcomes(report.failures)) await file.writeLine(JSON.stringify(outcome));
+    for (const outcome of failureOutcomes(report.failures))
+      await file.writeLines(Buffer.from(`${JSON.stringify(outcome)}\n`), 1);
     await file.close();
     const of = [...new Set(report.failures.map(({ type }) => type))];
     return [{ type: 'OperationOutcome', of, name, count: file.lines, bytes: file.bytes }];

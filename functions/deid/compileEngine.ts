@@ -1,9 +1,13 @@
 import type { Configuration } from './configuration.js';
+import { ElementWork } from './elementWork.js';
 import type { AnonymizeResult, Engine, EngineOptions, EngineReport, ResourceContext } from './engine.js';
 import { ProcessingError, failureOf } from './failures.js';
 import { stringifyJson, type JsonObject } from './json.js';
+import { OBJECT, STRING, type JsonTape, type TapeValue } from './jsonTape.js';
+import { nameNumber } from './keyNames.js';
 import { keyBytes, type KeyBytes } from './keys.js';
 import { LABELS, addLabels } from './labels.js';
+import type { LineBuffer } from './lineBuffer.js';
 import { Methods } from './methods/methods.js';
 import { patientOffset, referenceOffset } from './methods/dateShift.js';
 import { FhirModel } from './model/fhirModel.js';
@@ -15,6 +19,8 @@ import { PlanWalk } from './planEngine.js';
 import { planFor, type ResourcePlan } from './planner.js';
 import { ResourceRun, type Place, type ShiftOf } from './resourceRun.js';
 import type { Rule } from './rule.js';
+import { TapePlan } from './tapePlan.js';
+import { TapeWalk, type TapePlans } from './tapeWalk.js';
 import { TreeEngine } from './treeEngine.js';
 
 /** Makes the engine of a configuration whose keys are resolved (`resolveKeys`). */
@@ -32,13 +38,18 @@ function rulesOf(configuration: Configuration): readonly Rule[] {
   ];
 }
 
+/** Types of resources that hold others, but for those that are contained. */
+const BUNDLES: ReadonlySet<string> = new Set(['Bundle', 'Parameters']);
+
+const RESOURCE_TYPE = nameNumber('resourceType');
+
 /** Whether there may be resources inside a resource. */
 function hasInner(resource: JsonObject): boolean {
   const type = resource['resourceType'];
-  return Object.hasOwn(resource, 'contained') || type === 'Bundle' || type === 'Parameters';
+  return Object.hasOwn(resource, 'contained') || (typeof type === 'string' && BUNDLES.has(type));
 }
 
-class CompiledEngine implements Engine {
+class CompiledEngine implements Engine, TapePlans {
   readonly processingErrors: 'raise' | 'skip';
   private readonly model: FhirModel;
   private readonly rules: readonly Rule[];
@@ -47,7 +58,11 @@ class CompiledEngine implements Engine {
   private readonly tree: TreeEngine;
   private readonly run: ResourceRun;
   private readonly walk: PlanWalk;
+  private readonly tapeWalk: TapeWalk;
   private readonly plans = new Map<FhirType, ResourcePlan>();
+  private readonly tapePlans = new WeakMap<ResourcePlan, TapePlan>();
+  /** Elements dropped that do not count before all of a resource is done. */
+  private heldDrops: string[] | null = null;
   private readonly context: NodeContext;
   private dropped = new Map<string, number>();
   private resources = 0;
@@ -66,10 +81,13 @@ class CompiledEngine implements Engine {
       options.randomBytes,
     );
     const onDropped = (path: string): void => {
-      this.dropped.set(path, (this.dropped.get(path) ?? 0) + 1);
+      if (this.heldDrops !== null) this.heldDrops.push(path);
+      else this.dropped.set(path, (this.dropped.get(path) ?? 0) + 1);
     };
     this.context = { model: this.model, onDropped };
-    this.walk = new PlanWalk(this.context, this.run, options.now);
+    const work = new ElementWork(this.context, this.run, options.now);
+    this.walk = new PlanWalk(this.context, this.run, work);
+    this.tapeWalk = new TapeWalk(this.run, work, this);
   }
 
   anonymize(resource: JsonObject, context: ResourceContext = {}): AnonymizeResult {
@@ -81,6 +99,31 @@ class CompiledEngine implements Engine {
     } catch (error) {
       return { outcome: 'failed', failure: failureOf(error, run.rule) };
     }
+  }
+
+  anonymizeTape(resource: TapeValue, line: LineBuffer): boolean {
+    const { run } = this;
+    const plan = this.planAt(resource.tape, resource.node);
+    if (plan === null) return false;
+    const { length } = line;
+    const counts = run.counts.slice();
+    const drops: string[] = [];
+    this.heldDrops = drops;
+    run.restart('', '');
+    line.begin(resource.tape.bytes);
+    try {
+      this.tapeWalk.resource(resource, plan, line);
+    } catch {
+      // Whatever it was, the other walk meets it again and reports it.
+      line.truncate(length);
+      counts.forEach((count, label) => (run.counts[label] = count));
+      return false;
+    } finally {
+      this.heldDrops = null;
+    }
+    this.resources++;
+    for (const path of drops) this.context.onDropped(path);
+    return true;
   }
 
   private process(resource: JsonObject): JsonObject {
@@ -98,7 +141,7 @@ class CompiledEngine implements Engine {
       if (node === undefined) throw new ProcessingError('invalid-resource', 'Not a resource');
       return this.tree.process(node, this.run, place);
     }
-    const outer = this.run.startResource(resource, place);
+    const outer = this.run.startResource(() => resource, place);
     for (const inner of this.walk.resource(plan.root, resource, depth, place === 'outermost')) {
       const innerPlace = inner.isContained ? 'contained' : 'inside';
       inner.replace(this.processResource(inner.resource, inner.type, inner.depth, innerPlace));
@@ -124,6 +167,24 @@ class CompiledEngine implements Engine {
       this.plans.set(type, plan);
     }
     return plan;
+  }
+
+  /** The plan of the resource at an object of the tape; null where it is none, or none for the tape. */
+  planAt(tape: JsonTape, object: number): TapePlan | null {
+    if (tape.kind(object) !== OBJECT) return null;
+    const member = tape.member(object, RESOURCE_TYPE);
+    if (member < 0 || tape.kind(member) !== STRING) return null;
+    const name = tape.primitive(member) as string;
+    const type = BUNDLES.has(name) ? undefined : this.model.resource(name);
+    const plan = type === undefined ? undefined : this.planOf(type);
+    if (plan === undefined || plan.alwaysTree || plan.substitutes) return null;
+    let tapePlan = this.tapePlans.get(plan);
+    if (tapePlan === undefined) {
+      const inner = plan.reachesInside ? ['contained'] : [];
+      tapePlan = new TapePlan(plan.root, [...plan.treeKeys, ...inner]);
+      this.tapePlans.set(plan, tapePlan);
+    }
+    return tapePlan.takes(tape, object) ? tapePlan : null;
   }
 
   takeReport(): EngineReport {

@@ -1,4 +1,6 @@
 import type { JsonObject } from './json.js';
+import type { TapeValue } from './jsonTape.js';
+import type { LineBuffer } from './lineBuffer.js';
 
 /** FHIR versions the engine knows. */
 export type FhirVersion = 'STU3' | 'R4' | 'R4B' | 'R5';
@@ -64,6 +66,12 @@ export interface Engine {
    * `parseJson` gives it and is consumed: the engine may change it in place.
    */
   anonymize(resource: JsonObject, context?: ResourceContext): AnonymizeResult;
+  /**
+   * As `anonymize`, of a resource on a tape, which stays as it is: adds the resource's line to `line`, without a line
+   * break. Does the usual only, and that much faster.
+   * @returns false where nothing was done or counted: then `anonymize` has to do it
+   */
+  anonymizeTape(resource: TapeValue, line: LineBuffer): boolean;
   /** Counts since the last call, which this call resets. */
   takeReport(): EngineReport;
 }

@@ -60,3 +60,34 @@ function hasCode(item: JsonValue, label: Label): boolean {
   const code = isJsonObject(item) ? item['code'] : undefined;
   return typeof code === 'string' && code.toUpperCase() === label;
 }
+
+/** Labels as JSON, with the names and commas that they need where they are put. */
+export interface LabelsJson {
+  /** At the end of a `meta` without `security` that holds something else. */
+  readonly inMeta: Uint8Array;
+  /** A `meta` between nothing, after something, and before something. */
+  readonly meta: Uint8Array;
+  readonly lastMeta: Uint8Array;
+  readonly firstMeta: Uint8Array;
+}
+
+const known = new Map<number, LabelsJson>();
+
+/** The JSON that `addLabels` adds to a resource that has no `meta.security`; null for none. */
+export function labelsJson(operations: number): LabelsJson | null {
+  if (operations === 0) return null;
+  let json = known.get(operations);
+  if (json === undefined) {
+    const codings = CODINGS.filter((_, place) => (operations & (1 << place)) !== 0);
+    const security = `"security":${JSON.stringify(codings)}`;
+    const meta = `"meta":{${security}}`;
+    json = {
+      inMeta: Buffer.from(`,${security}`),
+      meta: Buffer.from(meta),
+      lastMeta: Buffer.from(`,${meta}`),
+      firstMeta: Buffer.from(`${meta},`),
+    };
+    known.set(operations, json);
+  }
+  return json;
+}

@@ -1,21 +1,17 @@
-import type { Environment } from './fhirpath/collection.js';
-import { evaluate } from './fhirpath/evaluate.js';
-import { booleanOf } from './fhirpath/operators.js';
-import { FhirPathError } from './fhirpath/values.js';
+import type { ElementWork } from './elementWork.js';
 import type { JsonObject, JsonValue } from './json.js';
 import { SUBSTITUTED } from './labels.js';
 import type { FhirType } from './model/types.js';
 import {
   DepthError,
-  FhirNode,
   MAX_DEPTH,
   isEmptyObject,
   isJsonObject,
   resourceTypeOf,
   type NodeContext,
 } from './node.js';
-import type { Entry, EntryGuard, PlanNode } from './plan.js';
-import { isPrimitiveOf, type Primitive } from './primitive.js';
+import type { Entry, PlanNode } from './plan.js';
+import { isPrimitiveOf } from './primitive.js';
 import type { ResourceRun } from './resourceRun.js';
 
 /** A resource found inside another, to be processed after it. */
@@ -35,47 +31,21 @@ export interface InnerResource {
 export class PlanWalk {
   private readonly context: NodeContext;
   private readonly run: ResourceRun;
-  private readonly environment: Environment;
-  private readonly silent: NodeContext;
+  private readonly work: ElementWork;
   /** Resources met on the way. */
   private inner: InnerResource[] = [];
 
-  /** @param now milliseconds since the epoch, for FHIRPath's `now()` */
-  constructor(context: NodeContext, run: ResourceRun, now: number) {
+  constructor(context: NodeContext, run: ResourceRun, work: ElementWork) {
     this.context = context;
     this.run = run;
-    this.environment = { resource: null, rootResource: null, now };
-    this.silent = { model: context.model, onDropped: () => undefined };
-  }
-
-  /** The entry that holds for an element, its conditions evaluated. */
-  private resolve(entry: Entry, json: JsonObject): Entry {
-    let resolved = entry;
-    while (resolved.guards.length > 0) {
-      let results = '';
-      for (const guard of resolved.guards) {
-        const verdict = guard.raw === null ? 'unsure' : guard.raw(json);
-        const holds = verdict === 'unsure' ? this.evaluateGuard(guard, resolved, json) : verdict === 'true';
-        results += holds ? '1' : '0';
-      }
-      resolved = resolved.variant(results);
-    }
-    return resolved;
-  }
-
-  private evaluateGuard(guard: EntryGuard, entry: Entry, json: JsonObject): boolean {
-    if (entry.type === null) return false;
-    this.run.rule = guard.rule;
-    const name = entry.element?.name ?? entry.type.name;
-    const node = new FhirNode(this.silent, null, { name, key: '' }, entry.type, undefined, json);
-    return booleanOf(evaluate(guard.evaluator, [node], this.environment)) === true;
+    this.work = work;
   }
 
   /** De-identifies a resource but for the resources inside, which it gives. @throws FhirPathError, DepthError */
   resource(root: Entry, resource: JsonObject, depth: number, isOutermost: boolean): InnerResource[] {
     this.inner = [];
-    const entry = this.resolve(root, resource);
-    this.refuseGeneralize(entry);
+    const entry = this.work.resolve(root, resource);
+    this.work.refuseGeneralize(entry);
     if (entry.removes) this.run.did(SUBSTITUTED);
     if (isOutermost) this.rootId(entry.inner, resource);
     this.object(resource, entry.inner, depth, isOutermost);
@@ -84,7 +54,7 @@ export class PlanWalk {
 
   /** Whether a `substitute` reaches more than plain values of a resource, which only the tree engine does. */
   substitutes(root: Entry, resource: JsonObject): boolean {
-    const entry = this.resolve(root, resource);
+    const entry = this.work.resolve(root, resource);
     return entry.substitutes || this.substitutesIn(resource, entry.inner, 0);
   }
 
@@ -104,7 +74,7 @@ export class PlanWalk {
         case 'siblings':
           for (const item of Array.isArray(value) ? value : [value]) {
             if (!isJsonObject(item) || isEmptyObject(item)) continue;
-            const resolved = this.resolve(entry, item);
+            const resolved = this.work.resolve(entry, item);
             if (resolved.substitutes || this.substitutesIn(item, resolved.inner, depth + 1)) return true;
           }
           break;
@@ -117,12 +87,6 @@ export class PlanWalk {
       }
     }
     return false;
-  }
-
-  private refuseGeneralize(entry: Entry): void {
-    if (entry.generalizer === null) return;
-    this.run.rule = entry.rule?.index;
-    throw new FhirPathError('generalize is for primitive elements');
   }
 
   /** De-identifies the value of the outermost resource's id, before all else: it may be what dates move by. */
@@ -160,7 +124,7 @@ export class PlanWalk {
         case 'complex':
           if (isJsonObject(value) && this.complex(entry, value, depth)) isLeft = true;
           else {
-            if (!isJsonObject(value) && value !== null) this.drop(entry);
+            if (!isJsonObject(value) && value !== null) this.work.drop(entry);
             json[key] = undefined;
           }
           break;
@@ -171,7 +135,7 @@ export class PlanWalk {
           if (entry.removes && isJsonObject(value) && !isEmptyObject(value)) this.removesSibling(entry, json);
           if (isJsonObject(value) && this.object(value, entry.inner, depth + 1)) isLeft = true;
           else {
-            if (!isJsonObject(value) && value !== null) this.drop(entry);
+            if (!isJsonObject(value) && value !== null) this.work.drop(entry);
             json[key] = undefined;
           }
           break;
@@ -186,7 +150,7 @@ export class PlanWalk {
           if (this.resources(entry, json, key, value, depth)) isLeft = true;
           break;
         case 'unknown':
-          this.context.onDropped(`${node.type.path}.(unknown)`);
+          this.work.dropUnknown(node.type);
           json[key] = undefined;
           break;
         case 'ignored':
@@ -205,45 +169,14 @@ export class PlanWalk {
     else this.run.did(SUBSTITUTED);
   }
 
-  private drop(entry: Entry): void {
-    if (entry.element !== null) this.context.onDropped(entry.element.path);
-  }
-
-  /** The value as it shall stand; undefined for none. */
-  private changed(entry: Entry, value: JsonValue): Primitive | undefined {
-    const type = entry.type as FhirType;
-    if (value === null || value === '') return undefined;
-    if (!isPrimitiveOf(type, value)) {
-      this.drop(entry);
-      return undefined;
-    }
-    if (entry.method !== null) return this.work(entry, entry.method, value);
-    if (entry.generalizer === null) return value;
-    this.run.rule = entry.rule?.index;
-    const node = new FhirNode(
-      this.silent,
-      null,
-      entry.element ?? { name: '', key: '' },
-      type,
-      value,
-      undefined,
-    );
-    return entry.generalizer.generalize(node, this.environment, this.run);
-  }
-
-  private work(entry: Entry, method: NonNullable<Entry['method']>, value: Primitive): Primitive | undefined {
-    this.run.rule = entry.rule?.index;
-    return method(value, this.run);
-  }
-
   private value(_node: PlanNode, entry: Entry, json: JsonObject, key: string, value: JsonValue): boolean {
-    const after = Array.isArray(value) ? this.droppedValue(entry) : this.changed(entry, value);
+    const after = Array.isArray(value) ? this.droppedValue(entry) : this.work.changed(entry, value);
     if (after !== value) json[key] = after;
     return after !== undefined;
   }
 
   private droppedValue(entry: Entry): undefined {
-    this.drop(entry);
+    this.work.drop(entry);
     return undefined;
   }
 
@@ -261,7 +194,7 @@ export class PlanWalk {
       return this.pairs(entry, node.entry(entry.otherKey), json, items, sibling, depth);
     let length = 0;
     for (const item of items) {
-      const after = this.changed(entry, item);
+      const after = this.work.changed(entry, item);
       if (after !== undefined) items[length++] = after;
     }
     return shorten(items, length, json, key);
@@ -282,9 +215,9 @@ export class PlanWalk {
     let hasValue = false;
     let hasSibling = false;
     for (let place = 0; place < Math.max(values.length, siblings.length); place++) {
-      const value = this.changed(entry, values[place] ?? null) ?? null;
+      const value = this.work.changed(entry, values[place] ?? null) ?? null;
       let beside = siblings[place] ?? null;
-      if (beside !== null && !isJsonObject(beside)) this.drop(siblingEntry);
+      if (beside !== null && !isJsonObject(beside)) this.work.drop(siblingEntry);
       if (entry.removes && isJsonObject(beside) && !isEmptyObject(beside)) this.run.alsoDid(SUBSTITUTED);
       if (!isJsonObject(beside) || !this.object(beside, siblingEntry.inner, depth + 1)) beside = null;
       if (value === null && beside === null) continue;
@@ -301,8 +234,8 @@ export class PlanWalk {
   private complex(entry: Entry, json: JsonObject, depth: number): boolean {
     if (!entry.isPlain) {
       if (isEmptyObject(json)) return false;
-      const resolved = this.resolve(entry, json);
-      this.refuseGeneralize(resolved);
+      const resolved = this.work.resolve(entry, json);
+      this.work.refuseGeneralize(resolved);
       if (resolved.removes) this.run.did(SUBSTITUTED);
       return this.object(json, this.perturbs(resolved, json) ?? resolved.inner, depth + 1);
     }
@@ -326,7 +259,7 @@ export class PlanWalk {
     for (const item of items) {
       if (isJsonObject(item)) {
         if (this.complex(entry, item, depth)) items[length++] = item;
-      } else if (item !== null) this.drop(entry);
+      } else if (item !== null) this.work.drop(entry);
     }
     return shorten(items, length, json, key);
   }
@@ -334,7 +267,7 @@ export class PlanWalk {
   private resources(entry: Entry, json: JsonObject, key: string, value: JsonValue, depth: number): boolean {
     const repeats = entry.kind === 'resources';
     if (Array.isArray(value) && !repeats) {
-      this.drop(entry);
+      this.work.drop(entry);
       json[key] = undefined;
       return false;
     }
@@ -347,7 +280,7 @@ export class PlanWalk {
       if (item === null || isEmptyObject(item)) continue;
       const type = isJsonObject(item) ? resourceTypeOf(this.context.model, item) : undefined;
       if (type === undefined || !isJsonObject(item)) {
-        this.drop(entry);
+        this.work.drop(entry);
         continue;
       }
       if (entry.removes) continue;

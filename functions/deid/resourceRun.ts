@@ -61,13 +61,13 @@ export class ResourceRun implements Run {
     return id === undefined ? '' : primitiveText(id);
   }
 
-  /** Begins a resource and gives what must be handed to `endResource`. @param resource as it came */
-  startResource(resource: JsonObject, place: Place): OuterResource {
+  /** Begins a resource and gives what must be handed to `endResource`. @param resource as it came, if that is asked for */
+  startResource(resource: () => JsonObject, place: Place): OuterResource {
     const outer = { operations: this.operations, patient: this.patient };
     this.operations = 0;
     // What is contained is part of the resource around it, and of its patient.
     if (place !== 'contained')
-      this.patient = this.patientIn === null ? null : patientOf(resource, this.patientIn);
+      this.patient = this.patientIn === null ? null : patientOf(resource(), this.patientIn);
     return outer;
   }
 

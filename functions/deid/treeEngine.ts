@@ -53,7 +53,7 @@ export class TreeEngine {
     run: ResourceRun,
     operations: Map<FhirNode, number>,
   ): void {
-    const outer = run.startResource(node.source ?? {}, place);
+    const outer = run.startResource(() => node.source ?? {}, place);
     const environment: Environment = { resource: node, rootResource: root, now: this.now };
     for (const { rule, select } of this.rules) {
       if (!appliesTo(rule, node.type.name)) continue;

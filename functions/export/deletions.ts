@@ -92,7 +92,8 @@ export async function runDeletionSlice(
       const lasting = gone.map(deletedId).sort();
       for (let at = 0; at < lasting.length; at += MOST_PER_BUNDLE) {
         file ??= await openFile();
-        await file.writeLine(bundleOf(type, lasting.slice(at, at + MOST_PER_BUNDLE)));
+        const bundle = bundleOf(type, lasting.slice(at, at + MOST_PER_BUNDLE));
+        await file.writeLines(Buffer.from(`${bundle}\n`), 1);
       }
       for (const id of gone) told.add(id);
       next = page.next;

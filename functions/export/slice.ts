@@ -1,9 +1,12 @@
 import type { AnonymizeResult } from '../deid/engine.js';
 import type { JsonObject } from '../deid/json.js';
+import type { TapeValue } from '../deid/jsonTape.js';
+import type { LineBuffer } from '../deid/lineBuffer.js';
 import { ExportError } from '../errors.js';
 import { count } from './source/count.js';
 import { proveHeeded } from './source/heeded.js';
 import { addCounts, addFailure, emptyReport, type SliceReport } from './job.js';
+import { PageLines } from './output/pageLines.js';
 import type { PatientCounter } from './output/patientCount.js';
 import { readSearchPage, type PageWithIncludes, type SearchRow } from './source/searchPage.js';
 import type { Selection, SliceCursor } from './selection/selection.js';
@@ -26,8 +29,11 @@ export interface SliceStart {
 
 /** A file that takes one resource a line. */
 export interface LineSink {
-  /** Await what it returns, if anything, before the next line. */
-  writeLine(line: string): Promise<void> | undefined;
+  /**
+   * Adds lines, each with its line break. Await what it returns, if anything, before the next ones; the bytes may be used
+   * for others then.
+   */
+  writeLines(lines: Uint8Array, count: number): Promise<void> | undefined;
   /** The file is whole after this, not before. */
   close(): Promise<void>;
   readonly bytes: number;
@@ -38,6 +44,11 @@ export interface LineSink {
 export interface LineMaker {
   readonly processingErrors: 'raise' | 'skip';
   makeLine(resource: JsonObject): AnonymizeResult;
+  /**
+   * Puts the line of a resource that is the usual into a buffer, from its tape, which stays as it is.
+   * @returns false where nothing was done: then `makeLine` has to do it
+   */
+  makeLineOfTape(resource: TapeValue, line: LineBuffer): boolean;
   /** The id of a resource in every export of the configuration; `undefined` where it has none that lasts. */
   lastingId?(type: string, id: string): string | undefined;
   /** Counts since the last call. */
@@ -83,7 +94,7 @@ const STOP_CHECK_MS = 2000;
 const PROGRESS_MS = 1000;
 /** The event loop gets a turn at least this often, so that the host and other slices stay alive. */
 const YIELD_MS = 10;
-/** Characters of lines that wait to be put in order: all of a page, unless its resources are large. */
+/** Bytes of lines that wait to be put in order: all of a page, unless its resources are large. */
 const MOST_HELD = 4_194_304;
 /** Below this page size a source's refusal is taken to be about something else than the size. */
 const SMALLEST_TRIED_PAGE = 50;
@@ -160,9 +171,9 @@ export async function runSlice(
     const exported: string[] = [];
     await writer.write(
       rows.filter(({ id }) => id === undefined || !isGivenEarlier.has(id)),
-      (resource) => {
+      ({ id }, resource) => {
         if (!selection.isExported(given, resource)) return false;
-        if (typeof resource['id'] === 'string') exported.push(resource['id']);
+        if (id !== undefined) exported.push(id);
         return true;
       },
     );
@@ -265,6 +276,7 @@ class PageWriter {
   readonly report = emptyReport();
   readonly #type: string;
   readonly #dependencies: SliceDependencies;
+  readonly #lines = new PageLines();
   #file: LineSink | undefined;
 
   constructor(type: string, dependencies: SliceDependencies) {
@@ -276,36 +288,22 @@ class PageWriter {
     return this.#file?.bytes ?? 0;
   }
 
-  async write(rows: readonly SearchRow[], isExported: (resource: JsonObject) => boolean): Promise<void> {
-    const { lineMaker, patients, clock } = this.#dependencies;
-    let lines: string[] = [];
-    let held = 0;
+  /** @param isExported judges a resource, which is parsed if that is asked for */
+  async write(
+    rows: readonly SearchRow[],
+    isExported: (row: SearchRow, resource: () => JsonObject) => boolean,
+  ): Promise<void> {
+    const { clock } = this.#dependencies;
     let turnAt = clock();
     for (const row of rows) {
-      const resource = row.resource();
-      if (!isExported(resource)) continue;
-      this.report.read++;
-      // Before the resource is changed; what is not written does not count.
-      const seen = patients.look(resource);
-      const result = lineMaker.makeLine(resource);
-      if (result.outcome === 'failed') {
-        this.#fail(result.failure);
-        continue;
-      }
-      lines.push(result.line);
-      held += result.line.length;
-      patients.add(seen);
-      if (held >= MOST_HELD) {
-        await this.#writeLines(lines);
-        lines = [];
-        held = 0;
-      }
+      this.#makeLine(row, isExported);
+      if (this.#lines.bytes >= MOST_HELD) await this.#writeLines();
       if (clock() - turnAt >= YIELD_MS) {
         await this.#pause(new Promise((resolve) => setImmediate(resolve)));
         turnAt = clock();
       }
     }
-    await this.#writeLines(lines);
+    await this.#writeLines();
     this.#takeCounts();
   }
 
@@ -316,16 +314,29 @@ class PageWriter {
     return { lines, bytes: this.bytes, report: this.report };
   }
 
-  /**
-   * Writes lines in the order of what is in them, not of the source: two exports under different keys cannot be
-   * joined by the position of their lines.
-   */
-  async #writeLines(lines: string[]): Promise<void> {
-    for (const line of lines.sort()) {
-      this.#file ??= await this.#pause(this.#dependencies.openFile(this.#type));
-      const full = this.#file.writeLine(line);
-      if (full !== undefined) await this.#pause(full);
+  #makeLine(row: SearchRow, isExported: (row: SearchRow, resource: () => JsonObject) => boolean): void {
+    const { lineMaker, patients } = this.#dependencies;
+    let parsed: JsonObject | undefined;
+    const resource = (): JsonObject => (parsed ??= row.resource());
+    if (!isExported(row, resource)) return;
+    this.report.read++;
+    // Before the resource is changed; what is not written does not count.
+    const seen = patients.look(resource);
+    if (row.json !== undefined && lineMaker.makeLineOfTape(row.json, this.#lines.buffer)) this.#lines.end();
+    else {
+      const result = lineMaker.makeLine(resource());
+      if (result.outcome === 'failed') return this.#fail(result.failure);
+      this.#lines.add(result.line);
     }
+    patients.add(seen);
+  }
+
+  async #writeLines(): Promise<void> {
+    const lines = this.#lines.count;
+    if (lines === 0) return;
+    this.#file ??= await this.#pause(this.#dependencies.openFile(this.#type));
+    const full = this.#file.writeLines(this.#lines.take(), lines);
+    if (full !== undefined) await this.#pause(full);
   }
 
   /** Waits; what the line maker counts for other slices meanwhile is theirs, so ours is taken before. */

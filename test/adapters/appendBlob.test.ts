@@ -69,7 +69,7 @@ class FakeStorage {
 
 async function write(storage: FakeStorage, lines: string[]): Promise<AppendBlob> {
   const file = await AppendBlob.create(storage.container, 'Patient-0-0-random.ndjson');
-  for (const line of lines) await file.writeLine(line);
+  for (const line of lines) await file.writeLines(Buffer.from(`${line}\n`), 1);
   await file.close();
   return file;
 }

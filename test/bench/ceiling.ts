@@ -34,7 +34,7 @@ async function main(): Promise<void> {
         bytes += page.body.length;
         const next = /"relation":"next","url":"([^"]+)"/.exec(page.body.toString('latin1', 0, 4096))?.[1];
         const following = next === undefined ? undefined : source.follow(next);
-        await file.writeLine(page.body.toString('latin1'));
+        await file.writeLines(page.body, 1);
         if (following === undefined) break;
         page = await following;
       }

@@ -79,10 +79,11 @@ async function runShare({ directory, worker }: Share): Promise<number> {
     let filled = 0;
     let lines = 0;
     const file: LineSink = {
-      writeLine(line) {
-        lines++;
-        if (filled + line.length * 3 > block.length) filled = 0;
-        filled += block.write(line, filled, 'utf8');
+      writeLines(bytes, count) {
+        lines += count;
+        if (filled + bytes.length > block.length) filled = 0;
+        block.set(bytes, filled);
+        filled += bytes.length;
         return undefined;
       },
       close: () => Promise.resolve(),
@@ -99,6 +100,7 @@ async function runShare({ directory, worker }: Share): Promise<number> {
         lineMaker: {
           processingErrors: 'skip',
           makeLine: (resource) => engine.anonymize(resource),
+          makeLineOfTape: (resource, line) => engine.anonymizeTape(resource, line),
           takeCounts: () => engine.takeReport(),
         },
         patients: new PatientCounter(0, 'R4'),

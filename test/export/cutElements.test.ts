@@ -1,3 +1,5 @@
+import { JsonTape } from '../../functions/deid/jsonTape.js';
+import { LineBuffer } from '../../functions/deid/lineBuffer.js';
 import { describe, expect, it } from 'vitest';
 import { parseJson, stringifyJson, type JsonObject } from '../../functions/deid/json.js';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
@@ -73,6 +75,9 @@ describe('_elements', () => {
     const lineMaker = cuttingLines(
       {
         processingErrors: 'skip',
+        makeLineOfTape: () => {
+          throw new Error('Cut lines are made of objects.');
+        },
         makeLine: (resource) => {
           seen.push(...Object.keys(resource));
           return 'gender' in resource
@@ -87,6 +92,7 @@ describe('_elements', () => {
       outcome: 'anonymized',
       line: `{"resourceType":"Patient","birthDate":"1970","meta":{"tag":[${SUBSETTED}]}}`,
     });
+    expect(lineMaker.makeLineOfTape({ tape: new JsonTape(), node: 0 }, new LineBuffer())).toBe(false);
     expect(seen).toEqual(['resourceType', 'gender', 'name']);
     expect(lineMaker.makeLine({ resourceType: 'Patient' }).outcome).toBe('failed');
   });

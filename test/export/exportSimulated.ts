@@ -1,10 +1,11 @@
+import { arraySink } from './arraySink.js';
 import { stringifyJson } from '../../functions/deid/json.js';
 import { type DeletionCursor, runDeletionSlice } from '../../functions/export/deletions.js';
 import { PatientCounter } from '../../functions/export/output/patientCount.js';
 import { planPartitions } from '../../functions/export/plan.js';
 import { selectionOf } from '../../functions/export/selection/selectionOf.js';
 import type { SliceCursor } from '../../functions/export/selection/selection.js';
-import { type LineSink, runSlice } from '../../functions/export/slice.js';
+import { runSlice } from '../../functions/export/slice.js';
 import type { TypeFilter } from '../../functions/export/request/typeFilter.js';
 import type { Window } from '../../functions/export/walk.js';
 import type { SimulatedSource } from './simulatedSource.js';
@@ -54,10 +55,11 @@ export async function exportSimulated(source: SimulatedSource, request: Simulate
           lineMaker: {
             processingErrors: 'raise',
             makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
+            makeLineOfTape: () => false,
             takeCounts: () => ({ dropped: [], labels: [] }),
           },
           patients: new PatientCounter(0, 'R4'),
-          openFile: () => Promise.resolve(sinkOf(lines)),
+          openFile: () => Promise.resolve(arraySink(lines)),
           clock: () => 0,
           isStopped: () => Promise.resolve(false),
           tellProgress: () => undefined,
@@ -95,7 +97,7 @@ export async function tellDeletions(
       {
         source,
         deletedId: (id) => `hash-of-${id}`,
-        openFile: () => Promise.resolve(sinkOf(lines)),
+        openFile: () => Promise.resolve(arraySink(lines)),
         clock: () => 0,
         isStopped: () => Promise.resolve(false),
       },
@@ -117,25 +119,4 @@ export async function tellDeletions(
 interface Bundle {
   type: string;
   entry: Array<{ request: { method: string; url: string } }>;
-}
-
-/** A file that takes its lines into an array. */
-function sinkOf(lines: string[]): LineSink {
-  let bytes = 0;
-  let own = 0;
-  return {
-    writeLine(line) {
-      lines.push(line);
-      bytes += line.length;
-      own++;
-      return undefined;
-    },
-    close: () => Promise.resolve(),
-    get bytes() {
-      return bytes;
-    },
-    get lines() {
-      return own;
-    },
-  };
 }

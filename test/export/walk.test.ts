@@ -118,6 +118,7 @@ function toRow({ id, lastUpdated }: Stored, seconds = false): SearchRow {
   const text = seconds ? iso.replace('.000Z', 'Z') : iso;
   return {
     resource: () => ({ resourceType: 'Observation', id, meta: { lastUpdated: text } }),
+    json: undefined,
     id,
     lastUpdated: parseInstant(text),
   };
@@ -553,6 +554,7 @@ describe('a walk is refused, with words that say what to do', () => {
 
   const UNTOLD: SearchRow = {
     resource: () => ({ resourceType: 'Observation' }),
+    json: undefined,
     id: 'a',
     lastUpdated: undefined,
   };

@@ -1,3 +1,4 @@
+import { arraySink } from '../export/arraySink.js';
 import { FhirClient } from '../../functions/adapters/source/fhirClient.js';
 import { parseJson, stringifyJson } from '../../functions/deid/json.js';
 import { readCapabilities } from '../../functions/export/source/capabilities.js';
@@ -5,7 +6,7 @@ import { PatientCounter } from '../../functions/export/output/patientCount.js';
 import { planPartitions, transactionInstant } from '../../functions/export/plan.js';
 import type { SliceCursor } from '../../functions/export/selection/selection.js';
 import { selectionOf } from '../../functions/export/selection/selectionOf.js';
-import { type LineSink, runSlice } from '../../functions/export/slice.js';
+import { runSlice } from '../../functions/export/slice.js';
 import type { TypeFilter } from '../../functions/export/request/typeFilter.js';
 
 export interface ExportRequest {
@@ -75,10 +76,11 @@ export async function exportInProcess(request: ExportRequest): Promise<Exported>
             lineMaker: {
               processingErrors: 'raise',
               makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
+              makeLineOfTape: () => false,
               takeCounts: () => ({ dropped: [], labels: [] }),
             },
             patients: new PatientCounter(0, 'R4'),
-            openFile: () => Promise.resolve(sinkOf(file)),
+            openFile: () => Promise.resolve(arraySink(file)),
             clock: () => performance.now(),
             isStopped: () => Promise.resolve(false),
             tellProgress: () => undefined,
@@ -100,22 +102,4 @@ export async function exportInProcess(request: ExportRequest): Promise<Exported>
     }
   }
   return { transactionTime, lines };
-}
-
-function sinkOf(file: string[]): LineSink {
-  let bytes = 0;
-  return {
-    writeLine(line) {
-      file.push(line);
-      bytes += line.length;
-      return undefined;
-    },
-    close: () => Promise.resolve(),
-    get bytes() {
-      return bytes;
-    },
-    get lines() {
-      return file.length;
-    },
-  };
 }

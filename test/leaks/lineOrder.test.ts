@@ -1,8 +1,9 @@
+import { arraySink } from '../export/arraySink.js';
 import { expect, it } from 'vitest';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
 import { PatientCounter } from '../../functions/export/output/patientCount.js';
 import { EVERYTHING } from '../../functions/export/selection/selection.js';
-import { type LineSink, runSlice } from '../../functions/export/slice.js';
+import { runSlice } from '../../functions/export/slice.js';
 import type { Source } from '../../functions/export/source/source.js';
 import { configurationOf, engineOptions } from '../deid/shared.js';
 
@@ -38,15 +39,6 @@ async function orderUnder(key: string): Promise<number[]> {
   const options = engineOptions('R4');
   const engine = compileEngine(configurationOf(configuration(key), 'R4'), options);
   const lines: string[] = [];
-  const file: LineSink = {
-    writeLine(line) {
-      lines.push(line);
-      return undefined;
-    },
-    close: () => Promise.resolve(),
-    bytes: 0,
-    lines: 0,
-  };
   await runSlice(
     { type: 'Observation', from: undefined, until: '2030-01-01T00:00:00Z' },
     EVERYTHING,
@@ -57,10 +49,11 @@ async function orderUnder(key: string): Promise<number[]> {
       lineMaker: {
         processingErrors: 'raise',
         makeLine: (resource) => engine.anonymize(resource),
+        makeLineOfTape: (resource, line) => engine.anonymizeTape(resource, line),
         takeCounts: () => engine.takeReport(),
       },
       patients: new PatientCounter(0, 'R4'),
-      openFile: () => Promise.resolve(file),
+      openFile: () => Promise.resolve(arraySink(lines)),
       clock: () => 0,
       isStopped: () => Promise.resolve(false),
       tellProgress: () => undefined,

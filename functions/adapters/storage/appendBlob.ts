@@ -56,13 +56,12 @@ export class AppendBlob {
     return this.#lines;
   }
 
-  /** Adds a line. Await what it returns, if anything, before the next one: both blocks are full then. */
-  writeLine(line: string): Promise<void> | undefined {
-    this.#lines++;
-    // A UTF-16 unit takes three bytes of UTF-8 at most.
-    if (this.#filled + line.length * 3 + 1 > BLOCK_BYTES) return this.#writeAcross(line);
-    this.#filled += this.#block.write(line, this.#filled, 'utf8');
-    this.#block[this.#filled++] = 0x0a;
+  /** Adds lines, each with its line break. Await what it returns, if anything, before the next ones: both blocks are full then. */
+  writeLines(lines: Uint8Array, count: number): Promise<void> | undefined {
+    this.#lines += count;
+    if (this.#filled + lines.length >= BLOCK_BYTES) return this.#writeAcross(lines);
+    this.#block.set(lines, this.#filled);
+    this.#filled += lines.length;
     return undefined;
   }
 
@@ -72,12 +71,12 @@ export class AppendBlob {
     await this.#sending;
   }
 
-  async #writeAcross(line: string): Promise<void> {
-    const bytes = Buffer.from(`${line}\n`, 'utf8');
-    for (let start = 0; start < bytes.length;) {
-      const copied = bytes.copy(this.#block, this.#filled, start);
-      this.#filled += copied;
-      start += copied;
+  async #writeAcross(lines: Uint8Array): Promise<void> {
+    for (let start = 0; start < lines.length;) {
+      const end = Math.min(lines.length, start + BLOCK_BYTES - this.#filled);
+      this.#block.set(lines.subarray(start, end), this.#filled);
+      this.#filled += end - start;
+      start = end;
       if (this.#filled === BLOCK_BYTES) await this.#flush();
     }
   }

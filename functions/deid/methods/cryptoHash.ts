@@ -1,8 +1,9 @@
 import { CRYTOHASH } from '../labels.js';
-import { primitiveText } from '../primitive.js';
+import { primitiveText, type Primitive } from '../primitive.js';
 import type { Parameters } from '../parameters.js';
 import { Hmac } from './hmac.js';
-import type { Target, ValueMethod } from './method.js';
+import type { Run, Target, ValueMethod } from './method.js';
+import { TextResults } from './textResults.js';
 
 /** Values whose hashes are remembered: references repeat. */
 const MAX_REMEMBERED = 50_000;
@@ -30,17 +31,24 @@ export class Hasher {
   }
 
   on(target: Target): ValueMethod {
-    if (target.parentType === 'Reference' && target.name === 'reference') {
-      return (value, run) => {
-        run.did(CRYTOHASH);
-        return this.reference(primitiveText(value));
-      };
-    }
-    return (value, run) => {
+    return target.parentType === 'Reference' && target.name === 'reference' ? this.ofReference : this.ofValue;
+  }
+
+  private readonly ofReference: ValueMethod = Object.assign(
+    (value: Primitive, run: Run) => {
+      run.did(CRYTOHASH);
+      return this.reference(primitiveText(value));
+    },
+    { results: new TextResults(CRYTOHASH) },
+  );
+
+  private readonly ofValue: ValueMethod = Object.assign(
+    (value: Primitive, run: Run) => {
       run.did(CRYTOHASH);
       return this.hash(primitiveText(value));
-    };
-  }
+    },
+    { results: new TextResults(CRYTOHASH) },
+  );
 
   private hash(text: string): string {
     const known = this.hashes.get(text);

@@ -1,5 +1,6 @@
 import type { FhirType } from '../model/types.js';
 import type { Primitive } from '../primitive.js';
+import type { TextResults } from './textResults.js';
 
 /** What a primitive element is, as far as methods care. Known before any data: the work is chosen once. */
 export interface Target {
@@ -21,4 +22,8 @@ export interface Run {
 }
 
 /** De-identifies the value of one kind of primitive; undefined takes the value away. */
-export type ValueMethod = (value: Primitive, run: Run) => Primitive | undefined;
+export interface ValueMethod {
+  (value: Primitive, run: Run): Primitive | undefined;
+  /** Set where what becomes of a text is another text that depends on it alone. */
+  readonly results?: TextResults;
+}

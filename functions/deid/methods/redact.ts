@@ -60,7 +60,7 @@ export class Redactor {
   }
 }
 
-function takeAway(_value: Primitive, run: Run): undefined {
+export function takeAway(_value: Primitive, run: Run): undefined {
   run.did(REDACTED);
 }
 

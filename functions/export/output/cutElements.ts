@@ -49,6 +49,7 @@ export function elementCutter(elements: readonly RequestedElement[], model: Fhir
 export function cuttingLines(lineMaker: LineMaker, cut: ElementCutter): LineMaker {
   return {
     ...lineMaker,
+    makeLineOfTape: () => false,
     makeLine(resource) {
       const result = lineMaker.makeLine(resource);
       if (result.outcome === 'failed') return result;

@@ -24,9 +24,9 @@ export class PatientCounter {
     this.#isCounted = isCounted;
   }
 
-  /** The patients of a resource as it came; none once there are enough. */
-  look(resource: JsonObject): ReadonlySet<string> {
-    return this.#ids.size >= this.#most ? NOBODY : patientsOf(resource, this.#fhirVersion);
+  /** The patients of a resource as it came; none once there are enough. @param resource parses it */
+  look(resource: () => JsonObject): ReadonlySet<string> {
+    return this.#ids.size >= this.#most ? NOBODY : patientsOf(resource(), this.#fhirVersion);
   }
 
   /** Counts the patients of a resource that was written. */

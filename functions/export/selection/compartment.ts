@@ -68,7 +68,8 @@ export class CompartmentSelection implements Selection {
     return Promise.resolve(NONE);
   }
 
-  isExported(search: number, resource: JsonObject): boolean {
+  isExported(search: number, parse: () => JsonObject): boolean {
+    const resource = parse();
     if (this.#search === undefined) {
       const isIncluded = this.includes(resource);
       if (!isIncluded) this.#countForeign(resource);

@@ -32,9 +32,10 @@ export interface Selection {
   ): Promise<ReadonlySet<string>>;
   /**
    * Whether a resource that a search gave is exported by it, judged by what stands in the resource itself.
+   * @param resource parses it
    * @throws ExportError where the source gave more than it was asked for
    */
-  isExported(search: number, resource: JsonObject): boolean;
+  isExported(search: number, resource: () => JsonObject): boolean;
   /**
    * Of resources of the window's type, by id, those that the selection gives by any of its searches.
    * @throws ExportError where the source does not tell

@@ -1,8 +1,18 @@
 import { ExportError } from '../../errors.js';
-import { isJsonObject } from '../../deid/node.js';
-import type { JsonValue } from '../../deid/json.js';
+import { ARRAY, OBJECT, type JsonTape } from '../../deid/jsonTape.js';
+import { nameNumber } from '../../deid/keyNames.js';
 import { type Instant, parseInstant } from '../instant.js';
-import { JsonScanError, JsonScanner } from './jsonScanner.js';
+import { readLink, readTape } from './readTape.js';
+
+const ENTRY = nameNumber('entry');
+const FULL_URL = nameNumber('fullUrl');
+const LAST_MODIFIED = nameNumber('lastModified');
+const METHOD = nameNumber('method');
+const REQUEST = nameNumber('request');
+const RESOURCE_TYPE = nameNumber('resourceType');
+const RESPONSE = nameNumber('response');
+const TYPE = nameNumber('type');
+const URL = nameNumber('url');
 
 /** A page of a type's history, as far as deletions go: https://hl7.org/fhir/R4/http.html#history */
 export interface HistoryPage {
@@ -17,48 +27,32 @@ export interface HistoryPage {
  *   or when
  */
 export function readHistoryPage(bytes: Buffer, type: string): HistoryPage {
+  const tape = readTape(bytes);
+  if (tape === undefined || tape.kind(tape.root) !== OBJECT) throw noHistory(type);
+  const { root } = tape;
+  if (tape.textOf(root, RESOURCE_TYPE) !== 'Bundle' || tape.textOf(root, TYPE) !== 'history')
+    throw noHistory(type);
   const deletions: Array<{ id: string; at: Instant }> = [];
-  let resourceType: unknown;
-  let kind: unknown;
-  let links: unknown;
-  try {
-    const scanner = new JsonScanner(bytes);
-    if (!scanner.isAtObject) throw noHistory(type);
-    scanner.object(['resourceType', 'type', 'link', 'entry'], (key) => {
-      if (key === 'resourceType') resourceType = scanner.value();
-      else if (key === 'type') kind = scanner.value();
-      else if (key === 'link') links = scanner.value();
-      else {
-        scanner.array(() => {
-          const deletion = scanEntry(scanner, type);
-          if (deletion !== undefined) deletions.push(deletion);
-        });
-      }
-    });
-    scanner.end();
-  } catch (thrown) {
-    throw thrown instanceof JsonScanError ? noHistory(type) : thrown;
+  const entries = tape.lastMember(root, ENTRY);
+  if (entries >= 0 && tape.kind(entries) !== ARRAY) throw noHistory(type);
+  const end = entries < 0 ? 0 : tape.after(entries);
+  for (let entry = tape.first(entries); entry < end; entry = tape.after(entry)) {
+    const deletion = tape.kind(entry) === OBJECT ? readEntry(tape, entry, type) : undefined;
+    if (deletion !== undefined) deletions.push(deletion);
   }
-  if (resourceType !== 'Bundle' || kind !== 'history') throw noHistory(type);
-  return { deletions, next: nextOf(links) };
+  return { deletions, next: readLink(tape, 'next') };
 }
 
-function scanEntry(scanner: JsonScanner, type: string): HistoryPage['deletions'][number] | undefined {
-  let request: unknown;
-  let response: unknown;
-  let fullUrl: unknown;
-  if (!scanner.isAtObject) {
-    scanner.skip();
-    return undefined;
-  }
-  scanner.object(['request', 'response', 'fullUrl'], (key) => {
-    if (key === 'request') request = scanner.value();
-    else if (key === 'response') response = scanner.value();
-    else fullUrl = scanner.value();
-  });
-  if (!isObject(request) || request['method'] !== 'DELETE') return undefined;
-  const id = idOf(request['url'], type) ?? idOf(fullUrl, type);
-  const at = isObject(response) ? parseInstant(response['lastModified']) : undefined;
+function readEntry(
+  tape: JsonTape,
+  entry: number,
+  type: string,
+): HistoryPage['deletions'][number] | undefined {
+  const request = tape.lastMember(entry, REQUEST);
+  if (request < 0 || tape.textOf(request, METHOD) !== 'DELETE') return undefined;
+  const id = idOf(tape.textOf(request, URL), type) ?? idOf(tape.textOf(entry, FULL_URL), type);
+  const response = tape.lastMember(entry, RESPONSE);
+  const at = response < 0 ? undefined : parseInstant(tape.textOf(response, LAST_MODIFIED));
   if (id === undefined || at === undefined) {
     throw new ExportError(
       'source-unverifiable',
@@ -69,20 +63,10 @@ function scanEntry(scanner: JsonScanner, type: string): HistoryPage['deletions']
 }
 
 /** The id in `Patient/1`, relative or absolute, with a version or without. */
-function idOf(url: unknown, type: string): string | undefined {
-  if (typeof url !== 'string') return undefined;
+function idOf(url: string | undefined, type: string): string | undefined {
+  if (url === undefined) return undefined;
   const match = /(?:^|\/)([A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[^/?]+)?$/.exec(url);
   return match?.[1] === type ? match[2] : undefined;
-}
-
-function nextOf(links: unknown): string | undefined {
-  if (!Array.isArray(links)) return undefined;
-  const next = (links as JsonValue[]).find((link) => isJsonObject(link) && link['relation'] === 'next');
-  return isJsonObject(next) && typeof next['url'] === 'string' ? next['url'] : undefined;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }
 
 function noHistory(type: string): ExportError {

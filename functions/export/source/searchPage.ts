@@ -1,14 +1,18 @@
-import { isAscii } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import { type JsonObject, type JsonValue, parseJson } from '../../deid/json.js';
+import { ARRAY, NUMBER, OBJECT, type JsonTape, type TapeValue } from '../../deid/jsonTape.js';
+import { nameNumber } from '../../deid/keyNames.js';
 import { isJsonObject } from '../../deid/node.js';
 import { ExportError } from '../../errors.js';
 import { type Instant, parseInstant } from '../instant.js';
-import { JsonScanError, JsonScanner } from './jsonScanner.js';
+import { readLink, readTape } from './readTape.js';
 
 /** One resource of a search page, with what the walk needs of it. */
 export interface SearchRow {
   readonly id: string | undefined;
   readonly lastUpdated: Instant | undefined;
+  /** Where the resource stands on the page; `undefined` where the page is not UTF-8, and only a parser makes sense of it. */
+  readonly json: TapeValue | undefined;
   /** Parses the resource: one at a time, so that a page is never in memory as objects. @throws ExportError */
   resource(): JsonObject;
 }
@@ -32,24 +36,34 @@ export interface PageWithIncludes extends SearchPage {
   readonly isCut: boolean;
 }
 
-const BUNDLE_NAMES = ['resourceType', 'total', 'link', 'entry'] as const;
-const ENTRY_NAMES = ['resource', 'search'] as const;
-const RESOURCE_NAMES = ['resourceType', 'id', 'meta'] as const;
+const ENTRY = nameNumber('entry');
+const ID = nameNumber('id');
+const LAST_UPDATED = nameNumber('lastUpdated');
+const META = nameNumber('meta');
+const MODE = nameNumber('mode');
+const RESOURCE = nameNumber('resource');
+const RESOURCE_TYPE = nameNumber('resourceType');
+const SEARCH = nameNumber('search');
+const TOTAL = nameNumber('total');
 
-/** The bytes of a page; where all are ASCII, they become text at once. */
-interface PageBytes {
-  readonly bytes: Buffer;
+/** A page as it lies on a tape. */
+interface Page {
+  readonly tape: JsonTape;
+  /** Where all bytes are ASCII, they become text at once. */
   readonly isAscii: boolean;
+  /** Whether they are UTF-8. */
+  readonly isText: boolean;
 }
 
-/** An entry of a Bundle, scanned: where its resource lies, and what the walk needs of it. */
+/** An entry of a Bundle: where its resource lies, and what the walk needs of it. */
 interface Entry {
-  mode: unknown;
-  start: number;
-  end: number;
-  resourceType: unknown;
-  id: unknown;
-  meta: unknown;
+  /** `undefined` where it does not say. */
+  mode: string | undefined;
+  /** -1 for none. */
+  resource: number;
+  resourceType: string | undefined;
+  id: string | undefined;
+  lastUpdated: string | undefined;
 }
 
 /**
@@ -60,80 +74,79 @@ interface Entry {
  * @param includedType the type that was asked to come along
  */
 export function readSearchPage(bytes: Buffer, type: string, includedType?: string): PageWithIncludes {
-  const page: PageBytes = { bytes, isAscii: isAscii(bytes) };
+  const tape = readTape(bytes);
+  if (tape === undefined) throw malformed(type);
+  const { root } = tape;
+  if (tape.kind(root) !== OBJECT || tape.textOf(root, RESOURCE_TYPE) !== 'Bundle') throw noBundle(type);
+  const page: Page = { tape, isAscii: isAscii(bytes), isText: isUtf8(bytes) };
   const rows: SearchRow[] = [];
   const included: SearchRow[] = [];
   let isCut = false;
-  let resourceType: unknown;
-  let total: unknown;
-  let links: unknown;
-  try {
-    const scanner = new JsonScanner(bytes);
-    if (!scanner.isAtObject) throw noBundle(type);
-    scanner.object(BUNDLE_NAMES, (name) => {
-      if (name === 'resourceType') resourceType = scanner.value();
-      else if (name === 'total') total = scanner.value();
-      else if (name === 'link') links = scanner.value();
-      else {
-        scanner.array(() => {
-          const entry = scanEntry(scanner);
-          if (entry.resourceType === 'OperationOutcome') {
-            if (readOutcome(page, entry, type)) isCut = true;
-            // Where others come along, it is these that are left out; else it can only be matches.
-            if (isCut && includedType === undefined) throw incomplete(type);
-          } else if (isIncluded(entry, type, includedType)) {
-            if (includedType !== undefined && entry.resourceType === includedType) {
-              included.push(toRow(page, entry, includedType));
-            }
-          } else {
-            rows.push(toRow(page, entry, type));
-          }
-        });
+  const entries = tape.lastMember(root, ENTRY);
+  if (entries >= 0 && tape.kind(entries) !== ARRAY) throw malformed(type);
+  const end = entries < 0 ? 0 : tape.after(entries);
+  for (let node = tape.first(entries); node < end; node = tape.after(node)) {
+    const entry = readEntry(tape, node);
+    if (entry.resourceType === 'OperationOutcome') {
+      if (readOutcome(page, entry, type)) isCut = true;
+      // Where others come along, it is these that are left out; else it can only be matches.
+      if (isCut && includedType === undefined) throw incomplete(type);
+    } else if (isIncluded(entry, type, includedType)) {
+      if (includedType !== undefined && entry.resourceType === includedType) {
+        included.push(toRow(page, entry, includedType));
       }
-    });
-    scanner.end();
-  } catch (thrown) {
-    throw thrown instanceof JsonScanError ? malformed(type) : thrown;
+    } else {
+      rows.push(toRow(page, entry, type));
+    }
   }
-  if (resourceType !== 'Bundle') throw noBundle(type);
+  const total = tape.lastMember(root, TOTAL);
   return {
     rows,
     included,
     // Where a page is to have more than the source gives at once, it links to the rest by `related`.
-    isCut: isCut || (includedType !== undefined && linkOf(links, 'related') !== undefined),
-    total: typeof total === 'number' && Number.isSafeInteger(total) && total >= 0 ? total : undefined,
-    next: linkOf(links, 'next'),
-    self: linkOf(links, 'self'),
+    isCut: isCut || (includedType !== undefined && readLink(tape, 'related') !== undefined),
+    total: total < 0 ? undefined : readTotal(tape, total),
+    next: readLink(tape, 'next'),
+    self: readLink(tape, 'self'),
   };
 }
 
-function scanEntry(scanner: JsonScanner): Entry {
+function readEntry(tape: JsonTape, node: number): Entry {
   const entry: Entry = {
     mode: undefined,
-    start: 0,
-    end: 0,
+    resource: -1,
     resourceType: undefined,
     id: undefined,
-    meta: undefined,
+    lastUpdated: undefined,
   };
-  if (!scanner.isAtObject) {
-    scanner.skip();
-    return entry;
+  if (tape.kind(node) !== OBJECT) return entry;
+  const end = tape.after(node);
+  for (let member = tape.first(node); member < end; member = tape.after(member)) {
+    if (tape.kind(member) !== OBJECT) continue;
+    const name = tape.name(member);
+    if (name === SEARCH) entry.mode = modeOf(tape, member);
+    else if (name === RESOURCE) readResource(tape, member, entry);
   }
-  scanner.object(ENTRY_NAMES, (key) => {
-    if (key === 'search') {
-      const search = scanner.value();
-      entry.mode =
-        typeof search === 'object' && search !== null && 'mode' in search ? search.mode : undefined;
-    } else if (scanner.isAtObject) {
-      entry.start = scanner.position;
-      scanner.object(RESOURCE_NAMES, (name) => {
-        entry[name] = scanner.value();
-      });
-      entry.end = scanner.position;
-    } else scanner.skip();
-  });
   return entry;
+}
+
+function modeOf(tape: JsonTape, search: number): string | undefined {
+  const mode = tape.lastMember(search, MODE);
+  // A mode that is no text is not that of a match.
+  return mode < 0 ? undefined : (tape.textOf(search, MODE) ?? '');
+}
+
+function readResource(tape: JsonTape, resource: number, entry: Entry): void {
+  entry.resource = resource;
+  entry.resourceType = tape.textOf(resource, RESOURCE_TYPE);
+  entry.id = tape.textOf(resource, ID);
+  const meta = tape.lastMember(resource, META);
+  entry.lastUpdated = meta >= 0 && tape.kind(meta) === OBJECT ? tape.textOf(meta, LAST_UPDATED) : undefined;
+}
+
+function readTotal(tape: JsonTape, node: number): number | undefined {
+  const total = tape.kind(node) === NUMBER ? tape.primitive(node) : undefined;
+  return typeof total === 'number' && Number.isSafeInteger(total) && total >= 0 ? total : undefined;
 }
 
 /** Whether an entry is no match; one that does not say so is taken for an include only where such were asked for. */
@@ -143,22 +156,18 @@ function isIncluded({ mode, resourceType }: Entry, type: string, includedType: s
 }
 
 function toRow(
-  page: PageBytes,
-  { start, end, resourceType, meta, ...entry }: Entry,
+  page: Page,
+  { resource: node, resourceType, id, lastUpdated }: Entry,
   type: string,
 ): SearchRow {
-  if (end === 0) throw incomplete(type);
+  if (node < 0) throw incomplete(type);
   if (resourceType !== type) throw otherType(type);
-  const id = typeof entry.id === 'string' ? entry.id : undefined;
-  const lastUpdated =
-    typeof meta === 'object' && meta !== null && 'lastUpdated' in meta
-      ? parseInstant(meta.lastUpdated)
-      : undefined;
   return {
     id,
-    lastUpdated,
+    lastUpdated: lastUpdated === undefined ? undefined : parseInstant(lastUpdated),
+    json: page.isText ? { tape: page.tape, node } : undefined,
     resource: () => {
-      const resource = parseResource(page, start, end, type);
+      const resource = parseResource(page, node, type);
       // Keys written with escapes are seen by the parser only: two readers must not see two resources.
       if (resource['resourceType'] !== type || (id !== undefined && resource['id'] !== id))
         throw malformed(type);
@@ -168,33 +177,16 @@ function toRow(
 }
 
 /** A parser's message quotes its input, so it is dropped here. */
-function parseResource(
-  { bytes, isAscii: isPlain }: PageBytes,
-  start: number,
-  end: number,
-  type: string,
-): JsonObject {
+function parseResource({ tape, isAscii: isPlain }: Page, node: number, type: string): JsonObject {
   try {
-    const value = parseJson(bytes.toString(isPlain ? 'latin1' : 'utf8', start, end));
+    const value = parseJson(
+      tape.bytes.toString(isPlain ? 'latin1' : 'utf8', tape.start(node), tape.end(node)),
+    );
     if (isJsonObject(value)) return value;
   } catch {
     // Told below.
   }
   throw malformed(type);
-}
-
-function linkOf(links: unknown, relation: string): string | undefined {
-  if (!Array.isArray(links)) return undefined;
-  for (const candidate of links as JsonValue[]) {
-    if (
-      isJsonObject(candidate) &&
-      candidate['relation'] === relation &&
-      typeof candidate['url'] === 'string'
-    ) {
-      return candidate['url'];
-    }
-  }
-  return undefined;
 }
 
 function noBundle(type: string): ExportError {
@@ -217,8 +209,8 @@ function malformed(type: string): ExportError {
 const CUT_SHORT: ReadonlySet<string> = new Set(['incomplete', 'timeout']);
 
 /** Returns whether the outcome says that the answer is not all there is. @throws ExportError where it is an error */
-function readOutcome(page: PageBytes, { start, end }: Entry, type: string): boolean {
-  const outcome = parseResource(page, start, end, type);
+function readOutcome(page: Page, { resource }: Entry, type: string): boolean {
+  const outcome = parseResource(page, resource, type);
   refuseErrors(outcome, type);
   const issues = outcome['issue'];
   return (

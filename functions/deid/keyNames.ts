@@ -1,0 +1,71 @@
+/** The number of every name that no element can have: not ASCII, empty, or too long. */
+export const UNKNOWN_NAME = 0;
+/** The number of every name that only a parser can tell: written with escapes, or one too many. */
+export const UNTOLD_NAME = 1;
+
+/** Bytes of the longest name that is told; those of FHIR's elements are shorter. */
+const MAX_LENGTH = 64;
+/** Names that are told: FHIR has some 2,000, and as many of their siblings. Data may hold any number of others. */
+const MAX_NAMES = 10_000;
+const SLOTS = 32_768;
+
+const names: string[] = ['', ''];
+const lengths: number[] = [0, 0];
+const spelled: Uint8Array[] = [new Uint8Array(0), new Uint8Array(0)];
+/** Numbers by hash: open addressing, filled by a third at most. */
+const slots = new Int32Array(SLOTS);
+const numbers = new Map<string, number>();
+
+/** The hash of a name from that of the name without its last byte; 0 for none. */
+export function hashByte(hash: number, byte: number): number {
+  return (Math.imul(hash, 31) + byte) | 0;
+}
+
+/** The number that stands for a name of a JSON object's member, in this process. */
+export function nameNumber(name: string): number {
+  const number = numbers.get(name);
+  if (number !== undefined) return number;
+  const bytes = Buffer.from(name, 'utf8');
+  let hash = 0;
+  for (const byte of bytes) hash = hashByte(hash, byte);
+  return findName(bytes, 0, bytes.length, hash);
+}
+
+/** The name of a number. */
+export function nameOf(number: number): string {
+  return names[number] as string;
+}
+
+/** Bytes of a number's name. */
+export function nameLength(number: number): number {
+  return lengths[number] as number;
+}
+
+/** The number of the name that these ASCII bytes are. @param hash `hashByte` of each, from 0 on */
+export function findName(bytes: Uint8Array, start: number, end: number, hash: number): number {
+  const length = end - start;
+  for (let slot = hash & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
+    const number = slots[slot] as number;
+    if (number === UNKNOWN_NAME) return addName(bytes, start, end, slot);
+    if (lengths[number] === length && isSpelled(spelled[number] as Uint8Array, bytes, start)) return number;
+  }
+}
+
+function addName(bytes: Uint8Array, start: number, end: number, slot: number): number {
+  if (start === end || end - start > MAX_LENGTH) return UNKNOWN_NAME;
+  for (let at = start; at < end; at++) if ((bytes[at] as number) >= 0x80) return UNKNOWN_NAME;
+  if (names.length >= MAX_NAMES) return UNTOLD_NAME;
+  const own = Uint8Array.from(bytes.subarray(start, end));
+  const name = Buffer.from(own).toString('latin1');
+  const number = names.push(name) - 1;
+  lengths.push(own.length);
+  spelled.push(own);
+  numbers.set(name, number);
+  slots[slot] = number;
+  return number;
+}
+
+function isSpelled(name: Uint8Array, bytes: Uint8Array, start: number): boolean {
+  for (let at = 0; at < name.length; at++) if (name[at] !== bytes[start + at]) return false;
+  return true;
+}

@@ -1,0 +1,148 @@
+const FIRST_BYTES = 65_536;
+/** Shorter pieces are copied byte by byte: a call costs more. */
+const SHORT = 96;
+
+/** A state of a `LineBuffer` to go back to. */
+export interface Mark {
+  length: number;
+  from: number;
+  to: number;
+}
+
+/**
+ * Lines in bytes, made of pieces of a source. Pieces that follow each other in the source are copied together, and a
+ * byte that is the source's next one is not written but taken with them: what stays as it was is one piece.
+ */
+export class LineBuffer {
+  private bytes = Buffer.allocUnsafe(FIRST_BYTES);
+  private filled = 0;
+  private source: Buffer = this.bytes;
+  /** The piece of the source that is yet to be copied. */
+  private from = 0;
+  private to = 0;
+
+  /** Begins to take pieces of a source. */
+  begin(source: Buffer): void {
+    this.flush();
+    this.source = source;
+    this.from = 0;
+    this.to = 0;
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.filled + this.to - this.from;
+  }
+
+  /** Forgets all bytes from a place on. */
+  truncate(length: number): void {
+    this.filled = length;
+    this.from = this.to;
+  }
+
+  /** The bytes between two places. Valid until more is written. */
+  slice(start: number, end: number): Buffer {
+    this.flush();
+    return this.bytes.subarray(start, end);
+  }
+
+  /** Keeps in `mark` where it stands. */
+  keep(mark: Mark): void {
+    mark.length = this.filled;
+    mark.from = this.from;
+    mark.to = this.to;
+  }
+
+  /** Takes back what was written since a mark of the same source was kept. */
+  back(mark: Mark): void {
+    this.filled = mark.length;
+    this.from = mark.from;
+    this.to = mark.to;
+  }
+
+  /** Adds one byte. */
+  byte(byte: number): void {
+    if (this.source[this.to] === byte) {
+      this.to++;
+      return;
+    }
+    this.flush();
+    if (this.filled === this.bytes.length) this.grow(1);
+    this.bytes[this.filled++] = byte;
+  }
+
+  /** Adds a piece of the source. */
+  piece(start: number, end: number): void {
+    if (start !== this.to) {
+      this.flush();
+      this.from = start;
+    }
+    this.to = end;
+  }
+
+  /** Adds bytes from elsewhere. */
+  copy(bytes: Buffer, start: number, end: number): void {
+    this.flush();
+    if (this.filled + end - start > this.bytes.length) this.grow(end - start);
+    this.put(bytes, start, end);
+  }
+
+  /** Adds a text as a JSON string. */
+  string(text: string): void {
+    this.flush();
+    const { length } = text;
+    if (this.filled + length + 2 > this.bytes.length) this.grow(length + 2);
+    const { bytes } = this;
+    let at = this.filled;
+    bytes[at++] = 0x22;
+    for (let place = 0; place < length; place++) {
+      const code = text.charCodeAt(place);
+      if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c)
+        return this.text(JSON.stringify(text));
+      bytes[at++] = code;
+    }
+    bytes[at++] = 0x22;
+    this.filled = at;
+  }
+
+  /** Adds a text as it is. */
+  text(text: string): void {
+    this.flush();
+    const most = 3 * text.length;
+    if (this.filled + most > this.bytes.length) this.grow(most);
+    this.filled += this.bytes.write(text, this.filled, 'utf8');
+  }
+
+  /** Puts bytes before a place. */
+  insert(place: number, text: Uint8Array): void {
+    this.flush();
+    if (this.filled + text.length > this.bytes.length) this.grow(text.length);
+    this.bytes.copyWithin(place + text.length, place, this.filled);
+    this.bytes.set(text, place);
+    this.filled += text.length;
+  }
+
+  private flush(): void {
+    const { from, to } = this;
+    const length = to - from;
+    if (length === 0) return;
+    if (this.filled + length > this.bytes.length) this.grow(length);
+    this.put(this.source, from, to);
+    this.from = to;
+  }
+
+  private put(source: Buffer, from: number, to: number): void {
+    if (to - from < SHORT) {
+      const { bytes } = this;
+      let at = this.filled;
+      for (let place = from; place < to; place++) bytes[at++] = source[place] as number;
+    } else source.copy(this.bytes, this.filled, from, to);
+    this.filled += to - from;
+  }
+
+  private grow(more: number): void {
+    const larger = Buffer.allocUnsafe(Math.max(2 * this.bytes.length, this.filled + more));
+    this.bytes.copy(larger, 0, 0, this.filled);
+    this.bytes = larger;
+  }
+}

@@ -1,0 +1,93 @@
+/** Longest text whose result is remembered, in bytes. */
+const MAX_LENGTH = 200;
+const SLOTS = 65_536;
+/** Results are forgotten all at once when they take more than this. */
+const MAX_BYTES = 6 * 1024 * 1024;
+/** Bytes before a text in the store: its length and that of its result. */
+const HEAD = 4;
+
+/**
+ * What a method made of texts, by the bytes of the texts: references and codes repeat. A result stands in `store` as
+ * JSON, from `start` to `end` of the place that `find` or `add` gives; it is there until the next `add`.
+ */
+export class TextResults {
+  /** The label that each use of a result counts for. */
+  readonly label: number;
+  store = Buffer.allocUnsafe(65_536);
+  private filled = HEAD;
+  private used = 0;
+  private slot = 0;
+  /** Places in the store by hash: open addressing, half full at most. */
+  private readonly places = new Int32Array(SLOTS);
+
+  constructor(label: number) {
+    this.label = label;
+  }
+
+  /** The place of the result for the text that these bytes are; 0 for none. */
+  find(bytes: Uint8Array, start: number, end: number): number {
+    const length = end - start;
+    let hash = length;
+    for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + (bytes[at] as number)) | 0;
+    hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+    const { places, store } = this;
+    let slot = (hash ^ (hash >>> 13)) & (SLOTS - 1);
+    for (;;) {
+      const place = places[slot] as number;
+      if (place === 0) break;
+      if (((store[place - 4] as number) | ((store[place - 3] as number) << 8)) === length) {
+        let at = 0;
+        while (at < length && store[place + at] === bytes[start + at]) at++;
+        if (at === length) return place;
+      }
+      slot = (slot + 1) & (SLOTS - 1);
+    }
+    this.slot = slot;
+    return 0;
+  }
+
+  /** Whether results of texts of this many bytes are remembered. */
+  remembers(length: number): boolean {
+    return length <= MAX_LENGTH;
+  }
+
+  /** Remembers the result for the text that `find` has not found just now. @returns its place */
+  add(bytes: Uint8Array, start: number, end: number, result: string): number {
+    const json = Buffer.from(JSON.stringify(result));
+    const length = end - start;
+    if (this.filled + length + json.length + HEAD > MAX_BYTES || this.used >= SLOTS / 2) {
+      this.places.fill(0);
+      this.used = 0;
+      this.filled = HEAD;
+    }
+    while (this.filled + length + json.length + HEAD > this.store.length) this.grow();
+    const { store } = this;
+    const place = this.filled;
+    store.writeUInt16LE(length, place - 4);
+    store.writeUInt16LE(json.length, place - 2);
+    store.set(bytes.subarray(start, end), place);
+    store.set(json, place + length);
+    this.filled += length + json.length + HEAD;
+    this.places[this.slot] = place;
+    this.used++;
+    return place;
+  }
+
+  /** Where the result of a place begins. */
+  start(place: number): number {
+    const { store } = this;
+    return place + ((store[place - 4] as number) | ((store[place - 3] as number) << 8));
+  }
+
+  /** Where the result of a place has ended. */
+  end(place: number): number {
+    const { store } = this;
+    return this.start(place) + ((store[place - 2] as number) | ((store[place - 1] as number) << 8));
+  }
+
+  private grow(): void {
+    const larger = Buffer.allocUnsafe(2 * this.store.length);
+    this.store.copy(larger, 0, 0, this.filled);
+    this.store = larger;
+  }
+}

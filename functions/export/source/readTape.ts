@@ -1,0 +1,30 @@
+import { ARRAY, JsonTape, OBJECT } from '../../deid/jsonTape.js';
+import { nameNumber } from '../../deid/keyNames.js';
+
+const LINK = nameNumber('link');
+const RELATION = nameNumber('relation');
+const URL = nameNumber('url');
+
+/** Bytes of JSON for each of its values, in pages that are none too dense. */
+const BYTES_PER_VALUE = 20;
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+
+/** An answer of the source on a tape, without a byte order mark it may begin with; `undefined` where it is no JSON. */
+export function readTape(bytes: Buffer): JsonTape | undefined {
+  const tape = new JsonTape(Math.ceil(bytes.length / BYTES_PER_VALUE) + 16);
+  const hasMark = BYTE_ORDER_MARK.every((byte, at) => bytes[at] === byte);
+  return tape.read(bytes, hasMark ? BYTE_ORDER_MARK.length : 0) ? tape : undefined;
+}
+
+/** The URL of the first link of a Bundle that has a relation and a URL. */
+export function readLink(tape: JsonTape, relation: string): string | undefined {
+  const links = tape.lastMember(tape.root, LINK);
+  if (links < 0 || tape.kind(links) !== ARRAY) return undefined;
+  const end = tape.after(links);
+  for (let link = tape.first(links); link < end; link = tape.after(link)) {
+    if (tape.kind(link) !== OBJECT || tape.textOf(link, RELATION) !== relation) continue;
+    const url = tape.textOf(link, URL);
+    if (url !== undefined) return url;
+  }
+  return undefined;
+}
