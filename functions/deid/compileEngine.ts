@@ -60,6 +60,8 @@ class CompiledEngine implements Engine, TapePlans {
   private readonly walk: PlanWalk;
   private readonly tapeWalk: TapeWalk;
   private readonly plans = new Map<FhirType, ResourcePlan>();
+  /** The type of the resource on a tape that was looked at last; `undefined` where it is none for the tape. */
+  private lastType: FhirType | undefined;
   private readonly tapePlans = new WeakMap<ResourcePlan, TapePlan>();
   /** Elements dropped that do not count before all of a resource is done. */
   private heldDrops: string[] | null = null;
@@ -103,6 +105,7 @@ class CompiledEngine implements Engine, TapePlans {
 
   anonymizeTape(resource: TapeValue, line: LineBuffer): boolean {
     const { run } = this;
+    if (resource.tape.bytes !== resource.bytes) return false;
     const plan = this.planAt(resource.tape, resource.node);
     if (plan === null) return false;
     const { length } = line;
@@ -174,8 +177,12 @@ class CompiledEngine implements Engine, TapePlans {
     if (tape.kind(object) !== OBJECT) return null;
     const member = tape.member(object, RESOURCE_TYPE);
     if (member < 0 || tape.kind(member) !== STRING) return null;
-    const name = tape.primitive(member) as string;
-    const type = BUNDLES.has(name) ? undefined : this.model.resource(name);
+    // One after the other they are of one type.
+    if (!tape.isText(member, this.lastType?.name ?? '')) {
+      const name = tape.primitive(member) as string;
+      this.lastType = BUNDLES.has(name) ? undefined : this.model.resource(name);
+    }
+    const type = this.lastType;
     const plan = type === undefined ? undefined : this.planOf(type);
     if (plan === undefined || plan.alwaysTree || plan.substitutes) return null;
     let tapePlan = this.tapePlans.get(plan);

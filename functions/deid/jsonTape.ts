@@ -1,4 +1,4 @@
-import { findName, hashByte, nameLength, UNKNOWN_NAME, UNTOLD_NAME } from './keyNames.js';
+import { findName, hashByte, UNKNOWN_NAME, UNTOLD_NAME } from './keyNames.js';
 import { numberFromText } from './json.js';
 import type { Primitive } from './primitive.js';
 
@@ -22,13 +22,13 @@ const IS_LONG = 64;
 /** A number with a fraction, or an exponent. */
 const IS_FRACTION = 128;
 
+/** The number of a member's name stands in the first part of a node, above its kind and flags. */
+const NAME_SHIFT = 8;
 /** The parts of a node, from its place on. */
-const NAME = 1;
-const NAME_START = 2;
-const START = 3;
-const END = 4;
-const NEXT = 5;
-const NODE_SIZE = 6;
+const START = 1;
+const END = 2;
+const NEXT = 3;
+const NODE_SIZE = 4;
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -55,10 +55,14 @@ for (const letter of '"\\/bfnrt') IS_ESCAPE[letter.charCodeAt(0)] = 1;
 const IS_HEX = new Uint8Array(256);
 for (const letter of '0123456789abcdefABCDEF') IS_HEX[letter.charCodeAt(0)] = 1;
 
+const NOTHING = Buffer.alloc(0);
+
 /** A value on a tape. */
 export interface TapeValue {
   readonly tape: JsonTape;
   readonly node: number;
+  /** What the tape must hold: it may have been used for another text since. */
+  readonly bytes: Buffer;
 }
 
 /**
@@ -66,7 +70,7 @@ export interface TapeValue {
  * begins that is not in it: what a tree of objects tells, without making any. One tape is used again and again.
  */
 export class JsonTape {
-  bytes: Buffer = Buffer.alloc(0);
+  bytes: Buffer = NOTHING;
   /** Whether a name begins with `_`: beside a primitive value stands its id, or extensions. */
   hasSiblings = false;
   private nodes: Int32Array<ArrayBuffer>;
@@ -76,6 +80,16 @@ export class JsonTape {
   /** @param nodes values for which there is room from the begin */
   constructor(nodes = 1024) {
     this.nodes = new Int32Array(NODE_SIZE * nodes);
+  }
+
+  /** Bytes of memory that it takes. */
+  get size(): number {
+    return this.nodes.byteLength;
+  }
+
+  /** Forgets the text. */
+  clear(): void {
+    this.bytes = NOTHING;
   }
 
   /** The first node: the outermost value. */
@@ -90,17 +104,15 @@ export class JsonTape {
 
   /** The number of a member's name. */
   name(node: number): number {
-    return this.nodes[node + NAME] as number;
+    return (this.nodes[node] as number) >> NAME_SHIFT;
   }
 
-  /** Where a member's name begins, after its quote. */
-  nameStart(node: number): number {
-    return this.nodes[node + NAME_START] as number;
-  }
-
-  /** Where a member's name has ended, before its quote. The name must be one that is told. */
+  /** Where a member's name has ended, its quote included. */
   nameEnd(node: number): number {
-    return this.nameStart(node) + nameLength(this.name(node));
+    const { bytes } = this;
+    let at = this.start(node) - 1;
+    while (bytes[at] !== QUOTE) at--;
+    return at + 1;
   }
 
   /** Where a value begins, its quote included. */
@@ -129,7 +141,7 @@ export class JsonTape {
     let last = -1;
     const end = nodes[object + NEXT] as number;
     for (let node = object + NODE_SIZE; node < end; node = nodes[node + NEXT] as number)
-      if (nodes[node + NAME] === name) last = node;
+      if ((nodes[node] as number) >> NAME_SHIFT === name) last = node;
     return last;
   }
 
@@ -137,6 +149,15 @@ export class JsonTape {
   textOf(object: number, name: number): string | undefined {
     const node = this.lastMember(object, name);
     return node >= 0 && this.kind(node) === STRING ? (this.primitive(node) as string) : undefined;
+  }
+
+  /** Whether a value is the string of an ASCII text, written without escapes. */
+  isText(node: number, text: string): boolean {
+    const { bytes } = this;
+    const start = this.start(node) + 1;
+    if (this.kind(node) !== STRING || this.end(node) - start - 1 !== text.length) return false;
+    for (let at = 0; at < text.length; at++) if (bytes[start + at] !== text.charCodeAt(at)) return false;
+    return true;
   }
 
   /** Whether there is nothing inside an object or array. */
@@ -149,7 +170,7 @@ export class JsonTape {
     const { nodes } = this;
     const end = nodes[object + NEXT] as number;
     for (let node = object + NODE_SIZE; node < end; node = nodes[node + NEXT] as number)
-      if (nodes[node + NAME] === name) return node;
+      if ((nodes[node] as number) >> NAME_SHIFT === name) return node;
     return -1;
   }
 
@@ -217,7 +238,6 @@ export class JsonTape {
     let container = -1;
     let isInObject = false;
     let name = UNKNOWN_NAME;
-    let nameStart = 0;
     let at = start;
     for (;;) {
       // A value.
@@ -229,18 +249,17 @@ export class JsonTape {
       if (length + NODE_SIZE > nodes.length) nodes = this.grow();
       const node = length;
       length += NODE_SIZE;
-      nodes[node + NAME] = name;
-      nodes[node + NAME_START] = nameStart;
+      const named = name << NAME_SHIFT;
       nodes[node + START] = at;
       if (byte === QUOTE) {
         at++;
         while (IS_PLAIN[(byte = bytes[at] as number)] === 1) at++;
-        if (byte === QUOTE) nodes[node] = STRING;
+        if (byte === QUOTE) nodes[node] = named | STRING;
         else {
           const flags = this.string(bytes, at);
           if (flags === 0) return false;
           at = this.scalarEnd;
-          nodes[node] = flags;
+          nodes[node] = named | flags;
         }
         at++;
       } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
@@ -248,7 +267,7 @@ export class JsonTape {
         open[depth] = container;
         container = node;
         isInObject = byte === OPEN_BRACE;
-        nodes[node] = isInObject ? OBJECT : ARRAY;
+        nodes[node] = named | (isInObject ? OBJECT : ARRAY);
         at++;
         while ((byte = bytes[at] as number) <= 0x20) {
           if (!isSpace(byte)) return false;
@@ -263,7 +282,7 @@ export class JsonTape {
       } else {
         const flags = this.numberOrWord(bytes, at);
         if (flags === 0) return false;
-        nodes[node] = flags;
+        nodes[node] = named | flags;
         at = this.scalarEnd;
       }
       let isFirst = container === node;
@@ -304,7 +323,7 @@ export class JsonTape {
           byte = bytes[++at] as number;
         }
         if (byte !== QUOTE) return false;
-        nameStart = ++at;
+        const nameStart = ++at;
         let hash = 0;
         while (IS_PLAIN[(byte = bytes[at] as number)] === 1) {
           hash = hashByte(hash, byte);

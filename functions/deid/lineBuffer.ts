@@ -1,6 +1,6 @@
 const FIRST_BYTES = 65_536;
-/** Shorter pieces are copied byte by byte: a call costs more. */
-const SHORT = 96;
+/** Shorter pieces are copied byte by byte: a call costs more, and garbage. */
+const SHORT = 256;
 
 /** A state of a `LineBuffer` to go back to. */
 export interface Mark {

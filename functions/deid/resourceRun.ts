@@ -17,6 +17,8 @@ export interface OuterResource {
   readonly patient: string | null;
 }
 
+const NO_ID = (): undefined => undefined;
+
 /** What is going on while one outermost resource is processed. Reused from resource to resource. */
 export class ResourceRun implements Run {
   /** Operations done since the counts were last taken, by the place of their label. */
@@ -24,7 +26,7 @@ export class ResourceRun implements Run {
   /** The rule being applied, for the report of a failure. */
   rule: number | undefined;
   /** The outermost resource's id, as a rule finds it. */
-  idOfRoot: (rule: number) => Primitive | undefined = () => undefined;
+  idOfRoot: (rule: number) => Primitive | undefined = NO_ID;
   fileName = '';
   folderName = '';
   /** The patient the resource belongs to, as it came; null for none or several. */
@@ -86,6 +88,6 @@ export class ResourceRun implements Run {
     this.rule = undefined;
     this.patient = null;
     this.operations = 0;
-    this.idOfRoot = () => undefined;
+    this.idOfRoot = NO_ID;
   }
 }

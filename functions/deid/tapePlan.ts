@@ -147,6 +147,8 @@ function workOf({ type, method, generalizer, keepsText }: Entry): TapeWork {
 const REMEMBERED = 256;
 /** Longest JSON whose verdict is remembered, in bytes. */
 const MAX_LENGTH = 512;
+/** Bytes before a member that is remembered: the number of its name, and its length. */
+const HEAD = 4;
 
 /** Tells by JSON which entry holds at an element whose conditions have to be evaluated. */
 type Evaluate = (entry: Entry, json: JsonObject) => Entry;
@@ -160,52 +162,82 @@ export class Conditions {
   private readonly looksAt: ReadonlySet<number> | null;
   private readonly plan: TapePlan;
   private readonly entry: Entry;
-  private readonly seen: (Uint8Array | undefined)[] = [];
+  /** Bit n is set where `looksAt` has a number that ends with these five bits. */
+  private readonly lookMask: number;
+  private readonly seen: (Buffer | undefined)[] = [];
   private readonly verdicts: TapeEntry[] = [];
-  private readonly scratch = Buffer.allocUnsafe(MAX_LENGTH);
 
   constructor(plan: TapePlan, entry: Entry) {
     this.plan = plan;
     this.entry = entry;
     this.looksAt = namesOf(entry);
+    let mask = 0;
+    for (const name of this.looksAt ?? []) mask |= 1 << (name & 31);
+    this.lookMask = mask;
   }
 
   /** The entry that holds at an object. @throws FhirPathError */
   resolve(tape: JsonTape, object: number, evaluate: Evaluate): TapeEntry {
-    const length = this.spell(tape, object);
-    if (length < 0) return this.plan.entry(evaluate(this.entry, this.json(tape, object)));
-    const { scratch } = this;
-    let hash = length;
-    for (let at = 0; at < length; at++) hash = (Math.imul(hash, 31) + (scratch[at] as number)) | 0;
+    const { bytes } = tape;
+    const end = tape.after(object);
+    let length = 0;
+    let hash = 0;
+    for (let node = tape.first(object); node < end; node = tape.after(node)) {
+      const name = tape.name(node);
+      if (!this.isLookedAt(name)) continue;
+      const last = tape.end(node);
+      let at = tape.start(node);
+      length += last - at + HEAD;
+      if (length > MAX_LENGTH) break;
+      hash = (hash ^ name) | 0;
+      while (at < last) hash = (Math.imul(hash, 31) + (bytes[at++] as number)) | 0;
+    }
+    if (this.looksAt === null || length > MAX_LENGTH)
+      return this.plan.entry(evaluate(this.entry, this.json(tape, object)));
     const slot = (hash ^ (hash >>> 15)) & (REMEMBERED - 1);
     const seen = this.seen[slot];
-    if (seen !== undefined && isSame(seen, scratch, length)) return this.verdicts[slot] as TapeEntry;
+    if (seen?.length === length && this.isSame(seen, tape, object)) return this.verdicts[slot] as TapeEntry;
     const entry = this.plan.entry(evaluate(this.entry, this.json(tape, object)));
-    this.seen[slot] = Uint8Array.prototype.slice.call(scratch, 0, length);
+    this.seen[slot] = this.spelled(tape, object, length);
     this.verdicts[slot] = entry;
     return entry;
   }
 
-  /** Writes the members that are looked at into `scratch`. @returns the length; -1 where that is too much */
-  private spell(tape: JsonTape, object: number): number {
-    const { looksAt, scratch } = this;
-    if (looksAt === null) return -1;
-    const { bytes } = tape;
+  private isLookedAt(name: number): boolean {
+    return ((this.lookMask >>> (name & 31)) & 1) === 1 && this.looksAt?.has(name) === true;
+  }
+
+  /** The members that are looked at: of each its name's number, its length and its bytes. */
+  private spelled(tape: JsonTape, object: number, length: number): Buffer {
+    const spelled = Buffer.alloc(length);
     const end = tape.after(object);
-    let length = 0;
+    let at = 0;
     for (let node = tape.first(object); node < end; node = tape.after(node)) {
       const name = tape.name(node);
-      if (!looksAt.has(name)) continue;
-      const last = tape.end(node);
-      let at = tape.start(node);
-      if (length + last - at + 4 > MAX_LENGTH) return -1;
-      scratch[length++] = name;
-      scratch[length++] = name >> 8;
-      scratch[length++] = last - at;
-      scratch[length++] = (last - at) >> 8;
-      while (at < last) scratch[length++] = bytes[at++] as number;
+      if (!this.isLookedAt(name)) continue;
+      spelled.writeUInt16LE(name, at);
+      spelled.writeUInt16LE(tape.end(node) - tape.start(node), at + 2);
+      at += HEAD;
+      at += tape.bytes.copy(spelled, at, tape.start(node), tape.end(node));
     }
-    return length;
+    return spelled;
+  }
+
+  /** Whether the members that are looked at are those that `spelled` has spelled. */
+  private isSame(seen: Buffer, tape: JsonTape, object: number): boolean {
+    const { bytes } = tape;
+    const objectEnd = tape.after(object);
+    let at = 0;
+    for (let node = tape.first(object); node < objectEnd; node = tape.after(node)) {
+      const name = tape.name(node);
+      if (!this.isLookedAt(name)) continue;
+      const end = tape.end(node);
+      let byte = tape.start(node);
+      if (uint16(seen, at) !== name || uint16(seen, at + 2) !== end - byte) return false;
+      at += HEAD;
+      while (byte < end) if (seen[at++] !== bytes[byte++]) return false;
+    }
+    return at === seen.length;
   }
 
   private json(tape: JsonTape, object: number): JsonObject {
@@ -223,10 +255,8 @@ export class Conditions {
   }
 }
 
-function isSame(seen: Uint8Array, bytes: Uint8Array, length: number): boolean {
-  if (seen.length !== length) return false;
-  for (let at = 0; at < length; at++) if (seen[at] !== bytes[at]) return false;
-  return true;
+function uint16(bytes: Uint8Array, at: number): number {
+  return (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
 }
 
 /** The numbers of the names that an element's conditions look at: its children's, and those of their siblings. */

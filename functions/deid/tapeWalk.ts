@@ -1,7 +1,7 @@
 import type { ElementWork } from './elementWork.js';
 import { JsonNumber, parseJson, type JsonObject } from './json.js';
 import { ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING, TRUE, JsonTape, type TapeValue } from './jsonTape.js';
-import { nameNumber, UNTOLD_NAME } from './keyNames.js';
+import { nameLength, nameNumber, UNTOLD_NAME } from './keyNames.js';
 import { REDACTED, SUBSTITUTED, labelsJson } from './labels.js';
 import { LineBuffer, type Mark } from './lineBuffer.js';
 import { TextResults } from './methods/textResults.js';
@@ -17,7 +17,7 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-const NO_RESULTS = new TextResults(0);
+const NO_RESULTS = new TextResults(0, (text) => text);
 
 /** Where the plans of resources come from. */
 export interface TapePlans {
@@ -58,6 +58,9 @@ export class TapeWalk {
   private result: Primitive = '';
   private results = NO_RESULTS;
   private place = 0;
+  private root = 0;
+  private rootIdMember = -1;
+  private rootIdEntry: TapeEntry | undefined;
   private rootIdBecame = NO_VALUE;
   private rootIdResult: Primitive = '';
 
@@ -80,7 +83,8 @@ export class TapeWalk {
     const { run } = this;
     this.tape = tape;
     this.line = line;
-    const outer = run.startResource(() => parseJson(tape.json(root)) as JsonObject, 'outermost');
+    this.root = root;
+    const outer = run.startResource(this.parsed, 'outermost');
     const node = this.begun(plan, root);
     this.rootId(node, root);
     line.byte(OPEN_BRACE);
@@ -119,6 +123,8 @@ export class TapeWalk {
     else line.insert(metaAt, labels.lastMeta);
   }
 
+  private readonly parsed = (): JsonObject => parseJson(this.tape.json(this.root)) as JsonObject;
+
   /** The plan of a resource's elements, its conditions evaluated. */
   private begun(plan: TapePlan, resource: number): TapeNode {
     const entry = this.resolved(plan.root, resource);
@@ -129,35 +135,50 @@ export class TapeWalk {
 
   /** De-identifies the value of the outermost resource's id, before all else: it may be what dates move by. */
   private rootId(node: TapeNode, root: number): void {
-    const { tape, run } = this;
-    this.rootIdBecame = NO_VALUE;
+    const { tape } = this;
     const member = tape.member(root, ID);
+    this.rootIdMember = member;
+    this.rootIdBecame = NO_VALUE;
     if (member < 0) return;
-    const before = tape.kind(member) === STRING ? tape.primitive(member) : undefined;
-    const entry = node.entry(ID);
-    let became = this.decide(entry, member);
-    if (became === REPLACED) {
-      // Other texts may take its place in the store before it is written.
-      const { results, place } = this;
-      this.result = JSON.parse(
-        results.store.toString('utf8', results.start(place), results.end(place)),
-      ) as string;
-      became = CHANGED;
+    this.rootIdEntry = node.entry(ID);
+    const { results } = this.rootIdEntry;
+    if (results !== undefined && tape.isVerbatim(member) && !tape.isEmptyString(member)) {
+      // Not remembered: no other resource has this id.
+      this.run.did(results.label);
+      this.rootIdResult = results.make(tape.primitive(member) as string);
+      this.rootIdBecame = CHANGED;
+    } else {
+      this.rootIdBecame = this.decide(this.rootIdEntry, member);
+      this.rootIdResult = this.result;
     }
-    this.rootIdBecame = became;
-    this.rootIdResult = became === CHANGED ? this.result : (before ?? '');
-    const after =
-      became !== NO_VALUE && typeof this.rootIdResult === 'string' ? this.rootIdResult : undefined;
-    const { rule } = entry.entry;
-    run.idOfRoot = (reader) =>
-      rule !== null && reader > rule.index ? after : before === '' ? undefined : before;
+    this.run.idOfRoot = this.idOfRoot;
+  }
+
+  private readonly idOfRoot = (reader: number): Primitive | undefined => {
+    const { tape, rootIdMember: member, rootIdEntry: entry } = this;
+    const { rule } = (entry as TapeEntry).entry;
+    const before = tape.kind(member) === STRING ? (tape.primitive(member) as string) : '';
+    const id = rule !== null && reader > rule.index ? this.idBecame(before) : before;
+    return id === '' ? undefined : id;
+  };
+
+  private idBecame(before: string): string {
+    switch (this.rootIdBecame) {
+      case AS_IT_CAME:
+        return before;
+      case CHANGED:
+        return typeof this.rootIdResult === 'string' ? this.rootIdResult : '';
+      default:
+        return '';
+    }
   }
 
   private putRootId(member: number, hasOthers: boolean): number {
-    if (this.rootIdBecame === NO_VALUE) return GONE;
+    const became = this.rootIdBecame;
+    if (became === NO_VALUE) return GONE;
     this.begin(member, hasOthers);
     this.result = this.rootIdResult;
-    this.put(this.rootIdBecame, member);
+    this.put(became, member);
     return LEFT;
   }
 
@@ -259,8 +280,8 @@ export class TapeWalk {
   private begin(member: number, hasOthers: boolean): void {
     const { tape, line } = this;
     if (hasOthers) line.byte(COMMA);
-    const start = tape.nameStart(member);
-    line.piece(start - 1, tape.nameEnd(member) + 1);
+    const end = tape.nameEnd(member);
+    line.piece(end - nameLength(tape.name(member)) - 2, end);
     line.byte(COLON);
   }
 
@@ -315,15 +336,9 @@ export class TapeWalk {
     const start = tape.start(node) + 1;
     const end = tape.end(node) - 1;
     if (!results.remembers(end - start)) return NO_VALUE;
-    let place = results.find(tape.bytes, start, end);
-    if (place > 0) run.did(results.label);
-    else {
-      const text = this.work.changed(entry.entry, tape.primitive(node));
-      if (typeof text !== 'string') throw UNUSUAL;
-      place = results.add(tape.bytes, start, end, text);
-    }
+    run.did(results.label);
     this.results = results;
-    this.place = place;
+    this.place = results.find(tape.bytes, start, end) || results.add(tape.bytes, start, end);
     return REPLACED;
   }
 

@@ -1,3 +1,5 @@
+import { dayNumber, daysInMonth } from '../deid/calendar.js';
+
 /**
  * A FHIR `instant` with all the digits of its fraction, which servers may have more of than a `Date` holds.
  * https://hl7.org/fhir/R4/datatypes.html#instant
@@ -11,24 +13,44 @@ export interface Instant {
   readonly fraction: string;
 }
 
-const PATTERN = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,20}))?(Z|[+-]\d\d:\d\d)$/;
+const PATTERN = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,20})?(?:Z|[+-]\d\d:\d\d)$/;
+const SECONDS_PER_DAY = 86_400;
 
 /** Reads an instant; `undefined` where the text is none. */
 export function parseInstant(text: unknown): Instant | undefined {
-  if (typeof text !== 'string') return undefined;
-  const match = PATTERN.exec(text);
-  if (match === null) return undefined;
-  const milliseconds = Date.parse(`${match[1]}${match[3]}`);
-  if (Number.isNaN(milliseconds)) return undefined;
-  // Date.parse moves 30 February into March; such an instant does not exist.
-  const day = Number(text.slice(8, 10));
-  if (
-    day > 28 &&
-    day > new Date(Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5, 7)), 0)).getUTCDate()
-  ) {
+  if (typeof text !== 'string' || !PATTERN.test(text)) return undefined;
+  const [year, month, day] = [
+    twoDigits(text, 0) * 100 + twoDigits(text, 2),
+    twoDigits(text, 5),
+    twoDigits(text, 8),
+  ];
+  const time = secondsOf(twoDigits(text, 11), twoDigits(text, 14), twoDigits(text, 17));
+  const isUtc = text.endsWith('Z');
+  const zoneAt = text.length - (isUtc ? 1 : '+hh:mm'.length);
+  const zone = isUtc ? 0 : secondsOf(twoDigits(text, zoneAt + 1), twoDigits(text, zoneAt + 4), 0);
+  // The last moment of a day may be written as its hour 24.
+  if (day < 1 || day > daysInMonth(year, month) || !(time <= SECONDS_PER_DAY && zone < SECONDS_PER_DAY))
     return undefined;
-  }
-  return { text, seconds: milliseconds / 1000, fraction: (match[2] ?? '').replace(/0+$/, '') };
+  let fractionEnd = zoneAt;
+  while (text.charCodeAt(fractionEnd - 1) === ZERO && fractionEnd > FRACTION) fractionEnd--;
+  return {
+    text,
+    seconds: dayNumber(year, month, day) * SECONDS_PER_DAY + time - (text[zoneAt] === '-' ? -zone : zone),
+    fraction: text.slice(FRACTION, fractionEnd),
+  };
+}
+
+const ZERO = 0x30;
+/** Where the fraction begins, if there is one. */
+const FRACTION = '2020-01-01T00:00:00.'.length;
+
+function twoDigits(text: string, at: number): number {
+  return (text.charCodeAt(at) - ZERO) * 10 + text.charCodeAt(at + 1) - ZERO;
+}
+
+/** Seconds of a time of day; not a number for none. */
+function secondsOf(hour: number, minute: number, second: number): number {
+  return minute < 60 && second < 60 ? (hour * 60 + minute) * 60 + second : Number.NaN;
 }
 
 /** Negative when `a` is before `b`, zero when they are the same moment, positive when after. */

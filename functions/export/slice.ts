@@ -180,6 +180,7 @@ export async function runSlice(
     if (companions !== undefined && page.included.length > 0) {
       await companionWriter.write(await companions.exportedWith(exported, page.included), () => true);
     }
+    page.release?.();
     if (clock() - toldAt >= PROGRESS_MS) {
       toldAt = clock();
       dependencies.tellProgress(writer.report.read);
@@ -219,8 +220,8 @@ async function fetchPage(
   companions: Companions | undefined,
   isLinkOurs: boolean,
 ): Promise<FetchedPage> {
-  const read = ({ body, isForm = false }: SourceAnswer): FetchedPage => {
-    const page = readSearchPage(body, type, companions?.type);
+  const read = ({ body, isForm = false, release }: SourceAnswer): FetchedPage => {
+    const page = readSearchPage(body, type, companions?.type, release);
     if (page.isCut && companions !== undefined) throw cut(type, companions.type);
     // The self link of a form need not repeat what stands in the form; without any of it, it tells nothing.
     const tells = !isForm || page.self?.includes('?') === true;

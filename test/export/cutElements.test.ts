@@ -92,7 +92,9 @@ describe('_elements', () => {
       outcome: 'anonymized',
       line: `{"resourceType":"Patient","birthDate":"1970","meta":{"tag":[${SUBSETTED}]}}`,
     });
-    expect(lineMaker.makeLineOfTape({ tape: new JsonTape(), node: 0 }, new LineBuffer())).toBe(false);
+    expect(
+      lineMaker.makeLineOfTape({ tape: new JsonTape(), node: 0, bytes: Buffer.alloc(0) }, new LineBuffer()),
+    ).toBe(false);
     expect(seen).toEqual(['resourceType', 'gender', 'name']);
     expect(lineMaker.makeLine({ resourceType: 'Patient' }).outcome).toBe('failed');
   });

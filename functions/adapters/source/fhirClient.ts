@@ -2,6 +2,7 @@ import { createGunzip, createInflate } from 'node:zlib';
 import { pipeline, type Readable } from 'node:stream';
 import { type Dispatcher, request as send } from 'undici';
 import { ExportError } from '../../errors.js';
+import { BufferPool } from '../bufferPool.js';
 import { type Dispatchers, openDispatchers } from '../dispatchers.js';
 import { networkFault } from '../networkFault.js';
 import { noCredentials } from './credentials/none.js';
@@ -228,8 +229,8 @@ export class FhirClient implements Source {
           waitMs: 0,
         };
       }
-      const body = await this.#readBody(response);
-      return { body, date: dateOf(response), isForm: form !== undefined };
+      const page = await this.#readBody(response);
+      return { ...page, date: dateOf(response), isForm: form !== undefined };
     } catch (thrown) {
       if (thrown instanceof ExportError) return { error: thrown, waitMs: 0 };
       // The cause holds the URL with its search values, so it is dropped here.
@@ -254,7 +255,7 @@ export class FhirClient implements Source {
   }
 
   /** The body as it was before it was compressed, in one piece: of a known length, it is read to its place at once. */
-  async #readBody(response: Response): Promise<Buffer> {
+  async #readBody(response: Response): Promise<Required<Pick<SourceAnswer, 'body' | 'release'>>> {
     const { maxPageBytes } = this.#options;
     const length = Number(headerOf(response, 'content-length') ?? Number.NaN);
     const body = decoded(response);
@@ -263,21 +264,26 @@ export class FhirClient implements Source {
       await discard(response);
       throw tooLarge(maxPageBytes);
     }
-    let page = Buffer.allocUnsafe(isPlain && length >= 0 ? length : FIRST_BYTES);
+    let page = pages.take(isPlain && length >= 0 ? length : FIRST_BYTES);
     let filled = 0;
     for await (const chunk of body as AsyncIterable<Buffer>) {
       const end = filled + chunk.length;
       if (end > maxPageBytes) throw tooLarge(maxPageBytes);
       if (end > page.length) {
-        const larger = Buffer.allocUnsafe(Math.max(end, 2 * page.length));
+        const larger = pages.take(Math.max(end, 2 * page.length));
         page.copy(larger, 0, 0, filled);
+        pages.giveBack(page);
         page = larger;
       }
       filled += chunk.copy(page, filled);
     }
-    return page.subarray(0, filled);
+    return { body: page.subarray(0, filled), release: () => pages.giveBack(page) };
   }
 }
+
+/** Bytes of memory that wait for the next pages. */
+const MOST_IDLE_BYTES = 8 * 1024 * 1024;
+const pages = new BufferPool(MOST_IDLE_BYTES);
 
 /** A body of unknown length is read into so many bytes first. */
 const FIRST_BYTES = 65_536;

@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { ExportError, type SafeFailure, safeFailure } from '../../errors.js';
 import type { RequestOutcome } from '../../export/source/requestLimiter.js';
+import { noCredentials } from './credentials/none.js';
 import type { SourceCredentials, SourceHeader } from './credentials/sourceCredentials.js';
 import type { Leave } from './sourceLimiter.js';
 
@@ -24,6 +25,8 @@ type FromOwner = { call: number } & (
 export interface RemoteSourceAccess {
   port: MessagePort;
   remedy: string;
+  /** Whether no request has a header, so that nobody has to be asked for one. */
+  isOpen: boolean;
 }
 
 /**
@@ -70,14 +73,14 @@ export function shareSourceAccess({ credentials, limiter }: SourceAccess): Remot
     places.clear();
   });
   port.unref();
-  return { port: port2, remedy: credentials.remedy };
+  return { port: port2, remedy: credentials.remedy, isOpen: credentials === noCredentials };
 }
 
 const headerOf = (answer: FromOwner): SourceHeader | undefined =>
   'header' in answer ? answer.header : undefined;
 
 /** The access that another thread shares. */
-export function remoteSourceAccess({ port, remedy }: RemoteSourceAccess): SourceAccess {
+export function remoteSourceAccess({ port, remedy, isOpen }: RemoteSourceAccess): SourceAccess {
   let calls = 0;
   const waiting = new Map<
     number,
@@ -99,11 +102,13 @@ export function remoteSourceAccess({ port, remedy }: RemoteSourceAccess): Source
       port.postMessage(message(call));
     });
   return {
-    credentials: {
-      remedy,
-      header: async () => headerOf(await ask((call) => ({ kind: 'header', call }))),
-      renewed: async (refused) => headerOf(await ask((call) => ({ kind: 'renewed', call, refused }))),
-    },
+    credentials: isOpen
+      ? noCredentials
+      : {
+          remedy,
+          header: async () => headerOf(await ask((call) => ({ kind: 'header', call }))),
+          renewed: async (refused) => headerOf(await ask((call) => ({ kind: 'renewed', call, refused }))),
+        },
     limiter: {
       async enter(job) {
         const { call: place } = await ask((call) => ({ kind: 'enter', call, job }));

@@ -1,9 +1,14 @@
 import type { AppendBlobClient, ContainerClient } from '@azure/storage-blob';
+import { BufferPool } from '../bufferPool.js';
 import { ExportError } from '../../errors.js';
 import { storageFailure, storageStatus } from './storage.js';
 
 /** Bytes of one append: the size that every service version takes. */
 const BLOCK_BYTES = 4 * 1024 * 1024;
+
+/** Bytes of memory that wait for the next files. */
+const MOST_IDLE_BYTES = 4 * BLOCK_BYTES;
+const blocks = new BufferPool(MOST_IDLE_BYTES);
 
 /**
  * An NDJSON file that is written by one attempt of one slice and by nobody else: created only if it does not
@@ -14,8 +19,8 @@ export class AppendBlob {
   readonly #client: AppendBlobClient;
   #etag: string;
   #position = 0;
-  #block: Buffer = Buffer.allocUnsafe(BLOCK_BYTES);
-  #spare: Buffer | undefined = Buffer.allocUnsafe(BLOCK_BYTES);
+  #block: Buffer | undefined;
+  #spare: Buffer | undefined;
   #filled = 0;
   #lines = 0;
   #sending: Promise<void> = Promise.resolve();
@@ -60,7 +65,7 @@ export class AppendBlob {
   writeLines(lines: Uint8Array, count: number): Promise<void> | undefined {
     this.#lines += count;
     if (this.#filled + lines.length >= BLOCK_BYTES) return this.#writeAcross(lines);
-    this.#block.set(lines, this.#filled);
+    this.#room().set(lines, this.#filled);
     this.#filled += lines.length;
     return undefined;
   }
@@ -69,12 +74,24 @@ export class AppendBlob {
   async close(): Promise<void> {
     await this.#flush();
     await this.#sending;
+    for (const block of [this.#block, this.#spare]) if (block !== undefined) blocks.giveBack(block);
+    this.#block = undefined;
+    this.#spare = undefined;
+  }
+
+  /** The block that is filled. */
+  #room(): Buffer {
+    if (this.#block === undefined) {
+      this.#block = this.#spare ?? blocks.take(BLOCK_BYTES);
+      this.#spare = undefined;
+    }
+    return this.#block;
   }
 
   async #writeAcross(lines: Uint8Array): Promise<void> {
     for (let start = 0; start < lines.length;) {
       const end = Math.min(lines.length, start + BLOCK_BYTES - this.#filled);
-      this.#block.set(lines.subarray(start, end), this.#filled);
+      this.#room().set(lines.subarray(start, end), this.#filled);
       this.#filled += end - start;
       start = end;
       if (this.#filled === BLOCK_BYTES) await this.#flush();
@@ -83,17 +100,20 @@ export class AppendBlob {
 
   async #flush(): Promise<void> {
     await this.#sending;
-    if (this.#filled === 0) return;
     const full = this.#block;
+    if (full === undefined || this.#filled === 0) return;
     const size = this.#filled;
-    this.#block = this.#spare ?? Buffer.allocUnsafe(BLOCK_BYTES);
-    this.#spare = undefined;
+    this.#block = undefined;
     this.#filled = 0;
-    this.#sending = this.#append(full.subarray(0, size)).finally(() => {
-      this.#spare = full;
-    });
+    this.#sending = this.#send(full, size);
     // A failure is told by the next await of #sending; without a handler it would end the process before.
     this.#sending.catch(() => undefined);
+  }
+
+  /** Sends the first bytes of a block, which is spare after that. */
+  async #send(block: Buffer, size: number): Promise<void> {
+    await this.#append(block.subarray(0, size));
+    this.#spare = block;
   }
 
   async #append(block: Buffer): Promise<void> {

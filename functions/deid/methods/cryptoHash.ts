@@ -20,7 +20,6 @@ export class Hasher {
   private readonly hmac: Hmac;
   private readonly digits: number | null;
   private readonly resourceTypes: ReadonlySet<string>;
-  private readonly hashes = new Map<string, string>();
   private readonly references = new Map<string, string>();
 
   /** @param resourceTypes names that a literal reference may hold before its id */
@@ -39,7 +38,7 @@ export class Hasher {
       run.did(CRYTOHASH);
       return this.reference(primitiveText(value));
     },
-    { results: new TextResults(CRYTOHASH) },
+    { results: new TextResults(CRYTOHASH, (text) => this.hashedReference(text)) },
   );
 
   private readonly ofValue: ValueMethod = Object.assign(
@@ -47,18 +46,22 @@ export class Hasher {
       run.did(CRYTOHASH);
       return this.hash(primitiveText(value));
     },
-    { results: new TextResults(CRYTOHASH) },
+    { results: new TextResults(CRYTOHASH, (text) => this.hash(text)) },
   );
 
   private hash(text: string): string {
-    const known = this.hashes.get(text);
-    if (known !== undefined) return known;
     const digest = this.hmac.hex(text);
-    return remember(this.hashes, text, this.digits === null ? digest : digest.slice(0, this.digits));
+    return this.digits === null ? digest : digest.slice(0, this.digits);
   }
 
   private reference(text: string): string {
-    return this.references.get(text) ?? remember(this.references, text, this.hashedReference(text));
+    const known = this.references.get(text);
+    if (known !== undefined) return known;
+    const result = this.hashedReference(text);
+    if (text.length > MAX_LENGTH) return result;
+    if (this.references.size >= MAX_REMEMBERED) this.references.clear();
+    this.references.set(text, result);
+    return result;
   }
 
   private hashedReference(text: string): string {
@@ -72,11 +75,4 @@ export class Hasher {
     const uuid = UUID.exec(text);
     return uuid === null ? this.hash(text) : `urn:uuid:${this.hash(uuid[1] ?? '')}`;
   }
-}
-
-function remember(known: Map<string, string>, text: string, result: string): string {
-  if (text.length > MAX_LENGTH) return result;
-  if (known.size >= MAX_REMEMBERED) known.clear();
-  known.set(text, result);
-  return result;
 }

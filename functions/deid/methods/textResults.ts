@@ -20,8 +20,12 @@ export class TextResults {
   /** Places in the store by hash: open addressing, half full at most. */
   private readonly places = new Int32Array(SLOTS);
 
-  constructor(label: number) {
+  /** What is made of a text, whether it is remembered or not. */
+  readonly make: (text: string) => string;
+
+  constructor(label: number, make: (text: string) => string) {
     this.label = label;
+    this.make = make;
   }
 
   /** The place of the result for the text that these bytes are; 0 for none. */
@@ -52,8 +56,8 @@ export class TextResults {
   }
 
   /** Remembers the result for the text that `find` has not found just now. @returns its place */
-  add(bytes: Uint8Array, start: number, end: number, result: string): number {
-    const json = Buffer.from(JSON.stringify(result));
+  add(bytes: Buffer, start: number, end: number): number {
+    const json = Buffer.from(JSON.stringify(this.make(bytes.toString('utf8', start, end))));
     const length = end - start;
     if (this.filled + length + json.length + HEAD > MAX_BYTES || this.used >= SLOTS / 2) {
       this.places.fill(0);
@@ -65,7 +69,7 @@ export class TextResults {
     const place = this.filled;
     store.writeUInt16LE(length, place - 4);
     store.writeUInt16LE(json.length, place - 2);
-    store.set(bytes.subarray(start, end), place);
+    bytes.copy(store, place, start, end);
     store.set(json, place + length);
     this.filled += length + json.length + HEAD;
     this.places[this.slot] = place;

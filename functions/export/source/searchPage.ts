@@ -5,7 +5,7 @@ import { nameNumber } from '../../deid/keyNames.js';
 import { isJsonObject } from '../../deid/node.js';
 import { ExportError } from '../../errors.js';
 import { type Instant, parseInstant } from '../instant.js';
-import { readLink, readTape } from './readTape.js';
+import { giveBack, readLink, readTape } from './readTape.js';
 
 /** One resource of a search page, with what the walk needs of it. */
 export interface SearchRow {
@@ -26,6 +26,8 @@ export interface SearchPage {
   readonly next: string | undefined;
   /** URL of the search as the source understood it. */
   readonly self: string | undefined;
+  /** Lets another page have the memory of this one. Its rows are of no use then. */
+  release?(): void;
 }
 
 /** A page with what came along with its matches. */
@@ -72,8 +74,14 @@ interface Entry {
  *   holds an OperationOutcome that tells of an error or, where nothing is to come along, of an answer that is not
  *   complete, or an entry without its resource; `source-ignored-parameter` where matches are of another type: pages of these would leave others out
  * @param includedType the type that was asked to come along
+ * @param release what lets the bytes go with the page
  */
-export function readSearchPage(bytes: Buffer, type: string, includedType?: string): PageWithIncludes {
+export function readSearchPage(
+  bytes: Buffer,
+  type: string,
+  includedType?: string,
+  release?: () => void,
+): PageWithIncludes {
   const tape = readTape(bytes);
   if (tape === undefined) throw malformed(type);
   const { root } = tape;
@@ -86,7 +94,7 @@ export function readSearchPage(bytes: Buffer, type: string, includedType?: strin
   if (entries >= 0 && tape.kind(entries) !== ARRAY) throw malformed(type);
   const end = entries < 0 ? 0 : tape.after(entries);
   for (let node = tape.first(entries); node < end; node = tape.after(node)) {
-    const entry = readEntry(tape, node);
+    const entry = readEntry(tape, node, type);
     if (entry.resourceType === 'OperationOutcome') {
       if (readOutcome(page, entry, type)) isCut = true;
       // Where others come along, it is these that are left out; else it can only be matches.
@@ -108,10 +116,14 @@ export function readSearchPage(bytes: Buffer, type: string, includedType?: strin
     total: total < 0 ? undefined : readTotal(tape, total),
     next: readLink(tape, 'next'),
     self: readLink(tape, 'self'),
+    release: () => {
+      giveBack(tape);
+      release?.();
+    },
   };
 }
 
-function readEntry(tape: JsonTape, node: number): Entry {
+function readEntry(tape: JsonTape, node: number, type: string): Entry {
   const entry: Entry = {
     mode: undefined,
     resource: -1,
@@ -125,20 +137,23 @@ function readEntry(tape: JsonTape, node: number): Entry {
     if (tape.kind(member) !== OBJECT) continue;
     const name = tape.name(member);
     if (name === SEARCH) entry.mode = modeOf(tape, member);
-    else if (name === RESOURCE) readResource(tape, member, entry);
+    else if (name === RESOURCE) readResource(tape, member, type, entry);
   }
   return entry;
 }
 
 function modeOf(tape: JsonTape, search: number): string | undefined {
   const mode = tape.lastMember(search, MODE);
+  if (mode >= 0 && tape.isText(mode, 'match')) return 'match';
   // A mode that is no text is not that of a match.
   return mode < 0 ? undefined : (tape.textOf(search, MODE) ?? '');
 }
 
-function readResource(tape: JsonTape, resource: number, entry: Entry): void {
+function readResource(tape: JsonTape, resource: number, type: string, entry: Entry): void {
   entry.resource = resource;
-  entry.resourceType = tape.textOf(resource, RESOURCE_TYPE);
+  const typeMember = tape.lastMember(resource, RESOURCE_TYPE);
+  const isUsual = typeMember >= 0 && tape.isText(typeMember, type);
+  entry.resourceType = isUsual ? type : tape.textOf(resource, RESOURCE_TYPE);
   entry.id = tape.textOf(resource, ID);
   const meta = tape.lastMember(resource, META);
   entry.lastUpdated = meta >= 0 && tape.kind(meta) === OBJECT ? tape.textOf(meta, LAST_UPDATED) : undefined;
@@ -162,12 +177,17 @@ function toRow(
 ): SearchRow {
   if (node < 0) throw incomplete(type);
   if (resourceType !== type) throw otherType(type);
+  const { tape } = page;
+  const { bytes } = tape;
+  const start = tape.start(node);
+  const end = tape.end(node);
   return {
     id,
     lastUpdated: lastUpdated === undefined ? undefined : parseInstant(lastUpdated),
-    json: page.isText ? { tape: page.tape, node } : undefined,
+    json: page.isText ? { tape, node, bytes } : undefined,
     resource: () => {
-      const resource = parseResource(page, node, type);
+      if (tape.bytes !== bytes) throw new TypeError('The page of the row was released.');
+      const resource = parseResource(bytes.toString(page.isAscii ? 'latin1' : 'utf8', start, end), type);
       // Keys written with escapes are seen by the parser only: two readers must not see two resources.
       if (resource['resourceType'] !== type || (id !== undefined && resource['id'] !== id))
         throw malformed(type);
@@ -177,11 +197,9 @@ function toRow(
 }
 
 /** A parser's message quotes its input, so it is dropped here. */
-function parseResource({ tape, isAscii: isPlain }: Page, node: number, type: string): JsonObject {
+function parseResource(text: string, type: string): JsonObject {
   try {
-    const value = parseJson(
-      tape.bytes.toString(isPlain ? 'latin1' : 'utf8', tape.start(node), tape.end(node)),
-    );
+    const value = parseJson(text);
     if (isJsonObject(value)) return value;
   } catch {
     // Told below.
@@ -209,8 +227,8 @@ function malformed(type: string): ExportError {
 const CUT_SHORT: ReadonlySet<string> = new Set(['incomplete', 'timeout']);
 
 /** Returns whether the outcome says that the answer is not all there is. @throws ExportError where it is an error */
-function readOutcome(page: Page, { resource }: Entry, type: string): boolean {
-  const outcome = parseResource(page, resource, type);
+function readOutcome({ tape }: Page, { resource }: Entry, type: string): boolean {
+  const outcome = parseResource(tape.json(resource), type);
   refuseErrors(outcome, type);
   const issues = outcome['issue'];
   return (

@@ -17,6 +17,8 @@ export interface Source {
 
 export interface SourceAnswer {
   body: Buffer;
+  /** Lets another answer have the memory of the body, once nobody looks at it any more. */
+  release?: () => void;
   /** The source's clock as its `Date` header tells, in milliseconds since the epoch. */
   date: number | undefined;
   /** Whether the search was in a form, so that a self link need not repeat it. */
