@@ -266,17 +266,27 @@ export class FhirClient implements Source {
     }
     let page = pages.take(isPlain && length >= 0 ? length : FIRST_BYTES);
     let filled = 0;
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      const end = filled + chunk.length;
-      if (end > maxPageBytes) throw tooLarge(maxPageBytes);
-      if (end > page.length) {
-        const larger = pages.take(Math.max(end, 2 * page.length));
-        page.copy(larger, 0, 0, filled);
-        pages.giveBack(page);
-        page = larger;
-      }
-      filled += chunk.copy(page, filled);
-    }
+    // By events: a reader that waits for the stream gets what came meanwhile in one piece, which is one copy more.
+    await new Promise<void>((resolve, reject) => {
+      body.on('data', (chunk: Buffer) => {
+        const end = filled + chunk.length;
+        if (end > maxPageBytes) {
+          body.destroy(tooLarge(maxPageBytes));
+          return;
+        }
+        if (end > page.length) {
+          const larger = pages.take(Math.max(end, 2 * page.length));
+          page.copy(larger, 0, 0, filled);
+          pages.giveBack(page);
+          page = larger;
+        }
+        page.set(chunk, filled);
+        filled = end;
+      });
+      body.once('end', resolve);
+      body.once('error', reject);
+      body.once('close', () => reject(new Error('The body was cut.')));
+    });
     return { body: page.subarray(0, filled), release: () => pages.giveBack(page) };
   }
 }
