@@ -6,12 +6,14 @@ import { compileEngine } from '../../functions/deid/compileEngine.js';
 import { readConfiguration, type Configuration } from '../../functions/deid/configuration.js';
 import type { Engine } from '../../functions/deid/engine.js';
 import { parseJson } from '../../functions/deid/json.js';
+import { JsonTape } from '../../functions/deid/jsonTape.js';
+import { LineBuffer } from '../../functions/deid/lineBuffer.js';
 import { isJsonObject } from '../../functions/deid/node.js';
 import { generateSample } from '../../local/sample/sample.js';
 
 /**
- * How fast resources are de-identified, against `JSON.parse` and `JSON.stringify` of the same lines: both in one
- * process, one thread, alternating, medians. Engines are new in every run; the first resource of each type, with
+ * How fast resources are de-identified, from bytes to bytes, against `JSON.parse` and `JSON.stringify` of the same lines
+ * as strings: both in one process, one thread, alternating, medians. Engines are new in every run; the first resource of each type, with
  * which the plans are made, and the compilation are not in the time. `--memory` measures instead how the heap grows
  * over a million resources whose ids are all different.
  */
@@ -83,7 +85,7 @@ function configurationOfLength(rules: number): string {
   });
 }
 
-function makeEngine(configuration: Configuration, lines: readonly string[]): Engine {
+function makeEngine(configuration: Configuration, lines: readonly Buffer[]): Engine {
   const engine = compileEngine(configuration, {
     fhirVersion: 'R4',
     now: Date.parse('2026-11-21T12:00:00Z'),
@@ -92,7 +94,7 @@ function makeEngine(configuration: Configuration, lines: readonly string[]): Eng
   });
   const types = new Set<string>();
   for (const line of lines) {
-    const type = /"resourceType":\s*"(\w+)"/.exec(line)?.[1] ?? '';
+    const type = /"resourceType":\s*"(\w+)"/.exec(line.toString())?.[1] ?? '';
     if (types.has(type)) continue;
     types.add(type);
     anonymizeLine(engine, line);
@@ -100,8 +102,14 @@ function makeEngine(configuration: Configuration, lines: readonly string[]): Eng
   return engine;
 }
 
-function anonymizeLine(engine: Engine, line: string): number {
-  const json = parseJson(line);
+const tape = new JsonTape();
+const made = new LineBuffer();
+
+/** From bytes to bytes, as in an export. @returns bytes of the line */
+function anonymizeLine(engine: Engine, bytes: Buffer): number {
+  made.truncate(0);
+  if (tape.read(bytes) && engine.anonymizeTape({ tape, node: tape.root, bytes }, made)) return made.length;
+  const json = parseJson(bytes.toString());
   const result = isJsonObject(json) ? engine.anonymize(json) : undefined;
   return result?.outcome === 'anonymized' ? result.line.length : 0;
 }
@@ -117,11 +125,15 @@ function median(values: readonly number[]): number {
 }
 
 /** Times of plain JSON and of the configurations, in milliseconds, run in turn: one list for each. */
-function measure(configurations: readonly Configuration[], lines: readonly string[]): number[][] {
+function measure(
+  configurations: readonly Configuration[],
+  texts: readonly string[],
+  lines: readonly Buffer[],
+): number[][] {
   const times: number[][] = [[], ...configurations.map(() => [])];
   for (let run = -2; run < RUNS; run++) {
     const plain = timed(() => {
-      for (const line of lines) JSON.stringify(JSON.parse(line));
+      for (const text of texts) JSON.stringify(JSON.parse(text));
     });
     if (run >= 0) times[0]?.push(plain);
     configurations.forEach((configuration, place) => {
@@ -141,12 +153,16 @@ function ratio(times: readonly number[], others: readonly number[]): number {
 }
 
 /** Mebibytes of heap in use after garbage collection, at every quarter of a million resources; needs `--expose-gc`. */
-function heapOverAMillion(configuration: Configuration, lines: readonly string[]): number[] {
+function heapOverAMillion(
+  configuration: Configuration,
+  texts: readonly string[],
+  lines: readonly Buffer[],
+): number[] {
   const engine = makeEngine(configuration, lines);
   const heaps: number[] = [];
   for (let number = 1; number <= 1_000_000; number++) {
-    const line = lines[number % lines.length] ?? '';
-    anonymizeLine(engine, line.replace('"id":"', `"id":"${number}-`));
+    const line = texts[number % texts.length] ?? '';
+    anonymizeLine(engine, Buffer.from(line.replace('"id":"', `"id":"${number}-`)));
     if (number % 250_000 !== 0) continue;
     globalThis.gc?.();
     heaps.push(Math.round(process.memoryUsage().heapUsed / 2 ** 20));
@@ -154,11 +170,12 @@ function heapOverAMillion(configuration: Configuration, lines: readonly string[]
   return heaps;
 }
 
-const lines = readLines();
+const texts = readLines();
+const lines = texts.map((line) => Buffer.from(line));
 const text = readFileSync(SAFE_HARBOR, 'utf8');
 const configurations = [text, configurationOfLength(200), configurationOfLength(20)].map(configurationOf);
 function report(): void {
-  const [json = [], full = [], rules200 = [], rules20 = []] = measure(configurations, lines);
+  const [json = [], full = [], rules200 = [], rules20 = []] = measure(configurations, texts, lines);
   const compileTime = median(
     Array.from({ length: 5 }, () => timed(() => makeEngine(configurationOf(text), lines))),
   );
@@ -179,5 +196,6 @@ function report(): void {
 
 if (process.argv.includes('--memory')) {
   const [configuration] = configurations;
-  if (configuration !== undefined) console.log(heapOverAMillion(configuration, lines).join(', '), 'MiB');
+  if (configuration !== undefined)
+    console.log(heapOverAMillion(configuration, texts, lines).join(', '), 'MiB');
 } else report();
