@@ -1,3 +1,4 @@
+import { patientElements } from '../fhir/patientsOf.js';
 import type { Configuration } from './configuration.js';
 import { ElementWork } from './elementWork.js';
 import type { AnonymizeResult, Engine, EngineOptions, EngineReport, ResourceContext } from './engine.js';
@@ -188,7 +189,11 @@ class CompiledEngine implements Engine, TapePlans {
     let tapePlan = this.tapePlans.get(plan);
     if (tapePlan === undefined) {
       const inner = plan.reachesInside ? ['contained'] : [];
-      tapePlan = new TapePlan(plan.root, [...plan.treeKeys, ...inner]);
+      tapePlan = new TapePlan(
+        plan.root,
+        [...plan.treeKeys, ...inner],
+        patientElements(plan.root.type?.name ?? '', this.model.version),
+      );
       this.tapePlans.set(plan, tapePlan);
     }
     return tapePlan.takes(tape, object) ? tapePlan : null;

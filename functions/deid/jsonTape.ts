@@ -46,6 +46,13 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const LOWER_U = 0x75;
 
+/** Four bytes at once. */
+const ONES = 0x01010101;
+const SPACES = 0x20202020;
+const QUOTES = 0x22222222;
+const BACKSLASHES = 0x5c5c5c5c;
+const HIGH_BITS = 0x80808080 | 0;
+
 /** Bytes that stand for themselves in a string. */
 const IS_PLAIN = new Uint8Array(256);
 for (let byte = 0x20; byte < 0x80; byte++) IS_PLAIN[byte] = byte === QUOTE || byte === BACKSLASH ? 0 : 1;
@@ -232,6 +239,8 @@ export class JsonTape {
     this.bytes = bytes;
     this.hasSiblings = false;
     const end = bytes.length;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, end);
+    const lastWord = end - 4;
     let { nodes, open } = this;
     let length = 0;
     let depth = 0;
@@ -253,6 +262,17 @@ export class JsonTape {
       nodes[node + START] = at;
       if (byte === QUOTE) {
         at++;
+        while (at < lastWord) {
+          const word = view.getInt32(at, true);
+          // A byte's high bit is set in these where it is a quote, a backslash, a control character (or, harmlessly,
+          // where it follows one), or not ASCII.
+          const quote = word ^ QUOTES;
+          const backslash = word ^ BACKSLASHES;
+          const found =
+            ((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash) | (word - SPACES) | word;
+          if ((found & HIGH_BITS) !== 0) break;
+          at += 4;
+        }
         while (IS_PLAIN[(byte = bytes[at] as number)] === 1) at++;
         if (byte === QUOTE) nodes[node] = named | STRING;
         else {

@@ -33,9 +33,16 @@ export class TapePlan {
   private readonly entries = new Map<Entry, TapeEntry>();
   private readonly refused = new Set<number>();
 
-  /** @param refused names of the resource's elements with which it is not one for the tape */
-  constructor(root: Entry, refused: Iterable<string>) {
+  /** Numbers of the names of the elements that tell the patient. */
+  readonly patientNames: ReadonlySet<number>;
+
+  /**
+   * @param refused names of the resource's elements with which it is not one for the tape
+   * @param patientElements names of those that tell the patient
+   */
+  constructor(root: Entry, refused: Iterable<string>, patientElements: readonly string[]) {
     this.root = this.entry(root);
+    this.patientNames = new Set(patientElements.map(nameNumber));
     for (const name of refused) this.refused.add(nameNumber(name)).add(nameNumber(`_${name}`));
   }
 
@@ -193,11 +200,11 @@ export class Conditions {
       while (at < last) hash = (Math.imul(hash, 31) + (bytes[at++] as number)) | 0;
     }
     if (this.looksAt === null || length > MAX_LENGTH)
-      return this.plan.entry(evaluate(this.entry, this.json(tape, object)));
+      return this.plan.entry(evaluate(this.entry, partOf(tape, object, this.looksAt)));
     const slot = (hash ^ (hash >>> 15)) & (REMEMBERED - 1);
     const seen = this.seen[slot];
     if (seen?.length === length && this.isSame(seen, tape, object)) return this.verdicts[slot] as TapeEntry;
-    const entry = this.plan.entry(evaluate(this.entry, this.json(tape, object)));
+    const entry = this.plan.entry(evaluate(this.entry, partOf(tape, object, this.looksAt)));
     this.seen[slot] = this.spelled(tape, object, length);
     this.verdicts[slot] = entry;
     return entry;
@@ -239,20 +246,23 @@ export class Conditions {
     }
     return at === seen.length;
   }
+}
 
-  private json(tape: JsonTape, object: number): JsonObject {
-    const json: JsonObject = {};
-    const end = tape.after(object);
-    for (let node = tape.first(object); node < end; node = tape.after(node)) {
-      const name = tape.name(node);
-      if (name === UNTOLD_NAME) throw UNUSUAL;
-      if (name === UNKNOWN_NAME || this.looksAt?.has(name) === false) continue;
-      const kind = tape.kind(node);
-      const key = nameOf(name);
-      json[key] = kind === OBJECT || kind === ARRAY ? parseJson(tape.json(node)) : tape.scalar(node);
-    }
-    return json;
+/**
+ * The members of an object that have one of some names; all that are told where it is null.
+ * @throws UNUSUAL where a name is not told
+ */
+export function partOf(tape: JsonTape, object: number, names: ReadonlySet<number> | null): JsonObject {
+  const json: JsonObject = {};
+  const end = tape.after(object);
+  for (let node = tape.first(object); node < end; node = tape.after(node)) {
+    const name = tape.name(node);
+    if (name === UNTOLD_NAME) throw UNUSUAL;
+    if (name === UNKNOWN_NAME || names?.has(name) === false) continue;
+    const kind = tape.kind(node);
+    json[nameOf(name)] = kind === OBJECT || kind === ARRAY ? parseJson(tape.json(node)) : tape.scalar(node);
   }
+  return json;
 }
 
 function uint16(bytes: Uint8Array, at: number): number {

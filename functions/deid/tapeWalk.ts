@@ -1,14 +1,14 @@
 import type { ElementWork } from './elementWork.js';
-import { JsonNumber, parseJson, type JsonObject } from './json.js';
+import { JsonNumber, parseJson, stringifyJson, type JsonObject } from './json.js';
 import { ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING, TRUE, JsonTape, type TapeValue } from './jsonTape.js';
 import { nameLength, nameNumber, UNTOLD_NAME } from './keyNames.js';
-import { REDACTED, SUBSTITUTED, labelsJson } from './labels.js';
+import { addLabels, REDACTED, SUBSTITUTED, labelsJson } from './labels.js';
 import { LineBuffer, type Mark } from './lineBuffer.js';
 import { TextResults } from './methods/textResults.js';
-import { MAX_DEPTH } from './node.js';
+import { isJsonObject, MAX_DEPTH } from './node.js';
 import { isPrimitiveOf, type Primitive } from './primitive.js';
 import type { ResourceRun } from './resourceRun.js';
-import { UNUSUAL, type TapeEntry, type TapeNode, type TapePlan } from './tapePlan.js';
+import { partOf, UNUSUAL, type TapeEntry, type TapeNode, type TapePlan } from './tapePlan.js';
 
 const COMMA = 0x2c;
 const COLON = 0x3a;
@@ -59,6 +59,7 @@ export class TapeWalk {
   private results = NO_RESULTS;
   private place = 0;
   private root = 0;
+  private patientNames: ReadonlySet<number> = new Set();
   private rootIdMember = -1;
   private rootIdEntry: TapeEntry | undefined;
   private rootIdBecame = NO_VALUE;
@@ -84,12 +85,14 @@ export class TapeWalk {
     this.tape = tape;
     this.line = line;
     this.root = root;
-    const outer = run.startResource(this.parsed, 'outermost');
+    this.patientNames = plan.patientNames;
+    const outer = run.startResource(this.tellingPatient, 'outermost');
     const node = this.begun(plan, root);
     this.rootId(node, root);
     line.byte(OPEN_BRACE);
     const end = tape.after(root);
     let written = 0;
+    let metaStart = -1;
     let metaAt = -1;
     let isMetaWritten = false;
     let isMetaFirst = false;
@@ -101,11 +104,13 @@ export class TapeWalk {
       const bit = 1 << (name & 31);
       if ((mask & bit) !== 0) this.refuseRepeated(root, member, name);
       mask |= bit;
+      const start = line.length;
       let became: number;
       if (name === ID) became = this.putRootId(member, written > 0);
       else became = this.member(node.entry(name), node, root, member, 0, written > 0);
       if (name === META) {
         metaNode = member;
+        metaStart = start;
         metaAt = line.length;
         isMetaWritten = became !== GONE;
         isMetaFirst = written === 0;
@@ -113,17 +118,30 @@ export class TapeWalk {
       if (became !== GONE) written++;
     }
     line.byte(CLOSE_BRACE);
-    const labels = labelsJson(run.endResource(outer));
+    const operations = run.endResource(outer);
+    const labels = labelsJson(operations);
     if (labels === null) return;
-    const isMetaObject = metaNode >= 0 && tape.kind(metaNode) === OBJECT;
-    if (isMetaObject && tape.member(metaNode, SECURITY) >= 0) throw UNUSUAL;
-    if (isMetaWritten) line.insert(metaAt - 1, labels.inMeta);
-    else if (metaAt < 0) line.insert(line.length - 1, written === 0 ? labels.meta : labels.lastMeta);
-    else if (isMetaFirst) line.insert(metaAt, written === 0 ? labels.meta : labels.firstMeta);
-    else line.insert(metaAt, labels.lastMeta);
+    if (isMetaWritten && tape.member(metaNode, SECURITY) >= 0) this.label(operations, metaStart, metaAt);
+    else if (isMetaWritten) line.replace(metaAt - 1, metaAt - 1, labels.inMeta);
+    else if (metaAt < 0)
+      line.replace(line.length - 1, line.length - 1, written === 0 ? labels.meta : labels.lastMeta);
+    else if (isMetaFirst) line.replace(metaAt, metaAt, written === 0 ? labels.meta : labels.firstMeta);
+    else line.replace(metaAt, metaAt, labels.lastMeta);
   }
 
-  private readonly parsed = (): JsonObject => parseJson(this.tape.json(this.root)) as JsonObject;
+  /** Adds labels to a `meta` that has, or had, some: it was written as a member from `start` to `end`. */
+  private label(operations: number, start: number, end: number): void {
+    const { line } = this;
+    const name = line.slice(start, end).indexOf('"meta":');
+    const place = start + name + '"meta":'.length;
+    const meta = parseJson(line.slice(place, end).toString());
+    // Labels that are all gone would stand where they were, which the bytes do not tell any more.
+    if (!isJsonObject(meta) || !Object.hasOwn(meta, 'security')) throw UNUSUAL;
+    addLabels({ meta }, operations);
+    line.replace(place, end, Buffer.from(stringifyJson(meta)));
+  }
+
+  private readonly tellingPatient = (): JsonObject => partOf(this.tape, this.root, this.patientNames);
 
   /** The plan of a resource's elements, its conditions evaluated. */
   private begun(plan: TapePlan, resource: number): TapeNode {
@@ -345,7 +363,7 @@ export class TapeWalk {
   private put(became: number, node: number): void {
     const { tape, line, result, results, place } = this;
     if (became === AS_IT_CAME) line.piece(tape.start(node), tape.end(node));
-    else if (became === REPLACED) line.copy(results.store, results.start(place), results.end(place));
+    else if (became === REPLACED) line.copy(results.view, results.start(place), results.end(place));
     else if (typeof result === 'string') line.string(result);
     else line.text(result instanceof JsonNumber ? result.text : String(result));
   }

@@ -60,6 +60,12 @@ export function patientOf(resource: JsonObject, version: FhirVersion): string | 
   return patients.size === 1 && patient !== undefined ? patient : null;
 }
 
+/** Names of all elements of a type that `patientOf` looks at. */
+export function patientElements(type: string, version: FhirVersion): string[] {
+  const paths = naming(version).get(type) ?? NO_PATHS;
+  return ['resourceType', 'id', ...paths.flatMap((path) => path.slice(0, 1))];
+}
+
 /** The ids of all patients of whom a resource tells, as far as it names them; of a Bundle, those of what is in it. */
 export function patientsOf(resource: JsonObject, version: FhirVersion): ReadonlySet<string> {
   const patients = new Set<string>();

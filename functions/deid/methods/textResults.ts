@@ -1,3 +1,5 @@
+import { viewOf } from '../lineBuffer.js';
+
 /** Longest text whose result is remembered, in bytes. */
 const MAX_LENGTH = 200;
 const SLOTS = 65_536;
@@ -7,13 +9,14 @@ const MAX_BYTES = 6 * 1024 * 1024;
 const HEAD = 4;
 
 /**
- * What a method made of texts, by the bytes of the texts: references and codes repeat. A result stands in `store` as
+ * What a method made of texts, by the bytes of the texts: references and codes repeat. A result stands in `view` as
  * JSON, from `start` to `end` of the place that `find` or `add` gives; it is there until the next `add`.
  */
 export class TextResults {
   /** The label that each use of a result counts for. */
   readonly label: number;
-  store = Buffer.allocUnsafe(65_536);
+  private store = Buffer.allocUnsafe(65_536);
+  view = viewOf(this.store);
   private filled = HEAD;
   private used = 0;
   private slot = 0;
@@ -93,5 +96,6 @@ export class TextResults {
     const larger = Buffer.allocUnsafe(2 * this.store.length);
     this.store.copy(larger, 0, 0, this.filled);
     this.store = larger;
+    this.view = viewOf(larger);
   }
 }
