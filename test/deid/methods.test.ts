@@ -1,7 +1,7 @@
 import { createDecipheriv, createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { compileEngine } from '../../functions/deid/compileEngine.js';
 import { parseJson, type JsonObject, type JsonValue } from '../../functions/deid/json.js';
+import { bothWays } from './bothWays.js';
 import { configurationOf, engineOptions } from './shared.js';
 
 type Rules = readonly Record<string, unknown>[];
@@ -24,7 +24,7 @@ function deidentify(
   seed = 1,
 ): JsonObject {
   const text = JSON.stringify({ fhirPathRules: rules, parameters });
-  const engine = compileEngine(configurationOf(text, 'R4'), engineOptions('R4', seed));
+  const engine = bothWays(configurationOf(text, 'R4'), engineOptions('R4', seed));
   const result = engine.anonymize(
     parseJson(typeof resource === 'string' ? resource : JSON.stringify(resource)) as JsonObject,
   );

@@ -6,7 +6,6 @@ import type { Model } from 'fhirpath';
 import r4 from 'fhirpath/fhir-context/r4';
 import stu3 from 'fhirpath/fhir-context/stu3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compileEngine } from '../../functions/deid/compileEngine.js';
 import { parseJson, stringifyJson, type JsonObject, type JsonValue } from '../../functions/deid/json.js';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import type { FhirElement, FhirType } from '../../functions/deid/model/types.js';
@@ -14,6 +13,7 @@ import { isJsonObject } from '../../functions/deid/node.js';
 import { generateSample } from '../../local/sample/sample.js';
 import { Choices, ResourceGenerator } from './generate.js';
 import { PlainEngine, type PlainParameters, type PlainRule } from './plainEngine.js';
+import { bothWays } from './bothWays.js';
 import { comparable, configurationOf, engineOptions, filesIn, hasShared, readText, NOW } from './shared.js';
 
 const SEED = Number(process.env['SEED'] ?? 20261121);
@@ -312,7 +312,7 @@ function compare(
       const parameters = configurations.parameters();
       const text = JSON.stringify({ fhirPathRules: rules, parameters });
       const randomBytes = bytesOf(noise);
-      const compiled = compileEngine(configurationOf(text, version), {
+      const compiled = bothWays(configurationOf(text, version), {
         ...engineOptions(version),
         randomBytes,
       });

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
-import { compileEngine } from '../../functions/deid/compileEngine.js';
 import { readConfiguration, type Configuration } from '../../functions/deid/configuration.js';
 import type { Engine, EngineOptions, FhirVersion } from '../../functions/deid/engine.js';
 import { Decimal } from '../../functions/deid/fhirpath/values.js';
+import { bothWays } from './bothWays.js';
 import { JsonNumber, numberText, type JsonValue } from '../../functions/deid/json.js';
 
 /** The reference material beside the project's folder; a user's clone does not have it. */
@@ -62,7 +62,7 @@ export function configurationOf(text: string, fhirVersion: FhirVersion): Configu
 }
 
 export function engineOf(text: string, fhirVersion: FhirVersion, seed = 1): Engine {
-  return compileEngine(configurationOf(text, fhirVersion), engineOptions(fhirVersion, seed));
+  return bothWays(configurationOf(text, fhirVersion), engineOptions(fhirVersion, seed));
 }
 
 /** The reference rewrites `meta.lastUpdated` as a full instant; here it keeps its text, like any other element. */

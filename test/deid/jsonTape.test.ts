@@ -1,0 +1,232 @@
+import { isUtf8 } from 'node:buffer';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { JsonNumber, numberText } from '../../functions/deid/json.js';
+import { ARRAY, JsonTape, NULL, OBJECT } from '../../functions/deid/jsonTape.js';
+import { nameNumber, nameOf, UNKNOWN_NAME, UNTOLD_NAME } from '../../functions/deid/keyNames.js';
+
+const SEED = Number(process.env['SEED'] ?? 20261125);
+
+/** Texts with everything that is hard to read in JSON, as JSON strings of several spellings. */
+const hardStrings = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom(
+        ...[
+          '\\"',
+          '\\\\',
+          '\\/',
+          '\\b',
+          '\\f',
+          '\\n',
+          '\\r',
+          '\\t',
+          '\\u0000',
+          '\\u001f',
+          '\\u007f',
+          '\\u00e9',
+        ],
+        ...[
+          '\\ud83d\\ude00',
+          '\\ud800',
+          '\\udc00',
+          '\\uD83d',
+          '\u007f',
+          'é',
+          '€',
+          '😀',
+          '\u2028',
+          '{',
+          '}',
+          '[',
+          ']',
+          ',',
+        ],
+        ...[':', ' ', 'x'.repeat(7), 'y'.repeat(300), 'resourceType', 'id', '__proto__', '_id'],
+      ),
+      fc.stringMatching(/^[ -!#-[\]-~]{0,12}$/),
+    ),
+    { maxLength: 6 },
+  )
+  .map((parts) => `"${parts.join('')}"`);
+
+const numbers = fc.oneof(
+  fc.constantFrom(
+    '0',
+    '-0',
+    '1.0',
+    '1.50',
+    '1e3',
+    '-1E+10',
+    '12345678901234567890',
+    '0.1234567890123456789',
+    '1e-7',
+  ),
+  fc.integer().map(String),
+  fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
+);
+
+const { json } = fc.letrec<{ json: string }>((tie) => ({
+  json: fc.oneof(
+    { maxDepth: 4, withCrossShrink: true },
+    fc.oneof(hardStrings, numbers, fc.constantFrom('true', 'false', 'null', '{}', '[]')),
+    fc
+      .array(
+        fc.tuple(space(), fc.oneof(hardStrings, fc.constant('"id"')), space(), space(), tie('json'), space()),
+        {
+          maxLength: 5,
+        },
+      )
+      .map(
+        (members) =>
+          `{${members.map(([a, key, b, c, value, d]) => `${a}${key}${b}:${c}${value}${d}`).join(',')}}`,
+      ),
+    fc
+      .array(fc.tuple(space(), tie('json'), space()), { maxLength: 5 })
+      .map((items) => `[${items.map((parts) => parts.join('')).join(',')}]`),
+  ),
+}));
+
+function space(): fc.Arbitrary<string> {
+  return fc.constantFrom('', '', '', ' ', '\n', '\t\r ');
+}
+
+/** What a parser finds; `undefined` where it finds no JSON. */
+function parsed(text: string): { value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What stands at a node, as a parser would give it. */
+function rebuilt(tape: JsonTape, node: number): unknown {
+  const kind = tape.kind(node);
+  if (kind === OBJECT) {
+    const object: Record<string, unknown> = {};
+    for (let member = tape.first(node); member < tape.after(node); member = tape.after(member)) {
+      const name = nameAt(tape, member);
+      Object.defineProperty(object, name, {
+        value: rebuilt(tape, member),
+        ...{ writable: true, enumerable: true, configurable: true },
+      });
+    }
+    return object;
+  }
+  if (kind === ARRAY) {
+    const items: unknown[] = [];
+    for (let item = tape.first(node); item < tape.after(node); item = tape.after(item))
+      items.push(rebuilt(tape, item));
+    return items;
+  }
+  if (kind === NULL) return null;
+  const value = tape.primitive(node);
+  return value instanceof JsonNumber ? Number(numberText(value)) : value;
+}
+
+/** The name of a member: by its number, or from its bytes where the number does not tell. */
+function nameAt(tape: JsonTape, member: number): string {
+  const number = tape.name(member);
+  const end = tape.nameEnd(member);
+  let start = end - 2;
+  while (!isQuoteAt(tape.bytes, start)) start--;
+  const name = JSON.parse(tape.bytes.toString('utf8', start, end)) as string;
+  if (number !== UNKNOWN_NAME && number !== UNTOLD_NAME) expect(nameOf(number)).toBe(name);
+  return name;
+}
+
+function isQuoteAt(bytes: Buffer, at: number): boolean {
+  let backslashes = 0;
+  while (bytes[at - 1 - backslashes] === 0x5c) backslashes++;
+  return bytes[at] === 0x22 && backslashes % 2 === 0;
+}
+
+describe(`JSON on a tape (seed ${SEED})`, () => {
+  console.log(`SEED=${SEED}`);
+  const tape = new JsonTape(1);
+
+  it('is what a parser finds', () => {
+    fc.assert(
+      fc.property(json, space(), (text, around) => {
+        const bytes = Buffer.from(`${around}${text}${around}`);
+        expect(tape.read(bytes)).toBe(true);
+        expect(rebuilt(tape, tape.root)).toStrictEqual(JSON.parse(bytes.toString()));
+      }),
+      { numRuns: 5000, seed: SEED },
+    );
+  });
+
+  it('is JSON wherever a parser says so, and nowhere else', () => {
+    const garble = fc.record({
+      at: fc.nat(),
+      how: fc.constantFrom('cut', 'insert', 'delete', 'change'),
+      byte: fc.oneof(fc.constantFrom(...Buffer.from('{}[]":,\\0-.eE+u/ntf \u0000\u001f')), fc.nat(255)),
+    });
+    let refused = 0;
+    fc.assert(
+      fc.property(json, fc.array(garble, { minLength: 1, maxLength: 3 }), (text, garbles) => {
+        let bytes = Buffer.from(text);
+        for (const { at, how, byte } of garbles) {
+          const place = at % (bytes.length + 1);
+          const [before, after] = [bytes.subarray(0, place), bytes.subarray(place)];
+          if (how === 'cut') bytes = Buffer.from(before);
+          else if (how === 'insert') bytes = Buffer.concat([before, Buffer.of(byte), after]);
+          else if (how === 'delete') bytes = Buffer.concat([before, after.subarray(1)]);
+          else bytes = Buffer.concat([before, Buffer.of(byte), after.subarray(1)]);
+        }
+        if (!isUtf8(bytes)) return;
+        const expected = parsed(bytes.toString());
+        expect(tape.read(bytes), JSON.stringify(bytes.toString())).toBe(expected !== undefined);
+        if (expected === undefined) refused++;
+        else expect(rebuilt(tape, tape.root)).toStrictEqual(expected.value);
+      }),
+      { numRuns: 20_000, seed: SEED },
+    );
+    expect(refused).toBeGreaterThan(5000);
+  });
+
+  it('may stand behind other bytes, and before others in one buffer', () => {
+    const buffer = Buffer.from('\uFEFF{"id":"a"}{"id":"b"}');
+    expect(tape.read(buffer.subarray(0, 13), 3)).toBe(true);
+    expect(tape.textOf(tape.root, nameNumber('id'))).toBe('a');
+    expect(tape.read(buffer, 3)).toBe(false);
+  });
+
+  it('gives the last of several members of a name', () => {
+    expect(tape.read(Buffer.from('{"id":"a","x":1,"id":"b"}'))).toBe(true);
+    expect(tape.textOf(tape.root, nameNumber('id'))).toBe('b');
+    expect(tape.primitive(tape.member(tape.root, nameNumber('id')))).toBe('a');
+    expect(tape.member(tape.root, nameNumber('text'))).toBe(-1);
+  });
+
+  it.each([
+    ['lists', '['.repeat(100_000), ']'.repeat(100_000)],
+    ['objects', '{"a":'.repeat(100_000), `1${'}'.repeat(100_000)}`],
+  ])('nested as deeply as one likes, in %s, takes no stack', (_name, open, close) => {
+    expect(tape.read(Buffer.from(open + close))).toBe(true);
+    expect(tape.read(Buffer.from(open))).toBe(false);
+  });
+
+  it('tells names with escapes from all others, as only a parser knows them', () => {
+    expect(tape.read(Buffer.from('{"\\u0069d":1,"é":2,"id":3}'))).toBe(true);
+    const names: number[] = [];
+    for (let node = tape.first(tape.root); node < tape.after(tape.root); node = tape.after(node))
+      names.push(tape.name(node));
+    expect(names).toEqual([UNTOLD_NAME, UNKNOWN_NAME, nameNumber('id')]);
+  });
+});
+
+describe('numbers of names', () => {
+  // Last, as it fills the table of this process.
+  it('stay the same and come to an end, however many names there are', () => {
+    const tape = new JsonTape();
+    const before = nameNumber('resourceType');
+    const page = Array.from({ length: 12_000 }, (_, index) => `"name-${index}":${index}`).join(',');
+    expect(tape.read(Buffer.from(`{${page},"resourceType":"Patient"}`))).toBe(true);
+    expect(nameNumber('resourceType')).toBe(before);
+    expect(tape.textOf(tape.root, before)).toBe('Patient');
+    expect(nameNumber('name-11999')).toBe(UNTOLD_NAME);
+    expect(nameOf(nameNumber('name-1'))).toBe('name-1');
+  });
+});
