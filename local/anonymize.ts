@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { isJsonObject } from '../functions/json/json.js';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
@@ -9,7 +10,6 @@ import { readConfiguration, type Configuration } from '../functions/deid/configu
 import { ConfigurationJsonError, parseConfigurationJson } from '../functions/deid/configurationJson.js';
 import type { ConfigurationIssue, Engine, FhirVersion } from '../functions/deid/engine.js';
 import { resolveKeys } from '../functions/deid/keys.js';
-import { isJsonObject } from '../functions/deid/node.js';
 import { anonymizeFile, type FileResult, type FileTask } from './anonymizeFile.js';
 
 const USAGE = `De-identifies FHIR resources in files with a configuration of Microsoft's FHIR anonymizer.

@@ -4,8 +4,7 @@ import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { once } from 'node:events';
 import type { Engine, ResourceContext } from '../functions/deid/engine.js';
-import { JsonError, parseJson } from '../functions/deid/json.js';
-import { isJsonObject } from '../functions/deid/node.js';
+import { isJsonObject, JsonError, parseJson } from '../functions/json/json.js';
 
 /** One file to de-identify, and where to. */
 export interface FileTask {

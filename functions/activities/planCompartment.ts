@@ -1,5 +1,4 @@
-import { parseJson, type JsonObject } from '../deid/json.js';
-import { isJsonObject } from '../deid/node.js';
+import { isJsonObject, parseJson, type JsonObject } from '../json/json.js';
 import { ExportError } from '../errors.js';
 import type { Capabilities } from '../export/source/capabilities.js';
 import type { JobRequest, PlannedCompartment, PlannedPartition } from '../export/job.js';

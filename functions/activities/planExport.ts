@@ -1,4 +1,4 @@
-import { parseJson } from '../deid/json.js';
+import { parseJson } from '../json/json.js';
 import { ExportError } from '../errors.js';
 import { readCapabilities } from '../export/source/capabilities.js';
 import { deletionSentences, planDeletions } from '../export/deletionPlan.js';

@@ -1,8 +1,7 @@
 import type { ConfigurationIssue, FhirVersion } from './engine.js';
 import { ConfigurationJsonError, parseConfigurationJson } from './configurationJson.js';
-import type { JsonObject, JsonValue } from './json.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../json/json.js';
 import { FhirModel } from './model/fhirModel.js';
-import { isJsonObject } from './node.js';
 import { uncovered } from './coverage.js';
 import { readParameters, type Parameters } from './parameters.js';
 import { readRule, type Rule } from './rule.js';

@@ -1,4 +1,4 @@
-import { numberFromText, type JsonObject, type JsonValue } from './json.js';
+import { numberFromText, type JsonObject, type JsonValue } from '../json/json.js';
 
 /** Text that is no JSON even by the reference's lenient rules, with where in it. Quotes none of the text. */
 export class ConfigurationJsonError extends Error {

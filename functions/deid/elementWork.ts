@@ -2,7 +2,7 @@ import type { Environment } from './fhirpath/collection.js';
 import { evaluate } from './fhirpath/evaluate.js';
 import { booleanOf } from './fhirpath/operators.js';
 import { FhirPathError } from './fhirpath/values.js';
-import type { JsonObject, JsonValue } from './json.js';
+import type { JsonObject, JsonValue } from '../json/json.js';
 import type { FhirType } from './model/types.js';
 import { FhirNode, type NodeContext } from './node.js';
 import type { Entry, EntryGuard } from './plan.js';

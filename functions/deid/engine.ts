@@ -1,6 +1,6 @@
-import type { JsonObject } from './json.js';
-import type { TapeValue } from './jsonTape.js';
-import type { LineBuffer } from './lineBuffer.js';
+import type { JsonObject } from '../json/json.js';
+import type { TapeValue } from '../json/jsonTape.js';
+import type { LineBuffer } from '../json/lineBuffer.js';
 
 /** FHIR versions the engine knows. */
 export type FhirVersion = 'STU3' | 'R4' | 'R4B' | 'R5';

@@ -1,5 +1,5 @@
 import type { ConfigurationIssue } from './engine.js';
-import type { JsonObject, JsonValue } from './json.js';
+import type { JsonObject, JsonValue } from '../json/json.js';
 
 /** Collects what is wrong with a configuration. */
 export class IssueList {

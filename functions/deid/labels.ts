@@ -1,5 +1,4 @@
-import { isJsonObject } from './node.js';
-import type { JsonObject, JsonValue } from './json.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../json/json.js';
 
 /** What was done to a resource, as its security labels tell. The order is that of the labels. */
 export const LABELS = [

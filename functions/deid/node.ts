@@ -1,4 +1,4 @@
-import { JsonNumber, type JsonObject, type JsonValue } from './json.js';
+import { isEmptyObject, isJsonObject, type JsonObject, type JsonValue } from '../json/json.js';
 import type { FhirModel } from './model/fhirModel.js';
 import type { FhirElement, FhirType } from './model/types.js';
 import { isPrimitiveOf, valueOf, type Primitive } from './primitive.js';
@@ -16,13 +16,6 @@ export class DepthError extends Error {
     super(`The resource is nested deeper than ${MAX_DEPTH} levels`);
     this.name = 'DepthError';
   }
-}
-
-/** Whether a JSON value is an object: no array, no number with its digits. */
-export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
-  return (
-    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber)
-  );
 }
 
 /**
@@ -193,13 +186,6 @@ function isIgnored(key: string, type: FhirType): boolean {
 
 function own(source: JsonObject, key: string): JsonValue | undefined {
   return Object.hasOwn(source, key) ? source[key] : undefined;
-}
-
-/** Whether a JSON value is an object without members: nothing, to FHIR. */
-export function isEmptyObject(value: JsonValue): boolean {
-  if (!isJsonObject(value)) return false;
-  for (const _key in value) return false;
-  return true;
 }
 
 /** The type of a resource in JSON; undefined where the FHIR version does not define it. */

@@ -1,6 +1,5 @@
 import { caseInsensitive, nearest, type IssueList } from './issues.js';
-import { JsonNumber, numberText, type JsonObject, type JsonValue } from './json.js';
-import { isJsonObject } from './node.js';
+import { isJsonObject, JsonNumber, numberText, type JsonObject, type JsonValue } from '../json/json.js';
 
 /** A key: the job's own (derived from its secret), given in the configuration, or named there and kept elsewhere. */
 export type Key =

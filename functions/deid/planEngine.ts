@@ -1,15 +1,8 @@
 import type { ElementWork } from './elementWork.js';
-import type { JsonObject, JsonValue } from './json.js';
+import { isEmptyObject, isJsonObject, type JsonObject, type JsonValue } from '../json/json.js';
 import { SUBSTITUTED } from './labels.js';
 import type { FhirType } from './model/types.js';
-import {
-  DepthError,
-  MAX_DEPTH,
-  isEmptyObject,
-  isJsonObject,
-  resourceTypeOf,
-  type NodeContext,
-} from './node.js';
+import { DepthError, MAX_DEPTH, resourceTypeOf, type NodeContext } from './node.js';
 import type { Entry, PlanNode } from './plan.js';
 import { isPrimitiveOf } from './primitive.js';
 import type { ResourceRun } from './resourceRun.js';

@@ -1,10 +1,10 @@
 import { daysInMonth } from './calendar.js';
-import { JsonNumber, numberText, type JsonValue } from './json.js';
+import { JsonNumber, numberText, type JsonScalar, type JsonValue } from '../json/json.js';
 import { Decimal, Temporal, type Value } from './fhirpath/values.js';
 import type { FhirType } from './model/types.js';
 
 /** A primitive element's value in JSON. */
-export type Primitive = string | number | boolean | JsonNumber;
+export type Primitive = JsonScalar;
 
 const INTEGER = /^-?(?:0|[1-9][0-9]*)$/;
 const INTEGER_MIN = -(2 ** 31);

@@ -1,8 +1,7 @@
 import type { BinaryOperator, Expression } from './fhirpath/syntax.js';
 import { Decimal } from './fhirpath/values.js';
-import type { JsonObject, JsonValue } from './json.js';
+import { isEmptyObject, isJsonObject, type JsonObject, type JsonValue } from '../json/json.js';
 import type { FhirElement, FhirType } from './model/types.js';
-import { isEmptyObject, isJsonObject } from './node.js';
 import { isPrimitiveOf } from './primitive.js';
 
 /** What a condition says of an element's JSON. `unsure`: the JSON is unusual, the full evaluation must decide. */

@@ -1,6 +1,6 @@
 import { patientOf } from '../fhir/patientsOf.js';
 import type { FhirVersion } from './engine.js';
-import type { JsonObject } from './json.js';
+import type { JsonObject } from '../json/json.js';
 import { LABELS } from './labels.js';
 import type { Run } from './methods/method.js';
 import { primitiveText, type Primitive } from './primitive.js';

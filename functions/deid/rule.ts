@@ -4,9 +4,8 @@ import { FhirPathSyntaxError, type Expression } from './fhirpath/syntax.js';
 import { FhirPathError } from './fhirpath/values.js';
 import type { IssueList } from './issues.js';
 import { nearest } from './issues.js';
-import { numberText, JsonNumber, type JsonObject, type JsonValue } from './json.js';
+import { isJsonObject, numberText, JsonNumber, type JsonObject, type JsonValue } from '../json/json.js';
 import type { FhirModel } from './model/fhirModel.js';
-import { isJsonObject } from './node.js';
 import { checkPath } from './pathChecks.js';
 import { Decimal } from './fhirpath/values.js';
 

@@ -1,6 +1,6 @@
-import { parseJson, type JsonObject } from './json.js';
-import { ARRAY, OBJECT, type JsonTape } from './jsonTape.js';
-import { nameNumber, nameOf, UNKNOWN_NAME, UNTOLD_NAME } from './keyNames.js';
+import { parseJson, type JsonObject } from '../json/json.js';
+import { ARRAY, OBJECT, type JsonTape } from '../json/jsonTape.js';
+import { nameNumber, nameOf, UNKNOWN_NAME, UNTOLD_NAME } from '../json/keyNames.js';
 import type { TextResults } from './methods/textResults.js';
 import { takeAway } from './methods/redact.js';
 import type { FhirType } from './model/types.js';

@@ -1,11 +1,21 @@
 import type { ElementWork } from './elementWork.js';
-import { JsonNumber, parseJson, stringifyJson, type JsonObject } from './json.js';
-import { ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING, TRUE, JsonTape, type TapeValue } from './jsonTape.js';
-import { nameLength, nameNumber, UNTOLD_NAME } from './keyNames.js';
+import { isJsonObject, JsonNumber, parseJson, stringifyJson, type JsonObject } from '../json/json.js';
+import {
+  ARRAY,
+  FALSE,
+  NULL,
+  NUMBER,
+  OBJECT,
+  STRING,
+  TRUE,
+  JsonTape,
+  type TapeValue,
+} from '../json/jsonTape.js';
+import { nameLength, nameNumber, UNTOLD_NAME } from '../json/keyNames.js';
 import { addLabels, REDACTED, SUBSTITUTED, labelsJson } from './labels.js';
-import { LineBuffer, type Mark } from './lineBuffer.js';
+import { LineBuffer, type Mark } from '../json/lineBuffer.js';
 import { TextResults } from './methods/textResults.js';
-import { isJsonObject, MAX_DEPTH } from './node.js';
+import { MAX_DEPTH } from './node.js';
 import { isPrimitiveOf, type Primitive } from './primitive.js';
 import type { ResourceRun } from './resourceRun.js';
 import { partOf, UNUSUAL, type TapeEntry, type TapeNode, type TapePlan } from './tapePlan.js';

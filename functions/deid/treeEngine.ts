@@ -1,7 +1,7 @@
 import type { Collection, Environment, Evaluator } from './fhirpath/collection.js';
 import { compileExpression, evaluate } from './fhirpath/evaluate.js';
 import { ProcessingError } from './failures.js';
-import type { JsonObject, JsonValue } from './json.js';
+import type { JsonObject, JsonValue } from '../json/json.js';
 import { addLabels } from './labels.js';
 import type { Methods } from './methods/methods.js';
 import { QUANTITY_TYPES } from './methods/perturb.js';

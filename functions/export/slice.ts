@@ -1,7 +1,7 @@
 import type { AnonymizeResult } from '../deid/engine.js';
-import type { JsonObject } from '../deid/json.js';
-import type { TapeValue } from '../deid/jsonTape.js';
-import type { LineBuffer } from '../deid/lineBuffer.js';
+import type { JsonObject } from '../json/json.js';
+import type { TapeValue } from '../json/jsonTape.js';
+import type { LineBuffer } from '../json/lineBuffer.js';
 import { ExportError } from '../errors.js';
 import { count } from './source/count.js';
 import { proveHeeded } from './source/heeded.js';

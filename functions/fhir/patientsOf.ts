@@ -1,6 +1,5 @@
 import type { FhirVersion } from '../deid/engine.js';
-import type { JsonObject } from '../deid/json.js';
-import { isJsonObject } from '../deid/node.js';
+import { isJsonObject, type JsonObject } from '../json/json.js';
 import { outsideCompartment, patientCompartment } from './patientCompartment.js';
 import { referencesAt } from './reference.js';
 

@@ -1,5 +1,4 @@
-import type { JsonObject, JsonValue } from '../deid/json.js';
-import { isJsonObject } from '../deid/node.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../json/json.js';
 
 /** A resource of the source that a Reference names by type and id. */
 export interface LocalReference {

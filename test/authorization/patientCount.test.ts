@@ -1,7 +1,7 @@
 import { arraySink } from '../export/arraySink.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type JsonObject, stringifyJson } from '../../functions/deid/json.js';
+import { type JsonObject, stringifyJson } from '../../functions/json/json.js';
 import {
   addPatients,
   checkPatientCount,

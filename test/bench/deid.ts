@@ -5,10 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
 import { readConfiguration, type Configuration } from '../../functions/deid/configuration.js';
 import type { Engine } from '../../functions/deid/engine.js';
-import { parseJson } from '../../functions/deid/json.js';
-import { JsonTape } from '../../functions/deid/jsonTape.js';
-import { LineBuffer } from '../../functions/deid/lineBuffer.js';
-import { isJsonObject } from '../../functions/deid/node.js';
+import { isJsonObject, parseJson } from '../../functions/json/json.js';
+import { JsonTape } from '../../functions/json/jsonTape.js';
+import { LineBuffer } from '../../functions/json/lineBuffer.js';
 import { generateSample } from '../../local/sample/sample.js';
 
 /**

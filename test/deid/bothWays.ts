@@ -2,9 +2,9 @@ import { expect } from 'vitest';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
 import type { Configuration } from '../../functions/deid/configuration.js';
 import type { Engine, EngineOptions } from '../../functions/deid/engine.js';
-import { parseJson, stringifyJson, type JsonObject } from '../../functions/deid/json.js';
-import { JsonTape } from '../../functions/deid/jsonTape.js';
-import { LineBuffer } from '../../functions/deid/lineBuffer.js';
+import { parseJson, stringifyJson, type JsonObject } from '../../functions/json/json.js';
+import { JsonTape } from '../../functions/json/jsonTape.js';
+import { LineBuffer } from '../../functions/json/lineBuffer.js';
 
 /** Resources that went both ways, and those of them that the tape took. */
 export const ways = { all: 0, onTape: 0 };

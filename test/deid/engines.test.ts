@@ -3,12 +3,18 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Configuration } from '../../functions/deid/configuration.js';
 import type { AnonymizeResult, FhirVersion } from '../../functions/deid/engine.js';
 import { failureOf } from '../../functions/deid/failures.js';
-import { parseJson, stringifyJson, type JsonObject, type JsonValue } from '../../functions/deid/json.js';
+import {
+  isJsonObject,
+  parseJson,
+  stringifyJson,
+  type JsonObject,
+  type JsonValue,
+} from '../../functions/json/json.js';
 import { keyBytes } from '../../functions/deid/keys.js';
 import { Methods } from '../../functions/deid/methods/methods.js';
 import { patientOffset, referenceOffset } from '../../functions/deid/methods/dateShift.js';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
-import { FhirNode, isJsonObject } from '../../functions/deid/node.js';
+import { FhirNode } from '../../functions/deid/node.js';
 import { ResourceRun } from '../../functions/deid/resourceRun.js';
 import { TreeEngine } from '../../functions/deid/treeEngine.js';
 import { bothWays, ways } from './bothWays.js';

@@ -4,9 +4,9 @@ import { compileExpression, evaluate } from '../../functions/deid/fhirpath/evalu
 import { valueText } from '../../functions/deid/fhirpath/functions.js';
 import { parseFhirPath } from '../../functions/deid/fhirpath/parser.js';
 import { Decimal, Long, Quantity, type Value } from '../../functions/deid/fhirpath/values.js';
-import { parseJson } from '../../functions/deid/json.js';
+import { isJsonObject, parseJson } from '../../functions/json/json.js';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
-import { FhirNode, isJsonObject } from '../../functions/deid/node.js';
+import { FhirNode } from '../../functions/deid/node.js';
 import { primitiveText } from '../../functions/deid/primitive.js';
 import { NOW, hasShared, readText } from './shared.js';
 

@@ -1,6 +1,6 @@
 import { createDecipheriv, createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { parseJson, type JsonObject, type JsonValue } from '../../functions/deid/json.js';
+import { parseJson, type JsonObject, type JsonValue } from '../../functions/json/json.js';
 import { bothWays } from './bothWays.js';
 import { configurationOf, engineOptions } from './shared.js';
 

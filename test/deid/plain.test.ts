@@ -6,10 +6,15 @@ import type { Model } from 'fhirpath';
 import r4 from 'fhirpath/fhir-context/r4';
 import stu3 from 'fhirpath/fhir-context/stu3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseJson, stringifyJson, type JsonObject, type JsonValue } from '../../functions/deid/json.js';
+import {
+  isJsonObject,
+  parseJson,
+  stringifyJson,
+  type JsonObject,
+  type JsonValue,
+} from '../../functions/json/json.js';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import type { FhirElement, FhirType } from '../../functions/deid/model/types.js';
-import { isJsonObject } from '../../functions/deid/node.js';
 import { generateSample } from '../../local/sample/sample.js';
 import { Choices, ResourceGenerator } from './generate.js';
 import { PlainEngine, type PlainParameters, type PlainRule } from './plainEngine.js';

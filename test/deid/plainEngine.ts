@@ -1,6 +1,6 @@
 import { createCipheriv, createHmac, hkdfSync } from 'node:crypto';
 import fhirpath, { type Model } from 'fhirpath';
-import { JsonNumber, type JsonObject, type JsonValue } from '../../functions/deid/json.js';
+import { JsonNumber, type JsonObject, type JsonValue } from '../../functions/json/json.js';
 import type { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import type { FhirType } from '../../functions/deid/model/types.js';
 import { patientOf } from '../../functions/fhir/patientsOf.js';

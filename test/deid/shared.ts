@@ -5,7 +5,7 @@ import { readConfiguration, type Configuration } from '../../functions/deid/conf
 import type { Engine, EngineOptions, FhirVersion } from '../../functions/deid/engine.js';
 import { Decimal } from '../../functions/deid/fhirpath/values.js';
 import { bothWays } from './bothWays.js';
-import { JsonNumber, numberText, type JsonValue } from '../../functions/deid/json.js';
+import { JsonNumber, numberText, type JsonValue } from '../../functions/json/json.js';
 
 /** The reference material beside the project's folder; a user's clone does not have it. */
 export const SHARED = fileURLToPath(new URL('../../../shared/', import.meta.url));

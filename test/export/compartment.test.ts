@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JsonObject } from '../../functions/deid/json.js';
+import type { JsonObject } from '../../functions/json/json.js';
 import { CompartmentSelection, coveringParameters } from '../../functions/export/selection/compartment.js';
 import { splitSearches } from '../../functions/export/selection/memberPlan.js';
 import { Members } from '../../functions/export/selection/members.js';

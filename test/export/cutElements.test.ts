@@ -1,7 +1,7 @@
-import { JsonTape } from '../../functions/deid/jsonTape.js';
-import { LineBuffer } from '../../functions/deid/lineBuffer.js';
+import { JsonTape } from '../../functions/json/jsonTape.js';
+import { LineBuffer } from '../../functions/json/lineBuffer.js';
 import { describe, expect, it } from 'vitest';
-import { parseJson, stringifyJson, type JsonObject } from '../../functions/deid/json.js';
+import { parseJson, stringifyJson, type JsonObject } from '../../functions/json/json.js';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import { cuttingLines, elementCutter } from '../../functions/export/output/cutElements.js';
 import { readElements } from '../../functions/export/request/elements.js';

@@ -1,5 +1,5 @@
 import { arraySink } from './arraySink.js';
-import { stringifyJson } from '../../functions/deid/json.js';
+import { stringifyJson } from '../../functions/json/json.js';
 import { type DeletionCursor, runDeletionSlice } from '../../functions/export/deletions.js';
 import { PatientCounter } from '../../functions/export/output/patientCount.js';
 import { planPartitions } from '../../functions/export/plan.js';

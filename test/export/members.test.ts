@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { JsonObject } from '../../functions/deid/json.js';
+import type { JsonObject } from '../../functions/json/json.js';
 import { groupNotes, Members, resolveGroup } from '../../functions/export/selection/members.js';
 
 const AT = '2026-06-15T12:00:00.000Z';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JsonObject } from '../../functions/deid/json.js';
+import type { JsonObject } from '../../functions/json/json.js';
 import { readSearchPage } from '../../functions/export/source/searchPage.js';
 
 const PATIENT: JsonObject = {

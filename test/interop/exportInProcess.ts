@@ -1,6 +1,6 @@
 import { arraySink } from '../export/arraySink.js';
 import { FhirClient } from '../../functions/adapters/source/fhirClient.js';
-import { parseJson, stringifyJson } from '../../functions/deid/json.js';
+import { parseJson, stringifyJson } from '../../functions/json/json.js';
 import { readCapabilities } from '../../functions/export/source/capabilities.js';
 import { PatientCounter } from '../../functions/export/output/patientCount.js';
 import { planPartitions, transactionInstant } from '../../functions/export/plan.js';

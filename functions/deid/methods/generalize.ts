@@ -3,7 +3,7 @@ import { compileExpression, evaluate } from '../fhirpath/evaluate.js';
 import { valueText } from '../fhirpath/functions.js';
 import { booleanOf } from '../fhirpath/operators.js';
 import { Decimal, FhirPathError, type Value } from '../fhirpath/values.js';
-import { numberFromText } from '../json.js';
+import { numberFromText } from '../../json/json.js';
 import { GENERALIZED } from '../labels.js';
 import { FhirNode } from '../node.js';
 import type { Primitive } from '../primitive.js';

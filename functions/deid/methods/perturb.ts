@@ -1,5 +1,5 @@
 import { Decimal } from '../fhirpath/values.js';
-import { numberFromText } from '../json.js';
+import { numberFromText } from '../../json/json.js';
 import { PERTURBED } from '../labels.js';
 import { decimalOf, type Primitive } from '../primitive.js';
 import type { Method } from '../rule.js';

@@ -1,6 +1,15 @@
-import { JsonNumber, numberText, parseJson, JsonError, type JsonObject, type JsonValue } from '../json.js';
+import {
+  isEmptyObject,
+  isJsonObject,
+  JsonNumber,
+  numberText,
+  parseJson,
+  JsonError,
+  type JsonObject,
+  type JsonValue,
+} from '../../json/json.js';
 import { SUBSTITUTED } from '../labels.js';
-import { isEmptyObject, isJsonObject, type FhirNode } from '../node.js';
+import { type FhirNode } from '../node.js';
 import type { Run, ValueMethod } from './method.js';
 
 /** What stands in an element's place: a text for a primitive, an object for a complex element, or nothing. */

@@ -1,4 +1,4 @@
-import { viewOf } from '../lineBuffer.js';
+import { viewOf } from '../../json/lineBuffer.js';
 
 /** Longest text whose result is remembered, in bytes. */
 const MAX_LENGTH = 200;

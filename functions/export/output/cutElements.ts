@@ -1,6 +1,5 @@
-import { type JsonObject, type JsonValue, parseJson, stringifyJson } from '../../deid/json.js';
+import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson } from '../../json/json.js';
 import type { FhirModel } from '../../deid/model/fhirModel.js';
-import { isJsonObject } from '../../deid/node.js';
 import type { RequestedElement } from '../request/elements.js';
 import type { LineMaker } from '../slice.js';
 

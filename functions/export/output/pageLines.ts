@@ -1,4 +1,4 @@
-import { LineBuffer } from '../../deid/lineBuffer.js';
+import { LineBuffer } from '../../json/lineBuffer.js';
 
 const LINE_BREAK = 0x0a;
 

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { FhirVersion } from '../../deid/engine.js';
-import type { JsonObject } from '../../deid/json.js';
+import type { JsonObject } from '../../json/json.js';
 import { ExportError } from '../../errors.js';
 import { patientsOf } from '../../fhir/patientsOf.js';
 import type { JobRequest } from '../job.js';

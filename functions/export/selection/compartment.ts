@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../deid/json.js';
+import type { JsonObject } from '../../json/json.js';
 import { ExportError } from '../../errors.js';
 import type { CompartmentLink } from '../../fhir/patientCompartment.js';
 import { readReference, referencesAt } from '../../fhir/reference.js';

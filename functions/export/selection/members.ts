@@ -1,5 +1,4 @@
-import type { JsonObject, JsonValue } from '../../deid/json.js';
-import { isJsonObject } from '../../deid/node.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
 import { ExportError } from '../../errors.js';
 import { readReference } from '../../fhir/reference.js';
 import { compareInstants, type Instant, parseInstant } from '../instant.js';

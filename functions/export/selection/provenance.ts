@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../deid/json.js';
+import type { JsonObject } from '../../json/json.js';
 import { readReference, referencesAt } from '../../fhir/reference.js';
 import type { CompartmentSelection } from './compartment.js';
 import { isInWindow, type Selection } from './selection.js';

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../deid/json.js';
+import type { JsonObject } from '../../json/json.js';
 import { ExportError } from '../../errors.js';
 import { compareInstants, parseInstant } from '../instant.js';
 import { readSearchPage, type SearchRow } from '../source/searchPage.js';

@@ -1,6 +1,5 @@
 import type { FhirVersion } from '../../deid/engine.js';
-import type { JsonObject, JsonValue } from '../../deid/json.js';
-import { isJsonObject } from '../../deid/node.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
 import { ExportError } from '../../errors.js';
 
 /** What the source says of itself: https://hl7.org/fhir/R4/capabilitystatement.html */

@@ -1,6 +1,6 @@
 import { ExportError } from '../../errors.js';
-import { ARRAY, OBJECT, type JsonTape } from '../../deid/jsonTape.js';
-import { nameNumber } from '../../deid/keyNames.js';
+import { ARRAY, OBJECT, type JsonTape } from '../../json/jsonTape.js';
+import { nameNumber } from '../../json/keyNames.js';
 import { type Instant, parseInstant } from '../instant.js';
 import { readLink, readTape } from './readTape.js';
 

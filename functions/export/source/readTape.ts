@@ -1,5 +1,5 @@
-import { ARRAY, JsonTape, OBJECT } from '../../deid/jsonTape.js';
-import { nameNumber } from '../../deid/keyNames.js';
+import { ARRAY, JsonTape, OBJECT } from '../../json/jsonTape.js';
+import { nameNumber } from '../../json/keyNames.js';
 
 const LINK = nameNumber('link');
 const RELATION = nameNumber('relation');

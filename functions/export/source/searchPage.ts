@@ -1,8 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer';
-import { type JsonObject, type JsonValue, parseJson } from '../../deid/json.js';
-import { ARRAY, NUMBER, OBJECT, type JsonTape, type TapeValue } from '../../deid/jsonTape.js';
-import { nameNumber } from '../../deid/keyNames.js';
-import { isJsonObject } from '../../deid/node.js';
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../json/json.js';
+import { ARRAY, NUMBER, OBJECT, type JsonTape, type TapeValue } from '../../json/jsonTape.js';
+import { nameNumber } from '../../json/keyNames.js';
 import { ExportError } from '../../errors.js';
 import { type Instant, parseInstant } from '../instant.js';
 import { giveBack, readLink, readTape } from './readTape.js';

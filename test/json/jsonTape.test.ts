@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { JsonNumber, numberText } from '../../functions/deid/json.js';
-import { ARRAY, JsonTape, NULL, OBJECT } from '../../functions/deid/jsonTape.js';
-import { nameNumber, nameOf, UNKNOWN_NAME, UNTOLD_NAME } from '../../functions/deid/keyNames.js';
+import { JsonNumber, numberText } from '../../functions/json/json.js';
+import { ARRAY, JsonTape, NULL, OBJECT } from '../../functions/json/jsonTape.js';
+import { nameNumber, nameOf, UNKNOWN_NAME, UNTOLD_NAME } from '../../functions/json/keyNames.js';
 
 const SEED = Number(process.env['SEED'] ?? 20261125);
 

@@ -1,6 +1,5 @@
 import { findName, hashByte, UNKNOWN_NAME, UNTOLD_NAME } from './keyNames.js';
-import { numberFromText } from './json.js';
-import type { Primitive } from './primitive.js';
+import { numberFromText, type JsonScalar } from './json.js';
 
 /** What stands at a node. */
 export const OBJECT = 1;
@@ -208,12 +207,12 @@ export class JsonTape {
   }
 
   /** The value at a node that is no object or array. */
-  scalar(node: number): Primitive | null {
+  scalar(node: number): JsonScalar | null {
     return this.kind(node) === NULL ? null : this.primitive(node);
   }
 
   /** The value at a node that is no object, array or null. */
-  primitive(node: number): Primitive {
+  primitive(node: number): JsonScalar {
     const flags = this.nodes[node] as number;
     switch (flags & KIND) {
       case STRING: {

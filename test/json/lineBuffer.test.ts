@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LineBuffer, viewOf, type Mark } from '../../functions/deid/lineBuffer.js';
+import { LineBuffer, viewOf, type Mark } from '../../functions/json/lineBuffer.js';
 
 const SEED = Number(process.env['SEED'] ?? 20261125);
 

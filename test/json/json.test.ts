@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { JsonError, JsonNumber, parseJson, stringifyJson } from '../../functions/deid/json.js';
+import { JsonError, JsonNumber, parseJson, stringifyJson } from '../../functions/json/json.js';
 
 const SEED = 20261121;
 

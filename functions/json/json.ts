@@ -3,6 +3,8 @@ export type JsonValue = null | boolean | number | string | JsonNumber | JsonValu
 export interface JsonObject {
   [key: string]: JsonValue | undefined;
 }
+/** A value that is no object, array or null. */
+export type JsonScalar = string | number | boolean | JsonNumber;
 
 /**
  * Stands before a number's digits in a string while `JSON.parse` and `JSON.stringify` do their work. U+007F (delete) is
@@ -142,6 +144,20 @@ function writeValue(value: JsonValue): string {
     members += `${members === '' ? '' : ','}${writeString(key)}:${writeValue(member)}`;
   }
   return `{${members}}`;
+}
+
+/** Whether a JSON value is an object: no array, no number with its digits. */
+export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber)
+  );
+}
+
+/** Whether a JSON value is an object without members: nothing, to FHIR. */
+export function isEmptyObject(value: JsonValue): boolean {
+  if (!isJsonObject(value)) return false;
+  for (const _key in value) return false;
+  return true;
 }
 
 /** The number of a JSON number's text: plain where a double gives the same text back, else a `JsonNumber`. */
