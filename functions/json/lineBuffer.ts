@@ -39,8 +39,8 @@ export class LineBuffer {
 
   /** Forgets all bytes from a place on. */
   truncate(length: number): void {
+    this.flush();
     this.filled = length;
-    this.from = this.to;
   }
 
   /** The bytes between two places. Valid until more is written. */

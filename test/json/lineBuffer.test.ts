@@ -123,8 +123,6 @@ describe(`lines made of pieces (seed ${SEED})`, () => {
             case 'truncate': {
               if (!('at' in command)) break;
               const at = command.at % (model.bytes.length + 1);
-              // Of what was put in for good only.
-              buffer.slice(0, 0);
               buffer.truncate(at);
               model.bytes.length = at;
               kept = -1;

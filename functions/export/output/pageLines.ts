@@ -25,7 +25,7 @@ export class PageLines {
 
   /** Ends the line that was put into the buffer. */
   end(): void {
-    this.buffer.text('\n');
+    this.buffer.byte(LINE_BREAK);
     this.#starts.push(this.buffer.length);
   }
 
