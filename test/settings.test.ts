@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readSettings, settingDefinitions, SettingsError } from '../functions/settings/settings.js';
+import {
+  FUNCTION_TIMEOUT_SECONDS,
+  readSettings,
+  settingDefinitions,
+  SettingsError,
+} from '../functions/settings/settings.js';
 import { VERSION } from '../functions/version.js';
 
 const complete = {
@@ -109,6 +114,17 @@ describe('settings', () => {
       readSettings({ ...complete, EXPORT_STORAGE: account, AzureWebJobsStorage: account });
     expect(read).toThrow(/same storage account/);
     expect(read).not.toThrow(/hunter2/);
+  });
+
+  it('leave a slice the time that the host gives a call', () => {
+    const host = JSON.parse(readFileSync(new URL('../host.json', import.meta.url), 'utf8')) as {
+      functionTimeout: string;
+    };
+    const [hours = 0, minutes = 0, seconds = 0] = host.functionTimeout.split(':').map(Number);
+    expect(FUNCTION_TIMEOUT_SECONDS).toBe((hours * 60 + minutes) * 60 + seconds);
+    const slow = { ...complete, SOURCE_MAX_ATTEMPTS: '14', SOURCE_TIMEOUT_SECONDS: '120' };
+    expect(readSettings(slow).sliceMaxSeconds).toBe(120);
+    expect(() => readSettings({ ...slow, SLICE_MAX_SECONDS: '121' })).toThrow(/1801 s.*lower one of them/);
   });
 
   it('stand in the documentation as the code has them', () => {

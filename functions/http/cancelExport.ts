@@ -27,6 +27,8 @@ export function cancelExport({ jobs, files, now }: HttpDependencies): Handler {
     const signal = AbortSignal.timeout(LONGEST_MS);
     let isDone = false;
     try {
+      // First of all, as it takes no time: the rest may take longer than the client waits.
+      await jobs.destroySecrets(jobId);
       await terminateJob(client, job, await jobs.claimedPartitions(jobId));
       await files.discard(job, signal);
       await jobs.destroyWorkingState(jobId, signal);

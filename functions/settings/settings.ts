@@ -106,6 +106,8 @@ function wholeNumber(
 }
 
 const MOST_WORKER_THREADS = 16;
+/** `functionTimeout` in host.json. */
+export const FUNCTION_TIMEOUT_SECONDS = 1800;
 const FHIR_VERSIONS: readonly FhirVersion[] = ['STU3', 'R4', 'R4B', 'R5'];
 
 const fhirServerUrl: Setting<string> = {
@@ -575,6 +577,12 @@ export function readSettings(environment: Environment): Settings {
   ) {
     problems.push(
       'DOWNLOAD_LINKS is sas, but the connection string in EXPORT_STORAGE has no AccountKey to sign with: give one with AccountKey, or reach the account with the managed identity',
+    );
+  }
+  const longest = settings.sliceMaxSeconds + settings.sourceMaxAttempts * settings.sourceTimeoutSeconds;
+  if (longest > FUNCTION_TIMEOUT_SECONDS) {
+    problems.push(
+      `SLICE_MAX_SECONDS + SOURCE_MAX_ATTEMPTS × SOURCE_TIMEOUT_SECONDS is ${longest} s, more than the ${FUNCTION_TIMEOUT_SECONDS} s after which the host ends a call (functionTimeout in host.json), so a slow source would be asked for the same again and again: lower one of them`,
     );
   }
   if (isSameAccount(settings.exportStorage, settings.runtimeStorage)) {

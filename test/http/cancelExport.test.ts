@@ -17,6 +17,7 @@ async function cancel(secondsToDelete: number): Promise<{ said: string; events: 
     request: async () => ({ jobId: JOB_ID, lanes: 2, container: 'research', folder: 'folder/' }),
     stop: async () => undefined,
     putStop: async () => void events.push('stop'),
+    destroySecrets: async () => void events.push('destroy secrets'),
     claimedPartitions: async () => [7, 4999],
     destroyWorkingState: async () => void events.push('destroy'),
   };
@@ -44,6 +45,7 @@ it('a cancel is marked first, then reaches the orchestrations that are under way
   const { said, events } = await cancel(1);
   expect(events).toEqual([
     'stop',
+    'destroy secrets',
     ...['job', 'job:lane-0', 'job:lane-1', 'job:partition-7', 'job:partition-4999'],
     ...['discard', 'destroy'],
   ]);
@@ -53,5 +55,6 @@ it('a cancel is marked first, then reaches the orchestrations that are under way
 it('a cancel whose files take long to delete answers all the same, and does not say that they are gone', async () => {
   const { said, events } = await cancel(600);
   expect(events).not.toContain('destroy');
+  expect(events).toContain('destroy secrets');
   expect(said).toContain('its files will be deleted');
 });

@@ -68,12 +68,17 @@ export class JobStore {
     return required(await this.#read(`${jobId}/configuration.json`));
   }
 
+  /** Destroys the secret and the pinned configuration: nobody can make, or undo, a pseudonym of the job after this. */
+  async destroySecrets(jobId: string): Promise<void> {
+    for (const name of SECRET_BLOBS) await this.#delete(`${jobId}/${name}`);
+  }
+
   /**
    * Destroys the secret, the pinned configuration, cursors and records: all that a job needs only while it runs.
    * @param signal ends it before all is gone
    */
   async destroyWorkingState(jobId: string, signal?: AbortSignal): Promise<void> {
-    for (const name of SECRET_BLOBS) await this.#delete(`${jobId}/${name}`);
+    await this.destroySecrets(jobId);
     const kept = new Set<string>(KEPT_BLOBS.map((name) => `${jobId}/${name}`));
     await this.#deleteBlobs(jobId, (name) => !kept.has(name), signal);
   }
