@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { JobStore } from '../adapters/storage/jobStore.js';
-import { readConfiguration } from '../deid/configuration.js';
+import { readConfiguration } from '../deid/readConfiguration.js';
 import { compileEngine } from '../deid/compileEngine.js';
 import type { FhirVersion } from '../deid/engine.js';
 import { hasLastingIds } from '../deid/idPseudonym.js';

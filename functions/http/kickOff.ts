@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { HttpRequest } from '@azure/functions';
-import { readConfiguration } from '../deid/configuration.js';
+import { readConfiguration } from '../deid/readConfiguration.js';
 import { FhirModel } from '../deid/model/fhirModel.js';
 import { randomKeys, resolveKeys } from '../deid/keys.js';
 import { ExportError } from '../errors.js';

@@ -1,5 +1,5 @@
 import { configurationText } from '../../functions/adapters/configurationText.js';
-import { readConfiguration } from '../../functions/deid/configuration.js';
+import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import type { ConfigurationIssue, FhirVersion } from '../../functions/deid/engine.js';
 import { resolveKeys } from '../../functions/deid/keys.js';
 import type { Environment } from './environment.js';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isMainThread, type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
-import { readConfiguration } from '../../functions/deid/configuration.js';
+import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import { PatientCounter } from '../../functions/export/output/patientCount.js';
 import { EVERYTHING } from '../../functions/export/selection/selection.js';
 import { type LineSink, runSlice } from '../../functions/export/slice.js';

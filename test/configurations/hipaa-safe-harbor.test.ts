@@ -2,7 +2,7 @@ import { evaluate } from 'fhirpath';
 import r4 from 'fhirpath/fhir-context/r4';
 import { describe, expect, test } from 'vitest';
 import type { FhirVersion } from '../../functions/deid/engine.js';
-import { readConfiguration } from '../../functions/deid/configuration.js';
+import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import configurationR4 from '../../local/configurations/hipaa-safe-harbor-r4.json' with { type: 'json' };
 import configurationR4B from '../../local/configurations/hipaa-safe-harbor-r4b.json' with { type: 'json' };
 import configurationR5 from '../../local/configurations/hipaa-safe-harbor-r5.json' with { type: 'json' };

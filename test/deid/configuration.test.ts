@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
-import { readConfiguration, type ReadOptions } from '../../functions/deid/configuration.js';
+import { readConfiguration, type ReadOptions } from '../../functions/deid/readConfiguration.js';
 import { resolveKeys } from '../../functions/deid/keys.js';
 import type { ConfigurationIssue } from '../../functions/deid/engine.js';
 import { configurationOf, engineOptions } from './shared.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readConfiguration } from '../../functions/deid/configuration.js';
+import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import { hasShared, readText } from './shared.js';
 
 /** Configurations that the reference takes though they cannot mean anything: an error here. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readConfiguration } from '../../functions/deid/configuration.js';
+import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
 import { hasLastingIds } from '../../functions/deid/idPseudonym.js';
 

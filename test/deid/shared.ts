@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
-import { readConfiguration, type Configuration } from '../../functions/deid/configuration.js';
+import type { Configuration } from '../../functions/deid/configuration.js';
+import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import type { Engine, EngineOptions, FhirVersion } from '../../functions/deid/engine.js';
 import { Decimal } from '../../functions/deid/fhirpath/values.js';
 import { bothWays } from './bothWays.js';
