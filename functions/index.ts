@@ -15,7 +15,7 @@ import { SliceThreads } from './adapters/sliceThreads.js';
 import { shareSourceAccess } from './adapters/source/sourceAccess.js';
 import { openStorage } from './adapters/storage/storage.js';
 import { makeActivityDependencies, secretsOf } from './dependencies.js';
-import { openAuthorization } from './http/authorization/authorize.js';
+import { openAuthorization } from './http/authorization/openAuthorization.js';
 import { registerRoutes } from './http/routes.js';
 import { exportJob } from './orchestrators/exportJob.js';
 import { exportLane } from './orchestrators/exportLane.js';

@@ -1,6 +1,6 @@
 import type { InvocationContext } from '@azure/functions';
 import { describeThrown, safeFailure, toHistoryError } from '../errors.js';
-import type { StepResult } from '../orchestrators/steps.js';
+import type { StepResult } from '../orchestrators/stepResult.js';
 
 /** The numbers that tell which step of which job a log line is about. */
 interface StepInput {

@@ -2,7 +2,7 @@ import type { Expression } from './fhirpath/syntax.js';
 import { nearest, type IssueList } from './issues.js';
 import type { FhirModel } from './model/fhirModel.js';
 import type { FhirElement, FhirType } from './model/types.js';
-import type { RulePath } from './rule.js';
+import type { RulePath } from './rulePath.js';
 
 /** Types an expression's result may have; null where that cannot be told. */
 type Types = ReadonlySet<FhirType> | null;

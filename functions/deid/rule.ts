@@ -7,6 +7,7 @@ import { nearest } from './issues.js';
 import { isJsonObject, numberText, JsonNumber, type JsonObject, type JsonValue } from '../json/json.js';
 import type { FhirModel } from './model/fhirModel.js';
 import { checkPath } from './pathChecks.js';
+import type { RulePath } from './rulePath.js';
 import { Decimal } from './fhirpath/values.js';
 
 /** One rule of a configuration, checked. */
@@ -14,16 +15,6 @@ export interface Rule extends RulePath {
   /** Place in `fhirPathRules`. */
   readonly index: number;
   readonly method: Method;
-}
-
-/** What a rule applies to. */
-export interface RulePath {
-  /** As written. */
-  readonly path: string;
-  /** Leading type of the path: resources it applies to. Null, `Resource` and `DomainResource`: all. */
-  readonly resourceType: string | null;
-  /** The rest of the path, evaluated on the resource. Null selects the resource itself. */
-  readonly expression: Expression | null;
 }
 
 /** A method and its settings. */

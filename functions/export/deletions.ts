@@ -2,21 +2,11 @@ import { ExportError } from '../errors.js';
 import type { DeletionNote } from './job.js';
 import { readHistoryPage } from './source/historyPage.js';
 import { compareInstants, type Instant, parseInstant } from './instant.js';
+import type { DeletionCursor } from './deletionCursor.js';
 import { searchAmong } from './source/searchAmong.js';
 import type { LineSink, SliceLimits } from './slice.js';
 import type { SearchParameters, Source, SourceAnswer } from './source/source.js';
-import { checkLoop, type LoopCheck, NO_LOOP, type Window } from './walk.js';
-
-/** Where the reading of a history stands. Ids of the source: private, like every cursor. */
-export interface DeletionCursor {
-  /** The next link. */
-  history: string;
-  loop: LoopCheck;
-  /** Ids that were told. */
-  told: string[];
-  /** How often the history was begun anew, as its link was not valid any more. */
-  restarts: number;
-}
+import { checkLoop, NO_LOOP, type Window } from './walk.js';
 
 /** What a slice of deletions needs of the outside world. */
 export interface DeletionDependencies {

@@ -2,7 +2,7 @@ import type { FhirVersion } from '../deid/engine.js';
 import type { SafeFailure } from '../errors.js';
 import type { MemberSearch } from './selection/compartment.js';
 import type { RequestedElement } from './request/elements.js';
-import type { DeletionCursor } from './deletions.js';
+import type { DeletionCursor } from './deletionCursor.js';
 import type { SliceCursor } from './selection/selection.js';
 import type { TypeFilter } from './request/typeFilter.js';
 import type { Window } from './walk.js';

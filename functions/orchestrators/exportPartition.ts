@@ -1,5 +1,6 @@
 import type { OrchestrationContext } from 'durable-functions';
-import { type Orchestration, type RetryPolicy, runStep, type StepResult } from './steps.js';
+import type { StepResult } from './stepResult.js';
+import { type Orchestration, type RetryPolicy, runStep } from './steps.js';
 
 export interface ExportPartitionInput {
   jobId: string;

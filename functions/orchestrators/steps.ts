@@ -6,7 +6,8 @@ import type { ExportSliceInput, ExportSliceOutput } from '../activities/exportSl
 import type { FinishExportInput, FinishExportOutput } from '../activities/finishExport.js';
 import type { PlanExportInput, PlanExportOutput } from '../activities/planExport.js';
 import type { StopExportInput } from '../activities/stopExport.js';
-import { fromHistoryError, type SafeFailure } from '../errors.js';
+import { fromHistoryError } from '../errors.js';
+import type { StepResult } from './stepResult.js';
 
 /**
  * What crosses between orchestrators and activities. All of it is kept in the Durable history, so it is job
@@ -20,9 +21,6 @@ interface Activities {
   stopExport: { input: StopExportInput; output: null };
   finishExport: { input: FinishExportInput; output: FinishExportOutput };
 }
-
-/** A step that may fail for good without a throw, so that the orchestrator decides what follows. */
-export type StepResult<T> = { ok: true; value: T } | { ok: false; failure: SafeFailure };
 
 /** How often and how patiently activities are tried; part of the input, so that a replay sees the same. */
 export interface RetryPolicy {

@@ -5,7 +5,7 @@ import {
   DEFAULT_FILTER_PARAMETERS,
   readAuthorizationSettings,
 } from '../../functions/settings/authorizationSettings.js';
-import { openAuthorization } from '../../functions/http/authorization/authorize.js';
+import { openAuthorization } from '../../functions/http/authorization/openAuthorization.js';
 import { readSettings, SettingsError } from '../../functions/settings/settings.js';
 
 const complete = {

@@ -1,6 +1,7 @@
 import { arraySink } from './arraySink.js';
 import { stringifyJson } from '../../functions/json/json.js';
-import { type DeletionCursor, runDeletionSlice } from '../../functions/export/deletions.js';
+import type { DeletionCursor } from '../../functions/export/deletionCursor.js';
+import { runDeletionSlice } from '../../functions/export/deletions.js';
 import { PatientCounter } from '../../functions/export/output/patientCount.js';
 import { planPartitions } from '../../functions/export/plan.js';
 import { selectionOf } from '../../functions/export/selection/selectionOf.js';

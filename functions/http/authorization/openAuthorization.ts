@@ -1,0 +1,43 @@
+import type { HttpRequest } from '@azure/functions';
+import type { Dispatchers } from '../../adapters/dispatchers.js';
+import type { AuthorizationSettings } from '../../settings/authorizationSettings.js';
+import { errorIssue } from '../../export/output/operationOutcome.js';
+import { isLoopback } from '../../loopback.js';
+import { RequestError } from '../respond.js';
+import type { Authorize } from './authorize.js';
+import { type Caller, UNKNOWN_CALLER } from './caller.js';
+import { entra } from './entra.js';
+import { smartBackendServices } from './smartBackendServices.js';
+
+/** The way that the settings choose. @param dispatcherFor how an authorization server is reached */
+export function openAuthorization(
+  { authentication, servesLoopback }: AuthorizationSettings,
+  dispatcherFor: Dispatchers,
+  isResourceType: (name: string) => boolean,
+): Authorize {
+  switch (authentication.way) {
+    case 'entra':
+      return entra(authentication.tenantId);
+    case 'smart':
+      return smartBackendServices(authentication.smart, dispatcherFor, isResourceType);
+    case 'function-keys':
+    case 'none':
+      return servesLoopback ? thisMachineOnly : anybody;
+  }
+}
+
+/** Whom the host's keys have let in. */
+async function anybody(): Promise<Caller> {
+  return UNKNOWN_CALLER;
+}
+
+/** Nobody checks a key here: a web page that a browser of this machine shows must not get in by a name of its own. */
+async function thisMachineOnly(request: HttpRequest): Promise<Caller> {
+  if (isLoopback(new URL(request.url))) return UNKNOWN_CALLER;
+  throw new RequestError(403, [
+    errorIssue(
+      'forbidden',
+      'This app runs on localhost without authentication and answers there only: use http://localhost, or set AUTHENTICATION to entra or smart.',
+    ),
+  ]);
+}
