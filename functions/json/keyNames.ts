@@ -1,4 +1,4 @@
-/** The number of every name that no element can have: not ASCII, empty, or too long. */
+/** The number of every name that no element can have: not ASCII, empty, too long, or `__proto__`. */
 export const UNKNOWN_NAME = 0;
 /** The number of every name that only a parser can tell: written with escapes, or one too many. */
 export const UNTOLD_NAME = 1;
@@ -57,6 +57,8 @@ function addName(bytes: Uint8Array, start: number, end: number, slot: number): n
   if (names.length >= MAX_NAMES) return UNTOLD_NAME;
   const own = Uint8Array.from(bytes.subarray(start, end));
   const name = Buffer.from(own).toString('latin1');
+  // Whoever makes objects of numbered names need not think of it.
+  if (name === '__proto__') return UNKNOWN_NAME;
   const number = names.push(name) - 1;
   lengths.push(own.length);
   spelled.push(own);
