@@ -5,7 +5,8 @@ import { days, instant, type Resource } from './element.js';
 import { makeHospital, type Hospital } from './hospital.js';
 import { makePatient, SAMPLE_END } from './patient.js';
 import { createRandom, type Random } from './random.js';
-import { makeVisit, type Visit } from './visit.js';
+import type { Visit } from './visit.js';
+import { makeVisit } from './visitRecords.js';
 import { SampleWriter } from './writer.js';
 
 export interface SampleOptions {
