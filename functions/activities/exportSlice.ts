@@ -182,7 +182,9 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
       report: result.report,
       provenance: result.companions.report,
       foreign: compartment?.foreign ?? 0,
-      patients: request.minPatients ? patients.digests(await jobs.secret(jobId)) : [],
+      patients: request.minPatients
+        ? patients.digests(await jobs.secret(jobId).catch((thrown: unknown) => discard(thrown)))
+        : [],
     };
     await jobs.putSlice(jobId, partition, attempt, record);
     // A cancel that came while the last page was written has deleted the job's files before this one was there.

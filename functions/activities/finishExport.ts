@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { discardJob } from '../adapters/endJob.js';
 import { ExportError } from '../errors.js';
 import {
   addReport,
@@ -58,9 +59,9 @@ export function finishExport({
     if (request === undefined) throw new ExportError('job-state-missing', 'The state of the job is gone.');
     if (known === undefined && stop === undefined) await complete(request);
     const outcome = known ?? (await jobs.putOutcome(jobId, outcomeOf(stop)));
-    if (outcome.state !== 'completed') await files.discard(request);
     slices.forget(jobId);
-    await jobs.destroyWorkingState(jobId);
+    if (outcome.state === 'completed') await jobs.destroyWorkingState(jobId);
+    else await discardJob({ jobs, files }, request);
     return { state: outcome.state };
   };
 

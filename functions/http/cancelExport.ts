@@ -1,4 +1,4 @@
-import { terminateJob } from '../adapters/jobInstances.js';
+import { endCancelledJob } from '../adapters/endJob.js';
 import { describeThrown } from '../errors.js';
 import { informationIssue } from '../export/output/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
@@ -27,11 +27,7 @@ export function cancelExport({ jobs, files, now }: HttpDependencies): Handler {
     const signal = AbortSignal.timeout(LONGEST_MS);
     let isDone = false;
     try {
-      // First of all, as it takes no time: the rest may take longer than the client waits.
-      await jobs.destroySecrets(jobId);
-      await terminateJob(client, job, await jobs.claimedPartitions(jobId));
-      await files.discard(job, signal);
-      await jobs.destroyWorkingState(jobId, signal);
+      await endCancelledJob({ jobs, files }, client, job, signal);
       isDone = true;
     } catch (thrown) {
       const reason = signal.aborted ? 'left to the timer' : describeThrown(thrown);

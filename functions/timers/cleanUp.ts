@@ -1,7 +1,8 @@
 import { app } from '@azure/functions';
 import * as df from 'durable-functions';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
-import { isRunning, purgeJob, terminateJob } from '../adapters/jobInstances.js';
+import { discardJob, endCancelledJob } from '../adapters/endJob.js';
+import { isRunning, purgeJob } from '../adapters/jobInstances.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import { describeThrown, safeFailure } from '../errors.js';
 import type { JobOutcome, JobRequest, StopReason } from '../export/job.js';
@@ -51,7 +52,7 @@ export async function cleanUpJob(
   client: df.DurableClient,
   jobId: string,
 ): Promise<void> {
-  const { jobs, files, now } = dependencies;
+  const { jobs, now } = dependencies;
   const [request, outcome, stop] = await Promise.all([
     jobs.request(jobId),
     jobs.outcome(jobId),
@@ -61,27 +62,16 @@ export async function cleanUpJob(
     // A kick-off that did not come to its end: without a request there is no job. It may be at it just now.
     if (now() - (await jobs.lastModified(jobId)) > STARTING_MS) await jobs.deleteAll(jobId);
   } else if (stop?.reason === 'cancelled') {
-    await endCancelledJob(dependencies, client, request, stop);
+    // Again: the cancel may have been cut off, and slices may have written since.
+    await endCancelledJob(dependencies, client, request);
+    if (now() - Date.parse(stop.at) > STRAGGLER_MS) await forgetJob(jobs, client, request);
   } else if (outcome !== undefined) {
     await tidyEndedJob(dependencies, client, request, outcome);
   } else if (now() - Date.parse(request.startedAt) > STARTING_MS && !(await isRunning(client, jobId))) {
     const held = await jobs.putOutcome(jobId, lostJob(now(), stop));
-    if (held.state !== 'completed') await files.discard(request);
-    await jobs.destroyWorkingState(jobId);
+    if (held.state === 'completed') await jobs.destroyWorkingState(jobId);
+    else await discardJob(dependencies, request);
   }
-}
-
-/** What a cancel does, again: it may have been cut off, and slices may have written since. */
-async function endCancelledJob(
-  { jobs, files, now }: CleanUpDependencies,
-  client: df.DurableClient,
-  request: JobRequest,
-  stop: StopReason,
-): Promise<void> {
-  await terminateJob(client, request, await jobs.claimedPartitions(request.jobId));
-  await files.discard(request);
-  await jobs.destroyWorkingState(request.jobId);
-  if (now() - Date.parse(stop.at) > STRAGGLER_MS) await forgetJob(jobs, client, request);
 }
 
 async function tidyEndedJob(

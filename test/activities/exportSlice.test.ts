@@ -1,6 +1,12 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { ActivityDependencies } from '../../functions/activities/dependencies.js';
+import { EngineCache } from '../../functions/activities/engineCache.js';
 import { exportSlice } from '../../functions/activities/exportSlice.js';
+import type { JobStore } from '../../functions/adapters/storage/jobStore.js';
+import { ExportError } from '../../functions/errors.js';
+import type { JobRequest } from '../../functions/export/job.js';
+import { arraySink } from '../export/arraySink.js';
+import { jobRequest } from '../export/requests.js';
 
 const SOURCE = { url: 'https://one.example/fhir', fhirVersion: 'R4' };
 
@@ -33,4 +39,83 @@ it('a job that was planned for one source is not gone on with at another', async
       message: expect.stringContaining('Start the export again'),
     });
   }
+});
+
+describe('a slice of a job whose secrets are destroyed', () => {
+  const gone = new ExportError('job-state-missing', 'The job has ended.');
+  const condition = {
+    resourceType: 'Condition',
+    id: 'c',
+    meta: { lastUpdated: '2025-01-01T00:00:00Z' },
+    subject: { reference: 'Patient/p' },
+  };
+
+  /** A slice of one page; what it has at its end, files and records. */
+  async function sliceOf(change: Partial<JobRequest>): Promise<{ thrown: unknown; left: string[] }> {
+    const left = new Set<string>();
+    const jobs = {
+      request: async () => jobRequest({ jobId: 'job', minPatients: 10, ...change }),
+      plan: async () => ({
+        transactionTime: '2026-01-01T00:00:00Z',
+        partitions: [
+          { window: { type: 'Condition', from: undefined, until: '2026-01-01T00:00:00Z' }, estimate: 1 },
+        ],
+      }),
+      stop: async () => undefined,
+      outcome: async () => undefined,
+      secret: () => Promise.reject(gone),
+      configuration: () => Promise.reject(gone),
+      putSlice: async () => void left.add('record'),
+      putProgress: async () => undefined,
+    };
+    const body = Buffer.from(
+      JSON.stringify({
+        resourceType: 'Bundle',
+        type: 'searchset',
+        link: [
+          { relation: 'self', url: 'http://source.example/Condition?_sort=_lastUpdated&_lastUpdated=x' },
+        ],
+        total: 1,
+        entry: [{ resource: condition, search: { mode: 'match' } }],
+      }),
+    );
+    const dependencies = {
+      settings: {
+        fhirVersion: 'R4',
+        pageSize: 10,
+        sliceMaxPages: 10,
+        sliceMaxMebibytes: 1,
+        sliceMaxSeconds: 10,
+      },
+      jobs,
+      files: {
+        create: async (_container: string, name: string) => {
+          left.add(name);
+          return arraySink([]);
+        },
+        deleteFile: async (_container: string, name: string) => void left.delete(name),
+      },
+      sourceOf: () => ({ search: async () => ({ body, date: 0 }) }),
+      engines: new EngineCache(jobs as unknown as JobStore, 'R4', () => Promise.resolve(null)),
+      now: () => 0,
+    };
+    const run = exportSlice(dependencies as unknown as ActivityDependencies);
+    const thrown = await run({ jobId: 'job', partition: 0, slice: 0, previous: null }, () => undefined).catch(
+      (reason: unknown) => reason,
+    );
+    return { thrown, left: [...left] };
+  }
+
+  it('does not begin', async () => {
+    const configuration = { name: 'a.json', digest: 'd', keysDigest: 'k' };
+    expect(await sliceOf({ configuration })).toEqual({ thrown: gone, left: [] });
+  });
+
+  it('fails where it has written already, and leaves no file and no record', async () => {
+    expect(await sliceOf({})).toEqual({ thrown: gone, left: [] });
+    // The same one gets to its end where it has no need of the secret.
+    const { thrown, left } = await sliceOf({ minPatients: 0 });
+    expect(thrown).toMatchObject({ isDone: true });
+    expect(left).toEqual([expect.stringMatching(/Condition-0-0-.*ndjson$/), 'record']);
+  });
 });

@@ -47,7 +47,7 @@ it('a cancel is marked first, then reaches the orchestrations that are under way
     'stop',
     'destroy secrets',
     ...['job', 'job:lane-0', 'job:lane-1', 'job:partition-7', 'job:partition-4999'],
-    ...['discard', 'destroy'],
+    ...['destroy secrets', 'discard', 'destroy'],
   ]);
   expect(said).toContain('its files are deleted');
 });

@@ -70,7 +70,7 @@ export class JobStore {
 
   /** Destroys the secret and the pinned configuration: nobody can make, or undo, a pseudonym of the job after this. */
   async destroySecrets(jobId: string): Promise<void> {
-    for (const name of SECRET_BLOBS) await this.#delete(`${jobId}/${name}`);
+    await Promise.all(SECRET_BLOBS.map((name) => this.#delete(`${jobId}/${name}`)));
   }
 
   /**
