@@ -116,15 +116,46 @@ describe('settings', () => {
     expect(read).not.toThrow(/hunter2/);
   });
 
-  it('leave a slice the time that the host gives a call', () => {
+  it('know the time that the host gives a call', () => {
     const host = JSON.parse(readFileSync(new URL('../host.json', import.meta.url), 'utf8')) as {
       functionTimeout: string;
     };
     const [hours = 0, minutes = 0, seconds = 0] = host.functionTimeout.split(':').map(Number);
     expect(FUNCTION_TIMEOUT_SECONDS).toBe((hours * 60 + minutes) * 60 + seconds);
-    const slow = { ...complete, SOURCE_MAX_ATTEMPTS: '14', SOURCE_TIMEOUT_SECONDS: '120' };
-    expect(readSettings(slow).sliceMaxSeconds).toBe(120);
-    expect(() => readSettings({ ...slow, SLICE_MAX_SECONDS: '121' })).toThrow(/1801 s.*lower one of them/);
+  });
+
+  // Of 1,800 s; between attempts, a source may make the app wait for a minute each time.
+  it.each([
+    { attempts: 6, timeout: 230, slice: 120, longest: 1800 },
+    { attempts: 6, timeout: 230, slice: 121, longest: 1801 },
+    { attempts: 6, timeout: 231, slice: 120, longest: 1806 },
+    { attempts: 20, timeout: 27, slice: 120, longest: 1800 },
+    { attempts: 20, timeout: 28, slice: 120, longest: 1820 },
+    { attempts: 1, timeout: 600, slice: 1200, longest: 1800 },
+    { attempts: 2, timeout: 600, slice: 1200, longest: 2460 },
+    { attempts: 20, timeout: 600, slice: 1200, longest: 14_340 },
+  ])(
+    'give a slice no more time than the host does: $slice s, $attempts × $timeout s',
+    ({ attempts, timeout, slice, longest }) => {
+      const read = (): unknown =>
+        readSettings({
+          ...complete,
+          SOURCE_MAX_ATTEMPTS: `${attempts}`,
+          SOURCE_TIMEOUT_SECONDS: `${timeout}`,
+          SLICE_MAX_SECONDS: `${slice}`,
+        });
+      if (longest <= FUNCTION_TIMEOUT_SECONDS) expect(read).not.toThrow();
+      else {
+        const words = `SLICE_MAX_SECONDS.*SOURCE_MAX_ATTEMPTS.*SOURCE_TIMEOUT_SECONDS.* ${longest} s.*lower one`;
+        expect(read).toThrow(new RegExp(words));
+      }
+    },
+  );
+
+  it('that are no numbers are told as such alone, not by what would follow from them', () => {
+    const read = (): unknown => readSettings({ ...complete, SOURCE_MAX_ATTEMPTS: 'x' });
+    expect(read).toThrow(/SOURCE_MAX_ATTEMPTS must be a whole number/);
+    expect(read).not.toThrow(/functionTimeout/);
   });
 
   it('stand in the documentation as the code has them', () => {

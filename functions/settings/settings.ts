@@ -6,6 +6,7 @@ import {
 } from './authorizationSettings.js';
 import type { FhirVersion } from '../deid/engine.js';
 import type { OciReference } from '../export/request/ociReference.js';
+import { LONGEST_PAUSE_MS } from '../export/source/requestLimiter.js';
 import {
   type DownloadLinks,
   parseCorsOrigins,
@@ -361,7 +362,7 @@ const numbers = {
     120,
     1,
     1200,
-    'Time one activity call takes before it returns where to go on (the page in hand is finished).',
+    'Time one activity call takes before it returns where to go on (the page in hand is finished). The app does not start where all attempts for that page could outlast `functionTimeout` of `host.json`, 30 minutes.',
   ),
   activityMaxAttempts: wholeNumber(
     'ACTIVITY_MAX_ATTEMPTS',
@@ -579,10 +580,10 @@ export function readSettings(environment: Environment): Settings {
       'DOWNLOAD_LINKS is sas, but the connection string in EXPORT_STORAGE has no AccountKey to sign with: give one with AccountKey, or reach the account with the managed identity',
     );
   }
-  const longest = settings.sliceMaxSeconds + settings.sourceMaxAttempts * settings.sourceTimeoutSeconds;
+  const longest = longestSliceSeconds(settings);
   if (longest > FUNCTION_TIMEOUT_SECONDS) {
     problems.push(
-      `SLICE_MAX_SECONDS + SOURCE_MAX_ATTEMPTS × SOURCE_TIMEOUT_SECONDS is ${longest} s, more than the ${FUNCTION_TIMEOUT_SECONDS} s after which the host ends a call (functionTimeout in host.json), so a slow source would be asked for the same again and again: lower one of them`,
+      `SLICE_MAX_SECONDS, then SOURCE_MAX_ATTEMPTS of SOURCE_TIMEOUT_SECONDS with waits of up to ${LONGEST_PAUSE_MS / 1000} s between them, may take ${longest} s, but the host ends a call after ${FUNCTION_TIMEOUT_SECONDS} s (functionTimeout in host.json), and a slow source would be asked for the same again and again: lower one of the three`,
     );
   }
   if (isSameAccount(settings.exportStorage, settings.runtimeStorage)) {
@@ -592,6 +593,16 @@ export function readSettings(environment: Environment): Settings {
   }
   if (problems.length > 0) throw new SettingsError(problems);
   return settings;
+}
+
+/** A slice looks at its time between pages, so the last of them may begin just before it is over. */
+function longestSliceSeconds({
+  sliceMaxSeconds,
+  sourceMaxAttempts,
+  sourceTimeoutSeconds,
+}: Pick<Settings, 'sliceMaxSeconds' | 'sourceMaxAttempts' | 'sourceTimeoutSeconds'>): number {
+  const waits = ((sourceMaxAttempts - 1) * LONGEST_PAUSE_MS) / 1000;
+  return sliceMaxSeconds + sourceMaxAttempts * sourceTimeoutSeconds + waits;
 }
 
 /** Two settings for one account; the storage emulator, which has one account by default, is let pass. */

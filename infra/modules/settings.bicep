@@ -163,7 +163,7 @@ type ExportSettings = {
   @maxValue(4096)
   SLICE_MAX_MEBIBYTES: int?
 
-  @description('Time one activity call takes before it returns where to go on (the page in hand is finished). (seconds; default 120)')
+  @description('Time one activity call takes before it returns where to go on (the page in hand is finished). The app does not start where all attempts for that page could outlast `functionTimeout` of `host.json`, 30 minutes. (seconds; default 120)')
   @minValue(1)
   @maxValue(1200)
   SLICE_MAX_SECONDS: int?
