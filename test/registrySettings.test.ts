@@ -1,14 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { readSettings } from '../functions/settings/settings.js';
-
-const complete = {
-  FHIR_SERVER_URL: 'https://fhir.example.org/r4/',
-  EXPORT_STORAGE: 'UseDevelopmentStorage=true',
-  AzureWebJobsStorage: 'UseDevelopmentStorage=true',
-};
+import { REQUIRED_SETTINGS } from './environment.js';
 
 function read(more: Record<string, string>): ReturnType<typeof readSettings>['registries'] {
-  return readSettings({ ...complete, ...more }).registries;
+  return readSettings({ ...REQUIRED_SETTINGS, ...more }).registries;
 }
 
 describe('the settings of registries', () => {

@@ -7,16 +7,11 @@ import {
   SettingsError,
 } from '../functions/settings/settings.js';
 import { VERSION } from '../functions/version.js';
-
-const complete = {
-  FHIR_SERVER_URL: 'https://fhir.example.org/r4/',
-  EXPORT_STORAGE: 'UseDevelopmentStorage=true',
-  AzureWebJobsStorage: 'UseDevelopmentStorage=true',
-};
+import { REQUIRED_SETTINGS } from './environment.js';
 
 describe('settings', () => {
   it('have defaults for all but where the source and the storage are', () => {
-    expect(readSettings(complete)).toMatchObject({
+    expect(readSettings(REQUIRED_SETTINGS)).toMatchObject({
       fhirServerUrl: 'https://fhir.example.org/r4',
       fhirVersion: 'R4',
       allowRawExport: false,
@@ -27,7 +22,7 @@ describe('settings', () => {
 
   it('take a storage account by identity', () => {
     const settings = readSettings({
-      FHIR_SERVER_URL: complete.FHIR_SERVER_URL,
+      FHIR_SERVER_URL: REQUIRED_SETTINGS.FHIR_SERVER_URL,
       EXPORT_STORAGE__blobServiceUri: 'https://exports.blob.core.windows.net',
       AzureWebJobsStorage__accountName: 'runtime',
     });
@@ -44,12 +39,12 @@ describe('settings', () => {
     ['DEFAULT_ANONYMIZATION_CONFIG_REFERENCE', 'r.example.org/a:1', /needs DEFAULT_ANONYMIZATION_CONFIG/],
     ['ALLOW_MIXED_CONTAINERS', 'yes', /true or false/],
   ])('refuse %s=%s', (name, value, words) => {
-    expect(() => readSettings({ ...complete, [name]: value })).toThrow(words);
+    expect(() => readSettings({ ...REQUIRED_SETTINGS, [name]: value })).toThrow(words);
   });
 
   it('refuse a default configuration in a registry that is not registered', () => {
     const image = {
-      ...complete,
+      ...REQUIRED_SETTINGS,
       DEFAULT_ANONYMIZATION_CONFIG: 'a.json',
       DEFAULT_ANONYMIZATION_CONFIG_REFERENCE: 'r.example.org/a:1',
     };
@@ -64,7 +59,8 @@ describe('settings', () => {
   it('refuse signed links where there is nothing to sign with', () => {
     const account =
       'BlobEndpoint=https://exports.blob.core.windows.net;SharedAccessSignature=sv=1&sig=hunter2';
-    const read = (): unknown => readSettings({ ...complete, EXPORT_STORAGE: account, DOWNLOAD_LINKS: 'sas' });
+    const read = (): unknown =>
+      readSettings({ ...REQUIRED_SETTINGS, EXPORT_STORAGE: account, DOWNLOAD_LINKS: 'sas' });
     expect(read).toThrow(/no AccountKey/);
     expect(read).not.toThrow(/hunter2/);
   });
@@ -103,7 +99,8 @@ describe('settings', () => {
 
   it('take no Key Vault reference that was not resolved for a key', () => {
     const reference = '@Microsoft.KeyVault(SecretUri=https://vault.example.org/secrets/hunter2)';
-    const read = (): unknown => readSettings({ ...complete, ANONYMIZATION_SECRET_pseudonyms: reference });
+    const read = (): unknown =>
+      readSettings({ ...REQUIRED_SETTINGS, ANONYMIZATION_SECRET_pseudonyms: reference });
     expect(read).toThrow(/ANONYMIZATION_SECRET_pseudonyms .*Key Vault Secrets User/);
     expect(read).not.toThrow(/hunter2/);
   });
@@ -111,7 +108,7 @@ describe('settings', () => {
   it('keep exports and the private state of the jobs in two accounts', () => {
     const account = 'DefaultEndpointsProtocol=https;AccountName=one;AccountKey=hunter2';
     const read = (): unknown =>
-      readSettings({ ...complete, EXPORT_STORAGE: account, AzureWebJobsStorage: account });
+      readSettings({ ...REQUIRED_SETTINGS, EXPORT_STORAGE: account, AzureWebJobsStorage: account });
     expect(read).toThrow(/same storage account/);
     expect(read).not.toThrow(/hunter2/);
   });
@@ -139,7 +136,7 @@ describe('settings', () => {
     ({ attempts, timeout, slice, longest }) => {
       const read = (): unknown =>
         readSettings({
-          ...complete,
+          ...REQUIRED_SETTINGS,
           SOURCE_MAX_ATTEMPTS: `${attempts}`,
           SOURCE_TIMEOUT_SECONDS: `${timeout}`,
           SLICE_MAX_SECONDS: `${slice}`,
@@ -153,7 +150,7 @@ describe('settings', () => {
   );
 
   it('that are no numbers are told as such alone, not by what would follow from them', () => {
-    const read = (): unknown => readSettings({ ...complete, SOURCE_MAX_ATTEMPTS: 'x' });
+    const read = (): unknown => readSettings({ ...REQUIRED_SETTINGS, SOURCE_MAX_ATTEMPTS: 'x' });
     expect(read).toThrow(/SOURCE_MAX_ATTEMPTS must be a whole number/);
     expect(read).not.toThrow(/functionTimeout/);
   });

@@ -4,7 +4,7 @@ import { readConfiguration } from '../deid/readConfiguration.js';
 import { compileEngine } from '../deid/compileEngine.js';
 import type { FhirVersion } from '../deid/engine.js';
 import { hasLastingIds } from '../deid/idPseudonym.js';
-import { isJsonObject, parseJson, stringifyJson } from '../json/json.js';
+import { isJsonObject, parseJson } from '../json/json.js';
 import { type KeyResolver, resolveKeys } from '../deid/keys.js';
 import { FhirModel } from '../deid/model/fhirModel.js';
 import { ExportError } from '../errors.js';
@@ -12,6 +12,7 @@ import { cuttingLines, elementCutter } from '../export/output/cutElements.js';
 import type { JobRequest } from '../export/job.js';
 import { parseInstant } from '../export/instant.js';
 import { configurationDigest, keysDigest } from '../export/pinnedConfiguration.js';
+import { rawLines } from '../export/rawLines.js';
 import type { LineMaker } from '../export/slice.js';
 
 /** Engines hold keys and compiled rules; one process seldom works on more jobs than this at a time. */
@@ -112,12 +113,3 @@ export class EngineCache {
     };
   }
 }
-
-/** Lines of a raw export: the resources as they came. */
-const rawLines: LineMaker = {
-  processingErrors: 'raise',
-  makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
-  makeLineOfTape: () => false,
-  takeCounts: () => ({ dropped: [], labels: [] }),
-  lastingId: (_type, id) => id,
-};

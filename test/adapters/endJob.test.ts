@@ -12,15 +12,12 @@ import { cancelExport } from '../../functions/http/cancelExport.js';
 import type { HttpDependencies } from '../../functions/http/dependencies.js';
 import { readSettings } from '../../functions/settings/settings.js';
 import { cleanUpJob } from '../../functions/timers/cleanUp.js';
+import { REQUIRED_SETTINGS } from '../environment.js';
 import { jobRequest } from '../export/requests.js';
 import { type Emulator, startEmulator } from './azurite.js';
 
 const FAILURE = { code: 'source-busy', message: 'The source was busy.', retryable: false } as const;
-const settings = readSettings({
-  FHIR_SERVER_URL: 'https://fhir.example.org/r4',
-  EXPORT_STORAGE: 'UseDevelopmentStorage=true',
-  AzureWebJobsStorage: 'UseDevelopmentStorage=true',
-});
+const settings = readSettings(REQUIRED_SETTINGS);
 
 let emulator: Emulator;
 let jobs: JobStore;

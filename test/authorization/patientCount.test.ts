@@ -1,12 +1,15 @@
 import { arraySink } from '../export/arraySink.js';
+import { UNWATCHED } from '../export/exportRaw.js';
+import { WHOLE_SCOPE } from '../export/requests.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type JsonObject, stringifyJson } from '../../functions/json/json.js';
+import type { JsonObject } from '../../functions/json/json.js';
 import {
   addPatients,
   checkPatientCount,
   PatientCounter,
 } from '../../functions/export/output/patientCount.js';
+import { rawLines } from '../../functions/export/rawLines.js';
 import { EVERYTHING } from '../../functions/export/selection/selection.js';
 import { runSlice } from '../../functions/export/slice.js';
 import { ExportError } from '../../functions/errors.js';
@@ -14,14 +17,7 @@ import { mayBeOfPatient } from '../../functions/fhir/patientsOf.js';
 
 const SECRET = Buffer.alloc(32, 7);
 type Request = Parameters<typeof checkPatientCount>[0];
-const whole: Request = {
-  level: { kind: 'system' },
-  patients: undefined,
-  typeFilters: [],
-  since: undefined,
-  until: undefined,
-  minPatients: 10,
-};
+const whole: Request = { ...WHOLE_SCOPE, level: { kind: 'system' }, minPatients: 10 };
 const digests = (count: number, from = 0): string[] =>
   Array.from({ length: count }, (_, index) => `d${from + index}`);
 const isOfPatients = (type: string): boolean => type !== 'Organization';
@@ -204,6 +200,7 @@ describe('patients are counted', () => {
       { pageSize: 10, cursor: undefined },
       { pages: 10, bytes: Infinity, milliseconds: Infinity },
       {
+        ...UNWATCHED,
         source: {
           search: () => Promise.resolve(answer),
           follow: unexpected,
@@ -211,12 +208,7 @@ describe('patients are counted', () => {
           typeHistory: unexpected,
           capabilities: unexpected,
         },
-        lineMaker: {
-          processingErrors: 'raise',
-          makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
-          makeLineOfTape: () => false,
-          takeCounts: () => ({ dropped: [], labels: [] }),
-        },
+        lineMaker: rawLines,
         patients,
         companions: {
           type: 'Provenance',
@@ -224,9 +216,6 @@ describe('patients are counted', () => {
           exportedWith: (ids, included) => Promise.resolve(ids.length > 0 ? included : []),
         },
         openFile: () => Promise.resolve(arraySink(written)),
-        clock: () => 0,
-        isStopped: () => Promise.resolve(false),
-        tellProgress: () => undefined,
       },
     );
     expect(result.companions.report.read).toBe(1);

@@ -9,6 +9,7 @@ import { searchLimitIssues } from '../../functions/export/request/searchLimits.j
 import type { Caller, Permissions } from '../../functions/http/authorization/caller.js';
 import { permitKickOff } from '../../functions/http/authorization/permitKickOff.js';
 import { RequestError } from '../../functions/http/respond.js';
+import { WHOLE_SCOPE } from '../export/requests.js';
 
 const settings: AuthorizationSettings = {
   authentication: { way: 'none' },
@@ -30,13 +31,7 @@ const unknown: Caller = { kind: 'unknown' };
 
 function kickOff(more: Partial<KickOff> = {}): KickOff {
   return {
-    types: undefined,
-    typeFilters: [],
-    elements: [],
-    patients: undefined,
-    since: undefined,
-    until: undefined,
-    pageSize: undefined,
+    ...WHOLE_SCOPE,
     container: 'research',
     configuration: { name: 'a.json', etag: undefined, collection: undefined },
     notes: [],

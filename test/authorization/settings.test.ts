@@ -7,12 +7,8 @@ import {
 } from '../../functions/settings/authorizationSettings.js';
 import { openAuthorization } from '../../functions/http/authorization/openAuthorization.js';
 import { readSettings, SettingsError } from '../../functions/settings/settings.js';
+import { REQUIRED_SETTINGS } from '../environment.js';
 
-const complete = {
-  FHIR_SERVER_URL: 'https://fhir.example.org/r4',
-  EXPORT_STORAGE: 'UseDevelopmentStorage=true',
-  AzureWebJobsStorage: 'UseDevelopmentStorage=true',
-};
 const AZURE = { WEBSITE_HOSTNAME: 'contoso-export.azurewebsites.net' };
 const CORE_TOOLS = {
   WEBSITE_HOSTNAME: 'localhost:7071',
@@ -30,7 +26,7 @@ const SMART = {
 
 function problemsOf(environment: Record<string, string>): string {
   try {
-    readSettings({ ...complete, ...environment });
+    readSettings({ ...REQUIRED_SETTINGS, ...environment });
     return '';
   } catch (thrown) {
     if (!(thrown instanceof SettingsError)) throw thrown;

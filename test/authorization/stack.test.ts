@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startHost } from '../../local/host/host.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
 import { SAMPLE_CONFIGURATION, startStack } from '../../local/stack.js';
+import { REQUIRED_SETTINGS } from '../environment.js';
 import { startTestStack, type TestStack } from '../stack/harness.js';
 import {
   AUDIENCE,
@@ -351,9 +352,8 @@ it('with function keys, the host lets nobody to an export without one', async ()
   const directory = mkdtempSync(join(tmpdir(), 'fhir-export-host-'));
   const before = { ...process.env };
   Object.assign(process.env, {
+    ...REQUIRED_SETTINGS,
     FHIR_SERVER_URL: 'http://127.0.0.1:9/fhir',
-    EXPORT_STORAGE: 'UseDevelopmentStorage=true',
-    AzureWebJobsStorage: 'UseDevelopmentStorage=true',
     AUTHENTICATION: 'function-keys',
   });
   const host = await startHost({

@@ -1,14 +1,9 @@
-import { arraySink } from './arraySink.js';
-import { stringifyJson } from '../../functions/json/json.js';
 import type { DeletionCursor } from '../../functions/export/deletionCursor.js';
 import { runDeletionSlice } from '../../functions/export/deletions.js';
-import { PatientCounter } from '../../functions/export/output/patientCount.js';
-import { planPartitions } from '../../functions/export/plan.js';
-import { selectionOf } from '../../functions/export/selection/selectionOf.js';
-import type { SliceCursor } from '../../functions/export/selection/selection.js';
-import { runSlice } from '../../functions/export/slice.js';
 import type { TypeFilter } from '../../functions/export/request/typeFilter.js';
 import type { Window } from '../../functions/export/walk.js';
+import { arraySink } from './arraySink.js';
+import { asStored, exportRaw } from './exportRaw.js';
 import type { SimulatedSource } from './simulatedSource.js';
 
 export interface SimulatedExport {
@@ -27,51 +22,24 @@ interface Line {
   meta: { versionId: string; lastUpdated: string };
 }
 
-/** A raw export of a simulated source by the app's own plan and slices: its lines in the order they were written. */
+/** A raw export of a simulated source: its lines in the order they were written. */
 export async function exportSimulated(source: SimulatedSource, request: SimulatedExport): Promise<Line[]> {
   const { since, transactionTime, filters = [], pageSize = 10, slicePages = 100 } = request;
-  const selection = selectionOf({ typeFilters: filters }, source.type);
-  const partitions = await planPartitions(
-    source,
-    { types: [source.type], since, until: undefined, transactionTime, selectionOf: () => selection },
-    {
-      partitionResources: request.partitionResources ?? 50_000,
-      leastResources: 1,
-      lanes: 1,
-      concurrency: 2,
-      isOutOfTime: () => false,
-    },
-  );
-  const lines: string[] = [];
-  for (const { window } of partitions) {
-    let cursor: SliceCursor | undefined;
-    do {
-      const result = await runSlice(
-        window,
-        selection,
-        { pageSize, cursor },
-        { pages: slicePages, bytes: Infinity, milliseconds: Infinity },
-        {
-          source,
-          lineMaker: {
-            processingErrors: 'raise',
-            makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
-            makeLineOfTape: () => false,
-            takeCounts: () => ({ dropped: [], labels: [] }),
-          },
-          patients: new PatientCounter(0, 'R4'),
-          openFile: () => Promise.resolve(arraySink(lines)),
-          clock: () => 0,
-          isStopped: () => Promise.resolve(false),
-          tellProgress: () => undefined,
-        },
-      );
-      // As a checkpoint goes through the job's state.
-      cursor =
-        result.cursor === undefined ? undefined : (JSON.parse(JSON.stringify(result.cursor)) as SliceCursor);
-    } while (cursor !== undefined);
+  const lines: Line[] = [];
+  for await (const { line } of exportRaw(source, {
+    types: [source.type],
+    since,
+    until: undefined,
+    transactionTime,
+    typeFilters: filters,
+    pageSize,
+    slicePages,
+    partitionResources: request.partitionResources ?? 50_000,
+    leastResources: 1,
+  })) {
+    lines.push(JSON.parse(line) as Line);
   }
-  return lines.map((line) => JSON.parse(line) as Line);
+  return lines;
 }
 
 export interface DeletionsTold {
@@ -104,8 +72,7 @@ export async function tellDeletions(
       },
     );
     if (result.note !== undefined) throw new Error(result.note.reason);
-    cursor =
-      result.cursor === undefined ? undefined : (JSON.parse(JSON.stringify(result.cursor)) as DeletionCursor);
+    cursor = asStored(result.cursor);
     slices++;
   } while (cursor !== undefined);
   const bundles = lines.map((line) => JSON.parse(line) as Bundle);

@@ -1,7 +1,7 @@
 import { arraySink } from '../export/arraySink.js';
+import { UNWATCHED } from '../export/exportRaw.js';
 import { expect, it } from 'vitest';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
-import { PatientCounter } from '../../functions/export/output/patientCount.js';
 import { EVERYTHING } from '../../functions/export/selection/selection.js';
 import { runSlice } from '../../functions/export/slice.js';
 import type { Source } from '../../functions/export/source/source.js';
@@ -45,6 +45,7 @@ async function orderUnder(key: string): Promise<number[]> {
     { pageSize: RESOURCES + 1, cursor: undefined },
     { pages: 10, bytes: Infinity, milliseconds: Infinity },
     {
+      ...UNWATCHED,
       source: onePage(),
       lineMaker: {
         processingErrors: 'raise',
@@ -52,11 +53,7 @@ async function orderUnder(key: string): Promise<number[]> {
         makeLineOfTape: (resource, line) => engine.anonymizeTape(resource, line),
         takeCounts: () => engine.takeReport(),
       },
-      patients: new PatientCounter(0, 'R4'),
       openFile: () => Promise.resolve(arraySink(lines)),
-      clock: () => 0,
-      isStopped: () => Promise.resolve(false),
-      tellProgress: () => undefined,
     },
   );
   return lines.map((line) => (JSON.parse(line) as { valueInteger: number }).valueInteger);

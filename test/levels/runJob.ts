@@ -8,6 +8,7 @@ import { makeActivityDependencies } from '../../functions/dependencies.js';
 import type { JobPlan, JobRequest } from '../../functions/export/job.js';
 import type { ExportManifest } from '../../functions/export/output/manifest.js';
 import { readSettings } from '../../functions/settings/settings.js';
+import { jobRequest } from '../export/requests.js';
 import type { TestStack } from '../stack/harness.js';
 
 export interface JobResource {
@@ -52,25 +53,14 @@ export async function runJob(
   const dependencies = makeActivityDependencies(settings, openSourceAccess(settings));
   const { jobs, files, now } = dependencies;
   const jobId = randomBytes(16).toString('hex');
-  const request: JobRequest = {
+  const request = jobRequest({
     jobId,
-    requestUrl: 'http://host/fhir/$export',
-    baseUrl: 'http://host/fhir',
     startedAt: new Date().toISOString(),
     container: `levels-${jobId}`,
     folder: '',
-    types: undefined,
-    typeFilters: [],
-    elements: [],
-    patients: undefined,
-    since: undefined,
-    until: undefined,
-    pageSize: undefined,
     lanes: 3,
-    configuration: undefined,
-    notes: [],
     ...asked,
-  };
+  });
   await files.ensureContainer(request.container);
   await jobs.create(request, randomBytes(32), undefined);
   const noLog = (): void => undefined;

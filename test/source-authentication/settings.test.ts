@@ -8,17 +8,12 @@ import {
   type Settings,
   SettingsError,
 } from '../../functions/settings/settings.js';
+import { REQUIRED_SETTINGS } from '../environment.js';
 import { testCertificate } from '../registry/testRegistry.js';
 import { p384, rsa } from './support.js';
 
-const complete = {
-  FHIR_SERVER_URL: 'https://fhir.example.org/r4/',
-  EXPORT_STORAGE: 'UseDevelopmentStorage=true',
-  AzureWebJobsStorage: 'UseDevelopmentStorage=true',
-};
-
 function read(more: Record<string, string>): Settings {
-  return readSettings({ ...complete, ...more });
+  return readSettings({ ...REQUIRED_SETTINGS, ...more });
 }
 
 function problemsOf(more: Record<string, string>): readonly string[] {

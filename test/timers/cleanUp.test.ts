@@ -6,6 +6,7 @@ import { ExportFiles } from '../../functions/adapters/storage/exportFiles.js';
 import { JobStore } from '../../functions/adapters/storage/jobStore.js';
 import type { JobOutcome, JobRequest } from '../../functions/export/job.js';
 import { cleanUpJob } from '../../functions/timers/cleanUp.js';
+import { jobRequest } from '../export/requests.js';
 import { startTestStack, type TestStack } from '../stack/harness.js';
 
 const HOUR_MS = 3_600_000;
@@ -32,25 +33,7 @@ afterAll(() => test.end());
 /** A job with its state, a file that a manifest would name, and one that nobody knows. */
 beforeEach(async () => {
   const jobId = randomBytes(16).toString('hex');
-  request = {
-    jobId,
-    requestUrl: 'http://host/fhir/$export',
-    baseUrl: 'http://host/fhir',
-    startedAt: new Date(STARTED).toISOString(),
-    container: CONTAINER,
-    folder: `20260101-${jobId}/`,
-    level: { kind: 'system' },
-    types: undefined,
-    typeFilters: [],
-    elements: [],
-    patients: undefined,
-    since: undefined,
-    until: undefined,
-    pageSize: undefined,
-    lanes: 2,
-    configuration: undefined,
-    notes: [],
-  };
+  request = jobRequest({ jobId, startedAt: new Date(STARTED).toISOString(), container: CONTAINER });
   called = [];
   await jobs.create(request, randomBytes(32), '{}');
   const window = { type: 'Patient', from: undefined, until: '2026-01-01T00:00:00Z' };

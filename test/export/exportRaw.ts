@@ -1,0 +1,75 @@
+import { PatientCounter } from '../../functions/export/output/patientCount.js';
+import { planPartitions } from '../../functions/export/plan.js';
+import { rawLines } from '../../functions/export/rawLines.js';
+import type { TypeFilter } from '../../functions/export/request/typeFilter.js';
+import type { SliceCursor } from '../../functions/export/selection/selection.js';
+import { selectionOf } from '../../functions/export/selection/selectionOf.js';
+import { runSlice, type SliceDependencies } from '../../functions/export/slice.js';
+import type { Source } from '../../functions/export/source/source.js';
+import { arraySink } from './arraySink.js';
+
+export interface RawExport {
+  types: string[];
+  since: string | undefined;
+  until: string | undefined;
+  transactionTime: string;
+  typeFilters: TypeFilter[];
+  pageSize: number;
+  /** Pages of a slice. */
+  slicePages: number;
+  /** Resources of a partition, and fewest that a part of a type has. */
+  partitionResources: number;
+  leastResources: number;
+  /** Asked before each slice: whether an attempt of it is made first whose result is lost, as by a crash. */
+  losesAttempt?: (() => boolean) | undefined;
+}
+
+/** A slice that nobody stops, times or watches, and whose patients are not counted. */
+export const UNWATCHED: Pick<SliceDependencies, 'patients' | 'clock' | 'isStopped' | 'tellProgress'> = {
+  patients: new PatientCounter(0, 'R4'),
+  clock: () => 0,
+  isStopped: () => Promise.resolve(false),
+  tellProgress: () => undefined,
+};
+
+/**
+ * A raw export by the app's own plan and slices, without storage and the Durable runtime: its lines in the order in
+ * which they were written.
+ */
+export async function* exportRaw(
+  source: Source,
+  request: RawExport,
+): AsyncGenerator<{ type: string; line: string }> {
+  const { types, since, until, transactionTime, typeFilters, pageSize, slicePages } = request;
+  const { partitionResources, leastResources, losesAttempt } = request;
+  const partitions = await planPartitions(
+    source,
+    { types, since, until, transactionTime, selectionOf: (type) => selectionOf({ typeFilters }, type) },
+    { partitionResources, leastResources, lanes: 1, concurrency: 2, isOutOfTime: () => false },
+  );
+  for (const { window } of partitions) {
+    let cursor: SliceCursor | undefined;
+    do {
+      const attempt = async (): Promise<{ next: SliceCursor | undefined; lines: string[] }> => {
+        const lines: string[] = [];
+        const result = await runSlice(
+          window,
+          selectionOf({ typeFilters }, window.type),
+          { pageSize, cursor },
+          { pages: slicePages, bytes: Infinity, milliseconds: Infinity },
+          { ...UNWATCHED, source, lineMaker: rawLines, openFile: () => Promise.resolve(arraySink(lines)) },
+        );
+        return { next: result.cursor, lines };
+      };
+      if (losesAttempt?.() === true) await attempt();
+      const { next, lines } = await attempt();
+      for (const line of lines) yield { type: window.type, line };
+      cursor = asStored(next);
+    } while (cursor !== undefined);
+  }
+}
+
+/** A cursor as it comes out of the job's state. */
+export function asStored<T extends object>(cursor: T | undefined): T | undefined {
+  return cursor === undefined ? undefined : (JSON.parse(JSON.stringify(cursor)) as T);
+}
