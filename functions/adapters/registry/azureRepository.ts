@@ -10,12 +10,11 @@ import {
 import { ExportError } from '../../errors.js';
 import type { OciReference } from '../../export/request/ociReference.js';
 import {
-  imageNotFound,
+  mediaTypeOf,
   MOST_LAYER_BYTES,
   MOST_MANIFEST_BYTES,
   type RawManifest,
-  registryDenied,
-  registryRefused,
+  registryFailure,
   type RegistryRepository,
 } from './registryRepository.js';
 import { isMissingIdentity, type ManagedIdentity } from '../managedIdentity.js';
@@ -68,7 +67,7 @@ export class AzureRepository implements RegistryRepository {
   async manifest(version: string): Promise<RawManifest> {
     try {
       const { content, digest, mediaType } = await this.client.getManifest(version);
-      return { bytes: content, digest, mediaType: mediaType.split(';')[0]?.trim() ?? '' };
+      return { bytes: content, digest, mediaType: mediaTypeOf(mediaType) };
     } catch (thrown) {
       throw this.failure(thrown);
     }
@@ -89,11 +88,7 @@ export class AzureRepository implements RegistryRepository {
     if (thrown instanceof ExportError) return thrown;
     const { registry } = this.#reference;
     if (thrown instanceof RestError && thrown.statusCode !== undefined) {
-      const status = thrown.statusCode;
-      if (status === 401 || status === 403) {
-        return registryDenied(status, this.#reference, { identity: this.#identity.name });
-      }
-      return status === 404 ? imageNotFound(this.#reference) : registryRefused(status, registry);
+      return registryFailure(thrown.statusCode, this.#reference, { identity: this.#identity.name });
     }
     const name = thrown instanceof Error ? thrown.name : '';
     if (name === 'DigestMismatchError') return wrongDigest();

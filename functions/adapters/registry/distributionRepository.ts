@@ -3,11 +3,13 @@ import { ExportError } from '../../errors.js';
 import { isDigest, type OciReference } from '../../export/request/ociReference.js';
 import type { RegistryCredentials } from '../../settings/registrySettings.js';
 import {
-  imageNotFound,
+  mediaTypeOf,
   MOST_LAYER_BYTES,
   MOST_MANIFEST_BYTES,
   type RawManifest,
+  type RegistryAccess,
   registryDenied,
+  registryFailure,
   registryRefused,
   type RegistryRepository,
 } from './registryRepository.js';
@@ -57,13 +59,9 @@ export class DistributionRepository implements RegistryRepository {
       url: this.url(`manifests/${version}`),
       headers: { accept: MANIFEST_MEDIA_TYPES.join(', ') },
     });
-    if (response.status === 404) {
-      discard(response);
-      throw imageNotFound(this.#reference);
-    }
     if (response.status !== 200) {
       discard(response);
-      throw registryRefused(response.status, registry);
+      throw registryFailure(response.status, this.#reference, this.#access);
     }
     const bytes = await readBytes(response.body, registry, MOST_MANIFEST_BYTES);
     const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -71,7 +69,7 @@ export class DistributionRepository implements RegistryRepository {
     // The header is the registry's own claim, and may be absent.
     const claimed = response.headers['docker-content-digest'] ?? digest;
     if (claimed !== digest) throw wrongDigest();
-    return { bytes, digest, mediaType: (response.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '' };
+    return { bytes, digest, mediaType: mediaTypeOf(response.headers['content-type']) };
   }
 
   async *blob(digest: string): AsyncGenerator<Uint8Array> {
@@ -149,12 +147,12 @@ export class DistributionRepository implements RegistryRepository {
     return `Bearer ${token}`;
   }
 
+  get #access(): RegistryAccess {
+    return this.#credentials === undefined ? 'anonymous' : 'credentials';
+  }
+
   #denied(status: number): ExportError {
-    return registryDenied(
-      status,
-      this.#reference,
-      this.#credentials === undefined ? 'anonymous' : 'credentials',
-    );
+    return registryDenied(status, this.#reference, this.#access);
   }
 }
 

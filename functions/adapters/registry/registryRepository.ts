@@ -14,6 +14,11 @@ export interface RawManifest {
   digest: string;
 }
 
+/** A `Content-Type` without its parameters; empty where there is none. */
+export function mediaTypeOf(contentType = ''): string {
+  return contentType.split(';')[0]?.trim() ?? '';
+}
+
 /** One image name of one registry, for reading. */
 export interface RegistryRepository {
   /**
@@ -27,6 +32,16 @@ export interface RegistryRepository {
 
 /** As whom the app reads. */
 export type RegistryAccess = 'anonymous' | 'credentials' | { identity: string };
+
+/** What any other answer than success to a request below an image name means, where only the image can be missing. */
+export function registryFailure(
+  status: number,
+  reference: OciReference,
+  access: RegistryAccess,
+): ExportError {
+  if (status === 401 || status === 403) return registryDenied(status, reference, access);
+  return status === 404 ? imageNotFound(reference) : registryRefused(status, reference.registry);
+}
 
 /** The answer 401 or 403 as an error that names what is missing, where, and for whom. */
 export function registryDenied(
@@ -53,7 +68,7 @@ export function registryDenied(
   );
 }
 
-export function imageNotFound({ text, registry }: OciReference): ExportError {
+function imageNotFound({ text, registry }: OciReference): ExportError {
   return new ExportError(
     'configuration-not-found',
     `_anonymizationConfigCollectionReference: the registry ${registry} has no image ${text}. Push it, or correct name and tag (letter case counts).`,
