@@ -1,4 +1,14 @@
-import { findName, hashByte, UNKNOWN_NAME, UNTOLD_NAME } from './keyNames.js';
+import {
+  findName,
+  guessedName,
+  guessOf,
+  hashByte,
+  LONGEST_NAME,
+  nameLength,
+  rememberGuess,
+  UNKNOWN_NAME,
+  UNTOLD_NAME,
+} from './keyNames.js';
 import { numberFromText, type JsonScalar } from './json.js';
 
 /** What stands at a node. */
@@ -240,6 +250,8 @@ export class JsonTape {
     const end = bytes.length;
     const view = new DataView(bytes.buffer, bytes.byteOffset, end);
     const lastWord = end - 4;
+    const lastName = end - LONGEST_NAME - 1;
+    let before = UNKNOWN_NAME;
     let { nodes, open } = this;
     let length = 0;
     let depth = 0;
@@ -343,18 +355,26 @@ export class JsonTape {
         }
         if (byte !== QUOTE) return false;
         const nameStart = ++at;
-        let hash = 0;
-        while (IS_PLAIN[(byte = bytes[at] as number)] === 1) {
-          hash = hashByte(hash, byte);
-          at++;
-        }
-        if (byte === QUOTE) name = findName(bytes, nameStart, at, hash);
+        const guess = at < lastName ? guessOf(view.getInt32(at, true), before) : -1;
+        name = guess < 0 ? UNKNOWN_NAME : guessedName(view, at, guess);
+        if (name !== UNKNOWN_NAME) at += nameLength(name);
         else {
-          const flags = this.string(bytes, at);
-          if (flags === 0) return false;
-          at = this.scalarEnd;
-          name = (flags & IS_ESCAPED) === 0 ? UNKNOWN_NAME : UNTOLD_NAME;
+          let hash = 0;
+          while (IS_PLAIN[(byte = bytes[at] as number)] === 1) {
+            hash = hashByte(hash, byte);
+            at++;
+          }
+          if (byte === QUOTE) {
+            name = findName(bytes, nameStart, at, hash);
+            if (guess >= 0) rememberGuess(guess, name);
+          } else {
+            const flags = this.string(bytes, at);
+            if (flags === 0) return false;
+            at = this.scalarEnd;
+            name = (flags & IS_ESCAPED) === 0 ? UNKNOWN_NAME : UNTOLD_NAME;
+          }
         }
+        before = name;
         if (bytes[nameStart] === UNDERSCORE) this.hasSiblings = true;
         at++;
         while ((byte = bytes[at] as number) <= 0x20) {

@@ -1,20 +1,28 @@
+import { viewOf } from './lineBuffer.js';
+
 /** The number of every name that no element can have: not ASCII, empty, too long, or `__proto__`. */
 export const UNKNOWN_NAME = 0;
 /** The number of every name that only a parser can tell: written with escapes, or one too many. */
 export const UNTOLD_NAME = 1;
 
 /** Bytes of the longest name that is told; those of FHIR's elements are shorter. */
-const MAX_LENGTH = 64;
+export const LONGEST_NAME = 64;
 /** Names that are told: FHIR has some 2,000, and as many of their siblings. Data may hold any number of others. */
 const MAX_NAMES = 10_000;
 const SLOTS = 32_768;
+const QUOTE = 0x22;
 
 const names: string[] = ['', ''];
 const lengths: number[] = [0, 0];
 const spelled: Uint8Array[] = [new Uint8Array(0), new Uint8Array(0)];
+const views: DataView[] = spelled.map(viewOf);
 /** Numbers by hash: open addressing, filled by a third at most. */
 const slots = new Int32Array(SLOTS);
 const numbers = new Map<string, number>();
+
+/** Names that were found, by the four bytes they begin with and the name before: a name's place is mostly the same. */
+const GUESS_BITS = 12;
+const guesses = new Int32Array(1 << GUESS_BITS);
 
 /** The hash of a name from that of the name without its last byte; 0 for none. */
 export function hashByte(hash: number, byte: number): number {
@@ -51,8 +59,34 @@ export function findName(bytes: Uint8Array, start: number, end: number, hash: nu
   }
 }
 
+/** Where the guess of a name stands that begins with four bytes and comes after another. */
+export function guessOf(first: number, before: number): number {
+  return (Math.imul(first, 0x2c1b3c6d) ^ Math.imul(before, 0x297a2d39)) >>> (32 - GUESS_BITS);
+}
+
+/**
+ * The number of the name that most likely stands at a place, if it stands there and its quote after it;
+ * `UNKNOWN_NAME` where it does not. @param view at least as many bytes as the longest name and its quote
+ */
+export function guessedName(view: DataView, start: number, guess: number): number {
+  const number = guesses[guess] as number;
+  const length = lengths[number] as number;
+  if (length === 0 || view.getUint8(start + length) !== QUOTE) return UNKNOWN_NAME;
+  const name = views[number] as DataView;
+  let at = 0;
+  for (; at + 4 <= length; at += 4)
+    if (name.getInt32(at, true) !== view.getInt32(start + at, true)) return UNKNOWN_NAME;
+  for (; at < length; at++) if (name.getUint8(at) !== view.getUint8(start + at)) return UNKNOWN_NAME;
+  return number;
+}
+
+/** Remembers a name that was found where another one, or none, was guessed. */
+export function rememberGuess(guess: number, number: number): void {
+  if (number !== UNTOLD_NAME) guesses[guess] = number;
+}
+
 function addName(bytes: Uint8Array, start: number, end: number, slot: number): number {
-  if (start === end || end - start > MAX_LENGTH) return UNKNOWN_NAME;
+  if (start === end || end - start > LONGEST_NAME) return UNKNOWN_NAME;
   for (let at = start; at < end; at++) if ((bytes[at] as number) >= 0x80) return UNKNOWN_NAME;
   if (names.length >= MAX_NAMES) return UNTOLD_NAME;
   const own = Uint8Array.from(bytes.subarray(start, end));
@@ -62,6 +96,7 @@ function addName(bytes: Uint8Array, start: number, end: number, slot: number): n
   const number = names.push(name) - 1;
   lengths.push(own.length);
   spelled.push(own);
+  views.push(viewOf(own));
   numbers.set(name, number);
   slots[slot] = number;
   return number;
