@@ -150,17 +150,21 @@ function endingOf(answer: Answer | undefined): Ending | undefined {
   if (answer === undefined || [202, 429].includes(answer.status)) return undefined;
   if (answer.status === 200) return { kind: 'complete', manifest: JSON.parse(answer.text) as Manifest };
   if (answer.status === 404) return { kind: 'cancelled' };
-  const text = diagnosticsOf(answer);
+  const { words, isTransient } = diagnosticsOf(answer);
   // The status could not be told just now, which is not the end of the job.
-  return /AzureWebJobsStorage/.test(text) && answer.status >= 500 ? undefined : { kind: 'failed', text };
+  return isTransient ? undefined : { kind: 'failed', text: words };
 }
 
 /** What an error answer tells. @throws Violation where it is no OperationOutcome, or one without words */
-function diagnosticsOf({ status, text }: Answer): string {
+function diagnosticsOf({ status, text }: Answer): { words: string; isTransient: boolean } {
   try {
-    const outcome = JSON.parse(text) as { resourceType: string; issue: Array<{ diagnostics?: string }> };
+    const outcome = JSON.parse(text) as {
+      resourceType: string;
+      issue: Array<{ code: string; diagnostics?: string }>;
+    };
     const words = outcome.issue.map(({ diagnostics = '' }) => diagnostics).join(' ');
-    if (outcome.resourceType === 'OperationOutcome' && words !== '') return words;
+    const isTransient = outcome.issue.some(({ code }) => code === 'transient');
+    if (outcome.resourceType === 'OperationOutcome' && words !== '') return { words, isTransient };
   } catch {
     // Told below.
   }
