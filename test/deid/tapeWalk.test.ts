@@ -172,6 +172,31 @@ describe(`resources on a tape (seed ${SEED})`, () => {
     expect(taken / all).toBeGreaterThan(0.5);
   }, 120_000);
 
+  it('have conditions that hold or not by what they look at, among thousands that look alike', () => {
+    const both = bothWaysOf(
+      JSON.stringify({
+        fhirPathRules: [
+          {
+            path: "nodesByType('Coding').where(system = 'ab' and code.startsWith('1')).display",
+            method: 'redact',
+          },
+          { path: "nodesByType('Coding').where(code = 'ab').display", method: 'cryptoHash' },
+        ],
+        parameters: { cryptoHashKey: 'k' },
+      }),
+      'R4',
+    );
+    for (let first = 1000; first < 5000; first += 10) {
+      const codings = Array.from({ length: 10 }, (_, index) => first + index).flatMap((number) => [
+        // The same bytes under other names, one right after the other.
+        `{"system":"ab","code":"${number}","display":"someone"}`,
+        `{"code":"ab","system":"${number}","display":"someone"}`,
+        `{"system":"${number}","code":"ab","display":"someone"}`,
+      ]);
+      expect(both.compare(`{"resourceType":"Observation","code":{"coding":[${codings.join()}]}}`)).toBe(true);
+    }
+  });
+
   it('are none any more when their page is released', () => {
     const engine = compileEngine(configurationOf(sampleConfiguration('R4'), 'R4'), engineOptions('R4'));
     const text = '{"resourceType":"Patient","id":"a"}';
