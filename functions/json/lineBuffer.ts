@@ -1,6 +1,7 @@
 const FIRST_BYTES = 65_536;
 /** Shorter pieces are copied by fours of bytes: a call costs more, and garbage. */
 const SHORT = 512;
+const NOTHING = Buffer.alloc(0);
 
 /** A state of a `LineBuffer` to go back to. */
 export interface Mark {
@@ -37,9 +38,9 @@ export class LineBuffer {
     return this.filled + this.to - this.from;
   }
 
-  /** Forgets all bytes from a place on. */
+  /** Forgets all bytes from a place on, and the source: its memory may be used for others from now on. */
   truncate(length: number): void {
-    this.flush();
+    this.begin(NOTHING);
     this.filled = length;
   }
 

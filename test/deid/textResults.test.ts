@@ -1,12 +1,16 @@
 import { expect, it } from 'vitest';
 import { TextResults } from '../../functions/deid/methods/textResults.js';
 
-it('results are those of their texts, over more of them than are remembered', () => {
+it.each([
+  ['by number', 0],
+  ['by size', 170],
+])('results are those of their texts, over more of them than are remembered, %s', (_name, size) => {
+  const filling = 'x'.repeat(size);
   const results = new TextResults(0, (text) => `made of ${text} "é\\`);
   let found = 0;
   for (let round = 0; round < 3; round++) {
     for (let number = 0; number < 60_000; number++) {
-      const text = `Patient/${(number * 7919) % 40_000}${number % 3 === 0 ? 'é' : ''}`;
+      const text = `Patient/${(number * 7919) % (number % 2 === 0 ? 40_000 : 500)}${number % 3 === 0 ? 'é' : ''}${filling}`;
       const bytes = Buffer.from(`"${text}"`);
       let place = results.find(bytes, 1, bytes.length - 1);
       if (place > 0) found++;

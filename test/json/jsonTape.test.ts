@@ -186,6 +186,98 @@ describe(`JSON on a tape (seed ${SEED})`, () => {
     expect(refused).toBeGreaterThan(5000);
   });
 
+  it('tells of every value what a parser tells of its bytes', () => {
+    let [strings, many] = [0, 0];
+    fc.assert(
+      fc.property(json, (text) => {
+        expect(tape.read(Buffer.from(text))).toBe(true);
+        // Nodes stand in the order of the text; what is inside of one comes right after it.
+        const end = tape.after(tape.root);
+        for (let node = tape.root, next; node < end; node = next) {
+          const own = tape.json(node);
+          const value = JSON.parse(own) as unknown;
+          const kind = tape.kind(node);
+          next = kind === OBJECT || kind === ARRAY ? tape.first(node) : tape.after(node);
+          if (kind === OBJECT || kind === ARRAY) {
+            expect(tape.isEmpty(node)).toBe(Object.keys(value as object).length === 0);
+            many++;
+          } else if (typeof value === 'string') {
+            if (tape.isString(node)) expect(own).toBe(JSON.stringify(value));
+            if (tape.isVerbatim(node)) expect(own).toBe(`"${value}"`);
+            expect(tape.isEmptyString(node)).toBe(own === '""');
+            expect(tape.isText(node, 'resourceType')).toBe(own === '"resourceType"');
+            strings++;
+          } else if (typeof value === 'number') {
+            const number = tape.primitive(node) as number | JsonNumber;
+            expect(numberText(number)).toBe(own);
+            if (tape.isShortNumber(node, true)) expect(Number.isInteger(value)).toBe(true);
+            if (tape.isShortNumber(node, true)) expect(own).toMatch(/^-?[0-9]{1,9}$/);
+            if (tape.isShortNumber(node, false)) expect(own).toMatch(/^[-.0-9]{1,15}$/);
+          } else expect(tape.scalar(node)).toBe(value);
+        }
+      }),
+      { numRuns: 3000, seed: SEED },
+    );
+    expect([strings > 1000, many > 1000]).toEqual([true, true]);
+  });
+
+  it('has strings that may hold any byte but some, wherever it stands in a word of four', () => {
+    const others = ['é', '€', '\u{1f600}', '\\"', '\\u00e', '\\x', '\\'];
+    for (const special of [
+      ...Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)),
+      ...others,
+    ]) {
+      for (let before = 0; before < 9; before++) {
+        for (let after = 0; after < 9; after++) {
+          const string = `"${'a'.repeat(before)}${special}${'a'.repeat(after)}"`;
+          for (const text of [string, `{${string}:1}`, `[${string},2]`]) {
+            const isRead = tape.read(Buffer.from(text));
+            if (isRead !== (parsed(text) !== undefined)) expect(isRead, JSON.stringify(text)).toBe(!isRead);
+            if (isRead) expect(rebuilt(tape, tape.root)).toStrictEqual(JSON.parse(text));
+          }
+        }
+      }
+    }
+  });
+
+  it('has numbers and words as a parser has them', () => {
+    const letters = '-+.eE019';
+    let texts = [''];
+    for (let length = 0; length < 5; length++) {
+      texts = texts.flatMap((text) => letters.split('').map((letter) => text + letter));
+      for (const text of texts) {
+        const isRead = tape.read(Buffer.from(text));
+        if (isRead !== (parsed(text) !== undefined)) expect(isRead, text).toBe(!isRead);
+        if (isRead) expect(numberText(tape.primitive(tape.root) as number)).toBe(text);
+      }
+    }
+    for (const word of [
+      'tru',
+      'truE',
+      'truee',
+      'nul',
+      'nulll',
+      'false1',
+      'fals',
+      'NaN',
+      'Infinity',
+      'undefined',
+    ])
+      expect(tape.read(Buffer.from(word)), word).toBe(false);
+  });
+
+  it('may be read after what was none, and after what was larger', () => {
+    fc.assert(
+      fc.property(json, json, fc.nat(), (one, other, cut) => {
+        const bytes = Buffer.from(one);
+        tape.read(bytes.subarray(0, cut % bytes.length));
+        expect(tape.read(Buffer.from(other))).toBe(true);
+        expect(rebuilt(tape, tape.root)).toStrictEqual(JSON.parse(other));
+      }),
+      { numRuns: 1000, seed: SEED },
+    );
+  });
+
   it('may stand behind other bytes, and before others in one buffer', () => {
     const buffer = Buffer.from('\uFEFF{"id":"a"}{"id":"b"}');
     expect(tape.read(buffer.subarray(0, 13), 3)).toBe(true);
@@ -197,6 +289,7 @@ describe(`JSON on a tape (seed ${SEED})`, () => {
     expect(tape.read(Buffer.from('{"id":"a","x":1,"id":"b"}'))).toBe(true);
     expect(tape.textOf(tape.root, nameNumber('id'))).toBe('b');
     expect(tape.primitive(tape.member(tape.root, nameNumber('id')))).toBe('a');
+    expect(tape.primitive(tape.lastMember(tape.root, nameNumber('id')))).toBe('b');
     expect(tape.member(tape.root, nameNumber('text'))).toBe(-1);
   });
 
@@ -206,27 +299,5 @@ describe(`JSON on a tape (seed ${SEED})`, () => {
   ])('nested as deeply as one likes, in %s, takes no stack', (_name, open, close) => {
     expect(tape.read(Buffer.from(open + close))).toBe(true);
     expect(tape.read(Buffer.from(open))).toBe(false);
-  });
-
-  it('tells names with escapes from all others, as only a parser knows them', () => {
-    expect(tape.read(Buffer.from('{"\\u0069d":1,"é":2,"id":3,"__proto__":4}'))).toBe(true);
-    const names: number[] = [];
-    for (let node = tape.first(tape.root); node < tape.after(tape.root); node = tape.after(node))
-      names.push(tape.name(node));
-    expect(names).toEqual([UNTOLD_NAME, UNKNOWN_NAME, nameNumber('id'), UNKNOWN_NAME]);
-  });
-});
-
-describe('numbers of names', () => {
-  // Last, as it fills the table of this process.
-  it('stay the same and come to an end, however many names there are', () => {
-    const tape = new JsonTape();
-    const before = nameNumber('resourceType');
-    const page = Array.from({ length: 12_000 }, (_, index) => `"name-${index}":${index}`).join(',');
-    expect(tape.read(Buffer.from(`{${page},"resourceType":"Patient"}`))).toBe(true);
-    expect(nameNumber('resourceType')).toBe(before);
-    expect(tape.textOf(tape.root, before)).toBe('Patient');
-    expect(nameNumber('name-11999')).toBe(UNTOLD_NAME);
-    expect(nameOf(nameNumber('name-1'))).toBe('name-1');
   });
 });

@@ -125,6 +125,9 @@ describe(`lines made of pieces (seed ${SEED})`, () => {
               const at = command.at % (model.bytes.length + 1);
               buffer.truncate(at);
               model.bytes.length = at;
+              // It has forgotten the source.
+              buffer.begin(source);
+              next = 0;
               kept = -1;
               break;
             }

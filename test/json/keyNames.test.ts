@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { JsonTape } from '../../functions/json/jsonTape.js';
+import { nameNumber, nameOf, UNKNOWN_NAME, UNTOLD_NAME } from '../../functions/json/keyNames.js';
+
+describe('numbers of names', () => {
+  it('tell names with escapes from all others, as only a parser knows them', () => {
+    const tape = new JsonTape();
+    expect(tape.read(Buffer.from('{"\\u0069d":1,"é":2,"id":3,"__proto__":4}'))).toBe(true);
+    const names: number[] = [];
+    for (let node = tape.first(tape.root); node < tape.after(tape.root); node = tape.after(node))
+      names.push(tape.name(node));
+    expect(names).toEqual([UNTOLD_NAME, UNKNOWN_NAME, nameNumber('id'), UNKNOWN_NAME]);
+  });
+
+  // Last, as it fills the table of this process.
+  it('stay the same and come to an end, however many names there are', () => {
+    const tape = new JsonTape();
+    const before = nameNumber('resourceType');
+    const page = Array.from({ length: 12_000 }, (_, index) => `"name-${index}":${index}`).join(',');
+    expect(tape.read(Buffer.from(`{${page},"resourceType":"Patient"}`))).toBe(true);
+    expect(nameNumber('resourceType')).toBe(before);
+    expect(tape.textOf(tape.root, before)).toBe('Patient');
+    expect(nameNumber('name-11999')).toBe(UNTOLD_NAME);
+    expect(nameOf(nameNumber('name-1'))).toBe('name-1');
+  });
+});
