@@ -48,12 +48,19 @@ export class StreamedExchange {
       agent: false,
     });
     this.#stop = () => outgoing.destroy();
+    // After the answer has begun nobody waits for this, and the function need not have read all of the request.
+    outgoing.on('error', () => undefined);
     this.#request.pipe(outgoing);
     try {
       const [answer]: IncomingMessage[] = await once(outgoing, 'response');
       if (answer) await this.#relay(answer);
     } catch (error) {
       if (!this.#aborted) throw error;
+    } finally {
+      // What is left of the request would stand in the way of the next one on the client's connection.
+      this.#request.unpipe(outgoing);
+      this.#request.resume();
+      outgoing.destroy();
     }
   }
 
