@@ -280,6 +280,9 @@ export class TapeWalk {
       }
       case 'list':
         return this.list(entry, member, depth, hasOthers);
+      case 'resources':
+        if (tape.name(member) !== CONTAINED) throw UNUSUAL;
+        return this.list(entry, member, depth, hasOthers);
       case 'values':
         if (tape.hasSiblings && tape.member(object, entry.otherName) >= 0) throw UNUSUAL;
         return this.values(entry, member, depth, hasOthers);
@@ -295,9 +298,6 @@ export class TapeWalk {
         return GONE;
       case 'ignored':
         return GONE;
-      case 'resources':
-        if (member !== tape.member(object, CONTAINED)) throw UNUSUAL;
-        return this.contained(entry, member, depth, hasOthers);
       case 'siblings':
       case 'resource':
         throw UNUSUAL;
@@ -417,7 +417,9 @@ export class TapeWalk {
       }
       line.keep(itemMark);
       if (isLeft) line.byte(COMMA);
-      if (this.complex(entry, item, depth)) isLeft = true;
+      const isItemLeft =
+        entry.kind === 'resources' ? this.contained(entry, item, depth) : this.complex(entry, item, depth);
+      if (isItemLeft) isLeft = true;
       else line.back(itemMark);
     }
     line.byte(CLOSE_BRACKET);
@@ -426,34 +428,17 @@ export class TapeWalk {
     return GONE;
   }
 
-  private contained(entry: TapeEntry, member: number, depth: number, hasOthers: boolean): number {
-    const { tape, line } = this;
-    const mark = this.memberMarks[depth] as Mark;
-    line.keep(mark);
-    this.begin(member, hasOthers);
-    line.byte(OPEN_BRACKET);
-    let isLeft = false;
-    const isArray = tape.kind(member) === ARRAY;
-    const end = tape.after(member);
-    for (let item = isArray ? tape.first(member) : member; item < end; item = tape.after(item)) {
-      if (tape.kind(item) !== OBJECT) {
-        this.dropped(entry, item);
-        continue;
-      }
-      if (tape.isEmpty(item)) continue;
-      const plan = this.plans.planAt(tape, item);
-      if (plan === null) throw UNUSUAL;
-      if (entry.entry.removes) continue;
-      if (isLeft) line.byte(COMMA);
-      const outer = this.run.startResource(() => ({}), 'contained');
-      this.object(item, this.begun(plan, item), depth + 1);
-      this.run.endResource(outer);
-      isLeft = true;
-    }
-    line.byte(CLOSE_BRACKET);
-    if (isLeft) return LEFT;
-    line.back(mark);
-    return GONE;
+  /** Writes a resource that is contained in another. @returns whether it is one, and stays */
+  private contained(entry: TapeEntry, resource: number, depth: number): boolean {
+    const { tape, run } = this;
+    if (tape.isEmpty(resource)) return false;
+    const plan = this.plans.planAt(tape, resource);
+    if (plan === null) throw UNUSUAL;
+    if (entry.entry.removes) return false;
+    const outer = run.startResource(() => ({}), 'contained');
+    this.object(resource, this.begun(plan, resource), depth + 1);
+    run.endResource(outer);
+    return true;
   }
 
   private complex(entry: TapeEntry, object: number, depth: number): boolean {

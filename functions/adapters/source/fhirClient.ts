@@ -1,5 +1,6 @@
 import { createGunzip, createInflate } from 'node:zlib';
 import { pipeline, type Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { type Dispatcher, request as send } from 'undici';
 import { ExportError } from '../../errors.js';
 import { BufferPool } from '../bufferPool.js';
@@ -267,26 +268,23 @@ export class FhirClient implements Source {
     let page = pages.take(isPlain && length >= 0 ? length : FIRST_BYTES);
     let filled = 0;
     // By events: a reader that waits for the stream gets what came meanwhile in one piece, which is one copy more.
-    await new Promise<void>((resolve, reject) => {
-      body.on('data', (chunk: Buffer) => {
-        const end = filled + chunk.length;
-        if (end > maxPageBytes) {
-          body.destroy(tooLarge(maxPageBytes));
-          return;
-        }
-        if (end > page.length) {
-          const larger = pages.take(Math.max(end, 2 * page.length));
-          page.copy(larger, 0, 0, filled);
-          pages.giveBack(page);
-          page = larger;
-        }
-        page.set(chunk, filled);
-        filled = end;
-      });
-      body.once('end', resolve);
-      body.once('error', reject);
-      body.once('close', () => reject(new Error('The body was cut.')));
+    body.on('data', (chunk: Buffer) => {
+      const end = filled + chunk.length;
+      if (end > maxPageBytes) {
+        body.destroy(tooLarge(maxPageBytes));
+        return;
+      }
+      if (end > page.length) {
+        const larger = pages.take(Math.max(end, 2 * page.length));
+        page.copy(larger, 0, 0, filled);
+        pages.giveBack(page);
+        page = larger;
+      }
+      page.set(chunk, filled);
+      filled = end;
     });
+    // Also of a body that was cut before anybody listened.
+    await finished(body, { writable: false });
     return { body: page.subarray(0, filled), release: () => pages.giveBack(page) };
   }
 }
