@@ -155,7 +155,7 @@ export function planExport(dependencies: ActivityDependencies) {
         // Estimates only tell progress and order; what is wrong with the source, the walk will tell.
         const estimate = isOutOfTime()
           ? undefined
-          : await count(source, type, [...bounds, ['_summary', 'count']]).catch(() => undefined);
+          : await count(source, type, bounds).catch(() => undefined);
         if (estimate === 0 && !hidesEmptiness(request, type)) return [];
         const parts = await below.searchesFor(type, bounds, estimate, pageSize, isOutOfTime);
         if (parts === undefined) walked.push(type);

@@ -254,7 +254,7 @@ class TypePlan {
     if (this.#searches === undefined) return undefined;
     let sum = 0;
     for (const search of this.#searches) {
-      const parameters: SearchParameters = [...search, ...bounds(from, until), ['_summary', 'count']];
+      const parameters: SearchParameters = [...search, ...bounds(from, until)];
       const found = await this.#ask(() => count(this.#source, this.#plainWindow.type, parameters));
       if (found === undefined) return undefined;
       sum += found;

@@ -172,9 +172,9 @@ export class Walk {
         const tie = [...bound('ge', cursor.at), ...bound('le', cursor.at)];
         if (cursor.phase === 'count earlier') {
           const earlier = [...bound('ge', this.#window.from ?? null), ...bound('lt', cursor.at)];
-          return { kind: 'count', parameters: [...earlier, ['_summary', 'count']] };
+          return { kind: 'count', parameters: earlier };
         }
-        if (cursor.phase !== 'pages') return { kind: 'count', parameters: [...tie, ['_summary', 'count']] };
+        if (cursor.phase !== 'pages') return { kind: 'count', parameters: tie };
         if (cursor.next !== null) return { kind: 'link', url: cursor.next };
         return { kind: 'search', parameters: [['_sort', '_lastUpdated'], ...tie, count] };
       }
@@ -222,7 +222,7 @@ export class Walk {
     if (count === undefined) {
       throw new ExportError(
         'source-unverifiable',
-        `More ${type} resources share one meta.lastUpdated than a page holds, and the source does not answer _summary=count, so nobody could tell whether paging lost any. Raise PAGE_SIZE, or let the source answer _summary=count.`,
+        `More ${type} resources share one meta.lastUpdated than a page holds, and the source answers neither _summary=count nor _total=accurate, so nobody could tell whether paging lost any. Raise PAGE_SIZE, or let the source answer one of them.`,
       );
     }
     if (cursor.phase === 'count earlier') {
