@@ -125,7 +125,7 @@ describe('a type stays whole', () => {
 
   it.each([
     ['does not count', { countsAtAll: false }],
-    ['refuses _summary', { refuses: ['_summary'] }],
+    ['refuses _summary and _total', { refuses: ['_summary', '_total'] }],
     ['refuses _lastUpdated', { refuses: ['_lastUpdated'] }],
     ['ignores _lastUpdated', { ignores: ['_lastUpdated'] }],
     ['ignores _lastUpdated and does not tell', { ignores: ['_lastUpdated'], hidesIgnored: true }],
