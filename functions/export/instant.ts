@@ -74,7 +74,9 @@ export function laterInstant(instant: Instant, milliseconds: number): Instant {
   const { seconds, fraction } = instant;
   const digits = fraction.padEnd(3, '0');
   const isCut = digits.length > 3 && milliseconds > 0;
-  return instantFromMilliseconds(seconds * 1000 + Number(digits.slice(0, 3)) + (isCut ? 1 : 0) + milliseconds);
+  return instantFromMilliseconds(
+    seconds * 1000 + Number(digits.slice(0, 3)) + (isCut ? 1 : 0) + milliseconds,
+  );
 }
 
 /**

@@ -210,6 +210,9 @@ interface FetchedPage {
   isForm: boolean;
 }
 
+/** What a source may answer to a search that asks for too much. */
+const TOO_LARGE: ReadonlySet<string> = new Set(['source-page-too-large', 'source-timeout', 'source-failed']);
+
 /** Stands for the page that a walk does not need. */
 const NO_PAGE: FetchedPage = {
   page: { rows: [], included: [], isCut: false, total: 0, next: undefined, self: undefined },
@@ -252,7 +255,7 @@ async function fetchPage(
       const asksForLess =
         ((thrown.code === 'source-refused' || thrown.code === 'source-link-expired') &&
           walk.acceptRefusal(SMALLEST_TRIED_PAGE)) ||
-        ((thrown.code === 'source-page-too-large' || thrown.code === 'source-timeout') && walk.halvePage());
+        (TOO_LARGE.has(thrown.code) && walk.halvePage());
       if (asksForLess) continue;
       const retryable = thrown.retryable || (thrown.code === 'source-link-expired' && isLinkOurs);
       throw aboutSearch(thrown, retryable, type, walk.hasParameters);

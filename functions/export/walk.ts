@@ -103,6 +103,8 @@ interface Tie {
   isOther?: boolean;
   /** What the last page of the pass gave as the number of rows: exact where counts before it are estimates. */
   total?: number;
+  /** Whether the source's counts are no estimates. */
+  isExact?: boolean;
   /** Rows counted from the instant on. */
   counted?: number;
   /** Ids the pass has had so far. */
@@ -374,7 +376,9 @@ export class Walk {
     const isWhole = isLinked === true || size < (cursor.largest ?? 0);
     const isRepeated = count === undefined && size === passedBefore && isOther !== true && isWhole;
     if (isCounted || isRepeated) {
-      this.#cursor = { ...cursor, phase: 'count from', before: this.#passedIds.size };
+      // An estimate of these says nothing of those behind them.
+      const isExact = count === size;
+      this.#cursor = { ...cursor, phase: 'count from', before: size, isExact };
       return;
     }
     const isShort = count === undefined || count === cursor.before;
@@ -386,7 +390,11 @@ export class Walk {
   /** Goes on behind the instant, if as many rows are counted behind it as from it on without its own. */
   #leaveTie(cursor: Cursor & { mode: 'tie' }, count: number | undefined): void {
     const { pageSize, at, unproven, counted } = cursor;
-    const isExact = count === undefined || counted === undefined || count >= counted - cursor.before;
+    const isExact =
+      cursor.isExact === false ||
+      count === undefined ||
+      counted === undefined ||
+      count >= counted - cursor.before;
     if (!isExact && cursor.shortPasses <= MOST_SHORT_PASSES) {
       // Rows that were updated between the counts have left the window.
       this.#cursor = { ...cursor, phase: 'count from', shortPasses: cursor.shortPasses + 1 };

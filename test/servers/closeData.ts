@@ -6,20 +6,24 @@ export const CUT = '2024-03-01T00:00:41.100Z';
 
 const BEGIN = Date.parse('2024-03-01T00:00:00.137Z');
 const STEP_MS = 137;
-/** More than the tests' pages hold. */
-const TIED = 70;
+/** Of one instant: fewer than a page holds, or more. */
+export const TIED = { few: 20, many: 70 } as const;
 const PATIENTS = 30;
 const MEMBERS = 20;
 
 /**
- * Resources whose `meta.lastUpdated` lie close together, as a bulk load leaves them: seven a second, some of one instant,
- * and once more of one instant than a page holds. Bounds that are off by a second, or a millisecond, lose some.
+ * Resources whose `meta.lastUpdated` lie close together, as a bulk load leaves them: seven a second, some of one instant. Bounds that are off by a second, or a millisecond, lose some.
  */
-export function writeCloseData(directory: string, tied = TIED): void {
+export function writeCloseData(directory: string, tied: number): void {
   const write = (type: string, count: number, make: (index: number) => object): void => {
     const lines = Array.from({ length: count }, (_, index) => {
       const id = `${type.toLowerCase()}-${index}`;
-      return JSON.stringify({ resourceType: type, id, meta: { lastUpdated: instantOf(index) }, ...make(index) });
+      return JSON.stringify({
+        resourceType: type,
+        id,
+        meta: { lastUpdated: instantOf(index) },
+        ...make(index),
+      });
     });
     writeFileSync(join(directory, `${type}.ndjson`), `${lines.join('\n')}\n`);
   };
@@ -29,7 +33,11 @@ export function writeCloseData(directory: string, tied = TIED): void {
   };
   const patient = (index: number): object => ({ reference: `Patient/patient-${index % PATIENTS}` });
   write('Patient', PATIENTS, () => ({ active: true }));
-  write('Observation', 600, (index) => ({ status: 'final', code: { text: 'code' }, subject: patient(index) }));
+  write('Observation', 600, (index) => ({
+    status: 'final',
+    code: { text: 'code' },
+    subject: patient(index),
+  }));
   write('Condition', 240, (index) => ({ subject: patient(index) }));
   write('Organization', 3, () => ({ active: true }));
   write('Group', 1, () => ({

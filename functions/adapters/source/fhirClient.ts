@@ -57,6 +57,8 @@ interface SourceRequest {
 
 /** A URL longer than this may be cut or refused on its way (https://www.rfc-editor.org/rfc/rfc9110#section-4.1). */
 const LONGEST_URL = 2000;
+/** Some servers fail for good at a page of some size, so that the caller does better to ask for less. */
+const MOST_FAILED_ATTEMPTS = 4;
 /** How servers answer that know no search in a form. */
 const FORM_REFUSALS = [400, 403, 404, 405, 415, 501] as const;
 /** The longest wait between two attempts; a source that asks for more is asked again then. */
@@ -174,8 +176,9 @@ export class FhirClient implements Source {
         code: failure.error.code,
         retryAfterMs: failure.waitMs,
       });
+      const most = failure.error.code === 'source-failed' ? MOST_FAILED_ATTEMPTS : Number.POSITIVE_INFINITY;
       if (
-        attempt >= this.#options.maxAttempts ||
+        attempt >= Math.min(most, this.#options.maxAttempts) ||
         !failure.error.retryable ||
         failure.error.code === 'source-timeout'
       ) {
@@ -366,6 +369,13 @@ function refusal(status: number, remedy: string): ExportError {
     return new ExportError(
       'source-link-expired',
       'A next link of the source had expired when it was followed. Let the source keep the results of searches for longer, or let it sort by _lastUpdated, which needs no links.',
+    );
+  }
+  if (status === 500) {
+    return new ExportError(
+      'source-failed',
+      'The source kept answering 500. Look for the cause in its own log.',
+      true,
     );
   }
   // "Not implemented" stays so: RFC 9110, section 15.6.2.

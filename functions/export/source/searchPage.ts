@@ -128,7 +128,10 @@ export function readSearchPage(
  * app does not reach; which base that is, the self link of the same page shows.
  */
 function nextLink(next: string | undefined, self: string | undefined, type: string): string | undefined {
-  const base = self === undefined ? undefined : new RegExp(`^(https?://[^?]*)/${type}(?:/_search)?(?:\\?|$)`).exec(self)?.[1];
+  const base =
+    self === undefined
+      ? undefined
+      : new RegExp(`^(https?://[^?]*)/${type}(?:/_search)?(?:\\?|$)`).exec(self)?.[1];
   if (next === undefined || base === undefined || !next.startsWith(base)) return next;
   const rest = next.slice(base.length);
   if (rest.startsWith('?')) return rest;
