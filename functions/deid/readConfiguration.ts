@@ -2,7 +2,8 @@ import type { ConfigurationIssue, FhirVersion } from './engine.js';
 import { ConfigurationJsonError, parseConfigurationJson } from './configurationJson.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json/json.js';
 import { FhirModel } from './model/fhirModel.js';
-import { uncovered } from './coverage/coverage.js';
+import { coverageIn, coverageIssues, type Coverage } from './coverage/coverage.js';
+import { reachOf, type Reach } from './coverage/reach.js';
 import type { Configuration } from './configuration.js';
 import { readParameters, type Parameters } from './parameters.js';
 import { readRule, type Rule } from './rule.js';
@@ -16,8 +17,10 @@ const TOP_LEVEL = ['fhirVersion', 'processingErrors', 'processingError', 'fhirPa
 /** What is asked of `readConfiguration`. */
 export interface ReadOptions {
   fhirVersion: FhirVersion;
-  /** Whether to tell of identifying elements that no rule reaches; an error all the same with `requireCoverage`. */
+  /** Whether identities that the rules may leave are among the issues; an error all the same with `requireCoverage`. */
   coverage?: 'warning' | 'error';
+  /** Whether these name every element, instead of some of each kind. */
+  isVerbose?: boolean;
 }
 
 /**
@@ -27,7 +30,7 @@ export interface ReadOptions {
 export function readConfiguration(
   text: string,
   options: ReadOptions,
-): { configuration?: Configuration; issues: ConfigurationIssue[] } {
+): { configuration?: Configuration; coverage?: Coverage; issues: ConfigurationIssue[] } {
   const issues = new IssueList();
   const json = parse(text, issues);
   if (json === undefined) return { issues: issues.list };
@@ -47,9 +50,29 @@ export function readConfiguration(
   const parameters = readParameters(top['parameters'], issues);
   warnOfWeakShift(rules, parameters, issues);
   const configuration = { fhirVersion: options.fhirVersion, processingErrors, rules, parameters };
-  const coverage = parameters.requireCoverage ? 'error' : options.coverage;
-  if (coverage !== undefined) issues.list.push(...uncovered(configuration, coverage));
-  return issues.hasErrors ? { issues: issues.list } : { configuration, issues: issues.list };
+  if (issues.hasErrors) return { issues: issues.list };
+  const reach = reachOf(configuration);
+  warnOfIdleRules(rules, reach, issues);
+  const coverage = coverageIn(reach);
+  const severity = parameters.requireCoverage ? 'error' : options.coverage;
+  if (severity !== undefined) issues.list.push(...coverageIssues(coverage, severity, options.isVerbose));
+  return issues.hasErrors
+    ? { coverage, issues: issues.list }
+    : { configuration, coverage, issues: issues.list };
+}
+
+/** Warns of rules that can never act. Not of those whose path selects nothing: of these was warned before. */
+function warnOfIdleRules(rules: readonly Rule[], { idle }: Reach, issues: IssueList): void {
+  const warned = new Set(issues.list.map(({ rule }) => rule));
+  for (const { rule, by } of idle) {
+    if (warned.has(rule)) continue;
+    issues
+      .ofRule(rule)
+      .warn(
+        'path',
+        `Never acts: fhirPathRules[${by}] ('${rules.find(({ index }) => index === by)?.path}') decides all that it selects, since the first rule that reaches an element decides it`,
+      );
+  }
 }
 
 /** The reference's shift is kept for its configurations' sake; whoever relies on it should know what it is worth. */
