@@ -17,7 +17,10 @@ const TOP_LEVEL = ['fhirVersion', 'processingErrors', 'processingError', 'fhirPa
 /** What is asked of `readConfiguration`. */
 export interface ReadOptions {
   fhirVersion: FhirVersion;
-  /** Whether identities that the rules may leave are among the issues; an error all the same with `requireCoverage`. */
+  /**
+   * Whether identities that the rules may leave, and rules that can never act, are among the issues. Without it they
+   * are looked for only if `requireCoverage` is set, which makes the former errors.
+   */
   coverage?: 'warning' | 'error';
   /** Whether these name every element, instead of some of each kind. */
   isVerbose?: boolean;
@@ -51,11 +54,12 @@ export function readConfiguration(
   warnOfWeakShift(rules, parameters, issues);
   const configuration = { fhirVersion: options.fhirVersion, processingErrors, rules, parameters };
   if (issues.hasErrors) return { issues: issues.list };
+  const severity = parameters.requireCoverage ? 'error' : options.coverage;
+  if (severity === undefined) return { configuration, issues: issues.list };
   const reach = reachOf(configuration);
   warnOfIdleRules(rules, reach, issues);
   const coverage = coverageIn(reach);
-  const severity = parameters.requireCoverage ? 'error' : options.coverage;
-  if (severity !== undefined) issues.list.push(...coverageIssues(coverage, severity, options.isVerbose));
+  issues.list.push(...coverageIssues(coverage, severity, options.isVerbose));
   return issues.hasErrors
     ? { coverage, issues: issues.list }
     : { configuration, coverage, issues: issues.list };

@@ -6,6 +6,7 @@ import type { IssueList } from './issues.js';
 import { nearest } from './issues.js';
 import { isJsonObject, numberText, JsonNumber, type JsonObject, type JsonValue } from '../json/json.js';
 import type { FhirModel } from './model/fhirModel.js';
+import { checkMethod } from './methodChecks.js';
 import { checkPath } from './pathChecks.js';
 import type { RulePath } from './rulePath.js';
 import { Decimal } from './fhirpath/values.js';
@@ -65,8 +66,9 @@ export function readRule(
     return undefined;
   }
   const path = readPath(json['path'], issues);
-  if (path !== undefined) checkPath(path, model, issues);
+  const types = path === undefined ? null : checkPath(path, model, issues);
   const method = readMethod(json, issues);
+  if (method !== undefined) checkMethod(method, types, issues);
   return path === undefined || method === undefined ? undefined : { index, ...path, method };
 }
 

@@ -79,7 +79,10 @@ export function coverageIn({ leaves, isCutShort }: Reach): Coverage {
       dataType: [...dataTypes].join(', '),
       suggestion: { ...gap.suggestion, path: [...rules].join(' | ') },
     }))
-    .sort((one, two) => order.indexOf(one.category) - order.indexOf(two.category));
+    .sort((one, two) => {
+      const categories = order.indexOf(one.category) - order.indexOf(two.category);
+      return categories === 0 ? (one.dataType < two.dataType ? -1 : 1) : categories;
+    });
   return { isComplete: gaps.length === 0, gaps };
 }
 

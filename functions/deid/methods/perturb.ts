@@ -12,7 +12,8 @@ export const QUANTITY_TYPES: ReadonlySet<string> = new Set([
   'Quantity', 'Age', 'Count', 'Duration', 'Distance', 'Money', 'SimpleQuantity', 'MoneyQuantity',
 ]); // prettier-ignore
 
-const NUMBER_TYPES = new Set(['decimal', 'integer', 'positiveInt', 'unsignedInt']);
+/** Primitives that are perturbed. */
+export const NUMBER_TYPES: ReadonlySet<string> = new Set(['decimal', 'integer', 'positiveInt', 'unsignedInt']);
 const INTEGER_MAX = 2n ** 31n - 1n;
 
 /** Adds noise to numbers; other types are left as they are. */
