@@ -12,6 +12,9 @@ import { IssueList, caseInsensitive } from './issues.js';
 /** Largest configuration file, in UTF-16 units of its text; the reference's limit is 1 MiB. */
 const MAX_LENGTH = 1024 * 1024;
 
+/** Most rules that are named because they never act. */
+const MOST_IDLE = 20;
+
 const TOP_LEVEL = ['fhirVersion', 'processingErrors', 'processingError', 'fhirPathRules', 'parameters'];
 
 /** What is asked of `readConfiguration`. */
@@ -58,6 +61,8 @@ export function readConfiguration(
   if (severity === undefined) return { configuration, issues: issues.list };
   const reach = reachOf(configuration);
   warnOfIdleRules(rules, reach, issues);
+  if (reach.isCutShort)
+    issues.warn('fhirPathRules', 'The rules are too many and too intertwined: their coverage cannot be told');
   const coverage = coverageIn(reach);
   issues.list.push(...coverageIssues(coverage, severity, options.isVerbose));
   return issues.hasErrors
@@ -68,15 +73,18 @@ export function readConfiguration(
 /** Warns of rules that can never act. Not of those whose path selects nothing: of these was warned before. */
 function warnOfIdleRules(rules: readonly Rule[], { idle }: Reach, issues: IssueList): void {
   const warned = new Set(issues.list.map(({ rule }) => rule));
-  for (const { rule, by } of idle) {
-    if (warned.has(rule)) continue;
+  const paths = new Map(rules.map(({ index, path }) => [index, path]));
+  const found = idle.filter(({ rule }) => !warned.has(rule));
+  for (const { rule, by } of found.slice(0, MOST_IDLE)) {
     issues
       .ofRule(rule)
       .warn(
         'path',
-        `Never acts: fhirPathRules[${by}] ('${rules.find(({ index }) => index === by)?.path}') decides all that it selects, since the first rule that reaches an element decides it`,
+        `Never acts: fhirPathRules[${by}] ('${paths.get(by)}') decides all that it selects: the first rule that reaches an element decides it`,
       );
   }
+  if (found.length > MOST_IDLE)
+    issues.warn('fhirPathRules', `${found.length - MOST_IDLE} more rules never act, for the same reason`);
 }
 
 /** The reference's shift is kept for its configurations' sake; whoever relies on it should know what it is worth. */

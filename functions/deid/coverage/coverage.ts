@@ -60,7 +60,7 @@ export function coverageIn({ leaves, isCutShort }: Reach): Coverage {
     for (const [reach, paths] of pathsLeft(leaf)) {
       const { category, dataType, path, method } = leaf.identity;
       const shown = isCutShort ? 'partial' : reach;
-      const key = `${category} ${familyOf(leaf)} ${shown}`;
+      const key = `${category} ${familyOf(leaf.identity)} ${shown}`;
       let group = groups.get(key);
       if (group === undefined) {
         const gap = { category, dataType, reach: shown, paths: [], suggestion: { path, method } };
@@ -76,6 +76,7 @@ export function coverageIn({ leaves, isCutShort }: Reach): Coverage {
   const gaps = [...groups.values()]
     .map(({ gap, dataTypes, rules }) => ({
       ...gap,
+      paths: [...gap.paths].sort(inOrder),
       dataType: [...dataTypes].join(', '),
       suggestion: { ...gap.suggestion, path: [...rules].join(' | ') },
     }))
@@ -87,7 +88,7 @@ export function coverageIn({ leaves, isCutShort }: Reach): Coverage {
 }
 
 /** Data types that one rule reaches together: primitives of one category, and all that may be an age. */
-function familyOf({ identity: { category, dataType } }: Leaf): string {
+function familyOf({ category, dataType }: Pick<CoverageGap, 'category' | 'dataType'>): string {
   return category === 'ages' || /^[a-z]/.test(dataType) ? '' : dataType;
 }
 
@@ -103,34 +104,57 @@ function pathsLeft({ definition, surroundings, left }: Leaf): [CoverageGap['reac
   });
 }
 
+/** Types whose elements are named first: they say most to a reader. */
+const FIRST = [
+  'Patient', 'Practitioner', 'Organization', 'Location', 'Encounter', 'Observation', 'Condition', 'DiagnosticReport',
+  'Device', 'Coverage', 'Bundle', 'AuditEvent',
+]; // prettier-ignore
+
+function rankOf(path: string): number {
+  const root = path.slice(0, path.indexOf('.'));
+  const known = FIRST.indexOf(root);
+  if (known >= 0) return known;
+  // Elements of primitives and extensions, which all elements have.
+  return /^[a-z]/.test(root) || root === 'Extension' ? FIRST.length + 1 : FIRST.length;
+}
+
+function inOrder(one: string, two: string): number {
+  const ranks = rankOf(one) - rankOf(two);
+  return ranks === 0 ? (one < two ? -1 : 1) : ranks;
+}
+
 /**
- * What to say of a coverage: one issue for each gap, at most 25. With `isVerbose` each names all its elements, and
- * there are as many as there are gaps.
+ * What to say of a coverage: an issue for each category and data type, at most 25. With `isVerbose` each names all
+ * its elements, and there is no limit.
  */
 export function coverageIssues(
   { gaps }: Coverage,
   severity: ConfigurationIssue['severity'],
   isVerbose = false,
 ): ConfigurationIssue[] {
-  const most = isVerbose || gaps.length <= MOST_ISSUES ? gaps.length : MOST_ISSUES - 1;
-  const issues = gaps.slice(0, most).map(
-    (gap): ConfigurationIssue => ({
-      severity,
-      path: 'fhirPathRules',
-      message: gapText(gap, isVerbose ? Infinity : MOST_NAMED),
-    }),
-  );
-  if (most < gaps.length) {
-    const message = `${gaps.length - most} more kinds of identities are left: the command line's --verbose lists all`;
-    issues.push({ severity, path: 'fhirPathRules', message });
+  const families = new Map<string, CoverageGap[]>();
+  for (const gap of gaps) {
+    const key = `${gap.category} ${familyOf(gap)}`;
+    families.set(key, [...(families.get(key) ?? []), gap]);
   }
-  return issues;
+  const most = isVerbose || families.size <= MOST_ISSUES ? families.size : MOST_ISSUES - 1;
+  const messages = [...families.values()]
+    .slice(0, most)
+    .map((family) => textOf(family, isVerbose ? Infinity : MOST_NAMED));
+  if (most < families.size)
+    messages.push(`Coverage: ${families.size - most} more kinds of identities are left; --verbose lists them`);
+  return messages.map((message) => ({ severity, path: 'fhirPathRules', message }));
 }
 
-function gapText({ category, dataType, reach, paths, suggestion }: CoverageGap, most: number): string {
-  const named = paths.slice(0, most).join(', ');
-  const more = paths.length > most ? ` and ${paths.length - most} more` : '';
-  const found = reach === 'none' ? 'no rule clears' : 'cleared only in part or on a condition:';
-  const rule = JSON.stringify(suggestion);
-  return `Coverage, ${CATEGORIES[category]} (${dataType}): ${found} ${named}${more}. One rule for all: ${rule}`;
+function textOf(family: readonly CoverageGap[], most: number): string {
+  const [{ category, suggestion }] = family as [CoverageGap];
+  const types = new Set(family.flatMap(({ dataType }) => dataType.split(', ')));
+  const paths = new Set(family.flatMap((gap) => gap.suggestion.path.split(' | ')));
+  const found = family.map((gap) => {
+    const named = gap.paths.slice(0, most).join(', ');
+    const more = gap.paths.length > most ? ` and ${gap.paths.length - most} more` : '';
+    return `${gap.reach === 'none' ? 'no rule clears' : 'cleared only in part, or on a condition:'} ${named}${more}`;
+  });
+  const rule = JSON.stringify({ ...suggestion, path: [...paths].join(' | ') });
+  return `Coverage, ${CATEGORIES[category]} (${[...types].join(', ')}): ${found.join('; ')}. One rule for all: ${rule}`;
 }
