@@ -177,7 +177,7 @@ describe('files on the command line', () => {
 
     it('a line ends at a line feed only', () => {
       const text = (end: string): string => `{"resourceType":"Patient","gender":"a${end}b"}`;
-      write('breaks.ndjson', [...'\u2028\u2029\u0085'].map(text).join('\n'));
+      write('breaks.ndjson', ['\u2028', '\u2029', '\u0085'].map(text).join('\n'));
       expect(anonymize('breaks.ndjson', 'breaks-out.ndjson').code).toBe(0);
       expect(linesOf('breaks-out.ndjson')).toHaveLength(3);
     });
