@@ -23,6 +23,8 @@ export interface CoverageGap {
   readonly paths: readonly string[];
   /** The one rule that would clear all of them, if no earlier rule decides them. */
   readonly suggestion: { readonly path: string; readonly method: string };
+  /** Whether `keep` is enough: no element says anything of a person, unless a source misuses it. */
+  readonly mayBeKept: boolean;
 }
 
 /** What each category is called in messages, in the order of the list. */
@@ -46,28 +48,33 @@ const CATEGORIES: Readonly<Record<CoverageCategory, string>> = {
 
 /** Most lines of findings, and most elements that one of them names; the command line's `--verbose` has no limits. */
 const MOST_ISSUES = 25;
-const MOST_NAMED = 4;
+const MOST_NAMED = 6;
 
 /** What a configuration's rules leave that may be an identity, whatever resources of its FHIR version it meets. */
 export function coverageOf(configuration: Configuration): Coverage {
   return coverageIn(reachOf(configuration));
 }
 
+/** A gap while its elements are gathered. */
+type OpenGap = Omit<CoverageGap, 'paths' | 'mayBeKept'> & { paths: string[]; mayBeKept: boolean };
+
 /** The coverage that a walk over a configuration found. */
 export function coverageIn({ leaves, isCutShort }: Reach): Coverage {
-  const groups = new Map<string, { gap: CoverageGap; dataTypes: Set<string>; rules: Set<string> }>();
+  const groups = new Map<string, { gap: OpenGap; dataTypes: Set<string>; rules: Set<string> }>();
   for (const leaf of leaves) {
     for (const [reach, paths] of pathsLeft(leaf)) {
-      const { category, dataType, path, method } = leaf.identity;
+      const { category, dataType, path, method, needs } = leaf.identity;
       const shown = isCutShort ? 'partial' : reach;
       const key = `${category} ${familyOf(leaf.identity)} ${shown}`;
       let group = groups.get(key);
       if (group === undefined) {
-        const gap = { category, dataType, reach: shown, paths: [], suggestion: { path, method } };
+        const suggestion = { path, method };
+        const gap = { category, dataType, reach: shown, paths: [], suggestion, mayBeKept: true };
         group = { gap, dataTypes: new Set(), rules: new Set() };
         groups.set(key, group);
       }
-      (group.gap.paths as string[]).push(...paths);
+      group.gap.paths.push(...paths);
+      group.gap.mayBeKept &&= needs === 'decision';
       group.dataTypes.add(dataType);
       for (const rule of path.split(' | ')) group.rules.add(rule);
     }
@@ -76,7 +83,7 @@ export function coverageIn({ leaves, isCutShort }: Reach): Coverage {
   const gaps = [...groups.values()]
     .map(({ gap, dataTypes, rules }) => ({
       ...gap,
-      paths: [...gap.paths].sort(inOrder),
+      paths: inOrder(gap),
       dataType: [...dataTypes].join(', '),
       suggestion: { ...gap.suggestion, path: [...rules].join(' | ') },
     }))
@@ -110,17 +117,20 @@ const FIRST = [
   'Device', 'Coverage', 'Bundle', 'AuditEvent',
 ]; // prettier-ignore
 
-function rankOf(path: string): number {
-  const root = path.slice(0, path.indexOf('.'));
-  const known = FIRST.indexOf(root);
-  if (known >= 0) return known;
-  // Elements of primitives and extensions, which all elements have.
-  return /^[a-z]/.test(root) || root === 'Extension' ? FIRST.length + 1 : FIRST.length;
-}
-
-function inOrder(one: string, two: string): number {
-  const ranks = rankOf(one) - rankOf(two);
-  return ranks === 0 ? (one < two ? -1 : 1) : ranks;
+function inOrder({ category, paths }: OpenGap): string[] {
+  const first = category === 'urls' ? ['Bundle', ...FIRST] : FIRST;
+  const rank = (path: string): number => {
+    const root = path.slice(0, path.indexOf('.'));
+    const known = first.indexOf(root);
+    if (known >= 0) return known;
+    // Elements of primitives and of extensions come last: all elements have them.
+    return /^[a-z]/.test(root) || root === 'Extension' ? first.length + 1 : first.length;
+  };
+  const ranks = new Map(paths.map((path) => [path, rank(path)]));
+  return [...paths].sort((one, two) => {
+    const order = (ranks.get(one) ?? 0) - (ranks.get(two) ?? 0);
+    return order === 0 ? (one < two ? -1 : 1) : order;
+  });
 }
 
 /**
@@ -156,5 +166,6 @@ function textOf(family: readonly CoverageGap[], most: number): string {
     return `${gap.reach === 'none' ? 'no rule clears' : 'cleared only in part, or on a condition:'} ${named}${more}`;
   });
   const rule = JSON.stringify({ ...suggestion, path: [...paths].join(' | ') });
-  return `Coverage, ${CATEGORIES[category]} (${[...types].join(', ')}): ${found.join('; ')}. One rule for all: ${rule}`;
+  const keep = family.every(({ mayBeKept }) => mayBeKept) ? '; "keep" is enough where your sources do not misuse them' : '';
+  return `Coverage, ${CATEGORIES[category]} (${[...types].join(', ')}): ${found.join('; ')}. One rule for all: ${rule}${keep}`;
 }
