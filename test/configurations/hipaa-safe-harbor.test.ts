@@ -210,8 +210,12 @@ describe.each(VERSIONS)('the rules of %s', (version) => {
   const paths = rules.map(({ path }) => path);
 
   test('are right and of use, as the reader of configurations says', () => {
-    const { issues } = readConfiguration(JSON.stringify(CONFIGURATIONS[version]), { fhirVersion: version });
+    const { coverage, issues } = readConfiguration(JSON.stringify(CONFIGURATIONS[version]), {
+      fhirVersion: version,
+      coverage: 'warning',
+    });
     expect(issues).toEqual([]);
+    expect(coverage?.isComplete).toBe(true);
   });
 
   test('keep on a condition only what has a reason', () => {

@@ -224,7 +224,7 @@ export class ConfigurationGenerator {
     });
   }
 
-  private method(): { method: string } {
+  private method(): { method: string; [setting: string]: unknown } {
     const { choices } = this;
     switch (choices.below(10)) {
       case 0:
