@@ -3,7 +3,7 @@ import { NUMBER_TYPES } from './methods/perturb.js';
 import { Replacement } from './methods/substitute.js';
 import type { FhirType } from './model/types.js';
 import type { Types } from './pathChecks.js';
-import type { Method } from './rule.js';
+import type { Method } from './ruleMethod.js';
 
 /** Types named in one message. */
 const MOST_NAMED = 6;
