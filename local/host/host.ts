@@ -24,7 +24,10 @@ export interface HostOptions {
   port: number;
   /** Where the histories are kept, in `durable/`. */
   dataDirectory: string;
-  /** How long after a restart an activity waits that was running when the host stopped. Default 5 s. */
+  /**
+   * How long after a restart that waits which a stopped host was doing. Default the visibility time-outs of host.json,
+   * one for activities, one for orchestrators.
+   */
   redeliveryDelayMs?: number;
   /** What goes wrong in the Durable extension. Default nothing. */
   durableFaults?: DurableFaults;
@@ -91,9 +94,10 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     const functions = new RepeatedDeliveries(new AppFunctions(worker), durableFaults);
     const hub = new TaskHub(store, functions, {
       ...settings,
-      redeliveryDelayMs: options.redeliveryDelayMs ?? 5000,
+      activityRedeliveryMs: options.redeliveryDelayMs ?? settings.workItemVisibilityMs,
+      orchestratorRedeliveryMs: options.redeliveryDelayMs ?? settings.controlVisibilityMs,
     });
-    const api = new ManagementApi(hub, functions.orchestrators, (id) => managementUrls(endpoints, id));
+    const api = new ManagementApi(hub, (id) => managementUrls(endpoints, id));
     const http = new HttpFunctions(worker, {
       routePrefix: settings.routePrefix,
       keys: options.functionKeys,

@@ -189,7 +189,8 @@ if (existsSync(CAPTURES)) {
       const hub = new TaskHub(new Store(join(data, capture.scenario)), functions, {
         maxConcurrentActivityFunctions: 10,
         maxConcurrentOrchestratorFunctions: 10,
-        redeliveryDelayMs: 0,
+        activityRedeliveryMs: 0,
+        orchestratorRedeliveryMs: 0,
       });
       hub.open();
       const { scenario, instanceId } = capture;

@@ -141,7 +141,8 @@ describe('the hub', () => {
     const hub = new TaskHub(new Store(join(data, String(hubs++))), functions, {
       maxConcurrentActivityFunctions: 10,
       maxConcurrentOrchestratorFunctions: 2,
-      redeliveryDelayMs: 0,
+      activityRedeliveryMs: 0,
+      orchestratorRedeliveryMs: 0,
     });
     hub.open();
     return hub;
@@ -185,7 +186,8 @@ describe('the hub', () => {
     const next = new TaskHub(new Store(join(data, String(hubs - 1))), functions, {
       maxConcurrentActivityFunctions: 1,
       maxConcurrentOrchestratorFunctions: 1,
-      redeliveryDelayMs: 0,
+      activityRedeliveryMs: 0,
+      orchestratorRedeliveryMs: 0,
     });
     next.open();
     for (const id of ids) expect(next.get(id)?.input).toBe(JSON.stringify(id));
