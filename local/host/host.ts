@@ -5,6 +5,7 @@ import { AppFunctions } from './durable/appFunctions.js';
 import { type DurableFaults, RepeatedDeliveries } from './durable/deliveryFaults.js';
 import { clientBinding, managementUrls, type ManagementEndpoints } from './durable/clientBinding.js';
 import { ManagementApi, type ManagementResponse } from './durable/management.js';
+import { StorageLog } from './durable/storageLog.js';
 import { Store } from './durable/store.js';
 import { TaskHub } from './durable/taskHub.js';
 import { DirectoryLock } from './directoryLock.js';
@@ -15,6 +16,7 @@ import { readBody } from './http/request.js';
 import { applyLocalSettings } from './localSettings.js';
 import { Logger, standardOutput, type LogSink } from './log.js';
 import { TimerTriggers } from './timerTriggers.js';
+import { AppLoadError } from './worker/loadApp.js';
 import { Worker } from './worker/worker.js';
 
 export interface HostOptions {
@@ -72,7 +74,9 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   const opened: { close(): Promise<void> | void }[] = [];
   try {
     const { durableFaults = {} } = options;
-    const store = new Store(directory, durableFaults.diskBytes);
+    const storageLog = new StorageLog(logger);
+    opened.push(storageLog);
+    const store = new Store(directory, durableFaults.diskBytes, (isFirst) => storageLog.recorded(isFirst));
     opened.push(await DirectoryLock.take(directory));
     const web = await Listener.open(options.port, logger);
     opened.push(web);
@@ -105,6 +109,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     });
     const timers = new TimerTriggers(worker);
 
+    storageLog.start();
     hub.open();
     rpc.serve((request, response) => manage(api, RPC_PATH, request, response));
     web.serve(async (request, response) => {
@@ -133,6 +138,10 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     };
     return { url, close: () => (closing ??= shutDown()) };
   } catch (error) {
+    // One entry, as on the real host, which goes on without functions then.
+    if (error instanceof AppLoadError) {
+      logger.log({ level: 'error', category: 'Host.Startup', message: error.message });
+    }
     await closeAll(opened);
     throw error;
   }

@@ -33,10 +33,7 @@ export class ManagementApi {
   /** The management URLs of an instance. */
   readonly #links: (instanceId: string) => Record<string, string>;
 
-  constructor(
-    hub: TaskHub,
-    links: (instanceId: string) => Record<string, string>,
-  ) {
+  constructor(hub: TaskHub, links: (instanceId: string) => Record<string, string>) {
     this.#hub = hub;
     this.#links = links;
   }

@@ -227,7 +227,7 @@ if (existsSync(CAPTURES)) {
       expect(functions.activityCalls.toSorted()).toEqual(activities.toSorted());
       expect(functions.orchestratorCalls).toHaveLength([...seen.values()].reduce((a, b) => a + b));
 
-      const api = new ManagementApi(hub, functions.orchestrators, () => ({}));
+      const api = new ManagementApi(hub, () => ({}));
       const { body } = api.handle({
         method: 'GET',
         path: `instances/${instanceId}`,
