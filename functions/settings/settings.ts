@@ -455,7 +455,11 @@ export const settingDefinitions: readonly SettingDefinition[] = [
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
   constructor(readonly problems: readonly string[]) {
-    super(`The settings are not usable:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    super(
+      `The settings are not usable: ${problems.map((problem, index) => `(${index + 1}) ${problem}`).join('; ')}`,
+    );
+    // The host makes a log entry of each line: one entry has to have all of it, and no frame of a stack is of use.
+    this.stack = `${this.name}: ${this.message}`;
   }
 }
 
