@@ -212,7 +212,7 @@ const corsOrigins: Setting<ReadonlySet<string>> = {
 
 const requireCoverage = flag(
   'REQUIRE_COVERAGE',
-  'Whether a configuration is refused where no rule reaches an identifying element, as its parameter `requireCoverage` does.',
+  'Whether a configuration is refused whose rules leave what may be an identity, as its parameter `requireCoverage` does.',
 );
 
 const registryHosts: Setting<ReadonlySet<string>> = {
