@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileExpression, evaluate } from '../../functions/deid/fhirpath/evaluate.js';
 import { valueText } from '../../functions/deid/fhirpath/functions.js';
 import { parseFhirPath } from '../../functions/deid/fhirpath/parser.js';
 import { Decimal, Long, Quantity } from '../../functions/deid/fhirpath/values.js';
+import { conversionFactor } from '../../functions/deid/fhirpath/ucum.js';
 import type { Item } from '../../functions/deid/fhirpath/collection.js';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import { FhirNode } from '../../functions/deid/node.js';
@@ -85,4 +87,78 @@ it('durations, dates and decimals give what Firely gave', () => {
     if (here !== expected) different.push(`${expression}: ${here}, not ${expected}`);
   }
   expect(different).toEqual([]);
+});
+
+const UNITS = [
+  'kg',
+  'g',
+  'mg',
+  '[lb_av]',
+  'mmol/L',
+  'umol/L',
+  'mm[Hg]',
+  'kPa',
+  '/min',
+  '/s',
+  '%',
+  '1',
+  'Cel',
+  'a',
+  'd',
+  'x',
+];
+const quantities = fc
+  .tuple(
+    fc.bigInt({ min: -(10n ** 9n), max: 10n ** 9n }),
+    fc.integer({ min: 0, max: 6 }),
+    fc.constantFrom(...UNITS),
+  )
+  .map(([coefficient, scale, unit]) => new Quantity(new Decimal(coefficient, scale), unit));
+
+function sign(difference: number | null): number | null {
+  return difference === null ? null : Math.sign(difference) + 0;
+}
+
+const DURATIONS = new Set(['a', 'd']);
+
+describe('quantities with units', () => {
+  it('compare one way as the other', () => {
+    fc.assert(
+      fc.property(quantities, quantities, fc.boolean(), (one, two, isEquality) => {
+        const back = sign(two.compare(one, isEquality));
+        expect(sign(one.compare(two, isEquality))).toBe(back === null ? null : 0 - back);
+      }),
+    );
+  });
+
+  it('are equal to themselves after a conversion there and back', () => {
+    fc.assert(
+      fc.property(quantities, fc.constantFrom(...UNITS), (quantity, unit) => {
+        const there = conversionFactor(quantity.unit, unit);
+        const back = conversionFactor(unit, quantity.unit);
+        fc.pre(there !== null && back !== null);
+        const converted = new Quantity(quantity.value.times(there), unit);
+        expect(quantity.compare(converted, true)).toBe(
+          quantity.unit === unit || !DURATIONS.has(unit) ? 0 : null,
+        );
+      }),
+    );
+  });
+
+  it.each([
+    ['[lb_av]', 'kg', '0.45359237'],
+    ['mmol/L', 'umol/L', '1000'],
+    ['mm[Hg]', 'kPa', '0.133322'],
+    ['10*3/uL', '10*6/uL', '0.001'],
+    ['Cel', '[degF]', null],
+    ['mmol/L', 'mg/dL', null],
+    ['[IU]', 'mg', null],
+    ['year', 'mo', null],
+    ['kg', 'm', null],
+    ['', 'kg', null],
+    ['x', 'kg', null],
+    ['('.repeat(10_000), 'kg', null],
+  ])('one %s is so many %s: %s', (from, to, factor) => {
+    expect(conversionFactor(from, to)?.toString() ?? null).toBe(factor);
+  });
 });

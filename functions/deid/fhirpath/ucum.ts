@@ -7,9 +7,12 @@ interface UcumLibrary {
   getSpecifiedUnit(code: string, purpose: 'validate'): { unit: { cnv_: string | null } | null; retMsg: unknown[] };
 } // prettier-ignore
 
-const requireLibrary: (name: string) => { UcumLhcUtils: { getInstance(): UcumLibrary } } = createRequire(
-  import.meta.url,
-);
+/** The module with the units alone: the package's own entry loads parsers of XML and CSV too. */
+interface UcumModule {
+  UcumLhcUtils: { getInstance(): UcumLibrary };
+}
+
+const requireLibrary: (name: string) => UcumModule = createRequire(import.meta.url);
 /** Factors that are remembered: data may bring any number of units. */
 const MAX_FACTORS = 1000;
 /** Longest code that is looked up. The library parses codes by recursion. */
@@ -35,8 +38,7 @@ export function conversionFactor(from: string, to: string): Decimal | null {
 }
 
 function findFactor(from: string, to: string): Decimal | null {
-  // The table of units alone: the package's own entry loads parsers of XML and CSV too.
-  library ??= requireLibrary('@lhncbc/ucum-lhc/source-cjs/ucumLhcUtils.js').UcumLhcUtils.getInstance();
+  library ??= loadLibrary();
   try {
     if (!isPlain(library, from) || !isPlain(library, to)) return null;
     const { status, toVal, msg } = library.convertUnitTo(from, 1, to);
@@ -46,6 +48,11 @@ function findFactor(from: string, to: string): Decimal | null {
   } catch {
     return null;
   }
+}
+
+function loadLibrary(): UcumLibrary {
+  const module = requireLibrary('@lhncbc/ucum-lhc/source-cjs/ucumLhcUtils.js');
+  return module.UcumLhcUtils.getInstance();
 }
 
 /** Whether a code is one of UCUM, to the letter, whose scale starts at zero. */
