@@ -54,21 +54,15 @@ async function isOfEnough(filter: TypeFilter, input: FilterCountInput): Promise<
   const selection = filtered(input.baseOf(type), [filter]);
   let cursor: SliceCursor | undefined;
   for (;;) {
-    const result = await runSlice(
-      input.windowOf(type),
-      selection,
-      { pageSize, cursor },
-      ONE_PAGE,
-      {
-        source,
-        lineMaker: noLines,
-        patients,
-        openFile: () => Promise.resolve(nowhere),
-        clock: () => 0,
-        isStopped,
-        tellProgress: () => undefined,
-      },
-    );
+    const result = await runSlice(input.windowOf(type), selection, { pageSize, cursor }, ONE_PAGE, {
+      source,
+      lineMaker: noLines,
+      patients,
+      openFile: () => Promise.resolve(nowhere),
+      clock: () => 0,
+      isStopped,
+      tellProgress: () => undefined,
+    });
     if (patients.isFull(partOf(type))) return true;
     ({ cursor } = result);
     if (cursor === undefined || isOutOfTime()) return false;

@@ -227,7 +227,10 @@ function countOfTargets(
 /** The id in a reference to a resource of a type. */
 function idIn(reference: unknown, type: string): string | undefined {
   if (typeof reference !== 'string') return undefined;
-  const [ofType, id] = reference.replace(/\/_history\/.*$/s, '').split('/').slice(-2);
+  const [ofType, id] = reference
+    .replace(/\/_history\/.*$/s, '')
+    .split('/')
+    .slice(-2);
   return ofType === type ? id : undefined;
 }
 

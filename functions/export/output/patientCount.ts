@@ -145,7 +145,8 @@ export function addPartCounts(sum: PartCounts, more: PartCounts, most: number): 
   }
   for (const [type, referred] of Object.entries(more.referred)) {
     const all = { ...sum.referred[type] };
-    for (const [target, patients] of Object.entries(referred)) all[target] = merged(all[target], patients, most);
+    for (const [target, patients] of Object.entries(referred))
+      all[target] = merged(all[target], patients, most);
     const smallest = Object.keys(all).sort().slice(0, MOST_TARGETS);
     sum.referred[type] = Object.fromEntries(smallest.map((target) => [target, all[target] ?? []]));
   }

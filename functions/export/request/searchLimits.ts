@@ -35,7 +35,9 @@ export function searchLimitIssues(
       ),
     );
   }
-  const types = new Set(typeFilters.map(({ type }) => type).filter((type) => filterTypes?.has(type) === false));
+  const types = new Set(
+    typeFilters.map(({ type }) => type).filter((type) => filterTypes?.has(type) === false),
+  );
   if (types.size > 0) {
     issues.push(
       errorIssue(
