@@ -313,6 +313,9 @@ function aboutSearch(
   return new ExportError(code, `${message} (It was asked for ${type}${hint}.)`, retryable);
 }
 
+/** Whose resource it is, nothing can say: it fails in whatever search it is found. */
+const NOT_UTF8 = { code: 'not-utf8', message: 'Its bytes are not UTF-8, as JSON has to be.' };
+
 /** Turns rows into lines of the slice's file. */
 class PageWriter {
   readonly report = emptyReport();
@@ -359,6 +362,7 @@ class PageWriter {
     this.#takeCounts();
     for (const row of rows) {
       if (patients.isFull(part)) break;
+      if (row.json === undefined) continue;
       const resource = row.resource();
       if (!isExported(() => resource)) continue;
       const seen = patients.look(part, () => [resource]);
@@ -381,13 +385,17 @@ class PageWriter {
     isExported: (row: SearchRow, resource: () => JsonObject) => boolean,
   ): void {
     const { lineMaker, patients } = this.#dependencies;
+    if (row.json === undefined) {
+      this.report.read++;
+      return this.#fail(NOT_UTF8);
+    }
     let parsed: JsonObject | undefined;
     const resource = (): JsonObject => (parsed ??= row.resource());
     if (!isExported(row, resource)) return;
     this.report.read++;
     // Before the resource is changed; what is not written does not count.
     const seen = patients.look(part, () => [resource()]);
-    if (row.json !== undefined && lineMaker.makeLineOfTape(row.json, this.#lines.buffer)) this.#lines.end();
+    if (lineMaker.makeLineOfTape(row.json, this.#lines.buffer)) this.#lines.end();
     else {
       const result = lineMaker.makeLine(resource());
       if (result.outcome === 'failed') return this.#fail(result.failure);
