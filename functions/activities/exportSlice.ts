@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { stateMissing } from '../adapters/storage/jobStore.js';
 import type { FhirVersion } from '../deid/engine.js';
 import { ExportError } from '../errors.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
@@ -79,7 +80,7 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
       window === undefined ||
       (previous !== null && before?.cursor === undefined)
     ) {
-      throw new ExportError('job-state-missing', 'The private state of the job is gone: the job has ended.');
+      throw stateMissing();
     }
     checkSource(plan, settings);
     const request = asPlanned(asked, plan);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { discardJob } from '../adapters/endJob.js';
+import { stateMissing } from '../adapters/storage/jobStore.js';
 import { ExportError } from '../errors.js';
 import {
   addReport,
@@ -64,7 +65,7 @@ export function finishExport({
       jobs.stop(jobId),
       jobs.outcome(jobId),
     ]);
-    if (request === undefined) throw new ExportError('job-state-missing', 'The state of the job is gone.');
+    if (request === undefined) throw stateMissing();
     if (known === undefined && stop === undefined) await complete(request);
     const outcome = known ?? (await jobs.putOutcome(jobId, outcomeOf(stop)));
     slices.forget(jobId);
@@ -84,7 +85,7 @@ export function finishExport({
   async function complete(request: JobRequest): Promise<void> {
     const { jobId, container, folder } = request;
     const plan = await jobs.plan(jobId);
-    if (plan === undefined) throw new ExportError('job-state-missing', 'The plan of the job is gone.');
+    if (plan === undefined) throw stateMissing();
     const withheld = await withheldOf(request, plan);
     // What is withheld is as if it had never been read: no file, count or failure of it is told.
     const partitions = await mapConcurrently(
@@ -93,7 +94,7 @@ export function finishExport({
       async (partition): Promise<PartitionRecord> => {
         const record = await jobs.partition(jobId, partition);
         if (record === undefined) {
-          throw new ExportError('internal', 'A partition of the job is not complete.');
+          throw stateMissing();
         }
         const type = plan.partitions[partition]?.window.type ?? '';
         return withheld.types.has(type) ? emptyPartition() : withoutFilesOf(record, withheld.types);

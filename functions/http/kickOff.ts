@@ -167,7 +167,7 @@ export function kickOff({
     const { text, origin } = await readConfigurationText(requested);
     const read = readConfiguration(text, {
       fhirVersion: settings.fhirVersion,
-      ...(settings.requireCoverage ? { coverage: 'error' as const } : {}),
+      coverage: settings.requireCoverage ? 'error' : 'warning',
     });
     const keys =
       read.configuration === undefined ? undefined : await resolveKeys(read.configuration, resolveSecret);

@@ -212,7 +212,7 @@ const corsOrigins: Setting<ReadonlySet<string>> = {
 
 const requireCoverage = flag(
   'REQUIRE_COVERAGE',
-  'Whether a configuration is refused where no rule reaches an identifying element, as its parameter `requireCoverage` does.',
+  'Whether a configuration is refused whose rules leave what may be an identity, as its parameter `requireCoverage` does.',
 );
 
 const registryHosts: Setting<ReadonlySet<string>> = {
@@ -455,7 +455,11 @@ export const settingDefinitions: readonly SettingDefinition[] = [
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
   constructor(readonly problems: readonly string[]) {
-    super(`The settings are not usable:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    super(
+      `The settings are not usable: ${problems.map((problem, index) => `(${index + 1}) ${problem}`).join('; ')}`,
+    );
+    // The host makes a log entry of each line: one entry has to have all of it, and no frame of a stack is of use.
+    this.stack = `${this.name}: ${this.message}`;
   }
 }
 

@@ -44,7 +44,24 @@ const refuse =
     response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>10.1.2.3</Message></Error>`);
   };
 
+/** What Azurite answers to a version of the API that is newer than it. */
+const refuseVersion: Answer = (_request, response) => {
+  response.writeHead(400, { 'x-ms-error-code': 'InvalidHeaderValue', 'content-type': 'application/xml' });
+  response.end(
+    '<?xml version="1.0"?><Error><Code>InvalidHeaderValue</Code><Message>The API version 2026-04-06 is not supported by Azurite.</Message></Error>',
+  );
+};
+
 describe('a configuration in blob storage', () => {
+  it('of a storage emulator that is older than the SDK: that is said, not that the name is wrong', async () => {
+    const blobs = await blobsOf(refuseVersion);
+    await expect(blobs.read('a.json', undefined)).rejects.toMatchObject({
+      code: 'storage-unavailable',
+      message: expect.stringMatching(/EXPORT_STORAGE answered 400 .*--skipApiVersionCheck/),
+      retryable: false,
+    });
+  });
+
   it.each([
     ['without quotes', '0x8D1', '"0x8D1"'],
     ['with quotes', '"0x8D1"', '"0x8D1"'],
