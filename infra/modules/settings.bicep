@@ -99,7 +99,7 @@ type ExportSettings = {
   @description('Whether a configuration is refused whose rules leave what may be an identity, as its parameter `requireCoverage` does. (default false)')
   REQUIRE_COVERAGE: ('true' | 'false')?
 
-  @description('OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too. (`host` or `host:port`, comma-separated)')
+  @description('OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too. Where an entry names a repository, nothing else of that registry is read. (`host`, `host:port` or `host/repository`, comma-separated)')
   ANONYMIZATION_REGISTRIES: string?
 
   @description('Certificates of private authorities that registries are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is heeded, too, where this is not set. (PEM)')

@@ -152,7 +152,9 @@ export function coverageIssues(
     .slice(0, most)
     .map((family) => textOf(family, isVerbose ? Infinity : MOST_NAMED));
   if (most < families.size)
-    messages.push(`Coverage: ${families.size - most} more kinds of identities are left; --verbose lists them`);
+    messages.push(
+      `Coverage: ${families.size - most} more kinds of identities are left; --verbose lists them`,
+    );
   return messages.map((message) => ({ severity, path: 'fhirPathRules', message }));
 }
 
@@ -166,6 +168,8 @@ function textOf(family: readonly CoverageGap[], most: number): string {
     return `${gap.reach === 'none' ? 'no rule clears' : 'cleared only in part, or on a condition:'} ${named}${more}`;
   });
   const rule = JSON.stringify({ ...suggestion, path: [...paths].join(' | ') });
-  const keep = family.every(({ mayBeKept }) => mayBeKept) ? '; "keep" is enough where your sources do not misuse them' : '';
+  const keep = family.every(({ mayBeKept }) => mayBeKept)
+    ? '; "keep" is enough where your sources do not misuse them'
+    : '';
   return `Coverage, ${CATEGORIES[category]} (${[...types].join(', ')}): ${found.join('; ')}. One rule for all: ${rule}${keep}`;
 }
