@@ -23,6 +23,8 @@ export interface KickOff extends ExportScope {
   container: string | undefined;
   /** `undefined`: raw data is asked for, or nothing is said. */
   configuration: RequestedConfiguration | undefined;
+  /** Whether `_raw=true` is said. */
+  asksRaw: boolean;
   notes: string[];
 }
 
@@ -227,15 +229,6 @@ export function readKickOff(
   if (asksRaw !== undefined && asksRaw !== '' && asksRaw !== 'true' && asksRaw !== 'false') {
     issues.push(errorIssue('value', '_raw must be true or false.', '_raw'));
   }
-  if (asksRaw === 'true' && name !== undefined) {
-    issues.push(
-      errorIssue(
-        'invalid',
-        '_raw=true asks for data with identities, _anonymizationConfig for data without: leave one of them out.',
-        '_raw',
-      ),
-    );
-  }
   const standard = asksRaw === 'true' ? undefined : context.defaultConfiguration;
   if (asksRaw === 'false' && name === undefined && standard === undefined) {
     issues.push(
@@ -272,6 +265,7 @@ export function readKickOff(
         name !== undefined
           ? { name, etag, collection, isDefault: false }
           : standard && { ...standard, etag: undefined, isDefault: true },
+      asksRaw: asksRaw === 'true',
       notes:
         notes.length > MOST_ISSUES ? [...notes.slice(0, MOST_ISSUES), 'Others were ignored, too.'] : notes,
     },
