@@ -2,7 +2,7 @@ import { createDecipheriv, createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { parseJson, type JsonObject, type JsonValue } from '../../functions/json/json.js';
 import { bothWays } from './bothWays.js';
-import { configurationOf, engineOptions } from './shared.js';
+import { configurationOf, engineOf, engineOptions } from './shared.js';
 
 type Rules = readonly Record<string, unknown>[];
 
@@ -189,6 +189,18 @@ describe('cryptoHash', () => {
     const resource = { resourceType: 'Observation', subject: { reference } };
     expect(deidentify(rules, resource, parameters)['subject']).toEqual({ reference: expected });
   });
+
+  it.each(['Jos\\ud800', 'Jos\\udc00', '\\udc00\\ud800'])(
+    'does not hash %s, which in UTF-8 would be the same as another id',
+    (id) => {
+      const engine = engineOf(JSON.stringify({ fhirPathRules: rules, parameters: PARAMETERS }), 'R4');
+      const resource = parseJson(`{"resourceType":"Patient","id":"${id}"}`) as JsonObject;
+      expect(engine.anonymize(resource)).toMatchObject({
+        outcome: 'failed',
+        failure: { code: 'not-unicode' },
+      });
+    },
+  );
 
   it('gives a reference the hash of the id it points to', () => {
     const { id } = deidentify(rules, { resourceType: 'Patient', id: 'p-1' });

@@ -1,3 +1,4 @@
+import { ProcessingError } from '../failures.js';
 import { CRYTOHASH } from '../labels.js';
 import { primitiveText, type Primitive } from '../primitive.js';
 import type { Parameters } from '../parameters.js';
@@ -12,6 +13,8 @@ const MAX_LENGTH = 200;
 /** A literal reference (FHIR R4, section 2.3.0.1): the server's base, the type, the id, the version. */
 const LITERAL =
   /^(https?:\/\/(?:[A-Za-z0-9\\/.:%$~_-]*\/)?)?([A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})(\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
+/** A surrogate without its other half. */
+const HALF_PAIR = /\p{Surrogate}/u;
 /** Hex digits that stand for a server: a label of a host name has at most 63 characters (RFC 1035, section 2.3.4). */
 const SERVER_DIGITS = 32;
 const OID = /^urn:oid:([0-2](?:\.(?:0|[1-9][0-9]*))+)$/;
@@ -54,6 +57,9 @@ export class Hasher {
   );
 
   private hash(text: string): string {
+    // In UTF-8 all of them would be the replacement character, and two ids one.
+    if (HALF_PAIR.test(text))
+      throw new ProcessingError('not-unicode', 'A text to hash holds half of a surrogate pair');
     const digest = this.hmac.hex(text);
     return this.digits === null ? digest : digest.slice(0, this.digits);
   }
