@@ -455,10 +455,9 @@ export class Walk {
     const size = cursor.mode === 'tie' ? (cursor.tiePage ?? cursor.pageSize) : cursor.pageSize;
     if (cursor.mode === 'order' || size <= 1) return false;
     if (isLink && cursor.mode !== 'tie') return false;
-    const half = (size: number): number => Math.max(1, Math.floor(size / 2));
     this.#passedIds = new Set();
     if (cursor.mode === 'tie') {
-      const tiePage = half(cursor.tiePage ?? cursor.pageSize);
+      const tiePage = Math.floor(size / 2);
       this.#cursor = {
         ...cursor,
         tiePage,
@@ -466,7 +465,7 @@ export class Walk {
         next: null,
         passed: 0,
       };
-    } else this.#cursor = { ...cursor, pageSize: half(cursor.pageSize) };
+    } else this.#cursor = { ...cursor, pageSize: Math.floor(size / 2) };
     return true;
   }
 

@@ -190,8 +190,8 @@ export async function countPresent(
   });
   if (present === undefined || present >= members.ids.length || members.ids.length < 2) return present;
   // Fewer, or a source that takes the list for one id.
-  const isListed = await takesLists(source, 'Patient', OWN_ID, members.ids, []);
-  return isListed ? present : undefined;
+  const takesIds = await takesLists(source, 'Patient', OWN_ID, members.ids, []);
+  return takesIds ? present : undefined;
 }
 
 /** Provenance resources looked at to see whether they come along with their targets. */
