@@ -11,7 +11,15 @@ import {
 } from './backtrackStack.js';
 import { Captures } from './captures.js';
 import type { CharSet } from './charSet.js';
-import { ANCHORS, LOOP_BACKWARDS, LOOP_LAZY, Op, PROGRAM_STRIDE, UNBOUNDED, type Program } from './program.js';
+import {
+  ANCHORS,
+  LOOP_BACKWARDS,
+  LOOP_LAZY,
+  Op,
+  PROGRAM_STRIDE,
+  UNBOUNDED,
+  type Program,
+} from './program.js';
 import type { SearchStart } from './search.js';
 import { RegexLimitError, type RegexSteps } from './steps.js';
 import { boundaryWordSet, lowerCase } from './unicode.js';
@@ -119,8 +127,7 @@ export class Matcher {
         case Op.Char: {
           // A backwards character is the one before the position.
           const place = this.#position - two;
-          goesOn =
-            place >= 0 && place < text.length && (sets[one] as CharSet).has(text.charCodeAt(place));
+          goesOn = place >= 0 && place < text.length && (sets[one] as CharSet).has(text.charCodeAt(place));
           if (goesOn) this.#position += 1 - 2 * two;
           break;
         }
@@ -251,7 +258,8 @@ export class Matcher {
     const lazy = (flags & LOOP_LAZY) !== 0;
     const most = Math.min(lazy ? min : max, room);
     let count = 0;
-    for (let place = from - back; count < most && set.has(text.charCodeAt(place)); place += direction) count++;
+    for (let place = from - back; count < most && set.has(text.charCodeAt(place)); place += direction)
+      count++;
     this.#spend(count);
     if (count < min) return false;
     this.#position = from + count * direction;

@@ -53,8 +53,7 @@ class RegexParser {
 
   parse(): RegexNode {
     const options = this.#alternatives();
-    if (!this.#cursor.isAtEnd)
-      throw this.#cursor.fail('InsufficientOpeningParentheses', this.#cursor.at + 1);
+    if (!this.#cursor.isAtEnd) throw this.#cursor.fail('InsufficientOpeningParentheses', this.#cursor.at + 1);
     return alternativesOf(options);
   }
 

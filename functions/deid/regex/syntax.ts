@@ -41,14 +41,7 @@ export interface LoopNode {
  * with option m, `previousEnd` is `\G`.
  */
 export type Anchor =
-  | 'start'
-  | 'end'
-  | 'lastLineEnd'
-  | 'lineStart'
-  | 'lineEnd'
-  | 'boundary'
-  | 'noBoundary'
-  | 'previousEnd';
+  'start' | 'end' | 'lastLineEnd' | 'lineStart' | 'lineEnd' | 'boundary' | 'noBoundary' | 'previousEnd';
 
 /** The numbers of the groups, ascending from 0 for the whole match, and those of the named ones. */
 export interface Groups {

@@ -7,9 +7,9 @@ import { CharSet } from './charSet.js';
  */
 
 const CATEGORIES = new Set(
-  (
-    'L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Cs Co Cn'
-  ).split(' '),
+  'L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Cs Co Cn'.split(
+    ' ',
+  ),
 );
 /** Categories that are one where case is ignored. */
 const CASED = new Set(['Lu', 'Ll', 'Lt']);
