@@ -1,4 +1,5 @@
 import { isJsonObject, parseJson, type JsonObject } from '../json/json.js';
+import { decodeUtf8 } from '../json/utf8.js';
 import { ExportError } from '../errors.js';
 import type { Capabilities } from '../export/source/capabilities.js';
 import type { JobRequest, PlannedCompartment, PlannedPartition } from '../export/job.js';
@@ -148,7 +149,7 @@ function readGroup(source: Source): (id: string) => Promise<JsonObject | undefin
     if (answer === undefined) return undefined;
     let group;
     try {
-      group = parseJson(answer.body.toString('utf8'));
+      group = parseJson(decodeUtf8(answer.body));
     } catch {
       throw new ExportError('source-not-fhir', 'The source answered with a Group that is not JSON.', true);
     }

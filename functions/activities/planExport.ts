@@ -1,4 +1,5 @@
 import { parseJson } from '../json/json.js';
+import { decodeUtf8 } from '../json/utf8.js';
 import { ExportError } from '../errors.js';
 import { readCapabilities } from '../export/source/capabilities.js';
 import { deletionSentences, planDeletions } from '../export/deletionPlan.js';
@@ -211,7 +212,7 @@ function planNotes({ typeFilters, elements }: JobRequest): string[] {
 
 function parseCapabilities(body: Buffer): ReturnType<typeof parseJson> {
   try {
-    return parseJson(body.toString('utf8'));
+    return parseJson(decodeUtf8(body));
   } catch {
     throw new ExportError('source-not-fhir', 'The CapabilityStatement of the source is not JSON.', true);
   }

@@ -26,6 +26,8 @@ export interface Parameters {
   readonly cryptoHashFunction: HashFunction;
   /** Hex digits that hashes are cut to; null for all. */
   readonly truncate: number | null;
+  /** What `cryptoHash` makes of the server's address and the version in a reference: kept, or a pseudonym and nothing. */
+  readonly referenceServers: 'keep' | 'hash';
   /** What happens to an element that no rule reaches. */
   readonly unmatched: 'keep' | 'redact';
   /** Whether an identifying element that no rule reaches is an error. */
@@ -35,7 +37,7 @@ export interface Parameters {
 const NAMES = [
   'dateShiftKey', 'cryptoHashKey', 'encryptKey', 'dateShiftScope', 'dateShiftFixedOffsetInDays',
   'enablePartialAgesForRedact', 'enablePartialDatesForRedact', 'enablePartialZipCodesForRedact',
-  'restrictedZipCodeTabulationAreas', 'cryptoHashFunction', 'truncate', 'unmatched', 'requireCoverage',
+  'restrictedZipCodeTabulationAreas', 'cryptoHashFunction', 'truncate', 'referenceServers', 'unmatched', 'requireCoverage',
 ]; // prettier-ignore
 
 const SCOPES = ['resource', 'file', 'folder', 'patient'] as const;
@@ -82,6 +84,7 @@ export function readParameters(value: JsonValue | undefined, issues: IssueList):
     restrictedZipCodeTabulationAreas: reader.zipCodes(),
     cryptoHashFunction,
     truncate: reader.truncate(cryptoHashFunction),
+    referenceServers: reader.choice('referenceServers', ['keep', 'hash'] as const, 'keep'),
     unmatched: reader.choice('unmatched', ['keep', 'redact'] as const, 'keep'),
     requireCoverage: reader.flag('requireCoverage'),
   };

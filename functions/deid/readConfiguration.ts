@@ -2,7 +2,7 @@ import type { ConfigurationIssue, FhirVersion } from './engine.js';
 import { ConfigurationJsonError, parseConfigurationJson } from './configurationJson.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json/json.js';
 import { FhirModel } from './model/fhirModel.js';
-import { uncovered } from './coverage.js';
+import { uncovered } from './coverage/coverage.js';
 import type { Configuration } from './configuration.js';
 import { readParameters, type Parameters } from './parameters.js';
 import { readRule, type Rule } from './rule.js';

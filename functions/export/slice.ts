@@ -272,6 +272,9 @@ function aboutSearch(
   return new ExportError(code, `${message} (It was asked for ${type}${hint}.)`, retryable);
 }
 
+/** Whose resource it is, nothing can say: it fails in whatever search it is found. */
+const NOT_UTF8 = { code: 'not-utf8', message: 'Its bytes are not UTF-8, as JSON has to be.' };
+
 /** Turns rows into lines of the slice's file. */
 class PageWriter {
   readonly report = emptyReport();
@@ -317,13 +320,17 @@ class PageWriter {
 
   #makeLine(row: SearchRow, isExported: (row: SearchRow, resource: () => JsonObject) => boolean): void {
     const { lineMaker, patients } = this.#dependencies;
+    if (row.json === undefined) {
+      this.report.read++;
+      return this.#fail(NOT_UTF8);
+    }
     let parsed: JsonObject | undefined;
     const resource = (): JsonObject => (parsed ??= row.resource());
     if (!isExported(row, resource)) return;
     this.report.read++;
     // Before the resource is changed; what is not written does not count.
     const seen = patients.look(resource);
-    if (row.json !== undefined && lineMaker.makeLineOfTape(row.json, this.#lines.buffer)) this.#lines.end();
+    if (lineMaker.makeLineOfTape(row.json, this.#lines.buffer)) this.#lines.end();
     else {
       const result = lineMaker.makeLine(resource());
       if (result.outcome === 'failed') return this.#fail(result.failure);

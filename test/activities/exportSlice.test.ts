@@ -46,12 +46,16 @@ describe('a slice of a job whose secrets are destroyed', () => {
   const condition = {
     resourceType: 'Condition',
     id: 'c',
+    code: { text: 'Jos\u00e9' },
     meta: { lastUpdated: '2025-01-01T00:00:00Z' },
     subject: { reference: 'Patient/p' },
   };
 
   /** A slice of one page; what it has at its end, files and records. */
-  async function sliceOf(change: Partial<JobRequest>): Promise<{ thrown: unknown; left: string[] }> {
+  async function sliceOf(
+    change: Partial<JobRequest>,
+    encoding: BufferEncoding = 'utf8',
+  ): Promise<{ thrown: unknown; left: string[] }> {
     const left = new Set<string>();
     const jobs = {
       request: async () => jobRequest({ jobId: 'job', minPatients: 10, ...change }),
@@ -78,6 +82,7 @@ describe('a slice of a job whose secrets are destroyed', () => {
         total: 1,
         entry: [{ resource: condition, search: { mode: 'match' } }],
       }),
+      encoding,
     );
     const dependencies = {
       settings: {
@@ -117,5 +122,13 @@ describe('a slice of a job whose secrets are destroyed', () => {
     const { thrown, left } = await sliceOf({ minPatients: 0 });
     expect(thrown).toMatchObject({ isDone: true });
     expect(left).toEqual([expect.stringMatching(/Condition-0-0-.*ndjson$/), 'record']);
+  });
+  it('writes no resource whose bytes are not UTF-8', async () => {
+    const { thrown, left } = await sliceOf({ minPatients: 0 }, 'latin1');
+    expect(thrown).toMatchObject({
+      code: 'resource-failed',
+      message: expect.stringContaining('not UTF-8') as string,
+    });
+    expect(left).toEqual([]);
   });
 });

@@ -54,6 +54,7 @@ const REFERENCES = [
   'Patient/1',
   '#p1',
   'http://e.org/Patient/a-1/_history/2',
+  'https://e-1.org/Patient/1/Observation/2',
   'urn:uuid:c757873d-ec9a-4326-a141-556f43239520',
 ];
 

@@ -106,6 +106,7 @@ class Configurations {
       restrictedZipCodeTabulationAreas: choices.chance(30) ? ['980', '01'] : [],
       cryptoHashFunction: choices.of(['sha256', 'sha256', 'sha384', 'sha3-512']),
       truncate: choices.chance(20) ? choices.of([32, 40, 64]) : null,
+      referenceServers: choices.of(['keep', 'hash'] as const),
       unmatched: choices.chance(10) ? 'redact' : 'keep',
     };
   }

@@ -3,7 +3,7 @@ import fhirpath, { type Model } from 'fhirpath';
 import { JsonNumber, type JsonObject, type JsonValue } from '../../functions/json/json.js';
 import type { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import type { FhirType } from '../../functions/deid/model/types.js';
-import { patientOf } from '../../functions/fhir/patientsOf.js';
+import { patientOf, patientsOfBundle, type BundlePatients } from '../../functions/fhir/patientsOf.js';
 
 /**
  * A second engine, as plain as can be, written from the description of the language and not from the first one: the
@@ -36,6 +36,7 @@ export interface PlainParameters {
   readonly restrictedZipCodeTabulationAreas: readonly string[];
   readonly cryptoHashFunction: string;
   readonly truncate: number | null;
+  readonly referenceServers: 'keep' | 'hash';
   readonly unmatched: string;
 }
 
@@ -306,6 +307,7 @@ export class PlainEngine {
   private root: Element | undefined;
   private resource: Element | undefined;
   private patient: string | null = null;
+  private bundle: BundlePatients | null = null;
 
   constructor(rules: readonly PlainRule[], parameters: PlainParameters, options: PlainOptions) {
     const last = { path: 'Resource', method: 'redact' };
@@ -327,7 +329,10 @@ export class PlainEngine {
   /** One resource, then those inside it, each on its own. */
   private process(resource: Element): void {
     const outer = this.patient;
-    if (resource.key !== 'contained') this.patient = patientOf(resource.source, this.options.model.version);
+    const outerBundle = this.bundle;
+    if (resource.key !== 'contained')
+      this.patient = patientOf(resource.source, this.options.model.version, this.bundle);
+    if (resource.type.name === 'Bundle') this.bundle = patientsOfBundle(resource.source);
     this.resource = resource;
     for (const rule of this.rules) {
       const type = /^[A-Z][A-Za-z]*(?=\.|$)/.exec(rule.path)?.[0] ?? '';
@@ -342,6 +347,7 @@ export class PlainEngine {
       for (const code of inner.labels) resource.labels.add(code);
     }
     this.patient = outer;
+    this.bundle = outerBundle;
   }
 
   private select(resource: Element, path: string, isLookup: boolean): Element[] {
@@ -524,11 +530,18 @@ export class PlainEngine {
         .slice(0, truncate ?? undefined);
     if (element.name !== 'reference' || element.parent?.type.name !== 'Reference') return hmac(text);
     const literal =
-      /^((?:https?:\/\/(?:[A-Za-z0-9\\/.:%$]*\/)?)?([A-Za-z]+)\/)([A-Za-z0-9.-]{1,64})(\/_history\/[A-Za-z0-9.-]{1,64})?$/.exec(
+      /^((?:https?:\/\/(?:[A-Za-z0-9\\/.:%$~_-]*\/)?)?([A-Za-z]+)\/)([A-Za-z0-9.-]{1,64})(\/_history\/[A-Za-z0-9.-]{1,64})?$/.exec(
         text,
       );
-    if (literal !== null && this.options.model.resource(literal[2] ?? '') !== undefined)
-      return `${literal[1]}${hmac(literal[3] ?? '')}${literal[4] ?? ''}`;
+    if (literal !== null && this.options.model.resource(literal[2] ?? '') !== undefined) {
+      const [, before = '', type = '', id = '', version = ''] = literal;
+      const server = before.slice(0, -`${type}/`.length);
+      const names = server.split('/').filter((name) => this.options.model.resource(name) !== undefined);
+      if (names.length > 0) return hmac(text);
+      if (this.parameters.referenceServers === 'keep') return `${before}${hmac(id)}${version}`;
+      const base = server === '' ? '' : `https://${hmac(server).slice(0, 32)}.invalid/`;
+      return `${base}${type}/${hmac(id)}`;
+    }
     const [, prefix = '', rest = ''] =
       /^(#|urn:oid:(?=[0-2](?:\.(?:0|[1-9]\d*))+$)|urn:uuid:(?=[\da-fA-F]{8}(?:-[\da-fA-F]{4}){3}-[\da-fA-F]{12}$))(.*)$/s.exec(
         text,

@@ -1,10 +1,10 @@
-import type { ConfigurationIssue } from './engine.js';
-import type { Configuration } from './configuration.js';
-import type { Expression } from './fhirpath/syntax.js';
-import { FhirModel } from './model/fhirModel.js';
-import type { FhirElement, FhirType } from './model/types.js';
-import { lookupOf, appliesTo } from './treeEngine.js';
-import type { Rule } from './rule.js';
+import type { ConfigurationIssue } from '../engine.js';
+import type { Configuration } from '../configuration.js';
+import type { Expression } from '../fhirpath/syntax.js';
+import { FhirModel } from '../model/fhirModel.js';
+import type { FhirElement, FhirType } from '../model/types.js';
+import { lookupOf, appliesTo } from '../treeEngine.js';
+import type { Rule } from '../rule.js';
 
 /** The parts of data types that tell who someone is. */
 const IDENTIFYING_PARTS: Readonly<Record<string, readonly string[]>> = {
@@ -30,6 +30,63 @@ const TELLING_PARTS: Readonly<Record<string, readonly string[]>> = {
 /** Elements of resources that do, by name: ids, births, deaths. */
 const IDENTIFYING_NAMES = new Set(['birthDate', 'deceased', 'born']);
 
+/** The kinds of identities that HIPAA's Safe Harbor lists (45 CFR 164.514(b)(2)(i)), as FHIR elements hold them. */
+export type CoverageCategory =
+  | 'names' | 'places' | 'dates' | 'ages' | 'contacts' | 'identifiers' | 'references' | 'devices' | 'accounts'
+  | 'networkAddresses' | 'urls' | 'media' | 'extensions' | 'numbers' | 'freeText'; // prettier-ignore
+
+/** What a configuration leaves that may be an identity. */
+export interface Coverage {
+  /** Whether no identity can be left: there are no gaps. */
+  readonly isComplete: boolean;
+  readonly gaps: readonly CoverageGap[];
+}
+
+/** Elements of one category and data type that no rule clears, or that are cleared on a condition only. */
+export interface CoverageGap {
+  readonly category: CoverageCategory;
+  readonly dataType: string;
+  readonly reach: 'none' | 'partial';
+  /** The elements, by the paths of their definitions: `HumanName.family`, `Patient.contact.name.family`. */
+  readonly paths: readonly string[];
+  /** The one rule that would clear all of them. */
+  readonly suggestion: { readonly path: string; readonly method: string };
+}
+
+/** Data types by category; elements of any other type are dates. */
+const CATEGORIES: Readonly<Record<string, CoverageCategory>> = {
+  HumanName: 'names',
+  Address: 'places',
+  ContactPoint: 'contacts',
+  Identifier: 'identifiers',
+  id: 'identifiers',
+  Narrative: 'freeText',
+  Annotation: 'freeText',
+  Attachment: 'media',
+  Signature: 'media',
+  Age: 'ages',
+};
+
+/** What of a configuration's identifying elements no rule reaches. */
+export function coverageOf(configuration: Configuration): Coverage {
+  const gaps = new Map<string, string[]>();
+  for (const { resource, path, type } of allUncovered(configuration)) {
+    const paths = gaps.get(type);
+    if (paths === undefined) gaps.set(type, [`${resource}.${path}`]);
+    else paths.push(`${resource}.${path}`);
+  }
+  return {
+    isComplete: gaps.size === 0,
+    gaps: [...gaps].map(([dataType, paths]) => ({
+      category: CATEGORIES[dataType] ?? 'dates',
+      dataType,
+      reach: 'none',
+      paths,
+      suggestion: { path: `nodesByType('${dataType}')`, method: 'redact' },
+    })),
+  };
+}
+
 /** A place that a rule's path may have led to. */
 type Follow = (type: FhirType, name: string, into: Reached) => void;
 interface Reached {
@@ -42,6 +99,12 @@ interface Onward {
   readonly next: Follow;
 }
 
+interface Uncovered {
+  readonly resource: string;
+  readonly path: string;
+  readonly type: string;
+}
+
 /**
  * The identifying elements that no rule reaches, one issue for each resource type that has some. A rule with a
  * condition counts as reaching all that it may reach. What extensions hold is not looked at.
@@ -50,21 +113,29 @@ export function uncovered(
   configuration: Configuration,
   severity: ConfigurationIssue['severity'],
 ): ConfigurationIssue[] {
-  if (configuration.parameters.unmatched === 'redact') return [];
-  const model = FhirModel.of(configuration.fhirVersion);
-  const issues: ConfigurationIssue[] = [];
-  for (const name of model.resourceNames()) {
-    const type = model.resource(name);
-    if (type === undefined) continue;
-    const paths = uncoveredOf(type, configuration.rules);
-    if (paths.length === 0) continue;
-    const message = `${name}: no rule reaches ${paths.join(', ')}. Add rules, or "keep" for what may stay`;
-    issues.push({ severity, path: 'fhirPathRules', message });
+  const byResource = new Map<string, string[]>();
+  for (const { resource, path } of allUncovered(configuration)) {
+    const paths = byResource.get(resource);
+    if (paths === undefined) byResource.set(resource, [path]);
+    else paths.push(path);
   }
-  return issues;
+  return [...byResource].map(([name, paths]) => ({
+    severity,
+    path: 'fhirPathRules',
+    message: `${name}: no rule reaches ${paths.join(', ')}. Add rules, or "keep" for what may stay`,
+  }));
 }
 
-function uncoveredOf(type: FhirType, rules: readonly Rule[]): string[] {
+function allUncovered(configuration: Configuration): Uncovered[] {
+  if (configuration.parameters.unmatched === 'redact') return [];
+  const model = FhirModel.of(configuration.fhirVersion);
+  return model.resourceNames().flatMap((name) => {
+    const type = model.resource(name);
+    return type === undefined ? [] : uncoveredOf(type, configuration.rules);
+  });
+}
+
+function uncoveredOf(type: FhirType, rules: readonly Rule[]): Uncovered[] {
   const start: Reached = { isReached: false, onward: [] };
   for (const rule of rules) {
     if (!appliesTo(rule, type.name)) continue;
@@ -75,12 +146,15 @@ function uncoveredOf(type: FhirType, rules: readonly Rule[]): string[] {
       start.onward.push({ accepts: matcher(lookup.by, lookup.value), stays: true, next: then });
     }
   }
-  const paths: string[] = [];
-  if (!start.isReached) search(type, start, '', paths);
-  return paths;
+  const found: Uncovered[] = [];
+  if (!start.isReached)
+    search(type, start, '', (path, ofType) =>
+      found.push({ resource: type.name, path, type: ofType }),
+    );
+  return found;
 }
 
-function search(type: FhirType, at: Reached, prefix: string, paths: string[]): void {
+function search(type: FhirType, at: Reached, prefix: string, report: (path: string, type: string) => void): void {
   for (const element of type.elements.values()) {
     if (element.type === null || element.key === 'extension' || element.key === 'modifierExtension') continue;
     const next = arrive(at, element, element.type);
@@ -89,14 +163,14 @@ function search(type: FhirType, at: Reached, prefix: string, paths: string[]): v
     const parts = IDENTIFYING_PARTS[element.type.name];
     if (parts !== undefined) {
       const missing = parts.filter((part) => !isPartReached(element.type, next, part));
-      if (missing.length === parts.length) paths.push(path);
-      else paths.push(...missing.map((part) => `${path}.${part}`));
+      if (missing.length === parts.length) report(path, element.type.name);
+      else for (const part of missing) report(`${path}.${part}`, element.type.name);
     } else if (isIdentifying(type, element)) {
-      if (!areTellingPartsReached(element.type, next)) paths.push(path);
+      if (!areTellingPartsReached(element.type, next)) report(path, element.type.name);
     }
     // Only what the resource itself defines: data types of their own are looked at above.
     else if (element.type.path.includes('.') && !isRecursive(element, type))
-      search(element.type, next, `${path}.`, paths);
+      search(element.type, next, `${path}.`, report);
   }
 }
 
