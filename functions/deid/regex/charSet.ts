@@ -22,12 +22,7 @@ export class CharSet {
     for (let at = 0; at < pairs.length; at += 2) sorted.push([pairs[at] as number, pairs[at + 1] as number]);
     sorted.sort(([one], [two]) => one - two);
     const ranges: number[] = [];
-    for (const [from, to] of sorted) {
-      const last = ranges.length - 1;
-      if (last >= 0 && from <= (ranges[last] as number) + 1)
-        ranges[last] = Math.max(ranges[last] as number, to);
-      else ranges.push(from, to);
-    }
+    for (const [from, to] of sorted) addRange(ranges, from, to);
     return new CharSet(ranges);
   }
 
@@ -47,10 +42,12 @@ export class CharSet {
     return this.ranges.length === 0;
   }
 
-  /** The one code unit of the set; null if it has none or several. */
-  get single(): number | null {
-    const [from, to] = this.ranges;
-    return this.ranges.length === 2 && from === to ? (from as number) : null;
+  /** Number of code units. */
+  get size(): number {
+    let size = 0;
+    for (let at = 0; at < this.ranges.length; at += 2)
+      size += (this.ranges[at + 1] as number) - (this.ranges[at] as number) + 1;
+    return size;
   }
 
   has(code: number): boolean {
@@ -75,7 +72,19 @@ export class CharSet {
 
   union(other: CharSet): CharSet {
     if (other.isEmpty) return this;
-    return this.isEmpty ? other : CharSet.ofRanges([...this.ranges, ...other.ranges]);
+    if (this.isEmpty) return other;
+    const ranges: number[] = [];
+    let mine = 0;
+    let theirs = 0;
+    while (mine < this.ranges.length || theirs < other.ranges.length) {
+      const isMine = (this.ranges[mine] ?? Infinity) <= (other.ranges[theirs] ?? Infinity);
+      const next = isMine ? this.ranges : other.ranges;
+      const at = isMine ? mine : theirs;
+      addRange(ranges, next[at] as number, next[at + 1] as number);
+      if (isMine) mine += 2;
+      else theirs += 2;
+    }
+    return new CharSet(ranges);
   }
 
   complement(): CharSet {
@@ -104,4 +113,11 @@ export class CharSet {
     }
     return true;
   }
+}
+
+/** Adds a range to ascending ones, none of which starts after it. */
+function addRange(ranges: number[], from: number, to: number): void {
+  const last = ranges.length - 1;
+  if (last >= 0 && from <= (ranges[last] as number) + 1) ranges[last] = Math.max(ranges[last] as number, to);
+  else ranges.push(from, to);
 }

@@ -1,6 +1,15 @@
 import { CharSet } from './charSet.js';
 import type { PatternCursor } from './cursor.js';
-import { digitSet, ignoringCase, propertySet, spaceSet, wordSet } from './unicode.js';
+import {
+  digitSet,
+  ignoringCase,
+  nonDigitSet,
+  nonSpaceSet,
+  nonWordSet,
+  propertySet,
+  spaceSet,
+  wordSet,
+} from './unicode.js';
 
 const MAX_NESTING = 200;
 const HYPHEN = 0x2d;
@@ -15,9 +24,11 @@ export function shorthandSet(letter: string): CharSet | null {
     case 'w':
       return wordSet();
     case 'D':
+      return nonDigitSet();
     case 'S':
+      return nonSpaceSet();
     case 'W':
-      return shorthandSet(letter.toLowerCase())?.complement() ?? null;
+      return nonWordSet();
     default:
       return null;
   }
@@ -32,15 +43,19 @@ export function propertyEscape(cursor: PatternCursor, letter: string): CharSet {
 
 /** Reads a class `[…]` whose bracket was read. @throws RegexSyntaxError */
 export function readClass(cursor: PatternCursor, nesting = 0): CharSet {
-  if (nesting > MAX_NESTING) throw cursor.fail('NestingTooDeep');
-  const isNegated = cursor.take('^');
-  const content = new ClassReader(cursor, nesting);
+  const isNegated = cursor.peek() === '^';
+  const content = new ClassReader(cursor, nesting, false);
   content.read();
   const ranges = CharSet.ofRanges(content.ranges);
   const cased = cursor.options.i ? ignoringCase(ranges) : ranges;
   const whole = content.classes.reduce((union, set) => union.union(set), cased);
   const set = isNegated ? whole.complement() : whole;
   return content.subtracted === null ? set : set.minus(content.subtracted);
+}
+
+/** Passes a class whose bracket was read, without working out its set. @throws RegexSyntaxError */
+export function passClass(cursor: PatternCursor, nesting = 0): void {
+  new ClassReader(cursor, nesting, true).read();
 }
 
 /** The content of a class: single characters and ranges, whole classes, what is subtracted. */
@@ -50,16 +65,21 @@ class ClassReader {
   subtracted: CharSet | null = null;
   readonly #cursor: PatternCursor;
   readonly #nesting: number;
+  readonly #isPassing: boolean;
   /** The start of a range whose end is still to come. */
   #from: number | null = null;
 
-  constructor(cursor: PatternCursor, nesting: number) {
+  /** @param isPassing whether only the end of the class is wanted */
+  constructor(cursor: PatternCursor, nesting: number, isPassing: boolean) {
+    if (nesting > MAX_NESTING) throw cursor.fail('NestingTooDeep');
     this.#cursor = cursor;
     this.#nesting = nesting;
+    this.#isPassing = isPassing;
   }
 
   read(): void {
     const cursor = this.#cursor;
+    cursor.take('^');
     for (let isFirst = true; ; isFirst = false) {
       if (cursor.isAtEnd) throw cursor.fail('UnterminatedBracket');
       if (!isFirst && cursor.take(']')) return;
@@ -82,19 +102,18 @@ class ClassReader {
       else this.#closeRange(HYPHEN);
       return true;
     }
-    const isProperty = letter === 'p' || letter === 'P';
-    const shorthand = shorthandSet(letter);
-    if (!isProperty && shorthand === null) return false;
+    if (!/^[dDsSwWpP]$/.test(letter)) return false;
     cursor.at++;
-    if (this.#from !== null) throw cursor.fail('ShorthandClassInCharacterRange');
-    this.classes.push(shorthand ?? propertyEscape(cursor, letter));
+    if (this.#from !== null && !this.#isPassing) throw cursor.fail('ShorthandClassInCharacterRange');
+    if (!this.#isPassing) this.classes.push(shorthandSet(letter) ?? propertyEscape(cursor, letter));
+    else if (letter === 'p' || letter === 'P') cursor.property();
     return true;
   }
 
   #closeRange(to: number): void {
     const from = this.#from as number;
     this.#from = null;
-    if (from > to) throw this.#cursor.fail('ReversedCharacterRange');
+    if (from > to && !this.#isPassing) throw this.#cursor.fail('ReversedCharacterRange');
     this.ranges.push(from, to);
   }
 
@@ -122,7 +141,8 @@ class ClassReader {
 
   #subtract(): void {
     const cursor = this.#cursor;
-    this.subtracted = readClass(cursor, this.#nesting + 1);
+    if (this.#isPassing) passClass(cursor, this.#nesting + 1);
+    else this.subtracted = readClass(cursor, this.#nesting + 1);
     if (!cursor.isAtEnd && cursor.peek() !== ']') throw cursor.fail('ExclusionGroupNotLast');
   }
 }

@@ -138,9 +138,10 @@ function beforeAnchor(anchor: Anchor, rest: Rest): Rest | null {
       return bounded({ ...result, first: CharSet.of(0x0a), open: false });
     case 'start':
     case 'lineStart':
+      return bounded(result);
+    // What a word is would stand in the expression four times, in hundreds of ranges.
     case 'boundary':
     case 'noBoundary':
-      return bounded(result);
     case 'previousEnd':
       return null;
   }

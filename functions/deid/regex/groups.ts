@@ -1,4 +1,4 @@
-import { readClass } from './classParser.js';
+import { passClass } from './classParser.js';
 import { PatternCursor, type Options } from './cursor.js';
 import type { Groups } from './syntax.js';
 
@@ -49,7 +49,7 @@ class GroupScan {
         }
         return;
       case '[':
-        readClass(cursor);
+        passClass(cursor);
         return;
       case ')':
         cursor.options = this.#outer.pop() ?? cursor.options;

@@ -5,7 +5,7 @@ import { parseReplacement, type ReplacementPart } from './replacement.js';
 import { startOf, type SearchStart } from './search.js';
 import { RegexSteps } from './steps.js';
 import type { Groups, ParsedRegex } from './syntax.js';
-import { translate, type Translation } from './translate.js';
+import { Translation } from './translate.js';
 
 /** One match, valid until the next one is looked for. */
 interface Found {
@@ -31,7 +31,7 @@ export class Regex {
   private constructor(parsed: ParsedRegex, engine: RegexEngine) {
     this.#groups = parsed.groups;
     this.#start = startOf(parsed.root);
-    this.#translation = engine === 'any' ? translate(parsed, this.#start.anchor === 'start') : null;
+    this.#translation = engine === 'any' ? Translation.of(parsed, this.#start.anchor === 'start') : null;
     this.#program = this.#translation === null ? programOf(parsed) : null;
   }
 

@@ -6,8 +6,8 @@ export class RegexLimitError extends Error {
   }
 }
 
-/** Steps for one resource, whatever is matched in it: some tenths of a second. */
-const STEPS_PER_RESOURCE = 5_000_000;
+/** Steps for one resource, whatever is matched in it: about a tenth of a second. */
+const STEPS_PER_RESOURCE = 2_000_000;
 /** Steps that every character adds that is searched, so that long texts do not fail for their length. */
 const STEPS_PER_CHARACTER = 50;
 

@@ -49,6 +49,19 @@ export function spaceSet(): CharSet {
   return matching('\\s', /[\t-\r\x85\p{Z}]/u);
 }
 
+/** `\W`, `\D` and `\S`. */
+export function nonWordSet(): CharSet {
+  return remembered('\\W', () => wordSet().complement());
+}
+
+export function nonDigitSet(): CharSet {
+  return remembered('\\D', () => digitSet().complement());
+}
+
+export function nonSpaceSet(): CharSet {
+  return remembered('\\S', () => spaceSet().complement());
+}
+
 /** The code units of a category or block: `Lu`, `IsGreek`. Null for a name that .NET does not know. */
 export function propertySet(name: string, ignoreCase: boolean): CharSet | null {
   if (CATEGORIES.has(name)) {
@@ -68,28 +81,39 @@ export function lowerCase(code: number): number {
   return lower.length === 1 ? lower.charCodeAt(0) : code;
 }
 
-let equivalents: readonly (readonly number[])[] | null = null;
+let equivalents: ReadonlyMap<number, readonly number[]> | null = null;
 
-/** The code units that are one where case is ignored, each group with two at least. */
-function caseGroups(): readonly (readonly number[])[] {
+/** The code units that are one where case is ignored, by each of them; those that stand alone are left out. */
+function caseGroups(): ReadonlyMap<number, readonly number[]> {
   if (equivalents !== null) return equivalents;
   const groups = new Map<number, number[]>();
   for (let code = 0; code <= 0xffff; code++) {
     const lower = lowerCase(code);
     if (lower === code) continue;
-    const group = groups.get(lower);
-    if (group === undefined) groups.set(lower, [lower, code]);
-    else group.push(code);
+    const group = groups.get(lower) ?? [lower];
+    group.push(code);
+    groups.set(lower, group);
+    groups.set(code, group);
   }
-  equivalents = [...groups.values()];
-  return equivalents;
+  equivalents = groups;
+  return groups;
 }
+
+/** Sets larger than this are compared with all that has case, smaller ones character by character. */
+const SMALL_SET = 100;
 
 /** A set with whatever is the same as one of its members where case is ignored. */
 export function ignoringCase(set: CharSet): CharSet {
+  const groups = caseGroups();
   const added: number[] = [];
-  for (const group of caseGroups()) {
-    if (group.some((code) => set.has(code))) for (const code of group) added.push(code, code);
+  const add = (code: number): void => {
+    for (const same of groups.get(code) ?? []) added.push(same, same);
+  };
+  if (set.size > SMALL_SET) {
+    for (const code of groups.keys()) if (set.has(code)) add(code);
+  } else {
+    for (let at = 0; at < set.ranges.length; at += 2)
+      for (let code = set.ranges[at] as number; code <= (set.ranges[at + 1] as number); code++) add(code);
   }
-  return added.length === 0 ? set : CharSet.ofRanges([...set.ranges, ...added]);
+  return added.length === 0 ? set : set.union(CharSet.ofRanges(added));
 }
