@@ -1,4 +1,4 @@
-import { ExportError } from '../errors.js';
+import { stateMissing } from '../adapters/storage/jobStore.js';
 import { addReport, type DeletionNote, emptyReport, type OutputFile } from '../export/job.js';
 import { addPatients } from '../export/output/patientCount.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -24,7 +24,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
     let resources = 0;
     for (let attempt: string | undefined = last; attempt !== undefined;) {
       const slice = await jobs.slice(jobId, partition, attempt);
-      if (slice === undefined) throw new ExportError('job-state-missing', 'The record of a slice is gone.');
+      if (slice === undefined) throw stateMissing();
       deletionNote ??= slice.deletionNote;
       // The chain leads back: the files of a slice come in their order once all are turned round.
       files.push(...[...slice.files].reverse());

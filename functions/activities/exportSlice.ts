@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { stateMissing } from '../adapters/storage/jobStore.js';
 import { ExportError } from '../errors.js';
 import { runDeletionSlice } from '../export/deletions.js';
 import {
@@ -76,7 +77,7 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
       window === undefined ||
       (previous !== null && before?.cursor === undefined)
     ) {
-      throw new ExportError('job-state-missing', 'The private state of the job is gone: the job has ended.');
+      throw stateMissing();
     }
     checkSource(plan, settings);
     const readBefore = before?.resources ?? 0;

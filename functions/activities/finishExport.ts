@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { discardJob } from '../adapters/endJob.js';
+import { stateMissing } from '../adapters/storage/jobStore.js';
 import { ExportError } from '../errors.js';
 import {
   addReport,
@@ -56,7 +57,7 @@ export function finishExport({
       jobs.stop(jobId),
       jobs.outcome(jobId),
     ]);
-    if (request === undefined) throw new ExportError('job-state-missing', 'The state of the job is gone.');
+    if (request === undefined) throw stateMissing();
     if (known === undefined && stop === undefined) await complete(request);
     const outcome = known ?? (await jobs.putOutcome(jobId, outcomeOf(stop)));
     slices.forget(jobId);
@@ -76,14 +77,14 @@ export function finishExport({
   async function complete(request: JobRequest): Promise<void> {
     const { jobId, container, folder } = request;
     const plan = await jobs.plan(jobId);
-    if (plan === undefined) throw new ExportError('job-state-missing', 'The plan of the job is gone.');
+    if (plan === undefined) throw stateMissing();
     const partitions = await mapConcurrently(
       [...plan.partitions.keys()],
       PARALLEL_READS,
       async (partition): Promise<PartitionRecord> => {
         const record = await jobs.partition(jobId, partition);
         if (record === undefined) {
-          throw new ExportError('internal', 'A partition of the job is not complete.');
+          throw stateMissing();
         }
         return record;
       },

@@ -1,5 +1,6 @@
 import { parseJson } from '../json/json.js';
 import { decodeUtf8 } from '../json/utf8.js';
+import { stateMissing } from '../adapters/storage/jobStore.js';
 import { ExportError } from '../errors.js';
 import { readCapabilities } from '../export/source/capabilities.js';
 import { deletionSentences, planDeletions } from '../export/deletionPlan.js';
@@ -36,7 +37,7 @@ export function planExport(dependencies: ActivityDependencies) {
     const known = await jobs.plan(jobId);
     if (known !== undefined) return { partitions: known.partitions.length };
     const request = await jobs.request(jobId);
-    if (request === undefined) throw new ExportError('job-state-missing', 'The state of the job is gone.');
+    if (request === undefined) throw stateMissing();
     const answer = await source.capabilities();
     const capabilities = readCapabilities(parseCapabilities(answer.body), settings.fhirVersion);
     const transactionTime = transactionInstant(

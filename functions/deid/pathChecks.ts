@@ -1,11 +1,12 @@
+import { parseFhirPath } from './fhirpath/parser.js';
 import type { Expression } from './fhirpath/syntax.js';
-import { nearest, type IssueList } from './issues.js';
+import { IssueList, nearest } from './issues.js';
 import type { FhirModel } from './model/fhirModel.js';
 import type { FhirElement, FhirType } from './model/types.js';
 import type { RulePath } from './rulePath.js';
 
 /** Types an expression's result may have; null where that cannot be told. */
-type Types = ReadonlySet<FhirType> | null;
+export type Types = ReadonlySet<FhirType> | null;
 
 /** Functions whose result are items of their input. */
 const SELECTING = new Set([
@@ -25,8 +26,9 @@ const SELECTING = new Set([
 /**
  * Warns of what a rule's path can never find in a FHIR version: a type or an element that no version's definition
  * has, with the nearest name. Such a rule is taken all the same, as the reference takes it.
+ * @returns the types of the elements that it may select; null where that cannot be told
  */
-export function checkPath(rule: RulePath, model: FhirModel, issues: IssueList): void {
+export function checkPath(rule: RulePath, model: FhirModel, issues: IssueList): Types {
   const { resourceType } = rule;
   const isAny = resourceType === null || resourceType === 'Resource' || resourceType === 'DomainResource';
   const type = isAny ? undefined : model.resource(resourceType);
@@ -37,14 +39,34 @@ export function checkPath(rule: RulePath, model: FhirModel, issues: IssueList): 
       'path',
       `Never matches: FHIR ${model.version} has no resource type '${resourceType}'${didYouMean(meant)}`,
     );
-    return;
+    return new Set();
   }
-  if (rule.expression === null) return;
   const roots =
     type === undefined
       ? new Set(model.resourceNames().flatMap((name) => model.resource(name) ?? []))
       : new Set([type]);
-  new PathCheck(model, issues).types(rule.expression, roots);
+  if (rule.expression === null) return roots;
+  const meant = inLowerCase(rule, model);
+  if (meant === undefined) return new PathCheck(model, issues).types(rule.expression, roots);
+  issues.warn(
+    'path',
+    `Selects only elements named '${meant.name}': a path for a resource type begins with its name as FHIR writes it; did you mean '${meant.path}'?`,
+  );
+  return null;
+}
+
+/** What was meant by a path that begins with a resource type's name in the wrong case; undefined for other paths. */
+function inLowerCase(rule: RulePath, model: FhirModel): { name: string; path: string } | undefined {
+  if (rule.resourceType !== null) return undefined;
+  const [, name, rest] = /^([a-z][A-Za-z]*)\s*\.\s*(.+)$/s.exec(rule.path) ?? [];
+  if (name === undefined || rest === undefined) return undefined;
+  const typeName = model.resourceNames().find((known) => known.toLowerCase() === name.toLowerCase());
+  const type = typeName === undefined ? undefined : model.resource(typeName);
+  if (type === undefined) return undefined;
+  const issues = new IssueList();
+  const types = new PathCheck(model, issues).types(parseFhirPath(rest), new Set([type]));
+  const isRight = issues.list.length === 0 && types?.size !== 0;
+  return isRight ? { name, path: `${typeName}.${rest}` } : undefined;
 }
 
 function didYouMean(name: string | undefined): string {

@@ -96,10 +96,10 @@ type ExportSettings = {
   @description('Origins of web pages whose scripts may use the interface. (`https://host`, comma-separated, or `*`)')
   CORS_ORIGINS: string?
 
-  @description('Whether a configuration is refused where no rule reaches an identifying element, as its parameter `requireCoverage` does. (default false)')
+  @description('Whether a configuration is refused whose rules leave what may be an identity, as its parameter `requireCoverage` does. (default false)')
   REQUIRE_COVERAGE: ('true' | 'false')?
 
-  @description('OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too. (`host` or `host:port`, comma-separated)')
+  @description('OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too. Where an entry names a repository, nothing else of that registry is read. (`host`, `host:port` or `host/repository`, comma-separated)')
   ANONYMIZATION_REGISTRIES: string?
 
   @description('Certificates of private authorities that registries are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is heeded, too, where this is not set. (PEM)')

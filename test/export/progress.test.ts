@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JobPlan, PartitionProgress } from '../../functions/export/job.js';
 import {
+  furtherProgress,
   progressOf,
   progressText,
   progressWithoutCounts,
@@ -75,6 +77,23 @@ describe('X-Progress', () => {
       '0%: 4 of 4000000000 resources; Observation, MedicationAdministration, ImmunizationRecommendation',
     );
   });
+});
+
+it('what attempts tell, in whatever order, never goes back', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ partition: fc.constant(0), resources: fc.nat(1000), isDone: fc.boolean() })),
+      (attempts) => {
+        let told: PartitionProgress | undefined;
+        for (const attempt of attempts) {
+          const next = furtherProgress(told, attempt);
+          expect(next.resources).toBeGreaterThanOrEqual(told?.resources ?? 0);
+          expect(next.isDone || told?.isDone !== true).toBe(true);
+          told = next;
+        }
+      },
+    ),
+  );
 });
 
 it.each([

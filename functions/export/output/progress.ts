@@ -18,6 +18,21 @@ export interface Progress {
   parts?: string;
 }
 
+/**
+ * What is told of a partition once an attempt tells something of it: never less than before. An attempt that is made
+ * again, or ends late, knows of less than was told already.
+ */
+export function furtherProgress(
+  told: PartitionProgress | undefined,
+  next: PartitionProgress,
+): PartitionProgress {
+  return {
+    ...next,
+    resources: Math.max(told?.resources ?? 0, next.resources),
+    isDone: told?.isDone === true || next.isDone,
+  };
+}
+
 /** Adds up what the partitions of a job tell. */
 export function progressOf(plan: JobPlan | undefined, partitions: readonly PartitionProgress[]): Progress {
   const planned = plan?.partitions ?? [];

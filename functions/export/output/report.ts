@@ -8,9 +8,11 @@ import {
   type SliceReport,
 } from '../job.js';
 
-/** What a job did, per type: written beside the manifest. Element paths, codes and counts only. */
+/**
+ * What a job did, per type: written beside the manifest. Element paths, codes and counts only; not the job's id, which
+ * lets callers in where they are not told apart.
+ */
 export interface ExportReport {
-  jobId: string;
   transactionTime: string;
   startedAt: string;
   finishedAt: string;
@@ -58,7 +60,6 @@ export function buildReport(
     }
   }
   return {
-    jobId: request.jobId,
     transactionTime: plan.transactionTime,
     startedAt: request.startedAt,
     finishedAt,
