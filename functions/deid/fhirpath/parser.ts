@@ -203,13 +203,16 @@ class Parser {
   }
 }
 
+function isDate(expression: Expression): boolean {
+  return expression.kind === 'literal' && expression.value instanceof Temporal;
+}
+
 /** Refuses arithmetic on a date literal that no value could make right: `@1990-1-1` is 1990 less one, less one. */
 function checkDateArithmetic(
   { operator, left, right }: Extract<Expression, { kind: 'binary' }>,
   position: number,
 ): void {
   if (!['+', '-', '*', '/', 'div', 'mod'].includes(operator)) return;
-  const isDate = (side: Expression): boolean => side.kind === 'literal' && side.value instanceof Temporal;
   if (!isDate(left) && !isDate(right)) return;
   const isShift = (operator === '+' || operator === '-') && !isDate(right);
   const isOther = right.kind !== 'literal' || right.value === null || right.value instanceof Quantity;

@@ -1,6 +1,6 @@
 import { CharSet } from './charSet.js';
 import { propertyEscape, readClass, shorthandSet } from './classParser.js';
-import { PatternCursor, type Options } from './cursor.js';
+import { PatternCursor } from './cursor.js';
 import { groupsOf } from './groups.js';
 import type { Anchor, Groups, ParsedRegex, RegexNode } from './syntax.js';
 import { ignoringCase } from './unicode.js';
@@ -231,10 +231,10 @@ class RegexParser {
 
   #conditional(kind: ConditionalKind): RegexNode {
     const condition = kind === 'expression' ? this.#condition() : EMPTY;
-    const [then = EMPTY, otherwise = EMPTY] = this.#alternatives(2);
+    const [yes = EMPTY, no = EMPTY] = this.#alternatives(2);
     return kind === 'expression'
-      ? { kind: 'ifMatches', condition, then, otherwise }
-      : { kind: 'ifCaptured', group: kind.group, then, otherwise };
+      ? { kind: 'ifMatches', condition, yes, no }
+      : { kind: 'ifCaptured', group: kind.group, yes, no };
   }
 
   #condition(): RegexNode {

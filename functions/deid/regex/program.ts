@@ -159,7 +159,7 @@ class Compiler {
       }
       case 'ifCaptured': {
         const branch = this.#add(Op.IfCaptured, this.#slot(node.group));
-        this.#branches(branch, 1, node.then, node.otherwise, back);
+        this.#branches(branch, 1, node.yes, node.no, back);
         return;
       }
       case 'ifMatches': {
@@ -169,17 +169,17 @@ class Compiler {
         const branch = this.#add(Op.Split);
         this.emit(node.condition, back);
         this.#add(Op.Cut, height, height + 1);
-        this.#branches(branch, 0, node.then, node.otherwise, back);
+        this.#branches(branch, 0, node.yes, node.no, back);
         return;
       }
     }
   }
 
-  #branches(branch: number, place: number, then: RegexNode, otherwise: RegexNode, back: boolean): void {
-    this.emit(then, back);
+  #branches(branch: number, place: number, yes: RegexNode, no: RegexNode, back: boolean): void {
+    this.emit(yes, back);
     const jump = this.#add(Op.Jump);
     this.#land(branch, place);
-    this.emit(otherwise, back);
+    this.emit(no, back);
     this.#land(jump, 0);
   }
 

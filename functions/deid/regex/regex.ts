@@ -3,7 +3,7 @@ import { parseRegex } from './parser.js';
 import { programOf, type Program } from './program.js';
 import { parseReplacement, type ReplacementPart } from './replacement.js';
 import { startOf, type SearchStart } from './search.js';
-import { RegexSteps } from './steps.js';
+import type { RegexSteps } from './steps.js';
 import type { Groups, ParsedRegex } from './syntax.js';
 import { Translation } from './translate.js';
 

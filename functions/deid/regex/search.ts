@@ -102,6 +102,6 @@ function dependsOnStart(node: RegexNode): boolean {
     case 'atomic':
       return dependsOnStart(node.body);
     case 'ifMatches':
-      return [node.condition, node.then, node.otherwise].some(dependsOnStart);
+      return [node.condition, node.yes, node.no].some(dependsOnStart);
   }
 }

@@ -15,8 +15,8 @@ export type RegexNode =
   | { readonly kind: 'backreference'; readonly group: number; readonly ignoreCase: boolean }
   | { readonly kind: 'look'; readonly behind: boolean; readonly negative: boolean; readonly body: RegexNode }
   | { readonly kind: 'atomic'; readonly body: RegexNode }
-  | { readonly kind: 'ifCaptured'; readonly group: number; readonly then: RegexNode; readonly otherwise: RegexNode }
-  | { readonly kind: 'ifMatches'; readonly condition: RegexNode; readonly then: RegexNode; readonly otherwise: RegexNode }; // prettier-ignore
+  | { readonly kind: 'ifCaptured'; readonly group: number; readonly yes: RegexNode; readonly no: RegexNode }
+  | { readonly kind: 'ifMatches'; readonly condition: RegexNode; readonly yes: RegexNode; readonly no: RegexNode }; // prettier-ignore
 
 /** Group `capture` takes what `body` matched; a balancing group takes back the last capture of `balance`. */
 export interface CaptureNode {

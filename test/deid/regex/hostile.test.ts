@@ -19,8 +19,8 @@ function compile(pattern: string, engine: 'any' | 'own'): Regex | null {
 
 function matchesOf(regex: Regex, text: string): unknown[] {
   const matches = [];
-  for (const { start, end, text: group } of regex.matches(text, new RegexSteps()))
-    matches.push([start, end, group(0), group(1), group(2)]);
+  for (const found of regex.matches(text, new RegexSteps()))
+    matches.push([found.start, found.end, found.text(0), found.text(1), found.text(2)]);
   return matches;
 }
 
