@@ -16,6 +16,7 @@ import { shareSourceAccess } from './adapters/source/sourceAccess.js';
 import { openStorage } from './adapters/storage/storage.js';
 import { makeActivityDependencies, secretsOf } from './dependencies.js';
 import { openAuthorization } from './http/authorization/openAuthorization.js';
+import { watchResponses } from './http/responseConnections.js';
 import { registerRoutes } from './http/routes.js';
 import { exportJob } from './orchestrators/exportJob.js';
 import { exportLane } from './orchestrators/exportLane.js';
@@ -50,6 +51,7 @@ const slices: SliceRunner =
       });
 
 app.setup({ enableHttpStream: true });
+watchResponses();
 registerRoutes({
   settings,
   authorize: openAuthorization(settings.authorization, openAuthorizationServer(settings), isResourceType),

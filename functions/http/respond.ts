@@ -77,7 +77,18 @@ export async function respond(
     const message = `Unexpected error. The log of the app tells more under invocation ${context.invocationId}.`;
     return outcomeResponse(500, [errorIssue('exception', message)]);
   });
+  await dropBody(request);
   if (request.method !== 'HEAD') return response;
   const { body: _body, ...head } = response;
   return head;
+}
+
+/** Reads what no handler has read of a body: the host gives no answer of a function that leaves it. */
+async function dropBody({ body, bodyUsed }: HttpRequest): Promise<void> {
+  if (body === null || body === undefined || bodyUsed) return;
+  try {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) void chunk;
+  } catch {
+    // The client has broken the request off, so nobody waits for the answer.
+  }
 }
