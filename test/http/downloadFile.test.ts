@@ -49,3 +49,7 @@ it('files of a complete job stay, although a step after its end failed, until it
   expect((await headOf({ reason: 'failed' })).status).toBe(200);
   await expect(headOf({ reason: 'cancelled' })).rejects.toMatchObject({ status: 404 });
 });
+
+it('no browser takes a file for a page', async () => {
+  expect(new Headers((await headOf({})).headers).get('x-content-type-options')).toBe('nosniff');
+});
