@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ExportClient } from '../../local/exportClient.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
@@ -361,6 +362,19 @@ describe('every answer other than success is an OperationOutcome that names what
       const { resourceType } = (await response.json()) as Outcome;
       expect([response.status, resourceType]).toEqual([status, 'OperationOutcome']);
     }
+  });
+
+  it('a GET with a body is answered, although no function is given the body', async () => {
+    const answered = await new Promise<number | undefined>((resolve, reject) => {
+      request(
+        `${host}/nothing/here`,
+        { method: 'GET', headers: { 'content-length': 3_000_000 } },
+        (response) => resolve(response.resume().statusCode),
+      )
+        .on('error', reject)
+        .end(Buffer.alloc(3_000_000));
+    });
+    expect(answered).toBe(404);
   });
 
   it('what the host refuses of headers, it refuses itself, before the worker could', async () => {
