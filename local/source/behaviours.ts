@@ -4,7 +4,8 @@
  */
 export const SOURCE_BEHAVIOURS = {
   'ge-skips-second': '`_lastUpdated=geX` leaves out the rest of the second of X',
-  'lt-skips-second': '`_lastUpdated=ltX` leaves out the last second before X, and `gtX` the first one after it',
+  'lt-skips-second':
+    '`_lastUpdated=ltX` leaves out the last second before X, and `gtX` the first one after it',
   'lt-skips-millisecond': '`_lastUpdated=ltX` leaves out the last millisecond before X',
   'references-not-listed': 'a comma list of a reference parameter is taken for one reference',
   'ids-not-listed': 'a comma list of `_id` is taken for one id',
@@ -15,7 +16,8 @@ export const SOURCE_BEHAVIOURS = {
   'forms-refused': 'a search by POST is refused with 405',
   'gateway-links': 'links have the base of a gateway in front of the server',
   'relative-links': 'links are relative to the base',
-  'ties-fail': 'a page of 20 or more in which all resources share an instant, with more of it to come, is a lasting 500',
+  'ties-fail':
+    'a page of 20 or more in which all resources share an instant, with more of it to come, is a lasting 500',
   'metadata-refused': 'the CapabilityStatement is refused with 403',
 } as const;
 

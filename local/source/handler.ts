@@ -115,7 +115,8 @@ function route(context: SourceContext, call: Call): Answer {
   if (type === 'metadata' && id === undefined) {
     allow(call, 'GET');
     const { fhirVersion, unsupported, behaviours } = context.settings;
-    if (behaviours.includes('metadata-refused')) throw new OutcomeError(403, 'not-supported', 'Not for everybody');
+    if (behaviours.includes('metadata-refused'))
+      throw new OutcomeError(403, 'not-supported', 'Not for everybody');
     return json(
       200,
       capabilityStatement(fhirVersion, call.base, [...context.collections.keys()], unsupported),

@@ -51,7 +51,13 @@ export function searchPage(
       : base;
   const self = link(linkBase, collection.type, request.honoured);
   if (request.countOnly) {
-    const page = { rows: new Uint32Array(), extraEntries: [], total: totalOf(context, found.length, false), self, next: undefined };
+    const page = {
+      rows: new Uint32Array(),
+      extraEntries: [],
+      total: totalOf(context, found.length, false),
+      self,
+      next: undefined,
+    };
     return pageBundle(collection, base, page);
   }
   const start = pageStart(context, collection, request, found);
@@ -65,7 +71,12 @@ export function searchPage(
   const next = nextPosition && link(linkBase, collection.type, [...request.honoured, nextPosition]);
   const isLooping = next !== undefined && faultOf(faults, 'loopingNext') !== undefined;
   const rows = found.subarray(start, end);
-  if (behaviours.includes('ties-fail') && end < found.length && request.count >= 20 && collection.isTied(rows)) {
+  if (
+    behaviours.includes('ties-fail') &&
+    end < found.length &&
+    request.count >= 20 &&
+    collection.isTied(rows)
+  ) {
     throw new OutcomeError(500, 'exception', 'More resources than a page share an instant');
   }
   const duplicates = faultOf(faults, 'duplicates')?.entries ?? 0;
