@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
 import { ExportError } from '../../errors.js';
 import type { ContainerStamp } from '../../export/output/containerStamp.js';
@@ -121,14 +122,15 @@ export class ExportFiles {
     container: string,
     name: string,
     { etag, part }: { etag: string; part: { offset: number; count: number } | undefined },
-  ): Promise<NodeJS.ReadableStream> {
+  ): Promise<Readable> {
     try {
       const response = await this.#container(container)
         .getBlobClient(name)
         .download(part?.offset, part?.count, { conditions: { ifMatch: etag } });
       if (response.readableStreamBody === undefined)
         throw new ExportError('storage-unavailable', 'No stream.', true);
-      return response.readableStreamBody;
+      // In Node.js it is one; the library's type is that of any.
+      return response.readableStreamBody as Readable;
     } catch (thrown) {
       throw readFailure(thrown);
     }
