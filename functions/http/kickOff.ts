@@ -76,14 +76,11 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       pageSize: read.kickOff.pageSize,
       lanes: await enterRunning(dependencies, jobId, permitted.owner),
       configuration: pinned?.described,
+      stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
       notes: [...permitted.notes, ...read.kickOff.notes, ...(pinned?.notes ?? [])],
     };
     try {
-      await files.claimContainer(
-        job.container,
-        stampOf(job.configuration, pinned?.hasRandomKeys === true),
-        settings.allowMixedContainers,
-      );
+      await files.claimContainer(job, settings.allowMixedContainers, now());
       await jobs.create(job, secret, pinned?.text);
       const input: ExportJobInput = {
         jobId,
