@@ -19,7 +19,8 @@ export interface Rule extends RulePath {
 
 /** A method and its settings. */
 export type Method =
-  | { readonly name: 'redact' | 'dateShift' | 'cryptoHash' | 'encrypt' | 'keep' }
+  | { readonly name: 'redact'; /** Numbers up to this stay. */ readonly above?: number }
+  | { readonly name: 'dateShift' | 'cryptoHash' | 'encrypt' | 'keep' }
   | { readonly name: 'substitute'; readonly replaceWith: JsonValue }
   | { readonly name: 'perturb'; readonly span: Decimal; readonly rangeType: 'fixed' | 'proportional'; readonly roundTo: number }
   | { readonly name: 'generalize'; readonly cases: readonly Case[]; readonly otherValues: 'redact' | 'keep' }; // prettier-ignore
@@ -41,7 +42,7 @@ const METHODS = [
   'generalize',
 ] as const;
 const SETTINGS: Readonly<Record<(typeof METHODS)[number], readonly string[]>> = {
-  redact: [],
+  redact: ['above'],
   dateShift: [],
   cryptoHash: [],
   encrypt: [],
@@ -116,6 +117,7 @@ function readMethod(json: JsonObject, issues: IssueList): Method | undefined {
     case 'generalize':
       return readGeneralize(json, issues);
     case 'redact':
+      return readRedact(json, issues);
     case 'dateShift':
     case 'cryptoHash':
     case 'encrypt':
@@ -127,6 +129,14 @@ function readMethod(json: JsonObject, issues: IssueList): Method | undefined {
 function wrongCase(key: string, settings: readonly string[]): string {
   const right = nearest(key, settings);
   return right === undefined ? '' : `; did you mean '${right}'?`;
+}
+
+function readRedact(json: JsonObject, issues: IssueList): Method | undefined {
+  const above = json['above'];
+  if (above === undefined) return { name: 'redact' };
+  if (typeof above === 'number' && Number.isFinite(above)) return { name: 'redact', above };
+  issues.error('above', 'Must be a number: those up to it stay');
+  return undefined;
 }
 
 function readSubstitute(json: JsonObject, issues: IssueList): Method | undefined {
