@@ -20,11 +20,15 @@ import { registerRoutes } from './http/routes.js';
 import { exportJob } from './orchestrators/exportJob.js';
 import { exportLane } from './orchestrators/exportLane.js';
 import { exportPartition } from './orchestrators/exportPartition.js';
+import { settingsWarnings } from './settings/interfaceSettings.js';
 import { readSettings } from './settings/settings.js';
 import { registerCleanUp } from './timers/cleanUp.js';
 
 // The composition root: settings are read once, everything is built from them, and every function is registered.
 const settings = readSettings(process.env);
+for (const warning of settingsWarnings(settings.corsOrigins, settings.authorization.authentication)) {
+  console.warn(warning);
+}
 const access = openSourceAccess(settings);
 const dependencies = makeActivityDependencies(settings, access);
 const { jobs, files, now, isResourceType } = dependencies;
@@ -70,4 +74,4 @@ df.app.activity('exportSlice', {
 });
 df.app.activity('completePartition', { handler: activity(completePartition(dependencies)) });
 df.app.activity('stopExport', { handler: activity(stopExport(dependencies)) });
-df.app.activity('finishExport', { handler: activity(finishExport({ settings, jobs, files, now, slices })) });
+df.app.activity('finishExport', { handler: activity(finishExport({ jobs, files, now, slices })) });

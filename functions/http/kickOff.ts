@@ -6,6 +6,7 @@ import { randomKeys, resolveKeys } from '../deid/keys.js';
 import { ExportError } from '../errors.js';
 import { elementNames } from '../export/request/elements.js';
 import { stampOf } from '../export/output/containerStamp.js';
+import { outputName } from '../export/output/outputName.js';
 import type { ConfigurationOfJob, ExportLevel, JobRequest } from '../export/job.js';
 import {
   isFhirId,
@@ -89,13 +90,13 @@ export function kickOff({
       { now: now(), isResourceType, hasElement, defaultConfiguration: settings.defaultConfiguration },
     );
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
-    const permitted = permitKickOff(read.kickOff, caller, settings.authorization);
+    const permitted = permitKickOff(read.kickOff, caller, settings.authorization, settings.fhirVersion);
     const secret = randomBytes(SECRET_BYTES);
     const pinned = await readPinnedConfiguration(read.kickOff.configuration, secret);
 
     const startedAt = new Date(now()).toISOString();
     const jobId = randomBytes(JOB_ID_BYTES).toString('hex');
-    const place = `${startedAt.replace(/\D/g, '').slice(0, 14)}-${jobId}`;
+    const place = outputName(startedAt, jobId);
     const { container } = read.kickOff;
     const baseUrl = `${new URL(request.url).origin}/fhir`;
     const job: JobRequest = {
@@ -167,7 +168,7 @@ export function kickOff({
     const { text, origin } = await readConfigurationText(requested);
     const read = readConfiguration(text, {
       fhirVersion: settings.fhirVersion,
-      ...(settings.requireCoverage ? { coverage: 'error' as const } : {}),
+      coverage: settings.requireCoverage ? 'error' : 'warning',
     });
     const keys =
       read.configuration === undefined ? undefined : await resolveKeys(read.configuration, resolveSecret);

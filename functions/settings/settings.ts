@@ -17,9 +17,11 @@ import {
 import {
   parseCertificates,
   parseRegistryCredentials,
-  parseRegistryHosts,
+  isTrusted,
+  parseRegistries,
   type RegistryCredentials,
   type RegistrySettings,
+  type TrustedRegistries,
 } from './registrySettings.js';
 import { unresolvedReference } from './keyVaultReference.js';
 import { proxyDefinitions, type ProxySettings, readProxySettings } from './proxySettings.js';
@@ -212,17 +214,17 @@ const corsOrigins: Setting<ReadonlySet<string>> = {
 
 const requireCoverage = flag(
   'REQUIRE_COVERAGE',
-  'Whether a configuration is refused where no rule reaches an identifying element, as its parameter `requireCoverage` does.',
+  'Whether a configuration is refused whose rules leave what may be an identity, as its parameter `requireCoverage` does.',
 );
 
-const registryHosts: Setting<ReadonlySet<string>> = {
+const registries: Setting<TrustedRegistries> = {
   name: 'ANONYMIZATION_REGISTRIES',
   unit: '',
   default: '',
-  bounds: '`host` or `host:port`, comma-separated',
+  bounds: '`host`, `host:port` or `host/repository`, comma-separated',
   meaning:
-    'OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too.',
-  parse: parseRegistryHosts,
+    'OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too. Where an entry names a repository, nothing else of that registry is read.',
+  parse: parseRegistries,
 };
 
 const registryCredentials: Setting<ReadonlyMap<string, RegistryCredentials>> = {
@@ -443,7 +445,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   corsOrigins,
   requireCoverage,
   secretsDefinition,
-  registryHosts,
+  registries,
   registryCredentials,
   registryClientId,
   registryCa,
@@ -455,7 +457,11 @@ export const settingDefinitions: readonly SettingDefinition[] = [
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
   constructor(readonly problems: readonly string[]) {
-    super(`The settings are not usable:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    super(
+      `The settings are not usable: ${problems.map((problem, index) => `(${index + 1}) ${problem}`).join('; ')}`,
+    );
+    // The host makes a log entry of each line: one entry has to have all of it, and no frame of a stack is of use.
+    this.stack = `${this.name}: ${this.message}`;
   }
 }
 
@@ -540,7 +546,7 @@ export function readSettings(environment: Environment): Settings {
     requireCoverage: read(requireCoverage),
     secrets: readSecrets(),
     registries: {
-      hosts: read(registryHosts),
+      ...read(registries),
       credentials: read(registryCredentials),
       clientId: read(registryClientId),
       ca: read(registryCa),
@@ -563,10 +569,14 @@ export function readSettings(environment: Environment): Settings {
     activityRetrySeconds: read(numbers.activityRetrySeconds),
     jobRetentionHours: read(numbers.jobRetentionHours),
   };
-  const defaultRegistry = settings.defaultConfiguration?.collection?.registry;
-  if (defaultRegistry !== undefined && !settings.registries.hosts?.has(defaultRegistry)) {
+  const defaultImage = settings.defaultConfiguration?.collection;
+  if (
+    defaultImage !== undefined &&
+    (settings.registries.hosts as ReadonlySet<string> | undefined) !== undefined &&
+    !isTrusted(settings.registries, defaultImage)
+  ) {
     problems.push(
-      `${defaultReference.name} is in a registry that ${registryHosts.name} does not name: add it there`,
+      `${defaultReference.name} is in a registry, or a repository, that ${registries.name} does not name: add it there`,
     );
   }
   if (

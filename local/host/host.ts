@@ -5,6 +5,7 @@ import { AppFunctions } from './durable/appFunctions.js';
 import { type DurableFaults, RepeatedDeliveries } from './durable/deliveryFaults.js';
 import { clientBinding, managementUrls, type ManagementEndpoints } from './durable/clientBinding.js';
 import { ManagementApi, type ManagementResponse } from './durable/management.js';
+import { StorageLog } from './durable/storageLog.js';
 import { Store } from './durable/store.js';
 import { TaskHub } from './durable/taskHub.js';
 import { DirectoryLock } from './directoryLock.js';
@@ -15,6 +16,7 @@ import { readBody } from './http/request.js';
 import { applyLocalSettings } from './localSettings.js';
 import { Logger, standardOutput, type LogSink } from './log.js';
 import { TimerTriggers } from './timerTriggers.js';
+import { AppLoadError } from './worker/loadApp.js';
 import { Worker } from './worker/worker.js';
 
 export interface HostOptions {
@@ -24,7 +26,10 @@ export interface HostOptions {
   port: number;
   /** Where the histories are kept, in `durable/`. */
   dataDirectory: string;
-  /** How long after a restart an activity waits that was running when the host stopped. Default 5 s. */
+  /**
+   * How long after a restart that waits which a stopped host was doing. Default the visibility time-outs of host.json,
+   * one for activities, one for orchestrators.
+   */
   redeliveryDelayMs?: number;
   /** What goes wrong in the Durable extension. Default nothing. */
   durableFaults?: DurableFaults;
@@ -69,7 +74,9 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   const opened: { close(): Promise<void> | void }[] = [];
   try {
     const { durableFaults = {} } = options;
-    const store = new Store(directory, durableFaults.diskBytes);
+    const storageLog = new StorageLog(logger);
+    opened.push(storageLog);
+    const store = new Store(directory, durableFaults.diskBytes, (isFirst) => storageLog.recorded(isFirst));
     opened.push(await DirectoryLock.take(directory));
     const web = await Listener.open(options.port, logger);
     opened.push(web);
@@ -91,9 +98,10 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     const functions = new RepeatedDeliveries(new AppFunctions(worker), durableFaults);
     const hub = new TaskHub(store, functions, {
       ...settings,
-      redeliveryDelayMs: options.redeliveryDelayMs ?? 5000,
+      activityRedeliveryMs: options.redeliveryDelayMs ?? settings.workItemVisibilityMs,
+      orchestratorRedeliveryMs: options.redeliveryDelayMs ?? settings.controlVisibilityMs,
     });
-    const api = new ManagementApi(hub, functions.orchestrators, (id) => managementUrls(endpoints, id));
+    const api = new ManagementApi(hub, (id) => managementUrls(endpoints, id));
     const http = new HttpFunctions(worker, {
       routePrefix: settings.routePrefix,
       keys: options.functionKeys,
@@ -101,6 +109,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     });
     const timers = new TimerTriggers(worker);
 
+    storageLog.start();
     hub.open();
     rpc.serve((request, response) => manage(api, RPC_PATH, request, response));
     web.serve(async (request, response) => {
@@ -129,6 +138,10 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     };
     return { url, close: () => (closing ??= shutDown()) };
   } catch (error) {
+    // One entry, as on the real host, which goes on without functions then.
+    if (error instanceof AppLoadError) {
+      logger.log({ level: 'error', category: 'Host.Startup', message: error.message });
+    }
     await closeAll(opened);
     throw error;
   }

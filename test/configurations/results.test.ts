@@ -182,9 +182,9 @@ describe('references and codes', () => {
 
   test.each<[string, object, object]>([
     [
-      'that equals its code',
-      { value: 1, unit: 'ug{FEU}/mL', code: 'ug{FEU}/mL', ...UCUM },
-      { value: 1, unit: 'ug{FEU}/mL', code: 'ug{FEU}/mL', ...UCUM },
+      'that equals its UCUM code',
+      { value: 1, unit: 'nmol/L', code: 'nmol/L', ...UCUM },
+      { value: 1, unit: 'nmol/L', code: 'nmol/L', ...UCUM },
     ],
     [
       'by a name of UCUM',

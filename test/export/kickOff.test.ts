@@ -224,6 +224,12 @@ describe('a kick-off is refused, naming the parameter', () => {
       {},
       ['_anonymizationConfigEtag'],
     ],
+    ...['*', '"*"'].map((etag): [string, string, object, string[]] => [
+      `an ETag that every version has, ${etag}`,
+      `?_container=research&_anonymizationConfig=a.json&_anonymizationConfigEtag=${etag}`,
+      {},
+      ['_anonymizationConfigEtag'],
+    ]),
     [
       'an image without configuration',
       '?_anonymizationConfigCollectionReference=r.example.org/a:v1',

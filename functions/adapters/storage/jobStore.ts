@@ -9,7 +9,9 @@ import type {
   SliceRecord,
   StopReason,
 } from '../../export/job.js';
+import type { PartCounts } from '../../export/output/patientCount.js';
 import type { ExportManifest } from '../../export/output/manifest.js';
+import { furtherProgress } from '../../export/output/progress.js';
 import { forEachConcurrently } from '../../mapConcurrently.js';
 import { storageFailure, storageStatus } from './storage.js';
 
@@ -22,6 +24,8 @@ const SECRET_BLOBS = ['secret', 'configuration.json'] as const;
 const KEPT_BLOBS = ['request.json', 'plan.json', 'stop.json', 'outcome.json', 'manifest.json'] as const;
 
 const PARALLEL_DELETIONS = 16;
+/** Writes of one partition's progress at the same time, each of which makes the others try again. */
+const MOST_PROGRESS_ATTEMPTS = 8;
 
 interface Claims {
   /** The partition that the next claim gets. */
@@ -176,14 +180,34 @@ export class JobStore {
     await this.#writeJson(`${jobId}/partitions/${partition}.json`, record);
   }
 
-  /** Tells how far a partition is. Only a hint for people: attempts overwrite each other. */
+  /** Whose data a partition wrote; `undefined` where it was not counted. */
+  partCounts(jobId: string, partition: number): Promise<PartCounts | undefined> {
+    return this.#readJson<PartCounts>(`${jobId}/counts/${partition}.json`);
+  }
+
+  async putPartCounts(jobId: string, partition: number, counts: PartCounts): Promise<void> {
+    await this.#writeJson(`${jobId}/counts/${partition}.json`, counts);
+  }
+
+  /** Tells how far a partition is, for people. It never goes back, whichever attempts tell it at the same time. */
   async putProgress(jobId: string, progress: PartitionProgress): Promise<void> {
-    const metadata = { resources: String(progress.resources), done: String(progress.isDone) };
-    await guarded('the progress of a job', () =>
-      this.#container
-        .getBlockBlobClient(`${jobId}/progress/${progress.partition}`)
-        .upload('', 0, { metadata }),
-    );
+    const blob = this.#container.getBlockBlobClient(`${jobId}/progress/${progress.partition}`);
+    await guarded('the progress of a job', async () => {
+      for (let attempt = 1; ; attempt++) {
+        const found = await unlessMissing(blob.getProperties());
+        const told = found && partitionProgress(progress.partition, found.metadata);
+        const { resources, isDone } = furtherProgress(told, progress);
+        if (told !== undefined && told.resources === resources && told.isDone === isDone) return;
+        const metadata = { resources: String(resources), done: String(isDone) };
+        const conditions = found?.etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: found.etag };
+        try {
+          await blob.upload('', 0, { metadata, conditions });
+          return;
+        } catch (thrown) {
+          if (![409, 412].includes(storageStatus(thrown)) || attempt === MOST_PROGRESS_ATTEMPTS) throw thrown;
+        }
+      }
+    });
   }
 
   /** The progress of all partitions that have begun, in one listing. */
@@ -192,11 +216,7 @@ export class JobStore {
     const all: PartitionProgress[] = [];
     await guarded('the progress of a job', async () => {
       for await (const blob of this.#container.listBlobsFlat({ prefix, includeMetadata: true })) {
-        all.push({
-          partition: Number(blob.name.slice(prefix.length)),
-          resources: Number(blob.metadata?.['resources'] ?? 0),
-          isDone: blob.metadata?.['done'] === 'true',
-        });
+        all.push(partitionProgress(Number(blob.name.slice(prefix.length)), blob.metadata));
       }
     });
     return all;
@@ -303,15 +323,46 @@ export class JobStore {
   }
 }
 
+/**
+ * What a step needs of its job's state is not there. Of a job that has not ended, that is so where the storage was set
+ * back.
+ */
+export function stateMissing(): ExportError {
+  return new ExportError(
+    'job-state-missing',
+    'A part of the private state of the job is gone. Either the job has ended, or its storage has lost what was written last, as the storage emulator does with its last seconds when it is killed. Start the export again.',
+  );
+}
+
 function required<T>(value: T | undefined): T {
   if (value === undefined) {
-    throw new ExportError('job-state-missing', 'The private state of the job is gone: the job has ended.');
+    throw stateMissing();
   }
   return value;
 }
 
 function failure(thrown: unknown, what: string): ExportError {
   return storageFailure(thrown, 'AzureWebJobsStorage', what);
+}
+
+function partitionProgress(
+  partition: number,
+  metadata: Readonly<Record<string, string>> | undefined,
+): PartitionProgress {
+  return {
+    partition,
+    resources: Number(metadata?.['resources'] ?? 0),
+    isDone: metadata?.['done'] === 'true',
+  };
+}
+
+async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (thrown) {
+    if (storageStatus(thrown) === 404) return undefined;
+    throw thrown;
+  }
 }
 
 async function guarded<T>(what: string, work: () => Promise<T>): Promise<T> {

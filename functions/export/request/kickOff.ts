@@ -192,7 +192,8 @@ export function readKickOff(
   if (
     etag !== undefined &&
     etag !== '' &&
-    !/^("[\x21\x23-\x7e]{1,200}"|[\x21\x23-\x7e]{1,200})$/.test(etag)
+    // A star is no version: as a condition, it would match every one.
+    !/^("(?!\*")[\x21\x23-\x7e]{1,200}"|(?!\*$)[\x21\x23-\x7e]{1,200})$/.test(etag)
   ) {
     issues.push(
       errorIssue(

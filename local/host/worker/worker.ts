@@ -123,7 +123,9 @@ export class Worker {
     try {
       const response = await this.#withTimeout(fn.name, this.#run(fn, invocation, invocationId));
       const ms = Math.round(performance.now() - started);
-      log('information', `Executed 'Functions.${fn.name}' (Succeeded, Id=${invocationId}, Duration=${ms}ms)`);
+      const message = `Executed 'Functions.${fn.name}' (Succeeded, Id=${invocationId}, Duration=${ms}ms)`;
+      log('information', message);
+      this.#result('information', fn.name, invocationId, message);
       return response;
     } catch (error) {
       const ms = Math.round(performance.now() - started);
@@ -132,8 +134,15 @@ export class Worker {
         'error',
         `Executed 'Functions.${fn.name}' (Failed, Id=${invocationId}, Duration=${ms}ms) Exception: ${text}`,
       );
+      const message = `Executed 'Functions.${fn.name}' (Failed, Id=${invocationId}, Duration=${ms}ms)`;
+      this.#result('error', fn.name, invocationId, message);
       throw error;
     }
+  }
+
+  /** The entry of which Application Insights makes a request. */
+  #result(level: LogLevel, functionName: string, invocationId: string, message: string): void {
+    this.#logger.log({ level, category: 'Host.Results', functionName, invocationId, message });
   }
 
   async #run(fn: AppFunction, invocation: Invocation, invocationId: string): Promise<InvocationResponse> {
