@@ -75,7 +75,7 @@ function compileEither(left: Expression, right: Expression, type: FhirType): Raw
   const one = alternatives(left);
   const other = alternatives(right);
   if (one === null || other === null || !isSameSubject(one, other)) return null;
-  const getter = compileGetter(one.subject, type);
+  const getter = compileGetter(one.subject, type, true);
   if (getter === null || getter.type.primitive !== 'string') return null;
   const texts = [...one.texts, ...other.texts];
   if (one.operator === '=') {
@@ -152,8 +152,15 @@ const UNUSUAL = Symbol('unusual');
 type Found = string | number | boolean | undefined | typeof UNUSUAL;
 type Getter = (json: JsonValue) => Found;
 
-/** Reads the one value at `$this` or at names below it; null where the definition does not promise a single value. */
-function compileGetter(expression: Expression, type: FhirType): { get: Getter; type: FhirType } | null {
+/**
+ * Reads the one value at `$this` or at names below it; null where the definition does not promise a single value.
+ * @param byValue whether what hangs on a value does not matter: an element and a literal are compared by the value
+ */
+function compileGetter(
+  expression: Expression,
+  type: FhirType,
+  byValue = false,
+): { get: Getter; type: FhirType } | null {
   if (expression.kind === 'this')
     return type.primitive === null ? null : { get: (json) => usual(type, json), type };
   if (expression.kind !== 'member') return null;
@@ -168,7 +175,7 @@ function compileGetter(expression: Expression, type: FhirType): { get: Getter; t
   const sibling = `_${key}`;
   const own = (json: JsonObject): Found => {
     const value = json[key];
-    if (json[sibling] !== undefined) return UNUSUAL;
+    if (json[sibling] !== undefined && !(byValue && value !== undefined)) return UNUSUAL;
     return value === undefined ? undefined : usual(valueType, value);
   };
   if (parent === null) return { get: (json) => (isJsonObject(json) ? own(json) : UNUSUAL), type: valueType };
