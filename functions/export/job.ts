@@ -1,5 +1,6 @@
 import type { FhirVersion } from '../deid/engine.js';
 import type { SafeFailure } from '../errors.js';
+import type { ApprovalRule, CoverageSummary } from './approval.js';
 import type { MemberSearch } from './selection/compartment.js';
 import type { RequestedElement } from './request/elements.js';
 import type { PartCounts } from './output/patientCount.js';
@@ -41,12 +42,26 @@ export interface JobRequest extends ExportScope {
   /** Folder of the output in `container`, ends with `/`; empty where the container is the job's own. */
   folder: string;
   level: ExportLevel;
+  /** What the container is to hold; absent in jobs of versions that stamped it at kick-off. */
+  stamp?: ContainerStamp;
   /** Lanes the job was started with: the ids of its orchestrations follow from them. */
   lanes: number;
   /** `undefined`: a raw export. */
   configuration: ConfigurationOfJob | undefined;
   /** Things a caller should know: warnings of the configuration, parameters that were ignored. */
   notes: string[];
+}
+
+/** What a container holds: whoever gives a container away gives everything that is in it. */
+export type ContainerStamp =
+  | { content: 'raw' }
+  | { content: 'deidentified'; configurationDigest: string; keys: 'random' | 'given' }
+  /** More than one kind of data, or files of unknown origin: so for good. */
+  | { content: 'mixed' };
+
+/** Whether an export is of raw data: without a configuration, or by one that does not count as de-identification. */
+export function isRawExport({ configuration }: Pick<JobRequest, 'configuration'>): boolean {
+  return configuration?.approval === undefined;
 }
 
 /** Which configuration a job uses, as it was read at kick-off. */
@@ -58,6 +73,10 @@ export interface ConfigurationOfJob {
   etag?: string;
   /** The image it was read from: the reference as it was given, and what it stood for then. */
   collection?: { reference: string; digest: string };
+  /** What it leaves; absent in jobs that began before it was looked at. */
+  coverage?: CoverageSummary;
+  /** Why it counts as de-identification; absent: it does not, and the export is of raw data. */
+  approval?: ApprovalRule;
   /** Tells, within the job, whether its keys are still those of the kick-off. */
   keysDigest: string;
 }
