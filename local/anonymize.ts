@@ -16,7 +16,7 @@ import { anonymizeFile, isKnownFile, type FileResult, type FileTask } from './an
 const USAGE = `De-identifies FHIR resources in files with a configuration of Microsoft's FHIR anonymizer.
 
   anonymize --config FILE --input FILE|FOLDER --output FILE|FOLDER [options]
-  anonymize --config FILE --validate
+  anonymize --config FILE --validate [--verbose]
 
   --config FILE           the configuration (JSON)
   --input FILE|FOLDER     JSON resources or Bundles (.json) and NDJSON (.ndjson, .jsonl), as they are or compressed
@@ -25,7 +25,8 @@ const USAGE = `De-identifies FHIR resources in files with a configuration of Mic
   --fhir-version VERSION  STU3, R4, R4B or R5; without it the configuration's, or R4
   --now INSTANT           the day ages are measured to, for example 2026-01-31T00:00:00Z; without it today
   --jobs N                files at the same time, 1 without it
-  --validate              only check the configuration, and list the identifying elements that no rule reaches
+  --validate              only check the configuration, and list the identities that its rules leave
+  --verbose               with --validate: every element of these, instead of some of each kind
 
 A key that the configuration only names ({"secretName": "NAME"}) is read from the environment variable NAME.
 A key it leaves empty is random: the results of one run fit together, those of two runs do not.
@@ -57,6 +58,7 @@ interface Arguments {
   fhirVersion: FhirVersion | undefined;
   now: number;
   jobs: number;
+  isVerbose: boolean;
 }
 
 function readArguments(): Arguments | null {
@@ -76,12 +78,21 @@ function readArguments(): Arguments | null {
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64)
     throw new UsageError('--jobs must be a whole number from 1 to 64');
   const input = isRun ? values.input : undefined;
-  return { config: values.config, input, output: values.output, fhirVersion, now, jobs };
+  return {
+    config: values.config,
+    input,
+    output: values.output,
+    fhirVersion,
+    now,
+    jobs,
+    isVerbose: values.verbose === true,
+  };
 }
 
 function parse(): {
   values: Partial<Record<'config' | 'input' | 'output' | 'fhir-version' | 'now' | 'jobs', string>> & {
     validate?: boolean;
+    verbose?: boolean;
     help?: boolean;
   };
 } {
@@ -97,6 +108,7 @@ function parse(): {
         now: text,
         jobs: text,
         validate: flag,
+        verbose: flag,
         help: flag,
       },
     });
@@ -135,10 +147,13 @@ async function readSettings(given: Arguments): Promise<EngineSettings> {
   const fhirVersion = given.fhirVersion ?? versionOf(text) ?? 'R4';
   const read = readConfiguration(
     text,
-    given.input === undefined ? { fhirVersion, coverage: 'warning' } : { fhirVersion },
+    given.input === undefined
+      ? { fhirVersion, coverage: 'warning', isVerbose: given.isVerbose }
+      : { fhirVersion },
   );
   for (const issue of read.issues) show(issue);
   if (read.configuration === undefined) throw new UsageError('The configuration has errors');
+  if (read.coverage?.isComplete === true) console.log('Its coverage is complete.');
   const { configuration, issues } =
     given.input === undefined
       ? { ...read, issues: [] }

@@ -39,7 +39,7 @@ export class ConfigurationBlobs {
   }
 
   #failure(thrown: unknown): ExportError {
-    const account = `the storage account ${this.#service.accountName} (EXPORT_STORAGE)`;
+    const account = 'the storage account of EXPORT_STORAGE';
     switch (storageStatus(thrown)) {
       case 404:
         return new ExportError(

@@ -6,7 +6,9 @@ import type { IssueList } from './issues.js';
 import { nearest } from './issues.js';
 import { isJsonObject, numberText, JsonNumber, type JsonObject, type JsonValue } from '../json/json.js';
 import type { FhirModel } from './model/fhirModel.js';
+import { checkMethod } from './methodChecks.js';
 import { checkPath } from './pathChecks.js';
+import type { Case, Method } from './ruleMethod.js';
 import type { RulePath } from './rulePath.js';
 import { Decimal } from './fhirpath/values.js';
 
@@ -15,19 +17,6 @@ export interface Rule extends RulePath {
   /** Place in `fhirPathRules`. */
   readonly index: number;
   readonly method: Method;
-}
-
-/** A method and its settings. */
-export type Method =
-  | { readonly name: 'redact' | 'dateShift' | 'cryptoHash' | 'encrypt' | 'keep' }
-  | { readonly name: 'substitute'; readonly replaceWith: JsonValue }
-  | { readonly name: 'perturb'; readonly span: Decimal; readonly rangeType: 'fixed' | 'proportional'; readonly roundTo: number }
-  | { readonly name: 'generalize'; readonly cases: readonly Case[]; readonly otherValues: 'redact' | 'keep' }; // prettier-ignore
-
-/** One case of `generalize`: where `condition` holds of the value, `result` takes its place. */
-interface Case {
-  readonly condition: Expression;
-  readonly result: Expression;
 }
 
 const METHODS = [
@@ -65,8 +54,9 @@ export function readRule(
     return undefined;
   }
   const path = readPath(json['path'], issues);
-  if (path !== undefined) checkPath(path, model, issues);
+  const types = path === undefined ? null : checkPath(path, model, issues);
   const method = readMethod(json, issues);
+  if (method !== undefined) checkMethod(method, types, issues);
   return path === undefined || method === undefined ? undefined : { index, ...path, method };
 }
 

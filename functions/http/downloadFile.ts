@@ -50,6 +50,8 @@ export function downloadFile({ jobs, files }: HttpDependencies): Handler {
       'cache-control': 'private, no-transform',
       'accept-ranges': 'bytes',
       vary: 'Accept-Encoding',
+      // A browser must not take text of the data for a page.
+      'x-content-type-options': 'nosniff',
       etag,
     };
     const range =

@@ -4,6 +4,8 @@ import {
   type AuthorizationSettings,
   readAuthorizationSettings,
 } from './authorizationSettings.js';
+import { approvalDefinitions, readApprovalSettings } from './approvalSettings.js';
+import type { ApprovalPolicy } from '../export/approval.js';
 import type { FhirVersion } from '../deid/engine.js';
 import type { OciReference } from '../export/request/ociReference.js';
 import { LONGEST_PAUSE_MS } from '../export/source/requestLimiter.js';
@@ -17,9 +19,11 @@ import {
 import {
   parseCertificates,
   parseRegistryCredentials,
-  parseRegistryHosts,
+  isTrusted,
+  parseRegistries,
   type RegistryCredentials,
   type RegistrySettings,
+  type TrustedRegistries,
 } from './registrySettings.js';
 import { unresolvedReference } from './keyVaultReference.js';
 import { proxyDefinitions, type ProxySettings, readProxySettings } from './proxySettings.js';
@@ -45,6 +49,8 @@ export interface Settings {
   corsOrigins: ReadonlySet<string>;
   authorization: AuthorizationSettings;
   requireCoverage: boolean;
+  /** Which configurations count as de-identification. */
+  approval: ApprovalPolicy;
   /** Keys that configurations name with `{"secretName": …}`, by name. */
   secrets: ReadonlyMap<string, string>;
   registries: RegistrySettings;
@@ -212,17 +218,17 @@ const corsOrigins: Setting<ReadonlySet<string>> = {
 
 const requireCoverage = flag(
   'REQUIRE_COVERAGE',
-  'Whether a configuration is refused where no rule reaches an identifying element, as its parameter `requireCoverage` does.',
+  'Whether a configuration is refused whose rules leave what may be an identity, as its parameter `requireCoverage` does.',
 );
 
-const registryHosts: Setting<ReadonlySet<string>> = {
+const registries: Setting<TrustedRegistries> = {
   name: 'ANONYMIZATION_REGISTRIES',
   unit: '',
   default: '',
-  bounds: '`host` or `host:port`, comma-separated',
+  bounds: '`host`, `host:port` or `host/repository`, comma-separated',
   meaning:
-    'OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too.',
-  parse: parseRegistryHosts,
+    'OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too. Where an entry names a repository, nothing else of that registry is read.',
+  parse: parseRegistries,
 };
 
 const registryCredentials: Setting<ReadonlyMap<string, RegistryCredentials>> = {
@@ -442,8 +448,9 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   downloadLinks,
   corsOrigins,
   requireCoverage,
+  ...approvalDefinitions,
   secretsDefinition,
-  registryHosts,
+  registries,
   registryCredentials,
   registryClientId,
   registryCa,
@@ -529,6 +536,7 @@ export function readSettings(environment: Environment): Settings {
   }
 
   const serverUrl = read(fhirServerUrl) as string | undefined;
+  const authorization = readAuthorizationSettings(environment, problems);
   const settings: Settings = {
     fhirServerUrl: serverUrl ?? '',
     fhirVersion: read(fhirVersion),
@@ -540,11 +548,12 @@ export function readSettings(environment: Environment): Settings {
     downloadLinks: read(downloadLinks),
     sasLifetimeMinutes: read(numbers.sasLifetimeMinutes),
     corsOrigins: read(corsOrigins),
-    authorization: readAuthorizationSettings(environment, problems),
+    authorization,
     requireCoverage: read(requireCoverage),
+    approval: readApprovalSettings(environment, authorization.authentication.way, problems),
     secrets: readSecrets(),
     registries: {
-      hosts: read(registryHosts),
+      ...read(registries),
       credentials: read(registryCredentials),
       clientId: read(registryClientId),
       ca: read(registryCa),
@@ -567,10 +576,14 @@ export function readSettings(environment: Environment): Settings {
     activityRetrySeconds: read(numbers.activityRetrySeconds),
     jobRetentionHours: read(numbers.jobRetentionHours),
   };
-  const defaultRegistry = settings.defaultConfiguration?.collection?.registry;
-  if (defaultRegistry !== undefined && !settings.registries.hosts?.has(defaultRegistry)) {
+  const defaultImage = settings.defaultConfiguration?.collection;
+  if (
+    defaultImage !== undefined &&
+    (settings.registries.hosts as ReadonlySet<string> | undefined) !== undefined &&
+    !isTrusted(settings.registries, defaultImage)
+  ) {
     problems.push(
-      `${defaultReference.name} is in a registry that ${registryHosts.name} does not name: add it there`,
+      `${defaultReference.name} is in a registry, or a repository, that ${registries.name} does not name: add it there`,
     );
   }
   if (

@@ -16,7 +16,7 @@ import {
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import type { FhirElement, FhirType } from '../../functions/deid/model/types.js';
 import { generateSample } from '../../local/sample/sample.js';
-import { Choices, ResourceGenerator } from './generate.js';
+import { Choices, ResourceGenerator, takenRule } from './generate.js';
 import { PlainEngine, type PlainParameters, type PlainRule } from './plainEngine.js';
 import { bothWays } from './bothWays.js';
 import { comparable, configurationOf, engineOptions, filesIn, hasShared, readText, NOW } from './shared.js';
@@ -82,7 +82,7 @@ class Configurations {
   rules(): PlainRule[] {
     const rules: PlainRule[] = [];
     for (let left = 1 + this.choices.below(7); left > 0; left--) {
-      rules.push({ path: this.path(), ...this.method() });
+      rules.push(takenRule({ path: this.path(), ...this.method() }, this.model.version));
       this.areValuesThere = false;
     }
     return rules;

@@ -1,4 +1,4 @@
-import type { HttpRequest, InvocationContext } from '@azure/functions';
+import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import type { DurableClient } from 'durable-functions';
 import { expect, it } from 'vitest';
 import type { HttpDependencies } from '../../functions/http/dependencies.js';
@@ -7,7 +7,7 @@ import { downloadFile } from '../../functions/http/downloadFile.js';
 const JOB_ID = '0'.repeat(32);
 
 /** HEAD of a file of a job that is complete, with a stop that was written after its end. */
-async function statusWith(reason: 'failed' | 'cancelled'): Promise<number | undefined> {
+async function answerWith(reason: 'failed' | 'cancelled'): Promise<HttpResponseInit> {
   const jobs = {
     request: async () => ({ jobId: JOB_ID, container: 'research', folder: 'folder/' }),
     stop: async () => ({ reason }),
@@ -27,10 +27,14 @@ async function statusWith(reason: 'failed' | 'cancelled'): Promise<number | unde
     {} as InvocationContext,
     { kind: 'unknown' },
   );
-  return answer.status;
+  return answer;
 }
 
 it('files of a complete job stay, although a step after its end failed, until it is cancelled', async () => {
-  expect(await statusWith('failed')).toBe(200);
-  await expect(statusWith('cancelled')).rejects.toMatchObject({ status: 404 });
+  expect((await answerWith('failed')).status).toBe(200);
+  await expect(answerWith('cancelled')).rejects.toMatchObject({ status: 404 });
+});
+
+it('no browser takes a file for a page', async () => {
+  expect(new Headers((await answerWith('failed')).headers).get('x-content-type-options')).toBe('nosniff');
 });

@@ -165,7 +165,7 @@ function compilePolarity(operator: '+' | '-', operand: Evaluator): Evaluator {
     if (typeof value === 'bigint') return [-value];
     if (value instanceof Long) return [new Long(-value.value)];
     if (value instanceof Decimal) return [value.negated()];
-    if (value instanceof Quantity) return [new Quantity(value.value.negated(), value.unit)];
+    if (value instanceof Quantity) return [value.negated()];
     throw new FhirPathError("Operator '-' needs a number");
   };
 }
@@ -295,12 +295,9 @@ function arithmetic(
     return left.plus(right, operator === '+' ? 1 : -1);
   }
   if (left instanceof Quantity && right instanceof Quantity && (operator === '+' || operator === '-')) {
-    const common = Quantity.common(left, right);
-    if (common === null) throw new FhirPathError('Quantities of units that do not convert');
-    return new Quantity(
-      common.left.plus(operator === '+' ? common.right : common.right.negated()),
-      common.unit,
-    );
+    const sum = left.plus(operator === '+' ? right : right.negated());
+    if (sum === null) throw new FhirPathError('Quantities of units that do not convert');
+    return sum;
   }
   if (typeof left === 'bigint' && typeof right === 'bigint' && operator !== '/')
     return integers(operator, left, right);

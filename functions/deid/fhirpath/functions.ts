@@ -170,22 +170,22 @@ function toQuantity(value: Value): Quantity | null {
   if (number !== null) return new Quantity(number, '1');
   const match =
     typeof value === 'string'
-      ? /^([+-]?[0-9]+(?:\.[0-9]+)?)(?:\s*'([^']+)'|\s+([a-z]+))?$/.exec(value)
+      ? /^([+-]?[0-9]+(?:\.[0-9]+)?)(?:\s*'([^']+)'|\s*([a-z]+))?$/.exec(value)
       : null;
   if (match === null) return null;
-  const unit = match[2] ?? (match[3] === undefined ? '1' : calendarUnit(match[3]));
-  return unit === null ? null : new Quantity(Decimal.parse(match[1] as string), unit);
+  const [, digits = '', code, word] = match;
+  if (word === undefined) return new Quantity(Decimal.parse(digits), code ?? '1');
+  const unit = calendarUnit(word);
+  return unit === null ? null : new Quantity(Decimal.parse(digits), unit, true);
 }
 
 function dateOf(value: Value): Temporal | null {
-  if (value instanceof Temporal)
-    return value.kind === 'Time' ? null : Temporal.parseDateTime(value.text.slice(0, 10), 'Date');
-  return typeof value === 'string' ? Temporal.parseDateTime(value.slice(0, 10), 'Date') : null;
+  if (value instanceof Temporal) return value.toDate();
+  return typeof value === 'string' ? Temporal.parseDateTime(value, 'Date') : null;
 }
 
 function dateTimeOf(value: Value): Temporal | null {
-  if (value instanceof Temporal)
-    return value.kind === 'Time' ? null : Temporal.parseDateTime(value.text, 'DateTime');
+  if (value instanceof Temporal) return value.toDateTime();
   return typeof value === 'string' ? Temporal.parseDateTime(value, 'DateTime') : null;
 }
 
@@ -357,7 +357,7 @@ export const FUNCTION_BODIES: ReadonlyMap<string, FunctionBody> = new Map<string
     );
   }],
   ['now', (_input, _parameters, { environment }) => [Temporal.fromInstant(environment.now)]],
-  ['today', (_input, _parameters, { environment }) => optionalTemporal(dateOf(Temporal.fromInstant(environment.now)))],
+  ['today', (_input, _parameters, { environment }) => [Temporal.today(environment.now)]],
   ['timeOfDay', (_input, _parameters, { environment }) => [
     Temporal.parseTime(Temporal.fromInstant(environment.now).text.slice(11, 23)) as Temporal,
   ]],
@@ -464,7 +464,3 @@ export const FUNCTION_BODIES: ReadonlyMap<string, FunctionBody> = new Map<string
     })(input, parameters, scope);
   }],
 ]); // prettier-ignore
-
-function optionalTemporal(value: Temporal | null): Collection {
-  return value === null ? EMPTY : [value];
-}

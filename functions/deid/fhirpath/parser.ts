@@ -195,7 +195,7 @@ class Parser {
     const calendar = kind === 'name' ? calendarUnit(unit) : null;
     if (calendar !== null) {
       this.at++;
-      return new Quantity(Decimal.parse(text), calendar);
+      return new Quantity(Decimal.parse(text), calendar, true);
     }
     return text.includes('.') ? Decimal.parse(text) : BigInt(text);
   }

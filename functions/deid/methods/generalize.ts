@@ -7,7 +7,7 @@ import { numberFromText } from '../../json/json.js';
 import { GENERALIZED } from '../labels.js';
 import { FhirNode } from '../node.js';
 import type { Primitive } from '../primitive.js';
-import type { Method } from '../rule.js';
+import type { Method } from '../ruleMethod.js';
 import type { Run } from './method.js';
 
 type Settings = Extract<Method, { name: 'generalize' }>;
