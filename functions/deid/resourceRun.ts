@@ -4,6 +4,7 @@ import type { JsonObject } from '../json/json.js';
 import { LABELS } from './labels.js';
 import type { Run } from './methods/method.js';
 import { primitiveText, type Primitive } from './primitive.js';
+import { RegexSteps } from './regex/steps.js';
 
 /** Days that dates move by, for the resource a run is at. */
 export type ShiftOf = (run: ResourceRun, rule: number) => number | null;
@@ -24,6 +25,8 @@ const NO_ID = (): undefined => undefined;
 export class ResourceRun implements Run {
   /** Operations done since the counts were last taken, by the place of their label. */
   readonly counts: number[] = LABELS.map(() => 0);
+  /** Steps that regular expressions may still take. */
+  readonly regexSteps = new RegexSteps();
   /** The rule being applied, for the report of a failure. */
   rule: number | undefined;
   /** The outermost resource's id, as a rule finds it. */
@@ -89,6 +92,7 @@ export class ResourceRun implements Run {
 
   /** Forgets a resource that failed halfway. */
   restart(fileName: string, folderName: string): void {
+    this.regexSteps.reset();
     this.fileName = fileName;
     this.folderName = folderName;
     this.rule = undefined;
