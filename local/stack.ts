@@ -135,6 +135,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         LOCAL_DATA: dataDirectory,
         AzureWebJobsScriptRoot: environment['AzureWebJobsScriptRoot'] ?? PROJECT_ROOT,
         AzureWebJobsStorage: runtimeStorage,
+        languageWorkers__node__arguments: '--max-http-header-size=65536',
         FHIR_SERVER_URL: fhirServerUrl,
         ...(exportStorage === undefined ? {} : { EXPORT_STORAGE: exportStorage }),
       });

@@ -119,7 +119,8 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
       bytes: settings.sliceMaxMebibytes * BYTES_PER_MEBIBYTE,
       milliseconds: settings.sliceMaxSeconds * 1000,
     };
-    const openFile = (type: string): Promise<LineSink> => {
+    const openFile = async (type: string): Promise<LineSink> => {
+      await files.confirmContainer(request, settings.allowMixedContainers, now());
       opened.push(nameOf(type));
       return files.create(request.container, nameOf(type));
     };

@@ -6,7 +6,7 @@ import { elementNames } from '../export/request/elements.js';
 import { stampOf } from '../export/output/containerStamp.js';
 import { outputName } from '../export/output/outputName.js';
 import type { ExportLevel, JobRequest } from '../export/job.js';
-import { isFhirId, knownParametersOnly, readKickOff } from '../export/request/kickOff.js';
+import { knownParametersOnly, readKickOff } from '../export/request/kickOff.js';
 import { errorIssue, informationIssue, type OutcomeIssue } from '../export/output/operationOutcome.js';
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../orchestrators/instanceIds.js';
@@ -25,29 +25,6 @@ const SECRET_BYTES = 32;
 
 /** Starts an export of the level that a route stands for, as `readLevel` tells from the request. */
 export type StartExport = (readLevel: (request: HttpRequest) => ExportLevel) => Handler;
-
-/** The id in the path of a group's export, decoded: the host gives path parameters as they were sent. */
-export function groupLevel(request: HttpRequest): ExportLevel {
-  const groupId = decoded(request.params['groupId'] ?? '');
-  if (groupId === undefined || !isFhirId(groupId)) {
-    throw new RequestError(400, [
-      errorIssue(
-        'value',
-        'The id of the Group must be 1 to 64 letters, digits, hyphens and dots: [base]/Group/[id]/$export.',
-        'Group.id',
-      ),
-    ]);
-  }
-  return { kind: 'group', groupId };
-}
-
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
-}
 
 /** Checks everything that can be wrong with a request and its configuration, then starts the job. */
 export function kickOff(dependencies: HttpDependencies): StartExport {
@@ -98,13 +75,10 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       pageSize: read.kickOff.pageSize,
       lanes: settings.parallelPartitions,
       configuration: pinned?.described,
+      stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
       notes: [...permitted.notes, ...read.kickOff.notes, ...(pinned?.notes ?? [])],
     };
-    await files.claimContainer(
-      job.container,
-      stampOf(job.configuration, pinned?.hasRandomKeys === true),
-      settings.allowMixedContainers,
-    );
+    await files.claimContainer(job, settings.allowMixedContainers, now());
     await jobs.create(job, secret, pinned?.text);
     const input: ExportJobInput = {
       jobId,
@@ -135,12 +109,13 @@ async function readBody(request: HttpRequest): Promise<string> {
   let bytes = 0;
   for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength;
-    if (bytes > MOST_BODY_BYTES) {
-      throw new RequestError(413, [
-        errorIssue('invalid', 'The body is larger than 1 MiB, the most that is taken.'),
-      ]);
-    }
-    chunks.push(chunk);
+    // What is too much is dropped but read: the host gives no answer of a function that stops in the middle.
+    if (bytes <= MOST_BODY_BYTES) chunks.push(chunk);
+  }
+  if (bytes > MOST_BODY_BYTES) {
+    throw new RequestError(413, [
+      errorIssue('invalid', 'The body is larger than 1 MiB, the most that is taken.'),
+    ]);
   }
   if (bytes > 0 && !BODY_TYPES.includes(contentType)) {
     throw new RequestError(415, [

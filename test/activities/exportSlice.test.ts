@@ -56,6 +56,7 @@ describe('a slice of a job whose secrets are destroyed', () => {
   async function sliceOf(
     change: Partial<JobRequest>,
     encoding: BufferEncoding = 'utf8',
+    confirmContainer = async (): Promise<void> => undefined,
   ): Promise<{ thrown: unknown; left: string[] }> {
     const left = new Set<string>();
     const jobs = {
@@ -96,6 +97,7 @@ describe('a slice of a job whose secrets are destroyed', () => {
       },
       jobs,
       files: {
+        confirmContainer,
         create: async (_container: string, name: string) => {
           left.add(name);
           return arraySink([]);
@@ -125,6 +127,13 @@ describe('a slice of a job whose secrets are destroyed', () => {
     expect(thrown).toMatchObject({ isDone: true });
     expect(left).toEqual([expect.stringMatching(/Condition-0-0-.*ndjson$/), 'record']);
   });
+
+  it('writes nothing into a container that another job took meanwhile', async () => {
+    const taken = new ExportError('container-conflict', 'taken');
+    const { thrown, left } = await sliceOf({ minPatients: 0 }, 'utf8', () => Promise.reject(taken));
+    expect({ thrown, left }).toEqual({ thrown: taken, left: [] });
+  });
+
   it('writes no resource whose bytes are not UTF-8', async () => {
     const { thrown, left } = await sliceOf({ minPatients: 0 }, 'latin1');
     expect(thrown).toMatchObject({

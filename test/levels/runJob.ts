@@ -81,7 +81,7 @@ export async function runJob(
     }
     await completePartition(dependencies)({ jobId, partition, last: previous ?? '' });
   }
-  await finishExport({ jobs, files, now, slices: { forget: () => undefined } })({ jobId });
+  await finishExport({ settings, jobs, files, now, slices: { forget: () => undefined } })({ jobId });
   const [manifest, plan] = [await jobs.manifest(jobId), await jobs.plan(jobId)];
   if (manifest === undefined || plan === undefined) throw new Error('The job has no manifest.');
   const readText = async (name: string): Promise<Buffer> => {
