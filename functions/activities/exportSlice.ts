@@ -72,6 +72,7 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
       jobs.request(jobId),
       jobs.plan(jobId),
       previous === null ? undefined : jobs.slice(jobId, partition, previous),
+      jobs.checkClaim(jobId, partition),
     ]);
     const planned = plan?.partitions[partition];
     const window = planned?.window;

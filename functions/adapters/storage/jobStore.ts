@@ -192,6 +192,7 @@ export class JobStore {
   /**
    * The partition that `lane` works on in its `turn`: the next one that nobody has, `undefined` when all are
    * taken. The same call again gives the same partition.
+   * @throws ExportError `job-state-missing` where claims of the lane are gone: its partition may be given again
    */
   async claimPartition(
     jobId: string,
@@ -205,6 +206,7 @@ export class JobStore {
       const claims: Claims = read === undefined ? { next: 0, lanes: {} } : (JSON.parse(read.text) as Claims);
       const held = claims.lanes[lane];
       if (held !== undefined && held.turn >= turn) return held.turn === turn ? held.partition : undefined;
+      if (turn > (held === undefined ? 0 : held.turn + 1)) throw stateMissing();
       if (claims.next >= partitions) return undefined;
       const partition = claims.next++;
       claims.lanes[lane] = { turn, partition };
@@ -219,6 +221,12 @@ export class JobStore {
         if (![409, 412].includes(storageStatus(thrown))) throw failure(thrown, 'the claims of a job');
       }
     }
+  }
+
+  /** @throws ExportError `job-state-missing` where the claim of a partition is gone: it may be given to another lane */
+  async checkClaim(jobId: string, partition: number): Promise<void> {
+    const claims = await this.#readJson<Claims>(`${jobId}/claims.json`);
+    if (claims === undefined || partition >= claims.next) throw stateMissing();
   }
 
   /** The partitions that lanes are at, or were last. */
