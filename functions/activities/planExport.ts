@@ -13,6 +13,7 @@ import type { TypeFilter } from '../export/request/typeFilter.js';
 import { Level } from '../export/selection/level.js';
 import { Members } from '../export/selection/members.js';
 import { EVERYTHING } from '../export/selection/selection.js';
+import { requesterOf } from '../export/source/requestLimiter.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import type { Source } from '../export/source/source.js';
 import type { Window } from '../export/walk.js';
@@ -40,11 +41,11 @@ const MOST_PLANNING_MS = 120_000;
 export function planExport(dependencies: ActivityDependencies) {
   const { jobs, sourceOf, settings, engines, isResourceType, now } = dependencies;
   return async ({ jobId }: PlanExportInput, log: ActivityLog): Promise<PlanExportOutput> => {
-    const source = sourceOf(jobId, log);
     const known = await jobs.plan(jobId);
     if (known !== undefined) return { partitions: known.partitions.length };
     const asked = await jobs.request(jobId);
     if (asked === undefined) throw stateMissing();
+    const source = sourceOf(requesterOf(asked), log);
     const { capabilities, date } = await readSource(source, asked);
     const transactionTime = transactionInstant(date, settings.transactionTimeMarginSeconds, asked.until);
     const { permittedTypes } = asked;

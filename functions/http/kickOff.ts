@@ -10,6 +10,7 @@ import { knownParametersOnly, readKickOff } from '../export/request/kickOff.js';
 import { errorIssue, informationIssue, type OutcomeIssue } from '../export/output/operationOutcome.js';
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../orchestrators/instanceIds.js';
+import { RETRY_AFTER_SECONDS } from '../export/runningJobs.js';
 import type { HttpDependencies } from './dependencies.js';
 import { permitConfiguration } from './authorization/permitConfiguration.js';
 import { permitKickOff } from './authorization/permitKickOff.js';
@@ -73,23 +74,53 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       since: read.kickOff.since,
       until: read.kickOff.until,
       pageSize: read.kickOff.pageSize,
-      lanes: settings.parallelPartitions,
+      lanes: await enterRunning(dependencies, jobId, permitted.owner),
       configuration: pinned?.described,
       stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
       notes: [...permitted.notes, ...read.kickOff.notes, ...(pinned?.notes ?? [])],
     };
-    await files.claimContainer(job, settings.allowMixedContainers, now());
-    await jobs.create(job, secret, pinned?.text);
-    const input: ExportJobInput = {
-      jobId,
-      lanes: job.lanes,
-      retry: { maxAttempts: settings.activityMaxAttempts, firstRetrySeconds: settings.activityRetrySeconds },
-    };
-    await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input });
+    try {
+      await files.claimContainer(job, settings.allowMixedContainers, now());
+      await jobs.create(job, secret, pinned?.text);
+      const input: ExportJobInput = {
+        jobId,
+        lanes: job.lanes,
+        retry: {
+          maxAttempts: settings.activityMaxAttempts,
+          firstRetrySeconds: settings.activityRetrySeconds,
+        },
+      };
+      await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input });
+    } catch (thrown) {
+      // Only sooner: the list is cleared of what never began when it is in somebody's way.
+      await jobs.leaveRunning(jobId).catch(() => undefined);
+      throw thrown;
+    }
     return outcomeResponse(202, acceptedIssues(job), {
       'content-location': `${baseUrl}/_operations/export/${jobId}`,
     });
   };
+}
+
+/**
+ * Counts a job among those that run.
+ * @returns the lanes that it gets
+ * @throws RequestError 429 where there are too many, of the caller or in all
+ */
+async function enterRunning(
+  { settings, jobs, now }: HttpDependencies,
+  jobId: string,
+  owner: string | undefined,
+): Promise<number> {
+  const entered = await jobs.enterRunning(
+    { jobId, at: now(), ...(owner === undefined ? {} : { owner }) },
+    { most: settings.maxRunningExports, mostPerCaller: settings.maxRunningExportsPerCaller },
+    settings.parallelPartitions,
+  );
+  if ('lanes' in entered) return entered.lanes;
+  throw new RequestError(429, [errorIssue('throttled', entered.refusal)], {
+    'retry-after': String(RETRY_AFTER_SECONDS),
+  });
 }
 
 function acceptedIssues(job: JobRequest): OutcomeIssue[] {

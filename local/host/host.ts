@@ -33,6 +33,8 @@ export interface HostOptions {
    * one for activities, one for orchestrators.
    */
   redeliveryDelayMs?: number;
+  /** How long to wait for another host that works on the same data and may be stopping. Default 0. */
+  directoryWaitMs?: number;
   /** What goes wrong in the Durable extension. Default nothing. */
   durableFaults?: DurableFaults;
   /** How long `close` waits for running functions. Default 5 s. */
@@ -80,7 +82,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     const storageLog = new StorageLog(logger);
     opened.push(storageLog);
     const store = new Store(directory, durableFaults.diskBytes, (isFirst) => storageLog.recorded(isFirst));
-    opened.push(await DirectoryLock.take(directory));
+    opened.push(await DirectoryLock.take(directory, options.directoryWaitMs));
     const web = await Listener.open(options.port, logger);
     opened.push(web);
     const rpc = await Listener.open(RPC_PORT, logger).catch(() => Listener.open(0, logger));

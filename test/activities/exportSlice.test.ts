@@ -22,6 +22,7 @@ async function sliceUnder(settings: { fhirServerUrl: string; fhirVersion: string
         source: SOURCE,
         partitions: [{ window, estimate: 1 }],
       }),
+      checkClaim: async () => undefined,
     },
     engines: { lineMaker: () => Promise.reject(new Error('got as far as this')) },
   };
@@ -71,6 +72,7 @@ describe('a slice of a job whose secrets are destroyed', () => {
       secret: () => Promise.reject(gone),
       configuration: () => Promise.reject(gone),
       putSlice: async () => void left.add('record'),
+      checkClaim: async () => undefined,
       putProgress: async () => undefined,
     };
     const body = Buffer.from(

@@ -73,6 +73,7 @@ export async function runJob(
   const run = exportSlice(dependencies);
   const { partitions } = await planExport(dependencies)({ jobId }, noLog);
   for (let partition = 0; partition < partitions; partition++) {
+    await jobs.claimPartition(jobId, 0, partition, partitions);
     let previous: string | null = null;
     for (let slice = 0, isDone = false; !isDone; slice++) {
       if (losesAttempts) await run({ jobId, partition, slice, previous }, noLog);
