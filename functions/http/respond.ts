@@ -49,6 +49,7 @@ export function statusOf(code: ExportErrorCode): { status: number; issue: IssueT
     case 'resource-failed':
       return { status: 422, issue: 'processing' };
     case 'source-busy':
+    case 'source-failed':
     case 'source-timeout':
     case 'source-unreachable':
     case 'storage-unavailable':
