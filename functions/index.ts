@@ -16,15 +16,22 @@ import { shareSourceAccess } from './adapters/source/sourceAccess.js';
 import { openStorage } from './adapters/storage/storage.js';
 import { makeActivityDependencies, secretsOf } from './dependencies.js';
 import { openAuthorization } from './http/authorization/openAuthorization.js';
+import { defaultConfigurationProblem } from './http/defaultConfiguration.js';
+import type { HttpDependencies } from './http/dependencies.js';
+import { watchResponses } from './http/responseConnections.js';
 import { registerRoutes } from './http/routes.js';
 import { exportJob } from './orchestrators/exportJob.js';
 import { exportLane } from './orchestrators/exportLane.js';
 import { exportPartition } from './orchestrators/exportPartition.js';
-import { readSettings } from './settings/settings.js';
+import { settingsWarnings } from './settings/interfaceSettings.js';
+import { readSettings, SettingsError } from './settings/settings.js';
 import { registerCleanUp } from './timers/cleanUp.js';
 
 // The composition root: settings are read once, everything is built from them, and every function is registered.
 const settings = readSettings(process.env);
+for (const warning of settingsWarnings(settings.corsOrigins, settings.authorization.authentication)) {
+  console.warn(warning);
+}
 const access = openSourceAccess(settings);
 const dependencies = makeActivityDependencies(settings, access);
 const { jobs, files, now, isResourceType } = dependencies;
@@ -45,8 +52,7 @@ const slices: SliceRunner =
         };
       });
 
-app.setup({ enableHttpStream: true });
-registerRoutes({
+const http: HttpDependencies = {
   settings,
   authorize: openAuthorization(settings.authorization, openAuthorizationServer(settings), isResourceType),
   jobs,
@@ -56,7 +62,13 @@ registerRoutes({
   resolveSecret: secretsOf(settings),
   now,
   isResourceType,
-});
+};
+const problem = await defaultConfigurationProblem(http);
+if (problem !== undefined) throw new SettingsError([problem]);
+
+app.setup({ enableHttpStream: true });
+watchResponses();
+registerRoutes(http);
 registerCleanUp({ settings, jobs, files, now });
 
 df.app.orchestration('exportJob', exportJob);

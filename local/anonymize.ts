@@ -11,31 +11,33 @@ import { readConfiguration } from '../functions/deid/readConfiguration.js';
 import { ConfigurationJsonError, parseConfigurationJson } from '../functions/deid/configurationJson.js';
 import type { ConfigurationIssue, Engine, FhirVersion } from '../functions/deid/engine.js';
 import { resolveKeys } from '../functions/deid/keys.js';
-import { anonymizeFile, type FileResult, type FileTask } from './anonymizeFile.js';
+import { anonymizeFile, isKnownFile, type FileResult, type FileTask } from './anonymizeFile.js';
 
 const USAGE = `De-identifies FHIR resources in files with a configuration of Microsoft's FHIR anonymizer.
 
   anonymize --config FILE --input FILE|FOLDER --output FILE|FOLDER [options]
-  anonymize --config FILE --validate
+  anonymize --config FILE --validate [--verbose]
 
   --config FILE           the configuration (JSON)
-  --input FILE|FOLDER     JSON resources or Bundles (.json) and NDJSON (.ndjson), folders with all in them
+  --input FILE|FOLDER     JSON resources or Bundles (.json) and NDJSON (.ndjson, .jsonl), as they are or compressed
+                          (.gz); folders with all such files in them: files of other names are left aside and counted
   --output FILE|FOLDER    where the results go, under the same names; never where the input is
   --fhir-version VERSION  STU3, R4, R4B or R5; without it the configuration's, or R4
   --now INSTANT           the day ages are measured to, for example 2026-01-31T00:00:00Z; without it today
   --jobs N                files at the same time, 1 without it
-  --validate              only check the configuration, and list the identifying elements that no rule reaches
+  --validate              only check the configuration, and list the identities that its rules leave
+  --verbose               with --validate: every element of these, instead of some of each kind
 
 A key that the configuration only names ({"secretName": "NAME"}) is read from the environment variable NAME.
 A key it leaves empty is random: the results of one run fit together, those of two runs do not.
 
-Exit codes: 0 all done; 1 errors in the data, listed by file and line; 2 a wrong configuration or command line.`;
+Exit codes: 0 all done; 1 errors in the data, listed by file and line, or nothing written; 2 a wrong configuration or
+command line.`;
 
 /** A mistake on the command line or in the configuration. */
 class UsageError extends Error {}
 
 const VERSIONS: readonly FhirVersion[] = ['STU3', 'R4', 'R4B', 'R5'];
-const KNOWN_FILES = /\.(?:json|ndjson)$/i;
 
 /** What every thread needs to make the same engine. */
 interface EngineSettings {
@@ -56,6 +58,7 @@ interface Arguments {
   fhirVersion: FhirVersion | undefined;
   now: number;
   jobs: number;
+  isVerbose: boolean;
 }
 
 function readArguments(): Arguments | null {
@@ -75,12 +78,21 @@ function readArguments(): Arguments | null {
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64)
     throw new UsageError('--jobs must be a whole number from 1 to 64');
   const input = isRun ? values.input : undefined;
-  return { config: values.config, input, output: values.output, fhirVersion, now, jobs };
+  return {
+    config: values.config,
+    input,
+    output: values.output,
+    fhirVersion,
+    now,
+    jobs,
+    isVerbose: values.verbose === true,
+  };
 }
 
 function parse(): {
   values: Partial<Record<'config' | 'input' | 'output' | 'fhir-version' | 'now' | 'jobs', string>> & {
     validate?: boolean;
+    verbose?: boolean;
     help?: boolean;
   };
 } {
@@ -96,6 +108,7 @@ function parse(): {
         now: text,
         jobs: text,
         validate: flag,
+        verbose: flag,
         help: flag,
       },
     });
@@ -134,10 +147,13 @@ async function readSettings(given: Arguments): Promise<EngineSettings> {
   const fhirVersion = given.fhirVersion ?? versionOf(text) ?? 'R4';
   const read = readConfiguration(
     text,
-    given.input === undefined ? { fhirVersion, coverage: 'warning' } : { fhirVersion },
+    given.input === undefined
+      ? { fhirVersion, coverage: 'warning', isVerbose: given.isVerbose }
+      : { fhirVersion },
   );
   for (const issue of read.issues) show(issue);
   if (read.configuration === undefined) throw new UsageError('The configuration has errors');
+  if (read.coverage?.isComplete === true) console.log('Its coverage is complete.');
   const { configuration, issues } =
     given.input === undefined
       ? { ...read, issues: [] }
@@ -151,8 +167,14 @@ async function secretFromEnvironment(name: string): Promise<string | null> {
   return process.env[name] ?? null;
 }
 
-/** The files to work on, with their outputs beside each other as the inputs are. */
-function tasksOf(input: string, output: string): FileTask[] {
+/** The files to work on, and those of other names, by their endings. */
+interface Work {
+  readonly tasks: FileTask[];
+  readonly leftAside: ReadonlyMap<string, number>;
+}
+
+/** What is to be done, with the outputs beside each other as the inputs are. */
+function workOf(input: string, output: string): Work {
   if (!existsSync(input)) throw new UsageError(`The input ${input} does not exist`);
   const isFolder = statSync(input).isDirectory();
   const folder = resolve(isFolder ? input : dirname(input));
@@ -162,13 +184,28 @@ function tasksOf(input: string, output: string): FileTask[] {
   });
   if (!isFolder) {
     const intoFolder = /[\\/]$/.test(output) || (existsSync(output) && statSync(output).isDirectory());
-    return [{ input, output: intoFolder ? join(output, basename(input)) : output, context: context(input) }];
+    const task = {
+      input,
+      output: intoFolder ? join(output, basename(input)) : output,
+      context: context(input),
+    };
+    return { tasks: [task], leftAside: new Map() };
   }
   if (existsSync(output) && !statSync(output).isDirectory())
     throw new UsageError('The input is a folder, the output is not');
-  return filesUnder(input)
-    .filter((file) => KNOWN_FILES.test(file))
-    .map((file) => ({ input: file, output: join(output, relative(input, file)), context: context(file) }));
+  const tasks: FileTask[] = [];
+  const leftAside = new Map<string, number>();
+  for (const file of filesUnder(input)) {
+    if (isKnownFile(file))
+      tasks.push({ input: file, output: join(output, relative(input, file)), context: context(file) });
+    else increase(leftAside, endingOf(file), 1);
+  }
+  return { tasks, leftAside };
+}
+
+/** What a file's name ends with: `.txt`, `.tar.gz`. */
+function endingOf(file: string): string {
+  return /(?:\.[a-z0-9]{1,8})?\.gz$|\.[a-z0-9]{1,8}$/i.exec(basename(file))?.[0] ?? 'no ending';
 }
 
 function filesUnder(folder: string): string[] {
@@ -265,8 +302,12 @@ class Summary {
     }
   }
 
-  print(total: number): void {
+  print(total: number, leftAside: ReadonlyMap<string, number>): void {
     console.log(`files: ${this.written} written of ${total}`);
+    printCounts(
+      'files left aside, by ending: read are .json, .ndjson and .jsonl, and these with .gz',
+      leftAside,
+    );
     console.log(`resources: ${this.resources}`);
     printCounts('operations, by security label', this.labels);
     printCounts('elements dropped: unknown to this FHIR version, or of the wrong type', this.dropped);
@@ -296,7 +337,7 @@ async function main(): Promise<number> {
     console.log('The configuration has no errors.');
     return 0;
   }
-  const tasks = tasksOf(given.input, given.output);
+  const { tasks, leftAside } = workOf(given.input, given.output);
   refuseOverwriting(tasks);
   const summary = new Summary();
   await runAll(tasks, settings, given.jobs, (result) => {
@@ -305,8 +346,9 @@ async function main(): Promise<number> {
       process.stderr.write(`\r${summary.files} of ${tasks.length} files, ${summary.resources} resources`);
   });
   if (process.stderr.isTTY) process.stderr.write('\n');
-  summary.print(tasks.length);
-  return summary.errors === 0 ? 0 : 1;
+  summary.print(tasks.length, leftAside);
+  if (summary.written === 0) console.error(`Nothing of ${given.input} was written.`);
+  return summary.errors === 0 && summary.written > 0 ? 0 : 1;
 }
 
 if (isMainThread) {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { isTrusted } from '../functions/settings/registrySettings.js';
 import { readSettings } from '../functions/settings/settings.js';
 import { REQUIRED_SETTINGS } from './environment.js';
 
@@ -10,6 +11,7 @@ describe('the settings of registries', () => {
   it('allow none unless told', () => {
     expect(read({})).toEqual({
       hosts: new Set(),
+      repositories: new Set(),
       credentials: new Map(),
       clientId: undefined,
       ca: undefined,
@@ -19,6 +21,23 @@ describe('the settings of registries', () => {
   it('take hosts in one form', () => {
     const { hosts } = read({ ANONYMIZATION_REGISTRIES: ' Contoso.azurecr.io, r.example.org:5000,,' });
     expect([...hosts]).toEqual(['contoso.azurecr.io', 'r.example.org:5000']);
+  });
+
+  it('take repositories, beside which nothing else of their registry is read', () => {
+    const registries = read({
+      ANONYMIZATION_REGISTRIES:
+        'Contoso.azurecr.io/anonymization/approved, contoso.azurecr.io, r.example.org',
+    });
+    expect([...registries.hosts]).toEqual(['contoso.azurecr.io', 'r.example.org']);
+    expect(
+      [
+        { registry: 'contoso.azurecr.io', repository: 'anonymization/approved' },
+        { registry: 'contoso.azurecr.io', repository: 'anonymization/approved/more' },
+        { registry: 'contoso.azurecr.io', repository: 'anonymization' },
+        { registry: 'r.example.org', repository: 'anything' },
+        { registry: 'other.example.org', repository: 'anonymization/approved' },
+      ].map((image) => isTrusted(registries, image)),
+    ).toEqual([true, false, false, true, false]);
   });
 
   it('take what docker login writes', () => {
@@ -38,7 +57,9 @@ describe('the settings of registries', () => {
 
   it.each([
     ['ANONYMIZATION_REGISTRIES', 'https://hunter2.example.org'],
-    ['ANONYMIZATION_REGISTRIES', 'hunter2.example.org/path'],
+    ['ANONYMIZATION_REGISTRIES', 'hunter2.example.org/image:tag'],
+    ['ANONYMIZATION_REGISTRIES', 'hunter2.example.org/'],
+    ['ANONYMIZATION_REGISTRIES', 'hunter2.example.org/Upper'],
     ['ANONYMIZATION_REGISTRIES', 'hunter2.example.org *'],
     ['ANONYMIZATION_REGISTRY_CREDENTIALS', 'hunter2'],
     ['ANONYMIZATION_REGISTRY_CREDENTIALS', '{"hunter2":1}'],

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { AuthorizationSettings } from '../functions/settings/authorizationSettings.js';
+import { settingsWarnings } from '../functions/settings/interfaceSettings.js';
 import {
   FUNCTION_TIMEOUT_SECONDS,
   readSettings,
@@ -95,6 +97,31 @@ describe('settings', () => {
       expect(message).toContain(name);
     }
     expect(message).not.toContain('hunter2');
+  });
+
+  it('that are wrong are one entry of the log, which the alert finds', () => {
+    let thrown: unknown;
+    try {
+      readSettings({ FHIR_VERSION: 'x', PAGE_SIZE: 'x' });
+    } catch (error) {
+      thrown = error;
+    }
+    if (!(thrown instanceof SettingsError)) throw new Error('unreachable');
+    // The host makes an entry of every line.
+    for (const text of [thrown.message, thrown.stack]) expect(text).not.toMatch(/[\n\r]/);
+    for (const problem of thrown.problems) expect(thrown.message).toContain(problem);
+    const alerts = readFileSync(new URL('../infra/modules/alerts.bicep', import.meta.url), 'utf8');
+    const wanted = /text has "([^"]+)"/.exec(alerts)?.[1] ?? 'no such alert';
+    expect(thrown.message).toContain(wanted);
+  });
+
+  it.each([
+    ['function keys, since no preflight has one', 'https://app.example.org', 'function-keys', 1],
+    ['tokens', 'https://app.example.org', 'smart', 0],
+    ['function keys alone', '', 'function-keys', 0],
+  ])('warn of CORS with %s', (_name, origins, way, warnings) => {
+    const set = new Set(origins === '' ? [] : [origins]);
+    expect(settingsWarnings(set, { way } as AuthorizationSettings['authentication'])).toHaveLength(warnings);
   });
 
   it('take no Key Vault reference that was not resolved for a key', () => {

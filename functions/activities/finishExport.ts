@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { discardJob } from '../adapters/endJob.js';
+import { stateMissing } from '../adapters/storage/jobStore.js';
 import { ExportError } from '../errors.js';
 import {
   addReport,
+  asPlanned,
   emptyReport,
   type JobOutcome,
+  type JobPlan,
   type JobRequest,
   type OutputFile,
   type PartitionRecord,
@@ -18,10 +21,17 @@ import {
   manifestFileNames,
   REPORT_FILE,
 } from '../export/output/manifest.js';
-import { checkPatientCount } from '../export/output/patientCount.js';
+import {
+  addPartCounts,
+  allWithheld,
+  type CountedType,
+  emptyCounts,
+  withheldNote,
+  withheldTypes,
+} from '../export/output/patientCount.js';
+import { PROVENANCE } from '../export/selection/provenance.js';
 import { failureOutcomes } from '../export/output/errorFile.js';
 import { buildReport } from '../export/output/report.js';
-import { mayBeOfPatient } from '../fhir/patientsOf.js';
 import { VERSION } from '../version.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -56,7 +66,7 @@ export function finishExport({
       jobs.stop(jobId),
       jobs.outcome(jobId),
     ]);
-    if (request === undefined) throw new ExportError('job-state-missing', 'The state of the job is gone.');
+    if (request === undefined) throw stateMissing();
     if (known === undefined && stop === undefined) await complete(request);
     const outcome = known ?? (await jobs.putOutcome(jobId, outcomeOf(stop)));
     slices.forget(jobId);
@@ -76,23 +86,21 @@ export function finishExport({
   async function complete(request: JobRequest): Promise<void> {
     const { jobId, container, folder } = request;
     const plan = await jobs.plan(jobId);
-    if (plan === undefined) throw new ExportError('job-state-missing', 'The plan of the job is gone.');
+    if (plan === undefined) throw stateMissing();
+    const withheld = await withheldOf(request, plan);
+    // What is withheld is as if it had never been read: no file, count or failure of it is told.
     const partitions = await mapConcurrently(
       [...plan.partitions.keys()],
       PARALLEL_READS,
       async (partition): Promise<PartitionRecord> => {
         const record = await jobs.partition(jobId, partition);
         if (record === undefined) {
-          throw new ExportError('internal', 'A partition of the job is not complete.');
+          throw stateMissing();
         }
-        return record;
+        const type = plan.partitions[partition]?.window.type ?? '';
+        return withheld.types.has(type) ? emptyPartition() : withoutFilesOf(record, withheld.types);
       },
     );
-    const counted = partitions.map(({ patients = [] }, index) => ({
-      type: plan.partitions[index]?.window.type ?? '',
-      patients,
-    }));
-    checkPatientCount(request, counted, (type) => mayBeOfPatient(type, settings.fhirVersion));
     const filesOf = (isOfDeletions: boolean): OutputFile[] =>
       partitions
         .filter((_, index) => (plan.partitions[index]?.isOfDeletions === true) === isOfDeletions)
@@ -101,16 +109,30 @@ export function finishExport({
     const deletionNotes = partitions.flatMap(({ deletionNote }) => deletionNote ?? []);
     const report = emptyReport();
     let foreign = 0;
+    let ofOthers = 0;
     for (const partition of partitions) {
       foreign += partition.foreign ?? 0;
+      ofOthers += partition.ofOthers ?? 0;
       addReport(report, partition.report);
       if (partition.provenance !== undefined) addReport(report, partition.provenance);
     }
+    await files.confirmContainer(request, settings.allowMixedContainers, now());
     const errors = (await jobs.manifest(jobId)) === undefined ? await writeErrors(request, report) : [];
     // Where two calls run at once, the first manifest holds; the other's error file is an orphan.
     const manifest = await jobs.putManifest(
       jobId,
-      buildManifest({ request, plan, output, deleted, deletionNotes, errors, report, foreign }),
+      buildManifest({
+        request,
+        plan,
+        output,
+        deleted,
+        deletionNotes,
+        errors,
+        report,
+        foreign,
+        ofOthers,
+        withheld: withheld.notes,
+      }),
     );
     const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`));
     await files.write(container, `${folder}${MANIFEST_FILE}`, toText(copy));
@@ -123,6 +145,31 @@ export function finishExport({
       [...found.keys()].filter((name) => !kept.has(name)),
     );
     checkFiles([...output, ...deleted], found);
+    await files.settleContainer(request);
+  }
+
+  /** The types that are withheld since a part of theirs is of too few patients, and what is told of all such parts. */
+  async function withheldOf(
+    request: JobRequest,
+    plan: JobPlan,
+  ): Promise<{ types: ReadonlySet<string>; notes: string[] }> {
+    const { jobId, minPatients: most = 0 } = request;
+    if (most === 0) return { types: new Set(), notes: [] };
+    const { typeFilters } = asPlanned(request, plan);
+    const types = new Map<string, CountedType>();
+    for (const { window } of plan.partitions) {
+      const filters = typeFilters.filter(({ type }) => type === window.type).length;
+      types.set(window.type, { alternatives: Math.max(1, filters), counts: emptyCounts() });
+    }
+    await mapConcurrently([...plan.partitions.entries()], PARALLEL_READS, async ([partition, { window }]) => {
+      const counts = await jobs.partCounts(jobId, partition);
+      const sum = types.get(window.type)?.counts;
+      if (counts !== undefined && sum !== undefined) addPartCounts(sum, counts, most);
+    });
+    const withheld = withheldTypes(types, most);
+    if (withheld.size === types.size) throw allWithheld(most);
+    const parts = [...withheld, ...(plan.withheld ?? [])].sort();
+    return { types: withheld, notes: parts.length === 0 ? [] : [withheldNote(parts, most)] };
   }
 
   async function writeErrors(request: JobRequest, report: SliceReport): Promise<OutputFile[]> {
@@ -135,6 +182,17 @@ export function finishExport({
     const of = [...new Set(report.failures.map(({ type }) => type))];
     return [{ type: 'OperationOutcome', of, name, count: file.lines, bytes: file.bytes }];
   }
+}
+
+function emptyPartition(): PartitionRecord {
+  return { files: [], seconds: 0, report: emptyReport() };
+}
+
+/** A partition without what came along and is withheld. */
+function withoutFilesOf(record: PartitionRecord, types: ReadonlySet<string>): PartitionRecord {
+  if (!types.has(PROVENANCE)) return record;
+  const { provenance: _withheld, ...kept } = record;
+  return { ...kept, files: record.files.filter(({ type }) => type !== PROVENANCE) };
 }
 
 function toText(value: object): string {

@@ -1,9 +1,11 @@
 import { isJsonObject, parseJson, type JsonObject } from '../json/json.js';
+import { decodeUtf8 } from '../json/utf8.js';
 import { ExportError } from '../errors.js';
 import type { Capabilities } from '../export/source/capabilities.js';
 import type { JobRequest, PlannedCompartment, PlannedPartition } from '../export/job.js';
 import {
   countPresent,
+  type KnownLists,
   planMemberSearch,
   sendsProvenance,
   splitSearches,
@@ -76,6 +78,7 @@ export async function planCompartment(
         : 'Provenance: only those are exported that name a patient themselves, as the source does not send others along with their targets (_revinclude=Provenance:target), or has none.',
     );
   }
+  const lists: KnownLists = {};
   return {
     compartment: { hasMembers: members !== undefined, bases, includesProvenance: comesAlong },
     types: members?.ids.length === 0 ? [] : types,
@@ -92,6 +95,7 @@ export async function planCompartment(
         pageSize,
         capabilities,
         source,
+        lists,
         isOutOfTime: isPlanOutOfTime,
       });
       return memberSearch === undefined
@@ -148,7 +152,7 @@ function readGroup(source: Source): (id: string) => Promise<JsonObject | undefin
     if (answer === undefined) return undefined;
     let group;
     try {
-      group = parseJson(answer.body.toString('utf8'));
+      group = parseJson(decodeUtf8(answer.body));
     } catch {
       throw new ExportError('source-not-fhir', 'The source answered with a Group that is not JSON.', true);
     }

@@ -1,11 +1,19 @@
 import { parseJson } from '../json/json.js';
+import { decodeUtf8 } from '../json/utf8.js';
+import { stateMissing } from '../adapters/storage/jobStore.js';
 import { ExportError } from '../errors.js';
-import { readCapabilities } from '../export/source/capabilities.js';
+import { type Capabilities, readCapabilities, UNKNOWN_CAPABILITIES } from '../export/source/capabilities.js';
 import { deletionSentences, planDeletions } from '../export/deletionPlan.js';
 import { isUnsteady } from '../export/selection/filtered.js';
 import type { JobRequest, PlannedPartition } from '../export/job.js';
 import { planPartitions, transactionInstant, windowBounds } from '../export/plan.js';
 import { count } from '../export/source/count.js';
+import { keptFilters } from '../export/keptFilters.js';
+import type { TypeFilter } from '../export/request/typeFilter.js';
+import { Level } from '../export/selection/level.js';
+import { Members } from '../export/selection/members.js';
+import { EVERYTHING } from '../export/selection/selection.js';
+import { requesterOf } from '../export/source/requestLimiter.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import type { Source } from '../export/source/source.js';
 import type { Window } from '../export/walk.js';
@@ -22,6 +30,8 @@ export interface PlanExportOutput {
   partitions: number;
 }
 
+/** How a source refuses what another may answer. */
+const REFUSALS: ReadonlySet<string> = new Set(['source-refused', 'source-denied']);
 /** Smaller partitions are not worth what it costs to begin one. */
 const LEAST_PARTITION = 5000;
 /** After this a plan is made of what is known: an activity may not take long. */
@@ -31,51 +41,51 @@ const MOST_PLANNING_MS = 120_000;
 export function planExport(dependencies: ActivityDependencies) {
   const { jobs, sourceOf, settings, engines, isResourceType, now } = dependencies;
   return async ({ jobId }: PlanExportInput, log: ActivityLog): Promise<PlanExportOutput> => {
-    const source = sourceOf(jobId, log);
     const known = await jobs.plan(jobId);
     if (known !== undefined) return { partitions: known.partitions.length };
-    const request = await jobs.request(jobId);
-    if (request === undefined) throw new ExportError('job-state-missing', 'The state of the job is gone.');
-    const answer = await source.capabilities();
-    const capabilities = readCapabilities(parseCapabilities(answer.body), settings.fhirVersion);
-    const transactionTime = transactionInstant(
-      answer.date,
-      settings.transactionTimeMarginSeconds,
-      request.until,
-    );
-    const { permittedTypes } = request;
-    const asked =
-      request.types ??
+    const asked = await jobs.request(jobId);
+    if (asked === undefined) throw stateMissing();
+    const source = sourceOf(requesterOf(asked), log);
+    const { capabilities, date } = await readSource(source, asked);
+    const transactionTime = transactionInstant(date, settings.transactionTimeMarginSeconds, asked.until);
+    const { permittedTypes } = asked;
+    const typesAsked =
+      asked.types ??
       capabilities.searchableTypes.filter(
         (type) => isResourceType(type) && (permittedTypes?.includes(type) ?? true),
       );
-    if (asked.length === 0 && permittedTypes !== undefined) {
+    if (typesAsked.length === 0 && permittedTypes !== undefined) {
       throw new ExportError(
         'forbidden',
         'The source can be searched for none of the types that the token permits. Get a token for other types.',
       );
     }
-    if (asked.length === 0) {
+    if (typesAsked.length === 0) {
       throw new ExportError(
         'source-refused',
         'The CapabilityStatement of the source names no resource type that can be searched. Name the types to export with _type.',
       );
     }
     const below =
-      request.level.kind === 'system'
+      asked.level.kind === 'system'
         ? undefined
         : await planCompartment(
             { jobs, settings, source, isOutOfTime: outOfTimeFromNow() },
-            request,
+            asked,
             capabilities,
             transactionTime,
-            asked,
+            typesAsked,
           );
-    const types = below?.types ?? asked;
+    const filters = await countFilters(source, asked, below, transactionTime);
+    const request = filters === undefined ? asked : { ...asked, typeFilters: filters.kept };
+    const isLeft = (type: string): boolean =>
+      !asked.typeFilters.some((filter) => filter.type === type) ||
+      request.typeFilters.some((filter) => filter.type === type);
+    const types = (below?.types ?? typesAsked).filter(isLeft);
     const isOutOfTime = outOfTimeFromNow();
     const partitions =
       below?.compartment.hasMembers === true
-        ? await planMembers(source, request, below, transactionTime, isOutOfTime)
+        ? await planMembers(source, request, { ...below, types }, transactionTime, isOutOfTime)
         : await planWindows(source, request, types, transactionTime, isOutOfTime);
     const deletions = planDeletions({
       request,
@@ -89,14 +99,62 @@ export function planExport(dependencies: ActivityDependencies) {
       source: { url: settings.fhirServerUrl, fhirVersion: settings.fhirVersion },
       partitions: [...partitions, ...deletions.partitions],
       ...(below === undefined ? {} : { compartment: below.compartment }),
+      ...(filters === undefined ? {} : { typeFilters: filters.kept, withheld: filters.withheld }),
       notes: [...planNotes(request), ...(below?.notes ?? []), ...deletionSentences(deletions.notes)],
     });
     return { partitions: plan.partitions.length };
   };
 
+  /** What the source says of itself, and its clock. One that refuses to say may still be asked for types by name. */
+  async function readSource(
+    source: Source,
+    { types = [] }: JobRequest,
+  ): Promise<{ capabilities: Capabilities; date: number | undefined }> {
+    const [type] = types;
+    try {
+      const { body, date } = await source.capabilities();
+      return { capabilities: readCapabilities(parseCapabilities(body), settings.fhirVersion), date };
+    } catch (thrown) {
+      const isRefused = thrown instanceof ExportError && REFUSALS.has(thrown.code);
+      if (!isRefused || type === undefined) throw thrown;
+      const { date } = await source.search(type, [['_count', '1']]);
+      return { capabilities: UNKNOWN_CAPABILITIES, date };
+    }
+  }
+
   function outOfTimeFromNow(): () => boolean {
     const startedAt = now();
     return () => now() - startedAt > MOST_PLANNING_MS;
+  }
+
+  /** Where a type has several filters and patients are counted, those of enough patients; `undefined` elsewhere. */
+  async function countFilters(
+    source: Source,
+    request: JobRequest,
+    below: CompartmentPlan | undefined,
+    transactionTime: string,
+  ): Promise<{ kept: TypeFilter[]; withheld: string[] } | undefined> {
+    const { jobId, typeFilters, minPatients = 0, since, until } = request;
+    if (minPatients === 0 || typeFilters.length < 2) return undefined;
+    const members =
+      below?.compartment.hasMembers === true ? new Members(await jobs.members(jobId)) : undefined;
+    const level = new Level(
+      { transactionTime, partitions: [], ...(below === undefined ? {} : { compartment: below.compartment }) },
+      settings.fhirVersion,
+      members,
+    );
+    return keptFilters({
+      most: minPatients,
+      typeFilters,
+      fhirVersion: settings.fhirVersion,
+      pageSize: request.pageSize ?? settings.pageSize,
+      source,
+      windowOf: (type) => ({ type, from: since, until: transactionTime, untilAsked: until !== undefined }),
+      baseOf: (type) => level.compartment(type, undefined) ?? EVERYTHING,
+      isCounted: members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
+      isStopped: async () => (await jobs.stop(jobId)) !== undefined,
+      isOutOfTime: outOfTimeFromNow(),
+    });
   }
 
   /** Whole types, split by time. */
@@ -127,7 +185,8 @@ export function planExport(dependencies: ActivityDependencies) {
     if (request.level.kind === 'system') return partitions;
     // Of most types, most sources have no patient's.
     return partitions.filter(
-      ({ estimate, window }) => estimate !== 0 || hidesEmptiness(request, window.type),
+      // Where patients are counted, a search is to go the same way when it finds nothing as when it finds few.
+      ({ estimate }) => estimate !== 0 || (request.minPatients ?? 0) > 0,
     );
   }
 
@@ -153,10 +212,8 @@ export function planExport(dependencies: ActivityDependencies) {
           untilAsked: request.until !== undefined,
         };
         // Estimates only tell progress and order; what is wrong with the source, the walk will tell.
-        const estimate = isOutOfTime()
-          ? undefined
-          : await count(source, type, [...bounds, ['_summary', 'count']]).catch(() => undefined);
-        if (estimate === 0 && !hidesEmptiness(request, type)) return [];
+        const estimate = isOutOfTime() ? undefined : await count(source, type, bounds).catch(() => undefined);
+        if (estimate === 0 && (request.minPatients ?? 0) === 0) return [];
         const parts = await below.searchesFor(type, bounds, estimate, pageSize, isOutOfTime);
         if (parts === undefined) walked.push(type);
         return (parts ?? []).map((part) => ({ window, ...part }));
@@ -182,16 +239,6 @@ export function planExport(dependencies: ActivityDependencies) {
   }
 }
 
-/**
- * Whether a search for a type is to go the same way when it finds nothing as when it finds few: where patients are
- * counted, and a filter or a time narrows it.
- */
-function hidesEmptiness({ minPatients, typeFilters, since, until }: JobRequest, type: string): boolean {
-  const isNarrowed =
-    since !== undefined || until !== undefined || typeFilters.some((filter) => filter.type === type);
-  return isNarrowed && (minPatients ?? 0) > 0;
-}
-
 function planNotes({ typeFilters, elements }: JobRequest): string[] {
   const notes: string[] = [];
   const types = new Set(typeFilters.map(({ type }) => type));
@@ -211,7 +258,7 @@ function planNotes({ typeFilters, elements }: JobRequest): string[] {
 
 function parseCapabilities(body: Buffer): ReturnType<typeof parseJson> {
   try {
-    return parseJson(body.toString('utf8'));
+    return parseJson(decodeUtf8(body));
   } catch {
     throw new ExportError('source-not-fhir', 'The CapabilityStatement of the source is not JSON.', true);
   }

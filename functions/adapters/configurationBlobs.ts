@@ -3,7 +3,7 @@ import { ExportError } from '../errors.js';
 import type { StorageAccount } from '../settings/settings.js';
 import { configurationText, MOST_CONFIGURATION_BYTES } from './configurationText.js';
 import { managedIdentityName } from './managedIdentity.js';
-import { storageErrorCode, storageFailure, storageStatus } from './storage/storage.js';
+import { isUnknownApiVersion, storageErrorCode, storageFailure, storageStatus } from './storage/storage.js';
 
 /** Container of the configurations, in the export storage account. */
 const CONFIGURATION_CONTAINER = 'anonymization';
@@ -39,7 +39,7 @@ export class ConfigurationBlobs {
   }
 
   #failure(thrown: unknown): ExportError {
-    const account = `the storage account ${this.#service.accountName} (EXPORT_STORAGE)`;
+    const account = 'the storage account of EXPORT_STORAGE';
     switch (storageStatus(thrown)) {
       case 404:
         return new ExportError(
@@ -49,10 +49,12 @@ export class ConfigurationBlobs {
             : `_anonymizationConfig: there is no blob of this name in the container ${CONFIGURATION_CONTAINER} of ${account}. Upload it, or correct the name (letter case counts).`,
         );
       case 400:
-        return new ExportError(
-          'configuration-not-found',
-          '_anonymizationConfig: this cannot be the name of a blob. Give the name as the container lists it.',
-        );
+        return isUnknownApiVersion(thrown)
+          ? storageFailure(thrown, 'EXPORT_STORAGE', 'reading a configuration')
+          : new ExportError(
+              'configuration-not-found',
+              '_anonymizationConfig: this cannot be the name of a blob. Give the name as the container lists it.',
+            );
       case 412:
         return new ExportError(
           'configuration-not-found',

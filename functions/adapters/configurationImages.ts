@@ -1,5 +1,5 @@
 import type { OciReference } from '../export/request/ociReference.js';
-import type { RegistrySettings } from '../settings/registrySettings.js';
+import { isTrusted, type RegistrySettings } from '../settings/registrySettings.js';
 import { AzureRepository, isAzureRegistry } from './registry/azureRepository.js';
 import { configurationText } from './configurationText.js';
 import { DistributionRepository } from './registry/distributionRepository.js';
@@ -46,7 +46,7 @@ export class ConfigurationImages {
   /** The image name of a reference, to be used within a minute. */
   repository(reference: OciReference): DistributionRepository | AzureRepository {
     const { registry } = reference;
-    if (!this.#settings.hosts.has(registry)) throw notRegistered(registry);
+    if (!isTrusted(this.#settings, reference)) throw notRegistered(registry);
     const signal = AbortSignal.timeout(MOST_MILLISECONDS);
     const credentials = this.#settings.credentials.get(registry);
     const identity = credentials === undefined ? this.#identityOf(registry) : undefined;

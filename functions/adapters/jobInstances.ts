@@ -9,10 +9,17 @@ export async function isRunning(client: DurableClient, jobId: string): Promise<b
   return status !== undefined && RUNNING.includes(status);
 }
 
-/** Whether the job's orchestration has ended by a fault or from outside. @throws where that cannot be told */
-export async function hasBrokenOff(client: DurableClient, jobId: string): Promise<boolean> {
+/**
+ * How the job's orchestration ended: by its own code, or by a fault or from outside; `undefined` where it has not, or is
+ * unknown. @throws where that cannot be told
+ */
+export async function endOfInstance(
+  client: DurableClient,
+  jobId: string,
+): Promise<'completed' | 'broken-off' | undefined> {
   const status = await runtimeStatus(client, jobId);
-  return status !== undefined && BROKEN_OFF.includes(status);
+  if (status === OrchestrationRuntimeStatus.Completed) return 'completed';
+  return status !== undefined && BROKEN_OFF.includes(status) ? 'broken-off' : undefined;
 }
 
 /** Calls to the Durable extension at the same time, each of them a request to the host. */

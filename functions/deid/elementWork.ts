@@ -20,7 +20,7 @@ export class ElementWork {
   constructor(context: NodeContext, run: ResourceRun, now: number) {
     this.context = context;
     this.run = run;
-    this.environment = { resource: null, rootResource: null, now };
+    this.environment = { resource: null, rootResource: null, now, regexSteps: run.regexSteps };
     this.silent = { model: context.model, onDropped: () => undefined };
   }
 

@@ -23,9 +23,15 @@ export interface Parameters {
   readonly enablePartialDatesForRedact: boolean;
   readonly enablePartialZipCodesForRedact: boolean;
   readonly restrictedZipCodeTabulationAreas: readonly string[];
+  /** Whether a partial postal code is kept of US ZIP codes only, whatever blanks and leading zeros they have or lack. */
+  readonly strictZipCodes: boolean;
+  /** Whether a year is over the age limit when whoever was born in it is, or will be before it ends. */
+  readonly ageLimitByYear: boolean;
   readonly cryptoHashFunction: HashFunction;
   /** Hex digits that hashes are cut to; null for all. */
   readonly truncate: number | null;
+  /** What `cryptoHash` makes of the server's address and the version in a reference: kept, or a pseudonym and nothing. */
+  readonly referenceServers: 'keep' | 'hash';
   /** What happens to an element that no rule reaches. */
   readonly unmatched: 'keep' | 'redact';
   /** Whether an identifying element that no rule reaches is an error. */
@@ -35,7 +41,7 @@ export interface Parameters {
 const NAMES = [
   'dateShiftKey', 'cryptoHashKey', 'encryptKey', 'dateShiftScope', 'dateShiftFixedOffsetInDays',
   'enablePartialAgesForRedact', 'enablePartialDatesForRedact', 'enablePartialZipCodesForRedact',
-  'restrictedZipCodeTabulationAreas', 'cryptoHashFunction', 'truncate', 'unmatched', 'requireCoverage',
+  'restrictedZipCodeTabulationAreas', 'strictZipCodes', 'ageLimitByYear', 'cryptoHashFunction', 'truncate', 'referenceServers', 'unmatched', 'requireCoverage',
 ]; // prettier-ignore
 
 const SCOPES = ['resource', 'file', 'folder', 'patient'] as const;
@@ -80,8 +86,11 @@ export function readParameters(value: JsonValue | undefined, issues: IssueList):
     enablePartialDatesForRedact: reader.flag('enablePartialDatesForRedact'),
     enablePartialZipCodesForRedact: reader.flag('enablePartialZipCodesForRedact'),
     restrictedZipCodeTabulationAreas: reader.zipCodes(),
+    strictZipCodes: reader.flag('strictZipCodes'),
+    ageLimitByYear: reader.flag('ageLimitByYear'),
     cryptoHashFunction,
     truncate: reader.truncate(cryptoHashFunction),
+    referenceServers: reader.choice('referenceServers', ['keep', 'hash'] as const, 'keep'),
     unmatched: reader.choice('unmatched', ['keep', 'redact'] as const, 'keep'),
     requireCoverage: reader.flag('requireCoverage'),
   };

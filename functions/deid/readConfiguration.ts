@@ -2,7 +2,8 @@ import type { ConfigurationIssue, FhirVersion } from './engine.js';
 import { ConfigurationJsonError, parseConfigurationJson } from './configurationJson.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json/json.js';
 import { FhirModel } from './model/fhirModel.js';
-import { uncovered } from './coverage.js';
+import { coverageIn, coverageIssues, type Coverage } from './coverage/coverage.js';
+import { reachOf, type Reach } from './coverage/reach.js';
 import type { Configuration } from './configuration.js';
 import { readParameters, type Parameters } from './parameters.js';
 import { readRule, type Rule } from './rule.js';
@@ -11,13 +12,21 @@ import { IssueList, caseInsensitive } from './issues.js';
 /** Largest configuration file, in UTF-16 units of its text; the reference's limit is 1 MiB. */
 const MAX_LENGTH = 1024 * 1024;
 
+/** Most rules that are named because they never act. */
+const MOST_IDLE = 20;
+
 const TOP_LEVEL = ['fhirVersion', 'processingErrors', 'processingError', 'fhirPathRules', 'parameters'];
 
 /** What is asked of `readConfiguration`. */
 export interface ReadOptions {
   fhirVersion: FhirVersion;
-  /** Whether to tell of identifying elements that no rule reaches; an error all the same with `requireCoverage`. */
+  /**
+   * Whether identities that the rules may leave, and rules that can never act, are among the issues. Without it they
+   * are looked for only if `requireCoverage` is set, which makes the former errors.
+   */
   coverage?: 'warning' | 'error';
+  /** Whether these name every element, instead of some of each kind. */
+  isVerbose?: boolean;
 }
 
 /**
@@ -27,7 +36,7 @@ export interface ReadOptions {
 export function readConfiguration(
   text: string,
   options: ReadOptions,
-): { configuration?: Configuration; issues: ConfigurationIssue[] } {
+): { configuration?: Configuration; coverage?: Coverage; issues: ConfigurationIssue[] } {
   const issues = new IssueList();
   const json = parse(text, issues);
   if (json === undefined) return { issues: issues.list };
@@ -47,9 +56,35 @@ export function readConfiguration(
   const parameters = readParameters(top['parameters'], issues);
   warnOfWeakShift(rules, parameters, issues);
   const configuration = { fhirVersion: options.fhirVersion, processingErrors, rules, parameters };
-  const coverage = parameters.requireCoverage ? 'error' : options.coverage;
-  if (coverage !== undefined) issues.list.push(...uncovered(configuration, coverage));
-  return issues.hasErrors ? { issues: issues.list } : { configuration, issues: issues.list };
+  if (issues.hasErrors) return { issues: issues.list };
+  const severity = parameters.requireCoverage ? 'error' : options.coverage;
+  if (severity === undefined) return { configuration, issues: issues.list };
+  const reach = reachOf(configuration);
+  warnOfIdleRules(rules, reach, issues);
+  if (reach.isCutShort)
+    issues.warn('fhirPathRules', 'The rules are too many and too intertwined: their coverage cannot be told');
+  const coverage = coverageIn(reach);
+  issues.list.push(...coverageIssues(coverage, severity, options.isVerbose));
+  return issues.hasErrors
+    ? { coverage, issues: issues.list }
+    : { configuration, coverage, issues: issues.list };
+}
+
+/** Warns of rules that can never act. Not of those whose path selects nothing: of these was warned before. */
+function warnOfIdleRules(rules: readonly Rule[], { idle }: Reach, issues: IssueList): void {
+  const warned = new Set(issues.list.map(({ rule }) => rule));
+  const paths = new Map(rules.map(({ index, path }) => [index, path]));
+  const found = idle.filter(({ rule }) => !warned.has(rule));
+  for (const { rule, by } of found.slice(0, MOST_IDLE)) {
+    issues
+      .ofRule(rule)
+      .warn(
+        'path',
+        `Never acts: fhirPathRules[${by}] ('${paths.get(by)}') decides all that it selects: the first rule that reaches an element decides it`,
+      );
+  }
+  if (found.length > MOST_IDLE)
+    issues.warn('fhirPathRules', `${found.length - MOST_IDLE} more rules never act, for the same reason`);
 }
 
 /** The reference's shift is kept for its configurations' sake; whoever relies on it should know what it is worth. */
@@ -139,5 +174,10 @@ function readRules(value: JsonValue | undefined, model: FhirModel, issues: Issue
     const rule = readRule(json, index, model, issues.ofRule(index));
     if (rule !== undefined) rules.push(rule);
   });
+  if (issues.isLong)
+    issues.warn(
+      'fhirPathRules',
+      'There may be more paths that never match: they are not looked for any further',
+    );
   return rules;
 }

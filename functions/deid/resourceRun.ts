@@ -1,9 +1,10 @@
-import { patientOf } from '../fhir/patientsOf.js';
+import { patientOf, patientsOfBundle, type BundlePatients } from '../fhir/patientsOf.js';
 import type { FhirVersion } from './engine.js';
 import type { JsonObject } from '../json/json.js';
 import { LABELS } from './labels.js';
 import type { Run } from './methods/method.js';
 import { primitiveText, type Primitive } from './primitive.js';
+import { RegexSteps } from './regex/steps.js';
 
 /** Days that dates move by, for the resource a run is at. */
 export type ShiftOf = (run: ResourceRun, rule: number) => number | null;
@@ -15,6 +16,7 @@ export type Place = 'outermost' | 'contained' | 'inside';
 export interface OuterResource {
   readonly operations: number;
   readonly patient: string | null;
+  readonly bundle: BundlePatients | null;
 }
 
 const NO_ID = (): undefined => undefined;
@@ -23,6 +25,8 @@ const NO_ID = (): undefined => undefined;
 export class ResourceRun implements Run {
   /** Operations done since the counts were last taken, by the place of their label. */
   readonly counts: number[] = LABELS.map(() => 0);
+  /** Steps that regular expressions may still take. */
+  readonly regexSteps = new RegexSteps();
   /** The rule being applied, for the report of a failure. */
   rule: number | undefined;
   /** The outermost resource's id, as a rule finds it. */
@@ -31,6 +35,8 @@ export class ResourceRun implements Run {
   folderName = '';
   /** The patient the resource belongs to, as it came; null for none or several. */
   patient: string | null = null;
+  /** The Patients of the Bundle that the resource is in. */
+  private bundle: BundlePatients | null = null;
   private operations = 0;
   private readonly shiftOf: ShiftOf;
   private readonly patientIn: FhirVersion | null;
@@ -65,11 +71,13 @@ export class ResourceRun implements Run {
 
   /** Begins a resource and gives what must be handed to `endResource`. @param resource as it came, if that is asked for */
   startResource(resource: () => JsonObject, place: Place): OuterResource {
-    const outer = { operations: this.operations, patient: this.patient };
+    const outer = { operations: this.operations, patient: this.patient, bundle: this.bundle };
     this.operations = 0;
     // What is contained is part of the resource around it, and of its patient.
-    if (place !== 'contained')
-      this.patient = this.patientIn === null ? null : patientOf(resource(), this.patientIn);
+    if (place === 'contained' || this.patientIn === null) return outer;
+    const json = resource();
+    this.patient = patientOf(json, this.patientIn, this.bundle);
+    if (json['resourceType'] === 'Bundle') this.bundle = patientsOfBundle(json);
     return outer;
   }
 
@@ -78,15 +86,18 @@ export class ResourceRun implements Run {
     const own = this.operations;
     this.operations = outer.operations | own;
     this.patient = outer.patient;
+    this.bundle = outer.bundle;
     return own;
   }
 
   /** Forgets a resource that failed halfway. */
   restart(fileName: string, folderName: string): void {
+    this.regexSteps.reset();
     this.fileName = fileName;
     this.folderName = folderName;
     this.rule = undefined;
     this.patient = null;
+    this.bundle = null;
     this.operations = 0;
     this.idOfRoot = NO_ID;
   }

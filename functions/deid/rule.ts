@@ -1,4 +1,5 @@
 import { compileExpression } from './fhirpath/evaluate.js';
+import { PatternError } from './fhirpath/matching.js';
 import { parseFhirPath } from './fhirpath/parser.js';
 import { FhirPathSyntaxError, type Expression } from './fhirpath/syntax.js';
 import { FhirPathError } from './fhirpath/values.js';
@@ -6,7 +7,9 @@ import type { IssueList } from './issues.js';
 import { nearest } from './issues.js';
 import { isJsonObject, numberText, JsonNumber, type JsonObject, type JsonValue } from '../json/json.js';
 import type { FhirModel } from './model/fhirModel.js';
+import { checkMethod } from './methodChecks.js';
 import { checkPath } from './pathChecks.js';
+import type { Case, Method } from './ruleMethod.js';
 import type { RulePath } from './rulePath.js';
 import { Decimal } from './fhirpath/values.js';
 
@@ -15,19 +18,6 @@ export interface Rule extends RulePath {
   /** Place in `fhirPathRules`. */
   readonly index: number;
   readonly method: Method;
-}
-
-/** A method and its settings. */
-export type Method =
-  | { readonly name: 'redact' | 'dateShift' | 'cryptoHash' | 'encrypt' | 'keep' }
-  | { readonly name: 'substitute'; readonly replaceWith: JsonValue }
-  | { readonly name: 'perturb'; readonly span: Decimal; readonly rangeType: 'fixed' | 'proportional'; readonly roundTo: number }
-  | { readonly name: 'generalize'; readonly cases: readonly Case[]; readonly otherValues: 'redact' | 'keep' }; // prettier-ignore
-
-/** One case of `generalize`: where `condition` holds of the value, `result` takes its place. */
-interface Case {
-  readonly condition: Expression;
-  readonly result: Expression;
 }
 
 const METHODS = [
@@ -41,7 +31,7 @@ const METHODS = [
   'generalize',
 ] as const;
 const SETTINGS: Readonly<Record<(typeof METHODS)[number], readonly string[]>> = {
-  redact: [],
+  redact: ['above'],
   dateShift: [],
   cryptoHash: [],
   encrypt: [],
@@ -65,8 +55,9 @@ export function readRule(
     return undefined;
   }
   const path = readPath(json['path'], issues);
-  if (path !== undefined) checkPath(path, model, issues);
+  const types = path === undefined ? null : checkPath(path, model, issues);
   const method = readMethod(json, issues);
+  if (method !== undefined) checkMethod(method, types, issues);
   return path === undefined || method === undefined ? undefined : { index, ...path, method };
 }
 
@@ -83,8 +74,7 @@ function readPath(value: JsonValue | undefined, issues: IssueList): RulePath | u
     const expression = rest.trim() === '' ? null : parseFhirPath(rest);
     return { path, resourceType, expression };
   } catch (error) {
-    if (!(error instanceof FhirPathSyntaxError) && !(error instanceof FhirPathError)) throw error;
-    issues.error('path', `Not a FHIRPath expression: ${error.message}`);
+    issues.error('path', expressionProblem(error, 'Not a FHIRPath expression'));
     return undefined;
   }
 }
@@ -116,6 +106,7 @@ function readMethod(json: JsonObject, issues: IssueList): Method | undefined {
     case 'generalize':
       return readGeneralize(json, issues);
     case 'redact':
+      return readRedact(json, issues);
     case 'dateShift':
     case 'cryptoHash':
     case 'encrypt':
@@ -127,6 +118,14 @@ function readMethod(json: JsonObject, issues: IssueList): Method | undefined {
 function wrongCase(key: string, settings: readonly string[]): string {
   const right = nearest(key, settings);
   return right === undefined ? '' : `; did you mean '${right}'?`;
+}
+
+function readRedact(json: JsonObject, issues: IssueList): Method | undefined {
+  const above = json['above'];
+  if (above === undefined) return { name: 'redact' };
+  if (typeof above === 'number' && Number.isFinite(above)) return { name: 'redact', above };
+  issues.error('above', 'Must be a number: those up to it stay');
+  return undefined;
 }
 
 function readSubstitute(json: JsonObject, issues: IssueList): Method | undefined {
@@ -215,8 +214,15 @@ function readCase(
     compileExpression(expression);
     return expression;
   } catch (error) {
-    if (!(error instanceof FhirPathSyntaxError) && !(error instanceof FhirPathError)) throw error;
-    issues.error(path, `The ${part} is not a FHIRPath expression: ${error.message}`);
+    issues.error(path, expressionProblem(error, `The ${part} is not a FHIRPath expression`));
     return undefined;
   }
+}
+
+/** What is wrong with an expression that could not be compiled. */
+function expressionProblem(error: unknown, otherwise: string): string {
+  if (error instanceof PatternError) return error.message;
+  if (error instanceof FhirPathSyntaxError || error instanceof FhirPathError)
+    return `${otherwise}: ${error.message}`;
+  throw error;
 }

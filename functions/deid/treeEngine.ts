@@ -54,7 +54,12 @@ export class TreeEngine {
     operations: Map<FhirNode, number>,
   ): void {
     const outer = run.startResource(() => node.source ?? {}, place);
-    const environment: Environment = { resource: node, rootResource: root, now: this.now };
+    const environment: Environment = {
+      resource: node,
+      rootResource: root,
+      now: this.now,
+      regexSteps: run.regexSteps,
+    };
     for (const { rule, select } of this.rules) {
       if (!appliesTo(rule, node.type.name)) continue;
       run.rule = rule.index;

@@ -1,7 +1,9 @@
 import type { FhirVersion } from '../deid/engine.js';
 import type { SafeFailure } from '../errors.js';
+import type { ApprovalRule, CoverageSummary } from './approval.js';
 import type { MemberSearch } from './selection/compartment.js';
 import type { RequestedElement } from './request/elements.js';
+import type { PartCounts } from './output/patientCount.js';
 import type { DeletionCursor } from './deletionCursor.js';
 import type { SliceCursor } from './selection/selection.js';
 import type { TypeFilter } from './request/typeFilter.js';
@@ -31,7 +33,7 @@ export interface JobRequest extends ExportScope {
   owner?: string;
   /** Types that a job without `types` is narrowed to; absent: it is not. */
   permittedTypes?: string[];
-  /** Fewest patients that the job may be over; absent or 0: no limit. */
+  /** Fewest patients that each part of the job may be of; absent or 0: no limit. */
   minPatients?: number;
   /** FHIR base that the caller used; the URLs of status and files begin with it. */
   baseUrl: string;
@@ -40,12 +42,26 @@ export interface JobRequest extends ExportScope {
   /** Folder of the output in `container`, ends with `/`; empty where the container is the job's own. */
   folder: string;
   level: ExportLevel;
+  /** What the container is to hold; absent in jobs of versions that stamped it at kick-off. */
+  stamp?: ContainerStamp;
   /** Lanes the job was started with: the ids of its orchestrations follow from them. */
   lanes: number;
   /** `undefined`: a raw export. */
   configuration: ConfigurationOfJob | undefined;
   /** Things a caller should know: warnings of the configuration, parameters that were ignored. */
   notes: string[];
+}
+
+/** What a container holds: whoever gives a container away gives everything that is in it. */
+export type ContainerStamp =
+  | { content: 'raw' }
+  | { content: 'deidentified'; configurationDigest: string; keys: 'random' | 'given' }
+  /** More than one kind of data, or files of unknown origin: so for good. */
+  | { content: 'mixed' };
+
+/** Whether an export is of raw data: without a configuration, or by one that does not count as de-identification. */
+export function isRawExport({ configuration }: Pick<JobRequest, 'configuration'>): boolean {
+  return configuration?.approval === undefined;
 }
 
 /** Which configuration a job uses, as it was read at kick-off. */
@@ -57,6 +73,10 @@ export interface ConfigurationOfJob {
   etag?: string;
   /** The image it was read from: the reference as it was given, and what it stood for then. */
   collection?: { reference: string; digest: string };
+  /** What it leaves; absent in jobs that began before it was looked at. */
+  coverage?: CoverageSummary;
+  /** Why it counts as de-identification; absent: it does not, and the export is of raw data. */
+  approval?: ApprovalRule;
   /** Tells, within the job, whether its keys are still those of the kick-off. */
   keysDigest: string;
 }
@@ -69,8 +89,20 @@ export interface JobPlan {
   partitions: PlannedPartition[];
   /** Below the system level, what is exported of the types. */
   compartment?: PlannedCompartment;
+  /** The filters that are exported by, where some of the request's are withheld; absent: the request's. */
+  typeFilters?: TypeFilter[];
+  /** Parts of the request that are withheld, as of too few patients: names of types and numbers of filters. */
+  withheld?: string[];
   /** What turned out at the source and the caller should know, for the manifest. Numbers and type names only. */
   notes?: string[];
+}
+
+/** A request without the filters that are withheld. */
+export function asPlanned<Request extends Pick<JobRequest, 'typeFilters'>>(
+  request: Request,
+  { typeFilters }: Pick<JobPlan, 'typeFilters'>,
+): Request {
+  return typeFilters === undefined ? request : { ...request, typeFilters };
 }
 
 /** Whose resources are exported, and how they are told. */
@@ -116,8 +148,10 @@ export interface SliceRecord {
   provenance?: SliceReport;
   /** Resources left out because they refer to patients by URLs of another base. */
   foreign?: number;
-  /** Digests of the patients it wrote data of, as far as they have to be counted. */
-  patients?: string[];
+  /** Resources left out because they belong to other patients, too. */
+  ofOthers?: number;
+  /** Whose data it wrote, where that has to be counted. */
+  counts?: PartCounts;
 }
 
 export interface OutputFile {
@@ -157,8 +191,8 @@ export interface PartitionRecord {
   provenance?: SliceReport;
   /** Resources left out because they refer to patients by URLs of another base. */
   foreign?: number;
-  /** Digests of the patients it wrote data of, as far as they have to be counted. */
-  patients?: string[];
+  /** Resources left out because they belong to other patients, too. */
+  ofOthers?: number;
 }
 
 /** Why a job is to stop: its slices look for it, since terminating an orchestration does not reach them. */

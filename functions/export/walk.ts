@@ -1,6 +1,6 @@
 import { ExportError } from '../errors.js';
 import { missingInSelf, safeName } from './source/heeded.js';
-import { compareInstants, type Instant, parseInstant, searchValue } from './instant.js';
+import { compareInstants, type Instant, laterInstant, parseInstant, searchValue } from './instant.js';
 import type { SearchPage, SearchRow } from './source/searchPage.js';
 import type { SearchParameters } from './source/source.js';
 
@@ -11,7 +11,21 @@ export interface Window {
   until: string;
   /** Whether the caller asked for an end: a resource that does not tell when it was updated is then refused. */
   untilAsked?: boolean;
+  /** How far its searches reach beyond it; absent: as far as bounds may be wrong that are good to the second. */
+  margin?: Margin;
 }
+
+/**
+ * Milliseconds by which the bounds of searches lie outside of a window, since a source's bounds may leave out some of
+ * what lies next to them. What a search gives of the margin is dropped.
+ */
+export interface Margin {
+  before: number;
+  after: number;
+}
+
+/** Bounds may be wrong by a second, and may be cut to whole ones. */
+const SECONDS_MARGIN: Margin = { before: 2000, after: 2000 };
 
 /**
  * Where a walk stands, as JSON. It holds ids and URLs of the source: it is private and never leaves the
@@ -43,12 +57,31 @@ interface Key {
   restarts?: number;
   /** The latest row, until it has shown that the source sorts; its instant is `null` where the source gave none. */
   unproven: { latest: string | null } | null;
+  /**
+   * Whether the search reaches back beyond `from`. A page has to reach back to `from`, where rows were seen, or the
+   * source's lower bound left out some of what lies behind it.
+   */
+  reach?: 'once' | 'always';
+  /** Whether a page of this search has reached back to `from`, or need not. */
+  isReached?: boolean;
+  /** Pages in a row that did not. */
+  doubts?: number;
+  /** A row at `from` that is asked for by its id, as it did not come again. */
+  witness?: string;
+  /** How often a page had only rows beyond the window. */
+  beyond?: number;
+  /** What may be the end: it is, if no more than so many rows are counted. */
+  last?: { rows: number; parameters: SearchParameters };
+  /** Whether the source does not count. */
+  isUncounted?: boolean;
+  /** Most rows of a page so far. */
+  largest?: number;
 }
 
 /** A pass over the rows of the instant `at`, framed by two counts of them. */
 interface Tie {
   at: string;
-  phase: 'count earlier' | 'count before' | 'pages' | 'count after';
+  phase: 'count earlier' | 'count before' | 'pages' | 'count after' | 'count from' | 'count beyond';
   /** As in `Key`: all rows so far are of this instant, and so is the latest. */
   unproven: Key['unproven'];
   next: string | null;
@@ -56,8 +89,24 @@ interface Tie {
   before: number;
   /** Rows the pass has had so far, repeats included. */
   passed: number;
-  /** Passes that ended short of what was counted. */
+  /** Passes that ended short of what was counted, or had other rows than the one before. */
   shortPasses: number;
+  /** Rows asked for a page. */
+  tiePage?: number;
+  /** Rows of the pass before. */
+  passedBefore?: number;
+  /** Whether the pass had several pages. */
+  isLinked?: boolean;
+  /** As in `Key`. */
+  largest?: number;
+  /** Whether the pass had a row that the one before had not. */
+  isOther?: boolean;
+  /** What the last page of the pass gave as the number of rows: exact where counts before it are estimates. */
+  total?: number;
+  /** Whether the source's counts are no estimates. */
+  isExact?: boolean;
+  /** Rows counted from the instant on. */
+  counted?: number;
   /** Ids the pass has had so far. */
   passedIds: string[];
 }
@@ -69,6 +118,21 @@ export interface LoopCheck {
   renewAt: number;
 }
 
+/** What a page by key holds. */
+interface KeyPage {
+  /** Those to export. */
+  readonly rows: SearchRow[];
+  first: Instant | undefined;
+  last: Instant | undefined;
+  idsAtLast: string[];
+  /** Whether any was not seen before. */
+  isNew: boolean;
+  /** Whether any is of the instant from which on it was asked for, or of before. */
+  isReached: boolean;
+  /** Whether its last row is of after the window. */
+  endsBeyond: boolean;
+}
+
 /** What to ask the source next. A `count` is the number of rows that a search would give. */
 export type WalkRequest =
   { kind: 'search' | 'count'; parameters: SearchParameters } | { kind: 'link'; url: string };
@@ -78,6 +142,9 @@ const MOST_ORDER_TRIES = 3;
 
 /** Rows of one instant that are taken at most: their ids are remembered, some 100 MB. */
 const MOST_TIED = 500_000;
+
+/** A page is made so large at most where smaller ones do not lead on. */
+const LARGEST_PAGE = 10_000;
 
 /** A source that gives the rows of a tie in another order each time may need several passes. */
 const MOST_SHORT_PASSES = 5;
@@ -94,6 +161,9 @@ export class Walk {
   readonly #search: SearchParameters;
   readonly #from: Instant | undefined;
   readonly #until: Instant;
+  /** The bounds of its searches, outside of those of the window. */
+  readonly #lower: Instant | undefined;
+  readonly #upper: Instant;
   #cursor: Cursor;
   #seen: Set<string>;
   #passedIds: Set<string>;
@@ -114,8 +184,11 @@ export class Walk {
     this.#search = search;
     this.#from = window.from === undefined ? undefined : instant(window.from);
     this.#until = instant(window.until);
+    const { before, after } = window.margin ?? SECONDS_MARGIN;
+    this.#lower = this.#from === undefined ? undefined : laterInstant(this.#from, -before);
+    this.#upper = laterInstant(this.#until, after);
     if ('mode' in start) this.#cursor = start;
-    else if (start.isOrderProven === true) this.#cursor = fromKey(start.pageSize, window, null);
+    else if (start.isOrderProven === true) this.#cursor = this.#fromKey(start.pageSize, null);
     else this.#cursor = fromStart(start.pageSize);
     this.#seen = new Set(this.#cursor.seen);
     this.#passedIds = new Set(this.#cursor.mode === 'tie' ? this.#cursor.passedIds : []);
@@ -158,25 +231,44 @@ export class Walk {
           parameters: [['_sort', '-_lastUpdated'], ...this.#windowBounds(), ['_count', '1']],
         };
       case 'key':
+        if (cursor.last !== undefined) return { kind: 'count', parameters: cursor.last.parameters };
+        if (cursor.witness !== undefined) return { kind: 'search', parameters: [['_id', cursor.witness]] };
         if (cursor.empty !== null) return { kind: 'link', url: cursor.empty.next };
         return {
           kind: 'search',
           parameters: [
             ['_sort', '_lastUpdated'],
-            ...bound(cursor.after ? 'gt' : 'ge', cursor.from),
-            ...bound('lt', this.#window.until),
+            ...bound(cursor.after ? 'gt' : 'ge', lowestOf(cursor)?.text ?? null),
+            ...this.#upperBound(),
             count,
           ],
         };
       case 'tie': {
         const tie = [...bound('ge', cursor.at), ...bound('le', cursor.at)];
-        if (cursor.phase === 'count earlier') {
-          const earlier = [...bound('ge', this.#window.from ?? null), ...bound('lt', cursor.at)];
-          return { kind: 'count', parameters: [...earlier, ['_summary', 'count']] };
+        switch (cursor.phase) {
+          case 'count earlier':
+            return {
+              kind: 'count',
+              parameters: [...bound('ge', this.#lower?.text ?? null), ...bound('lt', cursor.at)],
+            };
+          case 'count before':
+          case 'count after':
+            return { kind: 'count', parameters: tie };
+          case 'count from':
+            return { kind: 'count', parameters: [...bound('ge', cursor.at), ...this.#upperBound()] };
+          case 'count beyond':
+            return { kind: 'count', parameters: [...bound('gt', cursor.at), ...this.#upperBound()] };
+          case 'pages':
+            if (cursor.next !== null) return { kind: 'link', url: cursor.next };
+            return {
+              kind: 'search',
+              parameters: [
+                ['_sort', '_lastUpdated'],
+                ...tie,
+                ['_count', String(cursor.tiePage ?? cursor.pageSize)],
+              ],
+            };
         }
-        if (cursor.phase !== 'pages') return { kind: 'count', parameters: [...tie, ['_summary', 'count']] };
-        if (cursor.next !== null) return { kind: 'link', url: cursor.next };
-        return { kind: 'search', parameters: [['_sort', '_lastUpdated'], ...tie, count] };
       }
       case 'links':
         if (cursor.next !== null) return { kind: 'link', url: cursor.next };
@@ -203,7 +295,9 @@ export class Walk {
         this.#acceptLatest(cursor, page);
         return [];
       case 'key':
-        return this.#acceptKeyPage(cursor, page);
+        return cursor.witness === undefined
+          ? this.#acceptKeyPage(cursor, page)
+          : this.#acceptWitness(cursor, page);
       case 'tie':
         return this.#acceptTiePage(cursor, page);
       case 'links':
@@ -213,41 +307,103 @@ export class Walk {
 
   /**
    * Takes the number that the source gave for a `count` request; `undefined` where it gave none.
-   * @throws ExportError where it cannot be told whether all rows of a tie were seen
+   * @throws ExportError where nothing shows whether all rows of a tie were seen
    */
   acceptCount(count: number | undefined): void {
     const cursor = this.#cursor;
+    if (cursor.mode === 'key' && cursor.last !== undefined) {
+      const { last, ...onward } = cursor;
+      if (count === undefined) this.#cursor = { ...onward, isUncounted: true };
+      else if (count <= last.rows) this.#isDone = true;
+      else this.#cursor = onward;
+      return;
+    }
     if (cursor.mode !== 'tie' || cursor.phase === 'pages') throw new TypeError('a count was not asked for');
+    switch (cursor.phase) {
+      case 'count earlier':
+        if (count !== undefined && count > 0) throw ignored(this.#window.type, '_sort');
+        this.#cursor = { ...cursor, phase: 'count before' };
+        return;
+      case 'count before':
+        return this.#beginTie(cursor, count);
+      case 'count after':
+        return this.#endPass(cursor, count);
+      case 'count from':
+        this.#cursor = {
+          ...cursor,
+          phase: 'count beyond',
+          ...(count === undefined ? {} : { counted: count }),
+        };
+        return;
+      case 'count beyond':
+        return this.#leaveTie(cursor, count);
+    }
+  }
+
+  #beginTie(cursor: Cursor & { mode: 'tie' }, count: number | undefined): void {
     const { type } = this.#window;
-    if (count === undefined) {
-      throw new ExportError(
-        'source-unverifiable',
-        `More ${type} resources share one meta.lastUpdated than a page holds, and the source does not answer _summary=count, so nobody could tell whether paging lost any. Raise PAGE_SIZE, or let the source answer _summary=count.`,
-      );
-    }
-    if (cursor.phase === 'count earlier') {
-      if (count > 0) throw ignored(type, '_sort');
-      this.#cursor = { ...cursor, phase: 'count before' };
-      return;
-    }
-    if (cursor.phase === 'count after' && count === cursor.before && this.#passedIds.size >= count) {
+    if (count !== undefined && count > MOST_TIED) throw tooManyTied(type, count);
+    // Bounds that leave out what was seen at this instant are of no use for it, unless all of it was updated.
+    if (count === 0) {
       const { pageSize, at, unproven } = cursor;
-      this.#seen = new Set();
-      this.#passedIds = new Set();
-      this.#cursor = { mode: 'key', pageSize, from: at, after: true, empty: null, unproven, seen: [] };
+      this.#cursor = { ...keyAt(at, pageSize, unproven), reach: 'once', doubts: 1 };
       return;
     }
-    if (count > MOST_TIED) {
-      throw new ExportError(
-        'source-unverifiable',
-        `${count} ${type} resources share one meta.lastUpdated, more than the ${MOST_TIED} that can be read without losing or doubling any. Raise PAGE_SIZE to as many, or import them at the source in smaller parts.`,
-      );
-    }
-    const isShort = cursor.phase === 'count after' && count === cursor.before;
-    const shortPasses = cursor.shortPasses + (isShort ? 1 : 0);
-    if (shortPasses > MOST_SHORT_PASSES) throw endsEarly(type);
     this.#passedIds = new Set();
-    this.#cursor = { ...cursor, phase: 'pages', next: null, before: count, passed: 0, shortPasses };
+    const { total: _, ...onward } = cursor;
+    // One page takes all rows, where the source gives so many.
+    const tiePage = Math.max(cursor.pageSize, Math.min(count ?? 0, LARGEST_PAGE));
+    this.#cursor = {
+      ...onward,
+      phase: 'pages',
+      next: null,
+      before: count ?? 0,
+      passed: 0,
+      isOther: false,
+      tiePage: cursor.tiePage ?? tiePage,
+    };
+  }
+
+  /**
+   * A pass is complete that had as many different rows as were counted before and after it; where the source does not
+   * count, one that had the very rows of the pass before.
+   */
+  #endPass(cursor: Cursor & { mode: 'tie' }, count: number | undefined): void {
+    const { before, total, passedBefore, isOther, isLinked } = cursor;
+    const size = this.#passedIds.size;
+    const isCounted = count !== undefined && count === before && size >= Math.min(count, total ?? count);
+    // A source that gives fewer than were asked for, and no link, may have more, unless it gave larger pages before.
+    const isWhole = isLinked === true || size < (cursor.largest ?? 0);
+    const isRepeated = count === undefined && size === passedBefore && isOther !== true && isWhole;
+    if (isCounted || isRepeated) {
+      // An estimate of these says nothing of those behind them.
+      const isExact = count === size;
+      this.#cursor = { ...cursor, phase: 'count from', before: size, isExact };
+      return;
+    }
+    const isShort = count === undefined || count === cursor.before;
+    const shortPasses = cursor.shortPasses + (isShort ? 1 : 0);
+    if (shortPasses > MOST_SHORT_PASSES) throw endsEarly(this.#window.type);
+    this.#beginTie({ ...cursor, passedBefore: size, shortPasses: Math.max(1, shortPasses) }, count);
+  }
+
+  /** Goes on behind the instant, if as many rows are counted behind it as from it on without its own. */
+  #leaveTie(cursor: Cursor & { mode: 'tie' }, count: number | undefined): void {
+    const { pageSize, at, unproven, counted } = cursor;
+    const isExact =
+      cursor.isExact === false ||
+      count === undefined ||
+      counted === undefined ||
+      count >= counted - cursor.before;
+    if (!isExact && cursor.shortPasses <= MOST_SHORT_PASSES) {
+      // Rows that were updated between the counts have left the window.
+      this.#cursor = { ...cursor, phase: 'count from', shortPasses: cursor.shortPasses + 1 };
+      return;
+    }
+    if (!isExact) throw inexact(this.#window.type);
+    this.#seen = new Set();
+    this.#passedIds = new Set();
+    this.#cursor = { ...keyAt(at, pageSize, unproven), after: true };
   }
 
   /**
@@ -296,12 +452,20 @@ export class Walk {
   halvePage(): boolean {
     const cursor = this.#cursor;
     const isLink = this.request().kind === 'link';
-    if (cursor.mode === 'order' || cursor.pageSize <= 1) return false;
+    const size = cursor.mode === 'tie' ? (cursor.tiePage ?? cursor.pageSize) : cursor.pageSize;
+    if (cursor.mode === 'order' || size <= 1) return false;
     if (isLink && cursor.mode !== 'tie') return false;
-    const pageSize = Math.floor(cursor.pageSize / 2);
     this.#passedIds = new Set();
-    this.#cursor =
-      cursor.mode === 'tie' ? { ...cursor, pageSize, next: null, passed: 0 } : { ...cursor, pageSize };
+    if (cursor.mode === 'tie') {
+      const tiePage = Math.floor(size / 2);
+      this.#cursor = {
+        ...cursor,
+        tiePage,
+        pageSize: Math.min(tiePage, cursor.pageSize),
+        next: null,
+        passed: 0,
+      };
+    } else this.#cursor = { ...cursor, pageSize: Math.floor(size / 2) };
     return true;
   }
 
@@ -324,7 +488,7 @@ export class Walk {
       cursor.mode === 'key' &&
       !cursor.after &&
       this.#seen.size === 0 &&
-      cursor.from === (this.#window.from ?? null)
+      cursor.from === (this.#lower?.text ?? null)
     );
   }
 
@@ -333,18 +497,26 @@ export class Walk {
   }
 
   #windowBounds(): SearchParameters {
-    return [...bound('ge', this.#window.from ?? null), ...bound('lt', this.#window.until)];
+    return [...bound('ge', this.#lower?.text ?? null), ...this.#upperBound()];
+  }
+
+  #upperBound(): SearchParameters {
+    return bound('lt', this.#upper.text);
+  }
+
+  #fromKey(pageSize: number, unproven: Key['unproven']): Cursor {
+    return { ...keyAt(this.#lower?.text ?? null, pageSize, unproven) };
   }
 
   #acceptLatest(cursor: Cursor & { mode: 'order' }, page: SearchPage): void {
     const { lastUpdated } = page.rows[0] ?? {};
-    const wasUpdatedSince = lastUpdated !== undefined && compareInstants(lastUpdated, this.#until) >= 0;
+    const wasUpdatedSince = lastUpdated !== undefined && compareInstants(lastUpdated, this.#upper) >= 0;
     if (wasUpdatedSince && cursor.tries < MOST_ORDER_TRIES) {
       this.#cursor = { ...cursor, tries: cursor.tries + 1 };
       return;
     }
     const latest = wasUpdatedSince ? null : (lastUpdated?.text ?? null);
-    this.#cursor = fromKey(cursor.pageSize, this.#window, { latest });
+    this.#cursor = this.#fromKey(cursor.pageSize, { latest });
   }
 
   /** Whether the first page is sorted, in the window and no later than the latest row. */
@@ -356,8 +528,8 @@ export class Walk {
     for (const { id, lastUpdated } of page.rows) {
       if (id === undefined || lastUpdated === undefined) return false;
       if (repeats(id, lastUpdated)) continue;
-      if (compareInstants(lastUpdated, this.#until) >= 0) continue;
-      if (this.#from !== undefined && compareInstants(lastUpdated, this.#from) < 0) return false;
+      if (compareInstants(lastUpdated, this.#upper) >= 0) continue;
+      if (this.#lower !== undefined && compareInstants(lastUpdated, this.#lower) < 0) return false;
       if (last !== undefined && compareInstants(lastUpdated, last) < 0) return false;
       last = lastUpdated;
     }
@@ -380,82 +552,186 @@ export class Walk {
 
   #acceptKeyPage(cursor: Cursor & { mode: 'key' }, page: SearchPage): readonly SearchRow[] {
     const { type } = this.#window;
-    const from = cursor.from === null ? undefined : instant(cursor.from);
-    const rows: SearchRow[] = [];
-    const onPage = new Set<string>();
-    let first: Instant | undefined;
-    let last: Instant | undefined;
-    let idsAtLast: string[] = [];
-    const repeats = repeatedRows();
-    for (const row of page.rows) {
-      const { id, lastUpdated } = row;
-      if (id === undefined || lastUpdated === undefined) throw unverifiable(type);
-      if (repeats(id, lastUpdated)) continue;
-      // Updated between the source's search and its answer: it comes with the next `_since`.
-      if (compareInstants(lastUpdated, this.#until) >= 0) continue;
-      const order = from === undefined ? 1 : compareInstants(lastUpdated, from);
-      if (order < 0 || (order === 0 && cursor.after)) throw ignored(type, '_lastUpdated');
-      const step = last === undefined ? 1 : compareInstants(lastUpdated, last);
-      if (step < 0) throw ignored(type, '_sort');
-      if (step > 0) idsAtLast = [];
-      first ??= lastUpdated;
-      last = lastUpdated;
-      idsAtLast.push(id);
-      if (onPage.has(id) || (order === 0 && this.#seen.has(id))) continue;
-      onPage.add(id);
-      rows.push(row);
-    }
+    const found = this.#readKeyPage(cursor, page);
+    const { first, last } = found;
     if (first !== undefined && last !== undefined && compareInstants(first, last) < 0) {
       this.#isOrderProven = true;
     }
     // Only where all rows are of one instant is it told this late that the source does not sort.
     if (cursor.after && cursor.unproven !== null && first !== undefined) throw ignored(type, '_sort');
+    const isReached = cursor.isReached === true || found.isReached || !this.#hasToReach(cursor);
+    if (!isReached && (page.rows.length > 0 || page.next === undefined)) {
+      this.#doubt(cursor);
+      return [];
+    }
+    this.#leadOn({ ...cursor, isReached }, page, found);
+    return found.rows;
+  }
+
+  /** Reads the rows of a page by key, and checks that they are what was asked for. */
+  #readKeyPage(cursor: Cursor & { mode: 'key' }, page: SearchPage): KeyPage {
+    const { type } = this.#window;
+    const from = cursor.from === null ? undefined : instant(cursor.from);
+    const lowest = lowestOf(cursor);
+    const found: KeyPage = {
+      rows: [],
+      first: undefined,
+      last: undefined,
+      idsAtLast: [],
+      isNew: false,
+      isReached: false,
+      endsBeyond: false,
+    };
+    const onPage = new Set<string>();
+    const repeats = repeatedRows();
+    for (const row of page.rows) {
+      const { id, lastUpdated } = row;
+      if (id === undefined || lastUpdated === undefined) throw unverifiable(type);
+      if (repeats(id, lastUpdated)) continue;
+      // Of the margin, or updated between the source's search and its answer: it comes with the next `_since`.
+      if (compareInstants(lastUpdated, this.#until) >= 0) {
+        found.endsBeyond = true;
+        continue;
+      }
+      // Behind the margin stands nothing of the window, unless a row was updated just now.
+      if (found.endsBeyond) throw ignored(type, '_sort', true);
+      const order = from === undefined ? 1 : compareInstants(lastUpdated, from);
+      if (order <= 0) found.isReached = true;
+      if (order < 0 && lowest !== undefined && compareInstants(lastUpdated, lowest) >= 0) continue;
+      if (order < 0 || (order === 0 && cursor.after)) throw ignored(type, '_lastUpdated');
+      const step = found.last === undefined ? 1 : compareInstants(lastUpdated, found.last);
+      if (step < 0) throw ignored(type, '_sort');
+      if (step > 0) found.idsAtLast = [];
+      found.first ??= lastUpdated;
+      found.last = lastUpdated;
+      found.idsAtLast.push(id);
+      if (onPage.has(id) || (order === 0 && this.#seen.has(id))) continue;
+      onPage.add(id);
+      found.isNew = true;
+      if (this.#from === undefined || compareInstants(lastUpdated, this.#from) >= 0) found.rows.push(row);
+    }
+    return found;
+  }
+
+  /** Whether rows were seen at the cursor's instant, which come again unless all of them were updated meanwhile. */
+  #hasToReach({ after, from }: Key): boolean {
+    return !after && from !== null && this.#seen.size > 0;
+  }
+
+  /** A page did not reach back to rows that were seen: it is asked for again from further back. */
+  #doubt(cursor: Cursor & { mode: 'key' }): void {
+    const [witness] = this.#seen;
+    if (cursor.reach === undefined || witness === undefined) {
+      const doubts = (cursor.doubts ?? 0) + 1;
+      this.#cursor = { ...cursor, reach: doubts > 1 ? 'always' : 'once', doubts, empty: null };
+    } else this.#cursor = { ...cursor, witness, empty: null };
+  }
+
+  /** A row that did not come again: it has to be gone from where it was. */
+  #acceptWitness(cursor: Cursor & { mode: 'key' }, page: SearchPage): readonly SearchRow[] {
+    const { witness, ...onward } = cursor;
+    const isThere = page.rows.some(
+      ({ id, lastUpdated }) =>
+        id === witness &&
+        lastUpdated !== undefined &&
+        compareInstants(lastUpdated, instant(cursor.from ?? '')) === 0,
+    );
+    if (isThere) throw inexact(this.#window.type);
+    this.#cursor = { ...onward, isReached: true };
+    return [];
+  }
+
+  /** Decides from a page where the walk goes on, or that it ends. */
+  #leadOn(cursor: Cursor & { mode: 'key' }, page: SearchPage, found: KeyPage): void {
+    const { first, last, isNew, endsBeyond } = found;
+    const isShort = page.next === undefined && page.rows.length < cursor.pageSize;
     // A source may give less than was asked for and no link, although it counts more.
-    const follows =
-      page.next !== undefined ||
-      page.rows.length >= cursor.pageSize ||
-      (page.total !== undefined && page.total > page.rows.length);
-    if (!follows) {
+    const isLast = isShort && page.total !== undefined && page.total <= page.rows.length;
+    if (isLast || (isShort && page.rows.length === 0)) {
       this.#isDone = true;
-    } else if (first === undefined || last === undefined) {
-      // No key leads on. Rows that were all updated just now are gone when this is tried again.
-      if (page.rows.length > 0) throw ignored(type, '_lastUpdated', true);
+      return;
+    }
+    const largest = Math.max(cursor.largest ?? 0, page.rows.length);
+    if (first === undefined || last === undefined)
+      return this.#passBy({ ...cursor, largest }, page, endsBeyond);
+    // All that is left of the window stands on this page, before the rows beyond it.
+    if (!isNew && endsBeyond) return this.#endBeyond({ ...cursor, largest });
+    const isOneInstant = compareInstants(first, last) === 0;
+    const mayBeLast = isShort && page.total === undefined;
+    if (!isNew && mayBeLast && page.rows.length < largest) {
+      this.#isDone = true;
+      return;
+    }
+    if (!isNew && cursor.reach !== undefined) return this.#passBy({ ...cursor, largest }, page, endsBeyond);
+    if (isOneInstant && !endsBeyond && cursor.reach === undefined && (!mayBeLast || !isNew)) {
+      this.#remember(cursor, last, found.idsAtLast);
+      this.#cursor = tieAt(last, { ...cursor, largest });
+      return;
+    }
+    const lower = bound(cursor.after ? 'gt' : 'ge', lowestOf(cursor)?.text ?? null);
+    const maybe = { rows: page.rows.length, parameters: [...lower, ...this.#upperBound()] };
+    this.#remember(cursor, last, found.idsAtLast);
+    const { reach, doubts, isUncounted } = cursor;
+    this.#cursor = {
+      ...keyAt(last.text, cursor.pageSize, isOneInstant ? cursor.unproven : null),
+      largest,
+      ...(reach === 'always' ? { reach } : {}),
+      ...(reach === undefined || doubts === undefined ? {} : { doubts }),
+      ...(isUncounted === undefined ? {} : { isUncounted }),
+      ...(mayBeLast && isUncounted !== true ? { last: maybe } : {}),
+    };
+  }
+
+  /** No key of the page leads on: the link of a page without rows may, or a larger page. */
+  #passBy(cursor: Cursor & { mode: 'key' }, page: SearchPage, endsBeyond: boolean): void {
+    const { type } = this.#window;
+    if (endsBeyond) this.#endBeyond(cursor);
+    else if (page.rows.length === 0) {
       if (page.next === undefined) {
         // What is counted and never given is hidden from the app, as by a consent.
         this.#isDone = true;
-      } else {
-        const loop = checkLoop(cursor.empty?.loop ?? NO_LOOP, page.next, type);
-        this.#cursor = { ...cursor, empty: { next: page.next, loop } };
+        return;
       }
-    } else if (compareInstants(first, last) === 0) {
-      this.#seen = new Set(from !== undefined && compareInstants(last, from) === 0 ? this.#seen : []);
-      for (const id of idsAtLast) this.#seen.add(id);
-      const latest = cursor.unproven?.latest;
-      const isLatest = typeof latest === 'string' && compareInstants(last, instant(latest)) === 0;
-      this.#cursor = {
-        mode: 'tie',
-        pageSize: cursor.pageSize,
-        seen: [],
-        at: last.text,
-        phase: isLatest ? 'count earlier' : 'count before',
-        unproven: isLatest ? cursor.unproven : null,
-        next: null,
-        before: 0,
-        passed: 0,
-        shortPasses: 0,
-        passedIds: [],
-      };
+      const loop = checkLoop(cursor.empty?.loop ?? NO_LOOP, page.next, type);
+      this.#cursor = { ...cursor, empty: { next: page.next, loop } };
+    } else if (page.rows.length >= cursor.pageSize && cursor.pageSize < LARGEST_PAGE) {
+      this.#cursor = { ...cursor, pageSize: Math.min(LARGEST_PAGE, 2 * cursor.pageSize), empty: null };
+    } else throw tooDense(type);
+  }
+
+  /**
+   * A page has no row left of the window, but some of beyond it. A source that has shown that it sorts has no other
+   * row then, short of one that was updated between its search and its answer; of any other it is counted.
+   */
+  #endBeyond(cursor: Cursor & { mode: 'key' }): void {
+    const { type, margin = SECONDS_MARGIN } = this.#window;
+    const beyond = (cursor.beyond ?? 0) + 1;
+    // Rows that were all updated just now are gone when this is tried again.
+    if (margin.after === 0) throw ignored(type, '_lastUpdated', true);
+    if (beyond < MOST_ORDER_TRIES) this.#cursor = { ...cursor, empty: null, beyond };
+    else if (cursor.unproven === null) this.#isDone = true;
+    else if (beyond > MOST_ORDER_TRIES || cursor.isUncounted === true) {
+      throw ignored(type, '_lastUpdated', true);
     } else {
-      this.#seen = new Set(idsAtLast);
-      this.#cursor = { ...cursor, from: last.text, after: false, empty: null, unproven: null, restarts: 0 };
+      const parameters = [
+        ...bound(cursor.after ? 'gt' : 'ge', cursor.from),
+        ...bound('lt', this.#until.text),
+      ];
+      this.#cursor = { ...cursor, empty: null, beyond, last: { rows: this.#seen.size, parameters } };
     }
-    return rows;
+  }
+
+  /** Remembers the rows at the instant from which the walk goes on. */
+  #remember({ from }: Key, last: Instant, idsAtLast: readonly string[]): void {
+    const isSame = from !== null && compareInstants(last, instant(from)) === 0;
+    this.#seen = new Set([...(isSame ? this.#seen : []), ...idsAtLast]);
   }
 
   #acceptTiePage(cursor: Cursor & { mode: 'tie' }, page: SearchPage): readonly SearchRow[] {
     const { type } = this.#window;
     const at = instant(cursor.at);
     const rows: SearchRow[] = [];
+    let isNew = false;
     for (const row of page.rows) {
       const { id, lastUpdated } = row;
       if (id === undefined || lastUpdated === undefined) throw unverifiable(type);
@@ -464,17 +740,23 @@ export class Walk {
       this.#passedIds.add(id);
       if (this.#seen.has(id)) continue;
       this.#seen.add(id);
-      rows.push(row);
+      isNew = true;
+      if (this.#from === undefined || compareInstants(at, this.#from) >= 0) rows.push(row);
     }
+    const isOther = cursor.isOther === true || (cursor.passedBefore !== undefined && isNew);
     if (page.next !== undefined && page.next === cursor.next) throw linkLoop(type);
     this.#cursor = {
       ...cursor,
+      isOther,
+      isLinked: cursor.next !== null || page.next !== undefined,
+      ...(page.total === undefined || page.next !== undefined ? {} : { total: page.total }),
       phase: page.next === undefined ? 'count after' : 'pages',
       next: page.next ?? null,
       passed: cursor.passed + page.rows.length,
     };
     // A source whose links loop never ends a pass; a pass has no more rows than were counted, short of repeats.
-    if (this.#cursor.passed > 2 * cursor.before + cursor.pageSize) throw linkLoop(type);
+    const most = cursor.before === 0 ? MOST_TIED : cursor.before;
+    if (this.#cursor.passed > 2 * most + cursor.pageSize) throw linkLoop(type);
     return rows;
   }
 
@@ -529,8 +811,35 @@ function fromStart(pageSize: number): Cursor {
   return { mode: 'order', pageSize, tries: 1, seen: [] };
 }
 
-function fromKey(pageSize: number, { from }: Window, unproven: Key['unproven']): Cursor {
-  return { mode: 'key', pageSize, from: from ?? null, after: false, empty: null, unproven, seen: [] };
+/** A key walk from an instant on. */
+function keyAt(from: string | null, pageSize: number, unproven: Key['unproven']): Cursor & { mode: 'key' } {
+  return { mode: 'key', pageSize, from, after: false, empty: null, unproven, seen: [] };
+}
+
+/** The passes over the rows of an instant; those seen so far are told by the walk. */
+function tieAt(at: Instant, { pageSize, unproven, largest = 0 }: Cursor & { mode: 'key' }): Cursor {
+  const latest = unproven?.latest;
+  const isLatest = typeof latest === 'string' && compareInstants(at, instant(latest)) === 0;
+  return {
+    mode: 'tie',
+    pageSize,
+    seen: [],
+    at: at.text,
+    phase: isLatest ? 'count earlier' : 'count before',
+    unproven: isLatest ? unproven : null,
+    next: null,
+    before: 0,
+    passed: 0,
+    shortPasses: 0,
+    passedIds: [],
+    largest,
+  };
+}
+
+/** The lower bound that a page is asked with. */
+function lowestOf({ from, reach }: Key): Instant | undefined {
+  if (from === null) return undefined;
+  return reach === undefined ? instant(from) : laterInstant(instant(from), -SECONDS_MARGIN.before);
 }
 
 export function checkLoop(loop: LoopCheck, next: string, type: string): LoopCheck {
@@ -573,6 +882,27 @@ function ignoredSearch(type: string, parameter: string): ExportError {
   return new ExportError(
     'source-ignored-parameter',
     `The source ignored ${safeName(parameter)} in a search for ${type}: its self link does not name it. The export would hold more than was asked for. Leave it out of _typeFilter, or let the source support it.`,
+  );
+}
+
+function inexact(type: string): ExportError {
+  return new ExportError(
+    'source-unverifiable',
+    `The source leaves out ${type} resources that lie within the bounds of a search by _lastUpdated, even where these reach back by more than a second, so some would be missing. Correct the source's search by _lastUpdated, or leave ${type} out with _type.`,
+  );
+}
+
+function tooDense(type: string): ExportError {
+  return new ExportError(
+    'source-unverifiable',
+    `The bounds of the source's searches by _lastUpdated are good to the second only, and more ${type} resources were updated within a second than one of its pages holds. Raise PAGE_SIZE, let the source give larger pages, or correct its search by _lastUpdated.`,
+  );
+}
+
+function tooManyTied(type: string, count: number): ExportError {
+  return new ExportError(
+    'source-unverifiable',
+    `${count} ${type} resources share one meta.lastUpdated, more than the ${MOST_TIED} that can be read without losing or doubling any. Raise PAGE_SIZE to as many, or import them at the source in smaller parts.`,
   );
 }
 

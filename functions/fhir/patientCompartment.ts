@@ -163,16 +163,19 @@ Contract subject
 Device patient
 GuidanceResponse subject
 Sequence patient
+Task for
 `,
   R4: `
 Contract subject
 Device patient
 GuidanceResponse subject
+Task for
 `,
   R4B: `
 Contract subject
 Device patient
 GuidanceResponse subject
+Task for
 `,
   R5: `
 Appointment subject

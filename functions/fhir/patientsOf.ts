@@ -48,13 +48,48 @@ function naming(version: FhirVersion): ReadonlyMap<string, readonly Path[]> {
   return made;
 }
 
+/** The Patients among the entries of a Bundle, whom its other entries name by `Bundle.entry.fullUrl`. */
+export interface BundlePatients {
+  /** Ids by `fullUrl`; null where two Patients have the same. */
+  readonly byUrl: ReadonlyMap<string, string | null>;
+  /** Patients that have no id: their `fullUrl` stands for it. */
+  readonly withoutId: ReadonlyMap<JsonObject, string>;
+}
+
+/** The Patients of a Bundle as it came (https://hl7.org/fhir/R4/bundle.html#references). */
+export function patientsOfBundle(bundle: JsonObject): BundlePatients {
+  const byUrl = new Map<string, string | null>();
+  const withoutId = new Map<JsonObject, string>();
+  const entries = bundle['entry'];
+  for (const entry of Array.isArray(entries) ? entries : []) {
+    const resource = isJsonObject(entry) ? entry['resource'] : undefined;
+    const url = isJsonObject(entry) ? entry['fullUrl'] : undefined;
+    if (!isJsonObject(resource) || resource['resourceType'] !== 'Patient') continue;
+    if (typeof url !== 'string' || url === '') continue;
+    const id = resource['id'];
+    const hasId = typeof id === 'string' && id !== '';
+    if (!hasId) withoutId.set(resource, url);
+    const patient = hasId ? id : url;
+    byUrl.set(url, byUrl.has(url) && byUrl.get(url) !== patient ? null : patient);
+  }
+  return { byUrl, withoutId };
+}
+
 /**
  * The id of the one patient whom a resource is of, read from the resource as it came, by the elements of the FHIR
  * version; null where there is none, or more than one. A Patient is its own.
+ * @param bundle the Patients of the Bundle that the resource is an entry of
  */
-export function patientOf(resource: JsonObject, version: FhirVersion): string | null {
+export function patientOf(
+  resource: JsonObject,
+  version: FhirVersion,
+  bundle: BundlePatients | null = null,
+): string | null {
+  const withoutId = bundle?.withoutId.get(resource);
+  if (withoutId !== undefined) return withoutId;
   const patients = new Set<string>();
-  collect(resource, naming(version), patients);
+  // Of a reference that could be either of two Patients, the patient is not known.
+  if (!collect(resource, naming(version), patients, bundle?.byUrl)) return null;
   const [patient] = patients;
   return patients.size === 1 && patient !== undefined ? patient : null;
 }
@@ -81,27 +116,27 @@ export function patientsOf(resource: JsonObject, version: FhirVersion): Readonly
   return patients;
 }
 
-/** Whether resources of a type can tell of patients. */
-export function mayBeOfPatient(type: string, version: FhirVersion): boolean {
-  return type === 'Patient' || type === 'Bundle' || naming(version).has(type) || TELLING.has(type);
-}
-
+/** @returns false where a reference names a patient who cannot be told from another */
 function collect(
   resource: JsonObject,
   pathsOf: ReadonlyMap<string, readonly Path[]>,
   into: Set<string>,
-): void {
+  byUrl?: BundlePatients['byUrl'],
+): boolean {
   const type = resource['resourceType'];
-  if (typeof type !== 'string') return;
+  if (typeof type !== 'string') return true;
   if (type === 'Patient') {
     const id = resource['id'];
     if (typeof id === 'string' && id !== '') into.add(id);
-    return;
+    return true;
   }
   for (const path of pathsOf.get(type) ?? NO_PATHS) {
     for (const { reference } of referencesAt(resource, path)) {
-      const id = typeof reference === 'string' ? PATIENT.exec(reference)?.[1] : undefined;
+      if (typeof reference !== 'string') continue;
+      const id = byUrl?.has(reference) === true ? byUrl.get(reference) : PATIENT.exec(reference)?.[1];
+      if (id === null) return false;
       if (id !== undefined) into.add(id);
     }
   }
+  return true;
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
-import { hasBrokenOff } from '../adapters/jobInstances.js';
+import { endOfInstance } from '../adapters/jobInstances.js';
+import { stateMissing } from '../adapters/storage/jobStore.js';
 import type { JobOutcome, JobRequest } from '../export/job.js';
 import {
   downloadUrl,
@@ -56,7 +57,12 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
       requireTypes(caller, typesInManifest(manifest));
       return manifestResponse(request, job, outcome, manifest);
     }
-    if (await hasBrokenOff(client, jobId)) {
+    const end = await endOfInstance(client, jobId);
+    // An orchestration completes after its outcome is written, which may have been since it was looked for above.
+    if (end === 'completed' && (await jobs.outcome(jobId)) === undefined) {
+      return outcomeResponse(500, [errorIssue('exception', stateMissing().message)]);
+    }
+    if (end === 'broken-off') {
       return outcomeResponse(500, [
         errorIssue(
           'exception',
@@ -66,7 +72,7 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
     }
     const [plan, partitions] = await Promise.all([jobs.plan(jobId), jobs.progress(jobId)]);
     const isCounted = (job.minPatients ?? 0) === 0;
-    const progress = isCounted ? progressOf(plan, partitions) : progressWithoutCounts(plan, partitions, job);
+    const progress = isCounted ? progressOf(plan, partitions) : progressWithoutCounts(plan, partitions);
     const retryAfter = secondsToNextPoll(progress, (now() - Date.parse(job.startedAt)) / 1000);
     limiter.told(poller, retryAfter, now());
     return {

@@ -1,25 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import type { HttpRequest } from '@azure/functions';
-import { readConfiguration } from '../deid/readConfiguration.js';
 import { FhirModel } from '../deid/model/fhirModel.js';
-import { randomKeys, resolveKeys } from '../deid/keys.js';
-import { ExportError } from '../errors.js';
+import { approvalSentence } from '../export/approval.js';
 import { elementNames } from '../export/request/elements.js';
 import { stampOf } from '../export/output/containerStamp.js';
-import type { ConfigurationOfJob, ExportLevel, JobRequest } from '../export/job.js';
-import {
-  isFhirId,
-  knownParametersOnly,
-  readKickOff,
-  type RequestedConfiguration,
-} from '../export/request/kickOff.js';
-import { configurationDigest, keysDigest } from '../export/pinnedConfiguration.js';
+import { outputName } from '../export/output/outputName.js';
+import type { ExportLevel, JobRequest } from '../export/job.js';
+import { knownParametersOnly, readKickOff } from '../export/request/kickOff.js';
 import { errorIssue, informationIssue, type OutcomeIssue } from '../export/output/operationOutcome.js';
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../orchestrators/instanceIds.js';
+import { RETRY_AFTER_SECONDS } from '../export/runningJobs.js';
 import type { HttpDependencies } from './dependencies.js';
+import { permitConfiguration } from './authorization/permitConfiguration.js';
 import { permitKickOff } from './authorization/permitKickOff.js';
-import { outcomeResponse, RequestError, statusOf } from './respond.js';
+import { pinConfiguration } from './pinConfiguration.js';
+import { outcomeResponse, RequestError } from './respond.js';
 import type { Handler } from './handler.js';
 
 const MOST_BODY_BYTES = 1_048_576;
@@ -28,51 +24,12 @@ const BODY_TYPES = ['application/fhir+json', 'application/json'];
 const JOB_ID_BYTES = 16;
 const SECRET_BYTES = 32;
 
-interface PinnedConfiguration {
-  text: string;
-  described: NonNullable<JobRequest['configuration']>;
-  /** What the caller should know of it. */
-  notes: string[];
-  hasRandomKeys: boolean;
-}
-
 /** Starts an export of the level that a route stands for, as `readLevel` tells from the request. */
 export type StartExport = (readLevel: (request: HttpRequest) => ExportLevel) => Handler;
 
-/** The id in the path of a group's export, decoded: the host gives path parameters as they were sent. */
-export function groupLevel(request: HttpRequest): ExportLevel {
-  const groupId = decoded(request.params['groupId'] ?? '');
-  if (groupId === undefined || !isFhirId(groupId)) {
-    throw new RequestError(400, [
-      errorIssue(
-        'value',
-        'The id of the Group must be 1 to 64 letters, digits, hyphens and dots: [base]/Group/[id]/$export.',
-        'Group.id',
-      ),
-    ]);
-  }
-  return { kind: 'group', groupId };
-}
-
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
-}
-
 /** Checks everything that can be wrong with a request and its configuration, then starts the job. */
-export function kickOff({
-  settings,
-  jobs,
-  files,
-  configurationBlobs,
-  configurationImages,
-  resolveSecret,
-  now,
-  isResourceType,
-}: HttpDependencies): StartExport {
+export function kickOff(dependencies: HttpDependencies): StartExport {
+  const { settings, jobs, files, now, isResourceType } = dependencies;
   const hasElement = elementNames(FhirModel.of(settings.fhirVersion));
   return (readLevel) => async (request, client, _context, caller) => {
     const level = readLevel(request);
@@ -89,13 +46,16 @@ export function kickOff({
       { now: now(), isResourceType, hasElement, defaultConfiguration: settings.defaultConfiguration },
     );
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
-    const permitted = permitKickOff(read.kickOff, caller, settings.authorization);
+    const permitted = permitKickOff(read.kickOff, caller, settings.authorization, settings.fhirVersion);
     const secret = randomBytes(SECRET_BYTES);
-    const pinned = await readPinnedConfiguration(read.kickOff.configuration, secret);
+    const { configuration } = read.kickOff;
+    const pinned =
+      configuration === undefined ? undefined : await pinConfiguration(dependencies, configuration, secret);
+    permitConfiguration(pinned?.described, read.kickOff.asksRaw, caller, settings);
 
     const startedAt = new Date(now()).toISOString();
     const jobId = randomBytes(JOB_ID_BYTES).toString('hex');
-    const place = `${startedAt.replace(/\D/g, '').slice(0, 14)}-${jobId}`;
+    const place = outputName(startedAt, jobId);
     const { container } = read.kickOff;
     const baseUrl = `${new URL(request.url).origin}/fhir`;
     const job: JobRequest = {
@@ -114,134 +74,53 @@ export function kickOff({
       since: read.kickOff.since,
       until: read.kickOff.until,
       pageSize: read.kickOff.pageSize,
-      lanes: settings.parallelPartitions,
+      lanes: await enterRunning(dependencies, jobId, permitted.owner),
       configuration: pinned?.described,
+      stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
       notes: [...permitted.notes, ...read.kickOff.notes, ...(pinned?.notes ?? [])],
     };
-    await files.claimContainer(
-      job.container,
-      stampOf(job.configuration, pinned?.hasRandomKeys === true),
-      settings.allowMixedContainers,
-    );
-    await jobs.create(job, secret, pinned?.text);
-    const input: ExportJobInput = {
-      jobId,
-      lanes: job.lanes,
-      retry: { maxAttempts: settings.activityMaxAttempts, firstRetrySeconds: settings.activityRetrySeconds },
-    };
-    await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input });
+    try {
+      await files.claimContainer(job, settings.allowMixedContainers, now());
+      await jobs.create(job, secret, pinned?.text);
+      const input: ExportJobInput = {
+        jobId,
+        lanes: job.lanes,
+        retry: {
+          maxAttempts: settings.activityMaxAttempts,
+          firstRetrySeconds: settings.activityRetrySeconds,
+        },
+      };
+      await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input });
+    } catch (thrown) {
+      // Only sooner: the list is cleared of what never began when it is in somebody's way.
+      await jobs.leaveRunning(jobId).catch(() => undefined);
+      throw thrown;
+    }
     return outcomeResponse(202, acceptedIssues(job), {
       'content-location': `${baseUrl}/_operations/export/${jobId}`,
     });
   };
-
-  async function readPinnedConfiguration(
-    requested: RequestedConfiguration | undefined,
-    secret: Uint8Array,
-  ): Promise<PinnedConfiguration | undefined> {
-    if (requested === undefined) {
-      if (settings.allowRawExport) return undefined;
-      throw new RequestError(403, [
-        errorIssue(
-          'forbidden',
-          `An export without a configuration would hold identities, and raw export is not allowed here. ${
-            settings.defaultConfiguration === undefined
-              ? 'Give _anonymizationConfig and _container, or set ALLOW_RAW_EXPORT to true.'
-              : 'Leave out _raw: then the default configuration is used.'
-          }`,
-          settings.defaultConfiguration === undefined ? '_anonymizationConfig' : '_raw',
-        ),
-      ]);
-    }
-    try {
-      return await pinConfiguration(requested, secret);
-    } catch (thrown) {
-      throw requested.isDefault ? ofDefault(thrown) : thrown;
-    }
-  }
-
-  async function pinConfiguration(
-    requested: RequestedConfiguration,
-    secret: Uint8Array,
-  ): Promise<PinnedConfiguration> {
-    const { text, origin } = await readConfigurationText(requested);
-    const read = readConfiguration(text, {
-      fhirVersion: settings.fhirVersion,
-      ...(settings.requireCoverage ? { coverage: 'error' as const } : {}),
-    });
-    const keys =
-      read.configuration === undefined ? undefined : await resolveKeys(read.configuration, resolveSecret);
-    const issues = [...read.issues, ...(keys?.issues ?? [])];
-    const errors = issues.filter(({ severity }) => severity === 'error');
-    if (keys?.configuration === undefined) {
-      throw new RequestError(
-        400,
-        errors.map(({ path, message }) =>
-          errorIssue(
-            'invalid',
-            `_anonymizationConfig: ${path === '' ? '' : `${path}: `}${message}`,
-            '_anonymizationConfig',
-          ),
-        ),
-      );
-    }
-    const random = randomKeys(keys.configuration);
-    return {
-      text,
-      described: {
-        name: requested.name,
-        digest: configurationDigest(text),
-        keysDigest: keysDigest(keys.configuration, secret),
-        ...origin,
-      },
-      notes: [
-        ...(requested.isDefault
-          ? [`No configuration was named: ${requested.name}, the default one of this server, is used.`]
-          : []),
-        ...(random.length === 0 ? [] : [randomKeysNote(random)]),
-        ...issues.map(({ path, message }) => `${path}: ${message}`),
-      ],
-      hasRandomKeys: random.length > 0,
-    };
-  }
-
-  /** Reads the configuration once: what is read now is what every activity of the job uses. */
-  async function readConfigurationText({ name, etag, collection }: RequestedConfiguration): Promise<{
-    text: string;
-    origin: Pick<ConfigurationOfJob, 'etag' | 'collection'>;
-  }> {
-    if (collection === undefined) {
-      const blob = await configurationBlobs.read(name, etag);
-      return { text: blob.text, origin: { etag: blob.etag } };
-    }
-    const { text, digest } = await configurationImages.read(collection, name);
-    return { text, origin: { collection: { reference: collection.text, digest } } };
-  }
 }
 
-/** What is wrong with the default configuration is no fault of the request. */
-function ofDefault(thrown: unknown): unknown {
-  if (thrown instanceof RequestError) {
-    return new RequestError(
-      500,
-      thrown.issues.map(({ diagnostics }) => defaultIssue(diagnostics)),
-    );
-  }
-  if (thrown instanceof ExportError && statusOf(thrown.code).status < 500) {
-    return new RequestError(500, [defaultIssue(thrown.message)]);
-  }
-  return thrown;
-}
-
-function defaultIssue(message: string): OutcomeIssue {
-  return errorIssue(
-    'exception',
-    `The default configuration of this server (DEFAULT_ANONYMIZATION_CONFIG) cannot be used. ${message}`,
+/**
+ * Counts a job among those that run.
+ * @returns the lanes that it gets
+ * @throws RequestError 429 where there are too many, of the caller or in all
+ */
+async function enterRunning(
+  { settings, jobs, now }: HttpDependencies,
+  jobId: string,
+  owner: string | undefined,
+): Promise<number> {
+  const entered = await jobs.enterRunning(
+    { jobId, at: now(), ...(owner === undefined ? {} : { owner }) },
+    { most: settings.maxRunningExports, mostPerCaller: settings.maxRunningExportsPerCaller },
+    settings.parallelPartitions,
   );
-}
-
-function randomKeysNote(keys: readonly string[]): string {
-  return `The configuration gives no ${keys.join(' and no ')}, so random keys are used, for this export alone: it cannot be joined with any other, nor with the next one by _since. Give keys in the configuration where that is needed.`;
+  if ('lanes' in entered) return entered.lanes;
+  throw new RequestError(429, [errorIssue('throttled', entered.refusal)], {
+    'retry-after': String(RETRY_AFTER_SECONDS),
+  });
 }
 
 function acceptedIssues(job: JobRequest): OutcomeIssue[] {
@@ -249,6 +128,7 @@ function acceptedIssues(job: JobRequest): OutcomeIssue[] {
     informationIssue(
       `The export was accepted as job ${job.jobId}. Poll the URL in Content-Location for its status.`,
     ),
+    ...(job.configuration === undefined ? [] : [informationIssue(approvalSentence(job.configuration))]),
     ...job.notes.map(informationIssue),
   ];
 }
@@ -260,12 +140,13 @@ async function readBody(request: HttpRequest): Promise<string> {
   let bytes = 0;
   for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength;
-    if (bytes > MOST_BODY_BYTES) {
-      throw new RequestError(413, [
-        errorIssue('invalid', 'The body is larger than 1 MiB, the most that is taken.'),
-      ]);
-    }
-    chunks.push(chunk);
+    // What is too much is dropped but read: the host gives no answer of a function that stops in the middle.
+    if (bytes <= MOST_BODY_BYTES) chunks.push(chunk);
+  }
+  if (bytes > MOST_BODY_BYTES) {
+    throw new RequestError(413, [
+      errorIssue('invalid', 'The body is larger than 1 MiB, the most that is taken.'),
+    ]);
   }
   if (bytes > 0 && !BODY_TYPES.includes(contentType)) {
     throw new RequestError(415, [

@@ -1,4 +1,5 @@
 import { isConfigurationName } from '../export/request/configurationName.js';
+import type { AuthorizationSettings } from './authorizationSettings.js';
 import { type OciReference, readOciReference } from '../export/request/ociReference.js';
 
 /** Where the URLs of a manifest lead: to the app's own download route, or straight to the blobs, with a SAS. */
@@ -22,6 +23,21 @@ export function parseCorsOrigins(text: string): { value: ReadonlySet<string> } |
         problem:
           'must be origins separated by commas, in lower case and without path or closing slash, e.g. https://app.example.org; or *',
       };
+}
+
+/**
+ * What is usable, but hardly as it was meant: for the log at the start. A preflight has no header of its own, so the
+ * host answers one without `code` in its URL before the app sees it.
+ */
+export function settingsWarnings(
+  origins: ReadonlySet<string>,
+  authentication: AuthorizationSettings['authentication'],
+): string[] {
+  return origins.size === 0 || authentication.way !== 'function-keys'
+    ? []
+    : [
+        'Warning: CORS_ORIGINS is set with AUTHENTICATION=function-keys. A browser sends no x-functions-key with its preflight, so a host that checks keys answers 401 and the page cannot read anything, unless the key is in the URL (code), where it must not be. Set AUTHENTICATION to entra or smart for web pages, or leave CORS_ORIGINS empty.',
+      ];
 }
 
 /** Reads `DEFAULT_ANONYMIZATION_CONFIG`. */

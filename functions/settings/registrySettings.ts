@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { readRegistryHost } from '../export/request/ociReference.js';
+import { isRepository, type OciReference, readRegistryHost } from '../export/request/ociReference.js';
 import type { ProxySettings } from './proxySettings.js';
 
 /** User and password for one registry. Never logged. */
@@ -8,10 +8,16 @@ export interface RegistryCredentials {
   password: string;
 }
 
-/** Which registries may be contacted, and how. */
-export interface RegistrySettings {
-  /** Hosts as `readRegistryHost` writes them. */
+/** What configurations may be read from. */
+export interface TrustedRegistries {
+  /** Hosts as `readRegistryHost` writes them; no other is contacted. */
   hosts: ReadonlySet<string>;
+  /** `host/repository`: of a host that one of them names, nothing else is read. */
+  repositories: ReadonlySet<string>;
+}
+
+/** Which registries may be contacted, and how. */
+export interface RegistrySettings extends TrustedRegistries {
   /** By host. */
   credentials: ReadonlyMap<string, RegistryCredentials>;
   /** Client id of the user-assigned managed identity; `undefined`: the system-assigned one. */
@@ -23,21 +29,35 @@ export interface RegistrySettings {
 
 type Parsed<T> = { value: T } | { problem: string };
 
-/** Reads `host, host:port`. */
-export function parseRegistryHosts(text: string): Parsed<ReadonlySet<string>> {
+/** Reads `host, host:port, host/repository`. */
+export function parseRegistries(text: string): Parsed<TrustedRegistries> {
   const hosts = new Set<string>();
+  const repositories = new Set<string>();
   for (const part of text.split(',').map((item) => item.trim())) {
     if (part === '') continue;
-    const host = readRegistryHost(part);
-    if (host === undefined) {
+    const slash = part.indexOf('/');
+    const host = readRegistryHost(slash < 0 ? part : part.slice(0, slash));
+    const repository = slash < 0 ? undefined : part.slice(slash + 1);
+    if (host === undefined || (repository !== undefined && !isRepository(repository))) {
       return {
         problem:
-          'must be hosts of registries, each with its port if that is not 443, without https:// and path, separated by commas',
+          'must be hosts of registries, each with its port if that is not 443, without https://, or repositories of them (host/repository, without tag), separated by commas',
       };
     }
     hosts.add(host);
+    if (repository !== undefined) repositories.add(`${host}/${repository}`);
   }
-  return { value: hosts };
+  return { value: { hosts, repositories } };
+}
+
+/** Whether configurations may be read from an image. */
+export function isTrusted(
+  { hosts, repositories }: TrustedRegistries,
+  { registry, repository }: Pick<OciReference, 'registry' | 'repository'>,
+): boolean {
+  if (!hosts.has(registry)) return false;
+  const isRestricted = [...repositories].some((name) => name.startsWith(`${registry}/`));
+  return !isRestricted || repositories.has(`${registry}/${repository}`);
 }
 
 /**

@@ -4,6 +4,8 @@ import {
   type AuthorizationSettings,
   readAuthorizationSettings,
 } from './authorizationSettings.js';
+import { approvalDefinitions, readApprovalSettings } from './approvalSettings.js';
+import type { ApprovalPolicy } from '../export/approval.js';
 import type { FhirVersion } from '../deid/engine.js';
 import type { OciReference } from '../export/request/ociReference.js';
 import { LONGEST_PAUSE_MS } from '../export/source/requestLimiter.js';
@@ -17,9 +19,11 @@ import {
 import {
   parseCertificates,
   parseRegistryCredentials,
-  parseRegistryHosts,
+  isTrusted,
+  parseRegistries,
   type RegistryCredentials,
   type RegistrySettings,
+  type TrustedRegistries,
 } from './registrySettings.js';
 import { unresolvedReference } from './keyVaultReference.js';
 import { proxyDefinitions, type ProxySettings, readProxySettings } from './proxySettings.js';
@@ -45,6 +49,8 @@ export interface Settings {
   corsOrigins: ReadonlySet<string>;
   authorization: AuthorizationSettings;
   requireCoverage: boolean;
+  /** Which configurations count as de-identification. */
+  approval: ApprovalPolicy;
   /** Keys that configurations name with `{"secretName": …}`, by name. */
   secrets: ReadonlyMap<string, string>;
   registries: RegistrySettings;
@@ -57,6 +63,8 @@ export interface Settings {
   sourceMaxPageMebibytes: number;
   transactionTimeMarginSeconds: number;
   parallelPartitions: number;
+  maxRunningExports: number;
+  maxRunningExportsPerCaller: number;
   partitionResources: number;
   /** 0: slices run on the main thread. */
   workerThreads: number;
@@ -212,17 +220,17 @@ const corsOrigins: Setting<ReadonlySet<string>> = {
 
 const requireCoverage = flag(
   'REQUIRE_COVERAGE',
-  'Whether a configuration is refused where no rule reaches an identifying element, as its parameter `requireCoverage` does.',
+  'Whether a configuration is refused whose rules leave what may be an identity, as its parameter `requireCoverage` does.',
 );
 
-const registryHosts: Setting<ReadonlySet<string>> = {
+const registries: Setting<TrustedRegistries> = {
   name: 'ANONYMIZATION_REGISTRIES',
   unit: '',
   default: '',
-  bounds: '`host` or `host:port`, comma-separated',
+  bounds: '`host`, `host:port` or `host/repository`, comma-separated',
   meaning:
-    'OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too.',
-  parse: parseRegistryHosts,
+    'OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too. Where an entry names a repository, nothing else of that registry is read.',
+  parse: parseRegistries,
 };
 
 const registryCredentials: Setting<ReadonlyMap<string, RegistryCredentials>> = {
@@ -339,6 +347,22 @@ const numbers = {
     64,
     'Partitions of one job that are read at the same time.',
   ),
+  maxRunningExports: wholeNumber(
+    'MAX_RUNNING_EXPORTS',
+    'exports',
+    100,
+    1,
+    10_000,
+    'Exports that may run at the same time; a kick-off beyond is 429 with `Retry-After`.',
+  ),
+  maxRunningExportsPerCaller: wholeNumber(
+    'MAX_RUNNING_EXPORTS_PER_CALLER',
+    'exports',
+    5,
+    1,
+    10_000,
+    'Of these, exports of one caller, where callers are told apart (`entra`, `smart`). The second export of a caller gets half of the `PARALLEL_PARTITIONS`, the third a third, and so on.',
+  ),
   partitionResources: wholeNumber(
     'PARTITION_RESOURCES',
     'resources',
@@ -442,8 +466,9 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   downloadLinks,
   corsOrigins,
   requireCoverage,
+  ...approvalDefinitions,
   secretsDefinition,
-  registryHosts,
+  registries,
   registryCredentials,
   registryClientId,
   registryCa,
@@ -455,7 +480,11 @@ export const settingDefinitions: readonly SettingDefinition[] = [
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
   constructor(readonly problems: readonly string[]) {
-    super(`The settings are not usable:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    super(
+      `The settings are not usable: ${problems.map((problem, index) => `(${index + 1}) ${problem}`).join('; ')}`,
+    );
+    // The host makes a log entry of each line: one entry has to have all of it, and no frame of a stack is of use.
+    this.stack = `${this.name}: ${this.message}`;
   }
 }
 
@@ -525,6 +554,7 @@ export function readSettings(environment: Environment): Settings {
   }
 
   const serverUrl = read(fhirServerUrl) as string | undefined;
+  const authorization = readAuthorizationSettings(environment, problems);
   const settings: Settings = {
     fhirServerUrl: serverUrl ?? '',
     fhirVersion: read(fhirVersion),
@@ -536,11 +566,12 @@ export function readSettings(environment: Environment): Settings {
     downloadLinks: read(downloadLinks),
     sasLifetimeMinutes: read(numbers.sasLifetimeMinutes),
     corsOrigins: read(corsOrigins),
-    authorization: readAuthorizationSettings(environment, problems),
+    authorization,
     requireCoverage: read(requireCoverage),
+    approval: readApprovalSettings(environment, authorization.authentication.way, problems),
     secrets: readSecrets(),
     registries: {
-      hosts: read(registryHosts),
+      ...read(registries),
       credentials: read(registryCredentials),
       clientId: read(registryClientId),
       ca: read(registryCa),
@@ -554,6 +585,8 @@ export function readSettings(environment: Environment): Settings {
     sourceMaxPageMebibytes: read(numbers.sourceMaxPageMebibytes),
     transactionTimeMarginSeconds: read(numbers.transactionTimeMarginSeconds),
     parallelPartitions: read(numbers.parallelPartitions),
+    maxRunningExports: read(numbers.maxRunningExports),
+    maxRunningExportsPerCaller: read(numbers.maxRunningExportsPerCaller),
     partitionResources: read(numbers.partitionResources),
     workerThreads: read(workerThreads),
     sliceMaxPages: read(numbers.sliceMaxPages),
@@ -563,10 +596,14 @@ export function readSettings(environment: Environment): Settings {
     activityRetrySeconds: read(numbers.activityRetrySeconds),
     jobRetentionHours: read(numbers.jobRetentionHours),
   };
-  const defaultRegistry = settings.defaultConfiguration?.collection?.registry;
-  if (defaultRegistry !== undefined && !settings.registries.hosts?.has(defaultRegistry)) {
+  const defaultImage = settings.defaultConfiguration?.collection;
+  if (
+    defaultImage !== undefined &&
+    (settings.registries.hosts as ReadonlySet<string> | undefined) !== undefined &&
+    !isTrusted(settings.registries, defaultImage)
+  ) {
     problems.push(
-      `${defaultReference.name} is in a registry that ${registryHosts.name} does not name: add it there`,
+      `${defaultReference.name} is in a registry, or a repository, that ${registries.name} does not name: add it there`,
     );
   }
   if (

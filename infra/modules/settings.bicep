@@ -73,7 +73,7 @@ type ExportSettings = {
   @description('Search parameters that `_typeFilter` may use without the permission for raw exports. Unless set: code, category, type, class, status, clinical-status, verification-status, intent, priority, severity, vaccine-code, combo-code, component-code, date, onset-date, recorded-date, abatement-date, authored, authoredon, effective, effective-time, issued. With `function-keys` and `none`, where callers are not told apart, only if set. (names of search parameters, comma-separated)')
   TYPE_FILTER_PARAMETERS: string?
 
-  @description('A job over fewer patients ends in an error without data, unless the caller has the permission for raw exports; 0: no such limit. With `function-keys` and `none`, only if set. (patients; default 10)')
+  @description('Parts of a job (a type under one alternative of `_typeFilter`) that are of fewer patients, or of none, are withheld, unless the caller has the permission for raw exports; 0: no such limit. With `function-keys` and `none`, only if set. (patients; default 10)')
   @minValue(0)
   @maxValue(1000)
   MIN_PATIENTS: int?
@@ -96,10 +96,16 @@ type ExportSettings = {
   @description('Origins of web pages whose scripts may use the interface. (`https://host`, comma-separated, or `*`)')
   CORS_ORIGINS: string?
 
-  @description('Whether a configuration is refused where no rule reaches an identifying element, as its parameter `requireCoverage` does. (default false)')
+  @description('Whether a configuration is refused whose rules leave what may be an identity, as its parameter `requireCoverage` does. (default false)')
   REQUIRE_COVERAGE: ('true' | 'false')?
 
-  @description('OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too. (`host` or `host:port`, comma-separated)')
+  @description('Which configurations count as de-identification; what others export is raw data. `container`: all that can be read, since whoever can write container `anonymization` or a registry of `ANONYMIZATION_REGISTRIES` approves; `coverage`: those whose coverage is complete, and those of `CONFIGURATION_DIGESTS`; `digest`: the latter alone. Unless set: `coverage` with `entra` and `smart`, `container` with `function-keys` and `none`.')
+  CONFIGURATION_APPROVAL: ('container' | 'coverage' | 'digest')?
+
+  @description('SHA-256 digests of configuration files that count as de-identification whatever they leave, as manifests and kick-offs name them. (`sha256:…`, comma-separated)')
+  CONFIGURATION_DIGESTS: string?
+
+  @description('OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too. Where an entry names a repository, nothing else of that registry is read. (`host`, `host:port` or `host/repository`, comma-separated)')
   ANONYMIZATION_REGISTRIES: string?
 
   @description('Certificates of private authorities that registries are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is heeded, too, where this is not set. (PEM)')
@@ -147,6 +153,16 @@ type ExportSettings = {
   @minValue(1)
   @maxValue(64)
   PARALLEL_PARTITIONS: int?
+
+  @description('Exports that may run at the same time; a kick-off beyond is 429 with `Retry-After`. (exports; default 100)')
+  @minValue(1)
+  @maxValue(10000)
+  MAX_RUNNING_EXPORTS: int?
+
+  @description('Of these, exports of one caller, where callers are told apart (`entra`, `smart`). The second export of a caller gets half of the `PARALLEL_PARTITIONS`, the third a third, and so on. (exports; default 5)')
+  @minValue(1)
+  @maxValue(10000)
+  MAX_RUNNING_EXPORTS_PER_CALLER: int?
 
   @description('Resources of a type above which it is split into partitions by `meta.lastUpdated`; sooner where a job has few for its lanes. (resources; default 50000)')
   @minValue(1000)

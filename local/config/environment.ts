@@ -4,12 +4,15 @@ import { openStorage } from '../../functions/adapters/storage/storage.js';
 import type { FhirVersion } from '../../functions/deid/engine.js';
 import { type OciReference, readOciReference } from '../../functions/export/request/ociReference.js';
 import {
+  isTrusted,
   parseCertificates,
+  parseRegistries,
   parseRegistryCredentials,
-  parseRegistryHosts,
+  type TrustedRegistries,
 } from '../../functions/settings/registrySettings.js';
 import { type ProxySettings, readProxySettings } from '../../functions/settings/proxySettings.js';
 import type { StorageAccount } from '../../functions/settings/settings.js';
+import { keptPorts } from '../ports.js';
 import { DEFAULT_BLOB_PORT, developmentStorage, EXPORT_ACCOUNT } from '../developmentStorage.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -35,7 +38,8 @@ export function exportStorageOf(environment: Environment): {
 } {
   const connectionString = environment['EXPORT_STORAGE'] ?? '';
   const blobServiceUri = environment['EXPORT_STORAGE__blobServiceUri'] ?? '';
-  const blobPort = Number(environment['AZURITE_BLOB_PORT'] ?? DEFAULT_BLOB_PORT);
+  const kept = keptPorts(environment['LOCAL_DATA'] ?? '.local').storage;
+  const blobPort = Number(environment['AZURITE_BLOB_PORT'] ?? kept ?? DEFAULT_BLOB_PORT);
   const account: StorageAccount =
     blobServiceUri !== '' && connectionString === ''
       ? { blobServiceUri, clientId: environment['EXPORT_STORAGE__clientId'] }
@@ -50,14 +54,15 @@ export function referenceOf(text: string): OciReference {
 }
 
 /** Whether the app may read from the registry, as far as the settings here tell. */
-export function isRegistered(environment: Environment, { registry }: OciReference): boolean {
-  return hostsOf(environment).has(registry);
+export function isRegistered(environment: Environment, reference: OciReference): boolean {
+  return isTrusted(registriesOf(environment), reference);
 }
 
 /** What reads images with the settings here. The registry that was asked for need not be among them. */
 export function imagesOf(environment: Environment, reference: OciReference): ConfigurationImages {
   return new ConfigurationImages({
-    hosts: new Set([...hostsOf(environment), reference.registry]),
+    hosts: new Set([...registriesOf(environment).hosts, reference.registry]),
+    repositories: new Set(),
     credentials: setting(environment, 'ANONYMIZATION_REGISTRY_CREDENTIALS', parseRegistryCredentials),
     clientId: environment['ANONYMIZATION_REGISTRY_CLIENT_ID'],
     ca: setting(environment, 'ANONYMIZATION_REGISTRY_CA', parseCertificates),
@@ -72,8 +77,8 @@ function proxyOf(environment: Environment): ProxySettings {
   return proxy;
 }
 
-function hostsOf(environment: Environment): ReadonlySet<string> {
-  return setting(environment, 'ANONYMIZATION_REGISTRIES', parseRegistryHosts);
+function registriesOf(environment: Environment): TrustedRegistries {
+  return setting(environment, 'ANONYMIZATION_REGISTRIES', parseRegistries);
 }
 
 function setting<T>(

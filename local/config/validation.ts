@@ -14,7 +14,10 @@ export async function validate(
   fhirVersion: FhirVersion,
   environment: Environment,
 ): Promise<ConfigurationIssue[]> {
-  const { configuration, issues } = readConfiguration(configurationText(bytes), { fhirVersion });
+  const { configuration, issues } = readConfiguration(configurationText(bytes), {
+    fhirVersion,
+    coverage: 'warning',
+  });
   if (configuration === undefined) return issues;
   const missing: ConfigurationIssue[] = [];
   const keys = await resolveKeys(configuration, async (name) => {

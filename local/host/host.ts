@@ -5,16 +5,20 @@ import { AppFunctions } from './durable/appFunctions.js';
 import { type DurableFaults, RepeatedDeliveries } from './durable/deliveryFaults.js';
 import { clientBinding, managementUrls, type ManagementEndpoints } from './durable/clientBinding.js';
 import { ManagementApi, type ManagementResponse } from './durable/management.js';
+import { StorageLog } from './durable/storageLog.js';
 import { Store } from './durable/store.js';
 import { TaskHub } from './durable/taskHub.js';
 import { DirectoryLock } from './directoryLock.js';
 import { readHostSettings } from './hostJson.js';
+import { MOST_READ_HEADER_BYTES, refusedByHost, withoutDotSegments } from './http/hostLimits.js';
 import { HttpFunctions } from './http/httpFunctions.js';
-import { isSame, type FunctionKeys } from './http/keys.js';
+import { isAuthorized, isSame, type FunctionKeys } from './http/keys.js';
 import { readBody } from './http/request.js';
+import { sendEmpty } from './http/response.js';
 import { applyLocalSettings } from './localSettings.js';
 import { Logger, standardOutput, type LogSink } from './log.js';
 import { TimerTriggers } from './timerTriggers.js';
+import { AppLoadError } from './worker/loadApp.js';
 import { Worker } from './worker/worker.js';
 
 export interface HostOptions {
@@ -24,8 +28,13 @@ export interface HostOptions {
   port: number;
   /** Where the histories are kept, in `durable/`. */
   dataDirectory: string;
-  /** How long after a restart an activity waits that was running when the host stopped. Default 5 s. */
+  /**
+   * How long after a restart that waits which a stopped host was doing. Default the visibility time-outs of host.json,
+   * one for activities, one for orchestrators.
+   */
   redeliveryDelayMs?: number;
+  /** How long to wait for another host that works on the same data and may be stopping. Default 0. */
+  directoryWaitMs?: number;
   /** What goes wrong in the Durable extension. Default nothing. */
   durableFaults?: DurableFaults;
   /** How long `close` waits for running functions. Default 5 s. */
@@ -51,8 +60,9 @@ const LOOPBACK = '127.0.0.1';
 const RPC_PORT = 17_071;
 const RPC_PATH = '/durabletask/';
 const WEBHOOK_PATH = '/runtime/webhooks/durabletask/';
+const ADMIN_PATH = '/admin/';
 /** `POST` with a function's name runs its timer now, as with Core Tools. */
-const ADMIN_PATH = '/admin/functions/';
+const RUN_TIMER_PATH = '/admin/functions/';
 
 /**
  * Starts the local stand-in for the Azure Functions host with the app in `scriptRoot`: HTTP and timer
@@ -69,8 +79,10 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   const opened: { close(): Promise<void> | void }[] = [];
   try {
     const { durableFaults = {} } = options;
-    const store = new Store(directory, durableFaults.diskBytes);
-    opened.push(await DirectoryLock.take(directory));
+    const storageLog = new StorageLog(logger);
+    opened.push(storageLog);
+    const store = new Store(directory, durableFaults.diskBytes, (isFirst) => storageLog.recorded(isFirst));
+    opened.push(await DirectoryLock.take(directory, options.directoryWaitMs));
     const web = await Listener.open(options.port, logger);
     opened.push(web);
     const rpc = await Listener.open(RPC_PORT, logger).catch(() => Listener.open(0, logger));
@@ -91,9 +103,10 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     const functions = new RepeatedDeliveries(new AppFunctions(worker), durableFaults);
     const hub = new TaskHub(store, functions, {
       ...settings,
-      redeliveryDelayMs: options.redeliveryDelayMs ?? 5000,
+      activityRedeliveryMs: options.redeliveryDelayMs ?? settings.workItemVisibilityMs,
+      orchestratorRedeliveryMs: options.redeliveryDelayMs ?? settings.controlVisibilityMs,
     });
-    const api = new ManagementApi(hub, functions.orchestrators, (id) => managementUrls(endpoints, id));
+    const api = new ManagementApi(hub, (id) => managementUrls(endpoints, id));
     const http = new HttpFunctions(worker, {
       routePrefix: settings.routePrefix,
       keys: options.functionKeys,
@@ -101,15 +114,21 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     });
     const timers = new TimerTriggers(worker);
 
+    storageLog.start();
     hub.open();
     rpc.serve((request, response) => manage(api, RPC_PATH, request, response));
     web.serve(async (request, response) => {
-      const path = request.url ?? '';
+      const refused = refusedByHost(request);
+      if (refused !== undefined) {
+        sendEmpty(response, refused);
+        return;
+      }
+      request.url = withoutDotSegments(request.url ?? '/');
+      const path = request.url;
       if (path.startsWith(WEBHOOK_PATH)) {
         await manage(api, WEBHOOK_PATH, request, response, endpoints.code);
       } else if (path.startsWith(ADMIN_PATH)) {
-        const isKnown = request.method === 'POST' && timers.runNow(path.slice(ADMIN_PATH.length));
-        response.writeHead(isKnown ? 202 : 404).end();
+        sendEmpty(response, administer(request, timers, options.functionKeys));
       } else {
         await http.handle(request, response);
       }
@@ -129,6 +148,10 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     };
     return { url, close: () => (closing ??= shutDown()) };
   } catch (error) {
+    // One entry, as on the real host, which goes on without functions then.
+    if (error instanceof AppLoadError) {
+      logger.log({ level: 'error', category: 'Host.Startup', message: error.message });
+    }
     await closeAll(opened);
     throw error;
   }
@@ -149,6 +172,19 @@ function setEnvironment(scriptRoot: string, authority: string): void {
   const exempt = new Set((env['NO_PROXY'] ?? env['no_proxy'] ?? '').split(',').filter(Boolean));
   for (const host of [LOOPBACK, 'localhost', '::1']) exempt.add(host);
   env['NO_PROXY'] = env['no_proxy'] = [...exempt].join(',');
+}
+
+/** The status of a request below `/admin/`: 401 without the master key, where there are keys. */
+function administer(
+  request: IncomingMessage,
+  timers: TimerTriggers,
+  keys: FunctionKeys | undefined,
+): 202 | 401 | 404 {
+  const { pathname, searchParams } = new URL(`http://${LOOPBACK}${request.url ?? '/'}`);
+  const runsTimer = request.method === 'POST' && pathname.startsWith(RUN_TIMER_PATH);
+  const isAllowed = keys === undefined ? runsTimer : isAuthorized('admin', request, searchParams, keys);
+  if (!isAllowed) return 401;
+  return runsTimer && timers.runNow(pathname.slice(RUN_TIMER_PATH.length)) ? 202 : 404;
 }
 
 async function manage(
@@ -197,7 +233,11 @@ class Listener {
 
   static open(port: number, logger: Logger): Promise<Listener> {
     // A streamed answer may take as long as the client likes.
-    const server = createServer({ requestTimeout: 0, keepAliveTimeout: 5000 });
+    const server = createServer({
+      requestTimeout: 0,
+      keepAliveTimeout: 5000,
+      maxHeaderSize: MOST_READ_HEADER_BYTES,
+    });
     return new Promise((done, failed) => {
       server.once('error', failed);
       server.listen(port, LOOPBACK, () => done(new Listener(server, logger)));

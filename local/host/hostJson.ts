@@ -11,6 +11,9 @@ export interface HostSettings {
   maxConcurrentOrchestratorFunctions: number;
   /** Milliseconds; Infinity for no limit. */
   functionTimeoutMs: number;
+  /** Milliseconds until what a killed host was doing is seen again: activities, and messages of orchestrators. */
+  workItemVisibilityMs: number;
+  controlVisibilityMs: number;
   logLevels: LogLevels;
 }
 
@@ -21,6 +24,11 @@ export class HostSettingsError extends Error {
 
 /** The default of the plans without a limit of their own. */
 const DEFAULT_FUNCTION_TIMEOUT_MS = 30 * 60_000;
+
+/** Default and bounds of the Durable extension (`AzureStorageOptions`). */
+const DEFAULT_VISIBILITY_MS = 5 * 60_000;
+const LEAST_VISIBILITY_MS = 60_000;
+const MOST_VISIBILITY_MS = 60 * 60_000;
 
 const LOG_LEVEL_PREFIX = 'AzureFunctionsJobHost__logging__logLevel__';
 
@@ -60,12 +68,22 @@ export function readHostSettings(scriptRoot: string, environment: NodeJS.Process
   // Outside of the consumption plan the extension takes ten for each core.
   const perCore = 10 * availableParallelism();
   const durable = ['extensions', 'durableTask'];
+  const visibility = (name: string): number => {
+    const value = at(...durable, 'storageProvider', name);
+    const ms = value === undefined ? DEFAULT_VISIBILITY_MS : (timeSpan(value) ?? 0);
+    if (ms >= LEAST_VISIBILITY_MS && ms <= MOST_VISIBILITY_MS) return ms;
+    throw new HostSettingsError(
+      `${file}: ${[...durable, 'storageProvider', name].join('.')} must be a time from "00:01:00" to "01:00:00".`,
+    );
+  };
   return {
     routePrefix: text('api', 'extensions', 'http', 'routePrefix'),
     hubName: resolveSettings(text('TestHubName', ...durable, 'hubName'), environment),
     maxConcurrentActivityFunctions: count(perCore, ...durable, 'maxConcurrentActivityFunctions'),
     maxConcurrentOrchestratorFunctions: count(perCore, ...durable, 'maxConcurrentOrchestratorFunctions'),
     functionTimeoutMs: timeout(at('functionTimeout'), file),
+    workItemVisibilityMs: visibility('workItemQueueVisibilityTimeout'),
+    controlVisibilityMs: visibility('controlQueueVisibilityTimeout'),
     logLevels: { ...logLevels(at('logging', 'logLevel')), ...logLevels(levelsOf(environment)) },
   };
 }
@@ -82,13 +100,19 @@ export function resolveSettings(text: string, environment: NodeJS.ProcessEnv): s
 function timeout(value: unknown, file: string): number {
   if (value === undefined || value === null) return DEFAULT_FUNCTION_TIMEOUT_MS;
   if (value === '-1') return Infinity;
-  const match = typeof value === 'string' ? /^(?:(\d+)\.)?(\d+):(\d+):(\d+(?:\.\d+)?)$/.exec(value) : null;
-  const [days, hours, minutes, seconds] = (match?.slice(1) ?? []).map((part) => Number(part ?? 0));
-  const ms = ((((days ?? 0) * 24 + (hours ?? 0)) * 60 + (minutes ?? 0)) * 60 + (seconds ?? 0)) * 1000;
-  if (ms > 0) return ms;
+  const ms = timeSpan(value);
+  if (ms !== undefined && ms > 0) return ms;
   throw new HostSettingsError(
     `${file}: functionTimeout must be a time such as "00:10:00", or "-1" for none.`,
   );
+}
+
+/** Milliseconds of a .NET TimeSpan (`[d.]hh:mm:ss[.f]`); `undefined` where it is none. */
+function timeSpan(value: unknown): number | undefined {
+  const match = typeof value === 'string' ? /^(?:(\d+)\.)?(\d+):(\d+):(\d+(?:\.\d+)?)$/.exec(value) : null;
+  if (match === null) return undefined;
+  const [days = 0, hours = 0, minutes = 0, seconds = 0] = match.slice(1).map((part) => Number(part ?? 0));
+  return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000;
 }
 
 function levelsOf(environment: NodeJS.ProcessEnv): Record<string, string> {

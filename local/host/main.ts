@@ -4,13 +4,17 @@ import { parseDurableFaults } from './durable/deliveryFaults.js';
 import { startHost, type HostOptions } from './host.js';
 import { logFile } from './log.js';
 
+/** A host whose parent was killed ends what it is doing, and then itself. */
+const DIRECTORY_WAIT_MS = 15_000;
+
 /**
  * The host as a process of its own. Settings are environment variables:
  *
  * - `PORT`: where to listen (7071; 0 for any free port)
  * - `AzureWebJobsScriptRoot`: folder of the app (current directory)
  * - `LOCAL_DATA`: where to keep state (`.local`)
- * - `DURABLE_REDELIVERY_DELAY_SECONDS`: how long an activity that was interrupted waits after a restart (5)
+ * - `DURABLE_REDELIVERY_DELAY_SECONDS`: how long after a restart that waits which the host was doing when it stopped
+ *   (the visibility time-outs of host.json, as on the real host)
  * - `DURABLE_FAULTS`: what goes wrong in the Durable extension, as JSON (`durable/deliveryFaults.ts`)
  * - `HOST_LOG_FILE`: file that log lines are appended to (standard output)
  *
@@ -23,8 +27,11 @@ async function main(): Promise<void> {
     scriptRoot: env['AzureWebJobsScriptRoot'] ?? process.cwd(),
     port: number('PORT', 7071),
     dataDirectory: env['LOCAL_DATA'] ?? '.local',
-    redeliveryDelayMs: number('DURABLE_REDELIVERY_DELAY_SECONDS', 5) * 1000,
+    directoryWaitMs: DIRECTORY_WAIT_MS,
   };
+  if ((env['DURABLE_REDELIVERY_DELAY_SECONDS'] ?? '') !== '') {
+    options.redeliveryDelayMs = number('DURABLE_REDELIVERY_DELAY_SECONDS', 0) * 1000;
+  }
   const faults = env['DURABLE_FAULTS'] ?? '';
   if (faults !== '') options.durableFaults = parseDurableFaults(faults);
   const file = env['HOST_LOG_FILE'];

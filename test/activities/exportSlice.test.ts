@@ -22,6 +22,7 @@ async function sliceUnder(settings: { fhirServerUrl: string; fhirVersion: string
         source: SOURCE,
         partitions: [{ window, estimate: 1 }],
       }),
+      checkClaim: async () => undefined,
     },
     engines: { lineMaker: () => Promise.reject(new Error('got as far as this')) },
   };
@@ -46,12 +47,17 @@ describe('a slice of a job whose secrets are destroyed', () => {
   const condition = {
     resourceType: 'Condition',
     id: 'c',
+    code: { text: 'Jos\u00e9' },
     meta: { lastUpdated: '2025-01-01T00:00:00Z' },
     subject: { reference: 'Patient/p' },
   };
 
   /** A slice of one page; what it has at its end, files and records. */
-  async function sliceOf(change: Partial<JobRequest>): Promise<{ thrown: unknown; left: string[] }> {
+  async function sliceOf(
+    change: Partial<JobRequest>,
+    encoding: BufferEncoding = 'utf8',
+    confirmContainer = async (): Promise<void> => undefined,
+  ): Promise<{ thrown: unknown; left: string[] }> {
     const left = new Set<string>();
     const jobs = {
       request: async () => jobRequest({ jobId: 'job', minPatients: 10, ...change }),
@@ -66,6 +72,7 @@ describe('a slice of a job whose secrets are destroyed', () => {
       secret: () => Promise.reject(gone),
       configuration: () => Promise.reject(gone),
       putSlice: async () => void left.add('record'),
+      checkClaim: async () => undefined,
       putProgress: async () => undefined,
     };
     const body = Buffer.from(
@@ -78,6 +85,7 @@ describe('a slice of a job whose secrets are destroyed', () => {
         total: 1,
         entry: [{ resource: condition, search: { mode: 'match' } }],
       }),
+      encoding,
     );
     const dependencies = {
       settings: {
@@ -89,6 +97,7 @@ describe('a slice of a job whose secrets are destroyed', () => {
       },
       jobs,
       files: {
+        confirmContainer,
         create: async (_container: string, name: string) => {
           left.add(name);
           return arraySink([]);
@@ -117,5 +126,20 @@ describe('a slice of a job whose secrets are destroyed', () => {
     const { thrown, left } = await sliceOf({ minPatients: 0 });
     expect(thrown).toMatchObject({ isDone: true });
     expect(left).toEqual([expect.stringMatching(/Condition-0-0-.*ndjson$/), 'record']);
+  });
+
+  it('writes nothing into a container that another job took meanwhile', async () => {
+    const taken = new ExportError('container-conflict', 'taken');
+    const { thrown, left } = await sliceOf({ minPatients: 0 }, 'utf8', () => Promise.reject(taken));
+    expect({ thrown, left }).toEqual({ thrown: taken, left: [] });
+  });
+
+  it('writes no resource whose bytes are not UTF-8', async () => {
+    const { thrown, left } = await sliceOf({ minPatients: 0 }, 'latin1');
+    expect(thrown).toMatchObject({
+      code: 'resource-failed',
+      message: expect.stringContaining('not UTF-8') as string,
+    });
+    expect(left).toEqual([]);
   });
 });

@@ -44,7 +44,24 @@ const refuse =
     response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>10.1.2.3</Message></Error>`);
   };
 
+/** What Azurite answers to a version of the API that is newer than it. */
+const refuseVersion: Answer = (_request, response) => {
+  response.writeHead(400, { 'x-ms-error-code': 'InvalidHeaderValue', 'content-type': 'application/xml' });
+  response.end(
+    '<?xml version="1.0"?><Error><Code>InvalidHeaderValue</Code><Message>The API version 2026-04-06 is not supported by Azurite.</Message></Error>',
+  );
+};
+
 describe('a configuration in blob storage', () => {
+  it('of a storage emulator that is older than the SDK: that is said, not that the name is wrong', async () => {
+    const blobs = await blobsOf(refuseVersion);
+    await expect(blobs.read('a.json', undefined)).rejects.toMatchObject({
+      code: 'storage-unavailable',
+      message: expect.stringMatching(/EXPORT_STORAGE answered 400 .*--skipApiVersionCheck/),
+      retryable: false,
+    });
+  });
+
   it.each([
     ['without quotes', '0x8D1', '"0x8D1"'],
     ['with quotes', '"0x8D1"', '"0x8D1"'],
@@ -81,7 +98,7 @@ describe('a configuration in blob storage', () => {
       refuse(404, 'ContainerNotFound'),
       undefined,
       'configuration-not-found',
-      /storage account exports .* no container anonymization.*Create it/,
+      /storage account of EXPORT_STORAGE has no container anonymization.*Create it/,
     ],
     [
       'of another version',
@@ -104,7 +121,7 @@ describe('a configuration in blob storage', () => {
       refuse(403, 'AuthorizationPermissionMismatch'),
       IDENTITY,
       'storage-denied',
-      /storage account exports .*managed identity with the client id 1234 the role Storage Blob Data Reader/,
+      /storage account of EXPORT_STORAGE .*managed identity with the client id 1234 the role Storage Blob Data Reader/,
     ],
     ['behind a firewall', refuse(403, 'AuthorizationFailure'), IDENTITY, 'storage-denied', /firewall/],
     [
@@ -123,7 +140,7 @@ describe('a configuration in blob storage', () => {
       );
       expect(failure.code).toBe(code);
       expect(failure.message).toMatch(words);
-      expect(failure.message).not.toMatch(new RegExp(`10\\.1\\.2\\.3|${KEY}`));
+      expect(failure.message).not.toMatch(new RegExp(`10\\.1\\.2\\.3|${KEY}|exports`));
     },
   );
 });

@@ -79,6 +79,16 @@ describe('a principal of App Service authentication', () => {
     ['of two tenants', header([['tid', OTHER_TENANT], ...reader]), 401, /one tenant/],
     ['of two objects', header([['oid', 'bbbb'], ...reader]), 401, /one object/],
     [
+      'of an empty object',
+      header([
+        ['tid', TENANT],
+        ['oid', ' '],
+        ['roles', 'Export.Read'],
+      ]),
+      401,
+      /one object/,
+    ],
+    [
       'of nobody',
       header([
         ['tid', TENANT],

@@ -35,7 +35,12 @@ function writeSource(directory: string): void {
   const numbers = Array.from({ length: 12 }, (_, index) => index + 1);
   write(
     'Patient',
-    numbers.map((day) => ({ id: `p${day}`, meta: meta(day), gender: 'female' })),
+    numbers.map((day) => ({
+      id: `p${day}`,
+      meta: meta(day),
+      gender: 'female',
+      managingOrganization: { reference: 'Organization/o1' },
+    })),
   );
   write(
     'Condition',
@@ -267,6 +272,30 @@ describe('with SMART Backend Services', () => {
     expect((await ask(file, raw)).status).toBe(200);
   }, 60_000);
 
+  it('a configuration that does not count as de-identification takes the permission for raw exports', async () => {
+    await test.putConfiguration('keeps-names.json', {
+      fhirPathRules: [{ path: 'Patient.birthDate', method: 'redact' }],
+    });
+    const query = '_type=Patient&_anonymizationConfig=keeps-names.json&_container=keeps-names';
+    const plain = await client('system/*.rs');
+    const refused = await ask(`${base}/$export?${query}`, plain);
+    expect(refused.status).toBe(403);
+    expect(words(refused)).toContain('the scope export.raw');
+
+    const raw = await client('system/*.rs export.raw');
+    const started = await ask(`${base}/$export?${query}`, raw);
+    expect(started.status).toBe(202);
+    expect(words(started)).toMatch(/sha256:[0-9a-f]{64}.*may leave identities: names .*does not count/);
+    const statusUrl = started.headers.get('content-location') ?? '';
+    const done = await end(statusUrl, raw);
+    expect((JSON.parse(done.body) as Manifest).extension).toMatchObject({
+      deidentified: false,
+      configurationApproval: 'none',
+      configurationCoverage: { isComplete: false },
+    });
+    expect((await ask(statusUrl, plain)).status).toBe(403);
+  }, 60_000);
+
   it('a filter by a name is refused', async () => {
     const query = `_type=Patient&_typeFilter=${encodeURIComponent('Patient?family=Miller')}&${DEIDENTIFIED}filtered`;
     const refused = await ask(`${base}/$export?${query}`, await client('system/*.rs'));
@@ -296,7 +325,7 @@ describe('with Entra ID', () => {
   it("believes the platform's principal while the platform's authentication is on", async () => {
     const test = await startTestStack({ ...ENTRA, WEBSITE_AUTH_ENABLED: 'True' });
     const base = test.stack.baseUrl;
-    const query = `_type=Organization&${DEIDENTIFIED}entra`;
+    const query = `_type=Patient&${DEIDENTIFIED}entra`;
     expect((await ask(`${base}/$export?${query}`, KICK_OFF)).status).toBe(401);
     const withoutRole = await ask(`${base}/$export?${query}`, principal('a'));
     expect(withoutRole.status).toBe(403);

@@ -1,8 +1,5 @@
-import r4 from 'fhirpath/fhir-context/r4';
-import r5 from 'fhirpath/fhir-context/r5';
-import stu3 from 'fhirpath/fhir-context/stu3';
 import type { FhirVersion } from '../../functions/deid/engine.js';
-import { definitionsOf } from '../../functions/deid/model/definitions.js';
+import { definitionsOf, type Definitions } from '../../functions/deid/model/definitions.js';
 
 /** An element of a resource, as the definitions of a FHIR version have it. */
 export interface ElementNode {
@@ -18,22 +15,6 @@ export interface ElementNode {
   definition: string;
 }
 
-/** The tables of a version; R4B's are ours, since the library has none. */
-interface Tables {
-  choiceTypePaths: Readonly<Record<string, readonly string[]>>;
-  path2Type: Readonly<Record<string, string | { code: string }>>;
-  pathsDefinedElsewhere: Readonly<Record<string, string>>;
-  path2Repeating: Readonly<Record<string, boolean>>;
-  type2Parent: Readonly<Record<string, string>>;
-}
-
-const TABLES: Record<FhirVersion, Tables> = {
-  STU3: stu3 as Tables,
-  R4: r4 as Tables,
-  R4B: definitionsOf('R4B'),
-  R5: r5 as Tables,
-};
-
 const ABSTRACT = ['Resource', 'DomainResource', 'CanonicalResource', 'MetadataResource'];
 
 interface Child {
@@ -46,11 +27,11 @@ interface Child {
 export class Elements {
   /** All resource types that have instances. */
   readonly resourceTypes: string[];
-  readonly #tables: Tables;
+  readonly #tables: Definitions;
   readonly #children: Map<string, Child[]>;
 
   constructor(version: FhirVersion) {
-    this.#tables = TABLES[version];
+    this.#tables = definitionsOf(version);
     const { type2Parent } = this.#tables;
     this.resourceTypes = Object.entries(type2Parent)
       .filter(([type, parent]) => ABSTRACT.includes(parent) && !ABSTRACT.includes(type))
@@ -91,8 +72,7 @@ export class Elements {
   #childrenByDefinition(): Map<string, Child[]> {
     const { path2Type, pathsDefinedElsewhere } = this.#tables;
     const found = new Map<string, Child[]>();
-    for (const [key, value] of Object.entries(path2Type)) {
-      const type = typeof value === 'string' ? value : value.code;
+    for (const [key, type] of Object.entries(path2Type)) {
       const [, parent, name] = /^(.*)\.([^.]+)$/.exec(key) ?? [];
       if (parent === undefined || name === undefined) continue;
       const siblings = found.get(parent) ?? [];
@@ -110,8 +90,7 @@ export class Elements {
   }
 
   #typeOfPath(path: string): string {
-    const value = this.#tables.path2Type[path];
-    return typeof value === 'object' ? value.code : (value ?? 'BackboneElement');
+    return this.#tables.path2Type[path] ?? 'BackboneElement';
   }
 
   /** `valueQuantity` is `value` in FHIRPath. */

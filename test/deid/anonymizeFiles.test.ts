@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -18,7 +19,7 @@ const COMMAND = join(ROOT, 'dist', 'local', 'anonymize.js');
 
 let folder = '';
 
-function write(name: string, content: string): string {
+function write(name: string, content: string | Uint8Array): string {
   const path = join(folder, name);
   mkdirSync(join(path, '..'), { recursive: true });
   writeFileSync(path, content);
@@ -132,6 +133,93 @@ describe('files on the command line', () => {
     write('one.ndjson', `${patient('1')}\n{"resourceType":"X"}\n`);
     expect(run('--config', config, '--input', 'one.ndjson', '--output', 'one-out.ndjson').code).toBe(1);
     expect(readdirSync(folder).filter((name) => name.startsWith('one-out'))).toEqual([]);
+  });
+
+  describe('of other names and forms', () => {
+    const anonymize = (input: string, output: string): ReturnType<typeof run> =>
+      run(
+        '--config',
+        write('config.json', JSON.stringify(CONFIGURATION)),
+        '--input',
+        input,
+        '--output',
+        output,
+      );
+    const linesOf = (file: string): string[] =>
+      (file.endsWith('.gz') ? gunzipSync(readFileSync(join(folder, file))) : readFileSync(join(folder, file)))
+        .toString()
+        .trimEnd()
+        .split('\n');
+
+    it('are read: .jsonl, compressed files, JSON over several lines; the rest is left aside and counted', () => {
+      const pretty = JSON.stringify(JSON.parse(patient('5')), null, 2);
+      write('kinds/a.jsonl', `${patient('1')}\n${patient('2')}`);
+      write('kinds/b.NDJSON.gz', gzipSync(`${patient('3')}\n${patient('4')}\n`));
+      write('kinds/c.json.gz', gzipSync(pretty));
+      write('kinds/d.json', pretty);
+      write('kinds/e.ndjson', `\ufeff${pretty}\n`);
+      write('kinds/f.txt', patient('6'));
+      write('kinds/deep/g.tar.gz', gzipSync('Chalmers'));
+      write('kinds/README', 'Chalmers');
+      const { code, out } = anonymize('kinds', 'kinds-out');
+      expect(code).toBe(0);
+      expect(out).toMatch(
+        /files: 5 written of 5\nfiles left aside, by ending: .*\.gz:\n(?:  .*: 1\n){3}resources: 7/,
+      );
+      for (const ending of ['.txt', '.tar.gz', 'no ending']) expect(out).toContain(`  ${ending}: 1\n`);
+      const counts = { 'a.jsonl': 2, 'b.NDJSON.gz': 2, 'c.json.gz': 1, 'd.json': 1, 'e.ndjson': 1 };
+      for (const [file, count] of Object.entries(counts))
+        expect(linesOf(`kinds-out/${file}`), file).toHaveLength(count);
+      expect(readFileSync(join(folder, 'kinds-out/b.NDJSON.gz')).subarray(0, 2)).toEqual(
+        Buffer.from([0x1f, 0x8b]),
+      );
+    });
+
+    it('a line ends at a line feed only', () => {
+      const text = (end: string): string => `{"resourceType":"Patient","gender":"a${end}b"}`;
+      write('breaks.ndjson', ['\u2028', '\u2029', '\u0085'].map(text).join('\n'));
+      expect(anonymize('breaks.ndjson', 'breaks-out.ndjson').code).toBe(0);
+      expect(linesOf('breaks-out.ndjson')).toHaveLength(3);
+    });
+
+    it.each<[string, string, string | Uint8Array, RegExp]>([
+      ['gzip that is named JSON', 'zip.json', gzipSync(patient('1')), /zip\.json:1: Not JSON: it is gzip/],
+      ['gzip that is named NDJSON', 'zip.ndjson', gzipSync(patient('1')), /it is gzip/],
+      ['no gzip', 'no.ndjson.gz', patient('1'), /not gzip, or not complete/],
+      [
+        'gzip that was cut',
+        'cut.ndjson.gz',
+        gzipSync(patient('1').repeat(99)).subarray(0, 40),
+        /not complete/,
+      ],
+    ])('%s is an error, and nothing is written', (_, file, content, message) => {
+      write(file, content);
+      const { code, err, out } = anonymize(file, `not-${file}`);
+      expect(err).toMatch(message);
+      expect(code).toBe(1);
+      expect(out + err).not.toContain('Chalmers');
+    });
+
+    it('a run that writes nothing of what it found does not end as if all were done', () => {
+      write('others/a.xml', '<Patient/>');
+      mkdirSync(join(folder, 'empty'), { recursive: true });
+      for (const input of ['others', 'empty']) {
+        const { code, err } = anonymize(input, 'others-out');
+        expect([code, err]).toEqual([1, expect.stringContaining(`Nothing of ${input} was written`)]);
+      }
+    });
+
+    it('bytes that are not UTF-8 are an error of their line: two ids do not become one', () => {
+      const latin1 = (id: string): Buffer => Buffer.from(`${patient(id)}\n`, 'latin1');
+      write(
+        'latin1.ndjson',
+        Buffer.concat([latin1('Jos\u00e9'), latin1('Jos\u00e8'), Buffer.from(`${patient('é')}\n`)]),
+      );
+      const { code, err } = anonymize('latin1.ndjson', 'latin1-out.ndjson');
+      expect(code).toBe(1);
+      expect(err).toMatch(/latin1\.ndjson:1: Not JSON: Not UTF-8 at character 35\n.*:2: Not JSON: Not UTF-8/);
+      expect(linesOf('latin1-out.ndjson')).toHaveLength(1);
+    });
   });
 
   it.each<[string, string[], RegExp]>([

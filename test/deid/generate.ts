@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import type { FhirElement, FhirType } from '../../functions/deid/model/types.js';
 import type { FhirVersion } from '../../functions/deid/engine.js';
+import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 
 /** Random choices that fast-check can repeat and shrink. */
 export class Choices {
@@ -54,6 +55,7 @@ const REFERENCES = [
   'Patient/1',
   '#p1',
   'http://e.org/Patient/a-1/_history/2',
+  'https://e-1.org/Patient/1/Observation/2',
   'urn:uuid:c757873d-ec9a-4326-a141-556f43239520',
 ];
 
@@ -179,6 +181,17 @@ export class ResourceGenerator {
   }
 }
 
+/** A rule, or one that redacts instead where its method fails on all that its path selects. */
+export function takenRule<T extends { path: string; method: string }>(
+  rule: T,
+  fhirVersion: FhirVersion,
+): T | { path: string; method: 'redact' } {
+  const text = JSON.stringify({ fhirPathRules: [rule] });
+  return readConfiguration(text, { fhirVersion }).configuration === undefined
+    ? { path: rule.path, method: 'redact' }
+    : rule;
+}
+
 /** Makes configurations whose rules can reach something in resources of some types. */
 export class ConfigurationGenerator {
   private readonly choices: Choices;
@@ -193,10 +206,9 @@ export class ConfigurationGenerator {
 
   configuration(): string {
     const { choices } = this;
-    const rules = Array.from({ length: 1 + choices.below(8) }, () => ({
-      path: this.path(),
-      ...this.method(),
-    }));
+    const rules = Array.from({ length: 1 + choices.below(8) }, () =>
+      takenRule({ path: this.path(), ...this.method() }, this.model.version),
+    );
     return JSON.stringify({
       fhirPathRules: rules,
       parameters: {
@@ -212,7 +224,7 @@ export class ConfigurationGenerator {
     });
   }
 
-  private method(): object {
+  private method(): { method: string; [setting: string]: unknown } {
     const { choices } = this;
     switch (choices.below(10)) {
       case 0:

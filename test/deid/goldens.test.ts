@@ -10,6 +10,20 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'r4 a-hipaa edge/07-ages.json': 'the reference perturbed an age with noise of its own random source',
 };
 
+/** What ours has instead of a text of the reference's, on purpose: the differences that docs/configuration.md lists. */
+const INSTEAD: readonly (readonly [reference: string, ours: string, why: string])[] = [
+  [
+    '12526b26e3a81e13a3c2f4ab96df9eb730c4697dcf684ff3ba75242ba8f5578b',
+    'http://ex-ample.org/fhir/Patient/ccc8c71905806db18c0241b58a8e36e949ab8a45961041b4226b2a4284568e69',
+    'a reference to a server whose name has a hyphen keeps its type and its link',
+  ],
+];
+
+/** A text of the reference, with what ours has instead on purpose. */
+function withOurs(text: string): string {
+  return INSTEAD.reduce((result, [reference, ours]) => result.replaceAll(reference, ours), text);
+}
+
 const VERSIONS: readonly [string, FhirVersion][] = [
   ['r4', 'R4'],
   ['stu3', 'STU3'],
@@ -54,7 +68,7 @@ describe.runIf(hasGoldens)('what the reference engine produced', () => {
             });
             const line = result.outcome === 'anonymized' ? result.line : JSON.stringify(result);
             expect(comparable(parseJson(line)), `line ${index + 1}`).toEqual(
-              comparable(parseJson(expected[index] as string)),
+              comparable(parseJson(withOurs(expected[index] as string))),
             );
           });
           agreed.set(`${folder} ${name}`, (agreed.get(`${folder} ${name}`) ?? 0) + inputs.length);

@@ -2,7 +2,7 @@ import { createDecipheriv, createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { parseJson, type JsonObject, type JsonValue } from '../../functions/json/json.js';
 import { bothWays } from './bothWays.js';
-import { configurationOf, engineOptions } from './shared.js';
+import { configurationOf, engineOf, engineOptions } from './shared.js';
 
 type Rules = readonly Record<string, unknown>[];
 
@@ -161,11 +161,46 @@ describe('cryptoHash', () => {
     ['Patient?name=Peter', hash('Patient?name=Peter')],
     ['Pateint/p', hash('Pateint/p')],
     ['Peter Chalmers', hash('Peter Chalmers')],
+    ['http://fhir-1.e.org/my_r4/~x/Patient/p', `http://fhir-1.e.org/my_r4/~x/Patient/${hash('p')}`],
+    ['https://s/Patient/p/Observation/o', hash('https://s/Patient/p/Observation/o')],
+    ['https://s/r4/Patient/p/Patient/q/_history/2', hash('https://s/r4/Patient/p/Patient/q/_history/2')],
   ])('of the reference %s only the id', (reference, expected) => {
     expect(deidentify(rules, { resourceType: 'Observation', subject: { reference } })['subject']).toEqual({
       reference: expected,
     });
   });
+
+  it.each([
+    ['Patient/p', `Patient/${hash('p')}`],
+    ['Patient/p/_history/20260102-Jane', `Patient/${hash('p')}`],
+    [
+      'http://jane-doe.e.org/r4/Patient/p/_history/2',
+      `https://${hash('http://jane-doe.e.org/r4/').slice(0, 32)}.invalid/Patient/${hash('p')}`,
+    ],
+    [
+      'http://jane-doe.e.org/r5/Patient/p',
+      `https://${hash('http://jane-doe.e.org/r5/').slice(0, 32)}.invalid/Patient/${hash('p')}`,
+    ],
+    ['https://s/Patient/p/Observation/o', hash('https://s/Patient/p/Observation/o')],
+    ['https://jane:pw@s/Patient/p', hash('https://jane:pw@s/Patient/p')],
+    ['#p1', `#${hash('p1')}`],
+  ])('of the reference %s the server too, where that is asked for', (reference, expected) => {
+    const parameters = { ...PARAMETERS, referenceServers: 'hash' };
+    const resource = { resourceType: 'Observation', subject: { reference } };
+    expect(deidentify(rules, resource, parameters)['subject']).toEqual({ reference: expected });
+  });
+
+  it.each(['Jos\\ud800', 'Jos\\udc00', '\\udc00\\ud800'])(
+    'does not hash %s, which in UTF-8 would be the same as another id',
+    (id) => {
+      const engine = engineOf(JSON.stringify({ fhirPathRules: rules, parameters: PARAMETERS }), 'R4');
+      const resource = parseJson(`{"resourceType":"Patient","id":"${id}"}`) as JsonObject;
+      expect(engine.anonymize(resource)).toMatchObject({
+        outcome: 'failed',
+        failure: { code: 'not-unicode' },
+      });
+    },
+  );
 
   it('gives a reference the hash of the id it points to', () => {
     const { id } = deidentify(rules, { resourceType: 'Patient', id: 'p-1' });

@@ -69,7 +69,10 @@ describe('by the elements of the FHIR version:', () => {
     ['R5', { resourceType: 'DeviceRequest', performer: performed }, 'p'],
     ['R4', { resourceType: 'DeviceRequest', performer: performed }, null],
     ['R5', { resourceType: 'Task', for: { reference: 'Patient/p' } }, 'p'],
-    ['R4', { resourceType: 'Task', for: { reference: 'Patient/p' } }, null],
+    ['R4', { resourceType: 'Task', for: { reference: 'Patient/p' } }, 'p'],
+    ['R4B', { resourceType: 'Task', for: { reference: 'Patient/p' } }, 'p'],
+    ['STU3', { resourceType: 'Task', for: { reference: 'Patient/p' } }, 'p'],
+    ['R4', { resourceType: 'Task', for: { reference: 'Organization/p' } }, null],
     ['R5', { resourceType: 'Appointment', subject: { reference: 'Patient/p' } }, 'p'],
     ['STU3', { resourceType: 'AuditEvent', agent: [{ reference: { reference: 'Patient/p' } }] }, 'p'],
     ['R4', { resourceType: 'AuditEvent', agent: [{ reference: { reference: 'Patient/p' } }] }, null],
@@ -142,5 +145,68 @@ describe('dates shifted per patient', () => {
     );
     expect(one?.resource.contained[0].receivedTime).toBe(one?.resource.effectiveDateTime);
     expect(two?.resource.effectiveDateTime).not.toBe(one?.resource.effectiveDateTime);
+  });
+});
+
+describe('the patient of an entry that is named by the fullUrl of another', () => {
+  const URL = 'urn:uuid:7d0f4a52-1c1e-4b55-9a0e-52f1a1b2c3d4';
+  const patient = { resourceType: 'Patient', birthDate: '2000-01-01' };
+  const observation = (reference: string): object => ({
+    resource: { resourceType: 'Observation', subject: { reference }, effectiveDateTime: '2010-05-05' },
+  });
+  /** Days that the dates of the entries move by; undefined where a date is redacted. */
+  const shifts = (...entries: object[]): (number | undefined)[] => {
+    const bundle = deidentify({ resourceType: 'Bundle', type: 'transaction', entry: entries });
+    return (bundle['entry'] as unknown as { resource: Record<string, string> }[]).map(({ resource }) => {
+      const date = resource['birthDate'] ?? resource['effectiveDateTime'];
+      return date === undefined
+        ? undefined
+        : days(date, resource['birthDate'] === undefined ? '2010-05-05' : '2000-01-01');
+    });
+  };
+  const alone = days(deidentify({ ...patient, id: 'p' })['birthDate'], '2000-01-01');
+
+  it.each<[string, object]>([
+    ['a uuid', { fullUrl: URL, resource: { ...patient, id: 'p' } }],
+    ['an address', { fullUrl: 'https://other.example.org/x', resource: { ...patient, id: 'p' } }],
+  ])('%s: moves as the Patient does by its id', (_, entryOfPatient) => {
+    const { fullUrl } = entryOfPatient as { fullUrl: string };
+    expect(shifts(entryOfPatient, observation(fullUrl), observation('Patient/p'))).toEqual([
+      alone,
+      alone,
+      alone,
+    ]);
+    expect(shifts(observation(fullUrl), entryOfPatient)).toEqual([alone, alone]);
+  });
+
+  it('a Patient without an id moves with what refers to it', () => {
+    const [own, referring] = shifts({ fullUrl: URL, resource: patient }, observation(URL));
+    expect(own).toEqual(expect.any(Number));
+    expect(referring).toBe(own);
+  });
+
+  it.each<[string, object[]]>([
+    ['no entry', []],
+    ['an entry that is no Patient', [{ fullUrl: URL, resource: { resourceType: 'Group', id: 'p' } }]],
+    [
+      'two Patients',
+      [
+        { fullUrl: URL, resource: { ...patient, id: 'p' } },
+        { fullUrl: URL, resource: { ...patient, id: 'q' } },
+      ],
+    ],
+  ])('is not known where the fullUrl is that of %s', (_, entries) => {
+    expect(shifts(...entries, observation(URL)).at(-1)).toBeUndefined();
+  });
+
+  it('is not looked for in another Bundle', () => {
+    const inner = {
+      resource: {
+        resourceType: 'Bundle',
+        type: 'collection',
+        entry: [{ fullUrl: URL, resource: { ...patient, id: 'p' } }],
+      },
+    };
+    expect(shifts(inner, observation(URL)).at(-1)).toBeUndefined();
   });
 });

@@ -16,7 +16,7 @@ import {
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import type { FhirElement, FhirType } from '../../functions/deid/model/types.js';
 import { generateSample } from '../../local/sample/sample.js';
-import { Choices, ResourceGenerator } from './generate.js';
+import { Choices, ResourceGenerator, takenRule } from './generate.js';
 import { PlainEngine, type PlainParameters, type PlainRule } from './plainEngine.js';
 import { bothWays } from './bothWays.js';
 import { comparable, configurationOf, engineOptions, filesIn, hasShared, readText, NOW } from './shared.js';
@@ -82,7 +82,7 @@ class Configurations {
   rules(): PlainRule[] {
     const rules: PlainRule[] = [];
     for (let left = 1 + this.choices.below(7); left > 0; left--) {
-      rules.push({ path: this.path(), ...this.method() });
+      rules.push(takenRule({ path: this.path(), ...this.method() }, this.model.version));
       this.areValuesThere = false;
     }
     return rules;
@@ -106,13 +106,18 @@ class Configurations {
       restrictedZipCodeTabulationAreas: choices.chance(30) ? ['980', '01'] : [],
       cryptoHashFunction: choices.of(['sha256', 'sha256', 'sha384', 'sha3-512']),
       truncate: choices.chance(20) ? choices.of([32, 40, 64]) : null,
+      strictZipCodes: choices.chance(30),
+      ageLimitByYear: choices.chance(30),
+      referenceServers: choices.of(['keep', 'hash'] as const),
       unmatched: choices.chance(10) ? 'redact' : 'keep',
     };
   }
 
   private method(): Omit<PlainRule, 'path'> {
     const { choices } = this;
-    switch (choices.below(10)) {
+    switch (choices.below(11)) {
+      case 10:
+        return { method: 'redact', above: choices.of([0, 7, 89.5]) };
       case 0:
         return { method: 'keep' };
       case 1:

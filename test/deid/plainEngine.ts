@@ -3,7 +3,7 @@ import fhirpath, { type Model } from 'fhirpath';
 import { JsonNumber, type JsonObject, type JsonValue } from '../../functions/json/json.js';
 import type { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import type { FhirType } from '../../functions/deid/model/types.js';
-import { patientOf } from '../../functions/fhir/patientsOf.js';
+import { patientOf, patientsOfBundle, type BundlePatients } from '../../functions/fhir/patientsOf.js';
 
 /**
  * A second engine, as plain as can be, written from the description of the language and not from the first one: the
@@ -22,6 +22,7 @@ export interface PlainRule {
   readonly roundTo?: number;
   readonly cases?: Readonly<Record<string, string | number>>;
   readonly otherValues?: string;
+  readonly above?: number;
 }
 
 export interface PlainParameters {
@@ -36,6 +37,9 @@ export interface PlainParameters {
   readonly restrictedZipCodeTabulationAreas: readonly string[];
   readonly cryptoHashFunction: string;
   readonly truncate: number | null;
+  readonly referenceServers: 'keep' | 'hash';
+  readonly strictZipCodes: boolean;
+  readonly ageLimitByYear: boolean;
   readonly unmatched: string;
 }
 
@@ -306,6 +310,7 @@ export class PlainEngine {
   private root: Element | undefined;
   private resource: Element | undefined;
   private patient: string | null = null;
+  private bundle: BundlePatients | null = null;
 
   constructor(rules: readonly PlainRule[], parameters: PlainParameters, options: PlainOptions) {
     const last = { path: 'Resource', method: 'redact' };
@@ -327,7 +332,10 @@ export class PlainEngine {
   /** One resource, then those inside it, each on its own. */
   private process(resource: Element): void {
     const outer = this.patient;
-    if (resource.key !== 'contained') this.patient = patientOf(resource.source, this.options.model.version);
+    const outerBundle = this.bundle;
+    if (resource.key !== 'contained')
+      this.patient = patientOf(resource.source, this.options.model.version, this.bundle);
+    if (resource.type.name === 'Bundle') this.bundle = patientsOfBundle(resource.source);
     this.resource = resource;
     for (const rule of this.rules) {
       const type = /^[A-Z][A-Za-z]*(?=\.|$)/.exec(rule.path)?.[0] ?? '';
@@ -342,6 +350,7 @@ export class PlainEngine {
       for (const code of inner.labels) resource.labels.add(code);
     }
     this.patient = outer;
+    this.bundle = outerBundle;
   }
 
   private select(resource: Element, path: string, isLookup: boolean): Element[] {
@@ -429,7 +438,7 @@ export class PlainEngine {
     const kind = element.type.primitive;
     switch (rule.method) {
       case 'redact':
-        return this.redact(element, value);
+        return this.redact(element, value, rule.above);
       case 'dateShift':
         return kind === 'date' || kind === 'dateTime' ? this.shift(element, String(value)) : value;
       case 'cryptoHash':
@@ -451,11 +460,17 @@ export class PlainEngine {
     }
   }
 
-  private redact(element: Element, value: Primitive): Primitive | undefined {
+  private redact(element: Element, value: Primitive, above?: number): Primitive | undefined {
     const { parameters } = this;
     const kind = element.type.primitive;
+    if (above !== undefined && (kind === 'decimal' || kind === 'integer')) {
+      if (Number(plainText(value)) <= above) return value;
+      this.did('REDACTED');
+      return undefined;
+    }
     if (element.name === 'postalCode' && parameters.enablePartialZipCodesForRedact) {
       this.did('ABSTRED');
+      if (parameters.strictZipCodes) return this.zipCode(String(value));
       const isRestricted = parameters.restrictedZipCodeTabulationAreas.some((area) =>
         String(value).startsWith(area),
       );
@@ -471,8 +486,22 @@ export class PlainEngine {
       : undefined;
   }
 
+  private zipCode(text: string): string | undefined {
+    const parts = text.trim().replace(/^[A-Z]{2}[ -]+/i, '');
+    if (!/^\d{3,5}([ -]*\d{4})?$/.test(parts)) return undefined;
+    const digits = parts.replace(/\D/g, '');
+    const isLong = digits.length > 5;
+    const zip = (isLong ? digits.slice(0, -4) : digits).padStart(5, '0');
+    const isRestricted = this.parameters.restrictedZipCodeTabulationAreas.some((area) =>
+      zip.startsWith(area),
+    );
+    return `${isRestricted ? '000' : zip.slice(0, 3)}00${isLong ? '-0000' : ''}`;
+  }
+
   /** Whether someone born on a day is 90 or older. */
   private isOld(text: string): boolean {
+    if (this.parameters.ageLimitByYear)
+      return new Date(this.options.now).getUTCFullYear() - Number(text.slice(0, 4)) >= 90;
     const [, year = '', month = '1', day = '1'] = /^(\d{4})(?:-(\d\d))?(?:-(\d\d))?/.exec(text) ?? [];
     const birthday = new Date(0);
     birthday.setUTCFullYear(Number(year) + 90, Number(month) - 1, Number(day));
@@ -524,11 +553,18 @@ export class PlainEngine {
         .slice(0, truncate ?? undefined);
     if (element.name !== 'reference' || element.parent?.type.name !== 'Reference') return hmac(text);
     const literal =
-      /^((?:https?:\/\/(?:[A-Za-z0-9\\/.:%$]*\/)?)?([A-Za-z]+)\/)([A-Za-z0-9.-]{1,64})(\/_history\/[A-Za-z0-9.-]{1,64})?$/.exec(
+      /^((?:https?:\/\/(?:[A-Za-z0-9\\/.:%$~_-]*\/)?)?([A-Za-z]+)\/)([A-Za-z0-9.-]{1,64})(\/_history\/[A-Za-z0-9.-]{1,64})?$/.exec(
         text,
       );
-    if (literal !== null && this.options.model.resource(literal[2] ?? '') !== undefined)
-      return `${literal[1]}${hmac(literal[3] ?? '')}${literal[4] ?? ''}`;
+    if (literal !== null && this.options.model.resource(literal[2] ?? '') !== undefined) {
+      const [, before = '', type = '', id = '', version = ''] = literal;
+      const server = before.slice(0, -`${type}/`.length);
+      const names = server.split('/').filter((name) => this.options.model.resource(name) !== undefined);
+      if (names.length > 0) return hmac(text);
+      if (this.parameters.referenceServers === 'keep') return `${before}${hmac(id)}${version}`;
+      const base = server === '' ? '' : `https://${hmac(server).slice(0, 32)}.invalid/`;
+      return `${base}${type}/${hmac(id)}`;
+    }
     const [, prefix = '', rest = ''] =
       /^(#|urn:oid:(?=[0-2](?:\.(?:0|[1-9]\d*))+$)|urn:uuid:(?=[\da-fA-F]{8}(?:-[\da-fA-F]{4}){3}-[\da-fA-F]{12}$))(.*)$/s.exec(
         text,

@@ -62,6 +62,28 @@ describe('a page of a search for Patient', () => {
   );
 });
 
+describe('bytes that are not UTF-8', () => {
+  const latin1 = (page: JsonObject): Buffer => Buffer.from(JSON.stringify(page), 'latin1');
+  const entryOf = (id: string): JsonObject => ({ resource: { ...PATIENT, id }, search: { mode: 'match' } });
+
+  it('are an error of the resource that has them, and of no other', () => {
+    const { rows } = readSearchPage(
+      latin1(bundle(entryOf('Jos\u00e9'), entryOf('p'), entryOf('Jos\u00e8'))),
+      'Patient',
+    );
+    expect(rows.map(({ json }) => json !== undefined)).toEqual([false, true, false]);
+    expect(rows[1]?.resource()['id']).toBe('p');
+    expect(() => rows[0]?.resource()).toThrow(expect.objectContaining({ code: 'source-not-fhir' }));
+  });
+
+  it('are an error of the page where they are in no resource', () => {
+    const page = { ...bundle(entryOf('p')), link: [{ relation: 'next', url: 'http://e.org/\u00e9' }] };
+    expect(() => readSearchPage(latin1(page), 'Patient')).toThrow(
+      expect.objectContaining({ code: 'source-not-fhir' }),
+    );
+  });
+});
+
 describe('what was asked to come along', () => {
   const provenance: JsonObject = { resourceType: 'Provenance', id: 'v' };
 

@@ -1,5 +1,6 @@
 import type { ContainerClient } from '@azure/storage-blob';
 import type { Manifest } from '../../local/exportClient.js';
+import { outputNameEnd } from '../../functions/export/output/outputName.js';
 import { createRandom } from '../../local/sample/random.js';
 import { checkComplete, namesBelow, stateNames, Violation } from './checker.js';
 import { CONFIGURATION_NAME, type FaultStack } from './faultStack.js';
@@ -77,7 +78,7 @@ async function checkEnd(
       throw new Violation(`The export ${end.kind}${'text' in end ? `: ${end.text}` : ''}`);
     }
     await untilTidy(stack, 'files of a job that is not complete', async () => {
-      return (await namesBelow(container, '')).filter((name) => name.includes(jobId)).length;
+      return (await namesBelow(container, '')).filter((name) => name.includes(outputNameEnd(jobId))).length;
     });
   }
   await untilTidy(stack, 'keys and cursors of a job that has ended', async () => {
@@ -102,7 +103,7 @@ async function untilTidy(stack: FaultStack, what: string, count: () => Promise<n
 }
 
 async function folderOf(container: ContainerClient, jobId: string): Promise<string> {
-  const name = (await namesBelow(container, '')).find((one) => one.includes(`-${jobId}/`));
+  const name = (await namesBelow(container, '')).find((one) => one.includes(`-${outputNameEnd(jobId)}/`));
   if (name === undefined) throw new Violation('A complete export has no files.');
   return name.slice(0, name.indexOf('/') + 1);
 }

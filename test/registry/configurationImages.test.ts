@@ -51,6 +51,7 @@ function images(settings: Partial<RegistrySettings> = {}, identity?: ManagedIden
   return new ConfigurationImages(
     {
       hosts: new Set([registry.host]),
+      repositories: new Set(),
       credentials: new Map(),
       clientId: undefined,
       ca: registry.ca,

@@ -25,6 +25,7 @@ describe('what is pushed can be read, by tag and by digest,', () => {
     const images = new ConfigurationImages(
       {
         hosts: new Set([registry.host]),
+        repositories: new Set(),
         credentials: new Map('username' in authentication ? [[registry.host, USER]] : []),
         clientId: undefined,
         ca: registry.ca,

@@ -9,8 +9,11 @@ import type {
   SliceRecord,
   StopReason,
 } from '../../export/job.js';
+import type { PartCounts } from '../../export/output/patientCount.js';
 import type { ExportManifest } from '../../export/output/manifest.js';
-import { forEachConcurrently } from '../../mapConcurrently.js';
+import { furtherProgress } from '../../export/output/progress.js';
+import { admit, type RunningJob, type RunningLimits, toLookUp } from '../../export/runningJobs.js';
+import { forEachConcurrently, mapConcurrently } from '../../mapConcurrently.js';
 import { storageFailure, storageStatus } from './storage.js';
 
 /** Container of the private state of the jobs, in the runtime's storage account. */
@@ -22,6 +25,13 @@ const SECRET_BLOBS = ['secret', 'configuration.json'] as const;
 const KEPT_BLOBS = ['request.json', 'plan.json', 'stop.json', 'outcome.json', 'manifest.json'] as const;
 
 const PARALLEL_DELETIONS = 16;
+/** Writes of one partition's progress at the same time, each of which makes the others try again. */
+const MOST_PROGRESS_ATTEMPTS = 8;
+
+/** The list of the jobs that may be running, beside the folders of the jobs. */
+const RUNNING_JOBS = 'running.json';
+const PARALLEL_LOOK_UPS = 16;
+const LONGEST_KICK_OFF_MS = 120_000;
 
 interface Claims {
   /** The partition that the next claim gets. */
@@ -45,14 +55,71 @@ export class JobStore {
 
   /** Writes everything a new job needs; `configuration` is absent in a raw export. */
   async create(request: JobRequest, secret: Uint8Array, configuration: string | undefined): Promise<void> {
-    if (!this.#isCreated) {
-      await guarded('the state of the jobs', () => this.#container.createIfNotExists());
-      this.#isCreated = true;
-    }
+    await this.#createContainer();
     const { jobId } = request;
     if (configuration !== undefined) await this.#write(`${jobId}/configuration.json`, configuration);
     await this.#write(`${jobId}/secret`, Buffer.from(secret).toString('base64'));
     await this.#writeJson(`${jobId}/request.json`, request);
+  }
+
+  /**
+   * Enters a job in the list of those that run, unless there are too many. Jobs that have ended are taken off here, when
+   * they are in somebody's way: nothing else has to.
+   */
+  async enterRunning(
+    job: RunningJob,
+    limits: RunningLimits,
+    lanes: number,
+  ): Promise<{ lanes: number } | { refusal: string }> {
+    await this.#createContainer();
+    for (;;) {
+      const read = await this.#readWithEtag(RUNNING_JOBS);
+      const listed = read === undefined ? [] : (JSON.parse(read.text) as RunningJob[]);
+      const ended = new Set<string>();
+      await mapConcurrently(toLookUp(listed, job, limits), PARALLEL_LOOK_UPS, async (other) => {
+        if (await this.#hasEnded(other, job.at)) ended.add(other.jobId);
+      });
+      const running = listed.filter(({ jobId }) => !ended.has(jobId));
+      const admitted = admit(running, job, limits, lanes);
+      if ('refusal' in admitted && ended.size === 0) return admitted;
+      const kept = 'refusal' in admitted ? running : [...running, job];
+      if (await this.#writeListed(kept, read?.etag)) return admitted;
+    }
+  }
+
+  /** Takes a job off the list that was not started after all. */
+  async leaveRunning(jobId: string): Promise<void> {
+    for (;;) {
+      const read = await this.#readWithEtag(RUNNING_JOBS);
+      if (read === undefined) return;
+      const left = (JSON.parse(read.text) as RunningJob[]).filter((job) => job.jobId !== jobId);
+      if (await this.#writeListed(left, read.etag)) return;
+    }
+  }
+
+  async #hasEnded({ jobId, at }: RunningJob, now: number): Promise<boolean> {
+    const [request, outcome, stop] = await Promise.all([
+      this.request(jobId),
+      this.outcome(jobId),
+      this.stop(jobId),
+    ]);
+    // Between the list and the request, a kick-off may take a while.
+    if (request === undefined) return now - at > LONGEST_KICK_OFF_MS;
+    return outcome !== undefined || stop?.reason === 'cancelled';
+  }
+
+  /** Whether nobody else was quicker. */
+  async #writeListed(jobs: readonly RunningJob[], etag: string | undefined): Promise<boolean> {
+    const text = JSON.stringify(jobs);
+    try {
+      await this.#container.getBlockBlobClient(RUNNING_JOBS).upload(text, Buffer.byteLength(text), {
+        conditions: etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: etag },
+      });
+      return true;
+    } catch (thrown) {
+      if ([409, 412].includes(storageStatus(thrown))) return false;
+      throw failure(thrown, 'the list of the running jobs');
+    }
   }
 
   request(jobId: string): Promise<JobRequest | undefined> {
@@ -125,6 +192,7 @@ export class JobStore {
   /**
    * The partition that `lane` works on in its `turn`: the next one that nobody has, `undefined` when all are
    * taken. The same call again gives the same partition.
+   * @throws ExportError `job-state-missing` where claims of the lane are gone: its partition may be given again
    */
   async claimPartition(
     jobId: string,
@@ -138,6 +206,7 @@ export class JobStore {
       const claims: Claims = read === undefined ? { next: 0, lanes: {} } : (JSON.parse(read.text) as Claims);
       const held = claims.lanes[lane];
       if (held !== undefined && held.turn >= turn) return held.turn === turn ? held.partition : undefined;
+      if (turn > (held === undefined ? 0 : held.turn + 1)) throw stateMissing();
       if (claims.next >= partitions) return undefined;
       const partition = claims.next++;
       claims.lanes[lane] = { turn, partition };
@@ -152,6 +221,12 @@ export class JobStore {
         if (![409, 412].includes(storageStatus(thrown))) throw failure(thrown, 'the claims of a job');
       }
     }
+  }
+
+  /** @throws ExportError `job-state-missing` where the claim of a partition is gone: it may be given to another lane */
+  async checkClaim(jobId: string, partition: number): Promise<void> {
+    const claims = await this.#readJson<Claims>(`${jobId}/claims.json`);
+    if (claims === undefined || partition >= claims.next) throw stateMissing();
   }
 
   /** The partitions that lanes are at, or were last. */
@@ -176,14 +251,34 @@ export class JobStore {
     await this.#writeJson(`${jobId}/partitions/${partition}.json`, record);
   }
 
-  /** Tells how far a partition is. Only a hint for people: attempts overwrite each other. */
+  /** Whose data a partition wrote; `undefined` where it was not counted. */
+  partCounts(jobId: string, partition: number): Promise<PartCounts | undefined> {
+    return this.#readJson<PartCounts>(`${jobId}/counts/${partition}.json`);
+  }
+
+  async putPartCounts(jobId: string, partition: number, counts: PartCounts): Promise<void> {
+    await this.#writeJson(`${jobId}/counts/${partition}.json`, counts);
+  }
+
+  /** Tells how far a partition is, for people. It never goes back, whichever attempts tell it at the same time. */
   async putProgress(jobId: string, progress: PartitionProgress): Promise<void> {
-    const metadata = { resources: String(progress.resources), done: String(progress.isDone) };
-    await guarded('the progress of a job', () =>
-      this.#container
-        .getBlockBlobClient(`${jobId}/progress/${progress.partition}`)
-        .upload('', 0, { metadata }),
-    );
+    const blob = this.#container.getBlockBlobClient(`${jobId}/progress/${progress.partition}`);
+    await guarded('the progress of a job', async () => {
+      for (let attempt = 1; ; attempt++) {
+        const found = await unlessMissing(blob.getProperties());
+        const told = found && partitionProgress(progress.partition, found.metadata);
+        const { resources, isDone } = furtherProgress(told, progress);
+        if (told !== undefined && told.resources === resources && told.isDone === isDone) return;
+        const metadata = { resources: String(resources), done: String(isDone) };
+        const conditions = found?.etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: found.etag };
+        try {
+          await blob.upload('', 0, { metadata, conditions });
+          return;
+        } catch (thrown) {
+          if (![409, 412].includes(storageStatus(thrown)) || attempt === MOST_PROGRESS_ATTEMPTS) throw thrown;
+        }
+      }
+    });
   }
 
   /** The progress of all partitions that have begun, in one listing. */
@@ -192,11 +287,7 @@ export class JobStore {
     const all: PartitionProgress[] = [];
     await guarded('the progress of a job', async () => {
       for await (const blob of this.#container.listBlobsFlat({ prefix, includeMetadata: true })) {
-        all.push({
-          partition: Number(blob.name.slice(prefix.length)),
-          resources: Number(blob.metadata?.['resources'] ?? 0),
-          isDone: blob.metadata?.['done'] === 'true',
-        });
+        all.push(partitionProgress(Number(blob.name.slice(prefix.length)), blob.metadata));
       }
     });
     return all;
@@ -242,6 +333,12 @@ export class JobStore {
       if (storageStatus(thrown) !== 404) throw failure(thrown, 'the list of the jobs');
     }
     return ids;
+  }
+
+  async #createContainer(): Promise<void> {
+    if (this.#isCreated) return;
+    await guarded('the state of the jobs', () => this.#container.createIfNotExists());
+    this.#isCreated = true;
   }
 
   async #deleteBlobs(jobId: string, isToGo: (name: string) => boolean, signal?: AbortSignal): Promise<void> {
@@ -303,15 +400,46 @@ export class JobStore {
   }
 }
 
+/**
+ * What a step needs of its job's state is not there. Of a job that has not ended, that is so where the storage was set
+ * back.
+ */
+export function stateMissing(): ExportError {
+  return new ExportError(
+    'job-state-missing',
+    'A part of the private state of the job is gone. Either the job has ended, or its storage has lost what was written last, as the storage emulator does with its last seconds when it is killed. Start the export again.',
+  );
+}
+
 function required<T>(value: T | undefined): T {
   if (value === undefined) {
-    throw new ExportError('job-state-missing', 'The private state of the job is gone: the job has ended.');
+    throw stateMissing();
   }
   return value;
 }
 
 function failure(thrown: unknown, what: string): ExportError {
   return storageFailure(thrown, 'AzureWebJobsStorage', what);
+}
+
+function partitionProgress(
+  partition: number,
+  metadata: Readonly<Record<string, string>> | undefined,
+): PartitionProgress {
+  return {
+    partition,
+    resources: Number(metadata?.['resources'] ?? 0),
+    isDone: metadata?.['done'] === 'true',
+  };
+}
+
+async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (thrown) {
+    if (storageStatus(thrown) === 404) return undefined;
+    throw thrown;
+  }
 }
 
 async function guarded<T>(what: string, work: () => Promise<T>): Promise<T> {

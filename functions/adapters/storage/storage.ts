@@ -25,6 +25,15 @@ export function storageErrorCode(thrown: unknown): string {
   return thrown instanceof RestError ? (thrown.code ?? '') : '';
 }
 
+/** Whether a request was refused since the service does not know the version of the API that the SDK speaks. */
+export function isUnknownApiVersion(thrown: unknown): boolean {
+  return (
+    storageErrorCode(thrown) === 'InvalidHeaderValue' &&
+    thrown instanceof RestError &&
+    /x-ms-version|API version/i.test(`${thrown.message} ${thrown.response?.bodyAsText ?? ''}`)
+  );
+}
+
 /**
  * A storage error as an ExportError. `setting` names the account, `what` the thing, both in our own words:
  * the SDK's message holds URLs.
@@ -36,6 +45,12 @@ export function storageFailure(thrown: unknown, setting: string, what: string): 
     return new ExportError(
       'storage-denied',
       `The storage account of ${setting} answered ${status} for ${what}. Give the app's identity the role Storage Blob Data Contributor on it, or correct the connection string; see to its firewall, too.`,
+    );
+  }
+  if (isUnknownApiVersion(thrown)) {
+    return new ExportError(
+      'storage-unavailable',
+      `The storage account of ${setting} answered 400 for ${what}: it does not know the version of the storage API that the app uses. Start Azurite with --skipApiVersionCheck, or use a newer release of it.`,
     );
   }
   if (status === 404 || status === 409 || status === 412) {

@@ -1,4 +1,5 @@
 import type { FhirNode } from '../node.js';
+import type { RegexSteps } from '../regex/steps.js';
 import type { Value } from './values.js';
 
 /** An item of a collection: an element of a resource, or a computed value. */
@@ -12,6 +13,8 @@ export interface Environment {
   readonly rootResource: FhirNode | null;
   /** Milliseconds since the epoch, for `now()` and `today()`. */
   readonly now: number;
+  /** Steps that regular expressions may still take in this resource; without it, in each call. */
+  readonly regexSteps?: RegexSteps;
 }
 
 /** Variables of the innermost iteration. */

@@ -1,6 +1,7 @@
 import { FhirNode } from '../node.js';
 import type { Collection, Environment, Evaluator, Item } from './collection.js';
 import { FUNCTION_BODIES } from './functions.js';
+import { matchingFunction } from './matching.js';
 import {
   asDecimal,
   booleanOf,
@@ -16,7 +17,7 @@ import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from './
 
 const EMPTY: Collection = [];
 
-/** Compiles an expression into closures; run the result with `evaluate`. */
+/** Compiles an expression into closures; run the result with `evaluate`. @throws FhirPathError, PatternError */
 export function compileExpression(expression: Expression): Evaluator {
   switch (expression.kind) {
     case 'literal': {
@@ -88,7 +89,7 @@ function compileCall(focus: Expression | null, name: string, parameters: readonl
     const operator = name === 'is' ? 'is' : 'as';
     return compileTypeTest(of ?? ((input) => input), operator, typeNameOf(parameters[0]));
   }
-  const body = FUNCTION_BODIES.get(name);
+  const body = matchingFunction(name, parameters) ?? FUNCTION_BODIES.get(name);
   if (body === undefined) throw new FhirPathError(`Unknown symbol '${name}'`);
   const compiled = parameters.map(compileExpression);
   return (input, scope) => body(of === null ? input : of(input, scope), compiled, scope);
@@ -165,7 +166,7 @@ function compilePolarity(operator: '+' | '-', operand: Evaluator): Evaluator {
     if (typeof value === 'bigint') return [-value];
     if (value instanceof Long) return [new Long(-value.value)];
     if (value instanceof Decimal) return [value.negated()];
-    if (value instanceof Quantity) return [new Quantity(value.value.negated(), value.unit)];
+    if (value instanceof Quantity) return [value.negated()];
     throw new FhirPathError("Operator '-' needs a number");
   };
 }
@@ -295,12 +296,9 @@ function arithmetic(
     return left.plus(right, operator === '+' ? 1 : -1);
   }
   if (left instanceof Quantity && right instanceof Quantity && (operator === '+' || operator === '-')) {
-    const common = Quantity.common(left, right);
-    if (common === null) throw new FhirPathError('Quantities of units that do not convert');
-    return new Quantity(
-      common.left.plus(operator === '+' ? common.right : common.right.negated()),
-      common.unit,
-    );
+    const sum = left.plus(operator === '+' ? right : right.negated());
+    if (sum === null) throw new FhirPathError('Quantities of units that do not convert');
+    return sum;
   }
   if (typeof left === 'bigint' && typeof right === 'bigint' && operator !== '/')
     return integers(operator, left, right);

@@ -4,7 +4,7 @@ import { asDecimal, booleanOf, distinctItems, isEqual, optionalValue, singleValu
 import { Decimal, FhirPathError, Long, Quantity, Temporal, calendarUnit, type Value } from './values.js';
 
 /** A function: its input, its arguments unevaluated, and where it stands. */
-type FunctionBody = (input: Collection, parameters: readonly Evaluator[], scope: Scope) => Collection;
+export type FunctionBody = (input: Collection, parameters: readonly Evaluator[], scope: Scope) => Collection;
 
 const EMPTY: Collection = [];
 /** Items that `repeat` and `descendants` collect before the expression counts as one that never ends. */
@@ -49,7 +49,7 @@ function integerArgument(
   return Number(value);
 }
 
-function stringArgument(
+export function stringArgument(
   parameters: readonly Evaluator[],
   at: number,
   scope: Scope,
@@ -61,7 +61,7 @@ function stringArgument(
   return value;
 }
 
-function onString(
+export function onString(
   name: string,
   body: (text: string, parameters: readonly Evaluator[], scope: Scope) => Collection,
 ): FunctionBody {
@@ -93,26 +93,6 @@ function onNumber(name: string, body: (value: Decimal, original: bigint | Decima
 
 function whole(value: Decimal, original: bigint | Decimal): Value {
   return typeof original === 'bigint' ? original : value;
-}
-
-const MAX_REGULAR_EXPRESSIONS = 200;
-const regularExpressions = new Map<string, RegExp>();
-
-function regularExpression(pattern: string, flags: string): RegExp {
-  const key = `${flags}/${pattern}`;
-  const known = regularExpressions.get(key);
-  if (known !== undefined) {
-    known.lastIndex = 0;
-    return known;
-  }
-  try {
-    const compiled = new RegExp(pattern, flags);
-    if (regularExpressions.size >= MAX_REGULAR_EXPRESSIONS) regularExpressions.clear();
-    regularExpressions.set(key, compiled);
-    return compiled;
-  } catch {
-    throw new FhirPathError('Not a regular expression');
-  }
 }
 
 /** A conversion: empty where the value has no such form. */
@@ -170,22 +150,22 @@ function toQuantity(value: Value): Quantity | null {
   if (number !== null) return new Quantity(number, '1');
   const match =
     typeof value === 'string'
-      ? /^([+-]?[0-9]+(?:\.[0-9]+)?)(?:\s*'([^']+)'|\s+([a-z]+))?$/.exec(value)
+      ? /^([+-]?[0-9]+(?:\.[0-9]+)?)(?:\s*'([^']+)'|\s*([a-z]+))?$/.exec(value)
       : null;
   if (match === null) return null;
-  const unit = match[2] ?? (match[3] === undefined ? '1' : calendarUnit(match[3]));
-  return unit === null ? null : new Quantity(Decimal.parse(match[1] as string), unit);
+  const [, digits = '', code, word] = match;
+  if (word === undefined) return new Quantity(Decimal.parse(digits), code ?? '1');
+  const unit = calendarUnit(word);
+  return unit === null ? null : new Quantity(Decimal.parse(digits), unit, true);
 }
 
 function dateOf(value: Value): Temporal | null {
-  if (value instanceof Temporal)
-    return value.kind === 'Time' ? null : Temporal.parseDateTime(value.text.slice(0, 10), 'Date');
-  return typeof value === 'string' ? Temporal.parseDateTime(value.slice(0, 10), 'Date') : null;
+  if (value instanceof Temporal) return value.toDate();
+  return typeof value === 'string' ? Temporal.parseDateTime(value, 'Date') : null;
 }
 
 function dateTimeOf(value: Value): Temporal | null {
-  if (value instanceof Temporal)
-    return value.kind === 'Time' ? null : Temporal.parseDateTime(value.text, 'DateTime');
+  if (value instanceof Temporal) return value.toDateTime();
   return typeof value === 'string' ? Temporal.parseDateTime(value, 'DateTime') : null;
 }
 
@@ -357,7 +337,7 @@ export const FUNCTION_BODIES: ReadonlyMap<string, FunctionBody> = new Map<string
     );
   }],
   ['now', (_input, _parameters, { environment }) => [Temporal.fromInstant(environment.now)]],
-  ['today', (_input, _parameters, { environment }) => optionalTemporal(dateOf(Temporal.fromInstant(environment.now)))],
+  ['today', (_input, _parameters, { environment }) => [Temporal.today(environment.now)]],
   ['timeOfDay', (_input, _parameters, { environment }) => [
     Temporal.parseTime(Temporal.fromInstant(environment.now).text.slice(11, 23)) as Temporal,
   ]],
@@ -398,14 +378,6 @@ export const FUNCTION_BODIES: ReadonlyMap<string, FunctionBody> = new Map<string
     if (pattern === undefined || substitution === undefined) return EMPTY;
     if (pattern !== '') return [text.replaceAll(pattern, () => substitution)];
     return [substitution + Array.from(text, (character) => character + substitution).join('')];
-  })],
-  ['matches', onStrings('matches', (text, pattern) => [regularExpression(pattern, 's').test(text)])],
-  ['matchesFull', onStrings('matchesFull', (text, pattern) => [regularExpression(`^(?:${pattern})$`, 's').test(text)])],
-  ['replaceMatches', onString('replaceMatches', (text, parameters, scope) => {
-    const pattern = stringArgument(parameters, 0, scope, 'replaceMatches');
-    const substitution = stringArgument(parameters, 1, scope, 'replaceMatches');
-    if (pattern === undefined || substitution === undefined) return EMPTY;
-    return [text.replace(regularExpression(pattern, 'gs'), substitution)];
   })],
   ['length', onString('length', (text) => [BigInt(text.length)])],
   ['toChars', onString('toChars', (text) => text.split(''))],
@@ -464,7 +436,3 @@ export const FUNCTION_BODIES: ReadonlyMap<string, FunctionBody> = new Map<string
     })(input, parameters, scope);
   }],
 ]); // prettier-ignore
-
-function optionalTemporal(value: Temporal | null): Collection {
-  return value === null ? EMPTY : [value];
-}

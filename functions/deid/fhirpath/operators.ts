@@ -2,25 +2,36 @@ import { FhirNode } from '../node.js';
 import type { Collection, Item } from './collection.js';
 import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from './values.js';
 
-/** Types of elements that FHIRPath may treat as its own Quantity. */
-const QUANTITY_TYPES = new Set([
-  'Quantity',
-  'Age',
-  'Count',
-  'Distance',
-  'Duration',
-  'SimpleQuantity',
-  'MoneyQuantity',
-]);
+/** Types of elements that FHIRPath treats as its own Quantity. An `Age` is none to the reference: its `value` is asked. */
+const QUANTITY_TYPES: ReadonlySet<string> = new Set(['Quantity', 'SimpleQuantity', 'MoneyQuantity']);
 
 /** The value of an item: of a primitive element, or of a Quantity as a whole; undefined for other elements. */
 function itemValue(item: Item): Value | undefined {
   if (!(item instanceof FhirNode)) return item;
-  if (!QUANTITY_TYPES.has(item.type.name)) return item.systemValue;
-  const value = item.children.find((child) => child.name === 'value')?.systemValue;
-  if (!(value instanceof Decimal)) return undefined;
-  const code = item.children.find((child) => child.name === 'code')?.systemValue;
-  return new Quantity(value, typeof code === 'string' ? code : '');
+  return QUANTITY_TYPES.has(item.type.name) ? quantityOf(item) : item.systemValue;
+}
+
+/** A Quantity's value, of unit `1` without a code; undefined without a value, and for one with a comparator. */
+function quantityOf(node: FhirNode): Quantity | undefined {
+  const part = (name: string): Value | undefined =>
+    node.children.find((child) => child.name === name)?.systemValue;
+  const value = part('value');
+  if (!(value instanceof Decimal) || part('comparator') !== undefined) return undefined;
+  const code = part('code');
+  return new Quantity(value, typeof code === 'string' ? code : '1');
+}
+
+/** Two values as quantities, where one is a quantity and the other one or a number; null for any other pair. */
+function quantityPair(left: Value, right: Value): [Quantity, Quantity] | null {
+  if (!(left instanceof Quantity) && !(right instanceof Quantity)) return null;
+  const one = left instanceof Quantity ? left : pureNumber(left);
+  const two = right instanceof Quantity ? right : pureNumber(right);
+  return one === null || two === null ? null : [one, two];
+}
+
+function pureNumber(value: Value): Quantity | null {
+  const number = asDecimal(value);
+  return number === null ? null : new Quantity(number, '1');
 }
 
 /**
@@ -72,9 +83,10 @@ function valuesEqual(left: Value, right: Value): boolean | null {
     const difference = left.compare(right);
     return difference === null ? null : difference === 0;
   }
-  if (left instanceof Quantity && right instanceof Quantity) {
-    const common = Quantity.common(left, right);
-    return common === null ? null : common.left.compare(common.right) === 0;
+  const quantities = quantityPair(left, right);
+  if (quantities !== null) {
+    const difference = quantities[0].compare(quantities[1], true);
+    return difference === null ? null : difference === 0;
   }
   return left === right;
 }
@@ -161,10 +173,10 @@ function itemsEquivalent(left: Item, right: Item): boolean {
       : false;
   }
   if (typeof one === 'string' && typeof two === 'string') return normalized(one) === normalized(two);
-  if (one instanceof Decimal && two instanceof Decimal) {
-    const places = Math.min(one.scale, two.scale);
-    return one.rounded(places).compare(two.rounded(places)) === 0;
-  }
+  const [number, other] = [asDecimal(one), asDecimal(two)];
+  if (number !== null && other !== null) return number.isEquivalent(other);
+  const quantities = quantityPair(one, two);
+  if (quantities !== null) return quantities[0].compare(quantities[1], false) === 0;
   return valuesEqual(one, two) === true;
 }
 
@@ -175,9 +187,7 @@ export function compareValues(left: Value, right: Value): number | null {
   const two = asDecimal(right);
   if (one !== null && two !== null) return one.compare(two);
   if (left instanceof Temporal && right instanceof Temporal) return left.compare(right);
-  if (left instanceof Quantity && right instanceof Quantity) {
-    const common = Quantity.common(left, right);
-    return common === null ? null : common.left.compare(common.right);
-  }
+  const quantities = quantityPair(left, right);
+  if (quantities !== null) return quantities[0].compare(quantities[1], false);
   throw new FhirPathError('Values of types that do not compare');
 }

@@ -1,3 +1,4 @@
+import { ProcessingError } from '../failures.js';
 import { CRYTOHASH } from '../labels.js';
 import { primitiveText, type Primitive } from '../primitive.js';
 import type { Parameters } from '../parameters.js';
@@ -9,9 +10,13 @@ import { TextResults } from './textResults.js';
 const MAX_REMEMBERED = 50_000;
 /** Longest value that is remembered. */
 const MAX_LENGTH = 200;
-/** A literal reference (FHIR R4, section 2.3.0.1): what stands before the id, the type in it, the id, the version. */
+/** A literal reference (FHIR R4, section 2.3.0.1): the server's base, the type, the id, the version. */
 const LITERAL =
-  /^((?:https?:\/\/(?:[A-Za-z0-9\\/.:%$]*\/)?)?([A-Za-z]+)\/)([A-Za-z0-9\-.]{1,64})(\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
+  /^(https?:\/\/(?:[A-Za-z0-9\\/.:%$~_-]*\/)?)?([A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})(\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
+/** A surrogate without its other half. */
+const HALF_PAIR = /\p{Surrogate}/u;
+/** Hex digits that stand for a server: a label of a host name has at most 63 characters (RFC 1035, section 2.3.4). */
+const SERVER_DIGITS = 32;
 const OID = /^urn:oid:([0-2](?:\.(?:0|[1-9][0-9]*))+)$/;
 const UUID = /^urn:uuid:([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$/;
 
@@ -19,6 +24,7 @@ const UUID = /^urn:uuid:([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$/
 export class Hasher {
   private readonly hmac: Hmac;
   private readonly digits: number | null;
+  private readonly keepsServers: boolean;
   private readonly resourceTypes: ReadonlySet<string>;
   private readonly references = new Map<string, string>();
 
@@ -26,6 +32,7 @@ export class Hasher {
   constructor(parameters: Parameters, key: Uint8Array, resourceTypes: readonly string[]) {
     this.hmac = new Hmac(parameters.cryptoHashFunction, key);
     this.digits = parameters.truncate;
+    this.keepsServers = parameters.referenceServers === 'keep';
     this.resourceTypes = new Set(resourceTypes);
   }
 
@@ -50,6 +57,9 @@ export class Hasher {
   );
 
   private hash(text: string): string {
+    // In UTF-8 all of them would be the replacement character, and two ids one.
+    if (HALF_PAIR.test(text))
+      throw new ProcessingError('not-unicode', 'A text to hash holds half of a surrogate pair');
     const digest = this.hmac.hex(text);
     return this.digits === null ? digest : digest.slice(0, this.digits);
   }
@@ -66,13 +76,21 @@ export class Hasher {
 
   private hashedReference(text: string): string {
     if (text.startsWith('#')) return text === '#' ? text : `#${this.hash(text.slice(1))}`;
-    const literal = LITERAL.exec(text);
-    if (literal !== null && this.resourceTypes.has(literal[2] ?? '')) {
-      return `${literal[1]}${this.hash(literal[3] ?? '')}${literal[4] ?? ''}`;
-    }
+    const [, server = '', type = '', id = '', version = ''] = LITERAL.exec(text) ?? [];
+    if (this.resourceTypes.has(type)) return this.literal(text, server, type, id, version);
     const oid = OID.exec(text);
     if (oid !== null) return `urn:oid:${this.hash(oid[1] ?? '')}`;
     const uuid = UUID.exec(text);
     return uuid === null ? this.hash(text) : `urn:uuid:${this.hash(uuid[1] ?? '')}`;
+  }
+
+  private literal(text: string, server: string, type: string, id: string, version: string): string {
+    const reference = `${type}/${this.hash(id)}`;
+    if (server === '') return this.keepsServers ? reference + version : reference;
+    // A base that names a resource holds that resource's id, as in https://server/Patient/1/Observation/2.
+    if (server.split('/').some((segment) => this.resourceTypes.has(segment))) return this.hash(text);
+    if (this.keepsServers) return `${server}${reference}${version}`;
+    // The top-level domain of RFC 2606 that never leads anywhere.
+    return `https://${this.hash(server).slice(0, SERVER_DIGITS)}.invalid/${reference}`;
   }
 }

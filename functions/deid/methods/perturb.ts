@@ -2,7 +2,7 @@ import { Decimal } from '../fhirpath/values.js';
 import { numberFromText } from '../../json/json.js';
 import { PERTURBED } from '../labels.js';
 import { decimalOf, type Primitive } from '../primitive.js';
-import type { Method } from '../rule.js';
+import type { Method } from '../ruleMethod.js';
 import type { Run, Target, ValueMethod } from './method.js';
 
 type Perturb = Extract<Method, { name: 'perturb' }>;
@@ -12,7 +12,13 @@ export const QUANTITY_TYPES: ReadonlySet<string> = new Set([
   'Quantity', 'Age', 'Count', 'Duration', 'Distance', 'Money', 'SimpleQuantity', 'MoneyQuantity',
 ]); // prettier-ignore
 
-const NUMBER_TYPES = new Set(['decimal', 'integer', 'positiveInt', 'unsignedInt']);
+/** Primitives that are perturbed. */
+export const NUMBER_TYPES: ReadonlySet<string> = new Set([
+  'decimal',
+  'integer',
+  'positiveInt',
+  'unsignedInt',
+]);
 const INTEGER_MAX = 2n ** 31n - 1n;
 
 /** Adds noise to numbers; other types are left as they are. */

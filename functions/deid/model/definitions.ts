@@ -6,11 +6,11 @@ import { R4B_DATA_TYPES, R4B_ELEMENTS, R4B_REMOVED, R4B_REPLACED } from './r4b.j
 export interface Definitions {
   /** Type of each element, by JSON path: `Patient.deceasedBoolean` → `boolean`. */
   path2Type: Readonly<Record<string, string>>;
-  /** Elements that repeat. */
+  /** Whether an element repeats: those that are not named do not, but for content references. */
   path2Repeating: Readonly<Record<string, boolean>>;
   /** Choice elements, without `[x]`, and the capitalized names of their types. */
   choiceTypePaths: Readonly<Record<string, readonly string[]>>;
-  /** Content references: elements whose definition is that of another element. */
+  /** Content references: elements whose definition is that of another element, whose cardinality they mostly share. */
   pathsDefinedElsewhere: Readonly<Record<string, string>>;
   /** Supertypes. */
   type2Parent: Readonly<Record<string, string>>;
@@ -20,8 +20,44 @@ export interface Definitions {
 
 const requireModel: (name: string) => Definitions = createRequire(import.meta.url);
 
+/**
+ * Content references that repeat otherwise than the element they refer to: `*` repeats, `1` does not. The tables do not
+ * have the cardinality of content references; all others have that of their target.
+ */
+const CONTENT_REFERENCES: Readonly<Record<FhirVersion, string>> = {
+  STU3: 'ImplementationGuide.page.page*',
+  R4: `
+    Consent.provision.provision*
+    ExampleScenario.process.step.operation.request1
+    ExampleScenario.process.step.operation.response1
+    ImplementationGuide.definition.page.page*
+    MedicinalProductAuthorization.procedure.application*
+    SubstanceSpecification.molecularWeight*`,
+  R4B: `
+    Consent.provision.provision*
+    ExampleScenario.process.step.operation.request1
+    ExampleScenario.process.step.operation.response1
+    ImplementationGuide.definition.page.page*`,
+  R5: `
+    ExampleScenario.process.step.operation.request1
+    ExampleScenario.process.step.operation.response1
+    ExampleScenario.process.step.process1
+    ImplementationGuide.definition.page.page*
+    PackagedProductDefinition.packaging.packaging*
+    RegulatedAuthorization.case.application*
+    SubstanceDefinition.structure.molecularWeight1`,
+};
+
 /** The definitions of a FHIR version, read on first use: an export needs one version only. */
 export function definitionsOf(version: FhirVersion): Definitions {
+  const definitions = tablesOf(version);
+  const path2Repeating = { ...definitions.path2Repeating };
+  for (const reference of CONTENT_REFERENCES[version].trim().split(/\s+/))
+    path2Repeating[reference.slice(0, -1)] = reference.endsWith('*');
+  return { ...definitions, path2Repeating };
+}
+
+function tablesOf(version: FhirVersion): Definitions {
   switch (version) {
     case 'STU3':
       return requireModel('fhirpath/fhir-context/stu3');

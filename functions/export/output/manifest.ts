@@ -1,3 +1,4 @@
+import { isCalledDeidentified } from '../approval.js';
 import { deletionSentences } from '../deletionPlan.js';
 import type { DeletionNote, JobPlan, JobRequest, OutputFile, SliceReport } from '../job.js';
 
@@ -33,6 +34,10 @@ interface ManifestInput {
   report: SliceReport;
   /** Resources left out because they refer to patients by URLs of another base. */
   foreign: number;
+  /** Resources left out because they belong to other patients than those asked for, too. */
+  ofOthers: number;
+  /** What is told of parts that are withheld. */
+  withheld: readonly string[];
 }
 
 /** Files beside the data, under these names. */
@@ -60,6 +65,8 @@ export function buildManifest({
   errors,
   report,
   foreign,
+  ofOthers,
+  withheld,
 }: ManifestInput): ExportManifest {
   const entry = ({ type, of, name, count }: OutputFile): ManifestFile => ({
     type,
@@ -73,6 +80,8 @@ export function buildManifest({
     ...(plan.notes ?? []),
     ...deletionSentences(deletionNotes),
     ...foreignNotes(foreign),
+    ...othersNotes(ofOthers),
+    ...withheld,
   ];
   return {
     transactionTime: plan.transactionTime,
@@ -85,7 +94,11 @@ export function buildManifest({
       ...(configuration === undefined
         ? { deidentified: false }
         : {
-            deidentified: true,
+            deidentified: isCalledDeidentified(configuration.approval),
+            configurationApproval: configuration.approval ?? 'none',
+            ...(configuration.coverage === undefined
+              ? {}
+              : { configurationCoverage: configuration.coverage }),
             configuration: configuration.name,
             configurationDigest: configuration.digest,
             ...(configuration.etag === undefined ? {} : { configurationEtag: configuration.etag }),
@@ -111,6 +124,13 @@ function foreignNotes(count: number): string[] {
   if (count === 0) return [];
   return [
     `Resources that refer to patients only by URLs of another base were met ${count} times and left out. Where that base is the source's own, set FHIR_SERVER_URL to it.`,
+  ];
+}
+
+function othersNotes(count: number): string[] {
+  if (count === 0) return [];
+  return [
+    `${count} resources belong also to patients who were not asked for and were left out. report.json counts them by type.`,
   ];
 }
 

@@ -29,6 +29,11 @@ export function readRegistryHost(text: string): string | undefined {
   return new URL(`https://${text}`).host;
 }
 
+/** Whether a text is the name of an image within a registry. */
+export function isRepository(text: string): boolean {
+  return REPOSITORY.test(text);
+}
+
 /**
  * Reads `registry/image:tag` or `registry/image@sha256:…`. There is no default registry and no default tag:
  * what a job used has to be told.

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { ExportError } from '../../errors.js';
 import { ARRAY, OBJECT, type JsonTape } from '../../json/jsonTape.js';
 import { nameNumber } from '../../json/keyNames.js';
@@ -28,7 +29,8 @@ export interface HistoryPage {
  */
 export function readHistoryPage(bytes: Buffer, type: string): HistoryPage {
   const tape = readTape(bytes);
-  if (tape === undefined || tape.kind(tape.root) !== OBJECT) throw noHistory(type);
+  // An id that is read from bytes that are not UTF-8 would be another's.
+  if (tape === undefined || tape.kind(tape.root) !== OBJECT || !isUtf8(bytes)) throw noHistory(type);
   const { root } = tape;
   if (tape.textOf(root, RESOURCE_TYPE) !== 'Bundle' || tape.textOf(root, TYPE) !== 'history')
     throw noHistory(type);

@@ -10,9 +10,12 @@ import { giveBack, readLink, readTape } from './readTape.js';
 export interface SearchRow {
   readonly id: string | undefined;
   readonly lastUpdated: Instant | undefined;
-  /** Where the resource stands on the page; `undefined` where the page is not UTF-8, and only a parser makes sense of it. */
+  /** Where the resource stands on the page; `undefined` where its bytes are not UTF-8: what they say is not known. */
   readonly json: TapeValue | undefined;
-  /** Parses the resource: one at a time, so that a page is never in memory as objects. @throws ExportError */
+  /**
+   * Parses the resource: one at a time, so that a page is never in memory as objects.
+   * @throws ExportError where it cannot be read
+   */
   resource(): JsonObject;
 }
 
@@ -21,7 +24,7 @@ export interface SearchPage {
   /** Matches, all of the type asked for; includes and outcomes are left out. */
   readonly rows: readonly SearchRow[];
   readonly total: number | undefined;
-  /** URL of the next page as the source wrote it. */
+  /** URL of the next page: as the source wrote it, or relative to the FHIR base, where its links have another one. */
   readonly next: string | undefined;
   /** URL of the search as the source understood it. */
   readonly self: string | undefined;
@@ -52,7 +55,7 @@ interface Page {
   readonly tape: JsonTape;
   /** Where all bytes are ASCII, they become text at once. */
   readonly isAscii: boolean;
-  /** Whether they are UTF-8. */
+  /** Whether all of them are UTF-8. */
   readonly isText: boolean;
 }
 
@@ -106,20 +109,38 @@ export function readSearchPage(
       rows.push(toRow(page, entry, type));
     }
   }
+  // What is not UTF-8 outside of resources may be a link, which is followed.
+  if (!page.isText && [...rows, ...included].every(({ json }) => json !== undefined)) throw malformed(type);
   const total = tape.lastMember(root, TOTAL);
+  const self = readLink(tape, 'self');
   return {
     rows,
     included,
     // Where a page is to have more than the source gives at once, it links to the rest by `related`.
     isCut: isCut || (includedType !== undefined && readLink(tape, 'related') !== undefined),
     total: total < 0 ? undefined : readTotal(tape, total),
-    next: readLink(tape, 'next'),
-    self: readLink(tape, 'self'),
+    next: nextLink(readLink(tape, 'next'), self, type),
+    self,
     release: () => {
       giveBack(tape);
       release?.();
     },
   };
+}
+
+/**
+ * A next link relative to the FHIR base. The links of a server behind a gateway may have the gateway's base, which the
+ * app does not reach; which base that is, the self link of the same page shows.
+ */
+function nextLink(next: string | undefined, self: string | undefined, type: string): string | undefined {
+  const base =
+    self === undefined
+      ? undefined
+      : new RegExp(`^(https?://[^?]*)/${type}(?:/_search)?(?:\\?|$)`).exec(self)?.[1];
+  if (next === undefined || base === undefined || !next.startsWith(base)) return next;
+  const rest = next.slice(base.length);
+  if (rest.startsWith('?')) return rest;
+  return rest.startsWith('/') ? rest.slice(1) : next;
 }
 
 function readEntry(tape: JsonTape, node: number, type: string): Entry {
@@ -180,11 +201,14 @@ function toRow(
   const { bytes } = tape;
   const start = tape.start(node);
   const end = tape.end(node);
+  // JSON is UTF-8 (RFC 8259, section 8.1). Read all the same, two ids would become one.
+  const isText = page.isText || isUtf8(bytes.subarray(start, end));
   return {
     id,
     lastUpdated: lastUpdated === undefined ? undefined : parseInstant(lastUpdated),
-    json: page.isText ? { tape, node, bytes } : undefined,
+    json: isText ? { tape, node, bytes } : undefined,
     resource: () => {
+      if (!isText) throw notUtf8(type);
       if (tape.bytes !== bytes) throw new TypeError('The page of the row was released.');
       const resource = parseResource(bytes.toString(page.isAscii ? 'latin1' : 'utf8', start, end), type);
       // Keys written with escapes are seen by the parser only: two readers must not see two resources.
@@ -210,6 +234,13 @@ function noBundle(type: string): ExportError {
   return new ExportError(
     'source-not-fhir',
     `The source answered a search for ${type} with something that is no FHIR Bundle. Check that FHIR_SERVER_URL is the FHIR base of the source.`,
+  );
+}
+
+function notUtf8(type: string): ExportError {
+  return new ExportError(
+    'source-not-fhir',
+    `The source answered a search for ${type} with a resource whose bytes are not UTF-8, as JSON has to be. See what encoding the source reads and writes.`,
   );
 }
 

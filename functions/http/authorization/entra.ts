@@ -45,7 +45,7 @@ export function entra(tenantId: string): Authorize {
         .map((claimed) => claimed.value);
     const [tenants, objects] = [unique(values('tenant')), unique(values('object'))];
     const object = objects[0];
-    if (tenants.length !== 1 || objects.length !== 1 || object === undefined) {
+    if (tenants.length !== 1 || objects.length !== 1 || object === undefined || object === '') {
       throw notBelieved('The token does not name one tenant and one object id (the claims tid and oid).');
     }
     if (tenants[0] !== tenantId) {
@@ -75,7 +75,7 @@ export function entra(tenantId: string): Authorize {
 }
 
 function unique(values: readonly string[]): string[] {
-  return [...new Set(values.map((value) => value.toLowerCase()))];
+  return [...new Set(values.map((value) => value.trim().toLowerCase()))];
 }
 
 function readPrincipal(header: string): Principal | undefined {

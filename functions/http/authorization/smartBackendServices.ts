@@ -182,5 +182,5 @@ function scopesOf({ scope, scp }: JWTPayload): string[] {
 }
 
 function isFilled(value: unknown): boolean {
-  return typeof value === 'string' && value !== '';
+  return typeof value === 'string' && value.trim() !== '';
 }

@@ -11,7 +11,7 @@ export interface DurableFaults {
   together?: number;
   /** Chance that an activity runs once more, long after its result was recorded; that of the late one is dropped. */
   late?: number;
-  /** How late. Default 300,000: when the real host shows a message again. */
+  /** How late. Default 60,000: when the real host shows a message again. */
   lateMilliseconds?: number;
   /** Bytes of histories that the disk takes from the host's start on; what goes beyond fails with ENOSPC. */
   diskBytes?: number;
@@ -26,7 +26,7 @@ export function parseDurableFaults(text: string): DurableFaults {
   return faults;
 }
 
-const DEFAULT_LATE_MS = 300_000;
+const DEFAULT_LATE_MS = 60_000;
 
 /** Delivers activities at least once, as the real host does: by the faults, now and then more often. */
 export class RepeatedDeliveries implements DurableFunctions {

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { wholeSeconds } from './clock.js';
 import { historyPayload, toJson } from './historyPayload.js';
-import { unknownFunction } from './replay.js';
 import type { InstanceDetails, InstanceSummary } from './summary.js';
 import { InstanceExistsError, type TaskHub } from './taskHub.js';
 
@@ -27,21 +26,15 @@ const CONTINUATION_HEADER = 'x-ms-continuation-token';
 
 /**
  * The HTTP management API of Durable Functions, as far as the client binding and the management URLs use it.
- * Status codes and shapes are those of the Durable extension 2.13.
+ * Status codes and shapes are those of the Durable extension 3.19.
  */
 export class ManagementApi {
   readonly #hub: TaskHub;
-  readonly #orchestrators: ReadonlySet<string>;
   /** The management URLs of an instance. */
   readonly #links: (instanceId: string) => Record<string, string>;
 
-  constructor(
-    hub: TaskHub,
-    orchestrators: ReadonlySet<string>,
-    links: (instanceId: string) => Record<string, string>,
-  ) {
+  constructor(hub: TaskHub, links: (instanceId: string) => Record<string, string>) {
     this.#hub = hub;
-    this.#orchestrators = orchestrators;
     this.#links = links;
   }
 
@@ -64,9 +57,6 @@ export class ManagementApi {
   }
 
   #start(name: string, id: string | undefined, request: ManagementRequest): ManagementResponse {
-    if (!this.#orchestrators.has(name)) {
-      return badRequest(unknownFunction(name, this.#orchestrators, 'orchestrator'));
-    }
     const instanceId = id ? id : randomUUID().replaceAll('-', '');
     if (instanceId.startsWith('@')) return badRequest('Orchestration instance ids must not start with @.');
     let input: string | null = null;
@@ -80,7 +70,7 @@ export class ManagementApi {
     } catch (error) {
       if (!(error instanceof InstanceExistsError)) throw error;
       const Message = 'Something went wrong while processing your request';
-      return { status: 500, body: { Message, ExceptionMessage: error.message } };
+      return { status: 409, body: { Message, ExceptionMessage: error.message } };
     }
     const links = this.#links(instanceId);
     const headers = { Location: links['statusQueryGetUri'] ?? '', 'Retry-After': '10' };
@@ -151,7 +141,7 @@ export class ManagementApi {
     switch (operation.toLowerCase()) {
       case 'rewind':
         if (status === 'Failed') return { status: 501, body: 'This local host cannot rewind instances.' };
-        return ENDED.has(status) ? { status: 410 } : badRequest('Only failed instances can be rewound.');
+        return { status: 412 };
       case 'raiseevent':
         if (ENDED.has(status)) return { status: 410 };
         if (!eventName) return { status: 404 };

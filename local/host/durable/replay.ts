@@ -351,8 +351,14 @@ class Replay {
   }
 }
 
+/** What becomes of an instance of an orchestrator that the app does not have. */
+export function unknownOrchestrator(name: string, known: ReadonlySet<string>): Decision {
+  const failure = orchestratorFailure(name, unknownFunction(name, known, 'orchestrator'), '');
+  return { scheduled: [], end: { kind: 'failed', failure } };
+}
+
 /** The real host's words for a name that no function of the needed kind has. */
-export function unknownFunction(name: string, known: ReadonlySet<string>, kind: string): string {
+function unknownFunction(name: string, known: ReadonlySet<string>, kind: string): string {
   const others =
     known.size === 0
       ? `No ${kind} functions are currently registered!`

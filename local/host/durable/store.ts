@@ -35,12 +35,21 @@ export interface EndedInstance {
  */
 export class Store {
   readonly #directory: string;
+  readonly #recorded: (isFirst: boolean) => void;
   /** Bytes that still fit on the disk. */
   #room: number;
 
-  /** @param diskBytes what fits on the disk from now on: a disk that is full, for tests */
-  constructor(directory: string, diskBytes = Infinity) {
+  /**
+   * @param diskBytes what fits on the disk from now on: a disk that is full, for tests
+   * @param recorded called for each record, and whether it is the first one of an execution
+   */
+  constructor(
+    directory: string,
+    diskBytes = Infinity,
+    recorded: (isFirst: boolean) => void = () => undefined,
+  ) {
     this.#directory = directory;
+    this.#recorded = recorded;
     this.#room = diskBytes;
     mkdirSync(directory, { recursive: true });
   }
@@ -52,6 +61,7 @@ export class Store {
     const text = records.map((record) => `${JSON.stringify(record)}\n`).join('');
     this.#take(text, (part) => writeFileSync(`${file}.new`, part));
     renameSync(`${file}.new`, file);
+    this.#recorded(true);
   }
 
   append(instanceId: string, record: LogRecord): void {
@@ -64,6 +74,7 @@ export class Store {
       truncateSync(file, size);
       throw error;
     }
+    this.#recorded(false);
   }
 
   /** Writes what fits, as a disk does. @throws what a full disk throws */

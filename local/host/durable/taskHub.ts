@@ -13,7 +13,7 @@ import { Instance, type End, type Episode, type OpenTask, type RuntimeStatus } f
 import type { OrchestratorState } from './orchestratorState.js';
 import { endOf, outlivesExecution, schedulingEvent, terminatedEnd } from './outcomes.js';
 import { isSameLink, parentLink } from './parentLink.js';
-import { decide, type Decision } from './replay.js';
+import { decide, type Decision, unknownOrchestrator } from './replay.js';
 import { Slots } from './slots.js';
 import type { EndedInstance, Store } from './store.js';
 import { summarize, summaryOfEnded, type InstanceDetails, type InstanceSummary } from './summary.js';
@@ -32,7 +32,9 @@ export interface TaskHubOptions {
   maxConcurrentOrchestratorFunctions: number;
   maxConcurrentActivityFunctions: number;
   /** How long after a restart an activity waits that was running when the host stopped. */
-  redeliveryDelayMs: number;
+  activityRedeliveryMs: number;
+  /** The same for what an orchestrator had been sent and had not taken in. */
+  orchestratorRedeliveryMs: number;
 }
 
 /** There is an instance with this id that has not ended. */
@@ -75,7 +77,10 @@ export class TaskHub {
     this.#activitySlots = new Slots(options.maxConcurrentActivityFunctions);
   }
 
-  /** Takes up what the store has: orchestrators at once, interrupted activities after the delay. */
+  /**
+   * Takes up what the store has. What a stopped host had taken from its queues is seen again after the delays: a
+   * message stays invisible while its host lives, since the host renews it, and until the time-out afterwards.
+   */
   open(): void {
     const endedChildren = new Map<string, EndedInstance>();
     for (const found of this.#store.recover()) {
@@ -91,7 +96,7 @@ export class TaskHub {
     const live = Array.from(this.#live.values());
     for (const instance of live) {
       for (const task of Array.from(instance.open.values())) this.#resume(instance, task, endedChildren);
-      this.#wake(instance);
+      if (instance.due > 0) this.#later(this.#options.orchestratorRedeliveryMs, () => this.#wake(instance));
     }
   }
 
@@ -242,6 +247,9 @@ export class TaskHub {
     let { customStatus } = instance;
     if (termination) {
       decision = { scheduled: [] };
+    } else if (!this.#functions.orchestrators.has(instance.name)) {
+      // Also of an instance that a former version of the app has started.
+      decision = unknownOrchestrator(instance.name, this.#functions.orchestrators);
     } else {
       const state = await this.#functions.callOrchestrator(
         instance.name,
@@ -372,7 +380,7 @@ export class TaskHub {
   /** Takes up a task that was open when the hub stopped. */
   #resume(instance: Instance, task: OpenTask, endedChildren: ReadonlyMap<string, EndedInstance>): void {
     if (task.kind === 'activity' && task.taken) {
-      this.#later(this.#options.redeliveryDelayMs, () => this.#launch(instance, task));
+      this.#later(this.#options.activityRedeliveryMs, () => this.#launch(instance, task));
     } else if (task.kind === 'subOrchestration') {
       const child = this.#live.get(task.instanceId);
       const endedChild = endedChildren.get(task.instanceId);

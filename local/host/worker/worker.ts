@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from '../log.js';
 import type { FunctionApp, RegisteredFunction } from './app.js';
 import { directCoreLog } from './coreModule.js';
-import { onLoopback } from './loopbackServers.js';
+import { maxHeaderSize, onLoopback } from './loopbackServers.js';
 import { AppLoadError, loadApp } from './loadApp.js';
 import type {
   BindingInfo,
@@ -35,8 +35,8 @@ export interface Invocation {
   triggerData: TypedData | null;
   triggerMetadata?: Record<string, TypedData>;
   invocationId?: string;
-  /** Stands between the function's result and its conversion to a response. */
-  mapResult?: (result: unknown) => unknown;
+  /** Receives the function's result, before its conversion to a response. */
+  onResult?: (result: unknown) => void;
 }
 
 const SUPPORTED_TRIGGERS = new Set([
@@ -89,6 +89,7 @@ export class Worker {
     // Once for an app: the model opens its proxy each time it is asked.
     return (this.#app.capabilities ??= onLoopback(
       async () => (await this.#model.getCapabilities?.({})) ?? {},
+      maxHeaderSize(process.env['languageWorkers__node__arguments']),
     ));
   }
 
@@ -123,7 +124,9 @@ export class Worker {
     try {
       const response = await this.#withTimeout(fn.name, this.#run(fn, invocation, invocationId));
       const ms = Math.round(performance.now() - started);
-      log('information', `Executed 'Functions.${fn.name}' (Succeeded, Id=${invocationId}, Duration=${ms}ms)`);
+      const message = `Executed 'Functions.${fn.name}' (Succeeded, Id=${invocationId}, Duration=${ms}ms)`;
+      log('information', message);
+      this.#result('information', fn.name, invocationId, message);
       return response;
     } catch (error) {
       const ms = Math.round(performance.now() - started);
@@ -132,8 +135,15 @@ export class Worker {
         'error',
         `Executed 'Functions.${fn.name}' (Failed, Id=${invocationId}, Duration=${ms}ms) Exception: ${text}`,
       );
+      const message = `Executed 'Functions.${fn.name}' (Failed, Id=${invocationId}, Duration=${ms}ms)`;
+      this.#result('error', fn.name, invocationId, message);
       throw error;
     }
+  }
+
+  /** The entry of which Application Insights makes a request. */
+  #result(level: LogLevel, functionName: string, invocationId: string, message: string): void {
+    this.#logger.log({ level, category: 'Host.Results', functionName, invocationId, message });
   }
 
   async #run(fn: AppFunction, invocation: Invocation, invocationId: string): Promise<InvocationResponse> {
@@ -187,7 +197,8 @@ export class Worker {
     await app.runHooks('postInvocation', post);
     coreContext.state = undefined;
     if (post.error !== null && post.error !== undefined) throw post.error;
-    return model.getResponse(context, invocation.mapResult ? invocation.mapResult(post.result) : post.result);
+    invocation.onResult?.(post.result);
+    return model.getResponse(context, post.result);
   }
 
   #logInvocation(

@@ -189,7 +189,8 @@ if (existsSync(CAPTURES)) {
       const hub = new TaskHub(new Store(join(data, capture.scenario)), functions, {
         maxConcurrentActivityFunctions: 10,
         maxConcurrentOrchestratorFunctions: 10,
-        redeliveryDelayMs: 0,
+        activityRedeliveryMs: 0,
+        orchestratorRedeliveryMs: 0,
       });
       hub.open();
       const { scenario, instanceId } = capture;
@@ -226,7 +227,7 @@ if (existsSync(CAPTURES)) {
       expect(functions.activityCalls.toSorted()).toEqual(activities.toSorted());
       expect(functions.orchestratorCalls).toHaveLength([...seen.values()].reduce((a, b) => a + b));
 
-      const api = new ManagementApi(hub, functions.orchestrators, () => ({}));
+      const api = new ManagementApi(hub, () => ({}));
       const { body } = api.handle({
         method: 'GET',
         path: `instances/${instanceId}`,

@@ -65,7 +65,8 @@ describe('a hub that is killed at any write', () => {
     const hub = new TaskHub(store, new AppFunctions(worker), {
       maxConcurrentActivityFunctions: 10,
       maxConcurrentOrchestratorFunctions: 10,
-      redeliveryDelayMs: 0,
+      activityRedeliveryMs: 0,
+      orchestratorRedeliveryMs: 0,
     });
     hub.open();
     return hub;

@@ -97,7 +97,7 @@ describe('orchestrations', () => {
 describe('managing instances', () => {
   test('an id can be started again only when its instance has ended', async () => {
     await host.client.start('waits', 'single');
-    await expect(host.client.start('waits', 'single')).rejects.toThrow(/500.*already exists/);
+    await expect(host.client.start('waits', 'single')).rejects.toThrow(/409.*already exists/);
     await host.client.call('terminate', 'single', 'enough');
     await host.client.reaches('single', 'Terminated');
     await host.client.start('fanOut', 'single');
@@ -170,11 +170,14 @@ describe('managing instances', () => {
   test('rewinding a completed instance throws', async () => {
     await host.client.start('fanOut', 'forward');
     await host.client.reaches('forward');
-    await expect(host.client.call('rewind', 'forward', 'why')).rejects.toThrow(/410/);
+    await expect(host.client.call('rewind', 'forward', 'why')).rejects.toThrow(/only supported on failed/);
   });
 
-  test('an orchestrator that does not exist cannot be started', async () => {
-    await expect(host.client.start('nonsense', 'x')).rejects.toThrow(/400.*'nonsense' doesn't exist/);
+  test('an orchestrator that does not exist is accepted, and its instance fails', async () => {
+    await host.client.start('nonsense', 'x');
+    const { runtimeStatus, output } = await host.client.reaches('x');
+    expect(runtimeStatus).toBe('Failed');
+    expect(output).toMatch(/The function 'nonsense' doesn't exist/);
   });
 
   test('purging removes an instance and its file', async () => {

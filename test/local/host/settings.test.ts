@@ -80,6 +80,8 @@ describe('host.json', () => {
       routePrefix: 'api',
       hubName: 'TestHubName',
       functionTimeoutMs: 1_800_000,
+      workItemVisibilityMs: 300_000,
+      controlVisibilityMs: 300_000,
       logLevels: {},
     });
   });
@@ -108,6 +110,14 @@ describe('host.json', () => {
     [
       { extensions: { durableTask: { maxConcurrentActivityFunctions: 0 } } },
       /must be a whole number above 0/,
+    ],
+    [
+      { extensions: { durableTask: { storageProvider: { workItemQueueVisibilityTimeout: '00:00:59' } } } },
+      /workItemQueueVisibilityTimeout must be a time from "00:01:00"/,
+    ],
+    [
+      { extensions: { durableTask: { storageProvider: { controlQueueVisibilityTimeout: '01:00:01' } } } },
+      /controlQueueVisibilityTimeout must be a time from "00:01:00"/,
     ],
     [{ extensions: { durableTask: { hubName: '%HUB%' } } }, /setting 'HUB' .* is not set/],
   ])('%j is refused', (json, message) => {

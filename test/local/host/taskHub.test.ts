@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { event, executionStarted, type HistoryEvent } from '../../../local/host/durable/history.js';
 import {
   ActionType,
@@ -11,6 +11,8 @@ import {
 import { decide, type Decision } from '../../../local/host/durable/replay.js';
 import { Store } from '../../../local/host/durable/store.js';
 import { TaskHub, type DurableFunctions } from '../../../local/host/durable/taskHub.js';
+import { readHostSettings } from '../../../local/host/hostJson.js';
+import { PROJECT_ROOT } from '../../../local/paths.js';
 import { waitFor } from './waitFor.js';
 
 const data = mkdtempSync(join(tmpdir(), 'task-hub-'));
@@ -141,7 +143,8 @@ describe('the hub', () => {
     const hub = new TaskHub(new Store(join(data, String(hubs++))), functions, {
       maxConcurrentActivityFunctions: 10,
       maxConcurrentOrchestratorFunctions: 2,
-      redeliveryDelayMs: 0,
+      activityRedeliveryMs: 0,
+      orchestratorRedeliveryMs: 0,
     });
     hub.open();
     return hub;
@@ -185,11 +188,56 @@ describe('the hub', () => {
     const next = new TaskHub(new Store(join(data, String(hubs - 1))), functions, {
       maxConcurrentActivityFunctions: 1,
       maxConcurrentOrchestratorFunctions: 1,
-      redeliveryDelayMs: 0,
+      activityRedeliveryMs: 0,
+      orchestratorRedeliveryMs: 0,
     });
     next.open();
     for (const id of ids) expect(next.get(id)?.input).toBe(JSON.stringify(id));
     expect(next.list()).toHaveLength(ids.length);
     await next.close(0);
+  });
+
+  describe('with the host.json of the app, after the host was stopped', () => {
+    const settings = readHostSettings(PROJECT_ROOT, {});
+    const options = {
+      ...settings,
+      activityRedeliveryMs: settings.workItemVisibilityMs,
+      orchestratorRedeliveryMs: settings.controlVisibilityMs,
+    };
+    afterEach(() => vi.useRealTimers());
+
+    /** Stops a hub in the middle of something, and opens one on the same store with the time in hand. */
+    async function stopAndOpen(isUnderWay: (functions: FakeFunctions) => boolean): Promise<FakeFunctions> {
+      const before = new FakeFunctions();
+      const hub = open(before);
+      hub.startNew('o', 'x', null);
+      await waitFor(() => before.orchestratorCalls.length === 1, 'the call');
+      if (!isUnderWay(before)) {
+        before.orchestratorCalls[0]?.({ isDone: false, actions: [activity] });
+        await waitFor(() => isUnderWay(before), 'the activity');
+      }
+      await hub.close(0);
+      const after = new FakeFunctions();
+      const next = new TaskHub(new Store(join(data, String(hubs - 1))), after, options);
+      vi.useFakeTimers();
+      next.open();
+      return after;
+    }
+
+    test('a slice that was cut goes on in under 90 s, and not before its message is seen again', async () => {
+      const after = await stopAndOpen(({ activityCalls }) => activityCalls.length === 1);
+      await vi.advanceTimersByTimeAsync(59_000);
+      expect(after.activityCalls).toHaveLength(0);
+      await vi.advanceTimersByTimeAsync(31_000);
+      expect(after.activityCalls).toHaveLength(1);
+    });
+
+    test('an orchestrator that was cut does so, too', async () => {
+      const after = await stopAndOpen(({ orchestratorCalls }) => orchestratorCalls.length === 1);
+      await vi.advanceTimersByTimeAsync(59_000);
+      expect(after.orchestratorCalls).toHaveLength(0);
+      await vi.advanceTimersByTimeAsync(31_000);
+      expect(after.orchestratorCalls).toHaveLength(1);
+    });
   });
 });

@@ -1,0 +1,395 @@
+import type { Configuration } from '../configuration.js';
+import { FhirModel } from '../model/fhirModel.js';
+import type { FhirElement, FhirType } from '../model/types.js';
+import type { Rule } from '../rule.js';
+import { effectOf, UNTOUCHED, type Clears, type Effect } from './effects.js';
+import { identityOf, type Identity } from './identities.js';
+import { pathsOf, type Step } from './paths.js';
+
+/** Most work of one walk, in steps followed; a configuration that needs more is not followed. */
+const MAX_WORK = 500_000;
+
+/** Work of one element, and of a place in a path that is followed below it, in steps. */
+const WORK_OF_ELEMENT = 5;
+const WORK_OF_POSITION = 4;
+
+/** An element that may hold an identity, with the places where it can be left, by how. */
+export interface Leaf {
+  readonly identity: Identity;
+  /** `HumanName.family` */
+  readonly definition: string;
+  /** Surroundings in which it was looked at, and those where it is not cleared. */
+  surroundings: number;
+  readonly left: { readonly clears: Exclude<Clears, 'full'>; readonly places: ReadonlySet<string> }[];
+}
+
+/** What a walk over all that a configuration can meet found. */
+export interface Reach {
+  readonly leaves: readonly Leaf[];
+  /** Rules that never act, each with an earlier one that decides what it selects. */
+  readonly idle: readonly { readonly rule: number; readonly by: number }[];
+  /** Whether the rules were too many and too intertwined to be followed: then it is as if there were none. */
+  readonly isCutShort: boolean;
+}
+
+/** A path of one or several rules with one effect: the least of them counts. */
+interface Track {
+  readonly id: number;
+  readonly steps: readonly Step[];
+  readonly isPartial: boolean;
+  readonly effect: number;
+  /** Resource type it is for; null for all. */
+  readonly resourceType: string | null;
+  readonly rules: number[];
+  /** Least of its rules. Those below `actsBelow` act somewhere. */
+  index: number;
+  actsBelow: number;
+  /** A rule that decides an element that this one selects, or that it would have gone through. */
+  blockedBy: number | undefined;
+}
+
+interface Position {
+  readonly track: Track;
+  readonly at: number;
+}
+
+/** What is known of the rules at an element. */
+interface State {
+  positions: Position[];
+  /** Least rule that decides the element for certain, and its effect. */
+  certain: number;
+  effect: number;
+  /** Effects of rules before it that decide some elements here: each with the least of its rules. */
+  readonly possible: Map<number, number>;
+  /** Tracks that end here. */
+  readonly ends: Track[];
+}
+
+interface Surroundings {
+  readonly places: Set<string>;
+}
+
+class TooMuchWork extends Error {}
+
+/** Walks through all elements of all resource types of a FHIR version with the rules of a configuration. */
+export function reachOf(configuration: Configuration): Reach {
+  const model = FhirModel.of(configuration.fhirVersion);
+  try {
+    return new Walk(model, configuration, configuration.rules).reach();
+  } catch (error) {
+    if (!(error instanceof TooMuchWork)) throw error;
+    const base = {
+      ...configuration,
+      parameters: { ...configuration.parameters, unmatched: 'keep' as const },
+    };
+    return { ...new Walk(model, base, []).reach(), isCutShort: true };
+  }
+}
+
+class Walk {
+  readonly #model: FhirModel;
+  readonly #effects: Effect[] = [UNTOUCHED];
+  readonly #tracks = new Map<string, Track>();
+  readonly #everywhereByType = new Map<string, Position[]>();
+  readonly #everywhereByName = new Map<string, Position[]>();
+  readonly #everywhere: Position[] = [];
+  /** Indices of the tracks that hold everywhere, sorted. */
+  readonly #ranks: number[];
+  /** What rules with no leading type, and those of one resource type, start with. */
+  readonly #starts = new Map<string | null, Position[]>();
+  readonly #seen = new Map<string, Surroundings>();
+  readonly #leaves = new Map<string, Leaf>();
+  readonly #unmatched: { readonly index: number; readonly effect: number };
+  /** Rules that lead into resources inside. */
+  readonly #inward = new Set<number>();
+  #work = 0;
+
+  constructor(model: FhirModel, { parameters }: Configuration, rules: readonly Rule[]) {
+    this.#model = model;
+    const last = rules.reduce((most, { index }) => Math.max(most, index), -1) + 1;
+    this.#unmatched =
+      parameters.unmatched === 'redact'
+        ? { index: last, effect: this.#effect(effectOf({ name: 'redact' }, parameters)) }
+        : { index: Infinity, effect: 0 };
+    const inner = resourceElements(model);
+    for (const rule of rules) {
+      const effect = this.#effect(effectOf(rule.method, parameters));
+      const isOfAll = rule.resourceType === 'Resource' || rule.resourceType === 'DomainResource';
+      const resourceType = isOfAll ? null : rule.resourceType;
+      for (const { steps, isPartial } of pathsOf(rule)) {
+        if (steps.some((step) => this.#neverMatches(step))) continue;
+        this.#addTrack(rule.index, steps, isPartial, effect, resourceType);
+        // What leads into the resources inside is done before their own rules.
+        const rests = inward(steps, inner);
+        if (rests.length > 0) this.#inward.add(rule.index);
+        if (this.#effects[effect]?.clearsAll === true) continue;
+        for (const rest of rests) this.#addTrack(-1, rest, true, effect, null);
+      }
+    }
+    for (const track of this.#tracks.values()) this.#start(track);
+    const everywhere = [
+      ...this.#everywhere,
+      ...[...this.#everywhereByType.values()].flat(),
+      ...[...this.#everywhereByName.values()].flat(),
+    ];
+    this.#ranks = everywhere.map(({ track }) => track.index).sort((one, two) => one - two);
+  }
+
+  reach(): Reach {
+    for (const name of this.#model.resourceNames()) {
+      const type = this.#model.resource(name);
+      if (type === undefined) continue;
+      const state: State = {
+        positions: [],
+        certain: this.#unmatched.index,
+        effect: this.#unmatched.effect,
+        possible: new Map(),
+        ends: [],
+      };
+      for (const { track, at } of [...(this.#starts.get(null) ?? []), ...(this.#starts.get(name) ?? [])])
+        this.#follow(track, at, type, name, state);
+      this.#settle(state);
+      this.#visit(type, state, name);
+    }
+    return { leaves: [...this.#leaves.values()], idle: this.#idle(), isCutShort: false };
+  }
+
+  #effect(effect: Effect): number {
+    const known = this.#effects.findIndex(({ key }) => key === effect.key);
+    return known < 0 ? this.#effects.push(effect) - 1 : known;
+  }
+
+  /** Names that no type of the version has lead nowhere. */
+  #neverMatches(step: Step): boolean {
+    const isName = step.kind === 'child' || (step.kind === 'within' && step.by === 'Name');
+    const name = step.kind === 'child' ? step.name : step.kind === 'within' ? step.value : '';
+    return isName && !this.#model.elementsByName().has(name) && this.#model.resource(name) === undefined;
+  }
+
+  #addTrack(
+    index: number,
+    steps: readonly Step[],
+    isPartial: boolean,
+    effect: number,
+    resourceType: string | null,
+  ): void {
+    const key = `${resourceType} ${isPartial} ${effect} ${JSON.stringify(steps)}`;
+    const known = this.#tracks.get(key);
+    if (known !== undefined) {
+      known.index = Math.min(known.index, index);
+      known.rules.push(index);
+      return;
+    }
+    const track = { id: this.#tracks.size, steps, isPartial, effect, resourceType, rules: [index], index };
+    this.#tracks.set(key, { ...track, actsBelow: -Infinity, blockedBy: undefined });
+  }
+
+  #start(track: Track): void {
+    const [first] = track.steps;
+    const position = { track, at: 0 };
+    if (track.resourceType === null && first?.kind === 'descendants') this.#everywhere.push(position);
+    else if (track.resourceType === null && first?.kind === 'within') {
+      append(first.by === 'Type' ? this.#everywhereByType : this.#everywhereByName, first.value, position);
+      // The resource itself may be what is looked for.
+      if (first.self) append(this.#starts, null, position);
+    } else append(this.#starts, track.resourceType, position);
+  }
+
+  /** Follows the steps from `at` that stay at an element. @param name the element's name */
+  #follow(track: Track, at: number, type: FhirType, name: string, into: State): void {
+    for (let place = at; ; place++) {
+      if (++this.#work > MAX_WORK) throw new TooMuchWork();
+      const step = track.steps[place];
+      if (step === undefined) {
+        into.ends.push(track);
+        return;
+      }
+      switch (step.kind) {
+        case 'type':
+          if (type.name !== step.name) return;
+          break;
+        case 'resourceType':
+          if (!type.isResource || ![type.name, 'Resource', 'DomainResource'].includes(step.name)) return;
+          break;
+        case 'within':
+          if (place > 0 || track.resourceType !== null) into.positions.push({ track, at: place });
+          if (!step.self || !passes(step, type, name)) return;
+          break;
+        case 'child':
+        case 'children':
+        case 'descendants':
+          into.positions.push({ track, at: place });
+          return;
+      }
+    }
+  }
+
+  #arrive(from: State, element: FhirElement, type: FhirType): State {
+    const { name } = element;
+    const { certain, effect, possible } = from;
+    const into: State = { positions: [], certain, effect, possible: new Map(possible), ends: [] };
+    for (const position of from.positions) {
+      const { track, at } = position;
+      const step = track.steps[at];
+      if (step === undefined) continue;
+      if (step.kind === 'within' || step.kind === 'descendants') into.positions.push(position);
+      const moves =
+        step.kind === 'children' ||
+        step.kind === 'descendants' ||
+        (step.kind === 'child' && step.name === name) ||
+        (step.kind === 'within' && passes(step, type, name));
+      this.#work++;
+      if (moves) this.#follow(track, at + 1, type, name, into);
+    }
+    for (const { track, at } of this.#everywhere) this.#follow(track, at + 1, type, name, into);
+    for (const { track, at } of this.#everywhereByType.get(type.name) ?? [])
+      this.#follow(track, at + 1, type, name, into);
+    for (const { track, at } of this.#everywhereByName.get(name) ?? [])
+      this.#follow(track, at + 1, type, name, into);
+    this.#settle(into);
+    return into;
+  }
+
+  /** Takes in the tracks that end at an element, the first rule first, and leaves out what can do nothing below. */
+  #settle(state: State): void {
+    for (const track of state.ends) {
+      if (track.isPartial) {
+        const least = state.possible.get(track.effect) ?? Infinity;
+        state.possible.set(track.effect, Math.min(least, track.index));
+      } else if (track.index < state.certain) {
+        state.certain = track.index;
+        state.effect = track.effect;
+      }
+    }
+    const { certain } = state;
+    for (const [effect, index] of state.possible) if (index > certain) state.possible.delete(effect);
+    for (const track of state.ends) {
+      if (track.index > certain) track.blockedBy ??= certain;
+      else track.actsBelow = Math.max(track.actsBelow, track.isPartial ? certain : track.index + 1);
+      if (track.isPartial && track.rules.length > 1) track.blockedBy ??= certain;
+    }
+    state.positions = state.positions.filter(({ track }) => {
+      if (track.index <= certain) return true;
+      track.blockedBy ??= certain;
+      return false;
+    });
+    state.ends.length = 0;
+  }
+
+  #visit(type: FhirType, state: State, place: string): void {
+    this.#work += WORK_OF_POSITION * state.positions.length;
+    if (this.#work > MAX_WORK) throw new TooMuchWork();
+    const key = `${type.path} ${this.#keyOf(state)}`;
+    const known = this.#seen.get(key);
+    if (known !== undefined) {
+      known.places.add(place);
+      return;
+    }
+    const surroundings: Surroundings = { places: new Set([place]) };
+    this.#seen.set(key, surroundings);
+    for (const element of type.elements.values()) {
+      if (element.type === null) continue;
+      this.#work += WORK_OF_ELEMENT;
+      const next = this.#arrive(state, element, element.type);
+      const identity = identityOf(type, element);
+      if (identity !== null) this.#judge(type, element, identity, next, surroundings);
+      this.#visit(element.type, next, element.path);
+    }
+  }
+
+  /** States with equal keys come to the same below: the number of a rule matters only beside other rules. */
+  #keyOf({ positions, certain, effect, possible }: State): string {
+    if (positions.length === 0) {
+      const maybe = [...possible].map(([each, index]) => `${each}@${this.#rank(index)}`);
+      return `${effect}@${this.#rank(certain)} ${maybe.sort().join(' ')}`;
+    }
+    const places = positions.map(({ track, at }) => `${track.id}.${at}`);
+    const maybe = [...possible].map(([each, index]) => `${each}@${index}`);
+    return `${effect}@${certain} ${maybe.sort().join(' ')} ${[...new Set(places)].sort().join(' ')}`;
+  }
+
+  #rank(index: number): number {
+    let low = 0;
+    let high = this.#ranks.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#ranks[middle] ?? Infinity) < index) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #judge(
+    parent: FhirType,
+    element: FhirElement,
+    identity: Identity,
+    state: State,
+    surroundings: Surroundings,
+  ): void {
+    const definition = `${parent.path}.${element.key}`;
+    let leaf = this.#leaves.get(definition);
+    if (leaf === undefined) {
+      leaf = { identity, definition, surroundings: 0, left: [] };
+      this.#leaves.set(definition, leaf);
+    }
+    leaf.surroundings++;
+    const outcomes = [state.effect, ...state.possible.keys()].map(
+      (effect) => this.#effects[effect]?.clears(identity, element) ?? 'none',
+    );
+    const clears = together(outcomes, identity);
+    if (clears !== 'full') leaf.left.push({ clears, places: surroundings.places });
+  }
+
+  #idle(): Reach['idle'] {
+    const acting = new Set(this.#inward);
+    const blocked = new Map<number, number>();
+    for (const { rules, actsBelow, blockedBy, isPartial } of this.#tracks.values()) {
+      for (const rule of rules) {
+        if (rule < actsBelow) acting.add(rule);
+        // Twice the same path: the first decides.
+        else if (!isPartial && rules[0] !== undefined && rule > rules[0]) blocked.set(rule, rules[0]);
+        else if (blockedBy !== undefined) blocked.set(rule, blockedBy);
+      }
+    }
+    return [...blocked]
+      .filter(([rule, by]) => !acting.has(rule) && by >= 0 && rule >= 0 && by < rule)
+      .sort(([one], [two]) => one - two)
+      .map(([rule, by]) => ({ rule, by }));
+  }
+}
+
+/** What is left where any of several rules may decide an element. */
+function together(outcomes: readonly Clears[], identity: Identity): Clears {
+  const isSomeFull = outcomes.includes('full');
+  if (identity.needs === 'condition') return isSomeFull ? 'full' : 'none';
+  if (outcomes.every((outcome) => outcome === 'full')) return 'full';
+  return isSomeFull || outcomes.includes('partial') ? 'partial' : 'none';
+}
+
+/** Names of the elements that hold resources. */
+function resourceElements(model: FhirModel): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const [name, elements] of model.elementsByName())
+    if (elements.some(({ type }) => type === null)) names.add(name);
+  return names;
+}
+
+/** What is left of a path in a resource inside the one it starts from; nothing for a path that does not lead there. */
+function inward(steps: readonly Step[], inner: ReadonlySet<string>): (readonly Step[])[] {
+  return steps.flatMap((step, at) => {
+    if (step.kind === 'descendants') return [steps.slice(at + 1), steps.slice(at)];
+    return step.kind === 'children' || (step.kind === 'child' && inner.has(step.name))
+      ? [steps.slice(at + 1)]
+      : [];
+  });
+}
+
+function passes(step: Extract<Step, { kind: 'within' }>, type: FhirType, name: string): boolean {
+  return (step.by === 'Type' ? type.name : name) === step.value;
+}
+
+function append<K, T>(lists: Map<K, T[]>, key: K, item: T): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [item]);
+  else list.push(item);
+}

@@ -1,0 +1,171 @@
+/** A 64-bit integer: what `div` gives for decimals. In JSON a string, as FHIR writes `integer64`. */
+export class Long {
+  readonly value: bigint;
+  constructor(value: bigint) {
+    this.value = value;
+  }
+  toString(): string {
+    return String(this.value);
+  }
+}
+
+/** An expression that cannot be evaluated on this input. Its message names functions and types, never values. */
+export class FhirPathError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'FhirPathError';
+  }
+}
+
+/** Most digits after the point that a division is carried to. */
+const DIVISION_DIGITS = 28;
+/** Largest exponent and longest text a decimal may have: beyond it no clinical value lies, but memory does. */
+const MAX_DIGITS = 1000;
+
+function powerOfTen(exponent: number): bigint {
+  return 10n ** BigInt(exponent);
+}
+
+/** An exact decimal: `coefficient / 10^scale`. Keeps trailing zeros (`1.50`), as the reference's decimals do. */
+export class Decimal {
+  readonly coefficient: bigint;
+  readonly scale: number;
+  constructor(coefficient: bigint, scale: number) {
+    this.coefficient = coefficient;
+    this.scale = scale;
+  }
+
+  /** Reads a JSON number's text, the exponent written out: `1.20e3` is `1200`. @throws FhirPathError */
+  static parse(text: string): Decimal {
+    const match = /^([+-]?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/.exec(text);
+    if (match === null) throw new FhirPathError('Not a decimal');
+    const [, sign = '', whole = '', fraction = '', exponentText = '0'] = match;
+    const exponent = Number(exponentText);
+    if (whole.length + fraction.length > MAX_DIGITS || Math.abs(exponent) > MAX_DIGITS) {
+      throw new FhirPathError('A decimal with too many digits');
+    }
+    const digits = BigInt(whole + fraction);
+    const coefficient = sign === '-' ? -digits : digits;
+    const scale = fraction.length - exponent;
+    return scale >= 0 ? new Decimal(coefficient, scale) : new Decimal(coefficient * powerOfTen(-scale), 0);
+  }
+
+  /** The decimal of a double, with 15 significant digits, as .NET converts. @throws FhirPathError if not finite */
+  static fromDouble(value: number): Decimal {
+    if (!Number.isFinite(value) || Math.abs(value) > 7.9e28) throw new FhirPathError('Result out of range');
+    const text = value.toPrecision(15);
+    return Decimal.parse(text).trimmed();
+  }
+
+  /** Whether the numbers are equal when both are rounded to as many places as the one with fewer has (FHIRPath `~`). */
+  isEquivalent(other: Decimal): boolean {
+    const [one, two] = [this.trimmed(), other.trimmed()];
+    const places = Math.min(one.scale, two.scale);
+    return one.rounded(places).compare(two.rounded(places)) === 0;
+  }
+
+  /** Without zeros at the end of its fraction. */
+  trimmed(): Decimal {
+    let { coefficient, scale } = this as Decimal;
+    while (scale > 0 && coefficient % 10n === 0n) {
+      coefficient /= 10n;
+      scale--;
+    }
+    return new Decimal(coefficient, scale);
+  }
+
+  toDouble(): number {
+    return Number(this.toString());
+  }
+
+  toString(): string {
+    const digits = (this.coefficient < 0n ? -this.coefficient : this.coefficient)
+      .toString()
+      .padStart(this.scale + 1, '0');
+    const sign = this.coefficient < 0n ? '-' : '';
+    if (this.scale === 0) return sign + digits;
+    return `${sign}${digits.slice(0, -this.scale)}.${digits.slice(-this.scale)}`;
+  }
+
+  /** Digits before the point: 2 of `12.5`, -1 of `0.012`; 0 of zero. */
+  get wholeDigits(): number {
+    if (this.coefficient === 0n) return 0;
+    return String(this.coefficient).replace('-', '').length - this.scale;
+  }
+
+  private atScale(scale: number): bigint {
+    return this.coefficient * powerOfTen(scale - this.scale);
+  }
+
+  compare(other: Decimal): number {
+    const scale = Math.max(this.scale, other.scale);
+    const difference = this.atScale(scale) - other.atScale(scale);
+    return difference < 0n ? -1 : difference > 0n ? 1 : 0;
+  }
+
+  plus(other: Decimal): Decimal {
+    const scale = Math.max(this.scale, other.scale);
+    return new Decimal(this.atScale(scale) + other.atScale(scale), scale);
+  }
+
+  negated(): Decimal {
+    return new Decimal(-this.coefficient, this.scale);
+  }
+
+  times(other: Decimal): Decimal {
+    const product = new Decimal(this.coefficient * other.coefficient, this.scale + other.scale);
+    return product.scale > DIVISION_DIGITS ? product.rounded(DIVISION_DIGITS) : product;
+  }
+
+  /** The quotient with as many digits as it needs, at most 28 after the point; null for a division by zero. */
+  dividedBy(other: Decimal): Decimal | null {
+    if (other.coefficient === 0n) return null;
+    const least = Math.max(0, this.scale - other.scale);
+    const numerator = this.coefficient * powerOfTen(DIVISION_DIGITS + 1 + other.scale);
+    const denominator = other.coefficient * powerOfTen(this.scale);
+    let quotient = new Decimal(numerator / denominator, DIVISION_DIGITS + 1).rounded(DIVISION_DIGITS);
+    while (quotient.scale > least && quotient.coefficient % 10n === 0n) {
+      quotient = new Decimal(quotient.coefficient / 10n, quotient.scale - 1);
+    }
+    return quotient;
+  }
+
+  /** The whole part of the quotient, towards zero; null for a division by zero. */
+  wholeQuotient(other: Decimal): Long | null {
+    if (other.coefficient === 0n) return null;
+    const scale = Math.max(this.scale, other.scale);
+    return new Long(this.atScale(scale) / other.atScale(scale));
+  }
+
+  remainder(other: Decimal): Decimal | null {
+    if (other.coefficient === 0n) return null;
+    const scale = Math.max(this.scale, other.scale);
+    return new Decimal(this.atScale(scale) % other.atScale(scale), scale);
+  }
+
+  truncated(): Decimal {
+    return new Decimal(this.coefficient / powerOfTen(this.scale), 0);
+  }
+
+  floor(): Decimal {
+    const whole = this.truncated();
+    return whole.compare(this) > 0 ? new Decimal(whole.coefficient - 1n, 0) : whole;
+  }
+
+  ceiling(): Decimal {
+    const whole = this.truncated();
+    return whole.compare(this) < 0 ? new Decimal(whole.coefficient + 1n, 0) : whole;
+  }
+
+  /** Rounded half to even to at most `places` after the point; never padded with zeros. */
+  rounded(places: number): Decimal {
+    if (this.scale <= places) return this;
+    const unit = powerOfTen(this.scale - places);
+    const quotient = this.coefficient / unit;
+    const rest = this.coefficient % unit;
+    const twice = (rest < 0n ? -rest : rest) * 2n;
+    const up = twice > unit || (twice === unit && quotient % 2n !== 0n);
+    const away = this.coefficient < 0n ? -1n : 1n;
+    return new Decimal(up ? quotient + away : quotient, places);
+  }
+}
