@@ -16,7 +16,7 @@ import { EVERYTHING } from '../export/selection/selection.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import type { Source } from '../export/source/source.js';
-import type { Window } from '../export/walk.js';
+import type { Window } from '../export/walk/window.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';

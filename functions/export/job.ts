@@ -7,7 +7,7 @@ import type { PartCounts } from './output/patientCount.js';
 import type { DeletionCursor } from './deletionCursor.js';
 import type { SliceCursor } from './selection/selection.js';
 import type { TypeFilter } from './request/typeFilter.js';
-import type { Window } from './walk.js';
+import type { Window } from './walk/window.js';
 
 /** Whose data an export is of: of the whole source, of all patients, or of the members of a group. */
 export type ExportLevel = { kind: 'system' } | { kind: 'patient' } | { kind: 'group'; groupId: string };

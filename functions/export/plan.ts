@@ -12,7 +12,7 @@ import type { PlannedPartition } from './job.js';
 import { readSearchPage } from './source/searchPage.js';
 import type { Selection } from './selection/selection.js';
 import type { SearchParameters, Source } from './source/source.js';
-import type { Margin, Window } from './walk.js';
+import type { Margin, Window } from './walk/window.js';
 
 /** What is to be exported. */
 export interface PlanInput {

@@ -12,7 +12,9 @@ import { readSearchPage, type PageWithIncludes, type SearchRow } from './source/
 import { referencesAt } from '../fhir/reference.js';
 import type { Selection, SliceCursor } from './selection/selection.js';
 import type { SearchParameters, Source, SourceAnswer } from './source/source.js';
-import { type Cursor, Walk, type Window } from './walk.js';
+import type { Cursor } from './walk/cursor.js';
+import { Walk } from './walk/walk.js';
+import type { Window } from './walk/window.js';
 
 /** What ends a slice; the page in hand is always finished. */
 export interface SliceLimits {

@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseInstant } from '../../functions/export/instant.js';
 import type { SearchPage, SearchRow } from '../../functions/export/source/searchPage.js';
-import { type Cursor, Walk, type Window } from '../../functions/export/walk.js';
+import type { Cursor } from '../../functions/export/walk/cursor.js';
+import { Walk } from '../../functions/export/walk/walk.js';
+import type { Window } from '../../functions/export/walk/window.js';
 
 interface Stored {
   id: string;

@@ -1,122 +1,21 @@
-import { ExportError } from '../errors.js';
-import { missingInSelf, safeName } from './source/heeded.js';
-import { compareInstants, type Instant, laterInstant, parseInstant, searchValue } from './instant.js';
-import type { SearchPage, SearchRow } from './source/searchPage.js';
-import type { SearchParameters } from './source/source.js';
-
-/** The interval of `meta.lastUpdated` of one type: from `from` (inclusive) to `until` (exclusive). */
-export interface Window {
-  type: string;
-  from: string | undefined;
-  until: string;
-  /** Whether the caller asked for an end: a resource that does not tell when it was updated is then refused. */
-  untilAsked?: boolean;
-  /** How far its searches reach beyond it; absent: as far as bounds may be wrong that are good to the second. */
-  margin?: Margin;
-}
-
-/**
- * Milliseconds by which the bounds of searches lie outside of a window, since a source's bounds may leave out some of
- * what lies next to them. What a search gives of the margin is dropped.
- */
-export interface Margin {
-  before: number;
-  after: number;
-}
-
-/** Bounds may be wrong by a second, and may be cut to whole ones. */
-const SECONDS_MARGIN: Margin = { before: 2000, after: 2000 };
-
-/**
- * Where a walk stands, as JSON. It holds ids and URLs of the source: it is private and never leaves the
- * job's state.
- *
- * - `order`: asks for the latest row first. A source that ignores `_sort` gives whichever comes first, and a
- *   page that holds later ones then shows it: asked by key, such a source would lose rows without a sign.
- * - `key`: sorted by `_lastUpdated`, each page asked from the last instant seen on. A row that is updated
- *   meanwhile leaves the window for a moment after `transactionTime`; no other row moves, as there is no
- *   offset. A page without any row leads on by its link alone (`empty`).
- * - `tie`: more rows share one instant than a page holds, so no key leads on. The rows of just that instant
- *   are paged by the source's next links. Rows can only leave an instant of the past: a pass that had as many
- *   different ones as were counted before and after it has lost none; otherwise another pass follows.
- * - `links`: the source does not sort by `_lastUpdated`; its next links are trusted.
- */
-export type Cursor = { pageSize: number } & (
-  | { mode: 'order'; tries: number; seen: string[] }
-  | ({ mode: 'key'; seen: string[] } & Key)
-  | ({ mode: 'tie'; seen: string[] } & Tie)
-  | { mode: 'links'; bounded: boolean; next: string | null; seen: string[]; loop: LoopCheck }
-);
-
-/** The rows from the instant `from` on, or after it. */
-interface Key {
-  from: string | null;
-  after: boolean;
-  empty: { next: string; loop: LoopCheck } | null;
-  /** How often the search was asked anew since its last row, as the link of a page without any was not valid. */
-  restarts?: number;
-  /** The latest row, until it has shown that the source sorts; its instant is `null` where the source gave none. */
-  unproven: { latest: string | null } | null;
-  /**
-   * Whether the search reaches back beyond `from`. A page has to reach back to `from`, where rows were seen, or the
-   * source's lower bound left out some of what lies behind it.
-   */
-  reach?: 'once' | 'always';
-  /** Whether a page of this search has reached back to `from`, or need not. */
-  isReached?: boolean;
-  /** Pages in a row that did not. */
-  doubts?: number;
-  /** A row at `from` that is asked for by its id, as it did not come again. */
-  witness?: string;
-  /** How often a page had only rows beyond the window. */
-  beyond?: number;
-  /** What may be the end: it is, if no more than so many rows are counted. */
-  last?: { rows: number; parameters: SearchParameters };
-  /** Whether the source does not count. */
-  isUncounted?: boolean;
-  /** Most rows of a page so far. */
-  largest?: number;
-}
-
-/** A pass over the rows of the instant `at`, framed by two counts of them. */
-interface Tie {
-  at: string;
-  phase: 'count earlier' | 'count before' | 'pages' | 'count after' | 'count from' | 'count beyond';
-  /** As in `Key`: all rows so far are of this instant, and so is the latest. */
-  unproven: Key['unproven'];
-  next: string | null;
-  /** Rows the instant had before the pass. */
-  before: number;
-  /** Rows the pass has had so far, repeats included. */
-  passed: number;
-  /** Passes that ended short of what was counted, or had other rows than the one before. */
-  shortPasses: number;
-  /** Rows asked for a page. */
-  tiePage?: number;
-  /** Rows of the pass before. */
-  passedBefore?: number;
-  /** Whether the pass had several pages. */
-  isLinked?: boolean;
-  /** As in `Key`. */
-  largest?: number;
-  /** Whether the pass had a row that the one before had not. */
-  isOther?: boolean;
-  /** What the last page of the pass gave as the number of rows: exact where counts before it are estimates. */
-  total?: number;
-  /** Whether the source's counts are no estimates. */
-  isExact?: boolean;
-  /** Rows counted from the instant on. */
-  counted?: number;
-  /** Ids the pass has had so far. */
-  passedIds: string[];
-}
-
-/** Brent's cycle detection over next links: one link is remembered, renewed at powers of two. */
-export interface LoopCheck {
-  remembered: string | null;
-  steps: number;
-  renewAt: number;
-}
+import { missingInSelf } from '../source/heeded.js';
+import { compareInstants, type Instant, laterInstant } from '../instant.js';
+import type { SearchPage, SearchRow } from '../source/searchPage.js';
+import type { SearchParameters } from '../source/source.js';
+import { bound, type Cursor, fromStart, instant, type Key, keyAt, lowestOf, tieAt } from './cursor.js';
+import { checkLoop, NO_LOOP } from './linkLoop.js';
+import {
+  endsEarly,
+  ignored,
+  ignoredSearch,
+  inexact,
+  linkLoop,
+  mayEnd,
+  tooDense,
+  tooManyTied,
+  unverifiable,
+} from './refusals.js';
+import { SECONDS_MARGIN, type Window } from './window.js';
 
 /** What a page by key holds. */
 interface KeyPage {
@@ -342,7 +241,7 @@ export class Walk {
 
   #beginTie(cursor: Cursor & { mode: 'tie' }, count: number | undefined): void {
     const { type } = this.#window;
-    if (count !== undefined && count > MOST_TIED) throw tooManyTied(type, count);
+    if (count !== undefined && count > MOST_TIED) throw tooManyTied(type, count, MOST_TIED);
     // Bounds that leave out what was seen at this instant are of no use for it, unless all of it was updated.
     if (count === 0) {
       const { pageSize, at, unproven } = cursor;
@@ -795,8 +694,6 @@ export class Walk {
   }
 }
 
-export const NO_LOOP: LoopCheck = { remembered: null, steps: 0, renewAt: 1 };
-
 /** Tells of each row of a page whether the page had the very same before; where it stands is then no sign of the order. */
 function repeatedRows(): (id: string, lastUpdated: Instant) => boolean {
   const had = new Map<string, string>();
@@ -807,122 +704,7 @@ function repeatedRows(): (id: string, lastUpdated: Instant) => boolean {
   };
 }
 
-function fromStart(pageSize: number): Cursor {
-  return { mode: 'order', pageSize, tries: 1, seen: [] };
-}
-
-/** A key walk from an instant on. */
-function keyAt(from: string | null, pageSize: number, unproven: Key['unproven']): Cursor & { mode: 'key' } {
-  return { mode: 'key', pageSize, from, after: false, empty: null, unproven, seen: [] };
-}
-
-/** The passes over the rows of an instant; those seen so far are told by the walk. */
-function tieAt(at: Instant, { pageSize, unproven, largest = 0 }: Cursor & { mode: 'key' }): Cursor {
-  const latest = unproven?.latest;
-  const isLatest = typeof latest === 'string' && compareInstants(at, instant(latest)) === 0;
-  return {
-    mode: 'tie',
-    pageSize,
-    seen: [],
-    at: at.text,
-    phase: isLatest ? 'count earlier' : 'count before',
-    unproven: isLatest ? unproven : null,
-    next: null,
-    before: 0,
-    passed: 0,
-    shortPasses: 0,
-    passedIds: [],
-    largest,
-  };
-}
-
-/** The lower bound that a page is asked with. */
-function lowestOf({ from, reach }: Key): Instant | undefined {
-  if (from === null) return undefined;
-  return reach === undefined ? instant(from) : laterInstant(instant(from), -SECONDS_MARGIN.before);
-}
-
-export function checkLoop(loop: LoopCheck, next: string, type: string): LoopCheck {
-  if (next === loop.remembered) throw linkLoop(type);
-  const steps = loop.steps + 1;
-  return steps === loop.renewAt ? { remembered: next, steps, renewAt: loop.renewAt * 2 } : { ...loop, steps };
-}
-
-function bound(prefix: 'ge' | 'gt' | 'le' | 'lt', value: string | null): SearchParameters {
-  return value === null ? [] : [['_lastUpdated', `${prefix}${searchValue(instant(value))}`]];
-}
-
-function instant(text: string): Instant {
-  const parsed = parseInstant(text);
-  if (parsed === undefined) throw new TypeError('a bound of a walk is no instant');
-  return parsed;
-}
-
 function parameterNames(url: string): ReadonlySet<string> {
   const query = url.slice(url.indexOf('?') + 1);
   return new Set(new URLSearchParams(query).keys());
-}
-
-function unverifiable(type: string): ExportError {
-  return new ExportError(
-    'source-unverifiable',
-    `A ${type} resource of the source has no id or no readable meta.lastUpdated, so nobody could tell whether it belongs to this export. Let the source fill both, or leave ${type} out with _type.`,
-  );
-}
-
-function ignored(type: string, parameter: string, retryable = false): ExportError {
-  return new ExportError(
-    'source-ignored-parameter',
-    `The source ignored ${parameter} in a search for ${type} although its first answers showed that it knows it, so the export would hold too much or too little. Check the source's search on ${parameter}.`,
-    retryable,
-  );
-}
-
-function ignoredSearch(type: string, parameter: string): ExportError {
-  return new ExportError(
-    'source-ignored-parameter',
-    `The source ignored ${safeName(parameter)} in a search for ${type}: its self link does not name it. The export would hold more than was asked for. Leave it out of _typeFilter, or let the source support it.`,
-  );
-}
-
-function inexact(type: string): ExportError {
-  return new ExportError(
-    'source-unverifiable',
-    `The source leaves out ${type} resources that lie within the bounds of a search by _lastUpdated, even where these reach back by more than a second, so some would be missing. Correct the source's search by _lastUpdated, or leave ${type} out with _type.`,
-  );
-}
-
-function tooDense(type: string): ExportError {
-  return new ExportError(
-    'source-unverifiable',
-    `The bounds of the source's searches by _lastUpdated are good to the second only, and more ${type} resources were updated within a second than one of its pages holds. Raise PAGE_SIZE, let the source give larger pages, or correct its search by _lastUpdated.`,
-  );
-}
-
-function tooManyTied(type: string, count: number): ExportError {
-  return new ExportError(
-    'source-unverifiable',
-    `${count} ${type} resources share one meta.lastUpdated, more than the ${MOST_TIED} that can be read without losing or doubling any. Raise PAGE_SIZE to as many, or import them at the source in smaller parts.`,
-  );
-}
-
-function endsEarly(type: string): ExportError {
-  return new ExportError(
-    'source-unverifiable',
-    `The source counts more ${type} resources than its pages hold, so some would be missing. Raise PAGE_SIZE, or see why its next links end early.`,
-  );
-}
-
-function mayEnd(type: string): ExportError {
-  return new ExportError(
-    'source-unverifiable',
-    `The source filled a page of ${type}, neither sorts nor links to a next page, and does not tell how many there are, so nobody could tell whether that is all. Set PAGE_SIZE to another number, or let the source have next links.`,
-  );
-}
-
-function linkLoop(type: string): ExportError {
-  return new ExportError(
-    'source-link-loop',
-    `The source's next links for ${type} lead back to a page that was read before. The source has to end its pages.`,
-  );
 }
