@@ -9,6 +9,24 @@ type Verdict = 'true' | 'false' | 'open' | 'unsure';
 /** A condition on the JSON of an element. Never fails. */
 export type RawCondition = (json: JsonValue) => Verdict;
 
+/** Of conditions that were compiled: the plans of all resource types meet the same ones, on the same data types. */
+const known = new WeakMap<Expression, Map<FhirType, RawCondition | null>>();
+
+/** A condition as `compileRaw` compiles it, which is done once for elements of a type. */
+export function rawConditionOf(expression: Expression, type: FhirType): RawCondition | null {
+  let byType = known.get(expression);
+  if (byType === undefined) {
+    byType = new Map();
+    known.set(expression, byType);
+  }
+  let condition = byType.get(type);
+  if (condition === undefined) {
+    condition = compileRaw(expression, type);
+    byType.set(type, condition);
+  }
+  return condition;
+}
+
 /**
  * Compiles a condition of the simple kind most are of - comparisons of single values with literals, `in`, `exists`,
  * `empty`, `where` along named elements, logic - to work on JSON as it came. Null for any other condition.
@@ -74,7 +92,7 @@ function compileBinary(
 function compileOr(left: Expression, right: Expression, type: FhirType): RawCondition | null {
   const parts = operandsOfOr(right, operandsOfOr(left, []));
   let condition: RawCondition | null | undefined;
-  for (let at = 0; at < parts.length; ) {
+  for (let at = 0; at < parts.length;) {
     const part = parts[at] as Expression;
     const texts = textComparison(part);
     let next = at + 1;
