@@ -31,7 +31,7 @@ export function rawConditionOf(expression: Expression, type: FhirType): RawCondi
  * Compiles a condition of the simple kind most are of - comparisons of single values with literals, `in`, `exists`,
  * `empty`, `where` along named elements, logic - to work on JSON as it came. Null for any other condition.
  */
-export function compileRaw(expression: Expression, type: FhirType): RawCondition | null {
+function compileRaw(expression: Expression, type: FhirType): RawCondition | null {
   switch (expression.kind) {
     case 'literal':
       return typeof expression.value === 'boolean' ? constant(expression.value) : null;
