@@ -16,6 +16,7 @@ import { shareSourceAccess } from './adapters/source/sourceAccess.js';
 import { openStorage } from './adapters/storage/storage.js';
 import { makeActivityDependencies, secretsOf } from './dependencies.js';
 import { openAuthorization } from './http/authorization/openAuthorization.js';
+import { ConfigurationCache } from './http/configurationCache.js';
 import { defaultConfigurationProblem } from './http/defaultConfiguration.js';
 import type { HttpDependencies } from './http/dependencies.js';
 import { watchResponses } from './http/responseConnections.js';
@@ -59,6 +60,10 @@ const http: HttpDependencies = {
   files,
   configurationBlobs: new ConfigurationBlobs(openStorage(settings.exportStorage), settings.exportStorage),
   configurationImages: new ConfigurationImages({ ...settings.registries, proxy: settings.proxy }),
+  checkedConfigurations: new ConfigurationCache(
+    settings.fhirVersion,
+    settings.requireCoverage ? 'error' : 'warning',
+  ),
   resolveSecret: secretsOf(settings),
   now,
   isResourceType,

@@ -4,6 +4,10 @@ import type { JsonObject, JsonValue } from '../json/json.js';
 /** Issues after which suggestions are no longer made: each is a search through all names. */
 const MOST_SUGGESTIONS = 100;
 
+/** Issues after which warnings, and after which errors are no longer taken: nobody reads more. */
+const MOST_WARNINGS = 1000;
+const MOST_ISSUES = 2000;
+
 /** Collects what is wrong with a configuration. */
 export class IssueList {
   readonly list: ConfigurationIssue[];
@@ -40,7 +44,13 @@ export class IssueList {
     if (!this.isLong) this.add('warning', path, message());
   }
 
+  /** Whether no more is taken; there are errors among what was. */
+  get isFull(): boolean {
+    return this.list.length >= MOST_ISSUES;
+  }
+
   private add(severity: ConfigurationIssue['severity'], path: string, message: string): void {
+    if (this.list.length >= (severity === 'error' ? MOST_ISSUES : MOST_WARNINGS)) return;
     if (this.rule === undefined) {
       this.list.push({ severity, path, message });
       return;

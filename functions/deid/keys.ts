@@ -1,7 +1,7 @@
 import { hkdfSync } from 'node:crypto';
-import type { Configuration } from './configuration.js';
 import type { ConfigurationIssue } from './engine.js';
 import { isEncryptKeyLength, type Key, type Parameters } from './parameters.js';
+import type { Method } from './ruleMethod.js';
 
 /** Bytes of every key, ready for use. Never logged. */
 export interface KeyBytes {
@@ -15,16 +15,28 @@ export interface KeyBytes {
 /** Looks a key up by the name a configuration gives it; null where there is no such secret. */
 export type KeyResolver = (secretName: string) => Promise<string | null>;
 
+/** The parameters that say which keys a configuration has. */
+export type KeyParameters = Pick<
+  Parameters,
+  'cryptoHashKey' | 'dateShiftKey' | 'encryptKey' | 'dateShiftFixedOffsetInDays'
+>;
+
+/** The keys of a configuration, and the methods that may need them. */
+export interface KeyUse {
+  readonly parameters: KeyParameters;
+  readonly rules: readonly { readonly method: Pick<Method, 'name'> }[];
+}
+
 const KEY_NAMES = ['dateShiftKey', 'cryptoHashKey', 'encryptKey'] as const;
 
 /**
  * Puts in the keys that a configuration only names (`{"secretName": "…"}`). `configuration` is there only if every
  * key was found and fits; the issues name secrets, never a key.
  */
-export async function resolveKeys(
-  configuration: Configuration,
+export async function resolveKeys<T extends { readonly parameters: KeyParameters }>(
+  configuration: T,
   resolver: KeyResolver,
-): Promise<{ configuration?: Configuration; issues: ConfigurationIssue[] }> {
+): Promise<{ configuration?: T; issues: ConfigurationIssue[] }> {
   const issues: ConfigurationIssue[] = [];
   const keys: Partial<Record<(typeof KEY_NAMES)[number], Key>> = {};
   for (const name of KEY_NAMES) {
@@ -51,7 +63,7 @@ export async function resolveKeys(
  * Keys that a configuration does not give and its rules use: they are random, so that what is made with them in one
  * export fits no other.
  */
-export function randomKeys({ parameters, rules }: Configuration): string[] {
+export function randomKeys({ parameters, rules }: KeyUse): string[] {
   const methods = new Set(rules.map(({ method }) => method.name));
   const used = {
     cryptoHashKey: methods.has('cryptoHash'),

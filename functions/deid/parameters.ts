@@ -61,7 +61,7 @@ export function readParameters(value: JsonValue | undefined, issues: IssueList):
   const json = isJsonObject(value) ? value : {};
   for (const key of Object.keys(json)) {
     if (NAMES.some((name) => name.toLowerCase() === key.toLowerCase())) continue;
-    const meant = nearest(key, NAMES);
+    const meant = issues.isLong ? undefined : nearest(key, NAMES);
     issues.warn(
       `parameters.${key}`,
       `Unknown parameter, ignored${meant === undefined ? '' : `; did you mean '${meant}'?`}`,

@@ -5,12 +5,16 @@ import { FhirModel } from './model/fhirModel.js';
 import { coverageIn, coverageIssues, type Coverage } from './coverage/coverage.js';
 import { reachOf, type Reach } from './coverage/reach.js';
 import type { Configuration } from './configuration.js';
+import { ExpressionBudget } from './fhirpath/expressionBudget.js';
 import { readParameters, type Parameters } from './parameters.js';
 import { readRule, type Rule } from './rule.js';
 import { IssueList, caseInsensitive } from './issues.js';
 
 /** Largest configuration file, in UTF-16 units of its text; the reference's limit is 1 MiB. */
 const MAX_LENGTH = 1024 * 1024;
+
+/** Most rules of a configuration; the longest that are published have some 300. */
+const MOST_RULES = 2000;
 
 /** Most rules that are named because they never act. */
 const MOST_IDLE = 20;
@@ -70,6 +74,13 @@ export function readConfiguration(
   return issues.hasErrors
     ? { coverage, issues: issues.list }
     : { configuration, coverage, issues: issues.list };
+}
+
+/** The parameters of a configuration that was read before without an error. */
+export function rereadParameters(text: string): Parameters {
+  const issues = new IssueList();
+  const json = parse(text, issues) ?? {};
+  return readParameters(caseInsensitive(json, TOP_LEVEL, '', issues)['parameters'], issues);
 }
 
 /** Warns of rules that can never act. Not of those whose path selects nothing: of these was warned before. */
@@ -199,11 +210,20 @@ function readRules(value: JsonValue | undefined, model: FhirModel, issues: Issue
     );
     return [];
   }
+  if (value.length > MOST_RULES) {
+    issues.error(
+      'fhirPathRules',
+      `A configuration may have ${MOST_RULES} rules, and this one has ${value.length}: join paths of one method with |`,
+    );
+    return [];
+  }
   const rules: Rule[] = [];
-  value.forEach((json, index) => {
-    const rule = readRule(json, index, model, issues.ofRule(index));
+  const budget = new ExpressionBudget();
+  for (const [index, json] of value.entries()) {
+    const rule = readRule(json, index, model, budget, issues.ofRule(index));
     if (rule !== undefined) rules.push(rule);
-  });
+    if (budget.isSpent || issues.isFull) break;
+  }
   if (issues.isLong)
     issues.warn(
       'fhirPathRules',

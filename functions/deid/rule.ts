@@ -1,4 +1,5 @@
 import { compileExpression } from './fhirpath/evaluate.js';
+import type { ExpressionBudget } from './fhirpath/expressionBudget.js';
 import { PatternError } from './fhirpath/matching.js';
 import { parseFhirPath } from './fhirpath/parser.js';
 import { FhirPathSyntaxError, type Expression } from './fhirpath/syntax.js';
@@ -48,27 +49,32 @@ export function readRule(
   json: JsonValue,
   index: number,
   model: FhirModel,
+  budget: ExpressionBudget,
   issues: IssueList,
 ): Rule | undefined {
   if (!isJsonObject(json)) {
     issues.error('', 'A rule must be an object with path and method');
     return undefined;
   }
-  const path = readPath(json['path'], issues);
+  const path = readPath(json['path'], budget, issues);
   const types = path === undefined ? null : checkPath(path, model, issues);
-  const method = readMethod(json, issues);
+  const method = readMethod(json, budget, issues);
   if (method !== undefined) checkMethod(method, types, issues);
   return path === undefined || method === undefined ? undefined : { index, ...path, method };
 }
 
-function readPath(value: JsonValue | undefined, issues: IssueList): RulePath | undefined {
+function readPath(
+  value: JsonValue | undefined,
+  budget: ExpressionBudget,
+  issues: IssueList,
+): RulePath | undefined {
   if (typeof value !== 'string' || value.trim() === '') {
     issues.error('path', 'A path is required, for example "Patient.name"');
     return undefined;
   }
   const path = value.trim();
   try {
-    compileExpression(parseFhirPath(path));
+    compileExpression(parseFhirPath(path, budget));
     const resourceType = LEADING_TYPE.exec(path)?.[1] ?? null;
     const rest = resourceType === null ? path : path.slice(resourceType.length).replace(/^\s*\.?/, '');
     const expression = rest.trim() === '' ? null : parseFhirPath(rest);
@@ -79,7 +85,7 @@ function readPath(value: JsonValue | undefined, issues: IssueList): RulePath | u
   }
 }
 
-function readMethod(json: JsonObject, issues: IssueList): Method | undefined {
+function readMethod(json: JsonObject, budget: ExpressionBudget, issues: IssueList): Method | undefined {
   const value = json['method'];
   if (typeof value !== 'string' || value === '') {
     issues.error('method', `A method is required: one of ${METHODS.join(', ')}`);
@@ -95,7 +101,10 @@ function readMethod(json: JsonObject, issues: IssueList): Method | undefined {
   }
   for (const key of Object.keys(json)) {
     if (key !== 'path' && key !== 'method' && !SETTINGS[name].includes(key)) {
-      issues.warn(key, `Ignored: ${name} has no such setting${wrongCase(key, SETTINGS[name])}`);
+      issues.warn(
+        key,
+        `Ignored: ${name} has no such setting${issues.isLong ? '' : wrongCase(key, SETTINGS[name])}`,
+      );
     }
   }
   switch (name) {
@@ -104,7 +113,7 @@ function readMethod(json: JsonObject, issues: IssueList): Method | undefined {
     case 'perturb':
       return readPerturb(json, issues);
     case 'generalize':
-      return readGeneralize(json, issues);
+      return readGeneralize(json, budget, issues);
     case 'redact':
       return readRedact(json, issues);
     case 'dateShift':
@@ -175,7 +184,7 @@ function readPerturb(json: JsonObject, issues: IssueList): Method | undefined {
   return { name: 'perturb', span, rangeType, roundTo: places };
 }
 
-function readGeneralize(json: JsonObject, issues: IssueList): Method | undefined {
+function readGeneralize(json: JsonObject, budget: ExpressionBudget, issues: IssueList): Method | undefined {
   const otherValue = json['otherValues'] ?? 'redact';
   const otherValues = (['redact', 'keep'] as const).find(
     (choice) => typeof otherValue === 'string' && otherValue.toLowerCase() === choice,
@@ -189,9 +198,10 @@ function readGeneralize(json: JsonObject, issues: IssueList): Method | undefined
   const cases: Case[] = [];
   let allValid = true;
   for (const [key, value] of Object.entries(table)) {
+    if (budget.isSpent || issues.isFull) return undefined;
     const text = typeof value === 'number' || value instanceof JsonNumber ? numberText(value) : value;
-    const condition = readCase(key, `cases["${key}"]`, 'condition', issues);
-    const result = readCase(text, `cases["${key}"]`, 'result', issues);
+    const condition = readCase(key, `cases["${key}"]`, 'condition', budget, issues);
+    const result = readCase(text, `cases["${key}"]`, 'result', budget, issues);
     if (condition === undefined || result === undefined) allValid = false;
     else cases.push({ condition, result });
   }
@@ -202,6 +212,7 @@ function readCase(
   text: JsonValue | undefined,
   path: string,
   part: string,
+  budget: ExpressionBudget,
   issues: IssueList,
 ): Expression | undefined {
   const source = typeof text === 'boolean' ? String(text) : text;
@@ -210,7 +221,7 @@ function readCase(
     return undefined;
   }
   try {
-    const expression = parseFhirPath(source);
+    const expression = parseFhirPath(source, budget);
     compileExpression(expression);
     return expression;
   } catch (error) {

@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { Configuration } from '../deid/configuration.js';
+import type { KeyParameters } from '../deid/keys.js';
 
 /** SHA-256 of a configuration's text, as a registry writes digests. */
 export function configurationDigest(text: string): string {
@@ -11,8 +11,11 @@ export function configurationDigest(text: string): string {
  * named in it may be rotated while the job runs, and half of its files would not fit the others. Keyed with the
  * job's secret, so that it tells nobody anything once that is destroyed.
  */
-export function keysDigest(configuration: Configuration, jobSecret: Uint8Array): string {
-  const { cryptoHashKey, dateShiftKey, encryptKey } = configuration.parameters;
+export function keysDigest(
+  { parameters }: { readonly parameters: KeyParameters },
+  jobSecret: Uint8Array,
+): string {
+  const { cryptoHashKey, dateShiftKey, encryptKey } = parameters;
   return createHmac('sha256', jobSecret)
     .update(JSON.stringify([cryptoHashKey, dateShiftKey, encryptKey]))
     .digest('hex');

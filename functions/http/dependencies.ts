@@ -5,6 +5,7 @@ import type { JobStore } from '../adapters/storage/jobStore.js';
 import type { KeyResolver } from '../deid/keys.js';
 import type { Settings } from '../settings/settings.js';
 import type { Authorize } from './authorization/authorize.js';
+import type { ConfigurationCache } from './configurationCache.js';
 
 /** What the HTTP functions need of the outside world, made once in the composition root. */
 export interface HttpDependencies {
@@ -15,6 +16,8 @@ export interface HttpDependencies {
   files: ExportFiles;
   configurationBlobs: ConfigurationBlobs;
   configurationImages: ConfigurationImages;
+  /** Reads configurations, once for each text. */
+  checkedConfigurations: ConfigurationCache;
   /** Looks up keys that a configuration only names. */
   resolveSecret: KeyResolver;
   /** The clock of this machine, in milliseconds since the epoch. */

@@ -1,11 +1,9 @@
-import { readConfiguration } from '../deid/readConfiguration.js';
-import { coverageOf } from '../deid/coverage/coverage.js';
 import { randomKeys, resolveKeys } from '../deid/keys.js';
 import { ExportError } from '../errors.js';
-import { approvalOf, summaryOf } from '../export/approval.js';
+import { approvalOf } from '../export/approval.js';
 import type { ConfigurationOfJob } from '../export/job.js';
 import type { RequestedConfiguration } from '../export/request/kickOff.js';
-import { configurationDigest, keysDigest } from '../export/pinnedConfiguration.js';
+import { keysDigest } from '../export/pinnedConfiguration.js';
 import { errorIssue, type OutcomeIssue } from '../export/output/operationOutcome.js';
 import { whyNotApproved } from './authorization/permitConfiguration.js';
 import type { HttpDependencies } from './dependencies.js';
@@ -14,7 +12,7 @@ import { RequestError, statusOf } from './respond.js';
 /** What reads configurations, at kick-off and at the start. */
 export type ConfigurationReader = Pick<
   HttpDependencies,
-  'settings' | 'configurationBlobs' | 'configurationImages' | 'resolveSecret'
+  'settings' | 'configurationBlobs' | 'configurationImages' | 'checkedConfigurations' | 'resolveSecret'
 >;
 
 export interface PinnedConfiguration {
@@ -51,17 +49,14 @@ async function pin(
   requested: RequestedConfiguration,
   secret: Uint8Array,
 ): Promise<PinnedConfiguration> {
-  const { settings, resolveSecret } = reader;
+  const { settings, checkedConfigurations, resolveSecret } = reader;
   const { text, origin } = await readText(reader, requested);
-  const read = readConfiguration(text, {
-    fhirVersion: settings.fhirVersion,
-    coverage: settings.requireCoverage ? 'error' : 'warning',
-  });
-  const keys =
-    read.configuration === undefined ? undefined : await resolveKeys(read.configuration, resolveSecret);
+  const read = checkedConfigurations.read(text);
+  const keys = read.keys === undefined ? undefined : await resolveKeys(read.keys, resolveSecret);
   const issues = [...read.issues, ...(keys?.issues ?? [])];
   const errors = issues.filter(({ severity }) => severity === 'error');
-  if (keys?.configuration === undefined) {
+  const { digest, coverage } = read;
+  if (keys?.configuration === undefined || coverage === undefined) {
     throw new RequestError(
       400,
       errors.map(({ path, message }) =>
@@ -74,8 +69,6 @@ async function pin(
     );
   }
   const random = randomKeys(keys.configuration);
-  const digest = configurationDigest(text);
-  const coverage = summaryOf(read.coverage ?? coverageOf(keys.configuration));
   const approval = approvalOf(settings.approval, { digest, coverage });
   return {
     text,

@@ -14,6 +14,7 @@ import type { RequestedConfiguration } from '../../functions/export/request/kick
 import { type Caller, requireAccess } from '../../functions/http/authorization/caller.js';
 import { permitConfiguration } from '../../functions/http/authorization/permitConfiguration.js';
 import { defaultConfigurationProblem } from '../../functions/http/defaultConfiguration.js';
+import { ConfigurationCache } from '../../functions/http/configurationCache.js';
 import { type ConfigurationReader, pinConfiguration } from '../../functions/http/pinConfiguration.js';
 import { RequestError } from '../../functions/http/respond.js';
 import { readSettings, type Settings } from '../../functions/settings/settings.js';
@@ -58,6 +59,10 @@ function readerOf(settings: Settings, text: string): ConfigurationReader {
     settings,
     configurationBlobs: { read: async () => ({ text, etag: '"1"' }) },
     configurationImages: {},
+    checkedConfigurations: new ConfigurationCache(
+      settings.fhirVersion,
+      settings.requireCoverage ? 'error' : 'warning',
+    ),
     resolveSecret: async () => null,
   } as unknown as ConfigurationReader;
 }

@@ -1,3 +1,4 @@
+import { type ExpressionBudget, MOST_TOKENS, WHAT_COUNTS } from './expressionBudget.js';
 import { FhirPathSyntaxError } from './syntax.js';
 
 /** One token of a FHIRPath expression. */
@@ -7,6 +8,9 @@ export interface Token {
   text: string;
   position: number;
 }
+
+/** Most characters of a token that is no text. */
+const MOST_CHARACTERS = 1000;
 
 const SPACE = /(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*/y;
 const PATTERNS: readonly [Token['kind'], RegExp][] = [
@@ -24,7 +28,8 @@ const PATTERNS: readonly [Token['kind'], RegExp][] = [
 ];
 
 /** Splits an expression into tokens, the last of kind `end`. @throws FhirPathSyntaxError */
-export function tokenize(expression: string): Token[] {
+export function tokenize(expression: string, budget?: ExpressionBudget): Token[] {
+  budget?.take(0);
   const tokens: Token[] = [];
   let at = 0;
   for (;;) {
@@ -33,12 +38,32 @@ export function tokenize(expression: string): Token[] {
     at = SPACE.lastIndex;
     if (at >= expression.length) {
       tokens.push({ kind: 'end', text: '', position: at });
+      const size = tokens.length + patternCharacters(tokens);
+      if (size > MOST_TOKENS) throw tooLong(at);
+      budget?.take(size);
       return tokens;
     }
+    if (tokens.length >= MOST_TOKENS) throw tooLong(at);
     const token = readToken(expression, at);
     tokens.push(token.token);
     at = token.end;
   }
+}
+
+function tooLong(at: number): FhirPathSyntaxError {
+  return new FhirPathSyntaxError(`An expression may have ${MOST_TOKENS} ${WHAT_COUNTS}; it has more`, at);
+}
+
+/** Characters of the texts in an expression that has regular expressions: any of them may be one. */
+function patternCharacters(tokens: readonly Token[]): number {
+  if (
+    !tokens.some(
+      ({ kind, text }) =>
+        (kind === 'name' || kind === 'quoted') && (text === 'matches' || text === 'replaceMatches'),
+    )
+  )
+    return 0;
+  return tokens.reduce((sum, { kind, text }) => (kind === 'string' ? sum + text.length : sum), 0);
 }
 
 function readToken(expression: string, at: number): { token: Token; end: number } {
@@ -46,6 +71,11 @@ function readToken(expression: string, at: number): { token: Token; end: number 
     pattern.lastIndex = at;
     if (!pattern.test(expression)) continue;
     const end = pattern.lastIndex;
+    if (kind !== 'string' && end - at > MOST_CHARACTERS)
+      throw new FhirPathSyntaxError(
+        `A name or number may have ${MOST_CHARACTERS} characters; it has more`,
+        at,
+      );
     const text = content(kind, expression.slice(at, end), at);
     // A literal is not followed at once by a name or a digit: `2020-01-01T00` is no date without its `@`.
     if ((kind === 'number' || kind === 'date') && /[A-Za-z0-9_]/.test(expression.charAt(end))) break;

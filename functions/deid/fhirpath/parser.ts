@@ -1,3 +1,4 @@
+import type { ExpressionBudget } from './expressionBudget.js';
 import { FUNCTIONS } from './signatures.js';
 import { tokenize, type Token } from './lexer.js';
 import { FhirPathSyntaxError, type BinaryOperator, type Expression } from './syntax.js';
@@ -5,6 +6,9 @@ import { Decimal, Quantity, Temporal, calendarUnit } from './values.js';
 
 /** Nesting of an expression that the parser follows. */
 const MAX_NESTING = 200;
+/** Most operators of one kind in a row, and most terms and calls of one path: each is a level of what is parsed. */
+const MAX_IN_A_ROW = 2000;
+const MAX_PATH = 200;
 
 /** Binding strength of the operators, loosest first (FHIRPath 2.0.0, section 6.8). `is` and `as` stand apart. */
 const LEVELS: readonly (readonly BinaryOperator[] | 'type')[] = [
@@ -20,9 +24,13 @@ const LEVELS: readonly (readonly BinaryOperator[] | 'type')[] = [
   ['*', '/', 'div', 'mod'],
 ];
 
-/** Parses a FHIRPath expression and checks its functions' names and numbers of arguments. @throws FhirPathSyntaxError */
-export function parseFhirPath(expression: string): Expression {
-  const parser = new Parser(tokenize(expression));
+/**
+ * Parses a FHIRPath expression and checks its functions' names and numbers of arguments.
+ * @param budget takes the expression's tokens
+ * @throws FhirPathSyntaxError
+ */
+export function parseFhirPath(expression: string, budget?: ExpressionBudget): Expression {
+  const parser = new Parser(tokenize(expression, budget));
   const result = parser.expression();
   parser.expectEnd();
   return result;
@@ -68,7 +76,8 @@ class Parser {
     if (operators === undefined) return this.polarity();
     if (level === 0 && ++this.nesting > MAX_NESTING) throw this.unexpected('nested too deeply');
     let left = this.expression(level + 1);
-    for (;;) {
+    for (let operands = 1; ; operands++) {
+      if (operands > MAX_IN_A_ROW) throw this.unexpected(`${MAX_IN_A_ROW} operands may stand in a row`);
       const { kind, text } = this.token;
       if (kind !== 'symbol' && kind !== 'name') break;
       if (operators === 'type') {
@@ -115,7 +124,8 @@ class Parser {
 
   private postfix(): Expression {
     let focus = this.term();
-    for (;;) {
+    for (let steps = 1; ; steps++) {
+      if (steps > MAX_PATH) throw this.unexpected(`a path may have ${MAX_PATH} steps`);
       if (this.take('.')) focus = this.invocation(focus);
       else if (this.take('[')) {
         focus = { kind: 'item', focus, index: this.expression() };

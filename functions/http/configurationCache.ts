@@ -1,0 +1,105 @@
+import type { Configuration } from '../deid/configuration.js';
+import type { ConfigurationIssue, FhirVersion } from '../deid/engine.js';
+import type { KeyParameters, KeyUse } from '../deid/keys.js';
+import type { Key } from '../deid/parameters.js';
+import { readConfiguration, rereadParameters } from '../deid/readConfiguration.js';
+import { type CoverageSummary, summaryOf } from '../export/approval.js';
+import { configurationDigest } from '../export/pinnedConfiguration.js';
+
+/** Most configurations of which is kept what was found. */
+const MOST_KEPT = 32;
+
+/** What kick-off has to know of a configuration: no rules. Holds keys, where there are any in its text. */
+export interface CheckedConfiguration {
+  readonly digest: string;
+  readonly issues: readonly ConfigurationIssue[];
+  /** How its keys are given, and what for; absent where an issue is an error. */
+  readonly keys?: KeyUse;
+  /** Absent where it was not looked for, since there are errors. */
+  readonly coverage?: CoverageSummary;
+}
+
+/**
+ * Reads configurations and looks for their coverage once for each text. What is kept has no rules and none of the
+ * keys that stand in a configuration: these are read again each time.
+ */
+export class ConfigurationCache {
+  readonly #fhirVersion: FhirVersion;
+  readonly #coverage: 'warning' | 'error';
+  readonly #kept = new Map<string, CheckedConfiguration>();
+
+  /** @param coverage severity of what the rules leave */
+  constructor(fhirVersion: FhirVersion, coverage: 'warning' | 'error') {
+    this.#fhirVersion = fhirVersion;
+    this.#coverage = coverage;
+  }
+
+  /** What is kept, by digest: no keys are in it. */
+  get kept(): ReadonlyMap<string, CheckedConfiguration> {
+    return this.#kept;
+  }
+
+  read(text: string): CheckedConfiguration {
+    const digest = configurationDigest(text);
+    const known = this.#kept.get(digest);
+    if (known === undefined) return this.#readNew(text, digest);
+    // Renewed, so that the one longest unused is the first in the order of the map.
+    this.#kept.delete(digest);
+    this.#kept.set(digest, known);
+    return withKeys(known, text);
+  }
+
+  #readNew(text: string, digest: string): CheckedConfiguration {
+    const { configuration, coverage, issues } = readConfiguration(text, {
+      fhirVersion: this.#fhirVersion,
+      coverage: this.#coverage,
+    });
+    const checked: CheckedConfiguration = {
+      digest,
+      issues,
+      ...(configuration === undefined ? {} : { keys: useOf(configuration) }),
+      ...(coverage === undefined ? {} : { coverage: summaryOf(coverage) }),
+    };
+    this.#kept.set(digest, withoutKeys(checked));
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= MOST_KEPT) break;
+      this.#kept.delete(oldest);
+    }
+    return checked;
+  }
+}
+
+function useOf({ parameters, rules }: Configuration): KeyUse {
+  const names = new Set(rules.map(({ method }) => method.name));
+  return { parameters: keyParameters(parameters), rules: [...names].map((name) => ({ method: { name } })) };
+}
+
+function keyParameters(parameters: KeyParameters): KeyParameters {
+  const { cryptoHashKey, dateShiftKey, encryptKey, dateShiftFixedOffsetInDays } = parameters;
+  return { cryptoHashKey, dateShiftKey, encryptKey, dateShiftFixedOffsetInDays };
+}
+
+function withoutKeys(checked: CheckedConfiguration): CheckedConfiguration {
+  if (checked.keys === undefined) return checked;
+  const { parameters, rules } = checked.keys;
+  const hidden = {
+    ...parameters,
+    cryptoHashKey: withoutText(parameters.cryptoHashKey),
+    dateShiftKey: withoutText(parameters.dateShiftKey),
+    encryptKey: withoutText(parameters.encryptKey),
+  };
+  return { ...checked, keys: { parameters: hidden, rules } };
+}
+
+function withoutText(key: Key): Key {
+  return key.kind === 'text' ? { kind: 'text', text: '' } : key;
+}
+
+/** The keys that stand in the text are read from it again. */
+function withKeys(kept: CheckedConfiguration, text: string): CheckedConfiguration {
+  const { keys } = kept;
+  if (keys === undefined) return kept;
+  const { cryptoHashKey, dateShiftKey, encryptKey } = keys.parameters;
+  if (![cryptoHashKey, dateShiftKey, encryptKey].some(({ kind }) => kind === 'text')) return kept;
+  return { ...kept, keys: { ...keys, parameters: keyParameters(rereadParameters(text)) } };
+}

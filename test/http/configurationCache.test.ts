@@ -1,0 +1,81 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { keysDigest } from '../../functions/export/pinnedConfiguration.js';
+import { ConfigurationCache } from '../../functions/http/configurationCache.js';
+
+const KEY = 'a key that stands in the text';
+
+function text(path: string, parameters: object): string {
+  return JSON.stringify({ fhirPathRules: [{ path, method: 'cryptoHash' }], parameters });
+}
+
+/** Many rules, so that reading them costs more than looking them up. */
+const LONG = JSON.stringify({
+  fhirPathRules: Array.from({ length: 1000 }, (_, n) => ({
+    path: `Patient.name.where(use = 'a${n}')`,
+    method: 'redact',
+  })),
+});
+
+function costOf(run: () => unknown): number {
+  const before = process.cpuUsage();
+  run();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
+describe('a configuration that was read before', () => {
+  it('costs next to nothing, and says the same', () => {
+    const cache = new ConfigurationCache('R4', 'warning');
+    const first = cache.read(LONG);
+    const costs = Array.from({ length: 3 }, () => costOf(() => cache.read(LONG)));
+    expect(Math.min(...costs)).toBeLessThan(10);
+    expect(cache.read(LONG)).toEqual(first);
+  });
+
+  it.each<[string, object]>([
+    ['keys in its text', { cryptoHashKey: KEY, dateShiftKey: KEY }],
+    ['names of secrets', { cryptoHashKey: { secretName: 'mine' } }],
+    ['no keys', {}],
+  ])('has the keys that its text gives: %s', (_what, parameters) => {
+    const cache = new ConfigurationCache('R4', 'warning');
+    const [first, second] = [cache.read(text('id', parameters)), cache.read(text('id', parameters))];
+    expect(second).toEqual(first);
+    const secret = Buffer.alloc(32);
+    if (first.keys === undefined || second.keys === undefined) throw new Error('no keys');
+    expect(keysDigest(second.keys, secret)).toBe(keysDigest(first.keys, secret));
+  });
+
+  it('that is wrong is refused again, with the same errors', () => {
+    const cache = new ConfigurationCache('R4', 'warning');
+    const first = cache.read('{"fhirPathRules":[{"path":"id"}]}');
+    expect(first.keys).toBeUndefined();
+    expect(cache.read('{"fhirPathRules":[{"path":"id"}]}')).toEqual(first);
+  });
+
+  it('of another text is another one', () => {
+    const cache = new ConfigurationCache('R4', 'warning');
+    cache.read(text('id', { cryptoHashKey: KEY }));
+    const other = cache.read(text('id', { cryptoHashKey: `${KEY}!` }));
+    expect(other.keys?.parameters.cryptoHashKey).toEqual({ kind: 'text', text: `${KEY}!` });
+  });
+});
+
+describe('what is kept of configurations', () => {
+  it('has no key that stands in a text', () => {
+    const cache = new ConfigurationCache('R4', 'warning');
+    const keys = { cryptoHashKey: KEY, dateShiftKey: KEY, encryptKey: KEY.slice(0, 16) };
+    expect(cache.read(text('id', keys)).keys?.parameters.encryptKey).toEqual({
+      kind: 'text',
+      text: KEY.slice(0, 16),
+    });
+    expect(inspect(cache.kept, { depth: null })).not.toContain(KEY.slice(0, 16));
+    expect(cache.kept.size).toBe(1);
+  });
+
+  it('is bounded', () => {
+    const cache = new ConfigurationCache('R4', 'warning');
+    for (let n = 0; n < 40; n++) cache.read(`{"fhirPathRules":[],"parameters":{},"a${n}":1}`);
+    expect(cache.kept.size).toBe(32);
+  });
+});
