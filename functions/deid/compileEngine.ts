@@ -15,7 +15,7 @@ import { FhirModel } from './model/fhirModel.js';
 import type { FhirType } from './model/types.js';
 import { FhirNode, resourceTypeOf, type NodeContext } from './node.js';
 import type { Parameters } from './parameters.js';
-import { patternsOf, type Pattern } from './pattern.js';
+import { patternsOfAll, type Pattern } from './pattern.js';
 import { PlanWalk } from './planEngine.js';
 import { planFor, type ResourcePlan } from './planner.js';
 import { ResourceRun, type Place, type ShiftOf } from './resourceRun.js';
@@ -76,7 +76,7 @@ class CompiledEngine implements Engine, TapePlans {
     const keys = keyBytes(configuration.parameters, options.jobSecret);
     this.methods = new Methods(configuration, this.model, keys, options.now);
     this.rules = rulesOf(configuration);
-    this.patterns = new Map(this.rules.map((rule) => [rule, patternsOf(rule)]));
+    this.patterns = patternsOfAll(this.rules);
     this.tree = new TreeEngine(this.rules, this.methods, options.now);
     this.run = new ResourceRun(
       shiftOf(configuration.parameters, keys),

@@ -34,7 +34,8 @@ export class ElementWork {
   /** The entry that holds where its conditions are as they are on an element; it may have others. @throws FhirPathError */
   variant(entry: Entry, json: JsonObject): Entry {
     let results = '';
-    for (const guard of entry.guards) results += this.holds(guard, entry, json) ? '1' : '0';
+    for (const guard of entry.guards)
+      results += results[guard.first] ?? (this.holds(guard, entry, json) ? '1' : '0');
     return entry.variant(results);
   }
 

@@ -33,6 +33,48 @@ export interface Guard {
 /** A path as steps from the resource. A rule whose path is a union has several. */
 export type Pattern = readonly Step[];
 
+/** The steps of the rules' paths. Conditions that are spelled alike are one: it is compiled and evaluated once for all. */
+export function patternsOfAll(rules: readonly Rule[]): ReadonlyMap<Rule, readonly Pattern[] | null> {
+  const guards = new Map<string, Guard>();
+  const shared = (step: Step): Step => {
+    const spelling = step.kind === 'guard' ? spelled(step.condition.expression) : null;
+    if (step.kind !== 'guard' || spelling === null) return step;
+    const condition = guards.get(spelling) ?? step.condition;
+    guards.set(spelling, condition);
+    return { kind: 'guard', condition };
+  };
+  return new Map(
+    rules.map((rule) => [rule, patternsOf(rule)?.map((steps) => steps.map(shared)) ?? null] as const),
+  );
+}
+
+/** A text that no other expression has; null for expressions of the seldom kinds. */
+function spelled(expression: Expression | null): string | null {
+  switch (expression?.kind) {
+    case undefined:
+      return '-';
+    case 'this':
+      return '$';
+    case 'literal':
+      return typeof expression.value === 'string' ? JSON.stringify(expression.value) : null;
+    case 'member': {
+      const focus = spelled(expression.focus);
+      return focus === null ? null : `${focus}.${JSON.stringify(expression.name)}`;
+    }
+    case 'binary': {
+      const right = spelled(expression.right);
+      const left = right === null ? null : spelled(expression.left);
+      return left === null ? null : `(${left} ${expression.operator} ${right})`;
+    }
+    case 'call': {
+      const parts = [expression.focus, ...expression.arguments].map(spelled);
+      return parts.includes(null) ? null : `${JSON.stringify(expression.name)}(${parts.join(',')})`;
+    }
+    default:
+      return null;
+  }
+}
+
 /** The steps of a rule's path; null for a path that only evaluation as a whole can tell. */
 export function patternsOf(rule: Rule): readonly Pattern[] | null {
   if (rule.expression === null) return [[]];

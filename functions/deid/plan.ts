@@ -4,7 +4,7 @@ import type { Methods } from './methods/methods.js';
 import { QUANTITY_TYPES } from './methods/perturb.js';
 import type { Generalizer } from './methods/generalize.js';
 import type { Guard, Pattern, Step } from './pattern.js';
-import { compileRaw, type RawCondition } from './rawCondition.js';
+import { rawConditionOf, type RawCondition } from './rawCondition.js';
 import type { Rule } from './rule.js';
 
 /** Most nodes and variants that one plan keeps; a plan that outgrows it must be made anew. */
@@ -45,6 +45,8 @@ export interface EntryGuard extends Guard {
   readonly rule: number;
   /** The short way to evaluate it; null where there is none. */
   readonly raw: RawCondition | null;
+  /** Place of the first condition of the element that is the same one: its result holds here too. */
+  readonly first: number;
 }
 
 /** What to do with an element of a JSON object, worked out once for all resources. */
@@ -126,23 +128,6 @@ export class Plan {
 
   get isOutgrown(): boolean {
     return this.nodes.size + this.variants > MAX_REMEMBERED;
-  }
-
-  private readonly conditions = new Map<Guard, Map<FhirType, RawCondition | null>>();
-
-  /** The short way to evaluate a condition on elements of a type, if there is one. */
-  rawCondition(guard: Guard, type: FhirType): RawCondition | null {
-    let byType = this.conditions.get(guard);
-    if (byType === undefined) {
-      byType = new Map();
-      this.conditions.set(guard, byType);
-    }
-    let condition = byType.get(type);
-    if (condition === undefined) {
-      condition = compileRaw(guard.expression, type);
-      byType.set(type, condition);
-    }
-    return condition;
   }
 
   /** The resource itself, as an entry: its conditions, and its children's plan. */
@@ -343,11 +328,17 @@ class PlanEntry implements Entry {
     this.keepsText = parts.type.primitive === 'string' && parts.method === null && parts.generalizer === null;
     this.removes = parts.removes;
     this.substitutes = parts.substitutes;
-    this.guards = arrival.guards.map(({ guard, position }) => ({
-      ...guard,
-      raw: plan.rawCondition(guard, parts.type),
-      rule: position.rule.index,
-    }));
+    const firsts = new Map<Guard, number>();
+    this.guards = arrival.guards.map(({ guard, position }, place) => {
+      const first = firsts.get(guard) ?? place;
+      firsts.set(guard, first);
+      return {
+        ...guard,
+        raw: rawConditionOf(guard.expression, parts.type),
+        rule: position.rule.index,
+        first,
+      };
+    });
     this.isPlain =
       this.guards.length === 0 && this.perturbed === null && this.generalizer === null && !this.removes;
   }

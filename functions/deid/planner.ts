@@ -147,6 +147,8 @@ interface Place {
   readonly steps: Pattern;
   readonly at: number;
   readonly id: number;
+  /** Whether a condition from here on may fail. */
+  readonly canFail: boolean;
 }
 
 /** What may be at an element: places, the first rule that reaches it for certain, rules that may, and its conditions. */
@@ -170,6 +172,10 @@ class ConflictSearch {
   private readonly everywhereByType = new Map<string, Place[]>();
   private readonly everywhereByName = new Map<string, Place[]>();
   private readonly everywhere: Place[] = [];
+  /** All of these. */
+  private readonly anywhere: readonly Place[];
+  /** Those of them that have a condition which may fail. */
+  private readonly failing: readonly Place[];
   private readonly start: Possible = { places: [], certain: Infinity, possible: new Set(), guards: [] };
 
   constructor(type: FhirType, rules: readonly PatternRule[]) {
@@ -181,11 +187,20 @@ class ConflictSearch {
       for (const steps of patterns) {
         this.places.set(
           steps,
-          steps.map((_, at) => ({ rule, steps, at, id: this.nextId++ })),
+          steps.map((_, at) => {
+            const canFail = !steps.slice(at).every(cannotFail);
+            return { rule, steps, at, id: this.nextId++, canFail };
+          }),
         );
         this.follow(rule, steps, 0, type, type.name, this.start);
       }
     }
+    this.anywhere = [
+      this.everywhere,
+      ...this.everywhereByType.values(),
+      ...this.everywhereByName.values(),
+    ].flat();
+    this.failing = this.anywhere.filter(({ canFail }) => canFail);
     this.visit(type, this.start, 0);
   }
 
@@ -288,15 +303,8 @@ class ConflictSearch {
     let first = state.certain;
     for (const { index } of state.possible) first = Math.min(first, index);
     if (first === Infinity) return;
-    for (const places of [
-      state.places,
-      this.everywhere,
-      ...this.everywhereByType.values(),
-      ...this.everywhereByName.values(),
-    ]) {
-      for (const { rule, steps, at } of places) {
-        if (rule.index > first && !steps.slice(at).every(cannotFail)) this.conflicts.add(rule);
-      }
+    for (const places of [state.places, this.failing]) {
+      for (const { rule, canFail } of places) if (canFail && rule.index > first) this.conflicts.add(rule);
     }
     for (const { rule, guard } of state.guards) {
       if (rule.index > first && !isTotal(guard.expression)) this.conflicts.add(rule);
@@ -332,12 +340,7 @@ class ConflictSearch {
   }
 
   private mayChangeBelow(rule: Rule, state: Possible): boolean {
-    const everywhere = [
-      this.everywhere,
-      ...this.everywhereByType.values(),
-      ...this.everywhereByName.values(),
-    ];
-    return [state.places, ...everywhere].some((places) =>
+    return [state.places, this.anywhere].some((places) =>
       places.some((place) => changes(place.rule) && place.rule.index < rule.index),
     );
   }

@@ -9,11 +9,29 @@ type Verdict = 'true' | 'false' | 'open' | 'unsure';
 /** A condition on the JSON of an element. Never fails. */
 export type RawCondition = (json: JsonValue) => Verdict;
 
+/** Of conditions that were compiled: the plans of all resource types meet the same ones, on the same data types. */
+const known = new WeakMap<Expression, Map<FhirType, RawCondition | null>>();
+
+/** A condition as `compileRaw` compiles it, which is done once for elements of a type. */
+export function rawConditionOf(expression: Expression, type: FhirType): RawCondition | null {
+  let byType = known.get(expression);
+  if (byType === undefined) {
+    byType = new Map();
+    known.set(expression, byType);
+  }
+  let condition = byType.get(type);
+  if (condition === undefined) {
+    condition = compileRaw(expression, type);
+    byType.set(type, condition);
+  }
+  return condition;
+}
+
 /**
  * Compiles a condition of the simple kind most are of - comparisons of single values with literals, `in`, `exists`,
  * `empty`, `where` along named elements, logic - to work on JSON as it came. Null for any other condition.
  */
-export function compileRaw(expression: Expression, type: FhirType): RawCondition | null {
+function compileRaw(expression: Expression, type: FhirType): RawCondition | null {
   switch (expression.kind) {
     case 'literal':
       return typeof expression.value === 'boolean' ? constant(expression.value) : null;
@@ -45,11 +63,8 @@ function compileBinary(
   type: FhirType,
 ): RawCondition | null {
   switch (operator) {
-    case 'or': {
-      const either = compileEither(left, right, type);
-      if (either !== null) return either;
-      return compileLogic(operator, compileRaw(left, type), compileRaw(right, type));
-    }
+    case 'or':
+      return compileOr(left, right, type);
     case 'and':
     case 'xor':
     case 'implies':
@@ -70,15 +85,51 @@ function compileBinary(
   }
 }
 
-/** One element compared with several texts: most conditions with many parts are that, and one look-up answers them. */
-function compileEither(left: Expression, right: Expression, type: FhirType): RawCondition | null {
-  const one = alternatives(left);
-  const other = alternatives(right);
-  if (one === null || other === null || !isSameSubject(one, other)) return null;
-  const getter = compileGetter(one.subject, type, true);
+/**
+ * Alternatives, from left to right. Most conditions with many parts compare one element with several texts: those that
+ * follow each other become one set, which one look-up answers.
+ */
+function compileOr(left: Expression, right: Expression, type: FhirType): RawCondition | null {
+  const parts = operandsOfOr(right, operandsOfOr(left, []));
+  let condition: RawCondition | null | undefined;
+  for (let at = 0; at < parts.length;) {
+    const part = parts[at] as Expression;
+    const texts = textComparison(part);
+    let next = at + 1;
+    let compiled: RawCondition | null = null;
+    if (texts !== null) {
+      const wanted = [texts.text];
+      for (; next < parts.length; next++) {
+        const other = textComparison(parts[next] as Expression);
+        if (other === null || !isSameSubject(texts, other)) break;
+        wanted.push(other.text);
+      }
+      compiled = next === at + 1 ? compileRaw(part, type) : compileEither(texts, wanted, type);
+    } else compiled = compileRaw(part, type);
+    condition = condition === undefined ? compiled : compileLogic('or', condition, compiled);
+    if (condition === null) return null;
+    at = next;
+  }
+  return condition ?? null;
+}
+
+/** Adds the parts that `or` connects, from left to right. */
+function operandsOfOr(expression: Expression, into: Expression[]): Expression[] {
+  if (expression.kind !== 'binary' || expression.operator !== 'or') {
+    into.push(expression);
+    return into;
+  }
+  return operandsOfOr(expression.right, operandsOfOr(expression.left, into));
+}
+
+function compileEither(
+  { subject, operator }: TextComparison,
+  texts: readonly string[],
+  type: FhirType,
+): RawCondition | null {
+  const getter = compileGetter(subject, type, true);
   if (getter === null || getter.type.primitive !== 'string') return null;
-  const texts = [...one.texts, ...other.texts];
-  if (one.operator === '=') {
+  if (operator === '=') {
     const wanted = new Set(texts);
     return compared(getter.get, 'open', (value) => typeof value === 'string' && wanted.has(value));
   }
@@ -86,32 +137,35 @@ function compileEither(left: Expression, right: Expression, type: FhirType): Raw
   return compared(getter.get, 'false', (value) => typeof value === 'string' && wanted.has(normalized(value)));
 }
 
-function isSameSubject(one: Alternatives, other: Alternatives): boolean {
-  return one.name === other.name && one.operator === other.operator;
-}
-
-interface Alternatives {
-  /** `$this`, or an element of it. */
+/** A comparison of an element with a text. */
+interface TextComparison {
+  /** `$this`, or names below it. */
   readonly subject: Expression;
-  readonly name: string;
   readonly operator: '=' | '~';
-  readonly texts: readonly string[];
+  readonly text: string;
 }
 
-function alternatives(expression: Expression): Alternatives | null {
+function textComparison(expression: Expression): TextComparison | null {
   if (expression.kind !== 'binary') return null;
   const { left, operator, right } = expression;
-  if (operator === 'or') {
-    const one = alternatives(left);
-    const other = alternatives(right);
-    if (one === null || other === null || !isSameSubject(one, other)) return null;
-    return { ...one, texts: [...one.texts, ...other.texts] };
-  }
   if ((operator !== '=' && operator !== '~') || right.kind !== 'literal' || typeof right.value !== 'string')
     return null;
-  if (left.kind === 'this') return { subject: left, name: '$this', operator, texts: [right.value] };
-  if (left.kind !== 'member' || (left.focus !== null && left.focus.kind !== 'this')) return null;
-  return { subject: left, name: left.name, operator, texts: [right.value] };
+  return isNames(left) ? { subject: left, operator, text: right.value } : null;
+}
+
+function isNames(expression: Expression | null): boolean {
+  if (expression === null || expression.kind === 'this') return true;
+  return expression.kind === 'member' && isNames(expression.focus);
+}
+
+function isSameSubject(one: TextComparison, other: TextComparison): boolean {
+  return one.operator === other.operator && isSameNames(one.subject, other.subject);
+}
+
+function isSameNames(one: Expression | null, other: Expression | null): boolean {
+  if (one?.kind === 'member')
+    return other?.kind === 'member' && one.name === other.name && isSameNames(one.focus, other.focus);
+  return other?.kind !== 'member';
 }
 
 function compileLogic(
