@@ -1,3 +1,5 @@
+import { mayBeUndecided } from './comparisonTypes.js';
+import { compileRaw } from './rawCondition.js';
 import type { FhirElement, FhirType } from './model/types.js';
 import type { Methods } from './methods/methods.js';
 import type { Guard, Pattern, Step } from './pattern.js';
@@ -274,7 +276,8 @@ class ConflictSearch {
     }
     for (const { rule, guard } of state.guards) {
       // On a primitive a condition would look at the value beside its sibling, which the walk does not do.
-      if (type.primitive !== null || this.isInConflict(rule, guard, type, state)) this.conflicts.add(rule);
+      if (type.primitive !== null || isOpenAt(guard, type) || this.isInConflict(rule, guard, type, state))
+        this.conflicts.add(rule);
     }
     this.checkIdle(state);
     for (const element of type.elements.values()) {
@@ -341,6 +344,11 @@ class ConflictSearch {
       places.some((place) => changes(place.rule) && place.rule.index < rule.index),
     );
   }
+}
+
+/** Whether a condition may be left undecided on elements of a type: only the tree engine keeps account of these. */
+function isOpenAt({ expression }: Guard, type: FhirType): boolean {
+  return mayBeUndecided(expression, new Set([type])) && compileRaw(expression, type) === null;
 }
 
 function hasGuard(steps: Pattern): boolean {

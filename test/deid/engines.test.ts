@@ -59,7 +59,12 @@ function ruleByRule(configuration: Configuration, version: FhirVersion): (text: 
       method: { name: 'redact' },
     });
   }
-  const tree = new TreeEngine(rules, methods, options.now);
+  const tree = new TreeEngine(
+    rules,
+    methods,
+    options.now,
+    configuration.parameters.undecidedConditions === 'apply',
+  );
   const scope = configuration.parameters.dateShiftScope;
   const run = new ResourceRun(
     (state, rule) => {

@@ -1,4 +1,5 @@
 import type { FhirNode } from '../node.js';
+import type { Undecided } from './undecided.js';
 import type { Value } from './values.js';
 
 /** An item of a collection: an element of a resource, or a computed value. */
@@ -12,6 +13,8 @@ export interface Environment {
   readonly rootResource: FhirNode | null;
   /** Milliseconds since the epoch, for `now()` and `today()`. */
   readonly now: number;
+  /** Where comparisons that cannot be decided are noted, if that is asked for. */
+  readonly undecided?: Undecided;
 }
 
 /** Variables of the innermost iteration. */
