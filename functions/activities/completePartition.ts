@@ -1,6 +1,6 @@
 import { stateMissing } from '../adapters/storage/jobStore.js';
 import { addReport, type DeletionNote, emptyReport, type OutputFile } from '../export/job.js';
-import { addPatients } from '../export/output/patientCount.js';
+import { addPartCounts, emptyCounts } from '../export/output/patientCount.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface CompletePartitionInput {
@@ -18,9 +18,10 @@ export function completePartition({ jobs }: ActivityDependencies) {
     let deletionNote: DeletionNote | undefined;
     const provenance = emptyReport();
     const mostPatients = (await jobs.request(jobId))?.minPatients ?? 0;
-    const patients = new Set<string>();
+    const counts = emptyCounts();
     let seconds = 0;
     let foreign = 0;
+    let ofOthers = 0;
     let resources = 0;
     for (let attempt: string | undefined = last; attempt !== undefined;) {
       const slice = await jobs.slice(jobId, partition, attempt);
@@ -31,11 +32,13 @@ export function completePartition({ jobs }: ActivityDependencies) {
       addReport(report, slice.report);
       if (slice.provenance !== undefined) addReport(provenance, slice.provenance);
       foreign += slice.foreign ?? 0;
-      addPatients(patients, slice.patients ?? [], mostPatients);
+      ofOthers += slice.ofOthers ?? 0;
+      if (slice.counts !== undefined) addPartCounts(counts, slice.counts, mostPatients);
       seconds += slice.seconds;
       resources = Math.max(resources, slice.resources);
       attempt = slice.previous;
     }
+    if (mostPatients > 0) await jobs.putPartCounts(jobId, partition, counts);
     await jobs.putPartition(jobId, partition, {
       files: files.reverse(),
       seconds,
@@ -43,7 +46,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
       ...(deletionNote === undefined ? {} : { deletionNote }),
       provenance,
       foreign,
-      patients: [...patients],
+      ofOthers,
     });
     await jobs.putProgress(jobId, { partition, resources, isDone: true });
     return null;

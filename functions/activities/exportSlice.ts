@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { stateMissing } from '../adapters/storage/jobStore.js';
+import type { FhirVersion } from '../deid/engine.js';
 import { ExportError } from '../errors.js';
+import { patientCompartment } from '../fhir/patientCompartment.js';
 import { runDeletionSlice } from '../export/deletions.js';
 import {
+  asPlanned,
   type DeletionNote,
   emptyReport,
   type JobPlan,
@@ -64,7 +67,7 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
       ]);
       return known === undefined || stop !== undefined || outcome !== undefined;
     };
-    const [request, plan, before] = await Promise.all([
+    const [asked, plan, before] = await Promise.all([
       jobs.request(jobId),
       jobs.plan(jobId),
       previous === null ? undefined : jobs.slice(jobId, partition, previous),
@@ -72,7 +75,7 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
     const planned = plan?.partitions[partition];
     const window = planned?.window;
     if (
-      request === undefined ||
+      asked === undefined ||
       plan === undefined ||
       window === undefined ||
       (previous !== null && before?.cursor === undefined)
@@ -80,6 +83,7 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
       throw stateMissing();
     }
     checkSource(plan, settings);
+    const request = asPlanned(asked, plan);
     const readBefore = before?.resources ?? 0;
     const attempt = randomUUID();
     const cursor = before?.cursor;
@@ -99,11 +103,14 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
     const selection = selectionOf(request, window.type, compartment);
     let telling: Promise<unknown> = Promise.resolve();
     const lineMaker = await engines.lineMaker(request, plan.transactionTime);
-    const patients = new PatientCounter(
-      request.minPatients ?? 0,
-      settings.fhirVersion,
-      members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
-    );
+    const isCounting = (request.minPatients ?? 0) > 0;
+    const patients = new PatientCounter({
+      most: request.minPatients ?? 0,
+      fhirVersion: settings.fhirVersion,
+      secret: isCounting ? await jobs.secret(jobId) : new Uint8Array(0),
+      isCounted: members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
+      outside: outsideTypes(plan, settings.fhirVersion),
+    });
     const source = sourceOf(jobId, (line) => log({ type: window.type, ...line }));
     const pageSize = request.pageSize ?? settings.pageSize;
     const limits: SliceLimits = {
@@ -183,9 +190,8 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
       report: result.report,
       provenance: result.companions.report,
       foreign: compartment?.foreign ?? 0,
-      patients: request.minPatients
-        ? patients.digests(await jobs.secret(jobId).catch((thrown: unknown) => discard(thrown)))
-        : [],
+      ofOthers: compartment?.ofOthers ?? 0,
+      ...(isCounting ? { counts: patients.counts() } : {}),
     };
     await jobs.putSlice(jobId, partition, attempt, record);
     // A cancel that came while the last page was written has deleted the job's files before this one was there.
@@ -193,6 +199,12 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
     await jobs.putProgress(jobId, { partition, resources, isDone: result.cursor === undefined });
     return { attempt, isDone: result.cursor === undefined };
   };
+}
+
+/** The types of a job that are in nobody's compartment. */
+function outsideTypes({ partitions }: JobPlan, version: FhirVersion): ReadonlySet<string> {
+  const types = partitions.map(({ window }) => window.type);
+  return new Set(types.filter((type) => !patientCompartment(version).has(type)));
 }
 
 /** One job reads from one source, whatever the settings of an app that was started anew say. */

@@ -4,8 +4,10 @@ import { stateMissing } from '../adapters/storage/jobStore.js';
 import { ExportError } from '../errors.js';
 import {
   addReport,
+  asPlanned,
   emptyReport,
   type JobOutcome,
+  type JobPlan,
   type JobRequest,
   type OutputFile,
   type PartitionRecord,
@@ -19,10 +21,17 @@ import {
   manifestFileNames,
   REPORT_FILE,
 } from '../export/output/manifest.js';
-import { checkPatientCount } from '../export/output/patientCount.js';
+import {
+  addPartCounts,
+  allWithheld,
+  type CountedType,
+  emptyCounts,
+  withheldNote,
+  withheldTypes,
+} from '../export/output/patientCount.js';
+import { PROVENANCE } from '../export/selection/provenance.js';
 import { failureOutcomes } from '../export/output/errorFile.js';
 import { buildReport } from '../export/output/report.js';
-import { mayBeOfPatient } from '../fhir/patientsOf.js';
 import { VERSION } from '../version.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -43,12 +52,11 @@ const PARALLEL_READS = 8;
  * not `completed`. Safe to repeat, and to run twice at once.
  */
 export function finishExport({
-  settings,
   jobs,
   files,
   slices,
   now,
-}: Pick<ActivityDependencies, 'settings' | 'jobs' | 'files' | 'now'> & {
+}: Pick<ActivityDependencies, 'jobs' | 'files' | 'now'> & {
   slices: Pick<SliceRunner, 'forget'>;
 }) {
   return async ({ jobId }: FinishExportInput): Promise<FinishExportOutput> => {
@@ -78,6 +86,8 @@ export function finishExport({
     const { jobId, container, folder } = request;
     const plan = await jobs.plan(jobId);
     if (plan === undefined) throw stateMissing();
+    const withheld = await withheldOf(request, plan);
+    // What is withheld is as if it had never been read: no file, count or failure of it is told.
     const partitions = await mapConcurrently(
       [...plan.partitions.keys()],
       PARALLEL_READS,
@@ -86,14 +96,10 @@ export function finishExport({
         if (record === undefined) {
           throw stateMissing();
         }
-        return record;
+        const type = plan.partitions[partition]?.window.type ?? '';
+        return withheld.types.has(type) ? emptyPartition() : withoutFilesOf(record, withheld.types);
       },
     );
-    const counted = partitions.map(({ patients = [] }, index) => ({
-      type: plan.partitions[index]?.window.type ?? '',
-      patients,
-    }));
-    checkPatientCount(request, counted, (type) => mayBeOfPatient(type, settings.fhirVersion));
     const filesOf = (isOfDeletions: boolean): OutputFile[] =>
       partitions
         .filter((_, index) => (plan.partitions[index]?.isOfDeletions === true) === isOfDeletions)
@@ -102,8 +108,10 @@ export function finishExport({
     const deletionNotes = partitions.flatMap(({ deletionNote }) => deletionNote ?? []);
     const report = emptyReport();
     let foreign = 0;
+    let ofOthers = 0;
     for (const partition of partitions) {
       foreign += partition.foreign ?? 0;
+      ofOthers += partition.ofOthers ?? 0;
       addReport(report, partition.report);
       if (partition.provenance !== undefined) addReport(report, partition.provenance);
     }
@@ -111,7 +119,18 @@ export function finishExport({
     // Where two calls run at once, the first manifest holds; the other's error file is an orphan.
     const manifest = await jobs.putManifest(
       jobId,
-      buildManifest({ request, plan, output, deleted, deletionNotes, errors, report, foreign }),
+      buildManifest({
+        request,
+        plan,
+        output,
+        deleted,
+        deletionNotes,
+        errors,
+        report,
+        foreign,
+        ofOthers,
+        withheld: withheld.notes,
+      }),
     );
     const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`));
     await files.write(container, `${folder}${MANIFEST_FILE}`, toText(copy));
@@ -126,6 +145,30 @@ export function finishExport({
     checkFiles([...output, ...deleted], found);
   }
 
+  /** The types that are withheld since a part of theirs is of too few patients, and what is told of all such parts. */
+  async function withheldOf(
+    request: JobRequest,
+    plan: JobPlan,
+  ): Promise<{ types: ReadonlySet<string>; notes: string[] }> {
+    const { jobId, minPatients: most = 0 } = request;
+    if (most === 0) return { types: new Set(), notes: [] };
+    const { typeFilters } = asPlanned(request, plan);
+    const types = new Map<string, CountedType>();
+    for (const { window } of plan.partitions) {
+      const filters = typeFilters.filter(({ type }) => type === window.type).length;
+      types.set(window.type, { alternatives: Math.max(1, filters), counts: emptyCounts() });
+    }
+    await mapConcurrently([...plan.partitions.entries()], PARALLEL_READS, async ([partition, { window }]) => {
+      const counts = await jobs.partCounts(jobId, partition);
+      const sum = types.get(window.type)?.counts;
+      if (counts !== undefined && sum !== undefined) addPartCounts(sum, counts, most);
+    });
+    const withheld = withheldTypes(types, most);
+    if (withheld.size === types.size) throw allWithheld(most);
+    const parts = [...withheld, ...(plan.withheld ?? [])].sort();
+    return { types: withheld, notes: parts.length === 0 ? [] : [withheldNote(parts, most)] };
+  }
+
   async function writeErrors(request: JobRequest, report: SliceReport): Promise<OutputFile[]> {
     if (report.failures.length === 0) return [];
     const name = `${request.folder}OperationOutcome-${randomUUID()}.ndjson`;
@@ -136,6 +179,17 @@ export function finishExport({
     const of = [...new Set(report.failures.map(({ type }) => type))];
     return [{ type: 'OperationOutcome', of, name, count: file.lines, bytes: file.bytes }];
   }
+}
+
+function emptyPartition(): PartitionRecord {
+  return { files: [], seconds: 0, report: emptyReport() };
+}
+
+/** A partition without what came along and is withheld. */
+function withoutFilesOf(record: PartitionRecord, types: ReadonlySet<string>): PartitionRecord {
+  if (!types.has(PROVENANCE)) return record;
+  const { provenance: _withheld, ...kept } = record;
+  return { ...kept, files: record.files.filter(({ type }) => type !== PROVENANCE) };
 }
 
 function toText(value: object): string {

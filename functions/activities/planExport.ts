@@ -8,6 +8,11 @@ import { isUnsteady } from '../export/selection/filtered.js';
 import type { JobRequest, PlannedPartition } from '../export/job.js';
 import { planPartitions, transactionInstant, windowBounds } from '../export/plan.js';
 import { count } from '../export/source/count.js';
+import { keptFilters } from '../export/keptFilters.js';
+import type { TypeFilter } from '../export/request/typeFilter.js';
+import { Level } from '../export/selection/level.js';
+import { Members } from '../export/selection/members.js';
+import { EVERYTHING } from '../export/selection/selection.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import type { Source } from '../export/source/source.js';
 import type { Window } from '../export/walk.js';
@@ -36,48 +41,53 @@ export function planExport(dependencies: ActivityDependencies) {
     const source = sourceOf(jobId, log);
     const known = await jobs.plan(jobId);
     if (known !== undefined) return { partitions: known.partitions.length };
-    const request = await jobs.request(jobId);
-    if (request === undefined) throw stateMissing();
+    const asked = await jobs.request(jobId);
+    if (asked === undefined) throw stateMissing();
     const answer = await source.capabilities();
     const capabilities = readCapabilities(parseCapabilities(answer.body), settings.fhirVersion);
     const transactionTime = transactionInstant(
       answer.date,
       settings.transactionTimeMarginSeconds,
-      request.until,
+      asked.until,
     );
-    const { permittedTypes } = request;
-    const asked =
-      request.types ??
+    const { permittedTypes } = asked;
+    const typesAsked =
+      asked.types ??
       capabilities.searchableTypes.filter(
         (type) => isResourceType(type) && (permittedTypes?.includes(type) ?? true),
       );
-    if (asked.length === 0 && permittedTypes !== undefined) {
+    if (typesAsked.length === 0 && permittedTypes !== undefined) {
       throw new ExportError(
         'forbidden',
         'The source can be searched for none of the types that the token permits. Get a token for other types.',
       );
     }
-    if (asked.length === 0) {
+    if (typesAsked.length === 0) {
       throw new ExportError(
         'source-refused',
         'The CapabilityStatement of the source names no resource type that can be searched. Name the types to export with _type.',
       );
     }
     const below =
-      request.level.kind === 'system'
+      asked.level.kind === 'system'
         ? undefined
         : await planCompartment(
             { jobs, settings, source, isOutOfTime: outOfTimeFromNow() },
-            request,
+            asked,
             capabilities,
             transactionTime,
-            asked,
+            typesAsked,
           );
-    const types = below?.types ?? asked;
+    const filters = await countFilters(source, asked, below, transactionTime);
+    const request = filters === undefined ? asked : { ...asked, typeFilters: filters.kept };
+    const isLeft = (type: string): boolean =>
+      !asked.typeFilters.some((filter) => filter.type === type) ||
+      request.typeFilters.some((filter) => filter.type === type);
+    const types = (below?.types ?? typesAsked).filter(isLeft);
     const isOutOfTime = outOfTimeFromNow();
     const partitions =
       below?.compartment.hasMembers === true
-        ? await planMembers(source, request, below, transactionTime, isOutOfTime)
+        ? await planMembers(source, request, { ...below, types }, transactionTime, isOutOfTime)
         : await planWindows(source, request, types, transactionTime, isOutOfTime);
     const deletions = planDeletions({
       request,
@@ -91,6 +101,7 @@ export function planExport(dependencies: ActivityDependencies) {
       source: { url: settings.fhirServerUrl, fhirVersion: settings.fhirVersion },
       partitions: [...partitions, ...deletions.partitions],
       ...(below === undefined ? {} : { compartment: below.compartment }),
+      ...(filters === undefined ? {} : { typeFilters: filters.kept, withheld: filters.withheld }),
       notes: [...planNotes(request), ...(below?.notes ?? []), ...deletionSentences(deletions.notes)],
     });
     return { partitions: plan.partitions.length };
@@ -99,6 +110,36 @@ export function planExport(dependencies: ActivityDependencies) {
   function outOfTimeFromNow(): () => boolean {
     const startedAt = now();
     return () => now() - startedAt > MOST_PLANNING_MS;
+  }
+
+  /** Where a type has several filters and patients are counted, those of enough patients; `undefined` elsewhere. */
+  async function countFilters(
+    source: Source,
+    request: JobRequest,
+    below: CompartmentPlan | undefined,
+    transactionTime: string,
+  ): Promise<{ kept: TypeFilter[]; withheld: string[] } | undefined> {
+    const { jobId, typeFilters, minPatients = 0, since, until } = request;
+    if (minPatients === 0 || typeFilters.length < 2) return undefined;
+    const members =
+      below?.compartment.hasMembers === true ? new Members(await jobs.members(jobId)) : undefined;
+    const level = new Level(
+      { transactionTime, partitions: [], ...(below === undefined ? {} : { compartment: below.compartment }) },
+      settings.fhirVersion,
+      members,
+    );
+    return keptFilters({
+      most: minPatients,
+      typeFilters,
+      fhirVersion: settings.fhirVersion,
+      pageSize: request.pageSize ?? settings.pageSize,
+      source,
+      windowOf: (type) => ({ type, from: since, until: transactionTime, untilAsked: until !== undefined }),
+      baseOf: (type) => level.compartment(type, undefined) ?? EVERYTHING,
+      isCounted: members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
+      isStopped: async () => (await jobs.stop(jobId)) !== undefined,
+      isOutOfTime: outOfTimeFromNow(),
+    });
   }
 
   /** Whole types, split by time. */
@@ -129,7 +170,8 @@ export function planExport(dependencies: ActivityDependencies) {
     if (request.level.kind === 'system') return partitions;
     // Of most types, most sources have no patient's.
     return partitions.filter(
-      ({ estimate, window }) => estimate !== 0 || hidesEmptiness(request, window.type),
+      // Where patients are counted, a search is to go the same way when it finds nothing as when it finds few.
+      ({ estimate }) => estimate !== 0 || (request.minPatients ?? 0) > 0,
     );
   }
 
@@ -158,7 +200,7 @@ export function planExport(dependencies: ActivityDependencies) {
         const estimate = isOutOfTime()
           ? undefined
           : await count(source, type, [...bounds, ['_summary', 'count']]).catch(() => undefined);
-        if (estimate === 0 && !hidesEmptiness(request, type)) return [];
+        if (estimate === 0 && (request.minPatients ?? 0) === 0) return [];
         const parts = await below.searchesFor(type, bounds, estimate, pageSize, isOutOfTime);
         if (parts === undefined) walked.push(type);
         return (parts ?? []).map((part) => ({ window, ...part }));
@@ -182,16 +224,6 @@ export function planExport(dependencies: ActivityDependencies) {
     engines.forget(request.jobId);
     return new Set(lasting);
   }
-}
-
-/**
- * Whether a search for a type is to go the same way when it finds nothing as when it finds few: where patients are
- * counted, and a filter or a time narrows it.
- */
-function hidesEmptiness({ minPatients, typeFilters, since, until }: JobRequest, type: string): boolean {
-  const isNarrowed =
-    since !== undefined || until !== undefined || typeFilters.some((filter) => filter.type === type);
-  return isNarrowed && (minPatients ?? 0) > 0;
 }
 
 function planNotes({ typeFilters, elements }: JobRequest): string[] {

@@ -1,6 +1,9 @@
 import type { ConfigurationIssue } from './engine.js';
 import type { JsonObject, JsonValue } from '../json/json.js';
 
+/** Issues after which suggestions are no longer made: each is a search through all names. */
+const MOST_SUGGESTIONS = 100;
+
 /** Collects what is wrong with a configuration. */
 export class IssueList {
   readonly list: ConfigurationIssue[];
@@ -25,6 +28,16 @@ export class IssueList {
 
   warn(path: string, message: string): void {
     this.add('warning', path, message);
+  }
+
+  /** Whether there are so many issues that no more is looked for that is no error. */
+  get isLong(): boolean {
+    return this.list.length >= MOST_SUGGESTIONS;
+  }
+
+  /** Warns, unless the list is long: what costs time to say is said of the first issues only. */
+  suggest(path: string, message: () => string): void {
+    if (!this.isLong) this.add('warning', path, message());
   }
 
   private add(severity: ConfigurationIssue['severity'], path: string, message: string): void {

@@ -34,24 +34,21 @@ export function checkPath(rule: RulePath, model: FhirModel, issues: IssueList): 
   const isAny = resourceType === null || resourceType === 'Resource' || resourceType === 'DomainResource';
   const type = isAny ? undefined : model.resource(resourceType);
   if (!isAny && type === undefined) {
-    const meant =
-      model.resource(resourceType) === undefined ? nearest(resourceType, model.resourceNames()) : undefined;
-    issues.warn(
+    issues.suggest(
       'path',
-      `Never matches: FHIR ${model.version} has no resource type '${resourceType}'${didYouMean(meant)}`,
+      () =>
+        `Never matches: FHIR ${model.version} has no resource type '${resourceType}'${didYouMean(nearest(resourceType, model.resourceNames()))}`,
     );
     return new Set();
   }
-  const roots =
-    type === undefined
-      ? new Set(model.resourceNames().flatMap((name) => model.resource(name) ?? []))
-      : new Set([type]);
+  const roots = type === undefined ? model.resourceTypes() : new Set([type]);
   if (rule.expression === null) return roots;
   const meant = inLowerCase(rule, model);
   if (meant === undefined) return new PathCheck(model, issues).types(rule.expression, roots);
-  issues.warn(
+  issues.suggest(
     'path',
-    `Selects only elements named '${meant.name}': a path for a resource type begins with its name as FHIR writes it; did you mean '${meant.path}'?`,
+    () =>
+      `Selects only elements named '${meant.name}': a path for a resource type begins with its name as FHIR writes it; did you mean '${meant.path}'?`,
   );
   return null;
 }
@@ -61,17 +58,35 @@ function inLowerCase(rule: RulePath, model: FhirModel): { name: string; path: st
   if (rule.resourceType !== null) return undefined;
   const [, name, rest] = /^([a-z][A-Za-z]*)\s*\.\s*(.+)$/s.exec(rule.path) ?? [];
   if (name === undefined || rest === undefined) return undefined;
-  const typeName = model.resourceNames().find((known) => known.toLowerCase() === name.toLowerCase());
-  const type = typeName === undefined ? undefined : model.resource(typeName);
+  const lowerCase = name.toLowerCase();
+  const type = [...model.resourceTypes()].find((known) => known.name.toLowerCase() === lowerCase);
   if (type === undefined) return undefined;
   const issues = new IssueList();
   const types = new PathCheck(model, issues).types(parseFhirPath(rest), new Set([type]));
   const isRight = issues.list.length === 0 && types?.size !== 0;
-  return isRight ? { name, path: `${typeName}.${rest}` } : undefined;
+  return isRight ? { name, path: `${type.name}.${rest}` } : undefined;
 }
 
 function didYouMean(name: string | undefined): string {
   return name === undefined ? '' : `; did you mean '${name}'?`;
+}
+
+/** The elements of the types, by name; remembered for the set of all resource types, which many paths begin with. */
+const elementsOfTypes = new WeakMap<ReadonlySet<FhirType>, ReadonlyMap<string, readonly FhirElement[]>>();
+
+function elementsOf(types: ReadonlySet<FhirType>): ReadonlyMap<string, readonly FhirElement[]> {
+  const known = elementsOfTypes.get(types);
+  if (known !== undefined) return known;
+  const byName = new Map<string, FhirElement[]>();
+  for (const type of types) {
+    for (const element of type.elements.values()) {
+      const elements = byName.get(element.name);
+      if (elements === undefined) byName.set(element.name, [element]);
+      else elements.push(element);
+    }
+  }
+  elementsOfTypes.set(types, byName);
+  return byName;
 }
 
 class PathCheck {
@@ -122,20 +137,11 @@ class PathCheck {
     const from = this.types(focus, input);
     if (from === null || from.size === 0) return from;
     if (focus === null && /^[A-Z]/.test(name)) return this.root(name, from);
-    const found = new Set<FhirType>();
-    let isAny = false;
-    const names = new Set<string>();
-    for (const type of from) {
-      for (const element of type.elements.values()) {
-        names.add(element.name);
-        if (element.name !== name) continue;
-        if (element.type === null) isAny = true;
-        else found.add(element.type);
-      }
-    }
-    if (isAny) return null;
-    if (found.size === 0) this.warnOfElement(name, from, names);
-    return found;
+    const elements = elementsOf(from);
+    const found = elements.get(name) ?? [];
+    if (found.some(({ type }) => type === null)) return null;
+    if (found.length === 0) this.warnOfElement(name, from, elements.keys());
+    return new Set(found.flatMap(({ type }) => type ?? []));
   }
 
   private root(name: string, from: ReadonlySet<FhirType>): Types {
@@ -146,22 +152,21 @@ class PathCheck {
       const reason = known
         ? 'the leading type of the path decides which resources the rule is for: write a rule of its own'
         : `FHIR ${this.model.version} has no resource type of that name`;
-      this.issues.warn('path', `'${name}' never matches here: ${reason}`);
+      this.issues.suggest('path', () => `'${name}' never matches here: ${reason}`);
     }
     return new Set(types);
   }
 
-  private warnOfElement(name: string, from: ReadonlySet<FhirType>, names: ReadonlySet<string>): void {
-    const where = from.size === 1 ? ([...from][0]?.path ?? '') : 'any resource';
-    const choice = choiceOf(name, from);
-    const meant =
-      choice === undefined
-        ? didYouMean(nearest(name, names))
-        : `; choices are named without their type: write '${choice.name}', or '${choice.name} as ${choice.type?.name}'`;
-    this.issues.warn(
-      'path',
-      `Never matches: FHIR ${this.model.version} has no element '${name}' in ${where}${meant}`,
-    );
+  private warnOfElement(name: string, from: ReadonlySet<FhirType>, names: Iterable<string>): void {
+    this.issues.suggest('path', () => {
+      const where = from.size === 1 ? ([...from][0]?.path ?? '') : 'any resource';
+      const choice = choiceOf(name, from);
+      const meant =
+        choice === undefined
+          ? didYouMean(nearest(name, names))
+          : `; choices are named without their type: write '${choice.name}', or '${choice.name} as ${choice.type?.name}'`;
+      return `Never matches: FHIR ${this.model.version} has no element '${name}' in ${where}${meant}`;
+    });
   }
 
   private ofType(from: Types, name: string, isTest: boolean): Types {
@@ -171,20 +176,18 @@ class PathCheck {
     if (type === undefined) {
       if (isTest && /^(?:String|Boolean|Integer|Decimal|Date|DateTime|Time|Quantity)$/.test(bare))
         return null;
-      const meant = nearest(bare, [...this.model.dataTypeNames(), ...this.model.resourceNames()]);
-      this.issues.warn(
-        'path',
-        `Never matches: FHIR ${this.model.version} has no type '${bare}'${didYouMean(meant)}`,
-      );
+      this.issues.suggest('path', () => {
+        const meant = nearest(bare, [...this.model.dataTypeNames(), ...this.model.resourceNames()]);
+        return `Never matches: FHIR ${this.model.version} has no type '${bare}'${didYouMean(meant)}`;
+      });
       return new Set();
     }
     if (isTest) return null;
     if (from !== null && from.size > 0 && ![...from].some((candidate) => candidate.name === bare)) {
-      const types = [...from].map((candidate) => candidate.name);
-      this.issues.warn(
-        'path',
-        `Never matches: the element is never a '${bare}' (types match exactly), only ${types.slice(0, 8).join(', ')}`,
-      );
+      this.issues.suggest('path', () => {
+        const types = [...from].map((candidate) => candidate.name);
+        return `Never matches: the element is never a '${bare}' (types match exactly), only ${types.slice(0, 8).join(', ')}`;
+      });
       return new Set();
     }
     return from === null
@@ -227,11 +230,10 @@ class PathCheck {
     const name = argument.value;
     const type = this.model.type(name) ?? this.model.resource(name);
     if (type !== undefined) return name === 'BackboneElement' || name === 'Element' ? null : new Set([type]);
-    const meant = nearest(name, this.model.dataTypeNames());
-    this.issues.warn(
-      'path',
-      `Never matches: FHIR ${this.model.version} has no type '${name}'${didYouMean(meant)}`,
-    );
+    this.issues.suggest('path', () => {
+      const meant = nearest(name, this.model.dataTypeNames());
+      return `Never matches: FHIR ${this.model.version} has no type '${name}'${didYouMean(meant)}`;
+    });
     return new Set();
   }
 
@@ -244,11 +246,10 @@ class PathCheck {
       return found.some(({ type }) => type === null)
         ? null
         : new Set(found.flatMap(({ type }) => type ?? []));
-    const meant = nearest(name, elements.keys());
-    this.issues.warn(
-      'path',
-      `Never matches: FHIR ${this.model.version} has no element '${name}'${didYouMean(meant)}`,
-    );
+    this.issues.suggest('path', () => {
+      const meant = nearest(name, elements.keys());
+      return `Never matches: FHIR ${this.model.version} has no element '${name}'${didYouMean(meant)}`;
+    });
     return new Set();
   }
 }

@@ -174,5 +174,10 @@ function readRules(value: JsonValue | undefined, model: FhirModel, issues: Issue
     const rule = readRule(json, index, model, issues.ofRule(index));
     if (rule !== undefined) rules.push(rule);
   });
+  if (issues.isLong)
+    issues.warn(
+      'fhirPathRules',
+      'There may be more paths that never match: they are not looked for any further',
+    );
   return rules;
 }

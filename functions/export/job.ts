@@ -2,6 +2,7 @@ import type { FhirVersion } from '../deid/engine.js';
 import type { SafeFailure } from '../errors.js';
 import type { MemberSearch } from './selection/compartment.js';
 import type { RequestedElement } from './request/elements.js';
+import type { PartCounts } from './output/patientCount.js';
 import type { DeletionCursor } from './deletionCursor.js';
 import type { SliceCursor } from './selection/selection.js';
 import type { TypeFilter } from './request/typeFilter.js';
@@ -31,7 +32,7 @@ export interface JobRequest extends ExportScope {
   owner?: string;
   /** Types that a job without `types` is narrowed to; absent: it is not. */
   permittedTypes?: string[];
-  /** Fewest patients that the job may be over; absent or 0: no limit. */
+  /** Fewest patients that each part of the job may be of; absent or 0: no limit. */
   minPatients?: number;
   /** FHIR base that the caller used; the URLs of status and files begin with it. */
   baseUrl: string;
@@ -69,8 +70,20 @@ export interface JobPlan {
   partitions: PlannedPartition[];
   /** Below the system level, what is exported of the types. */
   compartment?: PlannedCompartment;
+  /** The filters that are exported by, where some of the request's are withheld; absent: the request's. */
+  typeFilters?: TypeFilter[];
+  /** Parts of the request that are withheld, as of too few patients: names of types and numbers of filters. */
+  withheld?: string[];
   /** What turned out at the source and the caller should know, for the manifest. Numbers and type names only. */
   notes?: string[];
+}
+
+/** A request without the filters that are withheld. */
+export function asPlanned<Request extends Pick<JobRequest, 'typeFilters'>>(
+  request: Request,
+  { typeFilters }: Pick<JobPlan, 'typeFilters'>,
+): Request {
+  return typeFilters === undefined ? request : { ...request, typeFilters };
 }
 
 /** Whose resources are exported, and how they are told. */
@@ -116,8 +129,10 @@ export interface SliceRecord {
   provenance?: SliceReport;
   /** Resources left out because they refer to patients by URLs of another base. */
   foreign?: number;
-  /** Digests of the patients it wrote data of, as far as they have to be counted. */
-  patients?: string[];
+  /** Resources left out because they belong to other patients, too. */
+  ofOthers?: number;
+  /** Whose data it wrote, where that has to be counted. */
+  counts?: PartCounts;
 }
 
 export interface OutputFile {
@@ -159,8 +174,8 @@ export interface PartitionRecord {
   provenance?: SliceReport;
   /** Resources left out because they refer to patients by URLs of another base. */
   foreign?: number;
-  /** Digests of the patients it wrote data of, as far as they have to be counted. */
-  patients?: string[];
+  /** Resources left out because they belong to other patients, too. */
+  ofOthers?: number;
 }
 
 /** Why a job is to stop: its slices look for it, since terminating an orchestration does not reach them. */

@@ -7,8 +7,9 @@ import { count } from './source/count.js';
 import { proveHeeded } from './source/heeded.js';
 import { addCounts, addUndecided, addFailure, emptyReport, type SliceReport } from './job.js';
 import { PageLines } from './output/pageLines.js';
-import type { PatientCounter } from './output/patientCount.js';
+import { partOf, type PatientCount } from './output/patientCount.js';
 import { readSearchPage, type PageWithIncludes, type SearchRow } from './source/searchPage.js';
+import { referencesAt } from '../fhir/reference.js';
 import type { Selection, SliceCursor } from './selection/selection.js';
 import type { SearchParameters, Source, SourceAnswer } from './source/source.js';
 import { type Cursor, Walk, type Window } from './walk.js';
@@ -70,7 +71,7 @@ export interface SliceDependencies {
   lineMaker: LineMaker;
   companions?: Companions | undefined;
   /** Counts the patients whose data is written. */
-  patients: Pick<PatientCounter, 'look' | 'add'>;
+  patients: PatientCount;
   /** Called once a type, when its first line is there. */
   openFile: (type: string) => Promise<LineSink>;
   /** Milliseconds since any fixed moment. */
@@ -89,7 +90,6 @@ export interface SliceResult {
   companions: { lines: number; bytes: number; report: SliceReport };
 }
 
-const UNCOUNTED: SliceDependencies['patients'] = { look: () => new Set<string>(), add: () => undefined };
 const STOP_CHECK_MS = 2000;
 const PROGRESS_MS = 1000;
 /** The event loop gets a turn at least this often, so that the host and other slices stay alive. */
@@ -126,8 +126,12 @@ export async function runSlice(
   let walk = begin(search, start.cursor?.walk);
   let isProven = start.cursor?.walk !== undefined;
   const writer = new PageWriter(type, dependencies);
-  // What comes along tells of more patients than the resources it is about: these are who is counted.
-  const companionWriter = new PageWriter(companions?.type ?? '', { ...dependencies, patients: UNCOUNTED });
+  // What comes along names more patients than the resources on the page that it is about: those are who is counted.
+  const exported = new Map<string, SearchRow>();
+  const companionWriter = new PageWriter(companions?.type ?? '', {
+    ...dependencies,
+    patients: countOfTargets(dependencies.patients, type, exported),
+  });
   const startedAt = clock();
   let checkedAt = Number.NEGATIVE_INFINITY;
   let toldAt = startedAt;
@@ -168,17 +172,25 @@ export async function runSlice(
     const next = goesOn ? fetchPage(walk, type, source, companions, true) : undefined;
     next?.catch(() => undefined);
     const isGivenEarlier = await selection.givenEarlier(given, idsOf(rows), window, source);
-    const exported: string[] = [];
+    exported.clear();
+    const part = partOf(type, selection.alternative?.(given));
     await writer.write(
+      part,
       rows.filter(({ id }) => id === undefined || !isGivenEarlier.has(id)),
-      ({ id }, resource) => {
+      (row, resource) => {
         if (!selection.isExported(given, resource)) return false;
-        if (id !== undefined) exported.push(id);
+        if (row.id !== undefined) exported.set(row.id, row);
         return true;
       },
     );
+    writer.count(
+      part,
+      rows.filter(({ id }) => id !== undefined && isGivenEarlier.has(id)),
+      (resource) => selection.isExported(given, resource),
+    );
     if (companions !== undefined && page.included.length > 0) {
-      await companionWriter.write(await companions.exportedWith(exported, page.included), () => true);
+      const along = await companions.exportedWith([...exported.keys()], page.included);
+      await companionWriter.write(partOf(companions.type), along, () => true);
     }
     page.release?.();
     if (clock() - toldAt >= PROGRESS_MS) {
@@ -191,6 +203,35 @@ export async function runSlice(
   // A search of which no page was seen begins anew, with what has to be made sure of first.
   const cursor = walk.isDone ? undefined : { search, walk: isProven ? walk.checkpoint() : undefined };
   return { cursor, ...(await writer.close()), companions: await companionWriter.close() };
+}
+
+/** Counts what comes along by the patients of the resources on the page that it is about. */
+function countOfTargets(
+  patients: PatientCount,
+  type: string,
+  exported: ReadonlyMap<string, SearchRow>,
+): PatientCount {
+  return {
+    look: (part, companions) =>
+      patients.look(part, () => {
+        const targets = companions().flatMap((resource) => [...referencesAt(resource, ['target'])]);
+        const ids = new Set(targets.map(({ reference }) => idIn(reference, type) ?? ''));
+        const rows = [...ids].map((id) => exported.get(id)).filter((row) => row !== undefined);
+        return rows.map((row) => row.resource());
+      }),
+    add: (part, seen, id) => patients.add(part, seen, id),
+    isFull: (part) => patients.isFull(part),
+  };
+}
+
+/** The id in a reference to a resource of a type. */
+function idIn(reference: unknown, type: string): string | undefined {
+  if (typeof reference !== 'string') return undefined;
+  const [ofType, id] = reference
+    .replace(/\/_history\/.*$/s, '')
+    .split('/')
+    .slice(-2);
+  return ofType === type ? id : undefined;
 }
 
 /** Searches by the same parameters are answered in one way; a named query is an operation of its own. */
@@ -294,13 +335,14 @@ class PageWriter {
 
   /** @param isExported judges a resource, which is parsed if that is asked for */
   async write(
+    part: string,
     rows: readonly SearchRow[],
     isExported: (row: SearchRow, resource: () => JsonObject) => boolean,
   ): Promise<void> {
     const { clock } = this.#dependencies;
     let turnAt = clock();
     for (const row of rows) {
-      this.#makeLine(row, isExported);
+      this.#makeLine(part, row, isExported);
       if (this.#lines.bytes >= MOST_HELD) await this.#writeLines();
       if (clock() - turnAt >= YIELD_MS) {
         await this.#pause(new Promise((resolve) => setImmediate(resolve)));
@@ -311,6 +353,25 @@ class PageWriter {
     this.#takeCounts();
   }
 
+  /**
+   * Counts the patients of resources that match this part, too, and were written in an earlier one: only of those that
+   * can be written.
+   */
+  count(part: string, rows: readonly SearchRow[], isExported: (resource: () => JsonObject) => boolean): void {
+    const { lineMaker, patients } = this.#dependencies;
+    this.#takeCounts();
+    for (const row of rows) {
+      if (patients.isFull(part)) break;
+      if (row.json === undefined) continue;
+      const resource = row.resource();
+      if (!isExported(() => resource)) continue;
+      const seen = patients.look(part, () => [resource]);
+      if (lineMaker.makeLine(resource).outcome !== 'failed') patients.add(part, seen, row.id);
+    }
+    // What was made for nothing is no part of the report.
+    lineMaker.takeCounts();
+  }
+
   async close(): Promise<{ lines: number; bytes: number; report: SliceReport }> {
     await this.#file?.close();
     const lines = this.#file?.lines ?? 0;
@@ -318,7 +379,11 @@ class PageWriter {
     return { lines, bytes: this.bytes, report: this.report };
   }
 
-  #makeLine(row: SearchRow, isExported: (row: SearchRow, resource: () => JsonObject) => boolean): void {
+  #makeLine(
+    part: string,
+    row: SearchRow,
+    isExported: (row: SearchRow, resource: () => JsonObject) => boolean,
+  ): void {
     const { lineMaker, patients } = this.#dependencies;
     if (row.json === undefined) {
       this.report.read++;
@@ -329,14 +394,14 @@ class PageWriter {
     if (!isExported(row, resource)) return;
     this.report.read++;
     // Before the resource is changed; what is not written does not count.
-    const seen = patients.look(resource);
+    const seen = patients.look(part, () => [resource()]);
     if (lineMaker.makeLineOfTape(row.json, this.#lines.buffer)) this.#lines.end();
     else {
       const result = lineMaker.makeLine(resource());
       if (result.outcome === 'failed') return this.#fail(result.failure);
       this.#lines.add(result.line);
     }
-    patients.add(seen);
+    patients.add(part, seen, row.id);
   }
 
   async #writeLines(): Promise<void> {

@@ -116,11 +116,6 @@ export function patientsOf(resource: JsonObject, version: FhirVersion): Readonly
   return patients;
 }
 
-/** Whether resources of a type can tell of patients. */
-export function mayBeOfPatient(type: string, version: FhirVersion): boolean {
-  return type === 'Patient' || type === 'Bundle' || naming(version).has(type) || TELLING.has(type);
-}
-
 /** @returns false where a reference names a patient who cannot be told from another */
 function collect(
   resource: JsonObject,

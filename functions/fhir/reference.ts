@@ -35,3 +35,20 @@ export function* referencesAt(
     else if (Object.hasOwn(value, name)) yield* referencesAt(value[name], path, depth + 1);
   }
 }
+
+const ANY_BASE =
+  /^(?:https?:\/\/[^?#]*\/)?([A-Z][A-Za-z]{0,63})\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
+
+/** All that a resource refers to by type and id, on whatever server, in any element: extensions and contained ones too. */
+export function* referencedOf(value: JsonValue | undefined): Generator<LocalReference> {
+  if (Array.isArray(value)) {
+    for (const item of value) yield* referencedOf(item);
+  } else if (isJsonObject(value)) {
+    for (const [name, inner] of Object.entries(value)) {
+      if (name === 'reference' && typeof inner === 'string') {
+        const [, type, id] = ANY_BASE.exec(inner) ?? [];
+        if (type !== undefined && id !== undefined) yield { type, id };
+      } else if (typeof inner === 'object') yield* referencedOf(inner);
+    }
+  }
+}

@@ -72,7 +72,7 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
     }
     const [plan, partitions] = await Promise.all([jobs.plan(jobId), jobs.progress(jobId)]);
     const isCounted = (job.minPatients ?? 0) === 0;
-    const progress = isCounted ? progressOf(plan, partitions) : progressWithoutCounts(plan, partitions, job);
+    const progress = isCounted ? progressOf(plan, partitions) : progressWithoutCounts(plan, partitions);
     const retryAfter = secondsToNextPoll(progress, (now() - Date.parse(job.startedAt)) / 1000);
     limiter.told(poller, retryAfter, now());
     return {

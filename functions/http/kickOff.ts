@@ -90,7 +90,7 @@ export function kickOff({
       { now: now(), isResourceType, hasElement, defaultConfiguration: settings.defaultConfiguration },
     );
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
-    const permitted = permitKickOff(read.kickOff, caller, settings.authorization);
+    const permitted = permitKickOff(read.kickOff, caller, settings.authorization, settings.fhirVersion);
     const secret = randomBytes(SECRET_BYTES);
     const pinned = await readPinnedConfiguration(read.kickOff.configuration, secret);
 

@@ -26,11 +26,11 @@ export interface AuthorizationSettings {
   servesLoopback: boolean;
   /** Names of the parameters that `_typeFilter` may use; `undefined`: not set. */
   filterParameters: ReadonlySet<string> | undefined;
-  /** Fewest patients a job may be over; `undefined`: not set. */
+  /** Fewest patients that each part of a job may be of; `undefined`: not set. */
   minPatients: number | undefined;
 }
 
-/** Without the permission for raw exports, a job over fewer patients ends without data, unless MIN_PATIENTS is set. */
+/** Without the permission for raw exports, a part of a job that is of fewer patients is withheld, unless MIN_PATIENTS is set. */
 export const DEFAULT_MIN_PATIENTS = 10;
 const MOST_MIN_PATIENTS = 1000;
 
@@ -161,7 +161,7 @@ export const authorizationDefinitions = [
     'patients',
     String(DEFAULT_MIN_PATIENTS),
     `0 to ${MOST_MIN_PATIENTS}`,
-    'A job over fewer patients ends in an error without data, unless the caller has the permission for raw exports; 0: no such limit. With `function-keys` and `none`, only if set.',
+    'Parts of a job (a type under one alternative of `_typeFilter`) that are of fewer patients, or of none, are withheld, unless the caller has the permission for raw exports; 0: no such limit. With `function-keys` and `none`, only if set.',
   ),
 ];
 

@@ -73,7 +73,7 @@ type ExportSettings = {
   @description('Search parameters that `_typeFilter` may use without the permission for raw exports. Unless set: code, category, type, class, status, clinical-status, verification-status, intent, priority, severity, vaccine-code, combo-code, component-code, date, onset-date, recorded-date, abatement-date, authored, authoredon, effective, effective-time, issued. With `function-keys` and `none`, where callers are not told apart, only if set. (names of search parameters, comma-separated)')
   TYPE_FILTER_PARAMETERS: string?
 
-  @description('A job over fewer patients ends in an error without data, unless the caller has the permission for raw exports; 0: no such limit. With `function-keys` and `none`, only if set. (patients; default 10)')
+  @description('Parts of a job (a type under one alternative of `_typeFilter`) that are of fewer patients, or of none, are withheld, unless the caller has the permission for raw exports; 0: no such limit. With `function-keys` and `none`, only if set. (patients; default 10)')
   @minValue(0)
   @maxValue(1000)
   MIN_PATIENTS: int?

@@ -1,145 +1,180 @@
 import { arraySink } from '../export/arraySink.js';
 import { UNWATCHED } from '../export/exportRaw.js';
-import { WHOLE_SCOPE } from '../export/requests.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { FhirVersion } from '../../functions/deid/engine.js';
 import type { JsonObject } from '../../functions/json/json.js';
 import {
-  addPatients,
-  checkPatientCount,
+  addPartCounts,
+  emptyCounts,
+  type PartCounts,
+  partOf,
   PatientCounter,
+  withheldNote,
+  withheldTypes,
 } from '../../functions/export/output/patientCount.js';
 import { rawLines } from '../../functions/export/rawLines.js';
 import { EVERYTHING } from '../../functions/export/selection/selection.js';
 import { runSlice } from '../../functions/export/slice.js';
-import { ExportError } from '../../functions/errors.js';
-import { mayBeOfPatient } from '../../functions/fhir/patientsOf.js';
 
 const SECRET = Buffer.alloc(32, 7);
-type Request = Parameters<typeof checkPatientCount>[0];
-const whole: Request = { ...WHOLE_SCOPE, level: { kind: 'system' }, minPatients: 10 };
+const MOST = 10;
+const PART = partOf('Observation');
 const digests = (count: number, from = 0): string[] =>
   Array.from({ length: count }, (_, index) => `d${from + index}`);
-const isOfPatients = (type: string): boolean => type !== 'Organization';
+const counted = (more: Partial<PartCounts>): PartCounts => ({ ...emptyCounts(), ...more });
 
-function isRefused(
-  ...[request, partitions]: [Parameters<typeof checkPatientCount>[0], Parameters<typeof checkPatientCount>[1]]
-): string {
-  try {
-    checkPatientCount(request, partitions, isOfPatients);
-    return '';
-  } catch (thrown) {
-    if (!(thrown instanceof ExportError)) throw thrown;
-    expect(thrown).toMatchObject({ code: 'forbidden', retryable: false });
-    return thrown.message;
+function counterOf(
+  more: Partial<ConstructorParameters<typeof PatientCounter>[0]> = {},
+  fhirVersion: FhirVersion = 'R4',
+): PatientCounter {
+  return new PatientCounter({ most: MOST, fhirVersion, secret: SECRET, ...more });
+}
+
+function write(counter: PatientCounter, part: string, ...resources: JsonObject[]): void {
+  for (const resource of resources) {
+    const { id } = resource;
+    counter.add(
+      part,
+      counter.look(part, () => [resource]),
+      typeof id === 'string' ? id : undefined,
+    );
   }
 }
 
-describe('a job over few patients ends without data:', () => {
-  it('fewer than it has to be over, but not as many', () => {
-    expect(isRefused(whole, [{ type: 'Patient', patients: digests(9) }])).toMatch(
-      /fewer than 10 patients.*MIN_PATIENTS/,
-    );
-    expect(isRefused(whole, [{ type: 'Patient', patients: digests(10) }])).toBe('');
+interface Alternatives {
+  [type: string]: string[][];
+}
+
+/** The types that are withheld of a job whose types have alternatives of these patients. */
+function withheldOf(types: Alternatives, more: Record<string, Partial<PartCounts>> = {}): string[] {
+  const all = Object.entries(types).map(([type, alternatives]) => {
+    const patients = Object.fromEntries(alternatives.map((some, index) => [partOf(type, index), some]));
+    return [
+      type,
+      { alternatives: Math.max(1, alternatives.length), counts: counted({ patients, ...more[type] }) },
+    ] as const;
+  });
+  return [...withheldTypes(new Map(all), MOST)].sort();
+}
+
+describe('a part of few patients is withheld as a whole', () => {
+  it('where it is of fewer than it has to be, or of none, but not of as many', () => {
+    expect(withheldOf({ Condition: [digests(9)], Observation: [digests(10)], Procedure: [[]] })).toEqual([
+      'Condition',
+      'Procedure',
+    ]);
   });
 
-  it('patients in several types count once, and all of them together', () => {
-    const types = (...counts: string[][]): Array<{ type: string; patients: string[] }> =>
-      counts.map((patients, index) => ({ type: `Type${index}`, patients }));
-    expect(isRefused(whole, types(digests(6), digests(6), digests(6)))).not.toBe('');
-    expect(isRefused(whole, types(digests(6), digests(6, 4)))).toBe('');
+  it('whatever other types and alternatives are padded with', () => {
+    expect(withheldOf({ Condition: [digests(1)], Encounter: [digests(10)] })).toEqual(['Condition']);
+    expect(withheldOf({ Condition: [digests(10), digests(1)], Encounter: [digests(10)] })).toEqual([
+      'Condition',
+    ]);
+    expect(withheldOf({ Condition: [digests(10), digests(10)] })).toEqual([]);
   });
 
-  it('one that nothing narrows may be over none', () => {
-    expect(isRefused(whole, [])).toBe('');
-    expect(isRefused(whole, [{ type: 'Organization', patients: [] }])).toBe('');
+  it('in the same words for few patients and for none', () => {
+    expect(withheldNote(['Condition'], MOST)).toMatch(/fewer than 10 patients or of none .*: Condition\./);
   });
 
-  it.each(['since', 'until'])(
-    'one of what changed in a time (%s) may not, in the same words as for few',
-    (bound) => {
-      const changed: Request = { ...whole, [bound]: '2026-01-01T00:00:00Z' };
-      const none = isRefused(changed, [{ type: 'Patient', patients: [] }]);
-      expect(none).toMatch(/fewer than 10 patients/);
-      expect(isRefused(changed, [{ type: 'Patient', patients: digests(1) }])).toBe(none);
-      expect(isRefused({ ...changed, level: { kind: 'patient' } }, [])).toBe(none);
-      expect(isRefused(changed, [{ type: 'Organization', patients: [] }])).toBe('');
-    },
-  );
-
-  it('one of a group may not, in the same words as for few', () => {
-    const group: Request = { ...whole, level: { kind: 'group', groupId: 'g' } };
-    const none = isRefused(group, []);
-    expect(none).not.toBe('');
-    expect(isRefused(group, [{ type: 'Patient', patients: digests(1) }])).toBe(none);
-  });
-
-  it('a narrow search does not hide behind a wide one, and none tells no more than few', () => {
-    const filtered: Request = { ...whole, typeFilters: [{ type: 'Condition', search: [['code', 'x']] }] };
-    const wide = { type: 'Observation', patients: digests(10) };
-    const few = isRefused(filtered, [wide, { type: 'Condition', patients: digests(1) }]);
-    expect(few).toMatch(/in Condition/);
-    expect(isRefused(filtered, [wide, { type: 'Condition', patients: [] }])).toBe(few);
-    expect(isRefused(filtered, [wide, { type: 'Condition', patients: digests(10) }])).toBe('');
-    const noPatients: Request = {
-      ...whole,
-      typeFilters: [{ type: 'Organization', search: [['type', 'x']] }],
-    };
-    expect(isRefused(noPatients, [{ type: 'Organization', patients: [] }])).toBe('');
-  });
-
-  it('no limit, no refusal', () => {
-    expect(isRefused({ ...whole, minPatients: 0 }, [{ type: 'Patient', patients: digests(1) }])).toBe('');
+  it('a type outside of the compartment counts by the patients whose exported resources refer to it', () => {
+    const referred = (target: string, count: number): PartCounts['referred'] => ({
+      Location: { [target]: digests(count) },
+    });
+    const types = { Location: [[]], Encounter: [digests(10)] };
+    const written = { Location: { written: { Location: ['home'] } } };
+    expect(withheldOf(types, { ...written, Encounter: { referred: referred('home', 10) } })).toEqual([]);
+    expect(withheldOf(types, { ...written, Encounter: { referred: referred('home', 9) } })).toEqual([
+      'Location',
+    ]);
+    // References to others than those that are exported are no reason to export these.
+    expect(withheldOf(types, { ...written, Encounter: { referred: referred('ward', 10) } })).toEqual([
+      'Location',
+    ]);
+    // Nor are references from what is withheld itself.
+    const few = { Location: [[]], Encounter: [digests(9)], Observation: [digests(10)] };
+    expect(withheldOf(few, { ...written, Encounter: { referred: referred('home', 10) } })).toEqual([
+      'Encounter',
+      'Location',
+    ]);
   });
 });
 
 describe('patients are counted', () => {
-  it('exactly, and with no more kept than has to be known', () => {
+  it('exactly, across slices and partitions, and with no more kept than has to be known', () => {
     const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
     console.log(`SEED=${seed}`);
     const slices = fc.array(fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 40 }), { maxLength: 8 });
     fc.assert(
       fc.property(slices, fc.integer({ min: 1, max: 20 }), (written, most) => {
-        const sum = new Set<string>();
+        const sum = emptyCounts();
         for (const ids of written) {
-          const counter = new PatientCounter(most, 'R4');
-          for (const id of ids) {
-            counter.add(
-              counter.look(() => ({ resourceType: 'Observation', subject: { reference: `Patient/${id}` } })),
-            );
-          }
-          const kept = counter.digests(SECRET);
-          expect(kept.length).toBeLessThanOrEqual(most);
-          addPatients(sum, kept, most);
+          const counter = counterOf({ most });
+          write(
+            counter,
+            PART,
+            ...ids.map((id) => ({ resourceType: 'Observation', subject: { reference: `Patient/${id}` } })),
+          );
+          const counts = counter.counts();
+          expect(counts.patients[PART]?.length ?? 0).toBeLessThanOrEqual(most);
+          addPartCounts(sum, counts, most);
         }
-        expect(sum.size).toBe(Math.min(most, new Set(written.flat()).size));
+        expect(sum.patients[PART]?.length ?? 0).toBe(Math.min(most, new Set(written.flat()).size));
       }),
       { seed, numRuns: 500 },
     );
   });
 
+  it('who refer to other types, in memory that does not grow with the resources', () => {
+    const outside = new Set(['Location', 'Medication']);
+    const sum = emptyCounts();
+    for (let slice = 0; slice < 5; slice++) {
+      const counter = counterOf({ outside });
+      const numbers = Array.from({ length: 1500 }, (_, index) => slice * 1500 + index);
+      write(
+        counter,
+        PART,
+        ...numbers.map((n) => ({
+          resourceType: 'Observation',
+          subject: { reference: `Patient/${n % 50}` },
+          contained: [
+            { resourceType: 'Encounter', location: [{ location: { reference: `Location/${n}` } }] },
+          ],
+        })),
+      );
+      write(
+        counter,
+        partOf('Location'),
+        ...numbers.map((n) => ({ resourceType: 'Location', id: String(n) })),
+      );
+      const counts = counter.counts();
+      expect(JSON.stringify(counts).length).toBeLessThan(20_000);
+      addPartCounts(sum, counts, MOST);
+    }
+    expect(JSON.stringify(sum).length).toBeLessThan(20_000);
+    const types = new Map([['Location', { alternatives: 1, counts: sum }]]);
+    expect([...withheldTypes(types, MOST)]).toEqual([]);
+  });
+
   it('each of those that a resource is of, by whatever reference names them', () => {
-    const counter = new PatientCounter(10, 'R4');
-    counter.add(counter.look(() => ({ resourceType: 'Patient', id: 'a' })));
-    counter.add(counter.look(() => ({ resourceType: 'Condition', subject: { reference: 'Patient/a' } })));
-    counter.add(
-      counter.look(() => ({
-        resourceType: 'Condition',
-        subject: { reference: 'https://fhir.example.org/r4/Patient/b/_history/2' },
-      })),
-    );
-    counter.add(
-      counter.look(() => ({
-        resourceType: 'Appointment',
-        participant: [
-          { actor: { reference: 'Patient/c' } },
-          { actor: { reference: 'Patient/d' } },
-          { actor: { reference: 'Practitioner/e' } },
-        ],
-      })),
-    );
-    counter.add(counter.look(() => ({ resourceType: 'Organization', id: 'f' })));
-    expect(counter.digests(SECRET)).toHaveLength(4);
+    const counter = counterOf();
+    write(counter, PART, { resourceType: 'Patient', id: 'a' });
+    write(counter, PART, { resourceType: 'Condition', subject: { reference: 'Patient/a' } });
+    write(counter, PART, {
+      resourceType: 'Condition',
+      subject: { reference: 'https://fhir.example.org/r4/Patient/b/_history/2' },
+    });
+    write(counter, PART, {
+      resourceType: 'Appointment',
+      participant: [
+        { actor: { reference: 'Patient/c' } },
+        { actor: { reference: 'Patient/d' } },
+        { actor: { reference: 'Practitioner/e' } },
+      ],
+    });
+    write(counter, PART, { resourceType: 'Organization', id: 'f' });
+    expect(counter.counts().patients[PART]).toHaveLength(4);
   });
 
   it.each<[string, object, number]>([
@@ -166,13 +201,14 @@ describe('patients are counted', () => {
       1,
     ],
   ])('by what tells of them without being in a compartment: %s', (_what, resource, count) => {
-    const counter = new PatientCounter(10, 'R4');
-    counter.add(counter.look(() => resource as JsonObject));
-    expect(counter.digests(SECRET)).toHaveLength(count);
+    const counter = counterOf();
+    write(counter, PART, resource as JsonObject);
+    expect(counter.counts().patients[PART]).toHaveLength(count);
   });
 
-  it('in the resources that were asked for, not in what comes along with them', async () => {
+  it('in the resources that were asked for; what comes along counts by those of the page that it is about', async () => {
     const targets = Array.from({ length: 10 }, (_, index) => ({ reference: `Patient/p${index}` }));
+    targets.push({ reference: 'Condition/c' });
     const provenance = { resourceType: 'Provenance', id: 'v', target: targets };
     const condition = {
       resourceType: 'Condition',
@@ -192,7 +228,7 @@ describe('patients are counted', () => {
     });
     const answer = { body: Buffer.from(page), date: 0 };
     const unexpected = (): Promise<never> => Promise.reject(new Error('not asked for here'));
-    const patients = new PatientCounter(10, 'R4');
+    const patients = counterOf();
     const written: string[] = [];
     const result = await runSlice(
       { type: 'Condition', from: undefined, until: '2026-01-01T00:00:00Z' },
@@ -220,37 +256,20 @@ describe('patients are counted', () => {
     );
     expect(result.companions.report.read).toBe(1);
     expect(written).toHaveLength(2);
-    expect(patients.digests(SECRET)).toHaveLength(1);
+    expect(patients.counts().patients).toEqual({
+      'Condition/0': [expect.any(String)],
+      'Provenance/0': [expect.any(String)],
+    });
   });
 
   it('by digests that are of one job alone and do not hold the id', () => {
-    const kept = (secret: Uint8Array): string[] => {
-      const counter = new PatientCounter(10, 'R4');
-      counter.add(counter.look(() => ({ resourceType: 'Patient', id: 'patient-1' })));
-      return counter.digests(secret);
+    const kept = (secret: Uint8Array): PartCounts => {
+      const counter = counterOf({ secret, outside: new Set(['Patient']) });
+      write(counter, PART, { resourceType: 'Patient', id: 'patient-1' });
+      return counter.counts();
     };
     expect(kept(SECRET)).toEqual(kept(SECRET));
     expect(kept(SECRET)).not.toEqual(kept(Buffer.alloc(32, 8)));
     expect(JSON.stringify(kept(SECRET))).not.toContain('patient-1');
   });
-});
-
-it.each(['STU3', 'R4', 'R4B', 'R5'] as const)('%s: which types can be of patients', (version) => {
-  for (const type of [
-    'Patient',
-    'Observation',
-    'Encounter',
-    'Condition',
-    'ImagingStudy',
-    'Appointment',
-    'Coverage',
-    'Task',
-    'Bundle',
-    'Binary',
-  ]) {
-    expect(`${type} ${mayBeOfPatient(type, version)}`).toBe(`${type} true`);
-  }
-  for (const type of ['Organization', 'Practitioner', 'Location', 'Medication', 'ValueSet']) {
-    expect(`${type} ${mayBeOfPatient(type, version)}`).toBe(`${type} false`);
-  }
 });

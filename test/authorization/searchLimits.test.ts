@@ -55,6 +55,7 @@ function refusal(run: () => unknown): RequestError | undefined {
 
 const limits = {
   filterParameters: new Set(DEFAULT_FILTER_PARAMETERS),
+  filterTypes: new Set(['Observation', 'Condition']),
   allowsPatients: false,
   minPatients: 10,
 };
@@ -132,58 +133,91 @@ describe('without the permission for raw exports, search is no oracle on identit
   });
 });
 
+describe('a filter of a type outside of the compartment', () => {
+  const ofLocation: Partial<KickOff> = {
+    types: ['Location'],
+    typeFilters: [{ type: 'Location', search: [['status', 'secret-value']] }],
+  };
+
+  it('needs the permission for raw exports, since its patients are those who refer to it', () => {
+    const refused = refusal(() => permitKickOff(kickOff(ofLocation), known(), settings, 'R4'));
+    expect(refused?.status).toBe(403);
+    expect(refused?.issues).toHaveLength(1);
+    expect(refused?.issues[0]?.diagnostics).toMatch(/_typeFilter: Location .*the scope export\.raw/);
+    expect(JSON.stringify(refused?.issues)).not.toContain('secret-value');
+    expect(refusal(() => permitKickOff(kickOff(ofLocation), known({ raw: true }), settings, 'R4'))).toBe(
+      undefined,
+    );
+  });
+
+  it('is free where nothing is limited, and not where patients are counted', () => {
+    expect(refusal(() => permitKickOff(kickOff(ofLocation), unknown, settings, 'R4'))).toBe(undefined);
+    const set = { ...settings, minPatients: 5 };
+    expect(refusal(() => permitKickOff(kickOff(ofLocation), unknown, set, 'R4'))?.status).toBe(403);
+  });
+});
+
 describe('a kick-off', () => {
   it('for single patients needs the permission for raw exports', () => {
-    const refused = refusal(() => permitKickOff(kickOff({ patients: ['p1'] }), known(), settings));
+    const refused = refusal(() => permitKickOff(kickOff({ patients: ['p1'] }), known(), settings, 'R4'));
     expect(refused?.status).toBe(403);
     expect(refused?.issues[0]?.diagnostics).toMatch(/patient: .*the scope export\.raw/);
-    expect(permitKickOff(kickOff({ patients: ['p1'] }), known({ raw: true }), settings).minPatients).toBe(0);
+    expect(
+      permitKickOff(kickOff({ patients: ['p1'] }), known({ raw: true }), settings, 'R4').minPatients,
+    ).toBe(0);
   });
 
   it('without a configuration needs the permission for raw exports', () => {
     const raw = kickOff({ configuration: undefined });
-    const refused = refusal(() => permitKickOff(raw, known(), settings));
+    const refused = refusal(() => permitKickOff(raw, known(), settings, 'R4'));
     expect(refused?.status).toBe(403);
     expect(refused?.issues[0]?.diagnostics).toContain('the scope export.raw');
     expect(refused?.headers['www-authenticate']).toContain('insufficient_scope');
-    expect(permitKickOff(raw, known({ raw: true }), settings)).toMatchObject({ owner: 'me' });
-    expect(permitKickOff(raw, unknown, settings)).not.toHaveProperty('owner');
+    expect(permitKickOff(raw, known({ raw: true }), settings, 'R4')).toMatchObject({ owner: 'me' });
+    expect(permitKickOff(raw, unknown, settings, 'R4')).not.toHaveProperty('owner');
   });
 
   it('for more types than the token has is refused, naming them', () => {
     const caller = known({ types: new Set(['Patient']) });
     const refused = refusal(() =>
-      permitKickOff(kickOff({ types: ['Patient', 'Condition'] }), caller, settings),
+      permitKickOff(kickOff({ types: ['Patient', 'Condition'] }), caller, settings, 'R4'),
     );
     expect(refused?.status).toBe(403);
     expect(refused?.issues[0]?.diagnostics).toMatch(/do not include Condition\..*system\/Condition\.rs/);
-    expect(permitKickOff(kickOff({ types: ['Patient'] }), caller, settings)).not.toHaveProperty(
+    expect(permitKickOff(kickOff({ types: ['Patient'] }), caller, settings, 'R4')).not.toHaveProperty(
       'permittedTypes',
     );
   });
 
   it('without types is narrowed to those of the token, and says so', () => {
-    const permitted = permitKickOff(kickOff(), known({ types: new Set(['Patient', 'Condition']) }), settings);
+    const permitted = permitKickOff(
+      kickOff(),
+      known({ types: new Set(['Patient', 'Condition']) }),
+      settings,
+      'R4',
+    );
     expect(permitted.permittedTypes).toEqual(['Condition', 'Patient']);
     expect(permitted.notes.join()).toContain('Condition, Patient');
-    expect(permitKickOff(kickOff(), known(), settings)).not.toHaveProperty('permittedTypes');
+    expect(permitKickOff(kickOff(), known(), settings, 'R4')).not.toHaveProperty('permittedTypes');
   });
 
   it('may not ask in a chain about types that the token does not have, even with the permission', () => {
     const caller = known({ raw: true, types: new Set(['Observation']) });
-    expect(refusal(() => permitKickOff(kickOff(filter('subject.name')), caller, settings))?.status).toBe(403);
     expect(
-      refusal(() => permitKickOff(kickOff(filter('subject.name')), known({ raw: true }), settings)),
+      refusal(() => permitKickOff(kickOff(filter('subject.name')), caller, settings, 'R4'))?.status,
+    ).toBe(403);
+    expect(
+      refusal(() => permitKickOff(kickOff(filter('subject.name')), known({ raw: true }), settings, 'R4')),
     ).toBe(undefined);
   });
 
   it('of a caller who is not told apart is limited only by what is set', () => {
     const asked = kickOff({ ...filter('name'), patients: ['p1'] });
-    expect(permitKickOff(asked, unknown, settings).minPatients).toBe(0);
+    expect(permitKickOff(asked, unknown, settings, 'R4').minPatients).toBe(0);
     const set = { ...settings, filterParameters: new Set(['code']), minPatients: 5 };
-    expect(refusal(() => permitKickOff(asked, unknown, set))?.issues).toHaveLength(2);
-    expect(permitKickOff(kickOff(filter('code')), unknown, set).minPatients).toBe(5);
-    expect(permitKickOff(kickOff(), known(), settings).minPatients).toBe(10);
-    expect(permitKickOff(kickOff(), known(), { ...settings, minPatients: 0 }).minPatients).toBe(0);
+    expect(refusal(() => permitKickOff(asked, unknown, set, 'R4'))?.issues).toHaveLength(2);
+    expect(permitKickOff(kickOff(filter('code')), unknown, set, 'R4').minPatients).toBe(5);
+    expect(permitKickOff(kickOff(), known(), settings, 'R4').minPatients).toBe(10);
+    expect(permitKickOff(kickOff(), known(), { ...settings, minPatients: 0 }, 'R4').minPatients).toBe(0);
   });
 });

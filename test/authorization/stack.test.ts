@@ -35,7 +35,12 @@ function writeSource(directory: string): void {
   const numbers = Array.from({ length: 12 }, (_, index) => index + 1);
   write(
     'Patient',
-    numbers.map((day) => ({ id: `p${day}`, meta: meta(day), gender: 'female' })),
+    numbers.map((day) => ({
+      id: `p${day}`,
+      meta: meta(day),
+      gender: 'female',
+      managingOrganization: { reference: 'Organization/o1' },
+    })),
   );
   write(
     'Condition',
@@ -296,7 +301,7 @@ describe('with Entra ID', () => {
   it("believes the platform's principal while the platform's authentication is on", async () => {
     const test = await startTestStack({ ...ENTRA, WEBSITE_AUTH_ENABLED: 'True' });
     const base = test.stack.baseUrl;
-    const query = `_type=Organization&${DEIDENTIFIED}entra`;
+    const query = `_type=Patient&${DEIDENTIFIED}entra`;
     expect((await ask(`${base}/$export?${query}`, KICK_OFF)).status).toBe(401);
     const withoutRole = await ask(`${base}/$export?${query}`, principal('a'));
     expect(withoutRole.status).toBe(403);

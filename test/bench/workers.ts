@@ -103,7 +103,7 @@ async function runShare({ directory, worker }: Share): Promise<number> {
           makeLineOfTape: (resource, line) => engine.anonymizeTape(resource, line),
           takeCounts: () => engine.takeReport(),
         },
-        patients: new PatientCounter(0, 'R4'),
+        patients: new PatientCounter({ most: 0, fhirVersion: 'R4', secret: new Uint8Array(0) }),
         openFile: () => Promise.resolve(file),
         clock: () => performance.now(),
         isStopped: () => Promise.resolve(false),

@@ -144,6 +144,25 @@ describe('every problem is told at once: where, what, and what would be right', 
     expect(issuesOf({ fhirPathRules: [rule], parameters: { dateShiftScope: 'patient' } })).toEqual([]);
   });
 
+  it.each<[string, (at: number) => string]>([
+    ['unknown elements', (at) => `foo${at}.bar`],
+    ['unknown types', (at) => `nodesByType('Foo${at}')`],
+    [
+      'unions of unknown elements',
+      (at) => Array.from({ length: 100 }, (_, each) => `x${at}y${each}`).join(' | '),
+    ],
+    ['unions within unions', (at) => `(name | nam${at})${'.select(name | nmae)'.repeat(8)}`],
+  ])('%s by the thousand are read in bounded time: most suggestions are left out', (_name, pathOf) => {
+    const fhirPathRules = Array.from({ length: 2000 }, (_, at) => ({ path: pathOf(at), method: 'redact' }));
+    const text = JSON.stringify({ fhirPathRules: fhirPathRules.slice(0, 1e6 / pathOf(0).length) });
+    const started = process.cpuUsage();
+    const issues = issuesOf(text, { fhirVersion: 'R4', coverage: 'warning' });
+    const { user, system } = process.cpuUsage(started);
+    expect(issues.length).toBeLessThan(150);
+    // Some 0.2 s; without the bound up to half a minute.
+    expect((user + system) / 1e6).toBeLessThan(4);
+  });
+
   it('all of them in one answer', () => {
     const issues = issuesOf({
       fhirVersion: 'R6',

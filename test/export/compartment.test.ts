@@ -36,6 +36,8 @@ const reference = fc
     }
   });
 
+const toPatient = (id: string, base = ''): { reference: string } => ({ reference: `${base}Patient/${id}` });
+
 const observation = fc.record({
   subject: fc.option(reference, { nil: undefined }),
   performer: fc.array(reference, { maxLength: 4 }),
@@ -57,7 +59,13 @@ describe(`the members' resources of a type (seed ${SEED})`, () => {
           const links = LINKS.get('Observation') ?? [];
           const parameters = coveringParameters('Observation', links, () => true) ?? [];
           expect(parameters).toEqual(['subject', 'performer']);
-          const of = { type: 'Observation', links, bases: [BASE], members: new Members(ids) };
+          const of = {
+            type: 'Observation',
+            fhirVersion: 'R4' as const,
+            links,
+            bases: [BASE],
+            members: new Members(ids),
+          };
           const end = Math.ceil(ids.length / batch) * parameters.length;
           const memberSearch = { parameters, batch, first: 0, end };
           const parts = bySearch
@@ -69,8 +77,8 @@ describe(`the members' resources of a type (seed ${SEED})`, () => {
             return all.map((each) => each?.patient).filter((patient) => patient !== undefined);
           };
           const exported: number[] = [];
-          const searches = parts.flatMap((part) => {
-            const selection = new CompartmentSelection(of, part);
+          const selections = parts.map((part) => new CompartmentSelection(of, part));
+          const searches = selections.flatMap((selection) => {
             return Array.from({ length: selection.searches }, (_, search) => ({ selection, search }));
           });
           expect(searches).toHaveLength(bySearch ? end : 1);
@@ -89,11 +97,22 @@ describe(`the members' resources of a type (seed ${SEED})`, () => {
               if (isFound && selection.isExported(search, () => resource)) exported.push(index);
             }
           }
-          const expected = [...observations.keys()].filter((index) =>
-            parameters.some((parameter) =>
-              patientsOf(index, parameter).some((id) => (ids as string[]).includes(id)),
-            ),
+          const isMember = (id: string): boolean => (ids as string[]).includes(id);
+          const named = (index: number): string[] => {
+            const { subject, performer } = observations[index] ?? { performer: [] };
+            const texts = [subject, ...performer].map((each) => each?.json.reference ?? '');
+            return texts.flatMap((text) => /\bPatient\/([^/]+)/.exec(text)?.[1] ?? []);
+          };
+          const isTheirs = (index: number): boolean =>
+            parameters.some((parameter) => patientsOf(index, parameter).some(isMember));
+          // What belongs also to somebody else, on whatever server, is left out, and counted once.
+          const expected = [...observations.keys()].filter(
+            (index) => isTheirs(index) && named(index).every(isMember),
           );
+          const left = [...observations.keys()].filter(
+            (index) => isTheirs(index) && !named(index).every(isMember),
+          );
+          expect(selections.reduce((sum, { ofOthers }) => sum + ofOthers, 0)).toBe(left.length);
           expect(exported.sort((a, b) => a - b)).toEqual(expected);
         },
       ),
@@ -104,6 +123,7 @@ describe(`the members' resources of a type (seed ${SEED})`, () => {
   it('are refused where the source gives what is of nobody asked for', () => {
     const of = {
       type: 'Observation',
+      fhirVersion: 'R4' as const,
       links: LINKS.get('Observation') ?? [],
       bases: [BASE],
       members: new Members(['a']),
@@ -126,6 +146,50 @@ describe(`the members' resources of a type (seed ${SEED})`, () => {
     // A namesake elsewhere is in doubt: it is left out, and told.
     expect(give('https://else.example/fhir/Patient/a')).toBe(false);
     expect(selection.foreign).toBe(1);
+  });
+
+  it.each<[string, string, object, boolean]>([
+    [
+      'Group',
+      'a list of members with others',
+      { member: [{ entity: toPatient('a') }, { entity: toPatient('x') }] },
+      false,
+    ],
+    [
+      'Group',
+      'a list of members',
+      { member: [{ entity: toPatient('a') }, { entity: toPatient('b') }] },
+      true,
+    ],
+    [
+      'Appointment',
+      'several participants',
+      {
+        participant: [
+          { actor: toPatient('a') },
+          { actor: toPatient('x') },
+          { actor: { reference: 'Location/l' } },
+        ],
+      },
+      false,
+    ],
+    ['Appointment', 'one participant', { participant: [{ actor: toPatient('a') }] }, true],
+    ['Patient', 'a link to another', { id: 'a', link: [{ other: toPatient('x') }] }, true],
+    ['Patient', 'a link to a member', { id: 'x', link: [{ other: toPatient('a') }] }, false],
+    [
+      'Condition',
+      'an asserter of another server',
+      { subject: toPatient('a'), asserter: toPatient('x', 'https://e/r4/') },
+      false,
+    ],
+  ])('%s with %s: exported, or not, as it is of others', (type, _what, content, isExported) => {
+    const of = { type, fhirVersion: 'R4' as const, links: LINKS.get(type) ?? [], bases: [BASE] };
+    const resource = { resourceType: type, id: '1', ...content } as JsonObject;
+    const selection = new CompartmentSelection({ ...of, members: new Members(['a', 'b']) });
+    expect(selection.isExported(0, () => resource)).toBe(isExported);
+    expect(selection.ofOthers).toBe(isExported ? 0 : 1);
+    // Of all patients of the source, nobody is another.
+    expect(new CompartmentSelection({ ...of, members: undefined }).isExported(0, () => resource)).toBe(true);
   });
 
   it('are asked for by the fewest parameters that the source knows', () => {
@@ -209,7 +273,13 @@ describe(`Provenance that comes along (seed ${SEED})`, () => {
           // Patients 0 and 1 are members; Locations are in nobody's compartment.
           const ids = new Members(['0', '1']);
           const selectionOf = (type: string): CompartmentSelection =>
-            new CompartmentSelection({ type, links: LINKS.get(type) ?? [], bases: [BASE], members: ids });
+            new CompartmentSelection({
+              type,
+              fhirVersion: 'R4',
+              links: LINKS.get(type) ?? [],
+              bases: [BASE],
+              members: ids,
+            });
           const types = ['Encounter', 'Observation'];
           const targetsOf = ({ target: targets }: Stored): string[] =>
             (targets as Array<{ reference: string }>).map(({ reference: text }) => text);
@@ -245,8 +315,9 @@ describe(`Provenance that comes along (seed ${SEED})`, () => {
           );
           const expected = all.filter((each) => {
             const targets = targetsOf(each);
-            const isOwn = targets.includes('Patient/0') || targets.includes('Patient/1');
-            return isIn(lastUpdated(each)) && !isOwn && targets.some((text) => keys.has(text));
+            // One that names a patient is exported as of its compartment, or is somebody else's.
+            const isOfPatients = targets.some((text) => text.startsWith('Patient/'));
+            return isIn(lastUpdated(each)) && !isOfPatients && targets.some((text) => keys.has(text));
           });
           expect(exported.sort()).toEqual(expected.map(({ id }) => id).sort());
         },

@@ -26,7 +26,7 @@ export interface RawExport {
 
 /** A slice that nobody stops, times or watches, and whose patients are not counted. */
 export const UNWATCHED: Pick<SliceDependencies, 'patients' | 'clock' | 'isStopped' | 'tellProgress'> = {
-  patients: new PatientCounter(0, 'R4'),
+  patients: new PatientCounter({ most: 0, fhirVersion: 'R4', secret: new Uint8Array(0) }),
   clock: () => 0,
   isStopped: () => Promise.resolve(false),
   tellProgress: () => undefined,

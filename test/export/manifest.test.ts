@@ -33,6 +33,8 @@ const manifest = buildManifest({
   errors: [file('OperationOutcome', 'OperationOutcome-x.ndjson', ['Observation'])],
   report: emptyReport(),
   foreign: 0,
+  ofOthers: 0,
+  withheld: [],
 });
 
 describe('a caller needs the permission for', () => {

@@ -51,14 +51,16 @@ describe('X-Progress', () => {
   });
 
   it('of a job whose patients are counted tells no numbers of resources, nor of parts that follow from them', () => {
-    const progress = [{ partition: 0, resources: 15, isDone: true }];
-    const filters = [{ type: 'Patient', search: [] }];
-    expect(progressText(progressWithoutCounts(plan, progress, { typeFilters: [] }))).toBe(
-      'reading: 1 of 3 parts',
-    );
-    for (const of of [planOf(), planOf(['Patient', 0]), plan]) {
-      expect(progressText(progressWithoutCounts(of, progress, { typeFilters: filters }))).toBe('reading');
-    }
+    const types = (...partitions: Array<[string, number]>): string =>
+      progressText(
+        progressWithoutCounts(planOf(...partitions), [
+          { partition: 0, resources: 15, isDone: true },
+          { partition: 1, resources: 15, isDone: false },
+        ]),
+      );
+    expect(types(['Patient', 5], ['Observation', 6])).toBe('reading: 1 of 2 types');
+    expect(types(['Patient', 5], ['Patient', 6], ['Observation', 0])).toBe('reading: 0 of 2 types');
+    expect(types(['Patient', 0])).toBe('reading: 1 of 1 types');
   });
 
   it('has under 100 characters and no half of a name', () => {

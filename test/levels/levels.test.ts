@@ -78,19 +78,27 @@ const LINKS: Record<string, string[]> = {
   RelatedPerson: ['patient'],
 };
 
-/** What the raw data says is in the compartments of these patients, and Provenance of that. */
+/**
+ * What the raw data says is in the compartments of these patients and of no others, and Provenance of that. A Patient
+ * is its own, whomever it has links to.
+ */
 function expected(isMember: (id: string) => boolean, withProvenance = true): string[] {
-  const isIn = (resource: JobResource): boolean =>
-    (resource.resourceType === 'Patient' && isMember(resource.id)) ||
-    (LINKS[resource.resourceType] ?? []).some((path) =>
-      textsAt(resource, [...path.split('.'), 'reference']).some(
-        (text) => text.startsWith('Patient/') && isMember(text.slice('Patient/'.length)),
-      ),
-    );
+  const patientsOf = (resource: JobResource): string[] =>
+    resource.resourceType === 'Patient'
+      ? [resource.id]
+      : (LINKS[resource.resourceType] ?? [])
+          .flatMap((path) => textsAt(resource, [...path.split('.'), 'reference']))
+          .filter((text) => text.startsWith('Patient/'))
+          .map((text) => text.slice('Patient/'.length));
+  const isIn = (resource: JobResource): boolean => {
+    const patients = patientsOf(resource);
+    return patients.length > 0 && patients.every(isMember);
+  };
   const keys = new Set(keysOf(resources.filter(isIn)));
   const along = resources.filter(
     (resource) =>
       resource.resourceType === 'Provenance' &&
+      patientsOf(resource).every(isMember) &&
       textsAt(resource, ['target', 'reference']).some((target) => keys.has(target)),
   );
   return [...new Set([...keys, ...(withProvenance ? keysOf(along) : [])])].sort();
@@ -179,8 +187,10 @@ describe('the Patient level', () => {
   it('exports the patients asked for, and refuses those that are not there', async () => {
     const patients = [...membersOf(groupOf('1'))].slice(0, 3);
     const asked: Asked = { level: { kind: 'patient' }, patients };
-    const { resources: exported } = await exportOf(asked);
+    const { resources: exported, notes } = await exportOf(asked);
     expect(keysOf(exported)).toEqual(expected((id) => patients.includes(id)));
+    // The Groups of these patients have other members, too.
+    expect(notes.join()).toMatch(/\d+ resources belong also to patients who were not asked for/);
     await source?.close();
     await expect(exportOf({ ...asked, patients: [...patients, 'nobody', 'no-one'] })).rejects.toMatchObject({
       code: 'invalid-request',
@@ -246,7 +256,7 @@ describe('the Group level', () => {
     ).map((text) => text.split('/')[1]);
     const members = new Set([...membersOf(groupOf('1')), ...current]);
     expect(keysOf(exported)).toEqual(expected((id) => members.has(id)));
-    expect(notes).toEqual([
+    expect(notes.filter((note) => note.startsWith('Group: '))).toEqual([
       'Group: 1 memberships are inactive and were left out.',
       'Group: 1 memberships have ended, or not begun, and were left out.',
       'Group: 1 members are neither patients nor groups and were ignored.',
@@ -276,7 +286,10 @@ describe('the Group level', () => {
     const along = resources.filter(
       (resource) =>
         resource.resourceType === 'Provenance' &&
-        textsAt(resource, ['target', 'reference']).some((target) => keys.includes(target)),
+        textsAt(resource, ['target', 'reference']).some((target) => keys.includes(target)) &&
+        textsAt(resource, ['target', 'reference'])
+          .filter((target) => target.startsWith('Patient/'))
+          .every((target) => members.has(target.slice('Patient/'.length))),
     );
     expect(keysOf(exported)).toEqual([...new Set([...keys, ...keysOf(along)])].sort());
     expect(exported.length).toBeLessThan(expected((id) => members.has(id)).length);

@@ -6,7 +6,8 @@ import { planExport } from '../../functions/activities/planExport.js';
 import { openSourceAccess } from '../../functions/adapters/source/openSource.js';
 import { makeActivityDependencies } from '../../functions/dependencies.js';
 import type { JobPlan, JobRequest } from '../../functions/export/job.js';
-import type { ExportManifest } from '../../functions/export/output/manifest.js';
+import { type ExportManifest, REPORT_FILE } from '../../functions/export/output/manifest.js';
+import type { ExportReport } from '../../functions/export/output/report.js';
 import { readSettings } from '../../functions/settings/settings.js';
 import { jobRequest } from '../export/requests.js';
 import type { TestStack } from '../stack/harness.js';
@@ -21,13 +22,18 @@ export interface RunJob {
   manifest: ExportManifest;
   notes: string[];
   plan: JobPlan;
+  report: ExportReport;
+  /** Names of all blobs that are left in the job's container. */
+  blobs: string[];
   /** Every resource that was exported, in the order of the files. */
   resources: JobResource[];
 }
 
 /** What a job is asked for, besides what every one of these jobs has. */
 export type Asked = Pick<JobRequest, 'level'> &
-  Partial<Pick<JobRequest, 'types' | 'typeFilters' | 'patients' | 'since' | 'until' | 'pageSize'>>;
+  Partial<
+    Pick<JobRequest, 'types' | 'typeFilters' | 'patients' | 'since' | 'until' | 'pageSize' | 'minPatients'>
+  >;
 
 /**
  * A raw export by the app's own activities, one after the other as the orchestrators call them, against the storage of
@@ -74,24 +80,36 @@ export async function runJob(
     }
     await completePartition(dependencies)({ jobId, partition, last: previous ?? '' });
   }
-  await finishExport({ settings, jobs, files, now, slices: { forget: () => undefined } })({ jobId });
+  await finishExport({ jobs, files, now, slices: { forget: () => undefined } })({ jobId });
   const [manifest, plan] = [await jobs.manifest(jobId), await jobs.plan(jobId)];
   if (manifest === undefined || plan === undefined) throw new Error('The job has no manifest.');
-  const resources: JobResource[] = [];
-  for (const { url, count, type } of manifest.output) {
-    const name = decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
+  const readText = async (name: string): Promise<Buffer> => {
     const { etag } = await files.properties(request.container, name);
     const stream = await files.open(request.container, name, { etag, part: undefined });
     const chunks: Buffer[] = [];
     for await (const chunk of stream) chunks.push(Buffer.from(chunk));
-    const lines = Buffer.concat(chunks).toString('utf8').trimEnd().split('\n');
+    return Buffer.concat(chunks);
+  };
+  const resources: JobResource[] = [];
+  for (const { url, count, type } of manifest.output) {
+    const name = decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
+    const lines = (await readText(name)).toString('utf8').trimEnd().split('\n');
     const own = lines.map((line) => JSON.parse(line) as JobResource);
     if (own.length !== count || own.some(({ resourceType }) => resourceType !== type)) {
       throw new Error(`A file of ${type} is not as the manifest says.`);
     }
     resources.push(...own);
   }
-  return { manifest, notes: (manifest.extension['notes'] ?? []) as string[], plan, resources };
+  const report = JSON.parse((await readText(REPORT_FILE)).toString('utf8')) as ExportReport;
+  const blobs = [...(await files.list(request.container, '')).keys()];
+  return {
+    manifest,
+    notes: (manifest.extension['notes'] ?? []) as string[],
+    plan,
+    report,
+    blobs,
+    resources,
+  };
 }
 
 /** `type/id` of resources, sorted, repeats included. */

@@ -9,6 +9,7 @@ import type {
   SliceRecord,
   StopReason,
 } from '../../export/job.js';
+import type { PartCounts } from '../../export/output/patientCount.js';
 import type { ExportManifest } from '../../export/output/manifest.js';
 import { furtherProgress } from '../../export/output/progress.js';
 import { forEachConcurrently } from '../../mapConcurrently.js';
@@ -177,6 +178,15 @@ export class JobStore {
 
   async putPartition(jobId: string, partition: number, record: PartitionRecord): Promise<void> {
     await this.#writeJson(`${jobId}/partitions/${partition}.json`, record);
+  }
+
+  /** Whose data a partition wrote; `undefined` where it was not counted. */
+  partCounts(jobId: string, partition: number): Promise<PartCounts | undefined> {
+    return this.#readJson<PartCounts>(`${jobId}/counts/${partition}.json`);
+  }
+
+  async putPartCounts(jobId: string, partition: number, counts: PartCounts): Promise<void> {
+    await this.#writeJson(`${jobId}/counts/${partition}.json`, counts);
   }
 
   /** Tells how far a partition is, for people. It never goes back, whichever attempts tell it at the same time. */

@@ -7,10 +7,11 @@ import { identityOf, type Identity } from './identities.js';
 import { pathsOf, type Step } from './paths.js';
 
 /** Most work of one walk, in steps followed; a configuration that needs more is not followed. */
-const MAX_WORK = 600_000;
+const MAX_WORK = 500_000;
 
-/** Work of one element, in steps. */
+/** Work of one element, and of a place in a path that is followed below it, in steps. */
 const WORK_OF_ELEMENT = 5;
+const WORK_OF_POSITION = 4;
 
 /** An element that may hold an identity, with the places where it can be left, by how. */
 export interface Leaf {
@@ -276,6 +277,8 @@ class Walk {
   }
 
   #visit(type: FhirType, state: State, place: string): void {
+    this.#work += WORK_OF_POSITION * state.positions.length;
+    if (this.#work > MAX_WORK) throw new TooMuchWork();
     const key = `${type.path} ${this.#keyOf(state)}`;
     const known = this.#seen.get(key);
     if (known !== undefined) {

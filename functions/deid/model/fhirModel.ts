@@ -82,9 +82,21 @@ export class FhirModel {
     return this.typeAt(name, name);
   }
 
+  private readonly resources = new Set<FhirType>();
+
+  /** All resource types: the same set whenever asked. */
+  resourceTypes(): ReadonlySet<FhirType> {
+    if (this.resources.size > 0) return this.resources;
+    for (const name of Object.keys(this.definitions.type2Parent)) {
+      const type = this.resource(name);
+      if (type !== undefined) this.resources.add(type);
+    }
+    return this.resources;
+  }
+
   /** Names of all resource types. */
   resourceNames(): string[] {
-    return Object.keys(this.definitions.type2Parent).filter((name) => this.resource(name) !== undefined);
+    return [...this.resourceTypes()].map(({ name }) => name);
   }
 
   /** Names of all data types, primitives included. */

@@ -33,6 +33,10 @@ interface ManifestInput {
   report: SliceReport;
   /** Resources left out because they refer to patients by URLs of another base. */
   foreign: number;
+  /** Resources left out because they belong to other patients than those asked for, too. */
+  ofOthers: number;
+  /** What is told of parts that are withheld. */
+  withheld: readonly string[];
 }
 
 /** Files beside the data, under these names. */
@@ -60,6 +64,8 @@ export function buildManifest({
   errors,
   report,
   foreign,
+  ofOthers,
+  withheld,
 }: ManifestInput): ExportManifest {
   const entry = ({ type, of, name, count }: OutputFile): ManifestFile => ({
     type,
@@ -73,6 +79,8 @@ export function buildManifest({
     ...(plan.notes ?? []),
     ...deletionSentences(deletionNotes),
     ...foreignNotes(foreign),
+    ...othersNotes(ofOthers),
+    ...withheld,
   ];
   return {
     transactionTime: plan.transactionTime,
@@ -111,6 +119,13 @@ function foreignNotes(count: number): string[] {
   if (count === 0) return [];
   return [
     `Resources that refer to patients only by URLs of another base were met ${count} times and left out. Where that base is the source's own, set FHIR_SERVER_URL to it.`,
+  ];
+}
+
+function othersNotes(count: number): string[] {
+  if (count === 0) return [];
+  return [
+    `${count} resources belong also to patients who were not asked for and were left out. report.json counts them by type.`,
   ];
 }
 

@@ -1,4 +1,4 @@
-import type { JobPlan, JobRequest, PartitionProgress } from '../job.js';
+import type { JobPlan, PartitionProgress } from '../job.js';
 
 const MOST_CHARACTERS = 99;
 const MOST_SECONDS_BETWEEN_POLLS = 30;
@@ -53,18 +53,21 @@ export function progressOf(plan: JobPlan | undefined, partitions: readonly Parti
 }
 
 /**
- * The progress of a job that may turn out to be over too few patients: how many resources there are is not told, and
- * where a filter narrows it, not how many parts either, which follow from that.
+ * The progress of a job of which parts may turn out to be of too few patients, or of none: neither how many resources
+ * there are is told nor how many partitions, which follow from that.
  */
 export function progressWithoutCounts(
   plan: JobPlan | undefined,
   partitions: readonly PartitionProgress[],
-  { typeFilters }: Pick<JobRequest, 'typeFilters'>,
 ): Progress {
   const { isPlanned, isComplete } = progressOf(plan, partitions);
-  const done = partitions.filter(({ isDone }) => isDone).length;
-  const parts =
-    typeFilters.length > 0 ? 'reading' : `reading: ${done} of ${plan?.partitions.length ?? 0} parts`;
+  const types = new Map<string, boolean>();
+  const done = new Set(partitions.filter(({ isDone }) => isDone).map(({ partition }) => partition));
+  for (const [partition, { window }] of (plan?.partitions ?? []).entries()) {
+    types.set(window.type, types.get(window.type) !== false && done.has(partition));
+  }
+  const read = [...types.values()].filter(Boolean).length;
+  const parts = `reading: ${read} of ${types.size} types`;
   return { isPlanned, done: 0, total: undefined, isComplete, types: [], parts };
 }
 

@@ -28,6 +28,8 @@ export interface TypeReport extends SliceReport {
   type: string;
   files: number;
   bytes: number;
+  /** Resources left out because they belong also to patients who were not asked for. */
+  ofOthers: number;
   /** Time its slices took, added up. */
   seconds: number;
 }
@@ -42,7 +44,7 @@ export function buildReport(
 ): ExportReport {
   const types = new Map<string, TypeReport>();
   const sumOf = (type: string): TypeReport => {
-    const sum = types.get(type) ?? { type, files: 0, bytes: 0, seconds: 0, ...emptyReport() };
+    const sum = types.get(type) ?? { type, files: 0, bytes: 0, ofOthers: 0, seconds: 0, ...emptyReport() };
     types.set(type, sum);
     return sum;
   };
@@ -52,6 +54,7 @@ export function buildReport(
     const sum = sumOf(window.type);
     sum.seconds = Math.round((sum.seconds + record.seconds) * 1000) / 1000;
     addReport(sum, record.report);
+    sum.ofOthers += record.ofOthers ?? 0;
     if (record.provenance !== undefined) addReport(sumOf('Provenance'), record.provenance);
     for (const { type, bytes } of record.files) {
       const ofFile = sumOf(type);
@@ -67,7 +70,7 @@ export function buildReport(
     engineVersion,
     configuration: publicConfiguration(request),
     types: [...types.values()]
-      .filter(({ read, written }) => read + written > 0)
+      .filter(({ read, written, ofOthers }) => read + written + ofOthers > 0)
       .sort((a, b) => (a.type < b.type ? -1 : 1)),
   };
 }

@@ -7,7 +7,9 @@ export interface SearchLimits {
   filterParameters: ReadonlySet<string> | undefined;
   /** Whether single patients may be asked for. */
   allowsPatients: boolean;
-  /** Fewest patients that a job may be over; 0: no limit. */
+  /** Types that `_typeFilter` may narrow; `undefined`: all. Those of others are counted only by who refers to them. */
+  filterTypes: ReadonlySet<string> | undefined;
+  /** Fewest patients that each part of a job may be of; 0: no limit. */
   minPatients: number;
 }
 
@@ -20,7 +22,7 @@ const HARMLESS_MODIFIERS = new Set(['not', 'missing']);
  */
 export function searchLimitIssues(
   { typeFilters, patients }: Pick<KickOff, 'typeFilters' | 'patients'>,
-  { filterParameters, allowsPatients }: SearchLimits,
+  { filterParameters, filterTypes, allowsPatients }: SearchLimits,
   permission: string,
 ): OutcomeIssue[] {
   const issues: OutcomeIssue[] = [];
@@ -30,6 +32,18 @@ export function searchLimitIssues(
         'forbidden',
         `patient: single patients may not be asked for here without ${permission}. Leave it out.`,
         'patient',
+      ),
+    );
+  }
+  const types = new Set(
+    typeFilters.map(({ type }) => type).filter((type) => filterTypes?.has(type) === false),
+  );
+  if (types.size > 0) {
+    issues.push(
+      errorIssue(
+        'forbidden',
+        `_typeFilter: ${[...types].join(', ')} may not be filtered here without ${permission}: the type is not in the Patient compartment. Leave the filter out.`,
+        '_typeFilter',
       ),
     );
   }

@@ -1,6 +1,8 @@
+import type { FhirVersion } from '../../deid/engine.js';
 import type { JsonObject } from '../../json/json.js';
 import { ExportError } from '../../errors.js';
 import type { CompartmentLink } from '../../fhir/patientCompartment.js';
+import { patientsOf } from '../../fhir/patientsOf.js';
 import { readReference, referencesAt } from '../../fhir/reference.js';
 import type { Members } from './members.js';
 import { searchByIds, type Selection } from './selection.js';
@@ -24,6 +26,7 @@ export const OWN_ID = '_id';
 /** Where a resource says whose compartment it is in. */
 export interface CompartmentOf {
   type: string;
+  fhirVersion: FhirVersion;
   links: readonly CompartmentLink[];
   /** FHIR bases of the source, without trailing slash. */
   bases: readonly string[];
@@ -42,6 +45,7 @@ export class CompartmentSelection implements Selection {
   readonly #search: MemberSearch | undefined;
   readonly #links: readonly CompartmentLink[];
   #foreign = 0;
+  #ofOthers = 0;
 
   constructor(of: CompartmentOf, search?: MemberSearch) {
     this.#of = of;
@@ -70,14 +74,31 @@ export class CompartmentSelection implements Selection {
 
   isExported(search: number, parse: () => JsonObject): boolean {
     const resource = parse();
-    if (this.#search === undefined) {
-      const isIncluded = this.includes(resource);
-      if (!isIncluded) this.#countForeign(resource);
-      return isIncluded;
-    }
     const owner = this.#owner(resource);
-    if (owner === undefined && !this.#countForeign(resource)) throw notInCompartment(this.#of.type);
-    return owner === this.#search.first + search;
+    if (owner === undefined) {
+      if (!this.#countForeign(resource) && this.#search !== undefined) throw notInCompartment(this.#of.type);
+      return false;
+    }
+    if (this.#search !== undefined && owner !== this.#search.first + search) return false;
+    if (!this.isOfOthers(resource)) return true;
+    this.#ofOthers++;
+    return false;
+  }
+
+  /**
+   * Whether a resource belongs to a patient of whatever server who was not asked for, beside any who was. A Patient is
+   * its own, whomever it has links to.
+   * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#query-parameters
+   */
+  isOfOthers(resource: JsonObject): boolean {
+    const { members, fhirVersion } = this.#of;
+    if (members === undefined) return false;
+    return [...patientsOf(resource, fhirVersion)].some((id) => members.indexOf(id) < 0);
+  }
+
+  /** Resources of members left out because they belong also to patients who were not asked for. */
+  get ofOthers(): number {
+    return this.#ofOthers;
   }
 
   /**
@@ -88,8 +109,13 @@ export class CompartmentSelection implements Selection {
     return this.#foreign;
   }
 
-  /** Whether a resource is in the compartment of any member. */
+  /** Whether a resource is in the compartment of any member, and belongs to nobody else. */
   includes(resource: JsonObject): boolean {
+    return this.isInCompartment(resource) && !this.isOfOthers(resource);
+  }
+
+  /** Whether a resource is in the compartment of any member. */
+  isInCompartment(resource: JsonObject): boolean {
     return this.#owner(resource) !== undefined;
   }
 

@@ -20,6 +20,7 @@ export function filtered(base: Selection, filters: readonly TypeFilter[]): Selec
   const baseOf = (search: number): number => search % base.searches;
   return {
     searches: searches.length * base.searches,
+    alternative: (search) => Math.floor(search / base.searches),
     parameters: (search) => [...filterOf(search), ...base.parameters(baseOf(search))],
     sourceOnly: (search) => [...filterOf(search), ...(base.sourceOnly?.(baseOf(search)) ?? [])],
     isExported: (search, resource) => base.isExported(baseOf(search), resource),

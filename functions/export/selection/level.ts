@@ -49,6 +49,9 @@ export class Level {
   #compartment(type: string, memberSearch: MemberSearch | undefined): CompartmentSelection {
     const links = patientCompartment(this.#fhirVersion).get(type) ?? [];
     const bases = this.#plan.compartment?.bases ?? [];
-    return new CompartmentSelection({ type, links, bases, members: this.#members }, memberSearch);
+    return new CompartmentSelection(
+      { type, fhirVersion: this.#fhirVersion, links, bases, members: this.#members },
+      memberSearch,
+    );
   }
 }

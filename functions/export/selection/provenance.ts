@@ -47,7 +47,7 @@ export class ProvenanceCompanions implements Companions {
       if (row.id === undefined || candidates.has(row.id)) continue;
       if (!isInWindow(row, { type: PROVENANCE, ...window })) continue;
       const resource = row.resource();
-      if (own.includes(resource)) continue;
+      if (own.isInCompartment(resource) || own.isOfOthers(resource)) continue;
       const targets = this.#targets(resource);
       const first = targets.findIndex((target) => exported.has(target));
       if (first >= 0) candidates.set(row.id, { row, earlier: targets.slice(0, first) });

@@ -14,6 +14,8 @@ export interface Selection {
   readonly searches: number;
   /** What a search asks for besides the window's type and bounds. */
   parameters(search: number): SearchParameters;
+  /** Which alternative of the type's filters a search belongs to; absent: there are none. */
+  alternative?(search: number): number;
   /**
    * Those of a search's parameters that only the source can judge a resource by: that it heeds them is made sure of
    * before a search is believed. None where it is left out.

@@ -3,6 +3,8 @@ import {
   DEFAULT_FILTER_PARAMETERS,
   DEFAULT_MIN_PATIENTS,
 } from '../../settings/authorizationSettings.js';
+import type { FhirVersion } from '../../deid/engine.js';
+import { patientCompartment } from '../../fhir/patientCompartment.js';
 import type { JobRequest } from '../../export/job.js';
 import type { KickOff } from '../../export/request/kickOff.js';
 import { type SearchLimits, searchLimitIssues } from '../../export/request/searchLimits.js';
@@ -16,10 +18,15 @@ type Permitted = Pick<JobRequest, 'owner' | 'permittedTypes' | 'minPatients' | '
  * to.
  * @throws RequestError 403 that names the permission that is missing
  */
-export function permitKickOff(kickOff: KickOff, caller: Caller, settings: AuthorizationSettings): Permitted {
+export function permitKickOff(
+  kickOff: KickOff,
+  caller: Caller,
+  settings: AuthorizationSettings,
+  fhirVersion: FhirVersion,
+): Permitted {
   if (kickOff.configuration === undefined) requireRaw(caller);
   requireTypes(caller, kickOff.types ?? []);
-  const limits = searchLimitsOf(caller, settings);
+  const limits = searchLimitsOf(caller, settings, fhirVersion);
   const raw =
     (caller.kind === 'known' ? caller.rawPermission : undefined) ?? 'the permission for raw exports';
   const issues = searchLimitIssues(kickOff, limits, raw);
@@ -39,12 +46,19 @@ export function permitKickOff(kickOff: KickOff, caller: Caller, settings: Author
 }
 
 /** Callers who are not told apart are limited only where the settings say so. */
-function searchLimitsOf(caller: Caller, settings: AuthorizationSettings): SearchLimits {
+function searchLimitsOf(
+  caller: Caller,
+  settings: AuthorizationSettings,
+  fhirVersion: FhirVersion,
+): SearchLimits {
   const { filterParameters, minPatients } = settings;
+  const compartment = new Set(patientCompartment(fhirVersion).keys());
   if (caller.kind === 'unknown') {
+    const isLimited = filterParameters !== undefined || (minPatients ?? 0) > 0;
     return {
       filterParameters,
-      allowsPatients: filterParameters === undefined && (minPatients ?? 0) === 0,
+      filterTypes: isLimited ? compartment : undefined,
+      allowsPatients: !isLimited,
       minPatients: minPatients ?? 0,
     };
   }
@@ -53,6 +67,7 @@ function searchLimitsOf(caller: Caller, settings: AuthorizationSettings): Search
     // A chain asks about types that the caller may not see, whatever else is permitted.
     filterParameters:
       raw && types === 'all' ? undefined : (filterParameters ?? new Set(DEFAULT_FILTER_PARAMETERS)),
+    filterTypes: raw ? undefined : compartment,
     allowsPatients: raw,
     minPatients: raw ? 0 : (minPatients ?? DEFAULT_MIN_PATIENTS),
   };
