@@ -16,12 +16,14 @@ import { shareSourceAccess } from './adapters/source/sourceAccess.js';
 import { openStorage } from './adapters/storage/storage.js';
 import { makeActivityDependencies, secretsOf } from './dependencies.js';
 import { openAuthorization } from './http/authorization/openAuthorization.js';
+import { defaultConfigurationProblem } from './http/defaultConfiguration.js';
+import type { HttpDependencies } from './http/dependencies.js';
 import { registerRoutes } from './http/routes.js';
 import { exportJob } from './orchestrators/exportJob.js';
 import { exportLane } from './orchestrators/exportLane.js';
 import { exportPartition } from './orchestrators/exportPartition.js';
 import { settingsWarnings } from './settings/interfaceSettings.js';
-import { readSettings } from './settings/settings.js';
+import { readSettings, SettingsError } from './settings/settings.js';
 import { registerCleanUp } from './timers/cleanUp.js';
 
 // The composition root: settings are read once, everything is built from them, and every function is registered.
@@ -49,8 +51,7 @@ const slices: SliceRunner =
         };
       });
 
-app.setup({ enableHttpStream: true });
-registerRoutes({
+const http: HttpDependencies = {
   settings,
   authorize: openAuthorization(settings.authorization, openAuthorizationServer(settings), isResourceType),
   jobs,
@@ -60,7 +61,12 @@ registerRoutes({
   resolveSecret: secretsOf(settings),
   now,
   isResourceType,
-});
+};
+const problem = await defaultConfigurationProblem(http);
+if (problem !== undefined) throw new SettingsError([problem]);
+
+app.setup({ enableHttpStream: true });
+registerRoutes(http);
 registerCleanUp({ settings, jobs, files, now });
 
 df.app.orchestration('exportJob', exportJob);

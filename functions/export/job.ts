@@ -1,5 +1,6 @@
 import type { FhirVersion } from '../deid/engine.js';
 import type { SafeFailure } from '../errors.js';
+import type { ApprovalRule, CoverageSummary } from './approval.js';
 import type { MemberSearch } from './selection/compartment.js';
 import type { RequestedElement } from './request/elements.js';
 import type { PartCounts } from './output/patientCount.js';
@@ -49,6 +50,11 @@ export interface JobRequest extends ExportScope {
   notes: string[];
 }
 
+/** Whether an export is of raw data: without a configuration, or by one that does not count as de-identification. */
+export function isRawExport({ configuration }: Pick<JobRequest, 'configuration'>): boolean {
+  return configuration?.approval === undefined;
+}
+
 /** Which configuration a job uses, as it was read at kick-off. */
 export interface ConfigurationOfJob {
   name: string;
@@ -58,6 +64,10 @@ export interface ConfigurationOfJob {
   etag?: string;
   /** The image it was read from: the reference as it was given, and what it stood for then. */
   collection?: { reference: string; digest: string };
+  /** What it leaves; absent in jobs that began before it was looked at. */
+  coverage?: CoverageSummary;
+  /** Why it counts as de-identification; absent: it does not, and the export is of raw data. */
+  approval?: ApprovalRule;
   /** Tells, within the job, whether its keys are still those of the kick-off. */
   keysDigest: string;
 }

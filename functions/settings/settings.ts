@@ -4,6 +4,8 @@ import {
   type AuthorizationSettings,
   readAuthorizationSettings,
 } from './authorizationSettings.js';
+import { approvalDefinitions, readApprovalSettings } from './approvalSettings.js';
+import type { ApprovalPolicy } from '../export/approval.js';
 import type { FhirVersion } from '../deid/engine.js';
 import type { OciReference } from '../export/request/ociReference.js';
 import { LONGEST_PAUSE_MS } from '../export/source/requestLimiter.js';
@@ -47,6 +49,8 @@ export interface Settings {
   corsOrigins: ReadonlySet<string>;
   authorization: AuthorizationSettings;
   requireCoverage: boolean;
+  /** Which configurations count as de-identification. */
+  approval: ApprovalPolicy;
   /** Keys that configurations name with `{"secretName": …}`, by name. */
   secrets: ReadonlyMap<string, string>;
   registries: RegistrySettings;
@@ -444,6 +448,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   downloadLinks,
   corsOrigins,
   requireCoverage,
+  ...approvalDefinitions,
   secretsDefinition,
   registries,
   registryCredentials,
@@ -531,6 +536,7 @@ export function readSettings(environment: Environment): Settings {
   }
 
   const serverUrl = read(fhirServerUrl) as string | undefined;
+  const authorization = readAuthorizationSettings(environment, problems);
   const settings: Settings = {
     fhirServerUrl: serverUrl ?? '',
     fhirVersion: read(fhirVersion),
@@ -542,8 +548,9 @@ export function readSettings(environment: Environment): Settings {
     downloadLinks: read(downloadLinks),
     sasLifetimeMinutes: read(numbers.sasLifetimeMinutes),
     corsOrigins: read(corsOrigins),
-    authorization: readAuthorizationSettings(environment, problems),
+    authorization,
     requireCoverage: read(requireCoverage),
+    approval: readApprovalSettings(environment, authorization.authentication.way, problems),
     secrets: readSecrets(),
     registries: {
       ...read(registries),

@@ -99,6 +99,12 @@ type ExportSettings = {
   @description('Whether a configuration is refused whose rules leave what may be an identity, as its parameter `requireCoverage` does. (default false)')
   REQUIRE_COVERAGE: ('true' | 'false')?
 
+  @description('Which configurations count as de-identification; what others export is raw data. `container`: all that can be read, since whoever can write container `anonymization` or a registry of `ANONYMIZATION_REGISTRIES` approves; `coverage`: those whose coverage is complete, and those of `CONFIGURATION_DIGESTS`; `digest`: the latter alone. Unless set: `coverage` with `entra` and `smart`, `container` with `function-keys` and `none`.')
+  CONFIGURATION_APPROVAL: ('container' | 'coverage' | 'digest')?
+
+  @description('SHA-256 digests of configuration files that count as de-identification whatever they leave, as manifests and kick-offs name them. (`sha256:…`, comma-separated)')
+  CONFIGURATION_DIGESTS: string?
+
   @description('OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too. Where an entry names a repository, nothing else of that registry is read. (`host`, `host:port` or `host/repository`, comma-separated)')
   ANONYMIZATION_REGISTRIES: string?
 

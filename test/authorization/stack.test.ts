@@ -272,6 +272,30 @@ describe('with SMART Backend Services', () => {
     expect((await ask(file, raw)).status).toBe(200);
   }, 60_000);
 
+  it('a configuration that does not count as de-identification takes the permission for raw exports', async () => {
+    await test.putConfiguration('keeps-names.json', {
+      fhirPathRules: [{ path: 'Patient.birthDate', method: 'redact' }],
+    });
+    const query = '_type=Patient&_anonymizationConfig=keeps-names.json&_container=keeps-names';
+    const plain = await client('system/*.rs');
+    const refused = await ask(`${base}/$export?${query}`, plain);
+    expect(refused.status).toBe(403);
+    expect(words(refused)).toContain('the scope export.raw');
+
+    const raw = await client('system/*.rs export.raw');
+    const started = await ask(`${base}/$export?${query}`, raw);
+    expect(started.status).toBe(202);
+    expect(words(started)).toMatch(/sha256:[0-9a-f]{64}.*may leave identities: names .*does not count/);
+    const statusUrl = started.headers.get('content-location') ?? '';
+    const done = await end(statusUrl, raw);
+    expect((JSON.parse(done.body) as Manifest).extension).toMatchObject({
+      deidentified: false,
+      configurationApproval: 'none',
+      configurationCoverage: { isComplete: false },
+    });
+    expect((await ask(statusUrl, plain)).status).toBe(403);
+  }, 60_000);
+
   it('a filter by a name is refused', async () => {
     const query = `_type=Patient&_typeFilter=${encodeURIComponent('Patient?family=Miller')}&${DEIDENTIFIED}filtered`;
     const refused = await ask(`${base}/$export?${query}`, await client('system/*.rs'));

@@ -175,12 +175,6 @@ describe('a kick-off is refused, naming the parameter', () => {
       [decodeURIComponent(name).replaceAll(/[^\x20-\x7e]/g, '?')],
     ]),
     ['a malformed _raw', '?_raw=yes', {}, ['_raw']],
-    [
-      'raw data by a configuration',
-      '?_raw=true&_container=research&_anonymizationConfig=a.json',
-      {},
-      ['_raw'],
-    ],
     ['de-identified data by nothing', '?_raw=false', {}, ['_anonymizationConfig']],
     ['patients at system level', '', { method: 'POST', body: patients('Patient/1') }, ['patient']],
     [
@@ -375,4 +369,10 @@ it.each([
   ['é', false],
 ])('%s is a FHIR id: %s', (text, expected) => {
   expect(isFhirId(text)).toBe(expected);
+});
+
+it('raw data by a configuration may be asked for: whether that one counts as de-identification is told when it is read', () => {
+  const { kickOff } = read('?_raw=true&_container=research&_anonymizationConfig=a.json');
+  expect(kickOff).toMatchObject({ asksRaw: true, configuration: { name: 'a.json', isDefault: false } });
+  expect(read('').kickOff).toMatchObject({ asksRaw: false });
 });

@@ -76,6 +76,9 @@ const BODIES = [
   '{"resourceType":"Parameters","parameter":[{"name":"_since","valueInstant":{"a":1}}]}',
   '{"resourceType":"Parameters","parameter":[{"name":"_type","valueString":"\\ud800"}]}',
   `{"resourceType":"Parameters","parameter":[${'{"name":"_type","valueString":"X"},'.repeat(3000)}{}]}`,
+  // As much as a body may have, in one parameter or in many: refused, and cheaply.
+  `{"resourceType":"Parameters","parameter":[{"name":"_elements","valueString":"${'id,'.repeat(300_000)}"}]}`,
+  `{"resourceType":"Parameters","parameter":[{"name":"_typeFilter","valueString":"${'Group?a=b,'.repeat(90_000)}"}]}`,
   '['.repeat(50_000), `{"resourceType":"${'x'.repeat(100_000)}"}`,
 ]; // prettier-ignore
 

@@ -564,6 +564,23 @@ describe('a kick-off is accepted', () => {
     expect(folders.every((blob) => /^\d{14}-[0-9a-f]{32}\//.test(blob))).toBe(true);
   });
 
+  it('and says what the rules of its configuration leave that may be an identity', async () => {
+    await test.putConfiguration('one-rule.json', {
+      fhirPathRules: [{ path: "nodesByType('HumanName')", method: 'redact' }],
+    });
+    const url = `${host}/fhir/$export?_type=Patient&_anonymizationConfig=one-rule.json&_container=one-rule`;
+    const response = await fetch(url, { headers: KICK_OFF });
+    const { issue } = (await response.json()) as Outcome;
+    const told = issue
+      .map(({ diagnostics }) => diagnostics ?? '')
+      .filter((text) => text.includes('Coverage, '));
+    expect(response.status, JSON.stringify(issue)).toBe(202);
+    expect(told.length).toBeGreaterThan(15);
+    expect(told.length).toBeLessThanOrEqual(25);
+    expect(told.join('\n')).toContain('Bundle.entry.fullUrl');
+    await fetch(response.headers.get('content-location') ?? '', { method: 'DELETE' });
+  });
+
   it('as a POST with Parameters, an absolute status URL in its answer', async () => {
     const response = await fetch(`${host}/fhir/$export`, {
       method: 'POST',

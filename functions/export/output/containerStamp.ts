@@ -16,7 +16,7 @@ export function stampOf(
   configuration: ConfigurationOfJob | undefined,
   hasRandomKeys: boolean,
 ): ContainerStamp {
-  return configuration === undefined
+  return configuration?.approval === undefined
     ? { content: 'raw' }
     : {
         content: 'deidentified',

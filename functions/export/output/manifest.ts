@@ -1,3 +1,4 @@
+import { isCalledDeidentified } from '../approval.js';
 import { deletionSentences } from '../deletionPlan.js';
 import type { DeletionNote, JobPlan, JobRequest, OutputFile, SliceReport } from '../job.js';
 
@@ -93,7 +94,11 @@ export function buildManifest({
       ...(configuration === undefined
         ? { deidentified: false }
         : {
-            deidentified: true,
+            deidentified: isCalledDeidentified(configuration.approval),
+            configurationApproval: configuration.approval ?? 'none',
+            ...(configuration.coverage === undefined
+              ? {}
+              : { configurationCoverage: configuration.coverage }),
             configuration: configuration.name,
             configurationDigest: configuration.digest,
             ...(configuration.etag === undefined ? {} : { configurationEtag: configuration.etag }),

@@ -9,6 +9,7 @@ export type IssueType =
   | 'forbidden'
   | 'conflict'
   | 'throttled'
+  | 'too-long'
   | 'processing'
   | 'transient'
   | 'exception'

@@ -1,4 +1,5 @@
 import type { FhirModel } from '../../deid/model/fhirModel.js';
+import { MOST_NAMES, namesIn } from './names.js';
 import { errorIssue, type OutcomeIssue } from '../output/operationOutcome.js';
 
 /** A root element that `_elements` asks for, of one type or (`undefined`) of every type. */
@@ -25,7 +26,12 @@ export function elementNames(model: FhirModel): ElementNames['hasElement'] {
     names.set(type, found);
     return found;
   };
-  return (types, element) => (types ?? model.resourceNames()).some((type) => namesOf(type).has(element));
+  const all = model.resourceNames();
+  const inAny = new Set(all.flatMap((type) => [...namesOf(type)]));
+  return (types, element) =>
+    inAny.has(element) &&
+    // What is no type has no elements, and is not remembered.
+    (types ?? all).some((type) => model.resource(type) !== undefined && namesOf(type).has(element));
 }
 
 const MOST_TOLD = 10;
@@ -42,8 +48,13 @@ export function readElements(
   { isResourceType, hasElement }: ElementNames,
   issues: OutcomeIssue[],
 ): RequestedElement[] {
+  const names = namesIn(values, MOST_NAMES);
+  if (names === undefined) {
+    issues.push(errorIssue('too-long', `_elements has more than ${MOST_NAMES} names.`, '_elements'));
+    return [];
+  }
   const elements: RequestedElement[] = [];
-  for (const text of values.flatMap((value) => value.split(',')).map((part) => part.trim())) {
+  for (const text of new Set(names)) {
     const [, type, element] = /^(?:([A-Z][A-Za-z]*)\.)?([a-z][A-Za-z0-9]*)$/.exec(text) ?? [];
     if (element === undefined || (type !== undefined && !isResourceType(type))) {
       issues.push(

@@ -4,6 +4,7 @@ import { compareInstants, instantFromMilliseconds, parseInstant } from '../insta
 import type { ExportLevel, ExportScope } from '../job.js';
 import { readOciReference, type OciReference } from './ociReference.js';
 import { errorIssue, type OutcomeIssue } from '../output/operationOutcome.js';
+import { MOST_NAMES, namesIn } from './names.js';
 import { readTypeFilters } from './typeFilter.js';
 
 /** A kick-off request as HTTP gives it, before anything is checked. */
@@ -23,6 +24,8 @@ export interface KickOff extends ExportScope {
   container: string | undefined;
   /** `undefined`: raw data is asked for, or nothing is said. */
   configuration: RequestedConfiguration | undefined;
+  /** Whether `_raw=true` is said. */
+  asksRaw: boolean;
   notes: string[];
 }
 
@@ -53,6 +56,11 @@ const RESERVED_CONTAINERS =
   /^(anonymization|fhir-export-jobs|(azure-webjobs|fhirexport)-.*|\d{14}-[0-9a-f]{32})$/;
 const MOST_PAGE_SIZE = 10_000;
 const MOST_PATIENTS = 10_000;
+/** Parameters of a request, the patients of a long list with each of its own. */
+const MOST_PARAMETERS = 10_100;
+/** Of a URL, in characters: what is longer goes into the body of a POST. */
+const LONGEST_URL = 65_536;
+const LONGEST_HEADER = 8192;
 /** A request can be wrong in as many ways as it has parameters. */
 const MOST_ISSUES = 100;
 /** A `_since` is the source's clock, as a manifest's `transactionTime`, which may be so far ahead of ours. */
@@ -93,6 +101,15 @@ export function readKickOff(
   const issues: OutcomeIssue[] = [];
   const notes: string[] = [];
   const isLenient = readHeaders(raw, issues);
+  if (raw.url.length > LONGEST_URL) {
+    issues.push(
+      errorIssue(
+        'too-long',
+        `The URL has more than ${LONGEST_URL} characters. Send the parameters in the body of a POST.`,
+      ),
+    );
+    return { kickOff: undefined, issues };
+  }
   const given = readParameters(raw, issues);
 
   for (const [name, { spelled }] of given) {
@@ -227,15 +244,6 @@ export function readKickOff(
   if (asksRaw !== undefined && asksRaw !== '' && asksRaw !== 'true' && asksRaw !== 'false') {
     issues.push(errorIssue('value', '_raw must be true or false.', '_raw'));
   }
-  if (asksRaw === 'true' && name !== undefined) {
-    issues.push(
-      errorIssue(
-        'invalid',
-        '_raw=true asks for data with identities, _anonymizationConfig for data without: leave one of them out.',
-        '_raw',
-      ),
-    );
-  }
   const standard = asksRaw === 'true' ? undefined : context.defaultConfiguration;
   if (asksRaw === 'false' && name === undefined && standard === undefined) {
     issues.push(
@@ -272,6 +280,7 @@ export function readKickOff(
         name !== undefined
           ? { name, etag, collection, isDefault: false }
           : standard && { ...standard, etag: undefined, isDefault: true },
+      asksRaw: asksRaw === 'true',
       notes:
         notes.length > MOST_ISSUES ? [...notes.slice(0, MOST_ISSUES), 'Others were ignored, too.'] : notes,
     },
@@ -328,11 +337,13 @@ function readCollection(
 
 /** Returns whether the caller prefers lenient handling. */
 function readHeaders(raw: RawKickOff, issues: OutcomeIssue[]): boolean {
-  const accepts = (raw.accept ?? '').split(',').map((part) => part.split(';')[0]?.trim().toLowerCase());
+  const accepts = headerText(raw.accept)
+    .split(',')
+    .map((part) => part.split(';')[0]?.trim().toLowerCase());
   if (!accepts.includes('application/fhir+json')) {
     issues.push(errorIssue('required', 'The header Accept: application/fhir+json is required.', 'Accept'));
   }
-  const preferences = (raw.prefer ?? '')
+  const preferences = headerText(raw.prefer)
     .split(/[,;]/)
     .map((part) => part.replace(/[\s"]/g, '').toLowerCase());
   if (!preferences.includes('respond-async')) {
@@ -343,6 +354,11 @@ function readHeaders(raw: RawKickOff, issues: OutcomeIssue[]): boolean {
     issues.push(errorIssue('value', 'Prefer: handling must be strict or lenient.', 'Prefer'));
   }
   return handling.includes('handling=lenient') && !handling.includes('handling=strict');
+}
+
+/** A header that is longer than any sensible one is as if it were not there. */
+function headerText(text = ''): string {
+  return text.length > LONGEST_HEADER ? '' : text;
 }
 
 function readParameters(raw: RawKickOff, issues: OutcomeIssue[]): Given {
@@ -381,16 +397,31 @@ function readParametersResource(body: string, issues: OutcomeIssue[]): Array<[st
   if (!isRecord(parsed) || parsed['resourceType'] !== 'Parameters') return malformed();
   const parameters = parsed['parameter'] ?? [];
   if (!Array.isArray(parameters)) return malformed();
+  if (parameters.length > MOST_PARAMETERS) {
+    issues.push(
+      errorIssue('too-long', `The body has more than ${MOST_PARAMETERS} parameters.`, 'Parameters.parameter'),
+    );
+    return [];
+  }
   const pairs: Array<[string, string]> = [];
   for (const parameter of parameters as unknown[]) {
     if (!isRecord(parameter) || typeof parameter['name'] !== 'string') return malformed();
-    const values = Object.entries(parameter).filter(([key]) => /^value[A-Z]/.test(key));
-    const given = values[0]?.[1];
+    const values = valueNames(parameter);
+    const given = parameter[values[0] ?? ''];
     const value = isRecord(given) ? given['reference'] : given;
     if (values.length !== 1 || !['string', 'number', 'boolean'].includes(typeof value)) return malformed();
     pairs.push([parameter['name'], String(value)]);
   }
   return pairs;
+}
+
+/** The first two names of values that a parameter has: it may have one. */
+function valueNames(parameter: Record<string, unknown>): string[] {
+  const names: string[] = [];
+  for (const name in parameter) {
+    if (/^value[A-Z]/.test(name) && names.push(name) > 1) break;
+  }
+  return names;
 }
 
 function readTypes(
@@ -399,12 +430,12 @@ function readTypes(
   issues: OutcomeIssue[],
 ): string[] | undefined {
   if (values === undefined) return undefined;
-  const types = new Set(
-    values
-      .flatMap((value) => value.split(','))
-      .map((type) => type.trim())
-      .filter((type) => type !== ''),
-  );
+  const names = namesIn(values, MOST_NAMES);
+  if (names === undefined) {
+    issues.push(errorIssue('too-long', `_type has more than ${MOST_NAMES} names.`, '_type'));
+    return [];
+  }
+  const types = new Set(names.filter((type) => type !== ''));
   const unknown = [...types].filter((type) => !context.isResourceType(type));
   if (types.size === 0) {
     issues.push(
@@ -444,11 +475,10 @@ function readPatients(
     );
     return undefined;
   }
-  const ids = values
-    .flatMap((value) => value.split(','))
-    .map((value) => value.trim().replace(/^Patient\//, ''))
+  const ids = namesIn(values, MOST_PATIENTS)
+    ?.map((value) => value.replace(/^Patient\//, ''))
     .map((id) => (isFhirId(id) ? id : undefined));
-  if (ids.length > MOST_PATIENTS || ids.includes(undefined)) {
+  if (ids === undefined || ids.includes(undefined)) {
     issues.push(
       errorIssue(
         'value',
@@ -457,7 +487,7 @@ function readPatients(
       ),
     );
   }
-  return [...new Set(ids.filter((id) => id !== undefined))];
+  return [...new Set(ids?.filter((id) => id !== undefined))];
 }
 
 /** https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata */

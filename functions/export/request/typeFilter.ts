@@ -24,6 +24,10 @@ const RESERVED = new Set([
   '_score',
 ]);
 const MOST_FILTERS = 100;
+/** Filters that are looked at, repeated ones included. */
+const MOST_GIVEN = 1000;
+/** Of all filters together. */
+const MOST_CHARACTERS = 131_072;
 /** The plus sign before a time zone's offset, which is read as a blank where a client has encoded it once only, or not at all. */
 const OFFSET_SIGN = /(?<=T[\d:.]{5,20})[+ ](?=\d\d:\d\d)/g;
 
@@ -42,8 +46,17 @@ export function readTypeFilters(
     issues.push(errorIssue('value', `_typeFilter: ${text}`, '_typeFilter'));
   };
   const filters = new Map<string, TypeFilter>();
+  if (values.reduce((sum, value) => sum + value.length, 0) > MOST_CHARACTERS) {
+    problem(`the filters have more than ${MOST_CHARACTERS} characters. Export in several jobs.`);
+    return [];
+  }
   // A comma after a backslash is a part of a search's value.
-  for (const text of values.flatMap((value) => value.split(/(?<!\\),(?=\s*[A-Z][A-Za-z]*\?)/))) {
+  const texts = values.flatMap((value) => value.split(/(?<!\\),(?=\s*[A-Z][A-Za-z]*\?)/));
+  if (texts.length > MOST_GIVEN) {
+    problem(`there are more than ${MOST_FILTERS} filters. Export in several jobs.`);
+    return [];
+  }
+  for (const text of texts) {
     const [, type, query] = /^\s*([A-Z][A-Za-z]*)\?(.+)$/s.exec(text) ?? [];
     if (type === undefined || query === undefined) {
       problem('each filter must be a resource type, a question mark and a search: Observation?code=1234-5.');
@@ -61,7 +74,7 @@ export function readTypeFilters(
     if (search.length === 0 || search.some(([name, value]) => name === '' || value === '')) {
       problem(`a filter for ${type} has a search parameter without name or value.`);
     }
-    for (const [name] of search) {
+    for (const name of new Set(search.map(([each]) => each))) {
       const plain = name.split(':')[0]?.toLowerCase() ?? '';
       if (RESERVED.has(plain)) problem(`${plain} may not be used in a filter. Leave it out.`);
     }

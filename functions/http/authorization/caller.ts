@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { JobRequest } from '../../export/job.js';
+import { isRawExport, type JobRequest } from '../../export/job.js';
 import { errorIssue } from '../../export/output/operationOutcome.js';
 import { RequestError } from '../respond.js';
 
@@ -40,7 +40,7 @@ export function maySee(caller: Caller, job: Pick<JobRequest, 'owner'>): boolean 
 
 /** Whether what a job exports is within the permissions that a caller has now. */
 export function requireAccess(caller: Caller, job: Pick<JobRequest, 'configuration'>): void {
-  if (job.configuration === undefined) requireRaw(caller);
+  if (isRawExport(job)) requireRaw(caller);
 }
 
 /** @throws RequestError 403 where a caller may not have exports that hold identities */
@@ -52,7 +52,7 @@ export function requireRaw(caller: Caller): void {
       : `${caller.rawPermission}, which you do not have`;
   throw refused(
     caller,
-    `An export without a configuration holds identities and needs a permission of its own, ${permission}. Name a configuration with _anonymizationConfig.`,
+    `An export without a configuration that counts as de-identification is of raw data, with identities, and needs a permission of its own, ${permission}. Name a configuration that counts with _anonymizationConfig.`,
     '_anonymizationConfig',
   );
 }

@@ -1,0 +1,12 @@
+/** Names that a parameter may have at most, also where it is repeated: far more than there are types and elements. */
+export const MOST_NAMES = 1000;
+
+/** The names in values that separate them by commas; `undefined` where there are more than `most`. */
+export function namesIn(values: readonly string[], most: number): string[] | undefined {
+  let count = values.length;
+  for (const value of values) {
+    for (let at = value.indexOf(','); at >= 0 && count <= most; at = value.indexOf(',', at + 1)) count++;
+    if (count > most) return undefined;
+  }
+  return values.flatMap((value) => value.split(',')).map((name) => name.trim());
+}

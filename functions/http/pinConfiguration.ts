@@ -1,0 +1,136 @@
+import { readConfiguration } from '../deid/readConfiguration.js';
+import { coverageOf } from '../deid/coverage/coverage.js';
+import { randomKeys, resolveKeys } from '../deid/keys.js';
+import { ExportError } from '../errors.js';
+import { approvalOf, summaryOf } from '../export/approval.js';
+import type { ConfigurationOfJob } from '../export/job.js';
+import type { RequestedConfiguration } from '../export/request/kickOff.js';
+import { configurationDigest, keysDigest } from '../export/pinnedConfiguration.js';
+import { errorIssue, type OutcomeIssue } from '../export/output/operationOutcome.js';
+import { whyNotApproved } from './authorization/permitConfiguration.js';
+import type { HttpDependencies } from './dependencies.js';
+import { RequestError, statusOf } from './respond.js';
+
+/** What reads configurations, at kick-off and at the start. */
+export type ConfigurationReader = Pick<
+  HttpDependencies,
+  'settings' | 'configurationBlobs' | 'configurationImages' | 'resolveSecret'
+>;
+
+export interface PinnedConfiguration {
+  text: string;
+  described: ConfigurationOfJob;
+  /** What the caller should know of it. */
+  notes: string[];
+  hasRandomKeys: boolean;
+}
+
+/**
+ * Reads a configuration once, checks it and its keys, and tells whether it counts as de-identification: what is read
+ * now is what every activity of the job uses.
+ * @param secret of the job
+ * @throws RequestError 400 with all that is wrong; 500 where it is the default one, which has to count, too
+ */
+export async function pinConfiguration(
+  reader: ConfigurationReader,
+  requested: RequestedConfiguration,
+  secret: Uint8Array,
+): Promise<PinnedConfiguration> {
+  if (!requested.isDefault) return pin(reader, requested, secret);
+  const pinned = await pin(reader, requested, secret).catch((thrown: unknown) => {
+    throw ofDefault(thrown);
+  });
+  if (pinned.described.approval !== undefined) return pinned;
+  throw new RequestError(500, [
+    defaultIssue(whyNotApproved(pinned.described, reader.settings.approval.rule)),
+  ]);
+}
+
+async function pin(
+  reader: ConfigurationReader,
+  requested: RequestedConfiguration,
+  secret: Uint8Array,
+): Promise<PinnedConfiguration> {
+  const { settings, resolveSecret } = reader;
+  const { text, origin } = await readText(reader, requested);
+  const read = readConfiguration(text, {
+    fhirVersion: settings.fhirVersion,
+    coverage: settings.requireCoverage ? 'error' : 'warning',
+  });
+  const keys =
+    read.configuration === undefined ? undefined : await resolveKeys(read.configuration, resolveSecret);
+  const issues = [...read.issues, ...(keys?.issues ?? [])];
+  const errors = issues.filter(({ severity }) => severity === 'error');
+  if (keys?.configuration === undefined) {
+    throw new RequestError(
+      400,
+      errors.map(({ path, message }) =>
+        errorIssue(
+          'invalid',
+          `_anonymizationConfig: ${path === '' ? '' : `${path}: `}${message}`,
+          '_anonymizationConfig',
+        ),
+      ),
+    );
+  }
+  const random = randomKeys(keys.configuration);
+  const digest = configurationDigest(text);
+  const coverage = summaryOf(read.coverage ?? coverageOf(keys.configuration));
+  const approval = approvalOf(settings.approval, { digest, coverage });
+  return {
+    text,
+    described: {
+      name: requested.name,
+      digest,
+      coverage,
+      ...(approval === undefined ? {} : { approval }),
+      keysDigest: keysDigest(keys.configuration, secret),
+      ...origin,
+    },
+    notes: [
+      ...(requested.isDefault
+        ? [`No configuration was named: ${requested.name}, the default one of this server, is used.`]
+        : []),
+      ...(random.length === 0 ? [] : [randomKeysNote(random)]),
+      ...issues.map(({ path, message }) => `${path}: ${message}`),
+    ],
+    hasRandomKeys: random.length > 0,
+  };
+}
+
+async function readText(
+  { configurationBlobs, configurationImages }: ConfigurationReader,
+  { name, etag, collection }: RequestedConfiguration,
+): Promise<{ text: string; origin: Pick<ConfigurationOfJob, 'etag' | 'collection'> }> {
+  if (collection === undefined) {
+    const blob = await configurationBlobs.read(name, etag);
+    return { text: blob.text, origin: { etag: blob.etag } };
+  }
+  const { text, digest } = await configurationImages.read(collection, name);
+  return { text, origin: { collection: { reference: collection.text, digest } } };
+}
+
+/** What is wrong with the default configuration is no fault of the request. */
+function ofDefault(thrown: unknown): unknown {
+  if (thrown instanceof RequestError) {
+    return new RequestError(
+      500,
+      thrown.issues.map(({ diagnostics }) => defaultIssue(diagnostics)),
+    );
+  }
+  if (thrown instanceof ExportError && statusOf(thrown.code).status < 500) {
+    return new RequestError(500, [defaultIssue(thrown.message)]);
+  }
+  return thrown;
+}
+
+function defaultIssue(message: string): OutcomeIssue {
+  return errorIssue(
+    'exception',
+    `The default configuration of this server (DEFAULT_ANONYMIZATION_CONFIG) cannot be used. ${message}`,
+  );
+}
+
+function randomKeysNote(keys: readonly string[]): string {
+  return `The configuration gives no ${keys.join(' and no ')}, so random keys are used, for this export alone: it cannot be joined with any other, nor with the next one by _since. Give keys in the configuration where that is needed.`;
+}
