@@ -21,7 +21,8 @@ export class ElementWork {
   constructor(context: NodeContext, run: ResourceRun, now: number) {
     this.context = context;
     this.run = run;
-    this.environment = { resource: null, rootResource: null, now, undecided: new Undecided() };
+    const { regexSteps } = run;
+    this.environment = { resource: null, rootResource: null, now, regexSteps, undecided: new Undecided() };
     this.silent = { model: context.model, onDropped: () => undefined };
   }
 

@@ -13,7 +13,7 @@ const PER_ITEM = new Set(['where', 'exists', 'all', 'select']);
 /** Functions that look at their input's own values, and at their arguments on `$this`. */
 const OF_VALUE = new Set([
   'empty', 'exists', 'not', 'count', 'first', 'last', 'tail', 'single', 'startsWith', 'endsWith', 'contains', 'matches',
-  'matchesFull', 'length', 'upper', 'lower', 'substring', 'indexOf', 'lastIndexOf', 'replace', 'replaceMatches', 'trim',
+  'length', 'upper', 'lower', 'substring', 'indexOf', 'lastIndexOf', 'replace', 'replaceMatches', 'trim',
   'toString', 'toInteger', 'toDecimal', 'toBoolean', 'toDate', 'toDateTime', 'toTime', 'now', 'today', 'iif', 'abs',
   'ceiling', 'floor', 'round', 'truncate', 'where', 'all', 'select', 'skip', 'take',
 ]); // prettier-ignore

@@ -4,6 +4,7 @@ import type { JsonObject } from '../json/json.js';
 import { LABELS } from './labels.js';
 import type { Run } from './methods/method.js';
 import { primitiveText, type Primitive } from './primitive.js';
+import { RegexSteps } from './regex/steps.js';
 
 /** Days that dates move by, for the resource a run is at. */
 export type ShiftOf = (run: ResourceRun, rule: number) => number | null;
@@ -26,6 +27,8 @@ export class ResourceRun implements Run {
   readonly counts: number[] = LABELS.map(() => 0);
   /** Conditions of the resource's rules that could not be decided, by the rule's place. Not counted before it is done. */
   readonly undecided = new Map<number, number>();
+  /** Steps that regular expressions may still take. */
+  readonly regexSteps = new RegexSteps();
   /** The rule being applied, for the report of a failure. */
   rule: number | undefined;
   /** The outermost resource's id, as a rule finds it. */
@@ -96,6 +99,7 @@ export class ResourceRun implements Run {
 
   /** Forgets a resource that failed halfway. */
   restart(fileName: string, folderName: string): void {
+    this.regexSteps.reset();
     this.fileName = fileName;
     this.folderName = folderName;
     this.rule = undefined;

@@ -1,4 +1,5 @@
 import { compileExpression } from './fhirpath/evaluate.js';
+import { PatternError } from './fhirpath/matching.js';
 import { parseFhirPath } from './fhirpath/parser.js';
 import { FhirPathSyntaxError, type Expression } from './fhirpath/syntax.js';
 import { FhirPathError } from './fhirpath/values.js';
@@ -73,8 +74,7 @@ function readPath(value: JsonValue | undefined, issues: IssueList): RulePath | u
     const expression = rest.trim() === '' ? null : parseFhirPath(rest);
     return { path, resourceType, expression };
   } catch (error) {
-    if (!(error instanceof FhirPathSyntaxError) && !(error instanceof FhirPathError)) throw error;
-    issues.error('path', `Not a FHIRPath expression: ${error.message}`);
+    issues.error('path', expressionProblem(error, 'Not a FHIRPath expression'));
     return undefined;
   }
 }
@@ -205,8 +205,15 @@ function readCase(
     compileExpression(expression);
     return expression;
   } catch (error) {
-    if (!(error instanceof FhirPathSyntaxError) && !(error instanceof FhirPathError)) throw error;
-    issues.error(path, `The ${part} is not a FHIRPath expression: ${error.message}`);
+    issues.error(path, expressionProblem(error, `The ${part} is not a FHIRPath expression`));
     return undefined;
   }
+}
+
+/** What is wrong with an expression that could not be compiled. */
+function expressionProblem(error: unknown, otherwise: string): string {
+  if (error instanceof PatternError) return error.message;
+  if (error instanceof FhirPathSyntaxError || error instanceof FhirPathError)
+    return `${otherwise}: ${error.message}`;
+  throw error;
 }

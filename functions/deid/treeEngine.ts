@@ -62,7 +62,13 @@ export class TreeEngine {
   ): void {
     const outer = run.startResource(() => node.source ?? {}, place);
     const { undecided } = this;
-    const environment: Environment = { resource: node, rootResource: root, now: this.now, undecided };
+    const environment: Environment = {
+      resource: node,
+      rootResource: root,
+      now: this.now,
+      regexSteps: run.regexSteps,
+      undecided,
+    };
     for (const { rule, select } of this.rules) {
       if (!appliesTo(rule, node.type.name)) continue;
       run.rule = rule.index;

@@ -1,5 +1,6 @@
 import type { FhirNode } from '../node.js';
 import type { Undecided } from './undecided.js';
+import type { RegexSteps } from '../regex/steps.js';
 import type { Value } from './values.js';
 
 /** An item of a collection: an element of a resource, or a computed value. */
@@ -15,6 +16,8 @@ export interface Environment {
   readonly now: number;
   /** Where comparisons that cannot be decided are noted, if that is asked for. */
   readonly undecided?: Undecided;
+  /** Steps that regular expressions may still take in this resource; without it, in each call. */
+  readonly regexSteps?: RegexSteps;
 }
 
 /** Variables of the innermost iteration. */

@@ -1,6 +1,7 @@
 import { FhirNode } from '../node.js';
 import type { Collection, Environment, Evaluator, Item, Scope } from './collection.js';
 import { FUNCTION_BODIES } from './functions.js';
+import { matchingFunction } from './matching.js';
 import {
   asDecimal,
   booleanOf,
@@ -16,7 +17,7 @@ import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from './
 
 const EMPTY: Collection = [];
 
-/** Compiles an expression into closures; run the result with `evaluate`. */
+/** Compiles an expression into closures; run the result with `evaluate`. @throws FhirPathError, PatternError */
 export function compileExpression(expression: Expression): Evaluator {
   switch (expression.kind) {
     case 'literal': {
@@ -88,7 +89,7 @@ function compileCall(focus: Expression | null, name: string, parameters: readonl
     const operator = name === 'is' ? 'is' : 'as';
     return compileTypeTest(of ?? ((input) => input), operator, typeNameOf(parameters[0]));
   }
-  const body = FUNCTION_BODIES.get(name);
+  const body = matchingFunction(name, parameters) ?? FUNCTION_BODIES.get(name);
   if (body === undefined) throw new FhirPathError(`Unknown symbol '${name}'`);
   const compiled = parameters.map(compileExpression);
   return (input, scope) => body(of === null ? input : of(input, scope), compiled, scope);

@@ -4,7 +4,7 @@ import { asDecimal, booleanOf, distinctItems, isEqual, optionalValue, singleValu
 import { Decimal, FhirPathError, Long, Quantity, Temporal, calendarUnit, type Value } from './values.js';
 
 /** A function: its input, its arguments unevaluated, and where it stands. */
-type FunctionBody = (input: Collection, parameters: readonly Evaluator[], scope: Scope) => Collection;
+export type FunctionBody = (input: Collection, parameters: readonly Evaluator[], scope: Scope) => Collection;
 
 const EMPTY: Collection = [];
 /** Items that `repeat` and `descendants` collect before the expression counts as one that never ends. */
@@ -59,7 +59,7 @@ function integerArgument(
   return Number(value);
 }
 
-function stringArgument(
+export function stringArgument(
   parameters: readonly Evaluator[],
   at: number,
   scope: Scope,
@@ -71,7 +71,7 @@ function stringArgument(
   return value;
 }
 
-function onString(
+export function onString(
   name: string,
   body: (text: string, parameters: readonly Evaluator[], scope: Scope) => Collection,
 ): FunctionBody {
@@ -103,26 +103,6 @@ function onNumber(name: string, body: (value: Decimal, original: bigint | Decima
 
 function whole(value: Decimal, original: bigint | Decimal): Value {
   return typeof original === 'bigint' ? original : value;
-}
-
-const MAX_REGULAR_EXPRESSIONS = 200;
-const regularExpressions = new Map<string, RegExp>();
-
-function regularExpression(pattern: string, flags: string): RegExp {
-  const key = `${flags}/${pattern}`;
-  const known = regularExpressions.get(key);
-  if (known !== undefined) {
-    known.lastIndex = 0;
-    return known;
-  }
-  try {
-    const compiled = new RegExp(pattern, flags);
-    if (regularExpressions.size >= MAX_REGULAR_EXPRESSIONS) regularExpressions.clear();
-    regularExpressions.set(key, compiled);
-    return compiled;
-  } catch {
-    throw new FhirPathError('Not a regular expression');
-  }
 }
 
 /** A conversion: empty where the value has no such form. */
@@ -408,14 +388,6 @@ export const FUNCTION_BODIES: ReadonlyMap<string, FunctionBody> = new Map<string
     if (pattern === undefined || substitution === undefined) return EMPTY;
     if (pattern !== '') return [text.replaceAll(pattern, () => substitution)];
     return [substitution + Array.from(text, (character) => character + substitution).join('')];
-  })],
-  ['matches', onStrings('matches', (text, pattern) => [regularExpression(pattern, 's').test(text)])],
-  ['matchesFull', onStrings('matchesFull', (text, pattern) => [regularExpression(`^(?:${pattern})$`, 's').test(text)])],
-  ['replaceMatches', onString('replaceMatches', (text, parameters, scope) => {
-    const pattern = stringArgument(parameters, 0, scope, 'replaceMatches');
-    const substitution = stringArgument(parameters, 1, scope, 'replaceMatches');
-    if (pattern === undefined || substitution === undefined) return EMPTY;
-    return [text.replace(regularExpression(pattern, 'gs'), substitution)];
   })],
   ['length', onString('length', (text) => [BigInt(text.length)])],
   ['toChars', onString('toChars', (text) => text.split(''))],

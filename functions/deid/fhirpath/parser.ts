@@ -78,8 +78,10 @@ class Parser {
       } else {
         const operator = operators.find((candidate) => candidate === text);
         if (operator === undefined) break;
+        const { position } = this.token;
         this.at++;
         left = { kind: 'binary', operator, left, right: this.expression(level + 1) };
+        checkDateArithmetic(left, position);
       }
     }
     if (level === 0) this.nesting--;
@@ -199,6 +201,27 @@ class Parser {
     }
     return text.includes('.') ? Decimal.parse(text) : BigInt(text);
   }
+}
+
+function isDate(expression: Expression): boolean {
+  return expression.kind === 'literal' && expression.value instanceof Temporal;
+}
+
+/** Refuses arithmetic on a date literal that no value could make right: `@1990-1-1` is 1990 less one, less one. */
+function checkDateArithmetic(
+  { operator, left, right }: Extract<Expression, { kind: 'binary' }>,
+  position: number,
+): void {
+  if (!['+', '-', '*', '/', 'div', 'mod'].includes(operator)) return;
+  if (!isDate(left) && !isDate(right)) return;
+  const isShift = (operator === '+' || operator === '-') && !isDate(right);
+  const isOther = right.kind !== 'literal' || right.value === null || right.value instanceof Quantity;
+  if (isShift && isOther) return;
+  throw new FhirPathSyntaxError(
+    `'${operator}' does not work between a date or time and a value without unit: write months, days, hours, minutes ` +
+      'and seconds of a literal with two digits (@1990-01-01), and what is added as a quantity (1 day)',
+    position,
+  );
 }
 
 function checkCall(name: string, parameters: readonly Expression[], position: number): void {

@@ -18,10 +18,7 @@ export const FUNCTIONS: ReadonlyMap<string, readonly [number, number]> = new Map
     1,
     'all subsetOf supersetOf where select repeat ofType is as skip take intersect exclude union combine',
   ),
-  ...names(
-    1,
-    'indexOf lastIndexOf startsWith endsWith contains matches matchesFull split encode decode escape',
-  ),
+  ...names(1, 'indexOf lastIndexOf startsWith endsWith contains matches split encode decode escape'),
   ...names(1, 'unescape log power extension nodesByType nodesByName'),
   ...names(2, 'replace replaceMatches'),
   ['exists', [0, 1]],

@@ -60,8 +60,14 @@ function jsonOf(result: Collection): Primitive | undefined {
 }
 
 function jsonOfValue(value: Value): Primitive {
-  if (typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'string') return wellFormed(value);
+  if (typeof value === 'boolean') return value;
   if (typeof value === 'bigint') return numberFromText(String(value));
   // A Long is a string in FHIR's JSON.
   return value instanceof Decimal ? numberFromText(value.toString()) : valueText(value);
+}
+
+/** A text whose halves of surrogate pairs are replaced: a pattern or a substring may have cut a pair in two. */
+function wellFormed(text: string): string {
+  return text.replace(/\p{Cs}/gu, '\ufffd');
 }
