@@ -12,6 +12,7 @@ export type ExportErrorCode =
   | 'configuration-invalid'
   | 'source-unreachable'
   | 'source-busy'
+  | 'source-failed'
   | 'source-denied'
   | 'source-refused'
   | 'source-not-fhir'

@@ -18,6 +18,7 @@ import { makeActivityDependencies, secretsOf } from './dependencies.js';
 import { openAuthorization } from './http/authorization/openAuthorization.js';
 import { defaultConfigurationProblem } from './http/defaultConfiguration.js';
 import type { HttpDependencies } from './http/dependencies.js';
+import { watchResponses } from './http/responseConnections.js';
 import { registerRoutes } from './http/routes.js';
 import { exportJob } from './orchestrators/exportJob.js';
 import { exportLane } from './orchestrators/exportLane.js';
@@ -66,6 +67,7 @@ const problem = await defaultConfigurationProblem(http);
 if (problem !== undefined) throw new SettingsError([problem]);
 
 app.setup({ enableHttpStream: true });
+watchResponses();
 registerRoutes(http);
 registerCleanUp({ settings, jobs, files, now });
 
@@ -80,4 +82,4 @@ df.app.activity('exportSlice', {
 });
 df.app.activity('completePartition', { handler: activity(completePartition(dependencies)) });
 df.app.activity('stopExport', { handler: activity(stopExport(dependencies)) });
-df.app.activity('finishExport', { handler: activity(finishExport({ jobs, files, now, slices })) });
+df.app.activity('finishExport', { handler: activity(finishExport({ settings, jobs, files, now, slices })) });

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { ExportClient, type Manifest } from './exportClient.js';
+import { ProgressLine } from './progressLine.js';
 import { SAMPLE_CONFIGURATION, type Stack, startStack } from './stack.js';
 
 interface TypeReport {
@@ -31,12 +32,17 @@ async function demonstrate(stack: Stack): Promise<void> {
     _anonymizationConfig: SAMPLE_CONFIGURATION,
   });
   console.log(`exporting from ${stack.fhirServerUrl} with ${SAMPLE_CONFIGURATION} …`);
-  const manifest = await client.manifest(statusUrl, POLL_MS, showProgress);
-  const seconds = (performance.now() - exportedAt) / 1000;
-  showProgress(`complete in ${seconds.toFixed(1)} s`);
-  if (process.stdout.isTTY) process.stdout.write('\n');
+  const progress = new ProgressLine(process.stdout);
+  let manifest: Manifest;
+  try {
+    manifest = await client.manifest(statusUrl, POLL_MS, (text) => progress.show(text));
+    progress.show(`complete in ${((performance.now() - exportedAt) / 1000).toFixed(1)} s`);
+  } finally {
+    progress.end();
+  }
 
   const directory = join(stack.dataDirectory, 'demo', statusUrl.slice(statusUrl.lastIndexOf('/') + 1));
+  console.log(`downloading ${manifest.output.length + manifest.error.length} files …`);
   const sizes = await download(manifest, directory);
   await writeFile(join(directory, 'manifest.json'), JSON.stringify(manifest, undefined, 2));
   console.log(`\n${table(manifest, sizes, await typeReports(manifest, directory))}`);
@@ -44,11 +50,6 @@ async function demonstrate(stack: Stack): Promise<void> {
   console.log(`The same in storage: container demo, beside manifest.json and report.json`);
   console.log('\nNo legal or regulatory standard is guaranteed by this configuration.');
   await showPatient(stack, manifest, directory);
-}
-
-function showProgress(text: string): void {
-  if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${text}`);
-  else console.log(text);
 }
 
 /** Downloads every file of the manifest; returns their sizes by URL. */

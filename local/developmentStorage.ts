@@ -3,6 +3,7 @@ export const DEVELOPMENT_KEY =
   'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 export const RUNTIME_ACCOUNT = 'devstoreaccount1';
 export const EXPORT_ACCOUNT = 'fhirexports';
+
 export const DEFAULT_BLOB_PORT = 10_000;
 
 /** Connection string of an account of the embedded stack. */

@@ -1,8 +1,98 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { DEFAULT_BLOB_PORT } from './developmentStorage.js';
+
+/** The parts of the stack that listen: names for messages, the settings of their ports, and the usual ports. */
+export const PARTS = {
+  storage: { name: 'storage', setting: 'AZURITE_BLOB_PORT', otherwise: DEFAULT_BLOB_PORT },
+  source: { name: 'the sample FHIR source', setting: 'SOURCE_PORT', otherwise: 8080 },
+  host: { name: 'the Functions host', setting: 'PORT', otherwise: 7071 },
+} as const;
+
+/** Parts of a stack that was killed end by themselves within this time. */
+const MOST_WAIT_MS = 15_000;
+const BETWEEN_TRIES_MS = 250;
 
 /** The port asked for, or a free one where it is taken. */
 export async function freePort(wanted: number): Promise<number> {
   return (await tryPort(wanted)) ?? (await tryPort(0)) ?? wanted;
+}
+
+/**
+ * The ports of a stack, kept in the folder of its data: jobs know the source by its URL, and clients the status of a job
+ * and its files, so a stack that starts again has to be where it was.
+ */
+export class StackPorts {
+  readonly #directory: string;
+  readonly #environment: Readonly<Record<string, string | undefined>>;
+  readonly #tell: (line: string) => void;
+  readonly #mostWaitMs: number;
+
+  constructor(
+    directory: string,
+    environment: Readonly<Record<string, string | undefined>>,
+    tell: (line: string) => void,
+    mostWaitMs = MOST_WAIT_MS,
+  ) {
+    this.#directory = directory;
+    this.#environment = environment;
+    this.#tell = tell;
+    this.#mostWaitMs = mostWaitMs;
+  }
+
+  /**
+   * The port of a part: the one it had, unless its setting names another one now; else the one that is set or usual, or
+   * a free one where that is taken.
+   * @throws Error that names the port, where the one it had stays taken
+   */
+  async take(key: keyof typeof PARTS): Promise<number> {
+    const { name, setting, otherwise } = PARTS[key];
+    const text = this.#environment[setting] ?? '';
+    const wanted = text === '' ? otherwise : Number(text);
+    if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65_535) {
+      throw new Error(`${setting} must be a port from 0 to 65535; 0 is any free one.`);
+    }
+    const kept = keptPorts(this.#directory)[key];
+    if (kept !== undefined && (text === '' || wanted === 0 || wanted === kept)) {
+      await this.#waitFor(kept, name, setting);
+      return kept;
+    }
+    const port = await freePort(wanted);
+    if (port !== wanted && wanted !== 0) this.#tell(`port ${wanted} is taken: ${name} takes ${port}`);
+    writeFileSync(portsFile(this.#directory), JSON.stringify({ ...keptPorts(this.#directory), [key]: port }));
+    return port;
+  }
+
+  async #waitFor(port: number, name: string, setting: string): Promise<void> {
+    if ((await tryPort(port)) !== undefined) return;
+    this.#tell(`port ${port}, which ${name} had before, is taken: waiting for it`);
+    const until = Date.now() + this.#mostWaitMs;
+    while (Date.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, BETWEEN_TRIES_MS));
+      if ((await tryPort(port)) !== undefined) return;
+    }
+    throw new Error(
+      `Port ${port} is taken. It is that of ${name} in ${this.#directory}, and exports that began there go on with it alone. End the program that has it, which may be another stack on this folder; or set LOCAL_DATA to another folder; or set ${setting} to another port and start these exports again.`,
+    );
+  }
+}
+
+/** The ports that the stack of a folder had last, by the keys of `PARTS`. */
+export function keptPorts(directory: string): Partial<Record<keyof typeof PARTS, number>> {
+  let ports: unknown;
+  try {
+    ports = JSON.parse(readFileSync(portsFile(directory), 'utf8'));
+  } catch {
+    // None yet, or cut off by a kill.
+    return {};
+  }
+  const entries = Object.entries(typeof ports === 'object' && ports !== null ? ports : {});
+  return Object.fromEntries(entries.filter(([, port]) => Number.isInteger(port)));
+}
+
+function portsFile(directory: string): string {
+  return join(directory, 'ports.json');
 }
 
 function tryPort(port: number): Promise<number | undefined> {

@@ -1,8 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 
 export interface ProcessOptions {
+  /** As messages name it. */
+  name: string;
   /** Compiled module to run. */
   module: string;
   arguments?: string[];
@@ -12,15 +14,18 @@ export interface ProcessOptions {
   logFile: string;
 }
 
+const MOST_LINES = 5;
 const STOP_GRACE_MS = 8000;
 
 /** A part of the stack in a process of its own. It ends when this process does, however that ends. */
 export class StackProcess {
   readonly #child: ChildProcess;
+  readonly name: string;
   readonly #logFile: string;
 
   constructor(options: ProcessOptions) {
     const log = openSync(options.logFile, 'a');
+    this.name = options.name;
     this.#logFile = options.logFile;
     this.#child = fork(options.module, options.arguments ?? [], {
       cwd: options.workingDirectory,
@@ -42,10 +47,9 @@ export class StackProcess {
   async ready(isReady: () => Promise<boolean>, seconds = 60): Promise<void> {
     const until = Date.now() + seconds * 1000;
     while (!(await isReady())) {
-      if (this.hasEnded)
-        throw new Error(`A part of the stack ended at its start. What it said is in ${this.#logFile}`);
+      if (this.hasEnded) throw new Error(`${this.name} ended at its start. ${this.#said()}`);
       if (Date.now() > until)
-        throw new Error(`A part of the stack did not start. What it said is in ${this.#logFile}`);
+        throw new Error(`${this.name} did not start within ${seconds} s. ${this.#said()}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
@@ -60,6 +64,11 @@ export class StackProcess {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_GRACE_MS);
     await this.#end('SIGTERM');
     clearTimeout(timer);
+  }
+
+  #said(): string {
+    const lines = readFileSync(this.#logFile, 'utf8').trimEnd().split('\n').slice(-MOST_LINES);
+    return `The last lines of ${this.#logFile}:\n${lines.join('\n')}`;
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

@@ -3,14 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
 import {
-  DEFAULT_BLOB_PORT,
   DEVELOPMENT_KEY,
   developmentStorage,
   EXPORT_ACCOUNT,
   RUNTIME_ACCOUNT,
 } from './developmentStorage.js';
 import { PROJECT_ROOT } from './paths.js';
-import { freePort } from './ports.js';
+import { PARTS, StackPorts } from './ports.js';
 import { StackProcess } from './processes.js';
 import { generateSample } from './sample/sample.js';
 
@@ -20,7 +19,7 @@ export interface StackOptions {
    * app, the project's unless set), and every setting of the app.
    */
   environment?: Record<string, string | undefined>;
-  /** Said while the stack comes up. */
+  /** What is done while the stack comes up and stops, a line each. */
   tell?: (line: string) => void;
 }
 
@@ -42,6 +41,9 @@ export interface Stack {
 /** Configurations that every stack has, in container `anonymization`. */
 export const SAMPLE_CONFIGURATION = 'hipaa-safe-harbor-r4.json';
 
+const LOST_SECONDS =
+  'storage was killed when it ran last: the storage emulator saves every five seconds, so what was written in its last seconds is lost. Exports that ran then go on; one that needs what is lost fails and says so, one that began in these seconds is unknown (404)';
+
 /** Starts the stack. `FHIR_SERVER_URL` or `EXPORT_STORAGE` in the environment are used instead of its own. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const environment = { ...process.env, ...options.environment };
@@ -51,41 +53,49 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   mkdirSync(logDirectory, { recursive: true });
   const parts: StackProcess[] = [];
   const start = (
-    name: string,
+    { name, logFile }: { name: string; logFile: string },
     module: string,
     more: Record<string, string>,
     args: string[] = [],
   ): StackProcess => {
     const part = new StackProcess({
+      name,
       module: join(PROJECT_ROOT, 'dist', 'local', module),
       arguments: args,
       environment: { ...environment, ...more },
       workingDirectory: PROJECT_ROOT,
-      logFile: join(logDirectory, `${name}.log`),
+      logFile: join(logDirectory, logFile),
     });
     parts.push(part);
     return part;
   };
   const stop = async (): Promise<void> => {
     // The host first: it still needs the others to end its work.
-    for (const part of parts.splice(0).reverse()) await part.stop();
+    for (const part of parts.splice(0).reverse()) {
+      tell(`stopping ${part.name}`);
+      await part.stop();
+    }
   };
 
   try {
-    const blobPort = await freePort(Number(environment['AZURITE_BLOB_PORT'] ?? DEFAULT_BLOB_PORT));
+    const ports = new StackPorts(dataDirectory, environment, tell);
+    const blobPort = await ports.take('storage');
     const account = (name: string): string => developmentStorage(name, blobPort);
     const ownsExportStorage =
       !isSet(environment, 'EXPORT_STORAGE') && !isSet(environment, 'EXPORT_STORAGE__blobServiceUri');
     const exportStorage = ownsExportStorage ? account(EXPORT_ACCOUNT) : environment['EXPORT_STORAGE'];
     const runtimeStorage = environment['AzureWebJobsStorage'] ?? account(RUNTIME_ACCOUNT);
     if (ownsExportStorage || environment['AzureWebJobsStorage'] === undefined) {
-      tell('starting storage');
+      tell(`starting storage (Azurite) on port ${blobPort}`);
       const location = join(dataDirectory, 'azurite');
+      const unsaved = join(dataDirectory, 'azurite-unsaved');
+      if (existsSync(unsaved)) tell(LOST_SECONDS);
       mkdirSync(location, { recursive: true });
       const accounts = [RUNTIME_ACCOUNT, EXPORT_ACCOUNT]
         .map((name) => `${name}:${DEVELOPMENT_KEY}`)
         .join(';');
-      const azurite = start('azurite', 'azurite.js', { AZURITE_ACCOUNTS: accounts }, [
+      const variables = { AZURITE_ACCOUNTS: accounts, AZURITE_UNSAVED_FILE: unsaved };
+      const azurite = start({ ...PARTS.storage, logFile: 'azurite.log' }, 'azurite.js', variables, [
         '--blobHost',
         '127.0.0.1',
         '--blobPort',
@@ -98,27 +108,34 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       ]);
       await azurite.ready(() => answers(`http://127.0.0.1:${blobPort}/`, () => true));
     }
-    if (exportStorage !== undefined) await uploadSampleConfigurations(exportStorage);
+    if (exportStorage !== undefined) {
+      tell('putting the sample configurations into container anonymization');
+      await uploadSampleConfigurations(exportStorage);
+    }
 
     let fhirServerUrl = environment['FHIR_SERVER_URL'];
     if (fhirServerUrl === undefined || fhirServerUrl === '') {
       const directory = sampleData(environment['SAMPLE_DATA'], dataDirectory, tell);
-      tell('starting the sample FHIR source');
-      const port = await freePort(Number(environment['SOURCE_PORT'] ?? 8080));
+      const port = await ports.take('source');
+      tell(`starting the sample FHIR source on port ${port} with the data of ${directory}`);
       fhirServerUrl = `http://127.0.0.1:${port}/fhir`;
-      const source = start('source', 'source/main.js', { SAMPLE_DATA: directory, SOURCE_PORT: String(port) });
+      const source = start({ ...PARTS.source, logFile: 'source.log' }, 'source/main.js', {
+        SAMPLE_DATA: directory,
+        SOURCE_PORT: String(port),
+      });
       await source.ready(() => answers(`${fhirServerUrl}/metadata`));
     }
 
-    tell('starting the Functions host');
-    const port = await freePort(Number(environment['PORT'] ?? 7071));
+    const port = await ports.take('host');
+    tell(`starting the Functions host on port ${port}`);
     const baseUrl = `http://127.0.0.1:${port}/fhir`;
     const startHost = async (): Promise<StackProcess> => {
-      const host = start('host', 'host/main.js', {
+      const host = start({ ...PARTS.host, logFile: 'host.log' }, 'host/main.js', {
         PORT: String(port),
         LOCAL_DATA: dataDirectory,
         AzureWebJobsScriptRoot: environment['AzureWebJobsScriptRoot'] ?? PROJECT_ROOT,
         AzureWebJobsStorage: runtimeStorage,
+        languageWorkers__node__arguments: '--max-http-header-size=65536',
         FHIR_SERVER_URL: fhirServerUrl,
         ...(exportStorage === undefined ? {} : { EXPORT_STORAGE: exportStorage }),
       });
@@ -169,7 +186,7 @@ function sampleData(given: string | undefined, dataDirectory: string, tell: (lin
   if (given !== undefined && given !== '') return resolve(given);
   const directory = join(dataDirectory, 'sample');
   if (!existsSync(directory)) {
-    tell('generating sample data');
+    tell(`generating the data of a sample hospital in ${directory}`);
     // Renamed when it is whole, so that an interrupted run leaves no half of a hospital.
     const partial = `${directory}-${process.pid}`;
     generateSample({ directory: partial, seed: 1 });

@@ -4,7 +4,7 @@ import { SAMPLE_CONFIGURATION, startStack } from './stack.js';
 async function main(): Promise<void> {
   const stack = await startStack({ tell: (line) => console.log(`${line} …`) });
   const stop = (): void => {
-    console.log('\nstopping …');
+    console.log('');
     void stack.stop().then(() => process.exit(0));
   };
   process.once('SIGINT', stop);

@@ -11,7 +11,7 @@ export interface ActivityDependencies {
   jobs: JobStore;
   files: ExportFiles;
   /** The source, for one job; failed requests are told to `log`. */
-  sourceOf: (jobId: string, log: ActivityLog) => Source;
+  sourceOf: (requester: string, log: ActivityLog) => Source;
   engines: EngineCache;
   /** The clock of this machine, in milliseconds since the epoch. */
   now: () => number;

@@ -15,6 +15,7 @@ import {
 import { Level } from '../export/selection/level.js';
 import { PatientCounter } from '../export/output/patientCount.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
+import { requesterOf } from '../export/source/requestLimiter.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import {
   type LineMaker,
@@ -71,6 +72,7 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
       jobs.request(jobId),
       jobs.plan(jobId),
       previous === null ? undefined : jobs.slice(jobId, partition, previous),
+      jobs.checkClaim(jobId, partition),
     ]);
     const planned = plan?.partitions[partition];
     const window = planned?.window;
@@ -111,14 +113,15 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
       isCounted: members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
       outside: outsideTypes(plan, settings.fhirVersion),
     });
-    const source = sourceOf(jobId, (line) => log({ type: window.type, ...line }));
+    const source = sourceOf(requesterOf(request), (line) => log({ type: window.type, ...line }));
     const pageSize = request.pageSize ?? settings.pageSize;
     const limits: SliceLimits = {
       pages: settings.sliceMaxPages,
       bytes: settings.sliceMaxMebibytes * BYTES_PER_MEBIBYTE,
       milliseconds: settings.sliceMaxSeconds * 1000,
     };
-    const openFile = (type: string): Promise<LineSink> => {
+    const openFile = async (type: string): Promise<LineSink> => {
+      await files.confirmContainer(request, settings.allowMixedContainers, now());
       opened.push(nameOf(type));
       return files.create(request.container, nameOf(type));
     };

@@ -52,11 +52,12 @@ const PARALLEL_READS = 8;
  * not `completed`. Safe to repeat, and to run twice at once.
  */
 export function finishExport({
+  settings,
   jobs,
   files,
   slices,
   now,
-}: Pick<ActivityDependencies, 'jobs' | 'files' | 'now'> & {
+}: Pick<ActivityDependencies, 'settings' | 'jobs' | 'files' | 'now'> & {
   slices: Pick<SliceRunner, 'forget'>;
 }) {
   return async ({ jobId }: FinishExportInput): Promise<FinishExportOutput> => {
@@ -115,6 +116,7 @@ export function finishExport({
       addReport(report, partition.report);
       if (partition.provenance !== undefined) addReport(report, partition.provenance);
     }
+    await files.confirmContainer(request, settings.allowMixedContainers, now());
     const errors = (await jobs.manifest(jobId)) === undefined ? await writeErrors(request, report) : [];
     // Where two calls run at once, the first manifest holds; the other's error file is an orphan.
     const manifest = await jobs.putManifest(
@@ -143,6 +145,7 @@ export function finishExport({
       [...found.keys()].filter((name) => !kept.has(name)),
     );
     checkFiles([...output, ...deleted], found);
+    await files.settleContainer(request);
   }
 
   /** The types that are withheld since a part of theirs is of too few patients, and what is told of all such parts. */

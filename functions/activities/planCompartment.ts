@@ -5,6 +5,7 @@ import type { Capabilities } from '../export/source/capabilities.js';
 import type { JobRequest, PlannedCompartment, PlannedPartition } from '../export/job.js';
 import {
   countPresent,
+  type KnownLists,
   planMemberSearch,
   sendsProvenance,
   splitSearches,
@@ -77,6 +78,7 @@ export async function planCompartment(
         : 'Provenance: only those are exported that name a patient themselves, as the source does not send others along with their targets (_revinclude=Provenance:target), or has none.',
     );
   }
+  const lists: KnownLists = {};
   return {
     compartment: { hasMembers: members !== undefined, bases, includesProvenance: comesAlong },
     types: members?.ids.length === 0 ? [] : types,
@@ -93,6 +95,7 @@ export async function planCompartment(
         pageSize,
         capabilities,
         source,
+        lists,
         isOutOfTime: isPlanOutOfTime,
       });
       return memberSearch === undefined

@@ -2,7 +2,7 @@ import { parseJson } from '../json/json.js';
 import { decodeUtf8 } from '../json/utf8.js';
 import { stateMissing } from '../adapters/storage/jobStore.js';
 import { ExportError } from '../errors.js';
-import { readCapabilities } from '../export/source/capabilities.js';
+import { type Capabilities, readCapabilities, UNKNOWN_CAPABILITIES } from '../export/source/capabilities.js';
 import { deletionSentences, planDeletions } from '../export/deletionPlan.js';
 import { isUnsteady } from '../export/selection/filtered.js';
 import type { JobRequest, PlannedPartition } from '../export/job.js';
@@ -13,9 +13,10 @@ import type { TypeFilter } from '../export/request/typeFilter.js';
 import { Level } from '../export/selection/level.js';
 import { Members } from '../export/selection/members.js';
 import { EVERYTHING } from '../export/selection/selection.js';
+import { requesterOf } from '../export/source/requestLimiter.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import type { Source } from '../export/source/source.js';
-import type { Window } from '../export/walk.js';
+import type { Window } from '../export/walk/window.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -29,6 +30,8 @@ export interface PlanExportOutput {
   partitions: number;
 }
 
+/** How a source refuses what another may answer. */
+const REFUSALS: ReadonlySet<string> = new Set(['source-refused', 'source-denied']);
 /** Smaller partitions are not worth what it costs to begin one. */
 const LEAST_PARTITION = 5000;
 /** After this a plan is made of what is known: an activity may not take long. */
@@ -38,18 +41,13 @@ const MOST_PLANNING_MS = 120_000;
 export function planExport(dependencies: ActivityDependencies) {
   const { jobs, sourceOf, settings, engines, isResourceType, now } = dependencies;
   return async ({ jobId }: PlanExportInput, log: ActivityLog): Promise<PlanExportOutput> => {
-    const source = sourceOf(jobId, log);
     const known = await jobs.plan(jobId);
     if (known !== undefined) return { partitions: known.partitions.length };
     const asked = await jobs.request(jobId);
     if (asked === undefined) throw stateMissing();
-    const answer = await source.capabilities();
-    const capabilities = readCapabilities(parseCapabilities(answer.body), settings.fhirVersion);
-    const transactionTime = transactionInstant(
-      answer.date,
-      settings.transactionTimeMarginSeconds,
-      asked.until,
-    );
+    const source = sourceOf(requesterOf(asked), log);
+    const { capabilities, date } = await readSource(source, asked);
+    const transactionTime = transactionInstant(date, settings.transactionTimeMarginSeconds, asked.until);
     const { permittedTypes } = asked;
     const typesAsked =
       asked.types ??
@@ -106,6 +104,23 @@ export function planExport(dependencies: ActivityDependencies) {
     });
     return { partitions: plan.partitions.length };
   };
+
+  /** What the source says of itself, and its clock. One that refuses to say may still be asked for types by name. */
+  async function readSource(
+    source: Source,
+    { types = [] }: JobRequest,
+  ): Promise<{ capabilities: Capabilities; date: number | undefined }> {
+    const [type] = types;
+    try {
+      const { body, date } = await source.capabilities();
+      return { capabilities: readCapabilities(parseCapabilities(body), settings.fhirVersion), date };
+    } catch (thrown) {
+      const isRefused = thrown instanceof ExportError && REFUSALS.has(thrown.code);
+      if (!isRefused || type === undefined) throw thrown;
+      const { date } = await source.search(type, [['_count', '1']]);
+      return { capabilities: UNKNOWN_CAPABILITIES, date };
+    }
+  }
 
   function outOfTimeFromNow(): () => boolean {
     const startedAt = now();
@@ -197,9 +212,7 @@ export function planExport(dependencies: ActivityDependencies) {
           untilAsked: request.until !== undefined,
         };
         // Estimates only tell progress and order; what is wrong with the source, the walk will tell.
-        const estimate = isOutOfTime()
-          ? undefined
-          : await count(source, type, [...bounds, ['_summary', 'count']]).catch(() => undefined);
+        const estimate = isOutOfTime() ? undefined : await count(source, type, bounds).catch(() => undefined);
         if (estimate === 0 && (request.minPatients ?? 0) === 0) return [];
         const parts = await below.searchesFor(type, bounds, estimate, pageSize, isOutOfTime);
         if (parts === undefined) walked.push(type);

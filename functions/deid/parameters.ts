@@ -23,6 +23,10 @@ export interface Parameters {
   readonly enablePartialDatesForRedact: boolean;
   readonly enablePartialZipCodesForRedact: boolean;
   readonly restrictedZipCodeTabulationAreas: readonly string[];
+  /** Whether a partial postal code is kept of US ZIP codes only, whatever blanks and leading zeros they have or lack. */
+  readonly strictZipCodes: boolean;
+  /** Whether a year is over the age limit when whoever was born in it is, or will be before it ends. */
+  readonly ageLimitByYear: boolean;
   readonly cryptoHashFunction: HashFunction;
   /** Hex digits that hashes are cut to; null for all. */
   readonly truncate: number | null;
@@ -39,8 +43,8 @@ export interface Parameters {
 const NAMES = [
   'dateShiftKey', 'cryptoHashKey', 'encryptKey', 'dateShiftScope', 'dateShiftFixedOffsetInDays',
   'enablePartialAgesForRedact', 'enablePartialDatesForRedact', 'enablePartialZipCodesForRedact',
-  'restrictedZipCodeTabulationAreas', 'cryptoHashFunction', 'truncate', 'referenceServers', 'unmatched',
-  'undecidedConditions', 'requireCoverage',
+  'restrictedZipCodeTabulationAreas', 'strictZipCodes', 'ageLimitByYear', 'cryptoHashFunction', 'truncate',
+  'referenceServers', 'unmatched', 'undecidedConditions', 'requireCoverage',
 ]; // prettier-ignore
 
 const SCOPES = ['resource', 'file', 'folder', 'patient'] as const;
@@ -85,6 +89,8 @@ export function readParameters(value: JsonValue | undefined, issues: IssueList):
     enablePartialDatesForRedact: reader.flag('enablePartialDatesForRedact'),
     enablePartialZipCodesForRedact: reader.flag('enablePartialZipCodesForRedact'),
     restrictedZipCodeTabulationAreas: reader.zipCodes(),
+    strictZipCodes: reader.flag('strictZipCodes'),
+    ageLimitByYear: reader.flag('ageLimitByYear'),
     cryptoHashFunction,
     truncate: reader.truncate(cryptoHashFunction),
     referenceServers: reader.choice('referenceServers', ['keep', 'hash'] as const, 'keep'),

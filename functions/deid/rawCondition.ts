@@ -74,17 +74,27 @@ function compileBinary(
 function compileEither(left: Expression, right: Expression, type: FhirType): RawCondition | null {
   const one = alternatives(left);
   const other = alternatives(right);
-  if (one === null || other === null || one.name !== other.name) return null;
-  const getter = compileGetter(one.subject, type);
+  if (one === null || other === null || !isSameSubject(one, other)) return null;
+  const getter = compileGetter(one.subject, type, true);
   if (getter === null || getter.type.primitive !== 'string') return null;
-  const wanted = new Set([...one.texts, ...other.texts]);
-  return compared(getter.get, 'open', (value) => typeof value === 'string' && wanted.has(value));
+  const texts = [...one.texts, ...other.texts];
+  if (one.operator === '=') {
+    const wanted = new Set(texts);
+    return compared(getter.get, 'open', (value) => typeof value === 'string' && wanted.has(value));
+  }
+  const wanted = new Set(texts.map(normalized));
+  return compared(getter.get, 'false', (value) => typeof value === 'string' && wanted.has(normalized(value)));
+}
+
+function isSameSubject(one: Alternatives, other: Alternatives): boolean {
+  return one.name === other.name && one.operator === other.operator;
 }
 
 interface Alternatives {
   /** `$this`, or an element of it. */
   readonly subject: Expression;
   readonly name: string;
+  readonly operator: '=' | '~';
   readonly texts: readonly string[];
 }
 
@@ -94,13 +104,14 @@ function alternatives(expression: Expression): Alternatives | null {
   if (operator === 'or') {
     const one = alternatives(left);
     const other = alternatives(right);
-    if (one === null || other === null || one.name !== other.name) return null;
+    if (one === null || other === null || !isSameSubject(one, other)) return null;
     return { ...one, texts: [...one.texts, ...other.texts] };
   }
-  if (operator !== '=' || right.kind !== 'literal' || typeof right.value !== 'string') return null;
-  if (left.kind === 'this') return { subject: left, name: '$this', texts: [right.value] };
+  if ((operator !== '=' && operator !== '~') || right.kind !== 'literal' || typeof right.value !== 'string')
+    return null;
+  if (left.kind === 'this') return { subject: left, name: '$this', operator, texts: [right.value] };
   if (left.kind !== 'member' || (left.focus !== null && left.focus.kind !== 'this')) return null;
-  return { subject: left, name: left.name, texts: [right.value] };
+  return { subject: left, name: left.name, operator, texts: [right.value] };
 }
 
 function compileLogic(
@@ -141,8 +152,15 @@ const UNUSUAL = Symbol('unusual');
 type Found = string | number | boolean | undefined | typeof UNUSUAL;
 type Getter = (json: JsonValue) => Found;
 
-/** Reads the one value at `$this` or at names below it; null where the definition does not promise a single value. */
-function compileGetter(expression: Expression, type: FhirType): { get: Getter; type: FhirType } | null {
+/**
+ * Reads the one value at `$this` or at names below it; null where the definition does not promise a single value.
+ * @param byValue whether what hangs on a value does not matter: an element and a literal are compared by the value
+ */
+function compileGetter(
+  expression: Expression,
+  type: FhirType,
+  byValue = false,
+): { get: Getter; type: FhirType } | null {
   if (expression.kind === 'this')
     return type.primitive === null ? null : { get: (json) => usual(type, json), type };
   if (expression.kind !== 'member') return null;
@@ -157,7 +175,7 @@ function compileGetter(expression: Expression, type: FhirType): { get: Getter; t
   const sibling = `_${key}`;
   const own = (json: JsonObject): Found => {
     const value = json[key];
-    if (json[sibling] !== undefined) return UNUSUAL;
+    if (json[sibling] !== undefined && !(byValue && value !== undefined)) return UNUSUAL;
     return value === undefined ? undefined : usual(valueType, value);
   };
   if (parent === null) return { get: (json) => (isJsonObject(json) ? own(json) : UNUSUAL), type: valueType };
@@ -220,7 +238,7 @@ function compileComparison(
   right: Expression,
   type: FhirType,
 ): RawCondition | null {
-  if (right.kind !== 'literal') return null;
+  if (right.kind !== 'literal') return operator === '=' ? compileEquality(left, right, type) : null;
   const getter = compileGetter(left, type);
   if (getter === null) return null;
   const literal = right.value;
@@ -262,6 +280,19 @@ function compileComparison(
   )
     return null;
   return compared(get, 'open', numeric(operator, number));
+}
+
+/** Two elements with texts. */
+function compileEquality(left: Expression, right: Expression, type: FhirType): RawCondition | null {
+  const one = compileGetter(left, type);
+  const other = compileGetter(right, type);
+  if (one?.type.primitive !== 'string' || other?.type.primitive !== 'string') return null;
+  return (json) => {
+    const value = one.get(json);
+    const wanted = other.get(json);
+    if (value === UNUSUAL || wanted === UNUSUAL) return 'unsure';
+    return value === undefined || wanted === undefined ? 'open' : verdict(value === wanted);
+  };
 }
 
 function numeric(operator: '=' | '<' | '<=' | '>' | '>=', number: number): (value: Found) => boolean {

@@ -26,7 +26,8 @@ export function readsOf(expression: Expression): readonly Read[] | null {
   try {
     const reads: Read[] = [];
     collect(expression, [[]], reads);
-    return reads;
+    // A condition with many alternatives looks at the same part again and again.
+    return [...new Map(reads.map((part) => [`${part.names.join('.')} ${part.deep}`, part])).values()];
   } catch (error) {
     if (error instanceof Outside) return null;
     throw error;

@@ -31,7 +31,7 @@ const METHODS = [
   'generalize',
 ] as const;
 const SETTINGS: Readonly<Record<(typeof METHODS)[number], readonly string[]>> = {
-  redact: [],
+  redact: ['above'],
   dateShift: [],
   cryptoHash: [],
   encrypt: [],
@@ -106,6 +106,7 @@ function readMethod(json: JsonObject, issues: IssueList): Method | undefined {
     case 'generalize':
       return readGeneralize(json, issues);
     case 'redact':
+      return readRedact(json, issues);
     case 'dateShift':
     case 'cryptoHash':
     case 'encrypt':
@@ -117,6 +118,14 @@ function readMethod(json: JsonObject, issues: IssueList): Method | undefined {
 function wrongCase(key: string, settings: readonly string[]): string {
   const right = nearest(key, settings);
   return right === undefined ? '' : `; did you mean '${right}'?`;
+}
+
+function readRedact(json: JsonObject, issues: IssueList): Method | undefined {
+  const above = json['above'];
+  if (above === undefined) return { name: 'redact' };
+  if (typeof above === 'number' && Number.isFinite(above)) return { name: 'redact', above };
+  issues.error('above', 'Must be a number: those up to it stay');
+  return undefined;
 }
 
 function readSubstitute(json: JsonObject, issues: IssueList): Method | undefined {

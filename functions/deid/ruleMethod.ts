@@ -4,7 +4,8 @@ import type { Decimal } from './fhirpath/values.js';
 
 /** A method and its settings. */
 export type Method =
-  | { readonly name: 'redact' | 'dateShift' | 'cryptoHash' | 'encrypt' | 'keep' }
+  | { readonly name: 'redact'; /** Numbers up to this stay. */ readonly above?: number }
+  | { readonly name: 'dateShift' | 'cryptoHash' | 'encrypt' | 'keep' }
   | { readonly name: 'substitute'; readonly replaceWith: JsonValue }
   | { readonly name: 'perturb'; readonly span: Decimal; readonly rangeType: 'fixed' | 'proportional'; readonly roundTo: number }
   | { readonly name: 'generalize'; readonly cases: readonly Case[]; readonly otherValues: 'redact' | 'keep' }; // prettier-ignore

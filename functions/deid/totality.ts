@@ -1,7 +1,19 @@
 import type { Expression } from './fhirpath/syntax.js';
 
+/** Of conditions that were looked at: every plan asks about every condition, again and again. */
+const known = new WeakMap<Expression, boolean>();
+
 /** Whether a condition can be evaluated on anything without failing: paths, comparisons for equality, logic. */
 export function isTotal(expression: Expression): boolean {
+  let total = known.get(expression);
+  if (total === undefined) {
+    total = looksTotal(expression);
+    known.set(expression, total);
+  }
+  return total;
+}
+
+function looksTotal(expression: Expression): boolean {
   switch (expression.kind) {
     case 'literal':
       return typeof expression.value === 'boolean';

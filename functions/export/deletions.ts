@@ -6,7 +6,8 @@ import type { DeletionCursor } from './deletionCursor.js';
 import { searchAmong } from './source/searchAmong.js';
 import type { LineSink, SliceLimits } from './slice.js';
 import type { SearchParameters, Source, SourceAnswer } from './source/source.js';
-import { checkLoop, NO_LOOP, type Window } from './walk.js';
+import { checkLoop, NO_LOOP } from './walk/linkLoop.js';
+import type { Window } from './walk/window.js';
 
 /** What a slice of deletions needs of the outside world. */
 export interface DeletionDependencies {

@@ -68,6 +68,17 @@ export function instantFromMilliseconds(milliseconds: number): Instant {
   return instant;
 }
 
+/** An instant at least, or with a negative number at most, so many milliseconds later; itself for none. */
+export function laterInstant(instant: Instant, milliseconds: number): Instant {
+  if (milliseconds === 0) return instant;
+  const { seconds, fraction } = instant;
+  const digits = fraction.padEnd(3, '0');
+  const isCut = digits.length > 3 && milliseconds > 0;
+  return instantFromMilliseconds(
+    seconds * 1000 + Number(digits.slice(0, 3)) + (isCut ? 1 : 0) + milliseconds,
+  );
+}
+
 /**
  * The instant as a search value: in UTC, with three digits of a fraction or more. In a search a value of less
  * precision is the whole span it may stand for, a second or a millisecond, and not a moment:

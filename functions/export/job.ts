@@ -7,7 +7,7 @@ import type { PartCounts } from './output/patientCount.js';
 import type { DeletionCursor } from './deletionCursor.js';
 import type { SliceCursor } from './selection/selection.js';
 import type { TypeFilter } from './request/typeFilter.js';
-import type { Window } from './walk.js';
+import type { Window } from './walk/window.js';
 
 /** Whose data an export is of: of the whole source, of all patients, or of the members of a group. */
 export type ExportLevel = { kind: 'system' } | { kind: 'patient' } | { kind: 'group'; groupId: string };
@@ -42,6 +42,8 @@ export interface JobRequest extends ExportScope {
   /** Folder of the output in `container`, ends with `/`; empty where the container is the job's own. */
   folder: string;
   level: ExportLevel;
+  /** What the container is to hold; absent in jobs of versions that stamped it at kick-off. */
+  stamp?: ContainerStamp;
   /** Lanes the job was started with: the ids of its orchestrations follow from them. */
   lanes: number;
   /** `undefined`: a raw export. */
@@ -49,6 +51,13 @@ export interface JobRequest extends ExportScope {
   /** Things a caller should know: warnings of the configuration, parameters that were ignored. */
   notes: string[];
 }
+
+/** What a container holds: whoever gives a container away gives everything that is in it. */
+export type ContainerStamp =
+  | { content: 'raw' }
+  | { content: 'deidentified'; configurationDigest: string; keys: 'random' | 'given' }
+  /** More than one kind of data, or files of unknown origin: so for good. */
+  | { content: 'mixed' };
 
 /** Whether an export is of raw data: without a configuration, or by one that does not count as de-identification. */
 export function isRawExport({ configuration }: Pick<JobRequest, 'configuration'>): boolean {

@@ -5,7 +5,7 @@ import { filtered } from './selection/filtered.js';
 import type { Selection, SliceCursor } from './selection/selection.js';
 import { type LineMaker, type LineSink, runSlice } from './slice.js';
 import type { Source } from './source/source.js';
-import type { Window } from './walk.js';
+import type { Window } from './walk/window.js';
 
 export interface FilterCountInput {
   /** Patients that an alternative has to have. */

@@ -12,7 +12,7 @@ import type { PlannedPartition } from './job.js';
 import { readSearchPage } from './source/searchPage.js';
 import type { Selection } from './selection/selection.js';
 import type { SearchParameters, Source } from './source/source.js';
-import type { Window } from './walk.js';
+import type { Margin, Window } from './walk/window.js';
 
 /** What is to be exported. */
 export interface PlanInput {
@@ -46,6 +46,10 @@ const MOST_COUNTED_SEARCHES = 8;
 /** A type costs so many counts to find where its resources are, and some per partition. */
 const COUNTS_PER_TYPE = 64;
 const COUNTS_PER_PARTITION = 8;
+/** Rows that are looked at for two close to each other. */
+const NEIGHBOURS = 50;
+/** Two rows that are further apart prove nothing of bounds that are wrong by little. */
+const CLOSE_MS = 50;
 /** Above this length a span is halved at whole seconds, which every source can tell apart. */
 const FINE_MS = 2000;
 const SECOND_MS = 1000;
@@ -98,6 +102,10 @@ export async function planPartitions(
     if (halvings.length === 0) break;
     await mapConcurrently(halvings, limits.concurrency, (halve) => halve());
   }
+  await each(
+    types.filter((type) => type.partitions(target).length > 1),
+    (type) => type.proveBounds(target),
+  );
   return types
     .flatMap((type) => type.partitions(target))
     .sort((a, b) => (b.estimate ?? 0) - (a.estimate ?? 0));
@@ -130,6 +138,7 @@ class TypePlan {
   readonly #isOutOfTime: () => boolean;
   #spans: Span[] = [];
   #countsLeft = 0;
+  #margin: Margin | undefined;
 
   constructor(source: Source, input: PlanInput, type: string, isOutOfTime: () => boolean) {
     const { since, until, transactionTime, selectionOf } = input;
@@ -180,6 +189,33 @@ class TypePlan {
     return now.map((span) => () => this.#halve(span));
   }
 
+  /**
+   * Shows that bounds between partitions are exact, by two rows next to each other around the first of them: a search
+   * from the earlier one on and before the later one has to give the earlier. Bounds may then be wrong by no more than
+   * lies between the two; without such rows the partitions keep margins of seconds.
+   */
+  async proveBounds(target: number): Promise<void> {
+    const [search, ...others] = this.#searches ?? [];
+    const from = parseInstant(this.partitions(target)[1]?.window.from);
+    if (search === undefined || others.length > 0 || from === undefined) return;
+    const { type } = this.#plainWindow;
+    const parameters: SearchParameters = [
+      ...search,
+      ['_sort', '_lastUpdated'],
+      ...bounds(from, this.#window.until),
+      ['_count', String(NEIGHBOURS)],
+    ];
+    const page = await this.#ask(async () =>
+      readSearchPage((await this.#source.search(type, parameters)).body, type).rows.map(
+        ({ lastUpdated }) => lastUpdated,
+      ),
+    );
+    const pair = closestPair(page ?? []);
+    if (pair === undefined) return;
+    const between = await this.#count(pair.first, pair.second);
+    if (between !== undefined && between > 0) this.#margin = { before: 0, after: pair.milliseconds };
+  }
+
   /** One partition per window; neighbouring spans are put together as far as they fit into one. */
   partitions(target: number): PlannedPartition[] {
     const window = this.#plainWindow;
@@ -194,7 +230,13 @@ class TypePlan {
     if (parts.length === 1) return [{ window, estimate: this.total }];
     return parts.map(({ from, estimate }, index) => ({
       // In two windows, a resource that does not tell when it was updated would be in none or both.
-      window: { ...window, from, until: parts[index + 1]?.from ?? window.until, untilAsked: true },
+      window: {
+        ...window,
+        from,
+        until: parts[index + 1]?.from ?? window.until,
+        untilAsked: true,
+        ...(this.#margin === undefined ? {} : { margin: this.#margin }),
+      },
       estimate,
     }));
   }
@@ -254,7 +296,7 @@ class TypePlan {
     if (this.#searches === undefined) return undefined;
     let sum = 0;
     for (const search of this.#searches) {
-      const parameters: SearchParameters = [...search, ...bounds(from, until), ['_summary', 'count']];
+      const parameters: SearchParameters = [...search, ...bounds(from, until)];
       const found = await this.#ask(() => count(this.#source, this.#plainWindow.type, parameters));
       if (found === undefined) return undefined;
       sum += found;
@@ -277,6 +319,22 @@ function middleOf({ from, until }: Span): number | undefined {
   return length > FINE_MS ? Math.ceil(half / SECOND_MS) * SECOND_MS : half;
 }
 
+/** The two neighbouring instants that lie closest to each other, if they do so at all. */
+function closestPair(
+  instants: ReadonlyArray<Instant | undefined>,
+): { first: Instant; second: Instant; milliseconds: number } | undefined {
+  let closest: { first: Instant; second: Instant; milliseconds: number } | undefined;
+  for (const [index, second] of instants.entries()) {
+    const first = instants[index - 1];
+    if (first === undefined || second === undefined || compareInstants(first, second) >= 0) continue;
+    const milliseconds = millisecondsAfter(second) - millisecondsBefore(first);
+    if (milliseconds <= CLOSE_MS && milliseconds < (closest?.milliseconds ?? Number.POSITIVE_INFINITY)) {
+      closest = { first, second, milliseconds };
+    }
+  }
+  return closest;
+}
+
 /** The bounds of a window as search parameters. */
 export function windowBounds(from: string | undefined, until: string): SearchParameters {
   const end = parseInstant(until);
@@ -293,6 +351,11 @@ function bounds(from: Instant | undefined, until: Instant): SearchParameters {
 
 function isWithin(at: Instant, from: Instant | undefined, until: Instant): boolean {
   return (from === undefined || compareInstants(at, from) >= 0) && compareInstants(at, until) < 0;
+}
+
+/** The last whole millisecond that is not after an instant. */
+function millisecondsBefore({ seconds, fraction }: Instant): number {
+  return seconds * SECOND_MS + Number(fraction.padEnd(3, '0').slice(0, 3));
 }
 
 /** The first whole millisecond that is not before an instant. */

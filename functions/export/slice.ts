@@ -12,7 +12,9 @@ import { readSearchPage, type PageWithIncludes, type SearchRow } from './source/
 import { referencesAt } from '../fhir/reference.js';
 import type { Selection, SliceCursor } from './selection/selection.js';
 import type { SearchParameters, Source, SourceAnswer } from './source/source.js';
-import { type Cursor, Walk, type Window } from './walk.js';
+import type { Cursor } from './walk/cursor.js';
+import { Walk } from './walk/walk.js';
+import type { Window } from './walk/window.js';
 
 /** What ends a slice; the page in hand is always finished. */
 export interface SliceLimits {
@@ -157,7 +159,8 @@ export async function runSlice(
       await proveHeeded(source, type, selection.parameters(given), parameters);
     }
     isProven = true;
-    const rows = walk.acceptPage(page);
+    // A count may have shown that the page before was the last one.
+    const rows = walk.isDone ? [] : walk.acceptPage(page);
     if (walk.isDone && search + 1 < selection.searches) {
       if (walk.isOrderProven) sorted.set(kindOf(selection.parameters(given)), isForm);
       isOrderAssumed = sorted.has(kindOf(selection.parameters(++search)));
@@ -250,6 +253,16 @@ interface FetchedPage {
   isForm: boolean;
 }
 
+/** What a source may answer to a search that asks for too much. */
+const TOO_LARGE: ReadonlySet<string> = new Set(['source-page-too-large', 'source-timeout', 'source-failed']);
+
+/** Stands for the page that a walk does not need. */
+const NO_PAGE: FetchedPage = {
+  page: { rows: [], included: [], isCut: false, total: 0, next: undefined, self: undefined },
+  size: 0,
+  isForm: false,
+};
+
 /**
  * Asks until there is a page: counts what has to be counted, asks for less where the source refuses.
  * @param isLinkOurs whether a next link was given in this slice, so that to do the slice again gives another one
@@ -278,13 +291,14 @@ async function fetchPage(
           return read(await source.search(type, [...request.parameters, ...(companions?.parameters ?? [])]));
         case 'count':
           walk.acceptCount(await count(source, type, request.parameters));
+          if (walk.isDone) return NO_PAGE;
       }
     } catch (thrown) {
       if (!(thrown instanceof ExportError) || request.kind === 'count') throw thrown;
       const asksForLess =
         ((thrown.code === 'source-refused' || thrown.code === 'source-link-expired') &&
           walk.acceptRefusal(SMALLEST_TRIED_PAGE)) ||
-        ((thrown.code === 'source-page-too-large' || thrown.code === 'source-timeout') && walk.halvePage());
+        (TOO_LARGE.has(thrown.code) && walk.halvePage());
       if (asksForLess) continue;
       const retryable = thrown.retryable || (thrown.code === 'source-link-expired' && isLinkOurs);
       throw aboutSearch(thrown, retryable, type, walk.hasParameters);

@@ -1,6 +1,5 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { constants, createGzip } from 'node:zlib';
-import type { HttpResponseInit } from '@azure/functions';
 import { ExportError } from '../errors.js';
 import { manifestFiles, REPORT_FILE, typesInFile } from '../export/output/manifest.js';
 import { errorIssue } from '../export/output/operationOutcome.js';
@@ -8,15 +7,30 @@ import { acceptsGzip, type ByteRange, isRangeCurrent, matchesETag, readByteRange
 import type { HttpDependencies } from './dependencies.js';
 import { maySee, requireAccess, requireTypes } from './authorization/caller.js';
 import { readJobId, unknownJob } from './jobId.js';
+import { pacedBody } from './pacedBody.js';
+import { decoded } from './pathParameter.js';
 import { RequestError } from './respond.js';
+import { responseOf } from './responseConnections.js';
+import { FUNCTION_TIMEOUT_SECONDS } from '../settings/settings.js';
 import type { Handler } from './handler.js';
+
+/** The host ends a call at `functionTimeout`, which a client could take for the end of the file. */
+const MOST_MS = (FUNCTION_TIMEOUT_SECONDS - 60) * 1000;
+/**
+ * A file that is larger goes uncompressed, since it may take longer than a call does, and a compressed one cannot be
+ * resumed: for a client of 1 Mbit/s, and lines that are compressed to a quarter (to an eighth is usual).
+ */
+export const MOST_COMPRESSED_BYTES = (MOST_MS / 1000) * 125_000 * 4;
 
 /**
  * Streams a file that the manifest of a complete job names, and no other: as a whole, compressed where the client
  * takes gzip, or the part that a `Range` asks for.
  */
 export function downloadFile({ jobs, files }: HttpDependencies): Handler {
-  return async (request, _client, _context, caller) => {
+  return async (request, _client, context, caller) => {
+    // Before anything is waited for: it is forgotten when the client goes away.
+    const response = responseOf(context.invocationId);
+    const bodyOf = (stream: Readable): ReturnType<typeof pacedBody> => pacedBody(stream, response, MOST_MS);
     const jobId = readJobId(request);
     const [job, stop, outcome, manifest] = await Promise.all([
       jobs.request(jobId),
@@ -35,7 +49,6 @@ export function downloadFile({ jobs, files }: HttpDependencies): Handler {
     }
     if (!maySee(caller, job)) throw unknownJob();
     requireAccess(caller, job);
-    // The host gives path parameters as they were sent.
     const file = decoded(request.params['file'] ?? '');
     if (file !== undefined) requireTypes(caller, typesInFile(manifest, file));
     if (file === undefined || ![...manifestFiles(manifest), REPORT_FILE].includes(file)) {
@@ -58,7 +71,11 @@ export function downloadFile({ jobs, files }: HttpDependencies): Handler {
       request.method === 'GET' && isRangeCurrent(headers.get('if-range'), etag, lastModified)
         ? readByteRange(headers.get('range'), bytes)
         : 'whole';
-    const isGzip = range === 'whole' && bytes > 0 && acceptsGzip(headers.get('accept-encoding'));
+    const isGzip =
+      range === 'whole' &&
+      bytes > 0 &&
+      bytes <= MOST_COMPRESSED_BYTES &&
+      acceptsGzip(headers.get('accept-encoding'));
     // A compressed answer is another one: parts of it would not fit those of the file.
     const ownEtag = isGzip ? etag.replace(/"$/, '-gzip"') : etag;
     if (matchesETag(headers.get('if-none-match'), ownEtag)) {
@@ -71,8 +88,7 @@ export function downloadFile({ jobs, files }: HttpDependencies): Handler {
         { 'content-range': `bytes */${bytes}` },
       );
     }
-    const read = (part?: ByteRange): Promise<NodeJS.ReadableStream> =>
-      files.open(job.container, name, { etag, part });
+    const read = (part?: ByteRange): Promise<Readable> => files.open(job.container, name, { etag, part });
     const isHead = request.method === 'HEAD';
     if (range !== 'whole') {
       const last = range.offset + range.count - 1;
@@ -83,49 +99,28 @@ export function downloadFile({ jobs, files }: HttpDependencies): Handler {
           'content-length': String(range.count),
           'content-range': `bytes ${range.offset}-${last}/${bytes}`,
         },
-        body: toBody(await read(range)),
+        body: bodyOf(await read(range)),
       };
     }
     if (isGzip) {
       return {
         status: 200,
         headers: { ...common, etag: ownEtag, 'content-encoding': 'gzip' },
-        ...(isHead ? {} : { body: toBody(compressed(await read())) }),
+        ...(isHead ? {} : { body: bodyOf(compressed(await read())) }),
       };
     }
     return {
       status: 200,
       headers: { ...common, 'content-length': String(bytes) },
-      ...(isHead || bytes === 0 ? {} : { body: toBody(await read()) }),
+      ...(isHead || bytes === 0 ? {} : { body: bodyOf(await read()) }),
     };
   };
 }
 
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function compressed(stream: NodeJS.ReadableStream): NodeJS.ReadableStream {
+function compressed(stream: Readable): Readable {
   const gzip = createGzip({ level: constants.Z_BEST_SPEED });
-  // Where the file breaks off, so does the compressed one: without its end it is known to be cut.
-  stream.on('error', () => gzip.destroy(new Error('cut')));
-  gzip.on('close', () => (stream as Readable).destroy());
+  // Where the file breaks off, so does the compressed one.
+  stream.on('error', (error) => gzip.destroy(error));
+  gzip.on('close', () => stream.destroy());
   return stream.pipe(gzip);
-}
-
-function toBody(stream: NodeJS.ReadableStream): NonNullable<HttpResponseInit['body']> {
-  return Readable.toWeb(Readable.from(endEarly(stream)));
-}
-
-/** Ends a stream that breaks: its length, or its missing gzip end, shows the client that something is missing. */
-async function* endEarly(stream: NodeJS.ReadableStream): AsyncGenerator<Uint8Array | string> {
-  try {
-    yield* stream;
-  } catch {
-    // The answer has begun, so there is no other way to tell.
-  }
 }

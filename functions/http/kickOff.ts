@@ -6,10 +6,11 @@ import { elementNames } from '../export/request/elements.js';
 import { stampOf } from '../export/output/containerStamp.js';
 import { outputName } from '../export/output/outputName.js';
 import type { ExportLevel, JobRequest } from '../export/job.js';
-import { isFhirId, knownParametersOnly, readKickOff } from '../export/request/kickOff.js';
+import { knownParametersOnly, readKickOff } from '../export/request/kickOff.js';
 import { errorIssue, informationIssue, type OutcomeIssue } from '../export/output/operationOutcome.js';
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../orchestrators/instanceIds.js';
+import { RETRY_AFTER_SECONDS } from '../export/runningJobs.js';
 import type { HttpDependencies } from './dependencies.js';
 import { permitConfiguration } from './authorization/permitConfiguration.js';
 import { permitKickOff } from './authorization/permitKickOff.js';
@@ -25,29 +26,6 @@ const SECRET_BYTES = 32;
 
 /** Starts an export of the level that a route stands for, as `readLevel` tells from the request. */
 export type StartExport = (readLevel: (request: HttpRequest) => ExportLevel) => Handler;
-
-/** The id in the path of a group's export, decoded: the host gives path parameters as they were sent. */
-export function groupLevel(request: HttpRequest): ExportLevel {
-  const groupId = decoded(request.params['groupId'] ?? '');
-  if (groupId === undefined || !isFhirId(groupId)) {
-    throw new RequestError(400, [
-      errorIssue(
-        'value',
-        'The id of the Group must be 1 to 64 letters, digits, hyphens and dots: [base]/Group/[id]/$export.',
-        'Group.id',
-      ),
-    ]);
-  }
-  return { kind: 'group', groupId };
-}
-
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
-}
 
 /** Checks everything that can be wrong with a request and its configuration, then starts the job. */
 export function kickOff(dependencies: HttpDependencies): StartExport {
@@ -96,26 +74,53 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       since: read.kickOff.since,
       until: read.kickOff.until,
       pageSize: read.kickOff.pageSize,
-      lanes: settings.parallelPartitions,
+      lanes: await enterRunning(dependencies, jobId, permitted.owner),
       configuration: pinned?.described,
+      stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
       notes: [...permitted.notes, ...read.kickOff.notes, ...(pinned?.notes ?? [])],
     };
-    await files.claimContainer(
-      job.container,
-      stampOf(job.configuration, pinned?.hasRandomKeys === true),
-      settings.allowMixedContainers,
-    );
-    await jobs.create(job, secret, pinned?.text);
-    const input: ExportJobInput = {
-      jobId,
-      lanes: job.lanes,
-      retry: { maxAttempts: settings.activityMaxAttempts, firstRetrySeconds: settings.activityRetrySeconds },
-    };
-    await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input });
+    try {
+      await files.claimContainer(job, settings.allowMixedContainers, now());
+      await jobs.create(job, secret, pinned?.text);
+      const input: ExportJobInput = {
+        jobId,
+        lanes: job.lanes,
+        retry: {
+          maxAttempts: settings.activityMaxAttempts,
+          firstRetrySeconds: settings.activityRetrySeconds,
+        },
+      };
+      await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input });
+    } catch (thrown) {
+      // Only sooner: the list is cleared of what never began when it is in somebody's way.
+      await jobs.leaveRunning(jobId).catch(() => undefined);
+      throw thrown;
+    }
     return outcomeResponse(202, acceptedIssues(job), {
       'content-location': `${baseUrl}/_operations/export/${jobId}`,
     });
   };
+}
+
+/**
+ * Counts a job among those that run.
+ * @returns the lanes that it gets
+ * @throws RequestError 429 where there are too many, of the caller or in all
+ */
+async function enterRunning(
+  { settings, jobs, now }: HttpDependencies,
+  jobId: string,
+  owner: string | undefined,
+): Promise<number> {
+  const entered = await jobs.enterRunning(
+    { jobId, at: now(), ...(owner === undefined ? {} : { owner }) },
+    { most: settings.maxRunningExports, mostPerCaller: settings.maxRunningExportsPerCaller },
+    settings.parallelPartitions,
+  );
+  if ('lanes' in entered) return entered.lanes;
+  throw new RequestError(429, [errorIssue('throttled', entered.refusal)], {
+    'retry-after': String(RETRY_AFTER_SECONDS),
+  });
 }
 
 function acceptedIssues(job: JobRequest): OutcomeIssue[] {
@@ -135,12 +140,13 @@ async function readBody(request: HttpRequest): Promise<string> {
   let bytes = 0;
   for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength;
-    if (bytes > MOST_BODY_BYTES) {
-      throw new RequestError(413, [
-        errorIssue('invalid', 'The body is larger than 1 MiB, the most that is taken.'),
-      ]);
-    }
-    chunks.push(chunk);
+    // What is too much is dropped but read: the host gives no answer of a function that stops in the middle.
+    if (bytes <= MOST_BODY_BYTES) chunks.push(chunk);
+  }
+  if (bytes > MOST_BODY_BYTES) {
+    throw new RequestError(413, [
+      errorIssue('invalid', 'The body is larger than 1 MiB, the most that is taken.'),
+    ]);
   }
   if (bytes > 0 && !BODY_TYPES.includes(contentType)) {
     throw new RequestError(415, [

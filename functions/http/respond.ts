@@ -6,6 +6,7 @@ import {
   operationOutcome,
   type OutcomeIssue,
 } from '../export/output/operationOutcome.js';
+import { requestIsOver } from './responseConnections.js';
 
 /** An answer other than success, with everything that is wrong. */
 export class RequestError extends Error {
@@ -48,6 +49,7 @@ export function statusOf(code: ExportErrorCode): { status: number; issue: IssueT
     case 'resource-failed':
       return { status: 422, issue: 'processing' };
     case 'source-busy':
+    case 'source-failed':
     case 'source-timeout':
     case 'source-unreachable':
     case 'storage-unavailable':
@@ -77,7 +79,20 @@ export async function respond(
     const message = `Unexpected error. The log of the app tells more under invocation ${context.invocationId}.`;
     return outcomeResponse(500, [errorIssue('exception', message)]);
   });
+  await dropBody(request, context.invocationId);
   if (request.method !== 'HEAD') return response;
   const { body: _body, ...head } = response;
   return head;
+}
+
+/** Reads what no handler has read of a body: the host gives no answer of a function that leaves it. */
+async function dropBody({ body, bodyUsed }: HttpRequest, invocationId: string): Promise<void> {
+  try {
+    if (body !== null && body !== undefined && !bodyUsed) {
+      for await (const chunk of body as AsyncIterable<Uint8Array>) void chunk;
+    }
+    await requestIsOver(invocationId);
+  } catch {
+    // The client has broken the request off, so nobody waits for the answer.
+  }
 }

@@ -8,7 +8,8 @@ import { cancelExport } from './cancelExport.js';
 import { downloadFile } from './downloadFile.js';
 import { exportStatus } from './exportStatus.js';
 import { corsHeaders, preflight } from './cors.js';
-import { groupLevel, kickOff } from './kickOff.js';
+import { instanceLevel, typeLevel } from './exportLevel.js';
+import { kickOff } from './kickOff.js';
 import { metadata } from './metadata.js';
 import { RequestError, respond } from './respond.js';
 import { smartConfiguration } from './smartConfiguration.js';
@@ -24,7 +25,12 @@ interface Route {
 /** Without TRACE and CONNECT, of which the library cannot make a request: it throws before any handler is called. */
 const ALL_METHODS: HttpMethod[] = ['GET', 'POST', 'DELETE', 'HEAD', 'PATCH', 'PUT', 'OPTIONS'];
 
-function routes(dependencies: HttpDependencies): Route[] {
+/**
+ * All HTTP functions. The host tries their routes in the order of the functions' names, and the first that matches
+ * wins: where two match, either may answer, so levels are told apart by parameter and not by route. Only the
+ * catch-all has to be last.
+ */
+export function routes(dependencies: HttpDependencies): Route[] {
   const start = kickOff(dependencies);
   const exportAt = (readLevel: Parameters<typeof start>[0]): Route['methods'] => ({
     GET: start(readLevel),
@@ -42,23 +48,16 @@ function routes(dependencies: HttpDependencies): Route[] {
       methods: exportAt(() => ({ kind: 'system' })),
     },
     {
-      name: 'patientExport',
-      route: 'fhir/Patient/$export',
+      name: 'typeExport',
+      route: 'fhir/{type}/$export',
       access: 'authorized',
-      methods: exportAt(() => ({ kind: 'patient' })),
+      methods: exportAt(typeLevel),
     },
     {
-      name: 'groupExport',
-      route: 'fhir/Group/{groupId}/$export',
-      access: 'authorized',
-      methods: exportAt(groupLevel),
-    },
-    { name: 'otherTypeExport', route: 'fhir/{type}/$export', access: 'authorized', methods: REFUSED_LEVEL },
-    {
-      name: 'otherInstanceExport',
+      name: 'instanceExport',
       route: 'fhir/{type}/{id}/$export',
       access: 'authorized',
-      methods: REFUSED_LEVEL,
+      methods: exportAt(instanceLevel),
     },
     {
       name: 'exportStatus',
@@ -133,16 +132,6 @@ export function registerRoutes(dependencies: HttpDependencies): void {
     });
   }
 }
-
-const refuseLevel: Handler = async () => {
-  throw new RequestError(400, [
-    errorIssue(
-      'not-supported',
-      'This cannot be exported. There are [base]/$export, of everything, [base]/Patient/$export, of all patients, and [base]/Group/[id]/$export, of the members of a group; name types with _type.',
-    ),
-  ]);
-};
-const REFUSED_LEVEL = { GET: refuseLevel, POST: refuseLevel };
 
 /** An answer with more headers; those it has itself stay, and `vary` has both. */
 async function withHeaders(

@@ -63,6 +63,8 @@ export interface Settings {
   sourceMaxPageMebibytes: number;
   transactionTimeMarginSeconds: number;
   parallelPartitions: number;
+  maxRunningExports: number;
+  maxRunningExportsPerCaller: number;
   partitionResources: number;
   /** 0: slices run on the main thread. */
   workerThreads: number;
@@ -345,6 +347,22 @@ const numbers = {
     64,
     'Partitions of one job that are read at the same time.',
   ),
+  maxRunningExports: wholeNumber(
+    'MAX_RUNNING_EXPORTS',
+    'exports',
+    100,
+    1,
+    10_000,
+    'Exports that may run at the same time; a kick-off beyond is 429 with `Retry-After`.',
+  ),
+  maxRunningExportsPerCaller: wholeNumber(
+    'MAX_RUNNING_EXPORTS_PER_CALLER',
+    'exports',
+    5,
+    1,
+    10_000,
+    'Of these, exports of one caller, where callers are told apart (`entra`, `smart`). The second export of a caller gets half of the `PARALLEL_PARTITIONS`, the third a third, and so on.',
+  ),
   partitionResources: wholeNumber(
     'PARTITION_RESOURCES',
     'resources',
@@ -567,6 +585,8 @@ export function readSettings(environment: Environment): Settings {
     sourceMaxPageMebibytes: read(numbers.sourceMaxPageMebibytes),
     transactionTimeMarginSeconds: read(numbers.transactionTimeMarginSeconds),
     parallelPartitions: read(numbers.parallelPartitions),
+    maxRunningExports: read(numbers.maxRunningExports),
+    maxRunningExportsPerCaller: read(numbers.maxRunningExportsPerCaller),
     partitionResources: read(numbers.partitionResources),
     workerThreads: read(workerThreads),
     sliceMaxPages: read(numbers.sliceMaxPages),

@@ -96,6 +96,8 @@ var ownSettings = {
   AZURE_CLIENT_ID: identityClientId
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+  // More than the host takes: a request that only the host takes waits until functionTimeout, and restarts the worker.
+  languageWorkers__node__arguments: '--max-http-header-size=65536'
 }
 
 // Set here unless the parameter says otherwise.

@@ -154,6 +154,16 @@ type ExportSettings = {
   @maxValue(64)
   PARALLEL_PARTITIONS: int?
 
+  @description('Exports that may run at the same time; a kick-off beyond is 429 with `Retry-After`. (exports; default 100)')
+  @minValue(1)
+  @maxValue(10000)
+  MAX_RUNNING_EXPORTS: int?
+
+  @description('Of these, exports of one caller, where callers are told apart (`entra`, `smart`). The second export of a caller gets half of the `PARALLEL_PARTITIONS`, the third a third, and so on. (exports; default 5)')
+  @minValue(1)
+  @maxValue(10000)
+  MAX_RUNNING_EXPORTS_PER_CALLER: int?
+
   @description('Resources of a type above which it is split into partitions by `meta.lastUpdated`; sooner where a job has few for its lanes. (resources; default 50000)')
   @minValue(1000)
   @maxValue(100000000)

@@ -12,6 +12,7 @@ import {
 } from '../../functions/settings/registrySettings.js';
 import { type ProxySettings, readProxySettings } from '../../functions/settings/proxySettings.js';
 import type { StorageAccount } from '../../functions/settings/settings.js';
+import { keptPorts } from '../ports.js';
 import { DEFAULT_BLOB_PORT, developmentStorage, EXPORT_ACCOUNT } from '../developmentStorage.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -37,7 +38,8 @@ export function exportStorageOf(environment: Environment): {
 } {
   const connectionString = environment['EXPORT_STORAGE'] ?? '';
   const blobServiceUri = environment['EXPORT_STORAGE__blobServiceUri'] ?? '';
-  const blobPort = Number(environment['AZURITE_BLOB_PORT'] ?? DEFAULT_BLOB_PORT);
+  const kept = keptPorts(environment['LOCAL_DATA'] ?? '.local').storage;
+  const blobPort = Number(environment['AZURITE_BLOB_PORT'] ?? kept ?? DEFAULT_BLOB_PORT);
   const account: StorageAccount =
     blobServiceUri !== '' && connectionString === ''
       ? { blobServiceUri, clientId: environment['EXPORT_STORAGE__clientId'] }

@@ -9,6 +9,8 @@ class DirectoryInUseError extends Error {
   override readonly name = 'DirectoryInUseError';
 }
 
+const BETWEEN_TRIES_MS = 200;
+
 /**
  * Keeps two hosts from working on the same directory. The lock is a local socket, so that it ends with the
  * process that holds it, however it ends.
@@ -20,8 +22,23 @@ export class DirectoryLock {
     this.#server = server;
   }
 
-  /** @throws DirectoryInUseError when another host has the directory. */
-  static async take(directory: string): Promise<DirectoryLock> {
+  /**
+   * @param mostWaitMs how long another host may need to stop
+   * @throws DirectoryInUseError when another host has the directory and keeps it.
+   */
+  static async take(directory: string, mostWaitMs = 0): Promise<DirectoryLock> {
+    const until = Date.now() + mostWaitMs;
+    for (;;) {
+      try {
+        return await DirectoryLock.#tryTake(directory);
+      } catch (error) {
+        if (!(error instanceof DirectoryInUseError) || Date.now() >= until) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, BETWEEN_TRIES_MS));
+    }
+  }
+
+  static async #tryTake(directory: string): Promise<DirectoryLock> {
     const path = socketPath(directory);
     try {
       return new DirectoryLock(await listen(path));

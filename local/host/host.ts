@@ -10,9 +10,11 @@ import { Store } from './durable/store.js';
 import { TaskHub } from './durable/taskHub.js';
 import { DirectoryLock } from './directoryLock.js';
 import { readHostSettings } from './hostJson.js';
+import { MOST_READ_HEADER_BYTES, refusedByHost, withoutDotSegments } from './http/hostLimits.js';
 import { HttpFunctions } from './http/httpFunctions.js';
-import { isSame, type FunctionKeys } from './http/keys.js';
+import { isAuthorized, isSame, type FunctionKeys } from './http/keys.js';
 import { readBody } from './http/request.js';
+import { sendEmpty } from './http/response.js';
 import { applyLocalSettings } from './localSettings.js';
 import { Logger, standardOutput, type LogSink } from './log.js';
 import { TimerTriggers } from './timerTriggers.js';
@@ -31,6 +33,8 @@ export interface HostOptions {
    * one for activities, one for orchestrators.
    */
   redeliveryDelayMs?: number;
+  /** How long to wait for another host that works on the same data and may be stopping. Default 0. */
+  directoryWaitMs?: number;
   /** What goes wrong in the Durable extension. Default nothing. */
   durableFaults?: DurableFaults;
   /** How long `close` waits for running functions. Default 5 s. */
@@ -56,8 +60,9 @@ const LOOPBACK = '127.0.0.1';
 const RPC_PORT = 17_071;
 const RPC_PATH = '/durabletask/';
 const WEBHOOK_PATH = '/runtime/webhooks/durabletask/';
+const ADMIN_PATH = '/admin/';
 /** `POST` with a function's name runs its timer now, as with Core Tools. */
-const ADMIN_PATH = '/admin/functions/';
+const RUN_TIMER_PATH = '/admin/functions/';
 
 /**
  * Starts the local stand-in for the Azure Functions host with the app in `scriptRoot`: HTTP and timer
@@ -77,7 +82,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     const storageLog = new StorageLog(logger);
     opened.push(storageLog);
     const store = new Store(directory, durableFaults.diskBytes, (isFirst) => storageLog.recorded(isFirst));
-    opened.push(await DirectoryLock.take(directory));
+    opened.push(await DirectoryLock.take(directory, options.directoryWaitMs));
     const web = await Listener.open(options.port, logger);
     opened.push(web);
     const rpc = await Listener.open(RPC_PORT, logger).catch(() => Listener.open(0, logger));
@@ -113,12 +118,17 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     hub.open();
     rpc.serve((request, response) => manage(api, RPC_PATH, request, response));
     web.serve(async (request, response) => {
-      const path = request.url ?? '';
+      const refused = refusedByHost(request);
+      if (refused !== undefined) {
+        sendEmpty(response, refused);
+        return;
+      }
+      request.url = withoutDotSegments(request.url ?? '/');
+      const path = request.url;
       if (path.startsWith(WEBHOOK_PATH)) {
         await manage(api, WEBHOOK_PATH, request, response, endpoints.code);
       } else if (path.startsWith(ADMIN_PATH)) {
-        const isKnown = request.method === 'POST' && timers.runNow(path.slice(ADMIN_PATH.length));
-        response.writeHead(isKnown ? 202 : 404).end();
+        sendEmpty(response, administer(request, timers, options.functionKeys));
       } else {
         await http.handle(request, response);
       }
@@ -162,6 +172,19 @@ function setEnvironment(scriptRoot: string, authority: string): void {
   const exempt = new Set((env['NO_PROXY'] ?? env['no_proxy'] ?? '').split(',').filter(Boolean));
   for (const host of [LOOPBACK, 'localhost', '::1']) exempt.add(host);
   env['NO_PROXY'] = env['no_proxy'] = [...exempt].join(',');
+}
+
+/** The status of a request below `/admin/`: 401 without the master key, where there are keys. */
+function administer(
+  request: IncomingMessage,
+  timers: TimerTriggers,
+  keys: FunctionKeys | undefined,
+): 202 | 401 | 404 {
+  const { pathname, searchParams } = new URL(`http://${LOOPBACK}${request.url ?? '/'}`);
+  const runsTimer = request.method === 'POST' && pathname.startsWith(RUN_TIMER_PATH);
+  const isAllowed = keys === undefined ? runsTimer : isAuthorized('admin', request, searchParams, keys);
+  if (!isAllowed) return 401;
+  return runsTimer && timers.runNow(pathname.slice(RUN_TIMER_PATH.length)) ? 202 : 404;
 }
 
 async function manage(
@@ -210,7 +233,11 @@ class Listener {
 
   static open(port: number, logger: Logger): Promise<Listener> {
     // A streamed answer may take as long as the client likes.
-    const server = createServer({ requestTimeout: 0, keepAliveTimeout: 5000 });
+    const server = createServer({
+      requestTimeout: 0,
+      keepAliveTimeout: 5000,
+      maxHeaderSize: MOST_READ_HEADER_BYTES,
+    });
     return new Promise((done, failed) => {
       server.once('error', failed);
       server.listen(port, LOOPBACK, () => done(new Listener(server, logger)));

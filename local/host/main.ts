@@ -4,6 +4,9 @@ import { parseDurableFaults } from './durable/deliveryFaults.js';
 import { startHost, type HostOptions } from './host.js';
 import { logFile } from './log.js';
 
+/** A host whose parent was killed ends what it is doing, and then itself. */
+const DIRECTORY_WAIT_MS = 15_000;
+
 /**
  * The host as a process of its own. Settings are environment variables:
  *
@@ -24,6 +27,7 @@ async function main(): Promise<void> {
     scriptRoot: env['AzureWebJobsScriptRoot'] ?? process.cwd(),
     port: number('PORT', 7071),
     dataDirectory: env['LOCAL_DATA'] ?? '.local',
+    directoryWaitMs: DIRECTORY_WAIT_MS,
   };
   if ((env['DURABLE_REDELIVERY_DELAY_SECONDS'] ?? '') !== '') {
     options.redeliveryDelayMs = number('DURABLE_REDELIVERY_DELAY_SECONDS', 0) * 1000;

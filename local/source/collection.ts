@@ -109,6 +109,12 @@ export class Collection {
     return result;
   }
 
+  /** Whether rows, of which there are some, share one instant. */
+  isTied(rows: Uint32Array): boolean {
+    const { times } = this.#table;
+    return rows.length > 0 && rows.every((row) => times[row] === times[rows[0]!]);
+  }
+
   /** Where in a result the rows begin that come after `row` in the query's order. */
   positionAfter(rows: Uint32Array, row: number, query: Query): number {
     const compare = this.#comparator(query.sort);

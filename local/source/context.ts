@@ -5,7 +5,9 @@ import type { SourceFhirVersion, SourceOptions } from './settings.js';
 /** What requests are answered with. */
 export interface SourceContext {
   settings: SourceOptions &
-    Required<Pick<SourceOptions, 'maxCount' | 'defaultCount' | 'paging' | 'unsupported' | 'gzip'>> & {
+    Required<
+      Pick<SourceOptions, 'maxCount' | 'defaultCount' | 'paging' | 'unsupported' | 'gzip' | 'behaviours'>
+    > & {
       fhirVersion: SourceFhirVersion;
     };
   types: ReadonlySet<string>;

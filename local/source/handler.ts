@@ -114,7 +114,9 @@ function route(context: SourceContext, call: Call): Answer {
   if (type === undefined) throw new OutcomeError(404, 'not-found', 'Only searches by type are supported');
   if (type === 'metadata' && id === undefined) {
     allow(call, 'GET');
-    const { fhirVersion, unsupported } = context.settings;
+    const { fhirVersion, unsupported, behaviours } = context.settings;
+    if (behaviours.includes('metadata-refused'))
+      throw new OutcomeError(403, 'not-supported', 'Not for everybody');
     return json(
       200,
       capabilityStatement(fhirVersion, call.base, [...context.collections.keys()], unsupported),
@@ -127,6 +129,7 @@ function route(context: SourceContext, call: Call): Answer {
     return search(context, call, collection);
   }
   if (id === '_search' && rest.length === 0) {
+    if (context.settings.behaviours.includes('forms-refused')) allow(call, 'GET');
     allow(call, 'POST');
     const contentType = call.request.headers['content-type'] ?? '';
     if (!contentType.startsWith('application/x-www-form-urlencoded')) {

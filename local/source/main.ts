@@ -1,3 +1,4 @@
+import { parseBehaviours } from './behaviours.js';
 import { parseFaults } from './faults.js';
 import type { SourceOptions } from './settings.js';
 import { startSource } from './source.js';
@@ -5,7 +6,8 @@ import { startSource } from './source.js';
 /**
  * Runs the sample FHIR source. Environment: `SAMPLE_DATA` (folder, required), `SOURCE_PORT` (8080),
  * `SOURCE_PAGING` (`cursor` or `offset`), `SOURCE_UNSUPPORTED` (comma-separated parameters),
- * `SOURCE_MAX_COUNT` (1000), `SOURCE_GZIP` (`true`), `SOURCE_FAULTS` (JSON array of faults),
+ * `SOURCE_MAX_COUNT` (1000), `SOURCE_GZIP` (`true`), `SOURCE_BEHAVIOURS` (comma-separated names of
+ * `behaviours.ts`), `SOURCE_FAULTS` (JSON array of faults),
  * `SOURCE_FAULT_SEED` (1). Ends when its parent does.
  */
 async function main(): Promise<void> {
@@ -30,6 +32,7 @@ function readOptions(env: NodeJS.ProcessEnv): SourceOptions {
     paging: readPaging(env['SOURCE_PAGING'] || 'cursor'),
     unsupported: (env['SOURCE_UNSUPPORTED'] ?? '').split(',').filter((name) => name !== ''),
     gzip: env['SOURCE_GZIP'] === 'true',
+    behaviours: parseBehaviours(env['SOURCE_BEHAVIOURS'] ?? ''),
     faults: parseFaults(env['SOURCE_FAULTS'] || '[]'),
     faultSeed: readNumber(env, 'SOURCE_FAULT_SEED', 0, 2 ** 32 - 1) ?? 1,
   };

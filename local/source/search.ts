@@ -7,6 +7,10 @@ import { pageBundle, resourceText } from './page.js';
 import { queryKey } from './query.js';
 import { parseSearch, type SearchRequest } from './searchRequest.js';
 
+/** What clients of the gateway see. */
+const GATEWAY_BASE = 'https://gateway.example.org/public/r4';
+const OVERESTIMATE = 1.1;
+
 /** Answers one search, as a searchset Bundle's bytes. @throws OutcomeError */
 export function searchPage(
   context: SourceContext,
@@ -16,10 +20,11 @@ export function searchPage(
   strict: boolean,
   faults: readonly Fault[],
 ): Buffer {
-  const { maxCount, defaultCount, unsupported, paging } = context.settings;
+  const { maxCount, defaultCount, unsupported, paging, behaviours } = context.settings;
   const request = parseSearch(parameters, {
     parameters: collection.parameters,
     unsupported,
+    behaviours,
     maxCount,
     defaultCount,
     strict,
@@ -39,22 +44,41 @@ export function searchPage(
   const ignored = faultOf(faults, 'ignored')?.parameters ?? [];
   const filters = request.query.filters.filter(({ parameter }) => !ignored.includes(parameter));
   const found = collection.select({ ...request.query, filters });
-  const self = link(base, collection.type, request.honoured);
+  const linkBase = behaviours.includes('gateway-links')
+    ? GATEWAY_BASE
+    : behaviours.includes('relative-links')
+      ? '.'
+      : base;
+  const self = link(linkBase, collection.type, request.honoured);
   if (request.countOnly) {
-    const page = { rows: new Uint32Array(), extraEntries: [], total: found.length, self, next: undefined };
+    const page = {
+      rows: new Uint32Array(),
+      extraEntries: [],
+      total: totalOf(context, found.length, false),
+      self,
+      next: undefined,
+    };
     return pageBundle(collection, base, page);
   }
   const start = pageStart(context, collection, request, found);
   const end = Math.min(found.length, start + pageSize(request.count, faults));
   const nextPosition: [string, string] | undefined =
-    end >= found.length
+    end >= found.length || behaviours.includes('no-next-links')
       ? undefined
       : paging === 'offset'
         ? ['_offset', String(end)]
         : ['_cursor', nextCursor(context, request, found, end)];
-  const next = nextPosition && link(base, collection.type, [...request.honoured, nextPosition]);
+  const next = nextPosition && link(linkBase, collection.type, [...request.honoured, nextPosition]);
   const isLooping = next !== undefined && faultOf(faults, 'loopingNext') !== undefined;
   const rows = found.subarray(start, end);
+  if (
+    behaviours.includes('ties-fail') &&
+    end < found.length &&
+    request.count >= 20 &&
+    collection.isTied(rows)
+  ) {
+    throw new OutcomeError(500, 'exception', 'More resources than a page share an instant');
+  }
   const duplicates = faultOf(faults, 'duplicates')?.entries ?? 0;
   return pageBundle(collection, base, {
     rows: duplicates === 0 ? rows : Uint32Array.from([...rows, ...rows.subarray(0, duplicates)]),
@@ -62,10 +86,16 @@ export function searchPage(
       ...extraEntries(context, base, faults),
       ...(request.withProvenance ? provenanceEntries(context, collection, base, rows) : []),
     ],
-    total: request.withTotal ? found.length : undefined,
+    total: request.withTotal ? totalOf(context, found.length, end >= found.length) : undefined,
     self,
     next: isLooping ? loop(base, collection.type, request) : next && foreign(next, faults),
   });
+}
+
+/** An estimate is too high until the last page, which knows. */
+function totalOf({ settings }: SourceContext, found: number, isLastPage: boolean): number {
+  const isEstimate = settings.behaviours.includes('estimated-totals') && !isLastPage;
+  return isEstimate ? Math.ceil(found * OVERESTIMATE) : found;
 }
 
 function pageSize(count: number, faults: readonly Fault[]): number {

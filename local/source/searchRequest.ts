@@ -1,3 +1,4 @@
+import type { SourceBehaviour } from './behaviours.js';
 import { parseTimeRange, type TimeRange } from './instant.js';
 import { OutcomeError } from './outcome.js';
 import type { Query, SortTerm, ValueFilter } from './query.js';
@@ -10,6 +11,7 @@ export interface SearchRules {
   /** The type's own parameters. */
   parameters: ReadonlyMap<string, SearchParameter>;
   unsupported: readonly string[];
+  behaviours: readonly SourceBehaviour[];
   maxCount: number;
   defaultCount: number;
   /** `Prefer: handling=strict`: an unknown parameter is an error. */
@@ -44,13 +46,15 @@ export function parseSearch(parameters: Iterable<[string, string]>, rules: Searc
     count: Math.min(rules.defaultCount, rules.maxCount),
     askedCount: undefined,
     countOnly: false,
-    withTotal: true,
+    withTotal: !rules.behaviours.includes('no-totals'),
     withProvenance: false,
     cursor: undefined,
     offset: undefined,
     honoured: [],
   };
 
+  const isListed = (name: string): boolean =>
+    !rules.behaviours.includes('references-not-listed') || rules.parameters.get(name)?.type !== 'reference';
   const read = (name: string, value: string): string | undefined => {
     if (rules.unsupported.includes(name)) return undefined;
     switch (name) {
@@ -60,16 +64,20 @@ export function parseSearch(parameters: Iterable<[string, string]>, rules: Searc
         if (request.count === 0) request.countOnly = true;
         return String(request.count);
       case '_lastUpdated':
-        narrow(time, value);
+        narrow(time, value, rules.behaviours);
         return value;
       case '_id':
-        ids.push(value.split(','));
+        ids.push(rules.behaviours.includes('ids-not-listed') ? [value] : value.split(','));
         return value;
       case '_sort':
         return readSort(value, sort, rules);
       case '_summary':
         if (value !== 'count') return undefined;
+        if (rules.behaviours.includes('counts-refused')) {
+          throw new OutcomeError(400, 'not-supported', '_summary=count is not supported');
+        }
         request.countOnly = true;
+        request.withTotal = true;
         return value;
       case '_total':
         if (!['none', 'estimate', 'accurate'].includes(value)) return undefined;
@@ -89,7 +97,7 @@ export function parseSearch(parameters: Iterable<[string, string]>, rules: Searc
         return '';
       default:
         if (!rules.parameters.has(name)) return undefined;
-        filters.push({ parameter: name, values: value.split(',') });
+        filters.push({ parameter: name, values: isListed(name) ? value.split(',') : [value] });
         return value;
     }
   };
@@ -114,30 +122,45 @@ function readCount(value: string): number {
 }
 
 /** Narrows a span to what a prefixed date allows (R4, 3.1.1.4.5), by the span the date stands for. */
-function narrow(time: TimeRange, value: string): void {
+function narrow(time: TimeRange, value: string, behaviours: readonly SourceBehaviour[]): void {
   const [, prefix, date] = /^(eq|ge|gt|le|lt|sa|eb)?(\d.*)$/.exec(value) ?? [];
   const range = date === undefined ? undefined : parseTimeRange(date);
   if (!range)
     throw new OutcomeError(400, 'invalid', `_lastUpdated=${value} is not a date with a known prefix`);
   switch (prefix) {
-    case 'ge':
-      time.from = Math.max(time.from, range.from);
+    case 'ge': {
+      const skips = behaviours.includes('ge-skips-second');
+      time.from = Math.max(time.from, skips ? nextSecond(range.from) : range.from);
       break;
+    }
     case 'gt':
     case 'sa':
-      time.from = Math.max(time.from, range.to);
+      time.from = Math.max(time.from, range.to + (behaviours.includes('lt-skips-second') ? SECOND : 0));
       break;
     case 'le':
       time.to = Math.min(time.to, range.to);
       break;
     case 'lt':
     case 'eb':
-      time.to = Math.min(time.to, range.from);
+      time.to = Math.min(time.to, range.from - skippedBefore(behaviours));
       break;
     default:
       time.from = Math.max(time.from, range.from);
       time.to = Math.min(time.to, range.to);
   }
+}
+
+const MILLISECOND = 1000;
+const SECOND = 1_000_000;
+
+function nextSecond(microseconds: number): number {
+  return (Math.floor(microseconds / SECOND) + 1) * SECOND;
+}
+
+/** Microseconds that are missing before an upper bound. */
+function skippedBefore(behaviours: readonly SourceBehaviour[]): number {
+  if (behaviours.includes('lt-skips-second')) return SECOND;
+  return behaviours.includes('lt-skips-millisecond') ? MILLISECOND : 0;
 }
 
 function readSort(value: string, sort: SortTerm[], rules: SearchRules): string | undefined {

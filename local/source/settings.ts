@@ -1,3 +1,4 @@
+import type { SourceBehaviour } from './behaviours.js';
 import type { Fault } from './faults.js';
 
 /** FHIR versions the source can say it speaks. */
@@ -38,6 +39,8 @@ export interface SourceOptions {
   unsupported?: readonly string[];
   /** Compress for clients that accept gzip. Default false. */
   gzip?: boolean;
+  /** In what it differs from a server that does everything right. Default nothing. */
+  behaviours?: readonly SourceBehaviour[];
   /** What goes wrong, and when. Default nothing. */
   faults?: readonly Fault[];
   /** Seed of the faults that come with a probability. Default 1. */

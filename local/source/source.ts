@@ -41,6 +41,7 @@ export async function startSource(options: SourceOptions): Promise<RunningSource
     paging: 'cursor' as const,
     unsupported: [],
     gzip: false,
+    behaviours: [],
     faultSeed: 1,
     ...options,
   };

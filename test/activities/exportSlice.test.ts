@@ -22,6 +22,7 @@ async function sliceUnder(settings: { fhirServerUrl: string; fhirVersion: string
         source: SOURCE,
         partitions: [{ window, estimate: 1 }],
       }),
+      checkClaim: async () => undefined,
     },
     engines: { lineMaker: () => Promise.reject(new Error('got as far as this')) },
   };
@@ -55,6 +56,7 @@ describe('a slice of a job whose secrets are destroyed', () => {
   async function sliceOf(
     change: Partial<JobRequest>,
     encoding: BufferEncoding = 'utf8',
+    confirmContainer = async (): Promise<void> => undefined,
   ): Promise<{ thrown: unknown; left: string[] }> {
     const left = new Set<string>();
     const jobs = {
@@ -70,6 +72,7 @@ describe('a slice of a job whose secrets are destroyed', () => {
       secret: () => Promise.reject(gone),
       configuration: () => Promise.reject(gone),
       putSlice: async () => void left.add('record'),
+      checkClaim: async () => undefined,
       putProgress: async () => undefined,
     };
     const body = Buffer.from(
@@ -94,6 +97,7 @@ describe('a slice of a job whose secrets are destroyed', () => {
       },
       jobs,
       files: {
+        confirmContainer,
         create: async (_container: string, name: string) => {
           left.add(name);
           return arraySink([]);
@@ -123,6 +127,13 @@ describe('a slice of a job whose secrets are destroyed', () => {
     expect(thrown).toMatchObject({ isDone: true });
     expect(left).toEqual([expect.stringMatching(/Condition-0-0-.*ndjson$/), 'record']);
   });
+
+  it('writes nothing into a container that another job took meanwhile', async () => {
+    const taken = new ExportError('container-conflict', 'taken');
+    const { thrown, left } = await sliceOf({ minPatients: 0 }, 'utf8', () => Promise.reject(taken));
+    expect({ thrown, left }).toEqual({ thrown: taken, left: [] });
+  });
+
   it('writes no resource whose bytes are not UTF-8', async () => {
     const { thrown, left } = await sliceOf({ minPatients: 0 }, 'latin1');
     expect(thrown).toMatchObject({

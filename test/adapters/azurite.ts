@@ -32,6 +32,7 @@ export async function startEmulator(tls?: { cert: string; key: string }): Promis
     secure.push('--oauth', 'basic');
   }
   const part = new StackProcess({
+    name: 'storage',
     module: join(PROJECT_ROOT, 'dist', 'local', 'azurite.js'),
     arguments: [
       ...['--blobHost', '127.0.0.1', '--blobPort', String(port), '--location', directory],

@@ -84,7 +84,7 @@ async function cleanUp(): Promise<void> {
 }
 
 async function finish(): Promise<void> {
-  const run = finishExport({ jobs, files: slowFiles, now, slices: { forget: () => undefined } });
+  const run = finishExport({ settings, jobs, files: slowFiles, now, slices: { forget: () => undefined } });
   await expect(run({ jobId: request.jobId })).rejects.toThrow('still being deleted');
 }
 

@@ -224,7 +224,9 @@ describe('manifest, report and kick-off name digest, coverage and approval', () 
       errors: [],
       report: emptyReport(),
       foreign: 0,
-    } as unknown as Parameters<typeof buildManifest>[0]).extension;
+      ofOthers: 0,
+      withheld: [],
+    }).extension;
 
   it.each<[ApprovalRule, string, boolean, string]>([
     ['container', INCOMPLETE, false, 'container'],

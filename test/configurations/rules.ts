@@ -34,9 +34,9 @@ export function compileRule(rule: Rule): (node: ElementNode) => Selection {
 }
 
 function isStart(node: ElementNode, below: number, by: string, argument: string): boolean {
-  if (below > 1) throw new Error('The test reads one step below nodesBy… at most');
   if (by === 'Name')
     return node.path.length > below + 1 && node.path[node.path.length - 1 - below] === argument;
+  if (below > 1) throw new Error('The test reads one step below nodesByType at most');
   return below === 0 ? node.path.length > 1 && node.type === argument : node.parentType === argument;
 }
 

@@ -106,6 +106,8 @@ class Configurations {
       restrictedZipCodeTabulationAreas: choices.chance(30) ? ['980', '01'] : [],
       cryptoHashFunction: choices.of(['sha256', 'sha256', 'sha384', 'sha3-512']),
       truncate: choices.chance(20) ? choices.of([32, 40, 64]) : null,
+      strictZipCodes: choices.chance(30),
+      ageLimitByYear: choices.chance(30),
       referenceServers: choices.of(['keep', 'hash'] as const),
       unmatched: choices.chance(10) ? 'redact' : 'keep',
     };
@@ -113,7 +115,9 @@ class Configurations {
 
   private method(): Omit<PlainRule, 'path'> {
     const { choices } = this;
-    switch (choices.below(10)) {
+    switch (choices.below(11)) {
+      case 10:
+        return { method: 'redact', above: choices.of([0, 7, 89.5]) };
       case 0:
         return { method: 'keep' };
       case 1:

@@ -22,6 +22,7 @@ export interface PlainRule {
   readonly roundTo?: number;
   readonly cases?: Readonly<Record<string, string | number>>;
   readonly otherValues?: string;
+  readonly above?: number;
 }
 
 export interface PlainParameters {
@@ -37,6 +38,8 @@ export interface PlainParameters {
   readonly cryptoHashFunction: string;
   readonly truncate: number | null;
   readonly referenceServers: 'keep' | 'hash';
+  readonly strictZipCodes: boolean;
+  readonly ageLimitByYear: boolean;
   readonly unmatched: string;
 }
 
@@ -435,7 +438,7 @@ export class PlainEngine {
     const kind = element.type.primitive;
     switch (rule.method) {
       case 'redact':
-        return this.redact(element, value);
+        return this.redact(element, value, rule.above);
       case 'dateShift':
         return kind === 'date' || kind === 'dateTime' ? this.shift(element, String(value)) : value;
       case 'cryptoHash':
@@ -457,11 +460,17 @@ export class PlainEngine {
     }
   }
 
-  private redact(element: Element, value: Primitive): Primitive | undefined {
+  private redact(element: Element, value: Primitive, above?: number): Primitive | undefined {
     const { parameters } = this;
     const kind = element.type.primitive;
+    if (above !== undefined && (kind === 'decimal' || kind === 'integer')) {
+      if (Number(plainText(value)) <= above) return value;
+      this.did('REDACTED');
+      return undefined;
+    }
     if (element.name === 'postalCode' && parameters.enablePartialZipCodesForRedact) {
       this.did('ABSTRED');
+      if (parameters.strictZipCodes) return this.zipCode(String(value));
       const isRestricted = parameters.restrictedZipCodeTabulationAreas.some((area) =>
         String(value).startsWith(area),
       );
@@ -477,8 +486,22 @@ export class PlainEngine {
       : undefined;
   }
 
+  private zipCode(text: string): string | undefined {
+    const parts = text.trim().replace(/^[A-Z]{2}[ -]+/i, '');
+    if (!/^\d{3,5}([ -]*\d{4})?$/.test(parts)) return undefined;
+    const digits = parts.replace(/\D/g, '');
+    const isLong = digits.length > 5;
+    const zip = (isLong ? digits.slice(0, -4) : digits).padStart(5, '0');
+    const isRestricted = this.parameters.restrictedZipCodeTabulationAreas.some((area) =>
+      zip.startsWith(area),
+    );
+    return `${isRestricted ? '000' : zip.slice(0, 3)}00${isLong ? '-0000' : ''}`;
+  }
+
   /** Whether someone born on a day is 90 or older. */
   private isOld(text: string): boolean {
+    if (this.parameters.ageLimitByYear)
+      return new Date(this.options.now).getUTCFullYear() - Number(text.slice(0, 4)) >= 90;
     const [, year = '', month = '1', day = '1'] = /^(\d{4})(?:-(\d\d))?(?:-(\d\d))?/.exec(text) ?? [];
     const birthday = new Date(0);
     birthday.setUTCFullYear(Number(year) + 90, Number(month) - 1, Number(day));

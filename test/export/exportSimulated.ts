@@ -1,7 +1,7 @@
 import type { DeletionCursor } from '../../functions/export/deletionCursor.js';
 import { runDeletionSlice } from '../../functions/export/deletions.js';
 import type { TypeFilter } from '../../functions/export/request/typeFilter.js';
-import type { Window } from '../../functions/export/walk.js';
+import type { Window } from '../../functions/export/walk/window.js';
 import { arraySink } from './arraySink.js';
 import { asStored, exportRaw } from './exportRaw.js';
 import type { SimulatedSource } from './simulatedSource.js';

@@ -22,6 +22,7 @@ it('a source that takes too long to tell how members are found is walked, and as
       url: undefined,
     },
     source,
+    lists: {},
     isOutOfTime: () => true,
   });
   expect(plan).toEqual({ memberSearch: undefined, estimate: undefined });

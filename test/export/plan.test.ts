@@ -120,12 +120,32 @@ describe('a large type is split into windows of at most the size asked for', () 
   });
 });
 
+describe('the searches of neighbouring windows overlap', () => {
+  const margins = async (ages: readonly number[], behaviour: Behaviour = {}): Promise<unknown[]> => {
+    const partitions = await plan(sourceOf(ages, behaviour));
+    expect(partitions.length).toBeGreaterThan(1);
+    return [...new Set(partitions.map(({ window }) => window.margin))];
+  };
+
+  it('by no more than lies between two resources, where these show that bounds are exact', async () => {
+    expect(await margins(spread(1000, YEAR_MS, 5000))).toEqual([{ before: 0, after: 5 }]);
+  });
+
+  it('by seconds, where no two resources are close enough to show anything', async () => {
+    expect(await margins(spread(1000, YEAR_MS, 1000 * 60_000))).toEqual([undefined]);
+  });
+
+  it('by seconds, where bounds are good to the second', async () => {
+    expect(await margins(spread(1000, YEAR_MS, 20_000), { searchDigits: 0 })).toEqual([undefined]);
+  });
+});
+
 describe('a type stays whole', () => {
   const AGES = spread(1000, 1, 60_000);
 
   it.each([
     ['does not count', { countsAtAll: false }],
-    ['refuses _summary', { refuses: ['_summary'] }],
+    ['refuses _summary and _total', { refuses: ['_summary', '_total'] }],
     ['refuses _lastUpdated', { refuses: ['_lastUpdated'] }],
     ['ignores _lastUpdated', { ignores: ['_lastUpdated'] }],
     ['ignores _lastUpdated and does not tell', { ignores: ['_lastUpdated'], hidesIgnored: true }],

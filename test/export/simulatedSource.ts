@@ -74,7 +74,7 @@ export class SimulatedSource implements Source {
   }
 
   follow(url: string): Promise<SourceAnswer> {
-    const { pathname, searchParams } = new URL(url);
+    const { pathname, searchParams } = new URL(url, `${this.base}/`);
     return pathname.endsWith('/_history')
       ? this.typeHistory(this.type, [...searchParams])
       : this.#answer(this.type, searchParams);

@@ -94,6 +94,7 @@ export class FaultStack {
     }
     const storagePort = await freePort(0);
     const azurite = new StackProcess({
+      name: 'storage',
       module: join(PROJECT_ROOT, 'dist', 'local', 'azurite.js'),
       arguments: [
         ...['--blobHost', '127.0.0.1', '--blobPort', String(storagePort)],
@@ -185,6 +186,7 @@ export class FaultStack {
   async #startHost(): Promise<void> {
     const account = (name: string): string => developmentStorage(name, this.proxy.port);
     const host = new StackProcess({
+      name: 'the Functions host',
       module: join(PROJECT_ROOT, 'dist', 'local', 'host', 'main.js'),
       environment: {
         ...process.env,

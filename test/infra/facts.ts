@@ -50,6 +50,7 @@ export const PLATFORM_SETTINGS: Readonly<Record<string, string>> = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: 'the Functions host',
   AZURE_CLIENT_ID: '@azure/identity, where code names no identity',
   AzureWebJobsStorage__credential: 'the Functions host',
+  languageWorkers__node__arguments: 'the Functions host',
 };
 
 /**

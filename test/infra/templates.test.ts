@@ -276,3 +276,11 @@ describe('what surrounds the templates', () => {
     );
   });
 });
+
+it('the worker takes more of headers than the host, in every way to start the app', () => {
+  const setting = /languageWorkers__node__arguments"?: ['"]--max-http-header-size=(\d+)['"]/;
+  const read = (path: string): number =>
+    Number(setting.exec(readFileSync(join(PROJECT_ROOT, path), 'utf8'))?.[1]);
+  for (const path of ['infra/modules/functionApp.bicep', 'local.settings.sample.json', 'local/stack.ts'])
+    expect(read(path), path).toBe(65_536);
+});

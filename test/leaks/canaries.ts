@@ -131,8 +131,9 @@ class CanaryMaker {
     if (type === 'Extension') {
       return { url: this.#token(`${place}.url`), valueString: this.#token(`${place}.value`) };
     }
-    if (name === 'Coding.system') return HARMLESS;
-    if (name === 'Reference.reference') return `Patient/${this.#token(place)}`;
+    if (name === 'Coding.system') return `https://${this.#token(place)}.example.org/codes`;
+    if (name === 'Coding.code' || name === 'Quantity.code') return this.#token(place);
+    if (name === 'Reference.reference') return this.#reference(place);
     if (type in CONSTANTS) return CONSTANTS[type];
     switch (type) {
       case 'date':
@@ -151,6 +152,14 @@ class CanaryMaker {
       return isKept ? (HARMLESS_BY_TYPE[type] ?? HARMLESS) : this.#token(place);
     }
     return depth >= DEEPEST ? undefined : this.#object(node, depth);
+  }
+
+  /** Relative, or to a server that tells of a person, in a version that does. */
+  #reference(place: string): string {
+    const id = `Patient/${this.#token(place)}`;
+    if (this.#random.chance(0.5)) return id;
+    const server = `https://${this.#token(`${place}, its server`)}.example-1.org/r4`;
+    return `${server}/${id}/_history/${this.#token(`${place}, its version`)}`;
   }
 
   #repeats({ parentType, jsonName = '' }: ElementNode): boolean {

@@ -332,7 +332,10 @@ describe('the Group level', () => {
     await expect(
       exportOf(
         asked,
-        { unsupported: ['_summary'], faults: [{ kind: 'ignored', parameters: ['subject', 'performer'] }] },
+        {
+          unsupported: ['_summary', '_total'],
+          faults: [{ kind: 'ignored', parameters: ['subject', 'performer'] }],
+        },
         { PAGE_SIZE: '200' },
       ),
     ).rejects.toMatchObject({

@@ -73,6 +73,7 @@ export async function runJob(
   const run = exportSlice(dependencies);
   const { partitions } = await planExport(dependencies)({ jobId }, noLog);
   for (let partition = 0; partition < partitions; partition++) {
+    await jobs.claimPartition(jobId, 0, partition, partitions);
     let previous: string | null = null;
     for (let slice = 0, isDone = false; !isDone; slice++) {
       if (losesAttempts) await run({ jobId, partition, slice, previous }, noLog);
@@ -80,7 +81,7 @@ export async function runJob(
     }
     await completePartition(dependencies)({ jobId, partition, last: previous ?? '' });
   }
-  await finishExport({ jobs, files, now, slices: { forget: () => undefined } })({ jobId });
+  await finishExport({ settings, jobs, files, now, slices: { forget: () => undefined } })({ jobId });
   const [manifest, plan] = [await jobs.manifest(jobId), await jobs.plan(jobId)];
   if (manifest === undefined || plan === undefined) throw new Error('The job has no manifest.');
   const readText = async (name: string): Promise<Buffer> => {

@@ -1,9 +1,12 @@
 import { Agent, request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { withoutDotSegments } from '../../local/host/http/hostLimits.js';
 import { createRandom, type Random } from '../../local/sample/random.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
 import { startTestStack, type TestStack } from './harness.js';
 
+/** Bytes, in the host. */
+const MOST_REQUEST_LINE = 8192;
 const REQUESTS = 5000;
 const PARALLEL = 8;
 /** An answer that takes longer counts as a hang. */
@@ -152,13 +155,19 @@ function send({ method, path, headers, body }: FuzzedRequest): Promise<Answer> {
 }
 
 /** What is wrong with an answer, in words; `undefined`: nothing. */
-function complaint({ method }: FuzzedRequest, { status, type, body }: Answer): string | undefined {
+function complaint({ method, path }: FuzzedRequest, { status, type, body }: Answer): string | undefined {
   if (status >= 500) return `answered ${status}: ${body.slice(0, 500)}`;
   if (/\bat .*\.[jt]s:\d+|node_modules|node:internal/.test(body))
     return `shows a stack: ${body.slice(0, 500)}`;
   if (status < 400 || method === 'HEAD') return undefined;
   // No function has this method, so the host answers.
   if (method === 'TRACE' && status === 404 && body === '') return undefined;
+  // What the host refuses before it looks for a function.
+  const isRefusedByHost =
+    withoutDotSegments(path).startsWith('//') ||
+    /^[^?]*%00/.test(path) ||
+    path.length > MOST_REQUEST_LINE - method.length - 12;
+  if (isRefusedByHost && [400, 404, 414].includes(status) && body === '') return undefined;
   if (!type.startsWith('application/fhir+json')) return `answered ${status} with "${type}"`;
   const { resourceType } = JSON.parse(body) as { resourceType: string };
   return resourceType === 'OperationOutcome' ? undefined : `answered ${status} with ${resourceType}`;

@@ -189,7 +189,7 @@ export function cutOff(thrown: unknown, host: string): ExportError {
 export function notRegistered(host: string): ExportError {
   return new ExportError(
     'invalid-request',
-    `_anonymizationConfigCollectionReference: the registry ${host}, or this repository of it, is not among those of the setting ANONYMIZATION_REGISTRIES. Use a registered one, or have it added there.`,
+    `_anonymizationConfigCollectionReference: the registry ${host} is not among those of the setting ANONYMIZATION_REGISTRIES, or not with this repository. Use a registered one, or have it added there.`,
   );
 }
 

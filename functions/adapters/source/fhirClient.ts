@@ -57,6 +57,10 @@ interface SourceRequest {
 
 /** A URL longer than this may be cut or refused on its way (https://www.rfc-editor.org/rfc/rfc9110#section-4.1). */
 const LONGEST_URL = 2000;
+/** Some servers fail for good at a page of some size, so that the caller does better to ask for less. */
+const MOST_FAILED_ATTEMPTS = 4;
+/** How servers answer that know no search in a form. */
+const FORM_REFUSALS = [400, 403, 404, 405, 415, 501] as const;
 /** The longest wait between two attempts; a source that asks for more is asked again then. */
 const LONGEST_WAIT_MS = LONGEST_PAUSE_MS;
 const FIRST_WAIT_MS = 500;
@@ -76,6 +80,8 @@ export class FhirClient implements Source {
   readonly #base: URL;
   readonly #dispatcherFor: Dispatchers;
   readonly #credentials: SourceCredentials;
+  /** Whether a search in a form was refused that was answered as a URL. */
+  #refusesForms = false;
 
   constructor(options: FhirClientOptions) {
     this.#options = options;
@@ -90,9 +96,10 @@ export class FhirClient implements Source {
     const query = queryOf(parameters);
     const loggedUrl = `${this.#options.baseUrl}/${type}`;
     const logged = { loggedUrl, parameters: parameters.map(([name]) => safeName(name)) };
-    const url = `${loggedUrl}?${query}`;
-    if (url.length <= LONGEST_URL) return this.#get({ ...logged, url });
-    return this.#get({ ...logged, url: `${loggedUrl}/_search`, form: query });
+    const inUrl = { ...logged, url: `${loggedUrl}?${query}` };
+    const inForm = { ...logged, url: `${loggedUrl}/_search`, form: query };
+    if (inUrl.url.length <= LONGEST_URL) return this.#get(inUrl, [414], inForm);
+    return this.#refusesForms ? this.#get(inUrl) : this.#get(inForm, FORM_REFUSALS, inUrl);
   }
 
   typeHistory(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
@@ -137,10 +144,22 @@ export class FhirClient implements Source {
     return this.#get({ url, loggedUrl: url, parameters: [] });
   }
 
-  async #get(request: SourceRequest): Promise<SourceAnswer> {
+  /** @param otherwise the same search in another form, asked where the first is answered with one of `statuses` */
+  async #get(
+    request: SourceRequest,
+    statuses: readonly number[] = [],
+    otherwise?: SourceRequest,
+  ): Promise<SourceAnswer> {
     const answer = await this.#ask(request);
     if ('body' in answer) return answer;
-    throw answer.error;
+    if (otherwise === undefined || answer.status === undefined || !statuses.includes(answer.status)) {
+      throw answer.error;
+    }
+    const other = await this.#ask(otherwise);
+    // The first refusal says more about the search than that of a form it need not have had.
+    if (!('body' in other)) throw answer.error;
+    if (request.form !== undefined) this.#refusesForms = true;
+    return other;
   }
 
   /** Asks as often as it takes, or is allowed. */
@@ -157,8 +176,9 @@ export class FhirClient implements Source {
         code: failure.error.code,
         retryAfterMs: failure.waitMs,
       });
+      const most = failure.error.code === 'source-failed' ? MOST_FAILED_ATTEMPTS : Number.POSITIVE_INFINITY;
       if (
-        attempt >= this.#options.maxAttempts ||
+        attempt >= Math.min(most, this.#options.maxAttempts) ||
         !failure.error.retryable ||
         failure.error.code === 'source-timeout'
       ) {
@@ -351,7 +371,15 @@ function refusal(status: number, remedy: string): ExportError {
       'A next link of the source had expired when it was followed. Let the source keep the results of searches for longer, or let it sort by _lastUpdated, which needs no links.',
     );
   }
-  if (status === 408 || status === 429 || status >= 500) {
+  if (status === 500) {
+    return new ExportError(
+      'source-failed',
+      'The source kept answering 500. Look for the cause in its own log.',
+      true,
+    );
+  }
+  // "Not implemented" stays so: RFC 9110, section 15.6.2.
+  if (status === 408 || status === 429 || (status >= 500 && status !== 501)) {
     return new ExportError(
       'source-busy',
       `The source kept answering ${status}. Try again when it is less busy.`,

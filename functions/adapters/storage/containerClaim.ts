@@ -1,12 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobLeaseClient, ContainerClient } from '@azure/storage-blob';
 import { ExportError } from '../../errors.js';
+import type { ContainerStamp } from '../../export/job.js';
 import {
-  type ContainerStamp,
-  readStamp,
-  stampConflict,
+  type ContainerClaim,
+  MOST_RESERVATIONS,
+  readClaim,
+  stampFits,
   toMetadata,
-  withoutStamp,
+  withoutClaim,
 } from '../../export/output/containerStamp.js';
 import { storageErrorCode, storageStatus } from './storage.js';
 
@@ -14,75 +16,149 @@ import { storageErrorCode, storageStatus } from './storage.js';
 const LEASE_SECONDS = 15;
 const LEASE_ATTEMPTS = 20;
 const LEASE_WAIT_MS = 250;
+/** A reservation that ends sooner is renewed before a file is written. */
+const RENEWAL_SECONDS = 120;
 
-/**
- * Makes sure that a container exists and holds, by its stamp, nothing but what is to go into it. The service knows no
- * ETag condition on a container's metadata; two calls at once are kept apart by a lease.
- * @param isMixingAllowed whether to put other data into it all the same, after which it counts as mixed
- * @throws ExportError `container-conflict` that says what it holds
- */
-export async function claimContainer(
-  container: ContainerClient,
-  wanted: ContainerStamp,
-  isMixingAllowed: boolean,
-): Promise<void> {
-  if (await createStamped(container, wanted)) return;
-  const { metadata = {} } = await container.getProperties();
-  const found = readStamp(metadata);
-  if (found !== undefined) {
-    if (!isMixingAllowed) refuseConflict(found, wanted);
-    if (found.content === 'mixed' || stampConflict(found, wanted) === undefined) return;
-  }
-  await underLease(container, () => stamp(container, wanted, isMixingAllowed));
+/** What a job wants of a container. */
+export interface ClaimWanted {
+  stamp: ContainerStamp;
+  /** Whether to put other data into it all the same, after which it counts as mixed. */
+  isMixingAllowed: boolean;
+  /** The job's reservation, by the name of its output; absent: the container is the job's own. */
+  reservation?: { name: string; until: number };
+  /** Seconds since the epoch, as `until`. */
+  now: number;
 }
 
-/** Whether it was created, with its stamp, by this call. */
-async function createStamped(container: ContainerClient, wanted: ContainerStamp): Promise<boolean> {
+/**
+ * Makes sure, at kick-off, that a container exists and neither holds nor awaits anything but what is to go into it.
+ * The stamp is reserved: it binds others until the reservation ends, and for good once the job is complete.
+ *
+ * The service knows no ETag condition on the metadata of a container, and `If-Modified-Since` is of no use for this. So
+ * what is read and written belongs together by a lease: of calls of this app one at a time has it, and a write names
+ * the lease, so that one that comes too late, after another took it, is refused.
+ * https://learn.microsoft.com/rest/api/storageservices/set-container-metadata
+ * @throws ExportError `container-conflict`, in the same words whatever the container holds
+ */
+export async function claimContainer(container: ContainerClient, wanted: ClaimWanted): Promise<void> {
+  if (!(await createClaimed(container, wanted))) await confirmClaim(container, wanted);
+}
+
+/**
+ * Makes sure, before a file is written, that the container still is, or becomes, what was claimed.
+ * @throws ExportError as `claimContainer`
+ */
+export async function confirmClaim(container: ContainerClient, wanted: ClaimWanted): Promise<void> {
+  const { stamp, isMixingAllowed, reservation, now } = wanted;
+  const found = await read(container);
+  if (found.stamp !== undefined) {
+    const isFinal = found.reservations.size === 0;
+    const until = reservation === undefined ? 0 : (found.reservations.get(reservation.name) ?? 0);
+    if (found.stamp.content === 'mixed' && isMixingAllowed) return;
+    if (stampFits(found.stamp, stamp)) {
+      if (isFinal || until > now + RENEWAL_SECONDS) return;
+    } else if (isFinal && !isMixingAllowed) throw conflict();
+  }
+  await underLease(container, (lease) => reserve(container, lease, wanted));
+}
+
+/** Makes the stamp of a container final: a job that wrote into it is complete. */
+export async function settleClaim(container: ContainerClient): Promise<void> {
+  if ((await read(container)).reservations.size === 0) return;
+  await underLease(container, async (lease) => {
+    const found = await read(container);
+    await write(container, lease, { ...found, reservations: new Map() });
+  });
+}
+
+/** Takes back the reservation of a job that ended without files; the stamp, too, where nothing else stands on it. */
+export async function releaseClaim(container: ContainerClient, name: string): Promise<void> {
+  if (!(await read(container)).reservations.has(name)) return;
+  await underLease(container, async (lease) => {
+    const found = await read(container);
+    const reservations = new Map(found.reservations);
+    if (!reservations.delete(name)) return;
+    const isUnused = reservations.size === 0 && (await isEmpty(container));
+    await write(container, lease, { ...found, stamp: isUnused ? undefined : found.stamp, reservations });
+  });
+}
+
+type Found = ContainerClaim & { metadata: Readonly<Record<string, string>> };
+
+async function read(container: ContainerClient): Promise<Found> {
+  const { metadata = {} } = await container.getProperties();
+  return { metadata, ...readClaim(metadata) };
+}
+
+async function write(
+  container: ContainerClient,
+  leaseId: string,
+  { metadata, ...claim }: Found,
+): Promise<void> {
+  await container.setMetadata(
+    { ...withoutClaim(metadata), ...toMetadata(claim) },
+    { conditions: { leaseId } },
+  );
+}
+
+/** Whether it was created by this call. */
+async function createClaimed(
+  container: ContainerClient,
+  { stamp, reservation }: ClaimWanted,
+): Promise<boolean> {
   try {
-    await container.create({ metadata: toMetadata(wanted) });
+    await container.create({ metadata: toMetadata({ stamp, reservations: mapOf(reservation) }) });
     return true;
   } catch (thrown) {
     if (storageErrorCode(thrown) === 'ContainerAlreadyExists') return false;
-    if (storageErrorCode(thrown) === 'ContainerBeingDeleted') {
-      throw new ExportError(
-        'container-conflict',
-        `_container: the container is just being deleted. Try again in a minute, or name another one.`,
-        true,
-      );
-    }
+    if (storageErrorCode(thrown) === 'ContainerBeingDeleted') throw conflict(true);
     throw thrown;
   }
 }
 
-/** Stamps a container, looking again: another call may have stamped it meanwhile. */
-async function stamp(
+/** Looks again, under the lease, and writes what follows. */
+async function reserve(
   container: ContainerClient,
-  wanted: ContainerStamp,
-  isMixingAllowed: boolean,
+  leaseId: string,
+  { stamp, isMixingAllowed, reservation, now }: ClaimWanted,
 ): Promise<void> {
-  const { metadata = {} } = await container.getProperties();
-  const found = readStamp(metadata);
-  const isFit = found === undefined ? await isEmpty(container) : stampConflict(found, wanted) === undefined;
-  if (!isFit && !isMixingAllowed) {
-    if (found !== undefined) refuseConflict(found, wanted);
-    throw conflict('it is not empty, and nothing tells what it holds');
-  }
-  if (isFit && found !== undefined) return;
-  await container.setMetadata({
-    ...withoutStamp(metadata),
-    ...toMetadata(isFit ? wanted : { content: 'mixed' }),
-  });
+  const found = await read(container);
+  const isAwaited = [...found.reservations.values()].some((until) => until > now);
+  const isFinal = found.stamp !== undefined && found.reservations.size === 0;
+  const isFree = !isFinal && !isAwaited && (await isEmpty(container));
+  if (isFree) {
+    await write(container, leaseId, { ...found, stamp, reservations: mapOf(reservation) });
+  } else if (found.stamp !== undefined && stampFits(found.stamp, stamp)) {
+    if (isFinal || reservation === undefined) return;
+    const reservations = withReservation(found.reservations, reservation, now);
+    await write(container, leaseId, { ...found, reservations });
+  } else if (isMixingAllowed) {
+    await write(container, leaseId, { ...found, stamp: { content: 'mixed' }, reservations: new Map() });
+  } else throw conflict();
 }
 
-function refuseConflict(found: ContainerStamp, wanted: ContainerStamp): void {
-  const why = stampConflict(found, wanted);
-  if (why !== undefined) throw conflict(why);
+/** Metadata have bounds: where too many jobs wait, the next one finds out at its first file. */
+function withReservation(
+  reservations: ReadonlyMap<string, number>,
+  { name, until }: { name: string; until: number },
+  now: number,
+): Map<string, number> {
+  let kept = [...reservations];
+  if (kept.length >= MOST_RESERVATIONS) kept = kept.filter(([, end]) => end > now);
+  if (kept.length >= MOST_RESERVATIONS && !reservations.has(name)) return new Map(kept);
+  return new Map([...kept, [name, until]]);
 }
 
-function conflict(why: string): ExportError {
+function mapOf(reservation: ClaimWanted['reservation']): Map<string, number> {
+  return new Map(reservation === undefined ? [] : [[reservation.name, reservation.until]]);
+}
+
+/** One answer for whatever is in the way: who is refused does not learn what a container holds, or whose it is. */
+function conflict(isRetryable = false): ExportError {
   return new ExportError(
     'container-conflict',
-    `_container: the container cannot take this export: ${why}. Name another container, or a new one; to mix them all the same, ALLOW_MIXED_CONTAINERS has to be set.`,
+    '_container: the container cannot take this export. It may hold or await what must not lie beside it (raw beside de-identified data, the output of another configuration, files of unknown origin), be leased or just being deleted. Name another container, or a new one, or try again in a minute; to mix data all the same, ALLOW_MIXED_CONTAINERS has to be set.',
+    isRetryable,
   );
 }
 
@@ -92,11 +168,14 @@ async function isEmpty(container: ContainerClient): Promise<boolean> {
   return true;
 }
 
-async function underLease(container: ContainerClient, work: () => Promise<void>): Promise<void> {
+async function underLease(
+  container: ContainerClient,
+  work: (leaseId: string) => Promise<void>,
+): Promise<void> {
   const lease = container.getBlobLeaseClient();
   await acquire(lease);
   try {
-    await work();
+    await work(lease.leaseId);
   } finally {
     // It ends by itself, should this fail.
     await lease.releaseLease().catch(() => undefined);
@@ -110,13 +189,7 @@ async function acquire(lease: BlobLeaseClient): Promise<void> {
       return;
     } catch (thrown) {
       if (storageStatus(thrown) !== 409) throw thrown;
-      if (attempt >= LEASE_ATTEMPTS) {
-        throw new ExportError(
-          'container-conflict',
-          '_container: somebody else holds a lease on the container, so it cannot be marked with what it is to hold. Try again in a minute; break the lease if it stays, or name another container.',
-          true,
-        );
-      }
+      if (attempt >= LEASE_ATTEMPTS) throw conflict(true);
       await delay(LEASE_WAIT_MS);
     }
   }

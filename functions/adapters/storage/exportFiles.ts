@@ -1,11 +1,17 @@
+import type { Readable } from 'node:stream';
 import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
 import { ExportError } from '../../errors.js';
-import type { ContainerStamp } from '../../export/output/containerStamp.js';
 import type { JobRequest } from '../../export/job.js';
 import { forEachConcurrently } from '../../mapConcurrently.js';
 import { AppendBlob } from './appendBlob.js';
 import { ReadLinks } from './readLinks.js';
-import { claimContainer } from './containerClaim.js';
+import {
+  claimContainer,
+  type ClaimWanted,
+  confirmClaim,
+  releaseClaim,
+  settleClaim,
+} from './containerClaim.js';
 import { storageFailure, storageStatus } from './storage.js';
 
 const PARALLEL_DELETIONS = 16;
@@ -32,12 +38,33 @@ export class ExportFiles {
   }
 
   /**
-   * Makes sure that a container exists and holds nothing else than what is to go into it.
-   * @throws ExportError `container-conflict` where it does
+   * Makes sure, at kick-off, that the container of a job exists and takes what is to go into it.
+   * @param now milliseconds since the epoch
+   * @throws ExportError `container-conflict` where it does not
    */
-  async claimContainer(container: string, stamp: ContainerStamp, isMixingAllowed: boolean): Promise<void> {
+  async claimContainer(job: JobOutput, isMixingAllowed: boolean, now: number): Promise<void> {
+    const wanted = wantedBy(job, isMixingAllowed, now);
+    if (wanted === undefined) return;
     await guarded('preparing the output container', () =>
-      claimContainer(this.#container(container), stamp, isMixingAllowed),
+      claimContainer(this.#container(job.container), wanted),
+    );
+  }
+
+  /** The same before a file is written: a reservation may have ended. */
+  async confirmContainer(job: JobOutput, isMixingAllowed: boolean, now: number): Promise<void> {
+    const wanted = wantedBy(job, isMixingAllowed, now);
+    // The container of a job alone is nobody else's.
+    if (wanted?.reservation === undefined) return;
+    await guarded('preparing the output container', () =>
+      confirmClaim(this.#container(job.container), wanted),
+    );
+  }
+
+  /** Makes the stamp of a complete job's container final; left out where somebody else has a lease on it. */
+  async settleContainer({ container, folder }: JobOutput): Promise<void> {
+    if (folder === '') return;
+    await guarded('preparing the output container', () =>
+      settleClaim(this.#container(container)).catch(unlessConflict),
     );
   }
 
@@ -70,7 +97,7 @@ export class ExportFiles {
   }
 
   /**
-   * Deletes every file of a job, and the container where it was made for the job alone.
+   * Deletes every file of a job, and the container where it was made for the job alone; its reservation of another ends.
    * @param signal ends it before all are deleted
    */
   async discard(
@@ -81,6 +108,9 @@ export class ExportFiles {
       await guarded('deleting the container of a job', () => this.#container(container).deleteIfExists());
     } else {
       await this.deleteFiles(container, (await this.list(container, folder)).keys(), signal);
+      await guarded('releasing the output container', () =>
+        releaseClaim(this.#container(container), reservationName(folder)).catch(unlessConflict),
+      );
     }
   }
 
@@ -121,14 +151,15 @@ export class ExportFiles {
     container: string,
     name: string,
     { etag, part }: { etag: string; part: { offset: number; count: number } | undefined },
-  ): Promise<NodeJS.ReadableStream> {
+  ): Promise<Readable> {
     try {
       const response = await this.#container(container)
         .getBlobClient(name)
         .download(part?.offset, part?.count, { conditions: { ifMatch: etag } });
       if (response.readableStreamBody === undefined)
         throw new ExportError('storage-unavailable', 'No stream.', true);
-      return response.readableStreamBody;
+      // In Node.js it is one; the library's type is that of any.
+      return response.readableStreamBody as Readable;
     } catch (thrown) {
       throw readFailure(thrown);
     }
@@ -154,6 +185,38 @@ export class ExportFiles {
   #container(name: string): ContainerClient {
     return this.#service.getContainerClient(name);
   }
+}
+
+type JobOutput = Pick<JobRequest, 'container' | 'folder' | 'stamp'>;
+
+/** A job writes its first file long before, unless its source or storage are away. */
+const RESERVATION_SECONDS = 6 * 3600;
+
+function wantedBy(
+  { folder, stamp }: JobOutput,
+  isMixingAllowed: boolean,
+  now: number,
+): ClaimWanted | undefined {
+  if (stamp === undefined) return undefined;
+  const seconds = Math.floor(now / 1000);
+  return {
+    stamp,
+    isMixingAllowed,
+    now: seconds,
+    ...(folder === ''
+      ? {}
+      : { reservation: { name: reservationName(folder), until: seconds + RESERVATION_SECONDS } }),
+  };
+}
+
+function reservationName(folder: string): string {
+  return folder.replace(/\/$/, '');
+}
+
+/** The container is gone, or leased: a reservation ends by itself, and files make a stamp bind without it. */
+function unlessConflict(thrown: unknown): void {
+  const isGone = storageStatus(thrown) === 404;
+  if (!isGone && !(thrown instanceof ExportError && thrown.code === 'container-conflict')) throw thrown;
 }
 
 function readFailure(thrown: unknown): ExportError {

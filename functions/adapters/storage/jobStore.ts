@@ -12,7 +12,8 @@ import type {
 import type { PartCounts } from '../../export/output/patientCount.js';
 import type { ExportManifest } from '../../export/output/manifest.js';
 import { furtherProgress } from '../../export/output/progress.js';
-import { forEachConcurrently } from '../../mapConcurrently.js';
+import { admit, type RunningJob, type RunningLimits, toLookUp } from '../../export/runningJobs.js';
+import { forEachConcurrently, mapConcurrently } from '../../mapConcurrently.js';
 import { storageFailure, storageStatus } from './storage.js';
 
 /** Container of the private state of the jobs, in the runtime's storage account. */
@@ -26,6 +27,11 @@ const KEPT_BLOBS = ['request.json', 'plan.json', 'stop.json', 'outcome.json', 'm
 const PARALLEL_DELETIONS = 16;
 /** Writes of one partition's progress at the same time, each of which makes the others try again. */
 const MOST_PROGRESS_ATTEMPTS = 8;
+
+/** The list of the jobs that may be running, beside the folders of the jobs. */
+const RUNNING_JOBS = 'running.json';
+const PARALLEL_LOOK_UPS = 16;
+const LONGEST_KICK_OFF_MS = 120_000;
 
 interface Claims {
   /** The partition that the next claim gets. */
@@ -49,14 +55,71 @@ export class JobStore {
 
   /** Writes everything a new job needs; `configuration` is absent in a raw export. */
   async create(request: JobRequest, secret: Uint8Array, configuration: string | undefined): Promise<void> {
-    if (!this.#isCreated) {
-      await guarded('the state of the jobs', () => this.#container.createIfNotExists());
-      this.#isCreated = true;
-    }
+    await this.#createContainer();
     const { jobId } = request;
     if (configuration !== undefined) await this.#write(`${jobId}/configuration.json`, configuration);
     await this.#write(`${jobId}/secret`, Buffer.from(secret).toString('base64'));
     await this.#writeJson(`${jobId}/request.json`, request);
+  }
+
+  /**
+   * Enters a job in the list of those that run, unless there are too many. Jobs that have ended are taken off here, when
+   * they are in somebody's way: nothing else has to.
+   */
+  async enterRunning(
+    job: RunningJob,
+    limits: RunningLimits,
+    lanes: number,
+  ): Promise<{ lanes: number } | { refusal: string }> {
+    await this.#createContainer();
+    for (;;) {
+      const read = await this.#readWithEtag(RUNNING_JOBS);
+      const listed = read === undefined ? [] : (JSON.parse(read.text) as RunningJob[]);
+      const ended = new Set<string>();
+      await mapConcurrently(toLookUp(listed, job, limits), PARALLEL_LOOK_UPS, async (other) => {
+        if (await this.#hasEnded(other, job.at)) ended.add(other.jobId);
+      });
+      const running = listed.filter(({ jobId }) => !ended.has(jobId));
+      const admitted = admit(running, job, limits, lanes);
+      if ('refusal' in admitted && ended.size === 0) return admitted;
+      const kept = 'refusal' in admitted ? running : [...running, job];
+      if (await this.#writeListed(kept, read?.etag)) return admitted;
+    }
+  }
+
+  /** Takes a job off the list that was not started after all. */
+  async leaveRunning(jobId: string): Promise<void> {
+    for (;;) {
+      const read = await this.#readWithEtag(RUNNING_JOBS);
+      if (read === undefined) return;
+      const left = (JSON.parse(read.text) as RunningJob[]).filter((job) => job.jobId !== jobId);
+      if (await this.#writeListed(left, read.etag)) return;
+    }
+  }
+
+  async #hasEnded({ jobId, at }: RunningJob, now: number): Promise<boolean> {
+    const [request, outcome, stop] = await Promise.all([
+      this.request(jobId),
+      this.outcome(jobId),
+      this.stop(jobId),
+    ]);
+    // Between the list and the request, a kick-off may take a while.
+    if (request === undefined) return now - at > LONGEST_KICK_OFF_MS;
+    return outcome !== undefined || stop?.reason === 'cancelled';
+  }
+
+  /** Whether nobody else was quicker. */
+  async #writeListed(jobs: readonly RunningJob[], etag: string | undefined): Promise<boolean> {
+    const text = JSON.stringify(jobs);
+    try {
+      await this.#container.getBlockBlobClient(RUNNING_JOBS).upload(text, Buffer.byteLength(text), {
+        conditions: etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: etag },
+      });
+      return true;
+    } catch (thrown) {
+      if ([409, 412].includes(storageStatus(thrown))) return false;
+      throw failure(thrown, 'the list of the running jobs');
+    }
   }
 
   request(jobId: string): Promise<JobRequest | undefined> {
@@ -129,6 +192,7 @@ export class JobStore {
   /**
    * The partition that `lane` works on in its `turn`: the next one that nobody has, `undefined` when all are
    * taken. The same call again gives the same partition.
+   * @throws ExportError `job-state-missing` where claims of the lane are gone: its partition may be given again
    */
   async claimPartition(
     jobId: string,
@@ -142,6 +206,7 @@ export class JobStore {
       const claims: Claims = read === undefined ? { next: 0, lanes: {} } : (JSON.parse(read.text) as Claims);
       const held = claims.lanes[lane];
       if (held !== undefined && held.turn >= turn) return held.turn === turn ? held.partition : undefined;
+      if (turn > (held === undefined ? 0 : held.turn + 1)) throw stateMissing();
       if (claims.next >= partitions) return undefined;
       const partition = claims.next++;
       claims.lanes[lane] = { turn, partition };
@@ -156,6 +221,12 @@ export class JobStore {
         if (![409, 412].includes(storageStatus(thrown))) throw failure(thrown, 'the claims of a job');
       }
     }
+  }
+
+  /** @throws ExportError `job-state-missing` where the claim of a partition is gone: it may be given to another lane */
+  async checkClaim(jobId: string, partition: number): Promise<void> {
+    const claims = await this.#readJson<Claims>(`${jobId}/claims.json`);
+    if (claims === undefined || partition >= claims.next) throw stateMissing();
   }
 
   /** The partitions that lanes are at, or were last. */
@@ -262,6 +333,12 @@ export class JobStore {
       if (storageStatus(thrown) !== 404) throw failure(thrown, 'the list of the jobs');
     }
     return ids;
+  }
+
+  async #createContainer(): Promise<void> {
+    if (this.#isCreated) return;
+    await guarded('the state of the jobs', () => this.#container.createIfNotExists());
+    this.#isCreated = true;
   }
 
   async #deleteBlobs(jobId: string, isToGo: (name: string) => boolean, signal?: AbortSignal): Promise<void> {

@@ -37,7 +37,7 @@ const KEEP: Effect = {
 export function effectOf(method: Method, parameters: Parameters): Effect {
   switch (method.name) {
     case 'redact':
-      return redact(parameters);
+      return method.above === undefined ? redact(parameters) : redactAbove(method.above, redact(parameters));
     case 'cryptoHash':
     case 'encrypt':
     case 'substitute':
@@ -66,6 +66,22 @@ function redact(parameters: Parameters): Effect {
     key: 'redact',
     clearsAll: false,
     clears: (_identity, element) => (element.name === 'postalCode' ? 'partial' : 'full'),
+  };
+}
+
+/** Ages that Safe Harbor lets stay. */
+const AGE_LIMIT = 89;
+
+/** Numbers up to the limit stay. */
+function redactAbove(above: number, rest: Effect): Effect {
+  return {
+    key: `${rest.key} above ${above}`,
+    clearsAll: false,
+    clears: (identity, element) => {
+      const kind = element.type?.primitive;
+      if (kind !== 'decimal' && kind !== 'integer') return rest.clears(identity, element);
+      return identity.category === 'ages' && above <= AGE_LIMIT ? 'full' : 'partial';
+    },
   };
 }
 

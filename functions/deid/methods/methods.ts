@@ -34,7 +34,7 @@ export class Methods {
   valueMethod(rule: Rule, target: Target): ValueMethod | null {
     switch (rule.method.name) {
       case 'redact':
-        return this.redactor.on(target);
+        return this.redactor.on(target, rule.method.above);
       case 'dateShift':
         return dateShift(target, rule.index, this.redactor);
       case 'cryptoHash':

@@ -1,15 +1,22 @@
-import type { ConfigurationOfJob } from '../job.js';
+import type { ConfigurationOfJob, ContainerStamp } from '../job.js';
 
-/** What a container holds, as its metadata tell: whoever gives a container away gives everything that is in it. */
-export type ContainerStamp =
-  | { content: 'raw' }
-  | { content: 'deidentified'; configurationDigest: string; keys: 'random' | 'given' }
-  /** More than one kind of data, or files of unknown origin: so for good. */
-  | { content: 'mixed' };
+/** What a container's metadata say: what it holds, or will hold. */
+export interface ContainerClaim {
+  readonly stamp: ContainerStamp | undefined;
+  /**
+   * Jobs that have the stamp reserved, by the names of their outputs, and until when, in seconds since the epoch. With
+   * some, the stamp binds while one of them lasts or the container has files; with none, for good.
+   */
+  readonly reservations: ReadonlyMap<string, number>;
+}
+
+/** All metadata of a container may have 8 KiB. */
+export const MOST_RESERVATIONS = 100;
 
 const CONTENT = 'fhirexportcontent';
 const CONFIGURATION = 'fhirexportconfiguration';
 const KEYS = 'fhirexportkeys';
+const RESERVED = 'fhirexportreserved';
 
 /** The stamp of a container that takes the files of a job. */
 export function stampOf(
@@ -25,23 +32,40 @@ export function stampOf(
       };
 }
 
-/** A stamp as metadata, whose names are those of C# identifiers. */
-export function toMetadata(stamp: ContainerStamp): Record<string, string> {
-  return stamp.content === 'deidentified'
-    ? { [CONTENT]: stamp.content, [CONFIGURATION]: stamp.configurationDigest, [KEYS]: stamp.keys }
-    : { [CONTENT]: stamp.content };
+/** A claim as metadata, whose names are those of C# identifiers. */
+export function toMetadata({ stamp, reservations }: ContainerClaim): Record<string, string> {
+  if (stamp === undefined) return {};
+  return {
+    [CONTENT]: stamp.content,
+    ...(stamp.content === 'deidentified'
+      ? { [CONFIGURATION]: stamp.configurationDigest, [KEYS]: stamp.keys }
+      : {}),
+    ...(reservations.size === 0
+      ? {}
+      : { [RESERVED]: [...reservations].map(([name, until]) => `${name} ${until}`).join(',') }),
+  };
 }
 
-/** The metadata of a container without a stamp. */
-export function withoutStamp(metadata: Readonly<Record<string, string>>): Record<string, string> {
+/** The metadata of a container without a claim. */
+export function withoutClaim(metadata: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(metadata).filter(([name]) => ![CONTENT, CONFIGURATION, KEYS].includes(name.toLowerCase())),
+    Object.entries(metadata).filter(
+      ([name]) => ![CONTENT, CONFIGURATION, KEYS, RESERVED].includes(name.toLowerCase()),
+    ),
   );
 }
 
-/** The stamp in a container's metadata; one that cannot be read counts as `mixed`. */
-export function readStamp(metadata: Readonly<Record<string, string>>): ContainerStamp | undefined {
+/** The claim in a container's metadata; a stamp that cannot be read counts as `mixed`. */
+export function readClaim(metadata: Readonly<Record<string, string>>): ContainerClaim {
   const known = new Map(Object.entries(metadata).map(([name, value]) => [name.toLowerCase(), value]));
+  const reservations = [...(known.get(RESERVED) ?? '').matchAll(/([\w-]+) (\d{1,12})(?:,|$)/g)];
+  return {
+    stamp: readStamp(known),
+    reservations: new Map(reservations.map(([, name = '', until]) => [name, Number(until)])),
+  };
+}
+
+function readStamp(known: ReadonlyMap<string, string>): ContainerStamp | undefined {
   const content = known.get(CONTENT);
   if (content === undefined) return undefined;
   if (content === 'raw') return { content };
@@ -54,15 +78,12 @@ export function readStamp(metadata: Readonly<Record<string, string>>): Container
     : { content: 'mixed' };
 }
 
-/** Why files of the one stamp may not lie beside those of the other, in words for the caller; `undefined`: they may. */
-export function stampConflict(found: ContainerStamp, wanted: ContainerStamp): string | undefined {
-  if (found.content === 'mixed') return 'it holds data of several kinds, or files of unknown origin';
-  if (found.content === 'raw') {
-    return wanted.content === 'raw' ? undefined : 'it holds raw exports, with identities';
-  }
-  if (wanted.content === 'raw') return 'it holds de-identified exports, and this one would have identities';
-  if (wanted.content === 'deidentified' && wanted.configurationDigest === found.configurationDigest) {
-    return undefined;
-  }
-  return `it holds exports that were de-identified by another configuration (${found.configurationDigest})`;
+/** Whether files of the one stamp may lie beside those of the other. */
+export function stampFits(found: ContainerStamp, wanted: ContainerStamp): boolean {
+  if (found.content === 'raw') return wanted.content === 'raw';
+  return (
+    found.content === 'deidentified' &&
+    wanted.content === 'deidentified' &&
+    wanted.configurationDigest === found.configurationDigest
+  );
 }

@@ -7,7 +7,7 @@ import { readReference, referencesAt } from '../../fhir/reference.js';
 import type { Members } from './members.js';
 import { searchByIds, type Selection } from './selection.js';
 import type { SearchParameters, Source } from '../source/source.js';
-import type { Window } from '../walk.js';
+import type { Window } from '../walk/window.js';
 
 /** How the members' resources of a type, or a part of them, are asked for. */
 export interface MemberSearch {

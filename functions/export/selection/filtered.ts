@@ -3,7 +3,7 @@ import { searchAmong } from '../source/searchAmong.js';
 import type { Selection } from './selection.js';
 import type { SearchParameters, Source } from '../source/source.js';
 import type { TypeFilter } from '../request/typeFilter.js';
-import type { Window } from '../walk.js';
+import type { Window } from '../walk/window.js';
 
 /**
  * The resources of a selection that match one of the filters of their type. Each is exported once: for those on a

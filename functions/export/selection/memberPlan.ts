@@ -7,6 +7,7 @@ import type { Members } from './members.js';
 import { PROVENANCE, PROVENANCE_OF_MATCHES } from './provenance.js';
 import { readSearchPage } from '../source/searchPage.js';
 import { inBatches } from './selection.js';
+import { takesLists } from '../source/lists.js';
 import type { SearchParameters, Source } from '../source/source.js';
 
 /** Members named in one search at most: a form of some 20 kB, and half the values that a query of some databases takes. */
@@ -25,8 +26,16 @@ export interface MemberPlanInput {
   pageSize: number;
   capabilities: Capabilities;
   source: Source;
+  /** What earlier types have shown. */
+  lists: KnownLists;
   /** Whether what is known by now has to do. */
   isOutOfTime: () => boolean;
+}
+
+/** Whether the source has shown that it takes lists of ids, and of references, for alternatives. */
+export interface KnownLists {
+  ids?: boolean;
+  references?: boolean;
 }
 
 /** How the members' resources of a type are read: by all of the searches, or by a walk of the whole type. */
@@ -56,6 +65,10 @@ export async function planMemberSearch(input: MemberPlanInput): Promise<MemberPl
   for (const parameter of parameters) {
     for (;;) {
       if (isOutOfTime() || searchCost(batch) >= walkCost) return walk;
+      if (batch > 1 && !(await isListed(input, parameter))) {
+        batch = 1;
+        continue;
+      }
       const tried = await tryBatch(input, parameter, batch);
       if (tried.isTaken) {
         const batches = Math.ceil(members.ids.length / batch);
@@ -70,6 +83,25 @@ export async function planMemberSearch(input: MemberPlanInput): Promise<MemberPl
   if (searchCost(batch) + (matches ?? 0) / pageSize >= walkCost) return walk;
   const end = Math.ceil(members.ids.length / batch) * parameters.length;
   return { memberSearch: { parameters, batch, first: 0, end }, estimate: matches };
+}
+
+/** Whether several members may be named in one search by a parameter. */
+async function isListed(
+  { type, members, bounds, source, lists }: MemberPlanInput,
+  parameter: string,
+): Promise<boolean> {
+  const kind = parameter === OWN_ID ? 'ids' : 'references';
+  if (lists[kind] === true) return true;
+  const values = members.ids.map((id) => memberValue(parameter, [id]));
+  try {
+    const isTaken = await takesLists(source, type, parameter, values, bounds);
+    if (isTaken) lists[kind] = true;
+    return isTaken;
+  } catch (thrown) {
+    // A source that refuses the parameter refuses it of one member, too.
+    if (thrown instanceof ExportError && REFUSALS.has(thrown.code)) return false;
+    throw thrown;
+  }
 }
 
 /** Smaller parts are not worth what it costs to begin one. */
@@ -119,6 +151,7 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'source-refused',
   'source-page-too-large',
   'source-busy',
+  'source-failed',
   'source-timeout',
 ]);
 
@@ -155,7 +188,10 @@ export async function countPresent(
     if (!(thrown instanceof ExportError) || thrown.retryable) throw thrown;
     present = undefined;
   });
-  return present;
+  if (present === undefined || present >= members.ids.length || members.ids.length < 2) return present;
+  // Fewer, or a source that takes the list for one id.
+  const takesIds = await takesLists(source, 'Patient', OWN_ID, members.ids, []);
+  return takesIds ? present : undefined;
 }
 
 /** Provenance resources looked at to see whether they come along with their targets. */

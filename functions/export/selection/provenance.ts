@@ -5,7 +5,7 @@ import { isInWindow, type Selection } from './selection.js';
 import type { SearchRow } from '../source/searchPage.js';
 import type { Companions } from '../slice.js';
 import type { SearchParameters, Source } from '../source/source.js';
-import type { Window } from '../walk.js';
+import type { Window } from '../walk/window.js';
 
 export const PROVENANCE = 'Provenance';
 /** https://hl7.org/fhir/R4/search.html#revinclude */

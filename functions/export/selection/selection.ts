@@ -3,7 +3,8 @@ import { ExportError } from '../../errors.js';
 import { compareInstants, parseInstant } from '../instant.js';
 import { readSearchPage, type SearchRow } from '../source/searchPage.js';
 import type { SearchParameters, Source } from '../source/source.js';
-import type { Cursor, Window } from '../walk.js';
+import type { Cursor } from '../walk/cursor.js';
+import type { Window } from '../walk/window.js';
 
 /**
  * Which resources of a window belong to the export, as one or more searches whose union they are. A resource that

@@ -15,6 +15,15 @@ export interface Capabilities {
   url: string | undefined;
 }
 
+/** Of a source that does not say. */
+export const UNKNOWN_CAPABILITIES: Capabilities = {
+  searchableTypes: [],
+  historyTypes: new Set(),
+  searchParameters: new Map(),
+  reverseIncludes: new Map(),
+  url: undefined,
+};
+
 const VERSION_PATTERNS: Record<FhirVersion, RegExp> = {
   STU3: /^3\.0(\.|$)/,
   R4: /^4\.0(\.|$)/,

@@ -2,8 +2,29 @@ import { ExportError } from '../../errors.js';
 import { readSearchPage } from './searchPage.js';
 import type { SearchParameters, Source } from './source.js';
 
-/** How many resources a search would find; `undefined` where the source does not tell. */
+/** The ways to ask for the number of matches, the cheapest first: https://hl7.org/fhir/R4/search.html#total */
+const WAYS: readonly SearchParameters[] = [
+  [['_summary', 'count']],
+  [
+    ['_total', 'accurate'],
+    ['_count', '1'],
+  ],
+];
+
+/** How many resources a search finds; `undefined` where the source does not tell in any of the ways. */
 export async function count(
+  source: Source,
+  type: string,
+  parameters: SearchParameters,
+): Promise<number | undefined> {
+  for (const way of WAYS) {
+    const total = await totalOf(source, type, [...parameters, ...way]);
+    if (total !== undefined) return total;
+  }
+  return undefined;
+}
+
+async function totalOf(
   source: Source,
   type: string,
   parameters: SearchParameters,

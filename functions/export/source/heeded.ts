@@ -40,10 +40,7 @@ export async function proveHeeded(
   for (const parameter of parameters) {
     const others = search.filter((other) => other !== parameter);
     if (await givesNothing(source, type, [...others, [parameter[0], NO_VALUE]])) continue;
-    const [within, without] = await Promise.all([
-      count(source, type, [...search, ['_summary', 'count']]),
-      count(source, type, [...others, ['_summary', 'count']]),
-    ]);
+    const [within, without] = await Promise.all([count(source, type, search), count(source, type, others)]);
     if (within !== undefined && without !== undefined && within < without) continue;
     throw new ExportError(
       'source-unverifiable',

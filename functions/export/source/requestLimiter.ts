@@ -11,6 +11,16 @@ export interface RequestPlace {
 /** The longest time for which a source can stop all requests with one `Retry-After`. */
 export const LONGEST_PAUSE_MS = 60_000;
 
+/** Names a job to the limiter, so that the jobs of one caller count together. */
+export function requesterOf({ owner, jobId }: { owner?: string; jobId: string }): string {
+  return owner === undefined ? jobId : `${owner} ${jobId}`;
+}
+
+/** A caller's name has a mark of its own, so that it is no job's. */
+function callerOf(job: string): string {
+  return `caller ${job.split(' ')[0] ?? job} `;
+}
+
 /** How often all that the limit allows is served before it goes up. A source at its limit refuses less with more. */
 const SERVED_BEFORE_MORE = 4;
 
@@ -20,7 +30,8 @@ const SERVED_BEFORE_MORE = 4;
  * decrease, as TCP has it (RFC 5681, section 3.1). Requests that were already under way when it was halved say nothing
  * of the new limit, so that a burst of refusals halves it once. No clock: times are milliseconds since any moment.
  *
- * Of the jobs that wait, the one with the fewest requests under way is next; among equals, they take turns.
+ * Of the callers whose jobs wait, the one with the fewest requests under way is next, of its jobs the one with the
+ * fewest; among equals, they take turns. A job is named `caller job`, or by itself where it is nobody's.
  */
 export class RequestLimiter {
   readonly #most: number;
@@ -68,7 +79,7 @@ export class RequestLimiter {
     if (now < this.#pausedUntil || this.#underWay >= this.limit) return undefined;
     let job: string | undefined;
     for (const candidate of this.#waiting.keys()) {
-      if (job === undefined || this.#count(candidate) < this.#count(job)) job = candidate;
+      if (job === undefined || this.#isBefore(candidate, job)) job = candidate;
     }
     if (job === undefined) return undefined;
     const queue = this.#waiting.get(job) ?? [];
@@ -79,7 +90,8 @@ export class RequestLimiter {
     if (place === undefined) return undefined;
     place.round = this.#round;
     this.#underWay++;
-    this.#underWayOf.set(job, this.#count(job) + 1);
+    this.#add(job, 1);
+    this.#add(callerOf(job), 1);
     return place;
   }
 
@@ -89,9 +101,8 @@ export class RequestLimiter {
    */
   leave({ job, round }: RequestPlace, outcome: RequestOutcome, now: number, retryAfterMs = 0): void {
     this.#underWay--;
-    const left = this.#count(job) - 1;
-    if (left > 0) this.#underWayOf.set(job, left);
-    else this.#underWayOf.delete(job);
+    this.#add(job, -1);
+    this.#add(callerOf(job), -1);
     if (outcome === 'busy') {
       const pauseMs = Math.min(retryAfterMs, LONGEST_PAUSE_MS);
       if (pauseMs > 0) this.#pausedUntil = Math.max(this.#pausedUntil, now + pauseMs);
@@ -106,6 +117,17 @@ export class RequestLimiter {
       this.#limit++;
       this.#served = 0;
     }
+  }
+
+  #isBefore(job: string, other: string): boolean {
+    const [own, others] = [this.#count(callerOf(job)), this.#count(callerOf(other))];
+    return own < others || (own === others && this.#count(job) < this.#count(other));
+  }
+
+  #add(name: string, more: number): void {
+    const sum = this.#count(name) + more;
+    if (sum > 0) this.#underWayOf.set(name, sum);
+    else this.#underWayOf.delete(name);
   }
 
   #count(job: string): number {

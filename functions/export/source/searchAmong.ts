@@ -1,6 +1,7 @@
 import { ExportError } from '../../errors.js';
 import { mapConcurrently } from '../../mapConcurrently.js';
 import { missingInSelf, safeName } from './heeded.js';
+import { takesLists } from './lists.js';
 import { readSearchPage, type SearchRow } from './searchPage.js';
 import type { SearchParameters, Source, SourceAnswer } from './source.js';
 
@@ -25,10 +26,23 @@ export async function searchAmong(
     .filter(([name]) => name === '_id')
     .reduce((left, [, value]) => left.filter((id) => value.split(',').includes(id)), [...ids]);
   const others = search.filter(([name]) => name !== '_id');
-  const found = await mapConcurrently(chunks(wanted), PARALLEL_SEARCHES, (chunk) =>
+  const isListed = wanted.length < 2 || (await takesIds(source, type, wanted));
+  const asked = isListed ? chunks(wanted) : wanted.map((id) => [id]);
+  const found = await mapConcurrently(asked, PARALLEL_SEARCHES, (chunk) =>
     searchChunk(source, type, chunk, others),
   );
   return found.flat();
+}
+
+/** Sources that have shown whether they take lists of ids for alternatives. */
+const listed = new WeakMap<Source, Promise<boolean>>();
+
+/** @param ids of resources that were seen just now */
+function takesIds(source: Source, type: string, ids: readonly string[]): Promise<boolean> {
+  const known = listed.get(source) ?? takesLists(source, type, '_id', ids, []);
+  listed.set(source, known);
+  known.catch(() => listed.delete(source));
+  return known;
 }
 
 async function searchChunk(

@@ -24,7 +24,7 @@ export interface SearchPage {
   /** Matches, all of the type asked for; includes and outcomes are left out. */
   readonly rows: readonly SearchRow[];
   readonly total: number | undefined;
-  /** URL of the next page as the source wrote it. */
+  /** URL of the next page: as the source wrote it, or relative to the FHIR base, where its links have another one. */
   readonly next: string | undefined;
   /** URL of the search as the source understood it. */
   readonly self: string | undefined;
@@ -112,19 +112,35 @@ export function readSearchPage(
   // What is not UTF-8 outside of resources may be a link, which is followed.
   if (!page.isText && [...rows, ...included].every(({ json }) => json !== undefined)) throw malformed(type);
   const total = tape.lastMember(root, TOTAL);
+  const self = readLink(tape, 'self');
   return {
     rows,
     included,
     // Where a page is to have more than the source gives at once, it links to the rest by `related`.
     isCut: isCut || (includedType !== undefined && readLink(tape, 'related') !== undefined),
     total: total < 0 ? undefined : readTotal(tape, total),
-    next: readLink(tape, 'next'),
-    self: readLink(tape, 'self'),
+    next: nextLink(readLink(tape, 'next'), self, type),
+    self,
     release: () => {
       giveBack(tape);
       release?.();
     },
   };
+}
+
+/**
+ * A next link relative to the FHIR base. The links of a server behind a gateway may have the gateway's base, which the
+ * app does not reach; which base that is, the self link of the same page shows.
+ */
+function nextLink(next: string | undefined, self: string | undefined, type: string): string | undefined {
+  const base =
+    self === undefined
+      ? undefined
+      : new RegExp(`^(https?://[^?]*)/${type}(?:/_search)?(?:\\?|$)`).exec(self)?.[1];
+  if (next === undefined || base === undefined || !next.startsWith(base)) return next;
+  const rest = next.slice(base.length);
+  if (rest.startsWith('?')) return rest;
+  return rest.startsWith('/') ? rest.slice(1) : next;
 }
 
 function readEntry(tape: JsonTape, node: number, type: string): Entry {

@@ -4,7 +4,7 @@ import type { AppFunction, Worker } from '../worker/worker.js';
 import { isAuthorized, type FunctionKeys } from './keys.js';
 import { BodyTooLargeError, httpData, readBody, triggerMetadata } from './request.js';
 import { sendEmpty, sendResponse } from './response.js';
-import { compareRoutes, pathParts, Route } from './routes.js';
+import { pathParts, Route } from './routes.js';
 import { StreamedExchange } from './streaming.js';
 
 /** Brings HTTP requests to the functions with an HTTP trigger. */
@@ -33,13 +33,18 @@ export class HttpFunctions {
           fn,
         );
       })
-      .sort(compareRoutes);
+      // As the real host does: the first that matches wins, however general it is.
+      .sort((a, b) => compareNames(a.value.name, b.value.name));
   }
 
   /** Answers a request: 404 without a body where no function has its path and method. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
     const url = requestUrl(request);
+    if (path.startsWith('//')) {
+      sendEmpty(response, 404);
+      return;
+    }
     const parts = pathParts(path);
     for (const route of this.#routes) {
       const params = route.match(request.method ?? 'GET', parts);
@@ -94,16 +99,15 @@ export class HttpFunctions {
   ): Promise<void> {
     const invocationId = randomUUID();
     const exchange = new StreamedExchange(request, response);
-    const forwarded = exchange.forward(proxy, invocationId, url).catch(() => exchange.end(502));
+    const forwarded = exchange.forward(proxy, invocationId, url).catch(() => exchange.end(500));
     let isEmpty = false;
     try {
       await this.#worker.invoke(fn, {
         invocationId,
         triggerData: null,
         triggerMetadata: triggerMetadata(request, url, params),
-        mapResult: (result) => {
+        onResult: (result) => {
           isEmpty = result === undefined || result === null;
-          return exchange.holdBack(result);
         },
       });
     } catch {
@@ -114,6 +118,13 @@ export class HttpFunctions {
     if (isEmpty) exchange.end(204);
     await forwarded;
   }
+}
+
+/** Ordinal, without regard to case. */
+function compareNames(a: string, b: string): number {
+  const [first, second] = [a.toUpperCase(), b.toUpperCase()];
+  if (first === second) return 0;
+  return first < second ? -1 : 1;
 }
 
 /** The request's URL, absolute; undefined when the request's own parts make none. */

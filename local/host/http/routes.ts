@@ -8,8 +8,6 @@ interface Segment {
   /** Names of the parameters, in the order of the expression's groups. */
   parameters: string[];
   optional: boolean;
-  /** The smaller, the earlier it is tried. */
-  rank: number;
 }
 
 /** One route of the app: a template of literals, `{parameter}`s and at most one `{*rest}` at its end. */
@@ -53,24 +51,7 @@ export class Route<T> {
     }
     return parameters;
   }
-
-  /** Of each part, how early it is to be tried. */
-  get ranks(): number[] {
-    const ranks = this.#segments.map(({ rank }) => rank);
-    return this.#rest === undefined ? ranks : [...ranks, RANK.rest];
-  }
 }
-
-/** Orders routes as they are to be tried: literals before parameters before catch-alls. */
-export function compareRoutes(a: Route<unknown>, b: Route<unknown>): number {
-  for (let index = 0; index < Math.max(a.ranks.length, b.ranks.length); index++) {
-    const difference = (a.ranks[index] ?? RANK.end) - (b.ranks[index] ?? RANK.end);
-    if (difference !== 0) return difference;
-  }
-  return 0;
-}
-
-const RANK = { literal: 0, mixed: 1, constrained: 2, parameter: 3, end: 4, rest: 5 };
 
 const CONSTRAINTS: Record<string, string> = {
   int: '-?\\d+',
@@ -83,8 +64,6 @@ const CONSTRAINTS: Record<string, string> = {
 function parseSegment(part: string, template: string): Segment {
   const parameters: string[] = [];
   let optional = false;
-  let constrained = false;
-  let literal = '';
   let pattern = '';
   let end = 0;
   for (const match of part.matchAll(/\{([^{}]*)\}/g)) {
@@ -97,28 +76,20 @@ function parseSegment(part: string, template: string): Segment {
     }
     parameters.push(name);
     optional ||= mark !== undefined;
-    constrained ||= constraint !== undefined;
-    literal += text;
     pattern += `${escape(text)}(${expression})`;
   }
-  const tail = part.slice(end);
-  literal += tail;
-  const expression = new RegExp(`^${pattern}${escape(tail)}$`, 'i');
-  let rank = RANK.parameter;
-  if (parameters.length === 0) rank = RANK.literal;
-  else if (literal !== '') rank = RANK.mixed;
-  else if (constrained) rank = RANK.constrained;
-  return { expression, parameters, optional, rank };
+  const expression = new RegExp(`^${pattern}${escape(part.slice(end))}$`, 'i');
+  return { expression, parameters, optional };
 }
 
 function escape(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
-/** Splits the path of a request into its parts, undecoded, without empty ones at its ends. */
+/** Splits the path of a request into its parts, undecoded, without an empty one at either end. */
 export function pathParts(path: string): string[] {
   return path
-    .replace(/^\/+|\/+$/g, '')
+    .replace(/^\/|\/$/g, '')
     .split('/')
     .filter((part, _index, all) => all.length > 1 || part !== '');
 }

@@ -1,27 +1,29 @@
 import { once } from 'node:events';
-import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
-import { ReadableStream } from 'node:stream/web';
+import {
+  type ClientRequest,
+  request as httpRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import { sendEmpty } from './response.js';
 
-/** How far a function's body may be ahead of what the client has taken. */
-const WINDOW_BYTES = 1024 * 1024;
+/** What the real host forwards of a body, with its defaults. */
+const MOST_BODY_BYTES = 110 * 1024 * 1024;
+/** How long the real host waits for a function that answers and leaves the rest of its request unread. */
+const MOST_UNREAD_MS = 8000;
 
-/** The client has gone away, or the function has failed: there is no one to stream to. */
-class ExchangeAbortedError extends Error {
-  override readonly name = 'ExchangeAbortedError';
-}
+const INVOCATION_ID = 'x-ms-invocation-id';
 
 /**
  * One request that is streamed to a function and back, through the proxy that the programming model opens
- * (`HttpUri` among its capabilities). The proxy writes a response's body as fast as the function's stream
- * gives it; here the stream is held back while the client lags behind.
+ * (`HttpUri` among its capabilities). As on the real host, the proxy writes a response's body as fast as the
+ * function's stream gives it, an answer that does not come from the function is not passed on, and one to a request
+ * that the function stopped reading is lost.
  */
 export class StreamedExchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  #ahead = 0;
   #aborted = false;
-  #changed: (() => void) | undefined;
   #stop: () => void = () => {};
 
   constructor(request: IncomingMessage, response: ServerResponse) {
@@ -41,7 +43,7 @@ export class StreamedExchange {
       path: this.#request.url,
       headers: {
         ...this.#request.headers,
-        'x-ms-invocation-id': invocationId,
+        [INVOCATION_ID]: invocationId,
         'x-forwarded-host': origin.host,
         'x-forwarded-proto': 'http',
       },
@@ -50,10 +52,18 @@ export class StreamedExchange {
     this.#stop = () => outgoing.destroy();
     // After the answer has begun nobody waits for this, and the function need not have read all of the request.
     outgoing.on('error', () => undefined);
+    let bytes = 0;
+    this.#request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > MOST_BODY_BYTES) this.end(500);
+    });
     this.#request.pipe(outgoing);
     try {
       const [answer]: IncomingMessage[] = await once(outgoing, 'response');
-      if (answer) await this.#relay(answer);
+      // What the worker's server refuses by itself never reaches the function: the host waits for it in vain.
+      if (answer?.headers[INVOCATION_ID] === undefined) return;
+      if (await isSent(outgoing)) await this.#relay(answer);
+      else this.end(500);
     } catch (error) {
       if (!this.#aborted) throw error;
     } finally {
@@ -70,43 +80,14 @@ export class StreamedExchange {
     if (!this.#response.writableEnded) sendEmpty(this.#response, status);
   }
 
-  /** Puts a stream in a function's result under this exchange's control. Other results stay as they are. */
-  holdBack(result: unknown): unknown {
-    if (typeof result !== 'object' || result === null || !('body' in result)) return result;
-    const { body } = result;
-    if (!isStream(body)) return result;
-    const { status, headers, cookies, enableContentNegotiation } = result as Record<string, unknown>;
-    return {
-      status,
-      headers,
-      cookies,
-      enableContentNegotiation,
-      body: ReadableStream.from(this.#paced(body)),
-    };
-  }
-
-  async *#paced(body: AsyncIterable<Uint8Array | string>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of body) {
-      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-      while (this.#ahead > WINDOW_BYTES && !this.#aborted) {
-        await new Promise<void>((resolve) => (this.#changed = resolve));
-      }
-      if (this.#aborted) throw new ExchangeAbortedError('The client has closed the connection.');
-      this.#ahead += bytes.length;
-      yield bytes;
-    }
-  }
-
   async #relay(answer: IncomingMessage): Promise<void> {
     const response = this.#response;
-    const { connection, 'x-ms-invocation-id': invocation, ...headers } = answer.headers;
+    const { connection, [INVOCATION_ID]: invocation, ...headers } = answer.headers;
     void connection;
     void invocation;
     response.writeHead(answer.statusCode ?? 200, headers);
     for await (const chunk of answer as AsyncIterable<Buffer>) {
       await new Promise((taken) => response.write(chunk, taken));
-      this.#ahead -= chunk.length;
-      this.#notify();
     }
     response.end();
   }
@@ -114,15 +95,16 @@ export class StreamedExchange {
   #abort(): void {
     this.#aborted = true;
     this.#stop();
-    this.#notify();
-  }
-
-  #notify(): void {
-    this.#changed?.();
-    this.#changed = undefined;
   }
 }
 
-function isStream(body: unknown): body is AsyncIterable<Uint8Array | string> {
-  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
+/** Whether the request is sent to its end, or gets there in time. */
+async function isSent(outgoing: ClientRequest): Promise<boolean> {
+  if (outgoing.writableFinished) return true;
+  try {
+    await once(outgoing, 'finish', { signal: AbortSignal.timeout(MOST_UNREAD_MS) });
+    return true;
+  } catch {
+    return false;
+  }
 }

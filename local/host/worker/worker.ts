@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from '../log.js';
 import type { FunctionApp, RegisteredFunction } from './app.js';
 import { directCoreLog } from './coreModule.js';
-import { onLoopback } from './loopbackServers.js';
+import { maxHeaderSize, onLoopback } from './loopbackServers.js';
 import { AppLoadError, loadApp } from './loadApp.js';
 import type {
   BindingInfo,
@@ -35,8 +35,8 @@ export interface Invocation {
   triggerData: TypedData | null;
   triggerMetadata?: Record<string, TypedData>;
   invocationId?: string;
-  /** Stands between the function's result and its conversion to a response. */
-  mapResult?: (result: unknown) => unknown;
+  /** Receives the function's result, before its conversion to a response. */
+  onResult?: (result: unknown) => void;
 }
 
 const SUPPORTED_TRIGGERS = new Set([
@@ -89,6 +89,7 @@ export class Worker {
     // Once for an app: the model opens its proxy each time it is asked.
     return (this.#app.capabilities ??= onLoopback(
       async () => (await this.#model.getCapabilities?.({})) ?? {},
+      maxHeaderSize(process.env['languageWorkers__node__arguments']),
     ));
   }
 
@@ -196,7 +197,8 @@ export class Worker {
     await app.runHooks('postInvocation', post);
     coreContext.state = undefined;
     if (post.error !== null && post.error !== undefined) throw post.error;
-    return model.getResponse(context, invocation.mapResult ? invocation.mapResult(post.result) : post.result);
+    invocation.onResult?.(post.result);
+    return model.getResponse(context, post.result);
   }
 
   #logInvocation(

@@ -28,7 +28,7 @@ for (const [name, route] of Object.entries(routes)) {
   app.http(name, { ...anonymous, methods: ['GET', 'HEAD'], route, handler: describe(name) });
 }
 
-// Less specific than `literal`, but for another method.
+// For a method that the others do not have.
 app.http('posted', {
   ...anonymous,
   methods: ['POST'],

@@ -4,21 +4,18 @@ app.setup({ enableHttpStream: true });
 const anonymous = { authLevel: 'anonymous' };
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-// What the endless stream has produced so far, and whether it was told to stop.
-const produced = { chunks: 0, cancelled: false };
+// What the stream that nobody reads has produced so far.
+const produced = { chunks: 0 };
 app.http('produced', { ...anonymous, handler: () => ({ jsonBody: produced }) });
 
-app.http('endless', {
+app.http('unread', {
   ...anonymous,
   handler: () => ({
     body: new ReadableStream(
       {
         pull(controller) {
-          produced.chunks++;
           controller.enqueue(new Uint8Array(64 * 1024));
-        },
-        cancel() {
-          produced.cancelled = true;
+          if (++produced.chunks === 512) controller.close();
         },
       },
       { highWaterMark: 0 },
@@ -61,4 +58,12 @@ app.http('breaks', {
       throw new Error('broken');
     })(),
   }),
+});
+
+app.http('stops', {
+  ...anonymous,
+  methods: ['POST'],
+  handler: async (request) => {
+    for await (const chunk of request.body) return { status: 413, body: String(chunk.length) };
+  },
 });

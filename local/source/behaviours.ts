@@ -1,0 +1,37 @@
+/**
+ * Ways in which FHIR servers differ, each by itself; docs/servers.md names who does so. A source that behaves in several
+ * of them at once has several.
+ */
+export const SOURCE_BEHAVIOURS = {
+  'ge-skips-second': '`_lastUpdated=geX` leaves out the rest of the second of X',
+  'lt-skips-second':
+    '`_lastUpdated=ltX` leaves out the last second before X, and `gtX` the first one after it',
+  'lt-skips-millisecond': '`_lastUpdated=ltX` leaves out the last millisecond before X',
+  'references-not-listed': 'a comma list of a reference parameter is taken for one reference',
+  'ids-not-listed': 'a comma list of `_id` is taken for one id',
+  'no-next-links': 'pages have no next link',
+  'no-totals': 'pages have no total unless it is asked for',
+  'estimated-totals': 'totals and counts are estimates',
+  'counts-refused': '`_summary=count` is refused with 400',
+  'forms-refused': 'a search by POST is refused with 405',
+  'gateway-links': 'links have the base of a gateway in front of the server',
+  'relative-links': 'links are relative to the base',
+  'ties-fail':
+    'a page of 20 or more in which all resources share an instant, with more of it to come, is a lasting 500',
+  'metadata-refused': 'the CapabilityStatement is refused with 403',
+} as const;
+
+export type SourceBehaviour = keyof typeof SOURCE_BEHAVIOURS;
+
+/** Reads names of behaviours from a comma-separated text. @throws Error naming the one that is none */
+export function parseBehaviours(text: string): SourceBehaviour[] {
+  const names = text.split(',').filter((name) => name !== '');
+  return names.map((name) => {
+    if (isBehaviour(name)) return name;
+    throw new Error(`${name} is none of ${Object.keys(SOURCE_BEHAVIOURS).join(', ')}`);
+  });
+}
+
+function isBehaviour(name: string): name is SourceBehaviour {
+  return Object.hasOwn(SOURCE_BEHAVIOURS, name);
+}
