@@ -16,7 +16,7 @@ param location string = resourceGroup().location
 @description('Tags of all resources.')
 param tags object = {}
 
-@description('Settings of the app; those not given have the defaults of the README. `FHIR_SERVER_URL` has to be given.')
+@description('Settings of the app; those not given have the defaults of docs/settings.md. `FHIR_SERVER_URL` has to be given.')
 param settings ExportSettings
 
 @description('Settings that are secrets: name of the setting, name of the secret in the Key Vault.')

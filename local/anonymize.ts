@@ -34,8 +34,11 @@ A key it leaves empty is random: the results of one run fit together, those of t
 Exit codes: 0 all done; 1 errors in the data, listed by file and line, or nothing written; 2 a wrong configuration or
 command line.`;
 
-/** A mistake on the command line or in the configuration. */
+/** A mistake in the configuration, or a file that cannot be used. */
 class UsageError extends Error {}
+
+/** A mistake in the arguments: the message is followed by what the arguments are. */
+class ArgumentsError extends UsageError {}
 
 const VERSIONS: readonly FhirVersion[] = ['STU3', 'R4', 'R4B', 'R5'];
 
@@ -64,19 +67,20 @@ interface Arguments {
 function readArguments(): Arguments | null {
   const { values } = parse();
   if (values.help === true) return null;
-  if (values.config === undefined) throw new UsageError('--config is required');
+  if (values.config === undefined) throw new ArgumentsError('--config is required');
   const isRun = values.validate !== true;
-  if (isRun && values.input === undefined) throw new UsageError('--input is required');
-  if (isRun && values.output === undefined) throw new UsageError('--output is required');
+  if (isRun && values.input === undefined) throw new ArgumentsError('--input is required');
+  if (isRun && values.output === undefined) throw new ArgumentsError('--output is required');
   const fhirVersion = VERSIONS.find((version) => version === values['fhir-version']?.toUpperCase());
   if (values['fhir-version'] !== undefined && fhirVersion === undefined) {
-    throw new UsageError(`--fhir-version must be one of ${VERSIONS.join(', ')}`);
+    throw new ArgumentsError(`--fhir-version must be one of ${VERSIONS.join(', ')}`);
   }
   const now = values.now === undefined ? Date.now() : Date.parse(values.now);
-  if (Number.isNaN(now)) throw new UsageError('--now must be an instant, for example 2026-01-31T00:00:00Z');
+  if (Number.isNaN(now))
+    throw new ArgumentsError('--now must be an instant, for example 2026-01-31T00:00:00Z');
   const jobs = Number(values.jobs ?? '1');
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64)
-    throw new UsageError('--jobs must be a whole number from 1 to 64');
+    throw new ArgumentsError('--jobs must be a whole number from 1 to 64');
   const input = isRun ? values.input : undefined;
   return {
     config: values.config,
@@ -113,7 +117,7 @@ function parse(): {
       },
     });
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : 'Wrong arguments');
+    throw new ArgumentsError(error instanceof Error ? error.message : 'Wrong arguments');
   }
 }
 
@@ -359,7 +363,7 @@ if (isMainThread) {
     process.exitCode = await main();
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    console.error(`${error.message}\n\n${USAGE}`);
+    console.error(error instanceof ArgumentsError ? `${error.message}\n\n${USAGE}` : error.message);
     process.exitCode = 2;
   }
 } else serveThread();

@@ -31,28 +31,24 @@ EXPORT_STORAGE__blobServiceUri, from the environment or local.settings.json, or 
 
 /** `npm run config`: validates a configuration, pushes it to where the export reads it from, lists and shows. */
 async function main(environment: Environment): Promise<void> {
-  const { positionals, values } = parseArgs({
-    allowPositionals: true,
-    options: {
-      name: { type: 'string' },
-      to: { type: 'string' },
-      from: { type: 'string' },
-      'fhir-version': { type: 'string' },
-    },
-  });
+  const { positionals, values } = parse();
+  if (values.help === true) {
+    console.log(USAGE);
+    return;
+  }
   const [command, subject, ...more] = positionals;
   const fhirVersion = fhirVersionOf(values['fhir-version'] ?? environment['FHIR_VERSION'] ?? 'R4');
   const needed = (): string => {
     if (subject !== undefined && more.length === 0) return subject;
-    throw new UsageError(USAGE);
+    throw new UsageError(`${command} takes one name${more.length > 0 ? ', not more' : ''}.\n\n${USAGE}`);
   };
   switch (command) {
     case 'validate':
-      await checked(await readFile(needed()));
-      console.log('The configuration is right.');
+      await checked(await read(needed()));
+      console.log('The configuration has no errors.');
       return;
     case 'push': {
-      const content = await readFile(needed());
+      const content = await read(needed());
       await checked(content);
       const name = values.name ?? basename(needed());
       if (values.to === undefined) await pushBlob(environment, name, content);
@@ -73,8 +69,10 @@ async function main(environment: Environment): Promise<void> {
       process.stdout.write((await imagesOf(environment, reference).read(reference, needed())).text);
       return;
     }
-    default:
+    case undefined:
       throw new UsageError(USAGE);
+    default:
+      throw new UsageError(`There is no command "${command}".\n\n${USAGE}`);
   }
 
   /** Prints what there is to say of a configuration; goes no further where something is wrong. */
@@ -86,6 +84,33 @@ async function main(environment: Environment): Promise<void> {
     const errors = issues.filter(({ severity }) => severity === 'error').length;
     if (errors > 0)
       throw new UsageError(`The configuration has ${errors} error(s), and no export would take it.`);
+  }
+}
+
+const TEXT = { type: 'string' } as const;
+const OPTIONS = {
+  name: TEXT,
+  to: TEXT,
+  from: TEXT,
+  'fhir-version': TEXT,
+  help: { type: 'boolean' },
+} as const;
+
+function parse(): ReturnType<typeof parseArgs<{ allowPositionals: true; options: typeof OPTIONS }>> {
+  try {
+    return parseArgs({ allowPositionals: true, options: OPTIONS });
+  } catch (thrown) {
+    const message = thrown instanceof Error ? thrown.message : 'Wrong arguments.';
+    throw new UsageError(`${message}\n\n${USAGE}`);
+  }
+}
+
+async function read(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (thrown) {
+    const reason = thrown instanceof Error && 'code' in thrown ? ` (${String(thrown.code)})` : '';
+    throw new UsageError(`The configuration ${file} cannot be read${reason}.`);
   }
 }
 

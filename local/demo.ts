@@ -1,7 +1,18 @@
-import { mkdirSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { compileEngine } from '../functions/deid/compileEngine.js';
+import { readConfiguration } from '../functions/deid/readConfiguration.js';
+import {
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  parseJson,
+  stringifyJson,
+} from '../functions/json/json.js';
 import { ExportClient, type Manifest } from './exportClient.js';
+import { PROJECT_ROOT } from './paths.js';
 import { ProgressLine } from './progressLine.js';
 import { SAMPLE_CONFIGURATION, type Stack, startStack } from './stack.js';
 
@@ -108,15 +119,57 @@ function table(manifest: Manifest, sizes: Map<string, number>, seconds: Map<stri
   return all.map(line).join('\n');
 }
 
-/** Shows one patient as the source has it and as the export has it: the first of each, in the same order. */
+/** Shows one patient as the source has it and as the export has it. */
 async function showPatient(stack: Stack, manifest: Manifest, directory: string): Promise<void> {
   const file = manifest.output.find(({ type }) => type === 'Patient');
   if (file === undefined) return;
-  const search = await fetch(`${stack.fhirServerUrl}/Patient?_sort=_lastUpdated&_count=1`);
-  const bundle = (await search.json()) as { entry: Array<{ resource: object }> };
-  const [line = ''] = (await readFile(join(directory, fileName(file.url)), 'utf8')).split('\n', 1);
-  console.log(`\nBefore:\n${JSON.stringify(bundle.entry[0]?.resource, undefined, 2)}`);
-  console.log(`\nAfter:\n${JSON.stringify(JSON.parse(line), undefined, 2)}`);
+  const search = await fetch(`${stack.fhirServerUrl}/Patient?_sort=_lastUpdated&_count=1`, {
+    headers: { accept: 'application/fhir+json' },
+  });
+  const before = firstResource(parseJson(await search.text()));
+  if (before === undefined) return;
+  // The engine changes what it is given.
+  const shown = indented(stringifyJson(before));
+  const lines = (await readFile(join(directory, fileName(file.url)), 'utf8')).trimEnd().split('\n');
+  const after = lineOf(before, lines);
+  if (after === undefined) return;
+  console.log(`\nBefore:\n${shown}`);
+  console.log(`\nAfter:\n${indented(after)}`);
+}
+
+function firstResource(bundle: JsonValue): JsonObject | undefined {
+  const entries = isJsonObject(bundle) ? bundle['entry'] : undefined;
+  const entry = Array.isArray(entries) ? entries[0] : undefined;
+  const resource = isJsonObject(entry) ? entry['resource'] : undefined;
+  return isJsonObject(resource) ? resource : undefined;
+}
+
+/**
+ * The line that a resource became. Neither its place nor its id leads there: lines are not in the order of the source,
+ * and the key of the job is random. So the resource is de-identified once more, and compared without pseudonyms.
+ */
+function lineOf(resource: JsonObject, lines: readonly string[]): string | undefined {
+  const path = join(PROJECT_ROOT, 'local', 'configurations', SAMPLE_CONFIGURATION);
+  const { configuration } = readConfiguration(readFileSync(path, 'utf8'), { fhirVersion: 'R4' });
+  if (configuration === undefined) return undefined;
+  const engine = compileEngine(configuration, {
+    fhirVersion: 'R4',
+    now: Date.now(),
+    jobSecret: randomBytes(32),
+    randomBytes: (size) => randomBytes(size),
+  });
+  const result = engine.anonymize(resource);
+  if (result.outcome === 'failed') return undefined;
+  const wanted = withoutPseudonyms(result.line);
+  return lines.find((line) => withoutPseudonyms(line) === wanted);
+}
+
+function withoutPseudonyms(line: string): string {
+  return line.replaceAll(/[0-9a-f]{64}/g, '');
+}
+
+function indented(json: string): string {
+  return JSON.stringify(JSON.parse(json), undefined, 2);
 }
 
 main().catch((thrown: unknown) => {

@@ -61,6 +61,8 @@ export function readConfiguration(
   if (severity === undefined) return { configuration, issues: issues.list };
   const reach = reachOf(configuration);
   warnOfIdleRules(rules, reach, issues);
+  warnOfTellingRules(reach, issues);
+  warnOfKnownKeys(configuration, issues);
   if (reach.isCutShort)
     issues.warn('fhirPathRules', 'The rules are too many and too intertwined: their coverage cannot be told');
   const coverage = coverageIn(reach);
@@ -85,6 +87,34 @@ function warnOfIdleRules(rules: readonly Rule[], { idle }: Reach, issues: IssueL
   }
   if (found.length > MOST_IDLE)
     issues.warn('fhirPathRules', `${found.length - MOST_IDLE} more rules never act, for the same reason`);
+}
+
+/** Warns of rules that do one thing or another by what an identity is. */
+function warnOfTellingRules({ telling }: Reach, issues: IssueList): void {
+  for (const { rule, told } of telling.slice(0, MOST_IDLE)) {
+    const looked = told.slice(0, 3).map(({ definition }) => definition);
+    issues
+      .ofRule(rule)
+      .warn(
+        'path',
+        `What this rule does depends on ${looked.join(', ')}: whoever wrote it reads off the output what they are. Coverage is not complete with it`,
+      );
+  }
+  if (telling.length > MOST_IDLE)
+    issues.warn('fhirPathRules', `${telling.length - MOST_IDLE} more rules depend on identities`);
+}
+
+/** Warns of keys that whoever reads the configuration knows. */
+function warnOfKnownKeys({ rules, parameters }: Configuration, issues: IssueList): void {
+  const methods = new Set(rules.map(({ method }) => method.name));
+  const keys = { cryptoHash: 'cryptoHashKey', encrypt: 'encryptKey', dateShift: 'dateShiftKey' } as const;
+  for (const [method, name] of Object.entries(keys)) {
+    if (!methods.has(method as keyof typeof keys) || parameters[name].kind !== 'text') continue;
+    issues.warn(
+      `parameters.${name}`,
+      `The key stands in the configuration: whoever reads it can undo ${method}, which does not count for coverage. Leave it empty, for a key of each job, or name a secret`,
+    );
+  }
 }
 
 /** The reference's shift is kept for its configurations' sake; whoever relies on it should know what it is worth. */

@@ -11,7 +11,7 @@ export interface Read {
 /** Functions of a collection whose argument is evaluated on each item. */
 const PER_ITEM = new Set(['where', 'exists', 'all', 'select']);
 /** Functions that look at their input's own values, and at their arguments on `$this`. */
-const OF_VALUE = new Set([
+export const OF_VALUE: ReadonlySet<string> = new Set([
   'empty', 'exists', 'not', 'count', 'first', 'last', 'tail', 'single', 'startsWith', 'endsWith', 'contains', 'matches',
   'length', 'upper', 'lower', 'substring', 'indexOf', 'lastIndexOf', 'replace', 'replaceMatches', 'trim',
   'toString', 'toInteger', 'toDecimal', 'toBoolean', 'toDate', 'toDateTime', 'toTime', 'now', 'today', 'iif', 'abs',

@@ -34,6 +34,6 @@ export function cancelExport({ jobs, files, now }: HttpDependencies): Handler {
       context.warn(JSON.stringify({ step: 'cancelExport', jobId, thrown: reason }));
     }
     const words = isDone ? 'its files are deleted' : 'its files will be deleted within some minutes';
-    return outcomeResponse(202, [informationIssue(`The export was cancelled; ${words}.`)]);
+    return outcomeResponse(202, [informationIssue(`The export no longer exists; ${words}.`)]);
   };
 }

@@ -89,7 +89,7 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
       [
         errorIssue(
           'throttled',
-          `The status is asked for too often. Wait for the seconds that Retry-After tells, ${seconds} now.`,
+          `The status is asked for too often. Wait as many seconds as Retry-After says: ${seconds} now.`,
         ),
       ],
       { 'retry-after': String(seconds) },

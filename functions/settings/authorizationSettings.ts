@@ -97,7 +97,7 @@ export const authorizationDefinitions = [
     '',
     'function-keys',
     WAYS.join(', '),
-    'How callers show who they are: with keys that the Functions host checks, with Entra ID by App Service authentication, with tokens of SMART Backend Services, or not at all, which is for localhost only. See [Threat model](docs/threat-model.md).',
+    'How callers show who they are: with keys that the Functions host checks, with Entra ID by App Service authentication, with tokens of SMART Backend Services, or not at all, which is for localhost only. See [Callers](authorization.md).',
   ),
   row(
     'ENTRA_TENANT_ID',

@@ -55,7 +55,7 @@ export const sourceDefinitions = [
   text(
     'SOURCE_AUTHENTICATION',
     WAYS.join(', '),
-    'How the app shows the source who it is: see [Authentication at the source](docs/source-authentication.md). All but `none` need a source by https, unless it is on this machine.',
+    'How the app shows the source who it is: see [Authentication at the source](source-authentication.md). All but `none` need a source by https, unless it is on this machine.',
     'none',
   ),
   text('SOURCE_HEADER_NAME', 'header name', 'Header of the way `header`.', 'Authorization'),

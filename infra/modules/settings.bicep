@@ -11,7 +11,7 @@ type ExportSettings = {
   @description('FHIR version of the source. (default R4)')
   FHIR_VERSION: ('STU3' | 'R4' | 'R4B' | 'R5')?
 
-  @description('How the app shows the source who it is: see [Authentication at the source](docs/source-authentication.md). All but `none` need a source by https, unless it is on this machine. (default none)')
+  @description('How the app shows the source who it is: see [Authentication at the source](source-authentication.md). All but `none` need a source by https, unless it is on this machine. (default none)')
   SOURCE_AUTHENTICATION: ('none' | 'header' | 'managed-identity' | 'smart' | 'client-credentials')?
 
   @description('Header of the way `header`. (header name; default Authorization)')
@@ -41,7 +41,7 @@ type ExportSettings = {
   @description('Hosts, with all below them, that are reached without a proxy. (hosts, comma-separated; `*` for all)')
   NO_PROXY: string?
 
-  @description('How callers show who they are: with keys that the Functions host checks, with Entra ID by App Service authentication, with tokens of SMART Backend Services, or not at all, which is for localhost only. See [Threat model](docs/threat-model.md). (default function-keys)')
+  @description('How callers show who they are: with keys that the Functions host checks, with Entra ID by App Service authentication, with tokens of SMART Backend Services, or not at all, which is for localhost only. See [Callers](authorization.md). (default function-keys)')
   AUTHENTICATION: ('function-keys' | 'entra' | 'smart' | 'none')?
 
   @description('With `entra`: the tenant whose users and applications may call, with the app roles `Export.Read` and `Export.Raw`. (GUID)')

@@ -161,6 +161,11 @@ describe('references and codes', () => {
       { system: 'urn:oid:1.2.840.114350.1.13.0.1.7.4.698', code: 'Senator Doe', display: 'x' },
       { system: HASH, code: HASH },
     ],
+    [
+      'that is a URI of anybody (urn:ietf:rfc:3986)',
+      { system: 'urn:ietf:rfc:3986', code: 'https://example.org/patients/jane-doe' },
+      { system: HASH, code: HASH },
+    ],
     ['without a system', { code: 'Senator Doe', version: 'Jane' }, { code: HASH }],
     [
       'of a genotype',

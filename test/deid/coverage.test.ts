@@ -83,6 +83,11 @@ describe('an element is covered by a method that acts on its type only, and in f
     ['an allow-list', [], { unmatched: 'redact' }, []],
     ['an allow-list that keeps names', [{ path: 'Patient.name.family', method: 'keep' }], { unmatched: 'redact' }, ['names HumanName none']],
     ['keep of displays and units', [{ path: "nodesByType('Coding').display", method: 'keep' }, { path: "nodesByType('Quantity').unit", method: 'keep' }], { unmatched: 'redact' }, []],
+    ['a shift by days that are known', [{ path: "nodesByType('dateTime')", method: 'dateShift' }, ALL], { dateShiftFixedOffsetInDays: 1 }, ['dates dateTime none', 'media Attachment none']],
+    ['ranges of years', [{ path: 'Patient.birthDate', method: 'generalize', cases: { '$this >= @1980 and $this < @1990-01-01': "'1980s'", '$this > @2000': '@2000' } }, ALL], {}, []],
+    ['ranges of days', [{ path: 'Patient.birthDate', method: 'generalize', cases: { '$this >= @1980-02-03': "'x'" } }, ALL], {}, ['dates date partial']],
+    ['a table of values', [{ path: 'Patient.birthDate', method: 'generalize', cases: { '$this = @1980-02-03': "'d1'", '$this = @1980-02-04': "'d2'" } }, ALL], {}, ['dates date partial']],
+    ['many ranges', [{ path: 'Patient.birthDate', method: 'generalize', cases: Object.fromEntries(Array.from({ length: 101 }, (_, at) => [`$this < @${1900 + at}`, `'${at}'`])) }, ALL], {}, ['dates date partial']],
     ['quantities of any age', [{ path: "nodesByType('Quantity').value", method: 'keep' }, ALL], {}, ['ages Quantity none']],
   ])('%s', (_name, rules, parameters, gaps) => {
     const before: Rule[] = [
@@ -90,6 +95,52 @@ describe('an element is covered by a method that acts on its type only, and in f
       ...['string', 'date', 'decimal', 'dateTime'].map((type) => ({ path: `nodesByType('${type}').id`, method: 'redact' })),
     ];
     expect(gapsOf([...before, ...rules], parameters)).toEqual(gaps);
+  }); // prettier-ignore
+
+  it.each<[string, Rule[], string[]]>([
+    ['a result from elsewhere', [{ path: 'Patient.gender', method: 'generalize', cases: { true: '%resource.name.first().family' } }], ['HumanName.family']],
+    ['a condition on what is elsewhere', [{ path: 'Patient.gender', method: 'generalize', cases: { "%resource.birthDate < @1980": "'x'" } }], ['Patient.birthDate']],
+    ['a result from an extension of the value', [{ path: 'Patient.gender', method: 'generalize', cases: { true: 'extension.first().value.ofType(Coding).display' } }], []],
+    ['a result from a text of an extension', [{ path: 'Patient.gender', method: 'generalize', cases: { true: 'extension.first().value.ofType(string)' } }], ['Extension.valueString']],
+    ['a condition on a name', [{ path: "Patient.where(name.family = 'A').gender", method: 'keep' }], ['HumanName.family']],
+    ['a condition on the value', [{ path: "Patient.name.family.where($this = 'A')", method: 'cryptoHash' }], ['HumanName.family']],
+    ['a function of the value', [{ path: "Patient.name.family.where(startsWith('A'))", method: 'cryptoHash' }], ['HumanName.family']],
+    ['an argument', [{ path: "Patient.where('A'.startsWith(name.family)).gender", method: 'keep' }], ['HumanName.family']],
+    ['an index', [{ path: "Patient.communication[iif(birthDate = @1980-02-03, 0, 1)].preferred", method: 'keep' }], ['Patient.birthDate']],
+    ['a choice', [{ path: "Patient.where(iif(true, name, contact.name).family = 'A').gender", method: 'keep' }], ['any element']],
+    ['nodes of a type', [{ path: "Patient.where(nodesByType('ContactPoint').value = '1').gender", method: 'keep' }], ['ContactPoint.value']],
+    ['nodes of a name', [{ path: "Patient.where(nodesByName('city') = 'A').gender", method: 'keep' }], ['Address.city']],
+    ['all below', [{ path: "Patient.where(descendants() = 'A').gender", method: 'keep' }], ['any element']],
+    ['the resource around', [{ path: "nodesByType('Coding').where(%resource.id = 'a').display", method: 'keep' }], ['Resource.id']],
+    ['resources inside', [{ path: "Bundle.where(entry.resource.id = 'a').type", method: 'keep' }], ['any element']],
+    ['an extension', [{ path: "Patient.where(extension('a').value = 'A').gender", method: 'keep' }], ['Extension.valueString']],
+    ['a kind of code, identifier and address', [{ path: "Patient.identifier.where(system = 'a' and type.text = 'b' and use = 'c').use | Patient.address.where(country = 'US').country", method: 'keep' }], []],
+    ['whether there is any', [{ path: 'Patient.where(name.family.exists()).gender', method: 'keep' }], []],
+  ])('a rule is no question about an identity: %s', (_name, rules, told) => {
+    const before: Rule[] = [
+      { path: "nodesByType('Extension')", method: 'redact' },
+      ...['string', 'code', 'boolean'].map((type) => ({ path: `nodesByType('${type}').id`, method: 'redact' })),
+    ];
+    const { gaps, isComplete } = coverage([...before, ...rules, ALL]);
+    const paths = gaps.flatMap((gap) => gap.paths);
+    for (const path of told) expect(paths.some((each) => each === path || (path === 'Resource.id' && each.endsWith('.id'))), path).toBe(true);
+    expect(isComplete).toBe(told.length === 0);
+    const warned = issuesOf([...before, ...rules, ALL]).filter(({ message }) => message.startsWith('What this rule does'));
+    expect(warned.length).toBe(told.length === 0 ? 0 : 1);
+  }); // prettier-ignore
+
+  it.each([
+    ['encrypt', 'encryptKey', '0123456789abcdef', 'none'],
+    ['cryptoHash', 'cryptoHashKey', 'known', 'partial'],
+    ['dateShift', 'dateShiftKey', 'known', 'partial'],
+  ])('%s does not clear under a key that stands in the configuration', (method, name, key, reach) => {
+    const category = method === 'dateShift' ? 'dates' : 'names';
+    const rules: Rule[] = [...AROUND, { path: "nodesByType('dateTime').id | nodesByType('date').id", method: 'redact' }, { path: category === 'names' ? NAME : "nodesByType('date')", method }, ALL];
+    const reaches = (value: unknown) => coverage(rules, { [name]: value }).gaps.filter((gap) => gap.category === category).map((gap) => gap.reach);
+    expect(reaches(key)).toEqual([reach]);
+    for (const unknown of ['', { secretName: 'a' }]) expect(reaches(unknown)).toEqual([]);
+    const { issues } = readConfiguration(JSON.stringify({ fhirPathRules: rules, parameters: { [name]: key } }), { fhirVersion: 'R4', coverage: 'warning' });
+    expect(issues.map(({ path }) => path)).toContain(`parameters.${name}`);
   }); // prettier-ignore
 
   it('names the ids, names and addresses that references and Bundles hold', () => {
@@ -299,8 +350,12 @@ describe(`what the engine leaves is what coverage says (seed ${SEED})`, () => {
           const made = JSON.parse(
             new ConfigurationGenerator(choices, version, types).configuration(),
           ) as { fhirPathRules: Rule[]; parameters: JsonObject };
-          if (choices.chance(50)) made.fhirPathRules.push(ALL);
-          Object.assign(made.parameters, { dateShiftFixedOffsetInDays: 3 });
+          if (choices.chance(50)) {
+            const plain = made.fhirPathRules.filter(({ path, method }) => method !== 'generalize' && !path.includes('where'));
+            made.fhirPathRules = [...plain, ALL];
+          }
+          const keys = { cryptoHashKey: '', encryptKey: '', dateShiftKey: '' };
+          Object.assign(made.parameters, { dateShiftFixedOffsetInDays: 3, ...keys });
           const configuration = configurationOf(JSON.stringify(made), version);
           const { isComplete, gaps } = coverageOf(configuration);
           const paths = new Set(gaps.flatMap((gap) => gap.paths));

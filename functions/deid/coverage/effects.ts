@@ -1,7 +1,8 @@
 import type { Expression } from '../fhirpath/syntax.js';
 import { valueText } from '../fhirpath/functions.js';
+import { Decimal, Temporal } from '../fhirpath/values.js';
 import type { FhirElement } from '../model/types.js';
-import type { Parameters } from '../parameters.js';
+import type { Key, Parameters } from '../parameters.js';
 import type { Method } from '../ruleMethod.js';
 import type { Identity } from './identities.js';
 
@@ -33,13 +34,23 @@ const KEEP: Effect = {
   clears: (identity) => (identity.needs === 'decision' ? 'full' : 'none'),
 };
 
+/** Hashes under a key that is known: names, numbers and dates are few enough to try them all. */
+const GUESSABLE: Effect = { key: 'guessable', clearsAll: false, clears: () => 'partial' };
+
+/** A key that stands in the configuration is known to whoever wrote the configuration or reads it. */
+function isKnown(key: Key): boolean {
+  return key.kind === 'text';
+}
+
 /** What the rules with a method come to. */
 export function effectOf(method: Method, parameters: Parameters): Effect {
   switch (method.name) {
     case 'redact':
       return method.above === undefined ? redact(parameters) : redactAbove(method.above, redact(parameters));
     case 'cryptoHash':
+      return isKnown(parameters.cryptoHashKey) ? GUESSABLE : CLEARING;
     case 'encrypt':
+      return isKnown(parameters.encryptKey) ? UNTOUCHED : CLEARING;
     case 'substitute':
       return CLEARING;
     case 'keep':
@@ -85,27 +96,55 @@ function redactAbove(above: number, rest: Effect): Effect {
   };
 }
 
-/** Shifted dates are pseudonyms of dates. Other types stay as they are. */
-function dateShift({ dateShiftFixedOffsetInDays }: Parameters): Effect {
-  if (dateShiftFixedOffsetInDays === 0) return UNTOUCHED;
+/** Shifted dates are pseudonyms of dates, unless the shift is known. Other types stay as they are. */
+function dateShift({ dateShiftFixedOffsetInDays: offset, dateShiftKey }: Parameters): Effect {
+  // An offset that the configuration gives is taken off again.
+  if (offset !== null) return UNTOUCHED;
+  const clears = isKnown(dateShiftKey) ? 'partial' : 'full';
   return {
-    key: 'dateShift',
+    key: `dateShift ${clears}`,
     clearsAll: false,
     clears: (_identity, element) => {
       const primitive = element.type?.primitive;
-      return primitive === 'date' || primitive === 'dateTime' ? 'full' : 'none';
+      return primitive === 'date' || primitive === 'dateTime' ? clears : 'none';
     },
   };
 }
 
-/** A value can be told from a result that is made of it, and from one that is as exact as a date. */
+/** Most cases whose results are too few to tell values apart. */
+const MOST_CASES = 100;
+
+/**
+ * A value can be told from a result that is made of it, from one that is as exact as a date, and from which case
+ * held, unless the cases are ranges of years or numbers.
+ */
 function generalize({ cases, otherValues }: Extract<Method, { name: 'generalize' }>): Effect {
-  const isConstant = otherValues === 'redact' && cases.every(({ result }) => isVague(result));
+  const isConstant =
+    otherValues === 'redact' &&
+    cases.length <= MOST_CASES &&
+    cases.every(({ condition, result }) => isRange(condition) && isVague(result));
   return {
     key: `generalize ${isConstant}`,
     clearsAll: isConstant,
     clears: () => (isConstant ? 'full' : 'partial'),
   };
+}
+
+/** Whether a condition compares the value with years or numbers only, by their order. */
+function isRange(condition: Expression): boolean {
+  if (condition.kind === 'literal') return true;
+  if (condition.kind !== 'binary') return false;
+  const { operator, left, right } = condition;
+  if (operator === 'and' || operator === 'or') return isRange(left) && isRange(right);
+  if (!['<', '<=', '>', '>='].includes(operator)) return false;
+  return (left.kind === 'this' && isLimit(right)) || (right.kind === 'this' && isLimit(left));
+}
+
+function isLimit(limit: Expression): boolean {
+  if (limit.kind !== 'literal' || limit.value === null) return false;
+  const { value } = limit;
+  if (typeof value === 'bigint' || value instanceof Decimal) return true;
+  return value instanceof Temporal && /^\d{4}(?:-01(?:-01)?)?$/.test(valueText(value));
 }
 
 function isVague(result: Expression): boolean {

@@ -5,6 +5,7 @@ import type { Rule } from '../rule.js';
 import { effectOf, UNTOUCHED, type Clears, type Effect } from './effects.js';
 import { identityOf, type Identity } from './identities.js';
 import { pathsOf, type Step } from './paths.js';
+import { toldBy, type Told } from './tells.js';
 
 /** Most work of one walk, in steps followed; a configuration that needs more is not followed. */
 const MAX_WORK = 500_000;
@@ -28,6 +29,8 @@ export interface Reach {
   readonly leaves: readonly Leaf[];
   /** Rules that never act, each with an earlier one that decides what it selects. */
   readonly idle: readonly { readonly rule: number; readonly by: number }[];
+  /** Rules that look at identities to decide what they do: whoever wrote them reads these off what they did. */
+  readonly telling: readonly { readonly rule: number; readonly told: readonly Told[] }[];
   /** Whether the rules were too many and too intertwined to be followed: then it is as if there were none. */
   readonly isCutShort: boolean;
 }
@@ -75,7 +78,10 @@ class TooMuchWork extends Error {}
 export function reachOf(configuration: Configuration): Reach {
   const model = FhirModel.of(configuration.fhirVersion);
   try {
-    return new Walk(model, configuration, configuration.rules).reach();
+    const reach = new Walk(model, configuration, configuration.rules).reach();
+    const telling = toldBy(configuration.rules, model);
+    const told = new Map(telling.flatMap((each) => each.told.map((one) => [one.definition, one])));
+    return { ...reach, leaves: [...reach.leaves, ...[...told.values()].map(leafOf)], telling };
   } catch (error) {
     if (!(error instanceof TooMuchWork)) throw error;
     const base = {
@@ -84,6 +90,12 @@ export function reachOf(configuration: Configuration): Reach {
     };
     return { ...new Walk(model, base, []).reach(), isCutShort: true };
   }
+}
+
+/** What is told of an element is left of it in part. */
+function leafOf({ identity, definition }: Told): Leaf {
+  const places = new Set([definition.slice(0, definition.lastIndexOf('.'))]);
+  return { identity, definition, surroundings: 1, left: [{ clears: 'partial', places }] };
 }
 
 class Walk {
@@ -151,7 +163,7 @@ class Walk {
       this.#settle(state);
       this.#visit(type, state, name);
     }
-    return { leaves: [...this.#leaves.values()], idle: this.#idle(), isCutShort: false };
+    return { leaves: [...this.#leaves.values()], idle: this.#idle(), telling: [], isCutShort: false };
   }
 
   #effect(effect: Effect): number {

@@ -1,0 +1,299 @@
+import type { Expression } from '../fhirpath/syntax.js';
+import type { FhirModel } from '../model/fhirModel.js';
+import type { FhirElement, FhirType } from '../model/types.js';
+import { OF_VALUE, readsOf } from '../reads.js';
+import type { Rule } from '../rule.js';
+import { identityOf, type Identity } from './identities.js';
+
+/** An identity whose value a rule looks at, so that what it does tells something of the value. */
+export interface Told {
+  readonly identity: Identity;
+  /** `HumanName.family`, or what the rule looks at where that cannot be told. */
+  readonly definition: string;
+}
+
+/** What an expression's result may be: elements; null where that cannot be told. */
+type Items = readonly Item[] | null;
+
+interface Item {
+  readonly type: FhirType;
+  readonly told: Told | null;
+}
+
+/** What conditions may look at: texts of codes, and what kind of identifier one is. */
+const OF_KINDS: ReadonlySet<string> = new Set([
+  'CodeableConcept.text',
+  'Coding.display',
+  'Identifier.system',
+]);
+
+/** Most elements that the expressions of one configuration are followed through. */
+const MAX_WORK = 500_000;
+
+const UNKNOWN: Told = {
+  identity: {
+    category: 'freeText',
+    dataType: 'any',
+    needs: 'clearing',
+    path: 'Resource',
+    method: 'redact',
+  },
+  definition: 'any element',
+};
+
+/** Functions that give items of their input, and those that look at whether there are any. */
+const SELECTING = new Set([
+  'where', 'first', 'last', 'tail', 'skip', 'take', 'single', 'distinct', 'trace', 'exclude', 'intersect',
+]); // prettier-ignore
+const COUNTING = new Set(['exists', 'empty', 'count', 'hasValue']);
+/** Functions whose arguments are evaluated on each item. */
+const PER_ITEM = new Set(['where', 'exists', 'all', 'select', 'repeat']);
+
+/**
+ * The identities that a rule looks at to decide what it does: in the conditions of its path, or, with `generalize`,
+ * elsewhere than at the value that it generalizes. Whoever writes such a rule reads them off what it did.
+ */
+export function toldBy(rules: readonly Rule[], model: FhirModel): { rule: number; told: readonly Told[] }[] {
+  const elements = new Elements(model);
+  return rules.flatMap((rule) => {
+    const told = toldByOne(rule, elements);
+    return told.length === 0 ? [] : [{ rule: rule.index, told }];
+  });
+}
+
+function toldByOne(rule: Rule, elements: Elements): readonly Told[] {
+  const reads = new Reads(elements, elements.roots(rule.resourceType));
+  reads.path(rule.expression);
+  if (rule.method.name === 'generalize')
+    for (const { condition, result } of rule.method.cases) reads.ofValue(condition, result);
+  return [...reads.told.values()];
+}
+
+/** The elements of a FHIR version. */
+class Elements {
+  readonly model: FhirModel;
+  /** Elements of all resources, by name and by type. */
+  readonly #byName = new Map<string, Map<string, Item>>();
+  readonly #byType = new Map<string, Map<string, Item>>();
+  readonly #roots = new Map<string | null, readonly Item[]>();
+  #work = 0;
+
+  constructor(model: FhirModel) {
+    this.model = model;
+  }
+
+  /** Whether there was more work than one configuration is worth. */
+  isTooMuch(work: number): boolean {
+    this.#work += work;
+    return this.#work > MAX_WORK;
+  }
+
+  roots(resourceType: string | null): readonly Item[] {
+    const known = this.#roots.get(resourceType);
+    if (known !== undefined) return known;
+    const type = resourceType === null ? undefined : this.model.resource(resourceType);
+    const types = type === undefined ? [...this.model.resourceTypes()] : [type];
+    const roots = types.map((each) => ({ type: each, told: null }));
+    this.#roots.set(resourceType, roots);
+    return roots;
+  }
+
+  byName(name: string): readonly Item[] {
+    this.#gather();
+    return [...(this.#byName.get(name)?.values() ?? [])];
+  }
+
+  byType(name: string): readonly Item[] {
+    this.#gather();
+    const found = this.#byType.get(name);
+    if (found !== undefined) return [...found.values()];
+    const type = this.model.type(name) ?? this.model.resource(name);
+    return type === undefined ? [] : [{ type, told: null }];
+  }
+
+  /** One value of each primitive type, of which nothing is known. */
+  values(): readonly Item[] {
+    this.#gather();
+    return [...this.#byType.values()].flatMap((items) => {
+      const [first] = items.values();
+      return first === undefined || first.type.primitive === null ? [] : [{ type: first.type, told: null }];
+    });
+  }
+
+  #gather(): void {
+    if (this.#byName.size > 0) return;
+    const seen = new Set<FhirType>();
+    const open = [...this.model.resourceTypes()];
+    for (let type = open.pop(); type !== undefined; type = open.pop()) {
+      if (seen.has(type)) continue;
+      seen.add(type);
+      for (const element of type.elements.values()) {
+        const item = itemOf(type, element);
+        if (item === null) continue;
+        const key = keyOf(item);
+        put(this.#byName, element.name, key, item);
+        put(this.#byType, item.type.name, key, item);
+        open.push(item.type);
+      }
+    }
+  }
+}
+
+function keyOf({ type, told }: Item): string {
+  return `${type.path} ${told?.definition ?? ''}`;
+}
+
+function put(lists: Map<string, Map<string, Item>>, name: string, key: string, item: Item): void {
+  const list = lists.get(name);
+  if (list === undefined) lists.set(name, new Map([[key, item]]));
+  else list.set(key, item);
+}
+
+class Reads {
+  readonly told = new Map<string, Told>();
+  readonly #roots: readonly Item[];
+  readonly #elements: Elements;
+
+  constructor(elements: Elements, roots: readonly Item[]) {
+    this.#elements = elements;
+    this.#roots = roots;
+  }
+
+  /** Follows a path; what its conditions look at is told. */
+  path(expression: Expression | null): void {
+    this.#follow(expression, this.#roots, false);
+  }
+
+  /** What the cases of a value look at beside the value. */
+  ofValue(...expressions: readonly Expression[]): void {
+    if (expressions.every(isOfValueAlone)) return;
+    const values = this.#elements.values();
+    for (const expression of expressions) this.#look(this.#follow(expression, values, true));
+  }
+
+  /** Takes down that the values of items decide something. */
+  #look(items: Items): Items {
+    for (const told of items === null ? [] : items.flatMap((item) => item.told ?? []))
+      this.told.set(told.definition, told);
+    return items;
+  }
+
+  #unknown(): null {
+    this.told.set(UNKNOWN.definition, UNKNOWN);
+    return null;
+  }
+
+  /** @param inside whether in a condition, where what is found is compared with something */
+  #follow(expression: Expression | null, input: Items, inside: boolean): Items {
+    if (expression === null) return input;
+    switch (expression.kind) {
+      case 'this':
+        return input;
+      case 'literal':
+      case 'iteration':
+        return [];
+      case 'variable':
+        return ['resource', 'rootResource', 'context'].includes(expression.name) ? this.#roots : [];
+      case 'polarity':
+        this.#look(this.#follow(expression.operand, input, inside));
+        return [];
+      case 'item':
+        this.#look(this.#follow(expression.index, input, true));
+        return this.#follow(expression.focus, input, inside);
+      case 'type':
+        return this.#ofType(this.#follow(expression.operand, input, inside), expression.type);
+      case 'binary': {
+        const left = this.#follow(expression.left, input, inside);
+        const right = this.#follow(expression.right, input, inside);
+        if (expression.operator === '|') return left === null || right === null ? null : [...left, ...right];
+        this.#look(left);
+        this.#look(right);
+        return [];
+      }
+      case 'member':
+        return this.#member(expression, input, inside);
+      case 'call':
+        return this.#call(expression, input, inside);
+    }
+  }
+
+  #member({ focus, name }: Extract<Expression, { kind: 'member' }>, input: Items, inside: boolean): Items {
+    const from = this.#follow(focus, input, inside);
+    if (focus === null && /^[A-Z]/.test(name)) return from;
+    if (from === null) return inside ? this.#unknown() : null;
+    return this.#named(from, name);
+  }
+
+  #ofType(items: Items, name: string): Items {
+    const bare = name.replace(/^(?:FHIR|System)\./, '');
+    if (items !== null) return items.filter(({ type }) => type.name === bare);
+    const { model } = this.#elements;
+    const type = model.type(bare) ?? model.resource(bare);
+    return type === undefined ? null : [{ type, told: null }];
+  }
+
+  #call(call: Extract<Expression, { kind: 'call' }>, input: Items, inside: boolean): Items {
+    const focus = this.#follow(call.focus, input, inside);
+    const [argument] = call.arguments;
+    switch (call.name) {
+      case 'as':
+      case 'ofType':
+        return argument?.kind === 'member' ? this.#ofType(focus, argument.name) : null;
+      case 'is':
+        return [];
+      case 'nodesByType':
+      case 'nodesByName':
+        return this.#nodes(call.name, argument, inside);
+      case 'extension':
+        return focus === null ? this.#elements.byType('Extension') : this.#named(focus, 'extension');
+    }
+    const inner = PER_ITEM.has(call.name) ? focus : input;
+    const results = call.arguments.map((each) => this.#follow(each, inner, inside || call.name !== 'select'));
+    if (call.name === 'select') return results[0] ?? null;
+    for (const result of results) this.#look(result);
+    if (SELECTING.has(call.name)) return focus;
+    if (COUNTING.has(call.name)) return [];
+    this.#look(focus);
+    if (!inside) return null;
+    return call.name !== 'iif' && OF_VALUE.has(call.name) ? [] : this.#unknown();
+  }
+
+  /** Elements anywhere below, of a type or name. */
+  #nodes(name: string, argument: Expression | undefined, inside: boolean): Items {
+    if (argument?.kind !== 'literal' || typeof argument.value !== 'string')
+      return inside ? this.#unknown() : null;
+    return name === 'nodesByType'
+      ? this.#elements.byType(argument.value)
+      : this.#elements.byName(argument.value);
+  }
+
+  #named(items: readonly Item[], name: string): Items {
+    if (this.#elements.isTooMuch(items.length)) return this.#unknown();
+    const found = new Map<string, Item>();
+    for (const { type } of items) {
+      for (const element of type.elements.values()) {
+        if (element.name !== name) continue;
+        const item = itemOf(type, element);
+        // Any resource may be there.
+        if (item === null) return null;
+        found.set(keyOf(item), item);
+      }
+    }
+    return [...found.values()];
+  }
+}
+
+/** An expression that looks at nothing but the value that it is evaluated on. */
+function isOfValueAlone(expression: Expression): boolean {
+  return readsOf(expression)?.every(({ names }) => names.length === 0) === true;
+}
+
+/** @returns null for an element that holds resources */
+function itemOf(parent: FhirType, element: FhirElement): Item | null {
+  if (element.type === null) return null;
+  const definition = `${parent.path}.${element.key}`;
+  const identity = identityOf(parent, element);
+  const isTold = identity?.needs === 'clearing' && !['ages', 'numbers'].includes(identity.category);
+  const told = isTold && !OF_KINDS.has(definition) ? { identity, definition } : null;
+  return { type: element.type, told };
+}
