@@ -1,5 +1,5 @@
 import { mayBeUndecided } from './comparisonTypes.js';
-import { compileRaw } from './rawCondition.js';
+import { rawConditionOf } from './rawCondition.js';
 import type { FhirElement, FhirType } from './model/types.js';
 import type { Methods } from './methods/methods.js';
 import type { Guard, Pattern, Step } from './pattern.js';
@@ -327,7 +327,7 @@ class ConflictSearch {
     let isOpen = byType.get(type);
     if (isOpen === undefined) {
       isOpen =
-        mayBeUndecided(guard.expression, new Set([type])) && compileRaw(guard.expression, type) === null;
+        mayBeUndecided(guard.expression, new Set([type])) && rawConditionOf(guard.expression, type) === null;
       byType.set(type, isOpen);
     }
     return isOpen;
