@@ -290,6 +290,7 @@ class Summary {
   errors = 0;
   readonly labels = new Map<string, number>();
   readonly dropped = new Map<string, number>();
+  readonly undecided = new Map<string, number>();
   readonly byRule = new Map<string, number>();
 
   add(result: FileResult): void {
@@ -298,6 +299,7 @@ class Summary {
     this.resources += result.resources;
     this.errors += result.errors.length;
     for (const [label, count] of result.labels) increase(this.labels, label, count);
+    for (const [rule, count] of result.undecided) increase(this.undecided, rule, count);
     for (const [path, count] of result.dropped) increase(this.dropped, path, count);
     for (const { file, line, message, rule } of result.errors) {
       increase(this.byRule, rule === undefined ? 'the data' : `fhirPathRules[${rule}]`, 1);
@@ -315,6 +317,7 @@ class Summary {
     console.log(`resources: ${this.resources}`);
     printCounts('operations, by security label', this.labels);
     printCounts('elements dropped: unknown to this FHIR version, or of the wrong type', this.dropped);
+    printCounts('conditions that could not be decided, by rule', this.undecided);
     console.log(`errors: ${this.errors}`);
     printCounts('errors, by rule', this.byRule);
   }

@@ -30,6 +30,7 @@ export interface FileResult {
   errors: FileError[];
   dropped: [path: string, count: number][];
   labels: [label: string, count: number][];
+  undecided: [rule: string, count: number][];
   isWritten: boolean;
 }
 
@@ -84,6 +85,7 @@ export async function anonymizeFile(engine: Engine, task: FileTask): Promise<Fil
     errors,
     dropped: [...report.dropped],
     labels: [...report.labels],
+    undecided: [...report.undecided],
     isWritten,
   };
 }

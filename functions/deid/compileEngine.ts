@@ -68,6 +68,7 @@ class CompiledEngine implements Engine, TapePlans {
   private heldDrops: string[] | null = null;
   private readonly context: NodeContext;
   private dropped = new Map<string, number>();
+  private undecided = new Map<string, number>();
   private resources = 0;
 
   constructor(configuration: Configuration, options: EngineOptions) {
@@ -77,7 +78,12 @@ class CompiledEngine implements Engine, TapePlans {
     this.methods = new Methods(configuration, this.model, keys, options.now);
     this.rules = rulesOf(configuration);
     this.patterns = patternsOfAll(this.rules);
-    this.tree = new TreeEngine(this.rules, this.methods, options.now);
+    this.tree = new TreeEngine(
+      this.rules,
+      this.methods,
+      options.now,
+      configuration.parameters.undecidedConditions === 'apply',
+    );
     this.run = new ResourceRun(
       shiftOf(configuration.parameters, keys),
       configuration.parameters.dateShiftScope === 'patient' ? options.fhirVersion : null,
@@ -98,7 +104,9 @@ class CompiledEngine implements Engine, TapePlans {
     const { run } = this;
     run.restart(context.fileName ?? '', context.folderName ?? '');
     try {
-      return { outcome: 'anonymized', line: stringifyJson(this.process(resource)) };
+      const line = stringifyJson(this.process(resource));
+      this.countUndecided();
+      return { outcome: 'anonymized', line };
     } catch (error) {
       return { outcome: 'failed', failure: failureOf(error, run.rule) };
     }
@@ -127,7 +135,16 @@ class CompiledEngine implements Engine, TapePlans {
     }
     this.resources++;
     for (const path of drops) this.context.onDropped(path);
+    this.countUndecided();
     return true;
+  }
+
+  private countUndecided(): void {
+    if (this.run.undecided.size === 0) return;
+    for (const [rule, count] of this.run.undecided) {
+      const path = `fhirPathRules[${rule}]`;
+      this.undecided.set(path, (this.undecided.get(path) ?? 0) + count);
+    }
   }
 
   private process(resource: JsonObject): JsonObject {
@@ -205,9 +222,10 @@ class CompiledEngine implements Engine, TapePlans {
       const count = this.run.counts[place] ?? 0;
       if (count > 0) labels.set(label, count);
     });
-    const report = { resources: this.resources, dropped: this.dropped, labels };
+    const report = { resources: this.resources, dropped: this.dropped, labels, undecided: this.undecided };
     this.resources = 0;
     this.dropped = new Map();
+    this.undecided = new Map();
     this.run.counts.fill(0);
     return report;
   }

@@ -1,5 +1,6 @@
 import type { Environment } from './fhirpath/collection.js';
 import { evaluate } from './fhirpath/evaluate.js';
+import { Undecided } from './fhirpath/undecided.js';
 import { booleanOf } from './fhirpath/operators.js';
 import { FhirPathError } from './fhirpath/values.js';
 import type { JsonObject, JsonValue } from '../json/json.js';
@@ -20,7 +21,8 @@ export class ElementWork {
   constructor(context: NodeContext, run: ResourceRun, now: number) {
     this.context = context;
     this.run = run;
-    this.environment = { resource: null, rootResource: null, now, regexSteps: run.regexSteps };
+    const { regexSteps } = run;
+    this.environment = { resource: null, rootResource: null, now, regexSteps, undecided: new Undecided() };
     this.silent = { model: context.model, onDropped: () => undefined };
   }
 

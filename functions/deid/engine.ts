@@ -55,6 +55,8 @@ export interface EngineReport {
   dropped: ReadonlyMap<string, number>;
   /** Operations done, by security label code. */
   labels: ReadonlyMap<string, number>;
+  /** Conditions that could not be decided, by the rule whose path or case they are in: `fhirPathRules[3]`. */
+  undecided: ReadonlyMap<string, number>;
 }
 
 /** A compiled configuration. Not shared between jobs: it holds the job's keys. */

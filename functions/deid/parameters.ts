@@ -34,6 +34,8 @@ export interface Parameters {
   readonly referenceServers: 'keep' | 'hash';
   /** What happens to an element that no rule reaches. */
   readonly unmatched: 'keep' | 'redact';
+  /** What a condition in the path of a redacting rule counts as where it cannot be decided: not met, or met. */
+  readonly undecidedConditions: 'ignore' | 'apply';
   /** Whether an identifying element that no rule reaches is an error. */
   readonly requireCoverage: boolean;
 }
@@ -41,7 +43,8 @@ export interface Parameters {
 const NAMES = [
   'dateShiftKey', 'cryptoHashKey', 'encryptKey', 'dateShiftScope', 'dateShiftFixedOffsetInDays',
   'enablePartialAgesForRedact', 'enablePartialDatesForRedact', 'enablePartialZipCodesForRedact',
-  'restrictedZipCodeTabulationAreas', 'strictZipCodes', 'ageLimitByYear', 'cryptoHashFunction', 'truncate', 'referenceServers', 'unmatched', 'requireCoverage',
+  'restrictedZipCodeTabulationAreas', 'strictZipCodes', 'ageLimitByYear', 'cryptoHashFunction', 'truncate',
+  'referenceServers', 'unmatched', 'undecidedConditions', 'requireCoverage',
 ]; // prettier-ignore
 
 const SCOPES = ['resource', 'file', 'folder', 'patient'] as const;
@@ -92,6 +95,7 @@ export function readParameters(value: JsonValue | undefined, issues: IssueList):
     truncate: reader.truncate(cryptoHashFunction),
     referenceServers: reader.choice('referenceServers', ['keep', 'hash'] as const, 'keep'),
     unmatched: reader.choice('unmatched', ['keep', 'redact'] as const, 'keep'),
+    undecidedConditions: reader.choice('undecidedConditions', ['ignore', 'apply'] as const, 'ignore'),
     requireCoverage: reader.flag('requireCoverage'),
   };
 }

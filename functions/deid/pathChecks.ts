@@ -1,3 +1,4 @@
+import { neverTrue } from './comparisonTypes.js';
 import { parseFhirPath } from './fhirpath/parser.js';
 import type { Expression } from './fhirpath/syntax.js';
 import { IssueList, nearest } from './issues.js';
@@ -119,6 +120,8 @@ class PathCheck {
       case 'binary': {
         const left = this.types(expression.left, input);
         const right = this.types(expression.right, input);
+        const reason = neverTrue(expression, left, right);
+        if (reason !== undefined) this.issues.warn('path', reason);
         return expression.operator === '|' && left !== null && right !== null
           ? new Set([...left, ...right])
           : null;

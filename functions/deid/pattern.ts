@@ -1,5 +1,6 @@
 import { compileExpression } from './fhirpath/evaluate.js';
 import type { Evaluator } from './fhirpath/collection.js';
+import { mayBeUndecided } from './comparisonTypes.js';
 import type { Expression } from './fhirpath/syntax.js';
 import { readsOf, type Read } from './reads.js';
 import type { Rule } from './rule.js';
@@ -28,6 +29,8 @@ export interface Guard {
   readonly evaluator: Evaluator;
   /** What of the element it looks at. */
   readonly reads: readonly Read[];
+  /** Whether there may be elements on which it is left undecided. */
+  readonly mayBeUndecided: boolean;
 }
 
 /** A path as steps from the resource. A rule whose path is a union has several. */
@@ -158,7 +161,12 @@ function guardStep(condition: Expression): Step | null {
   if (reads === null) return null;
   return {
     kind: 'guard',
-    condition: { expression: condition, evaluator: compileExpression(condition), reads },
+    condition: {
+      expression: condition,
+      evaluator: compileExpression(condition),
+      reads,
+      mayBeUndecided: mayBeUndecided(condition, null),
+    },
   };
 }
 

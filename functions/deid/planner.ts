@@ -1,3 +1,5 @@
+import { mayBeUndecided } from './comparisonTypes.js';
+import { rawConditionOf } from './rawCondition.js';
 import type { FhirElement, FhirType } from './model/types.js';
 import type { Methods } from './methods/methods.js';
 import type { Guard, Pattern, Step } from './pattern.js';
@@ -167,6 +169,7 @@ class ConflictSearch {
   private readonly seen = new Set<string>();
   private readonly guarded: readonly Rule[];
   private readonly places = new Map<Pattern, Place[]>();
+  private readonly openAt = new Map<Guard, Map<FhirType, boolean>>();
   private nextId = 0;
   /** Places that hold everywhere below the resource: by type name, by element name, and for any element. */
   private readonly everywhereByType = new Map<string, Place[]>();
@@ -289,7 +292,12 @@ class ConflictSearch {
     }
     for (const { rule, guard } of state.guards) {
       // On a primitive a condition would look at the value beside its sibling, which the walk does not do.
-      if (type.primitive !== null || this.isInConflict(rule, guard, type, state)) this.conflicts.add(rule);
+      if (
+        type.primitive !== null ||
+        this.isOpenAt(guard, type) ||
+        this.isInConflict(rule, guard, type, state)
+      )
+        this.conflicts.add(rule);
     }
     this.checkIdle(state);
     for (const element of type.elements.values()) {
@@ -309,6 +317,20 @@ class ConflictSearch {
     for (const { rule, guard } of state.guards) {
       if (rule.index > first && !isTotal(guard.expression)) this.conflicts.add(rule);
     }
+  }
+
+  /** Whether a condition may be left undecided on elements of a type: only the tree engine keeps account of these. */
+  private isOpenAt(guard: Guard, type: FhirType): boolean {
+    if (!guard.mayBeUndecided) return false;
+    let byType = this.openAt.get(guard);
+    if (byType === undefined) this.openAt.set(guard, (byType = new Map()));
+    let isOpen = byType.get(type);
+    if (isOpen === undefined) {
+      isOpen =
+        mayBeUndecided(guard.expression, new Set([type])) && rawConditionOf(guard.expression, type) === null;
+      byType.set(type, isOpen);
+    }
+    return isOpen;
   }
 
   private isInConflict(rule: Rule, guard: Guard, type: FhirType, state: Possible): boolean {

@@ -25,6 +25,8 @@ const NO_ID = (): undefined => undefined;
 export class ResourceRun implements Run {
   /** Operations done since the counts were last taken, by the place of their label. */
   readonly counts: number[] = LABELS.map(() => 0);
+  /** Conditions of the resource's rules that could not be decided, by the rule's place. Not counted before it is done. */
+  readonly undecided = new Map<number, number>();
   /** Steps that regular expressions may still take. */
   readonly regexSteps = new RegexSteps();
   /** The rule being applied, for the report of a failure. */
@@ -57,6 +59,11 @@ export class ResourceRun implements Run {
   /** As `did`, for what was counted elsewhere. */
   alsoDid(label: number): void {
     this.operations |= 1 << label;
+  }
+
+  wasUndecided(conditions: number): void {
+    if (conditions === 0 || this.rule === undefined) return;
+    this.undecided.set(this.rule, (this.undecided.get(this.rule) ?? 0) + conditions);
   }
 
   dateShiftDays(rule: number): number | null {
@@ -99,6 +106,7 @@ export class ResourceRun implements Run {
     this.patient = null;
     this.bundle = null;
     this.operations = 0;
+    if (this.undecided.size > 0) this.undecided.clear();
     this.idOfRoot = NO_ID;
   }
 }

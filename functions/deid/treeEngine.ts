@@ -1,5 +1,6 @@
 import type { Collection, Environment, Evaluator } from './fhirpath/collection.js';
 import { compileExpression, evaluate } from './fhirpath/evaluate.js';
+import { Undecided } from './fhirpath/undecided.js';
 import { ProcessingError } from './failures.js';
 import type { JsonObject, JsonValue } from '../json/json.js';
 import { addLabels } from './labels.js';
@@ -26,12 +27,18 @@ export class TreeEngine {
   private readonly rules: readonly TreeRule[];
   private readonly methods: Methods;
   private readonly now: number;
+  private readonly applyUndecided: boolean;
+  private readonly undecided = new Undecided();
 
-  /** @param now milliseconds since the epoch, for FHIRPath's `now()` */
-  constructor(rules: readonly Rule[], methods: Methods, now: number) {
+  /**
+   * @param now milliseconds since the epoch, for FHIRPath's `now()`
+   * @param applyUndecided whether redacting rules act where a condition of their path cannot be decided
+   */
+  constructor(rules: readonly Rule[], methods: Methods, now: number, applyUndecided: boolean) {
     this.rules = rules.map((rule) => ({ rule, select: selector(rule) }));
     this.methods = methods;
     this.now = now;
+    this.applyUndecided = applyUndecided;
   }
 
   /**
@@ -54,16 +61,22 @@ export class TreeEngine {
     operations: Map<FhirNode, number>,
   ): void {
     const outer = run.startResource(() => node.source ?? {}, place);
+    const { undecided } = this;
     const environment: Environment = {
       resource: node,
       rootResource: root,
       now: this.now,
       regexSteps: run.regexSteps,
+      undecided,
     };
     for (const { rule, select } of this.rules) {
       if (!appliesTo(rule, node.type.name)) continue;
       run.rule = rule.index;
-      for (const item of select(node, environment)) {
+      undecided.applies = this.applyUndecided && rule.method.name === 'redact';
+      undecided.takeCount();
+      const selected = select(node, environment);
+      run.wasUndecided(undecided.takeCount());
+      for (const item of selected) {
         if (!(item instanceof FhirNode)) {
           throw new ProcessingError(
             'value-selected',

@@ -170,6 +170,8 @@ export interface SliceReport {
   written: number;
   dropped: Record<string, number>;
   labels: Record<string, number>;
+  /** Conditions of rules that could not be decided, by rule; absent without any. */
+  undecided?: Record<string, number>;
   failures: ResourceFailures[];
 }
 
@@ -219,7 +221,13 @@ export function addReport(sum: SliceReport, more: SliceReport): void {
   sum.written += more.written;
   addCounts(sum.dropped, Object.entries(more.dropped));
   addCounts(sum.labels, Object.entries(more.labels));
+  addUndecided(sum, Object.entries(more.undecided ?? {}));
   for (const failure of more.failures) addFailure(sum, failure);
+}
+
+/** Adds conditions that could not be decided, by rule. */
+export function addUndecided(sum: SliceReport, more: Iterable<readonly [string, number]>): void {
+  for (const count of more) addCounts((sum.undecided ??= {}), [count]);
 }
 
 /** Adds counts by key. */

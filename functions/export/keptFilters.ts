@@ -75,7 +75,7 @@ const noLines: LineMaker = {
   processingErrors: 'skip',
   makeLine: () => ({ outcome: 'anonymized', line: '' }),
   makeLineOfTape: () => true,
-  takeCounts: () => ({ dropped: [], labels: [] }),
+  takeCounts: () => ({ dropped: [], labels: [], undecided: [] }),
 };
 const nowhere: LineSink = {
   writeLines: () => undefined,

@@ -6,6 +6,6 @@ export const rawLines: LineMaker = {
   processingErrors: 'raise',
   makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
   makeLineOfTape: () => false,
-  takeCounts: () => ({ dropped: [], labels: [] }),
+  takeCounts: () => ({ dropped: [], labels: [], undecided: [] }),
   lastingId: (_type, id) => id,
 };

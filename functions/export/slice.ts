@@ -5,7 +5,7 @@ import type { LineBuffer } from '../json/lineBuffer.js';
 import { ExportError } from '../errors.js';
 import { count } from './source/count.js';
 import { proveHeeded } from './source/heeded.js';
-import { addCounts, addFailure, emptyReport, type SliceReport } from './job.js';
+import { addCounts, addUndecided, addFailure, emptyReport, type SliceReport } from './job.js';
 import { PageLines } from './output/pageLines.js';
 import { partOf, type PatientCount } from './output/patientCount.js';
 import { readSearchPage, type PageWithIncludes, type SearchRow } from './source/searchPage.js';
@@ -55,7 +55,7 @@ export interface LineMaker {
   /** The id of a resource in every export of the configuration; `undefined` where it has none that lasts. */
   lastingId?(type: string, id: string): string | undefined;
   /** Counts since the last call. */
-  takeCounts(): { dropped: Iterable<readonly [string, number]>; labels: Iterable<readonly [string, number]> };
+  takeCounts(): Record<'dropped' | 'labels' | 'undecided', Iterable<readonly [string, number]>>;
 }
 
 /** Resources of another type that come along with those of a page, into a file of their own. */
@@ -433,9 +433,10 @@ class PageWriter {
   }
 
   #takeCounts(): void {
-    const { dropped, labels } = this.#dependencies.lineMaker.takeCounts();
+    const { dropped, labels, undecided } = this.#dependencies.lineMaker.takeCounts();
     addCounts(this.report.dropped, dropped);
     addCounts(this.report.labels, labels);
+    addUndecided(this.report, undecided);
   }
 
   #fail(failure: { code: string; message: string }): void {

@@ -57,7 +57,7 @@ export class BothWays {
       expect(written, json).toBe(`${BEFORE}${expected.outcome === 'anonymized' ? expected.line : ''}`);
     } else {
       expect(written, json).toBe(BEFORE);
-      expect(plainReport(byTape), json).toEqual({ resources: 0, dropped: {}, labels: {} });
+      expect(plainReport(byTape), json).toEqual({ resources: 0, dropped: {}, labels: {}, undecided: {} });
       expect(byTape.anonymize(parseJson(json) as JsonObject), json).toEqual(expected);
     }
     expect(plainReport(byTape), json).toEqual(report);
@@ -93,8 +93,13 @@ function textOf(resource: JsonObject): string | undefined {
 }
 
 function plainReport(engine: Engine): unknown {
-  const { resources, dropped, labels } = engine.takeReport();
-  return { resources, dropped: Object.fromEntries(dropped), labels: Object.fromEntries(labels) };
+  const { resources, dropped, labels, undecided } = engine.takeReport();
+  return {
+    resources,
+    dropped: Object.fromEntries(dropped),
+    labels: Object.fromEntries(labels),
+    undecided: Object.fromEntries(undecided),
+  };
 }
 
 /** The same JSON with space around everything. */

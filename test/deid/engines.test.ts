@@ -27,6 +27,7 @@ const RESOURCES_PER_CONFIGURATION = 8;
 interface Outcome {
   result: AnonymizeResult;
   dropped: [string, number][];
+  undecided: [string, number][];
 }
 
 function sorted(counts: ReadonlyMap<string, number>): [string, number][] {
@@ -59,7 +60,12 @@ function ruleByRule(configuration: Configuration, version: FhirVersion): (text: 
       method: { name: 'redact' },
     });
   }
-  const tree = new TreeEngine(rules, methods, options.now);
+  const tree = new TreeEngine(
+    rules,
+    methods,
+    options.now,
+    configuration.parameters.undecidedConditions === 'apply',
+  );
   const scope = configuration.parameters.dateShiftScope;
   const run = new ResourceRun(
     (state, rule) => {
@@ -80,9 +86,18 @@ function ruleByRule(configuration: Configuration, version: FhirVersion): (text: 
       );
       if (root === undefined) throw new Error('unknown type');
       const line = stringifyJson(tree.process(root, run, 'outermost'));
-      return { result: { outcome: 'anonymized', line }, dropped: sorted(dropped) };
+      const undecided = [...run.undecided].map(([rule, count]) => [`fhirPathRules[${rule}]`, count] as const);
+      return {
+        result: { outcome: 'anonymized', line },
+        dropped: sorted(dropped),
+        undecided: sorted(new Map(undecided)),
+      };
     } catch (error) {
-      return { result: { outcome: 'failed', failure: failureOf(error, run.rule) }, dropped: [] };
+      return {
+        result: { outcome: 'failed', failure: failureOf(error, run.rule) },
+        dropped: [],
+        undecided: [],
+      };
     }
   };
 }
@@ -95,8 +110,9 @@ function compiled(configuration: Configuration, version: FhirVersion): (text: st
     const result = engine.anonymize(objectOf(text));
     if (processed.mock.calls.length > 0) treeRuns++;
     processed.mockRestore();
-    const dropped = sorted(engine.takeReport().dropped);
-    return { result, dropped: result.outcome === 'failed' ? [] : dropped };
+    const report = engine.takeReport();
+    const dropped = result.outcome === 'failed' ? [] : sorted(report.dropped);
+    return { result, dropped, undecided: sorted(report.undecided) };
   };
 }
 
@@ -104,10 +120,14 @@ function compiled(configuration: Configuration, version: FhirVersion): (text: st
  * Which of several failures is met first depends on the order of the work. What is dropped from a resource that a
  * rule takes away whole may or may not be counted.
  */
-function comparableOutcome({ result, dropped }: Outcome, configuration: string): unknown {
+function comparableOutcome({ result, dropped, undecided }: Outcome, configuration: string): unknown {
   return result.outcome === 'failed'
     ? result.failure.code
-    : [comparable(parseJson(result.line)), configuration.includes('"replaceWith":null') || dropped];
+    : [
+        comparable(parseJson(result.line)),
+        configuration.includes('"replaceWith":null') || dropped,
+        undecided,
+      ];
 }
 
 function samples(version: 'R4' | 'STU3'): Map<string, string[]> {

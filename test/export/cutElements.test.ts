@@ -84,7 +84,7 @@ describe('_elements', () => {
             ? { outcome: 'anonymized', line: '{"resourceType":"Patient","birthDate":"1970","active":true}' }
             : { outcome: 'failed', failure: { code: 'x', message: 'y' } };
         },
-        takeCounts: () => ({ dropped: [], labels: [] }),
+        takeCounts: () => ({ dropped: [], labels: [], undecided: [] }),
       },
       elementCutter([{ type: undefined, element: 'birthDate' }], FhirModel.of('R4')),
     );

@@ -1,4 +1,5 @@
 import type { FhirNode } from '../node.js';
+import type { Undecided } from './undecided.js';
 import type { RegexSteps } from '../regex/steps.js';
 import type { Value } from './values.js';
 
@@ -13,6 +14,8 @@ export interface Environment {
   readonly rootResource: FhirNode | null;
   /** Milliseconds since the epoch, for `now()` and `today()`. */
   readonly now: number;
+  /** Where comparisons that cannot be decided are noted, if that is asked for. */
+  readonly undecided?: Undecided;
   /** Steps that regular expressions may still take in this resource; without it, in each call. */
   readonly regexSteps?: RegexSteps;
 }

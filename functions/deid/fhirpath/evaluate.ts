@@ -1,5 +1,5 @@
 import { FhirNode } from '../node.js';
-import type { Collection, Environment, Evaluator, Item } from './collection.js';
+import type { Collection, Environment, Evaluator, Item, Scope } from './collection.js';
 import { FUNCTION_BODIES } from './functions.js';
 import { matchingFunction } from './matching.js';
 import {
@@ -178,9 +178,9 @@ function compileBinary(operator: BinaryOperator, leftSide: Expression, rightSide
     case '|':
       return (input, scope) => distinctItems([...left(input, scope), ...right(input, scope)]);
     case '=':
-      return (input, scope) => equality(left(input, scope), right(input, scope), false);
+      return (input, scope) => equality(left(input, scope), right(input, scope), false, scope);
     case '!=':
-      return (input, scope) => equality(left(input, scope), right(input, scope), true);
+      return (input, scope) => equality(left(input, scope), right(input, scope), true, scope);
     case '~':
       return (input, scope) => [isEquivalent(left(input, scope), right(input, scope))];
     case '!~':
@@ -223,9 +223,16 @@ function compileBinary(operator: BinaryOperator, leftSide: Expression, rightSide
   }
 }
 
-function equality(left: Collection, right: Collection, negate: boolean): Collection {
+function equality(left: Collection, right: Collection, negate: boolean, scope: Scope): Collection {
   const equal = isEqual(left, right);
-  return equal === null ? EMPTY : [equal !== negate];
+  if (equal !== null) return [equal !== negate];
+  return left.length === 0 || right.length === 0 ? EMPTY : undecided(scope);
+}
+
+/** The result of a comparison that cannot be decided. */
+function undecided({ environment }: Scope): Collection {
+  if (environment.undecided !== undefined) environment.undecided.isOpen = true;
+  return EMPTY;
 }
 
 function compileComparison(
@@ -239,7 +246,7 @@ function compileComparison(
     const two = optionalValue(right(input, scope), `operator '${operator}'`);
     if (one === undefined || two === undefined) return EMPTY;
     const difference = compareValues(one, two);
-    return difference === null ? EMPTY : [accepts(difference)];
+    return difference === null ? undecided(scope) : [accepts(difference)];
   };
 }
 
@@ -255,11 +262,40 @@ function compileLogic(
   operator: 'and' | 'or' | 'xor' | 'implies',
 ): Evaluator {
   return (input, scope) => {
+    const { undecided: open } = scope.environment;
+    const before = open?.isOpen ?? false;
+    if (open !== undefined) open.isOpen = false;
     const one = booleanOf(left(input, scope));
+    const isLeftOpen = open?.isOpen ?? false;
+    if (open !== undefined) open.isOpen = false;
     const two = booleanOf(right(input, scope));
+    if (open !== undefined) {
+      // A side that decides it all by itself leaves nothing open.
+      const isDecided =
+        (!isLeftOpen && decides(operator, one, 'left')) || (!open.isOpen && decides(operator, two, 'right'));
+      open.isOpen = before || (!isDecided && (isLeftOpen || open.isOpen));
+    }
     const result = logic(operator, one, two);
     return result === null ? EMPTY : [result];
   };
+}
+
+/** Whether one side's value makes the result, whatever the other side's is. */
+function decides(
+  operator: 'and' | 'or' | 'xor' | 'implies',
+  value: boolean | null,
+  side: 'left' | 'right',
+): boolean {
+  switch (operator) {
+    case 'and':
+      return value === false;
+    case 'or':
+      return value === true;
+    case 'xor':
+      return false;
+    case 'implies':
+      return value === (side === 'right');
+  }
 }
 
 function logic(

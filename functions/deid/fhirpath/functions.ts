@@ -26,6 +26,16 @@ function filter(input: Collection, parameter: Evaluator | undefined, scope: Scop
   return input.filter((_, index) => holds(results[index] ?? EMPTY));
 }
 
+/** As `filter`, with an account of conditions that cannot be decided. */
+function where(input: Collection, parameter: Evaluator | undefined, scope: Scope): Item[] {
+  const { undecided } = scope.environment;
+  if (undecided === undefined) return filter(input, parameter, scope);
+  return input.filter((item, index) => {
+    const self = [item];
+    return undecided.condition(() => holds(parameter?.(self, { ...scope, self, index }) ?? self));
+  });
+}
+
 /** An argument's one value; arguments of plain functions are evaluated on `$this`. */
 function argument(
   parameters: readonly Evaluator[],
@@ -276,7 +286,7 @@ export const FUNCTION_BODIES: ReadonlyMap<string, FunctionBody> = new Map<string
   ['count', (input) => [BigInt(input.length)]],
   ['distinct', (input) => distinctItems(input)],
   ['isDistinct', (input) => [distinctItems(input).length === input.length]],
-  ['where', (input, [criteria], scope) => filter(input, criteria, scope)],
+  ['where', (input, [criteria], scope) => where(input, criteria, scope)],
   ['select', (input, [projection], scope) => each(input, projection, scope).flat()],
   ['repeat', (input, [projection], scope) => {
     const result: Item[] = [];

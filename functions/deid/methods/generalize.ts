@@ -34,9 +34,12 @@ export class Generalizer {
     if (node.value === undefined) return undefined;
     run.did(GENERALIZED);
     const input: Collection = [node];
+    environment.undecided?.takeCount();
     for (const { condition, result } of this.cases) {
       // A condition that cannot be decided counts as true, as in the reference.
-      if (!isTrueOrOpen(evaluate(condition, input, environment))) continue;
+      const holds = isTrueOrOpen(evaluate(condition, input, environment));
+      run.wasUndecided(environment.undecided?.takeCount() ?? 0);
+      if (!holds) continue;
       return jsonOf(evaluate(result, input, environment));
     }
     return this.otherValues === 'keep' ? node.value : undefined;

@@ -15,6 +15,8 @@ export interface Target {
 export interface Run {
   /** Counts an operation, by the place of its label. */
   did(label: number): void;
+  /** Counts conditions of the rule being applied that could not be decided. */
+  wasUndecided(conditions: number): void;
   /** Days the dates of this resource move by; null where they must be redacted. */
   dateShiftDays(rule: number): number | null;
   /** Random bytes, for initialization vectors and noise. */
