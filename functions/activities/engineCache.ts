@@ -62,7 +62,10 @@ export class EngineCache {
     return cuttingLines(lineMaker, elementCutter(elements, FhirModel.of(this.#fhirVersion)));
   }
 
-  async #makeWhole({ jobId, configuration }: JobRequest, transactionTime: string): Promise<LineMaker> {
+  async #makeWhole(
+    { jobId, configuration, minPatients = 0 }: JobRequest,
+    transactionTime: string,
+  ): Promise<LineMaker> {
     if (configuration === undefined) return rawLines;
     const text = await this.#jobs.configuration(jobId);
     if (configurationDigest(text) !== configuration.digest) {
@@ -97,7 +100,8 @@ export class EngineCache {
       randomBytes,
     });
     return {
-      processingErrors: engine.processingErrors,
+      processingErrors:
+        engine.processingErrors === 'raise' && minPatients > 0 ? 'raise-at-end' : engine.processingErrors,
       makeLine: (resource) => engine.anonymize(resource),
       makeLineOfTape: (resource, line) => engine.anonymizeTape(resource, line),
       takeCounts: () => engine.takeReport(),

@@ -32,6 +32,7 @@ import {
 import { PROVENANCE } from '../export/selection/provenance.js';
 import { failureOutcomes } from '../export/output/errorFile.js';
 import { buildReport } from '../export/output/report.js';
+import { resourceFailed } from '../export/slice.js';
 import { VERSION } from '../version.js';
 import { mapConcurrently } from '../mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -116,6 +117,9 @@ export function finishExport({
       addReport(report, partition.report);
       if (partition.provenance !== undefined) addReport(report, partition.provenance);
     }
+    // Only now: of what is withheld, nobody may learn that it failed.
+    const fatal = report.failures.find(({ endsJob }) => endsJob === true);
+    if (fatal !== undefined) throw resourceFailed(fatal.type, fatal.message);
     await files.confirmContainer(request, settings.allowMixedContainers, now());
     const errors = (await jobs.manifest(jobId)) === undefined ? await writeErrors(request, report) : [];
     // Where two calls run at once, the first manifest holds; the other's error file is an orphan.

@@ -181,6 +181,8 @@ export interface ResourceFailures {
   code: string;
   message: string;
   count: number;
+  /** Whether they end the job, once it is known which parts are of enough patients. */
+  endsJob?: true;
 }
 
 /** A complete partition: the slices the orchestrator saw, in order. */
@@ -238,7 +240,11 @@ export function addCounts(sum: Record<string, number>, more: Iterable<readonly [
 /** Adds failures of one type and reason. */
 export function addFailure(sum: SliceReport, more: ResourceFailures): void {
   const same = sum.failures.find(
-    (known) => known.type === more.type && known.code === more.code && known.message === more.message,
+    (known) =>
+      known.type === more.type &&
+      known.code === more.code &&
+      known.message === more.message &&
+      known.endsJob === more.endsJob,
   );
   if (same === undefined) sum.failures.push({ ...more });
   else same.count += more.count;

@@ -45,7 +45,11 @@ export interface LineSink {
 
 /** Makes the line of a resource: anonymized, or as it came in a raw export. */
 export interface LineMaker {
-  readonly processingErrors: 'raise' | 'skip';
+  /**
+   * What a resource that fails does: ends the job, is left out, or ends the job after all parts are read. The last is for
+   * exports whose patients are counted: an end at once would tell that a narrow search found somebody.
+   */
+  readonly processingErrors: 'raise' | 'skip' | 'raise-at-end';
   makeLine(resource: JsonObject): AnonymizeResult;
   /**
    * Puts the line of a resource that is the usual into a buffer, from its tape, which stays as it is.
@@ -330,6 +334,14 @@ function aboutSearch(
 /** Whose resource it is, nothing can say: it fails in whatever search it is found. */
 const NOT_UTF8 = { code: 'not-utf8', message: 'Its bytes are not UTF-8, as JSON has to be.' };
 
+/** A resource that the configuration does not let be left out. `message` holds no value of it. */
+export function resourceFailed(type: string, message: string): ExportError {
+  return new ExportError(
+    'resource-failed',
+    `A ${type} resource could not be anonymized: ${message} The configuration says to stop then; with "processingErrors": "skip" such resources are left out and reported.`,
+  );
+}
+
 /** Turns rows into lines of the slice's file. */
 class PageWriter {
   readonly report = emptyReport();
@@ -440,12 +452,10 @@ class PageWriter {
   }
 
   #fail(failure: { code: string; message: string }): void {
-    if (this.#dependencies.lineMaker.processingErrors === 'raise') {
-      throw new ExportError(
-        'resource-failed',
-        `A ${this.#type} resource could not be anonymized: ${failure.message} The configuration says to stop then; with "processingErrors": "skip" such resources are left out and reported.`,
-      );
-    }
-    addFailure(this.report, { type: this.#type, code: failure.code, message: failure.message, count: 1 });
+    const { processingErrors } = this.#dependencies.lineMaker;
+    const { code, message } = failure;
+    if (processingErrors === 'raise') throw resourceFailed(this.#type, message);
+    const endsJob = processingErrors === 'raise-at-end' ? { endsJob: true as const } : {};
+    addFailure(this.report, { type: this.#type, code, message, count: 1, ...endsJob });
   }
 }

@@ -111,6 +111,33 @@ describe('a part of few patients is withheld, whatever it is padded with:', () =
     expect(none.report.types.map(({ type }) => type)).toEqual(few.report.types.map(({ type }) => type));
   });
 
+  it('a search that finds few and one that finds none end alike, where no resource can be anonymized', async () => {
+    // More than one result is a processing error, and the configuration says to stop then.
+    const rule = { path: 'Condition.id', method: 'generalize', cases: { true: "'a' | 'b'" } };
+    const configuration = JSON.stringify({ fhirVersion: 'R4', fhirPathRules: [rule] });
+    const endOf = (code: string): Promise<unknown> =>
+      run({ types: ['Condition'], typeFilters: [filter(code)], configuration }).then(
+        () => 'complete',
+        (thrown: Error) => [thrown.name, thrown.message],
+      );
+    const none = await endOf('nothing');
+    expect(none).toEqual(['ExportError', expect.stringContaining('fewer than 10 patients') as string]);
+    expect(await endOf(RARE)).toEqual(none);
+    expect(await endOf(COMMON)).toEqual(none);
+  });
+
+  it('a resource that cannot be anonymized ends a job over enough patients', async () => {
+    const rule = {
+      path: "Condition.where(id = 'rare').id",
+      method: 'generalize',
+      cases: { true: "'a' | 'b'" },
+    };
+    const configuration = JSON.stringify({ fhirVersion: 'R4', fhirPathRules: [rule] });
+    await expect(run({ types: ['Condition'], configuration })).rejects.toMatchObject({
+      code: 'resource-failed',
+    });
+  });
+
   it.each([
     ['narrow first', [filter(RARE), filter(COMMON)]],
     ['wide first', [filter(COMMON), filter(RARE)]],

@@ -5,7 +5,9 @@ import { finishExport } from '../../functions/activities/finishExport.js';
 import { planExport } from '../../functions/activities/planExport.js';
 import { openSourceAccess } from '../../functions/adapters/source/openSource.js';
 import { makeActivityDependencies } from '../../functions/dependencies.js';
-import type { JobPlan, JobRequest } from '../../functions/export/job.js';
+import { readConfiguration } from '../../functions/deid/readConfiguration.js';
+import type { ConfigurationOfJob, JobPlan, JobRequest } from '../../functions/export/job.js';
+import { configurationDigest, keysDigest } from '../../functions/export/pinnedConfiguration.js';
 import { type ExportManifest, REPORT_FILE } from '../../functions/export/output/manifest.js';
 import type { ExportReport } from '../../functions/export/output/report.js';
 import { readSettings } from '../../functions/settings/settings.js';
@@ -33,7 +35,10 @@ export interface RunJob {
 export type Asked = Pick<JobRequest, 'level'> &
   Partial<
     Pick<JobRequest, 'types' | 'typeFilters' | 'patients' | 'since' | 'until' | 'pageSize' | 'minPatients'>
-  >;
+  > & {
+    /** Text of a configuration; a raw export without. */
+    configuration?: string;
+  };
 
 /**
  * A raw export by the app's own activities, one after the other as the orchestrators call them, against the storage of
@@ -59,16 +64,19 @@ export async function runJob(
   const dependencies = makeActivityDependencies(settings, openSourceAccess(settings));
   const { jobs, files, now } = dependencies;
   const jobId = randomBytes(16).toString('hex');
+  const secret = randomBytes(32);
+  const { configuration, ...scope } = asked;
   const request = jobRequest({
     jobId,
     startedAt: new Date().toISOString(),
     container: `levels-${jobId}`,
     folder: '',
     lanes: 3,
-    ...asked,
+    ...scope,
+    ...(configuration === undefined ? {} : { configuration: describe(configuration, secret) }),
   });
   await files.ensureContainer(request.container);
-  await jobs.create(request, randomBytes(32), undefined);
+  await jobs.create(request, secret, configuration);
   const noLog = (): void => undefined;
   const run = exportSlice(dependencies);
   const { partitions } = await planExport(dependencies)({ jobId }, noLog);
@@ -110,6 +118,18 @@ export async function runJob(
     report,
     blobs,
     resources,
+  };
+}
+
+/** A configuration as the kick-off notes it. */
+function describe(text: string, secret: Uint8Array): ConfigurationOfJob {
+  const { configuration, issues } = readConfiguration(text, { fhirVersion: 'R4' });
+  if (configuration === undefined) throw new Error(issues.map(({ message }) => message).join('; '));
+  return {
+    name: 'test.json',
+    digest: configurationDigest(text),
+    approval: 'container',
+    keysDigest: keysDigest(configuration, secret),
   };
 }
 
