@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { resolve } from 'node:path';
 import { AppFunctions } from './durable/appFunctions.js';
 import { type DurableFaults, RepeatedDeliveries } from './durable/deliveryFaults.js';
@@ -216,6 +217,25 @@ async function manage(
   response.writeHead(answer.status, headers).end(text);
 }
 
+const UNREADABLE_GRACE_MS = 1000;
+
+/**
+ * Answers a request whose head cannot be read. What comes of it still is read and dropped: a connection that is closed
+ * with bytes unread is reset, and the client loses the answer.
+ */
+function refuseUnreadable(error: Error & { code?: string }, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  socket.on('error', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  socket.resume();
+  setTimeout(() => socket.destroy(), UNREADABLE_GRACE_MS).unref();
+}
+
 /** A port on the loopback interface, held from before there is anything to answer with. */
 class Listener {
   readonly authority: string;
@@ -238,6 +258,7 @@ class Listener {
       keepAliveTimeout: 5000,
       maxHeaderSize: MOST_READ_HEADER_BYTES,
     });
+    server.on('clientError', refuseUnreadable);
     return new Promise((done, failed) => {
       server.once('error', failed);
       server.listen(port, LOOPBACK, () => done(new Listener(server, logger)));

@@ -70,7 +70,9 @@ function onePage(): Source {
     },
   }));
   const bundle = (entries: unknown[]): { body: Buffer; date: undefined } => ({
-    body: Buffer.from(JSON.stringify({ resourceType: 'Bundle', type: 'searchset', entry: entries })),
+    body: Buffer.from(
+      JSON.stringify({ resourceType: 'Bundle', type: 'searchset', total: entries.length, entry: entries }),
+    ),
     date: undefined,
   });
   return {
