@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { outputNameEnd } from '../../functions/export/output/outputName.js';
 import { ExportClient } from '../../local/exportClient.js';
 import { createRandom } from '../../local/sample/random.js';
 import { sourceIds } from '../faults/checker.js';
@@ -51,7 +52,7 @@ it(`an export whose host is killed ${KILLS} times is complete and without duplic
       expect(exported.sort(), type).toEqual(ids);
     }
     expect([...lines.keys()].sort()).toEqual([...expected.keys()].sort());
-    const folder = `${statusUrl.slice(statusUrl.lastIndexOf('/') + 1)}/`;
+    const folder = `-${outputNameEnd(statusUrl.slice(statusUrl.lastIndexOf('/') + 1))}/`;
     const blobs = (await test.blobNames('crash')).filter((name) => name.includes(folder));
     // Besides the files of the manifest only manifest and report: no orphan of a lost attempt.
     expect(blobs.length).toBe(manifest.output.length + 2);
