@@ -94,7 +94,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** Keys of what is in the compartments of patients, by the published expressions evaluated on the raw data. */
+/** Keys of what is in the compartments of these patients alone, by the published expressions evaluated on the raw data. */
 function expected(isMember: (id: string) => boolean): string[] {
   const expressions = new Map(
     [...LINKS].map(([type, links]) => [
@@ -104,16 +104,18 @@ function expected(isMember: (id: string) => boolean): string[] {
       ),
     ]),
   );
-  const own = resources.filter(
-    (resource) =>
-      (resource.resourceType === 'Patient' && isMember(resource.id ?? '')) ||
-      expressions.get(resource.resourceType)?.some((evaluate) =>
-        (evaluate(resource) as string[]).some((text) => {
-          const [type, id = ''] = text.split('/');
-          return type === 'Patient' && isMember(id);
-        }),
-      ) === true,
-  );
+  const patientsOf = (resource: Resource): string[] =>
+    (expressions.get(resource.resourceType) ?? [])
+      .flatMap((evaluate) => evaluate(resource) as string[])
+      .map((text) => text.split('/'))
+      .filter(([type]) => type === 'Patient')
+      .map(([, id = '']) => id);
+  // What belongs to other patients as well is left out: a Group with its whole list of members, say.
+  const own = resources.filter((resource) => {
+    if (resource.resourceType === 'Patient') return isMember(resource.id ?? '');
+    const patients = patientsOf(resource);
+    return patients.length > 0 && patients.every(isMember);
+  });
   return keysOf(own as unknown as JobResource[]);
 }
 
