@@ -5,7 +5,7 @@ import { JobStore } from './adapters/storage/jobStore.js';
 import { openSource } from './adapters/source/openSource.js';
 import type { SourceAccess } from './adapters/source/sourceAccess.js';
 import { openStorage } from './adapters/storage/storage.js';
-import type { KeyResolver } from './deid/keys.js';
+import type { KeyResolver } from './deid/configuration/keys.js';
 import { FhirModel } from './deid/model/fhirModel.js';
 import type { Settings } from './settings/settings.js';
 

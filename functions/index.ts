@@ -26,7 +26,7 @@ import { exportLane } from './orchestrators/exportLane.js';
 import { exportPartition } from './orchestrators/exportPartition.js';
 import { settingsWarnings } from './settings/interfaceSettings.js';
 import { readSettings, SettingsError } from './settings/settings.js';
-import { registerCleanUp } from './timers/cleanUp.js';
+import { registerCleanUp } from './jobs/cleanUp.js';
 
 // The composition root: settings are read once, everything is built from them, and every function is registered.
 const settings = readSettings(process.env);

@@ -149,7 +149,7 @@ function firstResource(bundle: JsonValue): JsonObject | undefined {
  * and the key of the job is random. So the resource is de-identified once more, and compared without pseudonyms.
  */
 function lineOf(resource: JsonObject, lines: readonly string[]): string | undefined {
-  const path = join(PROJECT_ROOT, 'local', 'configurations', SAMPLE_CONFIGURATION);
+  const path = join(PROJECT_ROOT, 'configurations', SAMPLE_CONFIGURATION);
   const { configuration } = readConfiguration(readFileSync(path, 'utf8'), { fhirVersion: 'R4' });
   if (configuration === undefined) return undefined;
   const engine = compileEngine(configuration, {

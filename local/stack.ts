@@ -199,7 +199,7 @@ async function uploadSampleConfigurations(connectionString: string): Promise<voi
   const container =
     BlobServiceClient.fromConnectionString(connectionString).getContainerClient('anonymization');
   await container.createIfNotExists();
-  const directory = join(PROJECT_ROOT, 'local', 'configurations');
+  const directory = join(PROJECT_ROOT, 'configurations');
   for (const name of readdirSync(directory).filter((file) => file.endsWith('.json'))) {
     const text = await readFile(join(directory, name));
     await container.getBlockBlobClient(name).upload(text, text.byteLength, {

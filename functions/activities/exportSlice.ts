@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { stateMissing } from '../adapters/storage/jobStore.js';
-import type { FhirVersion } from '../deid/engine.js';
+import type { FhirVersion } from '../fhir/fhirVersion.js';
 import { ExportError } from '../errors.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
 import { runDeletionSlice } from '../export/deletions.js';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { discardJob } from '../adapters/endJob.js';
+import { discardJob } from '../jobs/endJob.js';
 import { stateMissing } from '../adapters/storage/jobStore.js';
 import { ExportError } from '../errors.js';
 import {

@@ -1,28 +1,28 @@
 import { patientElements } from '../fhir/patientsOf.js';
-import type { Configuration } from './configuration.js';
-import { ElementWork } from './elementWork.js';
-import type { AnonymizeResult, Engine, EngineOptions, EngineReport, ResourceContext } from './engine.js';
-import { ProcessingError, failureOf } from './failures.js';
+import type { Configuration } from './configuration/configuration.js';
+import { ElementWork } from './run/elementWork.js';
+import type { AnonymizeResult, Engine, EngineOptions, EngineReport, ResourceContext } from './run/engine.js';
+import { ProcessingError, failureOf } from './run/failures.js';
 import { isJsonObject, stringifyJson, type JsonObject } from '../json/json.js';
 import { OBJECT, STRING, type JsonTape, type TapeValue } from '../json/jsonTape.js';
 import { nameNumber } from '../json/keyNames.js';
-import { keyBytes, type KeyBytes } from './keys.js';
-import { LABELS, addLabels } from './labels.js';
+import { keyBytes, type KeyBytes } from './configuration/keys.js';
+import { LABELS, addLabels } from './methods/labels.js';
 import type { LineBuffer } from '../json/lineBuffer.js';
 import { Methods } from './methods/methods.js';
 import { patientOffset, referenceOffset } from './methods/dateShift.js';
 import { FhirModel } from './model/fhirModel.js';
 import type { FhirType } from './model/types.js';
-import { FhirNode, resourceTypeOf, type NodeContext } from './node.js';
-import type { Parameters } from './parameters.js';
-import { patternsOfAll, type Pattern } from './pattern.js';
-import { PlanWalk } from './planEngine.js';
-import { planFor, type ResourcePlan } from './planner.js';
-import { ResourceRun, type Place, type ShiftOf } from './resourceRun.js';
-import type { Rule } from './rule.js';
-import { TapePlan } from './tapePlan.js';
-import { TapeWalk, type TapePlans } from './tapeWalk.js';
-import { TreeEngine } from './treeEngine.js';
+import { FhirNode, resourceTypeOf, type NodeContext } from './model/node.js';
+import type { Parameters } from './configuration/parameters.js';
+import { patternsOfAll, type Pattern } from './plan/pattern.js';
+import { PlanWalk } from './run/planEngine.js';
+import { planFor, type ResourcePlan } from './plan/planner.js';
+import { ResourceRun, type Place, type ShiftOf } from './run/resourceRun.js';
+import type { Rule } from './configuration/rule.js';
+import { TapePlan } from './plan/tapePlan.js';
+import { TapeWalk, type TapePlans } from './run/tapeWalk.js';
+import { TreeEngine } from './run/treeEngine.js';
 
 /** Makes the engine of a configuration whose keys are resolved (`resolveKeys`). */
 export function compileEngine(configuration: Configuration, options: EngineOptions): Engine {

@@ -1,14 +1,15 @@
-import type { ConfigurationIssue, FhirVersion } from './engine.js';
-import { ConfigurationJsonError, parseConfigurationJson } from './configurationJson.js';
+import type { ConfigurationIssue } from './configuration/issues.js';
+import type { FhirVersion } from '../fhir/fhirVersion.js';
+import { ConfigurationJsonError, parseConfigurationJson } from './configuration/configurationJson.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json/json.js';
 import { FhirModel } from './model/fhirModel.js';
 import { coverageIn, coverageIssues, type Coverage } from './coverage/coverage.js';
 import { reachOf, type Reach } from './coverage/reach.js';
-import type { Configuration } from './configuration.js';
-import { ExpressionBudget } from './fhirpath/expressionBudget.js';
-import { readParameters, type Parameters } from './parameters.js';
-import { readRule, type Rule } from './rule.js';
-import { IssueList, caseInsensitive } from './issues.js';
+import type { Configuration } from './configuration/configuration.js';
+import { ExpressionBudget } from './expression/expressionBudget.js';
+import { readParameters, type Parameters } from './configuration/parameters.js';
+import { readRule, type Rule } from './configuration/rule.js';
+import { IssueList, caseInsensitive } from './configuration/issues.js';
 
 /** Largest configuration file, in UTF-16 units of its text; the reference's limit is 1 MiB. */
 const MAX_LENGTH = 1024 * 1024;

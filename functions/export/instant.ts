@@ -1,4 +1,4 @@
-import { dayNumber, daysInMonth } from '../deid/calendar.js';
+import { dayNumber, daysInMonth } from '../fhir/calendar.js';
 
 /**
  * A FHIR `instant` with all the digits of its fraction, which servers may have more of than a `Date` holds.

@@ -1,4 +1,4 @@
-import type { FhirVersion } from '../deid/engine.js';
+import type { FhirVersion } from '../fhir/fhirVersion.js';
 import type { SafeFailure } from '../errors.js';
 import type { ApprovalRule, CoverageSummary } from './approval.js';
 import type { MemberSearch } from './selection/compartment.js';

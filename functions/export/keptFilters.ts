@@ -1,4 +1,4 @@
-import type { FhirVersion } from '../deid/engine.js';
+import type { FhirVersion } from '../fhir/fhirVersion.js';
 import type { TypeFilter } from './request/typeFilter.js';
 import { partOf, PatientCounter } from './output/patientCount.js';
 import { filtered } from './selection/filtered.js';

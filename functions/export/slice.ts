@@ -1,4 +1,4 @@
-import type { AnonymizeResult } from '../deid/engine.js';
+import type { AnonymizeResult } from '../deid/run/engine.js';
 import type { JsonObject } from '../json/json.js';
 import type { TapeValue } from '../json/jsonTape.js';
 import type { LineBuffer } from '../json/lineBuffer.js';

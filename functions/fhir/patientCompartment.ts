@@ -1,4 +1,4 @@
-import type { FhirVersion } from '../deid/engine.js';
+import type { FhirVersion } from './fhirVersion.js';
 
 /** A search parameter that puts resources into the compartments of the patients that its elements refer to. */
 export interface CompartmentLink {

@@ -1,4 +1,4 @@
-import type { FhirVersion } from '../deid/engine.js';
+import type { FhirVersion } from './fhirVersion.js';
 import { isJsonObject, type JsonObject } from '../json/json.js';
 import { outsideCompartment, patientCompartment } from './patientCompartment.js';
 import { referencesAt } from './reference.js';

@@ -1,9 +1,9 @@
-import { endCancelledJob } from '../adapters/endJob.js';
+import { endCancelledJob } from '../jobs/endJob.js';
 import { describeThrown } from '../errors.js';
 import { informationIssue } from '../export/output/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
 import { maySee } from './authorization/caller.js';
-import { readJobId, unknownJob } from './jobId.js';
+import { readJobId, unknownJob } from '../jobs/jobId.js';
 import { outcomeResponse } from './respond.js';
 import type { Handler } from './handler.js';
 

@@ -1,7 +1,8 @@
-import type { Configuration } from '../deid/configuration.js';
-import type { ConfigurationIssue, FhirVersion } from '../deid/engine.js';
-import type { KeyParameters, KeyUse } from '../deid/keys.js';
-import type { Key } from '../deid/parameters.js';
+import type { Configuration } from '../deid/configuration/configuration.js';
+import type { ConfigurationIssue } from '../deid/configuration/issues.js';
+import type { FhirVersion } from '../fhir/fhirVersion.js';
+import type { KeyParameters, KeyUse } from '../deid/configuration/keys.js';
+import type { Key } from '../deid/configuration/parameters.js';
 import { readConfiguration, rereadParameters } from '../deid/readConfiguration.js';
 import { type CoverageSummary, summaryOf } from '../export/approval.js';
 import { configurationDigest } from '../export/pinnedConfiguration.js';

@@ -2,7 +2,7 @@ import type { ConfigurationBlobs } from '../adapters/configurationBlobs.js';
 import type { ConfigurationImages } from '../adapters/configurationImages.js';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
-import type { KeyResolver } from '../deid/keys.js';
+import type { KeyResolver } from '../deid/configuration/keys.js';
 import type { Settings } from '../settings/settings.js';
 import type { Authorize } from './authorization/authorize.js';
 import type { ConfigurationCache } from './configurationCache.js';

@@ -6,7 +6,7 @@ import { errorIssue } from '../export/output/operationOutcome.js';
 import { acceptsGzip, type ByteRange, isRangeCurrent, matchesETag, readByteRange } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
 import { maySee, requireAccess, requireTypes } from './authorization/caller.js';
-import { readJobId, unknownJob } from './jobId.js';
+import { readJobId, unknownJob } from '../jobs/jobId.js';
 import { pacedBody } from './pacedBody.js';
 import { decoded } from './pathParameter.js';
 import { RequestError } from './respond.js';

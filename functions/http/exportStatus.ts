@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
-import { endOfInstance } from '../adapters/jobInstances.js';
+import { endOfInstance } from '../jobs/jobInstances.js';
 import { stateMissing } from '../adapters/storage/jobStore.js';
 import type { JobOutcome, JobRequest } from '../export/job.js';
 import {
@@ -19,7 +19,7 @@ import { errorIssue } from '../export/output/operationOutcome.js';
 import { matchesETag } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
 import { type Caller, maySee, requireAccess, requireTypes } from './authorization/caller.js';
-import { readJobId, unknownJob } from './jobId.js';
+import { readJobId, unknownJob } from '../jobs/jobId.js';
 import { PollLimiter } from './pollLimiter.js';
 import { outcomeResponse, RequestError, statusOf } from './respond.js';
 import type { Handler } from './handler.js';

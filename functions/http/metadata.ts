@@ -1,4 +1,4 @@
-import type { FhirVersion } from '../deid/engine.js';
+import type { FhirVersion } from '../fhir/fhirVersion.js';
 import { VERSION } from '../version.js';
 import { securityStatement } from './authorization/securityStatement.js';
 import type { HttpDependencies } from './dependencies.js';

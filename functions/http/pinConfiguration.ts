@@ -1,4 +1,4 @@
-import { randomKeys, resolveKeys } from '../deid/keys.js';
+import { randomKeys, resolveKeys } from '../deid/configuration/keys.js';
 import { ExportError } from '../errors.js';
 import { approvalOf } from '../export/approval.js';
 import type { ConfigurationOfJob } from '../export/job.js';

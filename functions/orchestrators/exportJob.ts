@@ -1,7 +1,7 @@
 import type { OrchestrationContext } from 'durable-functions';
 import { fromHistoryError } from '../errors.js';
 import type { ExportLaneInput } from './exportLane.js';
-import { laneInstanceId } from './instanceIds.js';
+import { laneInstanceId } from '../jobs/instanceIds.js';
 import { type Orchestration, type RetryPolicy, runStep } from './steps.js';
 
 export interface ExportJobInput {

@@ -6,7 +6,7 @@ import {
 } from './authorizationSettings.js';
 import { approvalDefinitions, readApprovalSettings } from './approvalSettings.js';
 import type { ApprovalPolicy } from '../export/approval.js';
-import type { FhirVersion } from '../deid/engine.js';
+import type { FhirVersion } from '../fhir/fhirVersion.js';
 import type { OciReference } from '../export/request/ociReference.js';
 import { LONGEST_PAUSE_MS } from '../export/source/requestLimiter.js';
 import {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { EngineCache } from '../../functions/activities/engineCache.js';
 import type { JobStore } from '../../functions/adapters/storage/jobStore.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
-import { resolveKeys } from '../../functions/deid/keys.js';
+import { resolveKeys } from '../../functions/deid/configuration/keys.js';
 import type { JobRequest } from '../../functions/export/job.js';
 import { configurationDigest, keysDigest } from '../../functions/export/pinnedConfiguration.js';
 

@@ -11,7 +11,7 @@ import type { JobRequest } from '../../functions/export/job.js';
 import { cancelExport } from '../../functions/http/cancelExport.js';
 import type { HttpDependencies } from '../../functions/http/dependencies.js';
 import { readSettings } from '../../functions/settings/settings.js';
-import { cleanUpJob } from '../../functions/timers/cleanUp.js';
+import { cleanUpJob } from '../../functions/jobs/cleanUp.js';
 import { REQUIRED_SETTINGS } from '../environment.js';
 import { jobRequest } from '../export/requests.js';
 import { type Emulator, startEmulator } from './azurite.js';

@@ -2,7 +2,7 @@ import { arraySink } from '../export/arraySink.js';
 import { UNWATCHED } from '../export/exportRaw.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { FhirVersion } from '../../functions/deid/engine.js';
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import type { JsonObject } from '../../functions/json/json.js';
 import {
   addPartCounts,

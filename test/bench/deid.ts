@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
-import type { Configuration } from '../../functions/deid/configuration.js';
+import type { Configuration } from '../../functions/deid/configuration/configuration.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
-import type { Engine } from '../../functions/deid/engine.js';
+import type { Engine } from '../../functions/deid/run/engine.js';
 import { isJsonObject, parseJson } from '../../functions/json/json.js';
 import { JsonTape } from '../../functions/json/jsonTape.js';
 import { LineBuffer } from '../../functions/json/lineBuffer.js';
@@ -18,7 +18,7 @@ import { generateSample } from '../../local/sample/sample.js';
  * over a million resources whose ids are all different.
  */
 const RUNS = 15;
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const SAMPLES = join(ROOT, '..', 'shared', 'samples', 'synthea-r4');
 const SAFE_HARBOR = join(ROOT, 'local', 'configurations', 'hipaa-safe-harbor-r4.json');
 

@@ -8,7 +8,7 @@ const isThere = hasShared('cases');
 
 const sampleOf = (version: 'R4' | 'R5'): string =>
   readFileSync(
-    new URL(`../../local/configurations/hipaa-safe-harbor-${version.toLowerCase()}.json`, import.meta.url),
+    new URL(`../../configurations/hipaa-safe-harbor-${version.toLowerCase()}.json`, import.meta.url),
     'utf8',
   );
 

@@ -1,4 +1,4 @@
-import type { FhirVersion } from '../../functions/deid/engine.js';
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { definitionsOf, type Definitions } from '../../functions/deid/model/definitions.js';
 
 /** An element of a resource, as the definitions of a FHIR version have it. */

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { FhirVersion } from '../../functions/deid/engine.js';
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
-import configurationR4 from '../../local/configurations/hipaa-safe-harbor-r4.json' with { type: 'json' };
-import configurationR4B from '../../local/configurations/hipaa-safe-harbor-r4b.json' with { type: 'json' };
-import configurationR5 from '../../local/configurations/hipaa-safe-harbor-r5.json' with { type: 'json' };
-import configurationSTU3 from '../../local/configurations/hipaa-safe-harbor-stu3.json' with { type: 'json' };
+import configurationR4 from '../../configurations/hipaa-safe-harbor-r4.json' with { type: 'json' };
+import configurationR4B from '../../configurations/hipaa-safe-harbor-r4b.json' with { type: 'json' };
+import configurationR5 from '../../configurations/hipaa-safe-harbor-r5.json' with { type: 'json' };
+import configurationSTU3 from '../../configurations/hipaa-safe-harbor-stu3.json' with { type: 'json' };
 import { engineOf } from '../deid/shared.js';
 import { Elements, type ElementNode } from './elements.js';
 import { KEPT } from './kept.js';

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { Engine, FhirVersion } from '../../functions/deid/engine.js';
+import type { Engine } from '../../functions/deid/run/engine.js';
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { isJsonObject, parseJson, type JsonObject } from '../../functions/json/json.js';
 import { engineOf } from '../deid/shared.js';
 
 function sampleOf(version: FhirVersion): string {
-  const file = `../../local/configurations/hipaa-safe-harbor-${version.toLowerCase()}.json`;
+  const file = `../../configurations/hipaa-safe-harbor-${version.toLowerCase()}.json`;
   return readFileSync(new URL(file, import.meta.url), 'utf8');
 }
 

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
-import type { Configuration } from '../../functions/deid/configuration.js';
-import type { Engine, EngineOptions } from '../../functions/deid/engine.js';
+import type { Configuration } from '../../functions/deid/configuration/configuration.js';
+import type { Engine, EngineOptions } from '../../functions/deid/run/engine.js';
 import { parseJson, stringifyJson, type JsonObject } from '../../functions/json/json.js';
 import { JsonTape, type TapeValue } from '../../functions/json/jsonTape.js';
 import { LineBuffer } from '../../functions/json/lineBuffer.js';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
 import { readConfiguration, type ReadOptions } from '../../functions/deid/readConfiguration.js';
-import { resolveKeys } from '../../functions/deid/keys.js';
-import type { ConfigurationIssue } from '../../functions/deid/engine.js';
+import { resolveKeys } from '../../functions/deid/configuration/keys.js';
+import type { ConfigurationIssue } from '../../functions/deid/configuration/issues.js';
 import { configurationOf, engineOptions } from './shared.js';
 
 function issuesOf(

@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
-import type { Configuration } from '../../functions/deid/configuration.js';
+import type { Configuration } from '../../functions/deid/configuration/configuration.js';
 import { coverageOf, type Coverage } from '../../functions/deid/coverage/coverage.js';
 import { identityOf } from '../../functions/deid/coverage/identities.js';
 import { reachOf } from '../../functions/deid/coverage/reach.js';
-import type { ConfigurationIssue, FhirVersion } from '../../functions/deid/engine.js';
+import type { ConfigurationIssue } from '../../functions/deid/configuration/issues.js';
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import type { FhirType } from '../../functions/deid/model/types.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
@@ -193,7 +194,7 @@ describe('findings', () => {
 
   it.each(VERSIONS)('on the sample configuration of %s: none', (version) => {
     const url = new URL(
-      `../../local/configurations/hipaa-safe-harbor-${version.toLowerCase()}.json`,
+      `../../configurations/hipaa-safe-harbor-${version.toLowerCase()}.json`,
       import.meta.url,
     );
     const { coverage: found, issues } = readConfiguration(readFileSync(url, 'utf8'), {

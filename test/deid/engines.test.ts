@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import type { Configuration } from '../../functions/deid/configuration.js';
-import type { AnonymizeResult, FhirVersion } from '../../functions/deid/engine.js';
-import { failureOf } from '../../functions/deid/failures.js';
+import type { Configuration } from '../../functions/deid/configuration/configuration.js';
+import type { AnonymizeResult } from '../../functions/deid/run/engine.js';
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
+import { failureOf } from '../../functions/deid/run/failures.js';
 import {
   isJsonObject,
   parseJson,
@@ -10,13 +11,13 @@ import {
   type JsonObject,
   type JsonValue,
 } from '../../functions/json/json.js';
-import { keyBytes } from '../../functions/deid/keys.js';
+import { keyBytes } from '../../functions/deid/configuration/keys.js';
 import { Methods } from '../../functions/deid/methods/methods.js';
 import { patientOffset, referenceOffset } from '../../functions/deid/methods/dateShift.js';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
-import { FhirNode } from '../../functions/deid/node.js';
-import { ResourceRun } from '../../functions/deid/resourceRun.js';
-import { TreeEngine } from '../../functions/deid/treeEngine.js';
+import { FhirNode } from '../../functions/deid/model/node.js';
+import { ResourceRun } from '../../functions/deid/run/resourceRun.js';
+import { TreeEngine } from '../../functions/deid/run/treeEngine.js';
 import { bothWays, ways } from './bothWays.js';
 import { Choices, ConfigurationGenerator, ResourceGenerator } from './generate.js';
 import { comparable, configurationOf, engineOptions, filesIn, hasShared, readText } from './shared.js';

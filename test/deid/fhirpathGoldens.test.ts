@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { Item } from '../../functions/deid/fhirpath/collection.js';
-import { compileExpression, evaluate } from '../../functions/deid/fhirpath/evaluate.js';
-import { valueText } from '../../functions/deid/fhirpath/functions.js';
-import { parseFhirPath } from '../../functions/deid/fhirpath/parser.js';
-import { Decimal, Long, Quantity, type Value } from '../../functions/deid/fhirpath/values.js';
+import type { Item } from '../../functions/deid/expression/collection.js';
+import { compileExpression, evaluate } from '../../functions/deid/expression/evaluate.js';
+import { valueText } from '../../functions/deid/expression/functions.js';
+import { parseFhirPath } from '../../functions/deid/expression/parser.js';
+import { Decimal, Long, Quantity, type Value } from '../../functions/deid/expression/values.js';
 import { isJsonObject, parseJson } from '../../functions/json/json.js';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
-import { FhirNode } from '../../functions/deid/node.js';
-import { primitiveText } from '../../functions/deid/primitive.js';
+import { FhirNode } from '../../functions/deid/model/node.js';
+import { primitiveText } from '../../functions/deid/model/primitive.js';
 import { NOW, hasShared, readText } from './shared.js';
 
 /** What the reference's FHIRPath gave: `[location, FHIR type, system type, value]` of each item, or an error. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import type { FhirElement, FhirType } from '../../functions/deid/model/types.js';
-import type { FhirVersion } from '../../functions/deid/engine.js';
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 
 /** Random choices that fast-check can repeat and shrink. */

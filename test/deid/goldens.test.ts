@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { FhirVersion } from '../../functions/deid/engine.js';
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { parseJson, type JsonObject } from '../../functions/json/json.js';
 import { SHARED, comparable, engineOf, filesIn, hasShared, readText } from './shared.js';
 

@@ -7,7 +7,7 @@ import { engineOf } from './shared.js';
 /** What an attacker, or a broken source, may send so that a name passes the Safe Harbor configuration. */
 
 const SAFE_HARBOR = readFileSync(
-  fileURLToPath(new URL('../../local/configurations/hipaa-safe-harbor-r4.json', import.meta.url)),
+  fileURLToPath(new URL('../../configurations/hipaa-safe-harbor-r4.json', import.meta.url)),
   'utf8',
 );
 const engine = engineOf(SAFE_HARBOR, 'R4');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
-import { hasLastingIds } from '../../functions/deid/idPseudonym.js';
+import { hasLastingIds } from '../../functions/deid/run/idPseudonym.js';
 
 const KEY = { cryptoHashKey: 'a key of the configuration' };
 

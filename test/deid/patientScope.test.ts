@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseJson, type JsonObject } from '../../functions/json/json.js';
-import type { FhirVersion } from '../../functions/deid/engine.js';
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { patientOf } from '../../functions/fhir/patientsOf.js';
 import { engineOf } from './shared.js';
 

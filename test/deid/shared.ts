@@ -1,15 +1,16 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
-import type { Configuration } from '../../functions/deid/configuration.js';
+import type { Configuration } from '../../functions/deid/configuration/configuration.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
-import type { Engine, EngineOptions, FhirVersion } from '../../functions/deid/engine.js';
-import { Decimal } from '../../functions/deid/fhirpath/values.js';
+import type { Engine, EngineOptions } from '../../functions/deid/run/engine.js';
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
+import { Decimal } from '../../functions/deid/expression/values.js';
 import { bothWays } from './bothWays.js';
 import { JsonNumber, numberText, type JsonValue } from '../../functions/json/json.js';
 
 /** The reference material beside the project's folder; a user's clone does not have it. */
-export const SHARED = fileURLToPath(new URL('../../../shared/', import.meta.url));
+export const SHARED = fileURLToPath(new URL('../../../shared', import.meta.url));
 
 /** Whether a folder of the reference material is there; says so in one line where it is not. */
 export function hasShared(folder: string): boolean {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { parseFhirPath } from '../../functions/deid/fhirpath/parser.js';
+import { parseFhirPath } from '../../functions/deid/expression/parser.js';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
-import { patternsOfAll } from '../../functions/deid/pattern.js';
-import { rawConditionOf } from '../../functions/deid/rawCondition.js';
-import type { Rule } from '../../functions/deid/rule.js';
+import { patternsOfAll } from '../../functions/deid/plan/pattern.js';
+import { rawConditionOf } from '../../functions/deid/plan/rawCondition.js';
+import type { Rule } from '../../functions/deid/configuration/rule.js';
 import type { JsonValue } from '../../functions/json/json.js';
 
 const TEXTS = "code.text ~ 'age' or code.text ~ 'alter'";

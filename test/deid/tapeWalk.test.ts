@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
-import type { FhirVersion } from '../../functions/deid/engine.js';
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { parseJson, type JsonObject } from '../../functions/json/json.js';
 import { JsonTape } from '../../functions/json/jsonTape.js';
 import { nameNumber, UNTOLD_NAME } from '../../functions/json/keyNames.js';
@@ -61,7 +61,7 @@ function ownConfiguration(choices: Choices): string {
 
 function sampleConfiguration(version: FhirVersion): string {
   const url = new URL(
-    `../../local/configurations/hipaa-safe-harbor-${version.toLowerCase()}.json`,
+    `../../configurations/hipaa-safe-harbor-${version.toLowerCase()}.json`,
     import.meta.url,
   );
   return readFileSync(url, 'utf8');

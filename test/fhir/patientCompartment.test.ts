@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { FhirVersion } from '../../functions/deid/engine.js';
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { definitionsOf } from '../../functions/deid/model/definitions.js';
 import { outsideCompartment, patientCompartment } from '../../functions/fhir/patientCompartment.js';
 import { searchParametersOf } from '../../local/source/searchParameters.js';

@@ -5,7 +5,7 @@ import { PROJECT_ROOT } from '../../local/paths.js';
 
 const PAGES = [
   'README.md',
-  'local/configurations/README.md',
+  'configurations/README.md',
   ...readdirSync(join(PROJECT_ROOT, 'docs'))
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),

@@ -2,13 +2,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { FhirVersion } from '../../functions/deid/engine.js';
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { parseJson, type JsonObject } from '../../functions/json/json.js';
 import { engineOf } from '../deid/shared.js';
 import { writeCanaries } from './canaries.js';
 import { leaksIn } from './leaks.js';
 
-const CONFIGURATIONS = resolve(import.meta.dirname, '../../local/configurations');
+const CONFIGURATIONS = resolve(import.meta.dirname, '../../configurations');
 const VERSIONS: FhirVersion[] = ['STU3', 'R4', 'R4B', 'R5'];
 const SEED = Number(process.env['CANARY_SEED'] ?? Date.now() % 1_000_000);
 

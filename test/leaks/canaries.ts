@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FhirVersion } from '../../functions/deid/engine.js';
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { createRandom, type Random } from '../../local/sample/random.js';
 import { Elements, type ElementNode } from '../configurations/elements.js';
 import { KEPT } from '../configurations/kept.js';

@@ -11,7 +11,7 @@ import {
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
 import { describe, expect, it } from 'vitest';
-import type { FhirVersion } from '../../functions/deid/engine.js';
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { DEVELOPMENT_KEY, EXPORT_ACCOUNT } from '../../local/developmentStorage.js';
 import { ExportClient, type Manifest } from '../../local/exportClient.js';
 import { freePort } from '../../local/ports.js';
@@ -98,10 +98,7 @@ describe(`an export that fails (CANARY_SEED=${SEED})`, () => {
   it('in part, its resources reported, leaves no token and no key anywhere', async () => {
     await withCanaries('R4', { lines: twoGivenNames }, async ({ test, tokens, expectNoLeak }) => {
       const sample = JSON.parse(
-        readFileSync(
-          join(import.meta.dirname, '../../local/configurations/hipaa-safe-harbor-r4.json'),
-          'utf8',
-        ),
+        readFileSync(join(import.meta.dirname, '../../configurations/hipaa-safe-harbor-r4.json'), 'utf8'),
       ) as typeof FAILING;
       const skipping = {
         ...sample,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigurationImages } from '../../functions/adapters/configurationImages.js';
 import { readOciReference } from '../../functions/export/request/ociReference.js';
-import { pushArtifact } from '../../local/config/registryPush.js';
+import { pushArtifact } from '../../cli/config/registryPush.js';
 import { TestRegistry } from './testRegistry.js';
 
 const USER = { username: 'officer', password: 'password' };

@@ -12,7 +12,7 @@ import type {
 import type { PartCounts } from '../../export/output/patientCount.js';
 import type { ExportManifest } from '../../export/output/manifest.js';
 import { furtherProgress } from '../../export/output/progress.js';
-import { admit, type RunningJob, type RunningLimits, toLookUp } from '../../export/runningJobs.js';
+import { admit, type RunningJob, type RunningLimits, toLookUp } from '../../jobs/runningJobs.js';
 import { forEachConcurrently, mapConcurrently } from '../../mapConcurrently.js';
 import { storageFailure, storageStatus } from './storage.js';
 

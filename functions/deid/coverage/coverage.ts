@@ -1,5 +1,5 @@
-import type { Configuration } from '../configuration.js';
-import type { ConfigurationIssue } from '../engine.js';
+import type { Configuration } from '../configuration/configuration.js';
+import type { ConfigurationIssue } from '../configuration/issues.js';
 import type { CoverageCategory } from './identities.js';
 import { reachOf, type Leaf, type Reach } from './reach.js';
 

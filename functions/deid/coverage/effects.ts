@@ -1,9 +1,9 @@
-import type { Expression } from '../fhirpath/syntax.js';
-import { valueText } from '../fhirpath/functions.js';
-import { Decimal, Temporal } from '../fhirpath/values.js';
+import type { Expression } from '../expression/syntax.js';
+import { valueText } from '../expression/functions.js';
+import { Decimal, Temporal } from '../expression/values.js';
 import type { FhirElement } from '../model/types.js';
-import type { Key, Parameters } from '../parameters.js';
-import type { Method } from '../ruleMethod.js';
+import type { Key, Parameters } from '../configuration/parameters.js';
+import type { Method } from '../configuration/ruleMethod.js';
 import type { Identity } from './identities.js';
 
 /** Whether what a method leaves of an element can still be an identity: not, sometimes, or as if there were no rule. */

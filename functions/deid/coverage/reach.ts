@@ -1,7 +1,7 @@
-import type { Configuration } from '../configuration.js';
+import type { Configuration } from '../configuration/configuration.js';
 import { FhirModel } from '../model/fhirModel.js';
 import type { FhirElement, FhirType } from '../model/types.js';
-import type { Rule } from '../rule.js';
+import type { Rule } from '../configuration/rule.js';
 import { effectOf, UNTOUCHED, type Clears, type Effect } from './effects.js';
 import { identityOf, type Identity } from './identities.js';
 import { pathsOf, type Step } from './paths.js';

@@ -1,8 +1,8 @@
-import type { Expression } from '../fhirpath/syntax.js';
+import type { Expression } from '../expression/syntax.js';
 import type { FhirModel } from '../model/fhirModel.js';
 import type { FhirElement, FhirType } from '../model/types.js';
-import { OF_VALUE, readsOf } from '../reads.js';
-import type { Rule } from '../rule.js';
+import { OF_VALUE, readsOf } from '../plan/reads.js';
+import type { Rule } from '../configuration/rule.js';
 import { identityOf, type Identity } from './identities.js';
 
 /** An identity whose value a rule looks at, so that what it does tells something of the value. */

@@ -1,7 +1,7 @@
-import { ProcessingError } from '../failures.js';
-import { CRYTOHASH } from '../labels.js';
-import { primitiveText, type Primitive } from '../primitive.js';
-import type { Parameters } from '../parameters.js';
+import { ProcessingError } from '../run/failures.js';
+import { CRYTOHASH } from './labels.js';
+import { primitiveText, type Primitive } from '../model/primitive.js';
+import type { Parameters } from '../configuration/parameters.js';
 import { Hmac } from './hmac.js';
 import type { Run, Target, ValueMethod } from './method.js';
 import { TextResults } from './textResults.js';

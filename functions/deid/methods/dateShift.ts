@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
-import { calendarDay, dayNumber, padded } from '../calendar.js';
-import { PERTURBED } from '../labels.js';
-import type { Primitive } from '../primitive.js';
+import { calendarDay, dayNumber, padded } from '../../fhir/calendar.js';
+import { PERTURBED } from './labels.js';
+import type { Primitive } from '../model/primitive.js';
 import type { Redactor } from './redact.js';
 import type { Run, Target, ValueMethod } from './method.js';
 

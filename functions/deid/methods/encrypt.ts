@@ -1,6 +1,6 @@
 import { createCipheriv } from 'node:crypto';
-import { MASKED } from '../labels.js';
-import { primitiveText } from '../primitive.js';
+import { MASKED } from './labels.js';
+import { primitiveText } from '../model/primitive.js';
 import type { ValueMethod } from './method.js';
 
 const IV_BYTES = 16;

@@ -1,13 +1,13 @@
-import type { Collection, Environment, Evaluator } from '../fhirpath/collection.js';
-import { compileExpression, evaluate } from '../fhirpath/evaluate.js';
-import { valueText } from '../fhirpath/functions.js';
-import { booleanOf } from '../fhirpath/operators.js';
-import { Decimal, FhirPathError, type Value } from '../fhirpath/values.js';
+import type { Collection, Environment, Evaluator } from '../expression/collection.js';
+import { compileExpression, evaluate } from '../expression/evaluate.js';
+import { valueText } from '../expression/functions.js';
+import { booleanOf } from '../expression/operators.js';
+import { Decimal, FhirPathError, type Value } from '../expression/values.js';
 import { numberFromText } from '../../json/json.js';
-import { GENERALIZED } from '../labels.js';
-import { FhirNode } from '../node.js';
-import type { Primitive } from '../primitive.js';
-import type { Method } from '../ruleMethod.js';
+import { GENERALIZED } from './labels.js';
+import { FhirNode } from '../model/node.js';
+import type { Primitive } from '../model/primitive.js';
+import type { Method } from '../configuration/ruleMethod.js';
 import type { Run } from './method.js';
 
 type Settings = Extract<Method, { name: 'generalize' }>;

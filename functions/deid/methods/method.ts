@@ -1,5 +1,5 @@
 import type { FhirType } from '../model/types.js';
-import type { Primitive } from '../primitive.js';
+import type { Primitive } from '../model/primitive.js';
 import type { TextResults } from './textResults.js';
 
 /** What a primitive element is, as far as methods care. Known before any data: the work is chosen once. */

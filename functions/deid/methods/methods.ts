@@ -1,7 +1,7 @@
 import type { FhirModel } from '../model/fhirModel.js';
-import type { Configuration } from '../configuration.js';
-import type { KeyBytes } from '../keys.js';
-import type { Rule } from '../rule.js';
+import type { Configuration } from '../configuration/configuration.js';
+import type { KeyBytes } from '../configuration/keys.js';
+import type { Rule } from '../configuration/rule.js';
 import { Hasher } from './cryptoHash.js';
 import { dateShift } from './dateShift.js';
 import { encrypt } from './encrypt.js';

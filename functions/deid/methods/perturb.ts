@@ -1,8 +1,8 @@
-import { Decimal } from '../fhirpath/values.js';
+import { Decimal } from '../expression/values.js';
 import { numberFromText } from '../../json/json.js';
-import { PERTURBED } from '../labels.js';
-import { decimalOf, type Primitive } from '../primitive.js';
-import type { Method } from '../ruleMethod.js';
+import { PERTURBED } from './labels.js';
+import { decimalOf, type Primitive } from '../model/primitive.js';
+import type { Method } from '../configuration/ruleMethod.js';
 import type { Run, Target, ValueMethod } from './method.js';
 
 type Perturb = Extract<Method, { name: 'perturb' }>;

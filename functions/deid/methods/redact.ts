@@ -1,7 +1,7 @@
-import { calendarDay } from '../calendar.js';
-import { ABSTRED, REDACTED } from '../labels.js';
-import { decimalOf, type Primitive } from '../primitive.js';
-import type { Parameters } from '../parameters.js';
+import { calendarDay } from '../../fhir/calendar.js';
+import { ABSTRED, REDACTED } from './labels.js';
+import { decimalOf, type Primitive } from '../model/primitive.js';
+import type { Parameters } from '../configuration/parameters.js';
 import type { Run, Target, ValueMethod } from './method.js';
 
 /** Years of age above which neither dates nor ages are kept (HIPAA Safe Harbor, 45 CFR 164.514(b)(2)(i)(C)). */

@@ -8,8 +8,8 @@ import {
   type JsonObject,
   type JsonValue,
 } from '../../json/json.js';
-import { SUBSTITUTED } from '../labels.js';
-import { type FhirNode } from '../node.js';
+import { SUBSTITUTED } from './labels.js';
+import { type FhirNode } from '../model/node.js';
 import type { Run, ValueMethod } from './method.js';
 
 /** What stands in an element's place: a text for a primitive, an object for a complex element, or nothing. */

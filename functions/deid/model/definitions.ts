@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { FhirVersion } from '../engine.js';
+import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import { R4B_DATA_TYPES, R4B_ELEMENTS, R4B_REMOVED, R4B_REPLACED } from './r4b.js';
 
 /** What is known of a FHIR version's types: flat tables by element path. */

@@ -1,4 +1,4 @@
-import type { FhirVersion } from '../engine.js';
+import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import { definitionsOf, type Definitions } from './definitions.js';
 import type { FhirElement, FhirType, PrimitiveKind } from './types.js';
 

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { FhirVersion } from '../../deid/engine.js';
+import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import { ExportError } from '../../errors.js';
 import { patientsOf } from '../../fhir/patientsOf.js';
 import { referencedOf } from '../../fhir/reference.js';

@@ -1,4 +1,4 @@
-import type { FhirVersion } from '../../deid/engine.js';
+import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import type { JsonObject } from '../../json/json.js';
 import { ExportError } from '../../errors.js';
 import type { CompartmentLink } from '../../fhir/patientCompartment.js';

@@ -1,4 +1,4 @@
-import type { FhirVersion } from '../../deid/engine.js';
+import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import { patientCompartment } from '../../fhir/patientCompartment.js';
 import { CompartmentSelection, type MemberSearch } from './compartment.js';
 import type { JobPlan, JobRequest } from '../job.js';

@@ -1,4 +1,4 @@
-import type { FhirVersion } from '../../deid/engine.js';
+import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
 import { ExportError } from '../../errors.js';
 

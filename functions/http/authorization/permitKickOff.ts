@@ -3,7 +3,7 @@ import {
   DEFAULT_FILTER_PARAMETERS,
   DEFAULT_MIN_PATIENTS,
 } from '../../settings/authorizationSettings.js';
-import type { FhirVersion } from '../../deid/engine.js';
+import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import { patientCompartment } from '../../fhir/patientCompartment.js';
 import type { JobRequest } from '../../export/job.js';
 import type { KickOff } from '../../export/request/kickOff.js';

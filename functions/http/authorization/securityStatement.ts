@@ -1,5 +1,5 @@
 import type { Authentication } from '../../settings/authorizationSettings.js';
-import type { FhirVersion } from '../../deid/engine.js';
+import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import { EXPORT_READ } from './entra.js';
 
 const OAUTH_URIS = 'http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris';

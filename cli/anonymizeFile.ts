@@ -1,0 +1,181 @@
+import { createReadStream, createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { dirname } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
+import { createGunzip, createGzip } from 'node:zlib';
+import type { Engine, ResourceContext } from '../functions/deid/run/engine.js';
+import { isJsonObject, JsonError, parseJson } from '../functions/json/json.js';
+import { decodeUtf8 } from '../functions/json/utf8.js';
+
+/** One file to de-identify, and where to. */
+export interface FileTask {
+  input: string;
+  output: string;
+  /** Names that feed the date-shift scopes. */
+  context: Required<ResourceContext>;
+}
+
+/** What is wrong with a resource of a file. Holds nothing of its content. */
+interface FileError {
+  file: string;
+  line: number;
+  message: string;
+  rule?: number;
+}
+
+/** What became of a file. */
+export interface FileResult {
+  resources: number;
+  errors: FileError[];
+  dropped: [path: string, count: number][];
+  labels: [label: string, count: number][];
+  undecided: [rule: string, count: number][];
+  isWritten: boolean;
+}
+
+/** Endings of the files in a folder that are read. */
+const KNOWN_FILE = /\.(?:json|ndjson|jsonl)(?:\.gz)?$/i;
+const LINES_FILE = /\.(?:ndjson|jsonl)(?:\.gz)?$/i;
+const GZIP_FILE = /\.gz$/i;
+
+const LINE_BREAK = 0x0a;
+const SPACE = 0x20;
+/** The first bytes of a gzip file (RFC 1952, section 2.3.1). */
+const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
+
+/** Whether a file of a folder is one to read, by its name. */
+export function isKnownFile(name: string): boolean {
+  return KNOWN_FILE.test(name);
+}
+
+/**
+ * De-identifies one file: NDJSON line by line, any other as one JSON resource or Bundle. A file that is compressed gives
+ * one that is. The output appears under its name only when it is complete; with `processingErrors: raise` it does not
+ * appear if there was an error, and never if the input could not be read to its end.
+ */
+export async function anonymizeFile(engine: Engine, task: FileTask): Promise<FileResult> {
+  engine.takeReport();
+  const errors: FileError[] = [];
+  const partial = `${task.output}.partial`;
+  mkdirSync(dirname(task.output), { recursive: true });
+  const output = openOutput(partial, GZIP_FILE.test(task.output));
+  let isComplete = true;
+  try {
+    for await (const [line, bytes] of resourceBytes(task.input)) {
+      const result = anonymizeBytes(engine, bytes, task.context);
+      if (typeof result === 'string') {
+        if (!output.lines.write(`${result}\n`)) await once(output.lines, 'drain');
+      } else errors.push({ file: task.input, line, ...result });
+    }
+    output.lines.end();
+    await output.closed;
+  } catch (error) {
+    isComplete = false;
+    errors.push({ file: task.input, line: 0, message: reasonOf(error) });
+    output.lines.destroy();
+    await output.closed.catch(() => undefined);
+  }
+  const isWritten = isComplete && (errors.length === 0 || engine.processingErrors === 'skip');
+  if (isWritten) renameSync(partial, task.output);
+  else rmSync(partial, { force: true });
+  const report = engine.takeReport();
+  return {
+    resources: report.resources,
+    errors,
+    dropped: [...report.dropped],
+    labels: [...report.labels],
+    undecided: [...report.undecided],
+    isWritten,
+  };
+}
+
+function openOutput(path: string, isCompressed: boolean): { lines: Writable; closed: Promise<void> } {
+  const lines = isCompressed ? createGzip() : new PassThrough();
+  const closed = pipeline(lines, createWriteStream(path));
+  // It is awaited at the end; until then, nobody looks at its failure.
+  closed.catch(() => undefined);
+  return { lines, closed };
+}
+
+/** The de-identified line of a resource's bytes, or what is wrong with them. */
+function anonymizeBytes(
+  engine: Engine,
+  bytes: Buffer,
+  context: ResourceContext,
+): string | Omit<FileError, 'file' | 'line'> {
+  try {
+    const json = parseJson(decodeUtf8(bytes));
+    if (!isJsonObject(json)) return { message: 'Not a JSON object' };
+    const result = engine.anonymize(json, context);
+    if (result.outcome === 'anonymized') return result.line;
+    const { message, rule } = result.failure;
+    return rule === undefined ? { message } : { message, rule };
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    if (bytes.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC))
+      return { message: 'Not JSON: it is gzip. Give the file a name that ends with .gz' };
+    return { message: `Not JSON: ${error.message}` };
+  }
+}
+
+/** Lines of an NDJSON file with their numbers, or the whole of another file as its line 1. */
+async function* resourceBytes(path: string): AsyncGenerator<[line: number, bytes: Buffer]> {
+  const file = createReadStream(path);
+  const content = GZIP_FILE.test(path) ? createGunzip() : new PassThrough();
+  const reading = pipeline(file, content);
+  // It is awaited below; until then, nobody looks at its failure, which the content has too.
+  reading.catch(() => undefined);
+  if (LINES_FILE.test(path)) yield* resourcesOfLines(content);
+  else yield [1, await wholeOf(content, [])];
+  await reading;
+}
+
+/** Every line that holds something; the whole as one where the first line begins a JSON text that goes on below. */
+async function* resourcesOfLines(content: Readable): AsyncGenerator<[line: number, bytes: Buffer]> {
+  let isFirst = true;
+  let rest: Buffer[] = [];
+  let line = 0;
+  const chunks = content[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
+    let chunk = next.value;
+    for (let end = chunk.indexOf(LINE_BREAK); end >= 0; end = chunk.indexOf(LINE_BREAK)) {
+      const bytes = Buffer.concat([...rest, chunk.subarray(0, end)]);
+      line++;
+      chunk = chunk.subarray(end + 1);
+      rest = [];
+      if (isBlank(bytes)) continue;
+      if (isFirst && isOpening(bytes)) {
+        yield [line, await wholeOf({ [Symbol.asyncIterator]: () => chunks }, [bytes, chunk])];
+        return;
+      }
+      isFirst = false;
+      yield [line, bytes];
+    }
+    rest.push(chunk);
+  }
+  const last = Buffer.concat(rest);
+  if (!isBlank(last)) yield [line + 1, last];
+}
+
+async function wholeOf(content: AsyncIterable<Buffer>, before: readonly Buffer[]): Promise<Buffer> {
+  const chunks = [...before];
+  for await (const chunk of content) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function isBlank(line: Buffer): boolean {
+  return line.every((byte) => byte <= SPACE);
+}
+
+/** Whether a line is no more than the beginning of a resource that is written over several lines. */
+function isOpening(line: Buffer): boolean {
+  return line.length < 100 && /^(?:\xef\xbb\xbf)?\s*\{\s*$/.test(line.toString('latin1'));
+}
+
+/** Why a file is not complete, without an error's message: it may hold more than should be shown. */
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+  if (code.startsWith('Z_')) return `The file is not gzip, or not complete: ${code}`;
+  return `The file could not be read or its result not be written: ${code}`;
+}

@@ -1,0 +1,268 @@
+import { neverTrue } from '../expression/comparisonTypes.js';
+import { parseFhirPath } from '../expression/parser.js';
+import type { Expression } from '../expression/syntax.js';
+import { IssueList, nearest } from './issues.js';
+import type { FhirModel } from '../model/fhirModel.js';
+import type { FhirElement, FhirType } from '../model/types.js';
+import type { RulePath } from './rulePath.js';
+
+/** Types an expression's result may have; null where that cannot be told. */
+export type Types = ReadonlySet<FhirType> | null;
+
+/** Functions whose result are items of their input. */
+const SELECTING = new Set([
+  'where',
+  'first',
+  'last',
+  'tail',
+  'skip',
+  'take',
+  'single',
+  'distinct',
+  'trace',
+  'exclude',
+  'intersect',
+]);
+
+/**
+ * Warns of what a rule's path can never find in a FHIR version: a type or an element that no version's definition
+ * has, with the nearest name. Such a rule is taken all the same, as the reference takes it.
+ * @returns the types of the elements that it may select; null where that cannot be told
+ */
+export function checkPath(rule: RulePath, model: FhirModel, issues: IssueList): Types {
+  const { resourceType } = rule;
+  const isAny = resourceType === null || resourceType === 'Resource' || resourceType === 'DomainResource';
+  const type = isAny ? undefined : model.resource(resourceType);
+  if (!isAny && type === undefined) {
+    issues.suggest(
+      'path',
+      () =>
+        `Never matches: FHIR ${model.version} has no resource type '${resourceType}'${didYouMean(nearest(resourceType, model.resourceNames()))}`,
+    );
+    return new Set();
+  }
+  const roots = type === undefined ? model.resourceTypes() : new Set([type]);
+  if (rule.expression === null) return roots;
+  const meant = inLowerCase(rule, model);
+  if (meant === undefined) return new PathCheck(model, issues).types(rule.expression, roots);
+  issues.suggest(
+    'path',
+    () =>
+      `Selects only elements named '${meant.name}': a path for a resource type begins with its name as FHIR writes it; did you mean '${meant.path}'?`,
+  );
+  return null;
+}
+
+/** What was meant by a path that begins with a resource type's name in the wrong case; undefined for other paths. */
+function inLowerCase(rule: RulePath, model: FhirModel): { name: string; path: string } | undefined {
+  if (rule.resourceType !== null) return undefined;
+  const [, name, rest] = /^([a-z][A-Za-z]*)\s*\.\s*(.+)$/s.exec(rule.path) ?? [];
+  if (name === undefined || rest === undefined) return undefined;
+  const lowerCase = name.toLowerCase();
+  const type = [...model.resourceTypes()].find((known) => known.name.toLowerCase() === lowerCase);
+  if (type === undefined) return undefined;
+  const issues = new IssueList();
+  const types = new PathCheck(model, issues).types(parseFhirPath(rest), new Set([type]));
+  const isRight = issues.list.length === 0 && types?.size !== 0;
+  return isRight ? { name, path: `${type.name}.${rest}` } : undefined;
+}
+
+function didYouMean(name: string | undefined): string {
+  return name === undefined ? '' : `; did you mean '${name}'?`;
+}
+
+/** The elements of the types, by name; remembered for the set of all resource types, which many paths begin with. */
+const elementsOfTypes = new WeakMap<ReadonlySet<FhirType>, ReadonlyMap<string, readonly FhirElement[]>>();
+
+function elementsOf(types: ReadonlySet<FhirType>): ReadonlyMap<string, readonly FhirElement[]> {
+  const known = elementsOfTypes.get(types);
+  if (known !== undefined) return known;
+  const byName = new Map<string, FhirElement[]>();
+  for (const type of types) {
+    for (const element of type.elements.values()) {
+      const elements = byName.get(element.name);
+      if (elements === undefined) byName.set(element.name, [element]);
+      else elements.push(element);
+    }
+  }
+  elementsOfTypes.set(types, byName);
+  return byName;
+}
+
+class PathCheck {
+  private readonly model: FhirModel;
+  private readonly issues: IssueList;
+  constructor(model: FhirModel, issues: IssueList) {
+    this.model = model;
+    this.issues = issues;
+  }
+
+  types(expression: Expression | null, input: Types): Types {
+    if (expression === null) return input;
+    switch (expression.kind) {
+      case 'this':
+        return input;
+      case 'literal':
+      case 'variable':
+      case 'iteration':
+        return null;
+      case 'polarity':
+        this.types(expression.operand, input);
+        return null;
+      case 'item':
+        return this.types(expression.focus, input);
+      case 'type':
+        return this.ofType(
+          this.types(expression.operand, input),
+          expression.type,
+          expression.operator === 'is',
+        );
+      case 'binary': {
+        const left = this.types(expression.left, input);
+        const right = this.types(expression.right, input);
+        const reason = neverTrue(expression, left, right);
+        if (reason !== undefined) this.issues.warn('path', reason);
+        return expression.operator === '|' && left !== null && right !== null
+          ? new Set([...left, ...right])
+          : null;
+      }
+      case 'member':
+        return this.member(expression, input);
+      case 'call':
+        return this.call(expression, input);
+    }
+  }
+
+  private member({ focus, name }: { focus: Expression | null; name: string }, input: Types): Types {
+    const from = this.types(focus, input);
+    if (from === null || from.size === 0) return from;
+    if (focus === null && /^[A-Z]/.test(name)) return this.root(name, from);
+    const elements = elementsOf(from);
+    const found = elements.get(name) ?? [];
+    if (found.some(({ type }) => type === null)) return null;
+    if (found.length === 0) this.warnOfElement(name, from, elements.keys());
+    return new Set(found.flatMap(({ type }) => type ?? []));
+  }
+
+  private root(name: string, from: ReadonlySet<FhirType>): Types {
+    if (name === 'Resource' || name === 'DomainResource') return from;
+    const types = [...from].filter((type) => type.name === name);
+    if (types.length === 0) {
+      const known = this.model.resource(name) !== undefined;
+      const reason = known
+        ? 'the leading type of the path decides which resources the rule is for: write a rule of its own'
+        : `FHIR ${this.model.version} has no resource type of that name`;
+      this.issues.suggest('path', () => `'${name}' never matches here: ${reason}`);
+    }
+    return new Set(types);
+  }
+
+  private warnOfElement(name: string, from: ReadonlySet<FhirType>, names: Iterable<string>): void {
+    this.issues.suggest('path', () => {
+      const where = from.size === 1 ? ([...from][0]?.path ?? '') : 'any resource';
+      const choice = choiceOf(name, from);
+      const meant =
+        choice === undefined
+          ? didYouMean(nearest(name, names))
+          : `; choices are named without their type: write '${choice.name}', or '${choice.name} as ${choice.type?.name}'`;
+      return `Never matches: FHIR ${this.model.version} has no element '${name}' in ${where}${meant}`;
+    });
+  }
+
+  private ofType(from: Types, name: string, isTest: boolean): Types {
+    const bare = name.replace(/^FHIR\./, '');
+    if (name.startsWith('System.')) return null;
+    const type = this.model.type(bare) ?? this.model.resource(bare);
+    if (type === undefined) {
+      if (isTest && /^(?:String|Boolean|Integer|Decimal|Date|DateTime|Time|Quantity)$/.test(bare))
+        return null;
+      this.issues.suggest('path', () => {
+        const meant = nearest(bare, [...this.model.dataTypeNames(), ...this.model.resourceNames()]);
+        return `Never matches: FHIR ${this.model.version} has no type '${bare}'${didYouMean(meant)}`;
+      });
+      return new Set();
+    }
+    if (isTest) return null;
+    if (from !== null && from.size > 0 && ![...from].some((candidate) => candidate.name === bare)) {
+      this.issues.suggest('path', () => {
+        const types = [...from].map((candidate) => candidate.name);
+        return `Never matches: the element is never a '${bare}' (types match exactly), only ${types.slice(0, 8).join(', ')}`;
+      });
+      return new Set();
+    }
+    return from === null
+      ? new Set([type])
+      : new Set([...from].filter((candidate) => candidate.name === bare));
+  }
+
+  private call(call: Extract<Expression, { kind: 'call' }>, input: Types): Types {
+    const focus = this.types(call.focus, input);
+    const [argument] = call.arguments;
+    switch (call.name) {
+      case 'as':
+      case 'ofType':
+      case 'is':
+        return argument?.kind === 'member'
+          ? this.ofType(focus, typeText(argument), call.name === 'is')
+          : null;
+      case 'nodesByType':
+        return this.nodesByType(argument);
+      case 'nodesByName':
+        return this.nodesByName(argument);
+      case 'extension': {
+        const extension = this.model.type('Extension');
+        return extension === undefined ? null : new Set([extension]);
+      }
+    }
+    if (SELECTING.has(call.name)) {
+      if (argument !== undefined && call.name === 'where') this.types(argument, focus);
+      return focus;
+    }
+    if (call.name === 'select' || call.name === 'exists' || call.name === 'all') {
+      const inner = argument === undefined ? null : this.types(argument, focus);
+      return call.name === 'select' ? inner : null;
+    }
+    return null;
+  }
+
+  private nodesByType(argument: Expression | undefined): Types {
+    if (argument?.kind !== 'literal' || typeof argument.value !== 'string') return null;
+    const name = argument.value;
+    const type = this.model.type(name) ?? this.model.resource(name);
+    if (type !== undefined) return name === 'BackboneElement' || name === 'Element' ? null : new Set([type]);
+    this.issues.suggest('path', () => {
+      const meant = nearest(name, this.model.dataTypeNames());
+      return `Never matches: FHIR ${this.model.version} has no type '${name}'${didYouMean(meant)}`;
+    });
+    return new Set();
+  }
+
+  private nodesByName(argument: Expression | undefined): Types {
+    if (argument?.kind !== 'literal' || typeof argument.value !== 'string') return null;
+    const name = argument.value;
+    const elements = this.model.elementsByName();
+    const found = elements.get(name);
+    if (found !== undefined)
+      return found.some(({ type }) => type === null)
+        ? null
+        : new Set(found.flatMap(({ type }) => type ?? []));
+    this.issues.suggest('path', () => {
+      const meant = nearest(name, elements.keys());
+      return `Never matches: FHIR ${this.model.version} has no element '${name}'${didYouMean(meant)}`;
+    });
+    return new Set();
+  }
+}
+
+function typeText(expression: Expression): string {
+  if (expression.kind !== 'member') return '';
+  return expression.focus === null ? expression.name : `${typeText(expression.focus)}.${expression.name}`;
+}
+
+function choiceOf(key: string, from: ReadonlySet<FhirType>): FhirElement | undefined {
+  for (const type of from) {
+    const element = type.elements.get(key);
+    if (element !== undefined) return element;
+  }
+  return undefined;
+}

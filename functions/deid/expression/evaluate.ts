@@ -1,0 +1,387 @@
+import { FhirNode } from '../model/node.js';
+import type { Collection, Environment, Evaluator, Item, Scope } from './collection.js';
+import { FUNCTION_BODIES } from './functions.js';
+import { matchingFunction } from './matching.js';
+import {
+  asDecimal,
+  booleanOf,
+  compareValues,
+  distinctItems,
+  isEqual,
+  isEquivalent,
+  optionalValue,
+  singleValue,
+} from './operators.js';
+import type { BinaryOperator, Expression } from './syntax.js';
+import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from './values.js';
+
+const EMPTY: Collection = [];
+
+/** Compiles an expression into closures; run the result with `evaluate`. @throws FhirPathError, PatternError */
+export function compileExpression(expression: Expression): Evaluator {
+  switch (expression.kind) {
+    case 'literal': {
+      const value: Collection = expression.value === null ? EMPTY : [expression.value];
+      return () => value;
+    }
+    case 'member':
+      return compileMember(expression.focus, expression.name);
+    case 'call':
+      return compileCall(expression.focus, expression.name, expression.arguments);
+    case 'item': {
+      const focus = compileExpression(expression.focus);
+      const index = compileExpression(expression.index);
+      return (input, scope) => {
+        const items = focus(input, scope);
+        if (items.length === 0) return EMPTY;
+        const at = singleValue(index(scope.self, scope), 'the index');
+        if (at === undefined) return EMPTY;
+        if (typeof at !== 'bigint') throw new FhirPathError('An index must be an integer');
+        const item = items[Number(at)];
+        return item === undefined ? EMPTY : [item];
+      };
+    }
+    case 'polarity':
+      return compilePolarity(expression.operator, compileExpression(expression.operand));
+    case 'binary':
+      return compileBinary(expression.operator, expression.left, expression.right);
+    case 'type': {
+      const operand = compileExpression(expression.operand);
+      return compileTypeTest(operand, expression.operator, expression.type);
+    }
+    case 'variable':
+      return compileVariable(expression.name);
+    case 'this':
+      return (_, scope) => scope.self;
+    case 'iteration':
+      return expression.name === '$index' ? (_, scope) => [BigInt(scope.index)] : (_, scope) => scope.total;
+  }
+}
+
+/** Runs a compiled expression on an input. @throws FhirPathError */
+export function evaluate(evaluator: Evaluator, input: Collection, environment: Environment): Collection {
+  return evaluator(input, { environment, context: input, self: input, index: 0, total: EMPTY });
+}
+
+/** The children of that name; a leading type name selects an input of that type. */
+function compileMember(focus: Expression | null, name: string): Evaluator {
+  const isType = /^[A-Z]/.test(name);
+  const of = focus === null ? null : compileExpression(focus);
+  return (input, scope) => {
+    const result: Item[] = [];
+    for (const item of of === null ? input : of(input, scope)) {
+      if (!(item instanceof FhirNode)) continue;
+      if (isType && item.type.isResource && isResourceType(item, name)) result.push(item);
+      for (const child of item.children) if (child.name === name) result.push(child);
+    }
+    return result;
+  };
+}
+
+/** `Resource` and `DomainResource` stand for every resource, as in the reference. */
+function isResourceType(node: FhirNode, name: string): boolean {
+  return node.type.name === name || name === 'Resource' || name === 'DomainResource';
+}
+
+function compileCall(focus: Expression | null, name: string, parameters: readonly Expression[]): Evaluator {
+  const of = focus === null ? null : compileExpression(focus);
+  if ((name === 'is' || name === 'as' || name === 'ofType') && parameters[0] !== undefined) {
+    const operator = name === 'is' ? 'is' : 'as';
+    return compileTypeTest(of ?? ((input) => input), operator, typeNameOf(parameters[0]));
+  }
+  const body = matchingFunction(name, parameters) ?? FUNCTION_BODIES.get(name);
+  if (body === undefined) throw new FhirPathError(`Unknown symbol '${name}'`);
+  const compiled = parameters.map(compileExpression);
+  return (input, scope) => body(of === null ? input : of(input, scope), compiled, scope);
+}
+
+/** The type a type argument names: `Quantity`, `FHIR.Quantity`. */
+function typeNameOf(expression: Expression): string {
+  if (expression.kind === 'member') {
+    return expression.focus === null ? expression.name : `${typeNameOf(expression.focus)}.${expression.name}`;
+  }
+  if (expression.kind === 'literal' && typeof expression.value === 'string') return expression.value;
+  throw new FhirPathError('A type name is expected');
+}
+
+/** Type names match exactly: a `code` is no `string`, an element's value no System type. */
+function hasType(item: Item, type: string): boolean {
+  const name = type.replace(/^(?:FHIR|System)\./, '');
+  if (item instanceof FhirNode) return !type.startsWith('System.') && item.type.name === name;
+  return !type.startsWith('FHIR.') && systemTypeOf(item) === name;
+}
+
+function systemTypeOf(value: Value): string {
+  if (typeof value === 'string') return 'String';
+  if (typeof value === 'boolean') return 'Boolean';
+  if (typeof value === 'bigint') return 'Integer';
+  if (value instanceof Long) return 'Long';
+  if (value instanceof Decimal) return 'Decimal';
+  return value instanceof Quantity ? 'Quantity' : value.kind;
+}
+
+function compileTypeTest(operand: Evaluator, operator: 'is' | 'as', type: string): Evaluator {
+  if (operator === 'as') return (input, scope) => operand(input, scope).filter((item) => hasType(item, type));
+  return (input, scope) => {
+    const items = operand(input, scope);
+    if (items.length > 1) throw new FhirPathError("'is' on several items");
+    return items[0] === undefined ? EMPTY : [hasType(items[0], type)];
+  };
+}
+
+function compileVariable(name: string): Evaluator {
+  switch (name) {
+    case 'context':
+      return (_, scope) => scope.context;
+    case 'resource':
+      return (_, scope) => (scope.environment.resource === null ? EMPTY : [scope.environment.resource]);
+    case 'rootResource':
+      return (_, scope) =>
+        scope.environment.rootResource === null ? EMPTY : [scope.environment.rootResource];
+  }
+  const constant = constantVariable(name);
+  return () => [constant];
+}
+
+/** The variables FHIR gives every expression (FHIR R4, section 2.1.4.4.1). */
+export function constantVariable(name: string): string {
+  switch (name) {
+    case 'ucum':
+      return 'http://unitsofmeasure.org';
+    case 'sct':
+      return 'http://snomed.info/sct';
+    case 'loinc':
+      return 'http://loinc.org';
+  }
+  if (name.startsWith('vs-')) return `http://hl7.org/fhir/ValueSet/${name.slice(3)}`;
+  if (name.startsWith('ext-')) return `http://hl7.org/fhir/StructureDefinition/${name.slice(4)}`;
+  throw new FhirPathError(`Unknown symbol '%${name}'`);
+}
+
+function compilePolarity(operator: '+' | '-', operand: Evaluator): Evaluator {
+  return (input, scope) => {
+    const value = singleValue(operand(input, scope), `operator '${operator}'`);
+    if (value === undefined) return EMPTY;
+    if (operator === '+') return [value];
+    if (typeof value === 'bigint') return [-value];
+    if (value instanceof Long) return [new Long(-value.value)];
+    if (value instanceof Decimal) return [value.negated()];
+    if (value instanceof Quantity) return [value.negated()];
+    throw new FhirPathError("Operator '-' needs a number");
+  };
+}
+
+function compileBinary(operator: BinaryOperator, leftSide: Expression, rightSide: Expression): Evaluator {
+  const left = compileExpression(leftSide);
+  const right = compileExpression(rightSide);
+  switch (operator) {
+    case '|':
+      return (input, scope) => distinctItems([...left(input, scope), ...right(input, scope)]);
+    case '=':
+      return (input, scope) => equality(left(input, scope), right(input, scope), false, scope);
+    case '!=':
+      return (input, scope) => equality(left(input, scope), right(input, scope), true, scope);
+    case '~':
+      return (input, scope) => [isEquivalent(left(input, scope), right(input, scope))];
+    case '!~':
+      return (input, scope) => [!isEquivalent(left(input, scope), right(input, scope))];
+    case '<':
+      return compileComparison(left, right, operator, (difference) => difference < 0);
+    case '<=':
+      return compileComparison(left, right, operator, (difference) => difference <= 0);
+    case '>':
+      return compileComparison(left, right, operator, (difference) => difference > 0);
+    case '>=':
+      return compileComparison(left, right, operator, (difference) => difference >= 0);
+    case 'in':
+      return (input, scope) => membership(left(input, scope), right(input, scope), 'in');
+    case 'contains':
+      return (input, scope) => membership(right(input, scope), left(input, scope), 'contains');
+    case 'and':
+    case 'or':
+    case 'xor':
+    case 'implies':
+      return compileLogic(left, right, operator);
+    case '&':
+      return (input, scope) => {
+        const one = textOf(left(input, scope));
+        return [one + textOf(right(input, scope))];
+      };
+    case '+':
+    case '-':
+    case '*':
+    case '/':
+    case 'div':
+    case 'mod':
+      return (input, scope) => {
+        const one = singleValue(left(input, scope), `operator '${operator}'`);
+        const two = singleValue(right(input, scope), `operator '${operator}'`);
+        if (one === undefined || two === undefined) return EMPTY;
+        const result = arithmetic(operator, one, two);
+        return result === null ? EMPTY : [result];
+      };
+  }
+}
+
+function equality(left: Collection, right: Collection, negate: boolean, scope: Scope): Collection {
+  const equal = isEqual(left, right);
+  if (equal !== null) return [equal !== negate];
+  return left.length === 0 || right.length === 0 ? EMPTY : undecided(scope);
+}
+
+/** The result of a comparison that cannot be decided. */
+function undecided({ environment }: Scope): Collection {
+  if (environment.undecided !== undefined) environment.undecided.isOpen = true;
+  return EMPTY;
+}
+
+function compileComparison(
+  left: Evaluator,
+  right: Evaluator,
+  operator: string,
+  accepts: (difference: number) => boolean,
+): Evaluator {
+  return (input, scope) => {
+    const one = optionalValue(left(input, scope), `operator '${operator}'`);
+    const two = optionalValue(right(input, scope), `operator '${operator}'`);
+    if (one === undefined || two === undefined) return EMPTY;
+    const difference = compareValues(one, two);
+    return difference === null ? undecided(scope) : [accepts(difference)];
+  };
+}
+
+function membership(items: Collection, collection: Collection, operator: string): Collection {
+  if (items.length > 1) throw new FhirPathError(`Operator '${operator}' looks for a single item`);
+  const item = items[0];
+  return [item !== undefined && collection.some((other) => isEqual([other], [item]) === true)];
+}
+
+function compileLogic(
+  left: Evaluator,
+  right: Evaluator,
+  operator: 'and' | 'or' | 'xor' | 'implies',
+): Evaluator {
+  return (input, scope) => {
+    const { undecided: open } = scope.environment;
+    const before = open?.isOpen ?? false;
+    if (open !== undefined) open.isOpen = false;
+    const one = booleanOf(left(input, scope));
+    const isLeftOpen = open?.isOpen ?? false;
+    if (open !== undefined) open.isOpen = false;
+    const two = booleanOf(right(input, scope));
+    if (open !== undefined) {
+      // A side that decides it all by itself leaves nothing open.
+      const isDecided =
+        (!isLeftOpen && decides(operator, one, 'left')) || (!open.isOpen && decides(operator, two, 'right'));
+      open.isOpen = before || (!isDecided && (isLeftOpen || open.isOpen));
+    }
+    const result = logic(operator, one, two);
+    return result === null ? EMPTY : [result];
+  };
+}
+
+/** Whether one side's value makes the result, whatever the other side's is. */
+function decides(
+  operator: 'and' | 'or' | 'xor' | 'implies',
+  value: boolean | null,
+  side: 'left' | 'right',
+): boolean {
+  switch (operator) {
+    case 'and':
+      return value === false;
+    case 'or':
+      return value === true;
+    case 'xor':
+      return false;
+    case 'implies':
+      return value === (side === 'right');
+  }
+}
+
+function logic(
+  operator: 'and' | 'or' | 'xor' | 'implies',
+  one: boolean | null,
+  two: boolean | null,
+): boolean | null {
+  switch (operator) {
+    case 'and':
+      return one === false || two === false ? false : one === null || two === null ? null : true;
+    case 'or':
+      return one === true || two === true ? true : one === null || two === null ? null : false;
+    case 'xor':
+      return one === null || two === null ? null : one !== two;
+    case 'implies':
+      return one === false || two === true ? true : one === null || two === null ? null : false;
+  }
+}
+
+function textOf(items: Collection): string {
+  const value = singleValue(items, "operator '&'");
+  if (value === undefined) return '';
+  if (typeof value !== 'string') throw new FhirPathError("Operator '&' joins strings");
+  return value;
+}
+
+function arithmetic(
+  operator: '+' | '-' | '*' | '/' | 'div' | 'mod',
+  left: Value,
+  right: Value,
+): Value | null {
+  if (typeof left === 'string' && typeof right === 'string' && operator === '+') return left + right;
+  if (left instanceof Temporal && right instanceof Quantity && (operator === '+' || operator === '-')) {
+    return left.plus(right, operator === '+' ? 1 : -1);
+  }
+  if (left instanceof Quantity && right instanceof Quantity && (operator === '+' || operator === '-')) {
+    const sum = left.plus(operator === '+' ? right : right.negated());
+    if (sum === null) throw new FhirPathError('Quantities of units that do not convert');
+    return sum;
+  }
+  if (typeof left === 'bigint' && typeof right === 'bigint' && operator !== '/')
+    return integers(operator, left, right);
+  const long = left instanceof Long ? left.value : left;
+  const other = right instanceof Long ? right.value : right;
+  if (typeof long === 'bigint' && typeof other === 'bigint' && operator !== '/') {
+    const result = integers(operator, long, other);
+    return result === null ? null : new Long(result);
+  }
+  const one = asDecimal(left) ?? left;
+  const two = asDecimal(right) ?? right;
+  if (one instanceof Decimal && two instanceof Decimal) return decimals(operator, one, two);
+  throw new FhirPathError(`Operator '${operator}' cannot be applied to these types`);
+}
+
+function integers(operator: '+' | '-' | '*' | 'div' | 'mod', left: bigint, right: bigint): bigint | null {
+  switch (operator) {
+    case '+':
+      return left + right;
+    case '-':
+      return left - right;
+    case '*':
+      return left * right;
+    case 'div':
+      return right === 0n ? null : left / right;
+    case 'mod':
+      return right === 0n ? null : left % right;
+  }
+}
+
+function decimals(
+  operator: '+' | '-' | '*' | '/' | 'div' | 'mod',
+  left: Decimal,
+  right: Decimal,
+): Value | null {
+  switch (operator) {
+    case '+':
+      return left.plus(right);
+    case '-':
+      return left.plus(right.negated());
+    case '*':
+      return left.times(right);
+    case '/':
+      return left.dividedBy(right);
+    case 'div':
+      return left.wholeQuotient(right);
+    case 'mod':
+      return left.remainder(right);
+  }
+}

@@ -1,0 +1,475 @@
+import type { FhirElement, FhirType } from '../model/types.js';
+import type { Target, ValueMethod } from '../methods/method.js';
+import type { Methods } from '../methods/methods.js';
+import { QUANTITY_TYPES } from '../methods/perturb.js';
+import type { Generalizer } from '../methods/generalize.js';
+import type { Guard, Pattern, Step } from './pattern.js';
+import { rawConditionOf, type RawCondition } from './rawCondition.js';
+import type { Rule } from '../configuration/rule.js';
+
+/** Most nodes and variants that one plan keeps; a plan that outgrows it must be made anew. */
+const MAX_REMEMBERED = 20_000;
+
+/** The rules of a resource type whose paths are steps, numbered step by step. */
+export interface PatternRule {
+  readonly rule: Rule;
+  readonly patterns: readonly Pattern[];
+}
+
+/** A place in a path that was followed so far. */
+interface Position {
+  readonly rule: Rule;
+  readonly steps: Pattern;
+  /** The step to follow next. */
+  readonly at: number;
+  readonly id: number;
+}
+
+/** A condition that stands at an element before it is known which rules reach it. */
+interface PendingGuard {
+  readonly guard: Guard;
+  readonly position: Position;
+}
+
+/** What following steps to an element found. */
+interface Arrival {
+  /** Least rule that reaches the element, or its surroundings. */
+  decision: Rule | null;
+  readonly active: Map<number, Position>;
+  readonly guards: PendingGuard[];
+}
+
+/** A condition at an element of a known type. */
+export interface EntryGuard extends Guard {
+  /** Place of the rule it belongs to. */
+  readonly rule: number;
+  /** The short way to evaluate it; null where there is none. */
+  readonly raw: RawCondition | null;
+  /** Place of the first condition of the element that is the same one: its result holds here too. */
+  readonly first: number;
+}
+
+/** What to do with an element of a JSON object, worked out once for all resources. */
+export interface Entry {
+  readonly kind:
+    | 'value'
+    | 'values'
+    | 'sibling'
+    | 'siblings'
+    | 'complex'
+    | 'list'
+    | 'resource'
+    | 'resources'
+    | 'unknown'
+    | 'ignored'
+    | 'type';
+  /** Its definition, but for what is unknown. */
+  readonly element: FhirElement | null;
+  /** The element's type; null for resources. */
+  readonly type: FhirType | null;
+  /** JSON name of the primitive a sibling belongs to, or of the primitive's sibling. */
+  readonly otherKey: string;
+  /** The rule that decides it. */
+  readonly rule: Rule | null;
+  /** Work on a primitive's value; null keeps it. */
+  readonly method: ValueMethod | null;
+  /** Set where the rule is `generalize`. */
+  readonly generalizer: Generalizer | null;
+  /** Whether any text stands as it came. */
+  readonly keepsText: boolean;
+  /** Whether nothing has to be known of a complex element before its children are looked at. */
+  readonly isPlain: boolean;
+  /** Conditions to evaluate on the element before it is known which rules reach it. */
+  readonly guards: readonly EntryGuard[];
+  /** The entry that holds when the conditions' results are known, one character each. */
+  variant(results: string): Entry;
+  /** Whether a `substitute` by nothing takes it away, but for what earlier rules decided. */
+  readonly removes: boolean;
+  /** Whether a `substitute` puts something in its place. */
+  readonly substitutes: boolean;
+  /** What to do with its children. */
+  readonly inner: PlanNode;
+  /** What to do with the children of a quantity whose value this rule perturbs; else null. */
+  readonly perturbed: PlanNode | null;
+}
+
+/**
+ * What the rule that decides an element does below it. `perturbed`: works only at the value of this quantity.
+ * `quiet`: no more, what it left is kept. `removing`: nothing is left. Earlier rules reach all of these.
+ */
+type Mode = 'working' | 'perturbed' | 'quiet' | 'removing';
+
+/** Plan of one resource type's elements: nodes are made when first needed and shared by all who come the same way. */
+export class Plan {
+  private readonly nodes = new Map<string, PlanNode>();
+  /** Variants of entries that were made: with many conditions on one element, data can ask for any number. */
+  variants = 0;
+  private readonly start: Arrival;
+  private nextId = 0;
+  private readonly positions = new Map<Pattern, Position[]>();
+  readonly methods: Methods;
+  private readonly type: FhirType;
+
+  constructor(type: FhirType, rules: readonly PatternRule[], methods: Methods) {
+    this.type = type;
+    this.methods = methods;
+    this.start = { decision: null, active: new Map(), guards: [] };
+    for (const { rule, patterns } of rules) {
+      for (const steps of patterns) {
+        this.positions.set(
+          steps,
+          steps.map((_, at) => ({ rule, steps, at, id: this.nextId++ })),
+        );
+        this.advance(rule, steps, 0, type, type.name, this.start);
+      }
+    }
+    settle(this.start);
+  }
+
+  get isOutgrown(): boolean {
+    return this.nodes.size + this.variants > MAX_REMEMBERED;
+  }
+
+  /** The resource itself, as an entry: its conditions, and its children's plan. */
+  get root(): Entry {
+    return this.makeEntry(
+      'complex',
+      null,
+      this.type,
+      '',
+      this.start,
+      { type: this.type, name: this.type.name, parentType: '' },
+      'working',
+    );
+  }
+
+  /**
+   * Follows the steps from `at` that stay at an element. @param name the element's name
+   */
+  advance(rule: Rule, steps: Pattern, at: number, type: FhirType, name: string, arrival: Arrival): void {
+    for (let place = at; ; place++) {
+      const step = steps[place];
+      if (step === undefined) {
+        if (arrival.decision === null || rule.index < arrival.decision.index) arrival.decision = rule;
+        return;
+      }
+      switch (step.kind) {
+        case 'type':
+          if (type.name !== step.name) return;
+          break;
+        case 'resourceType':
+          if (
+            !type.isResource ||
+            !(type.name === step.name || step.name === 'Resource' || step.name === 'DomainResource')
+          )
+            return;
+          break;
+        case 'guard':
+          arrival.guards.push({ guard: step.condition, position: this.position(rule, steps, place) });
+          return;
+        case 'within':
+          this.activate(rule, steps, place, arrival);
+          if (!step.self || !passes(step, type, name)) return;
+          break;
+        case 'child':
+        case 'children':
+        case 'descendants':
+          this.activate(rule, steps, place, arrival);
+          return;
+      }
+    }
+  }
+
+  private position(rule: Rule, steps: Pattern, at: number): Position {
+    return this.positions.get(steps)?.[at] ?? { rule, steps, at, id: -1 };
+  }
+
+  private activate(rule: Rule, steps: Pattern, at: number, arrival: Arrival): void {
+    const position = this.position(rule, steps, at);
+    arrival.active.set(position.id, position);
+  }
+
+  /** Follows all places of a path that are active at an element to one of its children. */
+  arrive(active: Iterable<Position>, inherited: Rule | null, type: FhirType, name: string): Arrival {
+    const arrival: Arrival = { decision: inherited, active: new Map(), guards: [] };
+    for (const position of active) {
+      const step = position.steps[position.at];
+      if (step === undefined) continue;
+      const { rule, steps, at } = position;
+      switch (step.kind) {
+        case 'child':
+          if (step.name === name) this.advance(rule, steps, at + 1, type, name, arrival);
+          break;
+        case 'children':
+          this.advance(rule, steps, at + 1, type, name, arrival);
+          break;
+        case 'descendants':
+          arrival.active.set(position.id, position);
+          this.advance(rule, steps, at + 1, type, name, arrival);
+          break;
+        case 'within':
+          arrival.active.set(position.id, position);
+          if (passes(step, type, name)) this.advance(rule, steps, at + 1, type, name, arrival);
+          break;
+        case 'type':
+        case 'resourceType':
+        case 'guard':
+          break;
+      }
+    }
+    settle(arrival);
+    return arrival;
+  }
+
+  /** The plan of the children of an element that was arrived at. */
+  node(type: FhirType, arrival: Arrival, mode: Mode): PlanNode {
+    const ids = [...arrival.active.keys()].sort((one, two) => one - two);
+    const key = `${type.path} ${arrival.decision?.index ?? ''} ${mode} ${ids.join(' ')}`;
+    let node = this.nodes.get(key);
+    if (node === undefined) {
+      node = new PlanNode(this, type, [...arrival.active.values()], arrival.decision, mode);
+      this.nodes.set(key, node);
+    }
+    return node;
+  }
+
+  makeEntry(
+    kind: Entry['kind'],
+    element: FhirElement | null,
+    type: FhirType,
+    otherKey: string,
+    arrival: Arrival,
+    target: Target,
+    mode: Mode,
+  ): Entry {
+    const rule = arrival.decision;
+    const works = rule !== null && mode === 'working';
+    const isGeneralized = works && rule.method.name === 'generalize';
+    let method: ValueMethod | null = null;
+    if (works && !isGeneralized && type.primitive !== null) method = this.methods.valueMethod(rule, target);
+    if (mode === 'removing') method = nothing;
+    return new PlanEntry(this, arrival, {
+      kind,
+      element,
+      type,
+      otherKey,
+      rule,
+      method,
+      generalizer: isGeneralized ? this.methods.generalizer(rule) : null,
+      removes: works && this.methods.isRemoval(rule),
+      substitutes: works && rule.method.name === 'substitute' && !this.methods.isRemoval(rule),
+      target,
+      mode,
+    });
+  }
+}
+
+const nothing: ValueMethod = () => undefined;
+
+/** Leaves out what a rule that came first makes idle: later rules can reach nothing here or below. */
+function settle(arrival: Arrival): void {
+  const { decision } = arrival;
+  if (decision === null) return;
+  for (const [id, position] of arrival.active)
+    if (position.rule.index >= decision.index) arrival.active.delete(id);
+  const live = arrival.guards.filter(({ position }) => position.rule.index < decision.index);
+  arrival.guards.splice(0, arrival.guards.length, ...live);
+}
+
+function passes(step: Extract<Step, { kind: 'within' }>, type: FhirType, name: string): boolean {
+  return (step.by === 'Type' ? type.name : name) === step.value;
+}
+
+interface EntryParts {
+  readonly kind: Entry['kind'];
+  readonly element: FhirElement | null;
+  readonly type: FhirType;
+  readonly otherKey: string;
+  readonly rule: Rule | null;
+  readonly method: ValueMethod | null;
+  readonly generalizer: Generalizer | null;
+  readonly removes: boolean;
+  readonly substitutes: boolean;
+  readonly target: Target;
+  readonly mode: Mode;
+}
+
+class PlanEntry implements Entry {
+  readonly kind: Entry['kind'];
+  readonly element: FhirElement | null;
+  readonly type: FhirType;
+  readonly otherKey: string;
+  readonly rule: Rule | null;
+  readonly method: ValueMethod | null;
+  readonly generalizer: Generalizer | null;
+  readonly keepsText: boolean;
+  readonly isPlain: boolean;
+  readonly removes: boolean;
+  readonly substitutes: boolean;
+  readonly guards: readonly EntryGuard[];
+  private readonly plan: Plan;
+  private readonly arrival: Arrival;
+  private readonly parts: EntryParts;
+  private readonly variants = new Map<string, Entry>();
+  private innerNode: PlanNode | undefined;
+  private perturbedNode: PlanNode | null | undefined;
+
+  constructor(plan: Plan, arrival: Arrival, parts: EntryParts) {
+    this.plan = plan;
+    this.arrival = arrival;
+    this.parts = parts;
+    this.kind = parts.kind;
+    this.element = parts.element;
+    this.type = parts.type;
+    this.otherKey = parts.otherKey;
+    this.rule = parts.rule;
+    this.method = parts.method;
+    this.generalizer = parts.generalizer;
+    this.keepsText = parts.type.primitive === 'string' && parts.method === null && parts.generalizer === null;
+    this.removes = parts.removes;
+    this.substitutes = parts.substitutes;
+    const firsts = new Map<Guard, number>();
+    this.guards = arrival.guards.map(({ guard, position }, place) => {
+      const first = firsts.get(guard) ?? place;
+      firsts.set(guard, first);
+      return {
+        ...guard,
+        raw: rawConditionOf(guard.expression, parts.type),
+        rule: position.rule.index,
+        first,
+      };
+    });
+    this.isPlain =
+      this.guards.length === 0 && this.perturbed === null && this.generalizer === null && !this.removes;
+  }
+
+  variant(results: string): Entry {
+    let entry = this.variants.get(results);
+    if (entry !== undefined) return entry;
+    const { kind, element, type, otherKey, target, mode } = this.parts;
+    const arrival: Arrival = {
+      decision: this.arrival.decision,
+      active: new Map(this.arrival.active),
+      guards: [],
+    };
+    this.arrival.guards.forEach(({ position }, place) => {
+      if (results[place] !== '1') return;
+      this.plan.advance(position.rule, position.steps, position.at + 1, type, target.name, arrival);
+    });
+    settle(arrival);
+    // What the rule around leaves or takes away, an earlier rule whose condition holds decides all the same.
+    const holding = arrival.decision === this.arrival.decision ? mode : 'working';
+    entry = this.plan.makeEntry(kind, element, type, otherKey, arrival, target, holding);
+    this.plan.variants++;
+    this.variants.set(results, entry);
+    return entry;
+  }
+
+  get inner(): PlanNode {
+    this.innerNode ??= this.plan.node(this.type, this.arrival, this.removes ? 'removing' : this.parts.mode);
+    return this.innerNode;
+  }
+
+  get perturbed(): PlanNode | null {
+    if (this.perturbedNode === undefined) {
+      const works = this.rule?.method.name === 'perturb' && this.parts.mode === 'working';
+      const perturbs = works && QUANTITY_TYPES.has(this.type.name);
+      this.perturbedNode = perturbs ? this.plan.node(this.type, this.arrival, 'perturbed') : null;
+    }
+    return this.perturbedNode;
+  }
+}
+
+/** What to do with the elements of an object: by their JSON names, worked out when first met. */
+export class PlanNode {
+  /** By JSON name. Names that the definition does not have are not remembered: there is no end to them. */
+  readonly entries = new Map<string, Entry>();
+  readonly type: FhirType;
+  private readonly plan: Plan;
+  private readonly active: readonly Position[];
+  private readonly inherited: Rule | null;
+  private readonly mode: Mode;
+
+  constructor(plan: Plan, type: FhirType, active: readonly Position[], inherited: Rule | null, mode: Mode) {
+    this.plan = plan;
+    this.type = type;
+    this.active = active;
+    this.inherited = inherited;
+    this.mode = mode;
+  }
+
+  /** The entry of a name. */
+  entry(key: string): Entry {
+    const known = this.entries.get(key);
+    if (known !== undefined) return known;
+    const entry = this.make(key);
+    if (entry.kind !== 'unknown') this.entries.set(key, entry);
+    return entry;
+  }
+
+  private make(key: string): Entry {
+    if (key === 'resourceType' && this.type.isResource) return TYPE;
+    if (key === 'fhir_comments') return IGNORED;
+    const isSibling = key.startsWith('_');
+    const element = this.type.elements.get(isSibling ? key.slice(1) : key);
+    if (element === undefined) return UNKNOWN;
+    const { type, name } = element;
+    if (type === null) {
+      if (isSibling) return UNKNOWN;
+      return plainEntry(element.repeats ? 'resources' : 'resource', element, this.mode === 'removing');
+    }
+    if (isSibling && type.primitive === null) return UNKNOWN;
+    const arrival = this.plan.arrive(this.active, this.inherited, type, name);
+    const target = { type, name, parentType: this.type.name };
+    const kind = kindOf(element, isSibling);
+    const otherKey = isSibling ? element.key : `_${key}`;
+    return this.plan.makeEntry(
+      kind,
+      element,
+      type,
+      otherKey,
+      arrival,
+      target,
+      this.modeOf(key, arrival.decision),
+    );
+  }
+
+  private modeOf(key: string, decision: Rule | null): Mode {
+    if (this.mode === 'working' || decision !== this.inherited) return 'working';
+    if (this.mode === 'removing') return 'removing';
+    return this.mode === 'perturbed' && key === 'value' ? 'working' : 'quiet';
+  }
+}
+
+function kindOf(element: FhirElement, isSibling: boolean): Entry['kind'] {
+  if (element.type?.primitive === null) return element.repeats ? 'list' : 'complex';
+  if (isSibling) return element.repeats ? 'siblings' : 'sibling';
+  return element.repeats ? 'values' : 'value';
+}
+
+/** An entry without a plan of its own. */
+function plainEntry(kind: Entry['kind'], element: FhirElement | null, removes = false): Entry {
+  return {
+    kind,
+    element,
+    type: null,
+    otherKey: '',
+    rule: null,
+    method: null,
+    generalizer: null,
+    keepsText: false,
+    isPlain: false,
+    removes,
+    substitutes: false,
+    guards: [],
+    variant: () => UNKNOWN,
+    get inner(): PlanNode {
+      throw new Error(`No plan below ${kind}`);
+    },
+    perturbed: null,
+  };
+}
+
+const UNKNOWN: Entry = plainEntry('unknown', null);
+const IGNORED: Entry = plainEntry('ignored', null);
+const TYPE: Entry = plainEntry('type', null);

@@ -1,0 +1,381 @@
+import { mayBeUndecided } from '../expression/comparisonTypes.js';
+import { rawConditionOf } from './rawCondition.js';
+import type { FhirElement, FhirType } from '../model/types.js';
+import type { Methods } from '../methods/methods.js';
+import type { Guard, Pattern, Step } from './pattern.js';
+import { Plan, type Entry, type PatternRule } from './plan.js';
+import type { Rule } from '../configuration/rule.js';
+import type { Expression } from '../expression/syntax.js';
+import { isTotal } from './totality.js';
+import { appliesTo } from '../run/treeEngine.js';
+
+/** How resources of one type are processed. */
+export interface ResourcePlan {
+  readonly plan: Plan;
+  /** The resource itself. */
+  readonly root: Entry;
+  /** JSON names of the resource's elements that a rule looks at which only the tree engine can apply. */
+  readonly treeKeys: readonly string[];
+  /** Whether such a rule may select something whatever elements there are. */
+  readonly alwaysTree: boolean;
+  /** Whether a rule may reach into resources inside. */
+  readonly reachesInside: boolean;
+  /** Whether a rule puts something in, which only the tree engine does but for plain values. */
+  readonly substitutes: boolean;
+}
+
+/** Element names that hold resources. */
+const RESOURCE_ELEMENTS = new Set(['contained', 'resource', 'outcome', 'issues']);
+
+/** Sorts the rules of a resource type into those that a plan can hold and those that it cannot. */
+export function planFor(
+  type: FhirType,
+  rules: readonly Rule[],
+  patternsOf: ReadonlyMap<Rule, readonly Pattern[] | null>,
+  methods: Methods,
+): ResourcePlan {
+  const planned: PatternRule[] = [];
+  const keys = new Set<string>();
+  let alwaysTree = false;
+  const leaveToTree = (rule: Rule): void => {
+    const name = rule.expression === null ? null : firstName(rule.expression);
+    if (name === null) alwaysTree = true;
+    else for (const element of type.elements.values()) if (element.name === name) keys.add(element.key);
+  };
+  // The resource around all is known only to an engine that holds it all.
+  if (rules.some(({ path }) => path.includes('rootResource'))) alwaysTree = true;
+  const own = rules.filter((rule) => appliesTo(rule, type.name));
+  for (const rule of own) {
+    const patterns = looksAtValueOnly(rule) ? (patternsOf.get(rule) ?? null) : null;
+    if (patterns === null) leaveToTree(rule);
+    else planned.push({ rule, patterns });
+  }
+  const kept = withoutConflicts(type, planned);
+  for (const { rule } of planned) if (!kept.some((other) => other.rule === rule)) leaveToTree(rule);
+  const plan = new Plan(type, kept, methods);
+  return {
+    plan,
+    root: plan.root,
+    treeKeys: [...keys],
+    alwaysTree,
+    reachesInside: kept.some(({ patterns }) => patterns.some((steps) => steps.some(isInward))),
+    substitutes: own.some((rule) => rule.method.name === 'substitute' && !methods.isRemoval(rule)),
+  };
+}
+
+function isInward(step: Step): boolean {
+  if (step.kind === 'child') return RESOURCE_ELEMENTS.has(step.name);
+  return step.kind === 'children' || step.kind === 'descendants';
+}
+
+/** Whether the cases of a `generalize` look at nothing but the value. */
+function looksAtValueOnly(rule: Rule): boolean {
+  if (rule.method.name !== 'generalize') return true;
+  return rule.method.cases.every(({ condition, result }) => looksAtSelf(condition) && looksAtSelf(result));
+}
+
+function looksAtSelf(expression: Expression | null): boolean {
+  if (expression === null) return true;
+  switch (expression.kind) {
+    case 'literal':
+    case 'this':
+      return true;
+    case 'member':
+    case 'iteration':
+      return false;
+    case 'variable':
+      return !['context', 'resource', 'rootResource'].includes(expression.name);
+    case 'item':
+      return looksAtSelf(expression.focus) && looksAtSelf(expression.index);
+    case 'polarity':
+    case 'type':
+      return looksAtSelf(expression.operand);
+    case 'binary':
+      return looksAtSelf(expression.left) && looksAtSelf(expression.right);
+    case 'call':
+      if (
+        ['children', 'descendants', 'extension', 'nodesByType', 'nodesByName', 'repeat'].includes(
+          expression.name,
+        )
+      )
+        return false;
+      return looksAtSelf(expression.focus) && expression.arguments.every(looksAtSelf);
+  }
+}
+
+/** Functions that give nothing for no input. */
+const PASSING = new Set([
+  'first', 'last', 'tail', 'skip', 'take', 'single', 'where', 'select', 'as', 'ofType', 'nodesByType', 'nodesByName',
+  'children', 'descendants', 'extension', 'distinct', 'repeat', 'upper', 'lower', 'trace',
+]); // prettier-ignore
+
+/** The name of the resource's element without which a path selects nothing; null if there is no such name. */
+function firstName(expression: Expression | null): string | null {
+  if (expression === null) return null;
+  switch (expression.kind) {
+    case 'member':
+      if (expression.focus !== null) return firstName(expression.focus);
+      return /^[A-Z]/.test(expression.name) ? null : expression.name;
+    case 'item':
+      return firstName(expression.focus);
+    case 'type':
+      return expression.operator === 'as' ? firstName(expression.operand) : null;
+    case 'call':
+      return PASSING.has(expression.name) ? firstName(expression.focus) : null;
+    case 'literal':
+    case 'polarity':
+    case 'binary':
+    case 'variable':
+    case 'this':
+    case 'iteration':
+      return null;
+  }
+}
+
+/**
+ * A condition is evaluated on an element as it came. That gives what the reference sees only where no earlier rule
+ * changes what the condition looks at; rules of other conditions are left out.
+ */
+function withoutConflicts(type: FhirType, rules: readonly PatternRule[]): readonly PatternRule[] {
+  if (!rules.some(({ patterns }) => patterns.some((steps) => steps.some(({ kind }) => kind === 'guard'))))
+    return rules;
+  const conflicts = new ConflictSearch(type, rules).conflicts;
+  return rules.filter(({ rule }) => !conflicts.has(rule));
+}
+
+/** A place in a path. */
+interface Place {
+  readonly rule: Rule;
+  readonly steps: Pattern;
+  readonly at: number;
+  readonly id: number;
+  /** Whether a condition from here on may fail. */
+  readonly canFail: boolean;
+}
+
+/** What may be at an element: places, the first rule that reaches it for certain, rules that may, and its conditions. */
+interface Possible {
+  readonly places: Place[];
+  certain: number;
+  readonly possible: Set<Rule>;
+  readonly guards: { readonly rule: Rule; readonly guard: Guard }[];
+}
+
+const MAX_STATES = 50_000;
+
+/** Looks through everything a resource type may hold for conditions that see what an earlier rule changed. */
+class ConflictSearch {
+  readonly conflicts = new Set<Rule>();
+  private readonly seen = new Set<string>();
+  private readonly guarded: readonly Rule[];
+  private readonly places = new Map<Pattern, Place[]>();
+  private readonly openAt = new Map<Guard, Map<FhirType, boolean>>();
+  private nextId = 0;
+  /** Places that hold everywhere below the resource: by type name, by element name, and for any element. */
+  private readonly everywhereByType = new Map<string, Place[]>();
+  private readonly everywhereByName = new Map<string, Place[]>();
+  private readonly everywhere: Place[] = [];
+  /** All of these. */
+  private readonly anywhere: readonly Place[];
+  /** Those of them that have a condition which may fail. */
+  private readonly failing: readonly Place[];
+  private readonly start: Possible = { places: [], certain: Infinity, possible: new Set(), guards: [] };
+
+  constructor(type: FhirType, rules: readonly PatternRule[]) {
+    this.guarded = rules.filter(({ patterns }) => patterns.some(hasGuard)).map(({ rule }) => rule);
+    // What comes after the last condition can be in no conflict with one.
+    const last = Math.max(...this.guarded.map(({ index }) => index));
+    for (const { rule, patterns } of rules) {
+      if (rule.index > last) continue;
+      for (const steps of patterns) {
+        this.places.set(
+          steps,
+          steps.map((_, at) => {
+            const canFail = !steps.slice(at).every(cannotFail);
+            return { rule, steps, at, id: this.nextId++, canFail };
+          }),
+        );
+        this.follow(rule, steps, 0, type, type.name, this.start);
+      }
+    }
+    this.anywhere = [
+      this.everywhere,
+      ...this.everywhereByType.values(),
+      ...this.everywhereByName.values(),
+    ].flat();
+    this.failing = this.anywhere.filter(({ canFail }) => canFail);
+    this.visit(type, this.start, 0);
+  }
+
+  private follow(rule: Rule, steps: Pattern, at: number, type: FhirType, name: string, into: Possible): void {
+    let isCertain = !steps.slice(0, at).some(({ kind }) => kind === 'guard');
+    for (let place = at; ; place++) {
+      const step = steps[place];
+      if (step === undefined) {
+        into.possible.add(rule);
+        if (isCertain) into.certain = Math.min(into.certain, rule.index);
+        return;
+      }
+      switch (step.kind) {
+        case 'type':
+          if (type.name !== step.name) return;
+          break;
+        case 'resourceType':
+          if (!type.isResource) return;
+          break;
+        case 'guard':
+          into.guards.push({ rule, guard: step.condition });
+          isCertain = false;
+          break;
+        case 'within':
+          this.stand(steps, place, into);
+          if (!step.self || (step.by === 'Type' ? type.name : name) !== step.value) return;
+          break;
+        case 'child':
+        case 'children':
+        case 'descendants':
+          this.stand(steps, place, into);
+          return;
+      }
+    }
+  }
+
+  private stand(steps: Pattern, at: number, into: Possible): void {
+    const place = this.places.get(steps)?.[at];
+    const step = steps[at];
+    if (place === undefined || step === undefined) return;
+    if (into !== this.start || (step.kind !== 'within' && step.kind !== 'descendants'))
+      into.places.push(place);
+    else if (step.kind === 'descendants') this.everywhere.push(place);
+    else {
+      const index = step.by === 'Type' ? this.everywhereByType : this.everywhereByName;
+      const list = index.get(step.value);
+      if (list === undefined) index.set(step.value, [place]);
+      else list.push(place);
+    }
+  }
+
+  private arrive(from: Possible, element: FhirElement, type: FhirType): Possible {
+    const into: Possible = { places: [], certain: from.certain, possible: new Set(), guards: [] };
+    for (const place of from.places) {
+      const step = place.steps[place.at];
+      if (step === undefined) continue;
+      if (step.kind === 'within' || step.kind === 'descendants') into.places.push(place);
+      const moves =
+        step.kind === 'children' ||
+        step.kind === 'descendants' ||
+        (step.kind === 'child' && step.name === element.name) ||
+        (step.kind === 'within' && (step.by === 'Type' ? type.name : element.name) === step.value);
+      if (moves) this.follow(place.rule, place.steps, place.at + 1, type, element.name, into);
+    }
+    for (const places of [
+      this.everywhere,
+      this.everywhereByType.get(type.name),
+      this.everywhereByName.get(element.name),
+    ]) {
+      for (const { rule, steps, at } of places ?? [])
+        this.follow(rule, steps, at + 1, type, element.name, into);
+    }
+    return into;
+  }
+
+  private visit(type: FhirType, state: Possible, depth: number): void {
+    const ids = state.places.map(({ id }) => id).sort((one, two) => one - two);
+    const conditions = state.guards.map(({ rule }) => rule.index);
+    const possible = [...state.possible].map(({ index }) => index);
+    const key = `${type.path} ${state.certain} ${ids.join(' ')},${conditions.join(' ')},${possible.join(' ')}`;
+    if (this.seen.has(key)) return;
+    this.seen.add(key);
+    if (this.seen.size > MAX_STATES || depth > 100) {
+      for (const rule of this.guarded) this.conflicts.add(rule);
+      return;
+    }
+    for (const { rule, guard } of state.guards) {
+      // On a primitive a condition would look at the value beside its sibling, which the walk does not do.
+      if (
+        type.primitive !== null ||
+        this.isOpenAt(guard, type) ||
+        this.isInConflict(rule, guard, type, state)
+      )
+        this.conflicts.add(rule);
+    }
+    this.checkIdle(state);
+    for (const element of type.elements.values()) {
+      if (element.type !== null)
+        this.visit(element.type, this.arrive(state, element, element.type), depth + 1);
+    }
+  }
+
+  /** A rule that an earlier one makes idle is not evaluated here. It must not have failed there. */
+  private checkIdle(state: Possible): void {
+    let first = state.certain;
+    for (const { index } of state.possible) first = Math.min(first, index);
+    if (first === Infinity) return;
+    for (const places of [state.places, this.failing]) {
+      for (const { rule, canFail } of places) if (canFail && rule.index > first) this.conflicts.add(rule);
+    }
+    for (const { rule, guard } of state.guards) {
+      if (rule.index > first && !isTotal(guard.expression)) this.conflicts.add(rule);
+    }
+  }
+
+  /** Whether a condition may be left undecided on elements of a type: only the tree engine keeps account of these. */
+  private isOpenAt(guard: Guard, type: FhirType): boolean {
+    if (!guard.mayBeUndecided) return false;
+    let byType = this.openAt.get(guard);
+    if (byType === undefined) this.openAt.set(guard, (byType = new Map()));
+    let isOpen = byType.get(type);
+    if (isOpen === undefined) {
+      isOpen =
+        mayBeUndecided(guard.expression, new Set([type])) && rawConditionOf(guard.expression, type) === null;
+      byType.set(type, isOpen);
+    }
+    return isOpen;
+  }
+
+  private isInConflict(rule: Rule, guard: Guard, type: FhirType, state: Possible): boolean {
+    if (state.certain < rule.index) return false;
+    return guard.reads.some(({ names, deep }) => this.isChanged(rule, names, deep, type, state));
+  }
+
+  /** Whether a rule before this one may change what lies at the names below an element. */
+  private isChanged(
+    rule: Rule,
+    names: readonly string[],
+    deep: boolean,
+    type: FhirType,
+    state: Possible,
+  ): boolean {
+    const [name, ...rest] = names;
+    if (name === undefined) return deep && this.mayChangeBelow(rule, state);
+    for (const element of type.elements.values()) {
+      if (element.name !== name) continue;
+      if (element.type === null) return true;
+      const next = this.arrive(state, element, element.type);
+      for (const other of next.possible) if (changes(other) && other.index < rule.index) return true;
+      // The value of a quantity as a whole is that of its parts.
+      const isQuantity =
+        rest.length === 0 && element.type.primitive === null && element.type.elements.has('value');
+      if (this.isChanged(rule, rest, deep || isQuantity, element.type, next)) return true;
+    }
+    return false;
+  }
+
+  private mayChangeBelow(rule: Rule, state: Possible): boolean {
+    return [state.places, this.anywhere].some((places) =>
+      places.some((place) => changes(place.rule) && place.rule.index < rule.index),
+    );
+  }
+}
+
+function hasGuard(steps: Pattern): boolean {
+  return steps.some(({ kind }) => kind === 'guard');
+}
+
+function changes(rule: Rule): boolean {
+  return rule.method.name !== 'keep';
+}
+
+function cannotFail(step: Step): boolean {
+  return step.kind !== 'guard' || isTotal(step.condition.expression);
+}

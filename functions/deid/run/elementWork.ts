@@ -1,0 +1,90 @@
+import type { Environment } from '../expression/collection.js';
+import { evaluate } from '../expression/evaluate.js';
+import { Undecided } from '../expression/undecided.js';
+import { booleanOf } from '../expression/operators.js';
+import { FhirPathError } from '../expression/values.js';
+import type { JsonObject, JsonValue } from '../../json/json.js';
+import type { FhirType } from '../model/types.js';
+import { FhirNode, type NodeContext } from '../model/node.js';
+import type { Entry, EntryGuard } from '../plan/plan.js';
+import { isPrimitiveOf, type Primitive } from '../model/primitive.js';
+import type { ResourceRun } from './resourceRun.js';
+
+/** What is done at single elements, however a walk came there. */
+export class ElementWork {
+  private readonly context: NodeContext;
+  private readonly run: ResourceRun;
+  private readonly environment: Environment;
+  private readonly silent: NodeContext;
+
+  /** @param now milliseconds since the epoch, for FHIRPath's `now()` */
+  constructor(context: NodeContext, run: ResourceRun, now: number) {
+    this.context = context;
+    this.run = run;
+    const { regexSteps } = run;
+    this.environment = { resource: null, rootResource: null, now, regexSteps, undecided: new Undecided() };
+    this.silent = { model: context.model, onDropped: () => undefined };
+  }
+
+  /** The entry that holds for an element, its conditions evaluated. @throws FhirPathError */
+  resolve(entry: Entry, json: JsonObject): Entry {
+    let resolved = entry;
+    while (resolved.guards.length > 0) resolved = this.variant(resolved, json);
+    return resolved;
+  }
+
+  /** The entry that holds where its conditions are as they are on an element; it may have others. @throws FhirPathError */
+  variant(entry: Entry, json: JsonObject): Entry {
+    let results = '';
+    for (const guard of entry.guards)
+      results += results[guard.first] ?? (this.holds(guard, entry, json) ? '1' : '0');
+    return entry.variant(results);
+  }
+
+  private holds(guard: EntryGuard, entry: Entry, json: JsonObject): boolean {
+    const verdict = guard.raw === null ? 'unsure' : guard.raw(json);
+    return verdict === 'unsure' ? this.evaluateGuard(guard, entry, json) : verdict === 'true';
+  }
+
+  private evaluateGuard(guard: EntryGuard, entry: Entry, json: JsonObject): boolean {
+    if (entry.type === null) return false;
+    this.run.rule = guard.rule;
+    const name = entry.element?.name ?? entry.type.name;
+    const node = new FhirNode(this.silent, null, { name, key: '' }, entry.type, undefined, json);
+    return booleanOf(evaluate(guard.evaluator, [node], this.environment)) === true;
+  }
+
+  /** @throws FhirPathError where a `generalize` reaches an element that is no primitive */
+  refuseGeneralize(entry: Entry): void {
+    if (entry.generalizer === null) return;
+    this.run.rule = entry.rule?.index;
+    throw new FhirPathError('generalize is for primitive elements');
+  }
+
+  /** Tells that a value was left out that its element cannot have. */
+  drop(entry: Entry): void {
+    if (entry.element !== null) this.context.onDropped(entry.element.path);
+  }
+
+  /** Tells that an element was left out that its type does not define. */
+  dropUnknown(type: FhirType): void {
+    this.context.onDropped(`${type.path}.(unknown)`);
+  }
+
+  /** A primitive's value as it shall stand; undefined for none. @throws FhirPathError */
+  changed(entry: Entry, value: JsonValue): Primitive | undefined {
+    const type = entry.type as FhirType;
+    if (value === null || value === '') return undefined;
+    if (!isPrimitiveOf(type, value)) {
+      this.drop(entry);
+      return undefined;
+    }
+    const { method, generalizer } = entry;
+    if (method === null && generalizer === null) return value;
+    this.run.rule = entry.rule?.index;
+    if (method !== null) return method(value, this.run);
+    const element = entry.element ?? { name: '', key: '' };
+    const node = new FhirNode(this.silent, null, element, type, value, undefined);
+    return generalizer?.generalize(node, this.environment, this.run);
+  }
+}

@@ -1,0 +1,112 @@
+import { patientOf, patientsOfBundle, type BundlePatients } from '../../fhir/patientsOf.js';
+import type { FhirVersion } from '../../fhir/fhirVersion.js';
+import type { JsonObject } from '../../json/json.js';
+import { LABELS } from '../methods/labels.js';
+import type { Run } from '../methods/method.js';
+import { primitiveText, type Primitive } from '../model/primitive.js';
+import { RegexSteps } from '../regex/steps.js';
+
+/** Days that dates move by, for the resource a run is at. */
+export type ShiftOf = (run: ResourceRun, rule: number) => number | null;
+
+/** How a resource stands: outermost, contained in another, or anywhere else inside one. */
+export type Place = 'outermost' | 'contained' | 'inside';
+
+/** What held for the resource around the one that is processed. */
+export interface OuterResource {
+  readonly operations: number;
+  readonly patient: string | null;
+  readonly bundle: BundlePatients | null;
+}
+
+const NO_ID = (): undefined => undefined;
+
+/** What is going on while one outermost resource is processed. Reused from resource to resource. */
+export class ResourceRun implements Run {
+  /** Operations done since the counts were last taken, by the place of their label. */
+  readonly counts: number[] = LABELS.map(() => 0);
+  /** Conditions of the resource's rules that could not be decided, by the rule's place. Not counted before it is done. */
+  readonly undecided = new Map<number, number>();
+  /** Steps that regular expressions may still take. */
+  readonly regexSteps = new RegexSteps();
+  /** The rule being applied, for the report of a failure. */
+  rule: number | undefined;
+  /** The outermost resource's id, as a rule finds it. */
+  idOfRoot: (rule: number) => Primitive | undefined = NO_ID;
+  fileName = '';
+  folderName = '';
+  /** The patient the resource belongs to, as it came; null for none or several. */
+  patient: string | null = null;
+  /** The Patients of the Bundle that the resource is in. */
+  private bundle: BundlePatients | null = null;
+  private operations = 0;
+  private readonly shiftOf: ShiftOf;
+  private readonly patientIn: FhirVersion | null;
+  readonly randomBytes: (size: number) => Uint8Array;
+
+  /** @param patientIn the FHIR version by which to find the patient; null where the shift does not depend on one */
+  constructor(shiftOf: ShiftOf, patientIn: FhirVersion | null, randomBytes: (size: number) => Uint8Array) {
+    this.shiftOf = shiftOf;
+    this.patientIn = patientIn;
+    this.randomBytes = randomBytes;
+  }
+
+  did(label: number): void {
+    this.operations |= 1 << label;
+    this.counts[label] = (this.counts[label] ?? 0) + 1;
+  }
+
+  /** As `did`, for what was counted elsewhere. */
+  alsoDid(label: number): void {
+    this.operations |= 1 << label;
+  }
+
+  wasUndecided(conditions: number): void {
+    if (conditions === 0 || this.rule === undefined) return;
+    this.undecided.set(this.rule, (this.undecided.get(this.rule) ?? 0) + conditions);
+  }
+
+  dateShiftDays(rule: number): number | null {
+    return this.shiftOf(this, rule);
+  }
+
+  /** The text of the outermost resource's id; empty without one. */
+  rootId(rule: number): string {
+    const id = this.idOfRoot(rule);
+    return id === undefined ? '' : primitiveText(id);
+  }
+
+  /** Begins a resource and gives what must be handed to `endResource`. @param resource as it came, if that is asked for */
+  startResource(resource: () => JsonObject, place: Place): OuterResource {
+    const outer = { operations: this.operations, patient: this.patient, bundle: this.bundle };
+    this.operations = 0;
+    // What is contained is part of the resource around it, and of its patient.
+    if (place === 'contained' || this.patientIn === null) return outer;
+    const json = resource();
+    this.patient = patientOf(json, this.patientIn, this.bundle);
+    if (json['resourceType'] === 'Bundle') this.bundle = patientsOfBundle(json);
+    return outer;
+  }
+
+  /** Ends a resource: gives the operations done in it, which also count for the resource around it. */
+  endResource(outer: OuterResource): number {
+    const own = this.operations;
+    this.operations = outer.operations | own;
+    this.patient = outer.patient;
+    this.bundle = outer.bundle;
+    return own;
+  }
+
+  /** Forgets a resource that failed halfway. */
+  restart(fileName: string, folderName: string): void {
+    this.regexSteps.reset();
+    this.fileName = fileName;
+    this.folderName = folderName;
+    this.rule = undefined;
+    this.patient = null;
+    this.bundle = null;
+    this.operations = 0;
+    if (this.undecided.size > 0) this.undecided.clear();
+    this.idOfRoot = NO_ID;
+  }
+}
