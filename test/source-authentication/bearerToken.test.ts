@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type AccessToken, BearerToken } from '../../functions/adapters/source/credentials/bearerToken.js';
-import { ExportError } from '../../functions/errors.js';
+import { ExportError } from '../../functions/common/errors.js';
 
 const denied = new ExportError('source-denied', 'No token.');
 
