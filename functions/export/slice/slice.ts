@@ -1,8 +1,5 @@
-import type { AnonymizeResult } from '../../deid/run/engine.js';
-import type { JsonObject } from '../../json/json.js';
-import type { TapeValue } from '../../json/jsonTape.js';
-import type { LineBuffer } from '../../json/lineBuffer.js';
 import { ExportError } from '../../common/errors.js';
+import type { JsonObject } from '../../json/json.js';
 import { count } from '../source/count.js';
 import { proveHeeded } from '../source/heeded.js';
 import { addCounts, addUndecided, addFailure, emptyReport, type SliceReport } from '../records/job.js';
