@@ -69,7 +69,7 @@ const layerOf = (path) => {
 
 const problems = [];
 const unused = new Set(EXCEPTIONS);
-const files = readdirSync(ROOT, { recursive: true }).filter((file) => file.endsWith('.ts'));
+const files = readdirSync(ROOT, { encoding: 'utf8', recursive: true }).filter((file) => file.endsWith('.ts'));
 for (const file of files) {
   const text = readFileSync(join(ROOT, file), 'utf8');
   for (const [, kind = '', specifier] of text.matchAll(
