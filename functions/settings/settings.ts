@@ -369,7 +369,7 @@ const numbers = {
     50_000,
     1000,
     100_000_000,
-    'Resources of a type above which it is split into partitions by `meta.lastUpdated`; sooner where a job has few for its lanes.',
+    'Resources of a type above which it is split into partitions by `meta.lastUpdated`; sooner where a job has few for its workers.',
   ),
   sliceMaxPages: wholeNumber('SLICE_MAX_PAGES', 'pages', 400, 1, 10_000, 'Pages one activity call reads.'),
   sliceMaxMebibytes: wholeNumber(

@@ -164,7 +164,7 @@ type ExportSettings = {
   @maxValue(10000)
   MAX_RUNNING_EXPORTS_PER_CALLER: int?
 
-  @description('Resources of a type above which it is split into partitions by `meta.lastUpdated`; sooner where a job has few for its lanes. (resources; default 50000)')
+  @description('Resources of a type above which it is split into partitions by `meta.lastUpdated`; sooner where a job has few for its workers. (resources; default 50000)')
   @minValue(1000)
   @maxValue(100000000)
   PARTITION_RESOURCES: int?
