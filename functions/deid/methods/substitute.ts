@@ -1,4 +1,11 @@
-import { isEmptyObject, isJsonObject, parseJson, JsonError, type JsonObject, type JsonValue } from '../../json/json.js';
+import {
+  isEmptyObject,
+  isJsonObject,
+  parseJson,
+  JsonError,
+  type JsonObject,
+  type JsonValue,
+} from '../../json/json.js';
 import { JsonNumber, numberText } from '../../json/jsonNumber.js';
 import { SUBSTITUTED } from './labels.js';
 import { type FhirNode } from '../model/node.js';

@@ -1,4 +1,9 @@
-import { isJsonObject, stringifyJson, type JsonObject, type JsonValue } from '../../../functions/json/json.js';
+import {
+  isJsonObject,
+  stringifyJson,
+  type JsonObject,
+  type JsonValue,
+} from '../../../functions/json/json.js';
 import { JsonNumber } from '../../../functions/json/jsonNumber.js';
 import type { Choices } from '../generate.js';
 
