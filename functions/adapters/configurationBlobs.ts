@@ -1,5 +1,5 @@
 import type { BlobServiceClient } from '@azure/storage-blob';
-import { ExportError } from '../errors.js';
+import { ExportError } from '../common/errors.js';
 import type { StorageAccount } from '../settings/settings.js';
 import { configurationText, MOST_CONFIGURATION_BYTES } from './configurationText.js';
 import { managedIdentityName } from './managedIdentity.js';

@@ -8,7 +8,7 @@ import {
   settingDefinitions,
   SettingsError,
 } from '../../functions/settings/settings.js';
-import { VERSION } from '../../functions/version.js';
+import { VERSION } from '../../functions/common/version.js';
 import { REQUIRED_SETTINGS } from '../environment.js';
 
 describe('settings', () => {

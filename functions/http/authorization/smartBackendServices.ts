@@ -9,7 +9,7 @@ import {
 import { fetch } from 'undici';
 import type { Dispatchers } from '../../adapters/dispatchers.js';
 import type { SmartSettings } from '../../settings/authorizationSettings.js';
-import { errorIssue } from '../../export/output/operationOutcome.js';
+import { errorIssue } from '../../fhir/operationOutcome.js';
 import { RequestError } from '../respond.js';
 import type { Authorize } from './authorize.js';
 import { bearerChallenge, notBelieved, unauthenticated } from './bearer.js';
