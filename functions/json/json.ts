@@ -35,7 +35,7 @@ export function parseJson(text: string): JsonValue {
 }
 
 /** The error for the bytes that a tape refused to read. */
-export function notJson({ bytes, refusedAt }: JsonTape): JsonError {
+function notJson({ bytes, refusedAt }: JsonTape): JsonError {
   return new JsonError('Unexpected text or end', bytes.toString('utf8', 0, refusedAt).length);
 }
 
@@ -73,7 +73,7 @@ function exactValueAt(tape: JsonTape, root: number): JsonValue {
 }
 
 /** Sets a member, whatever its name. */
-export function addMember(into: JsonObject, name: string, value: JsonValue): void {
+function addMember(into: JsonObject, name: string, value: JsonValue): void {
   if (name === '__proto__')
     Object.defineProperty(into, name, { value, writable: true, enumerable: true, configurable: true });
   else into[name] = value;
