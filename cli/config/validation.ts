@@ -3,7 +3,7 @@ import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import type { ConfigurationIssue } from '../../functions/deid/configuration/issues.js';
 import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { resolveKeys } from '../../functions/deid/configuration/keys.js';
-import type { Environment } from './environment.js';
+import type { Environment } from '../../functions/settings/setting.js';
 
 /**
  * Everything the kick-off would say of a configuration. Keys that it only names are looked for in the settings

@@ -8,9 +8,7 @@ export type Kind =
   | { readonly is: 'text' | 'URL' | 'list'; readonly form: string; readonly unit?: string };
 
 /** A problem with a text that "must be …" does not say. It completes a sentence that begins with the setting's name. */
-export class Problem {
-  constructor(readonly text: string) {}
-}
+export class Problem extends Error {}
 
 /** Value of a text; `undefined`: not of the setting's form. */
 type Parse<T> = (text: string) => T | Problem | undefined;
@@ -63,8 +61,8 @@ export function integer<O extends { default?: number }>(
     kind: { is: 'integer', min, max, unit },
     ...(options.default === undefined ? {} : { default: String(options.default) }),
     description,
-    parse: (text) => {
-      const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN;
+    parse: (found) => {
+      const value = /^\d{1,12}$/.test(found) ? Number(found) : Number.NaN;
       return value >= min && value <= max ? value : undefined;
     },
   };
@@ -77,7 +75,7 @@ export function flag(name: string, description: string): Setting<boolean> {
     kind: { is: 'flag' },
     default: 'false',
     description,
-    parse: (text) => (/^(true|false)$/i.test(text) ? text.toLowerCase() === 'true' : undefined),
+    parse: (found) => (/^(true|false)$/i.test(found) ? found.toLowerCase() === 'true' : undefined),
   };
 }
 
@@ -93,23 +91,29 @@ export function choice<const W extends string, O extends Options>(
     kind: { is: 'choice', of: words },
     ...options,
     description,
-    parse: (text) => words.find((word) => word.toLowerCase() === text.toLowerCase()),
+    parse: (found) => words.find((word) => word.toLowerCase() === found.toLowerCase()),
   };
 }
 
-/** A text, by what it must match or how it is read. */
-export function text<O extends Options, T = string>(
+/** A text of any other form, by how it is read. */
+export function text<T, O extends Options>(
   name: string,
   form: string,
-  read: RegExp | Parse<T>,
+  parse: Parse<T>,
   options: O,
   description: string,
   is: 'text' | 'URL' | 'list' = 'text',
 ): Setting<Value<T, O>> {
-  const parse =
-    read instanceof RegExp ? (found: string) => (read.test(found) ? (found as T) : undefined) : read;
   return { name, kind: { is, form }, ...options, description, parse };
 }
+
+/** A text by what it must match. */
+export function matching(pattern: RegExp): Parse<string> {
+  return (found) => (pattern.test(found) ? found : undefined);
+}
+
+/** Any text. */
+export const anyText: Parse<string> = (found) => found;
 
 /** A URL, kept as it is written. */
 export function url<O extends Options>(
@@ -152,10 +156,17 @@ export function variants<const V extends Readonly<Record<string, Settings>>>(
   description: string,
   settings: V,
 ): Setting<{ [M in keyof V]: { readonly method: M } & Values<V[M]> }[keyof V]> {
-  const { parse, ...rest } = choice(name, Object.keys(settings), { default: initial }, description);
+  const { kind, parse } = choice(name, Object.keys(settings), {}, description);
   type Variant = { [M in keyof V]: { readonly method: M } & Values<V[M]> }[keyof V];
   // `readSettings` adds the values of the settings.
-  return { ...rest, variants: settings, parse: (found) => asVariant(parse(found)) as Variant | undefined };
+  return {
+    name,
+    kind,
+    default: initial,
+    description,
+    variants: settings,
+    parse: (found) => asVariant(parse(found)) as Variant | undefined,
+  };
 }
 
 function asVariant(method: unknown): object | undefined {
@@ -175,7 +186,7 @@ export function formOf(kind: Kind): string {
     case 'flag':
       return 'true or false';
     case 'choice':
-      return `one of ${kind.of.join(', ')}`;
+      return kind.of.length === 2 ? kind.of.join(' or ') : `one of ${kind.of.join(', ')}`;
     case 'text':
     case 'URL':
     case 'list':
@@ -210,8 +221,10 @@ function readValue(
 ): unknown {
   const { name, kind, description } = setting;
   const complain = (problem: string): undefined => report(setting, `${name} ${problem}`) as undefined;
-  if (setting.readAll !== undefined) return setting.readAll(environment, (problem) => report(setting, problem));
-  const given = (setting.isSmallFirst === true && environment[name.toLowerCase()]?.trim()) || environment[name]?.trim();
+  if (setting.readAll !== undefined)
+    return setting.readAll(environment, (problem) => report(setting, problem));
+  const given =
+    (setting.isSmallFirst === true && environment[name.toLowerCase()]?.trim()) || environment[name]?.trim();
   const found = given || setting.default;
   if (found === undefined) {
     if (setting.isRequired !== true) return undefined;
@@ -220,7 +233,7 @@ function readValue(
   if (setting.isSecret === true && isUnresolved(found)) return complain(UNRESOLVED);
   const value = setting.parse(found);
   if (value === undefined) return complain(`must be ${formOf(kind)}`);
-  if (value instanceof Problem) return complain(value.text);
+  if (value instanceof Problem) return complain(value.message);
   if (setting.variants === undefined) return value;
   const { method } = value as { method: string };
   const more = setting.variants[method] ?? {};
