@@ -1,6 +1,6 @@
 import { privateUrl } from './sourceSettings.js';
 import { anyText, choice, integer, list, matching, text, type Values, variants } from './setting.js';
-import { APPROVAL_RULES, type ApprovalPolicy } from '../export/approval.js';
+import { APPROVAL_RULES, type ApprovalPolicy } from '../export/request/approval.js';
 import { isDigest } from '../export/request/ociReference.js';
 
 /** How callers authenticate themselves. */

@@ -1,5 +1,5 @@
 import { LONGEST_PAUSE_MS } from '../export/source/requestLimiter.js';
-import { isLoopback } from '../loopback.js';
+import { isLoopback } from '../common/loopback.js';
 import type { Authentication } from './authorizationSettings.js';
 import { isTrusted } from './registrySettings.js';
 import { SCHEMA } from './schema.js';

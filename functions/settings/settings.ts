@@ -1,4 +1,4 @@
-import type { ApprovalPolicy } from '../export/approval.js';
+import type { ApprovalPolicy } from '../export/request/approval.js';
 import type { OciReference } from '../export/request/ociReference.js';
 import { approvalPolicy, type AuthorizationSettings } from './authorizationSettings.js';
 import { CROSS_CHECKS, servesLoopback } from './crossChecks.js';

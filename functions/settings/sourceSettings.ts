@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { isLoopback } from '../loopback.js';
+import { isLoopback } from '../common/loopback.js';
 import { certificates } from './registrySettings.js';
 import { anyText, matching, Problem, required, text, url, type Values, variants } from './setting.js';
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
-const root = new URL('../..', import.meta.url);
+const root = new URL('../../', import.meta.url);
 const page = readFileSync(new URL('docs/threat-model.md', root), 'utf8');
 
 /** Tests that the page names: file, and title or a part of one. */

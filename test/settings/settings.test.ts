@@ -8,7 +8,7 @@ import {
 } from '../../functions/settings/crossChecks.js';
 import { readSettings, SettingsError } from '../../functions/settings/settings.js';
 import { settingRows } from '../../functions/settings/schema.js';
-import { VERSION } from '../../functions/version.js';
+import { VERSION } from '../../functions/common/version.js';
 import { REQUIRED_SETTINGS } from '../environment.js';
 
 describe('settings', () => {

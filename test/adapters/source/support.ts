@@ -3,7 +3,7 @@ import type { JSONWebKeySet } from 'jose';
 import { openDispatchers } from '../../../functions/adapters/dispatchers.js';
 import { FhirClient, type SourceFailureLine } from '../../../functions/adapters/source/fhirClient.js';
 import { openSourceCredentials } from '../../../functions/adapters/source/credentials/openSourceCredentials.js';
-import type { ExportError } from '../../../functions/errors.js';
+import type { ExportError } from '../../../functions/common/errors.js';
 import type { ProxySettings } from '../../../functions/settings/proxySettings.js';
 import type { SourceAuthentication } from '../../../functions/settings/sourceSettings.js';
 
