@@ -1,5 +1,6 @@
 import type { DurableClient } from 'durable-functions';
 import type { JobRequest } from '../export/records/job.js';
+import { type JobOutcome, type KnownState, outcomeOf } from './model/state.js';
 import { terminateJob } from './jobInstances.js';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
@@ -7,6 +8,25 @@ import type { JobStore } from '../adapters/storage/jobStore.js';
 interface Stores {
   jobs: Pick<JobStore, 'claimedPartitions' | 'destroySecrets' | 'destroyWorkingState'>;
   files: Pick<ExportFiles, 'discard'>;
+}
+
+/**
+ * Ends a job as its state says: writes its outcome, and takes away what nobody needs after it, its files where they are
+ * not complete. Safe to repeat, and to run twice at once: the first outcome that is written holds.
+ * @param now milliseconds since the epoch
+ */
+export async function endJob(
+  { jobs, files }: Stores & { jobs: Pick<JobStore, 'putOutcome'> },
+  state: KnownState,
+  now: number,
+): Promise<JobOutcome['state']> {
+  const { request } = state;
+  const held = await jobs.putOutcome(request.jobId, outcomeOf(state, new Date(now).toISOString()));
+  // A cancel holds whatever the outcome says.
+  const end = state.name === 'cancelled' ? 'cancelled' : held.state;
+  if (end === 'completed') await jobs.destroyWorkingState(request.jobId);
+  else await discardJob({ jobs, files }, request);
+  return end;
 }
 
 /**
