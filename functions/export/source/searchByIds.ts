@@ -1,26 +1,37 @@
 import { ExportError } from '../../errors.js';
 import { mapConcurrently } from '../../mapConcurrently.js';
 import { missingInSelf, safeName } from './heeded.js';
+import { checkLoop, NO_LOOP } from './linkLoop.js';
 import { takesLists } from './lists.js';
+import { mayTry } from './refusals.js';
 import { readSearchPage, type SearchRow } from './searchPage.js';
 import type { SearchParameters, Source, SourceAnswer } from './source.js';
 
 /** Characters of ids in one search: a URL of 2,000 characters is taken everywhere. */
-const MOST_CHARACTERS = 1500;
+const MAX_CHARACTERS = 1500;
 const PARALLEL_SEARCHES = 2;
 
+/** A row that has the id by which it was asked for. */
+export type IdentifiedRow = SearchRow & { readonly id: string };
+
+export interface IdSearch {
+  /** What else the resources have to match. */
+  search?: SearchParameters;
+  /** Whether the resources are needed whole; else no more than their ids and `meta` are asked for. */
+  isWhole?: boolean;
+}
+
 /**
- * Asks the source for resources of a type by their ids, as far as a search gives them. Of a resource no more is
- * asked for than its id and `meta`, and other elements may be missing.
+ * Asks the source for resources of a type by their ids, as far as a search gives them.
  * @param ids each once
- * @throws ExportError `source-ignored-parameter` where the source gives others, or did not heed the search
+ * @throws ExportError `source-ignored-parameter` where the source gives others, or did not honor the search
  */
-export async function searchAmong(
+export async function searchByIds(
   source: Source,
   type: string,
   ids: readonly string[],
-  search: SearchParameters,
-): Promise<SearchRow[]> {
+  { search = [], isWhole = false }: IdSearch = {},
+): Promise<IdentifiedRow[]> {
   // Two `_id`s are an "and", which some sources do not know; here it is known beforehand.
   const wanted = search
     .filter(([name]) => name === '_id')
@@ -28,10 +39,31 @@ export async function searchAmong(
   const others = search.filter(([name]) => name !== '_id');
   const isListed = wanted.length < 2 || (await takesIds(source, type, wanted));
   const asked = isListed ? chunks(wanted) : wanted.map((id) => [id]);
-  const found = await mapConcurrently(asked, PARALLEL_SEARCHES, (chunk) =>
-    searchChunk(source, type, chunk, others),
-  );
+  const found = await mapConcurrently(asked, PARALLEL_SEARCHES, async (chunk) => {
+    const rows: IdentifiedRow[] = [];
+    await inBatches(chunk, chunk.length, async (some) => {
+      rows.push(...(await searchChunk(source, type, some, others, isWhole)));
+    });
+    return rows;
+  });
   return found.flat();
+}
+
+/** Asks for batches of ids, and for the halves of one that the source refuses. */
+export async function inBatches(
+  ids: readonly string[],
+  most: number,
+  ask: (some: readonly string[]) => Promise<void>,
+): Promise<void> {
+  for (let start = 0; start < ids.length; start += most) {
+    const some = ids.slice(start, start + most);
+    try {
+      await ask(some);
+    } catch (error) {
+      if (some.length === 1 || !mayTry('fewer ids', error)) throw error;
+      await inBatches(some, Math.ceil(some.length / 2), ask);
+    }
+  }
 }
 
 /** Sources that have shown whether they take lists of ids for alternatives. */
@@ -50,30 +82,28 @@ async function searchChunk(
   type: string,
   ids: readonly string[],
   search: SearchParameters,
-): Promise<SearchRow[]> {
+  isWhole: boolean,
+): Promise<IdentifiedRow[]> {
   const asked: SearchParameters = [...search, ['_id', ids.join(',')]];
   const wanted = new Set(ids);
-  const rows: SearchRow[] = [];
-  let answer = await searchBriefly(source, type, [...asked, ['_count', String(ids.length)]]);
-  // A source may give one a page; more pages than ids are a loop.
-  for (let pages = 1; ; pages++) {
+  const rows: IdentifiedRow[] = [];
+  const parameters: SearchParameters = [...asked, ['_count', String(ids.length)]];
+  let answer = await (isWhole ? source.search(type, parameters) : searchBriefly(source, type, parameters));
+  for (let loop = NO_LOOP; ;) {
     const page = readSearchPage(answer.body, type);
     // The self link of a form need not repeat what stands in the form.
-    const tells = answer.isForm !== true || page.self?.includes('?') === true;
+    const isTelling = answer.isForm !== true || page.self?.includes('?') === true;
     const missing =
-      page.self === undefined || !tells || pages > 1 ? undefined : missingInSelf(asked, page.self);
+      page.self === undefined || !isTelling || loop !== NO_LOOP ? undefined : missingInSelf(asked, page.self);
     if (missing !== undefined) throw ignored(type, missing);
     for (const row of page.rows) {
-      if (row.id === undefined || !wanted.has(row.id)) throw ignored(type, '_id');
-      rows.push(row);
+      const { id } = row;
+      if (id === undefined || !wanted.has(id)) throw ignored(type, '_id');
+      rows.push({ ...row, id });
     }
     if (page.next === undefined) return rows;
-    if (pages > ids.length + 1) {
-      throw new ExportError(
-        'source-link-loop',
-        `The source's next links for a search for ${type} by _id do not end. The source has to end its pages.`,
-      );
-    }
+    // A source may give one a page.
+    loop = checkLoop(loop, page.next, type, ids.length);
     answer = await source.follow(page.next);
   }
 }
@@ -86,11 +116,9 @@ async function searchBriefly(
 ): Promise<SourceAnswer> {
   try {
     return await source.search(type, [...parameters, ['_elements', 'id,meta']]);
-  } catch (thrown) {
-    if (thrown instanceof ExportError && thrown.code === 'source-refused') {
-      return source.search(type, parameters);
-    }
-    throw thrown;
+  } catch (error) {
+    if (!mayTry('other search', error)) throw error;
+    return source.search(type, parameters);
   }
 }
 
@@ -99,7 +127,7 @@ function chunks(ids: readonly string[]): string[][] {
   let characters = Number.POSITIVE_INFINITY;
   for (const id of ids) {
     characters += id.length + 3;
-    if (characters > MOST_CHARACTERS) {
+    if (characters > MAX_CHARACTERS) {
       all.push([]);
       characters = id.length;
     }
