@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import { constants, createGzip } from 'node:zlib';
-import { ExportError } from '../errors.js';
+import { ExportError } from '../common/errors.js';
 import { manifestFiles, REPORT_FILE, typesInFile } from '../export/output/manifest.js';
-import { errorIssue } from '../export/output/operationOutcome.js';
+import { errorIssue } from '../fhir/operationOutcome.js';
 import { acceptsGzip, type ByteRange, isRangeCurrent, matchesETag, readByteRange } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
 import { maySee, requireAccess, requireTypes } from './authorization/caller.js';

@@ -1,6 +1,6 @@
 import { app, type HttpMethod, type HttpResponseInit } from '@azure/functions';
 import * as df from 'durable-functions';
-import { errorIssue } from '../export/output/operationOutcome.js';
+import { errorIssue } from '../fhir/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
 import { UNKNOWN_CALLER } from './authorization/caller.js';
 import type { Handler } from './handler.js';

@@ -1,4 +1,4 @@
-import { errorIssue } from '../export/output/operationOutcome.js';
+import { errorIssue } from '../fhir/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
 import type { Handler } from './handler.js';
 import { RequestError } from './respond.js';

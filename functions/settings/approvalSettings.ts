@@ -1,4 +1,4 @@
-import { APPROVAL_RULES, type ApprovalPolicy, type ApprovalRule } from '../export/approval.js';
+import { APPROVAL_RULES, type ApprovalPolicy, type ApprovalRule } from '../export/request/approval.js';
 import { isDigest } from '../export/request/ociReference.js';
 import type { Authentication } from './authorizationSettings.js';
 

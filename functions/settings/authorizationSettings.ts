@@ -1,4 +1,4 @@
-import { isLoopback } from '../loopback.js';
+import { isLoopback } from '../common/loopback.js';
 
 /** How callers show who they are. */
 export type Authentication =

@@ -5,7 +5,7 @@ import {
   readAuthorizationSettings,
 } from './authorizationSettings.js';
 import { approvalDefinitions, readApprovalSettings } from './approvalSettings.js';
-import type { ApprovalPolicy } from '../export/approval.js';
+import type { ApprovalPolicy } from '../export/request/approval.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
 import type { OciReference } from '../export/request/ociReference.js';
 import { LONGEST_PAUSE_MS } from '../export/source/requestLimiter.js';

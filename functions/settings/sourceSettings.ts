@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { unresolvedReference } from './keyVaultReference.js';
-import { isLoopback } from '../loopback.js';
+import { isLoopback } from '../common/loopback.js';
 import { parseCertificates } from './registrySettings.js';
 
 /** The key that a SMART Backend Services client signs its assertions with. */

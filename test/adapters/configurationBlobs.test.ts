@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ConfigurationBlobs } from '../../functions/adapters/configurationBlobs.js';
 import { openStorage } from '../../functions/adapters/storage/storage.js';
-import type { ExportError } from '../../functions/errors.js';
+import type { ExportError } from '../../functions/common/errors.js';
 import type { StorageAccount } from '../../functions/settings/settings.js';
 
 const KEY = Buffer.from('secret key').toString('base64');

@@ -10,7 +10,7 @@ import { bothWays } from './bothWays.js';
 import { JsonNumber, numberText, type JsonValue } from '../../functions/json/json.js';
 
 /** The reference material beside the project's folder; a user's clone does not have it. */
-export const SHARED = fileURLToPath(new URL('../../../shared', import.meta.url));
+export const SHARED = fileURLToPath(new URL('../../../shared/', import.meta.url));
 
 /** Whether a folder of the reference material is there; says so in one line where it is not. */
 export function hasShared(folder: string): boolean {

@@ -211,7 +211,7 @@ describe('alerts', () => {
 
   it('look for fields that log lines have', () => {
     const logged = readFileSync(join(PROJECT_ROOT, 'functions/activities/activity.ts'), 'utf8');
-    const failure = readFileSync(join(PROJECT_ROOT, 'functions/errors.ts'), 'utf8');
+    const failure = readFileSync(join(PROJECT_ROOT, 'functions/common/errors.ts'), 'utf8');
     const fields = [...page.matchAll(/\bline\.(\w+)/g)].map(([, field = '']) => field);
     expect(fields.length).toBeGreaterThan(3);
     for (const field of fields) expect(`${logged}${failure}`).toMatch(new RegExp(`\\b${field}\\b`));

@@ -1,4 +1,4 @@
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import type { CompartmentLink } from '../../fhir/patientCompartment.js';
 import { readReference, referencesAt } from '../../fhir/reference.js';
 import type { Capabilities } from '../source/capabilities.js';
@@ -6,7 +6,8 @@ import { coveringParameters, memberValue, type MemberSearch, OWN_ID } from './co
 import type { Members } from './members.js';
 import { PROVENANCE, PROVENANCE_OF_MATCHES } from './provenance.js';
 import { readSearchPage } from '../source/searchPage.js';
-import { inBatches } from './selection.js';
+import { inBatches } from '../source/searchByIds.js';
+import { mayTry } from '../source/refusals.js';
 import { takesLists } from '../source/lists.js';
 import type { SearchParameters, Source } from '../source/source.js';
 
@@ -97,10 +98,10 @@ async function isListed(
     const isTaken = await takesLists(source, type, parameter, values, bounds);
     if (isTaken) lists[kind] = true;
     return isTaken;
-  } catch (thrown) {
+  } catch (error) {
     // A source that refuses the parameter refuses it of one member, too.
-    if (thrown instanceof ExportError && REFUSALS.has(thrown.code)) return false;
-    throw thrown;
+    if (isTooMuch(error)) return false;
+    throw error;
   }
 }
 
@@ -138,22 +139,16 @@ async function tryBatch(
     const query = self?.includes('?') === true ? self.slice(self.indexOf('?')) : undefined;
     const isHeeded = query === undefined || new URLSearchParams(query).has(parameter);
     return { isTaken: isHeeded, count: total };
-  } catch (thrown) {
-    if (thrown instanceof ExportError && REFUSALS.has(thrown.code)) {
-      return { isTaken: false, count: undefined };
-    }
-    throw thrown;
+  } catch (error) {
+    if (isTooMuch(error)) return { isTaken: false, count: undefined };
+    throw error;
   }
 }
 
-/** Some sources answer a search that is too large for them with 413, 414 or 400, some with 500 or not in time. */
-const REFUSALS: ReadonlySet<string> = new Set([
-  'source-refused',
-  'source-page-too-large',
-  'source-busy',
-  'source-failed',
-  'source-timeout',
-]);
+/** Whether a source takes no such search, or none for so many members; to some it is the same as being busy. */
+function isTooMuch(error: unknown): boolean {
+  return mayTry('fewer ids', error) || (error instanceof ExportError && error.code === 'source-busy');
+}
 
 /** The batch whose ids are the longest: what the source takes of it, it takes of all. */
 function longestBatch({ ids }: Members, batch: number): readonly string[] {
@@ -223,8 +218,8 @@ export async function sendsProvenance(source: Source, bases: readonly string[]):
       if (rows.length > 0) return included.length > 0;
     }
     return false;
-  } catch (thrown) {
-    if (thrown instanceof ExportError && thrown.code === 'source-refused') return false;
-    throw thrown;
+  } catch (error) {
+    if (mayTry('leave out', error)) return false;
+    throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { filtered } from './filtered.js';
-import type { JobRequest } from '../job.js';
+import type { JobRequest } from '../records/job.js';
 import { EVERYTHING, type Selection } from './selection.js';
 
 /**

@@ -1,4 +1,4 @@
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 
 /** Brent's cycle detection over next links: one link is remembered, renewed at powers of two. */
 export interface LoopCheck {

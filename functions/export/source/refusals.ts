@@ -1,4 +1,4 @@
-import { ExportError, type ExportErrorCode } from '../../errors.js';
+import { ExportError, type ExportErrorCode } from '../../common/errors.js';
 
 /** What may be tried after a request that brought no answer, beside to fail. */
 export type Remedy =
@@ -19,7 +19,8 @@ interface Refusal {
   readonly remedies: readonly Remedy[];
   /** How often the same request is made at most, where it is made again. */
   readonly attempts?: number;
-  readonly words: (status: number) => string;
+  /** @param hint what to do, as the credentials say */
+  readonly words?: (status: number, hint: string) => string;
 }
 
 /** What servers refuse, by the code of the error: https://hl7.org/fhir/R4/http.html#Status-Codes */
@@ -27,7 +28,7 @@ const REFUSALS = {
   'source-denied': {
     statuses: [401],
     remedies: [],
-    words: () => 'The source answered 401',
+    words: (_, hint) => `The source answered 401: ${hint}`,
   },
   'source-forbidden': {
     statuses: [403],
@@ -51,7 +52,6 @@ const REFUSALS = {
     remedies: ['smaller page', 'fewer ids', 'again'],
     // The caller asks for less.
     attempts: 1,
-    words: () => 'The source did not answer in time.',
   },
   // Some servers fail for good at a page of some size, so that the caller does better to ask for less.
   'source-failed': {
@@ -85,11 +85,11 @@ export const OTHER_METHOD = {
 const BY_CODE: ReadonlyMap<string, Refusal> = new Map(Object.entries<Refusal>(REFUSALS));
 
 /** What an answer of a status other than 200 means. */
-export function refusalOf(status: number): ExportError {
+export function refusalOf(status: number, hint: string): ExportError {
   const listed = [...BY_CODE].find(([, { statuses }]) => statuses.includes(status))?.[0];
   const code = (listed ?? (status >= 500 ? 'source-busy' : 'source-refused')) as RefusalCode;
   const { remedies, words }: Refusal = REFUSALS[code];
-  return new ExportError(code, words(status), remedies.includes('again'));
+  return new ExportError(code, words?.(status, hint) ?? '', remedies.includes('again'));
 }
 
 /** Whether a request that was refused may do in this way. */

@@ -1,6 +1,6 @@
-import { ExportError } from '../../errors.js';
-import { mapConcurrently } from '../../mapConcurrently.js';
-import { missingInSelf, safeName } from './heeded.js';
+import { ExportError } from '../../common/errors.js';
+import { mapConcurrently } from '../../common/mapConcurrently.js';
+import { missingInSelf, safeName } from './honored.js';
 import { checkLoop, NO_LOOP } from './linkLoop.js';
 import { takesLists } from './lists.js';
 import { mayTry } from './refusals.js';
@@ -103,7 +103,7 @@ async function searchChunk(
     }
     if (page.next === undefined) return rows;
     // A source may give one a page.
-    loop = checkLoop(loop, page.next, type, ids.length);
+    loop = checkLoop(loop, page.next, type, ids.length + 1);
     answer = await source.follow(page.next);
   }
 }

@@ -2,8 +2,8 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../json/json.js';
 import { ARRAY, NUMBER, OBJECT, type JsonTape, type TapeValue } from '../../json/jsonTape.js';
 import { nameNumber } from '../../json/keyNames.js';
-import { ExportError } from '../../errors.js';
-import { type Instant, parseInstant } from '../instant.js';
+import { ExportError } from '../../common/errors.js';
+import { type Instant, parseInstant } from '../../fhir/instant.js';
 import { giveBack, readLink, readTape } from './readTape.js';
 
 /** One resource of a search page, with what the walk needs of it. */

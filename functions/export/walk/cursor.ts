@@ -1,4 +1,4 @@
-import { compareInstants, type Instant, laterInstant } from '../instant.js';
+import { compareInstants, type Instant, laterInstant } from '../../fhir/instant.js';
 import type { LoopCheck } from '../source/linkLoop.js';
 import type { SearchParameters } from '../source/source.js';
 import { bound, instant, SECONDS_MARGIN } from './window.js';

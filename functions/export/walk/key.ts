@@ -1,4 +1,4 @@
-import { compareInstants, type Instant } from '../instant.js';
+import { compareInstants, type Instant } from '../../fhir/instant.js';
 import type { SearchPage, SearchRow } from '../source/searchPage.js';
 import { checkLoop, NO_LOOP } from '../source/linkLoop.js';
 import { type CursorOf, type Key as KeyOf, keyAt, lowerBound, lowestOf, tieAt } from './cursor.js';
@@ -177,7 +177,11 @@ function doubt(state: WalkState, cursor: Key): void {
 }
 
 /** A row that did not come again: it has to be gone from where it was. */
-function acceptWitness(state: WalkState, { witness, ...onward }: Key, page: SearchPage): readonly SearchRow[] {
+function acceptWitness(
+  state: WalkState,
+  { witness, ...onward }: Key,
+  page: SearchPage,
+): readonly SearchRow[] {
   const from = instant(onward.from ?? '');
   const isThere = page.rows.some(
     ({ id, lastUpdated }) =>
@@ -266,10 +270,7 @@ function endBeyond(state: WalkState, cursor: Key): void {
   else if (beyond > MOST_ORDER_TRIES || cursor.isUncounted === true) {
     throw ignored(state.type, '_lastUpdated', true);
   } else {
-    const parameters = [
-      ...bound(cursor.after ? 'gt' : 'ge', cursor.from),
-      ...bound('lt', state.span.until),
-    ];
+    const parameters = [...bound(cursor.after ? 'gt' : 'ge', cursor.from), ...bound('lt', state.span.until)];
     state.cursor = { ...onward, last: { rows: state.seen.size, parameters } };
   }
 }

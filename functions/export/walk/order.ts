@@ -1,4 +1,4 @@
-import { compareInstants } from '../instant.js';
+import { compareInstants } from '../../fhir/instant.js';
 import type { CursorOf } from './cursor.js';
 import { type Mode, MOST_ORDER_TRIES } from './state.js';
 

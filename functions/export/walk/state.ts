@@ -1,4 +1,4 @@
-import { compareInstants, type Instant } from '../instant.js';
+import { compareInstants, type Instant } from '../../fhir/instant.js';
 import type { SearchPage, SearchRow } from '../source/searchPage.js';
 import { NO_LOOP } from '../source/linkLoop.js';
 import type { SearchParameters } from '../source/source.js';

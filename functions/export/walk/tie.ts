@@ -1,4 +1,4 @@
-import { compareInstants } from '../instant.js';
+import { compareInstants } from '../../fhir/instant.js';
 import type { SearchPage, SearchRow } from '../source/searchPage.js';
 import { linkLoop } from '../source/linkLoop.js';
 import { type CursorOf, keyAt } from './cursor.js';

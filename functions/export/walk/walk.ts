@@ -1,4 +1,4 @@
-import { missingInSelf } from '../source/heeded.js';
+import { missingInSelf } from '../source/honored.js';
 import type { SearchPage, SearchRow } from '../source/searchPage.js';
 import type { SearchParameters } from '../source/source.js';
 import type { Cursor } from './cursor.js';

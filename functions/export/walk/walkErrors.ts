@@ -1,5 +1,5 @@
-import { ExportError } from '../../errors.js';
-import { safeName } from '../source/heeded.js';
+import { ExportError } from '../../common/errors.js';
+import { safeName } from '../source/honored.js';
 
 export function unverifiable(type: string): ExportError {
   return new ExportError(

@@ -1,4 +1,10 @@
-import { compareInstants, type Instant, laterInstant, parseInstant, searchValue } from '../instant.js';
+import {
+  compareInstants,
+  type Instant,
+  laterInstant,
+  parseInstant,
+  searchValue,
+} from '../../fhir/instant.js';
 import type { SearchParameters } from '../source/source.js';
 
 /** The interval of `meta.lastUpdated` of one type: from `from` (inclusive) to `until` (exclusive). */
@@ -23,6 +29,15 @@ export interface Margin {
 
 /** Bounds may be wrong by a second, and may be cut to whole ones. */
 export const SECONDS_MARGIN: Margin = { before: 2000, after: 2000 };
+
+/** The window of a whole job. */
+export function jobWindow(
+  type: string,
+  { since, until }: { since: string | undefined; until: string | undefined },
+  transactionTime: string,
+): Window {
+  return { type, from: since, until: transactionTime, untilAsked: until !== undefined };
+}
 
 /** The instants of a window; without `from` it has no begin. */
 export interface Span {

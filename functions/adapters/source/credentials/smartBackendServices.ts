@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
-import { ExportError } from '../../../errors.js';
+import { ExportError } from '../../../common/errors.js';
 import {
   type AssertionKey,
   isTokenUrl,
