@@ -3,7 +3,7 @@ import { mapConcurrently } from '../../common/mapConcurrently.js';
 import { count } from '../source/count.js';
 import { compareInstants, type Instant, instantFromMilliseconds, parseInstant } from '../../fhir/instant.js';
 import type { PlannedPartition } from '../records/job.js';
-import { readSearchPage } from '../source/searchPage.js';
+import { searchPage } from '../source/searchPage.js';
 import type { Selection } from '../selection/selection.js';
 import type { SearchParameters, Source } from '../source/source.js';
 import { boundsOf, jobWindow, type Margin, placeIn, type Span, spanOf, type Window } from '../walk/window.js';
@@ -198,9 +198,7 @@ class TypePlan {
       ['_count', String(NEIGHBOURS)],
     ];
     const page = await this.#ask(async () =>
-      readSearchPage((await this.#source.search(type, parameters)).body, type).rows.map(
-        ({ lastUpdated }) => lastUpdated,
-      ),
+      (await searchPage(this.#source, type, parameters)).rows.map(({ lastUpdated }) => lastUpdated),
     );
     const pair = closestPair(page ?? []);
     if (pair === undefined) return;
@@ -271,9 +269,7 @@ class TypePlan {
         ...boundsOf({ from, until }),
         ['_count', '1'],
       ];
-      const row = await this.#ask(
-        async () => readSearchPage((await this.#source.search(type, parameters)).body, type).rows[0],
-      );
+      const row = await this.#ask(async () => (await searchPage(this.#source, type, parameters)).rows[0]);
       const at = row?.lastUpdated;
       if (at === undefined) continue;
       if (placeIn({ from, until }, at) !== 'in') return undefined;

@@ -5,10 +5,11 @@ import type { Capabilities } from '../source/capabilities.js';
 import { coveringParameters, memberValue, type MemberSearch, OWN_ID } from './compartment.js';
 import type { Members } from './members.js';
 import { PROVENANCE, PROVENANCE_OF_MATCHES } from './provenance.js';
-import { readSearchPage } from '../source/searchPage.js';
-import { inBatches } from '../source/searchByIds.js';
-import { mayTry } from '../source/refusals.js';
+import { parameterNames } from '../source/honored.js';
 import { takesLists } from '../source/lists.js';
+import { mayTry, onRefusal } from '../source/refusals.js';
+import { inBatches, takesIds } from '../source/searchByIds.js';
+import { searchPage } from '../source/searchPage.js';
 import type { SearchParameters, Source } from '../source/source.js';
 
 /** Members named in one search at most: a form of some 20 kB, and half the values that a query of some databases takes. */
@@ -94,15 +95,12 @@ async function isListed(
   const kind = parameter === OWN_ID ? 'ids' : 'references';
   if (lists[kind] === true) return true;
   const values = members.ids.map((id) => memberValue(parameter, [id]));
-  try {
-    const isTaken = await takesLists(source, type, parameter, values, bounds);
-    if (isTaken) lists[kind] = true;
-    return isTaken;
-  } catch (error) {
+  const isTaken = await takesLists(source, type, parameter, values, bounds).catch(
     // A source that refuses the parameter refuses it of one member, too.
-    if (isTooMuch(error)) return false;
-    throw error;
-  }
+    onRefusal('fewer members', () => false),
+  );
+  if (isTaken) lists[kind] = true;
+  return isTaken;
 }
 
 /** Smaller parts are not worth what it costs to begin one. */
@@ -131,23 +129,15 @@ async function tryBatch(
   batch: number,
 ): Promise<{ isTaken: boolean; count: number | undefined }> {
   const value = memberValue(parameter, longestBatch(members, batch));
-  try {
-    // A source that did not count the type may not know how to count.
-    const only = typeCount === undefined ? (['_count', '1'] as const) : (['_summary', 'count'] as const);
-    const { body } = await source.search(type, [[parameter, value], ...bounds, only]);
-    const { self, total } = readSearchPage(body, type);
-    const query = self?.includes('?') === true ? self.slice(self.indexOf('?')) : undefined;
-    const isHeeded = query === undefined || new URLSearchParams(query).has(parameter);
-    return { isTaken: isHeeded, count: total };
-  } catch (error) {
-    if (isTooMuch(error)) return { isTaken: false, count: undefined };
-    throw error;
-  }
-}
-
-/** Whether a source takes no such search, or none for so many members; to some it is the same as being busy. */
-function isTooMuch(error: unknown): boolean {
-  return mayTry('fewer ids', error) || (error instanceof ExportError && error.code === 'source-busy');
+  // A source that did not count the type may not know how to count.
+  const only = typeCount === undefined ? (['_count', '1'] as const) : (['_summary', 'count'] as const);
+  return searchPage(source, type, [[parameter, value], ...bounds, only]).then(
+    ({ self, total }) => {
+      const isTold = self?.includes('?') === true;
+      return { isTaken: !isTold || parameterNames(self).has(parameter), count: total };
+    },
+    onRefusal('fewer members', () => ({ isTaken: false, count: undefined })),
+  );
 }
 
 /** The batch whose ids are the longest: what the source takes of it, it takes of all. */
@@ -172,11 +162,10 @@ export async function countPresent(
   await inBatches(members.ids, MOST_PER_SEARCH, async (some) => {
     if (isOutOfTime()) present = undefined;
     if (present === undefined) return;
-    const { body } = await source.search('Patient', [
+    const { total } = await searchPage(source, 'Patient', [
       [OWN_ID, memberValue(OWN_ID, some)],
       ['_summary', 'count'],
     ]);
-    const { total } = readSearchPage(body, 'Patient');
     present = present === undefined || total === undefined ? undefined : present + total;
   }).catch((thrown: unknown) => {
     // A source that does not count at all does not tell, either.
@@ -185,8 +174,7 @@ export async function countPresent(
   });
   if (present === undefined || present >= members.ids.length || members.ids.length < 2) return present;
   // Fewer, or a source that takes the list for one id.
-  const takesIds = await takesLists(source, 'Patient', OWN_ID, members.ids, []);
-  return takesIds ? present : undefined;
+  return (await takesIds(source, 'Patient', members.ids)) ? present : undefined;
 }
 
 /** Provenance resources looked at to see whether they come along with their targets. */
@@ -199,9 +187,8 @@ const TRIED_TARGETS = 3;
  */
 export async function sendsProvenance(source: Source, bases: readonly string[]): Promise<boolean> {
   try {
-    const { body } = await source.search(PROVENANCE, [['_count', String(TRIED_PROVENANCES)]]);
     const targets = new Map<string, Set<string>>();
-    for (const row of readSearchPage(body, PROVENANCE).rows) {
+    for (const row of (await searchPage(source, PROVENANCE, [['_count', String(TRIED_PROVENANCES)]])).rows) {
       for (const { reference } of referencesAt(row.resource(), ['target'])) {
         const target = readReference(reference, bases);
         if (target !== undefined)
@@ -212,8 +199,8 @@ export async function sendsProvenance(source: Source, bases: readonly string[]):
     if (most === undefined) return false;
     const [type, ids] = most;
     for (const id of [...ids].slice(0, TRIED_TARGETS)) {
-      const answer = await source.search(type, [['_id', id], PROVENANCE_OF_MATCHES]);
-      const { rows, included } = readSearchPage(answer.body, type, PROVENANCE);
+      const parameters: SearchParameters = [['_id', id], PROVENANCE_OF_MATCHES];
+      const { rows, included } = await searchPage(source, type, parameters, PROVENANCE);
       // A target that is not there any more tells nothing.
       if (rows.length > 0) return included.length > 0;
     }

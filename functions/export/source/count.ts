@@ -1,5 +1,5 @@
-import { mayTry } from './refusals.js';
-import { readSearchPage } from './searchPage.js';
+import { onRefusal } from './refusals.js';
+import { searchPage } from './searchPage.js';
 import type { SearchParameters, Source } from './source.js';
 
 /** How to ask for the number of matches, the cheapest first: https://hl7.org/fhir/R4/search.html#total */
@@ -18,22 +18,9 @@ export async function count(
   parameters: SearchParameters,
 ): Promise<number | undefined> {
   for (const request of REQUESTS) {
-    const total = await totalOf(source, type, [...parameters, ...request]);
-    if (total !== undefined) return total;
+    const page = searchPage(source, type, [...parameters, ...request]);
+    const answer = await page.catch(onRefusal('other search', () => undefined));
+    if (answer?.total !== undefined) return answer.total;
   }
   return undefined;
-}
-
-async function totalOf(
-  source: Source,
-  type: string,
-  parameters: SearchParameters,
-): Promise<number | undefined> {
-  try {
-    const { body } = await source.search(type, parameters);
-    return readSearchPage(body, type).total;
-  } catch (error) {
-    if (mayTry('other search', error)) return undefined;
-    throw error;
-  }
 }

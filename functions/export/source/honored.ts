@@ -1,6 +1,6 @@
 import { ExportError } from '../../common/errors.js';
-import { mayTry } from './refusals.js';
-import { readSearchPage } from './searchPage.js';
+import { onRefusal } from './refusals.js';
+import { searchPage } from './searchPage.js';
 import type { SearchParameters, Source } from './source.js';
 import { count } from './count.js';
 
@@ -20,6 +20,11 @@ export function missingInSelf(asked: SearchParameters, self: string): string | u
     if (honored.getAll(name).length < values.size) return name;
   }
   return undefined;
+}
+
+/** Names of the parameters in the query of a URL. */
+export function parameterNames(url: string): ReadonlySet<string> {
+  return new Set(new URLSearchParams(url.slice(url.indexOf('?') + 1)).keys());
 }
 
 /** The name of a parameter as it may stand in a message: it is the caller's own text. */
@@ -52,11 +57,8 @@ export async function proveHonored(
 
 /** Whether a search has no result. A source that refuses the value knows the parameter. */
 async function givesNothing(source: Source, type: string, search: SearchParameters): Promise<boolean> {
-  try {
-    const page = readSearchPage((await source.search(type, [...search, ['_count', '1']])).body, type);
-    return page.rows.length === 0 && page.next === undefined && (page.total ?? 0) === 0;
-  } catch (error) {
-    if (mayTry('other search', error)) return true;
-    throw error;
-  }
+  return searchPage(source, type, [...search, ['_count', '1']]).then(
+    ({ rows, next, total = 0 }) => rows.length === 0 && next === undefined && total === 0,
+    onRefusal('other search', () => true),
+  );
 }

@@ -8,6 +8,8 @@ export type Remedy =
   | 'smaller page'
   /** The same search for fewer of the ids that it names. */
   | 'fewer ids'
+  /** The same for fewer patients, or of each by itself: a search that is too large makes some sources just busy. */
+  | 'fewer members'
   /** A search without a parameter that the source may not know, or in the place of a link that is not valid any more. */
   | 'other search'
   /** To go on without what the request was for, where nobody has asked for it by name. */
@@ -44,31 +46,31 @@ const REFUSALS = {
   },
   'source-page-too-large': {
     statuses: [413],
-    remedies: ['smaller page', 'fewer ids'],
+    remedies: ['smaller page', 'fewer ids', 'fewer members'],
     words: () => 'The source answered 413 to a search of this page size.',
   },
   'source-timeout': {
     statuses: [],
-    remedies: ['smaller page', 'fewer ids', 'again'],
+    remedies: ['again', 'smaller page', 'fewer ids', 'fewer members'],
     // The caller asks for less.
     attempts: 1,
   },
   // Some servers fail for good at a page of some size, so that the caller does better to ask for less.
   'source-failed': {
     statuses: [500],
-    remedies: ['again', 'smaller page', 'fewer ids'],
+    remedies: ['again', 'smaller page', 'fewer ids', 'fewer members'],
     attempts: 4,
     words: () => 'The source kept answering 500. Look for the cause in its own log.',
   },
   'source-busy': {
     statuses: [408, 429, 502, 503, 504],
-    remedies: ['again'],
+    remedies: ['again', 'fewer members'],
     words: (status) => `The source kept answering ${status}. Try again when it is less busy.`,
   },
   // 501 says "not implemented", which stays so: RFC 9110, section 15.6.2.
   'source-refused': {
     statuses: [400, 404, 405, 414, 415, 501],
-    remedies: ['fewer ids', 'other search', 'leave out'],
+    remedies: ['fewer ids', 'fewer members', 'other search', 'leave out'],
     words: (status) =>
       `The source answered ${status} to a request of the export. Check FHIR_SERVER_URL and the searches the source supports.`,
   },
@@ -95,6 +97,14 @@ export function refusalOf(status: number, hint: string): ExportError {
 /** Whether a request that was refused may do in this way. */
 export function mayTry(remedy: Remedy, error: unknown): error is ExportError {
   return error instanceof ExportError && BY_CODE.get(error.code)?.remedies.includes(remedy) === true;
+}
+
+/** For `catch`: what to go on with where a remedy may be tried; all else is thrown again. */
+export function onRefusal<T>(remedy: Remedy, otherwise: () => T): (error: unknown) => T {
+  return (error) => {
+    if (mayTry(remedy, error)) return otherwise();
+    throw error;
+  };
 }
 
 /** How often a request is made at most that fails in this way. */

@@ -3,7 +3,7 @@ import { mapConcurrently } from '../../common/mapConcurrently.js';
 import { missingInSelf, safeName } from './honored.js';
 import { checkLoop, NO_LOOP } from './linkLoop.js';
 import { takesLists } from './lists.js';
-import { mayTry } from './refusals.js';
+import { mayTry, onRefusal } from './refusals.js';
 import { readSearchPage, type SearchRow } from './searchPage.js';
 import type { SearchParameters, Source, SourceAnswer } from './source.js';
 
@@ -70,7 +70,7 @@ export async function inBatches(
 const listed = new WeakMap<Source, Promise<boolean>>();
 
 /** @param ids of resources that were seen just now */
-function takesIds(source: Source, type: string, ids: readonly string[]): Promise<boolean> {
+export function takesIds(source: Source, type: string, ids: readonly string[]): Promise<boolean> {
   const known = listed.get(source) ?? takesLists(source, type, '_id', ids, []);
   listed.set(source, known);
   known.catch(() => listed.delete(source));
@@ -109,17 +109,10 @@ async function searchChunk(
 }
 
 /** Asks for id and `meta` alone where the source knows how to, since that is all that is looked at. */
-async function searchBriefly(
-  source: Source,
-  type: string,
-  parameters: SearchParameters,
-): Promise<SourceAnswer> {
-  try {
-    return await source.search(type, [...parameters, ['_elements', 'id,meta']]);
-  } catch (error) {
-    if (!mayTry('other search', error)) throw error;
-    return source.search(type, parameters);
-  }
+function searchBriefly(source: Source, type: string, parameters: SearchParameters): Promise<SourceAnswer> {
+  return source
+    .search(type, [...parameters, ['_elements', 'id,meta']])
+    .catch(onRefusal('other search', () => source.search(type, parameters)));
 }
 
 function chunks(ids: readonly string[]): string[][] {

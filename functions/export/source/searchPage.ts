@@ -5,6 +5,7 @@ import { nameNumber } from '../../json/keyNames.js';
 import { ExportError } from '../../common/errors.js';
 import { type Instant, parseInstant } from '../../fhir/instant.js';
 import { giveBack, readLink, readTape } from './readTape.js';
+import type { SearchParameters, Source } from './source.js';
 
 /** One resource of a search page, with what the walk needs of it. */
 export interface SearchRow {
@@ -124,6 +125,17 @@ export function readSearchPage(
       release?.();
     },
   };
+}
+
+/** Searches for a page, with what is to come along. */
+export async function searchPage(
+  source: Source,
+  type: string,
+  parameters: SearchParameters,
+  includedType?: string,
+): Promise<PageWithIncludes> {
+  const { body } = await source.search(type, parameters);
+  return readSearchPage(body, type, includedType);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { compareInstants, type Instant } from '../../fhir/instant.js';
 import type { SearchPage, SearchRow } from '../source/searchPage.js';
+import { parameterNames } from '../source/honored.js';
 import { checkLoop, NO_LOOP } from '../source/linkLoop.js';
 import { type CursorOf, type Key as KeyOf, keyAt, lowerBound, lowestOf, tieAt } from './cursor.js';
 import { LARGEST_PAGE, type Mode, MOST_ORDER_TRIES, type WalkRequest, type WalkState } from './state.js';
@@ -68,11 +69,6 @@ export function sortsByKey({ searched }: WalkState, { unproven }: KeyOf, page: S
   const latest = unproven?.latest;
   if (last === undefined || latest === undefined) return true;
   return latest !== null && compareInstants(last, instant(latest)) <= 0;
-}
-
-/** Names of the parameters in the query of a URL. */
-export function parameterNames(url: string): ReadonlySet<string> {
-  return new Set(new URLSearchParams(url.slice(url.indexOf('?') + 1)).keys());
 }
 
 function acceptPage(state: WalkState, cursor: Key, page: SearchPage): readonly SearchRow[] {

@@ -1,8 +1,8 @@
-import { missingInSelf } from '../source/honored.js';
+import { missingInSelf, parameterNames } from '../source/honored.js';
 import type { SearchPage, SearchRow } from '../source/searchPage.js';
 import type { SearchParameters } from '../source/source.js';
 import type { Cursor } from './cursor.js';
-import { KEY, parameterNames, sortsByKey } from './key.js';
+import { KEY, sortsByKey } from './key.js';
 import { LINKS } from './links.js';
 import { ORDER } from './order.js';
 import { type Mode, type WalkRequest, WalkState } from './state.js';
