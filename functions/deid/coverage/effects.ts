@@ -1,5 +1,5 @@
 import type { Expression } from '../expression/syntax.js';
-import { valueText } from '../expression/functions.js';
+import { valueText } from '../expression/conversions.js';
 import { Decimal, Temporal } from '../expression/values.js';
 import type { FhirElement } from '../model/types.js';
 import type { Key, Parameters } from '../configuration/parameters.js';

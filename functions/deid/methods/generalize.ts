@@ -1,6 +1,6 @@
 import type { Collection, Environment, Evaluator } from '../expression/collection.js';
 import { compileExpression, evaluate } from '../expression/evaluate.js';
-import { valueText } from '../expression/functions.js';
+import { valueText } from '../expression/conversions.js';
 import { booleanOf } from '../expression/operators.js';
 import { Decimal, FhirPathError, type Value } from '../expression/values.js';
 import { numberFromText } from '../../json/json.js';
