@@ -1,6 +1,6 @@
 import type { BlobServiceClient } from '@azure/storage-blob';
-import { ExportError } from '../errors.js';
-import type { StorageAccount } from '../settings/settings.js';
+import { ExportError } from '../common/errors.js';
+import type { StorageAccount } from '../settings/storageSettings.js';
 import { configurationText, MOST_CONFIGURATION_BYTES } from './configurationText.js';
 import { managedIdentityName } from './managedIdentity.js';
 import { isUnknownApiVersion, storageErrorCode, storageFailure, storageStatus } from './storage/storage.js';
@@ -71,7 +71,7 @@ export class ConfigurationBlobs {
     }
   }
 
-  /** Which of the things that can refuse a read it was, as the service's code tells. */
+  /** Which of the things that can refuse a read it was, by the service's code. */
   #denied(thrown: unknown, account: string): string {
     const refused = `Reading the configuration from ${account} was refused (${storageStatus(thrown)}).`;
     const code = storageErrorCode(thrown);

@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { ExportError, type SafeFailure, safeFailure } from '../../errors.js';
+import { ExportError, type SafeFailure, safeFailure } from '../../common/errors.js';
 import type { RequestOutcome } from '../../export/source/requestLimiter.js';
 import { noCredentials } from './credentials/none.js';
 import type { SourceCredentials, SourceHeader } from './credentials/sourceCredentials.js';
@@ -25,7 +25,7 @@ type FromOwner = { call: number } & (
 export interface RemoteSourceAccess {
   port: MessagePort;
   remedy: string;
-  /** Whether no request has a header, so that nobody has to be asked for one. */
+  /** Whether no request has a header, so that no credentials are needed. */
   isOpen: boolean;
 }
 

@@ -115,7 +115,8 @@ function kindsOfElements(expression: Expression, types: Types): Kinds {
   return found === null ? null : kindsOfTypes(found);
 }
 
-function kindOfValue(value: Value): Kind {
+/** What a value is to a comparison. */
+export function kindOfValue(value: Value): ValueKind {
   if (typeof value === 'string') return 'string';
   if (typeof value === 'boolean') return 'boolean';
   if (value instanceof Temporal) return value.kind === 'Time' ? 'time' : 'date';

@@ -9,7 +9,7 @@ import {
 import { fetch } from 'undici';
 import type { Dispatchers } from '../../adapters/dispatchers.js';
 import type { SmartSettings } from '../../settings/authorizationSettings.js';
-import { errorIssue } from '../../export/output/operationOutcome.js';
+import { errorIssue } from '../../fhir/operationOutcome.js';
 import { RequestError } from '../respond.js';
 import type { Authorize } from './authorize.js';
 import { bearerChallenge, notBelieved, unauthenticated } from './bearer.js';
@@ -22,7 +22,7 @@ const JWKS_COOL_DOWN_MS = 30_000;
 const JWKS_MOST_AGE_MS = 600_000;
 const JWKS_TIMEOUT_MS = 5000;
 const MOST_JWKS_BYTES = 1_048_576;
-/** Claims that tell the client, the first of them that there is: RFC 9068, section 2.2, and what is usual beside it. */
+/** Claims that name the client, the first of them that there is: RFC 9068, section 2.2, and what is usual beside it. */
 const CLIENT_CLAIMS = ['client_id', 'azp', 'appid', 'sub'] as const;
 
 type KeysRequest = Parameters<FetchImplementation>[1];
@@ -40,7 +40,8 @@ export function smartBackendServices(
   isResourceType: (name: string) => boolean,
   coolDownMs = JWKS_COOL_DOWN_MS,
 ): Authorize {
-  const keys = createRemoteJWKSet(settings.jwksUrl, {
+  const jwksUrl = new URL(settings.jwksUrl);
+  const keys = createRemoteJWKSet(jwksUrl, {
     cooldownDuration: coolDownMs,
     cacheMaxAge: JWKS_MOST_AGE_MS,
     timeoutDuration: JWKS_TIMEOUT_MS,
@@ -51,7 +52,7 @@ export function smartBackendServices(
     const header = request.headers.get('authorization');
     if (header === null) {
       throw unauthenticated(
-        'Send an access token as Authorization: Bearer …. .well-known/smart-configuration tells where to get one.',
+        'Send an access token as Authorization: Bearer …. .well-known/smart-configuration names the token endpoint.',
       );
     }
     const token = /^Bearer +([\w-]+\.[\w-]+\.[\w-]*)$/i.exec(header.trim())?.[1];
@@ -88,7 +89,7 @@ export function smartBackendServices(
   /** By the ways out of this app, with their rules of TLS, instead of the global one, which has others. */
   async function readKeys(url: string, { signal, headers }: KeysRequest): Promise<Response> {
     const answer = await fetch(url, {
-      dispatcher: dispatcherFor(settings.jwksUrl),
+      dispatcher: dispatcherFor(jwksUrl),
       redirect: 'manual',
       signal,
       headers: [...headers],
@@ -101,7 +102,7 @@ export function smartBackendServices(
       const { payload } = await jwtVerify(token, keys, {
         issuer: settings.issuer,
         audience: settings.audience,
-        algorithms: settings.algorithms,
+        algorithms: [...settings.algorithms],
         clockTolerance: settings.clockSkewSeconds,
         requiredClaims: ['exp'],
       });
@@ -112,14 +113,14 @@ export function smartBackendServices(
   }
 }
 
-/** Why a token is not believed. Nothing of the token is told, but which of its claims is wrong. */
+/** Why a token is refused: which of its claims is wrong. Nothing of the token is reported. */
 function refusal(thrown: unknown, { algorithms }: SmartSettings): RequestError {
   if (thrown instanceof errors.JWTExpired) return notBelieved('The token has expired. Get a new one.');
   if (thrown instanceof errors.JWTClaimValidationFailed) {
     return notBelieved(CLAIM_PROBLEMS[thrown.claim] ?? 'A claim of the token is not as it has to be.');
   }
   if (thrown instanceof errors.JOSEAlgNotAllowed) {
-    return notBelieved(`The token must be signed with ${algorithms.join(' or ')} (SMART_ALGORITHMS).`);
+    return notBelieved(`The token must be signed with ${[...algorithms].join(' or ')} (SMART_ALGORITHMS).`);
   }
   if (
     thrown instanceof errors.JWSSignatureVerificationFailed ||
