@@ -1,5 +1,6 @@
 import { caseInsensitive, nearest, type IssueList } from './issues.js';
-import { isJsonObject, JsonNumber, numberText, type JsonObject, type JsonValue } from '../../json/json.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
+import { JsonNumber, numberText } from '../../json/jsonNumber.js';
 
 /** A key: the job's own (derived from its secret), given in the configuration, or named there and kept elsewhere. */
 export type Key =

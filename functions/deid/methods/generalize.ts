@@ -3,7 +3,7 @@ import { compileExpression, evaluate } from '../expression/evaluate.js';
 import { valueText } from '../expression/functions.js';
 import { booleanOf } from '../expression/operators.js';
 import { Decimal, FhirPathError, type Value } from '../expression/values.js';
-import { numberFromText } from '../../json/json.js';
+import { numberFromText } from '../../json/jsonNumber.js';
 import { GENERALIZED } from './labels.js';
 import { FhirNode } from '../model/node.js';
 import type { Primitive } from '../model/primitive.js';

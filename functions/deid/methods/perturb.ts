@@ -1,5 +1,5 @@
 import { Decimal } from '../expression/values.js';
-import { numberFromText } from '../../json/json.js';
+import { numberFromText } from '../../json/jsonNumber.js';
 import { PERTURBED } from './labels.js';
 import { decimalOf, type Primitive } from '../model/primitive.js';
 import type { Method } from '../configuration/ruleMethod.js';
