@@ -4,14 +4,7 @@ import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import { mapConcurrently } from '../../common/mapConcurrently.js';
 import type { PlannedPartition } from '../records/job.js';
 import type { TypeFilter } from '../request/typeFilter.js';
-import {
-  coveringParameters,
-  memberValue,
-  type MemberSearch,
-  OWN_ID,
-  PATIENT,
-  patientPaths,
-} from '../selection/compartment.js';
+import { memberValue, type MemberSearch, OWN_ID, PATIENT, patientPaths } from '../selection/compartment.js';
 import type { Members } from '../selection/members.js';
 import type { Capabilities } from '../source/capabilities.js';
 import type { SearchParameters, Source } from '../source/source.js';

@@ -214,10 +214,10 @@ class PatientSlice {
       const ahead = this.#ahead[0]?.nth === nth ? this.#ahead.shift() : undefined;
       const answer = await (ahead?.answer ?? this.#askFirst(nth));
       if (ahead !== undefined) this.#waitingBytes -= answer.body.length;
-      return read(answer, type);
+      return readPage(answer, type);
     }
     try {
-      return read(await this.#dependencies.source.follow(next), type);
+      return readPage(await this.#dependencies.source.follow(next), type);
     } catch (error) {
       if (!(error instanceof ExportError)) throw error;
       if (!LINK_REFUSED.has(error.code) || !mayRestart) throw this.#aboutSearch(error, []);
@@ -321,7 +321,7 @@ class PatientSlice {
   }
 }
 
-function read({ body, release, isForm }: SourceAnswer, type: string): FetchedPage {
+function readPage({ body, release, isForm }: SourceAnswer, type: string): FetchedPage {
   const page = readSearchPage(body, type, undefined, release);
   // The self link of a form need not repeat what is in the form.
   const hasQuery = isForm !== true || page.self?.includes('?') === true;
