@@ -245,7 +245,7 @@ export function planExport(dependencies: ActivityDependencies) {
       typeFilters: request.typeFilters,
       members: new Members(await jobs.members(request.jobId)),
       pageSize: request.pageSize ?? settings.pageSize,
-      parallel: request.lanes,
+      parallel: request.workers,
       concurrency: settings.sourceMaxRequests,
     });
     const partitions = searches.map(({ type, memberSearch }): PlannedPartition => {
