@@ -24,7 +24,7 @@ import { registerRoutes } from './http/routes.js';
 import { exportJob } from './orchestrators/exportJob.js';
 import { exportLane } from './orchestrators/exportLane.js';
 import { exportPartition } from './orchestrators/exportPartition.js';
-import { settingsWarnings } from './settings/interfaceSettings.js';
+import { settingsWarnings } from './settings/crossChecks.js';
 import { readSettings, SettingsError } from './settings/settings.js';
 import { registerCleanUp } from './jobs/cleanUp.js';
 

@@ -1,5 +1,5 @@
 import type { InvocationContext } from '@azure/functions';
-import { describeThrown, safeFailure, toHistoryError } from '../errors.js';
+import { describeThrown, safeFailure, toHistoryError } from '../common/errors.js';
 import type { StepResult } from '../orchestrators/stepResult.js';
 
 /** The numbers that tell which step of which job a log line is about. */

@@ -7,13 +7,13 @@ import { hasLastingIds } from '../deid/run/idPseudonym.js';
 import { isJsonObject, parseJson } from '../json/json.js';
 import { type KeyResolver, resolveKeys } from '../deid/configuration/keys.js';
 import { FhirModel } from '../deid/model/fhirModel.js';
-import { ExportError } from '../errors.js';
+import { ExportError } from '../common/errors.js';
 import { cuttingLines, elementCutter } from '../export/output/cutElements.js';
-import type { JobRequest } from '../export/job.js';
-import { parseInstant } from '../export/instant.js';
-import { configurationDigest, keysDigest } from '../export/pinnedConfiguration.js';
-import { rawLines } from '../export/rawLines.js';
-import type { LineMaker } from '../export/slice.js';
+import type { JobRequest } from '../export/records/job.js';
+import { parseInstant } from '../fhir/instant.js';
+import { configurationDigest, keysDigest } from '../export/request/pinnedConfiguration.js';
+import { rawLines } from '../export/output/rawLines.js';
+import type { LineMaker } from '../export/output/lineMaker.js';
 
 /** Engines hold keys and compiled rules; one process seldom works on more jobs than this at a time. */
 const MOST_ENGINES = 4;

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { stateMissing } from '../adapters/storage/jobStore.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
-import { ExportError } from '../errors.js';
+import { ExportError } from '../common/errors.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
-import { runDeletionSlice } from '../export/deletions.js';
+import { runDeletionSlice } from '../export/slice/deletions.js';
 import {
   asPlanned,
   type DeletionNote,
@@ -11,19 +11,14 @@ import {
   type JobPlan,
   type OutputFile,
   type SliceRecord,
-} from '../export/job.js';
-import { Level } from '../export/selection/level.js';
-import { PatientCounter } from '../export/output/patientCount.js';
+} from '../export/records/job.js';
+import { Level } from '../export/plan/level.js';
+import { PatientCounter } from '../export/selection/patientCount.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
-import {
-  type LineMaker,
-  type LineSink,
-  runSlice,
-  type SliceLimits,
-  type SliceResult,
-} from '../export/slice.js';
+import type { LineMaker, LineSink } from '../export/output/lineMaker.js';
+import { runSlice, type SliceLimits, type SliceResult } from '../export/slice/slice.js';
 import type { Settings } from '../settings/settings.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { discardJob } from '../jobs/endJob.js';
 import { stateMissing } from '../adapters/storage/jobStore.js';
-import { ExportError } from '../errors.js';
+import { ExportError } from '../common/errors.js';
 import {
   addReport,
   asPlanned,
@@ -13,7 +13,7 @@ import {
   type PartitionRecord,
   type SliceReport,
   type StopReason,
-} from '../export/job.js';
+} from '../export/records/job.js';
 import {
   buildManifest,
   MANIFEST_FILE,
@@ -28,13 +28,13 @@ import {
   emptyCounts,
   withheldNote,
   withheldTypes,
-} from '../export/output/patientCount.js';
+} from '../export/selection/patientCount.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
 import { failureOutcomes } from '../export/output/errorFile.js';
 import { buildReport } from '../export/output/report.js';
-import { resourceFailed } from '../export/slice.js';
-import { VERSION } from '../version.js';
-import { mapConcurrently } from '../mapConcurrently.js';
+import { resourceFailed } from '../export/slice/slice.js';
+import { VERSION } from '../common/version.js';
+import { mapConcurrently } from '../common/mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { SliceRunner } from './sliceRunner.js';
 

@@ -1,8 +1,8 @@
 import { isJsonObject, parseJson, type JsonObject } from '../json/json.js';
 import { decodeUtf8 } from '../json/utf8.js';
-import { ExportError } from '../errors.js';
+import { ExportError } from '../common/errors.js';
 import type { Capabilities } from '../export/source/capabilities.js';
-import type { JobRequest, PlannedCompartment, PlannedPartition } from '../export/job.js';
+import type { JobRequest, PlannedCompartment, PlannedPartition } from '../export/records/job.js';
 import {
   countPresent,
   type KnownLists,

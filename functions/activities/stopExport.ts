@@ -1,4 +1,4 @@
-import type { SafeFailure } from '../errors.js';
+import type { SafeFailure } from '../common/errors.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface StopExportInput {

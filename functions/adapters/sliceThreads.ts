@@ -2,7 +2,7 @@ import { type MessagePort, Worker, type WorkerOptions } from 'node:worker_thread
 import type { ActivityLog } from '../activities/activity.js';
 import type { ExportSliceInput, ExportSliceOutput } from '../activities/exportSlice.js';
 import type { SliceRunner } from '../activities/sliceRunner.js';
-import { ExportError, type SafeFailure, safeFailure } from '../errors.js';
+import { ExportError, type SafeFailure, safeFailure } from '../common/errors.js';
 
 type ToThread = { kind: 'run'; call: number; input: ExportSliceInput } | { kind: 'forget'; jobId: string };
 type FromThread = { call: number } & (

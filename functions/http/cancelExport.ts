@@ -1,6 +1,6 @@
 import { endCancelledJob } from '../jobs/endJob.js';
-import { describeThrown } from '../errors.js';
-import { informationIssue } from '../export/output/operationOutcome.js';
+import { describeThrown } from '../common/errors.js';
+import { informationIssue } from '../fhir/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
 import { maySee } from './authorization/caller.js';
 import { readJobId, unknownJob } from '../jobs/jobId.js';

@@ -3,8 +3,8 @@ import type { FhirVersion } from '../fhir/fhirVersion.js';
 import { keyParameters, keyUseOf, type KeyUse } from '../deid/configuration/keys.js';
 import type { Key } from '../deid/reading/settings.js';
 import { readConfiguration, rereadParameters } from '../deid/readConfiguration.js';
-import { type CoverageSummary, summaryOf } from '../export/approval.js';
-import { configurationDigest } from '../export/pinnedConfiguration.js';
+import { type CoverageSummary, summaryOf } from '../export/request/approval.js';
+import { configurationDigest } from '../export/request/pinnedConfiguration.js';
 
 /** Most configurations of which is kept what was found. */
 const MOST_KEPT = 32;

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import { constants, createGzip } from 'node:zlib';
-import { ExportError } from '../errors.js';
+import { ExportError } from '../common/errors.js';
 import { manifestFiles, REPORT_FILE, typesInFile } from '../export/output/manifest.js';
-import { errorIssue } from '../export/output/operationOutcome.js';
+import { errorIssue } from '../fhir/operationOutcome.js';
 import { acceptsGzip, type ByteRange, isRangeCurrent, matchesETag, readByteRange } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
 import { maySee, requireAccess, requireTypes } from './authorization/caller.js';
@@ -11,7 +11,7 @@ import { pacedBody } from './pacedBody.js';
 import { decoded } from './pathParameter.js';
 import { RequestError } from './respond.js';
 import { responseOf } from './responseConnections.js';
-import { FUNCTION_TIMEOUT_SECONDS } from '../settings/settings.js';
+import { FUNCTION_TIMEOUT_SECONDS } from '../settings/crossChecks.js';
 import type { Handler } from './handler.js';
 
 /** The host ends a call at `functionTimeout`, which a client could take for the end of the file. */

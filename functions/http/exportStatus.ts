@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import { endOfInstance } from '../jobs/jobInstances.js';
 import { stateMissing } from '../adapters/storage/jobStore.js';
-import type { JobOutcome, JobRequest } from '../export/job.js';
+import type { JobOutcome, JobRequest } from '../export/records/job.js';
 import {
   downloadUrl,
   type ExportManifest,
@@ -15,7 +15,7 @@ import {
   progressWithoutCounts,
   secondsToNextPoll,
 } from '../export/output/progress.js';
-import { errorIssue } from '../export/output/operationOutcome.js';
+import { errorIssue } from '../fhir/operationOutcome.js';
 import { matchesETag } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
 import { type Caller, maySee, requireAccess, requireTypes } from './authorization/caller.js';

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { HttpRequest } from '@azure/functions';
 import { FhirModel } from '../deid/model/fhirModel.js';
-import { approvalSentence } from '../export/approval.js';
+import { approvalSentence } from '../export/request/approval.js';
 import { elementNames } from '../export/request/elements.js';
 import { stampOf } from '../export/output/containerStamp.js';
 import { outputName } from '../export/output/outputName.js';
-import type { ExportLevel, JobRequest } from '../export/job.js';
+import type { ExportLevel } from '../export/request/scope.js';
+import type { JobRequest } from '../export/records/job.js';
 import { knownParametersOnly, readKickOff } from '../export/request/kickOff.js';
-import { errorIssue, informationIssue, type OutcomeIssue } from '../export/output/operationOutcome.js';
+import { errorIssue, informationIssue, type OutcomeIssue } from '../fhir/operationOutcome.js';
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../jobs/instanceIds.js';
 import { RETRY_AFTER_SECONDS } from '../jobs/runningJobs.js';

@@ -4,10 +4,10 @@ import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import { discardJob, endCancelledJob } from './endJob.js';
 import { isRunning, purgeJob } from './jobInstances.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
-import { describeThrown, safeFailure } from '../errors.js';
-import type { JobOutcome, JobRequest, StopReason } from '../export/job.js';
+import { describeThrown, safeFailure } from '../common/errors.js';
+import type { JobOutcome, JobRequest, StopReason } from '../export/records/job.js';
 import { manifestFileNames } from '../export/output/manifest.js';
-import { forEachConcurrently } from '../mapConcurrently.js';
+import { forEachConcurrently } from '../common/mapConcurrently.js';
 import type { Settings } from '../settings/settings.js';
 
 interface CleanUpDependencies {

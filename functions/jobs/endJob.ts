@@ -1,5 +1,5 @@
 import type { DurableClient } from 'durable-functions';
-import type { JobRequest } from '../export/job.js';
+import type { JobRequest } from '../export/records/job.js';
 import { terminateJob } from './jobInstances.js';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';

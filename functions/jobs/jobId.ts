@@ -1,5 +1,5 @@
 import type { HttpRequest } from '@azure/functions';
-import { errorIssue } from '../export/output/operationOutcome.js';
+import { errorIssue } from '../fhir/operationOutcome.js';
 import { RequestError } from '../http/respond.js';
 
 /** The job id in the path; what cannot be one is as unknown as any other job. */

@@ -1,6 +1,6 @@
 import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
-import type { JobRequest } from '../export/job.js';
-import { forEachConcurrently } from '../mapConcurrently.js';
+import type { JobRequest } from '../export/records/job.js';
+import { forEachConcurrently } from '../common/mapConcurrently.js';
 import { jobInstanceId, laneInstanceId, partitionInstanceId } from './instanceIds.js';
 
 /** Whether the job's orchestration is there and has not ended. @throws where that cannot be told */

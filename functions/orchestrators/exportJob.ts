@@ -1,5 +1,5 @@
 import type { OrchestrationContext } from 'durable-functions';
-import { fromHistoryError } from '../errors.js';
+import { fromHistoryError } from '../common/errors.js';
 import type { ExportLaneInput } from './exportLane.js';
 import { laneInstanceId } from '../jobs/instanceIds.js';
 import { type Orchestration, type RetryPolicy, runStep } from './steps.js';

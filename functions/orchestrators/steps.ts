@@ -6,7 +6,7 @@ import type { ExportSliceInput, ExportSliceOutput } from '../activities/exportSl
 import type { FinishExportInput, FinishExportOutput } from '../activities/finishExport.js';
 import type { PlanExportInput, PlanExportOutput } from '../activities/planExport.js';
 import type { StopExportInput } from '../activities/stopExport.js';
-import { fromHistoryError } from '../errors.js';
+import { fromHistoryError } from '../common/errors.js';
 import type { StepResult } from './stepResult.js';
 
 /**

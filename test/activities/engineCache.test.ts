@@ -3,8 +3,8 @@ import { EngineCache } from '../../functions/activities/engineCache.js';
 import type { JobStore } from '../../functions/adapters/storage/jobStore.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import { resolveKeys } from '../../functions/deid/configuration/keys.js';
-import type { JobRequest } from '../../functions/export/job.js';
-import { configurationDigest, keysDigest } from '../../functions/export/pinnedConfiguration.js';
+import type { JobRequest } from '../../functions/export/records/job.js';
+import { configurationDigest, keysDigest } from '../../functions/export/request/pinnedConfiguration.js';
 
 const SECRET = Buffer.alloc(32, 1);
 const TEXT = JSON.stringify({

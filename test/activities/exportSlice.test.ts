@@ -3,8 +3,8 @@ import type { ActivityDependencies } from '../../functions/activities/dependenci
 import { EngineCache } from '../../functions/activities/engineCache.js';
 import { exportSlice } from '../../functions/activities/exportSlice.js';
 import type { JobStore } from '../../functions/adapters/storage/jobStore.js';
-import { ExportError } from '../../functions/errors.js';
-import type { JobRequest } from '../../functions/export/job.js';
+import { ExportError } from '../../functions/common/errors.js';
+import type { JobRequest } from '../../functions/export/records/job.js';
 import { arraySink } from '../export/arraySink.js';
 import { jobRequest } from '../export/requests.js';
 

@@ -4,9 +4,9 @@ import {
   approvalOf,
   approvalSentence,
   summaryOf,
-} from '../../functions/export/approval.js';
-import { configurationDigest } from '../../functions/export/pinnedConfiguration.js';
-import { emptyReport, type ConfigurationOfJob, type JobRequest } from '../../functions/export/job.js';
+} from '../../functions/export/request/approval.js';
+import { configurationDigest } from '../../functions/export/request/pinnedConfiguration.js';
+import { emptyReport, type ConfigurationOfJob, type JobRequest } from '../../functions/export/records/job.js';
 import { buildManifest } from '../../functions/export/output/manifest.js';
 import { stampOf } from '../../functions/export/output/containerStamp.js';
 import { buildReport } from '../../functions/export/output/report.js';

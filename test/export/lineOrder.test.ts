@@ -3,7 +3,7 @@ import { UNWATCHED } from './exportRaw.js';
 import { expect, it } from 'vitest';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
 import { EVERYTHING } from '../../functions/export/selection/selection.js';
-import { runSlice } from '../../functions/export/slice.js';
+import { runSlice } from '../../functions/export/slice/slice.js';
 import type { Source } from '../../functions/export/source/source.js';
 import { configurationOf, engineOptions } from '../deid/shared.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { PlannedPartition } from '../../functions/export/job.js';
-import { planPartitions } from '../../functions/export/plan.js';
+import type { PlannedPartition } from '../../functions/export/records/job.js';
+import { planPartitions } from '../../functions/export/plan/partitions.js';
 import { EVERYTHING } from '../../functions/export/selection/selection.js';
 import type { Source } from '../../functions/export/source/source.js';
 import { exportSimulated } from './exportSimulated.js';

@@ -1,4 +1,5 @@
-import type { ExportScope, JobRequest } from '../../functions/export/job.js';
+import type { ExportScope } from '../../functions/export/request/scope.js';
+import type { JobRequest } from '../../functions/export/records/job.js';
 
 /** What a kick-off without parameters asks for: everything. */
 export const WHOLE_SCOPE: ExportScope = {

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { keysDigest } from '../../functions/export/pinnedConfiguration.js';
+import { keysDigest } from '../../functions/export/request/pinnedConfiguration.js';
 import { ConfigurationCache } from '../../functions/http/configurationCache.js';
 
 const KEY = 'a key that stands in the text';

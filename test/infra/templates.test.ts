@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { settingDefinitions } from '../../functions/settings/settings.js';
+import { settingRows } from '../../functions/settings/schema.js';
 import { type BicepFile, type BicepResource, readBicep, stringContent } from '../../infra/tools/bicepFile.js';
 import { generatedFiles, templateSettings } from '../../infra/tools/generated.js';
 import { roleName } from '../../infra/tools/tables.js';
@@ -89,7 +89,7 @@ describe('the templates', () => {
 });
 
 describe('app settings', () => {
-  const names = new Set(settingDefinitions.map(({ name }) => name));
+  const names = new Set(settingRows.map(({ name }) => name));
   const family = (name: string): string | undefined => /^(\w+_)<\w+>$/.exec(name)?.[1];
 
   it('that the code reads are all set, or can be', async () => {
@@ -211,7 +211,7 @@ describe('alerts', () => {
 
   it('look for fields that log lines have', () => {
     const logged = readFileSync(join(PROJECT_ROOT, 'functions/activities/activity.ts'), 'utf8');
-    const failure = readFileSync(join(PROJECT_ROOT, 'functions/errors.ts'), 'utf8');
+    const failure = readFileSync(join(PROJECT_ROOT, 'functions/common/errors.ts'), 'utf8');
     const fields = [...page.matchAll(/\bline\.(\w+)/g)].map(([, field = '']) => field);
     expect(fields.length).toBeGreaterThan(3);
     for (const field of fields) expect(`${logged}${failure}`).toMatch(new RegExp(`\\b${field}\\b`));
@@ -268,8 +268,8 @@ describe('what surrounds the templates', () => {
     expect(host.extensionBundle.version).toBe('[4.*, 5.0.0)');
     // An instance that is drained waits for an hour at most; slices end long before their timeout.
     expect(seconds(host.functionTimeout)).toBeLessThanOrEqual(3600);
-    const slice = settingDefinitions.find(({ name }) => name === 'SLICE_MAX_SECONDS');
-    const longest = Number(/to (\d+)$/.exec(slice?.bounds ?? '')?.[1]);
+    const slice = settingRows.find(({ name }) => name === 'SLICE_MAX_SECONDS');
+    const longest = slice?.kind.is === 'integer' ? slice.kind.max : Number.NaN;
     expect(longest).toBeLessThan(seconds(host.functionTimeout));
     expect(seconds(host.extensions.durableTask.storageProvider.maxQueuePollingInterval)).toBeLessThanOrEqual(
       10,

@@ -4,7 +4,7 @@ import type { DurableClient } from 'durable-functions';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ExportFiles } from '../../functions/adapters/storage/exportFiles.js';
 import { JobStore } from '../../functions/adapters/storage/jobStore.js';
-import type { JobOutcome, JobRequest } from '../../functions/export/job.js';
+import type { JobOutcome, JobRequest } from '../../functions/export/records/job.js';
 import { cleanUpJob } from '../../functions/jobs/cleanUp.js';
 import { jobRequest } from '../export/requests.js';
 import { startTestStack, type TestStack } from '../stack/harness.js';

@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ExportClient } from '../../local/exportClient.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
-import { VERSION } from '../../functions/version.js';
+import { VERSION } from '../../functions/common/version.js';
 import { downloadLines, startTestStack, type TestStack } from './harness.js';
 
 const KICK_OFF = { accept: 'application/fhir+json', prefer: 'respond-async' };

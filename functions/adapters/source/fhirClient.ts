@@ -2,7 +2,7 @@ import { createGunzip, createInflate } from 'node:zlib';
 import { pipeline, type Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { type Dispatcher, request as send } from 'undici';
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import { BufferPool } from '../bufferPool.js';
 import { type Dispatchers, openDispatchers } from '../dispatchers.js';
 import { networkFault } from '../networkFault.js';

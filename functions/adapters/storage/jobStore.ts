@@ -1,5 +1,5 @@
 import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import type {
   JobOutcome,
   JobPlan,
@@ -8,12 +8,12 @@ import type {
   PartitionRecord,
   SliceRecord,
   StopReason,
-} from '../../export/job.js';
-import type { PartCounts } from '../../export/output/patientCount.js';
+} from '../../export/records/job.js';
+import type { PartCounts } from '../../export/selection/patientCount.js';
 import type { ExportManifest } from '../../export/output/manifest.js';
 import { furtherProgress } from '../../export/output/progress.js';
 import { admit, type RunningJob, type RunningLimits, toLookUp } from '../../jobs/runningJobs.js';
-import { forEachConcurrently, mapConcurrently } from '../../mapConcurrently.js';
+import { forEachConcurrently, mapConcurrently } from '../../common/mapConcurrently.js';
 import { storageFailure, storageStatus } from './storage.js';
 
 /** Container of the private state of the jobs, in the runtime's storage account. */

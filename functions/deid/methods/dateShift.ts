@@ -1,6 +1,6 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { calendarDay, dayNumber, padded } from '../../fhir/calendar.js';
-import { JsonNumber } from '../../json/json.js';
+import { JsonNumber } from '../../json/jsonNumber.js';
 import type { Primitive } from '../model/primitive.js';
 import type { FhirType } from '../model/types.js';
 import type { IssueList } from '../reading/issues.js';

@@ -1,4 +1,5 @@
-import { isJsonObject, JsonNumber, numberFromText, numberText, type JsonValue } from '../../json/json.js';
+import { isJsonObject, type JsonValue } from '../../json/json.js';
+import { JsonNumber, numberFromText, numberText } from '../../json/jsonNumber.js';
 import type { Collection } from '../expression/collection.js';
 import { compileExpression, evaluate } from '../expression/evaluate.js';
 import { valueText } from '../expression/functions.js';

@@ -1,4 +1,5 @@
-import { JsonNumber, numberFromText, numberText, type JsonValue } from '../../json/json.js';
+import { type JsonValue } from '../../json/json.js';
+import { JsonNumber, numberFromText, numberText } from '../../json/jsonNumber.js';
 import { Decimal } from '../expression/values.js';
 import { decimalOf, type Primitive } from '../model/primitive.js';
 import { choice, type Setting, type ValuesOf } from '../reading/settings.js';

@@ -1,5 +1,5 @@
 import { calendarDay } from '../../fhir/calendar.js';
-import { JsonNumber, numberText } from '../../json/json.js';
+import { JsonNumber, numberText } from '../../json/jsonNumber.js';
 import { decimalOf, type Primitive } from '../model/primitive.js';
 import { flag, type Setting, type ValuesOf } from '../reading/settings.js';
 import { CLEARING, type Effect } from './effect.js';

@@ -1,13 +1,12 @@
 import {
   isEmptyObject,
   isJsonObject,
-  JsonNumber,
-  numberText,
   parseJson,
   JsonError,
   type JsonObject,
   type JsonValue,
 } from '../../json/json.js';
+import { JsonNumber, numberText } from '../../json/jsonNumber.js';
 import type { FhirNode } from '../model/node.js';
 import type { IssueList } from '../reading/issues.js';
 import type { Setting } from '../reading/settings.js';

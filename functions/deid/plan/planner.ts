@@ -7,7 +7,7 @@ import type { Works } from './works.js';
 import type { Rule } from '../configuration/rule.js';
 import type { Expression } from '../expression/syntax.js';
 import { isTotal } from './totality.js';
-import { appliesTo } from '../run/treeEngine.js';
+import { appliesTo } from '../configuration/rulePath.js';
 
 /** How resources of one type are processed. */
 export interface ResourcePlan {

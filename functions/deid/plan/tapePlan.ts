@@ -1,5 +1,5 @@
-import { parseJson, type JsonObject } from '../../json/json.js';
-import { ARRAY, OBJECT, type JsonTape } from '../../json/jsonTape.js';
+import { valueAt, type JsonObject } from '../../json/json.js';
+import type { JsonTape } from '../../json/jsonTape.js';
 import { nameNumber, nameOf, UNKNOWN_NAME, UNTOLD_NAME } from '../../json/keyNames.js';
 import type { TextResults } from '../methods/textResults.js';
 import type { FhirType } from '../model/types.js';
@@ -261,8 +261,7 @@ export function partOf(tape: JsonTape, object: number, names: ReadonlySet<number
     const name = tape.name(node);
     if (name === UNTOLD_NAME) throw UNUSUAL;
     if (name === UNKNOWN_NAME || names?.has(name) === false) continue;
-    const kind = tape.kind(node);
-    json[nameOf(name)] = kind === OBJECT || kind === ARRAY ? parseJson(tape.json(node)) : tape.scalar(node);
+    json[nameOf(name)] = valueAt(tape, node);
   }
   return json;
 }

@@ -1,4 +1,5 @@
-import { numberFromText, type JsonObject, type JsonValue } from '../../json/json.js';
+import type { JsonObject, JsonValue } from '../../json/json.js';
+import { numberFromText } from '../../json/jsonNumber.js';
 
 /** Text that is no JSON even by the reference's lenient rules, with where in it. Quotes none of the text. */
 export class ConfigurationJsonError extends Error {

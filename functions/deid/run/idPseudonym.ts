@@ -2,7 +2,7 @@ import type { Configuration } from '../configuration/configuration.js';
 import { keyOf, type KeyParameters } from '../configuration/keys.js';
 import type { Method } from '../methods/method.js';
 import { type Pattern, patternsOf } from '../plan/pattern.js';
-import { appliesTo } from './treeEngine.js';
+import { appliesTo } from '../configuration/rulePath.js';
 
 /** What a path does to the id of a resource: it selects it whatever the resource holds, perhaps, or never. */
 type Reach = 'always' | 'perhaps' | 'never';

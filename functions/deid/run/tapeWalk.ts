@@ -1,5 +1,6 @@
 import type { ElementWork } from './elementWork.js';
-import { isJsonObject, JsonNumber, parseJson, stringifyJson, type JsonObject } from '../../json/json.js';
+import { isJsonObject, parseJson, stringifyJson, type JsonObject } from '../../json/json.js';
+import { JsonNumber } from '../../json/jsonNumber.js';
 import {
   ARRAY,
   FALSE,

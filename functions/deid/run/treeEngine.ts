@@ -8,6 +8,7 @@ import { ProcessingError } from '../methods/processingError.js';
 import { FhirNode, descendantsWithinResource } from '../model/node.js';
 import type { Place, ResourceRun } from './resourceRun.js';
 import type { Rule } from '../configuration/rule.js';
+import { appliesTo, lookupOf } from '../configuration/rulePath.js';
 import type { Works } from '../plan/works.js';
 
 /** A rule with its path compiled. */
@@ -15,9 +16,6 @@ interface TreeRule {
   readonly rule: Rule;
   readonly select: (resource: FhirNode, environment: Environment) => Collection;
 }
-
-/** A path that looks nodes up below the resource: `nodesByType('T')`, `nodesByName('n')`, and one child of these. */
-const LOOKUP = /^nodesBy(Type|Name)\('(\w+)'\)(?:\.(\w+))?$/;
 
 /**
  * Applies rules one by one to the tree of a resource, as the reference does. This is the definition of what every
@@ -128,29 +126,8 @@ export class TreeEngine {
   }
 }
 
-/** Whether a rule is for resources of a type. */
-export function appliesTo(rule: Rule, type: string): boolean {
-  const { resourceType } = rule;
-  return (
-    resourceType === null ||
-    resourceType === type ||
-    resourceType === 'Resource' ||
-    resourceType === 'DomainResource'
-  );
-}
-
 function targetOf(node: FhirNode): { type: FhirNode['type']; name: string; parentType: string } {
   return { type: node.type, name: node.name, parentType: node.parent?.type.name ?? '' };
-}
-
-/** What a path that only looks up nodes asks for; null for any other path. */
-export function lookupOf(
-  path: string,
-): { by: 'Type' | 'Name'; value: string; child: string | undefined } | null {
-  const match = LOOKUP.exec(path);
-  return match === null
-    ? null
-    : { by: match[1] as 'Type' | 'Name', value: match[2] as string, child: match[3] };
 }
 
 function selector(rule: Rule): TreeRule['select'] {

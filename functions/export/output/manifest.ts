@@ -1,6 +1,5 @@
-import { isCalledDeidentified } from '../approval.js';
-import { deletionSentences } from '../deletionPlan.js';
-import type { DeletionNote, JobPlan, JobRequest, OutputFile, SliceReport } from '../job.js';
+import { isCalledDeidentified } from '../request/approval.js';
+import type { DeletionNote, JobPlan, JobRequest, OutputFile, SliceReport } from '../records/job.js';
 
 /** What a complete export gives: https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status */
 export interface ExportManifest {
@@ -206,4 +205,17 @@ function fileOf({ url }: Pick<ManifestFile, 'url'>): string {
 /** A file in a stored manifest. */
 function storedUrl(request: Pick<JobRequest, 'folder'>, name: string): string {
   return encodeURIComponent(name.slice(request.folder.length));
+}
+
+const MOST_TYPES = 10;
+
+/** Why `deleted` is empty or not complete, for the manifest: one sentence per reason. */
+export function deletionSentences(notes: readonly DeletionNote[]): string[] {
+  const byReason = new Map<string, string[]>();
+  for (const { type, reason } of notes) byReason.set(reason, [...(byReason.get(reason) ?? []), type]);
+  return [...byReason].map(([reason, types]) => {
+    const some = types.slice(0, MOST_TYPES).join(', ');
+    const more = types.length > MOST_TYPES ? ` and ${types.length - MOST_TYPES} more types` : '';
+    return `Deletions of ${some}${more} are not told, or not all: ${reason.replace(/\.$/, '')}.`;
+  });
 }

@@ -1,6 +1,6 @@
 import type { FhirModel } from '../../deid/model/fhirModel.js';
 import { MOST_NAMES, namesIn } from './names.js';
-import { errorIssue, type OutcomeIssue } from '../output/operationOutcome.js';
+import { errorIssue, type OutcomeIssue } from '../../fhir/operationOutcome.js';
 
 /** A root element that `_elements` asks for, of one type or (`undefined`) of every type. */
 export interface RequestedElement {

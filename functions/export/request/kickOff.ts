@@ -1,9 +1,9 @@
 import { isConfigurationName } from './configurationName.js';
 import { type ElementNames, readElements } from './elements.js';
-import { compareInstants, instantFromMilliseconds, parseInstant } from '../instant.js';
-import type { ExportLevel, ExportScope } from '../job.js';
+import { compareInstants, instantFromMilliseconds, parseInstant } from '../../fhir/instant.js';
+import type { ExportLevel, ExportScope } from './scope.js';
 import { readOciReference, type OciReference } from './ociReference.js';
-import { errorIssue, type OutcomeIssue } from '../output/operationOutcome.js';
+import { errorIssue, type OutcomeIssue } from '../../fhir/operationOutcome.js';
 import { MOST_NAMES, namesIn } from './names.js';
 import { readTypeFilters } from './typeFilter.js';
 

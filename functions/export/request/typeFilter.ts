@@ -1,5 +1,5 @@
 import type { SearchParameters } from '../source/source.js';
-import { errorIssue, type OutcomeIssue } from '../output/operationOutcome.js';
+import { errorIssue, type OutcomeIssue } from '../../fhir/operationOutcome.js';
 
 /** One search of one type, in the source's own search parameters. Several for one type are alternatives. */
 export interface TypeFilter {

@@ -1,6 +1,6 @@
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import type { JsonObject } from '../../json/json.js';
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import type { CompartmentLink } from '../../fhir/patientCompartment.js';
 import { patientsOf } from '../../fhir/patientsOf.js';
 import { readReference, referencesAt } from '../../fhir/reference.js';

@@ -1,4 +1,4 @@
-import { compareInstants, parseInstant } from '../instant.js';
+import { compareInstants, parseInstant } from '../../fhir/instant.js';
 import { searchAmong } from '../source/searchAmong.js';
 import type { Selection } from './selection.js';
 import type { SearchParameters, Source } from '../source/source.js';

@@ -1,4 +1,4 @@
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import type { CompartmentLink } from '../../fhir/patientCompartment.js';
 import { readReference, referencesAt } from '../../fhir/reference.js';
 import type { Capabilities } from '../source/capabilities.js';

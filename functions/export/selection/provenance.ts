@@ -3,7 +3,7 @@ import { readReference, referencesAt } from '../../fhir/reference.js';
 import type { CompartmentSelection } from './compartment.js';
 import { isInWindow, type Selection } from './selection.js';
 import type { SearchRow } from '../source/searchPage.js';
-import type { Companions } from '../slice.js';
+import type { Companions } from './companions.js';
 import type { SearchParameters, Source } from '../source/source.js';
 import type { Window } from '../walk/window.js';
 

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../json/json.js';
-import { ExportError } from '../../errors.js';
-import { compareInstants, parseInstant } from '../instant.js';
+import { ExportError } from '../../common/errors.js';
+import { compareInstants, parseInstant } from '../../fhir/instant.js';
 import { readSearchPage, type SearchRow } from '../source/searchPage.js';
 import type { SearchParameters, Source } from '../source/source.js';
 import type { Cursor } from '../walk/cursor.js';

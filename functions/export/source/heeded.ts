@@ -1,4 +1,4 @@
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import { readSearchPage } from './searchPage.js';
 import type { SearchParameters, Source } from './source.js';
 import { count } from './count.js';

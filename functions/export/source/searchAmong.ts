@@ -1,5 +1,5 @@
-import { ExportError } from '../../errors.js';
-import { mapConcurrently } from '../../mapConcurrently.js';
+import { ExportError } from '../../common/errors.js';
+import { mapConcurrently } from '../../common/mapConcurrently.js';
 import { missingInSelf, safeName } from './heeded.js';
 import { takesLists } from './lists.js';
 import { readSearchPage, type SearchRow } from './searchPage.js';

@@ -1,9 +1,9 @@
-import { isAscii, isUtf8 } from 'node:buffer';
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../json/json.js';
+import { isUtf8 } from 'node:buffer';
+import { isJsonObject, type JsonObject, type JsonValue, valueAt } from '../../json/json.js';
 import { ARRAY, NUMBER, OBJECT, type JsonTape, type TapeValue } from '../../json/jsonTape.js';
 import { nameNumber } from '../../json/keyNames.js';
-import { ExportError } from '../../errors.js';
-import { type Instant, parseInstant } from '../instant.js';
+import { ExportError } from '../../common/errors.js';
+import { type Instant, parseInstant } from '../../fhir/instant.js';
 import { giveBack, readLink, readTape } from './readTape.js';
 
 /** One resource of a search page, with what the walk needs of it. */
@@ -53,8 +53,6 @@ const TOTAL = nameNumber('total');
 /** A page as it lies on a tape. */
 interface Page {
   readonly tape: JsonTape;
-  /** Where all bytes are ASCII, they become text at once. */
-  readonly isAscii: boolean;
   /** Whether all of them are UTF-8. */
   readonly isText: boolean;
 }
@@ -88,7 +86,7 @@ export function readSearchPage(
   if (tape === undefined) throw malformed(type);
   const { root } = tape;
   if (tape.kind(root) !== OBJECT || tape.textOf(root, RESOURCE_TYPE) !== 'Bundle') throw noBundle(type);
-  const page: Page = { tape, isAscii: isAscii(bytes), isText: isUtf8(bytes) };
+  const page: Page = { tape, isText: isUtf8(bytes) };
   const rows: SearchRow[] = [];
   const included: SearchRow[] = [];
   let isCut = false;
@@ -199,10 +197,8 @@ function toRow(
   if (resourceType !== type) throw otherType(type);
   const { tape } = page;
   const { bytes } = tape;
-  const start = tape.start(node);
-  const end = tape.end(node);
   // JSON is UTF-8 (RFC 8259, section 8.1). Read all the same, two ids would become one.
-  const isText = page.isText || isUtf8(bytes.subarray(start, end));
+  const isText = page.isText || isUtf8(bytes.subarray(tape.start(node), tape.end(node)));
   return {
     id,
     lastUpdated: lastUpdated === undefined ? undefined : parseInstant(lastUpdated),
@@ -210,7 +206,7 @@ function toRow(
     resource: () => {
       if (!isText) throw notUtf8(type);
       if (tape.bytes !== bytes) throw new TypeError('The page of the row was released.');
-      const resource = parseResource(bytes.toString(page.isAscii ? 'latin1' : 'utf8', start, end), type);
+      const resource = parseResource(tape, node, type);
       // Keys written with escapes are seen by the parser only: two readers must not see two resources.
       if (resource['resourceType'] !== type || (id !== undefined && resource['id'] !== id))
         throw malformed(type);
@@ -219,13 +215,12 @@ function toRow(
   };
 }
 
-/** A parser's message quotes its input, so it is dropped here. */
-function parseResource(text: string, type: string): JsonObject {
+function parseResource(tape: JsonTape, node: number, type: string): JsonObject {
   try {
-    const value = parseJson(text);
+    const value = valueAt(tape, node);
     if (isJsonObject(value)) return value;
   } catch {
-    // Told below.
+    // Nested too deeply.
   }
   throw malformed(type);
 }
@@ -258,7 +253,7 @@ const CUT_SHORT: ReadonlySet<string> = new Set(['incomplete', 'timeout']);
 
 /** Returns whether the outcome says that the answer is not all there is. @throws ExportError where it is an error */
 function readOutcome({ tape }: Page, { resource }: Entry, type: string): boolean {
-  const outcome = parseResource(tape.json(resource), type);
+  const outcome = parseResource(tape, resource, type);
   refuseErrors(outcome, type);
   const issues = outcome['issue'];
   return (

@@ -1,4 +1,10 @@
-import { compareInstants, type Instant, laterInstant, parseInstant, searchValue } from '../instant.js';
+import {
+  compareInstants,
+  type Instant,
+  laterInstant,
+  parseInstant,
+  searchValue,
+} from '../../fhir/instant.js';
 import type { SearchParameters } from '../source/source.js';
 import type { LoopCheck } from './linkLoop.js';
 import { SECONDS_MARGIN } from './window.js';

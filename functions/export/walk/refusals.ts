@@ -1,4 +1,4 @@
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import { safeName } from '../source/heeded.js';
 
 export function unverifiable(type: string): ExportError {

@@ -1,5 +1,5 @@
 import { missingInSelf } from '../source/heeded.js';
-import { compareInstants, type Instant, laterInstant } from '../instant.js';
+import { compareInstants, type Instant, laterInstant } from '../../fhir/instant.js';
 import type { SearchPage, SearchRow } from '../source/searchPage.js';
 import type { SearchParameters } from '../source/source.js';
 import { bound, type Cursor, fromStart, instant, type Key, keyAt, lowestOf, tieAt } from './cursor.js';

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigurationImages } from '../../../functions/adapters/configurationImages.js';
 import type { ManagedIdentity } from '../../../functions/adapters/managedIdentity.js';
-import type { ExportError } from '../../../functions/errors.js';
+import type { ExportError } from '../../../functions/common/errors.js';
 import { readOciReference } from '../../../functions/export/request/ociReference.js';
 import type { RegistrySettings } from '../../../functions/settings/registrySettings.js';
 import { type Entry, tarGzOf, tarHeader, tarOf } from './archives.js';

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FhirClient } from '../../../functions/adapters/source/fhirClient.js';
-import type { ExportError } from '../../../functions/errors.js';
+import type { ExportError } from '../../../functions/common/errors.js';
 
 type Answer = (request: IncomingMessage, response: ServerResponse, count: number) => void;
 

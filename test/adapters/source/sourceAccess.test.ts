@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { shareSourceAccess } from '../../../functions/adapters/source/sourceAccess.js';
 import type { SourceCredentials } from '../../../functions/adapters/source/credentials/sourceCredentials.js';
 import { SourceLimiter } from '../../../functions/adapters/source/sourceLimiter.js';
-import { ExportError } from '../../../functions/errors.js';
+import { ExportError } from '../../../functions/common/errors.js';
 
 describe('what all threads share at the source', () => {
   const limiter = new SourceLimiter(2);

@@ -3,7 +3,7 @@ import type { JSONWebKeySet } from 'jose';
 import { openDispatchers } from '../../../functions/adapters/dispatchers.js';
 import { FhirClient, type SourceFailureLine } from '../../../functions/adapters/source/fhirClient.js';
 import { openSourceCredentials } from '../../../functions/adapters/source/credentials/openSourceCredentials.js';
-import type { ExportError } from '../../../functions/errors.js';
+import type { ExportError } from '../../../functions/common/errors.js';
 import type { ProxySettings } from '../../../functions/settings/proxySettings.js';
 import type { SourceAuthentication } from '../../../functions/settings/sourceSettings.js';
 
@@ -17,10 +17,10 @@ export function jwks(...keys: Array<[kid: string, key: KeyObject]>): JSONWebKeyS
 }
 
 export function smart(
-  more: Partial<Extract<SourceAuthentication, { way: 'smart' }>> = {},
+  more: Partial<Extract<SourceAuthentication, { method: 'smart' }>> = {},
 ): SourceAuthentication {
   return {
-    way: 'smart',
+    method: 'smart',
     clientId: 'export-client',
     scope: 'system/*.rs',
     assertionKey: { key: rsa.privateKey, algorithm: 'RS384', keyId: 'rsa' },

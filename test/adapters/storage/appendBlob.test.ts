@@ -1,7 +1,7 @@
 import { type ContainerClient, RestError } from '@azure/storage-blob';
 import { describe, expect, it } from 'vitest';
 import { AppendBlob } from '../../../functions/adapters/storage/appendBlob.js';
-import type { ExportError } from '../../../functions/errors.js';
+import type { ExportError } from '../../../functions/common/errors.js';
 
 /** What happens to one request. `lost`: it takes effect, but its answer does not arrive and the SDK asks again. */
 type Fault = 'none' | 'lost' | 'conflict' | 'throttled' | 'unavailable' | 'denied' | 'gone';

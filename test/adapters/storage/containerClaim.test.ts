@@ -7,7 +7,7 @@ import {
   settleClaim,
 } from '../../../functions/adapters/storage/containerClaim.js';
 import { ExportFiles } from '../../../functions/adapters/storage/exportFiles.js';
-import type { ContainerStamp } from '../../../functions/export/job.js';
+import type { ContainerStamp } from '../../../functions/export/records/job.js';
 import { readClaim } from '../../../functions/export/output/containerStamp.js';
 import { type Emulator, startEmulator } from '../azurite.js';
 

@@ -1,10 +1,10 @@
 import {
   isJsonObject,
-  JsonNumber,
   stringifyJson,
   type JsonObject,
   type JsonValue,
 } from '../../../functions/json/json.js';
+import { JsonNumber } from '../../../functions/json/jsonNumber.js';
 import type { Choices } from '../generate.js';
 
 /** Ways to write a resource that a careless reader takes for another one. */

@@ -1,6 +1,7 @@
 import { createCipheriv, createHmac, hkdfSync } from 'node:crypto';
 import fhirpath, { type Model } from 'fhirpath';
-import { JsonNumber, type JsonObject, type JsonValue } from '../../../functions/json/json.js';
+import type { JsonObject, JsonValue } from '../../../functions/json/json.js';
+import { JsonNumber } from '../../../functions/json/jsonNumber.js';
 import type { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import type { FhirType } from '../../../functions/deid/model/types.js';
 import { patientOf, patientsOfBundle, type BundlePatients } from '../../../functions/fhir/patientsOf.js';

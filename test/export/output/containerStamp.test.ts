@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ContainerStamp } from '../../../functions/export/job.js';
+import type { ContainerStamp } from '../../../functions/export/records/job.js';
 import {
   readClaim,
   stampFits,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { emptyReport, type JobPlan, type JobRequest } from '../../../functions/export/job.js';
+import { emptyReport, type JobPlan, type JobRequest } from '../../../functions/export/records/job.js';
 import {
   buildManifest,
   linkManifest,

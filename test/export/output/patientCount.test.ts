@@ -12,10 +12,10 @@ import {
   PatientCounter,
   withheldNote,
   withheldTypes,
-} from '../../../functions/export/output/patientCount.js';
-import { rawLines } from '../../../functions/export/rawLines.js';
+} from '../../../functions/export/selection/patientCount.js';
+import { rawLines } from '../../../functions/export/output/rawLines.js';
 import { EVERYTHING } from '../../../functions/export/selection/selection.js';
-import { runSlice } from '../../../functions/export/slice.js';
+import { runSlice } from '../../../functions/export/slice/slice.js';
 
 const SECRET = Buffer.alloc(32, 7);
 const MOST = 10;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JobPlan, PartitionProgress } from '../../../functions/export/job.js';
+import type { JobPlan, PartitionProgress } from '../../../functions/export/records/job.js';
 import {
   furtherProgress,
   progressOf,

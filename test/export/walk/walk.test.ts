@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseInstant } from '../../../functions/export/instant.js';
+import { parseInstant } from '../../../functions/fhir/instant.js';
 import type { SearchPage, SearchRow } from '../../../functions/export/source/searchPage.js';
 import type { Cursor } from '../../../functions/export/walk/cursor.js';
 import { Walk } from '../../../functions/export/walk/walk.js';

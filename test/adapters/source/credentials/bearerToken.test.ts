@@ -4,7 +4,7 @@ import {
   type AccessToken,
   BearerToken,
 } from '../../../../functions/adapters/source/credentials/bearerToken.js';
-import { ExportError } from '../../../../functions/errors.js';
+import { ExportError } from '../../../../functions/common/errors.js';
 
 const denied = new ExportError('source-denied', 'No token.');
 

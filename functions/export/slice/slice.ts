@@ -1,20 +1,19 @@
-import type { AnonymizeResult } from '../deid/run/engine.js';
-import type { JsonObject } from '../json/json.js';
-import type { TapeValue } from '../json/jsonTape.js';
-import type { LineBuffer } from '../json/lineBuffer.js';
-import { ExportError } from '../errors.js';
-import { count } from './source/count.js';
-import { proveHeeded } from './source/heeded.js';
-import { addCounts, addUndecided, addFailure, emptyReport, type SliceReport } from './job.js';
-import { PageLines } from './output/pageLines.js';
-import { partOf, type PatientCount } from './output/patientCount.js';
-import { readSearchPage, type PageWithIncludes, type SearchRow } from './source/searchPage.js';
-import { referencesAt } from '../fhir/reference.js';
-import type { Selection, SliceCursor } from './selection/selection.js';
-import type { SearchParameters, Source, SourceAnswer } from './source/source.js';
-import type { Cursor } from './walk/cursor.js';
-import { Walk } from './walk/walk.js';
-import type { Window } from './walk/window.js';
+import { ExportError } from '../../common/errors.js';
+import type { JsonObject } from '../../json/json.js';
+import { count } from '../source/count.js';
+import { proveHeeded } from '../source/heeded.js';
+import { addCounts, addUndecided, addFailure, emptyReport, type SliceReport } from '../records/job.js';
+import { PageLines } from '../output/pageLines.js';
+import { partOf, type PatientCount } from '../selection/patientCount.js';
+import { readSearchPage, type PageWithIncludes, type SearchRow } from '../source/searchPage.js';
+import { referencesAt } from '../../fhir/reference.js';
+import type { Selection, SliceCursor } from '../selection/selection.js';
+import type { SearchParameters, Source, SourceAnswer } from '../source/source.js';
+import type { LineMaker, LineSink } from '../output/lineMaker.js';
+import type { Companions } from '../selection/companions.js';
+import type { Cursor } from '../walk/cursor.js';
+import { Walk } from '../walk/walk.js';
+import type { Window } from '../walk/window.js';
 
 /** What ends a slice; the page in hand is always finished. */
 export interface SliceLimits {
@@ -28,47 +27,6 @@ export interface SliceStart {
   /** Resources to ask for per page, where the source can. */
   pageSize: number;
   cursor: SliceCursor | undefined;
-}
-
-/** A file that takes one resource a line. */
-export interface LineSink {
-  /**
-   * Adds lines, each with its line break. Await what it returns, if anything, before the next ones; the bytes may be used
-   * for others then.
-   */
-  writeLines(lines: Uint8Array, count: number): Promise<void> | undefined;
-  /** The file is whole after this, not before. */
-  close(): Promise<void>;
-  readonly bytes: number;
-  readonly lines: number;
-}
-
-/** Makes the line of a resource: anonymized, or as it came in a raw export. */
-export interface LineMaker {
-  /**
-   * What a resource that fails does: ends the job, is left out, or ends the job after all parts are read. The last is for
-   * exports whose patients are counted: an end at once would tell that a narrow search found somebody.
-   */
-  readonly processingErrors: 'raise' | 'skip' | 'raise-at-end';
-  makeLine(resource: JsonObject): AnonymizeResult;
-  /**
-   * Puts the line of a resource that is the usual into a buffer, from its tape, which stays as it is.
-   * @returns false where nothing was done: then `makeLine` has to do it
-   */
-  makeLineOfTape(resource: TapeValue, line: LineBuffer): boolean;
-  /** The id of a resource in every export of the configuration; `undefined` where it has none that lasts. */
-  lastingId?(type: string, id: string): string | undefined;
-  /** Counts since the last call. */
-  takeCounts(): Record<'dropped' | 'labels' | 'undecided', Iterable<readonly [string, number]>>;
-}
-
-/** Resources of another type that come along with those of a page, into a file of their own. */
-export interface Companions {
-  readonly type: string;
-  /** What makes the source send them along. */
-  readonly parameters: SearchParameters;
-  /** Of those that came along with a page, the ones that are exported with its exported resources. */
-  exportedWith(ids: readonly string[], included: readonly SearchRow[]): Promise<readonly SearchRow[]>;
 }
 
 /** What a slice needs of the outside world. */

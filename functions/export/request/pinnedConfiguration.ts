@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import { keyParameters, type KeyParameters } from '../deid/configuration/keys.js';
+import { keyParameters, type KeyParameters } from '../../deid/configuration/keys.js';
 
 /** SHA-256 of a configuration's text, as a registry writes digests. */
 export function configurationDigest(text: string): string {

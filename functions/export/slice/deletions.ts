@@ -1,13 +1,14 @@
-import { ExportError } from '../errors.js';
-import type { DeletionNote } from './job.js';
-import { readHistoryPage } from './source/historyPage.js';
-import { compareInstants, type Instant, parseInstant } from './instant.js';
-import type { DeletionCursor } from './deletionCursor.js';
-import { searchAmong } from './source/searchAmong.js';
-import type { LineSink, SliceLimits } from './slice.js';
-import type { SearchParameters, Source, SourceAnswer } from './source/source.js';
-import { checkLoop, NO_LOOP } from './walk/linkLoop.js';
-import type { Window } from './walk/window.js';
+import { ExportError } from '../../common/errors.js';
+import type { DeletionNote } from '../records/job.js';
+import { readHistoryPage } from '../source/historyPage.js';
+import { compareInstants, type Instant, parseInstant } from '../../fhir/instant.js';
+import type { DeletionCursor } from '../walk/deletionCursor.js';
+import { searchAmong } from '../source/searchAmong.js';
+import type { LineSink } from '../output/lineMaker.js';
+import type { SliceLimits } from './slice.js';
+import type { SearchParameters, Source, SourceAnswer } from '../source/source.js';
+import { checkLoop, NO_LOOP } from '../walk/linkLoop.js';
+import type { Window } from '../walk/window.js';
 
 /** What a slice of deletions needs of the outside world. */
 export interface DeletionDependencies {

@@ -1,5 +1,5 @@
-import { stringifyJson } from '../json/json.js';
-import type { LineMaker } from './slice.js';
+import { stringifyJson } from '../../json/json.js';
+import type { LineMaker } from './lineMaker.js';
 
 /** Lines of a raw export: the resources as they came. */
 export const rawLines: LineMaker = {

@@ -1,4 +1,4 @@
-import type { Coverage, CoverageCategory } from '../deid/coverage/coverage.js';
+import type { Coverage, CoverageCategory } from '../../deid/coverage/coverage.js';
 
 /** Which configurations count as de-identification: the value of CONFIGURATION_APPROVAL. */
 export const APPROVAL_RULES = ['container', 'coverage', 'digest'] as const;

@@ -1,11 +1,11 @@
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import { patientCompartment } from '../../fhir/patientCompartment.js';
-import { CompartmentSelection, type MemberSearch } from './compartment.js';
-import type { JobPlan, JobRequest } from '../job.js';
-import type { Members } from './members.js';
-import { PROVENANCE, ProvenanceCompanions } from './provenance.js';
-import { selectionOf } from './selectionOf.js';
-import type { Companions } from '../slice.js';
+import { CompartmentSelection, type MemberSearch } from '../selection/compartment.js';
+import type { JobPlan, JobRequest } from '../records/job.js';
+import type { Members } from '../selection/members.js';
+import { PROVENANCE, ProvenanceCompanions } from '../selection/provenance.js';
+import { selectionOf } from '../selection/selectionOf.js';
+import type { Companions } from '../selection/companions.js';
 import type { Source } from '../source/source.js';
 
 /** What of a type a job exports, by its plan, and what comes along with it. */

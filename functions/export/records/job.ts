@@ -1,28 +1,13 @@
-import type { FhirVersion } from '../fhir/fhirVersion.js';
-import type { SafeFailure } from '../errors.js';
-import type { ApprovalRule, CoverageSummary } from './approval.js';
-import type { MemberSearch } from './selection/compartment.js';
-import type { RequestedElement } from './request/elements.js';
-import type { PartCounts } from './output/patientCount.js';
-import type { DeletionCursor } from './deletionCursor.js';
-import type { SliceCursor } from './selection/selection.js';
-import type { TypeFilter } from './request/typeFilter.js';
-import type { Window } from './walk/window.js';
-
-/** Whose data an export is of: of the whole source, of all patients, or of the members of a group. */
-export type ExportLevel = { kind: 'system' } | { kind: 'patient' } | { kind: 'group'; groupId: string };
-
-/** Which resources, and how much of them, a kick-off asks for. */
-export interface ExportScope {
-  types: string[] | undefined;
-  typeFilters: TypeFilter[];
-  elements: RequestedElement[];
-  /** Ids of the patients asked for, at the levels of patients and groups; `undefined`: all of them. */
-  patients: string[] | undefined;
-  since: string | undefined;
-  until: string | undefined;
-  pageSize: number | undefined;
-}
+import type { FhirVersion } from '../../fhir/fhirVersion.js';
+import type { SafeFailure } from '../../common/errors.js';
+import type { ApprovalRule, CoverageSummary } from '../request/approval.js';
+import type { MemberSearch } from '../selection/compartment.js';
+import type { ExportLevel, ExportScope } from '../request/scope.js';
+import type { PartCounts } from '../selection/patientCount.js';
+import type { DeletionCursor } from '../walk/deletionCursor.js';
+import type { SliceCursor } from '../selection/selection.js';
+import type { TypeFilter } from '../request/typeFilter.js';
+import type { Window } from '../walk/window.js';
 
 /** What was asked for at kick-off, as it stays until the job is deleted. Private: the URL may hold search values. */
 export interface JobRequest extends ExportScope {

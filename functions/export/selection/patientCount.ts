@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import { patientsOf } from '../../fhir/patientsOf.js';
 import { referencedOf } from '../../fhir/reference.js';
 import type { JsonObject } from '../../json/json.js';

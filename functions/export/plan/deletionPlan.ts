@@ -1,4 +1,4 @@
-import type { DeletionNote, JobRequest, PlannedPartition } from './job.js';
+import type { DeletionNote, JobRequest, PlannedPartition } from '../records/job.js';
 
 /** What decides whether deletions can be told. */
 export interface DeletionPlanInput {
@@ -52,17 +52,4 @@ function reasonAgainst(
     return 'its ids have no pseudonym that is the same in every export: that takes a cryptoHash rule for the id without a condition, and a cryptoHashKey in the configuration';
   }
   return undefined;
-}
-
-const MOST_TYPES = 10;
-
-/** Why `deleted` is empty or not complete, for the manifest: one sentence per reason. */
-export function deletionSentences(notes: readonly DeletionNote[]): string[] {
-  const byReason = new Map<string, string[]>();
-  for (const { type, reason } of notes) byReason.set(reason, [...(byReason.get(reason) ?? []), type]);
-  return [...byReason].map(([reason, types]) => {
-    const some = types.slice(0, MOST_TYPES).join(', ');
-    const more = types.length > MOST_TYPES ? ` and ${types.length - MOST_TYPES} more types` : '';
-    return `Deletions of ${some}${more} are not told, or not all: ${reason.replace(/\.$/, '')}.`;
-  });
 }

@@ -1,11 +1,12 @@
-import type { FhirVersion } from '../fhir/fhirVersion.js';
-import type { TypeFilter } from './request/typeFilter.js';
-import { partOf, PatientCounter } from './output/patientCount.js';
-import { filtered } from './selection/filtered.js';
-import type { Selection, SliceCursor } from './selection/selection.js';
-import { type LineMaker, type LineSink, runSlice } from './slice.js';
-import type { Source } from './source/source.js';
-import type { Window } from './walk/window.js';
+import type { FhirVersion } from '../../fhir/fhirVersion.js';
+import type { TypeFilter } from '../request/typeFilter.js';
+import { partOf, PatientCounter } from '../selection/patientCount.js';
+import { filtered } from '../selection/filtered.js';
+import type { Selection, SliceCursor } from '../selection/selection.js';
+import type { LineMaker, LineSink } from '../output/lineMaker.js';
+import { runSlice } from '../slice/slice.js';
+import type { Source } from '../source/source.js';
+import type { Window } from '../walk/window.js';
 
 export interface FilterCountInput {
   /** Patients that an alternative has to have. */

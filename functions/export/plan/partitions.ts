@@ -1,18 +1,18 @@
-import { ExportError } from '../errors.js';
-import { mapConcurrently } from '../mapConcurrently.js';
-import { count } from './source/count.js';
+import { ExportError } from '../../common/errors.js';
+import { mapConcurrently } from '../../common/mapConcurrently.js';
+import { count } from '../source/count.js';
 import {
   compareInstants,
   type Instant,
   instantFromMilliseconds,
   parseInstant,
   searchValue,
-} from './instant.js';
-import type { PlannedPartition } from './job.js';
-import { readSearchPage } from './source/searchPage.js';
-import type { Selection } from './selection/selection.js';
-import type { SearchParameters, Source } from './source/source.js';
-import type { Margin, Window } from './walk/window.js';
+} from '../../fhir/instant.js';
+import type { PlannedPartition } from '../records/job.js';
+import { readSearchPage } from '../source/searchPage.js';
+import type { Selection } from '../selection/selection.js';
+import type { SearchParameters, Source } from '../source/source.js';
+import type { Margin, Window } from '../walk/window.js';
 
 /** What is to be exported. */
 export interface PlanInput {
