@@ -100,7 +100,7 @@ export async function planCompartment(
       });
       return memberSearch === undefined
         ? undefined
-        : splitSearches({ memberSearch, estimate }, request.lanes);
+        : splitSearches({ memberSearch, estimate }, request.workers);
     },
   };
 }

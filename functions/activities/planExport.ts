@@ -178,7 +178,7 @@ export function planExport(dependencies: ActivityDependencies) {
       {
         partitionResources: settings.partitionResources,
         leastResources: LEAST_PARTITION,
-        lanes: request.lanes,
+        workers: request.workers,
         concurrency: settings.parallelPartitions,
         isOutOfTime,
       },

@@ -232,12 +232,30 @@ describe('what surrounds the templates', () => {
     expect(azureYaml).toContain('run: npm ci && npm run package\n');
   });
 
-  it('the workflow pins its actions and stores no secret', () => {
-    const uses = [...workflow.matchAll(/uses: (\S+)/g)].map(([, action = '']) => action);
-    expect(uses.length).toBeGreaterThan(0);
-    for (const action of uses) expect(action).toMatch(/@[\da-f]{40}$/);
+  it.each(readdirSync(join(PROJECT_ROOT, '.github/workflows')))(
+    'the workflow %s pins its actions, stores no secret and may write nothing to the repository',
+    (name) => {
+      const text = readFileSync(join(PROJECT_ROOT, '.github/workflows', name), 'utf8');
+      const uses = [...text.matchAll(/uses: (\S+)/g)].map(([, action = '']) => action);
+      expect(uses.length).toBeGreaterThan(0);
+      for (const action of uses) expect(action).toMatch(/@[\da-f]{40}$/);
+      expect(text).toContain('permissions:\n  contents: read\n');
+      expect(text).not.toContain('secrets.');
+      expect(text).not.toMatch(/contents: write|write-all/);
+    },
+  );
+
+  it('the workflow that deploys is trusted by its token', () => {
     expect(workflow).toContain('id-token: write');
-    expect(workflow).not.toContain('secrets.');
+  });
+
+  it('the workflow of changes runs all checks on the oldest Node.js that the package takes', () => {
+    const ci = readFileSync(join(PROJECT_ROOT, '.github/workflows/ci.yml'), 'utf8');
+    const { engines } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as {
+      engines: { node: string };
+    };
+    const oldest = /^>=(\d+)\./.exec(engines.node)?.[1];
+    expect(ci).toContain(`- node: ${oldest}\n            run: bash .ci/run\n`);
   });
 
   it('the workflow passes on whatever the example reads', () => {

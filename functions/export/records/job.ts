@@ -29,8 +29,8 @@ export interface JobRequest extends ExportScope {
   level: ExportLevel;
   /** What the container is to hold; absent in jobs of versions that stamped it at kick-off. */
   stamp?: ContainerStamp;
-  /** Lanes the job was started with: the ids of its orchestrations follow from them. */
-  lanes: number;
+  /** Workers the job was started with: the ids of its orchestrations follow from them. */
+  workers: number;
   /** `undefined`: a raw export. */
   configuration: ConfigurationOfJob | undefined;
   /** Things a caller should know: warnings of the configuration, parameters that were ignored. */
