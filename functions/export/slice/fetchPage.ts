@@ -2,7 +2,7 @@ import { ExportError } from '../../common/errors.js';
 import type { Companions } from '../selection/companions.js';
 import { count } from '../source/count.js';
 import { mayTry } from '../source/refusals.js';
-import { type PageWithIncludes, readSearchPage } from '../source/searchPage.js';
+import { type PageWithIncludes, readAnswer } from '../source/searchPage.js';
 import type { Source, SourceAnswer } from '../source/source.js';
 import type { Walk } from '../walk/walk.js';
 
@@ -34,12 +34,10 @@ export async function fetchPage(
   companions: Companions | undefined,
   isLinkOurs: boolean,
 ): Promise<FetchedPage> {
-  const read = ({ body, isForm = false, release }: SourceAnswer): FetchedPage => {
-    const page = readSearchPage(body, type, companions?.type, release);
+  const read = (answer: SourceAnswer): FetchedPage => {
+    const page = readAnswer(answer, type, companions?.type);
     if (page.isCut && companions !== undefined) throw cut(type, companions.type);
-    // The self link of a form need not repeat what stands in the form; without any of it, it tells nothing.
-    const tells = !isForm || page.self?.includes('?') === true;
-    return { page: tells ? page : { ...page, self: undefined }, size: body.length, isForm };
+    return { page, size: answer.body.length, isForm: answer.isForm === true };
   };
   for (;;) {
     const request = walk.request();

@@ -4,7 +4,7 @@ import { missingInSelf, safeName } from './honored.js';
 import { checkLoop, NO_LOOP } from './linkLoop.js';
 import { takesLists } from './lists.js';
 import { mayTry, onRefusal } from './refusals.js';
-import { readSearchPage, type SearchRow } from './searchPage.js';
+import { readAnswer, type SearchRow } from './searchPage.js';
 import type { SearchParameters, Source, SourceAnswer } from './source.js';
 
 /** Characters of ids in one search: a URL of 2,000 characters is taken everywhere. */
@@ -90,11 +90,8 @@ async function searchChunk(
   const parameters: SearchParameters = [...asked, ['_count', String(ids.length)]];
   let answer = await (isWhole ? source.search(type, parameters) : searchBriefly(source, type, parameters));
   for (let loop = NO_LOOP; ;) {
-    const page = readSearchPage(answer.body, type);
-    // The self link of a form need not repeat what stands in the form.
-    const isTelling = answer.isForm !== true || page.self?.includes('?') === true;
-    const missing =
-      page.self === undefined || !isTelling || loop !== NO_LOOP ? undefined : missingInSelf(asked, page.self);
+    const page = readAnswer(answer, type);
+    const missing = page.self === undefined || loop !== NO_LOOP ? undefined : missingInSelf(asked, page.self);
     if (missing !== undefined) throw ignored(type, missing);
     for (const row of page.rows) {
       const { id } = row;
