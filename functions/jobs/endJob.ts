@@ -34,7 +34,7 @@ export async function endJob(
  * many files take long to delete. Safe to repeat.
  * @param signal ends it before all is gone, but not before the secrets are
  */
-export async function discardJob(
+async function discardJob(
   { jobs, files }: Stores,
   job: Pick<JobRequest, 'jobId' | 'container' | 'folder'>,
   signal?: AbortSignal,
