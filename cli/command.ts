@@ -5,7 +5,7 @@ const PROGRAM = 'fhir-deid';
 const WIDTH = 110;
 const INDENT = 26;
 
-export const EXIT_CODES = `Exit codes: 0 done; 1 errors in the data, listed by file and line, or nothing written, or a storage account or registry that refused; 2 a mistake in the command line, the settings or the configuration.`;
+const EXIT_CODES = `Exit codes: 0 done; 1 errors in the data, listed by file and line, or nothing written, or a storage account or registry that refused; 2 a mistake in the command line, the settings or the configuration.`;
 
 /** A mistake in what was asked for: the message says what to do. Exit code 2. */
 export class UsageError extends Error {

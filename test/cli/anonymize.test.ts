@@ -322,7 +322,9 @@ describe('files on the command line', () => {
     const config = write('config.json', JSON.stringify(CONFIGURATION));
     const { code, out, err } = run('anonymize', '--config', config, '--input', 'in', '--output', 'covered');
     expect([code, err]).toEqual([0, expect.not.stringContaining('Coverage')]);
-    expect(out.split('\n')[0]).toMatch(/^It may leave identities, which fhir-deid validate lists: names, .*contacts, .*\.$/);
+    expect(out.split('\n')[0]).toMatch(
+      /^It may leave identities, which fhir-deid validate lists: names, .*contacts, .*\.$/,
+    );
   });
 
   it('validate checks the configuration and lists what no rule clears', () => {
