@@ -4,8 +4,8 @@ import type { Configuration } from '../functions/deid/configuration/configuratio
 import {
   ConfigurationJsonError,
   parseConfigurationJson,
-} from '../functions/deid/configuration/configurationJson.js';
-import type { ConfigurationIssue } from '../functions/deid/configuration/issues.js';
+} from '../functions/deid/reading/configurationJson.js';
+import type { ConfigurationIssue } from '../functions/deid/reading/issues.js';
 import { resolveKeys } from '../functions/deid/configuration/keys.js';
 import type { Coverage } from '../functions/deid/coverage/coverage.js';
 import { readConfiguration, type ReadOptions } from '../functions/deid/readConfiguration.js';

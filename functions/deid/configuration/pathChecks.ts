@@ -1,7 +1,7 @@
 import { neverTrue } from '../expression/comparisonTypes.js';
 import { parseFhirPath } from '../expression/parser.js';
 import type { Expression } from '../expression/syntax.js';
-import { IssueList, nearest } from './issues.js';
+import { IssueList, nearest } from '../reading/issues.js';
 import type { FhirModel } from '../model/fhirModel.js';
 import type { FhirElement, FhirType } from '../model/types.js';
 import type { RulePath } from './rulePath.js';

@@ -1,7 +1,7 @@
 import type { Expression } from '../expression/syntax.js';
 import type { Step as PatternStep } from '../plan/pattern.js';
 import type { Rule } from '../configuration/rule.js';
-import { lookupOf } from '../run/treeEngine.js';
+import { lookupOf } from '../configuration/rulePath.js';
 
 /** A step of a path, without its conditions. */
 export type Step = Exclude<PatternStep, { kind: 'guard' }>;

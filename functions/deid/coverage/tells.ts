@@ -64,8 +64,7 @@ export function toldBy(rules: readonly Rule[], model: FhirModel): { rule: number
 function toldByOne(rule: Rule, elements: Elements): readonly Told[] {
   const reads = new Reads(elements, elements.roots(rule.resourceType));
   reads.path(rule.expression);
-  if (rule.method.name === 'generalize')
-    for (const { condition, result } of rule.method.cases) reads.ofValue(condition, result);
+  for (const expression of rule.method.expressions?.(rule.settings) ?? []) reads.ofValue(expression);
   return [...reads.told.values()];
 }
 
@@ -164,11 +163,9 @@ class Reads {
     this.#follow(expression, this.#roots, false);
   }
 
-  /** What the cases of a value look at beside the value. */
-  ofValue(...expressions: readonly Expression[]): void {
-    if (expressions.every(isOfValueAlone)) return;
-    const values = this.#elements.values();
-    for (const expression of expressions) this.#look(this.#follow(expression, values, true));
+  /** What an expression on a value looks at beside the value. */
+  ofValue(expression: Expression): void {
+    if (!isOfValueAlone(expression)) this.#look(this.#follow(expression, this.#elements.values(), true));
   }
 
   /** Takes down that the values of items decide something. */

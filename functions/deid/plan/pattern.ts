@@ -4,7 +4,7 @@ import { mayBeUndecided } from '../expression/comparisonTypes.js';
 import type { Expression } from '../expression/syntax.js';
 import { readsOf, type Read } from './reads.js';
 import type { Rule } from '../configuration/rule.js';
-import { lookupOf } from '../run/treeEngine.js';
+import { lookupOf } from '../configuration/rulePath.js';
 
 /** One step of a path, followed from an element to its children, or staying at it. */
 export type Step =

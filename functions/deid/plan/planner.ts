@@ -1,13 +1,13 @@
 import { mayBeUndecided } from '../expression/comparisonTypes.js';
 import { rawConditionOf } from './rawCondition.js';
 import type { FhirElement, FhirType } from '../model/types.js';
-import type { Methods } from '../methods/methods.js';
 import type { Guard, Pattern, Step } from './pattern.js';
 import { Plan, type Entry, type PatternRule } from './plan.js';
+import type { Works } from './works.js';
 import type { Rule } from '../configuration/rule.js';
 import type { Expression } from '../expression/syntax.js';
 import { isTotal } from './totality.js';
-import { appliesTo } from '../run/treeEngine.js';
+import { appliesTo } from '../configuration/rulePath.js';
 
 /** How resources of one type are processed. */
 export interface ResourcePlan {
@@ -32,7 +32,7 @@ export function planFor(
   type: FhirType,
   rules: readonly Rule[],
   patternsOf: ReadonlyMap<Rule, readonly Pattern[] | null>,
-  methods: Methods,
+  works: Works,
 ): ResourcePlan {
   const planned: PatternRule[] = [];
   const keys = new Set<string>();
@@ -52,14 +52,14 @@ export function planFor(
   }
   const kept = withoutConflicts(type, planned);
   for (const { rule } of planned) if (!kept.some((other) => other.rule === rule)) leaveToTree(rule);
-  const plan = new Plan(type, kept, methods);
+  const plan = new Plan(type, kept, works);
   return {
     plan,
     root: plan.root,
     treeKeys: [...keys],
     alwaysTree,
     reachesInside: kept.some(({ patterns }) => patterns.some((steps) => steps.some(isInward))),
-    substitutes: own.some((rule) => rule.method.name === 'substitute' && !methods.isRemoval(rule)),
+    substitutes: own.some((rule) => works.get(rule)?.replacement?.isNothing === false),
   };
 }
 
@@ -68,10 +68,9 @@ function isInward(step: Step): boolean {
   return step.kind === 'children' || step.kind === 'descendants';
 }
 
-/** Whether the cases of a `generalize` look at nothing but the value. */
-function looksAtValueOnly(rule: Rule): boolean {
-  if (rule.method.name !== 'generalize') return true;
-  return rule.method.cases.every(({ condition, result }) => looksAtSelf(condition) && looksAtSelf(result));
+/** Whether the expressions of a rule's method look at nothing but the value. */
+function looksAtValueOnly({ method, settings }: Rule): boolean {
+  return method.expressions?.(settings).every(looksAtSelf) ?? true;
 }
 
 function looksAtSelf(expression: Expression | null): boolean {
@@ -373,7 +372,7 @@ function hasGuard(steps: Pattern): boolean {
 }
 
 function changes(rule: Rule): boolean {
-  return rule.method.name !== 'keep';
+  return rule.method.keepsAll !== true;
 }
 
 function cannotFail(step: Step): boolean {
