@@ -3,23 +3,29 @@ import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { compileEngine } from '../functions/deid/compileEngine.js';
-import type { Configuration } from '../functions/deid/configuration/configuration.js';
+import { readConfiguration } from '../functions/deid/readConfiguration.js';
 import type { Engine } from '../functions/deid/run/engine.js';
 import type { FhirVersion } from '../functions/fhir/fhirVersion.js';
+import type { Environment } from '../functions/settings/setting.js';
 import { coverageOf } from '../functions/deid/coverage/coverage.js';
 import { ArgumentsError, type Given, UsageError } from './command.js';
 import { missingKeys, readConfigurationFile, withKeys } from './configurationFile.js';
 import { anonymizeFile, isKnownFile, type FileResult, type FileTask } from './anonymizeFile.js';
 
-/** What every thread needs to make the same engine. */
+/** What every thread needs to make the same engine: a configuration that was read has functions, which no message takes. */
 interface EngineSettings {
-  configuration: Configuration;
-  fhirVersion: FhirVersion;
-  now: number;
-  jobSecret: Uint8Array;
+  /** Of the configuration, which has no errors. */
+  readonly text: string;
+  readonly fhirVersion: FhirVersion;
+  readonly environment: Environment;
+  readonly now: number;
+  readonly jobSecret: Uint8Array;
 }
 
-function makeEngine({ configuration, ...options }: EngineSettings): Engine {
+async function makeEngine({ text, environment, ...options }: EngineSettings): Promise<Engine> {
+  const read = readConfiguration(text, options).configuration;
+  if (read === undefined) throw new Error('The configuration was read before.');
+  const { configuration } = await withKeys(read, environment);
   return compileEngine(configuration, { ...options, randomBytes: (size) => randomBytes(size) });
 }
 
@@ -38,7 +44,7 @@ function readArguments({ values }: Given): Arguments {
   return { now, jobs };
 }
 
-/** Reads the configuration, says what its rules leave, and puts in its keys. */
+/** Reads the configuration, says what its rules leave, and checks whether its keys are there. */
 async function readSettings(given: Given, now: number): Promise<EngineSettings> {
   const read = await readConfigurationFile(given.values['config'] ?? '', given, {});
   const { isComplete, gaps } = read.coverage ?? coverageOf(read.configuration);
@@ -48,9 +54,11 @@ async function readSettings(given: Given, now: number): Promise<EngineSettings> 
       ? 'Its coverage is complete.'
       : `It may leave identities, which fhir-deid validate lists: ${left}.`,
   );
-  const { configuration, missing } = await withKeys(read.configuration, given.environment);
-  if (missing.length > 0) throw new UsageError(`${missingKeys(missing, given.environment)}.`);
-  return { configuration, fhirVersion: read.fhirVersion, now, jobSecret: randomBytes(32) };
+  const { text, fhirVersion } = read;
+  const { environment } = given;
+  const { missing } = await withKeys(read.configuration, environment);
+  if (missing.length > 0) throw new UsageError(`${missingKeys(missing, environment)}.`);
+  return { text, fhirVersion, environment, now, jobSecret: randomBytes(32) };
 }
 
 /** The files to work on, and those of other names, by their endings. */
@@ -121,7 +129,7 @@ async function runAll(
   onResult: (result: FileResult) => void,
 ): Promise<void> {
   if (jobs === 1 || tasks.length < 2) {
-    const engine = makeEngine(settings);
+    const engine = await makeEngine(settings);
     for (const task of tasks) onResult(await anonymizeFile(engine, task));
     return;
   }
@@ -158,7 +166,7 @@ function runThread(
 function serveThread(): void {
   const engine = makeEngine(workerData as EngineSettings);
   const serve = async (task: FileTask): Promise<void> => {
-    const result = await anonymizeFile(engine, task);
+    const result = await anonymizeFile(await engine, task);
     parentPort?.postMessage(result); // oxlint-disable-line unicorn/require-post-message-target-origin
   };
   parentPort?.on('message', (task: FileTask) => void serve(task));

@@ -18,6 +18,7 @@ import { type Given, UsageError } from './command.js';
 /** A configuration that was read without an error. */
 interface ConfigurationFile {
   readonly bytes: Buffer;
+  readonly text: string;
   readonly fhirVersion: FhirVersion;
   readonly configuration: Configuration;
   /** Where coverage was asked for. */
@@ -49,7 +50,7 @@ export async function readConfigurationFile(
       `The configuration has ${errors === 1 ? 'an error' : `${errors} errors`}, and no export takes it.`,
     );
   }
-  return { bytes, fhirVersion, configuration, coverage };
+  return { bytes, text, fhirVersion, configuration, coverage };
 }
 
 /**
