@@ -5,6 +5,7 @@ import type { Rule } from '../configuration/rule.js';
 import { UNTOUCHED, type Clears, type Effect } from '../methods/effect.js';
 import { REDACT } from '../methods/redact.js';
 import { identityOf, type Identity } from './identities.js';
+import { Everywhere, follow, leadsFurther, leadsTo, leadsToItself } from '../plan/pattern.js';
 import { pathsOf, type Step } from './paths.js';
 import { toldBy, type Told } from './tells.js';
 
@@ -103,9 +104,8 @@ class Walk {
   readonly #model: FhirModel;
   readonly #effects: Effect[] = [UNTOUCHED];
   readonly #tracks = new Map<string, Track>();
-  readonly #everywhereByType = new Map<string, Position[]>();
-  readonly #everywhereByName = new Map<string, Position[]>();
-  readonly #everywhere: Position[] = [];
+  /** Tracks that hold everywhere below a resource of any type. */
+  readonly #everywhere = new Everywhere<Position>();
   /** Indices of the tracks that hold everywhere, sorted. */
   readonly #ranks: number[];
   /** What rules with no leading type, and those of one resource type, start with. */
@@ -140,12 +140,7 @@ class Walk {
       }
     }
     for (const track of this.#tracks.values()) this.#start(track);
-    const everywhere = [
-      ...this.#everywhere,
-      ...[...this.#everywhereByType.values()].flat(),
-      ...[...this.#everywhereByName.values()].flat(),
-    ];
-    this.#ranks = everywhere.map(({ track }) => track.index).sort((one, two) => one - two);
+    this.#ranks = this.#everywhere.all.map(({ track }) => track.index).sort((one, two) => one - two);
   }
 
   reach(): Reach {
@@ -200,40 +195,28 @@ class Walk {
   #start(track: Track): void {
     const [first] = track.steps;
     const position = { track, at: 0 };
-    if (track.resourceType === null && first?.kind === 'descendants') this.#everywhere.push(position);
-    else if (track.resourceType === null && first?.kind === 'within') {
-      append(first.by === 'Type' ? this.#everywhereByType : this.#everywhereByName, first.value, position);
+    if (track.resourceType !== null || first === undefined || !leadsFurther(first))
+      append(this.#starts, track.resourceType, position);
+    else {
+      this.#everywhere.add(first, position);
       // The resource itself may be what is looked for.
-      if (first.self) append(this.#starts, null, position);
-    } else append(this.#starts, track.resourceType, position);
+      if (first.kind === 'within' && first.self) append(this.#starts, null, position);
+    }
   }
 
   /** Follows the steps from `at` that stay at an element. @param name the element's name */
   #follow(track: Track, at: number, type: FhirType, name: string, into: State): void {
-    for (let place = at; ; place++) {
+    const { steps } = track;
+    for (let place = follow(steps, at, type); place >= 0; place = follow(steps, place + 1, type)) {
       if (++this.#work > MAX_WORK) throw new TooMuchWork();
-      const step = track.steps[place];
+      const step = steps[place];
       if (step === undefined) {
         into.ends.push(track);
         return;
       }
-      switch (step.kind) {
-        case 'type':
-          if (type.name !== step.name) return;
-          break;
-        case 'resourceType':
-          if (!type.isResource || ![type.name, 'Resource', 'DomainResource'].includes(step.name)) return;
-          break;
-        case 'within':
-          if (place > 0 || track.resourceType !== null) into.positions.push({ track, at: place });
-          if (!step.self || !passes(step, type, name)) return;
-          break;
-        case 'child':
-        case 'children':
-        case 'descendants':
-          into.positions.push({ track, at: place });
-          return;
-      }
+      const isEverywhere = place === 0 && track.resourceType === null && leadsFurther(step);
+      if (!isEverywhere) into.positions.push({ track, at: place });
+      if (!leadsToItself(step, type, name)) return;
     }
   }
 
@@ -245,19 +228,11 @@ class Walk {
       const { track, at } = position;
       const step = track.steps[at];
       if (step === undefined) continue;
-      if (step.kind === 'within' || step.kind === 'descendants') into.positions.push(position);
-      const moves =
-        step.kind === 'children' ||
-        step.kind === 'descendants' ||
-        (step.kind === 'child' && step.name === name) ||
-        (step.kind === 'within' && passes(step, type, name));
+      if (leadsFurther(step)) into.positions.push(position);
       this.#work++;
-      if (moves) this.#follow(track, at + 1, type, name, into);
+      if (leadsTo(step, type, name)) this.#follow(track, at + 1, type, name, into);
     }
-    for (const { track, at } of this.#everywhere) this.#follow(track, at + 1, type, name, into);
-    for (const { track, at } of this.#everywhereByType.get(type.name) ?? [])
-      this.#follow(track, at + 1, type, name, into);
-    for (const { track, at } of this.#everywhereByName.get(name) ?? [])
+    for (const { track, at } of this.#everywhere.leadingTo(type, name))
       this.#follow(track, at + 1, type, name, into);
     this.#settle(into);
     return into;
@@ -395,10 +370,6 @@ function inward(steps: readonly Step[], inner: ReadonlySet<string>): (readonly S
       ? [steps.slice(at + 1)]
       : [];
   });
-}
-
-function passes(step: Extract<Step, { kind: 'within' }>, type: FhirType, name: string): boolean {
-  return (step.by === 'Type' ? type.name : name) === step.value;
 }
 
 function append<K, T>(lists: Map<K, T[]>, key: K, item: T): void {

@@ -4,7 +4,8 @@ import { mayBeUndecided } from '../expression/comparisonTypes.js';
 import type { Expression } from '../expression/syntax.js';
 import { readsOf, type Read } from './reads.js';
 import type { Rule } from '../configuration/rule.js';
-import { lookupOf } from '../configuration/rulePath.js';
+import { isOfType, lookupOf } from '../configuration/rulePath.js';
+import type { FhirType } from '../model/types.js';
 
 /** One step of a path, followed from an element to its children, or staying at it. */
 export type Step =
@@ -35,6 +36,85 @@ export interface Guard {
 
 /** A path as steps from the resource. A rule whose path is a union has several. */
 export type Pattern = readonly Step[];
+
+/**
+ * Follows the steps from `at` that stay at an element as far as they hold there.
+ * @returns the place of the first step that does not only stay (or the end of the steps); -1 where one does not hold
+ */
+export function follow(steps: Pattern, at: number, type: FhirType): number {
+  for (let place = at; ; place++) {
+    const step = steps[place];
+    switch (step?.kind) {
+      case 'type':
+        if (type.name !== step.name) return -1;
+        break;
+      case 'resourceType':
+        if (!type.isResource || !isOfType(step.name, type.name)) return -1;
+        break;
+      default:
+        return place;
+    }
+  }
+}
+
+/** Whether a step also leads to the element where it is, so that the next one holds there, too. */
+export function leadsToItself(step: Step, type: FhirType, name: string): boolean {
+  return step.kind === 'within' && step.self && isWithin(step, type, name);
+}
+
+/** Whether a step leads from an element to a child. */
+export function leadsTo(step: Step, type: FhirType, name: string): boolean {
+  switch (step.kind) {
+    case 'child':
+      return step.name === name;
+    case 'children':
+    case 'descendants':
+      return true;
+    case 'within':
+      return isWithin(step, type, name);
+    case 'type':
+    case 'resourceType':
+    case 'guard':
+      return false;
+  }
+}
+
+/** Whether a step that holds at an element holds at all elements below it, too. */
+export function leadsFurther(step: Step): step is Extract<Step, { kind: 'within' | 'descendants' }> {
+  return step.kind === 'within' || step.kind === 'descendants';
+}
+
+/** What belongs to steps that hold at a resource and all elements below it, found by the elements that they lead to. */
+export class Everywhere<T> {
+  readonly all: T[] = [];
+  readonly #any: T[] = [];
+  readonly #byType = new Map<string, T[]>();
+  readonly #byName = new Map<string, T[]>();
+
+  add(step: Extract<Step, { kind: 'within' | 'descendants' }>, item: T): void {
+    this.all.push(item);
+    if (step.kind === 'descendants') {
+      this.#any.push(item);
+      return;
+    }
+    const lists = step.by === 'Type' ? this.#byType : this.#byName;
+    const list = lists.get(step.value);
+    if (list === undefined) lists.set(step.value, [item]);
+    else list.push(item);
+  }
+
+  /** @param name the element's name */
+  leadingTo(type: FhirType, name: string): readonly T[] {
+    const typed = this.#byType.get(type.name);
+    const named = this.#byName.get(name);
+    if (typed === undefined && named === undefined) return this.#any;
+    return [...this.#any, ...(typed ?? []), ...(named ?? [])];
+  }
+}
+
+function isWithin(step: Extract<Step, { kind: 'within' }>, type: FhirType, name: string): boolean {
+  return (step.by === 'Type' ? type.name : name) === step.value;
+}
 
 /** The steps of the rules' paths. Conditions that are spelled alike are one: it is compiled and evaluated once for all. */
 export function patternsOfAll(rules: readonly Rule[]): ReadonlyMap<Rule, readonly Pattern[] | null> {
