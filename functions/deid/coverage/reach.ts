@@ -2,11 +2,19 @@ import type { Configuration } from '../configuration/configuration.js';
 import { FhirModel } from '../model/fhirModel.js';
 import type { FhirElement, FhirType } from '../model/types.js';
 import type { Rule } from '../configuration/rule.js';
+import { isOfAll } from '../configuration/rulePath.js';
 import { UNTOUCHED, type Clears, type Effect } from '../methods/effect.js';
 import { REDACT } from '../methods/redact.js';
 import { identityOf, type Identity } from './identities.js';
-import { Everywhere, follow, leadsFurther, leadsTo, leadsToItself } from '../plan/pattern.js';
-import { pathsOf, type Step } from './paths.js';
+import {
+  Everywhere,
+  follow,
+  leadsFurther,
+  leadsTo,
+  leadsToItself,
+  stepsOf,
+  type Move,
+} from '../plan/pattern.js';
 import { toldBy, type Told } from './tells.js';
 
 /** Most work of one walk, in steps followed; a configuration that needs more is not followed. */
@@ -40,7 +48,7 @@ export interface Reach {
 /** A path of one or several rules with one effect: the least of them counts. */
 interface Track {
   readonly id: number;
-  readonly steps: readonly Step[];
+  readonly steps: readonly Move[];
   readonly isPartial: boolean;
   readonly effect: number;
   /** Resource type it is for; null for all. */
@@ -73,6 +81,9 @@ interface State {
 interface Surroundings {
   readonly places: Set<string>;
 }
+
+/** Anything in the resource, for a path that cannot be followed. */
+const ANYTHING: NonNullable<ReturnType<typeof stepsOf>> = [[{ kind: 'some', condition: null }]];
 
 class TooMuchWork extends Error {}
 
@@ -127,9 +138,11 @@ class Walk {
     const inner = resourceElements(model);
     for (const rule of rules) {
       const effect = this.#effect(rule.method.effect(rule.settings, parameters));
-      const isOfAll = rule.resourceType === 'Resource' || rule.resourceType === 'DomainResource';
-      const resourceType = isOfAll ? null : rule.resourceType;
-      for (const { steps, isPartial } of pathsOf(rule)) {
+      const resourceType =
+        rule.resourceType === null || isOfAll(rule.resourceType) ? null : rule.resourceType;
+      for (const path of stepsOf(rule) ?? ANYTHING) {
+        const steps = path.filter((step) => step.kind !== 'some');
+        const isPartial = steps.length < path.length;
         if (steps.some((step) => this.#neverMatches(step))) continue;
         this.#addTrack(rule.index, steps, isPartial, effect, resourceType);
         // What leads into the resources inside is done before their own rules.
@@ -168,7 +181,7 @@ class Walk {
   }
 
   /** Names that no type of the version has lead nowhere. */
-  #neverMatches(step: Step): boolean {
+  #neverMatches(step: Move): boolean {
     const isName = step.kind === 'child' || (step.kind === 'within' && step.by === 'Name');
     const name = step.kind === 'child' ? step.name : step.kind === 'within' ? step.value : '';
     return isName && !this.#model.elementsByName().has(name) && this.#model.resource(name) === undefined;
@@ -176,7 +189,7 @@ class Walk {
 
   #addTrack(
     index: number,
-    steps: readonly Step[],
+    steps: readonly Move[],
     isPartial: boolean,
     effect: number,
     resourceType: string | null,
@@ -363,7 +376,7 @@ function resourceElements(model: FhirModel): ReadonlySet<string> {
 }
 
 /** What is left of a path in a resource inside the one it starts from; nothing for a path that does not lead there. */
-function inward(steps: readonly Step[], inner: ReadonlySet<string>): (readonly Step[])[] {
+function inward(steps: readonly Move[], inner: ReadonlySet<string>): (readonly Move[])[] {
   return steps.flatMap((step, at) => {
     if (step.kind === 'descendants') return [steps.slice(at + 1), steps.slice(at)];
     return step.kind === 'children' || (step.kind === 'child' && inner.has(step.name))

@@ -2,7 +2,7 @@ import { isJsonObject, type JsonValue } from '../../json/json.js';
 import { JsonNumber, numberFromText, numberText } from '../../json/jsonNumber.js';
 import type { Collection } from '../expression/collection.js';
 import { compileExpression, evaluate } from '../expression/evaluate.js';
-import { valueText } from '../expression/functions.js';
+import { valueText } from '../expression/conversions.js';
 import { booleanOf } from '../expression/operators.js';
 import { parseFhirPath } from '../expression/parser.js';
 import type { Expression } from '../expression/syntax.js';

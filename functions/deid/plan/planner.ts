@@ -11,6 +11,8 @@ import {
   type Pattern,
   type Step,
 } from './pattern.js';
+import { functionOf } from '../expression/functions.js';
+import { leadsBelow, selectsFromInput } from '../expression/functionRow.js';
 import { Plan, type Entry, type PatternRule } from './plan.js';
 import type { Works } from './works.js';
 import type { Rule } from '../configuration/rule.js';
@@ -101,21 +103,11 @@ function looksAtSelf(expression: Expression | null): boolean {
     case 'binary':
       return looksAtSelf(expression.left) && looksAtSelf(expression.right);
     case 'call':
-      if (
-        ['children', 'descendants', 'extension', 'nodesByType', 'nodesByName', 'repeat'].includes(
-          expression.name,
-        )
-      )
+      if (leadsBelow(functionOf(expression)) || functionOf(expression).kinds.includes('recursion'))
         return false;
       return looksAtSelf(expression.focus) && expression.arguments.every(looksAtSelf);
   }
 }
-
-/** Functions that give nothing for no input. */
-const PASSING = new Set([
-  'first', 'last', 'tail', 'skip', 'take', 'single', 'where', 'select', 'as', 'ofType', 'nodesByType', 'nodesByName',
-  'children', 'descendants', 'extension', 'distinct', 'repeat', 'upper', 'lower', 'trace',
-]); // prettier-ignore
 
 /** The name of the resource's element without which a path selects nothing; null if there is no such name. */
 function firstName(expression: Expression | null): string | null {
@@ -129,7 +121,7 @@ function firstName(expression: Expression | null): string | null {
     case 'type':
       return expression.operator === 'as' ? firstName(expression.operand) : null;
     case 'call':
-      return PASSING.has(expression.name) ? firstName(expression.focus) : null;
+      return selectsFromInput(functionOf(expression)) ? firstName(expression.focus) : null;
     case 'literal':
     case 'polarity':
     case 'binary':
