@@ -1,4 +1,5 @@
 import type { IssueType, OutcomeIssue } from '../../fhir/operationOutcome.js';
+import { isFhirId } from '../../fhir/reference.js';
 import { compareInstants, instantFromMilliseconds, parseInstant } from '../../fhir/instant.js';
 import { isConfigurationName } from './configurationName.js';
 import { readElements, type ElementNames } from './elements.js';
@@ -24,7 +25,7 @@ export interface Reading extends KickOffContext {
 }
 
 /** A parameter of `$export`. */
-interface Parameter {
+export interface Parameter {
   readonly name: string;
   /** Other names for it. */
   readonly aliases: readonly string[];
@@ -254,12 +255,4 @@ function readContainer(container: string, { problem }: Reading): string {
     );
   }
   return container;
-}
-
-/**
- * Whether a text is a FHIR id, and nothing that a path would read as a place of its own.
- * https://hl7.org/fhir/R4/datatypes.html#id
- */
-export function isFhirId(text: string): boolean {
-  return /^(?!\.{1,2}$)[A-Za-z0-9\-.]{1,64}$/.test(text);
 }

@@ -3,7 +3,7 @@ import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import { elementNames } from '../../../functions/export/request/elements.js';
 import type { RawKickOff } from '../../../functions/export/request/given.js';
 import { knownParametersOnly, readKickOff } from '../../../functions/export/request/kickOff.js';
-import { isFhirId } from '../../../functions/export/request/parameters.js';
+import { isFhirId } from '../../../functions/fhir/reference.js';
 
 const BASE = 'https://host.example/fhir/$export';
 const context = {
