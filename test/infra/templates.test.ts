@@ -38,9 +38,7 @@ describe('the templates', () => {
     for (const [path, text] of await generatedFiles(PROJECT_ROOT)) {
       const there = readFileSync(join(PROJECT_ROOT, path), 'utf8');
       const isSame = path.endsWith('.md') ? squeezed(there) === squeezed(text) : there === text;
-      expect(isSame, `${path} is not up to date: run npm run generate, and look at what changes`).toBe(
-        true,
-      );
+      expect(isSame, `${path} is not up to date: run npm run generate, and look at what changes`).toBe(true);
     }
   });
 
