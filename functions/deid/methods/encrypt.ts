@@ -32,7 +32,7 @@ export const ENCRYPT = method({
   },
 });
 
-/** AES-CBC with PKCS#7 padding; the random initialization vector stands before the ciphertext, all in Base64. */
+/** AES-CBC with PKCS#7 padding; the random initialization vector comes before the ciphertext, all in Base64. */
 function encrypt(bytes: Uint8Array): ValueMethod {
   const algorithm = `aes-${bytes.length * 8}-cbc`;
   return (value, run) => {

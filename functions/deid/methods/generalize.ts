@@ -76,11 +76,11 @@ export const GENERALIZE = method({
   }),
 });
 
-/** Most cases whose results are too few to tell values apart. */
+/** Most cases whose results are too few to distinguish values. */
 const MAX_CASES = 100;
 
 /**
- * A value can be told from a result that is made of it, from one that is as exact as a date, and from which case
+ * A value can be concluded from a result that is made of it, from one that is as exact as a date, and from which case
  * held, unless the cases are ranges of years or numbers.
  */
 function effectOf(settings: Values): Effect {

@@ -134,7 +134,7 @@ describe('an element is covered by a method that acts on its type only, and in f
     ['encrypt', 'encryptKey', '0123456789abcdef', 'none'],
     ['cryptoHash', 'cryptoHashKey', 'known', 'partial'],
     ['dateShift', 'dateShiftKey', 'known', 'partial'],
-  ])('%s does not clear under a key that stands in the configuration', (method, name, key, reach) => {
+  ])('%s does not clear under a key that is written in the configuration', (method, name, key, reach) => {
     const category = method === 'dateShift' ? 'dates' : 'names';
     const rules: Rule[] = [...AROUND, { path: "nodesByType('dateTime').id | nodesByType('date').id", method: 'redact' }, { path: category === 'names' ? NAME : "nodesByType('date')", method }, ALL];
     const reaches = (value: unknown) => coverage(rules, { [name]: value }).gaps.filter((gap) => gap.category === category).map((gap) => gap.reach);
