@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { METHODS } from '../../functions/deid/methods/methods.js';
 import { settingRows } from '../../functions/settings/schema.js';
 import { objectProperties, readBicep } from './bicepFile.js';
 import { settingsModule } from './settingsModule.js';
-import { parameterTable, roleTable, settingTables, withTable } from './tables.js';
+import { clearsTable, methodTable, parameterTable, roleTable, settingTables, withTable } from './tables.js';
 
 /** App settings that the template sets by itself: names and values as written. */
 export async function templateSettings(
@@ -29,6 +30,14 @@ export async function generatedFiles(root: string): Promise<ReadonlyMap<string, 
     ['infra/modules/settings.bicep', settingsModule(settingRows, [...ownSettings.keys()])],
     ['local.settings.sample.json', sampleSettings(page('local.settings.sample.json'))],
     ['docs/settings.md', withTable(page('docs/settings.md'), 'settings', settingTables(settingRows))],
+    [
+      'docs/configuration.md',
+      withTable(
+        withTable(page('docs/configuration.md'), 'methods', methodTable(METHODS)),
+        'clears',
+        clearsTable(METHODS),
+      ),
+    ],
     [
       'docs/operations.md',
       withTable(

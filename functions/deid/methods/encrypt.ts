@@ -25,6 +25,8 @@ export const ENCRYPT = method({
   parameters: { encryptKey: aesKey },
   key: { name: 'encryptKey', problemOf: (text) => (isAesKey(text) ? undefined : LENGTH) },
   labels: [MASKED],
+  clears:
+    'everything: what is left is a pseudonym, which anyone with the key can undo; nothing under a key that is written in the configuration',
   effect: (_, { encryptKey }) => (isKnown(encryptKey) ? UNTOUCHED : CLEARING),
   prepare: (context) => {
     const ofValue = encrypt(context.key);

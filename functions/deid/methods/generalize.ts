@@ -70,6 +70,8 @@ export const GENERALIZE = method({
   labels: [GENERALIZED],
   isForPrimitives: true,
   expressions: (settings) => settings.cases.flatMap(({ condition, result }) => [condition, result]),
+  clears:
+    'everything, if `otherValues` is `redact`, all results are constants (for dates: years), and the cases are 100 at most, each `true` or ranges of years or numbers (`$this >= @1980 and $this < @1990`); else in part: a table of values reveals which it was',
   effect: effectOf,
   prepare: () => ({
     work: (settings) => ({ ofValue: () => null, ofNode: generalizer(settings) }),

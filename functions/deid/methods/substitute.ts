@@ -26,6 +26,7 @@ export const SUBSTITUTE = method({
   settings: { replaceWith },
   parameters: {},
   labels: [SUBSTITUTED],
+  clears: 'everything',
   check: (settings, selected, issues) => checkReplacement(settings.replaceWith, selected, issues),
   effect: () => CLEARING,
   prepare: () => ({

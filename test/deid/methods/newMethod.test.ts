@@ -29,6 +29,7 @@ const INITIAL = method({
   checkParameters: ({ upperCaseInitials }, issues) => {
     if (upperCaseInitials) issues.warn('parameters.upperCaseInitials', 'Loud');
   },
+  clears: 'texts in part',
   effect: (settings) => ({
     key: `initial ${settings.letters}`,
     clearsAll: settings.letters === 0,
