@@ -165,12 +165,12 @@ class AttemptFiles {
   }
 
   /** Deletes what was written, since the attempt fails. */
-  async discard(error: unknown): Promise<never> {
+  async discard(reason: unknown): Promise<never> {
     const { files } = this.#dependencies;
     const { container } = this.#part.request;
     // Only tidier: what this cannot delete is an orphan, which the end of the job or the timer deletes.
     for (const name of this.#opened) await files.deleteFile(container, name).catch(() => undefined);
-    throw error;
+    throw reason;
   }
 
   written({ lines, bytes, companions }: Outcome): OutputFile[] {
