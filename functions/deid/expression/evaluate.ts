@@ -14,7 +14,7 @@ import {
 } from './operators.js';
 import type { BinaryOperator, Expression, OperatorOf } from './syntax.js';
 import { typeTest } from './typeTest.js';
-import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from './values.js';
+import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from '../values/values.js';
 
 /** Compiles an expression into closures; run the result with `evaluate`. @throws FhirPathError, PatternError */
 export function compileExpression(expression: Expression): Evaluator {
