@@ -4,8 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { JsonNumber, numberText } from '../../functions/json/jsonNumber.js';
 import { ARRAY, JsonTape, NULL, OBJECT } from '../../functions/json/jsonTape.js';
 import { nameNumber, nameOf, UNKNOWN_NAME, UNTOLD_NAME } from '../../functions/json/keyNames.js';
-
-const SEED = Number(process.env['SEED'] ?? 20261125);
+import { randomly, SEED } from '../random.js';
 
 /** Texts with everything that is hard to read in JSON, as JSON strings of several spellings. */
 const hardStrings = fc
@@ -142,8 +141,7 @@ function isQuoteAt(bytes: Buffer, at: number): boolean {
   return bytes[at] === 0x22 && backslashes % 2 === 0;
 }
 
-describe(`JSON on a tape (seed ${SEED})`, () => {
-  console.log(`SEED=${SEED}`);
+describe(`JSON on a tape (TEST_SEED=${SEED})`, () => {
   const tape = new JsonTape(1);
 
   it('is what a parser finds', () => {
@@ -153,7 +151,7 @@ describe(`JSON on a tape (seed ${SEED})`, () => {
         expect(tape.read(bytes)).toBe(true);
         expect(rebuilt(tape, tape.root)).toStrictEqual(JSON.parse(bytes.toString()));
       }),
-      { numRuns: 5000, seed: SEED },
+      randomly(5000),
     );
   });
 
@@ -181,7 +179,7 @@ describe(`JSON on a tape (seed ${SEED})`, () => {
         if (expected === undefined) refused++;
         else expect(rebuilt(tape, tape.root)).toStrictEqual(expected.value);
       }),
-      { numRuns: 20_000, seed: SEED },
+      randomly(20_000),
     );
     expect(refused).toBeGreaterThan(5000);
   });
@@ -216,7 +214,7 @@ describe(`JSON on a tape (seed ${SEED})`, () => {
           } else expect(tape.scalar(node)).toBe(value);
         }
       }),
-      { numRuns: 3000, seed: SEED },
+      randomly(3000),
     );
     expect([strings > 1000, many > 1000]).toEqual([true, true]);
   });
@@ -274,7 +272,7 @@ describe(`JSON on a tape (seed ${SEED})`, () => {
         expect(tape.read(Buffer.from(other))).toBe(true);
         expect(rebuilt(tape, tape.root)).toStrictEqual(JSON.parse(other));
       }),
-      { numRuns: 1000, seed: SEED },
+      randomly(1000),
     );
   });
 

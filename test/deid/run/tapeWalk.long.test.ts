@@ -12,8 +12,8 @@ import { BothWays } from '../bothWays.js';
 import { Choices, ConfigurationGenerator, ResourceGenerator } from '../generate.js';
 import { HABITS, HardSpelling, type Habit } from './hardSpelling.js';
 import { configurationOf, engineOptions } from '../shared.js';
+import { randomlyAtCost, SEED } from '../../random.js';
 
-const SEED = Number(process.env['SEED'] ?? 20261125);
 const VERSIONS: readonly FhirVersion[] = ['STU3', 'R4', 'R4B', 'R5'];
 const TYPES = ['Patient', 'Observation', 'Encounter', 'Claim', 'Condition'];
 
@@ -93,8 +93,7 @@ function onPage(texts: readonly string[]): { tape: JsonTape; nodes: number[]; by
   return { tape, nodes, bytes };
 }
 
-describe(`resources on a tape (seed ${SEED})`, () => {
-  console.log(`SEED=${SEED}`);
+describe(`resources on a tape (TEST_SEED=${SEED})`, () => {
   const shares = new Map(HABITS.map((habit) => [habit, { all: 0, onTape: 0 }]));
 
   it.each(VERSIONS)(
@@ -122,7 +121,7 @@ describe(`resources on a tape (seed ${SEED})`, () => {
             }
           }
         }),
-        { numRuns: 150, seed: SEED, endOnFailure: !process.env['SHRINK'] },
+        randomlyAtCost(60),
       );
     },
     120_000,
@@ -166,7 +165,7 @@ describe(`resources on a tape (seed ${SEED})`, () => {
           }
         }
       }),
-      { numRuns: 150, seed: SEED, endOnFailure: !process.env['SHRINK'] },
+      randomlyAtCost(60),
     );
     console.log(`${taken} of ${all} were taken`);
     expect(taken / all).toBeGreaterThan(0.5);
