@@ -32,7 +32,7 @@ import {
 import { PROVENANCE } from '../export/selection/provenance.js';
 import { failureOutcomes } from '../export/output/errorFile.js';
 import { buildReport } from '../export/output/report.js';
-import { resourceFailed } from '../export/slice/slice.js';
+import { resourceFailed } from '../export/slice/pageWriter.js';
 import { VERSION } from '../common/version.js';
 import { mapConcurrently } from '../common/mapConcurrently.js';
 import type { ActivityDependencies } from './dependencies.js';
