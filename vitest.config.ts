@@ -9,13 +9,21 @@ if (!hasInterop) console.log('skipped: test/interop, which needs npm ci --prefix
 process.env['TEST_SEED'] ??= String(Date.now() % 1_000_000);
 console.log(`TEST_SEED=${process.env['TEST_SEED']} repeats the random inputs of this run`);
 
-const project = (name: string, include: string, ...exclude: string[]): TestProjectConfiguration => ({
+// What is tried more often takes longer.
+const factor = Math.max(1, Number(process.env['TEST_RUNS'] ?? 1));
+
+const project = (
+  name: string,
+  seconds: number,
+  include: string,
+  ...exclude: string[]
+): TestProjectConfiguration => ({
   test: {
     name,
     include: [include],
     exclude: ['**/node_modules/**', ...exclude],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: seconds * 1000 * factor,
+    hookTimeout: 120_000,
   },
 });
 
@@ -23,9 +31,9 @@ const project = (name: string, include: string, ...exclude: string[]): TestProje
 export default defineConfig({
   test: {
     projects: [
-      project('quick', 'test/**/*.test.ts', '**/*.long.test.ts', 'test/interop/**'),
-      project('long', 'test/**/*.long.test.ts'),
-      ...(hasInterop ? [project('interop', 'test/interop/*.test.ts')] : []),
+      project('quick', 30, 'test/**/*.test.ts', '**/*.long.test.ts', 'test/interop/**'),
+      project('long', 120, 'test/**/*.long.test.ts'),
+      ...(hasInterop ? [project('interop', 30, 'test/interop/*.test.ts')] : []),
     ],
   },
 });

@@ -5,7 +5,7 @@ import { runScenario } from './run.js';
 import { drawScenario } from './scenario.js';
 import { runs, SEED } from '../random.js';
 
-const RUNS_OF_A_CHANGE = 50;
+const RUNS_OF_A_CHANGE = 25;
 const RUNS = runs(RUNS_OF_A_CHANGE);
 
 /** Stacks that take the runs by turns: much of a run is waiting. */

@@ -163,6 +163,5 @@ describe(`what the engine leaves is what coverage says (TEST_SEED=${SEED})`, () 
       expect(found.left).toBeGreaterThan(runs(200));
       expect(found.idle).toBeGreaterThan(runs(2));
     },
-    120_000,
   ); // prettier-ignore
 });
