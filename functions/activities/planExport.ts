@@ -1,6 +1,6 @@
 import { parseJson } from '../json/json.js';
 import { decodeUtf8 } from '../json/utf8.js';
-import { stateMissing } from '../adapters/storage/jobStore.js';
+import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
 import { ExportError } from '../common/errors.js';
 import { type Capabilities, readCapabilities, UNKNOWN_CAPABILITIES } from '../export/source/capabilities.js';
 import { deletionSentences } from '../export/output/manifest.js';
@@ -41,7 +41,7 @@ const MOST_PLANNING_MS = 120_000;
 
 /** Fixes the transaction time by the source's clock and what there is to export. */
 export function planExport(dependencies: ActivityDependencies) {
-  const { jobs, sourceOf, settings, engines, isResourceType, now } = dependencies;
+  const { jobs, sourceOf, settings, cache, isResourceType, now } = dependencies;
   return async ({ jobId }: PlanExportInput, log: ActivityLog): Promise<PlanExportOutput> => {
     const known = await jobs.plan(jobId);
     if (known !== undefined) return { partitions: known.partitions.length };
@@ -187,7 +187,7 @@ export function planExport(dependencies: ActivityDependencies) {
       windowOf: (type) => jobWindow(type, request, transactionTime),
       baseOf: (type) => level.compartment(type, undefined) ?? EVERYTHING,
       isCounted: members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
-      isStopped: async () => (await jobs.stop(jobId)) !== undefined,
+      isStopped: async () => !isRunning(stateOf(await jobs.records(jobId))),
       isOutOfTime: outOfTimeFromNow(),
     });
   }
@@ -288,10 +288,10 @@ export function planExport(dependencies: ActivityDependencies) {
     transactionTime: string,
   ): Promise<ReadonlySet<string>> {
     if (request.since === undefined) return new Set();
-    const lineMaker = await engines.lineMaker(request, transactionTime);
+    const lineMaker = await cache.lineMaker(request, transactionTime);
     const lasting = types.filter((type) => lineMaker.lastingId?.(type, 'id') !== undefined);
     // Slices may run on other threads, which are told at the end of the job to forget its keys.
-    engines.forget(request.jobId);
+    cache.forget(request.jobId);
     return new Set(lasting);
   }
 }

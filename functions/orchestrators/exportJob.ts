@@ -1,7 +1,7 @@
 import type { OrchestrationContext } from 'durable-functions';
 import { fromHistoryError } from '../common/errors.js';
 import type { ExportWorkerInput } from './exportWorker.js';
-import { workerInstanceId } from '../jobs/instanceIds.js';
+import { workerInstanceId } from '../jobs/model/instanceIds.js';
 import { type Orchestration, type RetryPolicy, runStep } from './steps.js';
 
 export interface ExportJobInput {
@@ -25,9 +25,9 @@ export function* exportJob(context: OrchestrationContext): Orchestration<unknown
     });
     try {
       if (tasks.length > 0) yield context.df.Task.all(tasks);
-    } catch (thrown) {
+    } catch (error) {
       // Workers report what fails; one that throws was ended from outside.
-      yield* runStep(context, 'stopExport', { jobId, failure: fromHistoryError(thrown) }, retry);
+      yield* runStep(context, 'stopExport', { jobId, failure: fromHistoryError(error) }, retry);
     }
   } else {
     yield* runStep(context, 'stopExport', { jobId, failure: plan.failure }, retry);
