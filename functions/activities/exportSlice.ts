@@ -9,6 +9,7 @@ import {
   type DeletionNote,
   emptyReport,
   type JobPlan,
+  type JobRequest,
   type OutputFile,
   type SliceRecord,
 } from '../export/records/job.js';
@@ -150,7 +151,11 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
         ? runSlice(
             window,
             selection,
-            { pageSize, cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined },
+            {
+              pageSize,
+              cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined,
+              mayLeaveOut: mayLeaveOut(request, plan, partition),
+            },
             limits,
             sliceDependencies,
           )
@@ -221,6 +226,15 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
     await jobs.putProgress(jobId, { partition, resources, isDone: result.cursor === undefined });
     return { attempt, isDone: result.cursor === undefined };
   };
+}
+
+/** Whether nobody has asked by name for the type of a partition, and the partition is all there is of it. */
+function mayLeaveOut({ types, typeFilters }: JobRequest, plan: JobPlan, partition: number): boolean {
+  const type = plan.partitions[partition]?.window.type;
+  const parts = plan.partitions.filter(
+    ({ window, isOfDeletions }) => window.type === type && isOfDeletions !== true,
+  );
+  return types === undefined && parts.length === 1 && !typeFilters.some((filter) => filter.type === type);
 }
 
 /** The types of a job that are in nobody's compartment. */

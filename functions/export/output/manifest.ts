@@ -80,6 +80,7 @@ export function buildManifest({
     ...deletionSentences(deletionNotes),
     ...foreignNotes(foreign),
     ...othersNotes(ofOthers),
+    ...refusalNotes(report),
     ...doubtNotes(report),
     ...withheld,
   ];
@@ -131,6 +132,14 @@ function othersNotes(count: number): string[] {
   if (count === 0) return [];
   return [
     `${count} resources belong also to patients who were not asked for and were left out. report.json counts them by type.`,
+  ];
+}
+
+function refusalNotes({ failures }: SliceReport): string[] {
+  const types = failures.filter(({ isType }) => isType === true).map(({ type }) => type);
+  if (types.length === 0) return [];
+  return [
+    `Left out, since the source refuses to be searched for them although its CapabilityStatement lists them: ${types.join(', ')}. The error file has what it answered.`,
   ];
 }
 

@@ -165,12 +165,14 @@ export interface SliceReport {
   unprovenEnds?: number;
 }
 
-/** Resources of one type that could not be anonymized for one and the same reason. */
+/** Resources of one type that could not be anonymized, or a type that could not be read, for one and the same reason. */
 export interface ResourceFailures {
   type: string;
   code: string;
   message: string;
   count: number;
+  /** Whether the source refuses to be searched for the type, so that all of it is left out. */
+  isType?: true;
   /** Whether they end the job, once it is known which parts are of enough patients. */
   endsJob?: true;
 }

@@ -1,5 +1,6 @@
 import { isConfigurationName } from './configurationName.js';
 import { type ElementNames, readElements } from './elements.js';
+import { isId } from '../../fhir/reference.js';
 import { compareInstants, instantFromMilliseconds, parseInstant } from '../../fhir/instant.js';
 import type { ExportLevel, ExportScope } from './scope.js';
 import { readOciReference, type OciReference } from './ociReference.js';
@@ -477,7 +478,7 @@ function readPatients(
   }
   const ids = namesIn(values, MOST_PATIENTS)
     ?.map((value) => value.replace(/^Patient\//, ''))
-    .map((id) => (isFhirId(id) ? id : undefined));
+    .map((id) => (isId(id) ? id : undefined));
   if (ids === undefined || ids.includes(undefined)) {
     issues.push(
       errorIssue(
@@ -509,14 +510,6 @@ function checkContainer(container: string, issues: OutcomeIssue[]): void {
       ),
     );
   }
-}
-
-/**
- * Whether a text is a FHIR id, and nothing that a path would read as a place of its own.
- * https://hl7.org/fhir/R4/datatypes.html#id
- */
-export function isFhirId(text: string): boolean {
-  return /^(?!\.{1,2}$)[A-Za-z0-9\-.]{1,64}$/.test(text);
 }
 
 /**
