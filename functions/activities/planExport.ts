@@ -210,6 +210,8 @@ export function planExport(dependencies: ActivityDependencies) {
         until: request.until,
         transactionTime,
         selectionOf: (type) => selectionOf(request, type),
+        // Where patients are counted, a search is to go the same way when it finds nothing as when it finds few.
+        keepsEmpty: (request.minPatients ?? 0) > 0,
       },
       {
         partitionResources: settings.partitionResources,
@@ -221,10 +223,7 @@ export function planExport(dependencies: ActivityDependencies) {
     );
     if (request.level.kind === 'system') return partitions;
     // Of most types, most sources have no patient's.
-    return partitions.filter(
-      // Where patients are counted, a search is to go the same way when it finds nothing as when it finds few.
-      ({ estimate }) => estimate !== 0 || (request.minPatients ?? 0) > 0,
-    );
+    return partitions.filter(({ estimate }) => estimate !== 0 || (request.minPatients ?? 0) > 0);
   }
 
   /** The resources of members, read patient by patient. */

@@ -161,9 +161,14 @@ export interface SliceReport {
   failures: ResourceFailures[];
   /** Resources without a time that were exported although the request has bounds of time; absent without any. */
   undated?: number;
+  /** Types of which the source did not let something be shown; absent without any. */
+  unproven?: Partial<Record<Unproven, string[]>>;
   /** Slices in which nothing showed whether pages without a next link were the last ones; absent without any. */
   unprovenEnds?: number;
 }
+
+/** By a count, that nothing is missing; or the order of what was read, which next links gave. */
+export type Unproven = 'counts' | 'order';
 
 /** Resources of one type that could not be anonymized, or a type that could not be read, for one and the same reason. */
 export interface ResourceFailures {
@@ -217,9 +222,18 @@ export function addReport(sum: SliceReport, more: SliceReport): void {
   addCounts(sum.labels, Object.entries(more.labels));
   addUndecided(sum, Object.entries(more.undecided ?? {}));
   for (const failure of more.failures) addFailure(sum, failure);
+  for (const what of ['counts', 'order'] as const) {
+    if (more.unproven?.[what] !== undefined) addUnproven(sum, what, more.unproven[what]);
+  }
   for (const name of ['undated', 'unprovenEnds'] as const) {
     if (more[name] !== undefined) sum[name] = (sum[name] ?? 0) + more[name];
   }
+}
+
+/** Adds types of which something was not shown, each once. */
+export function addUnproven(sum: SliceReport, what: Unproven, types: readonly string[]): void {
+  sum.unproven ??= {};
+  sum.unproven[what] = [...new Set([...(sum.unproven[what] ?? []), ...types])].sort();
 }
 
 /** Adds conditions that could not be decided, by rule. */

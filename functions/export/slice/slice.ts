@@ -1,5 +1,5 @@
 import { ExportError } from '../../common/errors.js';
-import { addFailure, type SliceReport } from '../records/job.js';
+import { addFailure, addUnproven, type SliceReport, type Unproven } from '../records/job.js';
 import type { Companions } from '../selection/companions.js';
 import { partOf } from '../selection/patientCount.js';
 import type { Selection, SliceCursor } from '../selection/selection.js';
@@ -94,6 +94,7 @@ export async function runSlice(
     }
     if (!goesOn) break;
   }
+  writers.doubt(reading.unproven);
   return { cursor: reading.cursor, ...(await writers.close()) };
 }
 
@@ -170,6 +171,11 @@ class SliceWriters {
   /** Reports that the source refuses to be searched for the type. */
   leaveOut({ code, message }: ExportError): void {
     addFailure(this.#own.report, { type: this.#window.type, code, message, count: 1, isType: true });
+  }
+
+  /** Reports what the source did not let be shown. */
+  doubt(unproven: ReadonlySet<Unproven>): void {
+    for (const what of unproven) addUnproven(this.#own.report, what, [this.#window.type]);
   }
 
   async close(): Promise<Pick<SliceResult, 'lines' | 'bytes' | 'report' | 'companions'>> {
