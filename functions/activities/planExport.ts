@@ -1,6 +1,6 @@
 import { parseJson } from '../json/json.js';
 import { decodeUtf8 } from '../json/utf8.js';
-import { stateMissing } from '../adapters/storage/jobStore.js';
+import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
 import { ExportError } from '../common/errors.js';
 import { type Capabilities, readCapabilities, UNKNOWN_CAPABILITIES } from '../export/source/capabilities.js';
 import { deletionSentences } from '../export/output/manifest.js';
@@ -189,7 +189,7 @@ export function planExport(dependencies: ActivityDependencies) {
       windowOf: (type) => jobWindow(type, request, transactionTime),
       baseOf: (type) => level.compartment(type, undefined) ?? EVERYTHING,
       isCounted: members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
-      isStopped: async () => (await jobs.stop(jobId)) !== undefined,
+      isStopped: async () => !isRunning(stateOf(await jobs.records(jobId))),
       isOutOfTime: outOfTimeFromNow(),
     });
   }
