@@ -87,4 +87,4 @@ df.app.activity('exportSlice', {
 });
 df.app.activity('completePartition', { handler: activity(completePartition(dependencies)) });
 df.app.activity('stopExport', { handler: activity(stopExport(dependencies)) });
-df.app.activity('finishExport', { handler: activity(finishExport({ settings, jobs, files, now, slices })) });
+df.app.activity('finishExport', { handler: activity(finishExport({ ...dependencies, slices })) });

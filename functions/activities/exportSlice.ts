@@ -205,6 +205,7 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
       files: written.filter(({ count }) => count > 0),
       cursor: result.cursor,
       ...(result.note === undefined ? {} : { deletionNote: result.note }),
+      ...(result.walked === undefined ? {} : { walked: result.walked }),
       resources,
       seconds: (performance.now() - startedAt) / 1000,
       report: result.report,

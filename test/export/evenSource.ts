@@ -17,7 +17,10 @@ export class EvenSource implements Source {
   }
 
   search(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
-    return this.#answer(type, new URLSearchParams(parameters.map(([name, value]) => [name, value])));
+    return this.#answer(
+      type,
+      new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value])),
+    );
   }
 
   follow(url: string): Promise<SourceAnswer> {

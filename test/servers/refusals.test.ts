@@ -55,7 +55,7 @@ afterEach(async () => {
   source = undefined;
 });
 
-function write(type: string, resources: ReadonlyArray<{ id: string }>): void {
+function write(type: string, resources: ReadonlyArray<{ id: string; [element: string]: unknown }>): void {
   const lines = resources.map((resource, index) => {
     const lastUpdated = new Date(Date.UTC(2024, 2, 1) + index * 7_300).toISOString();
     return JSON.stringify({ resourceType: type, meta: { lastUpdated }, ...resource });

@@ -125,6 +125,8 @@ export interface SliceRecord {
   /** Where the next slice goes on; none where the partition is complete. */
   cursor: SliceCursor | DeletionCursor | PatientCursor | undefined;
   deletionNote?: DeletionNote;
+  /** Resources that the source gave for the whole partition, exported or not; where that is known. */
+  walked?: number;
   /** Resources read so far in the partition, those of earlier slices included. */
   resources: number;
   seconds: number;
@@ -184,6 +186,8 @@ export interface ResourceFailures {
 /** A complete partition: the slices the orchestrator saw, in order. */
 export interface PartitionRecord {
   files: OutputFile[];
+  /** Resources that the source gave for it, exported or not; where that is known. */
+  walked?: number;
   deletionNote?: DeletionNote;
   seconds: number;
   report: SliceReport;

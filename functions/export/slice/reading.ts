@@ -32,6 +32,8 @@ export interface ReadingInput {
 export class Reading {
   /** What the source did not let be shown. */
   readonly unproven = new Set<Unproven>();
+  /** Resources of the window that the source gave, once all are read by the only search. */
+  walked: number | undefined;
   readonly #input: ReadingInput;
   /** The kinds of searches by which the source has shown that it sorts, and whether these went as forms. */
   readonly #sorted = new Map<string, boolean>();
@@ -99,8 +101,9 @@ export class Reading {
 
   /** Shows that the walk has read all that there is, as far as the source lets it be shown. */
   async #prove(): Promise<void> {
-    const { source, window } = this.#input;
-    const { claim, isLinked } = this.#walk;
+    const { source, window, selection } = this.#input;
+    const { claim, isLinked, read } = this.#walk;
+    if (selection.searches === 1) this.walked = read;
     if (isLinked) this.unproven.add('order');
     if (claim !== undefined && !(await isComplete(source, window.type, claim))) this.unproven.add('counts');
   }

@@ -41,6 +41,8 @@ export interface SliceResult {
   lines: number;
   bytes: number;
   report: SliceReport;
+  /** Resources of the window that the source gave in all slices, exported or not; absent where that is not known. */
+  walked?: number;
   companions: { lines: number; bytes: number; report: SliceReport };
 }
 
@@ -95,7 +97,8 @@ export async function runSlice(
     if (!goesOn) break;
   }
   writers.doubt(reading.unproven);
-  return { cursor: reading.cursor, ...(await writers.close()) };
+  const { walked } = reading;
+  return { cursor: reading.cursor, ...(walked === undefined ? {} : { walked }), ...(await writers.close()) };
 }
 
 /** What the source answers where it refuses all searches for a type: the first one, and the plainest there is. */

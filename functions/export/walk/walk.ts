@@ -64,6 +64,11 @@ export class Walk {
     return common.mode === 'tie' ? { ...common, passedIds: [...passedIds] } : common;
   }
 
+  /** Rows of the window so far; `undefined` where a version that did not count began. */
+  get read(): number | undefined {
+    return this.#state.soFar?.read;
+  }
+
   /** Whether the order and the end of its pages are those of the source's next links. */
   get isLinked(): boolean {
     const { cursor } = this.#state;
