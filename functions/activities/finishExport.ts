@@ -36,7 +36,7 @@ import { requesterOf } from '../export/source/requestLimiter.js';
 import { VERSION } from '../common/version.js';
 import { mapConcurrently } from '../common/mapConcurrently.js';
 import type { ActivityLog } from './activity.js';
-import type { ActivityDependencies } from './dependencies.js';
+import type { MainDependencies } from './dependencies.js';
 import type { SliceRunner } from './sliceRunner.js';
 
 export interface FinishExportInput {
@@ -60,7 +60,7 @@ export function finishExport({
   slices,
   sourceOf,
   now,
-}: Pick<ActivityDependencies, 'settings' | 'jobs' | 'files' | 'sourceOf' | 'now'> & {
+}: Pick<MainDependencies, 'settings' | 'jobs' | 'files' | 'sourceOf' | 'now'> & {
   slices: Pick<SliceRunner, 'forget'>;
 }) {
   return async ({ jobId }: FinishExportInput, log: ActivityLog): Promise<FinishExportOutput> => {
