@@ -102,6 +102,7 @@ export function exportSlice(dependencies: ActivityDependencies) {
       files: files.written(result),
       cursor: result.cursor,
       ...(result.note === undefined ? {} : { deletionNote: result.note }),
+      ...(result.walked === undefined ? {} : { walked: result.walked }),
       resources,
       seconds: (performance.now() - startedAt) / 1000,
       report: result.report,
@@ -214,7 +215,7 @@ function limitsOf({ sliceMaxPages, sliceMaxMebibytes, sliceMaxSeconds }: Setting
 }
 
 async function runResources(
-  { request, planned: { window, memberSearch }, before }: Part,
+  { request, plan, planned: { window, memberSearch }, before }: Part,
   compartment: CompartmentSelection | undefined,
   settings: Settings,
   dependencies: SliceDependencies,
@@ -226,7 +227,11 @@ async function runResources(
     return runSlice(
       window,
       selectionOf(request, window.type, compartment),
-      { pageSize, cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined },
+      {
+        pageSize,
+        cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined,
+        mayLeaveOut: mayLeaveOut(request, plan, window.type),
+      },
       limitsOf(settings),
       dependencies,
     );
@@ -270,6 +275,14 @@ async function runDeletions(
     },
   );
   return { ...result, report: emptyReport(), companions: { lines: 0, bytes: 0, report: emptyReport() } };
+}
+
+/** Whether nobody has asked by name for the type of a partition, and the partition is all there is of it. */
+function mayLeaveOut({ types, typeFilters }: JobRequest, { partitions }: JobPlan, type: string): boolean {
+  const parts = partitions.filter(
+    ({ window, isOfDeletions }) => window.type === type && isOfDeletions !== true,
+  );
+  return types === undefined && parts.length === 1 && !typeFilters.some((filter) => filter.type === type);
 }
 
 /** The types of a job that are in nobody's compartment. */

@@ -31,10 +31,13 @@ import { PROVENANCE } from '../export/selection/provenance.js';
 import { failureOutcomes } from '../export/output/errorFile.js';
 import { buildReport } from '../export/output/report.js';
 import { resourceFailed } from '../export/slice/pageWriter.js';
+import { provePartsComplete } from '../export/slice/proof.js';
+import { requesterOf } from '../export/source/requestLimiter.js';
 import { VERSION } from '../common/version.js';
 import { mapConcurrently } from '../common/mapConcurrently.js';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
+import type { ActivityLog } from './activity.js';
 import type { MainDependencies } from './dependencies.js';
 import type { SliceRunner } from './sliceRunner.js';
 
@@ -48,7 +51,7 @@ export interface FinishExportOutput {
 
 const PARALLEL_READS = 8;
 
-type FinishDependencies = Pick<MainDependencies, 'settings' | 'jobs' | 'files' | 'now'> & {
+type FinishDependencies = Pick<MainDependencies, 'settings' | 'jobs' | 'files' | 'sourceOf' | 'now'> & {
   slices: Pick<SliceRunner, 'forget'>;
 };
 
@@ -58,10 +61,10 @@ type FinishDependencies = Pick<MainDependencies, 'settings' | 'jobs' | 'files' |
  */
 export function finishExport(dependencies: FinishDependencies) {
   const { jobs, slices, now } = dependencies;
-  return async ({ jobId }: FinishExportInput): Promise<FinishExportOutput> => {
+  return async ({ jobId }: FinishExportInput, log: ActivityLog): Promise<FinishExportOutput> => {
     const state = stateOf(await jobs.records(jobId));
     if (state.name === 'unknown') throw stateMissing();
-    if (state.name === 'running') await complete(dependencies, state.request);
+    if (state.name === 'running') await complete(dependencies, state.request, log);
     try {
       return { state: await endJob(dependencies, state, now()) };
     } finally {
@@ -72,8 +75,9 @@ export function finishExport(dependencies: FinishDependencies) {
 }
 
 async function complete(
-  { settings, jobs, files, now }: FinishDependencies,
+  { settings, jobs, files, sourceOf, now }: FinishDependencies,
   request: JobRequest,
+  log: ActivityLog,
 ): Promise<void> {
   const { jobId, container, folder } = request;
   const plan = await jobs.plan(jobId);
@@ -110,6 +114,7 @@ async function complete(
   // Only now: of what is withheld, nobody may learn that it failed.
   const fatal = report.failures.find(({ endsJob }) => endsJob === true);
   if (fatal !== undefined) throw resourceFailed(fatal.type, fatal.message);
+  await provePartsComplete(sourceOf(requesterOf(request), log), asPlanned(request, plan), plan, partitions);
   await files.confirmContainer(request, settings.allowMixedContainers, now());
   const errors = (await jobs.manifest(jobId)) === undefined ? await writeErrors(files, request, report) : [];
   // Where two calls run at once, the first manifest holds; the other's error file is an orphan.

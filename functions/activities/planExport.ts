@@ -36,6 +36,8 @@ export interface PlanExportOutput {
 
 /** Smaller partitions are not worth what it costs to begin one. */
 const MIN_PARTITION = 5000;
+/** Attachments of other resources, as large as files are: exported where it is asked for. */
+const BINARY = 'Binary';
 /** After this a plan is made of what is known: an activity may not take long. */
 const MAX_PLANNING_MS = 120_000;
 
@@ -50,7 +52,10 @@ export function planExport(dependencies: ActivityDependencies) {
     const source = sourceOf(requesterOf(asked), log);
     const { capabilities, date } = await readSource(dependencies, source, asked);
     const transactionTime = transactionInstant(date, settings.transactionTimeMarginSeconds, asked.until);
-    const typesAsked = typesOf(asked, capabilities, isResourceType);
+    const listed = capabilities.searchableTypes.filter(
+      (type) => isResourceType(type) && (asked.permittedTypes?.includes(type) ?? true),
+    );
+    const typesAsked = typesOf(asked, listed);
     const refusal = await refusalWithoutPatient(source, inCompartment(dependencies, typesAsked));
     const isPatientByPatient = refusal !== undefined;
     if (isPatientByPatient && asked.level.kind !== 'group' && asked.patients === undefined) throw refusal;
@@ -96,6 +101,7 @@ export function planExport(dependencies: ActivityDependencies) {
       ...(filters === undefined ? {} : { typeFilters: filters.kept, withheld: filters.withheld }),
       notes: [
         ...planNotes(request),
+        ...(asked.types === undefined && listed.includes(BINARY) ? [BINARY_LEFT_OUT] : []),
         ...(below?.notes ?? []),
         ...(patients?.notes ?? []),
         ...deletionSentences(deletions.notes),
@@ -106,14 +112,8 @@ export function planExport(dependencies: ActivityDependencies) {
 }
 
 /** The types that a job exports, at the system level: those that are asked for, or that the source can be searched for. */
-function typesOf(
-  { types, permittedTypes }: JobRequest,
-  { searchableTypes }: Capabilities,
-  isResourceType: (name: string) => boolean,
-): readonly string[] {
-  const asked =
-    types ??
-    searchableTypes.filter((type) => isResourceType(type) && (permittedTypes?.includes(type) ?? true));
+function typesOf({ types, permittedTypes }: JobRequest, listed: readonly string[]): readonly string[] {
+  const asked = types ?? listed.filter((type) => type !== BINARY);
   if (asked.length > 0) return asked;
   throw permittedTypes === undefined
     ? new ExportError(
@@ -221,6 +221,8 @@ async function planWindows(
       until: request.until,
       transactionTime,
       selectionOf: (type) => selectionOf(request, type),
+      // Where patients are counted, a search is to go the same way when it finds nothing as when it finds few.
+      keepsEmpty: (request.minPatients ?? 0) > 0,
     },
     {
       partitionResources: settings.partitionResources,
@@ -232,10 +234,7 @@ async function planWindows(
   );
   if (request.level.kind === 'system') return partitions;
   // Of most types, most sources have no patient's.
-  return partitions.filter(
-    // Where patients are counted, a search is to go the same way when it finds nothing as when it finds few.
-    ({ estimate }) => estimate !== 0 || (request.minPatients ?? 0) > 0,
-  );
+  return partitions.filter(({ estimate }) => estimate !== 0 || (request.minPatients ?? 0) > 0);
 }
 
 /** The resources of members, read patient by patient. */
@@ -323,6 +322,8 @@ function refuseSeveralFilters({ minPatients = 0, typeFilters }: JobRequest): voi
     '_typeFilter: the source has to be read patient by patient, where a type can have one filter only, since patients are counted (MIN_PATIENTS). Ask for one filter of each type, or get the permission for raw exports.',
   );
 }
+
+const BINARY_LEFT_OUT = 'Binary is left out unless it is asked for: name it in _type to have it.';
 
 function planNotes({ typeFilters, elements }: JobRequest): string[] {
   const notes: string[] = [];
