@@ -111,7 +111,7 @@ export function planExport(dependencies: ActivityDependencies) {
   };
 }
 
-/** The types that a job exports, at the system level: those that are asked for, or that the source can be searched for. */
+/** The types that are asked for, or those that the source can be searched for. */
 function typesOf({ types, permittedTypes }: JobRequest, listed: readonly string[]): readonly string[] {
   const asked = types ?? listed.filter((type) => type !== BINARY);
   if (asked.length > 0) return asked;
