@@ -264,12 +264,12 @@ class ConflictSearch {
         isCertain = false;
         continue;
       }
-      this.stand(steps, place, into);
+      this.hold(steps, place, into);
       if (!leadsToItself(step, type, name)) return;
     }
   }
 
-  private stand(steps: Pattern, at: number, into: Possible): void {
+  private hold(steps: Pattern, at: number, into: Possible): void {
     const place = this.places.get(steps)?.[at];
     const step = steps[at];
     if (place === undefined || step === undefined) return;
