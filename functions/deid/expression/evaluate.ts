@@ -14,7 +14,7 @@ import {
 } from './operators.js';
 import { isOperatorOf, type BinaryOperator, type Expression, type OperatorOf } from './syntax.js';
 import { typeTest } from './typeTest.js';
-import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from './values.js';
+import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from '../values/values.js';
 
 /** Compiles an expression into closures; run the result with `evaluate`. @throws FhirPathError, PatternError */
 export function compileExpression(expression: Expression): Evaluator {
@@ -155,16 +155,12 @@ function compileBinary(operator: BinaryOperator, leftSide: Expression, rightSide
         const one = textOf(left(input, scope));
         return [one + textOf(right(input, scope))];
       };
+    default:
+      if (isOperatorOf(operator, 'order')) return compileComparison(left, right, operator);
+      return isOperatorOf(operator, 'logic')
+        ? compileLogic(left, right, operator)
+        : compileArithmetic(left, right, operator);
   }
-  if (isOperatorOf(operator, 'order')) return compileComparison(left, right, operator);
-  if (isOperatorOf(operator, 'logic')) return compileLogic(left, right, operator);
-  const where = `operator '${operator}'`;
-  return (input, scope) => {
-    const one = singleValue(left(input, scope), where);
-    const two = singleValue(right(input, scope), where);
-    const result = one === undefined || two === undefined ? null : arithmetic(operator, one, two);
-    return result === null ? EMPTY : [result];
-  };
 }
 
 function equality(left: Collection, right: Collection, negate: boolean, scope: Scope): Collection {
@@ -243,6 +239,16 @@ function textOf(items: Collection): string {
   if (value === undefined) return '';
   if (typeof value !== 'string') throw new FhirPathError("Operator '&' joins strings");
   return value;
+}
+
+function compileArithmetic(left: Evaluator, right: Evaluator, operator: OperatorOf<'arithmetic'>): Evaluator {
+  const where = `operator '${operator}'`;
+  return (input, scope) => {
+    const one = singleValue(left(input, scope), where);
+    const two = singleValue(right(input, scope), where);
+    const result = one === undefined || two === undefined ? null : arithmetic(operator, one, two);
+    return result === null ? EMPTY : [result];
+  };
 }
 
 /** Arithmetic of whole numbers, and of decimals; null where there is no result. */

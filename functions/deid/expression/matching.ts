@@ -5,7 +5,7 @@ import { RegexSyntaxError } from '../regex/syntax.js';
 import { EMPTY, onString, stringArgument, type FunctionBody } from './arguments.js';
 import type { Evaluator, Scope } from './collection.js';
 import type { Expression } from './syntax.js';
-import { FhirPathError } from './values.js';
+import { FhirPathError } from '../values/values.js';
 
 /** Compiled patterns that are kept. Literal ones are also kept with the function that they belong to. */
 const MAX_KEPT = 200;

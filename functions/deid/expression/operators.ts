@@ -1,6 +1,6 @@
 import { FhirNode } from '../model/node.js';
 import type { Collection, Item } from './collection.js';
-import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from './values.js';
+import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from '../values/values.js';
 
 /** Types of elements that FHIRPath treats as its own Quantity. An `Age` is none to the reference: its `value` is asked. */
 const QUANTITY_TYPES: ReadonlySet<string> = new Set(['Quantity', 'SimpleQuantity', 'MoneyQuantity']);

@@ -1,7 +1,7 @@
 import { functionOf } from '../expression/functions.js';
 import { normalized } from '../expression/operators.js';
 import { isOperatorOf, type BinaryOperator, type Expression, type OperatorOf } from '../expression/syntax.js';
-import { Decimal } from '../expression/values.js';
+import { Decimal } from '../values/values.js';
 import { isEmptyObject, isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
 import type { FhirElement, FhirType } from '../model/types.js';
 import { isPrimitiveOf } from '../model/primitive.js';
