@@ -160,7 +160,8 @@ export function isEquivalent(left: Collection, right: Collection): boolean {
   });
 }
 
-function normalized(text: string): string {
+/** A text as `~` compares it. */
+export function normalized(text: string): string {
   return text.trim().replace(/\s+/g, ' ').toLowerCase();
 }
 
