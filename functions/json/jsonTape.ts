@@ -84,6 +84,11 @@ export interface TapeValue {
   readonly bytes: Buffer;
 }
 
+/** @throws TypeError where the tape has been used for another text since */
+export function refuseReleased({ tape, bytes }: TapeValue): void {
+  if (tape.bytes !== bytes) throw new TypeError('The page of the resource was released.');
+}
+
 /**
  * A JSON text as a list of its values in their order, each with where it stands in the bytes and where the next one
  * begins that is not in it: what a tree of objects tells, without making any. One tape is used again and again.

@@ -58,9 +58,4 @@ export class Methods {
   replacement(rule: Rule): Replacement {
     return this.replacements.get(rule.index) as Replacement;
   }
-
-  /** Whether a rule puts nothing in an element's place. */
-  isRemoval(rule: Rule): boolean {
-    return rule.method.name === 'substitute' && this.replacement(rule).isNothing;
-  }
 }

@@ -2,14 +2,26 @@ import {
   isEmptyObject,
   isJsonObject,
   parseJson,
+  stringifyJson,
   JsonError,
   type JsonObject,
   type JsonValue,
 } from '../../json/json.js';
 import { JsonNumber, numberText } from '../../json/jsonNumber.js';
 import { SUBSTITUTED } from './labels.js';
-import { type FhirNode } from '../model/node.js';
+import type { FhirModel } from '../model/fhirModel.js';
+import { FhirNode } from '../model/node.js';
+import { elementJson } from '../model/nodeJson.js';
+import type { FhirType } from '../model/types.js';
 import type { Run, ValueMethod } from './method.js';
+
+/** What is put in the place of an element of some type, whatever it holds. */
+export interface Constant {
+  /** One line of JSON; undefined for nothing. */
+  readonly json: string | undefined;
+  /** Paths of what a replacement has that the type does not define. */
+  readonly dropped: readonly string[];
+}
 
 /** What stands in an element's place: a text for a primitive, an object for a complex element, or nothing. */
 export class Replacement {
@@ -18,6 +30,8 @@ export class Replacement {
   /** For complex elements; a text that holds a JSON object counts as the object. */
   readonly object: JsonObject;
 
+  private readonly constants = new Map<FhirType, Constant | null>();
+
   constructor(replaceWith: JsonValue) {
     this.text = textOf(replaceWith);
     this.object = objectOf(replaceWith);
@@ -25,6 +39,31 @@ export class Replacement {
 
   get isNothing(): boolean {
     return this.text === undefined && isEmptyObject(this.object);
+  }
+
+  /**
+   * What stands in the place of an element of a type in which no earlier rule has decided anything; null where only
+   * `apply` can tell.
+   */
+  constantOf(type: FhirType, model: FhirModel): Constant | null {
+    let constant = this.constants.get(type);
+    if (constant === undefined) {
+      constant = this.makeConstant(type, model);
+      this.constants.set(type, constant);
+    }
+    return constant;
+  }
+
+  private makeConstant(type: FhirType, model: FhirModel): Constant | null {
+    if (type.primitive !== null)
+      return { json: this.text === undefined ? undefined : JSON.stringify(this.text), dropped: [] };
+    if (isEmptyObject(this.object)) return { json: undefined, dropped: [] };
+    const dropped: string[] = [];
+    const context = { model, onDropped: (path: string) => dropped.push(path) };
+    const node = new FhirNode(context, null, { name: '', key: '' }, type, undefined, this.object);
+    if (holdsResource(node)) return null;
+    const json = elementJson(node, () => ({}));
+    return { json: json === undefined ? undefined : stringifyJson(json), dropped };
   }
 
   /** The work on a primitive without an `id` or extensions. */
@@ -67,6 +106,10 @@ function objectOf(value: JsonValue): JsonObject {
     if (error instanceof JsonError) return {};
     throw error;
   }
+}
+
+function holdsResource(node: FhirNode): boolean {
+  return node.type.isResource || node.children.some(holdsResource);
 }
 
 function hasDecided(node: FhirNode): boolean {

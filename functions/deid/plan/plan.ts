@@ -3,6 +3,7 @@ import type { Target, ValueMethod } from '../methods/method.js';
 import type { Methods } from '../methods/methods.js';
 import { QUANTITY_TYPES } from '../methods/perturb.js';
 import type { Generalizer } from '../methods/generalize.js';
+import type { Replacement } from '../methods/substitute.js';
 import type { Guard, Pattern, Step } from './pattern.js';
 import { rawConditionOf, type RawCondition } from './rawCondition.js';
 import type { Rule } from '../configuration/rule.js';
@@ -83,10 +84,10 @@ export interface Entry {
   readonly guards: readonly EntryGuard[];
   /** The entry that holds when the conditions' results are known, one character each. */
   variant(results: string): Entry;
-  /** Whether a `substitute` by nothing takes it away, but for what earlier rules decided. */
+  /** What a `substitute` puts in its place, but for what earlier rules decided in it. */
+  readonly replacement: Replacement | null;
+  /** Of resources inside: whether they are taken away with what is around them. */
   readonly removes: boolean;
-  /** Whether a `substitute` puts something in its place. */
-  readonly substitutes: boolean;
   /** What to do with its children. */
   readonly inner: PlanNode;
   /** What to do with the children of a quantity whose value this rule perturbs; else null. */
@@ -95,7 +96,8 @@ export interface Entry {
 
 /**
  * What the rule that decides an element does below it. `perturbed`: works only at the value of this quantity.
- * `quiet`: no more, what it left is kept. `removing`: nothing is left. Earlier rules reach all of these.
+ * `quiet`: no more, what it left is kept. `removing`: nothing of
+ * it is left. Earlier rules reach all of these.
  */
 type Mode = 'working' | 'perturbed' | 'quiet' | 'removing';
 
@@ -256,8 +258,7 @@ export class Plan {
       rule,
       method,
       generalizer: isGeneralized ? this.methods.generalizer(rule) : null,
-      removes: works && this.methods.isRemoval(rule),
-      substitutes: works && rule.method.name === 'substitute' && !this.methods.isRemoval(rule),
+      replacement: works && rule.method.name === 'substitute' ? this.methods.replacement(rule) : null,
       target,
       mode,
     });
@@ -288,8 +289,7 @@ interface EntryParts {
   readonly rule: Rule | null;
   readonly method: ValueMethod | null;
   readonly generalizer: Generalizer | null;
-  readonly removes: boolean;
-  readonly substitutes: boolean;
+  readonly replacement: Replacement | null;
   readonly target: Target;
   readonly mode: Mode;
 }
@@ -304,8 +304,8 @@ class PlanEntry implements Entry {
   readonly generalizer: Generalizer | null;
   readonly keepsText: boolean;
   readonly isPlain: boolean;
-  readonly removes: boolean;
-  readonly substitutes: boolean;
+  readonly replacement: Replacement | null;
+  readonly removes = false;
   readonly guards: readonly EntryGuard[];
   private readonly plan: Plan;
   private readonly arrival: Arrival;
@@ -326,8 +326,7 @@ class PlanEntry implements Entry {
     this.method = parts.method;
     this.generalizer = parts.generalizer;
     this.keepsText = parts.type.primitive === 'string' && parts.method === null && parts.generalizer === null;
-    this.removes = parts.removes;
-    this.substitutes = parts.substitutes;
+    this.replacement = parts.replacement;
     const firsts = new Map<Guard, number>();
     this.guards = arrival.guards.map(({ guard, position }, place) => {
       const first = firsts.get(guard) ?? place;
@@ -340,7 +339,10 @@ class PlanEntry implements Entry {
       };
     });
     this.isPlain =
-      this.guards.length === 0 && this.perturbed === null && this.generalizer === null && !this.removes;
+      this.guards.length === 0 &&
+      this.perturbed === null &&
+      this.generalizer === null &&
+      this.replacement === null;
   }
 
   variant(results: string): Entry {
@@ -366,7 +368,7 @@ class PlanEntry implements Entry {
   }
 
   get inner(): PlanNode {
-    this.innerNode ??= this.plan.node(this.type, this.arrival, this.removes ? 'removing' : this.parts.mode);
+    this.innerNode ??= this.plan.node(this.type, this.arrival, this.replacement === null ? this.parts.mode : 'removing');
     return this.innerNode;
   }
 
@@ -459,8 +461,8 @@ function plainEntry(kind: Entry['kind'], element: FhirElement | null, removes = 
     generalizer: null,
     keepsText: false,
     isPlain: false,
+    replacement: null,
     removes,
-    substitutes: false,
     guards: [],
     variant: () => UNKNOWN,
     get inner(): PlanNode {

@@ -20,8 +20,6 @@ export interface ResourcePlan {
   readonly alwaysTree: boolean;
   /** Whether a rule may reach into resources inside. */
   readonly reachesInside: boolean;
-  /** Whether a rule puts something in, which only the tree engine does but for plain values. */
-  readonly substitutes: boolean;
 }
 
 /** Element names that hold resources. */
@@ -59,7 +57,6 @@ export function planFor(
     treeKeys: [...keys],
     alwaysTree,
     reachesInside: kept.some(({ patterns }) => patterns.some((steps) => steps.some(isInward))),
-    substitutes: own.some((rule) => rule.method.name === 'substitute' && !methods.isRemoval(rule)),
   };
 }
 

@@ -335,7 +335,12 @@ export class PlainEngine {
     const outer = this.patient;
     const outerBundle = this.bundle;
     if (resource.key !== 'contained')
-      this.patient = patientOf(resource.source, this.options.model.version, this.bundle);
+      this.patient = patientOf(
+        resource.source,
+        this.options.model.version,
+        this.bundle,
+        resource.parent?.type.path === 'Bundle.entry' ? fullUrlOf(resource.parent.source) : undefined,
+      );
     if (resource.type.name === 'Bundle') this.bundle = patientsOfBundle(resource.source);
     this.resource = resource;
     for (const rule of this.rules) {
