@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { compileEngine } from '../functions/deid/compileEngine.js';
 import { readConfiguration } from '../functions/deid/readConfiguration.js';
+import { anonymizeText } from '../functions/deid/run/anonymizeText.js';
 import {
   isJsonObject,
   type JsonObject,
@@ -158,7 +159,7 @@ function lineOf(resource: JsonObject, lines: readonly string[]): string | undefi
     jobSecret: randomBytes(32),
     randomBytes: (size) => randomBytes(size),
   });
-  const result = engine.anonymize(resource);
+  const result = anonymizeText(engine, stringifyJson(resource));
   if (result.outcome === 'failed') return undefined;
   const wanted = withoutPseudonyms(result.line);
   return lines.find((line) => withoutPseudonyms(line) === wanted);

@@ -4,6 +4,7 @@ import { readConfiguration } from '../deid/readConfiguration.js';
 import { compileEngine } from '../deid/compileEngine.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
 import { hasLastingIds } from '../deid/run/idPseudonym.js';
+import { anonymizeText } from '../deid/run/anonymizeText.js';
 import { isJsonObject, parseJson } from '../json/json.js';
 import { type KeyResolver, resolveKeys } from '../deid/configuration/keys.js';
 import { FhirModel } from '../deid/model/fhirModel.js';
@@ -102,14 +103,10 @@ export class EngineCache {
     return {
       processingErrors:
         engine.processingErrors === 'raise' && minPatients > 0 ? 'raise-at-end' : engine.processingErrors,
-      makeLine: (resource) => engine.anonymize(resource),
-      makeLineOfTape: (resource, line) => engine.anonymizeTape(resource, line),
-      takeCounts: () => engine.takeReport(),
+      makeLine: (resource, line, report) => engine.anonymize(resource, line, report),
       lastingId: (type, id) => {
         if (!hasLastingIds(configurationOfJob, type)) return undefined;
-        const made = engine.anonymize({ resourceType: type, id });
-        // Not one of the resources that are counted.
-        engine.takeReport();
+        const made = anonymizeText(engine, JSON.stringify({ resourceType: type, id }));
         const resource = made.outcome === 'failed' ? undefined : parseJson(made.line);
         const pseudonym = isJsonObject(resource) ? resource['id'] : undefined;
         return typeof pseudonym === 'string' && pseudonym !== id ? pseudonym : undefined;

@@ -18,7 +18,7 @@ function linesOf(config: string, version: 'R4' | 'R5', ...file: string[]): strin
     .split('\n')
     .filter((line) => line.trim() !== '')
     .flatMap((line) => {
-      const result = engine.anonymize(parseJson(line) as JsonObject);
+      const result = engine.anonymize(line);
       // What fails is reported, and does not leave.
       return result.outcome === 'failed' ? [] : [result.line];
     });

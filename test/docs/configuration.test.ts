@@ -37,7 +37,7 @@ function resultOf({ rules, parameters, before }: Omit<Example, 'after' | 'headin
     fhirPathRules: JSON.parse(rules) as unknown,
     parameters: { ...keys, ...(JSON.parse(parameters) as object) },
   };
-  const result = engineOf(JSON.stringify(configuration), 'R4').anonymize(parseJson(before) as JsonObject);
+  const result = engineOf(JSON.stringify(configuration), 'R4').anonymize(before);
   return result.outcome === 'anonymized'
     ? (JSON.parse(result.line) as JsonObject)
     : { failure: result.failure.message };

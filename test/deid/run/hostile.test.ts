@@ -16,7 +16,7 @@ const PATIENT = `{"resourceType":"Patient","id":"Chalmers","name":${NAME}}`;
 const EXTENSION = '{"url":"http://e.org/Chalmers","valueString":"Chalmers"}';
 
 function outcome(text: string): string {
-  const result = engine.anonymize(parseJson(text) as JsonObject);
+  const result = engine.anonymize(text);
   return result.outcome === 'anonymized' ? result.line : JSON.stringify(result.failure);
 }
 
