@@ -132,7 +132,11 @@ function substitute(node: FhirNode, replacement: FhirNode | null): void {
     } else if (target === undefined && hasDecided(child)) {
       substitute(child, null);
       children.push(child);
-    } else if (target !== undefined) children.push(copyInto(node, target));
+    } else {
+      // A rule that has selected it as well has nothing to do there any more.
+      decideAll(child);
+      if (target !== undefined) children.push(copyInto(node, target));
+    }
   }
   for (const name of names) {
     for (let place = places.get(name) ?? 0; ; place++) {

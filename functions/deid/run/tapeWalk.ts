@@ -81,6 +81,8 @@ export class TapeWalk {
   private result: Primitive = '';
   private results = NO_RESULTS;
   private place = 0;
+  /** Resources inside the outermost one that are around the element that is looked at. */
+  private around = 0;
   private rootIdMember = -1;
   private rootIdEntry: TapeEntry | undefined;
   private rootIdBecame = NO_VALUE;
@@ -101,6 +103,7 @@ export class TapeWalk {
   resource({ tape, node: root }: TapeValue, plan: TapePlan, line: LineBuffer): void {
     this.tape = tape;
     this.line = line;
+    this.around = 0;
     const outer = this.run.startResource(() => partOf(tape, root, plan.patientNames), 'outermost');
     const node = this.begun(plan, root);
     this.rootId(node, root);
@@ -201,7 +204,9 @@ export class TapeWalk {
     const { tape, rootIdMember: member, rootIdEntry: entry } = this;
     const { rule } = (entry as TapeEntry).entry;
     const before = tape.kind(member) === STRING ? (tape.primitive(member) as string) : '';
-    const id = rule !== null && reader > rule.index ? this.idBecame(before) : before;
+    // Resources inside come after all rules on the outermost one.
+    const isDone = this.around > 0 || (rule !== null && reader > rule.index);
+    const id = isDone ? this.idBecame(before) : before;
     return id === '' ? undefined : id;
   };
 
@@ -472,6 +477,7 @@ export class TapeWalk {
     if (tape.isEmpty(resource)) return false;
     const type = resources.typeAt(tape, resource);
     if (type === undefined) {
+      if (tape.member(resource, UNTOLD_NAME) >= 0) throw UNUSUAL;
       this.work.drop(entry.entry);
       return false;
     }
@@ -481,16 +487,17 @@ export class TapeWalk {
     const url = node.type.path === 'Bundle.entry' ? tape.member(object, FULL_URL) : -1;
     const fullUrl = url >= 0 && tape.kind(url) === STRING ? (tape.primitive(url) as string) : undefined;
     const plan = resources.planAt(type, tape, resource);
-    if (plan === null) {
-      this.line.text(stringifyJson(resources.byTree(tape, resource, place, fullUrl)));
-      return true;
+    this.around++;
+    if (plan === null) this.line.text(stringifyJson(resources.byTree(tape, resource, place, fullUrl)));
+    else {
+      const outer = run.startResource(() => partOf(tape, resource, plan.patientNames), place, fullUrl);
+      const inner = this.begun(plan, resource);
+      if (isContained) {
+        this.object(resource, inner, depth + 1);
+        run.endResource(outer);
+      } else this.labelled(resource, inner, depth + 1, outer, false);
     }
-    const outer = run.startResource(() => partOf(tape, resource, plan.patientNames), place, fullUrl);
-    const inner = this.begun(plan, resource);
-    if (isContained) {
-      this.object(resource, inner, depth + 1);
-      run.endResource(outer);
-    } else this.labelled(resource, inner, depth + 1, outer, false);
+    this.around--;
     return true;
   }
 

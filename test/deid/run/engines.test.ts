@@ -108,7 +108,7 @@ function compiled(configuration: Configuration, version: FhirVersion): (text: st
   return (text) => {
     allRuns++;
     const onTape = ways.onTape;
-    const result = engine.anonymize(text);
+    const result = engine.anonymize(objectOf(text));
     // Each is compared as it is, and with space.
     if (ways.onTape < onTape + 2) treeRuns++;
     const report = engine.takeReport();
