@@ -5,7 +5,6 @@ import { ConfigurationBlobs } from '../functions/adapters/configurationBlobs.js'
 import { storageFailure, storageStatus } from '../functions/adapters/storage/storage.js';
 import { isDigest } from '../functions/export/request/ociReference.js';
 import {
-  type Environment,
   exportStorageOf,
   fhirVersionOf,
   imagesOf,
@@ -13,6 +12,7 @@ import {
   referenceOf,
   UsageError,
 } from './config/environment.js';
+import type { Environment } from '../functions/settings/setting.js';
 import { pushArtifact } from './config/registryPush.js';
 import { validate } from './config/validation.js';
 import { applyLocalSettings } from '../local/host/localSettings.js';

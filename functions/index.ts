@@ -22,9 +22,9 @@ import type { HttpDependencies } from './http/dependencies.js';
 import { watchResponses } from './http/responseConnections.js';
 import { registerRoutes } from './http/routes.js';
 import { exportJob } from './orchestrators/exportJob.js';
-import { exportLane } from './orchestrators/exportLane.js';
+import { exportWorker } from './orchestrators/exportWorker.js';
 import { exportPartition } from './orchestrators/exportPartition.js';
-import { settingsWarnings } from './settings/interfaceSettings.js';
+import { settingsWarnings } from './settings/crossChecks.js';
 import { readSettings, SettingsError } from './settings/settings.js';
 import { registerCleanUp } from './jobs/cleanUp.js';
 
@@ -77,7 +77,7 @@ registerRoutes(http);
 registerCleanUp({ settings, jobs, files, now });
 
 df.app.orchestration('exportJob', exportJob);
-df.app.orchestration('exportLane', exportLane);
+df.app.orchestration('exportWorker', exportWorker);
 df.app.orchestration('exportPartition', exportPartition);
 
 df.app.activity('planExport', { handler: activity(planExport(dependencies)) });

@@ -1,9 +1,10 @@
 import { configurationText } from '../../functions/adapters/configurationText.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
-import type { ConfigurationIssue } from '../../functions/deid/configuration/issues.js';
+import type { ConfigurationIssue } from '../../functions/deid/reading/issues.js';
 import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
+import { secretSetting } from '../../functions/settings/schema.js';
 import { resolveKeys } from '../../functions/deid/configuration/keys.js';
-import type { Environment } from './environment.js';
+import type { Environment } from '../../functions/settings/setting.js';
 
 /**
  * Everything the kick-off would say of a configuration. Keys that it only names are looked for in the settings
@@ -22,7 +23,7 @@ export async function validate(
   if (configuration === undefined) return issues;
   const missing: ConfigurationIssue[] = [];
   const keys = await resolveKeys(configuration, async (name) => {
-    const setting = `ANONYMIZATION_SECRET_${name}`;
+    const setting = secretSetting(name);
     const text = environment[setting];
     if (text !== undefined) return text;
     missing.push({

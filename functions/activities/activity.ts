@@ -7,7 +7,7 @@ interface StepInput {
   jobId: string;
   partition?: number;
   slice?: number;
-  lane?: number;
+  worker?: number;
   turn?: number;
 }
 
@@ -23,9 +23,9 @@ export function activity<Input extends StepInput, Output>(
   run: (input: Input, log: ActivityLog) => Promise<Output>,
 ): (input: Input, context: InvocationContext) => Promise<StepResult<Output>> {
   return async (input, context) => {
-    const { jobId, partition, slice, lane, turn } = input;
+    const { jobId, partition, slice, worker, turn } = input;
     const startedAt = performance.now();
-    const where = { step: context.functionName, jobId, partition, slice, lane, turn };
+    const where = { step: context.functionName, jobId, partition, slice, worker, turn };
     try {
       const value = await run(input, (line) => context.warn(JSON.stringify({ ...where, ...line })));
       context.debug(JSON.stringify({ ...where, seconds: secondsSince(startedAt) }));

@@ -18,7 +18,14 @@ import { PROVENANCE } from '../export/selection/provenance.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import type { LineMaker, LineSink } from '../export/output/lineMaker.js';
-import { runSlice, type SliceLimits, type SliceResult } from '../export/slice/slice.js';
+import { patientSearches } from '../export/selection/patientSearches.js';
+import { runPatientSlice } from '../export/slice/patientSlice.js';
+import {
+  runSlice,
+  type SliceDependencies,
+  type SliceLimits,
+  type SliceResult,
+} from '../export/slice/slice.js';
 import type { Settings } from '../settings/settings.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -120,30 +127,47 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
       opened.push(nameOf(type));
       return files.create(request.container, nameOf(type));
     };
-    const runResources = (): Promise<SliceResult> =>
-      runSlice(
-        window,
-        selection,
-        { pageSize, cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined },
-        limits,
-        {
-          source,
-          lineMaker,
-          patients,
-          companions: level.companions(window.type, request, source),
-          openFile,
-          clock: now,
-          isStopped,
-          tellProgress: (resources) => {
-            // Only a hint for people, so its failure is nobody's.
-            telling = telling
-              .then(() =>
-                jobs.putProgress(jobId, { partition, resources: readBefore + resources, isDone: false }),
-              )
-              .catch(() => undefined);
-          },
-        },
-      );
+    const sliceDependencies: SliceDependencies = {
+      source,
+      lineMaker,
+      patients,
+      companions: level.companions(window.type, request, source),
+      openFile,
+      clock: now,
+      isStopped,
+      tellProgress: (resources) => {
+        // Only a hint for people, so its failure is nobody's.
+        telling = telling
+          .then(() =>
+            jobs.putProgress(jobId, { partition, resources: readBefore + resources, isDone: false }),
+          )
+          .catch(() => undefined);
+      },
+    };
+    const patientByPatient = planned?.memberSearch?.patientByPatient;
+    const runResources = (): Promise<Outcome> =>
+      patientByPatient === undefined || compartment === undefined
+        ? runSlice(
+            window,
+            selection,
+            { pageSize, cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined },
+            limits,
+            sliceDependencies,
+          )
+        : runPatientSlice(
+            window,
+            patientSearches(
+              compartment,
+              request.typeFilters.filter(({ type }) => type === window.type),
+            ),
+            {
+              pageSize: patientByPatient.takesNoCount ? undefined : pageSize,
+              concurrency: settings.sourceMaxRequests,
+              cursor: cursor !== undefined && 'patientSearch' in cursor ? cursor : undefined,
+            },
+            limits,
+            sliceDependencies,
+          );
     const runDeletions = async (): Promise<Outcome> => {
       const result = await runDeletionSlice(
         window,

@@ -7,6 +7,8 @@ import { deletionSentences } from '../export/output/manifest.js';
 import { planDeletions } from '../export/plan/deletionPlan.js';
 import { isUnsteady } from '../export/selection/filtered.js';
 import type { JobRequest, PlannedPartition } from '../export/records/job.js';
+import { isRefusal, planPatientSearches, refusalWithoutPatient } from '../export/plan/patientPlan.js';
+import { patientCompartment } from '../fhir/patientCompartment.js';
 import { planPartitions, transactionInstant, windowBounds } from '../export/plan/partitions.js';
 import { count } from '../export/source/count.js';
 import { keptFilters } from '../export/plan/keptFilters.js';
@@ -67,16 +69,20 @@ export function planExport(dependencies: ActivityDependencies) {
         'The CapabilityStatement of the source names no resource type that can be searched. Name the types to export with _type.',
       );
     }
+    const refusal = await refusalWithoutPatient(source, inCompartment(typesAsked));
+    const isPatientByPatient = refusal !== undefined;
+    if (isPatientByPatient && asked.level.kind !== 'group' && asked.patients === undefined) throw refusal;
     const below =
       asked.level.kind === 'system'
         ? undefined
         : await planCompartment(
-            { jobs, settings, source, isOutOfTime: outOfTimeFromNow() },
+            { jobs, settings, source, isPatientByPatient, isOutOfTime: outOfTimeFromNow() },
             asked,
             capabilities,
             transactionTime,
             typesAsked,
           );
+    if (isPatientByPatient) refuseSeveralFilters(asked);
     const filters = await countFilters(source, asked, below, transactionTime);
     const request = filters === undefined ? asked : { ...asked, typeFilters: filters.kept };
     const isLeft = (type: string): boolean =>
@@ -84,8 +90,13 @@ export function planExport(dependencies: ActivityDependencies) {
       request.typeFilters.some((filter) => filter.type === type);
     const types = (below?.types ?? typesAsked).filter(isLeft);
     const isOutOfTime = outOfTimeFromNow();
-    const partitions =
-      below?.compartment.hasMembers === true
+    const patients =
+      isPatientByPatient && below !== undefined
+        ? await planPatients(source, request, capabilities, types, transactionTime)
+        : undefined;
+    const partitions = patients
+      ? patients.partitions
+      : below?.compartment.hasMembers === true
         ? await planMembers(source, request, { ...below, types }, transactionTime, isOutOfTime)
         : await planWindows(source, request, types, transactionTime, isOutOfTime);
     const deletions = planDeletions({
@@ -101,7 +112,12 @@ export function planExport(dependencies: ActivityDependencies) {
       partitions: [...partitions, ...deletions.partitions],
       ...(below === undefined ? {} : { compartment: below.compartment }),
       ...(filters === undefined ? {} : { typeFilters: filters.kept, withheld: filters.withheld }),
-      notes: [...planNotes(request), ...(below?.notes ?? []), ...deletionSentences(deletions.notes)],
+      notes: [
+        ...planNotes(request),
+        ...(below?.notes ?? []),
+        ...(patients?.notes ?? []),
+        ...deletionSentences(deletions.notes),
+      ],
     });
     return { partitions: plan.partitions.length };
   };
@@ -109,18 +125,38 @@ export function planExport(dependencies: ActivityDependencies) {
   /** What the source says of itself, and its clock. One that refuses to say may still be asked for types by name. */
   async function readSource(
     source: Source,
-    { types = [] }: JobRequest,
+    asked: JobRequest,
   ): Promise<{ capabilities: Capabilities; date: number | undefined }> {
-    const [type] = types;
+    const [type] = asked.types ?? [];
     try {
       const { body, date } = await source.capabilities();
       return { capabilities: readCapabilities(parseCapabilities(body), settings.fhirVersion), date };
     } catch (thrown) {
       const isRefused = thrown instanceof ExportError && REFUSALS.has(thrown.code);
       if (!isRefused || type === undefined) throw thrown;
-      const { date } = await source.search(type, [['_count', '1']]);
-      return { capabilities: UNKNOWN_CAPABILITIES, date };
+      return { capabilities: UNKNOWN_CAPABILITIES, date: await dateOf(source, asked, type) };
     }
+  }
+
+  /** The source's clock, by a search, or by what can be read of a source that refuses that without a patient. */
+  async function dateOf(
+    source: Source,
+    { level, patients = [], types = [] }: JobRequest,
+    type: string,
+  ): Promise<number | undefined> {
+    try {
+      return (await source.search(type, [['_count', '1']])).date;
+    } catch (error) {
+      const [patient] = patients;
+      if (!isRefusal(error)) throw error;
+      if (level.kind === 'group') return (await source.read('Group', level.groupId))?.date;
+      if (patient === undefined) throw (await refusalWithoutPatient(source, inCompartment(types))) ?? error;
+      return (await source.read('Patient', patient))?.date;
+    }
+  }
+
+  function inCompartment(types: readonly string[]): string[] {
+    return types.filter((type) => patientCompartment(settings.fhirVersion).has(type));
   }
 
   function outOfTimeFromNow(): () => boolean {
@@ -178,7 +214,7 @@ export function planExport(dependencies: ActivityDependencies) {
       {
         partitionResources: settings.partitionResources,
         leastResources: LEAST_PARTITION,
-        lanes: request.lanes,
+        workers: request.workers,
         concurrency: settings.parallelPartitions,
         isOutOfTime,
       },
@@ -189,6 +225,35 @@ export function planExport(dependencies: ActivityDependencies) {
       // Where patients are counted, a search is to go the same way when it finds nothing as when it finds few.
       ({ estimate }) => estimate !== 0 || (request.minPatients ?? 0) > 0,
     );
+  }
+
+  /** The resources of members, read patient by patient. */
+  async function planPatients(
+    source: Source,
+    request: JobRequest,
+    capabilities: Capabilities,
+    types: readonly string[],
+    transactionTime: string,
+  ): Promise<{ partitions: PlannedPartition[]; notes: string[] }> {
+    if (types.length === 0) return { partitions: [], notes: [] };
+    const { searches, notes } = await planPatientSearches({
+      source,
+      fhirVersion: settings.fhirVersion,
+      capabilities,
+      types,
+      isNamed: request.types !== undefined,
+      typeFilters: request.typeFilters,
+      members: new Members(await jobs.members(request.jobId)),
+      pageSize: request.pageSize ?? settings.pageSize,
+      parallel: request.workers,
+      concurrency: settings.sourceMaxRequests,
+    });
+    const partitions = searches.map(({ type, memberSearch }): PlannedPartition => {
+      const untilAsked = request.until !== undefined;
+      const window: Window = { type, from: request.since, until: transactionTime, untilAsked };
+      return { window, estimate: undefined, memberSearch };
+    });
+    return { partitions, notes };
   }
 
   /** The resources of members, split by members; of types that are walked as a whole, by time. */
@@ -238,6 +303,16 @@ export function planExport(dependencies: ActivityDependencies) {
     engines.forget(request.jobId);
     return new Set(lasting);
   }
+}
+
+/** Which filters find enough patients is asked without a patient. */
+function refuseSeveralFilters({ minPatients = 0, typeFilters }: JobRequest): void {
+  const types = typeFilters.map(({ type }) => type);
+  if (minPatients === 0 || new Set(types).size === types.length) return;
+  throw new ExportError(
+    'invalid-request',
+    '_typeFilter: the source has to be read patient by patient, where a type can have one filter only, since patients are counted (MIN_PATIENTS). Ask for one filter of each type, or get the permission for raw exports.',
+  );
 }
 
 function planNotes({ typeFilters, elements }: JobRequest): string[] {

@@ -11,7 +11,7 @@ import { pacedBody } from './pacedBody.js';
 import { decoded } from './pathParameter.js';
 import { RequestError } from './respond.js';
 import { responseOf } from './responseConnections.js';
-import { FUNCTION_TIMEOUT_SECONDS } from '../settings/settings.js';
+import { FUNCTION_TIMEOUT_SECONDS } from '../settings/crossChecks.js';
 import type { Handler } from './handler.js';
 
 /** The host ends a call at `functionTimeout`, which a client could take for the end of the file. */

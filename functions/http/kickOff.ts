@@ -75,7 +75,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       since: read.kickOff.since,
       until: read.kickOff.until,
       pageSize: read.kickOff.pageSize,
-      lanes: await enterRunning(dependencies, jobId, permitted.owner),
+      workers: await enterRunning(dependencies, jobId, permitted.owner),
       configuration: pinned?.described,
       stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
       notes: [...permitted.notes, ...read.kickOff.notes, ...(pinned?.notes ?? [])],
@@ -85,7 +85,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       await jobs.create(job, secret, pinned?.text);
       const input: ExportJobInput = {
         jobId,
-        lanes: job.lanes,
+        workers: job.workers,
         retry: {
           maxAttempts: settings.activityMaxAttempts,
           firstRetrySeconds: settings.activityRetrySeconds,
@@ -105,7 +105,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
 
 /**
  * Counts a job among those that run.
- * @returns the lanes that it gets
+ * @returns the workers that it gets
  * @throws RequestError 429 where there are too many, of the caller or in all
  */
 async function enterRunning(
@@ -118,7 +118,7 @@ async function enterRunning(
     { most: settings.maxRunningExports, mostPerCaller: settings.maxRunningExportsPerCaller },
     settings.parallelPartitions,
   );
-  if ('lanes' in entered) return entered.lanes;
+  if ('workers' in entered) return entered.workers;
   throw new RequestError(429, [errorIssue('throttled', entered.refusal)], {
     'retry-after': String(RETRY_AFTER_SECONDS),
   });

@@ -32,7 +32,7 @@ export async function discardJob(
 export async function endCancelledJob(
   stores: Stores,
   client: DurableClient,
-  job: Pick<JobRequest, 'jobId' | 'lanes' | 'container' | 'folder'>,
+  job: Pick<JobRequest, 'jobId' | 'workers' | 'container' | 'folder'>,
   signal?: AbortSignal,
 ): Promise<void> {
   const { jobs } = stores;

@@ -3,8 +3,8 @@ export function jobInstanceId(jobId: string): string {
   return jobId;
 }
 
-export function laneInstanceId(jobId: string, lane: number): string {
-  return `${jobId}:lane-${lane}`;
+export function workerInstanceId(jobId: string, worker: number): string {
+  return `${jobId}:worker-${worker}`;
 }
 
 export function partitionInstanceId(jobId: string, partition: number): string {

@@ -1,7 +1,7 @@
 import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
 import type { JobRequest } from '../export/records/job.js';
 import { forEachConcurrently } from '../common/mapConcurrently.js';
-import { jobInstanceId, laneInstanceId, partitionInstanceId } from './instanceIds.js';
+import { jobInstanceId, workerInstanceId, partitionInstanceId } from './instanceIds.js';
 
 /** Whether the job's orchestration is there and has not ended. @throws where that cannot be told */
 export async function isRunning(client: DurableClient, jobId: string): Promise<boolean> {
@@ -28,18 +28,18 @@ const PARALLEL_CALLS = 8;
 /**
  * Terminates the orchestrations of a job that may be under way, the job's own first: a parent whose child is
  * terminated fails.
- * @param partitions those that lanes are at; of the others, none has begun or all have ended
+ * @param partitions those that workers are at; of the others, none has begun or all have ended
  */
 export async function terminateJob(
   client: DurableClient,
-  job: Pick<JobRequest, 'jobId' | 'lanes'>,
+  job: Pick<JobRequest, 'jobId' | 'workers'>,
   partitions: readonly number[],
 ): Promise<void> {
   const { jobId } = job;
   // The client puts the reason into a URL as it is.
   const terminate = (id: string): Promise<unknown> => unlessUnknown(client.terminate(id, 'cancelled'));
   await terminate(jobInstanceId(jobId));
-  await forEachConcurrently(laneIds(job), PARALLEL_CALLS, terminate);
+  await forEachConcurrently(workerIds(job), PARALLEL_CALLS, terminate);
   await forEachConcurrently(
     partitions.map((partition) => partitionInstanceId(jobId, partition)),
     PARALLEL_CALLS,
@@ -50,13 +50,13 @@ export async function terminateJob(
 /** Removes all orchestrations of a job and their histories. */
 export async function purgeJob(
   client: DurableClient,
-  job: Pick<JobRequest, 'jobId' | 'lanes'>,
+  job: Pick<JobRequest, 'jobId' | 'workers'>,
   partitions: number,
 ): Promise<void> {
   const { jobId } = job;
   const ids = [
     jobInstanceId(jobId),
-    ...laneIds(job),
+    ...workerIds(job),
     ...Array.from({ length: partitions }, (_, partition) => partitionInstanceId(jobId, partition)),
   ];
   await forEachConcurrently(ids, PARALLEL_CALLS, (id) => unlessUnknown(client.purgeInstanceHistory(id)));
@@ -74,8 +74,8 @@ const BROKEN_OFF: readonly OrchestrationRuntimeStatus[] = [
   OrchestrationRuntimeStatus.Canceled,
 ];
 
-function laneIds({ jobId, lanes }: Pick<JobRequest, 'jobId' | 'lanes'>): string[] {
-  return Array.from({ length: lanes }, (_, lane) => laneInstanceId(jobId, lane));
+function workerIds({ jobId, workers }: Pick<JobRequest, 'jobId' | 'workers'>): string[] {
+  return Array.from({ length: workers }, (_, worker) => workerInstanceId(jobId, worker));
 }
 
 async function runtimeStatus(

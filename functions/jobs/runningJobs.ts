@@ -30,7 +30,7 @@ export function toLookUp(
 }
 
 /**
- * Lanes of a job: all of them for the first of a caller, a half for the second, and so on. What one caller can have
+ * Workers of a job: all of them for the first of a caller, a half for the second, and so on. What one caller can have
  * under way at the same time so grows by the logarithm of its jobs only, and others come to their turn.
  * @param running the jobs that still run
  * @returns why it may not begin, where it may not
@@ -39,8 +39,8 @@ export function admit(
   running: readonly RunningJob[],
   job: RunningJob,
   { most, mostPerCaller }: RunningLimits,
-  lanes: number,
-): { lanes: number } | { refusal: string } {
+  workers: number,
+): { workers: number } | { refusal: string } {
   const own = running.filter((other) => isOfSameCaller(other, job)).length;
   if (own >= mostPerCaller) {
     return {
@@ -53,7 +53,7 @@ export function admit(
         'There are as many exports running as may be at the same time (MAX_RUNNING_EXPORTS). Try again later.',
     };
   }
-  return { lanes: Math.max(1, Math.floor(lanes / (own + 1))) };
+  return { workers: Math.max(1, Math.floor(workers / (own + 1))) };
 }
 
 function isOfSameCaller(a: RunningJob, b: RunningJob): boolean {

@@ -1,18 +1,32 @@
-import type { SettingDefinition } from '../../functions/settings/settings.js';
+import type { SettingRow } from '../../functions/settings/schema.js';
+import { formOf } from '../../functions/settings/setting.js';
 import { type BicepFile, type BicepParameter, stringContent } from './bicepFile.js';
 
-/** Rows of the table in `docs/settings.md`. */
-export function settingTable(settings: readonly SettingDefinition[]): string {
-  return table(
-    ['Setting', 'Unit', 'Default', 'Bounds', 'Meaning'],
-    settings.map(({ name, unit, default: standard, bounds: limits, meaning }) => [
-      `\`${name}\``,
-      unit,
-      standard,
-      limits,
-      meaning,
-    ]),
-  );
+/** The tables in `docs/settings.md`: one for each area. */
+export function settingTables(settings: readonly SettingRow[]): string {
+  const areas = [...new Set(settings.map(({ area }) => area))];
+  return areas
+    .map((area) => {
+      const rows = settings
+        .filter((row) => row.area === area)
+        .map((row) => [
+          `\`${row.name}\``,
+          valueOf(row),
+          row.isRequired === true ? '(required)' : (row.default ?? ''),
+          row.appliesWith === undefined
+            ? ''
+            : `\`${row.appliesWith.name}\`: ${row.appliesWith.values.join(', ')}`,
+          row.description,
+        ]);
+      return `## ${area}\n\n${table(['Setting', 'Value', 'Default', 'Applies with', 'Meaning'], rows)}`;
+    })
+    .join('\n\n');
+}
+
+function valueOf({ kind, isSecret }: SettingRow): string {
+  const form =
+    kind.is === 'integer' ? `${kind.min} to ${kind.max} ${kind.unit}` : formOf(kind).replace(/^one of /, '');
+  return isSecret === true ? `${form}; **secret**` : form;
 }
 
 /** Rows of the table of parameters in `docs/operations.md`. */

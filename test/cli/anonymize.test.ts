@@ -15,7 +15,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const COMMAND = join(ROOT, 'dist', 'local', 'anonymize.js');
+const COMMAND = join(ROOT, 'dist', 'cli', 'anonymize.js');
 
 let folder = '';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PROJECT_ROOT } from '../../local/paths.js';
 
-const COMMAND = join(PROJECT_ROOT, 'dist', 'local', 'config.js');
+const COMMAND = join(PROJECT_ROOT, 'dist', 'cli', 'config.js');
 const GAPS = '{"fhirVersion":"R4","fhirPathRules":[{"path":"Patient.name","method":"redact"}]}';
 
 let folder: string;

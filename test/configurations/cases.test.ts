@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseJson, type JsonObject } from '../../functions/json/json.js';
 import { engineOf, hasShared, readText } from '../deid/shared.js';
 
 /** Cases that no other test runs: coverage, patterns and few patients have theirs beside their own tests. */

@@ -37,7 +37,9 @@ export class BothWays {
 
   constructor(configuration: Configuration, options: EngineOptions) {
     const rules = configuration.rules.map(({ path, method }) => [path, method]);
-    this.rules = JSON.stringify(rules, (_, part: unknown) => (typeof part === 'bigint' ? Number(part) : part));
+    this.rules = JSON.stringify(rules, (_, part: unknown) =>
+      typeof part === 'bigint' ? Number(part) : part,
+    );
     this.byTree = compileEngine(configuration, { ...options, randomBytes: sameBytes });
     this.byTape = compileEngine(configuration, { ...options, randomBytes: sameBytes });
   }
@@ -165,7 +167,10 @@ export function ordered(json: string): string {
   return spell(node);
 }
 
-function plainReport({ resources, dropped, labels, undecided }: EngineReport, ignoresDrops: boolean): unknown {
+function plainReport(
+  { resources, dropped, labels, undecided }: EngineReport,
+  ignoresDrops: boolean,
+): unknown {
   return {
     resources,
     dropped: ignoresDrops || Object.fromEntries(dropped),

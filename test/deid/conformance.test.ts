@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseJson, type JsonObject } from '../../functions/json/json.js';
+import { parseJson } from '../../functions/json/json.js';
 import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { comparable, engineOf, hasShared, readText } from './shared.js';
 

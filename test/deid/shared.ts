@@ -16,7 +16,7 @@ export const SHARED = fileURLToPath(new URL('../../../shared/', import.meta.url)
 /** Whether a folder of the reference material is there; says so in one line where it is not. */
 export function hasShared(folder: string): boolean {
   const there = existsSync(join(SHARED, folder));
-  if (!there) console.log(`passed over: ../shared/${folder} is not there`);
+  if (!there) console.log(`skipped: ../shared/${folder} is not there`);
   return there;
 }
 

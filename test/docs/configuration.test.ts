@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseJson, type JsonObject } from '../../functions/json/json.js';
+import { type JsonObject } from '../../functions/json/json.js';
 import { engineOf } from '../deid/shared.js';
 
 const text = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');

@@ -45,7 +45,7 @@ export async function* exportRaw(
   const partitions = await planPartitions(
     source,
     { types, since, until, transactionTime, selectionOf: (type) => selectionOf({ typeFilters }, type) },
-    { partitionResources, leastResources, lanes: 1, concurrency: 2, isOutOfTime: () => false },
+    { partitionResources, leastResources, workers: 1, concurrency: 2, isOutOfTime: () => false },
   );
   for (const { window } of partitions) {
     let cursor: SliceCursor | undefined;

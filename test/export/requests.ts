@@ -12,7 +12,7 @@ export const WHOLE_SCOPE: ExportScope = {
   pageSize: undefined,
 };
 
-/** A raw export of the whole source, with two lanes, into a folder of its own; `change` has what is to be different. */
+/** A raw export of the whole source, with two workers, into a folder of its own; `change` has what is to be different. */
 export function jobRequest(change: Partial<JobRequest> & Pick<JobRequest, 'jobId'>): JobRequest {
   return {
     ...WHOLE_SCOPE,
@@ -22,7 +22,7 @@ export function jobRequest(change: Partial<JobRequest> & Pick<JobRequest, 'jobId
     container: 'research',
     folder: `20260101-${change.jobId}/`,
     level: { kind: 'system' },
-    lanes: 2,
+    workers: 2,
     configuration: undefined,
     notes: [],
     ...change,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseJson, type JsonObject } from '../../functions/json/json.js';
+import { type JsonObject } from '../../functions/json/json.js';
 import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { patientOf } from '../../functions/fhir/patientsOf.js';
 import { engineOf } from '../deid/shared.js';

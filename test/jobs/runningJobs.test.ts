@@ -3,7 +3,7 @@ import { admit, type RunningJob, toLookUp } from '../../functions/jobs/runningJo
 import { requesterOf, RequestLimiter } from '../../functions/export/source/requestLimiter.js';
 
 const LIMITS = { most: 100, mostPerCaller: 5 };
-const LANES = 4;
+const WORKERS = 4;
 /** Activities that the host runs at a time. */
 const SLOTS = 8;
 
@@ -13,45 +13,45 @@ const jobOf = (n: number, owner?: string): RunningJob => ({
   ...(owner === undefined ? {} : { owner }),
 });
 
-/** The lanes of so many kick-offs, one after the other, none of which ends meanwhile; 0 where it is refused. */
+/** The workers of so many kick-offs, one after the other, none of which ends meanwhile; 0 where it is refused. */
 function kickOffs(count: number, owner?: string): number[] {
   const running: RunningJob[] = [];
   return Array.from({ length: count }, (_, n) => {
-    const admitted = admit(running, jobOf(n, owner), LIMITS, LANES);
+    const admitted = admit(running, jobOf(n, owner), LIMITS, WORKERS);
     if ('refusal' in admitted) return 0;
     running.push(jobOf(n, owner));
-    return admitted.lanes;
+    return admitted.workers;
   });
 }
 
 describe('running exports', () => {
-  it('are bounded for each caller, and the more it has the fewer lanes each gets', () => {
+  it('are bounded for each caller, and the more it has the fewer workers each gets', () => {
     expect(kickOffs(7, 'me')).toEqual([4, 2, 1, 1, 1, 0, 0]);
     expect(
       admit(
         Array.from({ length: 5 }, (_, n) => jobOf(n, 'me')),
         jobOf(9, 'you'),
         LIMITS,
-        LANES,
+        WORKERS,
       ),
     ).toEqual({
-      lanes: LANES,
+      workers: WORKERS,
     });
   });
 
   it('are bounded in all, also where callers are not told apart', () => {
-    const lanes = kickOffs(101);
-    expect(lanes.slice(0, 100)).toEqual(Array.from({ length: 100 }, () => LANES));
-    expect(lanes[100]).toBe(0);
+    const workers = kickOffs(101);
+    expect(workers.slice(0, 100)).toEqual(Array.from({ length: 100 }, () => WORKERS));
+    expect(workers[100]).toBe(0);
   });
 
   it('a refusal says what to do, and names no other caller', () => {
     const running = Array.from({ length: 5 }, (_, n) => jobOf(n, 'me'));
-    const own = admit(running, jobOf(9, 'me'), LIMITS, LANES);
+    const own = admit(running, jobOf(9, 'me'), LIMITS, WORKERS);
     expect(own).toMatchObject({
       refusal: expect.stringMatching(/MAX_RUNNING_EXPORTS_PER_CALLER.*cancel one/) as string,
     });
-    const all = admit(running, jobOf(9, 'you'), { ...LIMITS, most: 5 }, LANES);
+    const all = admit(running, jobOf(9, 'you'), { ...LIMITS, most: 5 }, WORKERS);
     expect(all).toMatchObject({ refusal: expect.stringMatching(/MAX_RUNNING_EXPORTS\b/) as string });
     expect(JSON.stringify([own, all])).not.toMatch(/j\d|\bme\b/);
   });
@@ -65,14 +65,14 @@ describe('running exports', () => {
 });
 
 describe('200 kick-offs of one caller delay another’s export by no more than a fair share:', () => {
-  const theirs = kickOffs(200, 'greedy').filter((lanes) => lanes > 0);
+  const theirs = kickOffs(200, 'greedy').filter((workers) => workers > 0);
 
   it('of the activities', () => {
-    // Every lane waits for one activity at a time, in one queue for all; all take as long.
+    // Every worker waits for one activity at a time, in one queue for all; all take as long.
     const turns = (others: number): number => {
       const queue = [
         ...Array.from({ length: others }, () => 'greedy'),
-        ...Array.from({ length: LANES }, () => 'other'),
+        ...Array.from({ length: WORKERS }, () => 'other'),
       ];
       for (let turn = 1, left = 400; ; turn++) {
         const run = queue.splice(0, SLOTS);
@@ -81,18 +81,18 @@ describe('200 kick-offs of one caller delay another’s export by no more than a
         queue.push(...run);
       }
     };
-    const lanes = theirs.reduce((sum, each) => sum + each, 0);
-    expect(turns(lanes) / turns(0)).toBeLessThanOrEqual(2);
+    const workers = theirs.reduce((sum, each) => sum + each, 0);
+    expect(turns(workers) / turns(0)).toBeLessThanOrEqual(2);
   });
 
   it('of the requests to the source', () => {
     const limiter = new RequestLimiter(4);
     const other = requesterOf({ owner: 'other', jobId: 'x' });
-    for (const [job, lanes] of theirs.entries()) {
-      for (let lane = 0; lane < lanes; lane++)
+    for (const [job, workers] of theirs.entries()) {
+      for (let worker = 0; worker < workers; worker++)
         limiter.join(requesterOf({ owner: 'greedy', jobId: `j${job}` }));
     }
-    for (let lane = 0; lane < LANES; lane++) limiter.join(other);
+    for (let worker = 0; worker < WORKERS; worker++) limiter.join(other);
     const served: string[] = [];
     for (let n = 0; n < 200; n++) {
       const under = [];

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
-import { parseJson, type JsonObject } from '../../functions/json/json.js';
 import { engineOf } from '../deid/shared.js';
 import { writeCanaries } from './canaries.js';
 import { leaksIn } from './leaks.js';

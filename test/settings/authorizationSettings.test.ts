@@ -1,10 +1,7 @@
 import { HttpRequest } from '@azure/functions';
 import { describe, expect, it } from 'vitest';
 import { openDispatchers } from '../../functions/adapters/dispatchers.js';
-import {
-  DEFAULT_FILTER_PARAMETERS,
-  readAuthorizationSettings,
-} from '../../functions/settings/authorizationSettings.js';
+import { DEFAULT_FILTER_PARAMETERS } from '../../functions/settings/authorizationSettings.js';
 import { openAuthorization } from '../../functions/http/authorization/openAuthorization.js';
 import { readSettings, SettingsError } from '../../functions/settings/settings.js';
 import { REQUIRED_SETTINGS } from '../environment.js';
@@ -129,7 +126,7 @@ describe('nothing is open by accident: the app', () => {
 it.each(['none', 'function-keys'])(
   'a browser of this machine is not led to the app by a foreign name (%s)',
   async (way) => {
-    const settings = readAuthorizationSettings({ ...CORE_TOOLS, AUTHENTICATION: way }, []);
+    const settings = readSettings({ ...REQUIRED_SETTINGS, ...CORE_TOOLS, AUTHENTICATION: way }).authorization;
     const authorize = openAuthorization(
       settings,
       openDispatchers({ timeoutMs: 1000, keepAliveMs: 1000 }),

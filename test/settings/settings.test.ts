@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { AuthorizationSettings } from '../../functions/settings/authorizationSettings.js';
-import { settingsWarnings } from '../../functions/settings/interfaceSettings.js';
 import {
+  CROSS_CHECKS,
   FUNCTION_TIMEOUT_SECONDS,
-  readSettings,
-  settingDefinitions,
-  SettingsError,
-} from '../../functions/settings/settings.js';
+  settingsWarnings,
+} from '../../functions/settings/crossChecks.js';
+import { readSettings, SettingsError } from '../../functions/settings/settings.js';
+import { settingRows } from '../../functions/settings/schema.js';
 import { VERSION } from '../../functions/common/version.js';
 import { REQUIRED_SETTINGS } from '../environment.js';
 
@@ -121,7 +121,9 @@ describe('settings', () => {
     ['function keys alone', '', 'function-keys', 0],
   ])('warn of CORS with %s', (_name, origins, way, warnings) => {
     const set = new Set(origins === '' ? [] : [origins]);
-    expect(settingsWarnings(set, { way } as AuthorizationSettings['authentication'])).toHaveLength(warnings);
+    expect(settingsWarnings(set, { method: way } as AuthorizationSettings['authentication'])).toHaveLength(
+      warnings,
+    );
   });
 
   it('take no Key Vault reference that was not resolved for a key', () => {
@@ -182,16 +184,52 @@ describe('settings', () => {
     expect(read).not.toThrow(/functionTimeout/);
   });
 
-  it('stand in the documentation as the code has them', () => {
-    const rows = settingDefinitions.map(
-      ({ name, unit, default: initial, bounds, meaning }) =>
-        `| \`${name}\` | ${unit} | ${initial} | ${bounds} | ${meaning} |`,
-    );
-    const page = readFileSync(new URL('../../docs/settings.md', import.meta.url), 'utf8').replaceAll(
-      / {2,}/g,
-      ' ',
-    );
-    for (const row of rows) expect(page).toContain(row.replaceAll(/ {2,}/g, ' '));
+  it('are in the documentation, each in one row with its form, default and meaning', () => {
+    const page = readFileSync(new URL('../../docs/settings.md', import.meta.url), 'utf8').split('\n');
+    for (const { name, description, default: initial = '' } of settingRows) {
+      const found = page.filter((line) => line.startsWith(`| \`${name}\` `));
+      expect(found, name).toHaveLength(1);
+      expect(found[0]).toContain(` ${description} `);
+      expect(found[0]).toContain(` ${initial} `);
+    }
+  });
+
+  it('are rows of distinct names, whose defaults and samples are values that they take', () => {
+    expect(new Set(settingRows.map(({ name }) => name)).size).toBe(settingRows.length);
+    for (const { name, parse, default: initial, sample } of settingRows) {
+      for (const text of [initial, sample])
+        if (text !== undefined) expect([name, parse(text)]).not.toEqual([name, undefined]);
+    }
+  });
+
+  it('that are secrets take no Key Vault reference that was not resolved, whichever applies', () => {
+    const reference = '@Microsoft.KeyVault(SecretUri=https://vault.example.org/secrets/hunter2)';
+    const secrets = settingRows.filter(({ isSecret }) => isSecret);
+    expect(secrets.length).toBeGreaterThanOrEqual(7);
+    for (const { name, appliesWith } of secrets) {
+      const variable = name.replace('<name>', 'key');
+      const method = appliesWith?.values[0]?.replace(' (required)', '') ?? '';
+      const choice = appliesWith === undefined ? {} : { [appliesWith.name]: method };
+      const read = (): unknown => readSettings({ ...REQUIRED_SETTINGS, ...choice, [variable]: reference });
+      expect(read, name).toThrow(new RegExp(`${variable} is a Key Vault reference that was not resolved`));
+      expect(read, name).not.toThrow(/hunter2/);
+    }
+  });
+
+  it('that are not of their form never show their value, whichever it is', () => {
+    for (const { name, appliesWith } of settingRows) {
+      const method = appliesWith?.values[0]?.replace(' (required)', '') ?? '';
+      const choice = appliesWith === undefined ? {} : { [appliesWith.name]: method };
+      const read = (): unknown =>
+        readSettings({ ...REQUIRED_SETTINGS, ...choice, [name]: 'hunter2\n{"hunter2":@hunter2}' });
+      expect(read, name).not.toThrow(/hunter2/);
+    }
+  });
+
+  it('are checked against each other only where each is right by itself', () => {
+    for (const { of } of CROSS_CHECKS) expect(of.length).toBeGreaterThan(0);
+    const wrong = { ...REQUIRED_SETTINGS, DOWNLOAD_LINKS: 'sas', EXPORT_STORAGE: '' };
+    expect(() => readSettings(wrong)).not.toThrow(/AccountKey/);
   });
 });
 

@@ -2,12 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import {
-  readSettings,
-  settingDefinitions,
-  type Settings,
-  SettingsError,
-} from '../../functions/settings/settings.js';
+import { readSettings, type Settings, SettingsError } from '../../functions/settings/settings.js';
+import { settingRows } from '../../functions/settings/schema.js';
 import { REQUIRED_SETTINGS } from '../environment.js';
 import { testCertificate } from '../adapters/registry/testRegistry.js';
 import { p384, rsa } from '../adapters/source/support.js';
@@ -43,12 +39,12 @@ const credentials = {
 
 describe('how the source is called', () => {
   it.each([
-    ['nothing', {}, { way: 'none' }],
-    ['a header', header, { way: 'header', name: 'Authorization', value: 'Bearer hunter2' }],
+    ['nothing', {}, { method: 'none' }],
+    ['a header', header, { method: 'header', name: 'Authorization', value: 'Bearer hunter2' }],
     [
       'a managed identity',
       { SOURCE_AUTHENTICATION: 'managed-identity' },
-      { way: 'managed-identity', clientId: undefined, scope: 'https://fhir.example.org/.default' },
+      { method: 'managed-identity', clientId: undefined, scope: 'https://fhir.example.org/.default' },
     ],
     [
       'a managed identity, all told',
@@ -57,7 +53,7 @@ describe('how the source is called', () => {
         SOURCE_CLIENT_ID: 'id',
         SOURCE_SCOPE: 'api://fhir/.default',
       },
-      { way: 'managed-identity', clientId: 'id', scope: 'api://fhir/.default' },
+      { method: 'managed-identity', clientId: 'id', scope: 'api://fhir/.default' },
     ],
     [
       'client credentials',
@@ -234,7 +230,7 @@ describe('the documentation', () => {
   const text = readFileSync(new URL('../../docs/source-authentication.md', import.meta.url), 'utf8');
 
   it('names settings that there are', () => {
-    const known = new Set(settingDefinitions.map(({ name }) => name));
+    const known = new Set(settingRows.map(({ name }) => name));
     const named = [...text.matchAll(/\b(SOURCE_\w+|\w+_PROXY|FHIR_SERVER_URL|\w+_MAX_\w+|PARALLEL_\w+)\b/g)];
     expect(named.length).toBeGreaterThan(30);
     expect(named.map(([name]) => name).filter((name) => !known.has(name))).toEqual([]);

@@ -106,7 +106,7 @@ it('the compartments of 5,000 members take a bounded number of requests', async 
   // Whether the source sorts is asked once in each partition and for each parameter, not for each of the searches.
   const parts = plan.partitions.filter(({ window }) => window.type === 'Observation').length;
   expect(orderQuestions).toBeLessThanOrEqual(2 * parts);
-  // A large type that is walked as a whole is split by time, so that all lanes have a part in it.
+  // A large type that is walked as a whole is split by time, so that all workers have a part in it.
   expect(read.filter((part) => part === 'Patient as a whole').length).toBeGreaterThan(1);
   // Of each type either every page, or two requests a batch and parameter, and the pages of what is found.
   const whole = [...counts.values()].reduce((pages, count) => pages + 2 + count / PAGE_SIZE, 0);

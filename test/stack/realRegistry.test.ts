@@ -118,7 +118,7 @@ describe.runIf(isHere)("an export with a configuration of Docker's registry", ()
     const file = join(folder, 'safe.json');
     writeFileSync(file, CONFIGURATION);
     const reference = `${host}/privacy/configs:2026-01`;
-    const command = join(PROJECT_ROOT, 'dist', 'local', 'config.js');
+    const command = join(PROJECT_ROOT, 'dist', 'cli', 'config.js');
     await run(process.execPath, [command, 'push', file, '--to', reference], {
       ...process.env,
       ...environment,

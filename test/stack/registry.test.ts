@@ -76,7 +76,7 @@ async function expectNoNames(manifest: Manifest): Promise<void> {
 async function run(...args: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    [join(PROJECT_ROOT, 'dist', 'local', 'config.js'), ...args],
+    [join(PROJECT_ROOT, 'dist', 'cli', 'config.js'), ...args],
     { env: { ...process.env, ...environment, EXPORT_STORAGE: test.stack.exportStorage } },
   );
   return stdout;

@@ -71,7 +71,7 @@ export async function runJob(
     startedAt: new Date().toISOString(),
     container: `levels-${jobId}`,
     folder: '',
-    lanes: 3,
+    workers: 3,
     ...scope,
     ...(configuration === undefined ? {} : { configuration: describe(configuration, secret) }),
   });

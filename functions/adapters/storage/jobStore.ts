@@ -36,8 +36,8 @@ const LONGEST_KICK_OFF_MS = 120_000;
 interface Claims {
   /** The partition that the next claim gets. */
   next: number;
-  /** What each lane claimed last, so that a repeated call gets the same. */
-  lanes: Record<string, { turn: number; partition: number }>;
+  /** What each worker claimed last, so that a repeated call gets the same. */
+  workers: Record<string, { turn: number; partition: number }>;
 }
 
 /**
@@ -69,8 +69,8 @@ export class JobStore {
   async enterRunning(
     job: RunningJob,
     limits: RunningLimits,
-    lanes: number,
-  ): Promise<{ lanes: number } | { refusal: string }> {
+    workers: number,
+  ): Promise<{ workers: number } | { refusal: string }> {
     await this.#createContainer();
     for (;;) {
       const read = await this.#readWithEtag(RUNNING_JOBS);
@@ -80,7 +80,7 @@ export class JobStore {
         if (await this.#hasEnded(other, job.at)) ended.add(other.jobId);
       });
       const running = listed.filter(({ jobId }) => !ended.has(jobId));
-      const admitted = admit(running, job, limits, lanes);
+      const admitted = admit(running, job, limits, workers);
       if ('refusal' in admitted && ended.size === 0) return admitted;
       const kept = 'refusal' in admitted ? running : [...running, job];
       if (await this.#writeListed(kept, read?.etag)) return admitted;
@@ -190,26 +190,27 @@ export class JobStore {
   }
 
   /**
-   * The partition that `lane` works on in its `turn`: the next one that nobody has, `undefined` when all are
+   * The partition that `worker` works on in its `turn`: the next one that nobody has, `undefined` when all are
    * taken. The same call again gives the same partition.
-   * @throws ExportError `job-state-missing` where claims of the lane are gone: its partition may be given again
+   * @throws ExportError `job-state-missing` where claims of the worker are gone: its partition may be given again
    */
   async claimPartition(
     jobId: string,
-    lane: number,
+    worker: number,
     turn: number,
     partitions: number,
   ): Promise<number | undefined> {
     const blob = this.#container.getBlockBlobClient(`${jobId}/claims.json`);
     for (;;) {
       const read = await this.#readWithEtag(`${jobId}/claims.json`);
-      const claims: Claims = read === undefined ? { next: 0, lanes: {} } : (JSON.parse(read.text) as Claims);
-      const held = claims.lanes[lane];
+      const claims: Claims =
+        read === undefined ? { next: 0, workers: {} } : (JSON.parse(read.text) as Claims);
+      const held = claims.workers[worker];
       if (held !== undefined && held.turn >= turn) return held.turn === turn ? held.partition : undefined;
       if (turn > (held === undefined ? 0 : held.turn + 1)) throw stateMissing();
       if (claims.next >= partitions) return undefined;
       const partition = claims.next++;
-      claims.lanes[lane] = { turn, partition };
+      claims.workers[worker] = { turn, partition };
       const text = JSON.stringify(claims);
       try {
         await blob.upload(text, Buffer.byteLength(text), {
@@ -217,22 +218,22 @@ export class JobStore {
         });
         return partition;
       } catch (thrown) {
-        // Another lane was quicker, or this very write took effect and its answer was lost: read again.
+        // Another worker was quicker, or this very write took effect and its answer was lost: read again.
         if (![409, 412].includes(storageStatus(thrown))) throw failure(thrown, 'the claims of a job');
       }
     }
   }
 
-  /** @throws ExportError `job-state-missing` where the claim of a partition is gone: it may be given to another lane */
+  /** @throws ExportError `job-state-missing` where the claim of a partition is gone: it may be given to another worker */
   async checkClaim(jobId: string, partition: number): Promise<void> {
     const claims = await this.#readJson<Claims>(`${jobId}/claims.json`);
     if (claims === undefined || partition >= claims.next) throw stateMissing();
   }
 
-  /** The partitions that lanes are at, or were last. */
+  /** The partitions that workers are at, or were last. */
   async claimedPartitions(jobId: string): Promise<number[]> {
     const claims = await this.#readJson<Claims>(`${jobId}/claims.json`);
-    return Object.values(claims?.lanes ?? {}).map(({ partition }) => partition);
+    return Object.values(claims?.workers ?? {}).map(({ partition }) => partition);
   }
 
   slice(jobId: string, partition: number, attempt: string): Promise<SliceRecord | undefined> {

@@ -9,3 +9,27 @@ export interface RulePath {
   /** The rest of the path, evaluated on the resource. Null selects the resource itself. */
   readonly expression: Expression | null;
 }
+
+/** Whether a rule is for resources of a type. */
+export function appliesTo(rule: RulePath, type: string): boolean {
+  const { resourceType } = rule;
+  return (
+    resourceType === null ||
+    resourceType === type ||
+    resourceType === 'Resource' ||
+    resourceType === 'DomainResource'
+  );
+}
+
+/** A path that looks nodes up below the resource: `nodesByType('T')`, `nodesByName('n')`, and one child of these. */
+const LOOKUP = /^nodesBy(Type|Name)\('(\w+)'\)(?:\.(\w+))?$/;
+
+/** What a path that only looks up nodes asks for; null for any other path. */
+export function lookupOf(
+  path: string,
+): { by: 'Type' | 'Name'; value: string; child: string | undefined } | null {
+  const match = LOOKUP.exec(path);
+  return match === null
+    ? null
+    : { by: match[1] as 'Type' | 'Name', value: match[2] as string, child: match[3] };
+}

@@ -1,7 +1,8 @@
+import { functionOf } from '../expression/functions.js';
 import type { Expression } from '../expression/syntax.js';
 import type { Step as PatternStep } from '../plan/pattern.js';
 import type { Rule } from '../configuration/rule.js';
-import { lookupOf } from '../run/treeEngine.js';
+import { lookupOf } from '../configuration/rulePath.js';
 
 /** A step of a path, without its conditions. */
 export type Step = Exclude<PatternStep, { kind: 'guard' }>;
@@ -19,11 +20,6 @@ const MOST_PATHS = 256;
 
 /** Anything in the resource, for a path that cannot be followed. */
 const ANYTHING: readonly Path[] = [{ steps: [], isPartial: true }];
-
-/** Functions that select among their input. */
-const SELECTING = new Set([
-  'where', 'first', 'last', 'tail', 'skip', 'take', 'single', 'distinct', 'exclude', 'intersect',
-]); // prettier-ignore
 
 /** Where a rule's path may lead, from the resource. */
 export function pathsOf(rule: Rule): readonly Path[] {
@@ -72,19 +68,20 @@ function followCall(
 ): readonly Path[] | null {
   const [argument] = call.arguments;
   const focus = follow(call.focus, from);
-  if (SELECTING.has(call.name)) return some(focus);
-  switch (call.name) {
-    case 'trace':
+  const { gives } = functionOf(call);
+  switch (gives) {
+    case 'same':
       return focus;
-    case 'as':
-    case 'ofType':
+    case 'some':
+      return some(focus);
+    case 'typed':
       return argument?.kind === 'member' ? appended(focus, typeStep(argument.name)) : null;
     case 'nodesByType':
     case 'nodesByName':
       if (argument?.kind !== 'literal' || typeof argument.value !== 'string') return null;
       return appended(focus, {
         kind: 'within',
-        by: call.name === 'nodesByType' ? 'Type' : 'Name',
+        by: gives === 'nodesByType' ? 'Type' : 'Name',
         value: argument.value,
         self: true,
       });
@@ -92,8 +89,8 @@ function followCall(
       return some(appended(focus, { kind: 'child', name: 'extension' }));
     case 'children':
     case 'descendants':
-      return appended(focus, { kind: call.name });
-    case 'select':
+      return appended(focus, { kind: gives });
+    case 'projected':
       return argument === undefined || focus === null ? null : follow(argument, focus);
     default:
       return null;

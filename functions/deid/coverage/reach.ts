@@ -2,7 +2,8 @@ import type { Configuration } from '../configuration/configuration.js';
 import { FhirModel } from '../model/fhirModel.js';
 import type { FhirElement, FhirType } from '../model/types.js';
 import type { Rule } from '../configuration/rule.js';
-import { effectOf, UNTOUCHED, type Clears, type Effect } from './effects.js';
+import { UNTOUCHED, type Clears, type Effect } from '../methods/effect.js';
+import { REDACT } from '../methods/redact.js';
 import { identityOf, type Identity } from './identities.js';
 import { pathsOf, type Step } from './paths.js';
 import { toldBy, type Told } from './tells.js';
@@ -121,11 +122,11 @@ class Walk {
     const last = rules.reduce((most, { index }) => Math.max(most, index), -1) + 1;
     this.#unmatched =
       parameters.unmatched === 'redact'
-        ? { index: last, effect: this.#effect(effectOf({ name: 'redact' }, parameters)) }
+        ? { index: last, effect: this.#effect(REDACT.effect({ above: undefined }, parameters)) }
         : { index: Infinity, effect: 0 };
     const inner = resourceElements(model);
     for (const rule of rules) {
-      const effect = this.#effect(effectOf(rule.method, parameters));
+      const effect = this.#effect(rule.method.effect(rule.settings, parameters));
       const isOfAll = rule.resourceType === 'Resource' || rule.resourceType === 'DomainResource';
       const resourceType = isOfAll ? null : rule.resourceType;
       for (const { steps, isPartial } of pathsOf(rule)) {

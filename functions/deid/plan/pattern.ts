@@ -1,10 +1,11 @@
 import { compileExpression } from '../expression/evaluate.js';
 import type { Evaluator } from '../expression/collection.js';
+import { functionOf } from '../expression/functions.js';
 import { mayBeUndecided } from '../expression/comparisonTypes.js';
 import type { Expression } from '../expression/syntax.js';
 import { readsOf, type Read } from './reads.js';
 import type { Rule } from '../configuration/rule.js';
-import { lookupOf } from '../run/treeEngine.js';
+import { lookupOf } from '../configuration/rulePath.js';
 
 /** One step of a path, followed from an element to its children, or staying at it. */
 export type Step =
@@ -127,20 +128,19 @@ function typeStep(type: string): Step | null {
 function callPatterns(call: Extract<Expression, { kind: 'call' }>): readonly Pattern[] | null {
   const argument = call.arguments[0];
   const focus = (): readonly Pattern[] | null => patterns(call.focus);
-  switch (call.name) {
-    case 'as':
-    case 'ofType':
+  const { gives, raw } = functionOf(call);
+  if (raw === 'where') return argument === undefined ? null : appended(focus(), guardStep(argument));
+  switch (gives) {
+    case 'typed':
       return argument?.kind === 'member' && argument.focus === null
         ? appended(focus(), typeStep(argument.name))
         : null;
     case 'nodesByType':
     case 'nodesByName': {
       if (argument?.kind !== 'literal' || typeof argument.value !== 'string') return null;
-      const by = call.name === 'nodesByType' ? 'Type' : 'Name';
+      const by = gives === 'nodesByType' ? 'Type' : 'Name';
       return appended(focus(), { kind: 'within', by, value: argument.value, self: true });
     }
-    case 'where':
-      return argument === undefined ? null : appended(focus(), guardStep(argument));
     case 'extension': {
       if (argument?.kind !== 'literal') return null;
       const url: Expression = { kind: 'member', focus: null, name: 'url' };
@@ -148,9 +148,8 @@ function callPatterns(call: Extract<Expression, { kind: 'call' }>): readonly Pat
       return appended(appended(focus(), { kind: 'child', name: 'extension' }), guard);
     }
     case 'children':
-      return appended(focus(), { kind: 'children' });
     case 'descendants':
-      return appended(focus(), { kind: 'descendants' });
+      return appended(focus(), { kind: gives });
     default:
       return null;
   }

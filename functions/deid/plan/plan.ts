@@ -1,12 +1,9 @@
 import type { FhirElement, FhirType } from '../model/types.js';
-import type { Target, ValueMethod } from '../methods/method.js';
-import type { Methods } from '../methods/methods.js';
-import { QUANTITY_TYPES } from '../methods/perturb.js';
-import type { Generalizer } from '../methods/generalize.js';
-import type { Replacement } from '../methods/substitute.js';
+import type { NodeMethod, Replacement, Target, ValueMethod } from '../methods/method.js';
 import type { Guard, Pattern, Step } from './pattern.js';
 import { rawConditionOf, type RawCondition } from './rawCondition.js';
 import type { Rule } from '../configuration/rule.js';
+import type { Works } from './works.js';
 
 /** Most nodes and variants that one plan keeps; a plan that outgrows it must be made anew. */
 const MAX_REMEMBERED = 20_000;
@@ -74,8 +71,10 @@ export interface Entry {
   readonly rule: Rule | null;
   /** Work on a primitive's value; null keeps it. */
   readonly method: ValueMethod | null;
-  /** Set where the rule is `generalize`. */
-  readonly generalizer: Generalizer | null;
+  /** Work on a primitive that has to see more than its value. */
+  readonly nodeMethod: NodeMethod | null;
+  /** Whether the rule's method fails here: it is for primitives. */
+  readonly isRefused: boolean;
   /** Whether any text stands as it came. */
   readonly keepsText: boolean;
   /** Whether nothing has to be known of a complex element before its children are looked at. */
@@ -109,12 +108,12 @@ export class Plan {
   private readonly start: Arrival;
   private nextId = 0;
   private readonly positions = new Map<Pattern, Position[]>();
-  readonly methods: Methods;
+  private readonly works: Works;
   private readonly type: FhirType;
 
-  constructor(type: FhirType, rules: readonly PatternRule[], methods: Methods) {
+  constructor(type: FhirType, rules: readonly PatternRule[], works: Works) {
     this.type = type;
-    this.methods = methods;
+    this.works = works;
     this.start = { decision: null, active: new Map(), guards: [] };
     for (const { rule, patterns } of rules) {
       for (const steps of patterns) {
@@ -246,9 +245,10 @@ export class Plan {
   ): Entry {
     const rule = arrival.decision;
     const works = rule !== null && mode === 'working';
-    const isGeneralized = works && rule.method.name === 'generalize';
-    let method: ValueMethod | null = null;
-    if (works && !isGeneralized && type.primitive !== null) method = this.methods.valueMethod(rule, target);
+    const work = works ? this.works.get(rule) : undefined;
+    const isPrimitive = type.primitive !== null;
+    const nodeMethod = (isPrimitive && work?.ofNode) || null;
+    let method = isPrimitive && nodeMethod === null ? (work?.ofValue(target) ?? null) : null;
     if (mode === 'removing') method = nothing;
     return new PlanEntry(this, arrival, {
       kind,
@@ -257,8 +257,9 @@ export class Plan {
       otherKey,
       rule,
       method,
-      generalizer: isGeneralized ? this.methods.generalizer(rule) : null,
-      replacement: works && rule.method.name === 'substitute' ? this.methods.replacement(rule) : null,
+      nodeMethod,
+      isRefused: works && !isPrimitive && rule.method.isForPrimitives === true,
+      replacement: work?.replacement ?? null,
       target,
       mode,
     });
@@ -288,7 +289,8 @@ interface EntryParts {
   readonly otherKey: string;
   readonly rule: Rule | null;
   readonly method: ValueMethod | null;
-  readonly generalizer: Generalizer | null;
+  readonly nodeMethod: NodeMethod | null;
+  readonly isRefused: boolean;
   readonly replacement: Replacement | null;
   readonly target: Target;
   readonly mode: Mode;
@@ -301,7 +303,8 @@ class PlanEntry implements Entry {
   readonly otherKey: string;
   readonly rule: Rule | null;
   readonly method: ValueMethod | null;
-  readonly generalizer: Generalizer | null;
+  readonly nodeMethod: NodeMethod | null;
+  readonly isRefused: boolean;
   readonly keepsText: boolean;
   readonly isPlain: boolean;
   readonly replacement: Replacement | null;
@@ -324,8 +327,9 @@ class PlanEntry implements Entry {
     this.otherKey = parts.otherKey;
     this.rule = parts.rule;
     this.method = parts.method;
-    this.generalizer = parts.generalizer;
-    this.keepsText = parts.type.primitive === 'string' && parts.method === null && parts.generalizer === null;
+    this.nodeMethod = parts.nodeMethod;
+    this.isRefused = parts.isRefused;
+    this.keepsText = parts.type.primitive === 'string' && parts.method === null && parts.nodeMethod === null;
     this.replacement = parts.replacement;
     const firsts = new Map<Guard, number>();
     this.guards = arrival.guards.map(({ guard, position }, place) => {
@@ -339,10 +343,7 @@ class PlanEntry implements Entry {
       };
     });
     this.isPlain =
-      this.guards.length === 0 &&
-      this.perturbed === null &&
-      this.generalizer === null &&
-      this.replacement === null;
+      this.guards.length === 0 && this.perturbed === null && !this.isRefused && this.replacement === null;
   }
 
   variant(results: string): Entry {
@@ -368,15 +369,18 @@ class PlanEntry implements Entry {
   }
 
   get inner(): PlanNode {
-    this.innerNode ??= this.plan.node(this.type, this.arrival, this.replacement === null ? this.parts.mode : 'removing');
+    this.innerNode ??= this.plan.node(
+      this.type,
+      this.arrival,
+      this.replacement === null ? this.parts.mode : 'removing',
+    );
     return this.innerNode;
   }
 
   get perturbed(): PlanNode | null {
     if (this.perturbedNode === undefined) {
-      const works = this.rule?.method.name === 'perturb' && this.parts.mode === 'working';
-      const perturbs = works && QUANTITY_TYPES.has(this.type.name);
-      this.perturbedNode = perturbs ? this.plan.node(this.type, this.arrival, 'perturbed') : null;
+      const perturbs = this.parts.mode === 'working' && this.rule?.method.quantities?.has(this.type.name);
+      this.perturbedNode = perturbs === true ? this.plan.node(this.type, this.arrival, 'perturbed') : null;
     }
     return this.perturbedNode;
   }
@@ -458,7 +462,8 @@ function plainEntry(kind: Entry['kind'], element: FhirElement | null, removes = 
     otherKey: '',
     rule: null,
     method: null,
-    generalizer: null,
+    nodeMethod: null,
+    isRefused: false,
     keepsText: false,
     isPlain: false,
     replacement: null,

@@ -1,13 +1,15 @@
 import { mayBeUndecided } from '../expression/comparisonTypes.js';
 import { rawConditionOf } from './rawCondition.js';
 import type { FhirElement, FhirType } from '../model/types.js';
-import type { Methods } from '../methods/methods.js';
 import type { Guard, Pattern, Step } from './pattern.js';
+import { functionOf } from '../expression/functions.js';
+import { leadsBelow, selectsFromInput } from '../expression/functionRow.js';
 import { Plan, type Entry, type PatternRule } from './plan.js';
+import type { Works } from './works.js';
 import type { Rule } from '../configuration/rule.js';
 import type { Expression } from '../expression/syntax.js';
 import { isTotal } from './totality.js';
-import { appliesTo } from '../run/treeEngine.js';
+import { appliesTo } from '../configuration/rulePath.js';
 
 /** How resources of one type are processed. */
 export interface ResourcePlan {
@@ -30,7 +32,7 @@ export function planFor(
   type: FhirType,
   rules: readonly Rule[],
   patternsOf: ReadonlyMap<Rule, readonly Pattern[] | null>,
-  methods: Methods,
+  works: Works,
 ): ResourcePlan {
   const planned: PatternRule[] = [];
   const keys = new Set<string>();
@@ -50,7 +52,7 @@ export function planFor(
   }
   const kept = withoutConflicts(type, planned);
   for (const { rule } of planned) if (!kept.some((other) => other.rule === rule)) leaveToTree(rule);
-  const plan = new Plan(type, kept, methods);
+  const plan = new Plan(type, kept, works);
   return {
     plan,
     root: plan.root,
@@ -65,10 +67,9 @@ function isInward(step: Step): boolean {
   return step.kind === 'children' || step.kind === 'descendants';
 }
 
-/** Whether the cases of a `generalize` look at nothing but the value. */
-function looksAtValueOnly(rule: Rule): boolean {
-  if (rule.method.name !== 'generalize') return true;
-  return rule.method.cases.every(({ condition, result }) => looksAtSelf(condition) && looksAtSelf(result));
+/** Whether the expressions of a rule's method look at nothing but the value. */
+function looksAtValueOnly({ method, settings }: Rule): boolean {
+  return method.expressions?.(settings).every(looksAtSelf) ?? true;
 }
 
 function looksAtSelf(expression: Expression | null): boolean {
@@ -90,21 +91,11 @@ function looksAtSelf(expression: Expression | null): boolean {
     case 'binary':
       return looksAtSelf(expression.left) && looksAtSelf(expression.right);
     case 'call':
-      if (
-        ['children', 'descendants', 'extension', 'nodesByType', 'nodesByName', 'repeat'].includes(
-          expression.name,
-        )
-      )
+      if (leadsBelow(functionOf(expression)) || functionOf(expression).kinds.includes('recursion'))
         return false;
       return looksAtSelf(expression.focus) && expression.arguments.every(looksAtSelf);
   }
 }
-
-/** Functions that give nothing for no input. */
-const PASSING = new Set([
-  'first', 'last', 'tail', 'skip', 'take', 'single', 'where', 'select', 'as', 'ofType', 'nodesByType', 'nodesByName',
-  'children', 'descendants', 'extension', 'distinct', 'repeat', 'upper', 'lower', 'trace',
-]); // prettier-ignore
 
 /** The name of the resource's element without which a path selects nothing; null if there is no such name. */
 function firstName(expression: Expression | null): string | null {
@@ -118,7 +109,7 @@ function firstName(expression: Expression | null): string | null {
     case 'type':
       return expression.operator === 'as' ? firstName(expression.operand) : null;
     case 'call':
-      return PASSING.has(expression.name) ? firstName(expression.focus) : null;
+      return selectsFromInput(functionOf(expression)) ? firstName(expression.focus) : null;
     case 'literal':
     case 'polarity':
     case 'binary':
@@ -370,7 +361,7 @@ function hasGuard(steps: Pattern): boolean {
 }
 
 function changes(rule: Rule): boolean {
-  return rule.method.name !== 'keep';
+  return rule.method.keepsAll !== true;
 }
 
 function cannotFail(step: Step): boolean {

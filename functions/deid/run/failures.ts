@@ -1,27 +1,15 @@
 import { FhirPathError } from '../expression/values.js';
 import type { ProcessingFailure } from './engine.js';
 import { JsonError } from '../../json/json.js';
+import { ProcessingError } from '../methods/processingError.js';
 import { DepthError } from '../model/node.js';
-
-/** A resource that cannot be de-identified. Its message is safe to log: it holds nothing of the resource. */
-export class ProcessingError extends Error {
-  readonly code: string;
-  readonly rule: number | undefined;
-  constructor(code: string, message: string, rule?: number) {
-    super(message);
-    this.name = 'ProcessingError';
-    this.code = code;
-    this.rule = rule;
-  }
-}
 
 /** The failure an error stands for. Of an unforeseen error only its kind is told: its message may hold data. */
 export function failureOf(error: unknown, rule: number | undefined): ProcessingFailure {
   if (error instanceof ProcessingError) return failure(error.code, error.message, error.rule ?? rule);
   if (error instanceof FhirPathError) return failure('expression-failed', error.message, rule);
   if (error instanceof DepthError) return failure('too-deep', error.message, undefined);
-  if (error instanceof JsonError)
-    return failure('too-deep', 'The resource is nested too deeply', undefined);
+  if (error instanceof JsonError) return failure('too-deep', 'The resource is nested too deeply', undefined);
   if (error instanceof RangeError)
     return failure('too-large', 'The resource is too large or nested too deeply', undefined);
   const kind = error instanceof Error ? error.name : typeof error;

@@ -1,25 +1,30 @@
 import type { Configuration } from '../configuration/configuration.js';
+import { keyOf, type KeyParameters } from '../configuration/keys.js';
+import type { Method } from '../methods/method.js';
 import { type Pattern, patternsOf } from '../plan/pattern.js';
-import { appliesTo } from './treeEngine.js';
+import { appliesTo } from '../configuration/rulePath.js';
 
 /** What a path does to the id of a resource: it selects it whatever the resource holds, perhaps, or never. */
 type Reach = 'always' | 'perhaps' | 'never';
 
 /**
  * Whether a configuration makes the same pseudonym of an id in every export: the first rule that may reach the id of
- * a resource of this type is a `cryptoHash` that reaches it whatever else the resource holds, with a key that is not
- * the job's own.
+ * a resource of this type makes pseudonyms, reaches it whatever else the resource holds, and has a key that is not the
+ * job's own.
  */
 export function hasLastingIds({ rules, parameters }: Configuration, type: string): boolean {
-  if (parameters.cryptoHashKey.kind === 'job') return false;
   for (const rule of rules) {
     if (!appliesTo(rule, type)) continue;
     const patterns = patternsOf(rule);
     const reaches = patterns?.map((pattern) => reachOf(pattern, type)) ?? ['perhaps'];
-    if (reaches.includes('always')) return rule.method.name === 'cryptoHash';
+    if (reaches.includes('always')) return isLastingPseudonym(rule.method, parameters);
     if (reaches.includes('perhaps')) return false;
   }
   return false;
+}
+
+function isLastingPseudonym({ isPseudonym, key }: Method, parameters: KeyParameters): boolean {
+  return isPseudonym === true && key !== undefined && keyOf(key, parameters).kind !== 'job';
 }
 
 function reachOf(pattern: Pattern, type: string): Reach {

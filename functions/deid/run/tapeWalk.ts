@@ -13,10 +13,10 @@ import {
   type TapeValue,
 } from '../../json/jsonTape.js';
 import { nameLength, nameNumber, UNTOLD_NAME } from '../../json/keyNames.js';
-import { addLabels, REDACTED, SUBSTITUTED, labelsJson } from '../methods/labels.js';
+import { addLabels, SUBSTITUTED, labelsJson } from '../methods/labels.js';
 import { LineBuffer, type Mark } from '../../json/lineBuffer.js';
 import { TextResults } from '../methods/textResults.js';
-import type { Constant } from '../methods/substitute.js';
+import type { Constant } from '../methods/method.js';
 import type { Rule } from '../configuration/rule.js';
 import type { FhirType } from '../model/types.js';
 import { MAX_DEPTH } from '../model/node.js';
@@ -171,7 +171,7 @@ export class TapeWalk {
   /** The plan of a resource's elements, its conditions evaluated. */
   private begun(plan: TapePlan, resource: number): TapeNode {
     const { entry, inner } = this.resolved(plan.root, resource);
-    this.work.refuseGeneralize(entry);
+    this.work.refuseComplex(entry);
     if (entry.replacement !== null) {
       if (!isEmptyObject(entry.replacement.object)) throw UNUSUAL;
       this.run.did(SUBSTITUTED);
@@ -357,7 +357,7 @@ export class TapeWalk {
         break;
       case 'taken':
         if (kind === STRING) {
-          if (!tape.isEmptyString(node)) this.run.did(REDACTED);
+          if (!tape.isEmptyString(node)) this.run.did(entry.takenLabel);
           return NO_VALUE;
         }
         break;
@@ -505,7 +505,7 @@ export class TapeWalk {
     if (entry.isPlain) return this.object(object, entry.inner, depth + 1);
     if (this.tape.isEmpty(object)) return false;
     const resolved = this.resolved(entry, object);
-    this.work.refuseGeneralize(resolved.entry);
+    this.work.refuseComplex(resolved.entry);
     if (resolved.entry.replacement !== null) return this.replaced(resolved, object, depth);
     return this.object(object, this.perturbs(resolved, object) ?? resolved.inner, depth + 1);
   }

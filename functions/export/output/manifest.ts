@@ -80,6 +80,7 @@ export function buildManifest({
     ...deletionSentences(deletionNotes),
     ...foreignNotes(foreign),
     ...othersNotes(ofOthers),
+    ...doubtNotes(report),
     ...withheld,
   ];
   return {
@@ -131,6 +132,21 @@ function othersNotes(count: number): string[] {
   return [
     `${count} resources belong also to patients who were not asked for and were left out. report.json counts them by type.`,
   ];
+}
+
+function doubtNotes({ undated = 0, unprovenEnds = 0 }: SliceReport): string[] {
+  const notes: string[] = [];
+  if (undated > 0) {
+    notes.push(
+      `${undated} resources of the source have no meta.lastUpdated, so they are exported whatever _since and _until say.`,
+    );
+  }
+  if (unprovenEnds > 0) {
+    notes.push(
+      'The source chose the size of its pages, gave neither totals nor next links, and so did not show that its pages were complete. Let it have next links or totals.',
+    );
+  }
+  return notes;
 }
 
 /** A stored manifest with the links that a reader of it can use. */

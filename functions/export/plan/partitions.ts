@@ -27,18 +27,18 @@ export interface PlanInput {
 export interface PlanLimits {
   /** Resources of a partition; more only where a type cannot be split further. */
   partitionResources: number;
-  /** Smaller ones are not made, even where a job has few for its lanes. */
+  /** Smaller ones are not made, even where a job has few for its workers. */
   leastResources: number;
   /** Partitions that are read at the same time. */
-  lanes: number;
+  workers: number;
   /** Questions to the source at the same time. */
   concurrency: number;
   /** Whether what is known by now has to do. */
   isOutOfTime: () => boolean;
 }
 
-/** Partitions a lane gets at least, where there is enough to read: the last ones then end close to each other. */
-const TURNS_PER_LANE = 4;
+/** Partitions a worker gets at least, where there is enough to read: the last ones then end close to each other. */
+const TURNS_PER_WORKER = 4;
 /** Partitions are made larger than asked for rather than more than about twice so many. */
 const MOST_PARTITIONS = 1000;
 /** Counting many searches costs more than it tells. */
@@ -111,8 +111,8 @@ export async function planPartitions(
     .sort((a, b) => (b.estimate ?? 0) - (a.estimate ?? 0));
 }
 
-function targetSize(total: number, { partitionResources, leastResources, lanes }: PlanLimits): number {
-  const shared = Math.max(leastResources, Math.ceil(total / (lanes * TURNS_PER_LANE)));
+function targetSize(total: number, { partitionResources, leastResources, workers }: PlanLimits): number {
+  const shared = Math.max(leastResources, Math.ceil(total / (workers * TURNS_PER_WORKER)));
   return Math.max(Math.min(partitionResources, shared), Math.ceil(total / MOST_PARTITIONS));
 }
 

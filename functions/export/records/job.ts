@@ -5,6 +5,7 @@ import type { MemberSearch } from '../selection/compartment.js';
 import type { ExportLevel, ExportScope } from '../request/scope.js';
 import type { PartCounts } from '../selection/patientCount.js';
 import type { DeletionCursor } from '../walk/deletionCursor.js';
+import type { PatientCursor } from '../walk/patientCursor.js';
 import type { SliceCursor } from '../selection/selection.js';
 import type { TypeFilter } from '../request/typeFilter.js';
 import type { Window } from '../walk/window.js';
@@ -29,8 +30,8 @@ export interface JobRequest extends ExportScope {
   level: ExportLevel;
   /** What the container is to hold; absent in jobs of versions that stamped it at kick-off. */
   stamp?: ContainerStamp;
-  /** Lanes the job was started with: the ids of its orchestrations follow from them. */
-  lanes: number;
+  /** Workers the job was started with: the ids of its orchestrations follow from them. */
+  workers: number;
   /** `undefined`: a raw export. */
   configuration: ConfigurationOfJob | undefined;
   /** Things a caller should know: warnings of the configuration, parameters that were ignored. */
@@ -123,7 +124,7 @@ export interface SliceRecord {
   /** The files it wrote, one a type; none where no resource was left to write. */
   files: OutputFile[];
   /** Where the next slice goes on; none where the partition is complete. */
-  cursor: SliceCursor | DeletionCursor | undefined;
+  cursor: SliceCursor | DeletionCursor | PatientCursor | undefined;
   deletionNote?: DeletionNote;
   /** Resources read so far in the partition, those of earlier slices included. */
   resources: number;
@@ -158,6 +159,10 @@ export interface SliceReport {
   /** Conditions of rules that could not be decided, by rule; absent without any. */
   undecided?: Record<string, number>;
   failures: ResourceFailures[];
+  /** Resources without a time that were exported although the request has bounds of time; absent without any. */
+  undated?: number;
+  /** Slices in which nothing showed whether pages without a next link were the last ones; absent without any. */
+  unprovenEnds?: number;
 }
 
 /** Resources of one type that could not be anonymized for one and the same reason. */
@@ -210,6 +215,9 @@ export function addReport(sum: SliceReport, more: SliceReport): void {
   addCounts(sum.labels, Object.entries(more.labels));
   addUndecided(sum, Object.entries(more.undecided ?? {}));
   for (const failure of more.failures) addFailure(sum, failure);
+  for (const name of ['undated', 'unprovenEnds'] as const) {
+    if (more[name] !== undefined) sum[name] = (sum[name] ?? 0) + more[name];
+  }
 }
 
 /** Adds conditions that could not be decided, by rule. */

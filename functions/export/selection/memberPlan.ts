@@ -106,16 +106,16 @@ async function isListed(
 
 /** Smaller parts are not worth what it costs to begin one. */
 const LEAST_PART = 5000;
-const PARTS_PER_LANE = 4;
+const PARTS_PER_WORKER = 4;
 
 /** Deals searches out to so many partitions that none is long alone at the end, and none very small. */
 export function splitSearches(
   { memberSearch, estimate }: MemberPlan & { memberSearch: MemberSearch },
-  lanes: number,
+  workers: number,
 ): Array<{ memberSearch: MemberSearch; estimate: number | undefined }> {
   const { first, end } = memberSearch;
-  const worth = estimate === undefined ? lanes : Math.ceil(estimate / LEAST_PART);
-  const parts = Math.max(1, Math.min(end - first, lanes * PARTS_PER_LANE, worth));
+  const worth = estimate === undefined ? workers : Math.ceil(estimate / LEAST_PART);
+  const parts = Math.max(1, Math.min(end - first, workers * PARTS_PER_WORKER, worth));
   const at = (part: number): number => first + Math.floor(((end - first) * part) / parts);
   return Array.from({ length: parts }, (_, part) => ({
     memberSearch: { ...memberSearch, first: at(part), end: at(part + 1) },

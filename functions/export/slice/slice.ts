@@ -302,7 +302,7 @@ export function resourceFailed(type: string, message: string): ExportError {
 }
 
 /** Turns rows into lines of the slice's file. */
-class PageWriter {
+export class PageWriter {
   readonly report = emptyReport();
   readonly #type: string;
   readonly #dependencies: SliceDependencies;

@@ -1,13 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { isJsonObject, type JsonObject, type JsonValue, valueAt } from '../../json/json.js';
-import {
-  ARRAY,
-  NUMBER,
-  OBJECT,
-  refuseReleased,
-  type JsonTape,
-  type TapeValue,
-} from '../../json/jsonTape.js';
+import { ARRAY, NUMBER, OBJECT, refuseReleased, type JsonTape, type TapeValue } from '../../json/jsonTape.js';
 import { nameNumber, UNTOLD_NAME } from '../../json/keyNames.js';
 import { ExportError } from '../../common/errors.js';
 import { type Instant, parseInstant } from '../../fhir/instant.js';

@@ -15,11 +15,11 @@ export function openAuthorization(
   dispatcherFor: Dispatchers,
   isResourceType: (name: string) => boolean,
 ): Authorize {
-  switch (authentication.way) {
+  switch (authentication.method) {
     case 'entra':
       return entra(authentication.tenantId);
     case 'smart':
-      return smartBackendServices(authentication.smart, dispatcherFor, isResourceType);
+      return smartBackendServices(authentication, dispatcherFor, isResourceType);
     case 'function-keys':
     case 'none':
       return servesLoopback ? thisMachineOnly : anybody;

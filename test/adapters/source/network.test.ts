@@ -73,7 +73,7 @@ describe('a source with a certificate of a private authority', () => {
       process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = value;
       const asked = server.seen.length;
       const byToken = await failureOf(clientOf(server.base, smart()).client.search('Patient', []));
-      const direct = await failureOf(clientOf(server.base, { way: 'none' }).client.search('Patient', []));
+      const direct = await failureOf(clientOf(server.base, { method: 'none' }).client.search('Patient', []));
       for (const failure of [byToken, direct]) {
         expect(failure).toMatchObject({ code: 'source-unreachable', retryable: true });
         expect(failure.message).toMatch(
@@ -92,7 +92,7 @@ describe('a source with a certificate of a private authority', () => {
       const base = `https://fhir.example/fhir`;
       const { client } = clientOf(
         base,
-        { way: 'header', name: 'X-Api-Key', value: 'hunter2' },
+        { method: 'header', name: 'X-Api-Key', value: 'hunter2' },
         { ca: other.cert, proxy: { https: proxy.url, http: undefined, none: '' } },
       );
       const failure = await failureOf(client.search('Patient', []));
@@ -119,7 +119,7 @@ describe('a source with a certificate of a private authority', () => {
     await new Promise<void>((resolve) => old.listen(0, '127.0.0.1', resolve));
     try {
       const base = `https://127.0.0.1:${(old.address() as AddressInfo).port}/fhir`;
-      const { client } = clientOf(base, { way: 'none' }, { ca: certificate.cert });
+      const { client } = clientOf(base, { method: 'none' }, { ca: certificate.cert });
       expect(await failureOf(client.search('Patient', []))).toMatchObject({ code: 'source-unreachable' });
       expect(versions).toEqual([]);
     } finally {
@@ -156,7 +156,7 @@ describe('a proxy', () => {
   });
 
   it('is used for the source, by a tunnel that shows it the name alone', async () => {
-    const { client } = clientOf(base, { way: 'none' }, options(proxy.url));
+    const { client } = clientOf(base, { method: 'none' }, options(proxy.url));
     await expect(client.search('Patient', [])).resolves.toMatchObject({ body: Buffer.from(BUNDLE) });
     expect(proxy.asked).toEqual(['fhir.example:443']);
   });
@@ -165,7 +165,7 @@ describe('a proxy', () => {
     const { client } = clientOf(
       base,
       {
-        way: 'client-credentials',
+        method: 'client-credentials',
         clientId: 'export-client',
         clientSecret: 'hunter2',
         scope: undefined,
@@ -181,7 +181,7 @@ describe('a proxy', () => {
   it('of HTTP_PROXY is used for https where HTTPS_PROXY is not set', async () => {
     const { client } = clientOf(
       base,
-      { way: 'none' },
+      { method: 'none' },
       {
         ca: certificate.cert,
         proxy: { https: undefined, http: proxy.url, none: '' },
@@ -192,11 +192,11 @@ describe('a proxy', () => {
   });
 
   it('gets its user and password, and they are told nowhere', async () => {
-    const { client } = clientOf(base, { way: 'none' }, options(proxy.url.replace('//', '//me:hunter2@')));
+    const { client } = clientOf(base, { method: 'none' }, options(proxy.url.replace('//', '//me:hunter2@')));
     await client.search('Patient', []);
     expect(proxy.authorizations).toEqual([`Basic ${Buffer.from('me:hunter2').toString('base64')}`]);
     proxy.refuse(407);
-    const other = clientOf(base, { way: 'none' }, options(proxy.url.replace('//', '//me:hunter2@')));
+    const other = clientOf(base, { method: 'none' }, options(proxy.url.replace('//', '//me:hunter2@')));
     const failure = await failureOf(other.client.search('Patient', []));
     expect(failure.message).toMatch(/UND_ERR_ABORTED: the proxy did not let the connection through/);
     expect(allOf(failure)).not.toMatch(/hunter2|me:/);
@@ -205,7 +205,7 @@ describe('a proxy', () => {
   it.each(['fhir.example', '.example', '*.example', 'other.example, fhir.example:443', '*'])(
     'is not used for a host of NO_PROXY: %s',
     async (none) => {
-      const { client } = clientOf(base, { way: 'none' }, options(proxy.url, none));
+      const { client } = clientOf(base, { method: 'none' }, options(proxy.url, none));
       // Directly, the name of the test is not to be had.
       const failure = await failureOf(client.search('Patient', []));
       expect(failure.code).toMatch(/source-(unreachable|timeout)/);
@@ -214,7 +214,11 @@ describe('a proxy', () => {
   );
 
   it.each(['127.0.0.1', 'localhost'])('is never used for this machine: %s', async (host) => {
-    const { client } = clientOf(`https://${host}:${server.port}/fhir`, { way: 'none' }, options(proxy.url));
+    const { client } = clientOf(
+      `https://${host}:${server.port}/fhir`,
+      { method: 'none' },
+      options(proxy.url),
+    );
     await client.search('Patient', []);
     expect(proxy.asked).toEqual([]);
   });

@@ -14,10 +14,10 @@ beforeEach(async () => {
 afterEach(() => server.stop());
 
 function clientCredentials(
-  more: Partial<Extract<SourceAuthentication, { way: 'client-credentials' }>> = {},
+  more: Partial<Extract<SourceAuthentication, { method: 'client-credentials' }>> = {},
 ): SourceAuthentication {
   return {
-    way: 'client-credentials',
+    method: 'client-credentials',
     clientId: server.clientId,
     clientSecret: server.clientSecret,
     scope: 'system/Patient.rs',
@@ -119,7 +119,7 @@ describe('client credentials', () => {
 });
 
 describe('a static header', () => {
-  const header = { way: 'header', name: 'X-Api-Key', value: 'hunter2' } as const;
+  const header = { method: 'header', name: 'X-Api-Key', value: 'hunter2' } as const;
 
   it('goes with every request', async () => {
     const seen: unknown[] = [];
@@ -146,7 +146,7 @@ describe('a static header', () => {
 });
 
 it('without authentication, a source that wants one is told to be set', async () => {
-  const { client } = clientOf(server.base, { way: 'none' });
+  const { client } = clientOf(server.base, { method: 'none' });
   const failure = await failureOf(client.search('Patient', []));
   expect(failure.message).toMatch(/answered 401: .*Set SOURCE_AUTHENTICATION/);
 });
@@ -220,7 +220,7 @@ describe('the log of failed requests', () => {
       response.writeHead(503, { 'retry-after': '0' }).end('secret-words');
       return true;
     };
-    const { client, log } = clientOf(server.base, { way: 'none' }, { maxAttempts: 2 });
+    const { client, log } = clientOf(server.base, { method: 'none' }, { maxAttempts: 2 });
     await failureOf(
       client.search('Patient', [
         ['_count', '10'],

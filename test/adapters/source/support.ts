@@ -17,10 +17,10 @@ export function jwks(...keys: Array<[kid: string, key: KeyObject]>): JSONWebKeyS
 }
 
 export function smart(
-  more: Partial<Extract<SourceAuthentication, { way: 'smart' }>> = {},
+  more: Partial<Extract<SourceAuthentication, { method: 'smart' }>> = {},
 ): SourceAuthentication {
   return {
-    way: 'smart',
+    method: 'smart',
     clientId: 'export-client',
     scope: 'system/*.rs',
     assertionKey: { key: rsa.privateKey, algorithm: 'RS384', keyId: 'rsa' },

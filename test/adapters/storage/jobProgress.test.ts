@@ -33,13 +33,13 @@ it('of attempts that tell at the same time, the furthest stands', async () => {
   expect(second).toEqual({ partition: 1, resources: 500, isDone: true });
 });
 
-it('claims that storage has lost are found before a partition is given to a second lane', async () => {
+it('claims that storage has lost are found before a partition is given to a second worker', async () => {
   const lost = expect.objectContaining({ code: 'job-state-missing', retryable: false });
   await expect(jobs.checkClaim(jobId, 0)).rejects.toEqual(lost);
   expect(await jobs.claimPartition(jobId, 0, 0, 3)).toBe(0);
   await expect(jobs.checkClaim(jobId, 0)).resolves.toBeUndefined();
   await expect(jobs.checkClaim(jobId, 1)).rejects.toEqual(lost);
-  // The lane was in its turn 1 before.
+  // The worker was in its turn 1 before.
   await expect(jobs.claimPartition(jobId, 0, 2, 3)).rejects.toEqual(lost);
   await expect(jobs.claimPartition(jobId, 1, 1, 3)).rejects.toEqual(lost);
   expect(await jobs.claimPartition(jobId, 0, 1, 3)).toBe(1);

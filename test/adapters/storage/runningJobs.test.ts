@@ -37,12 +37,12 @@ it('of many kick-offs at the same time, as many begin as may, and one more for e
 it('a kick-off that fails takes no place, whether it says so or not', async () => {
   const enter = (jobId: string): Promise<object> =>
     jobs.enterRunning({ jobId, owner: 'c', at: now }, { most: 1000, mostPerCaller: 1 }, 4);
-  expect(await enter('c1')).toEqual({ lanes: 4 });
+  expect(await enter('c1')).toEqual({ workers: 4 });
   expect(await enter('c2')).toHaveProperty('refusal');
   await jobs.leaveRunning('c1');
-  expect(await enter('c3')).toEqual({ lanes: 4 });
+  expect(await enter('c3')).toEqual({ workers: 4 });
   now += 200_000;
-  expect(await enter('c4')).toEqual({ lanes: 4 });
+  expect(await enter('c4')).toEqual({ workers: 4 });
 });
 
 it('the list is no job', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readConfiguration } from '../../../functions/deid/readConfiguration.js';
-import { parseJson, type JsonObject } from '../../../functions/json/json.js';
+import { type JsonObject } from '../../../functions/json/json.js';
 import { engineOf, hasShared, readText } from '../shared.js';
 
 type Cases = Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FhirVersion } from '../../../functions/fhir/fhirVersion.js';
-import { parseJson, stringifyJson, type JsonObject } from '../../../functions/json/json.js';
+import { parseJson, stringifyJson } from '../../../functions/json/json.js';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import type { FhirElement, FhirType } from '../../../functions/deid/model/types.js';
 import { comparable, engineOf, filesIn, hasShared, readText } from '../shared.js';

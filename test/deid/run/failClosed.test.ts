@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FhirVersion } from '../../../functions/fhir/fhirVersion.js';
-import { parseJson, type JsonObject } from '../../../functions/json/json.js';
+import { type JsonObject } from '../../../functions/json/json.js';
 import { Choices, ResourceGenerator } from '../generate.js';
 import { engineOf } from '../shared.js';
 

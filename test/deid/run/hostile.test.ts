@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { parseJson, type JsonObject } from '../../../functions/json/json.js';
 import { engineOf } from '../shared.js';
 
 /** What an attacker, or a broken source, may send so that a name passes the Safe Harbor configuration. */

@@ -4,7 +4,12 @@ import type { JsonObject, JsonValue } from '../../../functions/json/json.js';
 import { JsonNumber } from '../../../functions/json/jsonNumber.js';
 import type { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import type { FhirType } from '../../../functions/deid/model/types.js';
-import { patientOf,  fullUrlOf, patientsOfBundle, type BundlePatients } from '../../../functions/fhir/patientsOf.js';
+import {
+  patientOf,
+  fullUrlOf,
+  patientsOfBundle,
+  type BundlePatients,
+} from '../../../functions/fhir/patientsOf.js';
 
 /**
  * A second engine, as plain as can be, written from the description of the language and not from the first one: the

@@ -12,7 +12,7 @@ import { RequestError } from '../../../functions/http/respond.js';
 import { WHOLE_SCOPE } from '../requests.js';
 
 const settings: AuthorizationSettings = {
-  authentication: { way: 'none' },
+  authentication: { method: 'none' },
   servesLoopback: true,
   filterParameters: undefined,
   minPatients: undefined,

@@ -55,7 +55,7 @@ describe(`the members' resources of a type (seed ${SEED})`, () => {
         fc.integer({ min: 1, max: 12 }),
         fc.integer({ min: 1, max: 5 }),
         fc.boolean(),
-        (observations, ids, batch, lanes, bySearch) => {
+        (observations, ids, batch, workers, bySearch) => {
           const links = LINKS.get('Observation') ?? [];
           const parameters = coveringParameters('Observation', links, () => true) ?? [];
           expect(parameters).toEqual(['subject', 'performer']);
@@ -69,7 +69,7 @@ describe(`the members' resources of a type (seed ${SEED})`, () => {
           const end = Math.ceil(ids.length / batch) * parameters.length;
           const memberSearch = { parameters, batch, first: 0, end };
           const parts = bySearch
-            ? splitSearches({ memberSearch, estimate: undefined }, lanes).map((part) => part.memberSearch)
+            ? splitSearches({ memberSearch, estimate: undefined }, workers).map((part) => part.memberSearch)
             : [undefined];
           const patientsOf = (index: number, parameter: string): string[] => {
             const { subject, performer } = observations[index] ?? { performer: [] };

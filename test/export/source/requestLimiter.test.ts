@@ -21,7 +21,7 @@ interface Source {
   retryAfterMs: number;
 }
 
-/** Jobs that always want `lanes` requests at a time, at a source of a capacity, by a clock that steps from event to event. */
+/** Jobs that always want `workers` requests at a time, at a source of a capacity, by a clock that steps from event to event. */
 function simulate(
   most: number,
   jobs: Record<string, number>,
@@ -33,7 +33,8 @@ function simulate(
   let refused = 0;
   let atSource = 0;
   const ends: Array<{ at: number; place: RequestPlace; outcome: RequestOutcome }> = [];
-  for (const [job, lanes] of Object.entries(jobs)) for (let lane = 0; lane < lanes; lane++) limiter.join(job);
+  for (const [job, workers] of Object.entries(jobs))
+    for (let worker = 0; worker < workers; worker++) limiter.join(job);
   for (let now = 0; now < untilMs;) {
     for (const place of admitted(limiter, now)) {
       const isRefused = atSource >= source.capacity(now);

@@ -9,7 +9,7 @@ import {
 import { BearerToken } from './bearerToken.js';
 import { getJson, requestToken, type TokenTransport } from './tokenEndpoint.js';
 
-type Smart = Extract<SourceAuthentication, { way: 'smart' }>;
+type Smart = Extract<SourceAuthentication, { method: 'smart' }>;
 
 /** An assertion ends at the latest five minutes after it is made; some for clocks that differ. */
 const ASSERTION_SECONDS = 240;

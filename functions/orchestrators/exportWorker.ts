@@ -3,10 +3,10 @@ import type { ExportPartitionInput } from './exportPartition.js';
 import { partitionInstanceId } from '../jobs/instanceIds.js';
 import { type Orchestration, type RetryPolicy, runStep, settle } from './steps.js';
 
-export interface ExportLaneInput {
+export interface ExportWorkerInput {
   jobId: string;
-  lane: number;
-  /** Number of partitions the lane has taken before. */
+  worker: number;
+  /** Number of partitions the worker has taken before. */
   turn: number;
   partitions: number;
   retry: RetryPolicy;
@@ -17,13 +17,13 @@ const TURNS_PER_EXECUTION = 20;
 
 /**
  * Takes partitions, one after the other, until none is left or the job is to stop. Which one is next is
- * decided by the claims in the job's state, so a slow partition holds back its own lane only.
+ * decided by the claims in the job's state, so a slow partition holds back its own worker only.
  */
-export function* exportLane(context: OrchestrationContext): Orchestration<null> {
-  const input = context.df.getInput<ExportLaneInput>();
-  const { jobId, lane, partitions, retry } = input;
+export function* exportWorker(context: OrchestrationContext): Orchestration<null> {
+  const input = context.df.getInput<ExportWorkerInput>();
+  const { jobId, worker, partitions, retry } = input;
   for (let turn = input.turn; turn < input.turn + TURNS_PER_EXECUTION; turn++) {
-    const claim = yield* runStep(context, 'claimPartition', { jobId, lane, turn, partitions }, retry);
+    const claim = yield* runStep(context, 'claimPartition', { jobId, worker, turn, partitions }, retry);
     if (claim.ok && claim.value.partition === null) return null;
     let failure = claim.ok ? undefined : claim.failure;
     if (claim.ok && claim.value.partition !== null) {
@@ -38,7 +38,7 @@ export function* exportLane(context: OrchestrationContext): Orchestration<null> 
       return null;
     }
   }
-  const next: ExportLaneInput = { ...input, turn: input.turn + TURNS_PER_EXECUTION };
+  const next: ExportWorkerInput = { ...input, turn: input.turn + TURNS_PER_EXECUTION };
   context.df.continueAsNew(next);
   return null;
 }
