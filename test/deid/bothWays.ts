@@ -129,7 +129,7 @@ export function objectEngine(configuration: Configuration, options: EngineOption
 const tapeWalk = TapeWalk.prototype.resource; // oxlint-disable-line typescript/unbound-method
 
 /** Runs something while the tape leaves everything to the tree engine. */
-export function withoutTape<T>(work: () => T): T {
+function withoutTape<T>(work: () => T): T {
   TapeWalk.prototype.resource = () => {
     throw new Error('Left to the tree engine');
   };
@@ -154,7 +154,7 @@ function watchingTape<T>(work: () => T, onTaken: () => void): T {
 }
 
 /** JSON with the members of its objects in the order of their names, and all else as it is, to the byte. */
-export function ordered(json: string): string {
+function ordered(json: string): string {
   const { tape, node } = tapeOf(json);
   const spell = (at: number): string => {
     const kind = tape.kind(at);
