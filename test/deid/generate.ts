@@ -331,6 +331,8 @@ export class ConfigurationGenerator {
       if (choices.chance(25)) path += `.where(${this.condition(next.name, next)})`;
       if (choices.chance(10))
         path += choices.of(['[0]', '.first()', '.last()', '.tail()', `.ofType(${next.name})`]);
+      if (choices.chance(5))
+        path += choices.of(['.select($this)', '.select(id | extension)', ".trace('a')", `.${typeName}`]);
       type = next;
     }
     return choices.chance(5) ? `${path} | ${typeName}.name` : path;

@@ -6,7 +6,7 @@ import type { Expression } from '../expression/syntax.js';
 import { IssueList, nearest } from '../reading/issues.js';
 import type { FhirModel } from '../model/fhirModel.js';
 import type { FhirElement, FhirType } from '../model/types.js';
-import type { RulePath } from './rulePath.js';
+import { isOfAll, type RulePath } from './rulePath.js';
 
 /** Types an expression's result may have; null where that cannot be told. */
 export type Types = ReadonlySet<FhirType> | null;
@@ -18,7 +18,7 @@ export type Types = ReadonlySet<FhirType> | null;
  */
 export function checkPath(rule: RulePath, model: FhirModel, issues: IssueList): Types {
   const { resourceType } = rule;
-  const isAny = resourceType === null || resourceType === 'Resource' || resourceType === 'DomainResource';
+  const isAny = resourceType === null || isOfAll(resourceType);
   const type = isAny ? undefined : model.resource(resourceType);
   if (!isAny && type === undefined) {
     issues.suggest(
@@ -132,7 +132,7 @@ class PathCheck {
   }
 
   private root(name: string, from: ReadonlySet<FhirType>): Types {
-    if (name === 'Resource' || name === 'DomainResource') return from;
+    if (isOfAll(name)) return from;
     const types = [...from].filter((type) => type.name === name);
     if (types.length === 0) {
       const known = this.model.resource(name) !== undefined;

@@ -11,14 +11,17 @@ export interface RulePath {
 }
 
 /** Whether a rule is for resources of a type. */
-export function appliesTo(rule: RulePath, type: string): boolean {
-  const { resourceType } = rule;
-  return (
-    resourceType === null ||
-    resourceType === type ||
-    resourceType === 'Resource' ||
-    resourceType === 'DomainResource'
-  );
+export function appliesTo({ resourceType }: RulePath, type: string): boolean {
+  return resourceType === null || isOfType(resourceType, type);
+}
+
+/** Whether a type name in a path means a resource type: `Resource` and `DomainResource` mean all, as in the reference. */
+export function isOfType(name: string, type: string): boolean {
+  return name === type || isOfAll(name);
+}
+
+export function isOfAll(name: string): boolean {
+  return name === 'Resource' || name === 'DomainResource';
 }
 
 /** A path that looks nodes up below the resource: `nodesByType('T')`, `nodesByName('n')`, and one child of these. */

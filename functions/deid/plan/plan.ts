@@ -1,6 +1,6 @@
 import type { FhirElement, FhirType } from '../model/types.js';
 import type { NodeMethod, Replacement, Target, ValueMethod } from '../methods/method.js';
-import type { Guard, Pattern, Step } from './pattern.js';
+import { follow, leadsFurther, leadsTo, leadsToItself, type Guard, type Pattern } from './pattern.js';
 import { rawConditionOf, type RawCondition } from './rawCondition.js';
 import type { Rule } from '../configuration/rule.js';
 import type { Works } from './works.js';
@@ -144,50 +144,26 @@ export class Plan {
     );
   }
 
-  /**
-   * Follows the steps from `at` that stay at an element. @param name the element's name
-   */
+  /** Follows the steps from `at` that stay at an element. @param name the element's name */
   advance(rule: Rule, steps: Pattern, at: number, type: FhirType, name: string, arrival: Arrival): void {
-    for (let place = at; ; place++) {
+    for (let place = follow(steps, at, type); place >= 0; place = follow(steps, place + 1, type)) {
       const step = steps[place];
       if (step === undefined) {
         if (arrival.decision === null || rule.index < arrival.decision.index) arrival.decision = rule;
         return;
       }
-      switch (step.kind) {
-        case 'type':
-          if (type.name !== step.name) return;
-          break;
-        case 'resourceType':
-          if (
-            !type.isResource ||
-            !(type.name === step.name || step.name === 'Resource' || step.name === 'DomainResource')
-          )
-            return;
-          break;
-        case 'guard':
-          arrival.guards.push({ guard: step.condition, position: this.position(rule, steps, place) });
-          return;
-        case 'within':
-          this.activate(rule, steps, place, arrival);
-          if (!step.self || !passes(step, type, name)) return;
-          break;
-        case 'child':
-        case 'children':
-        case 'descendants':
-          this.activate(rule, steps, place, arrival);
-          return;
+      if (step.kind === 'guard') {
+        arrival.guards.push({ guard: step.condition, position: this.position(rule, steps, place) });
+        return;
       }
+      const position = this.position(rule, steps, place);
+      arrival.active.set(position.id, position);
+      if (!leadsToItself(step, type, name)) return;
     }
   }
 
   private position(rule: Rule, steps: Pattern, at: number): Position {
     return this.positions.get(steps)?.[at] ?? { rule, steps, at, id: -1 };
-  }
-
-  private activate(rule: Rule, steps: Pattern, at: number, arrival: Arrival): void {
-    const position = this.position(rule, steps, at);
-    arrival.active.set(position.id, position);
   }
 
   /** Follows all places of a path that are active at an element to one of its children. */
@@ -196,27 +172,9 @@ export class Plan {
     for (const position of active) {
       const step = position.steps[position.at];
       if (step === undefined) continue;
-      const { rule, steps, at } = position;
-      switch (step.kind) {
-        case 'child':
-          if (step.name === name) this.advance(rule, steps, at + 1, type, name, arrival);
-          break;
-        case 'children':
-          this.advance(rule, steps, at + 1, type, name, arrival);
-          break;
-        case 'descendants':
-          arrival.active.set(position.id, position);
-          this.advance(rule, steps, at + 1, type, name, arrival);
-          break;
-        case 'within':
-          arrival.active.set(position.id, position);
-          if (passes(step, type, name)) this.advance(rule, steps, at + 1, type, name, arrival);
-          break;
-        case 'type':
-        case 'resourceType':
-        case 'guard':
-          break;
-      }
+      if (leadsFurther(step)) arrival.active.set(position.id, position);
+      if (leadsTo(step, type, name))
+        this.advance(position.rule, position.steps, position.at + 1, type, name, arrival);
     }
     settle(arrival);
     return arrival;
@@ -276,10 +234,6 @@ function settle(arrival: Arrival): void {
     if (position.rule.index >= decision.index) arrival.active.delete(id);
   const live = arrival.guards.filter(({ position }) => position.rule.index < decision.index);
   arrival.guards.splice(0, arrival.guards.length, ...live);
-}
-
-function passes(step: Extract<Step, { kind: 'within' }>, type: FhirType, name: string): boolean {
-  return (step.by === 'Type' ? type.name : name) === step.value;
 }
 
 interface EntryParts {

@@ -1,7 +1,16 @@
 import { mayBeUndecided } from '../expression/comparisonTypes.js';
 import { rawConditionOf } from './rawCondition.js';
 import type { FhirElement, FhirType } from '../model/types.js';
-import type { Guard, Pattern, Step } from './pattern.js';
+import {
+  Everywhere,
+  follow,
+  leadsFurther,
+  leadsTo,
+  leadsToItself,
+  type Guard,
+  type Pattern,
+  type Step,
+} from './pattern.js';
 import { functionOf } from '../expression/functions.js';
 import { leadsBelow, selectsFromInput } from '../expression/functionRow.js';
 import { Plan, type Entry, type PatternRule } from './plan.js';
@@ -159,12 +168,8 @@ class ConflictSearch {
   private readonly places = new Map<Pattern, Place[]>();
   private readonly openAt = new Map<Guard, Map<FhirType, boolean>>();
   private nextId = 0;
-  /** Places that hold everywhere below the resource: by type name, by element name, and for any element. */
-  private readonly everywhereByType = new Map<string, Place[]>();
-  private readonly everywhereByName = new Map<string, Place[]>();
-  private readonly everywhere: Place[] = [];
-  /** All of these. */
-  private readonly anywhere: readonly Place[];
+  /** Places that hold everywhere below the resource. */
+  private readonly everywhere = new Everywhere<Place>();
   /** Those of them that have a condition which may fail. */
   private readonly failing: readonly Place[];
   private readonly start: Possible = { places: [], certain: Infinity, possible: new Set(), guards: [] };
@@ -186,45 +191,26 @@ class ConflictSearch {
         this.follow(rule, steps, 0, type, type.name, this.start);
       }
     }
-    this.anywhere = [
-      this.everywhere,
-      ...this.everywhereByType.values(),
-      ...this.everywhereByName.values(),
-    ].flat();
-    this.failing = this.anywhere.filter(({ canFail }) => canFail);
+    this.failing = this.everywhere.all.filter(({ canFail }) => canFail);
     this.visit(type, this.start, 0);
   }
 
   private follow(rule: Rule, steps: Pattern, at: number, type: FhirType, name: string, into: Possible): void {
     let isCertain = !steps.slice(0, at).some(({ kind }) => kind === 'guard');
-    for (let place = at; ; place++) {
+    for (let place = follow(steps, at, type); place >= 0; place = follow(steps, place + 1, type)) {
       const step = steps[place];
       if (step === undefined) {
         into.possible.add(rule);
         if (isCertain) into.certain = Math.min(into.certain, rule.index);
         return;
       }
-      switch (step.kind) {
-        case 'type':
-          if (type.name !== step.name) return;
-          break;
-        case 'resourceType':
-          if (!type.isResource) return;
-          break;
-        case 'guard':
-          into.guards.push({ rule, guard: step.condition });
-          isCertain = false;
-          break;
-        case 'within':
-          this.stand(steps, place, into);
-          if (!step.self || (step.by === 'Type' ? type.name : name) !== step.value) return;
-          break;
-        case 'child':
-        case 'children':
-        case 'descendants':
-          this.stand(steps, place, into);
-          return;
+      if (step.kind === 'guard') {
+        into.guards.push({ rule, guard: step.condition });
+        isCertain = false;
+        continue;
       }
+      this.stand(steps, place, into);
+      if (!leadsToItself(step, type, name)) return;
     }
   }
 
@@ -232,15 +218,8 @@ class ConflictSearch {
     const place = this.places.get(steps)?.[at];
     const step = steps[at];
     if (place === undefined || step === undefined) return;
-    if (into !== this.start || (step.kind !== 'within' && step.kind !== 'descendants'))
-      into.places.push(place);
-    else if (step.kind === 'descendants') this.everywhere.push(place);
-    else {
-      const index = step.by === 'Type' ? this.everywhereByType : this.everywhereByName;
-      const list = index.get(step.value);
-      if (list === undefined) index.set(step.value, [place]);
-      else list.push(place);
-    }
+    if (into === this.start && leadsFurther(step)) this.everywhere.add(step, place);
+    else into.places.push(place);
   }
 
   private arrive(from: Possible, element: FhirElement, type: FhirType): Possible {
@@ -248,22 +227,12 @@ class ConflictSearch {
     for (const place of from.places) {
       const step = place.steps[place.at];
       if (step === undefined) continue;
-      if (step.kind === 'within' || step.kind === 'descendants') into.places.push(place);
-      const moves =
-        step.kind === 'children' ||
-        step.kind === 'descendants' ||
-        (step.kind === 'child' && step.name === element.name) ||
-        (step.kind === 'within' && (step.by === 'Type' ? type.name : element.name) === step.value);
-      if (moves) this.follow(place.rule, place.steps, place.at + 1, type, element.name, into);
+      if (leadsFurther(step)) into.places.push(place);
+      if (leadsTo(step, type, element.name))
+        this.follow(place.rule, place.steps, place.at + 1, type, element.name, into);
     }
-    for (const places of [
-      this.everywhere,
-      this.everywhereByType.get(type.name),
-      this.everywhereByName.get(element.name),
-    ]) {
-      for (const { rule, steps, at } of places ?? [])
-        this.follow(rule, steps, at + 1, type, element.name, into);
-    }
+    for (const { rule, steps, at } of this.everywhere.leadingTo(type, element.name))
+      this.follow(rule, steps, at + 1, type, element.name, into);
     return into;
   }
 
@@ -350,7 +319,7 @@ class ConflictSearch {
   }
 
   private mayChangeBelow(rule: Rule, state: Possible): boolean {
-    return [state.places, this.anywhere].some((places) =>
+    return [state.places, this.everywhere.all].some((places) =>
       places.some((place) => changes(place.rule) && place.rule.index < rule.index),
     );
   }
