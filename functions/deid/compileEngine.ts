@@ -13,7 +13,7 @@ import { FhirModel } from './model/fhirModel.js';
 import type { FhirType } from './model/types.js';
 import { FhirNode } from './model/node.js';
 import { patternsOfAll, type Pattern } from './plan/pattern.js';
-import { planFor, type ResourcePlan } from './plan/planner.js';
+import { planFor, PlanningBudget, type ResourcePlan } from './plan/planner.js';
 import { ResourceRun, type Place } from './run/resourceRun.js';
 import type { Rule } from './configuration/rule.js';
 import { TapePlan } from './plan/tapePlan.js';
@@ -52,6 +52,7 @@ class CompiledEngine implements Engine, TapeResources {
   private readonly run: ResourceRun;
   private readonly tapeWalk: TapeWalk;
   private readonly plans = new Map<FhirType, ResourcePlan>();
+  private readonly budget = new PlanningBudget();
   /** The type of the resource that was looked at last: one after the other they are of one type. */
   private lastType: FhirType | undefined;
   private readonly tapePlans = new WeakMap<ResourcePlan, TapePlan>();
@@ -154,7 +155,7 @@ class CompiledEngine implements Engine, TapeResources {
   private planOf(type: FhirType): ResourcePlan {
     let plan = this.plans.get(type);
     if (plan === undefined || plan.plan.isOutgrown) {
-      plan = planFor(type, this.rules, this.patterns, this.works);
+      plan = planFor(type, this.rules, this.patterns, this.works, this.budget);
       this.plans.set(type, plan);
     }
     return plan;

@@ -1,9 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { FUNCTIONS } from '../../functions/deid/expression/functions.js';
+import { METHODS } from '../../functions/deid/methods/methods.js';
+import { PARAMETERS } from '../../functions/export/request/parameters.js';
 import { settingRows } from '../../functions/settings/schema.js';
 import { objectProperties, readBicep } from './bicepFile.js';
 import { settingsModule } from './settingsModule.js';
-import { parameterTable, roleTable, settingTables, withTable } from './tables.js';
+import {
+  clearsTable,
+  exportParameterTable,
+  functionTable,
+  methodTable,
+  parameterTable,
+  roleTable,
+  settingTables,
+  withTable,
+} from './tables.js';
 
 /** App settings that the template sets by itself: names and values as written. */
 export async function templateSettings(
@@ -28,7 +40,22 @@ export async function generatedFiles(root: string): Promise<ReadonlyMap<string, 
   return new Map([
     ['infra/modules/settings.bicep', settingsModule(settingRows, [...ownSettings.keys()])],
     ['local.settings.sample.json', sampleSettings(page('local.settings.sample.json'))],
+    [
+      'docs/export-api.md',
+      withTable(page('docs/export-api.md'), 'parameters', exportParameterTable(Object.values(PARAMETERS))),
+    ],
     ['docs/settings.md', withTable(page('docs/settings.md'), 'settings', settingTables(settingRows))],
+    [
+      'docs/configuration.md',
+      [
+        ['functions', functionTable([...FUNCTIONS.values()])],
+        ['methods', methodTable(METHODS)],
+        ['clears', clearsTable(METHODS)],
+      ].reduce(
+        (text, [name = '', table = '']) => withTable(text, name, table),
+        page('docs/configuration.md'),
+      ),
+    ],
     [
       'docs/operations.md',
       withTable(

@@ -8,7 +8,7 @@ import {
 } from '../../functions/settings/crossChecks.js';
 import { readSettings, SettingsError } from '../../functions/settings/settings.js';
 import { settingRows } from '../../functions/settings/schema.js';
-import { VERSION } from '../../functions/common/version.js';
+import { RELEASED, VERSION } from '../../functions/common/version.js';
 import { REQUIRED_SETTINGS } from '../environment.js';
 
 describe('settings', () => {
@@ -233,7 +233,14 @@ describe('settings', () => {
   });
 });
 
-it('the version is that of the package', () => {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  expect(VERSION).toBe((JSON.parse(text) as { version: string }).version);
+describe('the version', () => {
+  const read = (name: string): string => readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
+
+  it('is that of the package', () => {
+    expect(VERSION).toBe((JSON.parse(read('package.json')) as { version: string }).version);
+  });
+
+  it('has a date of its own, which the CapabilityStatement gives: a new version has a new one', () => {
+    expect([VERSION, RELEASED]).toEqual(['0.1.0', '2026-11-25']);
+  });
 });

@@ -89,6 +89,8 @@ describe('an element is covered by a method that acts on its type only, and in f
     ['ranges of days', [{ path: 'Patient.birthDate', method: 'generalize', cases: { '$this >= @1980-02-03': "'x'" } }, ALL], {}, ['dates date partial']],
     ['a table of values', [{ path: 'Patient.birthDate', method: 'generalize', cases: { '$this = @1980-02-03': "'d1'", '$this = @1980-02-04': "'d2'" } }, ALL], {}, ['dates date partial']],
     ['many ranges', [{ path: 'Patient.birthDate', method: 'generalize', cases: Object.fromEntries(Array.from({ length: 101 }, (_, at) => [`$this < @${1900 + at}`, `'${at}'`])) }, ALL], {}, ['dates date partial']],
+    ['references whose servers are kept', [{ path: "nodesByType('Reference').reference", method: 'cryptoHash' }, ALL], {}, ['references Reference.reference partial']],
+    ['references whose servers are hashed', [{ path: "nodesByType('Reference').reference", method: 'cryptoHash' }, ALL], { referenceServers: 'hash' }, []],
     ['quantities of any age', [{ path: "nodesByType('Quantity').value", method: 'keep' }, ALL], {}, ['ages Quantity none']],
   ])('%s', (_name, rules, parameters, gaps) => {
     const before: Rule[] = [
@@ -134,7 +136,7 @@ describe('an element is covered by a method that acts on its type only, and in f
     ['encrypt', 'encryptKey', '0123456789abcdef', 'none'],
     ['cryptoHash', 'cryptoHashKey', 'known', 'partial'],
     ['dateShift', 'dateShiftKey', 'known', 'partial'],
-  ])('%s does not clear under a key that stands in the configuration', (method, name, key, reach) => {
+  ])('%s does not clear under a key that is written in the configuration', (method, name, key, reach) => {
     const category = method === 'dateShift' ? 'dates' : 'names';
     const rules: Rule[] = [...AROUND, { path: "nodesByType('dateTime').id | nodesByType('date').id", method: 'redact' }, { path: category === 'names' ? NAME : "nodesByType('date')", method }, ALL];
     const reaches = (value: unknown) => coverage(rules, { [name]: value }).gaps.filter((gap) => gap.category === category).map((gap) => gap.reach);
@@ -185,10 +187,11 @@ describe('findings', () => {
     for (const start of [[], [{ path: NAME, method: 'redact' }], [{ path: 'Patient', method: 'redact' }]]) {
       const rules: Rule[] = [...start];
       const { gaps } = coverage(rules, {}, version);
+      const parameters = Object.assign({}, ...gaps.map((gap) => gap.parameters)) as object;
       // What an exact rule is for comes before the rules for whole types.
       const ofIds = gaps.filter(({ suggestion }) => suggestion.method === 'cryptoHash');
       rules.push(...[...ofIds, ...gaps].map(({ suggestion }) => suggestion));
-      expect(coverage(rules, {}, version).gaps).toEqual([]);
+      expect(coverage(rules, parameters, version).gaps).toEqual([]);
     }
   });
 
