@@ -7,7 +7,6 @@ import { METHODS } from '../../../functions/deid/methods/methods.js';
 import { TextResults } from '../../../functions/deid/methods/textResults.js';
 import { readConfiguration } from '../../../functions/deid/readConfiguration.js';
 import { flag, type Setting } from '../../../functions/deid/reading/settings.js';
-import { parseJson, type JsonObject } from '../../../functions/json/json.js';
 import { bothWays, ways } from '../bothWays.js';
 import { engineOptions } from '../shared.js';
 
