@@ -5,6 +5,7 @@ import { finishExport } from '../../functions/activities/finishExport.js';
 import { planExport } from '../../functions/activities/planExport.js';
 import { openSourceAccess } from '../../functions/adapters/source/openSource.js';
 import { makeActivityDependencies } from '../../functions/dependencies.js';
+import { forEachConcurrently } from '../../functions/common/mapConcurrently.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import type { ConfigurationOfJob, JobPlan, JobRequest } from '../../functions/export/records/job.js';
 import { configurationDigest, keysDigest } from '../../functions/export/request/pinnedConfiguration.js';
@@ -41,8 +42,8 @@ export type Asked = Pick<JobRequest, 'level'> &
   };
 
 /**
- * A raw export by the app's own activities, one after the other as the orchestrators call them, against the storage of
- * a stack. Every slice's first attempt is lost where `losesAttempts` says so.
+ * A raw export by the app's own activities, as the orchestrators call them, against the storage of a stack; `workers`
+ * partitions are read at the same time. Every slice's first attempt is lost where `losesAttempts` says so.
  */
 export async function runJob(
   { stack }: Pick<TestStack, 'stack'>,
@@ -50,6 +51,7 @@ export async function runJob(
   asked: Asked,
   environment: Record<string, string> = {},
   losesAttempts = false,
+  workers = 1,
 ): Promise<RunJob> {
   const settings = readSettings({
     FHIR_SERVER_URL: fhirServerUrl,
@@ -80,15 +82,15 @@ export async function runJob(
   const noLog = (): void => undefined;
   const run = exportSlice(dependencies);
   const { partitions } = await planExport(dependencies)({ jobId }, noLog);
-  for (let partition = 0; partition < partitions; partition++) {
-    await jobs.claimPartition(jobId, 0, partition, partitions);
+  for (let turn = 0; turn < partitions; turn++) await jobs.claimPartition(jobId, 0, turn, partitions);
+  await forEachConcurrently(Array(partitions).keys(), workers, async (partition) => {
     let previous: string | null = null;
     for (let slice = 0, isDone = false; !isDone; slice++) {
       if (losesAttempts) await run({ jobId, partition, slice, previous }, noLog);
       ({ attempt: previous, isDone } = await run({ jobId, partition, slice, previous }, noLog));
     }
     await completePartition(dependencies)({ jobId, partition, last: previous ?? '' });
-  }
+  });
   await finishExport({ settings, jobs, files, now, slices: { forget: () => undefined } })({ jobId });
   const [manifest, plan] = [await jobs.manifest(jobId), await jobs.plan(jobId)];
   if (manifest === undefined || plan === undefined) throw new Error('The job has no manifest.');

@@ -1,0 +1,67 @@
+const SECOND_MS = 1000;
+/** What is asked for at first, of what the source was seen to permit. */
+const FIRST_SHARE = 0.98;
+/** After how long it is asked for as much again as it refused, at first; twice as long whenever that was right. */
+const MIN_PATIENCE_MS = 5_000;
+const MAX_PATIENCE_MS = 25_000;
+/** Two measurements so close are of the same limit. */
+const SAME_LIMIT = 0.3;
+/** A pace so many times what was measured holds nobody back: the limit is gone. */
+const MAX_GROWTH = 10;
+/** Requests may be late by so much, and are then made up for: timers are not exact. */
+const TOLERANCE_MS = 15;
+/** Fewer that were served in a second say nothing of what is permitted: the source may bear no more at a time. */
+const MIN_MEASURED = 10;
+
+/**
+ * The pace at which a source that refuses with 429 is asked: what it served in the second before it refused, then slowly
+ * more until it refuses again, and ever faster where it does not, as TCP has it by RFC 9438 (section 4.2). No clock: times
+ * are milliseconds since any moment.
+ */
+export class RequestPace {
+  /** When requests ended that were served in the last second. */
+  readonly #servedAt: number[] = [];
+  /** Requests per second that were served before the last refusal; `undefined`: none was refused. */
+  #permitted: number | undefined;
+  #since = 0;
+  #patienceMs = MIN_PATIENCE_MS;
+  #dueAt = 0;
+
+  /** The earliest moment of the next request. */
+  get opensAt(): number {
+    return this.#permitted === undefined ? Number.NEGATIVE_INFINITY : this.#dueAt - TOLERANCE_MS;
+  }
+
+  /** A request begins. */
+  take(now: number): void {
+    if (this.#permitted === undefined) return;
+    const growth = FIRST_SHARE + (1 - FIRST_SHARE) * (Math.max(0, now - this.#since) / this.#patienceMs) ** 4;
+    if (growth > MAX_GROWTH) this.#permitted = undefined;
+    else this.#dueAt = Math.max(now, this.#dueAt) + SECOND_MS / (this.#permitted * growth);
+  }
+
+  served(now: number): void {
+    this.#forget(now);
+    this.#servedAt.push(now);
+  }
+
+  /**
+   * The source permits no more than it has served.
+   * @param resumesAt when it may be asked again
+   */
+  refused(now: number, resumesAt: number): void {
+    this.#forget(now);
+    const before = this.#permitted;
+    if (this.#servedAt.length < MIN_MEASURED) return;
+    this.#permitted = this.#servedAt.length;
+    const isSame = before !== undefined && Math.abs(this.#permitted - before) <= SAME_LIMIT * before;
+    this.#patienceMs = isSame ? Math.min(MAX_PATIENCE_MS, 2 * this.#patienceMs) : MIN_PATIENCE_MS;
+    this.#since = Math.max(now, resumesAt);
+    this.#dueAt = this.#since;
+  }
+
+  #forget(now: number): void {
+    const kept = this.#servedAt.findIndex((at) => now - at < SECOND_MS);
+    this.#servedAt.splice(0, kept < 0 ? this.#servedAt.length : kept);
+  }
+}
