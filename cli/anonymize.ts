@@ -11,9 +11,9 @@ import { readConfiguration } from '../functions/deid/readConfiguration.js';
 import {
   ConfigurationJsonError,
   parseConfigurationJson,
-} from '../functions/deid/configuration/configurationJson.js';
+} from '../functions/deid/reading/configurationJson.js';
 import type { Engine } from '../functions/deid/run/engine.js';
-import type { ConfigurationIssue } from '../functions/deid/configuration/issues.js';
+import type { ConfigurationIssue } from '../functions/deid/reading/issues.js';
 import type { FhirVersion } from '../functions/fhir/fhirVersion.js';
 import { resolveKeys } from '../functions/deid/configuration/keys.js';
 import { anonymizeFile, isKnownFile, type FileResult, type FileTask } from './anonymizeFile.js';

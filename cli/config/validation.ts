@@ -1,6 +1,6 @@
 import { configurationText } from '../../functions/adapters/configurationText.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
-import type { ConfigurationIssue } from '../../functions/deid/configuration/issues.js';
+import type { ConfigurationIssue } from '../../functions/deid/reading/issues.js';
 import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { secretSetting } from '../../functions/settings/schema.js';
 import { resolveKeys } from '../../functions/deid/configuration/keys.js';

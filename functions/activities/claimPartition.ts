@@ -1,3 +1,4 @@
+import { isRunning, stateOf } from '../jobs/model/state.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface ClaimPartitionInput {
@@ -15,7 +16,7 @@ export interface ClaimPartitionOutput {
 /** Gives a worker its next partition; the same call again gives the same one. */
 export function claimPartition({ jobs }: ActivityDependencies) {
   return async ({ jobId, worker, turn, partitions }: ClaimPartitionInput): Promise<ClaimPartitionOutput> => {
-    if ((await jobs.stop(jobId)) !== undefined) return { partition: null };
+    if (!isRunning(stateOf(await jobs.records(jobId)))) return { partition: null };
     return { partition: (await jobs.claimPartition(jobId, worker, turn, partitions)) ?? null };
   };
 }

@@ -1,4 +1,4 @@
-import { stateMissing } from '../adapters/storage/jobStore.js';
+import { stateMissing } from '../jobs/model/state.js';
 import { addReport, type DeletionNote, emptyReport, type OutputFile } from '../export/records/job.js';
 import { addPartCounts, emptyCounts } from '../export/selection/patientCount.js';
 import type { ActivityDependencies } from './dependencies.js';

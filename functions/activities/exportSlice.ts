@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { stateMissing } from '../adapters/storage/jobStore.js';
+import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
 import { ExportError } from '../common/errors.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
@@ -62,14 +62,7 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
     log: ActivityLog,
   ): Promise<ExportSliceOutput> => {
     const startedAt = performance.now();
-    const isStopped = async (): Promise<boolean> => {
-      const [known, stop, outcome] = await Promise.all([
-        jobs.request(jobId),
-        jobs.stop(jobId),
-        jobs.outcome(jobId),
-      ]);
-      return known === undefined || stop !== undefined || outcome !== undefined;
-    };
+    const isStopped = async (): Promise<boolean> => !isRunning(stateOf(await jobs.records(jobId)));
     const [asked, plan, before] = await Promise.all([
       jobs.request(jobId),
       jobs.plan(jobId),

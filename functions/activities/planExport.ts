@@ -1,25 +1,26 @@
 import { parseJson } from '../json/json.js';
 import { decodeUtf8 } from '../json/utf8.js';
-import { stateMissing } from '../adapters/storage/jobStore.js';
+import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
 import { ExportError } from '../common/errors.js';
 import { type Capabilities, readCapabilities, UNKNOWN_CAPABILITIES } from '../export/source/capabilities.js';
 import { deletionSentences } from '../export/output/manifest.js';
 import { planDeletions } from '../export/plan/deletionPlan.js';
 import { isUnsteady } from '../export/selection/filtered.js';
 import type { JobRequest, PlannedPartition } from '../export/records/job.js';
-import { isRefusal, planPatientSearches, refusalWithoutPatient } from '../export/plan/patientPlan.js';
+import { planPatientSearches, refusalWithoutPatient } from '../export/plan/patientPlan.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
-import { planPartitions, transactionInstant, windowBounds } from '../export/plan/partitions.js';
+import { planPartitions, transactionInstant } from '../export/plan/partitions.js';
 import { count } from '../export/source/count.js';
 import { keptFilters } from '../export/plan/keptFilters.js';
 import type { TypeFilter } from '../export/request/typeFilter.js';
 import { Level } from '../export/plan/level.js';
 import { Members } from '../export/selection/members.js';
 import { EVERYTHING } from '../export/selection/selection.js';
+import { mayTry } from '../export/source/refusals.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import type { Source } from '../export/source/source.js';
-import type { Window } from '../export/walk/window.js';
+import { boundsOf, jobWindow, spanOf } from '../export/walk/window.js';
 import { mapConcurrently } from '../common/mapConcurrently.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -33,8 +34,6 @@ export interface PlanExportOutput {
   partitions: number;
 }
 
-/** How a source refuses what another may answer. */
-const REFUSALS: ReadonlySet<string> = new Set(['source-refused', 'source-denied']);
 /** Smaller partitions are not worth what it costs to begin one. */
 const LEAST_PARTITION = 5000;
 /** After this a plan is made of what is known: an activity may not take long. */
@@ -131,9 +130,8 @@ export function planExport(dependencies: ActivityDependencies) {
     try {
       const { body, date } = await source.capabilities();
       return { capabilities: readCapabilities(parseCapabilities(body), settings.fhirVersion), date };
-    } catch (thrown) {
-      const isRefused = thrown instanceof ExportError && REFUSALS.has(thrown.code);
-      if (!isRefused || type === undefined) throw thrown;
+    } catch (error) {
+      if (type === undefined || !mayTry('leave out', error)) throw error;
       return { capabilities: UNKNOWN_CAPABILITIES, date: await dateOf(source, asked, type) };
     }
   }
@@ -148,7 +146,7 @@ export function planExport(dependencies: ActivityDependencies) {
       return (await source.search(type, [['_count', '1']])).date;
     } catch (error) {
       const [patient] = patients;
-      if (!isRefusal(error)) throw error;
+      if (!mayTry('leave out', error)) throw error;
       if (level.kind === 'group') return (await source.read('Group', level.groupId))?.date;
       if (patient === undefined) throw (await refusalWithoutPatient(source, inCompartment(types))) ?? error;
       return (await source.read('Patient', patient))?.date;
@@ -171,7 +169,7 @@ export function planExport(dependencies: ActivityDependencies) {
     below: CompartmentPlan | undefined,
     transactionTime: string,
   ): Promise<{ kept: TypeFilter[]; withheld: string[] } | undefined> {
-    const { jobId, typeFilters, minPatients = 0, since, until } = request;
+    const { jobId, typeFilters, minPatients = 0 } = request;
     if (minPatients === 0 || typeFilters.length < 2) return undefined;
     const members =
       below?.compartment.hasMembers === true ? new Members(await jobs.members(jobId)) : undefined;
@@ -186,10 +184,10 @@ export function planExport(dependencies: ActivityDependencies) {
       fhirVersion: settings.fhirVersion,
       pageSize: request.pageSize ?? settings.pageSize,
       source,
-      windowOf: (type) => ({ type, from: since, until: transactionTime, untilAsked: until !== undefined }),
+      windowOf: (type) => jobWindow(type, request, transactionTime),
       baseOf: (type) => level.compartment(type, undefined) ?? EVERYTHING,
       isCounted: members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
-      isStopped: async () => (await jobs.stop(jobId)) !== undefined,
+      isStopped: async () => !isRunning(stateOf(await jobs.records(jobId))),
       isOutOfTime: outOfTimeFromNow(),
     });
   }
@@ -249,9 +247,7 @@ export function planExport(dependencies: ActivityDependencies) {
       concurrency: settings.sourceMaxRequests,
     });
     const partitions = searches.map(({ type, memberSearch }): PlannedPartition => {
-      const untilAsked = request.until !== undefined;
-      const window: Window = { type, from: request.since, until: transactionTime, untilAsked };
-      return { window, estimate: undefined, memberSearch };
+      return { window: jobWindow(type, request, transactionTime), estimate: undefined, memberSearch };
     });
     return { partitions, notes };
   }
@@ -265,18 +261,13 @@ export function planExport(dependencies: ActivityDependencies) {
     isOutOfTime: () => boolean,
   ): Promise<PlannedPartition[]> {
     const pageSize = request.pageSize ?? settings.pageSize;
-    const bounds = windowBounds(request.since, transactionTime);
     const walked: string[] = [];
     const planned = await mapConcurrently(
       below.types,
       settings.parallelPartitions,
       async (type): Promise<PlannedPartition[]> => {
-        const window: Window = {
-          type,
-          from: request.since,
-          until: transactionTime,
-          untilAsked: request.until !== undefined,
-        };
+        const window = jobWindow(type, request, transactionTime);
+        const bounds = boundsOf(spanOf(window));
         // Estimates only tell progress and order; what is wrong with the source, the walk will tell.
         const estimate = isOutOfTime() ? undefined : await count(source, type, bounds).catch(() => undefined);
         if (estimate === 0 && (request.minPatients ?? 0) === 0) return [];

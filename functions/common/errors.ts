@@ -14,6 +14,7 @@ export type ExportErrorCode =
   | 'source-busy'
   | 'source-failed'
   | 'source-denied'
+  | 'source-forbidden'
   | 'source-refused'
   | 'source-not-fhir'
   | 'source-page-too-large'

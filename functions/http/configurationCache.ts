@@ -1,8 +1,7 @@
-import type { Configuration } from '../deid/configuration/configuration.js';
-import type { ConfigurationIssue } from '../deid/configuration/issues.js';
+import type { ConfigurationIssue } from '../deid/reading/issues.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
-import type { KeyParameters, KeyUse } from '../deid/configuration/keys.js';
-import type { Key } from '../deid/configuration/parameters.js';
+import { keyParameters, keyUseOf, type KeyUse } from '../deid/configuration/keys.js';
+import type { Key } from '../deid/reading/settings.js';
 import { readConfiguration, rereadParameters } from '../deid/readConfiguration.js';
 import { type CoverageSummary, summaryOf } from '../export/request/approval.js';
 import { configurationDigest } from '../export/request/pinnedConfiguration.js';
@@ -58,7 +57,7 @@ export class ConfigurationCache {
     const checked: CheckedConfiguration = {
       digest,
       issues,
-      ...(configuration === undefined ? {} : { keys: useOf(configuration) }),
+      ...(configuration === undefined ? {} : { keys: keyUseOf(configuration) }),
       ...(coverage === undefined ? {} : { coverage: summaryOf(coverage) }),
     };
     this.#kept.set(digest, withoutKeys(checked));
@@ -70,26 +69,11 @@ export class ConfigurationCache {
   }
 }
 
-function useOf({ parameters, rules }: Configuration): KeyUse {
-  const names = new Set(rules.map(({ method }) => method.name));
-  return { parameters: keyParameters(parameters), rules: [...names].map((name) => ({ method: { name } })) };
-}
-
-function keyParameters(parameters: KeyParameters): KeyParameters {
-  const { cryptoHashKey, dateShiftKey, encryptKey, dateShiftFixedOffsetInDays } = parameters;
-  return { cryptoHashKey, dateShiftKey, encryptKey, dateShiftFixedOffsetInDays };
-}
-
 function withoutKeys(checked: CheckedConfiguration): CheckedConfiguration {
-  if (checked.keys === undefined) return checked;
-  const { parameters, rules } = checked.keys;
-  const hidden = {
-    ...parameters,
-    cryptoHashKey: withoutText(parameters.cryptoHashKey),
-    dateShiftKey: withoutText(parameters.dateShiftKey),
-    encryptKey: withoutText(parameters.encryptKey),
-  };
-  return { ...checked, keys: { parameters: hidden, rules } };
+  const { keys } = checked;
+  if (keys === undefined) return checked;
+  const hidden = Object.entries<Key>(keys.parameters).map(([name, key]) => [name, withoutText(key)]);
+  return { ...checked, keys: { ...keys, parameters: Object.fromEntries(hidden) as KeyUse['parameters'] } };
 }
 
 function withoutText(key: Key): Key {
@@ -100,7 +84,6 @@ function withoutText(key: Key): Key {
 function withKeys(kept: CheckedConfiguration, text: string): CheckedConfiguration {
   const { keys } = kept;
   if (keys === undefined) return kept;
-  const { cryptoHashKey, dateShiftKey, encryptKey } = keys.parameters;
-  if (![cryptoHashKey, dateShiftKey, encryptKey].some(({ kind }) => kind === 'text')) return kept;
+  if (!Object.values<Key>(keys.parameters).some(({ kind }) => kind === 'text')) return kept;
   return { ...kept, keys: { ...keys, parameters: keyParameters(rereadParameters(text)) } };
 }

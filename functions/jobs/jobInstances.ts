@@ -1,26 +1,36 @@
 import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
 import type { JobRequest } from '../export/records/job.js';
 import { forEachConcurrently } from '../common/mapConcurrently.js';
-import { jobInstanceId, workerInstanceId, partitionInstanceId } from './instanceIds.js';
+import type { JobStore } from '../adapters/storage/jobStore.js';
+import { type InstanceEnd, type JobState, stateOf } from './model/state.js';
+import { jobInstanceId, workerInstanceId, partitionInstanceId } from './model/instanceIds.js';
 
-/** Whether the job's orchestration is there and has not ended. @throws where that cannot be told */
-export async function isRunning(client: DurableClient, jobId: string): Promise<boolean> {
-  const status = await runtimeStatus(client, jobId);
-  return status !== undefined && RUNNING.includes(status);
-}
+/** A job younger than this without an orchestration may be starting just now. */
+export const MAX_STARTING_MS = 3_600_000;
 
 /**
- * How the job's orchestration ended: by its own code, or by a fault or from outside; `undefined` where it has not, or is
- * unknown. @throws where that cannot be told
+ * The state of a job whose records leave its end open, with what its orchestration says. @throws where that cannot be
+ * told
  */
-export async function endOfInstance(
+export async function lookAtInstance(
+  jobs: Pick<JobStore, 'records'>,
   client: DurableClient,
-  jobId: string,
-): Promise<'completed' | 'broken-off' | undefined> {
-  const status = await runtimeStatus(client, jobId);
-  if (status === OrchestrationRuntimeStatus.Completed) return 'completed';
-  return status !== undefined && BROKEN_OFF.includes(status) ? 'broken-off' : undefined;
+  { request: { jobId, startedAt } }: { request: JobRequest },
+  now: number,
+): Promise<JobState> {
+  const status = (await unlessUnknown(client.getStatus(jobInstanceId(jobId))))?.runtimeStatus;
+  const isStarting = now - Date.parse(startedAt) <= MAX_STARTING_MS;
+  const end = status === undefined ? (isStarting ? undefined : 'missing') : ENDS[status];
+  // An orchestration ends after its outcome is written, which may have been since the records were read.
+  return stateOf({ ...(await jobs.records(jobId)), ...(end === undefined ? {} : { end }) });
 }
+
+const ENDS: Readonly<Partial<Record<OrchestrationRuntimeStatus, InstanceEnd>>> = {
+  [OrchestrationRuntimeStatus.Completed]: 'completed',
+  [OrchestrationRuntimeStatus.Failed]: 'broken-off',
+  [OrchestrationRuntimeStatus.Terminated]: 'broken-off',
+  [OrchestrationRuntimeStatus.Canceled]: 'broken-off',
+};
 
 /** Calls to the Durable extension at the same time, each of them a request to the host. */
 const PARALLEL_CALLS = 8;
@@ -62,35 +72,16 @@ export async function purgeJob(
   await forEachConcurrently(ids, PARALLEL_CALLS, (id) => unlessUnknown(client.purgeInstanceHistory(id)));
 }
 
-const RUNNING: readonly OrchestrationRuntimeStatus[] = [
-  OrchestrationRuntimeStatus.Running,
-  OrchestrationRuntimeStatus.Pending,
-  OrchestrationRuntimeStatus.ContinuedAsNew,
-  OrchestrationRuntimeStatus.Suspended,
-];
-const BROKEN_OFF: readonly OrchestrationRuntimeStatus[] = [
-  OrchestrationRuntimeStatus.Failed,
-  OrchestrationRuntimeStatus.Terminated,
-  OrchestrationRuntimeStatus.Canceled,
-];
-
 function workerIds({ jobId, workers }: Pick<JobRequest, 'jobId' | 'workers'>): string[] {
   return Array.from({ length: workers }, (_, worker) => workerInstanceId(jobId, worker));
 }
 
-async function runtimeStatus(
-  client: DurableClient,
-  jobId: string,
-): Promise<OrchestrationRuntimeStatus | undefined> {
-  return (await unlessUnknown(client.getStatus(jobInstanceId(jobId))))?.runtimeStatus;
-}
-
-/** The client tells an unknown instance by an error that has its status in the text only. */
+/** The client reports an unknown instance by an error that has its status in the text only. */
 async function unlessUnknown<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
-  } catch (thrown) {
-    if (thrown instanceof Error && /HTTP 404|No instance with ID/.test(thrown.message)) return undefined;
-    throw thrown;
+  } catch (error) {
+    if (error instanceof Error && /HTTP 404|No instance with ID/.test(error.message)) return undefined;
+    throw error;
   }
 }

@@ -1,7 +1,7 @@
 import type { OrchestrationContext } from 'durable-functions';
 import { fromHistoryError } from '../common/errors.js';
 import type { ExportWorkerInput } from './exportWorker.js';
-import { workerInstanceId } from '../jobs/instanceIds.js';
+import { workerInstanceId } from '../jobs/model/instanceIds.js';
 import { type Orchestration, type RetryPolicy, runStep } from './steps.js';
 
 export interface ExportJobInput {

@@ -1,6 +1,6 @@
 import type { OrchestrationContext } from 'durable-functions';
 import type { ExportPartitionInput } from './exportPartition.js';
-import { partitionInstanceId } from '../jobs/instanceIds.js';
+import { partitionInstanceId } from '../jobs/model/instanceIds.js';
 import { type Orchestration, type RetryPolicy, runStep, settle } from './steps.js';
 
 export interface ExportWorkerInput {

@@ -59,16 +59,16 @@ describe('a slice of a job whose secrets are destroyed', () => {
     confirmContainer = async (): Promise<void> => undefined,
   ): Promise<{ thrown: unknown; left: string[] }> {
     const left = new Set<string>();
+    const request = jobRequest({ jobId: 'job', minPatients: 10, ...change });
     const jobs = {
-      request: async () => jobRequest({ jobId: 'job', minPatients: 10, ...change }),
+      request: async () => request,
+      records: async () => ({ request, stop: undefined, outcome: undefined }),
       plan: async () => ({
         transactionTime: '2026-01-01T00:00:00Z',
         partitions: [
           { window: { type: 'Condition', from: undefined, until: '2026-01-01T00:00:00Z' }, estimate: 1 },
         ],
       }),
-      stop: async () => undefined,
-      outcome: async () => undefined,
       secret: () => Promise.reject(gone),
       configuration: () => Promise.reject(gone),
       putSlice: async () => void left.add('record'),

@@ -14,8 +14,9 @@ async function cancel(secondsToDelete: number): Promise<{ said: string; events: 
   vi.spyOn(AbortSignal, 'timeout').mockReturnValue(controller.signal);
   const events: string[] = [];
   const jobs = {
-    request: async () => ({ jobId: JOB_ID, workers: 2, container: 'research', folder: 'folder/' }),
-    stop: async () => undefined,
+    records: async () => ({
+      request: { jobId: JOB_ID, workers: 2, container: 'research', folder: 'folder/' },
+    }),
     putStop: async () => void events.push('stop'),
     destroySecrets: async () => void events.push('destroy secrets'),
     claimedPartitions: async () => [7, 4999],

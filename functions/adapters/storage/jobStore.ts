@@ -1,18 +1,24 @@
 import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
-import { ExportError } from '../../common/errors.js';
+import type { ExportError } from '../../common/errors.js';
 import type {
-  JobOutcome,
   JobPlan,
   JobRequest,
   PartitionProgress,
   PartitionRecord,
   SliceRecord,
-  StopReason,
 } from '../../export/records/job.js';
 import type { PartCounts } from '../../export/selection/patientCount.js';
 import type { ExportManifest } from '../../export/output/manifest.js';
 import { furtherProgress } from '../../export/output/progress.js';
-import { admit, type RunningJob, type RunningLimits, toLookUp } from '../../jobs/runningJobs.js';
+import { admit, type RunningJob, type RunningLimits, toLookUp } from '../../jobs/model/runningJobs.js';
+import {
+  JOB_STATES,
+  type JobOutcome,
+  type JobRecords,
+  stateMissing,
+  stateOf,
+  type StopReason,
+} from '../../jobs/model/state.js';
 import { forEachConcurrently, mapConcurrently } from '../../common/mapConcurrently.js';
 import { storageFailure, storageStatus } from './storage.js';
 
@@ -98,14 +104,9 @@ export class JobStore {
   }
 
   async #hasEnded({ jobId, at }: RunningJob, now: number): Promise<boolean> {
-    const [request, outcome, stop] = await Promise.all([
-      this.request(jobId),
-      this.outcome(jobId),
-      this.stop(jobId),
-    ]);
+    const { name } = stateOf(await this.records(jobId));
     // Between the list and the request, a kick-off may take a while.
-    if (request === undefined) return now - at > LONGEST_KICK_OFF_MS;
-    return outcome !== undefined || stop?.reason === 'cancelled';
+    return name === 'unknown' ? now - at > LONGEST_KICK_OFF_MS : JOB_STATES[name].hasEnded;
   }
 
   /** Whether nobody else was quicker. */
@@ -120,6 +121,16 @@ export class JobStore {
       if ([409, 412].includes(storageStatus(thrown))) return false;
       throw failure(thrown, 'the list of the running jobs');
     }
+  }
+
+  /** What `stateOf` takes. */
+  async records(jobId: string): Promise<JobRecords> {
+    const [request, stop, outcome] = await Promise.all([
+      this.request(jobId),
+      this.stop(jobId),
+      this.outcome(jobId),
+    ]);
+    return { request, stop, outcome };
   }
 
   request(jobId: string): Promise<JobRequest | undefined> {
@@ -399,17 +410,6 @@ export class JobStore {
   async #delete(name: string): Promise<void> {
     await guarded('the state of a job', () => this.#container.getBlobClient(name).deleteIfExists());
   }
-}
-
-/**
- * What a step needs of its job's state is not there. Of a job that has not ended, that is so where the storage was set
- * back.
- */
-export function stateMissing(): ExportError {
-  return new ExportError(
-    'job-state-missing',
-    'A part of the private state of the job is gone. Either the job has ended, or its storage has lost what was written last, as the storage emulator does with its last seconds when it is killed. Start the export again.',
-  );
 }
 
 function required<T>(value: T | undefined): T {

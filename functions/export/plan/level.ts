@@ -7,6 +7,7 @@ import { PROVENANCE, ProvenanceCompanions } from '../selection/provenance.js';
 import { selectionOf } from '../selection/selectionOf.js';
 import type { Companions } from '../selection/companions.js';
 import type { Source } from '../source/source.js';
+import { jobWindow } from '../walk/window.js';
 
 /** What of a type a job exports, by its plan, and what comes along with it. */
 export class Level {
@@ -28,13 +29,11 @@ export class Level {
 
   /** What comes along with the resources of a type; at the system level, Provenance is a type like any other. */
   companions(type: string, request: JobRequest, source: Source): Companions | undefined {
-    const { since, until } = request;
     const { compartment, partitions, transactionTime } = this.#plan;
     if (compartment?.includesProvenance !== true || type === PROVENANCE) return undefined;
     const types = new Set(partitions.map(({ window }) => window.type));
     return new ProvenanceCompanions({
-      type,
-      window: { from: since, until: transactionTime, untilAsked: until !== undefined },
+      window: jobWindow(type, request, transactionTime),
       bases: compartment.bases,
       source,
       // Nothing comes along with Provenance resources themselves.

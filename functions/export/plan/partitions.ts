@@ -1,18 +1,12 @@
 import { ExportError } from '../../common/errors.js';
 import { mapConcurrently } from '../../common/mapConcurrently.js';
 import { count } from '../source/count.js';
-import {
-  compareInstants,
-  type Instant,
-  instantFromMilliseconds,
-  parseInstant,
-  searchValue,
-} from '../../fhir/instant.js';
+import { compareInstants, type Instant, instantFromMilliseconds, parseInstant } from '../../fhir/instant.js';
 import type { PlannedPartition } from '../records/job.js';
-import { readSearchPage } from '../source/searchPage.js';
+import { searchPage } from '../source/searchPage.js';
 import type { Selection } from '../selection/selection.js';
 import type { SearchParameters, Source } from '../source/source.js';
-import type { Margin, Window } from '../walk/window.js';
+import { boundsOf, jobWindow, type Margin, placeIn, type Span, spanOf, type Window } from '../walk/window.js';
 
 /** What is to be exported. */
 export interface PlanInput {
@@ -50,7 +44,7 @@ const COUNTS_PER_PARTITION = 8;
 const NEIGHBOURS = 50;
 /** Two rows that are further apart prove nothing of bounds that are wrong by little. */
 const CLOSE_MS = 50;
-/** Above this length a span is halved at whole seconds, which every source can tell apart. */
+/** Above this length a part is halved at whole seconds, which every source can tell apart. */
 const FINE_MS = 2000;
 const SECOND_MS = 1000;
 
@@ -117,7 +111,7 @@ function targetSize(total: number, { partitionResources, leastResources, workers
 }
 
 /** A part of a type's time, in milliseconds since the epoch, and the resources counted in it. */
-interface Span {
+interface Part {
   from: number;
   /** Exclusive. */
   until: number;
@@ -131,22 +125,20 @@ class TypePlan {
   /** Resources in the whole window; `undefined` where the source does not tell. */
   total: number | undefined;
   readonly #source: Source;
-  readonly #plainWindow: Window;
-  readonly #window: { from: Instant | undefined; until: Instant };
+  readonly #window: Window;
+  readonly #span: Span;
   /** `undefined`: too many to count. */
   readonly #searches: SearchParameters[] | undefined;
   readonly #isOutOfTime: () => boolean;
-  #spans: Span[] = [];
+  #parts: Part[] = [];
   #countsLeft = 0;
   #margin: Margin | undefined;
 
   constructor(source: Source, input: PlanInput, type: string, isOutOfTime: () => boolean) {
-    const { since, until, transactionTime, selectionOf } = input;
+    const { transactionTime, selectionOf } = input;
     this.#source = source;
-    this.#plainWindow = { type, from: since, until: transactionTime, untilAsked: until !== undefined };
-    const end = parseInstant(transactionTime);
-    if (end === undefined) throw new TypeError('the transaction time is no instant');
-    this.#window = { from: parseInstant(since), until: end };
+    this.#window = jobWindow(type, input, transactionTime);
+    this.#span = spanOf(this.#window);
     const selection = selectionOf(type);
     if (selection.searches <= MOST_COUNTED_SEARCHES) {
       this.#searches = Array.from({ length: selection.searches }, (_, search) =>
@@ -157,12 +149,12 @@ class TypePlan {
   }
 
   async countAll(): Promise<void> {
-    this.total = await this.#count(this.#window.from, this.#window.until);
+    this.total = await this.#count(this.#span.from, this.#span.until);
   }
 
   /** Finds out from when to when there are resources, and whether the source's counts heed bounds at all. */
   async findSpan(target: number): Promise<void> {
-    const { from, until } = this.#window;
+    const { from, until } = this.#span;
     const [oldest, newest] = await Promise.all([
       this.#edge('_lastUpdated', from, until),
       this.#edge('-_lastUpdated', from, until),
@@ -177,16 +169,16 @@ class TypePlan {
     const resources = this.total ?? 0;
     this.#countsLeft = COUNTS_PER_TYPE + COUNTS_PER_PARTITION * Math.ceil(resources / target);
     const begin = Math.max(oldest.seconds * SECOND_MS, from === undefined ? 0 : millisecondsAfter(from));
-    this.#spans = [{ from: begin, until: end, resources, isWhole: false }];
+    this.#parts = [{ from: begin, until: end, resources, isWhole: false }];
   }
 
-  /** The halvings that come next: of every span that is too large. */
+  /** The halvings that come next: of every part that is too large. */
   halvings(target: number): Array<() => Promise<void>> {
     if (this.#isOutOfTime()) return [];
-    const tooLarge = this.#spans.filter(({ resources, isWhole }) => resources > target && !isWhole);
+    const tooLarge = this.#parts.filter(({ resources, isWhole }) => resources > target && !isWhole);
     const now = tooLarge.slice(0, this.#countsLeft);
     this.#countsLeft -= now.length;
-    return now.map((span) => () => this.#halve(span));
+    return now.map((part) => () => this.#halve(part));
   }
 
   /**
@@ -198,17 +190,15 @@ class TypePlan {
     const [search, ...others] = this.#searches ?? [];
     const from = parseInstant(this.partitions(target)[1]?.window.from);
     if (search === undefined || others.length > 0 || from === undefined) return;
-    const { type } = this.#plainWindow;
+    const { type } = this.#window;
     const parameters: SearchParameters = [
       ...search,
       ['_sort', '_lastUpdated'],
-      ...bounds(from, this.#window.until),
+      ...boundsOf({ from, until: this.#span.until }),
       ['_count', String(NEIGHBOURS)],
     ];
     const page = await this.#ask(async () =>
-      readSearchPage((await this.#source.search(type, parameters)).body, type).rows.map(
-        ({ lastUpdated }) => lastUpdated,
-      ),
+      (await searchPage(this.#source, type, parameters)).rows.map(({ lastUpdated }) => lastUpdated),
     );
     const pair = closestPair(page ?? []);
     if (pair === undefined) return;
@@ -218,10 +208,10 @@ class TypePlan {
 
   /** One partition per window; neighbouring spans are put together as far as they fit into one. */
   partitions(target: number): PlannedPartition[] {
-    const window = this.#plainWindow;
+    const window = this.#window;
     const first: { from: string | undefined; estimate: number } = { from: window.from, estimate: 0 };
     const parts = [first];
-    for (const { from, resources } of this.#spans) {
+    for (const { from, resources } of this.#parts) {
       const part = parts.at(-1) ?? first;
       const sum = part.estimate + resources;
       if (sum <= target || part.estimate === 0 || resources === 0) part.estimate = sum;
@@ -241,50 +231,48 @@ class TypePlan {
     }));
   }
 
-  async #halve(span: Span): Promise<void> {
-    const middle = middleOf(span);
-    const left = middle === undefined ? undefined : await this.#countLeft(span, middle);
+  async #halve(part: Part): Promise<void> {
+    const middle = middleOf(part);
+    const left = middle === undefined ? undefined : await this.#countLeft(part, middle);
     if (middle === undefined || left === undefined) {
-      span.isWhole = true;
+      part.isWhole = true;
       return;
     }
-    const right: Span = { ...span, from: middle, resources: span.resources - left };
-    span.until = middle;
-    span.resources = left;
-    this.#spans.splice(this.#spans.indexOf(span) + 1, 0, right);
+    const right: Part = { ...part, from: middle, resources: part.resources - left };
+    part.until = middle;
+    part.resources = left;
+    this.#parts.splice(this.#parts.indexOf(part) + 1, 0, right);
   }
 
-  /** The resources of a span before a moment; `undefined` where the source cannot tell that moment from others. */
-  async #countLeft(span: Span, middle: number): Promise<number | undefined> {
-    const [from, at, until] = [span.from, middle, span.until].map(instantFromMilliseconds);
+  /** The resources of a part before a moment; `undefined` where the source cannot tell that moment from others. */
+  async #countLeft(part: Part, middle: number): Promise<number | undefined> {
+    const [from, at, until] = [part.from, middle, part.until].map(instantFromMilliseconds);
     if (from === undefined || at === undefined || until === undefined) return undefined;
     const left = await this.#count(from, at);
-    if (left === undefined || left > span.resources) return undefined;
+    if (left === undefined || left > part.resources) return undefined;
     if (middle % SECOND_MS === 0) return left;
     const [before, after] = await Promise.all([
       left === 0 ? at : this.#edge('-_lastUpdated', from, at),
-      left === span.resources ? at : this.#edge('_lastUpdated', at, until),
+      left === part.resources ? at : this.#edge('_lastUpdated', at, until),
     ]);
     return before === undefined || after === undefined ? undefined : left;
   }
 
   /** The earliest or latest instant of any resource in a window; `undefined` where the source does not tell. */
   async #edge(sort: string, from: Instant | undefined, until: Instant): Promise<Instant | undefined> {
-    const { type } = this.#plainWindow;
+    const { type } = this.#window;
     let edge: Instant | undefined;
     for (const search of this.#searches ?? []) {
       const parameters: SearchParameters = [
         ...search,
         ['_sort', sort],
-        ...bounds(from, until),
+        ...boundsOf({ from, until }),
         ['_count', '1'],
       ];
-      const row = await this.#ask(
-        async () => readSearchPage((await this.#source.search(type, parameters)).body, type).rows[0],
-      );
+      const row = await this.#ask(async () => (await searchPage(this.#source, type, parameters)).rows[0]);
       const at = row?.lastUpdated;
       if (at === undefined) continue;
-      if (!isWithin(at, from, until)) return undefined;
+      if (placeIn({ from, until }, at) !== 'in') return undefined;
       const order = edge === undefined ? 0 : compareInstants(at, edge);
       if (edge === undefined || (sort === '_lastUpdated' ? order < 0 : order > 0)) edge = at;
     }
@@ -296,8 +284,8 @@ class TypePlan {
     if (this.#searches === undefined) return undefined;
     let sum = 0;
     for (const search of this.#searches) {
-      const parameters: SearchParameters = [...search, ...bounds(from, until)];
-      const found = await this.#ask(() => count(this.#source, this.#plainWindow.type, parameters));
+      const parameters: SearchParameters = [...search, ...boundsOf({ from, until })];
+      const found = await this.#ask(() => count(this.#source, this.#window.type, parameters));
       if (found === undefined) return undefined;
       sum += found;
     }
@@ -311,8 +299,8 @@ class TypePlan {
   }
 }
 
-/** Where to halve a span; `undefined` where it is a single moment as far as searches tell. */
-function middleOf({ from, until }: Span): number | undefined {
+/** Where to halve a part; `undefined` where it is a single moment as far as searches tell. */
+function middleOf({ from, until }: Part): number | undefined {
   const length = until - from;
   if (length <= 1) return undefined;
   const half = from + Math.floor(length / 2);
@@ -333,24 +321,6 @@ function closestPair(
     }
   }
   return closest;
-}
-
-/** The bounds of a window as search parameters. */
-export function windowBounds(from: string | undefined, until: string): SearchParameters {
-  const end = parseInstant(until);
-  if (end === undefined) throw new TypeError('the end of a window is no instant');
-  return bounds(parseInstant(from), end);
-}
-
-function bounds(from: Instant | undefined, until: Instant): SearchParameters {
-  return [
-    ...(from === undefined ? [] : [['_lastUpdated', `ge${searchValue(from)}`] as const]),
-    ['_lastUpdated', `lt${searchValue(until)}`],
-  ];
-}
-
-function isWithin(at: Instant, from: Instant | undefined, until: Instant): boolean {
-  return (from === undefined || compareInstants(at, from) >= 0) && compareInstants(at, until) < 0;
 }
 
 /** The last whole millisecond that is not after an instant. */

@@ -7,18 +7,13 @@ import type { TypeFilter } from '../request/typeFilter.js';
 import { memberValue, type MemberSearch, OWN_ID, PATIENT, patientPaths } from '../selection/compartment.js';
 import type { Members } from '../selection/members.js';
 import type { Capabilities } from '../source/capabilities.js';
+import { mayTry, onRefusal } from '../source/refusals.js';
 import type { SearchParameters, Source } from '../source/source.js';
 
 /** Types that such servers have if they have any, tried first. */
 const USUAL_TYPES = ['Observation', 'Condition', 'Encounter'];
 /** A server may refuse one type for a reason of its own. */
 const MAX_TRIED_TYPES = 3;
-const REFUSALS: ReadonlySet<string> = new Set(['source-refused', 'source-denied', 'source-forbidden']);
-
-/** Whether a source refuses to be asked so, whoever asks and however often. */
-export function isRefusal(error: unknown): error is ExportError {
-  return error instanceof ExportError && REFUSALS.has(error.code);
-}
 
 /**
  * Whether a source refuses searches without a patient, as electronic health records do: tried by searches for some types,
@@ -40,7 +35,7 @@ export async function refusalWithoutPatient(
       return undefined;
     } catch (error) {
       // What else may be wrong with the source, the requests that follow report.
-      if (!isRefusal(error)) return undefined;
+      if (!mayTry('leave out', error)) return undefined;
       refusal = error;
     }
   }
@@ -63,12 +58,10 @@ export async function countReadable(
 ): Promise<number | undefined> {
   const isThere = await mapConcurrently(ids, concurrency, async (id) => {
     if (isOutOfTime()) return undefined;
-    try {
-      return (await source.read('Patient', id)) !== undefined;
-    } catch (error) {
-      if (isRefusal(error)) return false;
-      throw error;
-    }
+    return source.read('Patient', id).then(
+      (answer) => answer !== undefined,
+      onRefusal('leave out', () => false),
+    );
   });
   return isThere.includes(undefined) ? undefined : isThere.filter(Boolean).length;
 }
@@ -212,14 +205,11 @@ function namesOf(paths: CompartmentLink['paths']): string[] {
   return paths.map((path) => path.join('.'));
 }
 
-async function isAnswered(source: Source, type: string, parameters: SearchParameters): Promise<boolean> {
-  try {
-    await source.search(type, parameters);
-    return true;
-  } catch (error) {
-    if (isRefusal(error)) return false;
-    throw error;
-  }
+function isAnswered(source: Source, type: string, parameters: SearchParameters): Promise<boolean> {
+  return source.search(type, parameters).then(
+    () => true,
+    onRefusal('leave out', () => false),
+  );
 }
 
 function typesRefused(names: string): ExportError {

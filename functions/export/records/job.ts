@@ -1,5 +1,4 @@
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
-import type { SafeFailure } from '../../common/errors.js';
 import type { ApprovalRule, CoverageSummary } from '../request/approval.js';
 import type { MemberSearch } from '../selection/compartment.js';
 import type { ExportLevel, ExportScope } from '../request/scope.js';
@@ -189,23 +188,12 @@ export interface PartitionRecord {
   ofOthers?: number;
 }
 
-/** Why a job is to stop: its slices look for it, since terminating an orchestration does not reach them. */
-export type StopReason = { at: string } & (
-  { reason: 'cancelled' } | { reason: 'failed'; failure: SafeFailure }
-);
-
 /** How far a partition is, as its slices tell. */
 export interface PartitionProgress {
   partition: number;
   resources: number;
   isDone: boolean;
 }
-
-/** How a job ended. The first one that is written holds. */
-export type JobOutcome =
-  | { state: 'completed'; at: string }
-  | { state: 'failed'; at: string; failure: SafeFailure }
-  | { state: 'cancelled'; at: string };
 
 /** Merges the counts of `more` into `sum`. */
 export function addReport(sum: SliceReport, more: SliceReport): void {

@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { KeyParameters } from '../../deid/configuration/keys.js';
+import { keyParameters, type KeyParameters } from '../../deid/configuration/keys.js';
 
 /** SHA-256 of a configuration's text, as a registry writes digests. */
 export function configurationDigest(text: string): string {
@@ -15,8 +15,7 @@ export function keysDigest(
   { parameters }: { readonly parameters: KeyParameters },
   jobSecret: Uint8Array,
 ): string {
-  const { cryptoHashKey, dateShiftKey, encryptKey } = parameters;
   return createHmac('sha256', jobSecret)
-    .update(JSON.stringify([cryptoHashKey, dateShiftKey, encryptKey]))
+    .update(JSON.stringify(Object.values(keyParameters(parameters))))
     .digest('hex');
 }

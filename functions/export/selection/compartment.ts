@@ -5,7 +5,7 @@ import type { CompartmentLink } from '../../fhir/patientCompartment.js';
 import { patientsOf } from '../../fhir/patientsOf.js';
 import { readReference, referencesAt } from '../../fhir/reference.js';
 import type { Members } from './members.js';
-import { searchByIds, type Selection } from './selection.js';
+import { foundIn, type Selection } from './selection.js';
 import type { SearchParameters, Source } from '../source/source.js';
 import type { Window } from '../walk/window.js';
 
@@ -136,7 +136,7 @@ export class CompartmentSelection implements Selection {
   }
 
   async exportedOf(ids: readonly string[], window: Window, source: Source): Promise<ReadonlySet<string>> {
-    const rows = await searchByIds(ids, window, source);
+    const rows = await foundIn(window, source, ids, true);
     return new Set(rows.filter((row) => this.includes(row.resource())).map(({ id }) => id));
   }
 

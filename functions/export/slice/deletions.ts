@@ -1,14 +1,15 @@
 import { ExportError } from '../../common/errors.js';
 import type { DeletionNote } from '../records/job.js';
 import { readHistoryPage } from '../source/historyPage.js';
-import { compareInstants, type Instant, parseInstant } from '../../fhir/instant.js';
+import { compareInstants, type Instant } from '../../fhir/instant.js';
 import type { DeletionCursor } from '../walk/deletionCursor.js';
-import { searchAmong } from '../source/searchAmong.js';
+import { checkLoop, NO_LOOP } from '../source/linkLoop.js';
+import { mayTry } from '../source/refusals.js';
+import { searchByIds } from '../source/searchByIds.js';
 import type { LineSink } from '../output/lineMaker.js';
 import type { SliceLimits } from './slice.js';
 import type { SearchParameters, Source, SourceAnswer } from '../source/source.js';
-import { checkLoop, NO_LOOP } from '../walk/linkLoop.js';
-import type { Window } from '../walk/window.js';
+import { isInWindow, type Window } from '../walk/window.js';
 
 /** What a slice of deletions needs of the outside world. */
 export interface DeletionDependencies {
@@ -62,19 +63,21 @@ export async function runDeletionSlice(
   for (let pages = 1; ; pages++) {
     if (await isStopped()) throw new ExportError('job-stopped', 'The job was stopped.');
     try {
-      const answer = await ask(source, window, start.pageSize, next).catch((thrown: unknown) => {
-        if (next === undefined || restarts >= MOST_RESTARTS || !isExpired(thrown)) throw thrown;
+      const answer = await ask(source, window, start.pageSize, next).catch((error: unknown) => {
+        if (next === undefined || restarts >= MOST_RESTARTS || !mayTry('other search', error)) throw error;
         // What was told is known, so nothing of it is told again.
         restarts++;
         loop = NO_LOOP;
         return ask(source, window, start.pageSize, undefined);
       });
       const page = readHistoryPage(answer.body, type);
-      const untold = latestById(page.deletions.filter(({ id, at }) => isWithin(at, window) && !told.has(id)));
+      const untold = latestById(
+        page.deletions.filter(({ id, at }) => isInWindow(at, window) && !told.has(id)),
+      );
       const present = new Set<string>();
-      for (const { id, lastUpdated } of await searchAmong(source, type, [...untold.keys()], [])) {
-        const deletedAt = id === undefined ? undefined : untold.get(id);
-        if (id === undefined || deletedAt === undefined) continue;
+      for (const { id, lastUpdated } of await searchByIds(source, type, [...untold.keys()])) {
+        const deletedAt = untold.get(id);
+        if (deletedAt === undefined) continue;
         // What is older than its deletion is not there again: the source's index lags behind. Whole seconds, since a
         // source may have the one instant with more digits than the other.
         if (lastUpdated === undefined || lastUpdated.seconds >= deletedAt.seconds) present.add(id);
@@ -91,12 +94,12 @@ export async function runDeletionSlice(
       next = page.next;
       if (next === undefined) return await finish(undefined);
       loop = checkLoop(loop, next, type);
-    } catch (thrown) {
-      if (!(thrown instanceof ExportError) || thrown.retryable || !thrown.code.startsWith('source-'))
-        throw thrown;
+    } catch (error) {
+      if (!(error instanceof ExportError) || error.retryable || !error.code.startsWith('source-'))
+        throw error;
       return finish(undefined, {
         type,
-        reason: `the source's history cannot be read to its end: ${thrown.message}`,
+        reason: `the source's history cannot be read to its end: ${error.message}`,
       });
     }
     if (told.size > MOST_TOLD) {
@@ -119,19 +122,10 @@ async function ask(
   for (let size = pageSize; ; size = Math.floor(size / 2)) {
     try {
       return await source.typeHistory(type, [...since, ['_count', String(size)]]);
-    } catch (thrown) {
-      const isTooLarge = thrown instanceof ExportError && thrown.code === 'source-page-too-large';
-      if (!isTooLarge || size <= 1) throw thrown;
+    } catch (error) {
+      if (size <= 1 || !mayTry('smaller page', error)) throw error;
     }
   }
-}
-
-/** Whether the source refused a link of its own. */
-function isExpired(thrown: unknown): boolean {
-  return (
-    thrown instanceof ExportError &&
-    (thrown.code === 'source-refused' || thrown.code === 'source-link-expired')
-  );
 }
 
 /** When each resource was deleted last. */
@@ -142,14 +136,6 @@ function latestById(deletions: ReadonlyArray<{ id: string; at: Instant }>): Map<
     if (known === undefined || compareInstants(at, known) > 0) latest.set(id, at);
   }
   return latest;
-}
-
-function isWithin(at: Instant, window: Window): boolean {
-  const [from, until] = [parseInstant(window.from), parseInstant(window.until)];
-  return (
-    (from === undefined || compareInstants(at, from) >= 0) &&
-    (until === undefined || compareInstants(at, until) < 0)
-  );
 }
 
 function bundleOf(type: string, ids: readonly string[]): string {

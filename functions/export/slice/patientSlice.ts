@@ -1,15 +1,16 @@
 import { ExportError } from '../../common/errors.js';
-import { compareInstants, parseInstant } from '../../fhir/instant.js';
 import { partOf } from '../selection/patientCount.js';
 import type { PatientSearch, PatientSearches } from '../selection/patientSearches.js';
-import { missingInSelf, proveHeeded } from '../source/heeded.js';
-import { readSearchPage, type SearchPage, type SearchRow } from '../source/searchPage.js';
+import { missingInSelf, proveHonored } from '../source/honored.js';
+import { mayTry } from '../source/refusals.js';
+import { readAnswer, readSearchPage, type SearchPage, type SearchRow } from '../source/searchPage.js';
 import type { SearchParameters, SourceAnswer } from '../source/source.js';
-import { checkLoop, NO_LOOP } from '../walk/linkLoop.js';
+import { checkLoop, NO_LOOP } from '../source/linkLoop.js';
 import type { PatientCursor } from '../walk/patientCursor.js';
-import { endsEarly, ignoredSearch, mayEnd, unverifiable } from '../walk/refusals.js';
-import type { Window } from '../walk/window.js';
-import { PageWriter, type SliceDependencies, type SliceLimits, type SliceResult } from './slice.js';
+import { endsEarly, ignoredSearch, mayEnd, unverifiable } from '../walk/walkErrors.js';
+import { placeIn, spanOf, type Window } from '../walk/window.js';
+import { PageWriter } from './pageWriter.js';
+import type { SliceDependencies, SliceLimits, SliceResult } from './slice.js';
 
 /** Where a slice begins, and how it asks. */
 export interface PatientSliceStart {
@@ -30,14 +31,6 @@ const MAX_GIVEN = 500_000;
 const MAX_RESTARTS = 3;
 /** A slice goes on by so many times its pages where the searches that were begun end by then. */
 const MAX_OVERRUN = 2;
-
-/** What a source may answer to a search that asks for too much. */
-const TOO_LARGE: ReadonlySet<string> = new Set(['source-page-too-large', 'source-timeout', 'source-failed']);
-const LINK_REFUSED: ReadonlySet<string> = new Set([
-  'source-refused',
-  'source-link-expired',
-  'source-page-too-large',
-]);
 
 /** A page of a search, and what of the search it leaves. */
 interface FetchedPage {
@@ -164,8 +157,7 @@ class PatientSlice {
       try {
         return await source.search(this.#window.type, [...parameters, ...countOf(pageSize)]);
       } catch (error) {
-        if (!(error instanceof ExportError)) throw error;
-        if (!TOO_LARGE.has(error.code) || pageSize === undefined || pageSize <= 1) {
+        if (!mayTry('smaller page', error) || pageSize === undefined || pageSize <= 1) {
           throw this.#aboutSearch(error, filter);
         }
         this.#pageSize = Math.min(this.#pageSize ?? pageSize, Math.floor(pageSize / 2));
@@ -219,9 +211,9 @@ class PatientSlice {
     try {
       return readPage(await this.#dependencies.source.follow(next), type);
     } catch (error) {
-      if (!(error instanceof ExportError)) throw error;
-      if (!LINK_REFUSED.has(error.code) || !mayRestart) throw this.#aboutSearch(error, []);
-      if (error.code === 'source-page-too-large' && this.#pageSize !== undefined) {
+      const isTooLarge = error instanceof ExportError && error.code === 'source-page-too-large';
+      if (!mayRestart || !(isTooLarge || mayTry('other search', error))) throw this.#aboutSearch(error, []);
+      if (isTooLarge && this.#pageSize !== undefined) {
         this.#pageSize = Math.max(1, Math.floor(this.#pageSize / 2));
       }
       return undefined;
@@ -238,7 +230,7 @@ class PatientSlice {
       const missing = missingInSelf(filter, self);
       if (missing !== undefined) throw ignoredSearch(type, missing);
     } else if (!this.#proven.has(alternative)) {
-      await proveHeeded(this.#dependencies.source, type, parameters, filter);
+      await proveHonored(this.#dependencies.source, type, parameters, filter);
       this.#proven.add(alternative);
     }
   }
@@ -291,11 +283,7 @@ class PatientSlice {
   /** Whether a resource is of the time that was asked for, as far as it says. */
   #isInWindow({ lastUpdated }: SearchRow): boolean {
     if (lastUpdated === undefined) return true;
-    const [from, until] = [parseInstant(this.#window.from), parseInstant(this.#window.until)];
-    return (
-      (from === undefined || compareInstants(lastUpdated, from) >= 0) &&
-      (until === undefined || compareInstants(lastUpdated, until) < 0)
-    );
+    return placeIn(spanOf(this.#window), lastUpdated) === 'in';
   }
 
   #countUndated(): void {
@@ -311,7 +299,9 @@ class PatientSlice {
     if (await isStopped()) throw new ExportError('job-stopped', 'The job was stopped.');
   }
 
-  #aboutSearch({ code, message, retryable }: ExportError, filter: SearchParameters): ExportError {
+  #aboutSearch(error: unknown, filter: SearchParameters): unknown {
+    if (!(error instanceof ExportError)) return error;
+    const { code, message, retryable } = error;
     const hint = filter.length === 0 ? '' : ' with search parameters of the request';
     return new ExportError(
       code,
@@ -321,11 +311,8 @@ class PatientSlice {
   }
 }
 
-function readPage({ body, release, isForm }: SourceAnswer, type: string): FetchedPage {
-  const page = readSearchPage(body, type, undefined, release);
-  // The self link of a form need not repeat what is in the form.
-  const hasQuery = isForm !== true || page.self?.includes('?') === true;
-  return { page: hasQuery ? page : { ...page, self: undefined }, bytes: body.length };
+function readPage(answer: SourceAnswer, type: string): FetchedPage {
+  return { page: readAnswer(answer, type), bytes: answer.body.length };
 }
 
 function countOf(pageSize: number | undefined): SearchParameters {

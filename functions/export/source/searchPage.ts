@@ -5,6 +5,7 @@ import { nameNumber } from '../../json/keyNames.js';
 import { ExportError } from '../../common/errors.js';
 import { type Instant, parseInstant } from '../../fhir/instant.js';
 import { giveBack, readLink, readTape } from './readTape.js';
+import type { SearchParameters, Source, SourceAnswer } from './source.js';
 
 /** One resource of a search page, with what the walk needs of it. */
 export interface SearchRow {
@@ -124,6 +125,30 @@ export function readSearchPage(
       release?.();
     },
   };
+}
+
+/**
+ * Reads the page of an answer. The self link of a form need not repeat what is in the form, so one without any of it is
+ * dropped: it does not say what was honored.
+ */
+export function readAnswer(
+  { body, isForm, release }: SourceAnswer,
+  type: string,
+  includedType?: string,
+): PageWithIncludes {
+  const page = readSearchPage(body, type, includedType, release);
+  return isForm !== true || page.self?.includes('?') === true ? page : { ...page, self: undefined };
+}
+
+/** Searches for a page, with what is to come along. */
+export async function searchPage(
+  source: Source,
+  type: string,
+  parameters: SearchParameters,
+  includedType?: string,
+): Promise<PageWithIncludes> {
+  const { body } = await source.search(type, parameters);
+  return readSearchPage(body, type, includedType);
 }
 
 /**

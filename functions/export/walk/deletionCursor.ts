@@ -1,4 +1,4 @@
-import type { LoopCheck } from './linkLoop.js';
+import type { LoopCheck } from '../source/linkLoop.js';
 
 /** Where the reading of a history stands. Ids of the source: private, like every cursor. */
 export interface DeletionCursor {

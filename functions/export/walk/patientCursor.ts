@@ -1,4 +1,4 @@
-import type { LoopCheck } from './linkLoop.js';
+import type { LoopCheck } from '../source/linkLoop.js';
 
 /** Where a partition that is read patient by patient is, as JSON. It holds ids and URLs of the source: it is private. */
 export interface PatientCursor {

@@ -126,7 +126,8 @@ describe('a failure tells its code, whether it may pass, and nothing of the answ
   it.each([
     ['busy to the end', status(429, { 'retry-after': '0' }), 'source-busy', true],
     ['cut to the end', cut, 'source-unreachable', true],
-    ['denied', status(403), 'source-denied', false],
+    ['denied', status(401), 'source-denied', false],
+    ['forbidden', status(403), 'source-forbidden', false],
     ['refused', status(400), 'source-refused', false],
     ['gone', status(410), 'source-link-expired', false],
     ['redirected', status(302, { location: 'http://elsewhere.example/' }), 'source-refused', false],
@@ -244,6 +245,6 @@ describe('a resource that is read', () => {
 
   it('is an error on 403', async () => {
     const { client } = await clientOf(status(403));
-    expect((await failureOf(client.read('Group', 'g'))).code).toBe('source-denied');
+    expect((await failureOf(client.read('Group', 'g'))).code).toBe('source-forbidden');
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { compileEngine } from '../../../functions/deid/compileEngine.js';
 import { readConfiguration, type ReadOptions } from '../../../functions/deid/readConfiguration.js';
 import { resolveKeys } from '../../../functions/deid/configuration/keys.js';
-import type { ConfigurationIssue } from '../../../functions/deid/configuration/issues.js';
+import type { ConfigurationIssue } from '../../../functions/deid/reading/issues.js';
 import { configurationOf, engineOptions } from '../shared.js';
 
 function issuesOf(
@@ -181,10 +181,10 @@ describe('every problem is told at once: where, what, and what would be right', 
       'error fhirPathRules[0].path',
       'error fhirPathRules[0].method',
       'error fhirPathRules[1]',
-      'error parameters.encryptKey',
-      'error parameters.dateShiftScope',
       'error parameters.enablePartialDatesForRedact',
+      'error parameters.dateShiftScope',
       'error parameters.truncate',
+      'error parameters.encryptKey',
     ]);
   });
 

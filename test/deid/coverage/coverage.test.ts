@@ -6,7 +6,7 @@ import type { Configuration } from '../../../functions/deid/configuration/config
 import { coverageOf, type Coverage } from '../../../functions/deid/coverage/coverage.js';
 import { identityOf } from '../../../functions/deid/coverage/identities.js';
 import { reachOf } from '../../../functions/deid/coverage/reach.js';
-import type { ConfigurationIssue } from '../../../functions/deid/configuration/issues.js';
+import type { ConfigurationIssue } from '../../../functions/deid/reading/issues.js';
 import type { FhirVersion } from '../../../functions/fhir/fhirVersion.js';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import type { FhirType } from '../../../functions/deid/model/types.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Item } from '../../../functions/deid/expression/collection.js';
 import { compileExpression, evaluate } from '../../../functions/deid/expression/evaluate.js';
-import { valueText } from '../../../functions/deid/expression/functions.js';
+import { valueText } from '../../../functions/deid/expression/conversions.js';
 import { parseFhirPath } from '../../../functions/deid/expression/parser.js';
 import { Decimal, Long, Quantity, type Value } from '../../../functions/deid/expression/values.js';
 import { isJsonObject, parseJson } from '../../../functions/json/json.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileExpression, evaluate } from '../../../functions/deid/expression/evaluate.js';
-import { valueText } from '../../../functions/deid/expression/functions.js';
+import { valueText } from '../../../functions/deid/expression/conversions.js';
 import { parseFhirPath } from '../../../functions/deid/expression/parser.js';
 import { Decimal, Long, Quantity } from '../../../functions/deid/expression/values.js';
 import { conversionFactor } from '../../../functions/deid/expression/ucum.js';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseFhirPath } from '../../../functions/deid/expression/parser.js';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
+import { KEEP } from '../../../functions/deid/methods/keep.js';
 import { patternsOfAll } from '../../../functions/deid/plan/pattern.js';
 import { rawConditionOf } from '../../../functions/deid/plan/rawCondition.js';
 import type { Rule } from '../../../functions/deid/configuration/rule.js';
@@ -48,7 +49,7 @@ describe('conditions of several rules', () => {
     const rules = [one, other].map((condition, index): Rule => {
       const path = `where(${condition})`;
       const expression = parseFhirPath(path);
-      return { index, path, resourceType: 'Observation', expression, method: { name: 'keep' } };
+      return { index, path, resourceType: 'Observation', expression, method: KEEP, settings: {} };
     });
     const guards = [...patternsOfAll(rules).values()].map((patterns) => {
       const step = patterns?.[0]?.[0];

@@ -11,9 +11,8 @@ import {
   type JsonObject,
   type JsonValue,
 } from '../../../functions/json/json.js';
-import { keyBytes } from '../../../functions/deid/configuration/keys.js';
-import { Methods } from '../../../functions/deid/methods/methods.js';
-import { patientOffset, referenceOffset } from '../../../functions/deid/methods/dateShift.js';
+import { REDACT } from '../../../functions/deid/methods/redact.js';
+import { worksOf } from '../../../functions/deid/plan/works.js';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import { FhirNode } from '../../../functions/deid/model/node.js';
 import { ResourceRun } from '../../../functions/deid/run/resourceRun.js';
@@ -48,8 +47,6 @@ const sameBytes = (size: number): Uint8Array => new Uint8Array(size).fill(0x5a);
 function ruleByRule(configuration: Configuration, version: FhirVersion): (text: string) => Outcome {
   const model = FhirModel.of(version);
   const options = engineOptions(version);
-  const keys = keyBytes(configuration.parameters, options.jobSecret);
-  const methods = new Methods(configuration, model, keys, options.now);
   const last = configuration.rules.length;
   const rules = [...configuration.rules];
   if (configuration.parameters.unmatched === 'redact') {
@@ -58,25 +55,18 @@ function ruleByRule(configuration: Configuration, version: FhirVersion): (text: 
       path: 'Resource',
       resourceType: 'Resource',
       expression: null,
-      method: { name: 'redact' },
+      method: REDACT,
+      settings: {},
     });
   }
   const tree = new TreeEngine(
     rules,
-    methods,
+    worksOf(rules, configuration, options.jobSecret, options.now),
     options.now,
     configuration.parameters.undecidedConditions === 'apply',
   );
-  const scope = configuration.parameters.dateShiftScope;
-  const run = new ResourceRun(
-    (state, rule) => {
-      if (scope === 'patient')
-        return state.patient === null ? null : patientOffset(state.patient, keys.patientShift);
-      return referenceOffset(scope === 'resource' ? state.rootId(rule) : '', keys.dateShift);
-    },
-    scope === 'patient' ? options.fhirVersion : null,
-    sameBytes,
-  );
+  const isByPatient = configuration.parameters.dateShiftScope === 'patient';
+  const run = new ResourceRun(isByPatient ? options.fhirVersion : null, sameBytes);
   return (text) => {
     const dropped = new Map<string, number>();
     run.restart('', '');

@@ -36,6 +36,11 @@ describe('an id has one pseudonym in every export', () => {
     ['by its type', [['Patient.id', 'cryptoHash']]],
     ['by any resource', [['Resource.id', 'cryptoHash']]],
     ['by the type of ids', [["nodesByType('id')", 'cryptoHash']]],
+    ['by the name of ids', [["Patient.nodesByName('id')", 'cryptoHash']]],
+    ['by the type of the element', [['Patient.id.ofType(id)', 'cryptoHash']]],
+    ['as a part of the resource', [['Patient', 'cryptoHash']]],
+    ['as one of all elements', [['Resource.descendants()', 'cryptoHash']]],
+    ['in a union', [['Patient.name | Patient.id', 'cryptoHash']]],
     [
       'behind rules for other things',
       [
@@ -89,6 +94,8 @@ describe('an id has one pseudonym in every export', () => {
       ],
     ],
     ['another type', [['Observation.id', 'cryptoHash']]],
+    ['ids of elements', [['Patient.name.id', 'cryptoHash']]],
+    ['the type of other ids', [["nodesByType('string')", 'cryptoHash']]],
   ] satisfies Array<[string, Array<[string, string]>]>)('not with %s', (_name, rules) => {
     expect(lasting(rules)).toBe(false);
   });

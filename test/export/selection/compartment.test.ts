@@ -291,8 +291,7 @@ describe(`Provenance that comes along (seed ${SEED})`, () => {
           const exported: string[] = [];
           for (const type of types) {
             const companions = new ProvenanceCompanions({
-              type,
-              window,
+              window: { ...window, type },
               bases: [BASE],
               source: sourceOf([...stored, ...all]),
               selectionOf: (name) => (types.includes(name) ? selectionOf(name) : undefined),

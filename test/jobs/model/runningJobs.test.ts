@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { admit, type RunningJob, toLookUp } from '../../functions/jobs/runningJobs.js';
-import { requesterOf, RequestLimiter } from '../../functions/export/source/requestLimiter.js';
+import { admit, type RunningJob, toLookUp } from '../../../functions/jobs/model/runningJobs.js';
+import { requesterOf, RequestLimiter } from '../../../functions/export/source/requestLimiter.js';
 
 const LIMITS = { most: 100, mostPerCaller: 5 };
 const WORKERS = 4;

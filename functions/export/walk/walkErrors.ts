@@ -1,5 +1,5 @@
 import { ExportError } from '../../common/errors.js';
-import { safeName } from '../source/heeded.js';
+import { safeName } from '../source/honored.js';
 
 export function unverifiable(type: string): ExportError {
   return new ExportError(
@@ -55,12 +55,5 @@ export function mayEnd(type: string): ExportError {
   return new ExportError(
     'source-unverifiable',
     `The source filled a page of ${type}, neither sorts nor links to a next page, and does not tell how many there are, so nobody could tell whether that is all. Set PAGE_SIZE to another number, or let the source have next links.`,
-  );
-}
-
-export function linkLoop(type: string): ExportError {
-  return new ExportError(
-    'source-link-loop',
-    `The source's next links for ${type} lead back to a page that was read before. The source has to end its pages.`,
   );
 }

@@ -22,6 +22,9 @@ const MOST_ISSUES = 2000;
 export class IssueList {
   readonly list: ConfigurationIssue[];
   private readonly rule: number | undefined;
+  /** Errors that were found by way of this object, taken or not. */
+  errors = 0;
+
   constructor(list: ConfigurationIssue[] = [], rule?: number) {
     this.list = list;
     this.rule = rule;
@@ -37,6 +40,7 @@ export class IssueList {
   }
 
   error(path: string, message: string): void {
+    this.errors++;
     this.add('error', path, message);
   }
 
