@@ -10,7 +10,7 @@ import type { SliceRunner } from './activities/sliceRunner.js';
 import { stopExport } from './activities/stopExport.js';
 import { ConfigurationBlobs } from './adapters/configurationBlobs.js';
 import { ConfigurationImages } from './adapters/configurationImages.js';
-import { openAuthorizationServer, openSourceAccess } from './adapters/source/openSource.js';
+import { openAuthorizationServer, openSource, openSourceAccess } from './adapters/source/openSource.js';
 import { SliceThreads } from './adapters/sliceThreads.js';
 import { shareSourceAccess } from './adapters/source/sourceAccess.js';
 import { openStorage } from './adapters/storage/storage.js';
@@ -65,6 +65,7 @@ const http: HttpDependencies = {
     settings.requireCoverage ? 'error' : 'warning',
   ),
   resolveSecret: secretsOf(settings),
+  sourceOf: openSource({ ...settings, sourceMaxAttempts: 1 }, access),
   now,
   isResourceType,
 };

@@ -11,6 +11,7 @@ import {
   type JobPlan,
   type OutputFile,
   type SliceRecord,
+  type Waiting,
 } from '../export/records/job.js';
 import { Level } from '../export/plan/level.js';
 import { PatientCounter } from '../export/selection/patientCount.js';
@@ -30,6 +31,7 @@ import type { Settings } from '../settings/settings.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { MemberCache } from './memberCache.js';
+import { SourceWatch } from './waiting.js';
 
 export interface ExportSliceInput {
   jobId: string;
@@ -108,7 +110,21 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
       isCounted: members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
       outside: outsideTypes(plan, settings.fhirVersion),
     });
-    const source = sourceOf(requesterOf(request), (line) => log({ type: window.type, ...line }));
+    let read = readBefore;
+    const report = (waiting?: Waiting): void => {
+      const progress = { partition, resources: read, isDone: false };
+      // Only a hint for people, so its failure is nobody's.
+      telling = telling
+        .then(() => jobs.putProgress(jobId, waiting === undefined ? progress : { ...progress, waiting }))
+        .catch(() => undefined);
+    };
+    const watch = new SourceWatch(now, report);
+    const source = watch.watched(
+      sourceOf(requesterOf(request), (line) => {
+        watch.failed(line);
+        log({ type: window.type, ...line });
+      }),
+    );
     const pageSize = request.pageSize ?? settings.pageSize;
     const limits: SliceLimits = {
       pages: settings.sliceMaxPages,
@@ -129,12 +145,8 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
       clock: now,
       isStopped,
       tellProgress: (resources) => {
-        // Only a hint for people, so its failure is nobody's.
-        telling = telling
-          .then(() =>
-            jobs.putProgress(jobId, { partition, resources: readBefore + resources, isDone: false }),
-          )
-          .catch(() => undefined);
+        read = readBefore + resources;
+        report();
       },
     };
     const patientByPatient = planned?.memberSearch?.patientByPatient;

@@ -1,5 +1,6 @@
 import type { ConfigurationBlobs } from '../adapters/configurationBlobs.js';
 import type { ConfigurationImages } from '../adapters/configurationImages.js';
+import type { SourceOf } from '../adapters/source/openSource.js';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import type { KeyResolver } from '../deid/configuration/keys.js';
@@ -20,6 +21,8 @@ export interface HttpDependencies {
   checkedConfigurations: ConfigurationCache;
   /** Looks up keys that a configuration only names. */
   resolveSecret: KeyResolver;
+  /** The source, for what is asked at a kick-off: each request is tried once. */
+  sourceOf: SourceOf;
   /** The clock of this machine, in milliseconds since the epoch. */
   now: () => number;
   isResourceType: (name: string) => boolean;

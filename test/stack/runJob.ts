@@ -35,7 +35,10 @@ export interface RunJob {
 /** What a job is asked for, besides what every one of these jobs has. */
 export type Asked = Pick<JobRequest, 'level'> &
   Partial<
-    Pick<JobRequest, 'types' | 'typeFilters' | 'patients' | 'since' | 'until' | 'pageSize' | 'minPatients'>
+    Pick<
+      JobRequest,
+      'types' | 'typeFilters' | 'patients' | 'since' | 'until' | 'pageSize' | 'minPatients' | 'isGroupHidden'
+    >
   > & {
     /** Text of a configuration; a raw export without. */
     configuration?: string;

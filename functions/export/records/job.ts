@@ -20,6 +20,8 @@ export interface JobRequest extends ExportScope {
   permittedTypes?: string[];
   /** Fewest patients that each part of the job may be of; absent or 0: no limit. */
   minPatients?: number;
+  /** Whether its caller may not learn whether the source has the group. */
+  isGroupHidden?: true;
   /** FHIR base that the caller used; the URLs of status and files begin with it. */
   baseUrl: string;
   startedAt: string;
@@ -193,7 +195,20 @@ export interface PartitionProgress {
   partition: number;
   resources: number;
   isDone: boolean;
+  /** Since when the source answers no request of it, if it does not; absent: it does. */
+  waiting?: Waiting;
 }
+
+/** What a part of a job waits for. */
+export interface Waiting {
+  /** An instant of the app's clock. */
+  since: string;
+  /** The code of the failure, as `ExportErrorCode` has it. */
+  code: string;
+}
+
+/** In place of a partition's number: the progress of the plan, before there are any. */
+export const PLANNING = -1;
 
 /** Merges the counts of `more` into `sum`. */
 export function addReport(sum: SliceReport, more: SliceReport): void {

@@ -84,7 +84,8 @@ export class RequestLimiter {
 
   /** The next place that may go to the source, which it then counts as; `undefined`: none may now. */
   next(now: number): RequestPlace | undefined {
-    if (now < Math.max(this.#pausedUntil, this.#pace.opensAt) || this.#underWay >= this.limit) return undefined;
+    if (now < Math.max(this.#pausedUntil, this.#pace.opensAt) || this.#underWay >= this.limit)
+      return undefined;
     let job: string | undefined;
     for (const candidate of this.#waiting.keys()) {
       if (job === undefined || this.#isBefore(candidate, job)) job = candidate;
