@@ -1,7 +1,6 @@
 import type { BlobServiceClient } from '@azure/storage-blob';
 import { ConfigurationImages } from '../../functions/adapters/configurationImages.js';
 import { openStorage } from '../../functions/adapters/storage/storage.js';
-import { FHIR_VERSIONS, type FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { type OciReference, readOciReference } from '../../functions/export/request/ociReference.js';
 import { PROXY } from '../../functions/settings/proxySettings.js';
 import { isTrusted, REGISTRIES } from '../../functions/settings/registrySettings.js';
@@ -12,20 +11,9 @@ import {
   type Values,
 } from '../../functions/settings/setting.js';
 import type { StorageAccount } from '../../functions/settings/storageSettings.js';
+import { UsageError } from '../command.js';
 import { keptPorts } from '../../local/ports.js';
 import { DEFAULT_BLOB_PORT, developmentStorage, EXPORT_ACCOUNT } from '../../local/developmentStorage.js';
-
-/** Something is wrong with what was asked for; the message says what to do. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
-
-export function fhirVersionOf(text: string): FhirVersion {
-  const version = FHIR_VERSIONS.find((known) => known === text.toUpperCase());
-  if (version === undefined)
-    throw new UsageError(`The FHIR version must be one of ${FHIR_VERSIONS.join(', ')}.`);
-  return version;
-}
 
 /** The export storage account of the settings; without any, that of the embedded stack. */
 export function exportStorageOf(environment: Environment): {

@@ -104,7 +104,7 @@ const corsOrigins = list(
   'Origins of web pages whose scripts may use the interface.',
 );
 
-/** Every setting of the app, by its area: a new one is one row. `npm run infra:generate` renews what is made of it. */
+/** Every setting of the app, by its area: a new one is one row. `npm run generate` renews what is made of it. */
 const AREAS = {
   Source: {
     fhirServerUrl,

@@ -1,4 +1,4 @@
-// Made from the settings of the app by `npm run infra:generate`: not to be edited.
+// Made from the settings of the app by `npm run generate`: not to be edited.
 metadata description = 'Settings of the app as types of parameters.'
 
 @export()

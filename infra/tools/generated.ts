@@ -1,9 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { FUNCTIONS } from '../../functions/deid/expression/functions.js';
+import { PARAMETERS } from '../../functions/export/request/parameters.js';
 import { settingRows } from '../../functions/settings/schema.js';
 import { objectProperties, readBicep } from './bicepFile.js';
 import { settingsModule } from './settingsModule.js';
-import { parameterTable, roleTable, settingTables, withTable } from './tables.js';
+import {
+  exportParameterTable,
+  functionTable,
+  parameterTable,
+  roleTable,
+  settingTables,
+  withTable,
+} from './tables.js';
 
 /** App settings that the template sets by itself: names and values as written. */
 export async function templateSettings(
@@ -28,6 +37,14 @@ export async function generatedFiles(root: string): Promise<ReadonlyMap<string, 
   return new Map([
     ['infra/modules/settings.bicep', settingsModule(settingRows, [...ownSettings.keys()])],
     ['local.settings.sample.json', sampleSettings(page('local.settings.sample.json'))],
+    [
+      'docs/export-api.md',
+      withTable(page('docs/export-api.md'), 'parameters', exportParameterTable(Object.values(PARAMETERS))),
+    ],
+    [
+      'docs/configuration.md',
+      withTable(page('docs/configuration.md'), 'functions', functionTable([...FUNCTIONS.values()])),
+    ],
     ['docs/settings.md', withTable(page('docs/settings.md'), 'settings', settingTables(settingRows))],
     [
       'docs/operations.md',

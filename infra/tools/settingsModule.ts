@@ -14,7 +14,7 @@ export function settingsModule(rows: readonly SettingRow[], ownSettings: readonl
       .filter((row) => (row.isSecret === true) === isSecret)
       .map(property)
       .join('\n\n');
-  return `// Made from the settings of the app by \`npm run infra:generate\`: not to be edited.
+  return `// Made from the settings of the app by \`npm run generate\`: not to be edited.
 metadata description = 'Settings of the app as types of parameters.'
 
 @export()

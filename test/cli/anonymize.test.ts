@@ -15,7 +15,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const COMMAND = join(ROOT, 'dist', 'cli', 'anonymize.js');
+const COMMAND = join(ROOT, 'dist', 'cli', 'fhirDeid.js');
 
 let folder = '';
 
@@ -30,6 +30,7 @@ function run(...args: string[]): { code: number | null; out: string; err: string
   const { status, stdout, stderr } = spawnSync(process.execPath, [COMMAND, ...args], {
     encoding: 'utf8',
     cwd: folder,
+    env: { ...process.env, ANONYMIZATION_SECRET_HASH_KEY: 'h', OLD_NAME: 'k' },
   });
   return { code: status, out: stdout, err: stderr };
 }
@@ -48,7 +49,6 @@ const CONFIGURATION = {
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'anonymize-'));
   if (!existsSync(COMMAND)) execFileSync('npx', ['tsc', '-p', 'tsconfig.json'], { cwd: ROOT });
-  process.env['HASH_KEY'] = 'h';
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -71,6 +71,7 @@ describe('files on the command line', () => {
         out: summary,
         err,
       } = run(
+        'anonymize',
         '--config',
         config,
         '--input',
@@ -119,7 +120,15 @@ describe('files on the command line', () => {
         '{"resourceType":"Patient","telecom":[{"value":"Chalmers"}]}',
       ].join('\n'),
     );
-    const { code, out, err } = run('--config', config, '--input', 'bad.ndjson', '--output', 'bad-out.ndjson');
+    const { code, out, err } = run(
+      'anonymize',
+      '--config',
+      config,
+      '--input',
+      'bad.ndjson',
+      '--output',
+      'bad-out.ndjson',
+    );
     expect(code).toBe(1);
     expect(err).toMatch(
       /bad\.ndjson:2: Not JSON[\s\S]*bad\.ndjson:3: Not a resource[\s\S]*bad\.ndjson:4: .*\(fhirPathRules\[3\]\)/,
@@ -131,13 +140,16 @@ describe('files on the command line', () => {
   it('with processingErrors raise a file with an error is not written', () => {
     const config = write('raise.json', JSON.stringify({ ...CONFIGURATION, processingErrors: 'raise' }));
     write('one.ndjson', `${patient('1')}\n{"resourceType":"X"}\n`);
-    expect(run('--config', config, '--input', 'one.ndjson', '--output', 'one-out.ndjson').code).toBe(1);
+    expect(
+      run('anonymize', '--config', config, '--input', 'one.ndjson', '--output', 'one-out.ndjson').code,
+    ).toBe(1);
     expect(readdirSync(folder).filter((name) => name.startsWith('one-out'))).toEqual([]);
   });
 
   describe('of other names and forms', () => {
     const anonymize = (input: string, output: string): ReturnType<typeof run> =>
       run(
+        'anonymize',
         '--config',
         write('config.json', JSON.stringify(CONFIGURATION)),
         '--input',
@@ -223,48 +235,101 @@ describe('files on the command line', () => {
   });
 
   it.each<[string, string[], RegExp]>([
-    ['no arguments', [], /--config is required/],
-    ['an unknown option', ['--config', 'config.json', '--oops'], /oops/],
-    ['a missing configuration', ['--config', 'nowhere.json', '--validate'], /cannot be read/],
+    ['no configuration', ['anonymize'], /^--config is required\./],
+    ['no output', ['anonymize', '--config', 'config.json', '--input', 'in'], /^--output is required\./],
+    ['an unknown option', ['anonymize', '--config', 'config.json', '--oops'], /^Unknown option '--oops'\.\n/],
+    ['an option without value', ['anonymize', '--config'], /^Option '--config <value>' argument missing\.\n/],
+    [
+      'a word that is no option',
+      ['anonymize', 'in', '--config', 'c', '--input', 'i', '--output', 'o'],
+      /options only, and no in\./,
+    ],
+    [
+      'a missing configuration',
+      ['validate', 'nowhere.json'],
+      /^The configuration nowhere\.json cannot be read/,
+    ],
     [
       'a wrong configuration',
-      ['--config', 'wrong.json', '--validate'],
-      /error: fhirPathRules\[0\]\.method: Unknown method/,
+      ['validate', 'wrong.json'],
+      /error: fhirPathRules\[0\]\.method: Unknown method[^]*has an error/,
     ],
-    ['a missing input', ['--config', 'config.json', '--input', 'nowhere', '--output', 'o'], /does not exist/],
+    [
+      'a wrong configuration, by the same words for anonymize',
+      ['anonymize', '--config', 'wrong.json', '--input', 'in', '--output', 'o'],
+      /error: fhirPathRules\[0\]\.method: Unknown method[^]*has an error/,
+    ],
+    [
+      'a missing input',
+      ['anonymize', '--config', 'config.json', '--input', 'nowhere', '--output', 'o'],
+      /does not exist/,
+    ],
     [
       'an output that is the input',
-      ['--config', 'config.json', '--input', 'in', '--output', 'in'],
+      ['anonymize', '--config', 'config.json', '--input', 'in', '--output', 'in'],
       /would overwrite an input/,
     ],
     [
       'an output that leads to the input',
-      ['--config', 'config.json', '--input', 'in', '--output', 'x/../in'],
+      ['anonymize', '--config', 'config.json', '--input', 'in', '--output', 'x/../in'],
       /would overwrite an input/,
     ],
-    ['a wrong version', ['--config', 'config.json', '--validate', '--fhir-version', 'R7'], /must be one of/],
     [
-      'a secret that is not there',
-      ['--config', 'secret.json', '--input', 'in', '--output', 'o'],
-      /'NO_SUCH_SECRET' was not found/,
+      'a wrong version',
+      ['validate', 'config.json', '--fhir-version', 'R7'],
+      /^--fhir-version must be one of STU3, R4, R4B, R5/,
+    ],
+    [
+      'a wrong number of jobs',
+      ['anonymize', '--config', 'config.json', '--input', 'in', '--output', 'o', '--jobs', '0'],
+      /^--jobs must be a whole number from 1 to 64\./,
+    ],
+    [
+      'a key that is not set',
+      ['anonymize', '--config', 'secret.json', '--input', 'in', '--output', 'o'],
+      /^ANONYMIZATION_SECRET_NO_SUCH_SECRET is not set\.$/m,
+    ],
+    [
+      'a key under its former name',
+      ['anonymize', '--config', 'old.json', '--input', 'in', '--output', 'o'],
+      /^ANONYMIZATION_SECRET_OLD_NAME is not set\. OLD_NAME is set, and no longer read for this/m,
+    ],
+    [
+      'a key that does not fit',
+      ['anonymize', '--config', 'short.json', '--input', 'in', '--output', 'o'],
+      /'HASH_KEY' must be 16, 24 or 32 bytes[^]*does not fit/,
     ],
   ])('%s: exit code 2', (_, args, message) => {
+    const keyed = (secretName: string): string =>
+      JSON.stringify({ fhirPathRules: [], parameters: { encryptKey: { secretName } } });
     write('config.json', JSON.stringify(CONFIGURATION));
     write('wrong.json', '{"fhirPathRules":[{"path":"Patient","method":"x"}]}');
-    write('secret.json', '{"fhirPathRules":[],"parameters":{"encryptKey":{"secretName":"NO_SUCH_SECRET"}}}');
+    write('secret.json', keyed('NO_SUCH_SECRET'));
+    write('old.json', keyed('OLD_NAME'));
+    write('short.json', keyed('HASH_KEY'));
     write('in/c.json', patient('4'));
     const { code, err } = run(...args);
     expect(err).toMatch(message);
     // What the arguments are follows a mistake in them alone: it would hide what is wrong with a file.
-    const isArgument = /--|Unknown option/.test(err.split('\n', 1)[0] ?? '');
+    const isArgument = /^(?:--(?!fhir)|Unknown option|Option |anonymize takes)/.test(err);
     expect(err.includes('Exit codes:')).toBe(isArgument);
     expect(code).toBe(2);
     expect(readFileSync(join(folder, 'in/c.json'), 'utf8')).toBe(patient('4'));
   });
 
-  it('--validate checks the configuration and lists what no rule clears', () => {
+  it('one line says what the rules leave, without validate', () => {
+    write('in/c.json', patient('4'));
     const config = write('config.json', JSON.stringify(CONFIGURATION));
-    const { code, out, err } = run('--config', config, '--validate');
+    const { code, out, err } = run('anonymize', '--config', config, '--input', 'in', '--output', 'covered');
+    expect([code, err]).toEqual([0, expect.not.stringContaining('Coverage')]);
+    expect(out.split('\n')[0]).toMatch(
+      /^It may leave identities, which fhir-deid validate lists: names, .*contacts, .*\.$/,
+    );
+  });
+
+  it('validate checks the configuration and lists what no rule clears', () => {
+    const config = write('config.json', JSON.stringify(CONFIGURATION));
+    const { code, out, err } = run('validate', config);
     expect([code, out.trim()]).toEqual([0, 'The configuration has no errors.']);
     expect(err).toMatch(
       /warning: fhirPathRules: Coverage, telephone.*: no rule clears Patient\.contact\.telecom/,

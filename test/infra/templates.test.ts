@@ -38,9 +38,7 @@ describe('the templates', () => {
     for (const [path, text] of await generatedFiles(PROJECT_ROOT)) {
       const there = readFileSync(join(PROJECT_ROOT, path), 'utf8');
       const isSame = path.endsWith('.md') ? squeezed(there) === squeezed(text) : there === text;
-      expect(isSame, `${path} is not up to date: run npm run infra:generate, and look at what changes`).toBe(
-        true,
-      );
+      expect(isSame, `${path} is not up to date: run npm run generate, and look at what changes`).toBe(true);
     }
   });
 
@@ -109,7 +107,7 @@ describe('app settings', () => {
         isSet,
         `${name} is read by the app and cannot be set with the template: ${
           prefix === undefined
-            ? 'run npm run infra:generate'
+            ? 'run npm run generate'
             : 'give infra/modules/functionApp.bicep a parameter with the names of its secrets, as anonymizationKeyNames is'
         }`,
       ).toBe(true);

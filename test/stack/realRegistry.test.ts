@@ -114,12 +114,12 @@ describe.runIf(isHere)("an export with a configuration of Docker's registry", ()
     },
   );
 
-  it('reads what npm run config has pushed, which skopeo can read, too', async () => {
+  it('reads what fhir-deid config has pushed, which skopeo can read, too', async () => {
     const file = join(folder, 'safe.json');
     writeFileSync(file, CONFIGURATION);
     const reference = `${host}/privacy/configs:2026-01`;
-    const command = join(PROJECT_ROOT, 'dist', 'cli', 'config.js');
-    await run(process.execPath, [command, 'push', file, '--to', reference], {
+    const command = join(PROJECT_ROOT, 'dist', 'cli', 'fhirDeid.js');
+    await run(process.execPath, [command, 'config', 'push', file, '--to', reference], {
       ...process.env,
       ...environment,
     });

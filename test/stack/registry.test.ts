@@ -76,7 +76,7 @@ async function expectNoNames(manifest: Manifest): Promise<void> {
 async function run(...args: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    [join(PROJECT_ROOT, 'dist', 'cli', 'config.js'), ...args],
+    [join(PROJECT_ROOT, 'dist', 'cli', 'fhirDeid.js'), 'config', ...args],
     { env: { ...process.env, ...environment, EXPORT_STORAGE: test.stack.exportStorage } },
   );
   return stdout;
@@ -205,7 +205,7 @@ describe('a job uses the configuration of its kick-off', () => {
   );
 });
 
-describe('npm run config', () => {
+describe('fhir-deid config', () => {
   it.each([
     ['to blob storage', []],
     ['to a registry', (): string[] => ['--to', `${registry.host}/privacy/configs:2026-01`]],
@@ -226,7 +226,7 @@ describe('npm run config', () => {
     const file = join(folder, 'wrong.json');
     writeFileSync(file, configuration([{ path: 'Patient.name', method: 'shred' }]));
     await expect(run('push', file)).rejects.toMatchObject({
-      code: 1,
+      code: 2,
       stderr: expect.stringMatching(/fhirPathRules\[0\].*shred/) as string,
     });
     expect(await run('list')).not.toContain('wrong.json');

@@ -1,11 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import { elementNames } from '../../../functions/export/request/elements.js';
-import {
-  knownParametersOnly,
-  type RawKickOff,
-  readKickOff,
-} from '../../../functions/export/request/kickOff.js';
+import type { RawKickOff } from '../../../functions/export/request/given.js';
+import { knownParametersOnly, readKickOff } from '../../../functions/export/request/kickOff.js';
 import { readScopes } from '../../../functions/http/authorization/smartScopes.js';
 
 /** What a request of 1 MiB may cost, in milliseconds of processor time. */

@@ -1,12 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import { elementNames } from '../../../functions/export/request/elements.js';
-import {
-  isFhirId,
-  knownParametersOnly,
-  type RawKickOff,
-  readKickOff,
-} from '../../../functions/export/request/kickOff.js';
+import type { RawKickOff } from '../../../functions/export/request/given.js';
+import { knownParametersOnly, readKickOff } from '../../../functions/export/request/kickOff.js';
+import { isFhirId } from '../../../functions/fhir/reference.js';
 
 const BASE = 'https://host.example/fhir/$export';
 const context = {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { elementNames, readElements } from '../../../functions/export/request/elements.js';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
-import { type RawKickOff, readKickOff } from '../../../functions/export/request/kickOff.js';
+import type { RawKickOff } from '../../../functions/export/request/given.js';
+import { readKickOff } from '../../../functions/export/request/kickOff.js';
 import type { OutcomeIssue } from '../../../functions/fhir/operationOutcome.js';
 import { readTypeFilters } from '../../../functions/export/request/typeFilter.js';
 
