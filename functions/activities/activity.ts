@@ -1,6 +1,5 @@
 import type { InvocationContext } from '@azure/functions';
-import { describeThrown, safeFailure, toHistoryError } from '../common/errors.js';
-import type { StepResult } from '../orchestrators/stepResult.js';
+import { describeThrown, type SafeFailure, safeFailure, toHistoryError } from '../common/errors.js';
 
 /** The numbers that tell which step of which job a log line is about. */
 interface StepInput {
@@ -10,6 +9,9 @@ interface StepInput {
   worker?: number;
   turn?: number;
 }
+
+/** A step that may fail for good without a throw, so that the orchestrator decides what follows. */
+export type StepResult<T> = { ok: true; value: T } | { ok: false; failure: SafeFailure };
 
 /** Writes a structured line, with what tells the step, the job and the part of it. */
 export type ActivityLog = (line: object) => void;
@@ -30,9 +32,9 @@ export function activity<Input extends StepInput, Output>(
       const value = await run(input, (line) => context.warn(JSON.stringify({ ...where, ...line })));
       context.debug(JSON.stringify({ ...where, seconds: secondsSince(startedAt) }));
       return { ok: true, value };
-    } catch (thrown) {
-      const failure = safeFailure(thrown);
-      const line = { ...where, seconds: secondsSince(startedAt), ...failure, thrown: describeThrown(thrown) };
+    } catch (error) {
+      const failure = safeFailure(error);
+      const line = { ...where, seconds: secondsSince(startedAt), ...failure, thrown: describeThrown(error) };
       context.error(JSON.stringify(line));
       if (failure.retryable) throw toHistoryError(failure);
       return { ok: false, failure };

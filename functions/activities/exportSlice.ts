@@ -30,22 +30,8 @@ import {
 import type { Settings } from '../settings/settings.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { MemberCache } from './memberCache.js';
+import type { ExportSliceInput, ExportSliceOutput } from './sliceRunner.js';
 import { SourceWatch } from './waiting.js';
-
-export interface ExportSliceInput {
-  jobId: string;
-  partition: number;
-  slice: number;
-  /** The attempt of the slice before; `null` in the first slice. */
-  previous: string | null;
-}
-
-export interface ExportSliceOutput {
-  /** Names this attempt's record, which holds where to go on. */
-  attempt: string;
-  isDone: boolean;
-}
 
 /** What a slice did, of resources or of deletions. */
 type Outcome = Omit<SliceResult, 'cursor'> &
@@ -57,8 +43,7 @@ const BYTES_PER_MEBIBYTE = 1_048_576;
  * Exports a bounded part of a partition into a file of its own. The name of the file and of the record has a
  * random part made here, so attempts that run twice, or late, never touch each other's.
  */
-export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: ActivityDependencies) {
-  const cache = new MemberCache(jobs);
+export function exportSlice({ settings, jobs, files, sourceOf, cache, now }: ActivityDependencies) {
   return async (
     { jobId, partition, slice, previous }: ExportSliceInput,
     log: ActivityLog,
@@ -101,7 +86,7 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
     const compartment = level.compartment(window.type, planned?.memberSearch);
     const selection = selectionOf(request, window.type, compartment);
     let telling: Promise<unknown> = Promise.resolve();
-    const lineMaker = await engines.lineMaker(request, plan.transactionTime);
+    const lineMaker = await cache.lineMaker(request, plan.transactionTime);
     const isCounting = (request.minPatients ?? 0) > 0;
     const patients = new PatientCounter({
       most: request.minPatients ?? 0,

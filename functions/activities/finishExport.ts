@@ -33,7 +33,7 @@ import { buildReport } from '../export/output/report.js';
 import { resourceFailed } from '../export/slice/pageWriter.js';
 import { VERSION } from '../common/version.js';
 import { mapConcurrently } from '../common/mapConcurrently.js';
-import type { ActivityDependencies } from './dependencies.js';
+import type { MainDependencies } from './dependencies.js';
 import type { SliceRunner } from './sliceRunner.js';
 
 export interface FinishExportInput {
@@ -56,7 +56,7 @@ export function finishExport({
   files,
   slices,
   now,
-}: Pick<ActivityDependencies, 'settings' | 'jobs' | 'files' | 'now'> & {
+}: Pick<MainDependencies, 'settings' | 'jobs' | 'files' | 'now'> & {
   slices: Pick<SliceRunner, 'forget'>;
 }) {
   return async ({ jobId }: FinishExportInput): Promise<FinishExportOutput> => {

@@ -42,7 +42,7 @@ const MOST_PLANNING_MS = 120_000;
 
 /** Fixes the transaction time by the source's clock and what there is to export. */
 export function planExport(dependencies: ActivityDependencies) {
-  const { jobs, sourceOf, settings, engines, isResourceType, now } = dependencies;
+  const { jobs, sourceOf, settings, cache, isResourceType, now } = dependencies;
   return async ({ jobId }: PlanExportInput, log: ActivityLog): Promise<PlanExportOutput> => {
     const known = await jobs.plan(jobId);
     if (known !== undefined) return { partitions: known.partitions.length };
@@ -304,10 +304,10 @@ export function planExport(dependencies: ActivityDependencies) {
     transactionTime: string,
   ): Promise<ReadonlySet<string>> {
     if (request.since === undefined) return new Set();
-    const lineMaker = await engines.lineMaker(request, transactionTime);
+    const lineMaker = await cache.lineMaker(request, transactionTime);
     const lasting = types.filter((type) => lineMaker.lastingId?.(type, 'id') !== undefined);
     // Slices may run on other threads, which are told at the end of the job to forget its keys.
-    engines.forget(request.jobId);
+    cache.forget(request.jobId);
     return new Set(lasting);
   }
 }

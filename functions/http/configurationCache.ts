@@ -1,3 +1,4 @@
+import { RecentMap } from '../common/recentMap.js';
 import type { ConfigurationIssue } from '../deid/reading/issues.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
 import { keyParameters, keyUseOf, type KeyUse } from '../deid/configuration/keys.js';
@@ -7,7 +8,7 @@ import { type CoverageSummary, summaryOf } from '../export/request/approval.js';
 import { configurationDigest } from '../export/request/pinnedConfiguration.js';
 
 /** Most configurations of which is kept what was found. */
-const MOST_KEPT = 32;
+const MAX_KEPT = 32;
 
 /** What kick-off has to know of a configuration: no rules. Holds keys, where there are any in its text. */
 export interface CheckedConfiguration {
@@ -26,7 +27,7 @@ export interface CheckedConfiguration {
 export class ConfigurationCache {
   readonly #fhirVersion: FhirVersion;
   readonly #coverage: 'warning' | 'error';
-  readonly #kept = new Map<string, CheckedConfiguration>();
+  readonly #kept = new RecentMap<string, CheckedConfiguration>(MAX_KEPT);
 
   /** @param coverage severity of what the rules leave */
   constructor(fhirVersion: FhirVersion, coverage: 'warning' | 'error') {
@@ -34,19 +35,15 @@ export class ConfigurationCache {
     this.#coverage = coverage;
   }
 
-  /** What is kept, by digest: no keys are in it. */
-  get kept(): ReadonlyMap<string, CheckedConfiguration> {
-    return this.#kept;
+  /** What is kept: no keys are in it. */
+  get kept(): CheckedConfiguration[] {
+    return [...this.#kept.values()];
   }
 
   read(text: string): CheckedConfiguration {
     const digest = configurationDigest(text);
     const known = this.#kept.get(digest);
-    if (known === undefined) return this.#readNew(text, digest);
-    // Renewed, so that the one longest unused is the first in the order of the map.
-    this.#kept.delete(digest);
-    this.#kept.set(digest, known);
-    return withKeys(known, text);
+    return known === undefined ? this.#readNew(text, digest) : withKeys(known, text);
   }
 
   #readNew(text: string, digest: string): CheckedConfiguration {
@@ -61,10 +58,6 @@ export class ConfigurationCache {
       ...(coverage === undefined ? {} : { coverage: summaryOf(coverage) }),
     };
     this.#kept.set(digest, withoutKeys(checked));
-    for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size <= MOST_KEPT) break;
-      this.#kept.delete(oldest);
-    }
     return checked;
   }
 }

@@ -25,9 +25,9 @@ export function* exportJob(context: OrchestrationContext): Orchestration<unknown
     });
     try {
       if (tasks.length > 0) yield context.df.Task.all(tasks);
-    } catch (thrown) {
+    } catch (error) {
       // Workers report what fails; one that throws was ended from outside.
-      yield* runStep(context, 'stopExport', { jobId, failure: fromHistoryError(thrown) }, retry);
+      yield* runStep(context, 'stopExport', { jobId, failure: fromHistoryError(error) }, retry);
     }
   } else {
     yield* runStep(context, 'stopExport', { jobId, failure: plan.failure }, retry);

@@ -4,8 +4,8 @@ import { exportSlice } from '../../functions/activities/exportSlice.js';
 import { finishExport } from '../../functions/activities/finishExport.js';
 import { planExport } from '../../functions/activities/planExport.js';
 import { openSourceAccess } from '../../functions/adapters/source/openSource.js';
-import { makeActivityDependencies } from '../../functions/dependencies.js';
 import { forEachConcurrently } from '../../functions/common/mapConcurrently.js';
+import { composeThread } from '../../functions/composition.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import type { ConfigurationOfJob, JobPlan, JobRequest } from '../../functions/export/records/job.js';
 import { configurationDigest, keysDigest } from '../../functions/export/request/pinnedConfiguration.js';
@@ -66,7 +66,7 @@ export async function runJob(
     SOURCE_MAX_ATTEMPTS: '1',
     ...environment,
   });
-  const dependencies = makeActivityDependencies(settings, openSourceAccess(settings));
+  const dependencies = composeThread(settings, openSourceAccess(settings));
   const { jobs, files, now } = dependencies;
   const jobId = randomBytes(16).toString('hex');
   const secret = randomBytes(32);

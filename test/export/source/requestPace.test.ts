@@ -59,7 +59,7 @@ function simulate(
   let [served, refused] = [0, 0];
   const ends: Array<{ at: number; place: RequestPlace | undefined; isTaken: boolean }> = [];
   for (let each = 0; each < 2 * most; each++) limiter.join('job');
-  for (let now = 0; now < untilMs; ) {
+  for (let now = 0; now < untilMs;) {
     for (let place = limiter.next(now); place !== undefined; place = limiter.next(now)) {
       const isTaken = limit.takes(now);
       ends.push({ at: now + (isTaken ? serviceMs : 1), place, isTaken });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ExportSliceInput, ExportSliceOutput } from '../../functions/activities/exportSlice.js';
-import { SliceThreads } from '../../functions/adapters/sliceThreads.js';
+import type { ExportSliceInput, ExportSliceOutput } from '../../functions/activities/sliceRunner.js';
+import { SliceThreads } from '../../functions/activities/sliceThreads.js';
 
 const input = (partition: number): ExportSliceInput => ({
   jobId: 'job',

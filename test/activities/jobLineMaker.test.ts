@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EngineCache } from '../../functions/activities/engineCache.js';
+import { JobCache } from '../../functions/activities/jobCache.js';
 import type { JobStore } from '../../functions/adapters/storage/jobStore.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import { resolveKeys } from '../../functions/deid/configuration/keys.js';
@@ -31,9 +31,9 @@ async function jobWith(key: string): Promise<JobRequest> {
   return request as JobRequest;
 }
 
-function cacheOf(text: string, key: string): EngineCache {
+function cacheOf(text: string, key: string): JobCache {
   const jobs = { configuration: async () => text, secret: async () => SECRET } as unknown as JobStore;
-  return new EngineCache(jobs, 'R4', async () => key);
+  return new JobCache(jobs, 'R4', async () => key);
 }
 
 describe('the engine of a job', () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { forEachConcurrently, mapConcurrently } from '../functions/common/mapConcurrently.js';
+import { forEachConcurrently, mapConcurrently } from '../../functions/common/mapConcurrently.js';
 
 const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

@@ -1,7 +1,6 @@
 import { type MessagePort, Worker, type WorkerOptions } from 'node:worker_threads';
-import type { ActivityLog } from '../activities/activity.js';
-import type { ExportSliceInput, ExportSliceOutput } from '../activities/exportSlice.js';
-import type { SliceRunner } from '../activities/sliceRunner.js';
+import type { ActivityLog } from './activity.js';
+import type { ExportSliceInput, ExportSliceOutput, SliceRunner } from './sliceRunner.js';
 import { ExportError, type SafeFailure, safeFailure } from '../common/errors.js';
 
 type ToThread = { kind: 'run'; call: number; input: ExportSliceInput } | { kind: 'forget'; jobId: string };
@@ -27,19 +26,19 @@ interface Thread {
  */
 export class SliceThreads implements SliceRunner {
   readonly #module: URL;
-  readonly #most: number;
+  readonly #max: number;
   readonly #optionsOf: () => WorkerOptions;
   readonly #threads: Thread[] = [];
   #calls = 0;
 
   /**
    * @param module the main module of a thread; it calls `serveSlices`
-   * @param most threads; each is started when it is needed first
+   * @param max threads; each is started when it is needed first
    * @param optionsOf what each new thread is given
    */
-  constructor(module: URL, most: number, optionsOf: () => WorkerOptions = () => ({})) {
+  constructor(module: URL, max: number, optionsOf: () => WorkerOptions = () => ({})) {
     this.#module = module;
-    this.#most = most;
+    this.#max = max;
     this.#optionsOf = optionsOf;
   }
 
@@ -63,8 +62,7 @@ export class SliceThreads implements SliceRunner {
 
   #idlest(): Thread {
     const idlest = this.#threads.toSorted((a, b) => a.calls.size - b.calls.size)[0];
-    if (idlest !== undefined && (idlest.calls.size === 0 || this.#threads.length >= this.#most))
-      return idlest;
+    if (idlest !== undefined && (idlest.calls.size === 0 || this.#threads.length >= this.#max)) return idlest;
     const worker = new Worker(this.#module, this.#optionsOf());
     const thread: Thread = { worker, calls: new Map() };
     this.#threads.push(thread);
@@ -81,8 +79,8 @@ export class SliceThreads implements SliceRunner {
         );
     });
     let failure = safeFailure(undefined);
-    worker.on('error', (thrown) => {
-      failure = safeFailure(thrown);
+    worker.on('error', (error) => {
+      failure = safeFailure(error);
     });
     worker.on('exit', () => {
       this.#threads.splice(this.#threads.indexOf(thread), 1);
@@ -102,7 +100,7 @@ export function serveSlices(port: MessagePort, runner: SliceRunner): void {
       .run(input, (line) => post(port, { call, line }))
       .then(
         (output) => ({ call, output }),
-        (thrown: unknown) => ({ call, failure: safeFailure(thrown) }),
+        (error: unknown) => ({ call, failure: safeFailure(error) }),
       );
     post(port, answer);
   };

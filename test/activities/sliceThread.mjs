@@ -1,5 +1,5 @@
 import { parentPort, threadId } from 'node:worker_threads';
-import { serveSlices } from '../../dist/functions/adapters/sliceThreads.js';
+import { serveSlices } from '../../dist/functions/activities/sliceThreads.js';
 import { ExportError } from '../../dist/functions/common/errors.js';
 
 // A thread whose slices do what the number of their partition says.
