@@ -13,6 +13,8 @@ import type { SourceOptions } from '../../local/source/settings.js';
 import { type RunningSource, startSource } from '../../local/source/source.js';
 import { jobRequest } from '../export/requests.js';
 
+type Asked = Partial<Omit<JobRequest, 'jobId'>>;
+
 let directory: string;
 let source: RunningSource | undefined;
 let requests: string[] = [];
@@ -36,7 +38,7 @@ afterEach(async () => {
 
 /** What the caller is told at the kick-off: status and words, or `undefined` where the job begins. */
 async function toldOf(
-  asked: Partial<JobRequest>,
+  asked: Asked,
   options: Partial<SourceOptions> = {},
 ): Promise<{ status: number; words: string } | undefined> {
   requests = [];
@@ -53,7 +55,7 @@ async function toldOf(
   const client = openSource({ ...settings, sourceMaxAttempts: 1 }, openSourceAccess(settings));
   try {
     await checkAtSource(
-      jobRequest(asked),
+      jobRequest({ jobId: 'job', ...asked }),
       client('job', () => undefined),
       settings,
       () => Date.now(),
@@ -71,13 +73,13 @@ async function toldOf(
 const GROUP = { level: { kind: 'group' as const, groupId: 'cohort' } };
 const NO_GROUP = { level: { kind: 'group' as const, groupId: 'none' } };
 const PATIENTS = { level: { kind: 'patient' as const } };
-const filter = (name: string, value = 'final'): Partial<JobRequest> => ({
+const filter = (name: string, value = 'final'): Asked => ({
   typeFilters: [{ type: 'Observation', search: [[name, value]] }],
 });
 const REFUSES_COUNTS: Partial<SourceOptions> = { behaviours: ['patient-required'] };
 
 describe('at the kick-off, a caller is told', () => {
-  it.each<[what: string, asked: Partial<JobRequest>, status: number, words: RegExp, options?: object]>([
+  it.each<[what: string, asked: Asked, status: number, words: RegExp, options?: object]>([
     ['that there is no such group', NO_GROUP, 404, /no such Group/],
     ['how many patients there are not', { ...PATIENTS, patients: ['one', 'x', 'y'] }, 400, /2 of the 3/],
     [
@@ -115,7 +117,7 @@ describe('at the kick-off, a caller is told', () => {
     expect(told?.words).not.toMatch(/three|somebody/);
   });
 
-  it.each<[what: string, asked: Partial<JobRequest>, options?: Partial<SourceOptions>]>([
+  it.each<[what: string, asked: Asked, options?: Partial<SourceOptions>]>([
     ['where the group is there', GROUP],
     ['where the patients are', { ...GROUP, patients: ['two', 'one'] }],
     ['where the parameter is known', filter('status')],

@@ -11,6 +11,8 @@ export interface RequestPlace {
   readonly job: string;
   /** How often the limit had been lowered when the request was let go. */
   round: number;
+  /** When it was let go. */
+  at: number;
 }
 
 /** The longest time for which a source can stop all requests with one `Retry-After`. */
@@ -75,7 +77,7 @@ export class RequestLimiter {
 
   /** Joins the queue; the place is let go by a later `next`. */
   join(job: string): RequestPlace {
-    const place = { job, round: 0 };
+    const place = { job, round: 0, at: 0 };
     const queue = this.#waiting.get(job);
     if (queue === undefined) this.#waiting.set(job, [place]);
     else queue.push(place);
@@ -98,6 +100,7 @@ export class RequestLimiter {
     if (queue.length > 0) this.#waiting.set(job, queue);
     if (place === undefined) return undefined;
     place.round = this.#round;
+    place.at = now;
     this.#pace.take(now);
     this.#underWay++;
     this.#add(job, 1);
@@ -109,11 +112,11 @@ export class RequestLimiter {
    * Gives a place back.
    * @param retryAfterMs what a busy source asked to wait; 0 where it did not tell
    */
-  leave({ job, round }: RequestPlace, outcome: RequestOutcome, now: number, retryAfterMs = 0): void {
+  leave({ job, round, at }: RequestPlace, outcome: RequestOutcome, now: number, retryAfterMs = 0): void {
     this.#underWay--;
     this.#add(job, -1);
     this.#add(callerOf(job), -1);
-    if (outcome === 'served') this.#pace.served(now);
+    if (outcome === 'served') this.#pace.served(at, now, round < this.#round);
     if (outcome === 'busy' || outcome === 'limited') {
       const pauseMs = Math.min(retryAfterMs, LONGEST_PAUSE_MS);
       if (pauseMs > 0) this.#pausedUntil = Math.max(this.#pausedUntil, now + pauseMs);

@@ -2,7 +2,7 @@ const SECOND_MS = 1000;
 /** What is asked for at first, of what the source was seen to permit. */
 const FIRST_SHARE = 0.98;
 /** After how long it is asked for as much again as it refused, at first; twice as long whenever that was right. */
-const MIN_PATIENCE_MS = 5_000;
+const MIN_PATIENCE_MS = 10_000;
 const MAX_PATIENCE_MS = 25_000;
 /** Two measurements so close are of the same limit. */
 const SAME_LIMIT = 0.3;
@@ -19,10 +19,11 @@ const MIN_MEASURED = 10;
  * are milliseconds since any moment.
  */
 export class RequestPace {
-  /** When requests ended that were served in the last second. */
+  /** When requests of the last second began that were served. */
   readonly #servedAt: number[] = [];
   /** Requests per second that were served before the last refusal; `undefined`: none was refused. */
   #permitted: number | undefined;
+  #refusedAt = 0;
   #since = 0;
   #patienceMs = MIN_PATIENCE_MS;
   #dueAt = 0;
@@ -40,9 +41,14 @@ export class RequestPace {
     else this.#dueAt = Math.max(now, this.#dueAt) + SECOND_MS / (this.#permitted * growth);
   }
 
-  served(now: number): void {
+  /**
+   * A request was served that began at a moment.
+   * @param isEarlier whether that was before the last refusal, so that it is of what the source permitted then
+   */
+  served(at: number, now: number, isEarlier: boolean): void {
     this.#forget(now);
-    this.#servedAt.push(now);
+    this.#servedAt.push(at);
+    if (isEarlier && this.#permitted !== undefined && this.#refusedAt - at < SECOND_MS) this.#permitted++;
   }
 
   /**
@@ -50,10 +56,11 @@ export class RequestPace {
    * @param resumesAt when it may be asked again
    */
   refused(now: number, resumesAt: number): void {
-    this.#forget(now);
     const before = this.#permitted;
-    if (this.#servedAt.length < MIN_MEASURED) return;
-    this.#permitted = this.#servedAt.length;
+    const served = this.#servedAt.filter((at) => now - at < SECOND_MS).length;
+    if (served < MIN_MEASURED) return;
+    this.#permitted = served;
+    this.#refusedAt = now;
     const isSame = before !== undefined && Math.abs(this.#permitted - before) <= SAME_LIMIT * before;
     this.#patienceMs = isSame ? Math.min(MAX_PATIENCE_MS, 2 * this.#patienceMs) : MIN_PATIENCE_MS;
     this.#since = Math.max(now, resumesAt);
@@ -61,7 +68,7 @@ export class RequestPace {
   }
 
   #forget(now: number): void {
-    const kept = this.#servedAt.findIndex((at) => now - at < SECOND_MS);
-    this.#servedAt.splice(0, kept < 0 ? this.#servedAt.length : kept);
+    // Nearly in order: one that took longer is forgotten a little later.
+    while (now - (this.#servedAt[0] ?? now) >= SECOND_MS) this.#servedAt.shift();
   }
 }
