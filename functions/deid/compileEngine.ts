@@ -15,7 +15,7 @@ import type { FhirType } from './model/types.js';
 import { FhirNode, resourceTypeOf, type NodeContext } from './model/node.js';
 import { patternsOfAll, type Pattern } from './plan/pattern.js';
 import { PlanWalk } from './run/planEngine.js';
-import { planFor, type ResourcePlan } from './plan/planner.js';
+import { planFor, PlanningBudget, type ResourcePlan } from './plan/planner.js';
 import { ResourceRun, type Place } from './run/resourceRun.js';
 import type { Rule } from './configuration/rule.js';
 import { TapePlan } from './plan/tapePlan.js';
@@ -60,6 +60,7 @@ class CompiledEngine implements Engine, TapePlans {
   private readonly walk: PlanWalk;
   private readonly tapeWalk: TapeWalk;
   private readonly plans = new Map<FhirType, ResourcePlan>();
+  private readonly budget = new PlanningBudget();
   /** The type of the resource on a tape that was looked at last; `undefined` where it is none for the tape. */
   private lastType: FhirType | undefined;
   private readonly tapePlans = new WeakMap<ResourcePlan, TapePlan>();
@@ -183,7 +184,7 @@ class CompiledEngine implements Engine, TapePlans {
   private planOf(type: FhirType): ResourcePlan {
     let plan = this.plans.get(type);
     if (plan === undefined || plan.plan.isOutgrown) {
-      plan = planFor(type, this.rules, this.patterns, this.works);
+      plan = planFor(type, this.rules, this.patterns, this.works, this.budget);
       this.plans.set(type, plan);
     }
     return plan;

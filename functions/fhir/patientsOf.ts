@@ -1,11 +1,10 @@
 import type { FhirVersion } from './fhirVersion.js';
 import { isJsonObject, type JsonObject } from '../json/json.js';
 import { outsideCompartment, patientCompartment } from './patientCompartment.js';
-import { referencesAt } from './reference.js';
+import { ANY_BASE, ID, referencesAt, VERSION } from './reference.js';
 
 /** A reference names a patient by type and id, on whatever server: the resource came from one source. */
-const PATIENT =
-  /^(?:https?:\/\/[^?#]*\/)?Patient\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
+const PATIENT = new RegExp(`^${ANY_BASE}Patient/(${ID})${VERSION}$`);
 
 /** Names of elements from the resource down to the Reference. */
 type Path = readonly string[];

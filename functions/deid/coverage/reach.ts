@@ -15,7 +15,7 @@ import {
   stepsOf,
   type Move,
 } from '../plan/pattern.js';
-import { toldBy, type Told } from './tells.js';
+import { identityReadsOf, type IdentityRead } from './identityReads.js';
 
 /** Most work of one walk, in steps followed; a configuration that needs more is not followed. */
 const MAX_WORK = 500_000;
@@ -40,7 +40,7 @@ export interface Reach {
   /** Rules that never act, each with an earlier one that decides what it selects. */
   readonly idle: readonly { readonly rule: number; readonly by: number }[];
   /** Rules that look at identities to decide what they do: whoever wrote them reads these off what they did. */
-  readonly telling: readonly { readonly rule: number; readonly told: readonly Told[] }[];
+  readonly readers: readonly { readonly rule: number; readonly reads: readonly IdentityRead[] }[];
   /** Whether the rules were too many and too intertwined to be followed: then it is as if there were none. */
   readonly isCutShort: boolean;
 }
@@ -92,9 +92,9 @@ export function reachOf(configuration: Configuration): Reach {
   const model = FhirModel.of(configuration.fhirVersion);
   try {
     const reach = new Walk(model, configuration, configuration.rules).reach();
-    const telling = toldBy(configuration.rules, model);
-    const told = new Map(telling.flatMap((each) => each.told.map((one) => [one.definition, one])));
-    return { ...reach, leaves: [...reach.leaves, ...[...told.values()].map(leafOf)], telling };
+    const readers = identityReadsOf(configuration.rules, model);
+    const read = new Map(readers.flatMap(({ reads }) => reads.map((one) => [one.definition, one])));
+    return { ...reach, leaves: [...reach.leaves, ...[...read.values()].map(leafOf)], readers };
   } catch (error) {
     if (!(error instanceof TooMuchWork)) throw error;
     const base = {
@@ -105,8 +105,8 @@ export function reachOf(configuration: Configuration): Reach {
   }
 }
 
-/** What is told of an element is left of it in part. */
-function leafOf({ identity, definition }: Told): Leaf {
+/** What a rule looks at of an element is left of it in part. */
+function leafOf({ identity, definition }: IdentityRead): Leaf {
   const places = new Set([definition.slice(0, definition.lastIndexOf('.'))]);
   return { identity, definition, surroundings: 1, left: [{ clears: 'partial', places }] };
 }
@@ -172,7 +172,7 @@ class Walk {
       this.#settle(state);
       this.#visit(type, state, name);
     }
-    return { leaves: [...this.#leaves.values()], idle: this.#idle(), telling: [], isCutShort: false };
+    return { leaves: [...this.#leaves.values()], idle: this.#idle(), readers: [], isCutShort: false };
   }
 
   #effect(effect: Effect): number {

@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
 
-/** What was done to a resource, as its security labels tell. The order is that of the labels. */
+/** What was done to a resource, as its security labels say. The order is that of the labels. */
 export const LABELS = [
   'REDACTED',
   'ABSTRED',

@@ -42,6 +42,8 @@ export interface Method<S extends Settings = Settings, P extends Settings = Sett
   check?(settings: ValuesOf<S>, selected: Selected, issues: IssueList): void;
   /** Adds what is questionable about parameters that its rules use. */
   checkParameters?(parameters: ValuesOf<P>, issues: IssueList): void;
+  /** What of identities it clears, for the documentation. */
+  readonly clears: string;
   /** What is left of identities, for coverage. */
   effect(settings: ValuesOf<S>, parameters: ValuesOf<P>): Effect;
   /** Makes what the rules of one engine share. */

@@ -53,6 +53,7 @@ export const PERTURB = method({
   labels: [PERTURBED],
   changes: { what: 'changes numbers', isOn: ({ name }) => NUMBER_TYPES.has(name) },
   quantities: QUANTITY_TYPES,
+  clears: 'nothing, since a number near an identity is one; numbers as answers in part',
   effect: ({ span: width }) => {
     const isIdle = width.coefficient === 0n;
     return {

@@ -26,6 +26,7 @@ export const SUBSTITUTE = method({
   settings: { replaceWith },
   parameters: {},
   labels: [SUBSTITUTED],
+  clears: 'everything',
   check: (settings, selected, issues) => checkReplacement(settings.replaceWith, selected, issues),
   effect: () => CLEARING,
   prepare: () => ({
@@ -49,7 +50,7 @@ function checkReplacement(replacement: Replacement, { types, named }: Selected, 
   }
 }
 
-/** What stands in an element's place: a text for a primitive, an object for a complex element, or nothing. */
+/** What takes an element's place: a text for a primitive, an object for a complex element, or nothing. */
 class Substitute implements Replacement {
   /** For primitives: always a JSON string, as the reference writes it. */
   readonly text: string | undefined;

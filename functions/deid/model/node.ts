@@ -4,7 +4,7 @@ import type { FhirElement, FhirType } from './types.js';
 import { isPrimitiveOf, valueOf, type Primitive } from './primitive.js';
 import type { Value } from '../expression/values.js';
 
-/** Told of every element that is left out because it cannot be told what it is, by its definition's path. */
+/** Called for every element that is left out because it is not known what it is, by its definition's path. */
 type OnDropped = (path: string) => void;
 
 /** Nesting of elements that is followed; deeper resources fail. */

@@ -23,7 +23,7 @@ interface Position {
   readonly id: number;
 }
 
-/** A condition that stands at an element before it is known which rules reach it. */
+/** A condition on an element before it is known which rules reach it. */
 interface PendingGuard {
   readonly guard: Guard;
   readonly position: Position;
@@ -75,7 +75,7 @@ export interface Entry {
   readonly nodeMethod: NodeMethod | null;
   /** Whether the rule's method fails here: it is for primitives. */
   readonly isRefused: boolean;
-  /** Whether any text stands as it came. */
+  /** Whether any text is kept as it came. */
   readonly keepsText: boolean;
   /** Whether nothing has to be known of a complex element before its children are looked at. */
   readonly isPlain: boolean;

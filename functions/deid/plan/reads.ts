@@ -11,7 +11,7 @@ export interface Read {
 }
 
 /**
- * What of `$this` a condition looks at; null if that cannot be told, or if it looks at anything outside.
+ * What of `$this` a condition looks at; null if that cannot be known, or if it looks at anything outside.
  * Such a condition can be evaluated on the element alone, before anything in it is changed.
  */
 export function readsOf(expression: Expression): readonly Read[] | null {

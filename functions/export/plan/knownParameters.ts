@@ -33,23 +33,25 @@ export async function unknownParameters(
 async function isHonored(source: Source, type: string, name: string): Promise<boolean> {
   for (const value of INVENTED) {
     const self = await selfOf(source, type, [[name, value]]);
-    if (self !== 'refused') return self === undefined || missingInSelf([[name, value]], self) === undefined;
+    if (self !== REFUSED) return self === undefined || missingInSelf([[name, value]], self) === undefined;
   }
   // A source that refuses every search without a patient says nothing of the parameter.
-  return (await selfOf(source, type, [])) === 'refused';
+  return (await selfOf(source, type, [])) === REFUSED;
 }
 
-/** The self link of a search, if it is answered and has one. */
+const REFUSED = 'refused';
+
+/** The self link of a search, if it has one, or `REFUSED`. */
 async function selfOf(
   source: Source,
   type: string,
   parameters: SearchParameters,
-): Promise<'refused' | string | undefined> {
+): Promise<string | undefined> {
   try {
     const { body } = await source.search(type, [...parameters, ['_count', '1']]);
     return readSearchPage(body, type).self;
   } catch (error) {
-    if (mayTry('leave out', error)) return 'refused';
+    if (mayTry('leave out', error)) return REFUSED;
     throw error;
   }
 }

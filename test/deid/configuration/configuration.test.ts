@@ -189,7 +189,7 @@ describe('every problem is told at once: where, what, and what would be right', 
   });
 
   it.each([
-    ['{"fhirPathRules":[],"fhirPathRules":[]}', /stands twice in the same object at line 1, column 21/],
+    ['{"fhirPathRules":[],"fhirPathRules":[]}', /is there twice in the same object at line 1, column 21/],
     ['{\n "fhirPathRules": [\n', /at line 3, column 1/],
     ['', /is empty/],
     ['[]', /must be a JSON object/],
