@@ -26,7 +26,7 @@ const POLL_MS = 250;
 /** `npm run demo`: one de-identified export of the sample data on the embedded stack, from begin to end. */
 async function main(): Promise<void> {
   const beganAt = performance.now();
-  const stack = await startStack({ tell: (line) => console.log(`${line} …`) });
+  const stack = await startStack({ report: (line) => console.log(`${line} …`) });
   try {
     await demonstrate(stack);
   } finally {

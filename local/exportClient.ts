@@ -1,4 +1,4 @@
-/** What a complete export's manifest tells, as far as a client needs it. */
+/** The manifest of a complete export, as far as a client needs it. */
 export interface Manifest {
   transactionTime: string;
   output: Array<{ type: string; url: string; count: number }>;
@@ -34,7 +34,7 @@ export class ExportClient {
    * Polls until the manifest is there, at most `everyMs` apart.
    * @throws Error with the OperationOutcome where the export failed
    */
-  async manifest(statusUrl: string, everyMs: number, tell: (progress: string) => void): Promise<Manifest> {
+  async manifest(statusUrl: string, everyMs: number, report: (progress: string) => void): Promise<Manifest> {
     for (;;) {
       const response = await fetch(statusUrl);
       const body = await response.text();
@@ -46,7 +46,7 @@ export class ExportClient {
         continue;
       }
       if (response.status !== 202) throw new Error(`The export failed (${response.status}): ${body}`);
-      tell(response.headers.get('x-progress') ?? '');
+      report(response.headers.get('x-progress') ?? '');
       const wishedMs = Number(response.headers.get('retry-after') ?? 1) * 1000;
       await new Promise((resolve) => setTimeout(resolve, Math.min(wishedMs, everyMs)));
     }

@@ -26,18 +26,18 @@ export async function freePort(wanted: number): Promise<number> {
 export class StackPorts {
   readonly #directory: string;
   readonly #environment: Readonly<Record<string, string | undefined>>;
-  readonly #tell: (line: string) => void;
+  readonly #report: (line: string) => void;
   readonly #mostWaitMs: number;
 
   constructor(
     directory: string,
     environment: Readonly<Record<string, string | undefined>>,
-    tell: (line: string) => void,
+    report: (line: string) => void,
     mostWaitMs = MOST_WAIT_MS,
   ) {
     this.#directory = directory;
     this.#environment = environment;
-    this.#tell = tell;
+    this.#report = report;
     this.#mostWaitMs = mostWaitMs;
   }
 
@@ -59,14 +59,14 @@ export class StackPorts {
       return kept;
     }
     const port = await freePort(wanted);
-    if (port !== wanted && wanted !== 0) this.#tell(`port ${wanted} is taken: ${name} takes ${port}`);
+    if (port !== wanted && wanted !== 0) this.#report(`port ${wanted} is taken: ${name} takes ${port}`);
     writeFileSync(portsFile(this.#directory), JSON.stringify({ ...keptPorts(this.#directory), [key]: port }));
     return port;
   }
 
   async #waitFor(port: number, name: string, setting: string): Promise<void> {
     if ((await tryPort(port)) !== undefined) return;
-    this.#tell(`port ${port}, which ${name} had before, is taken: waiting for it`);
+    this.#report(`port ${port}, which ${name} had before, is taken: waiting for it`);
     const until = Date.now() + this.#mostWaitMs;
     while (Date.now() < until) {
       await new Promise((resolve) => setTimeout(resolve, BETWEEN_TRIES_MS));

@@ -1,4 +1,4 @@
-/** Where progress is shown: standard output, or what stands in for it. */
+/** Where progress is shown: standard output, or its replacement in tests. */
 export interface ProgressStream {
   isTTY?: boolean;
   columns?: number;

@@ -20,7 +20,7 @@ export interface StackOptions {
    */
   environment?: Record<string, string | undefined>;
   /** What is done while the stack comes up and stops, a line each. */
-  tell?: (line: string) => void;
+  report?: (line: string) => void;
 }
 
 /** The embedded stack: storage, a source and the Functions host, each in a process of its own. */
@@ -47,7 +47,7 @@ const LOST_SECONDS =
 /** Starts the stack. `FHIR_SERVER_URL` or `EXPORT_STORAGE` in the environment are used instead of its own. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const environment = { ...process.env, ...options.environment };
-  const tell = options.tell ?? ((): void => undefined);
+  const report = options.report ?? ((): void => undefined);
   const dataDirectory = resolve(environment['LOCAL_DATA'] ?? '.local');
   const logDirectory = join(dataDirectory, 'log');
   mkdirSync(logDirectory, { recursive: true });
@@ -72,13 +72,13 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const stop = async (): Promise<void> => {
     // The host first: it still needs the others to end its work.
     for (const part of parts.splice(0).reverse()) {
-      tell(`stopping ${part.name}`);
+      report(`stopping ${part.name}`);
       await part.stop();
     }
   };
 
   try {
-    const ports = new StackPorts(dataDirectory, environment, tell);
+    const ports = new StackPorts(dataDirectory, environment, report);
     const blobPort = await ports.take('storage');
     const account = (name: string): string => developmentStorage(name, blobPort);
     const ownsExportStorage =
@@ -86,10 +86,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const exportStorage = ownsExportStorage ? account(EXPORT_ACCOUNT) : environment['EXPORT_STORAGE'];
     const runtimeStorage = environment['AzureWebJobsStorage'] ?? account(RUNTIME_ACCOUNT);
     if (ownsExportStorage || environment['AzureWebJobsStorage'] === undefined) {
-      tell(`starting storage (Azurite) on port ${blobPort}`);
+      report(`starting storage (Azurite) on port ${blobPort}`);
       const location = join(dataDirectory, 'azurite');
       const unsaved = join(dataDirectory, 'azurite-unsaved');
-      if (existsSync(unsaved)) tell(LOST_SECONDS);
+      if (existsSync(unsaved)) report(LOST_SECONDS);
       mkdirSync(location, { recursive: true });
       const accounts = [RUNTIME_ACCOUNT, EXPORT_ACCOUNT]
         .map((name) => `${name}:${DEVELOPMENT_KEY}`)
@@ -109,15 +109,15 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       await azurite.ready(() => answers(`http://127.0.0.1:${blobPort}/`, () => true));
     }
     if (exportStorage !== undefined) {
-      tell('putting the sample configurations into container anonymization');
+      report('putting the sample configurations into container anonymization');
       await uploadSampleConfigurations(exportStorage);
     }
 
     let fhirServerUrl = environment['FHIR_SERVER_URL'];
     if (fhirServerUrl === undefined || fhirServerUrl === '') {
-      const directory = sampleData(environment['SAMPLE_DATA'], dataDirectory, tell);
+      const directory = sampleData(environment['SAMPLE_DATA'], dataDirectory, report);
       const port = await ports.take('source');
-      tell(`starting the sample FHIR source on port ${port} with the data of ${directory}`);
+      report(`starting the sample FHIR source on port ${port} with the data of ${directory}`);
       fhirServerUrl = `http://127.0.0.1:${port}/fhir`;
       const source = start({ ...PARTS.source, logFile: 'source.log' }, 'source/main.js', {
         SAMPLE_DATA: directory,
@@ -127,7 +127,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     }
 
     const port = await ports.take('host');
-    tell(`starting the Functions host on port ${port}`);
+    report(`starting the Functions host on port ${port}`);
     const baseUrl = `http://127.0.0.1:${port}/fhir`;
     const startHost = async (): Promise<StackProcess> => {
       const host = start({ ...PARTS.host, logFile: 'host.log' }, 'host/main.js', {
@@ -182,11 +182,15 @@ async function answers(
 }
 
 /** The folder of the source's data: the one given, or generated once. */
-function sampleData(given: string | undefined, dataDirectory: string, tell: (line: string) => void): string {
+function sampleData(
+  given: string | undefined,
+  dataDirectory: string,
+  report: (line: string) => void,
+): string {
   if (given !== undefined && given !== '') return resolve(given);
   const directory = join(dataDirectory, 'sample');
   if (!existsSync(directory)) {
-    tell(`generating the data of a sample hospital in ${directory}`);
+    report(`generating the data of a sample hospital in ${directory}`);
     // Renamed when it is whole, so that an interrupted run leaves no half of a hospital.
     const partial = `${directory}-${process.pid}`;
     generateSample({ directory: partial, seed: 1 });

@@ -2,7 +2,7 @@ import { SAMPLE_CONFIGURATION, startStack } from './stack.js';
 
 /** `npm start`: the embedded stack until Ctrl-C or SIGTERM. */
 async function main(): Promise<void> {
-  const stack = await startStack({ tell: (line) => console.log(`${line} …`) });
+  const stack = await startStack({ report: (line) => console.log(`${line} …`) });
   const stop = (): void => {
     console.log('');
     void stack.stop().then(() => process.exit(0));

@@ -71,7 +71,7 @@ export class ConfigurationBlobs {
     }
   }
 
-  /** Which of the things that can refuse a read it was, as the service's code tells. */
+  /** Which of the things that can refuse a read it was, by the service's code. */
   #denied(thrown: unknown, account: string): string {
     const refused = `Reading the configuration from ${account} was refused (${storageStatus(thrown)}).`;
     const code = storageErrorCode(thrown);

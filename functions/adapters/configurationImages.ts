@@ -18,7 +18,7 @@ export class ConfigurationImages {
 
   /**
    * @param identityOf with which identity a registry is read that has no credentials in the settings; the app's own
-   *   for Azure Container Registries unless told
+   *   for Azure Container Registries by default
    */
   constructor(settings: RegistrySettings, identityOf?: (host: string) => ManagedIdentity | undefined) {
     this.#settings = settings;
@@ -30,7 +30,7 @@ export class ConfigurationImages {
   }
 
   /**
-   * The text of a configuration, and the digest of the manifest that its tag stands for now.
+   * The text of a configuration, and the digest of the manifest that its tag refers to now.
    * @throws ExportError that says what to do
    */
   async read(reference: OciReference, path: string): Promise<{ text: string; digest: string }> {
@@ -38,7 +38,7 @@ export class ConfigurationImages {
     return { text: configurationText(await artifact.read(path)), digest: artifact.digest };
   }
 
-  /** Resolves a reference: what its tag stands for now. */
+  /** Resolves a reference: what its tag refers to now. */
   async open(reference: OciReference): Promise<OciArtifact> {
     return OciArtifact.open(this.repository(reference), reference.version);
   }

@@ -9,11 +9,11 @@ export interface DispatcherOptions {
   proxy?: ProxySettings | undefined;
   /** Until the headers are there, and between two parts of a body. */
   timeoutMs: number;
-  /** How long a connection that nobody uses is kept. */
+  /** How long an unused connection is kept. */
   keepAliveMs: number;
 }
 
-/** Until a connection stands: what cannot be reached is told from what is slow to answer. */
+/** Until a connection is made: a host that cannot be reached differs from one that is slow to answer. */
 const MOST_CONNECT_MS = 10_000;
 
 /** How a request to a URL goes out. */

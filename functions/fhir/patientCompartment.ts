@@ -3,15 +3,15 @@ import type { FhirVersion } from './fhirVersion.js';
 /** A search parameter that puts resources into the compartments of the patients that its elements refer to. */
 export interface CompartmentLink {
   parameter: string;
-  /** Names of the elements from the resource down to the Reference, as they stand in JSON. */
+  /** Names of the elements from the resource down to the Reference, as they are in JSON. */
   paths: ReadonlyArray<readonly string[]>;
 }
 
 /**
  * The Patient compartment of the FHIR versions (CompartmentDefinition/patient, and the SearchParameters it names), a
  * resource type a line: search parameters, each with the elements it looks at where they have another name. Types
- * without a link to patients are in nobody's compartment. Left out are STU3's chains (`agent.patient` of AuditEvent,
- * `target.patient` of Provenance), which no resource tells of itself.
+ * without a link to patients are in no compartment. Left out are STU3's chains (`agent.patient` of AuditEvent,
+ * `target.patient` of Provenance), which no resource alone shows.
  */
 const COMMON = `
 Account subject

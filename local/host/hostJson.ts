@@ -17,7 +17,7 @@ export interface HostSettings {
   logLevels: LogLevels;
 }
 
-/** host.json cannot be used as it stands. The message names the setting and what it should be. */
+/** host.json cannot be used as it is. The message names the setting and what it should be. */
 export class HostSettingsError extends Error {
   override readonly name = 'HostSettingsError';
 }

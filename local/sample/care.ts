@@ -21,7 +21,7 @@ export function makeCare(random: Random, patient: Patient, emit: (resource: Reso
   emit(makeProvenance(random, patient));
 }
 
-/** A group of patients; `number` tells it from others. */
+/** A group of patients; `number` makes it different from others. */
 export function makeGroup(random: Random, number: number, members: readonly Resource[]): Resource {
   return {
     resourceType: 'Group',

@@ -11,7 +11,7 @@ export interface Resource extends Element {
 
 const MARK = '\u0001';
 
-/** A decimal with its digits as they are to stand in the JSON: `1.0`, `70.20`, `1.2e5`. */
+/** A decimal with its digits as they are to be in the JSON: `1.0`, `70.20`, `1.2e5`. */
 export function decimal(digits: string): string {
   return MARK + digits;
 }

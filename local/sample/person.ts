@@ -6,7 +6,7 @@ import { FAMILY_NAMES, FEMALE_NAMES, MALE_NAMES, PLACES, STREETS } from './words
 export interface Name {
   family: string;
   given: string[];
-  /** As it stands in running text. */
+  /** As it is in running text. */
   full: string;
 }
 

@@ -185,7 +185,7 @@ function faultAnswer(context: SourceContext, faults: readonly Fault[]): Answer |
     throw new OutcomeError(
       status.status,
       status.status === 429 ? 'throttled' : 'transient',
-      'The source was told to answer so',
+      'A setting makes the source answer like this',
       seconds === undefined ? {} : { 'Retry-After': retryAfter },
     );
   }

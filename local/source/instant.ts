@@ -9,7 +9,7 @@ const FORM = /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))
 const MICROSECONDS_PER_MILLISECOND = 1000;
 
 /**
- * The span that a FHIR date, dateTime or instant stands for (R4 search, 3.1.1.4.7: `2024` is a year
+ * The span that a FHIR date, dateTime or instant covers (R4 search, 3.1.1.4.7: `2024` is a year
  * long, `…:07.12Z` a hundredth of a second). Without a zone it is UTC. Digits beyond the microsecond are
  * cut. `undefined` when it is none.
  */

@@ -1,6 +1,6 @@
 import { MalformedJsonError, memberName, visitMembers } from './jsonScan.js';
 
-/** Where things stand in a resource's text, as byte positions in the scanned buffer. */
+/** Where things are in a resource's text, as byte positions in the scanned buffer. */
 export interface ResourceScan {
   resourceType: string;
   idStart: number;
@@ -15,7 +15,7 @@ export interface ResourceScan {
   insertion: number;
 }
 
-/** What stands around the instant that is put into a text at `ResourceScan.position`. */
+/** What is around the instant that is put into a text at `ResourceScan.position`. */
 const INSERTION_FORMS = [
   ['', ''],
   ['"lastUpdated":"', '",'],

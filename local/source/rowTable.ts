@@ -10,7 +10,7 @@ interface Row {
   insertAt: number;
 }
 
-/** A row and where its id stands in a buffer. */
+/** A row and where its id is in a buffer. */
 export interface RowWithId extends Row {
   idStart: number;
   idEnd: number;

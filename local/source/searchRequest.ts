@@ -121,7 +121,7 @@ function readCount(value: string): number {
   return Number(value);
 }
 
-/** Narrows a span to what a prefixed date allows (R4, 3.1.1.4.5), by the span the date stands for. */
+/** Narrows a span to what a prefixed date allows (R4, 3.1.1.4.5), by the span that the date covers. */
 function narrow(time: TimeRange, value: string, behaviours: readonly SourceBehaviour[]): void {
   const [, prefix, date] = /^(eq|ge|gt|le|lt|sa|eb)?(\d.*)$/.exec(value) ?? [];
   const range = date === undefined ? undefined : parseTimeRange(date);

@@ -36,13 +36,13 @@ export function isAzureRegistry(host: string): boolean {
 /**
  * An image name of an Azure Container Registry, read with the app's identity. The SDK does the exchange of tokens
  * and the protocol; what it sends goes through our transport, so that its redirects carry no credentials, and it sees
- * no blob to its end whose digest is wrong: it would throw where nobody can catch it.
+ * no blob to its end whose digest is wrong: it would throw where no caller can catch it.
  */
 export class AzureRepository implements RegistryRepository {
   readonly client: ContainerRegistryContentClient;
   readonly #reference: OciReference;
   readonly #identity: ManagedIdentity;
-  /** What failed below the SDK, which tells of it in words of its own. */
+  /** What failed below the SDK, which reports it in a text of its own. */
   #failure: ExportError | undefined;
 
   constructor(
@@ -101,7 +101,7 @@ export class AzureRepository implements RegistryRepository {
     }
     return new ExportError(
       'registry-unavailable',
-      `The answers of ${registry} are not those of an Azure Container Registry. Check the name, and what stands between.`,
+      `The answers of ${registry} are not those of an Azure Container Registry. Check the name, and any proxy between.`,
     );
   }
 
@@ -154,7 +154,7 @@ async function sendThrough(
   }
   if (digest === undefined) return { request, status, headers, readableStreamBody: response.body };
   const verified = verifiedBytes(response.body, digest, MOST_LAYER_BYTES);
-  // What is wrong from the begin is told from here: of a blob without bytes the SDK would see the end at once.
+  // What is wrong from the begin is reported from here: of a blob without bytes the SDK would see the end at once.
   const first = await verified.next();
   const body = async function* (): AsyncGenerator<Uint8Array> {
     try {

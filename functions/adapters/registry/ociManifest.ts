@@ -30,7 +30,7 @@ export interface Layer {
 type Json = Record<string, unknown>;
 
 /**
- * The manifest that an index stands for: its only one, or that of linux/amd64. `undefined` where it is not an index.
+ * The manifest that an index refers to: its only one, or that of linux/amd64. `undefined` where it is not an index.
  * https://github.com/opencontainers/image-spec/blob/v1.1.0/image-index.md
  */
 export function manifestOfIndex(raw: RawManifest): string | undefined {
@@ -83,7 +83,7 @@ function layerOf(descriptor: Json): Layer | undefined {
       ? { ...layer, file: undefined }
       : undefined;
   }
-  // The media type does not tell: tools have marked every pushed file as an archive.
+  // The media type is no evidence: tools have marked every pushed file as an archive.
   const isArchive = annotations[UNPACK] === 'true' || /\.(tar|tar\.gz|tgz)$/i.test(title);
   return { ...layer, file: isArchive ? undefined : title };
 }

@@ -9,7 +9,7 @@ import { SourceLimiter } from './sourceLimiter.js';
 const KEEP_ALIVE_MS = 30_000;
 const BYTES_PER_MEBIBYTE = 1_048_576;
 
-/** The source of the settings, for one job at a time; attempts that failed are told to `log`. */
+/** The source of the settings, for one job at a time; attempts that failed are reported to `log`. */
 export type SourceOf = (job: string, log: (line: SourceFailureLine) => void) => Source;
 
 /** Credentials and places at the source: once per process. */

@@ -25,7 +25,7 @@ type FromOwner = { call: number } & (
 export interface RemoteSourceAccess {
   port: MessagePort;
   remedy: string;
-  /** Whether no request has a header, so that nobody has to be asked for one. */
+  /** Whether no request has a header, so that no credentials are needed. */
   isOpen: boolean;
 }
 

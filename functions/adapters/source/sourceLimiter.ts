@@ -4,7 +4,7 @@ import {
   type RequestPlace,
 } from '../../export/source/requestLimiter.js';
 
-/** Gives a place at the source back, and tells how the source took the request. */
+/** Gives a place at the source back, and reports how the source answered the request. */
 export type Leave = (outcome: RequestOutcome, retryAfterMs?: number) => void;
 
 /** The places at the source, shared by all jobs of this process. See `RequestLimiter`. */

@@ -11,7 +11,7 @@ const MOST_IDLE_BYTES = 4 * BLOCK_BYTES;
 const blocks = new BufferPool(MOST_IDLE_BYTES);
 
 /**
- * An NDJSON file that is written by one attempt of one slice and by nobody else: created only if it does not
+ * An NDJSON file that is written by one attempt of one slice and by no other: created only if it does not
  * exist, each append at the expected position with the last ETag. Two blocks are in memory at most: one is
  * filled while the other is on its way.
  */

@@ -11,7 +11,7 @@ export interface Permissions {
   raw: boolean;
 }
 
-/** Who calls: nobody in particular, or somebody whose jobs are theirs alone. */
+/** Who calls: an anonymous caller, or one whose jobs are visible to that caller alone. */
 export type Caller =
   | { kind: 'unknown' }
   | {
@@ -33,7 +33,7 @@ export function ownerOf(...identity: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(identity)).digest('hex');
 }
 
-/** Whether a caller may know of a job: nobody knows of another's. */
+/** Whether a caller may know of a job: no caller knows of another's. */
 export function maySee(caller: Caller, job: Pick<JobRequest, 'owner'>): boolean {
   return caller.kind === 'unknown' ? job.owner === undefined : job.owner === caller.owner;
 }

@@ -14,7 +14,7 @@ import { type Caller, permittedTypes, requireRaw, requireTypes } from './caller.
 type Permitted = Pick<JobRequest, 'owner' | 'permittedTypes' | 'minPatients' | 'notes'>;
 
 /**
- * Checks what a kick-off asks for against what its caller may have, and tells whose the job is and what it is narrowed
+ * Checks what a kick-off asks for against what its caller may have, and returns whose the job is and what it is narrowed
  * to.
  * @throws RequestError 403 that names the permission that is missing
  */
@@ -45,7 +45,7 @@ export function permitKickOff(
   };
 }
 
-/** Callers who are not told apart are limited only where the settings say so. */
+/** Callers who are all alike are limited only where the settings say so. */
 function searchLimitsOf(
   caller: Caller,
   settings: AuthorizationSettings,

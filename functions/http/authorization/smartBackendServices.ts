@@ -22,7 +22,7 @@ const JWKS_COOL_DOWN_MS = 30_000;
 const JWKS_MOST_AGE_MS = 600_000;
 const JWKS_TIMEOUT_MS = 5000;
 const MOST_JWKS_BYTES = 1_048_576;
-/** Claims that tell the client, the first of them that there is: RFC 9068, section 2.2, and what is usual beside it. */
+/** Claims that name the client, the first of them that there is: RFC 9068, section 2.2, and what is usual beside it. */
 const CLIENT_CLAIMS = ['client_id', 'azp', 'appid', 'sub'] as const;
 
 type KeysRequest = Parameters<FetchImplementation>[1];
@@ -51,7 +51,7 @@ export function smartBackendServices(
     const header = request.headers.get('authorization');
     if (header === null) {
       throw unauthenticated(
-        'Send an access token as Authorization: Bearer …. .well-known/smart-configuration tells where to get one.',
+        'Send an access token as Authorization: Bearer …. .well-known/smart-configuration names the token endpoint.',
       );
     }
     const token = /^Bearer +([\w-]+\.[\w-]+\.[\w-]*)$/i.exec(header.trim())?.[1];
@@ -112,7 +112,7 @@ export function smartBackendServices(
   }
 }
 
-/** Why a token is not believed. Nothing of the token is told, but which of its claims is wrong. */
+/** Why a token is refused: which of its claims is wrong. Nothing of the token is reported. */
 function refusal(thrown: unknown, { algorithms }: SmartSettings): RequestError {
   if (thrown instanceof errors.JWTExpired) return notBelieved('The token has expired. Get a new one.');
   if (thrown instanceof errors.JWTClaimValidationFailed) {

@@ -11,7 +11,7 @@ import type { Scheduled } from './replay.js';
 type FinalStatus = 'Completed' | 'Failed' | 'Terminated';
 export type RuntimeStatus = FinalStatus | 'Pending' | 'Running' | 'Suspended';
 
-/** How an instance ended. `output` is JSON text, or a reason as it stands. */
+/** How an instance ended. `output` is JSON text, or a reason as plain text. */
 export interface End {
   status: FinalStatus;
   output: string | null;

@@ -112,7 +112,7 @@ class Replay {
   readonly #unmatched = new Map<number, Scheduled>();
   readonly #open = new Map<number, Pending>();
   readonly #waiting = new Map<string, Pending[]>();
-  /** External events that nobody has waited for yet. */
+  /** External events that nothing has waited for yet. */
   readonly #buffered = new Map<string, number>();
   #nextId = 0;
   #nextAction = 0;

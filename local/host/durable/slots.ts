@@ -2,7 +2,7 @@
 export class Slots {
   readonly #limit: number;
   readonly #waiting: (() => Promise<void>)[] = [];
-  /** Where the next waiting job stands: taking from the front of a long array is slow. */
+  /** Where the next waiting job is: taking from the front of a long array is slow. */
   #head = 0;
   #running = 0;
   #closed = false;

@@ -325,7 +325,7 @@ export class TaskHub {
       generation: null,
     });
     const start = { type: 'start', event: started, continued: true, customStatus } as const;
-    // Events that nobody waited for are lost with the execution; those it has not seen are not.
+    // Events that nothing waited for are lost with the execution; those it has not seen are not.
     const messages = instance.inbox.slice(consumed).filter(outlivesExecution);
     this.#store.begin(start, messages);
     const next = new Instance(start);

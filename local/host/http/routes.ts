@@ -31,7 +31,7 @@ export class Route<T> {
     this.#segments = parts.map((part) => parseSegment(part, template));
   }
 
-  /** The parameters as they stand in the path, or undefined when the route does not match. */
+  /** The parameters as they are in the path, or undefined when the route does not match. */
   match(method: string, path: readonly string[]): Record<string, string> | undefined {
     if (this.#methods && !this.#methods.has(method)) return undefined;
     const parameters: Record<string, string> = {};

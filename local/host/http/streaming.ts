@@ -50,7 +50,7 @@ export class StreamedExchange {
       agent: false,
     });
     this.#stop = () => outgoing.destroy();
-    // After the answer has begun nobody waits for this, and the function need not have read all of the request.
+    // After the answer has begun nothing waits for this, and the function need not have read all of the request.
     outgoing.on('error', () => undefined);
     let bytes = 0;
     this.#request.on('data', (chunk: Buffer) => {
@@ -67,7 +67,7 @@ export class StreamedExchange {
     } catch (error) {
       if (!this.#aborted) throw error;
     } finally {
-      // What is left of the request would stand in the way of the next one on the client's connection.
+      // What is left of the request would block the next one on the client's connection.
       this.#request.unpipe(outgoing);
       this.#request.resume();
       outgoing.destroy();

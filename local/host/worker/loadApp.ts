@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { FunctionApp } from './app.js';
 import { collectRegistrations } from './coreModule.js';
 
-/** The app cannot be started as it stands. The message says what to do and holds no data. */
+/** The app cannot be started as it is. The message says what to do and holds no data. */
 export class AppLoadError extends Error {
   override readonly name = 'AppLoadError';
 }
@@ -13,7 +13,7 @@ export class AppLoadError extends Error {
 const loaded = new Map<string, Promise<FunctionApp>>();
 
 /**
- * Loads the function app in `scriptRoot`: the file (or files: `*` may stand in the last part) that `main`
+ * Loads the function app in `scriptRoot`: the file (or files: `*` is allowed in the last part) that `main`
  * of its package.json names.
  *
  * @throws AppLoadError when there is no package.json, no `main`, or the entry point cannot be loaded.

@@ -54,7 +54,7 @@ export class BearerToken implements SourceCredentials {
     if (token === undefined || now >= token.lastUse) return this.#renew();
     if (now >= token.renewAt) {
       token.renewAt = now + Math.max(LEAST_PAUSE_MS, (token.lastUse - token.renewAt) * PAUSE_PART);
-      // The old one still serves; whoever needs the new one hears of the failure.
+      // The old token is still valid. Who needs the new one gets the failure.
       this.#renew().catch(() => undefined);
     }
     return token;

@@ -1,6 +1,6 @@
 import type { SourceCredentials } from './sourceCredentials.js';
 
-/** A source that asks nobody who they are. */
+/** A source that needs no credentials. */
 export const noCredentials: SourceCredentials = {
   header: async () => undefined,
   renewed: async () => undefined,

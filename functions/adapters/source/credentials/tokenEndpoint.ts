@@ -15,7 +15,7 @@ const MOST_BYTES = 262_144;
 /** A header of this length every server takes. */
 const MOST_TOKEN_CHARACTERS = 16_384;
 
-/** What to do about the error codes of RFC 6749, section 5.2. No other word of an answer is told. */
+/** What to do about the error codes of RFC 6749, section 5.2. No other text of an answer is reported. */
 const REMEDIES = new Map([
   ['invalid_client', 'the client is not known there, or its secret or key is another: see to {credential}'],
   ['unauthorized_client', 'the client may not do this: have the grant client_credentials allowed for it'],
@@ -77,7 +77,7 @@ export async function requestToken(
   return { value, expiresAt: askedAt + (lifetime ?? DEFAULT_LIFETIME_SECONDS) * 1000 };
 }
 
-/** Of a token whose answer does not tell; SMART Backend Services recommend not more than five minutes. */
+/** Lifetime of a token whose answer has none; SMART Backend Services recommend not more than five minutes. */
 const DEFAULT_LIFETIME_SECONDS = 300;
 
 /**
