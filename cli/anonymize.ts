@@ -1,179 +1,64 @@
-#!/usr/bin/env node
-import { isJsonObject } from '../functions/json/json.js';
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { compileEngine } from '../functions/deid/compileEngine.js';
-import type { Configuration } from '../functions/deid/configuration/configuration.js';
 import { readConfiguration } from '../functions/deid/readConfiguration.js';
-import {
-  ConfigurationJsonError,
-  parseConfigurationJson,
-} from '../functions/deid/configuration/configurationJson.js';
 import type { Engine } from '../functions/deid/run/engine.js';
-import type { ConfigurationIssue } from '../functions/deid/configuration/issues.js';
 import type { FhirVersion } from '../functions/fhir/fhirVersion.js';
-import { resolveKeys } from '../functions/deid/configuration/keys.js';
+import type { Environment } from '../functions/settings/setting.js';
+import { coverageOf } from '../functions/deid/coverage/coverage.js';
+import { ArgumentsError, type Given, UsageError } from './command.js';
+import { missingKeys, readConfigurationFile, withKeys } from './configurationFile.js';
 import { anonymizeFile, isKnownFile, type FileResult, type FileTask } from './anonymizeFile.js';
 
-const USAGE = `De-identifies FHIR resources in files with a configuration of Microsoft's FHIR anonymizer.
-
-  anonymize --config FILE --input FILE|FOLDER --output FILE|FOLDER [options]
-  anonymize --config FILE --validate [--verbose]
-
-  --config FILE           the configuration (JSON)
-  --input FILE|FOLDER     JSON resources or Bundles (.json) and NDJSON (.ndjson, .jsonl), as they are or compressed
-                          (.gz); folders with all such files in them: files of other names are left aside and counted
-  --output FILE|FOLDER    where the results go, under the same names; never where the input is
-  --fhir-version VERSION  STU3, R4, R4B or R5; without it the configuration's, or R4
-  --now INSTANT           the day ages are measured to, for example 2026-01-31T00:00:00Z; without it today
-  --jobs N                files at the same time, 1 without it
-  --validate              only check the configuration, and list the identities that its rules leave
-  --verbose               with --validate: every element of these, instead of some of each kind
-
-A key that the configuration only names ({"secretName": "NAME"}) is read from the environment variable NAME.
-A key it leaves empty is random: the results of one run fit together, those of two runs do not.
-
-Exit codes: 0 all done; 1 errors in the data, listed by file and line, or nothing written; 2 a wrong configuration or
-command line.`;
-
-/** A mistake in the configuration, or a file that cannot be used. */
-class UsageError extends Error {}
-
-/** A mistake in the arguments: the message is followed by what the arguments are. */
-class ArgumentsError extends UsageError {}
-
-const VERSIONS: readonly FhirVersion[] = ['STU3', 'R4', 'R4B', 'R5'];
-
-/** What every thread needs to make the same engine. */
+/** What every thread needs to make the same engine: a configuration that was read has functions, which no message takes. */
 interface EngineSettings {
-  configuration: Configuration;
-  fhirVersion: FhirVersion;
-  now: number;
-  jobSecret: Uint8Array;
+  /** Of the configuration, which has no errors. */
+  readonly text: string;
+  readonly fhirVersion: FhirVersion;
+  readonly environment: Environment;
+  readonly now: number;
+  readonly jobSecret: Uint8Array;
 }
 
-function makeEngine({ configuration, ...options }: EngineSettings): Engine {
+async function makeEngine({ text, environment, ...options }: EngineSettings): Promise<Engine> {
+  const read = readConfiguration(text, options).configuration;
+  if (read === undefined) throw new Error('The configuration was read before.');
+  const { configuration } = await withKeys(read, environment);
   return compileEngine(configuration, { ...options, randomBytes: (size) => randomBytes(size) });
 }
 
 interface Arguments {
-  config: string;
-  input: string | undefined;
-  output: string | undefined;
-  fhirVersion: FhirVersion | undefined;
-  now: number;
-  jobs: number;
-  isVerbose: boolean;
+  readonly now: number;
+  readonly jobs: number;
 }
 
-function readArguments(): Arguments | null {
-  const { values } = parse();
-  if (values.help === true) return null;
-  if (values.config === undefined) throw new ArgumentsError('--config is required');
-  const isRun = values.validate !== true;
-  if (isRun && values.input === undefined) throw new ArgumentsError('--input is required');
-  if (isRun && values.output === undefined) throw new ArgumentsError('--output is required');
-  const fhirVersion = VERSIONS.find((version) => version === values['fhir-version']?.toUpperCase());
-  if (values['fhir-version'] !== undefined && fhirVersion === undefined) {
-    throw new ArgumentsError(`--fhir-version must be one of ${VERSIONS.join(', ')}`);
-  }
-  const now = values.now === undefined ? Date.now() : Date.parse(values.now);
+function readArguments({ values }: Given): Arguments {
+  const now = values['now'] === undefined ? Date.now() : Date.parse(values['now']);
   if (Number.isNaN(now))
-    throw new ArgumentsError('--now must be an instant, for example 2026-01-31T00:00:00Z');
-  const jobs = Number(values.jobs ?? '1');
+    throw new ArgumentsError('--now must be an instant, for example 2026-01-31T00:00:00Z.');
+  const jobs = Number(values['jobs'] ?? '1');
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64)
-    throw new ArgumentsError('--jobs must be a whole number from 1 to 64');
-  const input = isRun ? values.input : undefined;
-  return {
-    config: values.config,
-    input,
-    output: values.output,
-    fhirVersion,
-    now,
-    jobs,
-    isVerbose: values.verbose === true,
-  };
+    throw new ArgumentsError('--jobs must be a whole number from 1 to 64.');
+  return { now, jobs };
 }
 
-function parse(): {
-  values: Partial<Record<'config' | 'input' | 'output' | 'fhir-version' | 'now' | 'jobs', string>> & {
-    validate?: boolean;
-    verbose?: boolean;
-    help?: boolean;
-  };
-} {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean' } as const;
-  try {
-    return parseArgs({
-      options: {
-        config: text,
-        input: text,
-        output: text,
-        'fhir-version': text,
-        now: text,
-        jobs: text,
-        validate: flag,
-        verbose: flag,
-        help: flag,
-      },
-    });
-  } catch (error) {
-    throw new ArgumentsError(error instanceof Error ? error.message : 'Wrong arguments');
-  }
-}
-
-function readText(path: string, what: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    throw new UsageError(`The ${what} ${path} cannot be read`);
-  }
-}
-
-/** The version a configuration is for, as far as it says. */
-function versionOf(text: string): FhirVersion | undefined {
-  try {
-    const json = parseConfigurationJson(text);
-    if (!isJsonObject(json)) return undefined;
-    const [, value] = Object.entries(json).find(([key]) => key.toLowerCase() === 'fhirversion') ?? [];
-    return VERSIONS.find((version) => typeof value === 'string' && version === value.toUpperCase());
-  } catch (error) {
-    if (error instanceof ConfigurationJsonError) return undefined;
-    throw error;
-  }
-}
-
-function show(issue: ConfigurationIssue): void {
-  console.error(`${issue.severity}: ${issue.path === '' ? '' : `${issue.path}: `}${issue.message}`);
-}
-
-async function readSettings(given: Arguments): Promise<EngineSettings> {
-  const text = readText(given.config, 'configuration');
-  const fhirVersion = given.fhirVersion ?? versionOf(text) ?? 'R4';
-  const read = readConfiguration(
-    text,
-    given.input === undefined
-      ? { fhirVersion, coverage: 'warning', isVerbose: given.isVerbose }
-      : { fhirVersion },
+/** Reads the configuration, says what its rules leave, and checks whether its keys are there. */
+async function readSettings(given: Given, now: number): Promise<EngineSettings> {
+  const read = await readConfigurationFile(given.values['config'] ?? '', given, {});
+  const { isComplete, gaps } = read.coverage ?? coverageOf(read.configuration);
+  const left = [...new Set(gaps.map(({ category }) => category))].join(', ');
+  console.log(
+    isComplete
+      ? 'Its coverage is complete.'
+      : `It may leave identities, which fhir-deid validate lists: ${left}.`,
   );
-  for (const issue of read.issues) show(issue);
-  if (read.configuration === undefined) throw new UsageError('The configuration has errors');
-  if (read.coverage?.isComplete === true) console.log('Its coverage is complete.');
-  const { configuration, issues } =
-    given.input === undefined
-      ? { ...read, issues: [] }
-      : await resolveKeys(read.configuration, secretFromEnvironment);
-  for (const issue of issues) show(issue);
-  if (configuration === undefined) throw new UsageError('A key of the configuration is missing');
-  return { configuration, fhirVersion, now: given.now, jobSecret: randomBytes(32) };
-}
-
-async function secretFromEnvironment(name: string): Promise<string | null> {
-  return process.env[name] ?? null;
+  const { text, fhirVersion } = read;
+  const { environment } = given;
+  const { missing } = await withKeys(read.configuration, environment);
+  if (missing.length > 0) throw new UsageError(`${missingKeys(missing, environment)}.`);
+  return { text, fhirVersion, environment, now, jobSecret: randomBytes(32) };
 }
 
 /** The files to work on, and those of other names, by their endings. */
@@ -184,7 +69,7 @@ interface Work {
 
 /** What is to be done, with the outputs beside each other as the inputs are. */
 function workOf(input: string, output: string): Work {
-  if (!existsSync(input)) throw new UsageError(`The input ${input} does not exist`);
+  if (!existsSync(input)) throw new UsageError(`The input ${input} does not exist.`);
   const isFolder = statSync(input).isDirectory();
   const folder = resolve(isFolder ? input : dirname(input));
   const context = (file: string): Required<FileTask['context']> => ({
@@ -201,7 +86,7 @@ function workOf(input: string, output: string): Work {
     return { tasks: [task], leftAside: new Map() };
   }
   if (existsSync(output) && !statSync(output).isDirectory())
-    throw new UsageError('The input is a folder, the output is not');
+    throw new UsageError('The input is a folder, the output is not.');
   const tasks: FileTask[] = [];
   const leftAside = new Map<string, number>();
   for (const file of filesUnder(input)) {
@@ -231,7 +116,7 @@ function refuseOverwriting(tasks: readonly FileTask[]): void {
   for (const { output } of tasks) {
     for (const path of [output, `${output}.partial`]) {
       const real = existsSync(path) ? realpathSync(path) : resolve(path);
-      if (inputs.has(real)) throw new UsageError(`The output ${path} would overwrite an input`);
+      if (inputs.has(real)) throw new UsageError(`The output ${path} would overwrite an input.`);
     }
   }
 }
@@ -244,7 +129,7 @@ async function runAll(
   onResult: (result: FileResult) => void,
 ): Promise<void> {
   if (jobs === 1 || tasks.length < 2) {
-    const engine = makeEngine(settings);
+    const engine = await makeEngine(settings);
     for (const task of tasks) onResult(await anonymizeFile(engine, task));
     return;
   }
@@ -281,7 +166,7 @@ function runThread(
 function serveThread(): void {
   const engine = makeEngine(workerData as EngineSettings);
   const serve = async (task: FileTask): Promise<void> => {
-    const result = await anonymizeFile(engine, task);
+    const result = await anonymizeFile(await engine, task);
     parentPort?.postMessage(result); // oxlint-disable-line unicorn/require-post-message-target-origin
   };
   parentPort?.on('message', (task: FileTask) => void serve(task));
@@ -338,37 +223,23 @@ function printCounts(title: string, counts: ReadonlyMap<string, number>): void {
   for (const [key, count] of counts) console.log(`  ${key}: ${count}`);
 }
 
-async function main(): Promise<number> {
-  const given = readArguments();
-  if (given === null) {
-    console.log(USAGE);
-    return 0;
-  }
-  const settings = await readSettings(given);
-  if (given.input === undefined || given.output === undefined) {
-    console.log('The configuration has no errors.');
-    return 0;
-  }
-  const { tasks, leftAside } = workOf(given.input, given.output);
+/** `fhir-deid anonymize`. */
+export async function anonymize(given: Given): Promise<number> {
+  const { now, jobs } = readArguments(given);
+  const { input = '', output = '' } = given.values;
+  const settings = await readSettings(given, now);
+  const { tasks, leftAside } = workOf(input, output);
   refuseOverwriting(tasks);
   const summary = new Summary();
-  await runAll(tasks, settings, given.jobs, (result) => {
+  await runAll(tasks, settings, jobs, (result) => {
     summary.add(result);
     if (process.stderr.isTTY)
       process.stderr.write(`\r${summary.files} of ${tasks.length} files, ${summary.resources} resources`);
   });
   if (process.stderr.isTTY) process.stderr.write('\n');
   summary.print(tasks.length, leftAside);
-  if (summary.written === 0) console.error(`Nothing of ${given.input} was written.`);
+  if (summary.written === 0) console.error(`Nothing of ${input} was written.`);
   return summary.errors === 0 && summary.written > 0 ? 0 : 1;
 }
 
-if (isMainThread) {
-  try {
-    process.exitCode = await main();
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(error instanceof ArgumentsError ? `${error.message}\n\n${USAGE}` : error.message);
-    process.exitCode = 2;
-  }
-} else serveThread();
+if (!isMainThread) serveThread();

@@ -1,117 +1,47 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ConfigurationBlobs } from '../functions/adapters/configurationBlobs.js';
 import { storageFailure, storageStatus } from '../functions/adapters/storage/storage.js';
 import { isDigest } from '../functions/export/request/ociReference.js';
-import {
-  type Environment,
-  exportStorageOf,
-  fhirVersionOf,
-  imagesOf,
-  isRegistered,
-  referenceOf,
-  UsageError,
-} from './config/environment.js';
+import { exportStorageOf, imagesOf, isRegistered, referenceOf } from './config/environment.js';
+import type { Environment } from '../functions/settings/setting.js';
+import { type Given, UsageError } from './command.js';
+import { checkConfiguration } from './validate.js';
 import { pushArtifact } from './config/registryPush.js';
-import { validate } from './config/validation.js';
-import { applyLocalSettings } from '../local/host/localSettings.js';
-import { PROJECT_ROOT } from '../local/paths.js';
 
 const CONTAINER = 'anonymization';
-const USAGE = `Anonymization configurations: where they are, and whether they are right.
 
-  npm run config -- validate <file> [--fhir-version R4]
-  npm run config -- push <file> [--name <name>] [--to <registry/image:tag>] [--fhir-version R4]
-  npm run config -- list [<registry/image:tag>]
-  npm run config -- show <name> [--from <registry/image:tag>]
-
-Without a reference it is about the container ${CONTAINER} of the export storage account: that of EXPORT_STORAGE or
-EXPORT_STORAGE__blobServiceUri, from the environment or local.settings.json, or that of the embedded stack.`;
-
-/** `npm run config`: validates a configuration, pushes it to where the export reads it from, lists and shows. */
-async function main(environment: Environment): Promise<void> {
-  const { positionals, values } = parse();
-  if (values.help === true) {
-    console.log(USAGE);
-    return;
-  }
-  const [command, subject, ...more] = positionals;
-  const fhirVersion = fhirVersionOf(values['fhir-version'] ?? environment['FHIR_VERSION'] ?? 'R4');
-  const needed = (): string => {
-    if (subject !== undefined && more.length === 0) return subject;
-    throw new UsageError(`${command} takes one name${more.length > 0 ? ', not more' : ''}.\n\n${USAGE}`);
-  };
-  switch (command) {
-    case 'validate':
-      await checked(await read(needed()));
-      console.log('The configuration has no errors.');
-      return;
-    case 'push': {
-      const content = await read(needed());
-      await checked(content);
-      const name = values.name ?? basename(needed());
-      if (values.to === undefined) await pushBlob(environment, name, content);
-      else await pushImage(environment, name, content, values.to);
-      return;
-    }
-    case 'list':
-      if (subject === undefined) await listBlobs(environment);
-      else await listImage(environment, needed());
-      return;
-    case 'show': {
-      if (values.from === undefined) {
-        const { service, account } = exportStorageOf(environment);
-        process.stdout.write((await new ConfigurationBlobs(service, account).read(needed(), undefined)).text);
-        return;
-      }
-      const reference = referenceOf(values.from);
-      process.stdout.write((await imagesOf(environment, reference).read(reference, needed())).text);
-      return;
-    }
-    case undefined:
-      throw new UsageError(USAGE);
-    default:
-      throw new UsageError(`There is no command "${command}".\n\n${USAGE}`);
-  }
-
-  /** Prints what there is to say of a configuration; goes no further where something is wrong. */
-  async function checked(content: Buffer): Promise<void> {
-    const issues = await validate(content, fhirVersion, environment);
-    for (const { severity, path, message } of issues) {
-      console.error(`${severity}: ${path === '' ? '' : `${path}: `}${message}`);
-    }
-    const errors = issues.filter(({ severity }) => severity === 'error').length;
-    if (errors > 0)
-      throw new UsageError(`The configuration has ${errors} error(s), and no export would take it.`);
-  }
+/** `fhir-deid config push`: checks a configuration and puts it where exports read it from. */
+export async function push(given: Given): Promise<number> {
+  const { values, operand, environment } = given;
+  // What the app will read it with comes before what it says of itself.
+  const version = values['fhir-version'] ?? environment['FHIR_VERSION'];
+  const content = await checkConfiguration(operand, { ...given, values: { 'fhir-version': version } });
+  const name = values['name'] ?? basename(operand);
+  if (values['to'] === undefined) await pushBlob(environment, name, content);
+  else await pushImage(environment, name, content, values['to']);
+  return 0;
 }
 
-const TEXT = { type: 'string' } as const;
-const OPTIONS = {
-  name: TEXT,
-  to: TEXT,
-  from: TEXT,
-  'fhir-version': TEXT,
-  help: { type: 'boolean' },
-} as const;
-
-function parse(): ReturnType<typeof parseArgs<{ allowPositionals: true; options: typeof OPTIONS }>> {
-  try {
-    return parseArgs({ allowPositionals: true, options: OPTIONS });
-  } catch (thrown) {
-    const message = thrown instanceof Error ? thrown.message : 'Wrong arguments.';
-    throw new UsageError(`${message}\n\n${USAGE}`);
-  }
+/** `fhir-deid config list`. */
+export async function list({ operand, environment }: Given): Promise<number> {
+  if (operand === '') await listBlobs(environment);
+  else await listImage(environment, operand);
+  return 0;
 }
 
-async function read(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (thrown) {
-    const reason = thrown instanceof Error && 'code' in thrown ? ` (${String(thrown.code)})` : '';
-    throw new UsageError(`The configuration ${file} cannot be read${reason}.`);
+/** `fhir-deid config show`. */
+export async function show({ values, operand, environment }: Given): Promise<number> {
+  process.stdout.write(await textOf(environment, operand, values['from']));
+  return 0;
+}
+
+async function textOf(environment: Environment, name: string, from: string | undefined): Promise<string> {
+  if (from === undefined) {
+    const { service, account } = exportStorageOf(environment);
+    return (await new ConfigurationBlobs(service, account).read(name, undefined)).text;
   }
+  const reference = referenceOf(from);
+  return (await imagesOf(environment, reference).read(reference, name)).text;
 }
 
 async function pushBlob(environment: Environment, name: string, content: Buffer): Promise<void> {
@@ -123,11 +53,11 @@ async function pushBlob(environment: Environment, name: string, content: Buffer)
       blobHTTPHeaders: { blobContentType: 'application/json' },
     });
     console.log(`Pushed to ${CONTAINER}/${name} of the storage account ${service.accountName}. To use it:\n`);
-    tell({ _anonymizationConfig: name });
+    printQuery({ _anonymizationConfig: name });
     console.log('\nTo use exactly this version:\n');
-    tell({ _anonymizationConfig: name, _anonymizationConfigEtag: etag.replaceAll('"', '') });
-  } catch (thrown) {
-    throw storageFailure(thrown, 'EXPORT_STORAGE', 'pushing a configuration');
+    printQuery({ _anonymizationConfig: name, _anonymizationConfigEtag: etag.replaceAll('"', '') });
+  } catch (error) {
+    throw storageFailure(error, 'EXPORT_STORAGE', 'pushing a configuration');
   }
 }
 
@@ -143,10 +73,10 @@ async function pushImage(environment: Environment, name: string, content: Buffer
     content,
   );
   console.log(`Pushed ${name} to ${text} (${digest}). To use it:\n`);
-  tell({ _anonymizationConfig: name, _anonymizationConfigCollectionReference: text });
+  printQuery({ _anonymizationConfig: name, _anonymizationConfigCollectionReference: text });
   console.log('\nTo use exactly this version:\n');
   const pinned = `${registry}/${repository}@${digest}`;
-  tell({ _anonymizationConfig: name, _anonymizationConfigCollectionReference: pinned });
+  printQuery({ _anonymizationConfig: name, _anonymizationConfigCollectionReference: pinned });
   if (!isRegistered(environment, reference)) {
     console.log(`\nThe app reads from ${registry} where its setting ANONYMIZATION_REGISTRIES names it.`);
   }
@@ -163,10 +93,10 @@ async function listBlobs(environment: Environment): Promise<void> {
         ),
       );
     }
-  } catch (thrown) {
-    if (storageStatus(thrown) === 404)
+  } catch (error) {
+    if (storageStatus(error) === 404)
       throw new UsageError(`There is no container ${CONTAINER} yet: push something.`);
-    throw storageFailure(thrown, 'EXPORT_STORAGE', 'listing the configurations');
+    throw storageFailure(error, 'EXPORT_STORAGE', 'listing the configurations');
   }
 }
 
@@ -178,7 +108,7 @@ async function listImage(environment: Environment, text: string): Promise<void> 
 }
 
 /** Prints parameters of the kick-off as a query string. */
-function tell(parameters: Record<string, string>): void {
+function printQuery(parameters: Record<string, string>): void {
   // What an OCI reference holds may stand in a query as it is.
   const query = new URLSearchParams(parameters)
     .toString()
@@ -187,10 +117,3 @@ function tell(parameters: Record<string, string>): void {
     .replaceAll('%40', '@');
   console.log(`  _container=<container>&${query}`);
 }
-
-const environment = { ...process.env };
-applyLocalSettings(PROJECT_ROOT, environment);
-main(environment).catch((thrown: unknown) => {
-  console.error(thrown instanceof Error ? thrown.message : 'Unexpected error.');
-  process.exitCode = 1;
-});

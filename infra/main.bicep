@@ -131,7 +131,7 @@ param privateNetwork bool = true
 @maxLength(18)
 param networkAddressPrefix string = '10.90.0.0/24'
 
-@description('Whether what leaves the virtual network goes through a NAT gateway. Without it the source and Entra ID have to be reached by other ways of yours.')
+@description('Whether what leaves the virtual network goes through a NAT gateway. Without it the source and Entra ID have to be reached through a network path of your own.')
 param natGateway bool = true
 
 @description('Public IPv4 addresses or ranges (at most /30) that reach export storage and Key Vault beside the virtual network.')

@@ -3,7 +3,7 @@ import { AzureRepository } from '../../functions/adapters/registry/azureReposito
 import type { DistributionRepository } from '../../functions/adapters/registry/distributionRepository.js';
 import { readText, type RegistryRequest } from '../../functions/adapters/registry/registryTransport.js';
 import type { OciReference } from '../../functions/export/request/ociReference.js';
-import { UsageError } from './environment.js';
+import { ExportError } from '../../functions/common/errors.js';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 /** https://github.com/opencontainers/image-spec/blob/v1.1.0/manifest.md#guidance-for-an-empty-descriptor */
@@ -39,8 +39,8 @@ export async function pushArtifact(
     try {
       for (const bytes of [EMPTY.bytes, content]) await repository.client.uploadBlob(bytes);
       await repository.client.setManifest(manifest, { tag: version, mediaType: MANIFEST });
-    } catch (thrown) {
-      throw repository.failure(thrown);
+    } catch (error) {
+      throw repository.failure(error);
     }
   } else {
     for (const bytes of [EMPTY.bytes, content]) await uploadBlob(repository, registry, bytes);
@@ -84,7 +84,8 @@ async function expectStatus(
   const response = await repository.request(request);
   await readText(response, registry, 1_048_576);
   if (response.status === expected) return response.headers['location'] ?? '';
-  throw new UsageError(
+  throw new ExportError(
+    'registry-denied',
     `The registry ${registry} answered ${response.status} to the push, and did not take it.`,
   );
 }

@@ -1,15 +1,17 @@
 import type { InvocationContext } from '@azure/functions';
-import { describeThrown, safeFailure, toHistoryError } from '../errors.js';
-import type { StepResult } from '../orchestrators/stepResult.js';
+import { describeThrown, type SafeFailure, safeFailure, toHistoryError } from '../common/errors.js';
 
 /** The numbers that tell which step of which job a log line is about. */
 interface StepInput {
   jobId: string;
   partition?: number;
   slice?: number;
-  lane?: number;
+  worker?: number;
   turn?: number;
 }
+
+/** A step that may fail for good without a throw, so that the orchestrator decides what follows. */
+export type StepResult<T> = { ok: true; value: T } | { ok: false; failure: SafeFailure };
 
 /** Writes a structured line, with what tells the step, the job and the part of it. */
 export type ActivityLog = (line: object) => void;
@@ -23,16 +25,16 @@ export function activity<Input extends StepInput, Output>(
   run: (input: Input, log: ActivityLog) => Promise<Output>,
 ): (input: Input, context: InvocationContext) => Promise<StepResult<Output>> {
   return async (input, context) => {
-    const { jobId, partition, slice, lane, turn } = input;
+    const { jobId, partition, slice, worker, turn } = input;
     const startedAt = performance.now();
-    const where = { step: context.functionName, jobId, partition, slice, lane, turn };
+    const where = { step: context.functionName, jobId, partition, slice, worker, turn };
     try {
       const value = await run(input, (line) => context.warn(JSON.stringify({ ...where, ...line })));
       context.debug(JSON.stringify({ ...where, seconds: secondsSince(startedAt) }));
       return { ok: true, value };
-    } catch (thrown) {
-      const failure = safeFailure(thrown);
-      const line = { ...where, seconds: secondsSince(startedAt), ...failure, thrown: describeThrown(thrown) };
+    } catch (error) {
+      const failure = safeFailure(error);
+      const line = { ...where, seconds: secondsSince(startedAt), ...failure, thrown: describeThrown(error) };
       context.error(JSON.stringify(line));
       if (failure.retryable) throw toHistoryError(failure);
       return { ok: false, failure };

@@ -1,21 +1,22 @@
+import { isRunning, stateOf } from '../jobs/model/state.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface ClaimPartitionInput {
   jobId: string;
-  lane: number;
+  worker: number;
   turn: number;
   partitions: number;
 }
 
 export interface ClaimPartitionOutput {
-  /** `null`: nothing is left for this lane, or the job is to stop. */
+  /** `null`: nothing is left for this worker, or the job is to stop. */
   partition: number | null;
 }
 
-/** Gives a lane its next partition; the same call again gives the same one. */
+/** Gives a worker its next partition; the same call again gives the same one. */
 export function claimPartition({ jobs }: ActivityDependencies) {
-  return async ({ jobId, lane, turn, partitions }: ClaimPartitionInput): Promise<ClaimPartitionOutput> => {
-    if ((await jobs.stop(jobId)) !== undefined) return { partition: null };
-    return { partition: (await jobs.claimPartition(jobId, lane, turn, partitions)) ?? null };
+  return async ({ jobId, worker, turn, partitions }: ClaimPartitionInput): Promise<ClaimPartitionOutput> => {
+    if (!isRunning(stateOf(await jobs.records(jobId)))) return { partition: null };
+    return { partition: (await jobs.claimPartition(jobId, worker, turn, partitions)) ?? null };
   };
 }

@@ -1,6 +1,6 @@
-import { stateMissing } from '../adapters/storage/jobStore.js';
-import { addReport, type DeletionNote, emptyReport, type OutputFile } from '../export/job.js';
-import { addPartCounts, emptyCounts } from '../export/output/patientCount.js';
+import { stateMissing } from '../jobs/model/state.js';
+import { addReport, type DeletionNote, emptyReport, type OutputFile } from '../export/records/job.js';
+import { addPartCounts, emptyCounts } from '../export/selection/patientCount.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface CompletePartitionInput {

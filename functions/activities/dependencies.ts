@@ -3,17 +3,23 @@ import type { JobStore } from '../adapters/storage/jobStore.js';
 import type { Source } from '../export/source/source.js';
 import type { Settings } from '../settings/settings.js';
 import type { ActivityLog } from './activity.js';
-import type { EngineCache } from './engineCache.js';
+import type { JobCache } from './jobCache.js';
+import type { SliceRunner } from './sliceRunner.js';
 
-/** What the activities need of the outside world, made once in the composition root. */
+/** What activities need of the outside world, made once per thread in the composition root. */
 export interface ActivityDependencies {
   settings: Settings;
   jobs: JobStore;
   files: ExportFiles;
-  /** The source, for one job; failed requests are told to `log`. */
+  /** The source, for one job; failed requests are reported to `log`. */
   sourceOf: (requester: string, log: ActivityLog) => Source;
-  engines: EngineCache;
+  cache: JobCache;
   /** The clock of this machine, in milliseconds since the epoch. */
   now: () => number;
   isResourceType: (name: string) => boolean;
+}
+
+/** What they need on the main thread. */
+export interface MainDependencies extends ActivityDependencies {
+  slices: SliceRunner;
 }

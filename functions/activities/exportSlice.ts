@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { stateMissing } from '../adapters/storage/jobStore.js';
+import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
-import { ExportError } from '../errors.js';
+import { ExportError } from '../common/errors.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
-import { runDeletionSlice } from '../export/deletions.js';
+import { runDeletionSlice } from '../export/slice/deletions.js';
 import {
   asPlanned,
   type DeletionNote,
@@ -11,37 +11,25 @@ import {
   type JobPlan,
   type OutputFile,
   type SliceRecord,
-} from '../export/job.js';
-import { Level } from '../export/selection/level.js';
-import { PatientCounter } from '../export/output/patientCount.js';
+} from '../export/records/job.js';
+import { Level } from '../export/plan/level.js';
+import { PatientCounter } from '../export/selection/patientCount.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
+import type { LineMaker, LineSink } from '../export/output/lineMaker.js';
+import { patientSearches } from '../export/selection/patientSearches.js';
+import { runPatientSlice } from '../export/slice/patientSlice.js';
 import {
-  type LineMaker,
-  type LineSink,
   runSlice,
+  type SliceDependencies,
   type SliceLimits,
   type SliceResult,
-} from '../export/slice.js';
+} from '../export/slice/slice.js';
 import type { Settings } from '../settings/settings.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { MemberCache } from './memberCache.js';
-
-export interface ExportSliceInput {
-  jobId: string;
-  partition: number;
-  slice: number;
-  /** The attempt of the slice before; `null` in the first slice. */
-  previous: string | null;
-}
-
-export interface ExportSliceOutput {
-  /** Names this attempt's record, which holds where to go on. */
-  attempt: string;
-  isDone: boolean;
-}
+import type { ExportSliceInput, ExportSliceOutput } from './sliceRunner.js';
 
 /** What a slice did, of resources or of deletions. */
 type Outcome = Omit<SliceResult, 'cursor'> &
@@ -53,21 +41,13 @@ const BYTES_PER_MEBIBYTE = 1_048_576;
  * Exports a bounded part of a partition into a file of its own. The name of the file and of the record has a
  * random part made here, so attempts that run twice, or late, never touch each other's.
  */
-export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: ActivityDependencies) {
-  const cache = new MemberCache(jobs);
+export function exportSlice({ settings, jobs, files, sourceOf, cache, now }: ActivityDependencies) {
   return async (
     { jobId, partition, slice, previous }: ExportSliceInput,
     log: ActivityLog,
   ): Promise<ExportSliceOutput> => {
     const startedAt = performance.now();
-    const isStopped = async (): Promise<boolean> => {
-      const [known, stop, outcome] = await Promise.all([
-        jobs.request(jobId),
-        jobs.stop(jobId),
-        jobs.outcome(jobId),
-      ]);
-      return known === undefined || stop !== undefined || outcome !== undefined;
-    };
+    const isStopped = async (): Promise<boolean> => !isRunning(stateOf(await jobs.records(jobId)));
     const [asked, plan, before] = await Promise.all([
       jobs.request(jobId),
       jobs.plan(jobId),
@@ -104,7 +84,7 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
     const compartment = level.compartment(window.type, planned?.memberSearch);
     const selection = selectionOf(request, window.type, compartment);
     let telling: Promise<unknown> = Promise.resolve();
-    const lineMaker = await engines.lineMaker(request, plan.transactionTime);
+    const lineMaker = await cache.lineMaker(request, plan.transactionTime);
     const isCounting = (request.minPatients ?? 0) > 0;
     const patients = new PatientCounter({
       most: request.minPatients ?? 0,
@@ -125,30 +105,47 @@ export function exportSlice({ settings, jobs, files, sourceOf, engines, now }: A
       opened.push(nameOf(type));
       return files.create(request.container, nameOf(type));
     };
-    const runResources = (): Promise<SliceResult> =>
-      runSlice(
-        window,
-        selection,
-        { pageSize, cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined },
-        limits,
-        {
-          source,
-          lineMaker,
-          patients,
-          companions: level.companions(window.type, request, source),
-          openFile,
-          clock: now,
-          isStopped,
-          tellProgress: (resources) => {
-            // Only a hint for people, so its failure is nobody's.
-            telling = telling
-              .then(() =>
-                jobs.putProgress(jobId, { partition, resources: readBefore + resources, isDone: false }),
-              )
-              .catch(() => undefined);
-          },
-        },
-      );
+    const sliceDependencies: SliceDependencies = {
+      source,
+      lineMaker,
+      patients,
+      companions: level.companions(window.type, request, source),
+      openFile,
+      clock: now,
+      isStopped,
+      tellProgress: (resources) => {
+        // Only a hint for people, so its failure is nobody's.
+        telling = telling
+          .then(() =>
+            jobs.putProgress(jobId, { partition, resources: readBefore + resources, isDone: false }),
+          )
+          .catch(() => undefined);
+      },
+    };
+    const patientByPatient = planned?.memberSearch?.patientByPatient;
+    const runResources = (): Promise<Outcome> =>
+      patientByPatient === undefined || compartment === undefined
+        ? runSlice(
+            window,
+            selection,
+            { pageSize, cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined },
+            limits,
+            sliceDependencies,
+          )
+        : runPatientSlice(
+            window,
+            patientSearches(
+              compartment,
+              request.typeFilters.filter(({ type }) => type === window.type),
+            ),
+            {
+              pageSize: patientByPatient.takesNoCount ? undefined : pageSize,
+              concurrency: settings.sourceMaxRequests,
+              cursor: cursor !== undefined && 'patientSearch' in cursor ? cursor : undefined,
+            },
+            limits,
+            sliceDependencies,
+          );
     const runDeletions = async (): Promise<Outcome> => {
       const result = await runDeletionSlice(
         window,

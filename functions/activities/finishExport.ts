@@ -1,19 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { discardJob } from '../jobs/endJob.js';
-import { stateMissing } from '../adapters/storage/jobStore.js';
-import { ExportError } from '../errors.js';
+import { endJob } from '../jobs/endJob.js';
+import { type JobOutcome, stateMissing, stateOf } from '../jobs/model/state.js';
+import { ExportError } from '../common/errors.js';
 import {
   addReport,
   asPlanned,
   emptyReport,
-  type JobOutcome,
   type JobPlan,
   type JobRequest,
   type OutputFile,
   type PartitionRecord,
   type SliceReport,
-  type StopReason,
-} from '../export/job.js';
+} from '../export/records/job.js';
 import {
   buildManifest,
   MANIFEST_FILE,
@@ -28,14 +26,14 @@ import {
   emptyCounts,
   withheldNote,
   withheldTypes,
-} from '../export/output/patientCount.js';
+} from '../export/selection/patientCount.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
 import { failureOutcomes } from '../export/output/errorFile.js';
 import { buildReport } from '../export/output/report.js';
-import { resourceFailed } from '../export/slice.js';
-import { VERSION } from '../version.js';
-import { mapConcurrently } from '../mapConcurrently.js';
-import type { ActivityDependencies } from './dependencies.js';
+import { resourceFailed } from '../export/slice/pageWriter.js';
+import { VERSION } from '../common/version.js';
+import { mapConcurrently } from '../common/mapConcurrently.js';
+import type { MainDependencies } from './dependencies.js';
 import type { SliceRunner } from './sliceRunner.js';
 
 export interface FinishExportInput {
@@ -43,7 +41,7 @@ export interface FinishExportInput {
 }
 
 export interface FinishExportOutput {
-  state: 'completed' | 'failed' | 'cancelled';
+  state: JobOutcome['state'];
 }
 
 const PARALLEL_READS = 8;
@@ -58,31 +56,20 @@ export function finishExport({
   files,
   slices,
   now,
-}: Pick<ActivityDependencies, 'settings' | 'jobs' | 'files' | 'now'> & {
+}: Pick<MainDependencies, 'settings' | 'jobs' | 'files' | 'now'> & {
   slices: Pick<SliceRunner, 'forget'>;
 }) {
   return async ({ jobId }: FinishExportInput): Promise<FinishExportOutput> => {
-    const [request, stop, known] = await Promise.all([
-      jobs.request(jobId),
-      jobs.stop(jobId),
-      jobs.outcome(jobId),
-    ]);
-    if (request === undefined) throw stateMissing();
-    if (known === undefined && stop === undefined) await complete(request);
-    const outcome = known ?? (await jobs.putOutcome(jobId, outcomeOf(stop)));
-    slices.forget(jobId);
-    if (outcome.state === 'completed') await jobs.destroyWorkingState(jobId);
-    else await discardJob({ jobs, files }, request);
-    return { state: outcome.state };
+    const state = stateOf(await jobs.records(jobId));
+    if (state.name === 'unknown') throw stateMissing();
+    if (state.name === 'running') await complete(state.request);
+    try {
+      return { state: await endJob({ jobs, files }, state, now()) };
+    } finally {
+      // After the secrets: before, a slice that is still at work could read them again.
+      slices.forget(jobId);
+    }
   };
-
-  function outcomeOf(stop: StopReason | undefined): JobOutcome {
-    const at = new Date(now()).toISOString();
-    if (stop === undefined) return { state: 'completed', at };
-    return stop.reason === 'failed'
-      ? { state: 'failed', at, failure: stop.failure }
-      : { state: 'cancelled', at };
-  }
 
   async function complete(request: JobRequest): Promise<void> {
     const { jobId, container, folder } = request;

@@ -1,8 +1,8 @@
 import { isJsonObject, parseJson, type JsonObject } from '../json/json.js';
 import { decodeUtf8 } from '../json/utf8.js';
-import { ExportError } from '../errors.js';
+import { ExportError } from '../common/errors.js';
 import type { Capabilities } from '../export/source/capabilities.js';
-import type { JobRequest, PlannedCompartment, PlannedPartition } from '../export/job.js';
+import type { JobRequest, PlannedCompartment, PlannedPartition } from '../export/records/job.js';
 import {
   countPresent,
   type KnownLists,
@@ -10,6 +10,7 @@ import {
   sendsProvenance,
   splitSearches,
 } from '../export/selection/memberPlan.js';
+import { countReadable } from '../export/plan/patientPlan.js';
 import { groupNotes, Members, resolveGroup } from '../export/selection/members.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
 import type { SearchParameters, Source } from '../export/source/source.js';
@@ -44,9 +45,12 @@ export async function planCompartment(
     jobs,
     settings,
     source,
+    isPatientByPatient,
     isOutOfTime,
   }: Pick<ActivityDependencies, 'jobs' | 'settings'> & {
     source: Source;
+    /** Whether the source refuses searches without a patient. */
+    isPatientByPatient: boolean;
     /** Whether what can be done without is not asked for any more. */
     isOutOfTime: () => boolean;
   },
@@ -58,7 +62,13 @@ export async function planCompartment(
   const compartmentTypes = patientCompartment(settings.fhirVersion);
   const bases = [...new Set([settings.fhirServerUrl, capabilities.url ?? settings.fhirServerUrl])];
   const notes: string[] = [];
-  const resolved = await resolveMembers(request, source, transactionTime, bases, notes, isOutOfTime);
+  const present = (members: Members): Promise<number | undefined> =>
+    !isPatientByPatient
+      ? countPresent(members, source, isOutOfTime)
+      : request.patients === undefined
+        ? Promise.resolve(undefined)
+        : countReadable(members.ids, source, settings.sourceMaxRequests, isOutOfTime);
+  const resolved = await resolveMembers(request, source, transactionTime, bases, notes, present);
   const members =
     resolved === undefined ? undefined : new Members(await jobs.putMembers(request.jobId, resolved.ids));
   const types = asked.filter((type) => compartmentTypes.has(type));
@@ -70,7 +80,11 @@ export async function planCompartment(
   }
   // What comes along is not asked for by a search, so no filter would have any effect on it.
   const isFiltered = request.typeFilters.some(({ type }) => type === PROVENANCE);
-  const comesAlong = types.includes(PROVENANCE) && !isFiltered && (await sendsProvenance(source, bases));
+  const comesAlong =
+    types.includes(PROVENANCE) &&
+    !isFiltered &&
+    !isPatientByPatient &&
+    (await sendsProvenance(source, bases));
   if (types.includes(PROVENANCE) && !comesAlong && types.length > 1) {
     notes.push(
       isFiltered
@@ -100,7 +114,7 @@ export async function planCompartment(
       });
       return memberSearch === undefined
         ? undefined
-        : splitSearches({ memberSearch, estimate }, request.lanes);
+        : splitSearches({ memberSearch, estimate }, request.workers);
     },
   };
 }
@@ -112,12 +126,12 @@ async function resolveMembers(
   transactionTime: string,
   bases: readonly string[],
   notes: string[],
-  isOutOfTime: () => boolean,
+  countOf: (members: Members) => Promise<number | undefined>,
 ): Promise<Members | undefined> {
   if (level.kind !== 'group') {
     if (patients === undefined) return undefined;
     const members = new Members(patients);
-    const present = await countPresent(members, source);
+    const present = await countOf(members);
     if (present !== undefined && present < members.ids.length) {
       throw new ExportError(
         'invalid-request',
@@ -139,7 +153,7 @@ async function resolveMembers(
   }
   const members = new Members(patients ?? group.patients);
   if (members.ids.length === 0) notes.push('Group: it has no patients, so there is nothing to export.');
-  const present = await countPresent(members, source, isOutOfTime);
+  const present = await countOf(members);
   if (present !== undefined && present < members.ids.length) {
     notes.push(`Group: ${members.ids.length - present} members do not exist at the source.`);
   }

@@ -1,23 +1,27 @@
 import { parseJson } from '../json/json.js';
 import { decodeUtf8 } from '../json/utf8.js';
-import { stateMissing } from '../adapters/storage/jobStore.js';
-import { ExportError } from '../errors.js';
+import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
+import { ExportError } from '../common/errors.js';
 import { type Capabilities, readCapabilities, UNKNOWN_CAPABILITIES } from '../export/source/capabilities.js';
-import { deletionSentences, planDeletions } from '../export/deletionPlan.js';
+import { deletionSentences } from '../export/output/manifest.js';
+import { planDeletions } from '../export/plan/deletionPlan.js';
 import { isUnsteady } from '../export/selection/filtered.js';
-import type { JobRequest, PlannedPartition } from '../export/job.js';
-import { planPartitions, transactionInstant, windowBounds } from '../export/plan.js';
+import type { JobRequest, PlannedPartition } from '../export/records/job.js';
+import { planPatientSearches, refusalWithoutPatient } from '../export/plan/patientPlan.js';
+import { patientCompartment } from '../fhir/patientCompartment.js';
+import { planPartitions, transactionInstant } from '../export/plan/partitions.js';
 import { count } from '../export/source/count.js';
-import { keptFilters } from '../export/keptFilters.js';
+import { keptFilters } from '../export/plan/keptFilters.js';
 import type { TypeFilter } from '../export/request/typeFilter.js';
-import { Level } from '../export/selection/level.js';
+import { Level } from '../export/plan/level.js';
 import { Members } from '../export/selection/members.js';
 import { EVERYTHING } from '../export/selection/selection.js';
+import { mayTry } from '../export/source/refusals.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import type { Source } from '../export/source/source.js';
-import type { Window } from '../export/walk/window.js';
-import { mapConcurrently } from '../mapConcurrently.js';
+import { boundsOf, jobWindow, spanOf } from '../export/walk/window.js';
+import { mapConcurrently } from '../common/mapConcurrently.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { type CompartmentPlan, planCompartment } from './planCompartment.js';
@@ -30,8 +34,6 @@ export interface PlanExportOutput {
   partitions: number;
 }
 
-/** How a source refuses what another may answer. */
-const REFUSALS: ReadonlySet<string> = new Set(['source-refused', 'source-denied']);
 /** Smaller partitions are not worth what it costs to begin one. */
 const LEAST_PARTITION = 5000;
 /** After this a plan is made of what is known: an activity may not take long. */
@@ -39,7 +41,7 @@ const MOST_PLANNING_MS = 120_000;
 
 /** Fixes the transaction time by the source's clock and what there is to export. */
 export function planExport(dependencies: ActivityDependencies) {
-  const { jobs, sourceOf, settings, engines, isResourceType, now } = dependencies;
+  const { jobs, sourceOf, settings, cache, isResourceType, now } = dependencies;
   return async ({ jobId }: PlanExportInput, log: ActivityLog): Promise<PlanExportOutput> => {
     const known = await jobs.plan(jobId);
     if (known !== undefined) return { partitions: known.partitions.length };
@@ -66,16 +68,20 @@ export function planExport(dependencies: ActivityDependencies) {
         'The CapabilityStatement of the source names no resource type that can be searched. Name the types to export with _type.',
       );
     }
+    const refusal = await refusalWithoutPatient(source, inCompartment(typesAsked));
+    const isPatientByPatient = refusal !== undefined;
+    if (isPatientByPatient && asked.level.kind !== 'group' && asked.patients === undefined) throw refusal;
     const below =
       asked.level.kind === 'system'
         ? undefined
         : await planCompartment(
-            { jobs, settings, source, isOutOfTime: outOfTimeFromNow() },
+            { jobs, settings, source, isPatientByPatient, isOutOfTime: outOfTimeFromNow() },
             asked,
             capabilities,
             transactionTime,
             typesAsked,
           );
+    if (isPatientByPatient) refuseSeveralFilters(asked);
     const filters = await countFilters(source, asked, below, transactionTime);
     const request = filters === undefined ? asked : { ...asked, typeFilters: filters.kept };
     const isLeft = (type: string): boolean =>
@@ -83,8 +89,13 @@ export function planExport(dependencies: ActivityDependencies) {
       request.typeFilters.some((filter) => filter.type === type);
     const types = (below?.types ?? typesAsked).filter(isLeft);
     const isOutOfTime = outOfTimeFromNow();
-    const partitions =
-      below?.compartment.hasMembers === true
+    const patients =
+      isPatientByPatient && below !== undefined
+        ? await planPatients(source, request, capabilities, types, transactionTime)
+        : undefined;
+    const partitions = patients
+      ? patients.partitions
+      : below?.compartment.hasMembers === true
         ? await planMembers(source, request, { ...below, types }, transactionTime, isOutOfTime)
         : await planWindows(source, request, types, transactionTime, isOutOfTime);
     const deletions = planDeletions({
@@ -100,7 +111,12 @@ export function planExport(dependencies: ActivityDependencies) {
       partitions: [...partitions, ...deletions.partitions],
       ...(below === undefined ? {} : { compartment: below.compartment }),
       ...(filters === undefined ? {} : { typeFilters: filters.kept, withheld: filters.withheld }),
-      notes: [...planNotes(request), ...(below?.notes ?? []), ...deletionSentences(deletions.notes)],
+      notes: [
+        ...planNotes(request),
+        ...(below?.notes ?? []),
+        ...(patients?.notes ?? []),
+        ...deletionSentences(deletions.notes),
+      ],
     });
     return { partitions: plan.partitions.length };
   };
@@ -108,18 +124,37 @@ export function planExport(dependencies: ActivityDependencies) {
   /** What the source says of itself, and its clock. One that refuses to say may still be asked for types by name. */
   async function readSource(
     source: Source,
-    { types = [] }: JobRequest,
+    asked: JobRequest,
   ): Promise<{ capabilities: Capabilities; date: number | undefined }> {
-    const [type] = types;
+    const [type] = asked.types ?? [];
     try {
       const { body, date } = await source.capabilities();
       return { capabilities: readCapabilities(parseCapabilities(body), settings.fhirVersion), date };
-    } catch (thrown) {
-      const isRefused = thrown instanceof ExportError && REFUSALS.has(thrown.code);
-      if (!isRefused || type === undefined) throw thrown;
-      const { date } = await source.search(type, [['_count', '1']]);
-      return { capabilities: UNKNOWN_CAPABILITIES, date };
+    } catch (error) {
+      if (type === undefined || !mayTry('leave out', error)) throw error;
+      return { capabilities: UNKNOWN_CAPABILITIES, date: await dateOf(source, asked, type) };
     }
+  }
+
+  /** The source's clock, by a search, or by what can be read of a source that refuses that without a patient. */
+  async function dateOf(
+    source: Source,
+    { level, patients = [], types = [] }: JobRequest,
+    type: string,
+  ): Promise<number | undefined> {
+    try {
+      return (await source.search(type, [['_count', '1']])).date;
+    } catch (error) {
+      const [patient] = patients;
+      if (!mayTry('leave out', error)) throw error;
+      if (level.kind === 'group') return (await source.read('Group', level.groupId))?.date;
+      if (patient === undefined) throw (await refusalWithoutPatient(source, inCompartment(types))) ?? error;
+      return (await source.read('Patient', patient))?.date;
+    }
+  }
+
+  function inCompartment(types: readonly string[]): string[] {
+    return types.filter((type) => patientCompartment(settings.fhirVersion).has(type));
   }
 
   function outOfTimeFromNow(): () => boolean {
@@ -134,7 +169,7 @@ export function planExport(dependencies: ActivityDependencies) {
     below: CompartmentPlan | undefined,
     transactionTime: string,
   ): Promise<{ kept: TypeFilter[]; withheld: string[] } | undefined> {
-    const { jobId, typeFilters, minPatients = 0, since, until } = request;
+    const { jobId, typeFilters, minPatients = 0 } = request;
     if (minPatients === 0 || typeFilters.length < 2) return undefined;
     const members =
       below?.compartment.hasMembers === true ? new Members(await jobs.members(jobId)) : undefined;
@@ -149,10 +184,10 @@ export function planExport(dependencies: ActivityDependencies) {
       fhirVersion: settings.fhirVersion,
       pageSize: request.pageSize ?? settings.pageSize,
       source,
-      windowOf: (type) => ({ type, from: since, until: transactionTime, untilAsked: until !== undefined }),
+      windowOf: (type) => jobWindow(type, request, transactionTime),
       baseOf: (type) => level.compartment(type, undefined) ?? EVERYTHING,
       isCounted: members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
-      isStopped: async () => (await jobs.stop(jobId)) !== undefined,
+      isStopped: async () => !isRunning(stateOf(await jobs.records(jobId))),
       isOutOfTime: outOfTimeFromNow(),
     });
   }
@@ -177,7 +212,7 @@ export function planExport(dependencies: ActivityDependencies) {
       {
         partitionResources: settings.partitionResources,
         leastResources: LEAST_PARTITION,
-        lanes: request.lanes,
+        workers: request.workers,
         concurrency: settings.parallelPartitions,
         isOutOfTime,
       },
@@ -190,6 +225,33 @@ export function planExport(dependencies: ActivityDependencies) {
     );
   }
 
+  /** The resources of members, read patient by patient. */
+  async function planPatients(
+    source: Source,
+    request: JobRequest,
+    capabilities: Capabilities,
+    types: readonly string[],
+    transactionTime: string,
+  ): Promise<{ partitions: PlannedPartition[]; notes: string[] }> {
+    if (types.length === 0) return { partitions: [], notes: [] };
+    const { searches, notes } = await planPatientSearches({
+      source,
+      fhirVersion: settings.fhirVersion,
+      capabilities,
+      types,
+      isNamed: request.types !== undefined,
+      typeFilters: request.typeFilters,
+      members: new Members(await jobs.members(request.jobId)),
+      pageSize: request.pageSize ?? settings.pageSize,
+      parallel: request.workers,
+      concurrency: settings.sourceMaxRequests,
+    });
+    const partitions = searches.map(({ type, memberSearch }): PlannedPartition => {
+      return { window: jobWindow(type, request, transactionTime), estimate: undefined, memberSearch };
+    });
+    return { partitions, notes };
+  }
+
   /** The resources of members, split by members; of types that are walked as a whole, by time. */
   async function planMembers(
     source: Source,
@@ -199,18 +261,13 @@ export function planExport(dependencies: ActivityDependencies) {
     isOutOfTime: () => boolean,
   ): Promise<PlannedPartition[]> {
     const pageSize = request.pageSize ?? settings.pageSize;
-    const bounds = windowBounds(request.since, transactionTime);
     const walked: string[] = [];
     const planned = await mapConcurrently(
       below.types,
       settings.parallelPartitions,
       async (type): Promise<PlannedPartition[]> => {
-        const window: Window = {
-          type,
-          from: request.since,
-          until: transactionTime,
-          untilAsked: request.until !== undefined,
-        };
+        const window = jobWindow(type, request, transactionTime);
+        const bounds = boundsOf(spanOf(window));
         // Estimates only tell progress and order; what is wrong with the source, the walk will tell.
         const estimate = isOutOfTime() ? undefined : await count(source, type, bounds).catch(() => undefined);
         if (estimate === 0 && (request.minPatients ?? 0) === 0) return [];
@@ -231,12 +288,22 @@ export function planExport(dependencies: ActivityDependencies) {
     transactionTime: string,
   ): Promise<ReadonlySet<string>> {
     if (request.since === undefined) return new Set();
-    const lineMaker = await engines.lineMaker(request, transactionTime);
+    const lineMaker = await cache.lineMaker(request, transactionTime);
     const lasting = types.filter((type) => lineMaker.lastingId?.(type, 'id') !== undefined);
     // Slices may run on other threads, which are told at the end of the job to forget its keys.
-    engines.forget(request.jobId);
+    cache.forget(request.jobId);
     return new Set(lasting);
   }
+}
+
+/** Which filters find enough patients is asked without a patient. */
+function refuseSeveralFilters({ minPatients = 0, typeFilters }: JobRequest): void {
+  const types = typeFilters.map(({ type }) => type);
+  if (minPatients === 0 || new Set(types).size === types.length) return;
+  throw new ExportError(
+    'invalid-request',
+    '_typeFilter: the source has to be read patient by patient, where a type can have one filter only, since patients are counted (MIN_PATIENTS). Ask for one filter of each type, or get the permission for raw exports.',
+  );
 }
 
 function planNotes({ typeFilters, elements }: JobRequest): string[] {

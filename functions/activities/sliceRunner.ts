@@ -1,5 +1,18 @@
 import type { ActivityLog } from './activity.js';
-import type { ExportSliceInput, ExportSliceOutput } from './exportSlice.js';
+
+export interface ExportSliceInput {
+  jobId: string;
+  partition: number;
+  slice: number;
+  /** The attempt of the slice before; `null` in the first slice. */
+  previous: string | null;
+}
+
+export interface ExportSliceOutput {
+  /** Names this attempt's record, which holds where to go on. */
+  attempt: string;
+  isDone: boolean;
+}
 
 /** Where slices run: on the thread of the caller, or on threads of their own. */
 export interface SliceRunner {

@@ -1,4 +1,5 @@
-import type { SafeFailure } from '../errors.js';
+import type { SafeFailure } from '../common/errors.js';
+import { mayBecome, stateOf } from '../jobs/model/state.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface StopExportInput {
@@ -9,7 +10,9 @@ export interface StopExportInput {
 /** Records why the job fails and thereby makes its other slices stop. */
 export function stopExport({ jobs, now }: ActivityDependencies) {
   return async ({ jobId, failure }: StopExportInput): Promise<null> => {
-    await jobs.putStop(jobId, { reason: 'failed', failure, at: new Date(now()).toISOString() });
+    const state = stateOf(await jobs.records(jobId));
+    if (mayBecome(state, 'stopping'))
+      await jobs.putStop(jobId, { reason: 'failed', failure, at: new Date(now()).toISOString() });
     return null;
   };
 }

@@ -1,6 +1,6 @@
 import type { BlobServiceClient } from '@azure/storage-blob';
-import { ExportError } from '../errors.js';
-import type { StorageAccount } from '../settings/settings.js';
+import { ExportError } from '../common/errors.js';
+import type { StorageAccount } from '../settings/storageSettings.js';
 import { configurationText, MOST_CONFIGURATION_BYTES } from './configurationText.js';
 import { managedIdentityName } from './managedIdentity.js';
 import { isUnknownApiVersion, storageErrorCode, storageFailure, storageStatus } from './storage/storage.js';

@@ -1,4 +1,4 @@
-import { ExportError } from '../errors.js';
+import { ExportError } from '../common/errors.js';
 
 /** Largest configuration that is taken. */
 export const MOST_CONFIGURATION_BYTES = 1_048_576;

@@ -1,6 +1,6 @@
 import { rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
-import { isLoopback } from '../loopback.js';
+import { isLoopback } from '../common/loopback.js';
 import type { ProxySettings } from '../settings/proxySettings.js';
 
 export interface DispatcherOptions {

@@ -2,25 +2,24 @@ import { patientElements } from '../fhir/patientsOf.js';
 import type { Configuration } from './configuration/configuration.js';
 import { ElementWork } from './run/elementWork.js';
 import type { AnonymizeResult, Engine, EngineOptions, EngineReport, ResourceContext } from './run/engine.js';
-import { ProcessingError, failureOf } from './run/failures.js';
+import { ProcessingError } from './methods/processingError.js';
+import { failureOf } from './run/failures.js';
 import { isJsonObject, stringifyJson, type JsonObject } from '../json/json.js';
 import { OBJECT, STRING, type JsonTape, type TapeValue } from '../json/jsonTape.js';
 import { nameNumber } from '../json/keyNames.js';
-import { keyBytes, type KeyBytes } from './configuration/keys.js';
 import { LABELS, addLabels } from './methods/labels.js';
 import type { LineBuffer } from '../json/lineBuffer.js';
-import { Methods } from './methods/methods.js';
-import { patientOffset, referenceOffset } from './methods/dateShift.js';
+import { REDACT } from './methods/redact.js';
 import { FhirModel } from './model/fhirModel.js';
 import type { FhirType } from './model/types.js';
 import { FhirNode, resourceTypeOf, type NodeContext } from './model/node.js';
-import type { Parameters } from './configuration/parameters.js';
 import { patternsOfAll, type Pattern } from './plan/pattern.js';
 import { PlanWalk } from './run/planEngine.js';
 import { planFor, type ResourcePlan } from './plan/planner.js';
-import { ResourceRun, type Place, type ShiftOf } from './run/resourceRun.js';
+import { ResourceRun, type Place } from './run/resourceRun.js';
 import type { Rule } from './configuration/rule.js';
 import { TapePlan } from './plan/tapePlan.js';
+import { worksOf, type Works } from './plan/works.js';
 import { TapeWalk, type TapePlans } from './run/tapeWalk.js';
 import { TreeEngine } from './run/treeEngine.js';
 
@@ -35,7 +34,7 @@ function rulesOf(configuration: Configuration): readonly Rule[] {
   const index = configuration.rules.reduce((most, rule) => Math.max(most, rule.index), -1) + 1;
   return [
     ...configuration.rules,
-    { index, path: 'Resource', resourceType: 'Resource', expression: null, method: { name: 'redact' } },
+    { index, path: 'Resource', resourceType: 'Resource', expression: null, method: REDACT, settings: {} },
   ];
 }
 
@@ -54,7 +53,7 @@ class CompiledEngine implements Engine, TapePlans {
   readonly processingErrors: 'raise' | 'skip';
   private readonly model: FhirModel;
   private readonly rules: readonly Rule[];
-  private readonly methods: Methods;
+  private readonly works: Works;
   private readonly patterns: ReadonlyMap<Rule, readonly Pattern[] | null>;
   private readonly tree: TreeEngine;
   private readonly run: ResourceRun;
@@ -74,19 +73,19 @@ class CompiledEngine implements Engine, TapePlans {
   constructor(configuration: Configuration, options: EngineOptions) {
     this.processingErrors = configuration.processingErrors;
     this.model = FhirModel.of(options.fhirVersion);
-    const keys = keyBytes(configuration.parameters, options.jobSecret);
-    this.methods = new Methods(configuration, this.model, keys, options.now);
     this.rules = rulesOf(configuration);
+    this.works = worksOf(this.rules, configuration, options.jobSecret, options.now);
     this.patterns = patternsOfAll(this.rules);
     this.tree = new TreeEngine(
       this.rules,
-      this.methods,
+      this.works,
       options.now,
       configuration.parameters.undecidedConditions === 'apply',
     );
     this.run = new ResourceRun(
-      shiftOf(configuration.parameters, keys),
-      configuration.parameters.dateShiftScope === 'patient' ? options.fhirVersion : null,
+      this.rules.some(({ method }) => method.needsPatient?.(configuration.parameters))
+        ? options.fhirVersion
+        : null,
       options.randomBytes,
     );
     const onDropped = (path: string): void => {
@@ -184,7 +183,7 @@ class CompiledEngine implements Engine, TapePlans {
   private planOf(type: FhirType): ResourcePlan {
     let plan = this.plans.get(type);
     if (plan === undefined || plan.plan.isOutgrown) {
-      plan = planFor(type, this.rules, this.patterns, this.methods);
+      plan = planFor(type, this.rules, this.patterns, this.works);
       this.plans.set(type, plan);
     }
     return plan;
@@ -229,35 +228,4 @@ class CompiledEngine implements Engine, TapePlans {
     this.run.counts.fill(0);
     return report;
   }
-}
-
-/** How far dates move, by the configuration's scope. */
-function shiftOf(parameters: Parameters, keys: KeyBytes): ShiftOf {
-  const fixed = parameters.dateShiftFixedOffsetInDays;
-  if (fixed !== null) return () => fixed;
-  const offset = rememberLast((prefix) => referenceOffset(prefix, keys.dateShift));
-  switch (parameters.dateShiftScope) {
-    case 'resource':
-      return (run, rule) => offset(run.rootId(rule));
-    case 'file':
-      return (run) => offset(run.fileName);
-    case 'folder':
-      return (run) => offset(run.folderName);
-    case 'patient': {
-      const ofPatient = rememberLast((patient) => patientOffset(patient, keys.patientShift));
-      return (run) => (run.patient === null ? null : ofPatient(run.patient));
-    }
-  }
-}
-
-function rememberLast(compute: (text: string) => number): (text: string) => number {
-  let last: string | undefined;
-  let value = 0;
-  return (text) => {
-    if (text !== last) {
-      value = compute(text);
-      last = text;
-    }
-    return value;
-  };
 }

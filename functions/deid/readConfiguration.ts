@@ -1,6 +1,6 @@
-import type { ConfigurationIssue } from './configuration/issues.js';
+import { IssueList, caseInsensitive, type ConfigurationIssue } from './reading/issues.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
-import { ConfigurationJsonError, parseConfigurationJson } from './configuration/configurationJson.js';
+import { ConfigurationJsonError, parseConfigurationJson } from './reading/configurationJson.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json/json.js';
 import { FhirModel } from './model/fhirModel.js';
 import { coverageIn, coverageIssues, type Coverage } from './coverage/coverage.js';
@@ -9,7 +9,9 @@ import type { Configuration } from './configuration/configuration.js';
 import { ExpressionBudget } from './expression/expressionBudget.js';
 import { readParameters, type Parameters } from './configuration/parameters.js';
 import { readRule, type Rule } from './configuration/rule.js';
-import { IssueList, caseInsensitive } from './configuration/issues.js';
+import { keyOf } from './configuration/keys.js';
+import type { Method } from './methods/method.js';
+import { METHODS } from './methods/methods.js';
 
 /** Largest configuration file, in UTF-16 units of its text; the reference's limit is 1 MiB. */
 const MAX_LENGTH = 1024 * 1024;
@@ -32,6 +34,8 @@ export interface ReadOptions {
   coverage?: 'warning' | 'error';
   /** Whether these name every element, instead of some of each kind. */
   isVerbose?: boolean;
+  /** The methods that there are; all that are listed without. */
+  methods?: readonly Method[];
 }
 
 /**
@@ -57,9 +61,11 @@ export function readConfiguration(
   checkVersion(top['fhirVersion'], options.fhirVersion, issues);
   const processingErrors = readProcessingErrors(top, issues);
   const model = FhirModel.of(options.fhirVersion);
-  const rules = readRules(top['fhirPathRules'], model, issues);
-  const parameters = readParameters(top['parameters'], issues);
-  warnOfWeakShift(rules, parameters, issues);
+  const { methods = METHODS } = options;
+  const rules = readRules(top['fhirPathRules'], methods, model, issues);
+  const parameters = readParameters(top['parameters'], methods, issues);
+  const used = new Set(rules.map(({ method }) => method));
+  for (const method of used) method.checkParameters?.(parameters, issues);
   const configuration = { fhirVersion: options.fhirVersion, processingErrors, rules, parameters };
   if (issues.hasErrors) return { issues: issues.list };
   const severity = parameters.requireCoverage ? 'error' : options.coverage;
@@ -67,7 +73,7 @@ export function readConfiguration(
   const reach = reachOf(configuration);
   warnOfIdleRules(rules, reach, issues);
   warnOfTellingRules(reach, issues);
-  warnOfKnownKeys(configuration, issues);
+  warnOfKnownKeys(used, parameters, issues);
   if (reach.isCutShort)
     issues.warn('fhirPathRules', 'The rules are too many and too intertwined: their coverage cannot be told');
   const coverage = coverageIn(reach);
@@ -81,7 +87,7 @@ export function readConfiguration(
 export function rereadParameters(text: string): Parameters {
   const issues = new IssueList();
   const json = parse(text, issues) ?? {};
-  return readParameters(caseInsensitive(json, TOP_LEVEL, '', issues)['parameters'], issues);
+  return readParameters(caseInsensitive(json, TOP_LEVEL, '', issues)['parameters'], METHODS, issues);
 }
 
 /** Warns of rules that can never act. Not of those whose path selects nothing: of these was warned before. */
@@ -117,31 +123,12 @@ function warnOfTellingRules({ telling }: Reach, issues: IssueList): void {
 }
 
 /** Warns of keys that whoever reads the configuration knows. */
-function warnOfKnownKeys({ rules, parameters }: Configuration, issues: IssueList): void {
-  const methods = new Set(rules.map(({ method }) => method.name));
-  const keys = { cryptoHash: 'cryptoHashKey', encrypt: 'encryptKey', dateShift: 'dateShiftKey' } as const;
-  for (const [method, name] of Object.entries(keys)) {
-    if (!methods.has(method as keyof typeof keys) || parameters[name].kind !== 'text') continue;
+function warnOfKnownKeys(methods: ReadonlySet<Method>, parameters: Parameters, issues: IssueList): void {
+  for (const { name, key } of methods) {
+    if (key === undefined || keyOf(key, parameters).kind !== 'text') continue;
     issues.warn(
-      `parameters.${name}`,
-      `The key stands in the configuration: whoever reads it can undo ${method}, which does not count for coverage. Leave it empty, for a key of each job, or name a secret`,
-    );
-  }
-}
-
-/** The reference's shift is kept for its configurations' sake; whoever relies on it should know what it is worth. */
-function warnOfWeakShift(rules: readonly Rule[], parameters: Parameters, issues: IssueList): void {
-  if (!rules.some(({ method }) => method.name === 'dateShift')) return;
-  if (parameters.dateShiftFixedOffsetInDays !== null) {
-    issues.warn(
-      'parameters.dateShiftFixedOffsetInDays',
-      'All dates move by the same days: one known date undoes all',
-    );
-  } else if (parameters.dateShiftScope !== 'patient') {
-    issues.warn(
-      'parameters.dateShiftScope',
-      `The shift of scope '${parameters.dateShiftScope}' is one of 101 values, linear in a short hash of the key: one or ` +
-        "two known dates undo it. The scope 'patient' has no such weakness",
+      `parameters.${key.name}`,
+      `The key stands in the configuration: whoever reads it can undo ${name}, which does not count for coverage. Leave it empty, for a key of each job, or name a secret`,
     );
   }
 }
@@ -203,7 +190,12 @@ function readProcessingErrors(top: JsonObject, issues: IssueList): 'raise' | 'sk
   return 'raise';
 }
 
-function readRules(value: JsonValue | undefined, model: FhirModel, issues: IssueList): Rule[] {
+function readRules(
+  value: JsonValue | undefined,
+  methods: readonly Method[],
+  model: FhirModel,
+  issues: IssueList,
+): Rule[] {
   if (!Array.isArray(value)) {
     issues.error(
       'fhirPathRules',
@@ -221,7 +213,7 @@ function readRules(value: JsonValue | undefined, model: FhirModel, issues: Issue
   const rules: Rule[] = [];
   const budget = new ExpressionBudget();
   for (const [index, json] of value.entries()) {
-    const rule = readRule(json, index, model, budget, issues.ofRule(index));
+    const rule = readRule(json, index, methods, model, budget, issues.ofRule(index));
     if (rule !== undefined) rules.push(rule);
     if (budget.isSpent || issues.isFull) break;
   }

@@ -52,3 +52,11 @@ export function* referencedOf(value: JsonValue | undefined): Generator<LocalRefe
     }
   }
 }
+
+/**
+ * Whether a text is a FHIR id, and nothing that a path would read as a place of its own.
+ * https://hl7.org/fhir/R4/datatypes.html#id
+ */
+export function isFhirId(text: string): boolean {
+  return /^(?!\.{1,2}$)[A-Za-z0-9\-.]{1,64}$/.test(text);
+}

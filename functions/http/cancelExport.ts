@@ -1,9 +1,9 @@
 import { endCancelledJob } from '../jobs/endJob.js';
-import { describeThrown } from '../errors.js';
-import { informationIssue } from '../export/output/operationOutcome.js';
+import { mayBecome, stateOf } from '../jobs/model/state.js';
+import { describeThrown } from '../common/errors.js';
+import { informationIssue } from '../fhir/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
-import { maySee } from './authorization/caller.js';
-import { readJobId, unknownJob } from '../jobs/jobId.js';
+import { readJobId, unknownJob, visibleTo } from './jobOfPath.js';
 import { outcomeResponse } from './respond.js';
 import type { Handler } from './handler.js';
 
@@ -17,20 +17,18 @@ const LONGEST_MS = 8000;
 export function cancelExport({ jobs, files, now }: HttpDependencies): Handler {
   return async (request, client, context, caller) => {
     const jobId = readJobId(request);
-    const [job, stop] = await Promise.all([jobs.request(jobId), jobs.stop(jobId)]);
-    if (job === undefined || stop?.reason === 'cancelled' || !maySee(caller, job)) {
-      throw unknownJob();
-    }
+    const state = visibleTo(caller, stateOf(await jobs.records(jobId)));
+    if (!mayBecome(state, 'cancelled')) throw unknownJob();
     // This is the cancel: slices look for it, since terminating reaches neither them nor sub-orchestrations.
     // What follows is done again by the timer, should it be cut off here.
     await jobs.putStop(jobId, { reason: 'cancelled', at: new Date(now()).toISOString() });
     const signal = AbortSignal.timeout(LONGEST_MS);
     let isDone = false;
     try {
-      await endCancelledJob({ jobs, files }, client, job, signal);
+      await endCancelledJob({ jobs, files }, client, state.request, signal);
       isDone = true;
-    } catch (thrown) {
-      const reason = signal.aborted ? 'left to the timer' : describeThrown(thrown);
+    } catch (error) {
+      const reason = signal.aborted ? 'left to the timer' : describeThrown(error);
       context.warn(JSON.stringify({ step: 'cancelExport', jobId, thrown: reason }));
     }
     const words = isDone ? 'its files are deleted' : 'its files will be deleted within some minutes';

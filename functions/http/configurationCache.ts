@@ -1,14 +1,14 @@
-import type { Configuration } from '../deid/configuration/configuration.js';
-import type { ConfigurationIssue } from '../deid/configuration/issues.js';
+import { RecentMap } from '../common/recentMap.js';
+import type { ConfigurationIssue } from '../deid/reading/issues.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
-import type { KeyParameters, KeyUse } from '../deid/configuration/keys.js';
-import type { Key } from '../deid/configuration/parameters.js';
+import { keyParameters, keyUseOf, type KeyUse } from '../deid/configuration/keys.js';
+import type { Key } from '../deid/reading/settings.js';
 import { readConfiguration, rereadParameters } from '../deid/readConfiguration.js';
-import { type CoverageSummary, summaryOf } from '../export/approval.js';
-import { configurationDigest } from '../export/pinnedConfiguration.js';
+import { type CoverageSummary, summaryOf } from '../export/request/approval.js';
+import { configurationDigest } from '../export/request/pinnedConfiguration.js';
 
 /** Most configurations of which is kept what was found. */
-const MOST_KEPT = 32;
+const MAX_KEPT = 32;
 
 /** What kick-off has to know of a configuration: no rules. Holds keys, where there are any in its text. */
 export interface CheckedConfiguration {
@@ -27,7 +27,7 @@ export interface CheckedConfiguration {
 export class ConfigurationCache {
   readonly #fhirVersion: FhirVersion;
   readonly #coverage: 'warning' | 'error';
-  readonly #kept = new Map<string, CheckedConfiguration>();
+  readonly #kept = new RecentMap<string, CheckedConfiguration>(MAX_KEPT);
 
   /** @param coverage severity of what the rules leave */
   constructor(fhirVersion: FhirVersion, coverage: 'warning' | 'error') {
@@ -35,19 +35,15 @@ export class ConfigurationCache {
     this.#coverage = coverage;
   }
 
-  /** What is kept, by digest: no keys are in it. */
-  get kept(): ReadonlyMap<string, CheckedConfiguration> {
-    return this.#kept;
+  /** What is kept: no keys are in it. */
+  get kept(): CheckedConfiguration[] {
+    return [...this.#kept.values()];
   }
 
   read(text: string): CheckedConfiguration {
     const digest = configurationDigest(text);
     const known = this.#kept.get(digest);
-    if (known === undefined) return this.#readNew(text, digest);
-    // Renewed, so that the one longest unused is the first in the order of the map.
-    this.#kept.delete(digest);
-    this.#kept.set(digest, known);
-    return withKeys(known, text);
+    return known === undefined ? this.#readNew(text, digest) : withKeys(known, text);
   }
 
   #readNew(text: string, digest: string): CheckedConfiguration {
@@ -58,38 +54,19 @@ export class ConfigurationCache {
     const checked: CheckedConfiguration = {
       digest,
       issues,
-      ...(configuration === undefined ? {} : { keys: useOf(configuration) }),
+      ...(configuration === undefined ? {} : { keys: keyUseOf(configuration) }),
       ...(coverage === undefined ? {} : { coverage: summaryOf(coverage) }),
     };
     this.#kept.set(digest, withoutKeys(checked));
-    for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size <= MOST_KEPT) break;
-      this.#kept.delete(oldest);
-    }
     return checked;
   }
 }
 
-function useOf({ parameters, rules }: Configuration): KeyUse {
-  const names = new Set(rules.map(({ method }) => method.name));
-  return { parameters: keyParameters(parameters), rules: [...names].map((name) => ({ method: { name } })) };
-}
-
-function keyParameters(parameters: KeyParameters): KeyParameters {
-  const { cryptoHashKey, dateShiftKey, encryptKey, dateShiftFixedOffsetInDays } = parameters;
-  return { cryptoHashKey, dateShiftKey, encryptKey, dateShiftFixedOffsetInDays };
-}
-
 function withoutKeys(checked: CheckedConfiguration): CheckedConfiguration {
-  if (checked.keys === undefined) return checked;
-  const { parameters, rules } = checked.keys;
-  const hidden = {
-    ...parameters,
-    cryptoHashKey: withoutText(parameters.cryptoHashKey),
-    dateShiftKey: withoutText(parameters.dateShiftKey),
-    encryptKey: withoutText(parameters.encryptKey),
-  };
-  return { ...checked, keys: { parameters: hidden, rules } };
+  const { keys } = checked;
+  if (keys === undefined) return checked;
+  const hidden = Object.entries<Key>(keys.parameters).map(([name, key]) => [name, withoutText(key)]);
+  return { ...checked, keys: { ...keys, parameters: Object.fromEntries(hidden) as KeyUse['parameters'] } };
 }
 
 function withoutText(key: Key): Key {
@@ -100,7 +77,6 @@ function withoutText(key: Key): Key {
 function withKeys(kept: CheckedConfiguration, text: string): CheckedConfiguration {
   const { keys } = kept;
   if (keys === undefined) return kept;
-  const { cryptoHashKey, dateShiftKey, encryptKey } = keys.parameters;
-  if (![cryptoHashKey, dateShiftKey, encryptKey].some(({ kind }) => kind === 'text')) return kept;
+  if (!Object.values<Key>(keys.parameters).some(({ kind }) => kind === 'text')) return kept;
   return { ...kept, keys: { ...keys, parameters: keyParameters(rereadParameters(text)) } };
 }

@@ -1,17 +1,18 @@
 import type { Readable } from 'node:stream';
 import { constants, createGzip } from 'node:zlib';
-import { ExportError } from '../errors.js';
+import { ExportError } from '../common/errors.js';
 import { manifestFiles, REPORT_FILE, typesInFile } from '../export/output/manifest.js';
-import { errorIssue } from '../export/output/operationOutcome.js';
+import { errorIssue } from '../fhir/operationOutcome.js';
 import { acceptsGzip, type ByteRange, isRangeCurrent, matchesETag, readByteRange } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
-import { maySee, requireAccess, requireTypes } from './authorization/caller.js';
-import { readJobId, unknownJob } from '../jobs/jobId.js';
+import { requireAccess, requireTypes } from './authorization/caller.js';
+import { readJobId, unknownJob, visibleTo } from './jobOfPath.js';
+import { expiryOf, stateOf } from '../jobs/model/state.js';
 import { pacedBody } from './pacedBody.js';
 import { decoded } from './pathParameter.js';
 import { RequestError } from './respond.js';
 import { responseOf } from './responseConnections.js';
-import { FUNCTION_TIMEOUT_SECONDS } from '../settings/settings.js';
+import { FUNCTION_TIMEOUT_SECONDS } from '../settings/crossChecks.js';
 import type { Handler } from './handler.js';
 
 /** The host ends a call at `functionTimeout`, which a client could take for the end of the file. */
@@ -26,28 +27,17 @@ export const MOST_COMPRESSED_BYTES = (MOST_MS / 1000) * 125_000 * 4;
  * Streams a file that the manifest of a complete job names, and no other: as a whole, compressed where the client
  * takes gzip, or the part that a `Range` asks for.
  */
-export function downloadFile({ jobs, files }: HttpDependencies): Handler {
+export function downloadFile({ settings, jobs, files, now }: HttpDependencies): Handler {
   return async (request, _client, context, caller) => {
     // Before anything is waited for: it is forgotten when the client goes away.
     const response = responseOf(context.invocationId);
     const bodyOf = (stream: Readable): ReturnType<typeof pacedBody> => pacedBody(stream, response, MOST_MS);
     const jobId = readJobId(request);
-    const [job, stop, outcome, manifest] = await Promise.all([
-      jobs.request(jobId),
-      jobs.stop(jobId),
-      jobs.outcome(jobId),
-      jobs.manifest(jobId),
-    ]);
-    // How a job ended tells its outcome: a stop that came after it counts only where it is a cancel.
-    if (
-      job === undefined ||
-      manifest === undefined ||
-      stop?.reason === 'cancelled' ||
-      outcome?.state !== 'completed'
-    ) {
-      throw unknownJob();
-    }
-    if (!maySee(caller, job)) throw unknownJob();
+    const [records, manifest] = await Promise.all([jobs.records(jobId), jobs.manifest(jobId)]);
+    const state = visibleTo(caller, stateOf(records));
+    if (state.name !== 'completed' || manifest === undefined) throw unknownJob();
+    if (expiryOf(state, settings.jobRetentionHours) <= now()) throw unknownJob();
+    const { request: job } = state;
     requireAccess(caller, job);
     const file = decoded(request.params['file'] ?? '');
     if (file !== undefined) requireTypes(caller, typesInFile(manifest, file));

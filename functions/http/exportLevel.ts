@@ -1,7 +1,7 @@
 import type { HttpRequest } from '@azure/functions';
-import type { ExportLevel } from '../export/job.js';
-import { errorIssue } from '../export/output/operationOutcome.js';
-import { isFhirId } from '../export/request/kickOff.js';
+import type { ExportLevel } from '../export/request/scope.js';
+import { errorIssue } from '../fhir/operationOutcome.js';
+import { isFhirId } from '../fhir/reference.js';
 import { decoded } from './pathParameter.js';
 import { RequestError } from './respond.js';
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
-import { endOfInstance } from '../jobs/jobInstances.js';
-import { stateMissing } from '../adapters/storage/jobStore.js';
-import type { JobOutcome, JobRequest } from '../export/job.js';
+import { lookAtInstance } from '../jobs/jobInstances.js';
+import { expiryOf, isOpen, stateOf } from '../jobs/model/state.js';
+import type { SafeFailure } from '../common/errors.js';
+import type { JobRequest } from '../export/records/job.js';
 import {
   downloadUrl,
   type ExportManifest,
@@ -15,16 +16,15 @@ import {
   progressWithoutCounts,
   secondsToNextPoll,
 } from '../export/output/progress.js';
-import { errorIssue } from '../export/output/operationOutcome.js';
+import { errorIssue } from '../fhir/operationOutcome.js';
 import { matchesETag } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
-import { type Caller, maySee, requireAccess, requireTypes } from './authorization/caller.js';
-import { readJobId, unknownJob } from '../jobs/jobId.js';
+import { type Caller, requireAccess, requireTypes } from './authorization/caller.js';
+import { readJobId, unknownJob, visibleTo } from './jobOfPath.js';
 import { PollLimiter } from './pollLimiter.js';
 import { outcomeResponse, RequestError, statusOf } from './respond.js';
 import type { Handler } from './handler.js';
 
-const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
 /** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
@@ -34,41 +34,18 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
     const jobId = readJobId(request);
     const poller = pollerOf(caller, jobId);
     if (request.method === 'GET') refuseHaste(poller);
-    const [job, outcome, stop] = await Promise.all([
-      jobs.request(jobId),
-      jobs.outcome(jobId),
-      jobs.stop(jobId),
-    ]);
-    if (job === undefined || outcome !== undefined || stop?.reason === 'cancelled') limiter.forget(poller);
-    if (job === undefined || stop?.reason === 'cancelled' || outcome?.state === 'cancelled')
-      throw unknownJob();
-    if (!maySee(caller, job)) throw unknownJob();
+    const recorded = stateOf(await jobs.records(jobId));
+    if (!isOpen(recorded)) limiter.forget(poller);
+    const known = visibleTo(caller, recorded);
+    const { request: job } = known;
     requireAccess(caller, job);
-    if (outcome?.state === 'failed') {
-      const { status, issue } = statusOf(outcome.failure.code);
-      // To a client, `transient` says that the status may be asked for again; this job has ended for good.
-      return issue === 'transient'
-        ? outcomeResponse(500, [errorIssue('exception', outcome.failure.message)])
-        : outcomeResponse(status, [errorIssue(issue, outcome.failure.message)]);
-    }
-    if (outcome?.state === 'completed') {
+    const state = isOpen(known) ? await lookAtInstance(jobs, client, known, now()) : known;
+    if (state.name === 'failed' || state.name === 'lost') return failureResponse(state.failure);
+    if (known.name === 'completed') {
       const manifest = await jobs.manifest(jobId);
       if (manifest === undefined) throw unknownJob();
       requireTypes(caller, typesInManifest(manifest));
-      return manifestResponse(request, job, outcome, manifest);
-    }
-    const end = await endOfInstance(client, jobId);
-    // An orchestration completes after its outcome is written, which may have been since it was looked for above.
-    if (end === 'completed' && (await jobs.outcome(jobId)) === undefined) {
-      return outcomeResponse(500, [errorIssue('exception', stateMissing().message)]);
-    }
-    if (end === 'broken-off') {
-      return outcomeResponse(500, [
-        errorIssue(
-          'exception',
-          'The export ended unexpectedly. Its files will be removed; start it again. The log of the app tells more.',
-        ),
-      ]);
+      return manifestResponse(request, known, manifest);
     }
     const [plan, partitions] = await Promise.all([jobs.plan(jobId), jobs.progress(jobId)]);
     const isCounted = (job.minPatients ?? 0) === 0;
@@ -98,11 +75,11 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
 
   async function manifestResponse(
     request: HttpRequest,
-    job: JobRequest,
-    outcome: JobOutcome,
+    state: { request: JobRequest; at: string },
     manifest: ExportManifest,
   ): Promise<HttpResponseInit> {
-    const over = Date.parse(outcome.at) + settings.jobRetentionHours * HOUR_MS;
+    const job = state.request;
+    const over = expiryOf(state, settings.jobRetentionHours);
     if (over <= now()) throw unknownJob();
     const lifetime = settings.sasLifetimeMinutes * MINUTE_MS;
     const isSigned = settings.downloadLinks === 'sas';
@@ -136,6 +113,14 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
       urlOf: (file) => linkTo(`${job.folder}${file}`),
     });
   }
+}
+
+function failureResponse({ code, message }: SafeFailure): HttpResponseInit {
+  const { status, issue } = statusOf(code);
+  // To a client, `transient` says that the status may be asked for again; this job has ended for good.
+  return issue === 'transient'
+    ? outcomeResponse(500, [errorIssue('exception', message)])
+    : outcomeResponse(status, [errorIssue(issue, message)]);
 }
 
 /** Whose polls are counted together: others, who are told nothing of the job, use up none of its caller's. */

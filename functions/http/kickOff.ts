@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { HttpRequest } from '@azure/functions';
 import { FhirModel } from '../deid/model/fhirModel.js';
-import { approvalSentence } from '../export/approval.js';
+import { approvalSentence } from '../export/request/approval.js';
 import { elementNames } from '../export/request/elements.js';
 import { stampOf } from '../export/output/containerStamp.js';
 import { outputName } from '../export/output/outputName.js';
-import type { ExportLevel, JobRequest } from '../export/job.js';
+import type { ExportLevel } from '../export/request/scope.js';
+import type { JobRequest } from '../export/records/job.js';
 import { knownParametersOnly, readKickOff } from '../export/request/kickOff.js';
-import { errorIssue, informationIssue, type OutcomeIssue } from '../export/output/operationOutcome.js';
+import { errorIssue, informationIssue, type OutcomeIssue } from '../fhir/operationOutcome.js';
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
-import { jobInstanceId } from '../jobs/instanceIds.js';
-import { RETRY_AFTER_SECONDS } from '../jobs/runningJobs.js';
+import { jobInstanceId } from '../jobs/model/instanceIds.js';
+import { RETRY_AFTER_SECONDS } from '../jobs/model/runningJobs.js';
 import type { HttpDependencies } from './dependencies.js';
 import { permitConfiguration } from './authorization/permitConfiguration.js';
 import { permitKickOff } from './authorization/permitKickOff.js';
@@ -74,7 +75,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       since: read.kickOff.since,
       until: read.kickOff.until,
       pageSize: read.kickOff.pageSize,
-      lanes: await enterRunning(dependencies, jobId, permitted.owner),
+      workers: await enterRunning(dependencies, jobId, permitted.owner),
       configuration: pinned?.described,
       stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
       notes: [...permitted.notes, ...read.kickOff.notes, ...(pinned?.notes ?? [])],
@@ -84,7 +85,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       await jobs.create(job, secret, pinned?.text);
       const input: ExportJobInput = {
         jobId,
-        lanes: job.lanes,
+        workers: job.workers,
         retry: {
           maxAttempts: settings.activityMaxAttempts,
           firstRetrySeconds: settings.activityRetrySeconds,
@@ -104,7 +105,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
 
 /**
  * Counts a job among those that run.
- * @returns the lanes that it gets
+ * @returns the workers that it gets
  * @throws RequestError 429 where there are too many, of the caller or in all
  */
 async function enterRunning(
@@ -117,7 +118,7 @@ async function enterRunning(
     { most: settings.maxRunningExports, mostPerCaller: settings.maxRunningExportsPerCaller },
     settings.parallelPartitions,
   );
-  if ('lanes' in entered) return entered.lanes;
+  if ('workers' in entered) return entered.workers;
   throw new RequestError(429, [errorIssue('throttled', entered.refusal)], {
     'retry-after': String(RETRY_AFTER_SECONDS),
   });

@@ -1,5 +1,5 @@
 import type { FhirVersion } from '../fhir/fhirVersion.js';
-import { VERSION } from '../version.js';
+import { VERSION } from '../common/version.js';
 import { securityStatement } from './authorization/securityStatement.js';
 import type { HttpDependencies } from './dependencies.js';
 import type { Handler } from './handler.js';

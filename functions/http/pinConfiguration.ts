@@ -1,10 +1,10 @@
 import { randomKeys, resolveKeys } from '../deid/configuration/keys.js';
-import { ExportError } from '../errors.js';
-import { approvalOf } from '../export/approval.js';
-import type { ConfigurationOfJob } from '../export/job.js';
+import { ExportError } from '../common/errors.js';
+import { approvalOf } from '../export/request/approval.js';
+import type { ConfigurationOfJob } from '../export/records/job.js';
 import type { RequestedConfiguration } from '../export/request/kickOff.js';
-import { keysDigest } from '../export/pinnedConfiguration.js';
-import { errorIssue, type OutcomeIssue } from '../export/output/operationOutcome.js';
+import { keysDigest } from '../export/request/pinnedConfiguration.js';
+import { errorIssue, type OutcomeIssue } from '../fhir/operationOutcome.js';
 import { whyNotApproved } from './authorization/permitConfiguration.js';
 import type { HttpDependencies } from './dependencies.js';
 import { RequestError, statusOf } from './respond.js';

@@ -1,11 +1,6 @@
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
-import { describeThrown, ExportError, type ExportErrorCode } from '../errors.js';
-import {
-  errorIssue,
-  type IssueType,
-  operationOutcome,
-  type OutcomeIssue,
-} from '../export/output/operationOutcome.js';
+import { describeThrown, ExportError, type ExportErrorCode } from '../common/errors.js';
+import { errorIssue, type IssueType, operationOutcome, type OutcomeIssue } from '../fhir/operationOutcome.js';
 import { requestIsOver } from './responseConnections.js';
 
 /** An answer other than success, with everything that is wrong. */

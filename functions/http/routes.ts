@@ -1,6 +1,6 @@
 import { app, type HttpMethod, type HttpResponseInit } from '@azure/functions';
 import * as df from 'durable-functions';
-import { errorIssue } from '../export/output/operationOutcome.js';
+import { errorIssue } from '../fhir/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
 import { UNKNOWN_CALLER } from './authorization/caller.js';
 import type { Handler } from './handler.js';
@@ -96,7 +96,8 @@ export function registerRoutes(dependencies: HttpDependencies): void {
   const { settings, authorize } = dependencies;
   const { corsOrigins } = settings;
   // The host checks keys only where they are the way in: a client with a token has none.
-  const keyLevel = settings.authorization.authentication.way === 'function-keys' ? 'function' : 'anonymous';
+  const keyLevel =
+    settings.authorization.authentication.method === 'function-keys' ? 'function' : 'anonymous';
   for (const { name, route, access, methods } of routes(dependencies)) {
     const allowed = Object.keys(methods);
     const refuse: Handler = async () => {

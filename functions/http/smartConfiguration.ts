@@ -1,4 +1,4 @@
-import { errorIssue } from '../export/output/operationOutcome.js';
+import { errorIssue } from '../fhir/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
 import type { Handler } from './handler.js';
 import { RequestError } from './respond.js';
@@ -10,7 +10,7 @@ import { RequestError } from './respond.js';
 export function smartConfiguration({ settings }: HttpDependencies): Handler {
   const { authentication } = settings.authorization;
   return async () => {
-    if (authentication.way !== 'smart') {
+    if (authentication.method !== 'smart') {
       throw new RequestError(404, [
         errorIssue(
           'not-found',
@@ -18,13 +18,13 @@ export function smartConfiguration({ settings }: HttpDependencies): Handler {
         ),
       ]);
     }
-    const { issuer, jwksUrl, tokenUrl, rawScope } = authentication.smart;
+    const { issuer, jwksUrl, tokenUrl, rawScope } = authentication;
     return {
       status: 200,
       headers: { 'cache-control': 'public, max-age=600' },
       jsonBody: {
         issuer,
-        jwks_uri: jwksUrl.href,
+        jwks_uri: jwksUrl,
         token_endpoint: tokenUrl,
         token_endpoint_auth_methods_supported: ['private_key_jwt'],
         grant_types_supported: ['client_credentials'],

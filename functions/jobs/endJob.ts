@@ -1,5 +1,6 @@
 import type { DurableClient } from 'durable-functions';
-import type { JobRequest } from '../export/job.js';
+import type { JobRequest } from '../export/records/job.js';
+import { type JobOutcome, type KnownState, outcomeOf } from './model/state.js';
 import { terminateJob } from './jobInstances.js';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
@@ -10,11 +11,30 @@ interface Stores {
 }
 
 /**
+ * Ends a job as its state says: writes its outcome, and takes away what nobody needs after it, its files where they are
+ * not complete. Safe to repeat, and to run twice at once: the first outcome that is written holds.
+ * @param now milliseconds since the epoch
+ */
+export async function endJob(
+  { jobs, files }: Stores & { jobs: Pick<JobStore, 'putOutcome'> },
+  state: KnownState,
+  now: number,
+): Promise<JobOutcome['state']> {
+  const { request } = state;
+  const held = await jobs.putOutcome(request.jobId, outcomeOf(state, new Date(now).toISOString()));
+  // A cancel holds whatever the outcome says.
+  const end = state.name === 'cancelled' ? 'cancelled' : held.state;
+  if (end === 'completed') await jobs.destroyWorkingState(request.jobId);
+  else await discardJob({ jobs, files }, request);
+  return end;
+}
+
+/**
  * Takes away what is left of a job that ends without data: first what could make its pseudonyms or undo them, since
  * many files take long to delete. Safe to repeat.
  * @param signal ends it before all is gone, but not before the secrets are
  */
-export async function discardJob(
+async function discardJob(
   { jobs, files }: Stores,
   job: Pick<JobRequest, 'jobId' | 'container' | 'folder'>,
   signal?: AbortSignal,
@@ -32,7 +52,7 @@ export async function discardJob(
 export async function endCancelledJob(
   stores: Stores,
   client: DurableClient,
-  job: Pick<JobRequest, 'jobId' | 'lanes' | 'container' | 'folder'>,
+  job: Pick<JobRequest, 'jobId' | 'workers' | 'container' | 'folder'>,
   signal?: AbortSignal,
 ): Promise<void> {
   const { jobs } = stores;

@@ -5,11 +5,12 @@ import {
   hashByte,
   LONGEST_NAME,
   nameLength,
+  nameOf,
   rememberGuess,
   UNKNOWN_NAME,
   UNTOLD_NAME,
 } from './keyNames.js';
-import { numberFromText, type JsonScalar } from './json.js';
+import { numberFromText, type JsonScalar } from './jsonNumber.js';
 
 /** What stands at a node. */
 export const OBJECT = 1;
@@ -30,6 +31,8 @@ const IS_WIDE = 32;
 const IS_LONG = 64;
 /** A number with a fraction, or an exponent. */
 const IS_FRACTION = 128;
+/** A number whose text a double may change. Of strings, the bit is another flag. */
+const IS_EXACT = 8;
 
 /** The number of a member's name stands in the first part of a node, above its kind and flags. */
 const NAME_SHIFT = 8;
@@ -89,6 +92,8 @@ export class JsonTape {
   bytes: Buffer = NOTHING;
   /** Whether a name begins with `_`: beside a primitive value stands its id, or extensions. */
   hasSiblings = false;
+  /** Where the bytes stopped being JSON, after `read` has returned false. */
+  refusedAt = 0;
   private nodes: Int32Array<ArrayBuffer>;
   /** The containers around the one that is read. */
   private open: Int32Array<ArrayBuffer> = new Int32Array(256);
@@ -216,6 +221,26 @@ export class JsonTape {
     return this.bytes.toString('utf8', this.start(node), this.end(node));
   }
 
+  /** The name of a member, whatever its number says of it. */
+  nameText(node: number): string {
+    const number = this.name(node);
+    if (number !== UNKNOWN_NAME && number !== UNTOLD_NAME) return nameOf(number);
+    const { bytes } = this;
+    const end = this.nameEnd(node);
+    let start = end - 2;
+    while (!isOpeningQuote(bytes, start)) start--;
+    return JSON.parse(bytes.toString('utf8', start, end)) as string;
+  }
+
+  /** Whether a value is, or holds, a number that may have to keep its digits. */
+  hasExactNumbers(node: number): boolean {
+    const { nodes } = this;
+    const end = this.after(node);
+    for (let at = node; at < end; at += NODE_SIZE)
+      if (((nodes[at] as number) & (KIND | IS_EXACT)) === (NUMBER | IS_EXACT)) return true;
+    return false;
+  }
+
   /** The value at a node that is no object or array. */
   scalar(node: number): JsonScalar | null {
     return this.kind(node) === NULL ? null : this.primitive(node);
@@ -242,7 +267,7 @@ export class JsonTape {
 
   /**
    * Reads the JSON text that is the bytes from `start` on, whatever it held before.
-   * @returns false where it is no JSON (RFC 8259); it holds nothing of use then
+   * @returns false where it is no JSON (RFC 8259), at `refusedAt`; it holds nothing of use then
    */
   read(bytes: Buffer, start = 0): boolean {
     this.bytes = bytes;
@@ -263,7 +288,7 @@ export class JsonTape {
       // A value.
       let byte = bytes[at] as number;
       while (byte <= 0x20) {
-        if (!isSpace(byte)) return false;
+        if (!isSpace(byte)) return this.refuse(at);
         byte = bytes[++at] as number;
       }
       if (length + NODE_SIZE > nodes.length) nodes = this.grow();
@@ -288,7 +313,7 @@ export class JsonTape {
         if (byte === QUOTE) nodes[node] = named | STRING;
         else {
           const flags = this.string(bytes, at);
-          if (flags === 0) return false;
+          if (flags === 0) return this.refuse(at);
           at = this.scalarEnd;
           nodes[node] = named | flags;
         }
@@ -301,18 +326,18 @@ export class JsonTape {
         nodes[node] = named | (isInObject ? OBJECT : ARRAY);
         at++;
         while ((byte = bytes[at] as number) <= 0x20) {
-          if (!isSpace(byte)) return false;
+          if (!isSpace(byte)) return this.refuse(at);
           at++;
         }
         if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-          if ((byte === CLOSE_BRACE) !== isInObject) return false;
+          if ((byte === CLOSE_BRACE) !== isInObject) return this.refuse(at);
         } else if (!isInObject) {
           name = UNKNOWN_NAME;
           continue;
         }
       } else {
         const flags = this.numberOrWord(bytes, at);
-        if (flags === 0) return false;
+        if (flags === 0) return this.refuse(at);
         nodes[node] = named | flags;
         at = this.scalarEnd;
       }
@@ -325,10 +350,10 @@ export class JsonTape {
       for (;;) {
         if (container < 0) {
           while (at < end && isSpace(bytes[at] as number)) at++;
-          return at === end;
+          return at === end || this.refuse(at);
         }
         while ((byte = bytes[at] as number) <= 0x20) {
-          if (!isSpace(byte)) return false;
+          if (!isSpace(byte)) return this.refuse(at);
           at++;
         }
         if (byte === (isInObject ? CLOSE_BRACE : CLOSE_BRACKET)) {
@@ -342,7 +367,7 @@ export class JsonTape {
         }
         if (isFirst) isFirst = false;
         else {
-          if (byte !== COMMA) return false;
+          if (byte !== COMMA) return this.refuse(at);
           byte = bytes[++at] as number;
         }
         if (!isInObject) {
@@ -350,10 +375,10 @@ export class JsonTape {
           break;
         }
         while (byte <= 0x20) {
-          if (!isSpace(byte)) return false;
+          if (!isSpace(byte)) return this.refuse(at);
           byte = bytes[++at] as number;
         }
-        if (byte !== QUOTE) return false;
+        if (byte !== QUOTE) return this.refuse(at);
         const nameStart = ++at;
         const guess = at < lastName ? guessOf(view.getInt32(at, true), before) : -1;
         name = guess < 0 ? UNKNOWN_NAME : guessedName(view, at, guess);
@@ -369,7 +394,7 @@ export class JsonTape {
             if (guess >= 0) rememberGuess(guess, name);
           } else {
             const flags = this.string(bytes, at);
-            if (flags === 0) return false;
+            if (flags === 0) return this.refuse(at);
             at = this.scalarEnd;
             name = (flags & IS_ESCAPED) === 0 ? UNKNOWN_NAME : UNTOLD_NAME;
           }
@@ -378,14 +403,19 @@ export class JsonTape {
         if (bytes[nameStart] === UNDERSCORE) this.hasSiblings = true;
         at++;
         while ((byte = bytes[at] as number) <= 0x20) {
-          if (!isSpace(byte)) return false;
+          if (!isSpace(byte)) return this.refuse(at);
           at++;
         }
-        if (byte !== COLON) return false;
+        if (byte !== COLON) return this.refuse(at);
         at++;
         break;
       }
     }
+  }
+
+  private refuse(at: number): false {
+    this.refusedAt = at;
+    return false;
   }
 
   private scalarEnd = 0;
@@ -452,7 +482,12 @@ export class JsonTape {
       at = endOfDigits(bytes, at);
     }
     this.scalarEnd = at;
-    return at - start > 15 ? flags | IS_LONG : flags;
+    if (at - start > 15) flags |= IS_LONG;
+    const mayChange =
+      (flags & IS_LONG) !== 0 ||
+      ((flags & IS_FRACTION) !== 0 && (bytes[at - 1] === ZERO || isTiny(bytes, start))) ||
+      (bytes[start] === MINUS && bytes[start + 1] === ZERO);
+    return mayChange ? flags | IS_EXACT : flags;
   }
 
   private deepen(): Int32Array<ArrayBuffer> {
@@ -476,6 +511,19 @@ function isSpace(byte: number): boolean {
 
 function isDigit(byte: number): boolean {
   return byte >= ZERO && byte <= NINE;
+}
+
+/** Whether a number is less than a thousandth; from a millionth on, a double's text has an exponent. */
+function isTiny(bytes: Buffer, start: number): boolean {
+  const at = bytes[start] === MINUS ? start + 1 : start;
+  return bytes[at] === ZERO && bytes[at + 2] === ZERO && bytes[at + 3] === ZERO && bytes[at + 4] === ZERO;
+}
+
+/** Whether a quote is not one that a backslash escapes. */
+function isOpeningQuote(bytes: Buffer, at: number): boolean {
+  let backslashes = 0;
+  while (bytes[at - 1 - backslashes] === BACKSLASH) backslashes++;
+  return bytes[at] === QUOTE && backslashes % 2 === 0;
 }
 
 function endOfDigits(bytes: Buffer, start: number): number {

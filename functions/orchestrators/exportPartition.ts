@@ -1,5 +1,5 @@
 import type { OrchestrationContext } from 'durable-functions';
-import type { StepResult } from './stepResult.js';
+import type { StepResult } from '../activities/activity.js';
 import { type Orchestration, type RetryPolicy, runStep } from './steps.js';
 
 export interface ExportPartitionInput {

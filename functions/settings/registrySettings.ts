@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { isRepository, type OciReference, readRegistryHost } from '../export/request/ociReference.js';
 import type { ProxySettings } from './proxySettings.js';
+import { itemsOf, matching, type Setting, text } from './setting.js';
 
 /** User and password for one registry. Never logged. */
 export interface RegistryCredentials {
@@ -27,27 +28,54 @@ export interface RegistrySettings extends TrustedRegistries {
   proxy?: ProxySettings;
 }
 
-type Parsed<T> = { value: T } | { problem: string };
+export const REGISTRIES = {
+  trusted: text(
+    'ANONYMIZATION_REGISTRIES',
+    'hosts of registries, each with its port if that is not 443, without https://, or repositories of them (host/repository, without tag), separated by commas',
+    readRegistries,
+    { default: '' },
+    'OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too. Where an entry names a repository, nothing else of that registry is read.',
+    'list',
+  ),
+  credentials: text(
+    'ANONYMIZATION_REGISTRY_CREDENTIALS',
+    'JSON as in Docker\'s config.json: {"auths":{"registry.example.org":{"username":"…","password":"…"}}}, or "auth" with Base64 of user:password',
+    readRegistryCredentials,
+    { default: '', isSecret: true },
+    'Users and passwords by registry. A registry without is read anonymously; one of Azure (`*.azurecr.io`) with the managed identity, which needs the role AcrPull.',
+  ),
+  clientId: text(
+    'ANONYMIZATION_REGISTRY_CLIENT_ID',
+    'the client id of a managed identity',
+    matching(/^[\w-]{1,64}$/),
+    {},
+    'User-assigned managed identity for registries of Azure, instead of the system-assigned one.',
+  ),
+  ca: certificates(
+    'ANONYMIZATION_REGISTRY_CA',
+    'Certificates of private authorities that registries are trusted by, besides the public ones.',
+  ),
+};
 
-/** Reads `host, host:port, host/repository`. */
-export function parseRegistries(text: string): Parsed<TrustedRegistries> {
-  const hosts = new Set<string>();
-  const repositories = new Set<string>();
-  for (const part of text.split(',').map((item) => item.trim())) {
-    if (part === '') continue;
-    const slash = part.indexOf('/');
-    const host = readRegistryHost(slash < 0 ? part : part.slice(0, slash));
-    const repository = slash < 0 ? undefined : part.slice(slash + 1);
-    if (host === undefined || (repository !== undefined && !isRepository(repository))) {
-      return {
-        problem:
-          'must be hosts of registries, each with its port if that is not 443, without https://, or repositories of them (host/repository, without tag), separated by commas',
-      };
-    }
-    hosts.add(host);
-    if (repository !== undefined) repositories.add(`${host}/${repository}`);
-  }
-  return { value: { hosts, repositories } };
+/** Certificates in PEM. Newlines may be written as `\n`, where a setting cannot hold them. */
+export function certificates(name: string, description: string): Setting<string | undefined> {
+  return text(
+    name,
+    'one or more certificates in PEM (-----BEGIN CERTIFICATE-----)',
+    (pem) => {
+      const found = pem
+        .replaceAll('\\n', '\n')
+        .match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
+      try {
+        for (const certificate of found ?? []) void new X509Certificate(certificate);
+      } catch {
+        return undefined;
+      }
+      return found?.join('\n');
+    },
+    {},
+    `${description} \`NODE_EXTRA_CA_CERTS\` is honored, too, where this is not set.`,
+  );
 }
 
 /** Whether configurations may be read from an image. */
@@ -60,31 +88,41 @@ export function isTrusted(
   return !isRestricted || repositories.has(`${registry}/${repository}`);
 }
 
+function readRegistries(found: string): TrustedRegistries | undefined {
+  const hosts = new Set<string>();
+  const repositories = new Set<string>();
+  for (const item of itemsOf(found)) {
+    const [name = '', ...segments] = item.split('/');
+    const host = readRegistryHost(name);
+    const repository = segments.length === 0 ? undefined : segments.join('/');
+    if (host === undefined || (repository !== undefined && !isRepository(repository))) return undefined;
+    hosts.add(host);
+    if (repository !== undefined) repositories.add(`${host}/${repository}`);
+  }
+  return { hosts, repositories };
+}
+
 /**
  * Reads what `docker login` writes: https://docs.docker.com/reference/cli/docker/login/. Entries without a
- * password, which is then in a credential store, are left out. Problems quote nothing.
+ * password, which is then in a credential store, are left out.
  */
-export function parseRegistryCredentials(text: string): Parsed<ReadonlyMap<string, RegistryCredentials>> {
+function readRegistryCredentials(found: string): ReadonlyMap<string, RegistryCredentials> | undefined {
   const credentials = new Map<string, RegistryCredentials>();
-  if (text === '') return { value: credentials };
-  const problem = {
-    problem:
-      'must be JSON as in Docker\'s config.json: {"auths":{"registry.example.org":{"username":"…","password":"…"}}}, or "auth" with Base64 of user:password',
-  };
+  if (found === '') return credentials;
   let auths: unknown;
   try {
-    auths = (JSON.parse(text) as { auths?: unknown } | null)?.auths;
+    auths = (JSON.parse(found) as { auths?: unknown } | null)?.auths;
   } catch {
-    return problem;
+    return undefined;
   }
-  if (!isRecord(auths)) return problem;
+  if (!isRecord(auths)) return undefined;
   for (const [key, entry] of Object.entries(auths)) {
     const host = readRegistryHost(key.replace(/^https?:\/\//, '').replace(/\/.*$/, ''));
-    if (host === undefined || !isRecord(entry)) return problem;
+    if (host === undefined || !isRecord(entry)) return undefined;
     const read = credentialsOf(entry);
     if (read !== undefined) credentials.set(host, read);
   }
-  return { value: credentials };
+  return credentials;
 }
 
 function credentialsOf(entry: Record<string, unknown>): RegistryCredentials | undefined {
@@ -94,20 +132,6 @@ function credentialsOf(entry: Record<string, unknown>): RegistryCredentials | un
   const decoded = Buffer.from(auth, 'base64').toString('utf8').replace(/\0+$/, '');
   const colon = decoded.indexOf(':');
   return colon < 1 ? undefined : { username: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
-}
-
-/** Reads certificates in PEM. Newlines may be written as `\n`, where a setting cannot hold them. */
-export function parseCertificates(text: string): Parsed<string | undefined> {
-  if (text === '') return { value: undefined };
-  const pem = text.replaceAll('\\n', '\n');
-  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  try {
-    if (certificates.length === 0) throw new Error('none');
-    for (const certificate of certificates) void new X509Certificate(certificate);
-  } catch {
-    return { problem: 'must be one or more certificates in PEM (-----BEGIN CERTIFICATE-----)' };
-  }
-  return { value: certificates.join('\n') };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,123 +1,45 @@
-// Made from the settings of the app by `npm run infra:generate`: not to be edited.
+// Made from the settings of the app by `npm run generate`: not to be edited.
 metadata description = 'Settings of the app as types of parameters.'
 
 @export()
-@description('Settings of the app. Those not given have the defaults of the app.')
+@description('Settings of the app. Those not given have the defaults of the app: docs/settings.md.')
 @sealed()
 type ExportSettings = {
-  @description('Base URL of the source FHIR server. (http(s) URL without query)')
+  @description('Base URL of the source FHIR server. (an http or https URL without user, query or fragment, e.g. https://fhir.example.org/r4)')
   FHIR_SERVER_URL: string
 
   @description('FHIR version of the source. (default R4)')
   FHIR_VERSION: ('STU3' | 'R4' | 'R4B' | 'R5')?
 
-  @description('How the app shows the source who it is: see [Authentication at the source](source-authentication.md). All but `none` need a source by https, unless it is on this machine. (default none)')
+  @description('How the app authenticates itself at the source: see Authentication at the source (docs/source-authentication.md). All but `none` need a source by https, unless it is on this machine. (default none)')
   SOURCE_AUTHENTICATION: ('none' | 'header' | 'managed-identity' | 'smart' | 'client-credentials')?
 
-  @description('Header of the way `header`. (header name; default Authorization)')
+  @description('Header that every request to the source has. (with SOURCE_AUTHENTICATION header; the name of a header that lets a client in, such as Authorization or X-Api-Key; default Authorization)')
   SOURCE_HEADER_NAME: string?
 
-  @description('Client id at the token endpoint (`smart`, `client-credentials`), or of the user-assigned managed identity. (client id)')
+  @description('Client id at the token endpoint, or of the user-assigned managed identity. (with SOURCE_AUTHENTICATION managed-identity, smart (required), client-credentials (required); printable ASCII)')
   SOURCE_CLIENT_ID: string?
 
-  @description('Its `kid` at the source, where the JWK does not tell. (text)')
-  SOURCE_KEY_ID: string?
-
-  @description('Token endpoint. Needed for `client-credentials`; for `smart`, instead of the one that `.well-known/smart-configuration` tells, and needed where that is on another server than the source. (https URL)')
-  SOURCE_TOKEN_URL: string?
-
-  @description('Asked for with a token. `smart`: `system/*.rs` unless set; `managed-identity`: `https://<host of the source>/.default` unless set. (scopes, separated by spaces)')
+  @description('Requested with a token. `smart`: `system/*.rs` unless set; `managed-identity`: `https://<host of the source>/.default` unless set. (with SOURCE_AUTHENTICATION managed-identity, smart, client-credentials; scopes, separated by single spaces)')
   SOURCE_SCOPE: string?
 
-  @description('Certificates of private authorities that the source, its token endpoint and `SMART_JWKS_URL` are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is heeded, too, where this is not set. (PEM)')
+  @description('`kid` of the key at the source, where the JWK has none. (with SOURCE_AUTHENTICATION smart)')
+  SOURCE_KEY_ID: string?
+
+  @description('Token endpoint. With `smart` instead of the one in `.well-known/smart-configuration`, and needed where that is on another server than the source. (with SOURCE_AUTHENTICATION smart, client-credentials (required); an https URL without user and fragment, e.g. https://login.example.org/token)')
+  SOURCE_TOKEN_URL: string?
+
+  @description('Certificates of private authorities that the source, its token endpoint and `SMART_JWKS_URL` are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is honored, too, where this is not set. (one or more certificates in PEM (-----BEGIN CERTIFICATE-----))')
   SOURCE_CA: string?
 
-  @description('Proxy for requests to the source, its token endpoint and registries; `HTTP_PROXY` where it is not set. Never for this machine itself (`localhost`, `127.0.0.1`). In small letters, too. (http(s) URL)')
+  @description('Proxy for requests to the source, its token endpoint and registries; `HTTP_PROXY` where it is not set. Never for this machine itself (`localhost`, `127.0.0.1`). In small letters, too. (the http or https URL of a proxy, e.g. http://proxy.example.org:3128)')
   HTTPS_PROXY: string?
 
-  @description('The same for `http` URLs. (http(s) URL)')
+  @description('The same for `http` URLs. (the http or https URL of a proxy, e.g. http://proxy.example.org:3128)')
   HTTP_PROXY: string?
 
-  @description('Hosts, with all below them, that are reached without a proxy. (hosts, comma-separated; `*` for all)')
+  @description('Hosts, with all below them, that are reached without a proxy. (hosts, separated by commas; `*` for all)')
   NO_PROXY: string?
-
-  @description('How callers show who they are: with keys that the Functions host checks, with Entra ID by App Service authentication, with tokens of SMART Backend Services, or not at all, which is for localhost only. See [Callers](authorization.md). (default function-keys)')
-  AUTHENTICATION: ('function-keys' | 'entra' | 'smart' | 'none')?
-
-  @description('With `entra`: the tenant whose users and applications may call, with the app roles `Export.Read` and `Export.Raw`. (GUID)')
-  ENTRA_TENANT_ID: string?
-
-  @description('With `smart`: the authorization server, as `iss` in its tokens. (https URL)')
-  SMART_ISSUER: string?
-
-  @description('With `smart`: what `aud` has to name, usually the FHIR base of this app. (text)')
-  SMART_AUDIENCE: string?
-
-  @description('With `smart`: where the public keys of the authorization server are. (https URL)')
-  SMART_JWKS_URL: string?
-
-  @description('With `smart`: the token endpoint that `.well-known/smart-configuration` tells clients. (https URL)')
-  SMART_TOKEN_URL: string?
-
-  @description('With `smart`: algorithms that tokens may be signed with, separated by commas. (RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519; default RS384, ES384)')
-  SMART_ALGORITHMS: string?
-
-  @description('With `smart`: how far the authorization server\'s clock may be off. (seconds; default 60)')
-  @minValue(0)
-  @maxValue(300)
-  SMART_CLOCK_SKEW_SECONDS: int?
-
-  @description('With `smart`: the scope that permits raw exports and searches without limits. Unless set, nobody is permitted. (scope)')
-  SMART_RAW_SCOPE: string?
-
-  @description('Search parameters that `_typeFilter` may use without the permission for raw exports. Unless set: code, category, type, class, status, clinical-status, verification-status, intent, priority, severity, vaccine-code, combo-code, component-code, date, onset-date, recorded-date, abatement-date, authored, authoredon, effective, effective-time, issued. With `function-keys` and `none`, where callers are not told apart, only if set. (names of search parameters, comma-separated)')
-  TYPE_FILTER_PARAMETERS: string?
-
-  @description('Parts of a job (a type under one alternative of `_typeFilter`) that are of fewer patients, or of none, are withheld, unless the caller has the permission for raw exports; 0: no such limit. With `function-keys` and `none`, only if set. (patients; default 10)')
-  @minValue(0)
-  @maxValue(1000)
-  MIN_PATIENTS: int?
-
-  @description('Whether an export without a configuration, that is with identities, may be started. Where there is a default configuration, a request has to ask for it with `_raw=true`, too. (default false)')
-  ALLOW_RAW_EXPORT: ('true' | 'false')?
-
-  @description('Whether an export may go into a container that holds something else than such exports: raw beside de-identified data, the output of another configuration, files of unknown origin. (default false)')
-  ALLOW_MIXED_CONTAINERS: ('true' | 'false')?
-
-  @description('Configuration of every kick-off that names none: a blob in container `anonymization`. A client that knows nothing of de-identification gets de-identified data. (name of a configuration file)')
-  DEFAULT_ANONYMIZATION_CONFIG: string?
-
-  @description('Image that `DEFAULT_ANONYMIZATION_CONFIG` is a file of, instead of a blob. (`registry/image:tag` or `registry/image@sha256:…`)')
-  DEFAULT_ANONYMIZATION_CONFIG_REFERENCE: string?
-
-  @description('Where the manifest\'s URLs lead: to the app\'s own download route, under its authorization, or straight to the blobs by SAS links, made anew for each request of the manifest. (default app)')
-  DOWNLOAD_LINKS: ('app' | 'sas')?
-
-  @description('Origins of web pages whose scripts may use the interface. (`https://host`, comma-separated, or `*`)')
-  CORS_ORIGINS: string?
-
-  @description('Whether a configuration is refused whose rules leave what may be an identity, as its parameter `requireCoverage` does. (default false)')
-  REQUIRE_COVERAGE: ('true' | 'false')?
-
-  @description('Which configurations count as de-identification; what others export is raw data. `container`: all that can be read, since whoever can write container `anonymization` or a registry of `ANONYMIZATION_REGISTRIES` approves; `coverage`: those whose coverage is complete, and those of `CONFIGURATION_DIGESTS`; `digest`: the latter alone. Unless set: `coverage` with `entra` and `smart`, `container` with `function-keys` and `none`.')
-  CONFIGURATION_APPROVAL: ('container' | 'coverage' | 'digest')?
-
-  @description('SHA-256 digests of configuration files that count as de-identification whatever they leave, as manifests and kick-offs name them. (`sha256:…`, comma-separated)')
-  CONFIGURATION_DIGESTS: string?
-
-  @description('OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too. Where an entry names a repository, nothing else of that registry is read. (`host`, `host:port` or `host/repository`, comma-separated)')
-  ANONYMIZATION_REGISTRIES: string?
-
-  @description('Certificates of private authorities that registries are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is heeded, too, where this is not set. (PEM)')
-  ANONYMIZATION_REGISTRY_CA: string?
-
-  @description('Threads that read, anonymize and write, besides the main one. `auto`: as many as there are cores, none where there is one: then the main thread does it. (threads; auto, 0 to 16; default auto)')
-  WORKER_THREADS: string?
-
-  @description('How long a SAS link of a manifest works, never beyond the retention of the job. (minutes; default 60)')
-  @minValue(5)
-  @maxValue(1440)
-  SAS_LIFETIME_MINUTES: int?
 
   @description('Resources asked for per page (`_count`); halved for a source that refuses it or times out. (resources; default 500)')
   @minValue(1)
@@ -149,22 +71,105 @@ type ExportSettings = {
   @maxValue(3600)
   TRANSACTION_TIME_MARGIN_SECONDS: int?
 
-  @description('Partitions of one job that are read at the same time. (partitions; default 4)')
-  @minValue(1)
-  @maxValue(64)
-  PARALLEL_PARTITIONS: int?
+  @description('How callers authenticate themselves: with keys that the Functions host checks, with Entra ID by App Service authentication, with tokens of SMART Backend Services, or not at all, which is for localhost only. See Callers (docs/authorization.md). (default function-keys)')
+  AUTHENTICATION: ('function-keys' | 'entra' | 'smart' | 'none')?
+
+  @description('The tenant whose users and applications may call, with the app roles `Export.Read` and `Export.Raw`. (with AUTHENTICATION entra (required); the id of a tenant, a GUID)')
+  ENTRA_TENANT_ID: string?
+
+  @description('What `aud` of a token has to name, usually the FHIR base of this app. (with AUTHENTICATION smart (required))')
+  SMART_AUDIENCE: string?
+
+  @description('The authorization server, as `iss` in its tokens. (with AUTHENTICATION smart (required); an https URL without user and fragment, e.g. https://login.example.org/token)')
+  SMART_ISSUER: string?
+
+  @description('Where the public keys of the authorization server are. (with AUTHENTICATION smart (required); an https URL without user and fragment, e.g. https://login.example.org/token)')
+  SMART_JWKS_URL: string?
+
+  @description('The token endpoint that `.well-known/smart-configuration` names. (with AUTHENTICATION smart (required); an https URL without user and fragment, e.g. https://login.example.org/token)')
+  SMART_TOKEN_URL: string?
+
+  @description('Algorithms that tokens may be signed with. (with AUTHENTICATION smart; some of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519, separated by commas; default RS384, ES384)')
+  SMART_ALGORITHMS: string?
+
+  @description('How far the authorization server\'s clock may be off. (with AUTHENTICATION smart; seconds; default 60)')
+  @minValue(0)
+  @maxValue(300)
+  SMART_CLOCK_SKEW_SECONDS: int?
+
+  @description('The scope that permits raw exports and searches without limits. Unless set, nobody is permitted. (with AUTHENTICATION smart; one scope of its own that does not begin with system/, such as export.raw)')
+  SMART_RAW_SCOPE: string?
+
+  @description('Search parameters that `_typeFilter` may use without the permission for raw exports. Unless set: code, category, type, class, status, clinical-status, verification-status, intent, priority, severity, vaccine-code, combo-code, component-code, date, onset-date, recorded-date, abatement-date, authored, authoredon, effective, effective-time, issued. With `function-keys` and `none`, where callers are not distinguished, only if set. (names of search parameters without modifiers and chains, separated by commas, such as code, category, date)')
+  TYPE_FILTER_PARAMETERS: string?
+
+  @description('Parts of a job (a type under one alternative of `_typeFilter`) that are of fewer patients, or of none, are withheld, unless the caller has the permission for raw exports; 0: no such limit. Unless set: 10 with `entra` and `smart`, none with `function-keys` and `none`. (patients)')
+  @minValue(0)
+  @maxValue(1000)
+  MIN_PATIENTS: int?
 
   @description('Exports that may run at the same time; a kick-off beyond is 429 with `Retry-After`. (exports; default 100)')
   @minValue(1)
   @maxValue(10000)
   MAX_RUNNING_EXPORTS: int?
 
-  @description('Of these, exports of one caller, where callers are told apart (`entra`, `smart`). The second export of a caller gets half of the `PARALLEL_PARTITIONS`, the third a third, and so on. (exports; default 5)')
+  @description('Of these, exports of one caller, where callers are distinguished (`entra`, `smart`). The second export of a caller gets half of the `PARALLEL_PARTITIONS`, the third a third, and so on. (exports; default 5)')
   @minValue(1)
   @maxValue(10000)
   MAX_RUNNING_EXPORTS_PER_CALLER: int?
 
-  @description('Resources of a type above which it is split into partitions by `meta.lastUpdated`; sooner where a job has few for its lanes. (resources; default 50000)')
+  @description('Whether an export without a configuration, that is with identities, may be started. Where there is a default configuration, a request has to ask for it with `_raw=true`, too. (default false)')
+  ALLOW_RAW_EXPORT: ('true' | 'false')?
+
+  @description('Whether an export may go into a container that holds something else than such exports: raw beside de-identified data, the output of another configuration, files of unknown origin. (default false)')
+  ALLOW_MIXED_CONTAINERS: ('true' | 'false')?
+
+  @description('Configuration of every kick-off that names none: a blob in container `anonymization`. A client that knows nothing of de-identification gets de-identified data. (the name of a configuration file, such as hipaa-safe-harbor-r4.json)')
+  DEFAULT_ANONYMIZATION_CONFIG: string?
+
+  @description('Image that `DEFAULT_ANONYMIZATION_CONFIG` is a file of, instead of a blob. (registry/image:tag or registry/image@sha256:…)')
+  DEFAULT_ANONYMIZATION_CONFIG_REFERENCE: string?
+
+  @description('Whether a configuration is refused whose rules leave what may be an identity, as its parameter `requireCoverage` does. (default false)')
+  REQUIRE_COVERAGE: ('true' | 'false')?
+
+  @description('Which configurations count as de-identification; what others export is raw data. `container`: all that can be read, since whoever can write container `anonymization` or a registry of `ANONYMIZATION_REGISTRIES` approves; `coverage`: those whose coverage is complete, and those of `CONFIGURATION_DIGESTS`; `digest`: the latter alone. Unless set: `coverage` with `entra` and `smart`, `container` with `function-keys` and `none`.')
+  CONFIGURATION_APPROVAL: ('container' | 'coverage' | 'digest')?
+
+  @description('SHA-256 digests of configuration files that count as de-identification whatever they leave, as manifests and kick-offs name them. (digests of configurations, sha256: and 64 hexadecimal digits, separated by commas)')
+  CONFIGURATION_DIGESTS: string?
+
+  @description('OCI registries that configurations may be read from, always over TLS. No other is contacted: where a registry takes its tokens from another host, that is named here, too. Where an entry names a repository, nothing else of that registry is read. (hosts of registries, each with its port if that is not 443, without https://, or repositories of them (host/repository, without tag), separated by commas)')
+  ANONYMIZATION_REGISTRIES: string?
+
+  @description('Certificates of private authorities that registries are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is honored, too, where this is not set. (one or more certificates in PEM (-----BEGIN CERTIFICATE-----))')
+  ANONYMIZATION_REGISTRY_CA: string?
+
+  @description('Where the manifest\'s URLs lead: to the app\'s own download route, under its authorization, or straight to the blobs by SAS links, made anew for each request of the manifest. (default app)')
+  DOWNLOAD_LINKS: ('app' | 'sas')?
+
+  @description('How long a SAS link of a manifest works, never beyond the retention of the job. (minutes; default 60)')
+  @minValue(5)
+  @maxValue(1440)
+  SAS_LIFETIME_MINUTES: int?
+
+  @description('Origins of web pages whose scripts may use the interface. (origins separated by commas, in lower case and without path or closing slash, e.g. https://app.example.org; or *)')
+  CORS_ORIGINS: string?
+
+  @description('How long a finished job and its files stay. (hours; default 168)')
+  @minValue(1)
+  @maxValue(8760)
+  JOB_RETENTION_HOURS: int?
+
+  @description('Threads that read, anonymize and write, besides the main one. `auto`: as many as there are cores, none where there is one: then the main thread does it. (auto or a whole number from 0 to 16; default auto)')
+  WORKER_THREADS: string?
+
+  @description('Partitions of one job that are read at the same time. (partitions; default 4)')
+  @minValue(1)
+  @maxValue(64)
+  PARALLEL_PARTITIONS: int?
+
+  @description('Resources of a type above which it is split into partitions by `meta.lastUpdated`; sooner where a job has few for its workers. (resources; default 50000)')
   @minValue(1000)
   @maxValue(100000000)
   PARTITION_RESOURCES: int?
@@ -193,26 +198,21 @@ type ExportSettings = {
   @minValue(1)
   @maxValue(600)
   ACTIVITY_RETRY_SECONDS: int?
-
-  @description('How long a finished job and its files stay. (hours; default 168)')
-  @minValue(1)
-  @maxValue(8760)
-  JOB_RETENTION_HOURS: int?
 }
 
 @export()
 @description('Settings that are secrets: for each the name of a secret in the Key Vault.')
 @sealed()
 type KeyVaultSettings = {
-  @description('Its value, such as `Bearer …`. On Azure, a Key Vault reference.')
+  @description('Value of the header, such as `Bearer …`. (with SOURCE_AUTHENTICATION header (required); printable ASCII on one line)')
   SOURCE_HEADER_VALUE: string?
 
-  @description('Secret of the way `client-credentials`. On Azure, a Key Vault reference.')
-  SOURCE_CLIENT_SECRET: string?
-
-  @description('Key of the way `smart`: RSA of 2048 bits or more (signs RS384), or EC P-384 (ES384). On Azure, a Key Vault reference.')
+  @description('Key that assertions are signed with: RSA of 2048 bits or more (signs RS384), or EC P-384 (ES384). (with SOURCE_AUTHENTICATION smart (required); a private key as a JWK, or in PEM without a passphrase (-----BEGIN PRIVATE KEY-----))')
   SOURCE_PRIVATE_KEY: string?
 
-  @description('Users and passwords by registry: `{"auths":{"<host>":{"username":"…","password":"…"}}}`. On Azure, a Key Vault reference. A registry without is read anonymously; one of Azure (`*.azurecr.io`) with the managed identity, which needs the role AcrPull.')
+  @description('Secret of the client. (with SOURCE_AUTHENTICATION client-credentials (required))')
+  SOURCE_CLIENT_SECRET: string?
+
+  @description('Users and passwords by registry. A registry without is read anonymously; one of Azure (`*.azurecr.io`) with the managed identity, which needs the role AcrPull. (JSON as in Docker\'s config.json: {"auths":{"registry.example.org":{"username":"…","password":"…"}}}, or "auth" with Base64 of user:password)')
   ANONYMIZATION_REGISTRY_CREDENTIALS: string?
 }

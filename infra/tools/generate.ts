@@ -4,7 +4,7 @@ import { format, resolveConfig } from 'prettier';
 import { PROJECT_ROOT } from '../../local/paths.js';
 import { generatedFiles } from './generated.js';
 
-// `npm run infra:generate`: after a change of the settings of the app, of parameters or of roles.
+// `npm run generate`: after a change of settings, parameters, roles or FHIRPath functions.
 for (const [path, text] of await generatedFiles(PROJECT_ROOT)) {
   const file = join(PROJECT_ROOT, path);
   const isMarkdown = path.endsWith('.md');

@@ -1,9 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { settingDefinitions } from '../../functions/settings/settings.js';
+import { FUNCTIONS } from '../../functions/deid/expression/functions.js';
+import { PARAMETERS } from '../../functions/export/request/parameters.js';
+import { settingRows } from '../../functions/settings/schema.js';
 import { objectProperties, readBicep } from './bicepFile.js';
 import { settingsModule } from './settingsModule.js';
-import { parameterTable, roleTable, settingTable, withTable } from './tables.js';
+import {
+  exportParameterTable,
+  functionTable,
+  parameterTable,
+  roleTable,
+  settingTables,
+  withTable,
+} from './tables.js';
 
 /** App settings that the template sets by itself: names and values as written. */
 export async function templateSettings(
@@ -26,8 +35,17 @@ export async function generatedFiles(root: string): Promise<ReadonlyMap<string, 
   const roles = await Promise.all([read('modules/roles.bicep'), read('modules/fhirRole.bicep')]);
   const page = (path: string): string => readFileSync(join(root, path), 'utf8');
   return new Map([
-    ['infra/modules/settings.bicep', settingsModule(settingDefinitions, [...ownSettings.keys()])],
-    ['docs/settings.md', withTable(page('docs/settings.md'), 'settings', settingTable(settingDefinitions))],
+    ['infra/modules/settings.bicep', settingsModule(settingRows, [...ownSettings.keys()])],
+    ['local.settings.sample.json', sampleSettings(page('local.settings.sample.json'))],
+    [
+      'docs/export-api.md',
+      withTable(page('docs/export-api.md'), 'parameters', exportParameterTable(Object.values(PARAMETERS))),
+    ],
+    [
+      'docs/configuration.md',
+      withTable(page('docs/configuration.md'), 'functions', functionTable([...FUNCTIONS.values()])),
+    ],
+    ['docs/settings.md', withTable(page('docs/settings.md'), 'settings', settingTables(settingRows))],
     [
       'docs/operations.md',
       withTable(
@@ -37,4 +55,14 @@ export async function generatedFiles(root: string): Promise<ReadonlyMap<string, 
       ),
     ],
   ]);
+}
+
+/** The sample settings, with what the app needs to start; what else is in them is of the host. */
+function sampleSettings(text: string): string {
+  const { Values: before, ...rest } = JSON.parse(text) as { Values: Record<string, string> };
+  const names = new Set(settingRows.map(({ name }) => name));
+  const ofHost = Object.entries(before).filter(([name]) => !names.has(name));
+  const ofApp = settingRows.flatMap(({ name, sample }) => (sample === undefined ? [] : [[name, sample]]));
+  const values: unknown = Object.fromEntries([...ofHost, ...ofApp]);
+  return `${JSON.stringify({ ...rest, Values: values }, undefined, 2)}\n`;
 }

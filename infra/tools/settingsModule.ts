@@ -1,69 +1,67 @@
-import type { SettingDefinition } from '../../functions/settings/settings.js';
+import type { SettingRow } from '../../functions/settings/schema.js';
+import { formOf } from '../../functions/settings/setting.js';
 
 /**
- * Text of `infra/modules/settings.bicep`: the settings of the app as types of parameters, with their bounds.
- * A setting is a secret where its meaning says that it is a Key Vault reference on Azure. Families of settings
- * (`NAME_<name>`) have parameters of their own.
+ * Text of `infra/modules/settings.bicep`: the settings of the app as types of parameters, with their bounds; secrets as
+ * names of secrets in the Key Vault. Families of settings (`NAME_<name>`) have parameters of their own.
  * @param ownSettings app settings that the template sets by itself, which are no parameters
  */
-export function settingsModule(
-  definitions: readonly SettingDefinition[],
-  ownSettings: readonly string[],
-): string {
+export function settingsModule(rows: readonly SettingRow[], ownSettings: readonly string[]): string {
   const own = new Set(ownSettings.flatMap((name) => [name, name.replace(/__.*$/, '')]));
-  const given = definitions.filter(({ name }) => !own.has(name));
-  const secrets = given.filter((definition) => isSecret(definition) && !isFamily(definition));
-  return `// Made from the settings of the app by \`npm run infra:generate\`: not to be edited.
+  const given = rows.filter(({ name }) => !own.has(name) && !name.includes('<'));
+  const properties = (isSecret: boolean): string =>
+    given
+      .filter((row) => (row.isSecret === true) === isSecret)
+      .map(property)
+      .join('\n\n');
+  return `// Made from the settings of the app by \`npm run generate\`: not to be edited.
 metadata description = 'Settings of the app as types of parameters.'
 
 @export()
-@description('Settings of the app. Those not given have the defaults of the app.')
+@description('Settings of the app. Those not given have the defaults of the app: docs/settings.md.')
 @sealed()
 type ExportSettings = {
-${given
-  .filter((definition) => !isSecret(definition) && !isFamily(definition))
-  .map(property)
-  .join('\n\n')}
+${properties(false)}
 }
 
 @export()
 @description('Settings that are secrets: for each the name of a secret in the Key Vault.')
 @sealed()
 type KeyVaultSettings = {
-${secrets.map(secretProperty).join('\n\n')}
+${properties(true)}
 }
 `;
 }
 
-function isSecret({ meaning }: SettingDefinition): boolean {
-  return meaning.includes('Key Vault reference');
-}
-
-function isFamily({ name }: SettingDefinition): boolean {
-  return name.includes('<');
-}
-
-function property(definition: SettingDefinition): string {
-  const { name, unit, default: initial, bounds, meaning } = definition;
-  const range = /^(\d+) to (\d+)$/.exec(bounds);
-  const words = /^[\w-]+(?:, [\w-]+)+$/.test(bounds) ? bounds.split(', ') : [];
-  // Where the default is several of them, a value is a list.
-  const choices = words.some((word) => word === initial) || !initial.includes(',') ? words : [];
-  const told = [
-    ...(unit === '' ? [] : [unit]),
-    ...(range === null && choices.length === 0 && bounds !== '' ? [bounds] : []),
-    ...(initial === '' || initial === '(required)' ? [] : [`default ${initial}`]),
+function property({
+  name,
+  kind,
+  description,
+  isRequired,
+  appliesWith,
+  default: initial,
+}: SettingRow): string {
+  const integer = kind.is === 'integer' ? kind : undefined;
+  const words = kind.is === 'choice' ? kind.of : kind.is === 'flag' ? ['true', 'false'] : [];
+  const notes = [
+    ...(appliesWith === undefined ? [] : [`with ${appliesWith.name} ${appliesWith.values.join(', ')}`]),
+    ...(integer === undefined ? [] : [integer.unit]),
+    ...(integer === undefined && words.length === 0 && formOf(kind) !== 'text' ? [formOf(kind)] : []),
+    ...(initial === undefined || initial === '' ? [] : [`default ${initial}`]),
   ].join('; ');
-  const description = told === '' ? meaning : `${meaning} (${told})`;
-  const lines = [`@description(${quoted(description)})`];
-  if (range !== null) lines.push(`@minValue(${range[1]})`, `@maxValue(${range[2]})`);
-  const type = range !== null ? 'int' : choices.length > 0 ? choices.map(quoted).join(' | ') : 'string';
-  const optional = initial === '(required)' ? type : choices.length > 0 ? `(${type})?` : `${type}?`;
-  return indented([...lines, `${name}: ${optional}`]);
+  const text = `${withoutLinks(description)}${notes === '' ? '' : ` (${notes})`}`;
+  const bounds = integer === undefined ? [] : [`@minValue(${integer.min})`, `@maxValue(${integer.max})`];
+  const type = words.length > 0 ? `(${words.map(quoted).join(' | ')})` : 'string';
+  return indented([
+    `@description(${quoted(text)})`,
+    ...bounds,
+    `${name}: ${integer === undefined ? type : 'int'}${isRequired === true ? '' : '?'}`,
+  ]);
 }
 
-function secretProperty({ name, meaning }: SettingDefinition): string {
-  return indented([`@description(${quoted(meaning)})`, `${name}: string?`]);
+/** `[Callers](authorization.md)` → `Callers (docs/authorization.md)`. */
+function withoutLinks(markdown: string): string {
+  return markdown.replaceAll(/\[([^\]]+)\]\(([\w-]+\.md)\)/g, '$1 (docs/$2)');
 }
 
 function indented(lines: readonly string[]): string {

@@ -1,18 +1,34 @@
-import type { SettingDefinition } from '../../functions/settings/settings.js';
+import type { FhirPathFunction } from '../../functions/deid/expression/functionRow.js';
+import type { Parameter } from '../../functions/export/request/parameters.js';
+import type { SettingRow } from '../../functions/settings/schema.js';
+import { formOf } from '../../functions/settings/setting.js';
 import { type BicepFile, type BicepParameter, stringContent } from './bicepFile.js';
 
-/** Rows of the table in `docs/settings.md`. */
-export function settingTable(settings: readonly SettingDefinition[]): string {
-  return table(
-    ['Setting', 'Unit', 'Default', 'Bounds', 'Meaning'],
-    settings.map(({ name, unit, default: standard, bounds: limits, meaning }) => [
-      `\`${name}\``,
-      unit,
-      standard,
-      limits,
-      meaning,
-    ]),
-  );
+/** The tables in `docs/settings.md`: one for each area. */
+export function settingTables(settings: readonly SettingRow[]): string {
+  const areas = [...new Set(settings.map(({ area }) => area))];
+  return areas
+    .map((area) => {
+      const rows = settings
+        .filter((row) => row.area === area)
+        .map((row) => [
+          `\`${row.name}\``,
+          valueOf(row),
+          row.isRequired === true ? '(required)' : (row.default ?? ''),
+          row.appliesWith === undefined
+            ? ''
+            : `\`${row.appliesWith.name}\`: ${row.appliesWith.values.join(', ')}`,
+          row.description,
+        ]);
+      return `## ${area}\n\n${table(['Setting', 'Value', 'Default', 'Applies with', 'Meaning'], rows)}`;
+    })
+    .join('\n\n');
+}
+
+function valueOf({ kind, isSecret }: SettingRow): string {
+  const form =
+    kind.is === 'integer' ? `${kind.min} to ${kind.max} ${kind.unit}` : formOf(kind).replace(/^one of /, '');
+  return isSecret === true ? `${form}; **secret**` : form;
 }
 
 /** Rows of the table of parameters in `docs/operations.md`. */
@@ -96,9 +112,72 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 /** Puts a table between the marks of its name in a Markdown text. */
 export function withTable(markdown: string, name: string, content: string): string {
-  const [begin, end] = [`<!-- ${name}: npm run infra:generate -->`, `<!-- end of ${name} -->`];
+  const [begin, end] = [`<!-- ${name}: npm run generate -->`, `<!-- end of ${name} -->`];
   const from = markdown.indexOf(begin);
   const to = markdown.indexOf(end);
   if (from < 0 || to < from) throw new Error(`The marks of the table "${name}" are missing.`);
   return `${markdown.slice(0, from)}${begin}\n\n${content}\n\n${markdown.slice(to)}`;
+}
+
+const LEVELS = { system: 'system', patient: 'Patient', group: 'Group' } as const;
+
+/** Rows of the table of parameters of `$export` in `docs/export-api.md`. */
+export function exportParameterTable(
+  parameters: readonly (Parameter & { readonly takes: 'one' | 'several' })[],
+): string {
+  return table(
+    ['Parameter', 'Times', 'Where', 'Meaning'],
+    parameters.map(({ name, aliases, takes, levels, isInBodyOnly, meaning }) => [
+      [`\`${name}\``, ...aliases.map((alias) => `(or \`${alias}\`)`)].join(' '),
+      takes === 'one' ? 'once' : 'repeated',
+      [
+        isInBodyOnly ? 'body of a `POST`' : 'URL, body of a `POST`',
+        ...(levels.length === Object.keys(LEVELS).length
+          ? []
+          : [`levels ${levels.map((level) => LEVELS[level]).join(' and ')}`]),
+      ].join('; '),
+      meaning,
+    ]),
+  );
+}
+
+/** What functions of FHIRPath give, for readers: those of one text are one row. */
+const RESULTS: Readonly<Record<FhirPathFunction['gives'], string>> = {
+  boolean: 'a Boolean',
+  some: 'items of the input',
+  same: 'items of the input',
+  typed: 'items of the input',
+  projected: 'what an argument gives',
+  chosen: 'what an argument gives',
+  any: 'items of several sources',
+  children: 'elements below the input',
+  descendants: 'elements below the input',
+  nodesByType: 'elements below the input',
+  nodesByName: 'elements below the input',
+  extension: 'elements below the input',
+  date: 'a date or time',
+  time: 'a date or time',
+  number: 'a number',
+  quantity: 'a quantity',
+  string: 'a string',
+};
+
+/** Rows of the table of FHIRPath functions in `docs/configuration.md`: by what they give. */
+export function functionTable(functions: readonly FhirPathFunction[]): string {
+  const results = [...new Set(Object.values(RESULTS))];
+  return table(
+    ['Gives', 'Functions'],
+    results.map((result) => [
+      result,
+      functions
+        .flatMap((each) => (RESULTS[each.gives] === result ? [`\`${signature(each)}\``] : []))
+        .join(', '),
+    ]),
+  );
+}
+
+/** `round([integer])` */
+function signature({ name, takes }: FhirPathFunction): string {
+  const given = takes.map((argument) => (argument.endsWith('?') ? `[${argument.slice(0, -1)}]` : argument));
+  return `${name}(${given.join(', ')})`;
 }

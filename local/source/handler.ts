@@ -15,6 +15,7 @@ const gzip = promisify(gzipCallback);
 
 const BASE_PATH = '/fhir';
 const FHIR_JSON = 'application/fhir+json; charset=utf-8';
+const SECOND_MS = 1000;
 const MAX_FORM_BYTES = 1024 * 1024;
 const LOGIN_PAGE =
   '<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>';
@@ -77,6 +78,7 @@ async function answerTo(
   context.settings.onRequest?.({ method, path: path?.join('/') ?? url.pathname, query, headers });
   const base = `${url.origin}${BASE_PATH}`;
   if (!path) throw new OutcomeError(404, 'not-found', `The FHIR base is ${base}`);
+  refuseHaste(context);
   const call = { method, path, query: new URLSearchParams(query), request, base, faults };
   return faultAnswer(context, faults) ?? route(context, call);
 }
@@ -168,8 +170,25 @@ function read(collection: Collection, id: string): Answer {
 }
 
 function search(context: SourceContext, call: Call, collection: Collection): Answer {
-  const body = searchPage(context, collection, call.query, call.base, isStrict(call), call.faults);
-  return { status: 200, body, contentType: FHIR_JSON };
+  const page = searchPage(context, collection, call.query, call.base, isStrict(call), call.faults);
+  const isHidden = context.settings.behaviours.includes('times-hidden') && collection.type !== 'Patient';
+  return { status: 200, body: isHidden ? withoutTimes(page) : page, contentType: FHIR_JSON };
+}
+
+/** @throws OutcomeError 429 where as many requests as are permitted were answered in the last second */
+function refuseHaste({ settings, state }: SourceContext): void {
+  const { requestsPerSecond } = settings;
+  if (requestsPerSecond === undefined) return;
+  const now = performance.now();
+  while (now - (state.answeredAt[0] ?? now) >= SECOND_MS) state.answeredAt.shift();
+  if (state.answeredAt.length >= requestsPerSecond) {
+    throw new OutcomeError(429, 'throttled', 'Too many requests', { 'Retry-After': '1' });
+  }
+  state.answeredAt.push(now);
+}
+
+function withoutTimes(page: Buffer): Buffer {
+  return Buffer.from(page.toString('utf8').replaceAll(/"lastUpdated":"[^"]*",|,?"lastUpdated":"[^"]*"/g, ''));
 }
 
 function isStrict({ request }: Call): boolean {

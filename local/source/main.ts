@@ -6,7 +6,7 @@ import { startSource } from './source.js';
 /**
  * Runs the sample FHIR source. Environment: `SAMPLE_DATA` (folder, required), `SOURCE_PORT` (8080),
  * `SOURCE_PAGING` (`cursor` or `offset`), `SOURCE_UNSUPPORTED` (comma-separated parameters),
- * `SOURCE_MAX_COUNT` (1000), `SOURCE_GZIP` (`true`), `SOURCE_BEHAVIOURS` (comma-separated names of
+ * `SOURCE_MAX_COUNT` (1000), `SOURCE_REQUESTS_PER_SECOND` (no limit), `SOURCE_GZIP` (`true`), `SOURCE_BEHAVIOURS` (comma-separated names of
  * `behaviours.ts`), `SOURCE_FAULTS` (JSON array of faults),
  * `SOURCE_FAULT_SEED` (1). Ends when its parent does.
  */
@@ -25,6 +25,7 @@ async function main(): Promise<void> {
 function readOptions(env: NodeJS.ProcessEnv): SourceOptions {
   const directory = env['SAMPLE_DATA'];
   if (!directory) throw new Error('SAMPLE_DATA must name the folder with the NDJSON files');
+  const requestsPerSecond = readNumber(env, 'SOURCE_REQUESTS_PER_SECOND', 1, 100_000);
   return {
     directory,
     port: readNumber(env, 'SOURCE_PORT', 0, 65_535) ?? 8080,
@@ -33,6 +34,7 @@ function readOptions(env: NodeJS.ProcessEnv): SourceOptions {
     unsupported: (env['SOURCE_UNSUPPORTED'] ?? '').split(',').filter((name) => name !== ''),
     gzip: env['SOURCE_GZIP'] === 'true',
     behaviours: parseBehaviours(env['SOURCE_BEHAVIOURS'] ?? ''),
+    ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),
     faults: parseFaults(env['SOURCE_FAULTS'] || '[]'),
     faultSeed: readNumber(env, 'SOURCE_FAULT_SEED', 0, 2 ** 32 - 1) ?? 1,
   };

@@ -1,3 +1,4 @@
+import type { SourceBehaviour } from './behaviours.js';
 import type { Collection } from './collection.js';
 import type { SourceContext } from './context.js';
 import { decodeCursor, encodeCursor } from './cursor.js';
@@ -21,6 +22,7 @@ export function searchPage(
   faults: readonly Fault[],
 ): Buffer {
   const { maxCount, defaultCount, unsupported, paging, behaviours } = context.settings;
+  refuseWithoutPatient(collection, parameters, behaviours);
   const request = parseSearch(parameters, {
     parameters: collection.parameters,
     unsupported,
@@ -90,6 +92,27 @@ export function searchPage(
     self,
     next: isLooping ? loop(base, collection.type, request) : next && foreign(next, faults),
   });
+}
+
+const REFUSED_BESIDE_PATIENT = ['_sort', '_lastUpdated', '_summary', '_total', '_revinclude'];
+
+/** @throws OutcomeError for what the search of an electronic health record is not for */
+function refuseWithoutPatient(
+  { parameters: known }: Collection,
+  parameters: URLSearchParams,
+  behaviours: readonly SourceBehaviour[],
+): void {
+  const isForbidden = behaviours.includes('patient-required-403');
+  if (!isForbidden && !behaviours.includes('patient-required')) return;
+  const namesPatient = [...parameters].some(
+    ([name, value]) =>
+      !value.includes(',') &&
+      (name === '_id' ||
+        name === 'patient' ||
+        (known.get(name)?.type === 'reference' && value.startsWith('Patient/'))),
+  );
+  if (namesPatient && !REFUSED_BESIDE_PATIENT.some((name) => parameters.has(name))) return;
+  throw new OutcomeError(isForbidden ? 403 : 400, 'not-supported', 'A search has to be for one patient');
 }
 
 /** An estimate is too high until the last page, which knows. */

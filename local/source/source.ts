@@ -51,6 +51,7 @@ export async function startSource(options: SourceOptions): Promise<RunningSource
   const state = {
     faults: createFaultPlan(settings.faults ?? [], settings.faultSeed),
     cursorsValidFrom: 0,
+    answeredAt: [],
   };
   const server = createServer(
     { maxHeaderSize: MAX_HEADER_BYTES },

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { ActivityDependencies } from '../../functions/activities/dependencies.js';
-import { EngineCache } from '../../functions/activities/engineCache.js';
+import { JobCache } from '../../functions/activities/jobCache.js';
 import { exportSlice } from '../../functions/activities/exportSlice.js';
 import type { JobStore } from '../../functions/adapters/storage/jobStore.js';
-import { ExportError } from '../../functions/errors.js';
-import type { JobRequest } from '../../functions/export/job.js';
+import { ExportError } from '../../functions/common/errors.js';
+import type { JobRequest } from '../../functions/export/records/job.js';
 import { arraySink } from '../export/arraySink.js';
 import { jobRequest } from '../export/requests.js';
 
@@ -24,7 +24,7 @@ async function sliceUnder(settings: { fhirServerUrl: string; fhirVersion: string
       }),
       checkClaim: async () => undefined,
     },
-    engines: { lineMaker: () => Promise.reject(new Error('got as far as this')) },
+    cache: { lineMaker: () => Promise.reject(new Error('got as far as this')) },
   };
   const run = exportSlice(dependencies as unknown as ActivityDependencies);
   await run({ jobId: 'job', partition: 0, slice: 0, previous: null }, () => undefined);
@@ -59,16 +59,16 @@ describe('a slice of a job whose secrets are destroyed', () => {
     confirmContainer = async (): Promise<void> => undefined,
   ): Promise<{ thrown: unknown; left: string[] }> {
     const left = new Set<string>();
+    const request = jobRequest({ jobId: 'job', minPatients: 10, ...change });
     const jobs = {
-      request: async () => jobRequest({ jobId: 'job', minPatients: 10, ...change }),
+      request: async () => request,
+      records: async () => ({ request, stop: undefined, outcome: undefined }),
       plan: async () => ({
         transactionTime: '2026-01-01T00:00:00Z',
         partitions: [
           { window: { type: 'Condition', from: undefined, until: '2026-01-01T00:00:00Z' }, estimate: 1 },
         ],
       }),
-      stop: async () => undefined,
-      outcome: async () => undefined,
       secret: () => Promise.reject(gone),
       configuration: () => Promise.reject(gone),
       putSlice: async () => void left.add('record'),
@@ -105,7 +105,7 @@ describe('a slice of a job whose secrets are destroyed', () => {
         deleteFile: async (_container: string, name: string) => void left.delete(name),
       },
       sourceOf: () => ({ search: async () => ({ body, date: 0 }) }),
-      engines: new EngineCache(jobs as unknown as JobStore, 'R4', () => Promise.resolve(null)),
+      cache: new JobCache(jobs as unknown as JobStore, 'R4', () => Promise.resolve(null)),
       now: () => 0,
     };
     const run = exportSlice(dependencies as unknown as ActivityDependencies);

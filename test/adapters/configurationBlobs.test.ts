@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ConfigurationBlobs } from '../../functions/adapters/configurationBlobs.js';
 import { openStorage } from '../../functions/adapters/storage/storage.js';
-import type { ExportError } from '../../functions/errors.js';
-import type { StorageAccount } from '../../functions/settings/settings.js';
+import type { ExportError } from '../../functions/common/errors.js';
+import type { StorageAccount } from '../../functions/settings/storageSettings.js';
 
 const KEY = Buffer.from('secret key').toString('base64');
 const IDENTITY: StorageAccount = { blobServiceUri: 'https://x', clientId: '1234' };

@@ -4,10 +4,10 @@ import { ExportFiles } from '../../functions/adapters/storage/exportFiles.js';
 
 /**
  * What nothing can be faster than: the same pages downloaded and written to the same storage by one process, in
- * as many lanes as an export has, without looking into them. Prints seconds and bytes as JSON.
+ * as many workers as an export has, without looking into them. Prints seconds and bytes as JSON.
  */
 async function main(): Promise<void> {
-  const [fhirServerUrl = '', connectionString = '', pageSize = '', lanes = ''] = process.argv.slice(2);
+  const [fhirServerUrl = '', connectionString = '', pageSize = '', workers = ''] = process.argv.slice(2);
   const source = new FhirClient({
     baseUrl: fhirServerUrl,
     timeoutSeconds: 60,
@@ -22,7 +22,7 @@ async function main(): Promise<void> {
   const types = capabilities.rest[0]?.resource.map(({ type }) => type) ?? [];
   const queue = types.values();
   let bytes = 0;
-  const lane = async (): Promise<void> => {
+  const worker = async (): Promise<void> => {
     for (const type of queue) {
       let page = await source.search(type, [
         ['_sort', '_lastUpdated'],
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
     }
   };
   const begin = performance.now();
-  await Promise.all(Array.from({ length: Number(lanes) }, lane));
+  await Promise.all(Array.from({ length: Number(workers) }, worker));
   console.log(JSON.stringify({ seconds: (performance.now() - begin) / 1000, bytes }));
 }
 

@@ -18,7 +18,7 @@ import { generateSample } from '../../local/sample/sample.js';
  * over a million resources whose ids are all different.
  */
 const RUNS = 15;
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const SAMPLES = join(ROOT, '..', 'shared', 'samples', 'synthea-r4');
 const SAFE_HARBOR = join(ROOT, 'local', 'configurations', 'hipaa-safe-harbor-r4.json');
 

@@ -23,7 +23,7 @@ interface Measurement {
 }
 
 const PAGE_SIZE = '500';
-const LANES = '4';
+const WORKERS = '4';
 
 /** `npm run bench [-- --resources 100000,1000000] [--json] [--data DIR]` */
 async function main(): Promise<void> {
@@ -57,7 +57,7 @@ async function measure(resources: number, directory: string): Promise<Measuremen
   const stack = await startStack({
     environment: {
       ...{ PORT: '0', SOURCE_PORT: '0', AZURITE_BLOB_PORT: '0' },
-      ...{ LOCAL_DATA: local, SAMPLE_DATA: directory, PAGE_SIZE, PARALLEL_PARTITIONS: LANES },
+      ...{ LOCAL_DATA: local, SAMPLE_DATA: directory, PAGE_SIZE, PARALLEL_PARTITIONS: WORKERS },
     },
   });
   try {
@@ -78,7 +78,7 @@ async function measure(resources: number, directory: string): Promise<Measuremen
         process.execPath,
         [
           join(PROJECT_ROOT, 'dist', 'test', 'bench', 'ceiling.js'),
-          ...[stack.fhirServerUrl, stack.exportStorage ?? '', PAGE_SIZE, LANES],
+          ...[stack.fhirServerUrl, stack.exportStorage ?? '', PAGE_SIZE, WORKERS],
         ],
         { encoding: 'utf8' },
       ),

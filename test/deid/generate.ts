@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import type { FhirElement, FhirType } from '../../functions/deid/model/types.js';
 import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
+import { FUNCTIONS } from '../../functions/deid/expression/functions.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 
 /** Random choices that fast-check can repeat and shrink. */
@@ -330,9 +331,42 @@ export class ConfigurationGenerator {
       if (choices.chance(25)) path += `.where(${this.condition(next.name, next)})`;
       if (choices.chance(10))
         path += choices.of(['[0]', '.first()', '.last()', '.tail()', `.ofType(${next.name})`]);
+      if (choices.chance(5))
+        path += choices.of(['.select($this)', '.select(id | extension)', ".trace('a')", `.${typeName}`]);
       type = next;
     }
     return choices.chance(5) ? `${path} | ${typeName}.name` : path;
+  }
+
+  /** A call of any function of the table, and perhaps of one more on what it gives. */
+  private call(focus: string, child: string): string {
+    const { choices } = this;
+    const { name, arity, kinds } = choices.of([...FUNCTIONS.values()]);
+    const count = arity[0] + choices.below(arity[1] - arity[0] + 1);
+    const given = kinds.slice(0, count).map((kind) => {
+      switch (kind) {
+        case 'condition':
+        case 'branch':
+          return choices.of(["id = 'a'", 'true', `${child}.exists()`, '{}']);
+        case 'projection':
+        case 'collection':
+          return choices.of(['$this', child, "'a'", '{}']);
+        case 'recursion':
+          return choices.of([child, 'extension']);
+        case 'type':
+          return choices.of(['string', 'HumanName', 'Quantity', 'System.String']);
+        case 'string':
+          return choices.of(["'a'", "'Extension'", "'http://e.org/a'", 'id']);
+        case 'integer':
+        case 'number':
+          return choices.of(['0', '1', '2']);
+        case 'pattern':
+        case 'replacement':
+          return choices.of(["'a'", "'$1'", "'(x)+'"]);
+      }
+    });
+    const call = `${focus}.${name}(${given.join(', ')})`;
+    return choices.chance(40) ? this.call(call, child) : call;
   }
 
   private condition(typeName: string, type = this.model.type(typeName)): string {
@@ -351,6 +385,8 @@ export class ConfigurationGenerator {
         `${child}.startsWith('a')`,
         child,
         `(${child} = 'a').not()`,
+        this.call(child, child),
+        this.call(child, child),
       ]);
     return choices.chance(30)
       ? `${simple()} ${choices.of(['and', 'or', 'xor', 'implies'])} ${simple()}`

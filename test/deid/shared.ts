@@ -7,15 +7,16 @@ import type { Engine, EngineOptions } from '../../functions/deid/run/engine.js';
 import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { Decimal } from '../../functions/deid/expression/values.js';
 import { bothWays } from './bothWays.js';
-import { JsonNumber, numberText, type JsonValue } from '../../functions/json/json.js';
+import type { JsonValue } from '../../functions/json/json.js';
+import { JsonNumber, numberText } from '../../functions/json/jsonNumber.js';
 
 /** The reference material beside the project's folder; a user's clone does not have it. */
-export const SHARED = fileURLToPath(new URL('../../../shared', import.meta.url));
+export const SHARED = fileURLToPath(new URL('../../../shared/', import.meta.url));
 
 /** Whether a folder of the reference material is there; says so in one line where it is not. */
 export function hasShared(folder: string): boolean {
   const there = existsSync(join(SHARED, folder));
-  if (!there) console.log(`passed over: ../shared/${folder} is not there`);
+  if (!there) console.log(`skipped: ../shared/${folder} is not there`);
   return there;
 }
 

@@ -1,4 +1,4 @@
-import type { LineSink } from '../../functions/export/slice.js';
+import type { LineSink } from '../../functions/export/output/lineMaker.js';
 
 /** A file that takes its lines into an array. */
 export function arraySink(lines: string[]): LineSink {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { ExportError } from '../../functions/errors.js';
-import { runDeletionSlice } from '../../functions/export/deletions.js';
-import { deletionSentences, planDeletions } from '../../functions/export/deletionPlan.js';
+import { ExportError } from '../../functions/common/errors.js';
+import { runDeletionSlice } from '../../functions/export/slice/deletions.js';
+import { deletionSentences } from '../../functions/export/output/manifest.js';
+import { planDeletions } from '../../functions/export/plan/deletionPlan.js';
 import { readHistoryPage } from '../../functions/export/source/historyPage.js';
 import { type DeletionsTold, tellDeletions } from './exportSimulated.js';
 import { SimulatedSource } from './simulatedSource.js';

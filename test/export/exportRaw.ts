@@ -1,10 +1,10 @@
-import { PatientCounter } from '../../functions/export/output/patientCount.js';
-import { planPartitions } from '../../functions/export/plan.js';
-import { rawLines } from '../../functions/export/rawLines.js';
+import { PatientCounter } from '../../functions/export/selection/patientCount.js';
+import { planPartitions } from '../../functions/export/plan/partitions.js';
+import { rawLines } from '../../functions/export/output/rawLines.js';
 import type { TypeFilter } from '../../functions/export/request/typeFilter.js';
 import type { SliceCursor } from '../../functions/export/selection/selection.js';
 import { selectionOf } from '../../functions/export/selection/selectionOf.js';
-import { runSlice, type SliceDependencies } from '../../functions/export/slice.js';
+import { runSlice, type SliceDependencies } from '../../functions/export/slice/slice.js';
 import type { Source } from '../../functions/export/source/source.js';
 import { arraySink } from './arraySink.js';
 
@@ -45,7 +45,7 @@ export async function* exportRaw(
   const partitions = await planPartitions(
     source,
     { types, since, until, transactionTime, selectionOf: (type) => selectionOf({ typeFilters }, type) },
-    { partitionResources, leastResources, lanes: 1, concurrency: 2, isOutOfTime: () => false },
+    { partitionResources, leastResources, workers: 1, concurrency: 2, isOutOfTime: () => false },
   );
   for (const { window } of partitions) {
     let cursor: SliceCursor | undefined;

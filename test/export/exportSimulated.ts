@@ -1,5 +1,5 @@
-import type { DeletionCursor } from '../../functions/export/deletionCursor.js';
-import { runDeletionSlice } from '../../functions/export/deletions.js';
+import type { DeletionCursor } from '../../functions/export/walk/deletionCursor.js';
+import { runDeletionSlice } from '../../functions/export/slice/deletions.js';
 import type { TypeFilter } from '../../functions/export/request/typeFilter.js';
 import type { Window } from '../../functions/export/walk/window.js';
 import { arraySink } from './arraySink.js';

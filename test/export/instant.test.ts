@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compareInstants, parseInstant, searchValue } from '../../functions/export/instant.js';
+import { compareInstants, parseInstant, searchValue } from '../../functions/fhir/instant.js';
 
 describe('instants', () => {
   it.each([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { PlannedPartition } from '../../functions/export/job.js';
-import { planPartitions } from '../../functions/export/plan.js';
+import type { PlannedPartition } from '../../functions/export/records/job.js';
+import { planPartitions } from '../../functions/export/plan/partitions.js';
 import { EVERYTHING } from '../../functions/export/selection/selection.js';
 import type { Source } from '../../functions/export/source/source.js';
 import { exportSimulated } from './exportSimulated.js';
@@ -21,7 +21,7 @@ function sourceOf(ages: readonly number[], behaviour: Behaviour = {}): Simulated
 const LIMITS = {
   partitionResources: 100,
   leastResources: 1,
-  lanes: 1,
+  workers: 1,
   concurrency: 4,
   isOutOfTime: () => false,
 };
@@ -110,11 +110,11 @@ describe('a large type is split into windows of at most the size asked for', () 
     expect(Math.max(...found)).toBeLessThanOrEqual(100);
   });
 
-  it('smaller where a job has few resources for its lanes', async () => {
+  it('smaller where a job has few resources for its workers', async () => {
     const source = sourceOf(spread(1000, 1, YEAR_MS));
-    const found = sizes(source, await plan(source, { partitionResources: 50_000, lanes: 4 }));
+    const found = sizes(source, await plan(source, { partitionResources: 50_000, workers: 4 }));
     expect(found.length).toBeGreaterThanOrEqual(16);
-    expect(await plan(source, { partitionResources: 50_000, leastResources: 5000, lanes: 4 })).toHaveLength(
+    expect(await plan(source, { partitionResources: 50_000, leastResources: 5000, workers: 4 })).toHaveLength(
       1,
     );
   });

@@ -1,4 +1,5 @@
-import type { ExportScope, JobRequest } from '../../functions/export/job.js';
+import type { ExportScope } from '../../functions/export/request/scope.js';
+import type { JobRequest } from '../../functions/export/records/job.js';
 
 /** What a kick-off without parameters asks for: everything. */
 export const WHOLE_SCOPE: ExportScope = {
@@ -11,7 +12,7 @@ export const WHOLE_SCOPE: ExportScope = {
   pageSize: undefined,
 };
 
-/** A raw export of the whole source, with two lanes, into a folder of its own; `change` has what is to be different. */
+/** A raw export of the whole source, with two workers, into a folder of its own; `change` has what is to be different. */
 export function jobRequest(change: Partial<JobRequest> & Pick<JobRequest, 'jobId'>): JobRequest {
   return {
     ...WHOLE_SCOPE,
@@ -21,7 +22,7 @@ export function jobRequest(change: Partial<JobRequest> & Pick<JobRequest, 'jobId
     container: 'research',
     folder: `20260101-${change.jobId}/`,
     level: { kind: 'system' },
-    lanes: 2,
+    workers: 2,
     configuration: undefined,
     notes: [],
     ...change,

@@ -1,5 +1,5 @@
-import { ExportError } from '../../functions/errors.js';
-import { parseInstant } from '../../functions/export/instant.js';
+import { ExportError } from '../../functions/common/errors.js';
+import { parseInstant } from '../../functions/fhir/instant.js';
 import type { SearchParameters, Source, SourceAnswer } from '../../functions/export/source/source.js';
 
 /** A resource of the simulated source: its `tags` are what filters search by. */

@@ -14,8 +14,9 @@ async function cancel(secondsToDelete: number): Promise<{ said: string; events: 
   vi.spyOn(AbortSignal, 'timeout').mockReturnValue(controller.signal);
   const events: string[] = [];
   const jobs = {
-    request: async () => ({ jobId: JOB_ID, lanes: 2, container: 'research', folder: 'folder/' }),
-    stop: async () => undefined,
+    records: async () => ({
+      request: { jobId: JOB_ID, workers: 2, container: 'research', folder: 'folder/' },
+    }),
     putStop: async () => void events.push('stop'),
     destroySecrets: async () => void events.push('destroy secrets'),
     claimedPartitions: async () => [7, 4999],
@@ -46,7 +47,7 @@ it('a cancel is marked first, then reaches the orchestrations that are under way
   expect(events).toEqual([
     'stop',
     'destroy secrets',
-    ...['job', 'job:lane-0', 'job:lane-1', 'job:partition-7', 'job:partition-4999'],
+    ...['job', 'job:worker-0', 'job:worker-1', 'job:partition-7', 'job:partition-4999'],
     ...['destroy secrets', 'discard', 'destroy'],
   ]);
   expect(said).toContain('its files are deleted');

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { keysDigest } from '../../functions/export/pinnedConfiguration.js';
+import { keysDigest } from '../../functions/export/request/pinnedConfiguration.js';
 import { ConfigurationCache } from '../../functions/http/configurationCache.js';
 
 const KEY = 'a key that stands in the text';
@@ -70,12 +70,12 @@ describe('what is kept of configurations', () => {
       text: KEY.slice(0, 16),
     });
     expect(inspect(cache.kept, { depth: null })).not.toContain(KEY.slice(0, 16));
-    expect(cache.kept.size).toBe(1);
+    expect(cache.kept).toHaveLength(1);
   });
 
   it('is bounded', () => {
     const cache = new ConfigurationCache('R4', 'warning');
     for (let n = 0; n < 40; n++) cache.read(`{"fhirPathRules":[],"parameters":{},"a${n}":1}`);
-    expect(cache.kept.size).toBe(32);
+    expect(cache.kept).toHaveLength(32);
   });
 });

@@ -7,17 +7,23 @@ import { downloadFile, MOST_COMPRESSED_BYTES } from '../../functions/http/downlo
 
 const JOB_ID = '0'.repeat(32);
 
+const ENDED = Date.parse('2026-01-01T00:00:00Z');
+const HOUR_MS = 3_600_000;
+
 interface Asked {
+  hoursLater?: number;
   reason?: 'failed' | 'cancelled';
   bytes?: number;
 }
 
 /** HEAD, with gzip, of a file of a job that is complete, with or without a stop that was written after its end. */
-async function headOf({ reason, bytes = 3 }: Asked): Promise<HttpResponseInit> {
+async function headOf({ reason, bytes = 3, hoursLater = 1 }: Asked): Promise<HttpResponseInit> {
   const jobs = {
-    request: async () => ({ jobId: JOB_ID, container: 'research', folder: 'folder/' }),
-    stop: async () => (reason === undefined ? undefined : { reason }),
-    outcome: async () => ({ state: 'completed', at: '2026-01-01T00:00:00Z' }),
+    records: async () => ({
+      request: { jobId: JOB_ID, container: 'research', folder: 'folder/' },
+      stop: reason === undefined ? undefined : { reason },
+      outcome: { state: 'completed', at: new Date(ENDED).toISOString() },
+    }),
     manifest: async () => ({
       output: [{ type: 'Patient', url: 'p.ndjson', count: 1 }],
       deleted: [],
@@ -31,7 +37,9 @@ async function headOf({ reason, bytes = 3 }: Asked): Promise<HttpResponseInit> {
     params: { jobId: JOB_ID, file: 'p.ndjson' },
     headers: new Headers({ 'accept-encoding': 'gzip' }),
   };
-  const handler = downloadFile({ jobs, files } as unknown as HttpDependencies);
+  const settings = { jobRetentionHours: 48 };
+  const now = (): number => ENDED + hoursLater * HOUR_MS;
+  const handler = downloadFile({ settings, jobs, files, now } as unknown as HttpDependencies);
   return handler(request as unknown as HttpRequest, {} as DurableClient, {} as InvocationContext, {
     kind: 'unknown',
   });
@@ -48,6 +56,11 @@ it.each([
 it('files of a complete job stay, although a step after its end failed, until it is cancelled', async () => {
   expect((await headOf({ reason: 'failed' })).status).toBe(200);
   await expect(headOf({ reason: 'cancelled' })).rejects.toMatchObject({ status: 404 });
+});
+
+it('files whose retention is over are not found any more, whether or not they are deleted yet', async () => {
+  expect((await headOf({ hoursLater: 47 })).status).toBe(200);
+  await expect(headOf({ hoursLater: 48 })).rejects.toMatchObject({ status: 404 });
 });
 
 it('no browser takes a file for a page', async () => {

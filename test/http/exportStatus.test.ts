@@ -13,9 +13,11 @@ async function statusOf(
   ...outcomes: Array<object | undefined>
 ): Promise<{ status: number; text: string }> {
   const jobs = {
-    request: async () => jobRequest({ jobId: JOB_ID }),
-    outcome: async () => outcomes.shift(),
-    stop: async () => undefined,
+    records: async () => ({
+      request: jobRequest({ jobId: JOB_ID }),
+      outcome: outcomes.shift(),
+      stop: undefined,
+    }),
     plan: async () => undefined,
     progress: async () => [],
   };

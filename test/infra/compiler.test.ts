@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { settingDefinitions } from '../../functions/settings/settings.js';
+import { settingRows } from '../../functions/settings/schema.js';
 import { templateSettings } from '../../infra/tools/generated.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
 
@@ -78,17 +78,16 @@ describe.skipIf(!hasCompiler)('the Bicep compiler', { timeout: 120_000 }, () => 
       const types = readFileSync(join(infra, 'modules/settings.bicep'), 'utf8');
       const [plain = '', secret = ''] = types.split('type KeyVaultSettings');
       const given = [...plain.matchAll(/^ {2}(\w+): (\w+|'[^']*'|\(')/gm)].map(([, name = '', type = '']) => {
-        const definition = settingDefinitions.find((setting) => setting.name === name);
-        const text = definition?.default.startsWith('(') === false ? definition.default : '';
+        const definition = settingRows.find((setting) => setting.name === name);
+        const kind = definition?.kind;
+        const text = definition?.default ?? (kind?.is === 'integer' ? String(kind.min) : '');
         return `  ${name}: ${type === 'int' ? text : `'${text || 'true'}'`}`;
       });
       const secrets = [...secret.matchAll(/^ {2}(\w+): /gm)].map(([, name = '']) => `  ${name}: 'a-secret'`);
       const choices = given.map((line) =>
         line.replace(/^( {2}\w+): 'true'$/, (all, name: string) => {
-          const definition = settingDefinitions.find((setting) => setting.name === name.trim());
-          return /^[\w-]+(?:, [\w-]+)+$/.test(definition?.bounds ?? '')
-            ? `${name}: '${definition?.bounds.split(', ')[0]}'`
-            : all;
+          const definition = settingRows.find((setting) => setting.name === name.trim());
+          return definition?.kind.is === 'choice' ? `${name}: '${definition.kind.of[0]}'` : all;
         }),
       );
       resources = predicted(
@@ -115,7 +114,7 @@ describe.skipIf(!hasCompiler)('the Bicep compiler', { timeout: 120_000 }, () => 
 
     it('the app gets each setting that it reads, once', async () => {
       const { ownSettings } = await templateSettings(PROJECT_ROOT);
-      const names = settingDefinitions.map(({ name }) => name);
+      const names = settingRows.map(({ name }) => name);
       const missing = names.filter(
         (name) =>
           !settings.has(name.replace('<name>', 'research')) &&

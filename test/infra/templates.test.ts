@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { settingDefinitions } from '../../functions/settings/settings.js';
+import { settingRows } from '../../functions/settings/schema.js';
 import { type BicepFile, type BicepResource, readBicep, stringContent } from '../../infra/tools/bicepFile.js';
 import { generatedFiles, templateSettings } from '../../infra/tools/generated.js';
 import { roleName } from '../../infra/tools/tables.js';
@@ -38,9 +38,7 @@ describe('the templates', () => {
     for (const [path, text] of await generatedFiles(PROJECT_ROOT)) {
       const there = readFileSync(join(PROJECT_ROOT, path), 'utf8');
       const isSame = path.endsWith('.md') ? squeezed(there) === squeezed(text) : there === text;
-      expect(isSame, `${path} is not up to date: run npm run infra:generate, and look at what changes`).toBe(
-        true,
-      );
+      expect(isSame, `${path} is not up to date: run npm run generate, and look at what changes`).toBe(true);
     }
   });
 
@@ -89,7 +87,7 @@ describe('the templates', () => {
 });
 
 describe('app settings', () => {
-  const names = new Set(settingDefinitions.map(({ name }) => name));
+  const names = new Set(settingRows.map(({ name }) => name));
   const family = (name: string): string | undefined => /^(\w+_)<\w+>$/.exec(name)?.[1];
 
   it('that the code reads are all set, or can be', async () => {
@@ -109,7 +107,7 @@ describe('app settings', () => {
         isSet,
         `${name} is read by the app and cannot be set with the template: ${
           prefix === undefined
-            ? 'run npm run infra:generate'
+            ? 'run npm run generate'
             : 'give infra/modules/functionApp.bicep a parameter with the names of its secrets, as anonymizationKeyNames is'
         }`,
       ).toBe(true);
@@ -211,7 +209,7 @@ describe('alerts', () => {
 
   it('look for fields that log lines have', () => {
     const logged = readFileSync(join(PROJECT_ROOT, 'functions/activities/activity.ts'), 'utf8');
-    const failure = readFileSync(join(PROJECT_ROOT, 'functions/errors.ts'), 'utf8');
+    const failure = readFileSync(join(PROJECT_ROOT, 'functions/common/errors.ts'), 'utf8');
     const fields = [...page.matchAll(/\bline\.(\w+)/g)].map(([, field = '']) => field);
     expect(fields.length).toBeGreaterThan(3);
     for (const field of fields) expect(`${logged}${failure}`).toMatch(new RegExp(`\\b${field}\\b`));
@@ -232,12 +230,30 @@ describe('what surrounds the templates', () => {
     expect(azureYaml).toContain('run: npm ci && npm run package\n');
   });
 
-  it('the workflow pins its actions and stores no secret', () => {
-    const uses = [...workflow.matchAll(/uses: (\S+)/g)].map(([, action = '']) => action);
-    expect(uses.length).toBeGreaterThan(0);
-    for (const action of uses) expect(action).toMatch(/@[\da-f]{40}$/);
+  it.each(readdirSync(join(PROJECT_ROOT, '.github/workflows')))(
+    'the workflow %s pins its actions, stores no secret and may write nothing to the repository',
+    (name) => {
+      const text = readFileSync(join(PROJECT_ROOT, '.github/workflows', name), 'utf8');
+      const uses = [...text.matchAll(/uses: (\S+)/g)].map(([, action = '']) => action);
+      expect(uses.length).toBeGreaterThan(0);
+      for (const action of uses) expect(action).toMatch(/@[\da-f]{40}$/);
+      expect(text).toContain('permissions:\n  contents: read\n');
+      expect(text).not.toContain('secrets.');
+      expect(text).not.toMatch(/contents: write|write-all/);
+    },
+  );
+
+  it('the workflow that deploys is trusted by its token', () => {
     expect(workflow).toContain('id-token: write');
-    expect(workflow).not.toContain('secrets.');
+  });
+
+  it('the workflow of changes runs all checks on the oldest Node.js that the package takes', () => {
+    const ci = readFileSync(join(PROJECT_ROOT, '.github/workflows/ci.yml'), 'utf8');
+    const { engines } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as {
+      engines: { node: string };
+    };
+    const oldest = /^>=(\d+)\./.exec(engines.node)?.[1];
+    expect(ci).toContain(`- node: ${oldest}\n            run: bash .ci/run\n`);
   });
 
   it('the workflow passes on whatever the example reads', () => {
@@ -268,8 +284,8 @@ describe('what surrounds the templates', () => {
     expect(host.extensionBundle.version).toBe('[4.*, 5.0.0)');
     // An instance that is drained waits for an hour at most; slices end long before their timeout.
     expect(seconds(host.functionTimeout)).toBeLessThanOrEqual(3600);
-    const slice = settingDefinitions.find(({ name }) => name === 'SLICE_MAX_SECONDS');
-    const longest = Number(/to (\d+)$/.exec(slice?.bounds ?? '')?.[1]);
+    const slice = settingRows.find(({ name }) => name === 'SLICE_MAX_SECONDS');
+    const longest = slice?.kind.is === 'integer' ? slice.kind.max : Number.NaN;
     expect(longest).toBeLessThan(seconds(host.functionTimeout));
     expect(seconds(host.extensions.durableTask.storageProvider.maxQueuePollingInterval)).toBeLessThanOrEqual(
       10,

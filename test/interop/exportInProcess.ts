@@ -1,5 +1,5 @@
 import { FhirClient } from '../../functions/adapters/source/fhirClient.js';
-import { transactionInstant } from '../../functions/export/plan.js';
+import { transactionInstant } from '../../functions/export/plan/partitions.js';
 import type { TypeFilter } from '../../functions/export/request/typeFilter.js';
 import { readCapabilities } from '../../functions/export/source/capabilities.js';
 import { parseJson } from '../../functions/json/json.js';

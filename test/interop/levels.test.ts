@@ -8,7 +8,7 @@ import fhirpath from 'fhirpath';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { patientCompartment } from '../../functions/fhir/patientCompartment.js';
 import { generateSample } from '../../local/sample/sample.js';
-import { type Asked, type JobResource, keysOf, runJob } from '../levels/runJob.js';
+import { type Asked, type JobResource, keysOf, runJob } from '../stack/runJob.js';
 import { startTestStack, type TestStack } from '../stack/harness.js';
 import { type MedplumServer, startMedplum } from './medplumServer.js';
 

@@ -4,7 +4,8 @@ import type { DurableClient } from 'durable-functions';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ExportFiles } from '../../functions/adapters/storage/exportFiles.js';
 import { JobStore } from '../../functions/adapters/storage/jobStore.js';
-import type { JobOutcome, JobRequest } from '../../functions/export/job.js';
+import type { JobOutcome } from '../../functions/jobs/model/state.js';
+import type { JobRequest } from '../../functions/export/records/job.js';
 import { cleanUpJob } from '../../functions/jobs/cleanUp.js';
 import { jobRequest } from '../export/requests.js';
 import { startTestStack, type TestStack } from '../stack/harness.js';
@@ -147,7 +148,7 @@ it('a complete job loses its orphans at once, and everything when its retention 
   expect(await stateNames()).toEqual([]);
   const { jobId } = request;
   expect(called).toEqual(
-    [jobId, `${jobId}:lane-0`, `${jobId}:lane-1`, `${jobId}:partition-0`].map((id) => `purge ${id}`),
+    [jobId, `${jobId}:worker-0`, `${jobId}:worker-1`, `${jobId}:partition-0`].map((id) => `purge ${id}`),
   );
 });
 
@@ -156,9 +157,9 @@ it('a cancel that was cut off is carried through, and found for a day', async ()
     reason: 'cancelled',
     at: new Date(STARTED + 30 * HOUR_MS).toISOString(),
   });
-  for (const lane of [0, 1]) await jobs.claimPartition(request.jobId, lane, 0, 5000);
+  for (const worker of [0, 1]) await jobs.claimPartition(request.jobId, worker, 0, 5000);
   await cleanUp(31, clientOf('Running'));
-  const underWay = ['', ':lane-0', ':lane-1', ':partition-0', ':partition-1'];
+  const underWay = ['', ':worker-0', ':worker-1', ':partition-0', ':partition-1'];
   expect(called).toEqual(underWay.map((part) => `terminate ${request.jobId}${part}`));
   expect(await fileNames()).toEqual([]);
   expect(await stateNames()).toEqual(['plan.json', 'request.json', 'stop.json']);

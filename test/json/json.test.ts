@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { JsonError, JsonNumber, parseJson, stringifyJson } from '../../functions/json/json.js';
+import { JsonError, parseJson, stringifyJson } from '../../functions/json/json.js';
+import { JsonNumber } from '../../functions/json/jsonNumber.js';
 
 const SEED = 20261121;
 

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { JsonNumber, numberText } from '../../functions/json/json.js';
+import { JsonNumber, numberText } from '../../functions/json/jsonNumber.js';
 import { ARRAY, JsonTape, NULL, OBJECT } from '../../functions/json/jsonTape.js';
 import { nameNumber, nameOf, UNKNOWN_NAME, UNTOLD_NAME } from '../../functions/json/keyNames.js';
 

@@ -15,11 +15,18 @@ interface State {
   output: unknown;
   slicesDone: number;
   completed: number;
-  largest: Record<'job' | 'lane' | 'partition', Largest>;
+  largest: Record<'job' | 'worker' | 'partition', Largest>;
 }
 
 /** 400 types of 10 windows each, some windows so large that their slices fill several executions. */
-const SHAPE = { partitions: 4000, slices: 1, largePartitions: 8, largeSlices: 400, failsEvery: 25, lanes: 8 };
+const SHAPE = {
+  partitions: 4000,
+  slices: 1,
+  largePartitions: 8,
+  largeSlices: 400,
+  failsEvery: 25,
+  workers: 8,
+};
 const SLICES =
   (SHAPE.partitions - SHAPE.largePartitions) * SHAPE.slices + SHAPE.largePartitions * SHAPE.largeSlices;
 const RESOURCES_PER_SLICE = Math.ceil(10_000_000 / SLICES);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SOURCE_BEHAVIOURS, type SourceBehaviour } from '../../local/source/behaviours.js';
 import { type RunningSource, startSource } from '../../local/source/source.js';
-import { type Asked, type JobResource, keysOf, runJob, type RunJob } from '../levels/runJob.js';
+import { type Asked, type JobResource, keysOf, runJob, type RunJob } from '../stack/runJob.js';
 import { startTestStack, type TestStack } from '../stack/harness.js';
 import { CUT, TIED, writeCloseData } from './closeData.js';
 

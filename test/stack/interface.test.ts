@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ExportClient } from '../../local/exportClient.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
-import { VERSION } from '../../functions/version.js';
+import { VERSION } from '../../functions/common/version.js';
 import { downloadLines, startTestStack, type TestStack } from './harness.js';
 
 const KICK_OFF = { accept: 'application/fhir+json', prefer: 'respond-async' };
@@ -281,23 +281,23 @@ describe('every answer other than success is an OperationOutcome that names what
       400,
       /Accept: application\/fhir\+json/,
     ],
-    ['an unknown job', 'GET', `/fhir/_operations/export/${UNKNOWN_JOB}`, {}, 404, /no such export/],
+    ['an unknown job', 'GET', `/fhir/_operations/export/${UNKNOWN_JOB}`, {}, 404, /Export not found/],
     [
       'an unknown job to cancel',
       'DELETE',
       `/fhir/_operations/export/${UNKNOWN_JOB}`,
       {},
       404,
-      /no such export/,
+      /Export not found/,
     ],
-    ['a hostile job id', 'GET', '/fhir/_operations/export/..%2F..%2Fx', {}, 404, /no such export/],
+    ['a hostile job id', 'GET', '/fhir/_operations/export/..%2F..%2Fx', {}, 404, /Export not found/],
     [
       'a file of an unknown job',
       'GET',
       `/fhir/_operations/export/${UNKNOWN_JOB}/files/x`,
       {},
       404,
-      /no such export/,
+      /Export not found/,
     ],
   ] satisfies Array<[string, string, string, Record<string, string>, number, RegExp]>)(
     '%s',

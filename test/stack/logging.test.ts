@@ -5,7 +5,7 @@ import { ExportClient } from '../../local/exportClient.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
 import { startTestStack, type TestStack } from './harness.js';
 
-/** Entries of a start and a small export: three functions for each of its types and its lanes, and the polls. */
+/** Entries of a start and a small export: three functions for each of its types and its workers, and the polls. */
 const MOST_ENTRIES = 400;
 const stacks: TestStack[] = [];
 

@@ -7,7 +7,7 @@ import {
   RestError,
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import type { OciReference } from '../../export/request/ociReference.js';
 import {
   mediaTypeOf,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import { isDigest, type OciReference } from '../../export/request/ociReference.js';
 import type { RegistryCredentials } from '../../settings/registrySettings.js';
 import {

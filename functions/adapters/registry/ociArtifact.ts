@@ -1,4 +1,4 @@
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import { MOST_CONFIGURATION_BYTES, tooLarge } from '../configurationText.js';
 import { type Layer, layersOf, manifestOfIndex } from './ociManifest.js';
 import { MOST_LAYER_BYTES, type RawManifest, type RegistryRepository } from './registryRepository.js';

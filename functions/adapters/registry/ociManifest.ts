@@ -1,4 +1,4 @@
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import { isDigest } from '../../export/request/ociReference.js';
 import type { RawManifest } from './registryRepository.js';
 

@@ -1,4 +1,4 @@
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import type { OciReference } from '../../export/request/ociReference.js';
 
 /** Manifests are kilobytes; this is the registries' own limit. */

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request as send } from 'undici';
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import type { ProxySettings } from '../../settings/proxySettings.js';
 import { type Dispatchers, openDispatchers } from '../dispatchers.js';
 import { networkFault } from '../networkFault.js';

@@ -1,7 +1,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import tar, { type Extract } from 'tar-stream';
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 
 /** What an archive may unpack to. */
 const MOST_UNPACKED_BYTES = 512 * 1_048_576;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 
 /**
  * The bytes of `source`, of which the last part is held back until the digest of all has proved right: whoever sees

@@ -2,14 +2,15 @@ import { createGunzip, createInflate } from 'node:zlib';
 import { pipeline, type Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { type Dispatcher, request as send } from 'undici';
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import { BufferPool } from '../bufferPool.js';
 import { type Dispatchers, openDispatchers } from '../dispatchers.js';
 import { networkFault } from '../networkFault.js';
 import { noCredentials } from './credentials/none.js';
 import type { SourceCredentials, SourceHeader } from './credentials/sourceCredentials.js';
 import type { SourceAccess } from './sourceAccess.js';
-import { safeName } from '../../export/source/heeded.js';
+import { safeName } from '../../export/source/honored.js';
+import { attemptsOf, OTHER_METHOD, refusalOf } from '../../export/source/refusals.js';
 import { LONGEST_PAUSE_MS } from '../../export/source/requestLimiter.js';
 import type { SearchParameters, Source, SourceAnswer } from '../../export/source/source.js';
 
@@ -57,10 +58,6 @@ interface SourceRequest {
 
 /** A URL longer than this may be cut or refused on its way (https://www.rfc-editor.org/rfc/rfc9110#section-4.1). */
 const LONGEST_URL = 2000;
-/** Some servers fail for good at a page of some size, so that the caller does better to ask for less. */
-const MOST_FAILED_ATTEMPTS = 4;
-/** How servers answer that know no search in a form. */
-const FORM_REFUSALS = [400, 403, 404, 405, 415, 501] as const;
 /** The longest wait between two attempts; a source that asks for more is asked again then. */
 const LONGEST_WAIT_MS = LONGEST_PAUSE_MS;
 const FIRST_WAIT_MS = 500;
@@ -98,8 +95,8 @@ export class FhirClient implements Source {
     const logged = { loggedUrl, parameters: parameters.map(([name]) => safeName(name)) };
     const inUrl = { ...logged, url: `${loggedUrl}?${query}` };
     const inForm = { ...logged, url: `${loggedUrl}/_search`, form: query };
-    if (inUrl.url.length <= LONGEST_URL) return this.#get(inUrl, [414], inForm);
-    return this.#refusesForms ? this.#get(inUrl) : this.#get(inForm, FORM_REFUSALS, inUrl);
+    if (inUrl.url.length <= LONGEST_URL) return this.#get(inUrl, inForm);
+    return this.#refusesForms ? this.#get(inUrl) : this.#get(inForm, inUrl);
   }
 
   typeHistory(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
@@ -144,14 +141,11 @@ export class FhirClient implements Source {
     return this.#get({ url, loggedUrl: url, parameters: [] });
   }
 
-  /** @param otherwise the same search in another form, asked where the first is answered with one of `statuses` */
-  async #get(
-    request: SourceRequest,
-    statuses: readonly number[] = [],
-    otherwise?: SourceRequest,
-  ): Promise<SourceAnswer> {
+  /** @param otherwise the same search by the other method, asked where the source refuses the first */
+  async #get(request: SourceRequest, otherwise?: SourceRequest): Promise<SourceAnswer> {
     const answer = await this.#ask(request);
     if ('body' in answer) return answer;
+    const statuses: readonly number[] = OTHER_METHOD[request.form === undefined ? 'GET' : 'POST'];
     if (otherwise === undefined || answer.status === undefined || !statuses.includes(answer.status)) {
       throw answer.error;
     }
@@ -176,14 +170,7 @@ export class FhirClient implements Source {
         code: failure.error.code,
         retryAfterMs: failure.waitMs,
       });
-      const most = failure.error.code === 'source-failed' ? MOST_FAILED_ATTEMPTS : Number.POSITIVE_INFINITY;
-      if (
-        attempt >= Math.min(most, this.#options.maxAttempts) ||
-        !failure.error.retryable ||
-        failure.error.code === 'source-timeout'
-      ) {
-        return failure;
-      }
+      if (attempt >= Math.min(attemptsOf(failure.error), this.#options.maxAttempts)) return failure;
       const backoff =
         Math.min(FIRST_WAIT_MS * 2 ** (attempt - 1), LONGEST_WAIT_MS / 2) * (0.5 + Math.random());
       const waitMs = failure.waitMs > 0 ? Math.min(failure.waitMs, LONGEST_WAIT_MS) : backoff;
@@ -237,7 +224,7 @@ export class FhirClient implements Source {
           const other = await this.#credentials.renewed(header);
           if (other !== undefined) return await this.#try(request, other);
         }
-        return { error: refusal(status, this.#credentials.remedy), waitMs: retryAfterMs(response), status };
+        return { error: refusalOf(status, this.#credentials.remedy), waitMs: retryAfterMs(response), status };
       }
       if (!/[/+]json\b/i.test(headerOf(response, 'content-type') ?? '')) {
         await discard(response);
@@ -351,45 +338,6 @@ async function discard({ body }: Response): Promise<void> {
 
 function queryOf(parameters: SearchParameters): string {
   return new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value])).toString();
-}
-
-/** What a status other than 200 means for the walk. */
-function refusal(status: number, remedy: string): ExportError {
-  if (status === 401) return new ExportError('source-denied', `The source answered 401: ${remedy}`);
-  if (status === 403) {
-    return new ExportError(
-      'source-denied',
-      `The source answered 403: the app may not read there. Let it read and search the exported types.`,
-    );
-  }
-  if (status === 413) {
-    return new ExportError('source-page-too-large', 'The source answered 413 to a search of this page size.');
-  }
-  if (status === 410) {
-    return new ExportError(
-      'source-link-expired',
-      'A next link of the source had expired when it was followed. Let the source keep the results of searches for longer, or let it sort by _lastUpdated, which needs no links.',
-    );
-  }
-  if (status === 500) {
-    return new ExportError(
-      'source-failed',
-      'The source kept answering 500. Look for the cause in its own log.',
-      true,
-    );
-  }
-  // "Not implemented" stays so: RFC 9110, section 15.6.2.
-  if (status === 408 || status === 429 || (status >= 500 && status !== 501)) {
-    return new ExportError(
-      'source-busy',
-      `The source kept answering ${status}. Try again when it is less busy.`,
-      true,
-    );
-  }
-  return new ExportError(
-    'source-refused',
-    `The source answered ${status} to a request of the export. Check FHIR_SERVER_URL and the searches the source supports.`,
-  );
 }
 
 /** `Retry-After` in milliseconds, as seconds or as an HTTP date: RFC 9110, section 10.2.3. */

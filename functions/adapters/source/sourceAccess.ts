@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { ExportError, type SafeFailure, safeFailure } from '../../errors.js';
+import { ExportError, type SafeFailure, safeFailure } from '../../common/errors.js';
 import type { RequestOutcome } from '../../export/source/requestLimiter.js';
 import { noCredentials } from './credentials/none.js';
 import type { SourceCredentials, SourceHeader } from './credentials/sourceCredentials.js';

@@ -1,6 +1,6 @@
 import type { AppendBlobClient, ContainerClient } from '@azure/storage-blob';
 import { BufferPool } from '../bufferPool.js';
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import { storageFailure, storageStatus } from './storage.js';
 
 /** Bytes of one append: the size that every service version takes. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobLeaseClient, ContainerClient } from '@azure/storage-blob';
-import { ExportError } from '../../errors.js';
-import type { ContainerStamp } from '../../export/job.js';
+import { ExportError } from '../../common/errors.js';
+import type { ContainerStamp } from '../../export/records/job.js';
 import {
   type ContainerClaim,
   MOST_RESERVATIONS,

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
-import { ExportError } from '../../errors.js';
-import type { JobRequest } from '../../export/job.js';
-import { forEachConcurrently } from '../../mapConcurrently.js';
+import { ExportError } from '../../common/errors.js';
+import type { JobRequest } from '../../export/records/job.js';
+import { forEachConcurrently } from '../../common/mapConcurrently.js';
 import { AppendBlob } from './appendBlob.js';
 import { ReadLinks } from './readLinks.js';
 import {

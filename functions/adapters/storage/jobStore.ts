@@ -1,19 +1,25 @@
 import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
-import { ExportError } from '../../errors.js';
+import type { ExportError } from '../../common/errors.js';
 import type {
-  JobOutcome,
   JobPlan,
   JobRequest,
   PartitionProgress,
   PartitionRecord,
   SliceRecord,
-  StopReason,
-} from '../../export/job.js';
-import type { PartCounts } from '../../export/output/patientCount.js';
+} from '../../export/records/job.js';
+import type { PartCounts } from '../../export/selection/patientCount.js';
 import type { ExportManifest } from '../../export/output/manifest.js';
 import { furtherProgress } from '../../export/output/progress.js';
-import { admit, type RunningJob, type RunningLimits, toLookUp } from '../../jobs/runningJobs.js';
-import { forEachConcurrently, mapConcurrently } from '../../mapConcurrently.js';
+import { admit, type RunningJob, type RunningLimits, toLookUp } from '../../jobs/model/runningJobs.js';
+import {
+  JOB_STATES,
+  type JobOutcome,
+  type JobRecords,
+  stateMissing,
+  stateOf,
+  type StopReason,
+} from '../../jobs/model/state.js';
+import { forEachConcurrently, mapConcurrently } from '../../common/mapConcurrently.js';
 import { storageFailure, storageStatus } from './storage.js';
 
 /** Container of the private state of the jobs, in the runtime's storage account. */
@@ -36,8 +42,8 @@ const LONGEST_KICK_OFF_MS = 120_000;
 interface Claims {
   /** The partition that the next claim gets. */
   next: number;
-  /** What each lane claimed last, so that a repeated call gets the same. */
-  lanes: Record<string, { turn: number; partition: number }>;
+  /** What each worker claimed last, so that a repeated call gets the same. */
+  workers: Record<string, { turn: number; partition: number }>;
 }
 
 /**
@@ -69,8 +75,8 @@ export class JobStore {
   async enterRunning(
     job: RunningJob,
     limits: RunningLimits,
-    lanes: number,
-  ): Promise<{ lanes: number } | { refusal: string }> {
+    workers: number,
+  ): Promise<{ workers: number } | { refusal: string }> {
     await this.#createContainer();
     for (;;) {
       const read = await this.#readWithEtag(RUNNING_JOBS);
@@ -80,7 +86,7 @@ export class JobStore {
         if (await this.#hasEnded(other, job.at)) ended.add(other.jobId);
       });
       const running = listed.filter(({ jobId }) => !ended.has(jobId));
-      const admitted = admit(running, job, limits, lanes);
+      const admitted = admit(running, job, limits, workers);
       if ('refusal' in admitted && ended.size === 0) return admitted;
       const kept = 'refusal' in admitted ? running : [...running, job];
       if (await this.#writeListed(kept, read?.etag)) return admitted;
@@ -98,14 +104,9 @@ export class JobStore {
   }
 
   async #hasEnded({ jobId, at }: RunningJob, now: number): Promise<boolean> {
-    const [request, outcome, stop] = await Promise.all([
-      this.request(jobId),
-      this.outcome(jobId),
-      this.stop(jobId),
-    ]);
+    const { name } = stateOf(await this.records(jobId));
     // Between the list and the request, a kick-off may take a while.
-    if (request === undefined) return now - at > LONGEST_KICK_OFF_MS;
-    return outcome !== undefined || stop?.reason === 'cancelled';
+    return name === 'unknown' ? now - at > LONGEST_KICK_OFF_MS : JOB_STATES[name].hasEnded;
   }
 
   /** Whether nobody else was quicker. */
@@ -120,6 +121,16 @@ export class JobStore {
       if ([409, 412].includes(storageStatus(thrown))) return false;
       throw failure(thrown, 'the list of the running jobs');
     }
+  }
+
+  /** What `stateOf` takes. */
+  async records(jobId: string): Promise<JobRecords> {
+    const [request, stop, outcome] = await Promise.all([
+      this.request(jobId),
+      this.stop(jobId),
+      this.outcome(jobId),
+    ]);
+    return { request, stop, outcome };
   }
 
   request(jobId: string): Promise<JobRequest | undefined> {
@@ -190,26 +201,27 @@ export class JobStore {
   }
 
   /**
-   * The partition that `lane` works on in its `turn`: the next one that nobody has, `undefined` when all are
+   * The partition that `worker` works on in its `turn`: the next one that nobody has, `undefined` when all are
    * taken. The same call again gives the same partition.
-   * @throws ExportError `job-state-missing` where claims of the lane are gone: its partition may be given again
+   * @throws ExportError `job-state-missing` where claims of the worker are gone: its partition may be given again
    */
   async claimPartition(
     jobId: string,
-    lane: number,
+    worker: number,
     turn: number,
     partitions: number,
   ): Promise<number | undefined> {
     const blob = this.#container.getBlockBlobClient(`${jobId}/claims.json`);
     for (;;) {
       const read = await this.#readWithEtag(`${jobId}/claims.json`);
-      const claims: Claims = read === undefined ? { next: 0, lanes: {} } : (JSON.parse(read.text) as Claims);
-      const held = claims.lanes[lane];
+      const claims: Claims =
+        read === undefined ? { next: 0, workers: {} } : (JSON.parse(read.text) as Claims);
+      const held = claims.workers[worker];
       if (held !== undefined && held.turn >= turn) return held.turn === turn ? held.partition : undefined;
       if (turn > (held === undefined ? 0 : held.turn + 1)) throw stateMissing();
       if (claims.next >= partitions) return undefined;
       const partition = claims.next++;
-      claims.lanes[lane] = { turn, partition };
+      claims.workers[worker] = { turn, partition };
       const text = JSON.stringify(claims);
       try {
         await blob.upload(text, Buffer.byteLength(text), {
@@ -217,22 +229,22 @@ export class JobStore {
         });
         return partition;
       } catch (thrown) {
-        // Another lane was quicker, or this very write took effect and its answer was lost: read again.
+        // Another worker was quicker, or this very write took effect and its answer was lost: read again.
         if (![409, 412].includes(storageStatus(thrown))) throw failure(thrown, 'the claims of a job');
       }
     }
   }
 
-  /** @throws ExportError `job-state-missing` where the claim of a partition is gone: it may be given to another lane */
+  /** @throws ExportError `job-state-missing` where the claim of a partition is gone: it may be given to another worker */
   async checkClaim(jobId: string, partition: number): Promise<void> {
     const claims = await this.#readJson<Claims>(`${jobId}/claims.json`);
     if (claims === undefined || partition >= claims.next) throw stateMissing();
   }
 
-  /** The partitions that lanes are at, or were last. */
+  /** The partitions that workers are at, or were last. */
   async claimedPartitions(jobId: string): Promise<number[]> {
     const claims = await this.#readJson<Claims>(`${jobId}/claims.json`);
-    return Object.values(claims?.lanes ?? {}).map(({ partition }) => partition);
+    return Object.values(claims?.workers ?? {}).map(({ partition }) => partition);
   }
 
   slice(jobId: string, partition: number, attempt: string): Promise<SliceRecord | undefined> {
@@ -398,17 +410,6 @@ export class JobStore {
   async #delete(name: string): Promise<void> {
     await guarded('the state of a job', () => this.#container.getBlobClient(name).deleteIfExists());
   }
-}
-
-/**
- * What a step needs of its job's state is not there. Of a job that has not ended, that is so where the storage was set
- * back.
- */
-export function stateMissing(): ExportError {
-  return new ExportError(
-    'job-state-missing',
-    'A part of the private state of the job is gone. Either the job has ended, or its storage has lost what was written last, as the storage emulator does with its last seconds when it is killed. Start the export again.',
-  );
 }
 
 function required<T>(value: T | undefined): T {

@@ -7,7 +7,7 @@ import {
   StorageSharedKeyCredential,
   type UserDelegationKey,
 } from '@azure/storage-blob';
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 
 /** Clocks of the service and of ours may differ by as much. */
 const CLOCK_SKEW_MS = 5 * 60_000;

@@ -1,6 +1,6 @@
 import { BlobServiceClient, RestError } from '@azure/storage-blob';
-import { ExportError } from '../../errors.js';
-import type { StorageAccount } from '../../settings/settings.js';
+import { ExportError } from '../../common/errors.js';
+import type { StorageAccount } from '../../settings/storageSettings.js';
 import { isMissingIdentity, managedIdentity } from '../managedIdentity.js';
 import { networkFault } from '../networkFault.js';
 

@@ -1,33 +1,51 @@
 import { hkdfSync } from 'node:crypto';
-import type { ConfigurationIssue } from './issues.js';
-import { isEncryptKeyLength, type Key, type Parameters } from './parameters.js';
-import type { Method } from './ruleMethod.js';
-
-/** Bytes of every key, ready for use. Never logged. */
-export interface KeyBytes {
-  readonly dateShift: Uint8Array;
-  readonly cryptoHash: Uint8Array;
-  readonly encrypt: Uint8Array;
-  /** Key of the date shift per patient. */
-  readonly patientShift: Uint8Array;
-}
+import type { Method, MethodKey } from '../methods/method.js';
+import { METHODS } from '../methods/methods.js';
+import type { ConfigurationIssue } from '../reading/issues.js';
+import type { Key } from '../reading/settings.js';
+import type { Configuration } from './configuration.js';
+import type { Parameters } from './parameters.js';
 
 /** Looks a key up by the name a configuration gives it; null where there is no such secret. */
 export type KeyResolver = (secretName: string) => Promise<string | null>;
 
-/** The parameters that say which keys a configuration has. */
-export type KeyParameters = Pick<
-  Parameters,
-  'cryptoHashKey' | 'dateShiftKey' | 'encryptKey' | 'dateShiftFixedOffsetInDays'
+type KeyName = Exclude<
+  { [Name in keyof Parameters]: Parameters[Name] extends Key ? Name : never }[keyof Parameters],
+  undefined
 >;
 
-/** The keys of a configuration, and the methods that may need them. */
+/** How the keys of a configuration are given. */
+export type KeyParameters = Readonly<Record<KeyName, Key>>;
+
+/** The keys of a configuration, and which of them its rules use. */
 export interface KeyUse {
   readonly parameters: KeyParameters;
-  readonly rules: readonly { readonly method: Pick<Method, 'name'> }[];
+  readonly used: readonly KeyName[];
 }
 
-const KEY_NAMES = ['dateShiftKey', 'cryptoHashKey', 'encryptKey'] as const;
+const KEYS = [...METHODS].flatMap((method: Method) =>
+  method.key === undefined ? [] : { ...method.key, name: method.key.name as KeyName },
+);
+
+/** How a method's key is given. */
+export function keyOf({ name }: MethodKey, parameters: KeyParameters): Key {
+  return parameters[name as KeyName];
+}
+
+/** The keys among parameters, in the order of their names, and nothing else. */
+export function keyParameters(parameters: KeyParameters): KeyParameters {
+  return Object.fromEntries(
+    KEYS.map(({ name }) => name)
+      .sort()
+      .map((name) => [name, parameters[name]]),
+  ) as KeyParameters;
+}
+
+export function keyUseOf({ parameters, rules }: Configuration): KeyUse {
+  const keys = [...new Set(rules.map(({ method }) => method))].flatMap(({ key }) => key ?? []);
+  const used = keys.filter((key) => key.isUsed?.(parameters) ?? true).map(({ name }) => name as KeyName);
+  return { parameters: keyParameters(parameters), used };
+}
 
 /**
  * Puts in the keys that a configuration only names (`{"secretName": "…"}`). `configuration` is there only if every
@@ -38,13 +56,14 @@ export async function resolveKeys<T extends { readonly parameters: KeyParameters
   resolver: KeyResolver,
 ): Promise<{ configuration?: T; issues: ConfigurationIssue[] }> {
   const issues: ConfigurationIssue[] = [];
-  const keys: Partial<Record<(typeof KEY_NAMES)[number], Key>> = {};
-  for (const name of KEY_NAMES) {
+  const keys: Partial<Record<KeyName, Key>> = {};
+  for (const declared of KEYS) {
+    const { name } = declared;
     const key = configuration.parameters[name];
     if (key.kind !== 'secret') continue;
     const text = await resolver(key.secretName);
-    const problem = problemOf(name, text);
-    if (problem === null) keys[name] = { kind: 'text', text: text as string };
+    const problem = text === null ? 'was not found' : text === '' ? 'is empty' : declared.problemOf?.(text);
+    if (problem === undefined) keys[name] = { kind: 'text', text: text as string };
     else
       issues.push({
         severity: 'error',
@@ -63,40 +82,23 @@ export async function resolveKeys<T extends { readonly parameters: KeyParameters
  * Keys that a configuration does not give and its rules use: they are random, so that what is made with them in one
  * export fits no other.
  */
-export function randomKeys({ parameters, rules }: KeyUse): string[] {
-  const methods = new Set(rules.map(({ method }) => method.name));
-  const used = {
-    cryptoHashKey: methods.has('cryptoHash'),
-    dateShiftKey: methods.has('dateShift') && parameters.dateShiftFixedOffsetInDays === null,
-    encryptKey: methods.has('encrypt'),
-  };
-  return KEY_NAMES.filter((name) => used[name] && parameters[name].kind === 'job').sort();
+export function randomKeys({ parameters, used }: KeyUse): string[] {
+  return used.filter((name) => parameters[name].kind === 'job').sort();
 }
 
-function problemOf(name: string, text: string | null): string | null {
-  if (text === null) return 'was not found';
-  if (text === '') return 'is empty';
-  if (name === 'encryptKey' && !isEncryptKeyLength(text)) return 'must be 16, 24 or 32 bytes long in UTF-8';
-  return null;
-}
-
-/** The keys' bytes: of the configuration's texts, or derived from the job's secret (HKDF-SHA256, RFC 5869). */
-export function keyBytes(parameters: Parameters, jobSecret: Uint8Array): KeyBytes {
+/**
+ * The bytes of a method's key: of the configuration's text, or derived from the job's secret (HKDF-SHA256, RFC 5869).
+ * Never logged.
+ * @param jobSecret 32 bytes
+ */
+export function keyBytes(method: Method, parameters: Parameters, jobSecret: Uint8Array): Uint8Array {
   if (jobSecret.length < 32) throw new Error('The job secret must have 32 bytes');
-  const derive = (use: string): Uint8Array =>
-    new Uint8Array(hkdfSync('sha256', jobSecret, new Uint8Array(0), `fhir-deidentified-export ${use}`, 32));
-  const bytesOf = (key: Key, use: string): Uint8Array => {
-    if (key.kind === 'secret')
-      throw new Error('The keys a configuration names must be resolved before it is compiled');
-    return key.kind === 'text' ? Buffer.from(key.text, 'utf8') : derive(use);
-  };
-  const dateShift = bytesOf(parameters.dateShiftKey, 'dateShiftKey');
-  return {
-    dateShift,
-    cryptoHash: bytesOf(parameters.cryptoHashKey, 'cryptoHashKey'),
-    encrypt: bytesOf(parameters.encryptKey, 'encryptKey'),
-    patientShift: new Uint8Array(
-      hkdfSync('sha256', dateShift, new Uint8Array(0), 'fhir-deidentified-export patient', 32),
-    ),
-  };
+  if (method.key === undefined) return new Uint8Array(0);
+  const key = keyOf(method.key, parameters);
+  if (key.kind === 'secret')
+    throw new Error('The keys a configuration names must be resolved before it is compiled');
+  if (key.kind === 'text') return Buffer.from(key.text, 'utf8');
+  return new Uint8Array(
+    hkdfSync('sha256', jobSecret, new Uint8Array(0), `fhir-deidentified-export ${method.key.name}`, 32),
+  );
 }

@@ -1,28 +1,15 @@
 import { neverTrue } from '../expression/comparisonTypes.js';
+import { isPerItem } from '../expression/functionRow.js';
+import { functionOf } from '../expression/functions.js';
 import { parseFhirPath } from '../expression/parser.js';
 import type { Expression } from '../expression/syntax.js';
-import { IssueList, nearest } from './issues.js';
+import { IssueList, nearest } from '../reading/issues.js';
 import type { FhirModel } from '../model/fhirModel.js';
 import type { FhirElement, FhirType } from '../model/types.js';
-import type { RulePath } from './rulePath.js';
+import { isOfAll, type RulePath } from './rulePath.js';
 
 /** Types an expression's result may have; null where that cannot be told. */
 export type Types = ReadonlySet<FhirType> | null;
-
-/** Functions whose result are items of their input. */
-const SELECTING = new Set([
-  'where',
-  'first',
-  'last',
-  'tail',
-  'skip',
-  'take',
-  'single',
-  'distinct',
-  'trace',
-  'exclude',
-  'intersect',
-]);
 
 /**
  * Warns of what a rule's path can never find in a FHIR version: a type or an element that no version's definition
@@ -31,7 +18,7 @@ const SELECTING = new Set([
  */
 export function checkPath(rule: RulePath, model: FhirModel, issues: IssueList): Types {
   const { resourceType } = rule;
-  const isAny = resourceType === null || resourceType === 'Resource' || resourceType === 'DomainResource';
+  const isAny = resourceType === null || isOfAll(resourceType);
   const type = isAny ? undefined : model.resource(resourceType);
   if (!isAny && type === undefined) {
     issues.suggest(
@@ -145,7 +132,7 @@ class PathCheck {
   }
 
   private root(name: string, from: ReadonlySet<FhirType>): Types {
-    if (name === 'Resource' || name === 'DomainResource') return from;
+    if (isOfAll(name)) return from;
     const types = [...from].filter((type) => type.name === name);
     if (types.length === 0) {
       const known = this.model.resource(name) !== undefined;
@@ -198,13 +185,11 @@ class PathCheck {
   private call(call: Extract<Expression, { kind: 'call' }>, input: Types): Types {
     const focus = this.types(call.focus, input);
     const [argument] = call.arguments;
-    switch (call.name) {
-      case 'as':
-      case 'ofType':
-      case 'is':
-        return argument?.kind === 'member'
-          ? this.ofType(focus, typeText(argument), call.name === 'is')
-          : null;
+    const { gives, kinds } = functionOf(call);
+    if (kinds.includes('type'))
+      return argument?.kind === 'member' ? this.ofType(focus, typeText(argument), gives === 'boolean') : null;
+    const [inner] = call.arguments.map((each, at) => (isPerItem(kinds[at]) ? this.types(each, focus) : null));
+    switch (gives) {
       case 'nodesByType':
         return this.nodesByType(argument);
       case 'nodesByName':
@@ -213,16 +198,14 @@ class PathCheck {
         const extension = this.model.type('Extension');
         return extension === undefined ? null : new Set([extension]);
       }
+      case 'same':
+      case 'some':
+        return focus;
+      case 'projected':
+        return inner ?? null;
+      default:
+        return null;
     }
-    if (SELECTING.has(call.name)) {
-      if (argument !== undefined && call.name === 'where') this.types(argument, focus);
-      return focus;
-    }
-    if (call.name === 'select' || call.name === 'exists' || call.name === 'all') {
-      const inner = argument === undefined ? null : this.types(argument, focus);
-      return call.name === 'select' ? inner : null;
-    }
-    return null;
   }
 
   private nodesByType(argument: Expression | undefined): Types {

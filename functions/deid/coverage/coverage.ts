@@ -1,9 +1,9 @@
 import type { Configuration } from '../configuration/configuration.js';
-import type { ConfigurationIssue } from '../configuration/issues.js';
-import type { CoverageCategory } from './identities.js';
+import type { ConfigurationIssue } from '../reading/issues.js';
+import type { CoverageCategory } from '../methods/effect.js';
 import { reachOf, type Leaf, type Reach } from './reach.js';
 
-export type { CoverageCategory } from './identities.js';
+export type { CoverageCategory } from '../methods/effect.js';
 
 /** Whether a configuration clears all that may be an identity, and what it leaves. */
 export interface Coverage {

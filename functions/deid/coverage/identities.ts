@@ -1,21 +1,10 @@
+import type { CoverageCategory, IdentityKind } from '../methods/effect.js';
 import type { FhirElement, FhirType } from '../model/types.js';
 
-/** The kinds of identities that HIPAA's Safe Harbor lists (45 CFR 164.514(b)(2)(i)), as FHIR elements hold them. */
-export type CoverageCategory =
-  | 'names' | 'places' | 'dates' | 'ages' | 'contacts' | 'identifiers' | 'references' | 'devices' | 'accounts'
-  | 'networkAddresses' | 'urls' | 'media' | 'extensions' | 'numbers' | 'freeText'; // prettier-ignore
-
 /** An element that may hold an identity. */
-export interface Identity {
-  readonly category: CoverageCategory;
+export interface Identity extends IdentityKind {
   /** What the element is grouped by: a data type, or the type of the primitive. */
   readonly dataType: string;
-  /**
-   * `clearing`: every rule that may decide it must clear it. `decision`: `keep` is enough, since the element says
-   * nothing of a person unless a source misuses it. `condition`: only some values are identities, so that one rule
-   * with a condition is enough.
-   */
-  readonly needs: 'clearing' | 'decision' | 'condition';
   /** A path that selects all elements of the group. Those of one group are joined with `|`. */
   readonly path: string;
   readonly method: 'redact' | 'cryptoHash';

@@ -2,9 +2,19 @@ import type { Configuration } from '../configuration/configuration.js';
 import { FhirModel } from '../model/fhirModel.js';
 import type { FhirElement, FhirType } from '../model/types.js';
 import type { Rule } from '../configuration/rule.js';
-import { effectOf, UNTOUCHED, type Clears, type Effect } from './effects.js';
+import { isOfAll } from '../configuration/rulePath.js';
+import { UNTOUCHED, type Clears, type Effect } from '../methods/effect.js';
+import { REDACT } from '../methods/redact.js';
 import { identityOf, type Identity } from './identities.js';
-import { pathsOf, type Step } from './paths.js';
+import {
+  Everywhere,
+  follow,
+  leadsFurther,
+  leadsTo,
+  leadsToItself,
+  stepsOf,
+  type Move,
+} from '../plan/pattern.js';
 import { toldBy, type Told } from './tells.js';
 
 /** Most work of one walk, in steps followed; a configuration that needs more is not followed. */
@@ -38,7 +48,7 @@ export interface Reach {
 /** A path of one or several rules with one effect: the least of them counts. */
 interface Track {
   readonly id: number;
-  readonly steps: readonly Step[];
+  readonly steps: readonly Move[];
   readonly isPartial: boolean;
   readonly effect: number;
   /** Resource type it is for; null for all. */
@@ -72,6 +82,9 @@ interface Surroundings {
   readonly places: Set<string>;
 }
 
+/** Anything in the resource, for a path that cannot be followed. */
+const ANYTHING: NonNullable<ReturnType<typeof stepsOf>> = [[{ kind: 'some', condition: null }]];
+
 class TooMuchWork extends Error {}
 
 /** Walks through all elements of all resource types of a FHIR version with the rules of a configuration. */
@@ -102,9 +115,8 @@ class Walk {
   readonly #model: FhirModel;
   readonly #effects: Effect[] = [UNTOUCHED];
   readonly #tracks = new Map<string, Track>();
-  readonly #everywhereByType = new Map<string, Position[]>();
-  readonly #everywhereByName = new Map<string, Position[]>();
-  readonly #everywhere: Position[] = [];
+  /** Tracks that hold everywhere below a resource of any type. */
+  readonly #everywhere = new Everywhere<Position>();
   /** Indices of the tracks that hold everywhere, sorted. */
   readonly #ranks: number[];
   /** What rules with no leading type, and those of one resource type, start with. */
@@ -121,14 +133,16 @@ class Walk {
     const last = rules.reduce((most, { index }) => Math.max(most, index), -1) + 1;
     this.#unmatched =
       parameters.unmatched === 'redact'
-        ? { index: last, effect: this.#effect(effectOf({ name: 'redact' }, parameters)) }
+        ? { index: last, effect: this.#effect(REDACT.effect({ above: undefined }, parameters)) }
         : { index: Infinity, effect: 0 };
     const inner = resourceElements(model);
     for (const rule of rules) {
-      const effect = this.#effect(effectOf(rule.method, parameters));
-      const isOfAll = rule.resourceType === 'Resource' || rule.resourceType === 'DomainResource';
-      const resourceType = isOfAll ? null : rule.resourceType;
-      for (const { steps, isPartial } of pathsOf(rule)) {
+      const effect = this.#effect(rule.method.effect(rule.settings, parameters));
+      const resourceType =
+        rule.resourceType === null || isOfAll(rule.resourceType) ? null : rule.resourceType;
+      for (const path of stepsOf(rule) ?? ANYTHING) {
+        const steps = path.filter((step) => step.kind !== 'some');
+        const isPartial = steps.length < path.length;
         if (steps.some((step) => this.#neverMatches(step))) continue;
         this.#addTrack(rule.index, steps, isPartial, effect, resourceType);
         // What leads into the resources inside is done before their own rules.
@@ -139,12 +153,7 @@ class Walk {
       }
     }
     for (const track of this.#tracks.values()) this.#start(track);
-    const everywhere = [
-      ...this.#everywhere,
-      ...[...this.#everywhereByType.values()].flat(),
-      ...[...this.#everywhereByName.values()].flat(),
-    ];
-    this.#ranks = everywhere.map(({ track }) => track.index).sort((one, two) => one - two);
+    this.#ranks = this.#everywhere.all.map(({ track }) => track.index).sort((one, two) => one - two);
   }
 
   reach(): Reach {
@@ -172,7 +181,7 @@ class Walk {
   }
 
   /** Names that no type of the version has lead nowhere. */
-  #neverMatches(step: Step): boolean {
+  #neverMatches(step: Move): boolean {
     const isName = step.kind === 'child' || (step.kind === 'within' && step.by === 'Name');
     const name = step.kind === 'child' ? step.name : step.kind === 'within' ? step.value : '';
     return isName && !this.#model.elementsByName().has(name) && this.#model.resource(name) === undefined;
@@ -180,7 +189,7 @@ class Walk {
 
   #addTrack(
     index: number,
-    steps: readonly Step[],
+    steps: readonly Move[],
     isPartial: boolean,
     effect: number,
     resourceType: string | null,
@@ -199,40 +208,28 @@ class Walk {
   #start(track: Track): void {
     const [first] = track.steps;
     const position = { track, at: 0 };
-    if (track.resourceType === null && first?.kind === 'descendants') this.#everywhere.push(position);
-    else if (track.resourceType === null && first?.kind === 'within') {
-      append(first.by === 'Type' ? this.#everywhereByType : this.#everywhereByName, first.value, position);
+    if (track.resourceType !== null || first === undefined || !leadsFurther(first))
+      append(this.#starts, track.resourceType, position);
+    else {
+      this.#everywhere.add(first, position);
       // The resource itself may be what is looked for.
-      if (first.self) append(this.#starts, null, position);
-    } else append(this.#starts, track.resourceType, position);
+      if (first.kind === 'within' && first.self) append(this.#starts, null, position);
+    }
   }
 
   /** Follows the steps from `at` that stay at an element. @param name the element's name */
   #follow(track: Track, at: number, type: FhirType, name: string, into: State): void {
-    for (let place = at; ; place++) {
+    const { steps } = track;
+    for (let place = follow(steps, at, type); place >= 0; place = follow(steps, place + 1, type)) {
       if (++this.#work > MAX_WORK) throw new TooMuchWork();
-      const step = track.steps[place];
+      const step = steps[place];
       if (step === undefined) {
         into.ends.push(track);
         return;
       }
-      switch (step.kind) {
-        case 'type':
-          if (type.name !== step.name) return;
-          break;
-        case 'resourceType':
-          if (!type.isResource || ![type.name, 'Resource', 'DomainResource'].includes(step.name)) return;
-          break;
-        case 'within':
-          if (place > 0 || track.resourceType !== null) into.positions.push({ track, at: place });
-          if (!step.self || !passes(step, type, name)) return;
-          break;
-        case 'child':
-        case 'children':
-        case 'descendants':
-          into.positions.push({ track, at: place });
-          return;
-      }
+      const isEverywhere = place === 0 && track.resourceType === null && leadsFurther(step);
+      if (!isEverywhere) into.positions.push({ track, at: place });
+      if (!leadsToItself(step, type, name)) return;
     }
   }
 
@@ -244,19 +241,11 @@ class Walk {
       const { track, at } = position;
       const step = track.steps[at];
       if (step === undefined) continue;
-      if (step.kind === 'within' || step.kind === 'descendants') into.positions.push(position);
-      const moves =
-        step.kind === 'children' ||
-        step.kind === 'descendants' ||
-        (step.kind === 'child' && step.name === name) ||
-        (step.kind === 'within' && passes(step, type, name));
+      if (leadsFurther(step)) into.positions.push(position);
       this.#work++;
-      if (moves) this.#follow(track, at + 1, type, name, into);
+      if (leadsTo(step, type, name)) this.#follow(track, at + 1, type, name, into);
     }
-    for (const { track, at } of this.#everywhere) this.#follow(track, at + 1, type, name, into);
-    for (const { track, at } of this.#everywhereByType.get(type.name) ?? [])
-      this.#follow(track, at + 1, type, name, into);
-    for (const { track, at } of this.#everywhereByName.get(name) ?? [])
+    for (const { track, at } of this.#everywhere.leadingTo(type, name))
       this.#follow(track, at + 1, type, name, into);
     this.#settle(into);
     return into;
@@ -387,17 +376,13 @@ function resourceElements(model: FhirModel): ReadonlySet<string> {
 }
 
 /** What is left of a path in a resource inside the one it starts from; nothing for a path that does not lead there. */
-function inward(steps: readonly Step[], inner: ReadonlySet<string>): (readonly Step[])[] {
+function inward(steps: readonly Move[], inner: ReadonlySet<string>): (readonly Move[])[] {
   return steps.flatMap((step, at) => {
     if (step.kind === 'descendants') return [steps.slice(at + 1), steps.slice(at)];
     return step.kind === 'children' || (step.kind === 'child' && inner.has(step.name))
       ? [steps.slice(at + 1)]
       : [];
   });
-}
-
-function passes(step: Extract<Step, { kind: 'within' }>, type: FhirType, name: string): boolean {
-  return (step.by === 'Type' ? type.name : name) === step.value;
 }
 
 function append<K, T>(lists: Map<K, T[]>, key: K, item: T): void {

@@ -1,7 +1,9 @@
+import { givesValue, isPerItem, type Argument } from '../expression/functionRow.js';
+import { functionOf } from '../expression/functions.js';
 import type { Expression } from '../expression/syntax.js';
 import type { FhirModel } from '../model/fhirModel.js';
 import type { FhirElement, FhirType } from '../model/types.js';
-import { OF_VALUE, readsOf } from '../plan/reads.js';
+import { readsOf } from '../plan/reads.js';
 import type { Rule } from '../configuration/rule.js';
 import { identityOf, type Identity } from './identities.js';
 
@@ -41,14 +43,6 @@ const UNKNOWN: Told = {
   definition: 'any element',
 };
 
-/** Functions that give items of their input, and those that look at whether there are any. */
-const SELECTING = new Set([
-  'where', 'first', 'last', 'tail', 'skip', 'take', 'single', 'distinct', 'trace', 'exclude', 'intersect',
-]); // prettier-ignore
-const COUNTING = new Set(['exists', 'empty', 'count', 'hasValue']);
-/** Functions whose arguments are evaluated on each item. */
-const PER_ITEM = new Set(['where', 'exists', 'all', 'select', 'repeat']);
-
 /**
  * The identities that a rule looks at to decide what it does: in the conditions of its path, or, with `generalize`,
  * elsewhere than at the value that it generalizes. Whoever writes such a rule reads them off what it did.
@@ -64,8 +58,7 @@ export function toldBy(rules: readonly Rule[], model: FhirModel): { rule: number
 function toldByOne(rule: Rule, elements: Elements): readonly Told[] {
   const reads = new Reads(elements, elements.roots(rule.resourceType));
   reads.path(rule.expression);
-  if (rule.method.name === 'generalize')
-    for (const { condition, result } of rule.method.cases) reads.ofValue(condition, result);
+  for (const expression of rule.method.expressions?.(rule.settings) ?? []) reads.ofValue(expression);
   return [...reads.told.values()];
 }
 
@@ -164,11 +157,9 @@ class Reads {
     this.#follow(expression, this.#roots, false);
   }
 
-  /** What the cases of a value look at beside the value. */
-  ofValue(...expressions: readonly Expression[]): void {
-    if (expressions.every(isOfValueAlone)) return;
-    const values = this.#elements.values();
-    for (const expression of expressions) this.#look(this.#follow(expression, values, true));
+  /** What an expression on a value looks at beside the value. */
+  ofValue(expression: Expression): void {
+    if (!isOfValueAlone(expression)) this.#look(this.#follow(expression, this.#elements.values(), true));
   }
 
   /** Takes down that the values of items decide something. */
@@ -235,27 +226,22 @@ class Reads {
   #call(call: Extract<Expression, { kind: 'call' }>, input: Items, inside: boolean): Items {
     const focus = this.#follow(call.focus, input, inside);
     const [argument] = call.arguments;
-    switch (call.name) {
-      case 'as':
-      case 'ofType':
-        return argument?.kind === 'member' ? this.#ofType(focus, argument.name) : null;
-      case 'is':
-        return [];
-      case 'nodesByType':
-      case 'nodesByName':
-        return this.#nodes(call.name, argument, inside);
-      case 'extension':
-        return focus === null ? this.#elements.byType('Extension') : this.#named(focus, 'extension');
-    }
-    const inner = PER_ITEM.has(call.name) ? focus : input;
-    const results = call.arguments.map((each) => this.#follow(each, inner, inside || call.name !== 'select'));
-    if (call.name === 'select') return results[0] ?? null;
+    const { gives, kinds, looksAt } = functionOf(call);
+    if (kinds.includes('type') && gives === 'boolean') return [];
+    if (gives === 'typed') return argument?.kind === 'member' ? this.#ofType(focus, argument.name) : null;
+    if (gives === 'nodesByType' || gives === 'nodesByName') return this.#nodes(gives, argument, inside);
+    if (gives === 'extension')
+      return focus === null ? this.#elements.byType('Extension') : this.#named(focus, 'extension');
+    const results = call.arguments.map((each, at) =>
+      this.#follow(each, argumentInput(kinds[at], focus, input), inside || gives !== 'projected'),
+    );
+    if (gives === 'projected') return results[0] ?? null;
     for (const result of results) this.#look(result);
-    if (SELECTING.has(call.name)) return focus;
-    if (COUNTING.has(call.name)) return [];
+    if (gives === 'same' || gives === 'some') return focus;
+    if (looksAt === 'presence' && givesValue(gives)) return [];
     this.#look(focus);
     if (!inside) return null;
-    return call.name !== 'iif' && OF_VALUE.has(call.name) ? [] : this.#unknown();
+    return givesValue(gives) && looksAt === 'value' ? [] : this.#unknown();
   }
 
   /** Elements anywhere below, of a type or name. */
@@ -281,6 +267,12 @@ class Reads {
     }
     return [...found.values()];
   }
+}
+
+/** What an argument is evaluated on. */
+function argumentInput(kind: Argument | undefined, focus: Items, input: Items): Items {
+  if (kind === 'branch') return focus === null || input === null ? null : [...focus, ...input];
+  return isPerItem(kind) || kind === 'recursion' ? focus : input;
 }
 
 /** An expression that looks at nothing but the value that it is evaluated on. */

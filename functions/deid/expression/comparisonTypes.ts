@@ -1,22 +1,16 @@
-import type { BinaryOperator, Expression } from './syntax.js';
+import { givesValue, isPerItem, type ValueKind } from './functionRow.js';
+import { functionOf } from './functions.js';
+import { isOperatorOf, type Expression } from './syntax.js';
 import { Quantity, Temporal, type Value } from './values.js';
 import type { FhirType } from '../model/types.js';
 
 /** Types an expression's result may have; null where that cannot be told. */
 type Types = ReadonlySet<FhirType> | null;
 /** What a value is to a comparison. */
-type Kind = 'string' | 'boolean' | 'number' | 'date' | 'time' | 'quantity' | 'complex';
+type Kind = ValueKind | 'complex';
 /** Kinds a value may have; null where that cannot be told. */
 type Kinds = ReadonlySet<Kind> | null;
 
-const COMPARISONS: ReadonlySet<BinaryOperator> = new Set(['=', '!=', '<', '<=', '>', '>=']);
-const TRUTHS: ReadonlySet<BinaryOperator> = new Set([
-  ...COMPARISONS, '~', '!~', 'in', 'contains', 'and', 'or', 'xor', 'implies',
-]); // prettier-ignore
-/** Functions whose argument is evaluated on each item of their input. */
-const PER_ITEM = new Set(['where', 'exists', 'all', 'select']);
-/** Functions whose result is of their input's types. */
-const SELECTING = new Set(['where', 'first', 'last', 'tail', 'skip', 'take', 'single', 'distinct', 'trace']);
 const QUANTITIES = new Set(['Quantity', 'SimpleQuantity', 'MoneyQuantity']);
 
 /** Whether a comparison in an expression on elements of some types may be left open though both sides are there. */
@@ -24,14 +18,20 @@ export function mayBeUndecided(expression: Expression, types: Types): boolean {
   switch (expression.kind) {
     case 'binary': {
       const { operator, left, right } = expression;
-      if (COMPARISONS.has(operator) && mayBeOpen(kindsOf(left, types), kindsOf(right, types))) return true;
+      if (
+        isOperatorOf(operator, 'equality', 'order') &&
+        mayBeOpen(kindsOf(left, types), kindsOf(right, types))
+      )
+        return true;
       return mayBeUndecided(left, types) || mayBeUndecided(right, types);
     }
     case 'call': {
-      const { focus, name } = expression;
+      const { focus } = expression;
       if (focus !== null && mayBeUndecided(focus, types)) return true;
-      const inner = PER_ITEM.has(name) ? typesOf(focus, types) : null;
-      return expression.arguments.some((argument) => mayBeUndecided(argument, inner));
+      const { kinds } = functionOf(expression);
+      return expression.arguments.some((argument, at) =>
+        mayBeUndecided(argument, isPerItem(kinds[at]) ? typesOf(focus, types) : null),
+      );
     }
     case 'item':
       return mayBeUndecided(expression.focus, types) || mayBeUndecided(expression.index, types);
@@ -57,7 +57,7 @@ export function neverTrue(
   leftTypes: Types,
   rightTypes: Types,
 ): string | undefined {
-  if (!COMPARISONS.has(operator) || operator === '!=') return undefined;
+  if (!isOperatorOf(operator, 'equality', 'order') || operator === '!=') return undefined;
   const one = leftTypes === null ? kindsOf(left, null) : kindsOfTypes(leftTypes);
   const two = rightTypes === null ? kindsOf(right, null) : kindsOfTypes(rightTypes);
   if (one === null || two === null || one.size === 0 || two.size === 0) return undefined;
@@ -98,17 +98,25 @@ function kindsOf(expression: Expression, types: Types): Kinds {
     case 'variable':
       return ['context', 'resource', 'rootResource'].includes(expression.name) ? null : new Set(['string']);
     case 'binary':
-      return TRUTHS.has(expression.operator) ? new Set(['boolean']) : null;
+      return isOperatorOf(expression.operator, 'union', 'arithmetic', 'text') ? null : new Set(['boolean']);
     case 'polarity':
       return kindsOf(expression.operand, types);
-    default: {
-      const found = typesOf(expression, types);
-      return found === null ? null : kindsOfTypes(found);
+    case 'call': {
+      const { gives } = functionOf(expression);
+      return givesValue(gives) ? new Set([gives]) : kindsOfElements(expression, types);
     }
+    default:
+      return kindsOfElements(expression, types);
   }
 }
 
-function kindOfValue(value: Value): Kind {
+function kindsOfElements(expression: Expression, types: Types): Kinds {
+  const found = typesOf(expression, types);
+  return found === null ? null : kindsOfTypes(found);
+}
+
+/** What a value is to a comparison. */
+export function kindOfValue(value: Value): ValueKind {
   if (typeof value === 'string') return 'string';
   if (typeof value === 'boolean') return 'boolean';
   if (value instanceof Temporal) return value.kind === 'Time' ? 'time' : 'date';
@@ -144,9 +152,9 @@ function typesOf(expression: Expression | null, types: Types): Types {
   }
   if (expression.kind === 'call') {
     const [argument] = expression.arguments;
-    if (SELECTING.has(expression.name)) return typesOf(expression.focus, types);
-    const isCast = expression.name === 'as' || expression.name === 'ofType';
-    return isCast && argument?.kind === 'member'
+    const { gives } = functionOf(expression);
+    if (gives === 'same' || gives === 'some') return typesOf(expression.focus, types);
+    return gives === 'typed' && argument?.kind === 'member'
       ? ofName(typesOf(expression.focus, types), argument.name)
       : null;
   }

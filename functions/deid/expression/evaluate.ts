@@ -1,7 +1,7 @@
 import { FhirNode } from '../model/node.js';
 import type { Collection, Environment, Evaluator, Item, Scope } from './collection.js';
-import { FUNCTION_BODIES } from './functions.js';
-import { matchingFunction } from './matching.js';
+import { EMPTY } from './arguments.js';
+import { functionOf } from './functions.js';
 import {
   asDecimal,
   booleanOf,
@@ -12,10 +12,9 @@ import {
   optionalValue,
   singleValue,
 } from './operators.js';
-import type { BinaryOperator, Expression } from './syntax.js';
+import type { BinaryOperator, Expression, OperatorOf } from './syntax.js';
+import { typeTest } from './typeTest.js';
 import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from './values.js';
-
-const EMPTY: Collection = [];
 
 /** Compiles an expression into closures; run the result with `evaluate`. @throws FhirPathError, PatternError */
 export function compileExpression(expression: Expression): Evaluator {
@@ -27,7 +26,7 @@ export function compileExpression(expression: Expression): Evaluator {
     case 'member':
       return compileMember(expression.focus, expression.name);
     case 'call':
-      return compileCall(expression.focus, expression.name, expression.arguments);
+      return compileCall(expression);
     case 'item': {
       const focus = compileExpression(expression.focus);
       const index = compileExpression(expression.index);
@@ -47,7 +46,8 @@ export function compileExpression(expression: Expression): Evaluator {
       return compileBinary(expression.operator, expression.left, expression.right);
     case 'type': {
       const operand = compileExpression(expression.operand);
-      return compileTypeTest(operand, expression.operator, expression.type);
+      const test = typeTest(expression.operator, expression.type);
+      return (input, scope) => test(operand(input, scope));
     }
     case 'variable':
       return compileVariable(expression.name);
@@ -83,50 +83,13 @@ function isResourceType(node: FhirNode, name: string): boolean {
   return node.type.name === name || name === 'Resource' || name === 'DomainResource';
 }
 
-function compileCall(focus: Expression | null, name: string, parameters: readonly Expression[]): Evaluator {
-  const of = focus === null ? null : compileExpression(focus);
-  if ((name === 'is' || name === 'as' || name === 'ofType') && parameters[0] !== undefined) {
-    const operator = name === 'is' ? 'is' : 'as';
-    return compileTypeTest(of ?? ((input) => input), operator, typeNameOf(parameters[0]));
-  }
-  const body = matchingFunction(name, parameters) ?? FUNCTION_BODIES.get(name);
-  if (body === undefined) throw new FhirPathError(`Unknown symbol '${name}'`);
-  const compiled = parameters.map(compileExpression);
-  return (input, scope) => body(of === null ? input : of(input, scope), compiled, scope);
-}
-
-/** The type a type argument names: `Quantity`, `FHIR.Quantity`. */
-function typeNameOf(expression: Expression): string {
-  if (expression.kind === 'member') {
-    return expression.focus === null ? expression.name : `${typeNameOf(expression.focus)}.${expression.name}`;
-  }
-  if (expression.kind === 'literal' && typeof expression.value === 'string') return expression.value;
-  throw new FhirPathError('A type name is expected');
-}
-
-/** Type names match exactly: a `code` is no `string`, an element's value no System type. */
-function hasType(item: Item, type: string): boolean {
-  const name = type.replace(/^(?:FHIR|System)\./, '');
-  if (item instanceof FhirNode) return !type.startsWith('System.') && item.type.name === name;
-  return !type.startsWith('FHIR.') && systemTypeOf(item) === name;
-}
-
-function systemTypeOf(value: Value): string {
-  if (typeof value === 'string') return 'String';
-  if (typeof value === 'boolean') return 'Boolean';
-  if (typeof value === 'bigint') return 'Integer';
-  if (value instanceof Long) return 'Long';
-  if (value instanceof Decimal) return 'Decimal';
-  return value instanceof Quantity ? 'Quantity' : value.kind;
-}
-
-function compileTypeTest(operand: Evaluator, operator: 'is' | 'as', type: string): Evaluator {
-  if (operator === 'as') return (input, scope) => operand(input, scope).filter((item) => hasType(item, type));
-  return (input, scope) => {
-    const items = operand(input, scope);
-    if (items.length > 1) throw new FhirPathError("'is' on several items");
-    return items[0] === undefined ? EMPTY : [hasType(items[0], type)];
-  };
+function compileCall(call: Extract<Expression, { kind: 'call' }>): Evaluator {
+  const { body, name } = functionOf(call);
+  const of = call.focus === null ? null : compileExpression(call.focus);
+  const run = typeof body === 'function' ? body : body.prepare(call.arguments, name);
+  const isOfType = functionOf(call).kinds.includes('type');
+  const compiled = isOfType ? [] : call.arguments.map(compileExpression);
+  return (input, scope) => run(of === null ? input : of(input, scope), compiled, scope, name);
 }
 
 function compileVariable(name: string): Evaluator {
@@ -256,11 +219,7 @@ function membership(items: Collection, collection: Collection, operator: string)
   return [item !== undefined && collection.some((other) => isEqual([other], [item]) === true)];
 }
 
-function compileLogic(
-  left: Evaluator,
-  right: Evaluator,
-  operator: 'and' | 'or' | 'xor' | 'implies',
-): Evaluator {
+function compileLogic(left: Evaluator, right: Evaluator, operator: OperatorOf<'logic'>): Evaluator {
   return (input, scope) => {
     const { undecided: open } = scope.environment;
     const before = open?.isOpen ?? false;
@@ -281,11 +240,7 @@ function compileLogic(
 }
 
 /** Whether one side's value makes the result, whatever the other side's is. */
-function decides(
-  operator: 'and' | 'or' | 'xor' | 'implies',
-  value: boolean | null,
-  side: 'left' | 'right',
-): boolean {
+function decides(operator: OperatorOf<'logic'>, value: boolean | null, side: 'left' | 'right'): boolean {
   switch (operator) {
     case 'and':
       return value === false;
@@ -298,11 +253,7 @@ function decides(
   }
 }
 
-function logic(
-  operator: 'and' | 'or' | 'xor' | 'implies',
-  one: boolean | null,
-  two: boolean | null,
-): boolean | null {
+function logic(operator: OperatorOf<'logic'>, one: boolean | null, two: boolean | null): boolean | null {
   switch (operator) {
     case 'and':
       return one === false || two === false ? false : one === null || two === null ? null : true;
@@ -322,11 +273,7 @@ function textOf(items: Collection): string {
   return value;
 }
 
-function arithmetic(
-  operator: '+' | '-' | '*' | '/' | 'div' | 'mod',
-  left: Value,
-  right: Value,
-): Value | null {
+function arithmetic(operator: OperatorOf<'arithmetic'>, left: Value, right: Value): Value | null {
   if (typeof left === 'string' && typeof right === 'string' && operator === '+') return left + right;
   if (left instanceof Temporal && right instanceof Quantity && (operator === '+' || operator === '-')) {
     return left.plus(right, operator === '+' ? 1 : -1);
@@ -365,11 +312,7 @@ function integers(operator: '+' | '-' | '*' | 'div' | 'mod', left: bigint, right
   }
 }
 
-function decimals(
-  operator: '+' | '-' | '*' | '/' | 'div' | 'mod',
-  left: Decimal,
-  right: Decimal,
-): Value | null {
+function decimals(operator: OperatorOf<'arithmetic'>, left: Decimal, right: Decimal): Value | null {
   switch (operator) {
     case '+':
       return left.plus(right);

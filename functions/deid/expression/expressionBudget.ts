@@ -1,15 +1,15 @@
 import { FhirPathSyntaxError } from './syntax.js';
 
 /** Most tokens (names, literals, operators, brackets, characters of regular expressions) of one expression. */
-export const MOST_TOKENS = 20_000;
+export const MAX_TOKENS = 20_000;
 /** Most tokens of all expressions of a configuration. */
-const MOST_TOKENS_IN_ALL = 60_000;
+const MAX_TOKENS_IN_ALL = 60_000;
 /** What is counted, for messages. */
 export const WHAT_COUNTS = 'names, literals, operators, brackets and characters of regular expressions';
 
 /** How many tokens the expressions of one configuration may still have. */
 export class ExpressionBudget {
-  #left = MOST_TOKENS_IN_ALL;
+  #left = MAX_TOKENS_IN_ALL;
 
   /** Whether an expression had more tokens than were left. */
   get isSpent(): boolean {
@@ -21,7 +21,7 @@ export class ExpressionBudget {
     this.#left -= tokens;
     if (this.isSpent)
       throw new FhirPathSyntaxError(
-        `All expressions of a configuration may have ${MOST_TOKENS_IN_ALL} ${WHAT_COUNTS}; they have more`,
+        `All expressions of a configuration may have ${MAX_TOKENS_IN_ALL} ${WHAT_COUNTS}; they have more`,
         0,
       );
   }

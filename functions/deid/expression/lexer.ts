@@ -1,4 +1,5 @@
-import { type ExpressionBudget, MOST_TOKENS, WHAT_COUNTS } from './expressionBudget.js';
+import { type ExpressionBudget, MAX_TOKENS, WHAT_COUNTS } from './expressionBudget.js';
+import { FUNCTIONS } from './functions.js';
 import { FhirPathSyntaxError } from './syntax.js';
 
 /** One token of a FHIRPath expression. */
@@ -10,7 +11,7 @@ export interface Token {
 }
 
 /** Most characters of a token that is no text. */
-const MOST_CHARACTERS = 1000;
+const MAX_CHARACTERS = 1000;
 
 const SPACE = /(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*/y;
 const PATTERNS: readonly [Token['kind'], RegExp][] = [
@@ -39,11 +40,11 @@ export function tokenize(expression: string, budget?: ExpressionBudget): Token[]
     if (at >= expression.length) {
       tokens.push({ kind: 'end', text: '', position: at });
       const size = tokens.length + patternCharacters(tokens);
-      if (size > MOST_TOKENS) throw tooLong(at);
+      if (size > MAX_TOKENS) throw tooLong(at);
       budget?.take(size);
       return tokens;
     }
-    if (tokens.length >= MOST_TOKENS) throw tooLong(at);
+    if (tokens.length >= MAX_TOKENS) throw tooLong(at);
     const token = readToken(expression, at);
     tokens.push(token.token);
     at = token.end;
@@ -51,18 +52,18 @@ export function tokenize(expression: string, budget?: ExpressionBudget): Token[]
 }
 
 function tooLong(at: number): FhirPathSyntaxError {
-  return new FhirPathSyntaxError(`An expression may have ${MOST_TOKENS} ${WHAT_COUNTS}; it has more`, at);
+  return new FhirPathSyntaxError(`An expression may have ${MAX_TOKENS} ${WHAT_COUNTS}; it has more`, at);
 }
+
+/** Functions that take a regular expression. */
+const MATCHING = new Set(
+  [...FUNCTIONS.values()].filter(({ kinds }) => kinds.includes('pattern')).map(({ name }) => name),
+);
 
 /** Characters of the texts in an expression that has regular expressions: any of them may be one. */
 function patternCharacters(tokens: readonly Token[]): number {
-  if (
-    !tokens.some(
-      ({ kind, text }) =>
-        (kind === 'name' || kind === 'quoted') && (text === 'matches' || text === 'replaceMatches'),
-    )
-  )
-    return 0;
+  const isName = ({ kind }: Token): boolean => kind === 'name' || kind === 'quoted';
+  if (!tokens.some((token) => isName(token) && MATCHING.has(token.text))) return 0;
   return tokens.reduce((sum, { kind, text }) => (kind === 'string' ? sum + text.length : sum), 0);
 }
 
@@ -71,9 +72,9 @@ function readToken(expression: string, at: number): { token: Token; end: number 
     pattern.lastIndex = at;
     if (!pattern.test(expression)) continue;
     const end = pattern.lastIndex;
-    if (kind !== 'string' && end - at > MOST_CHARACTERS)
+    if (kind !== 'string' && end - at > MAX_CHARACTERS)
       throw new FhirPathSyntaxError(
-        `A name or number may have ${MOST_CHARACTERS} characters; it has more`,
+        `A name or number may have ${MAX_CHARACTERS} characters; it has more`,
         at,
       );
     const text = content(kind, expression.slice(at, end), at);

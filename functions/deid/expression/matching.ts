@@ -2,12 +2,12 @@ import { Regex } from '../regex/regex.js';
 import type { ReplacementPart } from '../regex/replacement.js';
 import { RegexLimitError, RegexSteps } from '../regex/steps.js';
 import { RegexSyntaxError } from '../regex/syntax.js';
-import type { Collection, Evaluator, Scope } from './collection.js';
-import { onString, stringArgument, type FunctionBody } from './functions.js';
+import { EMPTY, onString, stringArgument, type FunctionBody } from './arguments.js';
+import type { Evaluator, Scope } from './collection.js';
 import type { Expression } from './syntax.js';
 import { FhirPathError } from './values.js';
 
-/** Compiled patterns that are kept. Literal ones are also kept where they stand. */
+/** Compiled patterns that are kept. Literal ones are also kept with the function that they belong to. */
 const MAX_KEPT = 200;
 /** Characters of a pattern that a message shows. */
 const MAX_SHOWN = 60;
@@ -31,37 +31,26 @@ function regexOf(pattern: string): Regex {
 }
 
 /**
- * The body of `matches` and `replaceMatches`, which mean what `Regex.IsMatch` and `Regex.Replace` of .NET make of them
- * without options, as in the reference; null for other functions. Literal arguments are compiled here, once.
- * @throws PatternError
+ * The body of `matches`, which means what `Regex.IsMatch` of .NET makes of it without options, as in the reference. A
+ * literal pattern is compiled here, once. @throws PatternError
  */
-export function matchingFunction(name: string, parameters: readonly Expression[]): FunctionBody | null {
-  switch (name) {
-    case 'matches':
-      return matches(literalRegex(name, parameters[0]));
-    case 'replaceMatches': {
-      const regex = literalRegex(name, parameters[0]);
-      return replaceMatches(regex, regex === null ? null : literalReplacement(regex, parameters[1]));
-    }
-    default:
-      return null;
-  }
-}
-
-function matches(literal: Regex | null): FunctionBody {
-  return onString('matches', (text, parameters, scope) => {
-    const regex = literal ?? evaluatedRegex('matches', parameters, scope);
-    return regex === undefined ? [] : [limited('matches', () => regex.isMatch(text, stepsOf(scope)))];
+export function matches([pattern]: readonly Expression[], name: string): FunctionBody {
+  const literal = literalRegex(name, pattern);
+  return onString((text, parameters, scope) => {
+    const regex = literal ?? evaluatedRegex(name, parameters, scope);
+    return regex === undefined ? EMPTY : [limited(name, () => regex.isMatch(text, stepsOf(scope)))];
   });
 }
 
-function replaceMatches(literal: Regex | null, replacement: readonly ReplacementPart[] | null): FunctionBody {
-  const name = 'replaceMatches';
-  return onString(name, (text, parameters, scope): Collection => {
+/** As `matches`, for `replaceMatches` and `Regex.Replace`. @throws PatternError */
+export function replaceMatches([pattern, substitution]: readonly Expression[], name: string): FunctionBody {
+  const literal = literalRegex(name, pattern);
+  const replacement = literal === null ? null : literalReplacement(literal, substitution);
+  return onString((text, parameters, scope) => {
     const regex = literal ?? evaluatedRegex(name, parameters, scope);
-    if (regex === undefined) return [];
-    const parts = replacement ?? evaluatedReplacement(regex, parameters, scope);
-    return parts === undefined ? [] : [limited(name, () => regex.replace(text, parts, stepsOf(scope)))];
+    if (regex === undefined) return EMPTY;
+    const parts = replacement ?? evaluatedReplacement(regex, parameters, scope, name);
+    return parts === undefined ? EMPTY : [limited(name, () => regex.replace(text, parts, stepsOf(scope)))];
   });
 }
 
@@ -105,7 +94,7 @@ function compiled<T>(what: string, compile: () => T): T {
 
 /** The pattern where it is computed; undefined where that gives nothing. It may be data: no message quotes it. */
 function evaluatedRegex(name: string, parameters: readonly Evaluator[], scope: Scope): Regex | undefined {
-  const pattern = stringArgument(parameters, 0, scope, name);
+  const pattern = stringArgument(parameters[0], scope, name);
   return pattern === undefined ? undefined : unquoted(name, () => regexOf(pattern));
 }
 
@@ -113,9 +102,10 @@ function evaluatedReplacement(
   regex: Regex,
   parameters: readonly Evaluator[],
   scope: Scope,
+  name: string,
 ): readonly ReplacementPart[] | undefined {
-  const text = stringArgument(parameters, 1, scope, 'replaceMatches');
-  return text === undefined ? undefined : unquoted('replaceMatches', () => regex.replacement(text));
+  const text = stringArgument(parameters[1], scope, name);
+  return text === undefined ? undefined : unquoted(name, () => regex.replacement(text));
 }
 
 function unquoted<T>(name: string, compile: () => T): T {

@@ -1,7 +1,14 @@
 import type { ExpressionBudget } from './expressionBudget.js';
-import { FUNCTIONS } from './signatures.js';
+import { FUNCTIONS } from './functions.js';
 import { tokenize, type Token } from './lexer.js';
-import { FhirPathSyntaxError, type BinaryOperator, type Expression } from './syntax.js';
+import {
+  FhirPathSyntaxError,
+  isOperatorOf,
+  OPERATORS,
+  TYPE_LEVEL,
+  type BinaryOperator,
+  type Expression,
+} from './syntax.js';
 import { Decimal, Quantity, Temporal, calendarUnit } from './values.js';
 
 /** Nesting of an expression that the parser follows. */
@@ -10,19 +17,19 @@ const MAX_NESTING = 200;
 const MAX_IN_A_ROW = 2000;
 const MAX_PATH = 200;
 
-/** Binding strength of the operators, loosest first (FHIRPath 2.0.0, section 6.8). `is` and `as` stand apart. */
-const LEVELS: readonly (readonly BinaryOperator[] | 'type')[] = [
-  ['implies'],
-  ['or', 'xor'],
-  ['and'],
-  ['in', 'contains'],
-  ['=', '~', '!=', '!~'],
-  ['<=', '<', '>', '>='],
-  ['|'],
-  'type',
-  ['+', '-', '&'],
-  ['*', '/', 'div', 'mod'],
-];
+/** The operators that bind alike, loosest first. */
+const LEVELS: readonly (readonly BinaryOperator[] | 'type')[] = levels();
+
+function levels(): (readonly BinaryOperator[] | 'type')[] {
+  const result: (BinaryOperator[] | 'type')[] = [];
+  result[TYPE_LEVEL] = 'type';
+  for (const [operator, { level }] of Object.entries(OPERATORS) as [BinaryOperator, { level: number }][]) {
+    const same = result[level];
+    if (same === undefined) result[level] = [operator];
+    else if (same !== 'type') same.push(operator);
+  }
+  return result;
+}
 
 /**
  * Parses a FHIRPath expression and checks its functions' names and numbers of arguments.
@@ -37,176 +44,177 @@ export function parseFhirPath(expression: string, budget?: ExpressionBudget): Ex
 }
 
 class Parser {
-  private at = 0;
-  private nesting = 0;
-  private readonly tokens: readonly Token[];
+  #at = 0;
+  #nesting = 0;
+  readonly #tokens: readonly Token[];
   constructor(tokens: readonly Token[]) {
-    this.tokens = tokens;
+    this.#tokens = tokens;
   }
 
-  private get token(): Token {
-    return this.tokens[Math.min(this.at, this.tokens.length - 1)] as Token;
+  get #token(): Token {
+    return this.#tokens[Math.min(this.#at, this.#tokens.length - 1)] as Token;
   }
 
-  private isSymbol(text: string): boolean {
-    return this.token.kind === 'symbol' && this.token.text === text;
+  #isSymbol(text: string): boolean {
+    return this.#token.kind === 'symbol' && this.#token.text === text;
   }
 
-  private take(text: string): boolean {
-    if (!this.isSymbol(text)) return false;
-    this.at++;
+  #take(text: string): boolean {
+    if (!this.#isSymbol(text)) return false;
+    this.#at++;
     return true;
   }
 
-  private expect(text: string): void {
-    if (!this.take(text)) throw this.unexpected(`expected '${text}'`);
+  #expect(text: string): void {
+    if (!this.#take(text)) throw this.#unexpected(`expected '${text}'`);
   }
 
-  private unexpected(reason: string): FhirPathSyntaxError {
-    const found = this.token.kind === 'end' ? 'the expression ends' : `'${this.token.text}' is out of place`;
-    return new FhirPathSyntaxError(`${found}: ${reason}`, this.token.position);
+  #unexpected(reason: string): FhirPathSyntaxError {
+    const found =
+      this.#token.kind === 'end' ? 'the expression ends' : `'${this.#token.text}' is out of place`;
+    return new FhirPathSyntaxError(`${found}: ${reason}`, this.#token.position);
   }
 
   expectEnd(): void {
-    if (this.token.kind !== 'end') throw this.unexpected('expected an operator or the end');
+    if (this.#token.kind !== 'end') throw this.#unexpected('expected an operator or the end');
   }
 
   expression(level = 0): Expression {
     const operators = LEVELS[level];
-    if (operators === undefined) return this.polarity();
-    if (level === 0 && ++this.nesting > MAX_NESTING) throw this.unexpected('nested too deeply');
+    if (operators === undefined) return this.#polarity();
+    if (level === 0 && ++this.#nesting > MAX_NESTING) throw this.#unexpected('nested too deeply');
     let left = this.expression(level + 1);
     for (let operands = 1; ; operands++) {
-      if (operands > MAX_IN_A_ROW) throw this.unexpected(`${MAX_IN_A_ROW} operands may stand in a row`);
-      const { kind, text } = this.token;
+      if (operands > MAX_IN_A_ROW) throw this.#unexpected(`${MAX_IN_A_ROW} operands may be in a row`);
+      const { kind, text } = this.#token;
       if (kind !== 'symbol' && kind !== 'name') break;
       if (operators === 'type') {
         if (kind !== 'name' || (text !== 'is' && text !== 'as')) break;
-        this.at++;
-        left = { kind: 'type', operator: text, operand: left, type: this.typeName() };
+        this.#at++;
+        left = { kind: 'type', operator: text, operand: left, type: this.#typeName() };
       } else {
         const operator = operators.find((candidate) => candidate === text);
         if (operator === undefined) break;
-        const { position } = this.token;
-        this.at++;
+        const { position } = this.#token;
+        this.#at++;
         left = { kind: 'binary', operator, left, right: this.expression(level + 1) };
         checkDateArithmetic(left, position);
       }
     }
-    if (level === 0) this.nesting--;
+    if (level === 0) this.#nesting--;
     return left;
   }
 
-  private typeName(): string {
-    let name = this.identifier();
-    if (this.take('.')) name += `.${this.identifier()}`;
+  #typeName(): string {
+    let name = this.#identifier();
+    if (this.#take('.')) name += `.${this.#identifier()}`;
     return name;
   }
 
-  private identifier(): string {
-    const { kind, text } = this.token;
-    if (kind !== 'name' && kind !== 'quoted') throw this.unexpected('expected a name');
-    this.at++;
+  #identifier(): string {
+    const { kind, text } = this.#token;
+    if (kind !== 'name' && kind !== 'quoted') throw this.#unexpected('expected a name');
+    this.#at++;
     return text;
   }
 
-  private polarity(): Expression {
+  #polarity(): Expression {
     const signs: ('+' | '-')[] = [];
-    while (this.isSymbol('+') || this.isSymbol('-')) {
-      signs.push(this.token.text === '-' ? '-' : '+');
-      this.at++;
-      if (signs.length > MAX_NESTING) throw this.unexpected('nested too deeply');
+    while (this.#isSymbol('+') || this.#isSymbol('-')) {
+      signs.push(this.#token.text === '-' ? '-' : '+');
+      this.#at++;
+      if (signs.length > MAX_NESTING) throw this.#unexpected('nested too deeply');
     }
-    let operand = this.postfix();
+    let operand = this.#postfix();
     for (const operator of signs.reverse()) operand = { kind: 'polarity', operator, operand };
     return operand;
   }
 
-  private postfix(): Expression {
-    let focus = this.term();
+  #postfix(): Expression {
+    let focus = this.#term();
     for (let steps = 1; ; steps++) {
-      if (steps > MAX_PATH) throw this.unexpected(`a path may have ${MAX_PATH} steps`);
-      if (this.take('.')) focus = this.invocation(focus);
-      else if (this.take('[')) {
+      if (steps > MAX_PATH) throw this.#unexpected(`a path may have ${MAX_PATH} steps`);
+      if (this.#take('.')) focus = this.#invocation(focus);
+      else if (this.#take('[')) {
         focus = { kind: 'item', focus, index: this.expression() };
-        this.expect(']');
+        this.#expect(']');
       } else return focus;
     }
   }
 
-  private invocation(focus: Expression | null): Expression {
-    if (this.token.kind === 'iteration') {
-      if (focus !== null) throw this.unexpected('expected a name');
-      const name = this.token.text;
-      this.at++;
+  #invocation(focus: Expression | null): Expression {
+    if (this.#token.kind === 'iteration') {
+      if (focus !== null) throw this.#unexpected('expected a name');
+      const name = this.#token.text;
+      this.#at++;
       return name === '$index' || name === '$total' ? { kind: 'iteration', name } : { kind: 'this' };
     }
-    const position = this.token.position;
-    const name = this.identifier();
-    if (!this.take('(')) return { kind: 'member', focus, name };
+    const position = this.#token.position;
+    const name = this.#identifier();
+    if (!this.#take('(')) return { kind: 'member', focus, name };
     const parameters: Expression[] = [];
-    if (!this.take(')')) {
+    if (!this.#take(')')) {
       do parameters.push(this.expression());
-      while (this.take(','));
-      this.expect(')');
+      while (this.#take(','));
+      this.#expect(')');
     }
     checkCall(name, parameters, position);
     return { kind: 'call', focus, name, arguments: parameters };
   }
 
-  private term(): Expression {
-    const { kind, text, position } = this.token;
+  #term(): Expression {
+    const { kind, text, position } = this.#token;
     switch (kind) {
       case 'string':
-        this.at++;
+        this.#at++;
         return { kind: 'literal', value: text };
       case 'number':
-        this.at++;
-        return { kind: 'literal', value: this.quantity(text) };
+        this.#at++;
+        return { kind: 'literal', value: this.#quantity(text) };
       case 'date': {
-        this.at++;
+        this.#at++;
         const value = Temporal.parseLiteral(text);
         if (value === null)
           throw new FhirPathSyntaxError(`'@${text}' is no date, time or date-time`, position);
         return { kind: 'literal', value };
       }
       case 'variable':
-        this.at++;
+        this.#at++;
         return { kind: 'variable', name: text };
       case 'symbol':
-        if (this.take('{')) {
-          this.expect('}');
+        if (this.#take('{')) {
+          this.#expect('}');
           return { kind: 'literal', value: null };
         }
-        if (this.take('(')) {
+        if (this.#take('(')) {
           const inner = this.expression();
-          this.expect(')');
+          this.#expect(')');
           return inner;
         }
-        throw this.unexpected('expected a term');
+        throw this.#unexpected('expected a term');
       case 'name':
         if (text === 'true' || text === 'false') {
-          this.at++;
+          this.#at++;
           return { kind: 'literal', value: text === 'true' };
         }
-        return this.invocation(null);
+        return this.#invocation(null);
       case 'quoted':
       case 'iteration':
-        return this.invocation(null);
+        return this.#invocation(null);
       case 'end':
-        throw this.unexpected('expected a term');
+        throw this.#unexpected('expected a term');
     }
   }
 
-  private quantity(text: string): bigint | Decimal | Quantity {
-    const { kind, text: unit } = this.token;
+  #quantity(text: string): bigint | Decimal | Quantity {
+    const { kind, text: unit } = this.#token;
     if (kind === 'string') {
-      this.at++;
+      this.#at++;
       return new Quantity(Decimal.parse(text), unit);
     }
     const calendar = kind === 'name' ? calendarUnit(unit) : null;
     if (calendar !== null) {
-      this.at++;
+      this.#at++;
       return new Quantity(Decimal.parse(text), calendar, true);
     }
     return text.includes('.') ? Decimal.parse(text) : BigInt(text);
@@ -222,7 +230,7 @@ function checkDateArithmetic(
   { operator, left, right }: Extract<Expression, { kind: 'binary' }>,
   position: number,
 ): void {
-  if (!['+', '-', '*', '/', 'div', 'mod'].includes(operator)) return;
+  if (!isOperatorOf(operator, 'arithmetic')) return;
   if (!isDate(left) && !isDate(right)) return;
   const isShift = (operator === '+' || operator === '-') && !isDate(right);
   const isOther = right.kind !== 'literal' || right.value === null || right.value instanceof Quantity;
@@ -235,9 +243,9 @@ function checkDateArithmetic(
 }
 
 function checkCall(name: string, parameters: readonly Expression[], position: number): void {
-  const signature = FUNCTIONS.get(name);
-  if (signature === undefined) throw new FhirPathSyntaxError(`Unknown symbol '${name}'`, position);
-  const [least, most] = signature;
+  const known = FUNCTIONS.get(name);
+  if (known === undefined) throw new FhirPathSyntaxError(`Unknown symbol '${name}'`, position);
+  const [least, most] = known.arity;
   if (parameters.length < least || parameters.length > most) {
     const wanted = least === most ? String(least) : `${least} to ${most}`;
     throw new FhirPathSyntaxError(

@@ -13,10 +13,48 @@ export type Expression =
   | { kind: 'this' }
   | { kind: 'iteration'; name: '$index' | '$total' };
 
-export type BinaryOperator =
-  | '*' | '/' | 'div' | 'mod' | '+' | '-' | '&' | '|'
-  | '<=' | '<' | '>' | '>=' | '=' | '~' | '!=' | '!~'
-  | 'in' | 'contains' | 'and' | 'or' | 'xor' | 'implies'; // prettier-ignore
+/** The operators of two operands by what they do, loosest first in each level of binding (FHIRPath 2.0.0, section 6.8). */
+export const OPERATORS = {
+  implies: { level: 0, group: 'logic' },
+  or: { level: 1, group: 'logic' },
+  xor: { level: 1, group: 'logic' },
+  and: { level: 2, group: 'logic' },
+  in: { level: 3, group: 'membership' },
+  contains: { level: 3, group: 'membership' },
+  '=': { level: 4, group: 'equality' },
+  '!=': { level: 4, group: 'equality' },
+  '~': { level: 4, group: 'equivalence' },
+  '!~': { level: 4, group: 'equivalence' },
+  '<=': { level: 5, group: 'order' },
+  '<': { level: 5, group: 'order' },
+  '>': { level: 5, group: 'order' },
+  '>=': { level: 5, group: 'order' },
+  '|': { level: 6, group: 'union' },
+  '+': { level: 8, group: 'arithmetic' },
+  '-': { level: 8, group: 'arithmetic' },
+  '&': { level: 8, group: 'text' },
+  '*': { level: 9, group: 'arithmetic' },
+  '/': { level: 9, group: 'arithmetic' },
+  div: { level: 9, group: 'arithmetic' },
+  mod: { level: 9, group: 'arithmetic' },
+} as const;
+/** The level of `is` and `as`, whose right side is a type. */
+export const TYPE_LEVEL = 7;
+
+export type BinaryOperator = keyof typeof OPERATORS;
+type OperatorGroup = (typeof OPERATORS)[BinaryOperator]['group'];
+/** The operators of a group. */
+export type OperatorOf<Group extends OperatorGroup> = {
+  [Name in BinaryOperator]: (typeof OPERATORS)[Name]['group'] extends Group ? Name : never;
+}[BinaryOperator];
+
+/** Whether an operator is of one of some groups. */
+export function isOperatorOf<Group extends OperatorGroup>(
+  operator: BinaryOperator,
+  ...groups: readonly Group[]
+): operator is OperatorOf<Group> {
+  return groups.some((group) => OPERATORS[operator].group === group);
+}
 
 /** An expression that is not FHIRPath. The message quotes the expression, which is configuration, never data. */
 export class FhirPathSyntaxError extends Error {

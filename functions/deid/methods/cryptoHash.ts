@@ -1,10 +1,55 @@
-import { ProcessingError } from '../run/failures.js';
-import { CRYTOHASH } from './labels.js';
 import { primitiveText, type Primitive } from '../model/primitive.js';
-import type { Parameters } from '../configuration/parameters.js';
+import { choice, key, type Setting } from '../reading/settings.js';
+import { CLEARING, isKnown, type Effect } from './effect.js';
 import { Hmac } from './hmac.js';
-import type { Run, Target, ValueMethod } from './method.js';
+import { CRYTOHASH } from './labels.js';
+import { method, type MethodContext, type Run, type Target, type ValueMethod } from './method.js';
+import { ProcessingError } from './processingError.js';
 import { TextResults } from './textResults.js';
+
+const hashFunction = choice('sha256', 'sha384', 'sha512', 'sha3-256', 'sha3-384', 'sha3-512');
+/** Fewest hex digits of a hash: 128 bits, so that two ids do not meet. */
+const LEAST_DIGITS = 32;
+
+const truncate: Setting<number | null> = (value, site) => {
+  const name = site.beside('cryptoHashFunction');
+  const [bits = '256'] = /(?:256|384|512)$/.exec(typeof name === 'string' ? name : '') ?? [];
+  const digits = Number(bits) / 4;
+  if (value === undefined || value === null) {
+    if (digits > 64) site.warn(`Hashes of ${digits} digits are no valid ids: set truncate to 64`);
+    return null;
+  }
+  if (typeof value === 'number' && Number.isInteger(value) && value >= LEAST_DIGITS && value <= digits)
+    return value;
+  site.error(`Must be a whole number of hex digits from ${LEAST_DIGITS} to ${digits}`);
+  return null;
+};
+
+const PARAMETERS = {
+  cryptoHashKey: key,
+  cryptoHashFunction: hashFunction,
+  /** Hex digits that hashes are cut to; null for all. */
+  truncate,
+  /** What becomes of the server's address and the version in a reference: kept, or a pseudonym and nothing. */
+  referenceServers: choice('keep', 'hash'),
+};
+
+export const CRYPTO_HASH = method({
+  name: 'cryptoHash',
+  settings: {},
+  parameters: PARAMETERS,
+  key: { name: 'cryptoHashKey' },
+  labels: [CRYTOHASH],
+  isPseudonym: true,
+  effect: (_, { cryptoHashKey }) => (isKnown(cryptoHashKey) ? GUESSABLE : CLEARING),
+  prepare: (context) => {
+    const hasher = new Hasher(context);
+    return { work: () => hasher };
+  },
+});
+
+/** Hashes under a key that is known: names, numbers and dates are few enough to try them all. */
+const GUESSABLE: Effect = { key: 'guessable', clearsAll: false, clears: () => 'partial' };
 
 /** Values whose hashes are remembered: references repeat. */
 const MAX_REMEMBERED = 50_000;
@@ -21,76 +66,78 @@ const OID = /^urn:oid:([0-2](?:\.(?:0|[1-9][0-9]*))+)$/;
 const UUID = /^urn:uuid:([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$/;
 
 /** Replaces values by their HMAC in lowercase hex digits; of references only the id. */
-export class Hasher {
-  private readonly hmac: Hmac;
-  private readonly digits: number | null;
-  private readonly keepsServers: boolean;
-  private readonly resourceTypes: ReadonlySet<string>;
-  private readonly references = new Map<string, string>();
+class Hasher {
+  readonly #hmac: Hmac;
+  readonly #digits: number | null;
+  readonly #keepsServers: boolean;
+  /** Names that a literal reference may hold before its id. */
+  readonly #resourceTypes: ReadonlySet<string>;
+  readonly #references = new Map<string, string>();
 
-  /** @param resourceTypes names that a literal reference may hold before its id */
-  constructor(parameters: Parameters, key: Uint8Array, resourceTypes: readonly string[]) {
-    this.hmac = new Hmac(parameters.cryptoHashFunction, key);
-    this.digits = parameters.truncate;
-    this.keepsServers = parameters.referenceServers === 'keep';
-    this.resourceTypes = new Set(resourceTypes);
+  constructor({ parameters, key: bytes, model }: MethodContext<typeof PARAMETERS>) {
+    this.#hmac = new Hmac(parameters.cryptoHashFunction, bytes);
+    this.#digits = parameters.truncate;
+    this.#keepsServers = parameters.referenceServers === 'keep';
+    this.#resourceTypes = new Set(model.resourceNames());
   }
 
-  on(target: Target): ValueMethod {
-    return target.parentType === 'Reference' && target.name === 'reference' ? this.ofReference : this.ofValue;
+  ofValue(target: Target): ValueMethod {
+    return target.parentType === 'Reference' && target.name === 'reference'
+      ? this.#ofReference
+      : this.#ofText;
   }
 
-  private readonly ofReference: ValueMethod = Object.assign(
+  readonly #ofReference: ValueMethod = Object.assign(
     (value: Primitive, run: Run) => {
       run.did(CRYTOHASH);
-      return this.reference(primitiveText(value));
+      return this.#reference(primitiveText(value));
     },
-    { results: new TextResults(CRYTOHASH, (text) => this.hashedReference(text)) },
+    { results: new TextResults(CRYTOHASH, (text) => this.#hashedReference(text)) },
   );
 
-  private readonly ofValue: ValueMethod = Object.assign(
+  readonly #ofText: ValueMethod = Object.assign(
     (value: Primitive, run: Run) => {
       run.did(CRYTOHASH);
-      return this.hash(primitiveText(value));
+      return this.#hash(primitiveText(value));
     },
-    { results: new TextResults(CRYTOHASH, (text) => this.hash(text)) },
+    { results: new TextResults(CRYTOHASH, (text) => this.#hash(text)) },
   );
 
-  private hash(text: string): string {
+  #hash(text: string): string {
     // In UTF-8 all of them would be the replacement character, and two ids one.
     if (HALF_PAIR.test(text))
       throw new ProcessingError('not-unicode', 'A text to hash holds half of a surrogate pair');
-    const digest = this.hmac.hex(text);
-    return this.digits === null ? digest : digest.slice(0, this.digits);
+    const digest = this.#hmac.hex(text);
+    return this.#digits === null ? digest : digest.slice(0, this.#digits);
   }
 
-  private reference(text: string): string {
-    const known = this.references.get(text);
+  #reference(text: string): string {
+    const known = this.#references.get(text);
     if (known !== undefined) return known;
-    const result = this.hashedReference(text);
+    const result = this.#hashedReference(text);
     if (text.length > MAX_LENGTH) return result;
-    if (this.references.size >= MAX_REMEMBERED) this.references.clear();
-    this.references.set(text, result);
+    if (this.#references.size >= MAX_REMEMBERED) this.#references.clear();
+    this.#references.set(text, result);
     return result;
   }
 
-  private hashedReference(text: string): string {
-    if (text.startsWith('#')) return text === '#' ? text : `#${this.hash(text.slice(1))}`;
+  #hashedReference(text: string): string {
+    if (text.startsWith('#')) return text === '#' ? text : `#${this.#hash(text.slice(1))}`;
     const [, server = '', type = '', id = '', version = ''] = LITERAL.exec(text) ?? [];
-    if (this.resourceTypes.has(type)) return this.literal(text, server, type, id, version);
+    if (this.#resourceTypes.has(type)) return this.#literal(text, server, type, id, version);
     const oid = OID.exec(text);
-    if (oid !== null) return `urn:oid:${this.hash(oid[1] ?? '')}`;
+    if (oid !== null) return `urn:oid:${this.#hash(oid[1] ?? '')}`;
     const uuid = UUID.exec(text);
-    return uuid === null ? this.hash(text) : `urn:uuid:${this.hash(uuid[1] ?? '')}`;
+    return uuid === null ? this.#hash(text) : `urn:uuid:${this.#hash(uuid[1] ?? '')}`;
   }
 
-  private literal(text: string, server: string, type: string, id: string, version: string): string {
-    const reference = `${type}/${this.hash(id)}`;
-    if (server === '') return this.keepsServers ? reference + version : reference;
+  #literal(text: string, server: string, type: string, id: string, version: string): string {
+    const reference = `${type}/${this.#hash(id)}`;
+    if (server === '') return this.#keepsServers ? reference + version : reference;
     // A base that names a resource holds that resource's id, as in https://server/Patient/1/Observation/2.
-    if (server.split('/').some((segment) => this.resourceTypes.has(segment))) return this.hash(text);
-    if (this.keepsServers) return `${server}${reference}${version}`;
+    if (server.split('/').some((segment) => this.#resourceTypes.has(segment))) return this.#hash(text);
+    if (this.#keepsServers) return `${server}${reference}${version}`;
     // The top-level domain of RFC 2606 that never leads anywhere.
-    return `https://${this.hash(server).slice(0, SERVER_DIGITS)}.invalid/${reference}`;
+    return `https://${this.#hash(server).slice(0, SERVER_DIGITS)}.invalid/${reference}`;
   }
 }

@@ -1,9 +1,110 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, hkdfSync } from 'node:crypto';
 import { calendarDay, dayNumber, padded } from '../../fhir/calendar.js';
-import { PERTURBED } from './labels.js';
+import { JsonNumber } from '../../json/jsonNumber.js';
 import type { Primitive } from '../model/primitive.js';
-import type { Redactor } from './redact.js';
-import type { Run, Target, ValueMethod } from './method.js';
+import type { FhirType } from '../model/types.js';
+import type { IssueList } from '../reading/issues.js';
+import { choice, key, type Setting, type ValuesOf } from '../reading/settings.js';
+import { isKnown, UNTOUCHED, type Effect } from './effect.js';
+import { PERTURBED } from './labels.js';
+import { method, type MethodContext, type Run, type ValueMethod } from './method.js';
+import { REDACT, Redactor } from './redact.js';
+
+const readScope = choice('resource', 'file', 'folder', 'patient');
+/** The scopes that the reference has; it also reads their places. */
+const SCOPES = ['resource', 'file', 'folder'];
+const MAX_DAYS = 3_650_000;
+
+const scope: typeof readScope = (value, site) => {
+  const named = typeof value === 'number' ? SCOPES[value] : undefined;
+  if (named !== undefined) site.warn(`Read as '${named}': write the name`);
+  return readScope(named ?? value, site);
+};
+
+/** Days every date moves by, instead of the key's; null without. */
+const offset: Setting<number | null> = (value, site) => {
+  if (value === undefined || value === null) return null;
+  const number =
+    typeof value === 'string' && value.trim() !== ''
+      ? Number(value)
+      : value instanceof JsonNumber
+        ? Number(value.text)
+        : value;
+  if (typeof number !== 'number' || !Number.isFinite(number) || Math.abs(number) > MAX_DAYS) {
+    site.error('Must be a whole number of days');
+    return null;
+  }
+  if (Number.isInteger(number)) return number;
+  const floor = Math.floor(number);
+  const nearer = number - floor === 0.5 ? floor + (floor % 2 === 0 ? 0 : 1) : Math.round(number);
+  site.warn(`Rounded to ${nearer}: days are whole numbers`);
+  return nearer;
+};
+
+const PARAMETERS = {
+  dateShiftKey: key,
+  dateShiftScope: scope,
+  dateShiftFixedOffsetInDays: offset,
+  ...REDACT.parameters,
+};
+type Parameters = ValuesOf<typeof PARAMETERS>;
+
+export const DATE_SHIFT = method({
+  name: 'dateShift',
+  settings: {},
+  parameters: PARAMETERS,
+  key: {
+    name: 'dateShiftKey',
+    isUsed: ({ dateShiftFixedOffsetInDays }) => dateShiftFixedOffsetInDays === null,
+  },
+  labels: [PERTURBED, ...REDACT.labels],
+  changes: { what: 'moves dates', isOn: isDate },
+  needsPatient: ({ dateShiftScope }) => dateShiftScope === 'patient',
+  checkParameters,
+  effect: (_, parameters) => effectOf(parameters),
+  prepare: (context) => {
+    const redactor = new Redactor(context.parameters, context.now);
+    const daysOf = shiftOf(context);
+    return {
+      work: (_, rule) => {
+        const shift: ValueMethod = (value, run) => shifted(value, rule, redactor, daysOf, run);
+        return { ofValue: ({ type }) => (isDate(type) ? shift : null) };
+      },
+    };
+  },
+});
+
+function isDate({ primitive }: FhirType): boolean {
+  return primitive === 'date' || primitive === 'dateTime';
+}
+
+/** The reference's shift is kept for its configurations' sake; whoever relies on it should know what it is worth. */
+function checkParameters(parameters: Parameters, issues: IssueList): void {
+  if (parameters.dateShiftFixedOffsetInDays !== null) {
+    issues.warn(
+      'parameters.dateShiftFixedOffsetInDays',
+      'All dates move by the same days: one known date undoes all',
+    );
+  } else if (parameters.dateShiftScope !== 'patient') {
+    issues.warn(
+      'parameters.dateShiftScope',
+      `The shift of scope '${parameters.dateShiftScope}' is one of 101 values, linear in a short hash of the key: one or ` +
+        "two known dates undo it. The scope 'patient' has no such weakness",
+    );
+  }
+}
+
+/** Shifted dates are pseudonyms of dates, unless the shift is known. Other types stay as they are. */
+function effectOf({ dateShiftFixedOffsetInDays, dateShiftKey }: Parameters): Effect {
+  // An offset that the configuration gives is taken off again.
+  if (dateShiftFixedOffsetInDays !== null) return UNTOUCHED;
+  const clears = isKnown(dateShiftKey) ? 'partial' : 'full';
+  return {
+    key: `dateShift ${clears}`,
+    clearsAll: false,
+    clears: (_, { type }) => (type !== null && isDate(type) ? clears : 'none'),
+  };
+}
 
 const MULTIPLIER = 131;
 const RANGE = 101;
@@ -13,12 +114,12 @@ const DATE =
 
 /**
  * The reference's offset in days, -50 to 50. It is linear in a hash of 101 values: one or two known dates undo it.
- * @param key UTF-8 bytes of the key, @param prefix what the scope puts before it
+ * @param bytes of the key, @param prefix what the scope puts before it
  */
-export function referenceOffset(prefix: string, key: Uint8Array): number {
+function referenceOffset(prefix: string, bytes: Uint8Array): number {
   let hash = 0;
   for (const byte of Buffer.from(prefix, 'utf8')) hash = (hash * MULTIPLIER + byte) % RANGE;
-  for (const byte of key) hash = (hash * MULTIPLIER + byte) % RANGE;
+  for (const byte of bytes) hash = (hash * MULTIPLIER + byte) % RANGE;
   return hash - 50;
 }
 
@@ -26,23 +127,58 @@ export function referenceOffset(prefix: string, key: Uint8Array): number {
 const PATIENT_RANGE = 50;
 
 /** A patient's offset in days, -50 to 50 but never 0, from the HMAC-SHA256 of the patient's id. */
-export function patientOffset(patient: string, key: Uint8Array): number {
-  const digest = createHmac('sha256', key).update(patient, 'utf8').digest();
+function patientOffset(patient: string, bytes: Uint8Array): number {
+  const digest = createHmac('sha256', bytes).update(patient, 'utf8').digest();
   const place = Number(digest.readBigUInt64BE(0) % BigInt(2 * PATIENT_RANGE));
   return place < PATIENT_RANGE ? place - PATIENT_RANGE : place - PATIENT_RANGE + 1;
 }
 
-/** Moves dates by the days of the run; other types are left as they are. */
-export function dateShift(target: Target, rule: number, redactor: Redactor): ValueMethod | null {
-  const { primitive } = target.type;
-  if (primitive !== 'date' && primitive !== 'dateTime') return null;
-  return (value, run) => shifted(value, rule, redactor, run);
+/** Days that the dates of a resource move by under a rule; null where they must be redacted. */
+type ShiftOf = (run: Run, rule: number) => number | null;
+
+/** How far dates move, by the configuration's scope. */
+function shiftOf({ parameters, key: bytes }: MethodContext<typeof PARAMETERS>): ShiftOf {
+  const fixed = parameters.dateShiftFixedOffsetInDays;
+  if (fixed !== null) return () => fixed;
+  const ofText = rememberLast((prefix) => referenceOffset(prefix, bytes));
+  switch (parameters.dateShiftScope) {
+    case 'resource':
+      return (run, rule) => ofText(run.rootId(rule));
+    case 'file':
+      return (run) => ofText(run.fileName);
+    case 'folder':
+      return (run) => ofText(run.folderName);
+    case 'patient': {
+      const derived = hkdfSync('sha256', bytes, new Uint8Array(0), 'fhir-deidentified-export patient', 32);
+      const patientKey = new Uint8Array(derived);
+      const ofPatient = rememberLast((patient) => patientOffset(patient, patientKey));
+      return (run) => (run.patient === null ? null : ofPatient(run.patient));
+    }
+  }
 }
 
-function shifted(value: Primitive, rule: number, redactor: Redactor, run: Run): Primitive | undefined {
+function rememberLast(compute: (text: string) => number): (text: string) => number {
+  let last: string | undefined;
+  let value = 0;
+  return (text) => {
+    if (text !== last) {
+      value = compute(text);
+      last = text;
+    }
+    return value;
+  };
+}
+
+function shifted(
+  value: Primitive,
+  rule: number,
+  redactor: Redactor,
+  daysOf: ShiftOf,
+  run: Run,
+): Primitive | undefined {
   const match = typeof value === 'string' ? DATE.exec(value) : null;
   if (match === null || redactor.isOverAge(value as string)) return redactor.date(value, run);
-  const days = run.dateShiftDays(rule);
+  const days = daysOf(run, rule);
   if (days === null) return redactor.date(value, run);
   const { year, month, day } = calendarDay(
     dayNumber(Number(match[1]), Number(match[2]), Number(match[3])) + days,

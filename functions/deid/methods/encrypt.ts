@@ -1,17 +1,44 @@
 import { createCipheriv } from 'node:crypto';
-import { MASKED } from './labels.js';
 import { primitiveText } from '../model/primitive.js';
-import type { ValueMethod } from './method.js';
+import { key, type Key, type Setting } from '../reading/settings.js';
+import { CLEARING, isKnown, UNTOUCHED } from './effect.js';
+import { MASKED } from './labels.js';
+import { method, type ValueMethod } from './method.js';
 
 const IV_BYTES = 16;
+const LENGTH = 'must be 16, 24 or 32 bytes long in UTF-8';
+
+const aesKey: Setting<Key> = (value, site) => {
+  const read = key(value, site);
+  if (read.kind === 'text' && !isAesKey(read.text))
+    site.error('Must be 16, 24 or 32 bytes long in UTF-8 (or empty, for a key of the job)');
+  return read;
+};
+
+function isAesKey(text: string): boolean {
+  return [16, 24, 32].includes(Buffer.byteLength(text, 'utf8'));
+}
+
+export const ENCRYPT = method({
+  name: 'encrypt',
+  settings: {},
+  parameters: { encryptKey: aesKey },
+  key: { name: 'encryptKey', problemOf: (text) => (isAesKey(text) ? undefined : LENGTH) },
+  labels: [MASKED],
+  effect: (_, { encryptKey }) => (isKnown(encryptKey) ? UNTOUCHED : CLEARING),
+  prepare: (context) => {
+    const ofValue = encrypt(context.key);
+    return { work: () => ({ ofValue: () => ofValue }) };
+  },
+});
 
 /** AES-CBC with PKCS#7 padding; the random initialization vector stands before the ciphertext, all in Base64. */
-export function encrypt(key: Uint8Array): ValueMethod {
-  const algorithm = `aes-${key.length * 8}-cbc`;
+function encrypt(bytes: Uint8Array): ValueMethod {
+  const algorithm = `aes-${bytes.length * 8}-cbc`;
   return (value, run) => {
     run.did(MASKED);
     const iv = run.randomBytes(IV_BYTES);
-    const cipher = createCipheriv(algorithm, key, iv);
+    const cipher = createCipheriv(algorithm, bytes, iv);
     return Buffer.concat([iv, cipher.update(primitiveText(value), 'utf8'), cipher.final()]).toString(
       'base64',
     );

@@ -1,49 +1,142 @@
-import type { Collection, Environment, Evaluator } from '../expression/collection.js';
+import { isJsonObject, type JsonValue } from '../../json/json.js';
+import { JsonNumber, numberFromText, numberText } from '../../json/jsonNumber.js';
+import type { Collection } from '../expression/collection.js';
 import { compileExpression, evaluate } from '../expression/evaluate.js';
-import { valueText } from '../expression/functions.js';
+import { valueText } from '../expression/conversions.js';
 import { booleanOf } from '../expression/operators.js';
-import { Decimal, FhirPathError, type Value } from '../expression/values.js';
-import { numberFromText } from '../../json/json.js';
-import { GENERALIZED } from './labels.js';
+import { parseFhirPath } from '../expression/parser.js';
+import type { Expression } from '../expression/syntax.js';
+import { Decimal, FhirPathError, Temporal, type Value } from '../expression/values.js';
 import { FhirNode } from '../model/node.js';
 import type { Primitive } from '../model/primitive.js';
-import type { Method } from '../configuration/ruleMethod.js';
-import type { Run } from './method.js';
+import { readExpression } from '../reading/expressions.js';
+import { choice, type Setting, type SettingSite, type ValuesOf } from '../reading/settings.js';
+import type { Effect } from './effect.js';
+import { GENERALIZED } from './labels.js';
+import { method, type NodeMethod } from './method.js';
 
-type Settings = Extract<Method, { name: 'generalize' }>;
+/** One case: where `condition` holds of the value, `result` takes its place. */
+interface Case {
+  readonly condition: Expression;
+  readonly result: Expression;
+}
+
+const cases: Setting<readonly Case[]> = (table, site) => {
+  if (!isJsonObject(table)) {
+    site.error('generalize needs cases: an object of FHIRPath conditions and results');
+    return [];
+  }
+  const read: Case[] = [];
+  for (const [key, value] of Object.entries(table)) {
+    if (site.budget.isSpent || site.issues.isFull) break;
+    const text = typeof value === 'number' || value instanceof JsonNumber ? numberText(value) : value;
+    const condition = expressionIn(key, key, 'condition', site);
+    const result = expressionIn(text, key, 'result', site);
+    if (condition !== undefined && result !== undefined) read.push({ condition, result });
+  }
+  return read;
+};
+
+function expressionIn(
+  value: JsonValue | undefined,
+  key: string,
+  part: string,
+  site: SettingSite,
+): Expression | undefined {
+  const source = typeof value === 'boolean' ? String(value) : value;
+  if (typeof source !== 'string' || source.trim() === '') {
+    site.error(`The ${part} must be a FHIRPath expression in a string`, `["${key}"]`);
+    return undefined;
+  }
+  return readExpression(
+    () => {
+      const expression = parseFhirPath(source, site.budget);
+      compileExpression(expression);
+      return expression;
+    },
+    `The ${part} is not a FHIRPath expression`,
+    (problem) => site.error(problem, `["${key}"]`),
+  );
+}
+
+const SETTINGS = { otherValues: choice('redact', 'keep'), cases };
+type Values = ValuesOf<typeof SETTINGS>;
 
 /** Replaces a value by the result of the first case whose condition holds. */
-export class Generalizer {
-  private readonly cases: readonly { condition: Evaluator; result: Evaluator }[];
-  private readonly otherValues: 'redact' | 'keep';
+export const GENERALIZE = method({
+  name: 'generalize',
+  settings: SETTINGS,
+  parameters: {},
+  labels: [GENERALIZED],
+  isForPrimitives: true,
+  expressions: (settings) => settings.cases.flatMap(({ condition, result }) => [condition, result]),
+  effect: effectOf,
+  prepare: () => ({
+    work: (settings) => ({ ofValue: () => null, ofNode: generalizer(settings) }),
+  }),
+});
 
-  constructor(settings: Settings) {
-    this.otherValues = settings.otherValues;
-    this.cases = settings.cases.map(({ condition, result }) => ({
-      condition: compileExpression(condition),
-      result: compileExpression(result),
-    }));
-  }
+/** Most cases whose results are too few to tell values apart. */
+const MAX_CASES = 100;
 
-  /**
-   * The value that takes the place of a primitive's. Counts as generalized even where no case holds.
-   * @throws FhirPathError for an expression that fails, and for an element that is no plain primitive
-   */
-  generalize(node: FhirNode, environment: Environment, run: Run): Primitive | undefined {
-    if (node.type.primitive === null) throw new FhirPathError('generalize is for primitive elements');
+/**
+ * A value can be told from a result that is made of it, from one that is as exact as a date, and from which case
+ * held, unless the cases are ranges of years or numbers.
+ */
+function effectOf(settings: Values): Effect {
+  const isConstant =
+    settings.otherValues === 'redact' &&
+    settings.cases.length <= MAX_CASES &&
+    settings.cases.every(({ condition, result }) => isRange(condition) && isVague(result));
+  return {
+    key: `generalize ${isConstant}`,
+    clearsAll: isConstant,
+    clears: () => (isConstant ? 'full' : 'partial'),
+  };
+}
+
+/** Whether a condition compares the value with years or numbers only, by their order. */
+function isRange(condition: Expression): boolean {
+  if (condition.kind === 'literal') return true;
+  if (condition.kind !== 'binary') return false;
+  const { operator, left, right } = condition;
+  if (operator === 'and' || operator === 'or') return isRange(left) && isRange(right);
+  if (!['<', '<=', '>', '>='].includes(operator)) return false;
+  return (left.kind === 'this' && isLimit(right)) || (right.kind === 'this' && isLimit(left));
+}
+
+function isLimit(limit: Expression): boolean {
+  if (limit.kind !== 'literal' || limit.value === null) return false;
+  const { value } = limit;
+  if (typeof value === 'bigint' || value instanceof Decimal) return true;
+  return value instanceof Temporal && /^\d{4}(?:-01(?:-01)?)?$/.test(valueText(value));
+}
+
+function isVague(result: Expression): boolean {
+  if (result.kind !== 'literal') return false;
+  return result.value === null || !/\d{3,4}-\d\d/.test(valueText(result.value));
+}
+
+/** Counts as generalized even where no case holds. */
+function generalizer(settings: Values): NodeMethod {
+  const compiled = settings.cases.map(({ condition, result }) => ({
+    condition: compileExpression(condition),
+    result: compileExpression(result),
+  }));
+  return (node, environment, run) => {
     if (node.value === undefined) return undefined;
     run.did(GENERALIZED);
     const input: Collection = [node];
     environment.undecided?.takeCount();
-    for (const { condition, result } of this.cases) {
+    for (const { condition, result } of compiled) {
       // A condition that cannot be decided counts as true, as in the reference.
       const holds = isTrueOrOpen(evaluate(condition, input, environment));
       run.wasUndecided(environment.undecided?.takeCount() ?? 0);
       if (!holds) continue;
       return jsonOf(evaluate(result, input, environment));
     }
-    return this.otherValues === 'keep' ? node.value : undefined;
-  }
+    return settings.otherValues === 'keep' ? node.value : undefined;
+  };
 }
 
 function isTrueOrOpen(result: Collection): boolean {

@@ -1,8 +1,10 @@
 import { calendarDay } from '../../fhir/calendar.js';
-import { ABSTRED, REDACTED } from './labels.js';
+import { JsonNumber, numberText } from '../../json/jsonNumber.js';
 import { decimalOf, type Primitive } from '../model/primitive.js';
-import type { Parameters } from '../configuration/parameters.js';
-import type { Run, Target, ValueMethod } from './method.js';
+import { flag, type Setting, type ValuesOf } from '../reading/settings.js';
+import { CLEARING, type Effect } from './effect.js';
+import { ABSTRED, REDACTED } from './labels.js';
+import { method, type Run, type Target, type ValueMethod } from './method.js';
 
 /** Years of age above which neither dates nor ages are kept (HIPAA Safe Harbor, 45 CFR 164.514(b)(2)(i)(C)). */
 const AGE_LIMIT = 89;
@@ -10,6 +12,89 @@ const AGE_LIMIT = 89;
 const ZIP_CODE = /^\s*(?:[A-Za-z]{2}[\s-]+)?([0-9]{3,5})(?:[\s-]*([0-9]{4}))?\s*$/;
 const ZIP_DIGITS = 5;
 const AREA_DIGITS = 3;
+
+/** The first three digits of the ZIP codes with 20,000 people or fewer: HHS's guidance on 45 CFR 164.514, Census 2000. */
+const RESTRICTED_ZIP_CODES = [
+  '036', '059', '063', '102', '203', '556', '692', '790', '821', '823', '830', '831', '878', '879', '884', '890',
+  '893',
+]; // prettier-ignore
+
+/** Numbers up to this stay. */
+const above: Setting<number | undefined> = (value, site) => {
+  if (value === undefined || (typeof value === 'number' && Number.isFinite(value))) return value;
+  site.error('Must be a number: those up to it stay');
+  return undefined;
+};
+
+const areas: Setting<readonly string[]> = (value, site) => {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) {
+    site.error('Must be an array of texts such as "036"');
+    return [];
+  }
+  return value.flatMap((code, index) => {
+    if (typeof code === 'string' && code !== '') return [code];
+    if (typeof code === 'number' || code instanceof JsonNumber) {
+      site.warn('Write it as a text: a number has no leading zeros', `[${index}]`);
+      return [numberText(code)];
+    }
+    site.error('Must be a text such as "036"', `[${index}]`);
+    return [];
+  });
+};
+
+const PARAMETERS = {
+  enablePartialAgesForRedact: flag,
+  enablePartialDatesForRedact: flag,
+  enablePartialZipCodesForRedact: flag,
+  restrictedZipCodeTabulationAreas: areas,
+  /** Whether a partial postal code is kept of US ZIP codes only, whatever blanks and leading zeros they have or lack. */
+  strictZipCodes: flag,
+  /** Whether a year is over the age limit when whoever was born in it is, or will be before it ends. */
+  ageLimitByYear: flag,
+};
+type Parameters = ValuesOf<typeof PARAMETERS>;
+
+export const REDACT = method({
+  name: 'redact',
+  settings: { above },
+  parameters: PARAMETERS,
+  labels: [REDACTED, ABSTRED],
+  appliesUndecided: true,
+  effect: (settings, parameters) => {
+    const effect = redactEffect(parameters);
+    return settings.above === undefined ? effect : aboveEffect(settings.above, effect);
+  },
+  prepare: (context) => {
+    const redactor = new Redactor(context.parameters, context.now);
+    return { work: (settings) => ({ ofValue: (target) => redactor.on(target, settings.above) }) };
+  },
+});
+
+/** Dates keep their years, ages their numbers up to 89; of ZIP codes three digits may stay only where many people live. */
+function redactEffect(parameters: Parameters): Effect {
+  const { enablePartialZipCodesForRedact, restrictedZipCodeTabulationAreas: restricted } = parameters;
+  const isSafe = RESTRICTED_ZIP_CODES.every((code) => restricted.some((area) => code.startsWith(area)));
+  if (!enablePartialZipCodesForRedact || isSafe) return CLEARING;
+  return {
+    key: 'redact',
+    clearsAll: false,
+    clears: (_, element) => (element.name === 'postalCode' ? 'partial' : 'full'),
+  };
+}
+
+/** Numbers up to the limit stay: that is all of an identity that it leaves only of ages that Safe Harbor lets stay. */
+function aboveEffect(limit: number, rest: Effect): Effect {
+  return {
+    key: `${rest.key} above ${limit}`,
+    clearsAll: false,
+    clears: (identity, element) => {
+      const kind = element.type?.primitive;
+      if (kind !== 'decimal' && kind !== 'integer') return rest.clears(identity, element);
+      return identity.category === 'ages' && limit <= AGE_LIMIT ? 'full' : 'partial';
+    },
+  };
+}
 
 /** Takes values away, or leaves the part of dates, ages and postal codes that the parameters allow. */
 export class Redactor {
@@ -24,11 +109,11 @@ export class Redactor {
     this.restricted = parameters.restrictedZipCodeTabulationAreas;
   }
 
-  /** The work on one kind of primitive. @param above numbers up to this stay */
-  on(target: Target, above?: number): ValueMethod {
+  /** The work on one kind of primitive. @param limit numbers up to this stay */
+  on(target: Target, limit?: number): ValueMethod {
     const { primitive } = target.type;
-    if (above !== undefined && (primitive === 'decimal' || primitive === 'integer'))
-      return (value, run) => (isUpTo(value, above) ? value : takeAway(value, run));
+    if (limit !== undefined && (primitive === 'decimal' || primitive === 'integer'))
+      return (value, run) => (isUpTo(value, limit) ? value : takeAway(value, run));
     if ((primitive === 'date' || primitive === 'dateTime') && this.parameters.enablePartialDatesForRedact) {
       return (value, run) => this.date(value, run);
     }
@@ -77,9 +162,12 @@ export class Redactor {
   }
 }
 
-export function takeAway(_value: Primitive, run: Run): undefined {
-  run.did(REDACTED);
-}
+const takeAway: ValueMethod = Object.assign(
+  (_value: Primitive, run: Run): undefined => {
+    run.did(REDACTED);
+  },
+  { taken: REDACTED },
+);
 
 function keepAge(value: Primitive, run: Run): Primitive | undefined {
   run.did(REDACTED);

@@ -1,27 +1,64 @@
 import {
   isEmptyObject,
   isJsonObject,
-  JsonNumber,
-  numberText,
   parseJson,
   JsonError,
   type JsonObject,
   type JsonValue,
 } from '../../json/json.js';
+import { JsonNumber, numberText } from '../../json/jsonNumber.js';
+import type { FhirNode } from '../model/node.js';
+import type { IssueList } from '../reading/issues.js';
+import type { Setting } from '../reading/settings.js';
+import { CLEARING } from './effect.js';
 import { SUBSTITUTED } from './labels.js';
-import { type FhirNode } from '../model/node.js';
-import type { Run, ValueMethod } from './method.js';
+import { method, type Replacement, type Run, type Selected, type ValueMethod } from './method.js';
+
+const replaceWith: Setting<Substitute> = (value, site) => {
+  if (value === undefined)
+    site.error('substitute needs replaceWith: a value, an object for complex elements, or null');
+  if (Array.isArray(value)) site.error('Must be a value or an object, not an array');
+  return new Substitute(value ?? null);
+};
+
+export const SUBSTITUTE = method({
+  name: 'substitute',
+  settings: { replaceWith },
+  parameters: {},
+  labels: [SUBSTITUTED],
+  check: (settings, selected, issues) => checkReplacement(settings.replaceWith, selected, issues),
+  effect: () => CLEARING,
+  prepare: () => ({
+    work: (settings) => {
+      const { replaceWith: replacement } = settings;
+      return { ofValue: () => replacement.ofValue, replacement };
+    },
+  }),
+});
+
+function checkReplacement(replacement: Replacement, { types, named }: Selected, issues: IssueList): void {
+  if (replacement.isNothing) return;
+  const primitives = types.filter(({ primitive }) => primitive !== null).length;
+  if (primitives === 0 && isEmptyObject(replacement.object)) {
+    issues.error(
+      'replaceWith',
+      `Must be an object such as {"text": "…"}, or null: the path selects only ${named}`,
+    );
+  } else if (replacement.text === undefined && primitives === types.length) {
+    issues.warn('replaceWith', `An object takes a primitive's value away: the path selects only ${named}`);
+  }
+}
 
 /** What stands in an element's place: a text for a primitive, an object for a complex element, or nothing. */
-export class Replacement {
+class Substitute implements Replacement {
   /** For primitives: always a JSON string, as the reference writes it. */
   readonly text: string | undefined;
   /** For complex elements; a text that holds a JSON object counts as the object. */
   readonly object: JsonObject;
 
-  constructor(replaceWith: JsonValue) {
-    this.text = textOf(replaceWith);
-    this.object = objectOf(replaceWith);
+  constructor(value: JsonValue) {
+    this.text = textOf(value);
+    this.object = objectOf(value);
   }
 
   get isNothing(): boolean {

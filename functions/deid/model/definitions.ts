@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
-import { R4B_DATA_TYPES, R4B_ELEMENTS, R4B_REMOVED, R4B_REPLACED } from './r4b.js';
+import type r4bChanges from './r4b.json';
 
 /** What is known of a FHIR version's types: flat tables by element path. */
 export interface Definitions {
@@ -18,7 +18,7 @@ export interface Definitions {
   path2RefType: Readonly<Record<string, readonly string[]>>;
 }
 
-const requireModel: (name: string) => Definitions = createRequire(import.meta.url);
+const requireTable = createRequire(import.meta.url);
 
 /**
  * Content references that repeat otherwise than the element they refer to: `*` repeats, `1` does not. The tables do not
@@ -57,59 +57,44 @@ export function definitionsOf(version: FhirVersion): Definitions {
   return { ...definitions, path2Repeating };
 }
 
+/**
+ * What FHIR R4B (4.3.0) changed in R4's types: types that it removed, types whose elements replace R4's, and new elements,
+ * by the type or element that they are in: name, `*` if it repeats, type, and the path of its definition for a content
+ * reference. A choice is written `name|Type`.
+ */
+type R4bChanges = Omit<typeof r4bChanges, 'elements'> & { elements: Record<string, string[]> };
+
 function tablesOf(version: FhirVersion): Definitions {
   switch (version) {
     case 'STU3':
-      return requireModel('fhirpath/fhir-context/stu3');
+      return requireTable('fhirpath/fhir-context/stu3') as Definitions;
     case 'R4':
-      return requireModel('fhirpath/fhir-context/r4');
+      return requireTable('fhirpath/fhir-context/r4') as Definitions;
     case 'R4B':
-      return r4b(requireModel('fhirpath/fhir-context/r4'));
+      return changed(
+        requireTable('fhirpath/fhir-context/r4') as Definitions,
+        requireTable('./r4b.json') as R4bChanges,
+      );
     case 'R5':
-      return requireModel('fhirpath/fhir-context/r5');
+      return requireTable('fhirpath/fhir-context/r5') as Definitions;
   }
 }
 
-function isGone(path: string): boolean {
-  const root = path.split('.')[0] ?? '';
-  return R4B_REMOVED.includes(root) || R4B_REPLACED.includes(root);
-}
-
-function kept<T>(table: Readonly<Record<string, T>>): Record<string, T> {
-  return Object.fromEntries(Object.entries(table).filter(([path]) => !isGone(path)));
-}
-
-/** R4's definitions with what R4B changed. */
-function r4b(r4: Definitions): Definitions {
-  const result = {
+function changed(r4: Definitions, { removed, replaced, dataTypes, elements }: R4bChanges): Definitions {
+  const gone = new Set([...removed, ...replaced]);
+  const kept = <T>(table: Readonly<Record<string, T>>): Record<string, T> =>
+    Object.fromEntries(Object.entries(table).filter(([path]) => !gone.has(path.split('.')[0] ?? '')));
+  const into = {
     path2Type: kept(r4.path2Type),
     path2Repeating: kept(r4.path2Repeating),
     choiceTypePaths: kept(r4.choiceTypePaths),
     pathsDefinedElsewhere: kept(r4.pathsDefinedElsewhere),
     type2Parent: Object.fromEntries(
-      Object.entries(r4.type2Parent).filter(([type]) => !R4B_REMOVED.includes(type)),
+      Object.entries(r4.type2Parent).filter(([type]) => !removed.includes(type)),
     ),
     path2RefType: kept(r4.path2RefType),
   };
-  addElements(result);
-  return result;
-}
-
-/** Elements that every resource, and every backbone element, has besides its own. */
-const RESOURCE_ELEMENTS = [
-  'id id', 'meta Meta', 'implicitRules uri', 'language code', 'text Narrative', 'contained* Resource',
-  'extension* Extension', 'modifierExtension* Extension',
-]; // prettier-ignore
-const BACKBONE_ELEMENTS = ['modifierExtension* Extension'];
-
-function addElements(into: {
-  path2Type: Record<string, string>;
-  path2Repeating: Record<string, boolean>;
-  choiceTypePaths: Record<string, readonly string[]>;
-  pathsDefinedElsewhere: Record<string, string>;
-  type2Parent: Record<string, string>;
-}): void {
-  const add = (parent: string, text: string): string => {
+  const add = (parent: string, text: string): void => {
     const [head = '', type = '', definition] = text.split(' ');
     const [name = '', choice] = head.replace('*', '').split('|');
     const path = `${parent}.${name}${choice ?? ''}`;
@@ -121,21 +106,21 @@ function addElements(into: {
       into.choiceTypePaths[choicePath] = [...(into.choiceTypePaths[choicePath] ?? []), choice];
     }
     if (type === 'BackboneElement') for (const element of BACKBONE_ELEMENTS) add(path, element);
-    return path;
   };
-  const parents: string[] = [];
-  for (const line of R4B_ELEMENTS.trim().split('\n')) {
-    const depth = line.search(/\S/) / 2;
-    parents.length = depth;
-    if (depth > 0) {
-      parents.push(add(parents[depth - 1] ?? '', line.trim()));
-      continue;
-    }
-    parents.push(line);
-    if (line.includes('.') || (Object.hasOwn(into.type2Parent, line) && !R4B_REPLACED.includes(line)))
-      continue;
-    const isDataType = R4B_DATA_TYPES.includes(line);
-    into.type2Parent[line] = isDataType ? 'Element' : 'DomainResource';
-    if (!isDataType) for (const element of RESOURCE_ELEMENTS) add(line, element);
+  for (const [parent, texts] of Object.entries(elements)) {
+    for (const text of texts) add(parent, text);
+    const isNew = !Object.hasOwn(r4.type2Parent, parent) || replaced.includes(parent);
+    if (parent.includes('.') || !isNew) continue;
+    const isDataType = dataTypes.includes(parent);
+    into.type2Parent[parent] = isDataType ? 'Element' : 'DomainResource';
+    if (!isDataType) for (const element of RESOURCE_ELEMENTS) add(parent, element);
   }
+  return into;
 }
+
+/** Elements that every resource, and every backbone element, has besides its own. */
+const RESOURCE_ELEMENTS = [
+  'id id', 'meta Meta', 'implicitRules uri', 'language code', 'text Narrative', 'contained* Resource',
+  'extension* Extension', 'modifierExtension* Extension',
+]; // prettier-ignore
+const BACKBONE_ELEMENTS = ['modifierExtension* Extension'];

@@ -1,5 +1,6 @@
 import { daysInMonth } from '../../fhir/calendar.js';
-import { JsonNumber, numberText, type JsonScalar, type JsonValue } from '../../json/json.js';
+import type { JsonValue } from '../../json/json.js';
+import { JsonNumber, numberText, type JsonScalar } from '../../json/jsonNumber.js';
 import { Decimal, Temporal, type Value } from '../expression/values.js';
 import type { FhirType } from './types.js';
 

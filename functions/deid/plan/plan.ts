@@ -1,11 +1,9 @@
 import type { FhirElement, FhirType } from '../model/types.js';
-import type { Target, ValueMethod } from '../methods/method.js';
-import type { Methods } from '../methods/methods.js';
-import { QUANTITY_TYPES } from '../methods/perturb.js';
-import type { Generalizer } from '../methods/generalize.js';
-import type { Guard, Pattern, Step } from './pattern.js';
+import type { NodeMethod, Target, ValueMethod } from '../methods/method.js';
+import { follow, leadsFurther, leadsTo, leadsToItself, type Guard, type Pattern } from './pattern.js';
 import { rawConditionOf, type RawCondition } from './rawCondition.js';
 import type { Rule } from '../configuration/rule.js';
+import type { Works } from './works.js';
 
 /** Most nodes and variants that one plan keeps; a plan that outgrows it must be made anew. */
 const MAX_REMEMBERED = 20_000;
@@ -73,8 +71,10 @@ export interface Entry {
   readonly rule: Rule | null;
   /** Work on a primitive's value; null keeps it. */
   readonly method: ValueMethod | null;
-  /** Set where the rule is `generalize`. */
-  readonly generalizer: Generalizer | null;
+  /** Work on a primitive that has to see more than its value. */
+  readonly nodeMethod: NodeMethod | null;
+  /** Whether the rule's method fails here: it is for primitives. */
+  readonly isRefused: boolean;
   /** Whether any text stands as it came. */
   readonly keepsText: boolean;
   /** Whether nothing has to be known of a complex element before its children are looked at. */
@@ -107,12 +107,12 @@ export class Plan {
   private readonly start: Arrival;
   private nextId = 0;
   private readonly positions = new Map<Pattern, Position[]>();
-  readonly methods: Methods;
+  private readonly works: Works;
   private readonly type: FhirType;
 
-  constructor(type: FhirType, rules: readonly PatternRule[], methods: Methods) {
+  constructor(type: FhirType, rules: readonly PatternRule[], works: Works) {
     this.type = type;
-    this.methods = methods;
+    this.works = works;
     this.start = { decision: null, active: new Map(), guards: [] };
     for (const { rule, patterns } of rules) {
       for (const steps of patterns) {
@@ -143,50 +143,26 @@ export class Plan {
     );
   }
 
-  /**
-   * Follows the steps from `at` that stay at an element. @param name the element's name
-   */
+  /** Follows the steps from `at` that stay at an element. @param name the element's name */
   advance(rule: Rule, steps: Pattern, at: number, type: FhirType, name: string, arrival: Arrival): void {
-    for (let place = at; ; place++) {
+    for (let place = follow(steps, at, type); place >= 0; place = follow(steps, place + 1, type)) {
       const step = steps[place];
       if (step === undefined) {
         if (arrival.decision === null || rule.index < arrival.decision.index) arrival.decision = rule;
         return;
       }
-      switch (step.kind) {
-        case 'type':
-          if (type.name !== step.name) return;
-          break;
-        case 'resourceType':
-          if (
-            !type.isResource ||
-            !(type.name === step.name || step.name === 'Resource' || step.name === 'DomainResource')
-          )
-            return;
-          break;
-        case 'guard':
-          arrival.guards.push({ guard: step.condition, position: this.position(rule, steps, place) });
-          return;
-        case 'within':
-          this.activate(rule, steps, place, arrival);
-          if (!step.self || !passes(step, type, name)) return;
-          break;
-        case 'child':
-        case 'children':
-        case 'descendants':
-          this.activate(rule, steps, place, arrival);
-          return;
+      if (step.kind === 'guard') {
+        arrival.guards.push({ guard: step.condition, position: this.position(rule, steps, place) });
+        return;
       }
+      const position = this.position(rule, steps, place);
+      arrival.active.set(position.id, position);
+      if (!leadsToItself(step, type, name)) return;
     }
   }
 
   private position(rule: Rule, steps: Pattern, at: number): Position {
     return this.positions.get(steps)?.[at] ?? { rule, steps, at, id: -1 };
-  }
-
-  private activate(rule: Rule, steps: Pattern, at: number, arrival: Arrival): void {
-    const position = this.position(rule, steps, at);
-    arrival.active.set(position.id, position);
   }
 
   /** Follows all places of a path that are active at an element to one of its children. */
@@ -195,27 +171,9 @@ export class Plan {
     for (const position of active) {
       const step = position.steps[position.at];
       if (step === undefined) continue;
-      const { rule, steps, at } = position;
-      switch (step.kind) {
-        case 'child':
-          if (step.name === name) this.advance(rule, steps, at + 1, type, name, arrival);
-          break;
-        case 'children':
-          this.advance(rule, steps, at + 1, type, name, arrival);
-          break;
-        case 'descendants':
-          arrival.active.set(position.id, position);
-          this.advance(rule, steps, at + 1, type, name, arrival);
-          break;
-        case 'within':
-          arrival.active.set(position.id, position);
-          if (passes(step, type, name)) this.advance(rule, steps, at + 1, type, name, arrival);
-          break;
-        case 'type':
-        case 'resourceType':
-        case 'guard':
-          break;
-      }
+      if (leadsFurther(step)) arrival.active.set(position.id, position);
+      if (leadsTo(step, type, name))
+        this.advance(position.rule, position.steps, position.at + 1, type, name, arrival);
     }
     settle(arrival);
     return arrival;
@@ -244,10 +202,12 @@ export class Plan {
   ): Entry {
     const rule = arrival.decision;
     const works = rule !== null && mode === 'working';
-    const isGeneralized = works && rule.method.name === 'generalize';
-    let method: ValueMethod | null = null;
-    if (works && !isGeneralized && type.primitive !== null) method = this.methods.valueMethod(rule, target);
+    const work = works ? this.works.get(rule) : undefined;
+    const isPrimitive = type.primitive !== null;
+    const nodeMethod = (isPrimitive && work?.ofNode) || null;
+    let method = isPrimitive && nodeMethod === null ? (work?.ofValue(target) ?? null) : null;
     if (mode === 'removing') method = nothing;
+    const isRemoval = work?.replacement?.isNothing;
     return new PlanEntry(this, arrival, {
       kind,
       element,
@@ -255,9 +215,10 @@ export class Plan {
       otherKey,
       rule,
       method,
-      generalizer: isGeneralized ? this.methods.generalizer(rule) : null,
-      removes: works && this.methods.isRemoval(rule),
-      substitutes: works && rule.method.name === 'substitute' && !this.methods.isRemoval(rule),
+      nodeMethod,
+      isRefused: works && !isPrimitive && rule.method.isForPrimitives === true,
+      removes: isRemoval === true,
+      substitutes: isRemoval === false,
       target,
       mode,
     });
@@ -276,10 +237,6 @@ function settle(arrival: Arrival): void {
   arrival.guards.splice(0, arrival.guards.length, ...live);
 }
 
-function passes(step: Extract<Step, { kind: 'within' }>, type: FhirType, name: string): boolean {
-  return (step.by === 'Type' ? type.name : name) === step.value;
-}
-
 interface EntryParts {
   readonly kind: Entry['kind'];
   readonly element: FhirElement | null;
@@ -287,7 +244,8 @@ interface EntryParts {
   readonly otherKey: string;
   readonly rule: Rule | null;
   readonly method: ValueMethod | null;
-  readonly generalizer: Generalizer | null;
+  readonly nodeMethod: NodeMethod | null;
+  readonly isRefused: boolean;
   readonly removes: boolean;
   readonly substitutes: boolean;
   readonly target: Target;
@@ -301,7 +259,8 @@ class PlanEntry implements Entry {
   readonly otherKey: string;
   readonly rule: Rule | null;
   readonly method: ValueMethod | null;
-  readonly generalizer: Generalizer | null;
+  readonly nodeMethod: NodeMethod | null;
+  readonly isRefused: boolean;
   readonly keepsText: boolean;
   readonly isPlain: boolean;
   readonly removes: boolean;
@@ -324,8 +283,9 @@ class PlanEntry implements Entry {
     this.otherKey = parts.otherKey;
     this.rule = parts.rule;
     this.method = parts.method;
-    this.generalizer = parts.generalizer;
-    this.keepsText = parts.type.primitive === 'string' && parts.method === null && parts.generalizer === null;
+    this.nodeMethod = parts.nodeMethod;
+    this.isRefused = parts.isRefused;
+    this.keepsText = parts.type.primitive === 'string' && parts.method === null && parts.nodeMethod === null;
     this.removes = parts.removes;
     this.substitutes = parts.substitutes;
     const firsts = new Map<Guard, number>();
@@ -339,8 +299,7 @@ class PlanEntry implements Entry {
         first,
       };
     });
-    this.isPlain =
-      this.guards.length === 0 && this.perturbed === null && this.generalizer === null && !this.removes;
+    this.isPlain = this.guards.length === 0 && this.perturbed === null && !this.isRefused && !this.removes;
   }
 
   variant(results: string): Entry {
@@ -372,9 +331,8 @@ class PlanEntry implements Entry {
 
   get perturbed(): PlanNode | null {
     if (this.perturbedNode === undefined) {
-      const works = this.rule?.method.name === 'perturb' && this.parts.mode === 'working';
-      const perturbs = works && QUANTITY_TYPES.has(this.type.name);
-      this.perturbedNode = perturbs ? this.plan.node(this.type, this.arrival, 'perturbed') : null;
+      const perturbs = this.parts.mode === 'working' && this.rule?.method.quantities?.has(this.type.name);
+      this.perturbedNode = perturbs === true ? this.plan.node(this.type, this.arrival, 'perturbed') : null;
     }
     return this.perturbedNode;
   }
@@ -456,7 +414,8 @@ function plainEntry(kind: Entry['kind'], element: FhirElement | null, removes = 
     otherKey: '',
     rule: null,
     method: null,
-    generalizer: null,
+    nodeMethod: null,
+    isRefused: false,
     keepsText: false,
     isPlain: false,
     removes,

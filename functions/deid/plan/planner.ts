@@ -1,13 +1,24 @@
 import { mayBeUndecided } from '../expression/comparisonTypes.js';
 import { rawConditionOf } from './rawCondition.js';
 import type { FhirElement, FhirType } from '../model/types.js';
-import type { Methods } from '../methods/methods.js';
-import type { Guard, Pattern, Step } from './pattern.js';
+import {
+  Everywhere,
+  follow,
+  leadsFurther,
+  leadsTo,
+  leadsToItself,
+  type Guard,
+  type Pattern,
+  type Step,
+} from './pattern.js';
+import { functionOf } from '../expression/functions.js';
+import { leadsBelow, selectsFromInput } from '../expression/functionRow.js';
 import { Plan, type Entry, type PatternRule } from './plan.js';
+import type { Works } from './works.js';
 import type { Rule } from '../configuration/rule.js';
 import type { Expression } from '../expression/syntax.js';
 import { isTotal } from './totality.js';
-import { appliesTo } from '../run/treeEngine.js';
+import { appliesTo } from '../configuration/rulePath.js';
 
 /** How resources of one type are processed. */
 export interface ResourcePlan {
@@ -32,7 +43,7 @@ export function planFor(
   type: FhirType,
   rules: readonly Rule[],
   patternsOf: ReadonlyMap<Rule, readonly Pattern[] | null>,
-  methods: Methods,
+  works: Works,
 ): ResourcePlan {
   const planned: PatternRule[] = [];
   const keys = new Set<string>();
@@ -52,14 +63,14 @@ export function planFor(
   }
   const kept = withoutConflicts(type, planned);
   for (const { rule } of planned) if (!kept.some((other) => other.rule === rule)) leaveToTree(rule);
-  const plan = new Plan(type, kept, methods);
+  const plan = new Plan(type, kept, works);
   return {
     plan,
     root: plan.root,
     treeKeys: [...keys],
     alwaysTree,
     reachesInside: kept.some(({ patterns }) => patterns.some((steps) => steps.some(isInward))),
-    substitutes: own.some((rule) => rule.method.name === 'substitute' && !methods.isRemoval(rule)),
+    substitutes: own.some((rule) => works.get(rule)?.replacement?.isNothing === false),
   };
 }
 
@@ -68,10 +79,9 @@ function isInward(step: Step): boolean {
   return step.kind === 'children' || step.kind === 'descendants';
 }
 
-/** Whether the cases of a `generalize` look at nothing but the value. */
-function looksAtValueOnly(rule: Rule): boolean {
-  if (rule.method.name !== 'generalize') return true;
-  return rule.method.cases.every(({ condition, result }) => looksAtSelf(condition) && looksAtSelf(result));
+/** Whether the expressions of a rule's method look at nothing but the value. */
+function looksAtValueOnly({ method, settings }: Rule): boolean {
+  return method.expressions?.(settings).every(looksAtSelf) ?? true;
 }
 
 function looksAtSelf(expression: Expression | null): boolean {
@@ -93,21 +103,11 @@ function looksAtSelf(expression: Expression | null): boolean {
     case 'binary':
       return looksAtSelf(expression.left) && looksAtSelf(expression.right);
     case 'call':
-      if (
-        ['children', 'descendants', 'extension', 'nodesByType', 'nodesByName', 'repeat'].includes(
-          expression.name,
-        )
-      )
+      if (leadsBelow(functionOf(expression)) || functionOf(expression).kinds.includes('recursion'))
         return false;
       return looksAtSelf(expression.focus) && expression.arguments.every(looksAtSelf);
   }
 }
-
-/** Functions that give nothing for no input. */
-const PASSING = new Set([
-  'first', 'last', 'tail', 'skip', 'take', 'single', 'where', 'select', 'as', 'ofType', 'nodesByType', 'nodesByName',
-  'children', 'descendants', 'extension', 'distinct', 'repeat', 'upper', 'lower', 'trace',
-]); // prettier-ignore
 
 /** The name of the resource's element without which a path selects nothing; null if there is no such name. */
 function firstName(expression: Expression | null): string | null {
@@ -121,7 +121,7 @@ function firstName(expression: Expression | null): string | null {
     case 'type':
       return expression.operator === 'as' ? firstName(expression.operand) : null;
     case 'call':
-      return PASSING.has(expression.name) ? firstName(expression.focus) : null;
+      return selectsFromInput(functionOf(expression)) ? firstName(expression.focus) : null;
     case 'literal':
     case 'polarity':
     case 'binary':
@@ -171,12 +171,8 @@ class ConflictSearch {
   private readonly places = new Map<Pattern, Place[]>();
   private readonly openAt = new Map<Guard, Map<FhirType, boolean>>();
   private nextId = 0;
-  /** Places that hold everywhere below the resource: by type name, by element name, and for any element. */
-  private readonly everywhereByType = new Map<string, Place[]>();
-  private readonly everywhereByName = new Map<string, Place[]>();
-  private readonly everywhere: Place[] = [];
-  /** All of these. */
-  private readonly anywhere: readonly Place[];
+  /** Places that hold everywhere below the resource. */
+  private readonly everywhere = new Everywhere<Place>();
   /** Those of them that have a condition which may fail. */
   private readonly failing: readonly Place[];
   private readonly start: Possible = { places: [], certain: Infinity, possible: new Set(), guards: [] };
@@ -198,45 +194,26 @@ class ConflictSearch {
         this.follow(rule, steps, 0, type, type.name, this.start);
       }
     }
-    this.anywhere = [
-      this.everywhere,
-      ...this.everywhereByType.values(),
-      ...this.everywhereByName.values(),
-    ].flat();
-    this.failing = this.anywhere.filter(({ canFail }) => canFail);
+    this.failing = this.everywhere.all.filter(({ canFail }) => canFail);
     this.visit(type, this.start, 0);
   }
 
   private follow(rule: Rule, steps: Pattern, at: number, type: FhirType, name: string, into: Possible): void {
     let isCertain = !steps.slice(0, at).some(({ kind }) => kind === 'guard');
-    for (let place = at; ; place++) {
+    for (let place = follow(steps, at, type); place >= 0; place = follow(steps, place + 1, type)) {
       const step = steps[place];
       if (step === undefined) {
         into.possible.add(rule);
         if (isCertain) into.certain = Math.min(into.certain, rule.index);
         return;
       }
-      switch (step.kind) {
-        case 'type':
-          if (type.name !== step.name) return;
-          break;
-        case 'resourceType':
-          if (!type.isResource) return;
-          break;
-        case 'guard':
-          into.guards.push({ rule, guard: step.condition });
-          isCertain = false;
-          break;
-        case 'within':
-          this.stand(steps, place, into);
-          if (!step.self || (step.by === 'Type' ? type.name : name) !== step.value) return;
-          break;
-        case 'child':
-        case 'children':
-        case 'descendants':
-          this.stand(steps, place, into);
-          return;
+      if (step.kind === 'guard') {
+        into.guards.push({ rule, guard: step.condition });
+        isCertain = false;
+        continue;
       }
+      this.stand(steps, place, into);
+      if (!leadsToItself(step, type, name)) return;
     }
   }
 
@@ -244,15 +221,8 @@ class ConflictSearch {
     const place = this.places.get(steps)?.[at];
     const step = steps[at];
     if (place === undefined || step === undefined) return;
-    if (into !== this.start || (step.kind !== 'within' && step.kind !== 'descendants'))
-      into.places.push(place);
-    else if (step.kind === 'descendants') this.everywhere.push(place);
-    else {
-      const index = step.by === 'Type' ? this.everywhereByType : this.everywhereByName;
-      const list = index.get(step.value);
-      if (list === undefined) index.set(step.value, [place]);
-      else list.push(place);
-    }
+    if (into === this.start && leadsFurther(step)) this.everywhere.add(step, place);
+    else into.places.push(place);
   }
 
   private arrive(from: Possible, element: FhirElement, type: FhirType): Possible {
@@ -260,22 +230,12 @@ class ConflictSearch {
     for (const place of from.places) {
       const step = place.steps[place.at];
       if (step === undefined) continue;
-      if (step.kind === 'within' || step.kind === 'descendants') into.places.push(place);
-      const moves =
-        step.kind === 'children' ||
-        step.kind === 'descendants' ||
-        (step.kind === 'child' && step.name === element.name) ||
-        (step.kind === 'within' && (step.by === 'Type' ? type.name : element.name) === step.value);
-      if (moves) this.follow(place.rule, place.steps, place.at + 1, type, element.name, into);
+      if (leadsFurther(step)) into.places.push(place);
+      if (leadsTo(step, type, element.name))
+        this.follow(place.rule, place.steps, place.at + 1, type, element.name, into);
     }
-    for (const places of [
-      this.everywhere,
-      this.everywhereByType.get(type.name),
-      this.everywhereByName.get(element.name),
-    ]) {
-      for (const { rule, steps, at } of places ?? [])
-        this.follow(rule, steps, at + 1, type, element.name, into);
-    }
+    for (const { rule, steps, at } of this.everywhere.leadingTo(type, element.name))
+      this.follow(rule, steps, at + 1, type, element.name, into);
     return into;
   }
 
@@ -362,7 +322,7 @@ class ConflictSearch {
   }
 
   private mayChangeBelow(rule: Rule, state: Possible): boolean {
-    return [state.places, this.anywhere].some((places) =>
+    return [state.places, this.everywhere.all].some((places) =>
       places.some((place) => changes(place.rule) && place.rule.index < rule.index),
     );
   }
@@ -373,7 +333,7 @@ function hasGuard(steps: Pattern): boolean {
 }
 
 function changes(rule: Rule): boolean {
-  return rule.method.name !== 'keep';
+  return rule.method.keepsAll !== true;
 }
 
 function cannotFail(step: Step): boolean {

@@ -1,4 +1,5 @@
-import type { BinaryOperator, Expression } from '../expression/syntax.js';
+import { functionOf } from '../expression/functions.js';
+import { isOperatorOf, type BinaryOperator, type Expression, type OperatorOf } from '../expression/syntax.js';
 import { Decimal } from '../expression/values.js';
 import { isEmptyObject, isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
 import type { FhirElement, FhirType } from '../model/types.js';
@@ -62,27 +63,13 @@ function compileBinary(
   right: Expression,
   type: FhirType,
 ): RawCondition | null {
-  switch (operator) {
-    case 'or':
-      return compileOr(left, right, type);
-    case 'and':
-    case 'xor':
-    case 'implies':
-      return compileLogic(operator, compileRaw(left, type), compileRaw(right, type));
-    case 'in':
-      return compileIn(left, right, type);
-    case '=':
-    case '!=':
-    case '~':
-    case '!~':
-    case '<':
-    case '<=':
-    case '>':
-    case '>=':
-      return compileComparison(operator, left, right, type);
-    default:
-      return null;
-  }
+  if (operator === 'or') return compileOr(left, right, type);
+  if (operator === 'in') return compileIn(left, right, type);
+  if (isOperatorOf(operator, 'logic'))
+    return compileLogic(operator, compileRaw(left, type), compileRaw(right, type));
+  return isOperatorOf(operator, 'equality', 'equivalence', 'order')
+    ? compileComparison(operator, left, right, type)
+    : null;
 }
 
 /**
@@ -169,7 +156,7 @@ function isSameNames(one: Expression | null, other: Expression | null): boolean 
 }
 
 function compileLogic(
-  operator: 'and' | 'or' | 'xor' | 'implies',
+  operator: OperatorOf<'logic'>,
   left: RawCondition | null,
   right: RawCondition | null,
 ): RawCondition | null {
@@ -201,7 +188,7 @@ function compileLogic(
   }
 }
 
-/** What stands at a path of single elements: a value, nothing, or something unusual. */
+/** What is at a path of single elements: a value, nothing, or something unusual. */
 const UNUSUAL = Symbol('unusual');
 type Found = string | number | boolean | undefined | typeof UNUSUAL;
 type Getter = (json: JsonValue) => Found;
@@ -287,7 +274,7 @@ function singleElement(type: FhirType, name: string): (FhirElement & { type: Fhi
 }
 
 function compileComparison(
-  operator: '=' | '!=' | '~' | '!~' | '<' | '<=' | '>' | '>=',
+  operator: OperatorOf<'equality' | 'equivalence' | 'order'>,
   left: Expression,
   right: Expression,
   type: FhirType,
@@ -349,7 +336,7 @@ function compileEquality(left: Expression, right: Expression, type: FhirType): R
   };
 }
 
-function numeric(operator: '=' | '<' | '<=' | '>' | '>=', number: number): (value: Found) => boolean {
+function numeric(operator: '=' | OperatorOf<'order'>, number: number): (value: Found) => boolean {
   switch (operator) {
     case '=':
       return (value) => value === number;
@@ -393,17 +380,18 @@ function literals(expression: Expression): string[] | null {
 }
 
 function compileCall(call: Extract<Expression, { kind: 'call' }>, type: FhirType): RawCondition | null {
-  if (call.name === 'not' && call.focus !== null && call.arguments.length === 0) {
+  const { raw } = functionOf(call);
+  if (raw === 'not' && call.focus !== null) {
     const inner = compileRaw(call.focus, type);
     return inner === null ? null : (json) => negated(inner(json));
   }
-  if (call.name !== 'exists' && call.name !== 'empty') return null;
+  if (raw !== 'exists' && raw !== 'empty') return null;
   const steps = stepsOf(call.focus);
   if (steps === null) return null;
   const [criteria] = call.arguments;
   const found = compileFound(criteria === undefined ? steps : [...steps, { where: criteria }], 0, type);
   if (found === null) return null;
-  return call.name === 'exists' ? found : (json) => negated(found(json));
+  return raw === 'exists' ? found : (json) => negated(found(json));
 }
 
 type RawStep = { name: string } | { where: Expression };
@@ -414,11 +402,10 @@ function stepsOf(expression: Expression | null): RawStep[] | null {
     const before = stepsOf(expression.focus);
     return before === null ? null : [...before, { name: expression.name }];
   }
-  if (expression.kind === 'call' && expression.name === 'where' && expression.arguments[0] !== undefined) {
-    const before = stepsOf(expression.focus);
-    return before === null ? null : [...before, { where: expression.arguments[0] }];
-  }
-  return null;
+  if (expression.kind !== 'call' || functionOf(expression).raw !== 'where') return null;
+  const [where] = expression.arguments;
+  const before = stepsOf(expression.focus);
+  return before === null || where === undefined ? null : [...before, { where }];
 }
 
 /** Whether anything is at the end of the steps. */

@@ -1,4 +1,6 @@
 import { constantVariable } from '../expression/evaluate.js';
+import { isPerItem, type Argument } from '../expression/functionRow.js';
+import { functionOf } from '../expression/functions.js';
 import type { Expression } from '../expression/syntax.js';
 import { FhirPathError } from '../expression/values.js';
 
@@ -7,16 +9,6 @@ export interface Read {
   readonly names: readonly string[];
   readonly deep: boolean;
 }
-
-/** Functions of a collection whose argument is evaluated on each item. */
-const PER_ITEM = new Set(['where', 'exists', 'all', 'select']);
-/** Functions that look at their input's own values, and at their arguments on `$this`. */
-export const OF_VALUE: ReadonlySet<string> = new Set([
-  'empty', 'exists', 'not', 'count', 'first', 'last', 'tail', 'single', 'startsWith', 'endsWith', 'contains', 'matches',
-  'length', 'upper', 'lower', 'substring', 'indexOf', 'lastIndexOf', 'replace', 'replaceMatches', 'trim',
-  'toString', 'toInteger', 'toDecimal', 'toBoolean', 'toDate', 'toDateTime', 'toTime', 'now', 'today', 'iif', 'abs',
-  'ceiling', 'floor', 'round', 'truncate', 'where', 'all', 'select', 'skip', 'take',
-]); // prettier-ignore
 
 /**
  * What of `$this` a condition looks at; null if that cannot be told, or if it looks at anything outside.
@@ -100,32 +92,42 @@ function collectBinary(
   return expression.operator === '|' ? [...left, ...right] : [];
 }
 
-function collectCall(expression: Extract<Expression, { kind: 'call' }>, self: Paths, reads: Read[]): Paths {
-  const focus = collect(expression.focus, self, reads);
-  if (expression.name === 'extension') {
-    const at = focus.map((path) => [...path, 'extension']);
-    read(at, reads, true);
-    for (const argument of expression.arguments) collect(argument, self, reads);
-    return at;
-  }
-  if (!OF_VALUE.has(expression.name)) throw new Outside();
-  read(focus, reads);
-  const inner = PER_ITEM.has(expression.name) && focus.length > 0 ? focus : self;
-  const results = expression.arguments.map((argument) => collect(argument, inner, reads));
-  switch (expression.name) {
-    case 'where':
-    case 'first':
-    case 'last':
-    case 'tail':
-    case 'single':
-    case 'skip':
-    case 'take':
-      return focus;
-    case 'select':
+function collectCall(call: Extract<Expression, { kind: 'call' }>, self: Paths, reads: Read[]): Paths {
+  const { gives, kinds, looksAt } = functionOf(call);
+  const focus = collect(call.focus, self, reads);
+  const isDeep = looksAt === 'whole' || gives === 'extension';
+  const at = gives === 'extension' ? focus.map((path) => [...path, 'extension']) : focus;
+  read(at, reads, isDeep);
+  const results = call.arguments.map((argument, place) => {
+    const kind = kinds[place];
+    if (kind === 'type') return [];
+    const found = collect(argument, argumentInput(kind, focus, self), reads);
+    if (kind === 'collection') read(found, reads, isDeep);
+    return found;
+  });
+  switch (gives) {
+    case 'same':
+    case 'some':
+    case 'typed':
+    case 'extension':
+      return at;
+    case 'projected':
       return results[0] ?? [];
-    case 'iif':
+    case 'chosen':
       return results.slice(1).flat();
+    case 'children':
+    case 'descendants':
+    case 'nodesByType':
+    case 'nodesByName':
+    case 'any':
+      throw new Outside();
     default:
       return [];
   }
+}
+
+/** What an argument is evaluated on. */
+function argumentInput(kind: Argument | undefined, focus: Paths, self: Paths): Paths {
+  if (kind === 'branch') return [...focus, ...self];
+  return isPerItem(kind) && focus.length > 0 ? focus : self;
 }

@@ -1,8 +1,7 @@
-import { parseJson, type JsonObject } from '../../json/json.js';
-import { ARRAY, OBJECT, type JsonTape } from '../../json/jsonTape.js';
+import { valueAt, type JsonObject } from '../../json/json.js';
+import type { JsonTape } from '../../json/jsonTape.js';
 import { nameNumber, nameOf, UNKNOWN_NAME, UNTOLD_NAME } from '../../json/keyNames.js';
 import type { TextResults } from '../methods/textResults.js';
-import { takeAway } from '../methods/redact.js';
 import type { FhirType } from '../model/types.js';
 import type { Entry, PlanNode } from './plan.js';
 
@@ -110,6 +109,8 @@ export class TapeEntry {
   readonly work: TapeWork;
   /** Set where the work is `replaced`. */
   readonly results: TextResults | undefined;
+  /** Set where the work is `taken`: the label that it counts for. */
+  readonly takenLabel: number;
   /** The number of `otherKey`. */
   readonly otherName: number;
   readonly isPlain: boolean;
@@ -124,6 +125,7 @@ export class TapeEntry {
     this.kind = entry.kind;
     this.work = workOf(entry);
     this.results = this.work === 'replaced' ? entry.method?.results : undefined;
+    this.takenLabel = entry.method?.taken ?? 0;
     this.otherName = nameNumber(entry.otherKey);
     this.isPlain = entry.isPlain;
     this.conditions = entry.guards.length === 0 ? null : new Conditions(plan, entry);
@@ -139,12 +141,12 @@ export class TapeEntry {
   }
 }
 
-function workOf({ type, method, generalizer, keepsText }: Entry): TapeWork {
+function workOf({ type, method, nodeMethod, keepsText }: Entry): TapeWork {
   if (keepsText) return 'text';
   const primitive = type?.primitive ?? null;
-  if (method === takeAway && primitive === 'string') return 'taken';
+  if (method?.taken !== undefined && primitive === 'string') return 'taken';
   if (method?.results !== undefined && primitive === 'string') return 'replaced';
-  if (method !== null || generalizer !== null) return 'primitive';
+  if (method !== null || nodeMethod !== null) return 'primitive';
   return primitive === 'integer' || primitive === 'decimal' || primitive === 'boolean'
     ? primitive
     : 'primitive';
@@ -259,8 +261,7 @@ export function partOf(tape: JsonTape, object: number, names: ReadonlySet<number
     const name = tape.name(node);
     if (name === UNTOLD_NAME) throw UNUSUAL;
     if (name === UNKNOWN_NAME || names?.has(name) === false) continue;
-    const kind = tape.kind(node);
-    json[nameOf(name)] = kind === OBJECT || kind === ARRAY ? parseJson(tape.json(node)) : tape.scalar(node);
+    json[nameOf(name)] = valueAt(tape, node);
   }
   return json;
 }

@@ -1,4 +1,6 @@
-import type { Expression } from '../expression/syntax.js';
+import type { Argument } from '../expression/functionRow.js';
+import { functionOf } from '../expression/functions.js';
+import { isOperatorOf, type Expression } from '../expression/syntax.js';
 
 /** Of conditions that were looked at: every plan asks about every condition, again and again. */
 const known = new WeakMap<Expression, boolean>();
@@ -18,25 +20,15 @@ function looksTotal(expression: Expression): boolean {
     case 'literal':
       return typeof expression.value === 'boolean';
     case 'binary':
-      switch (expression.operator) {
-        case '=':
-        case '!=':
-        case '~':
-        case '!~':
-          return isPath(expression.left) && isPath(expression.right);
-        case 'and':
-        case 'or':
-        case 'xor':
-        case 'implies':
-          return isTotal(expression.left) && isTotal(expression.right);
-        default:
-          return false;
-      }
+      if (isOperatorOf(expression.operator, 'logic'))
+        return isTotal(expression.left) && isTotal(expression.right);
+      return (
+        isOperatorOf(expression.operator, 'equality', 'equivalence') &&
+        isPath(expression.left) &&
+        isPath(expression.right)
+      );
     case 'call':
-      if (expression.name === 'exists' || expression.name === 'empty') {
-        return (expression.focus === null || isPath(expression.focus)) && expression.arguments.every(isTotal);
-      }
-      return expression.name === 'not' && expression.focus !== null && isTotal(expression.focus);
+      return functionOf(expression).gives === 'boolean' && neverFails(expression);
     case 'member':
     case 'item':
     case 'polarity':
@@ -58,11 +50,36 @@ function isPath(expression: Expression): boolean {
     case 'type':
       return expression.operator === 'as' && isPath(expression.operand);
     case 'call':
-      if (expression.focus !== null && !isPath(expression.focus)) return false;
-      if (expression.name === 'where') return expression.arguments.every(isTotal);
-      return (
-        ['first', 'last', 'tail', 'extension'].includes(expression.name) && expression.arguments.every(isPath)
-      );
+      return neverFails(expression);
+    default:
+      return false;
+  }
+}
+
+function neverFails(call: Extract<Expression, { kind: 'call' }>): boolean {
+  const { fails, kinds } = functionOf(call);
+  const { focus } = call;
+  // A condition gives one item at most.
+  const isFocusFit = fails === 'never' ? focus === null || isPath(focus) : focus !== null && isTotal(focus);
+  return (
+    fails !== 'on values' && isFocusFit && call.arguments.every((argument, at) => isFit(kinds[at], argument))
+  );
+}
+
+/** Whether an argument never fails and is what the function needs. */
+function isFit(kind: Argument | undefined, argument: Expression): boolean {
+  switch (kind) {
+    case 'type':
+      return true;
+    case 'condition':
+      return isTotal(argument);
+    case 'projection':
+    case 'collection':
+      return isPath(argument);
+    case 'string':
+      return argument.kind === 'literal' && typeof argument.value === 'string';
+    case 'integer':
+      return argument.kind === 'literal' && typeof argument.value === 'bigint';
     default:
       return false;
   }

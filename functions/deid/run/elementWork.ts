@@ -54,11 +54,11 @@ export class ElementWork {
     return booleanOf(evaluate(guard.evaluator, [node], this.environment)) === true;
   }
 
-  /** @throws FhirPathError where a `generalize` reaches an element that is no primitive */
-  refuseGeneralize(entry: Entry): void {
-    if (entry.generalizer === null) return;
+  /** @throws FhirPathError where a method for primitives reaches an element that is none */
+  refuseComplex(entry: Entry): void {
+    if (!entry.isRefused) return;
     this.run.rule = entry.rule?.index;
-    throw new FhirPathError('generalize is for primitive elements');
+    throw new FhirPathError(`${entry.rule?.method.name} is for primitive elements`);
   }
 
   /** Tells that a value was left out that its element cannot have. */
@@ -79,12 +79,12 @@ export class ElementWork {
       this.drop(entry);
       return undefined;
     }
-    const { method, generalizer } = entry;
-    if (method === null && generalizer === null) return value;
+    const { method, nodeMethod } = entry;
+    if (method === null && nodeMethod === null) return value;
     this.run.rule = entry.rule?.index;
     if (method !== null) return method(value, this.run);
     const element = entry.element ?? { name: '', key: '' };
     const node = new FhirNode(this.silent, null, element, type, value, undefined);
-    return generalizer?.generalize(node, this.environment, this.run);
+    return nodeMethod?.(node, this.environment, this.run);
   }
 }

@@ -1,18 +1,7 @@
 import { FhirPathError } from '../expression/values.js';
 import type { ProcessingFailure } from './engine.js';
+import { ProcessingError } from '../methods/processingError.js';
 import { DepthError } from '../model/node.js';
-
-/** A resource that cannot be de-identified. Its message is safe to log: it holds nothing of the resource. */
-export class ProcessingError extends Error {
-  readonly code: string;
-  readonly rule: number | undefined;
-  constructor(code: string, message: string, rule?: number) {
-    super(message);
-    this.name = 'ProcessingError';
-    this.code = code;
-    this.rule = rule;
-  }
-}
 
 /** The failure an error stands for. Of an unforeseen error only its kind is told: its message may hold data. */
 export function failureOf(error: unknown, rule: number | undefined): ProcessingFailure {

@@ -1,62 +1,56 @@
 import type { Configuration } from '../configuration/configuration.js';
-import { type Pattern, patternsOf } from '../plan/pattern.js';
-import { appliesTo } from './treeEngine.js';
+import { keyOf, type KeyParameters } from '../configuration/keys.js';
+import { appliesTo } from '../configuration/rulePath.js';
+import type { Method } from '../methods/method.js';
+import { FhirModel } from '../model/fhirModel.js';
+import type { FhirType } from '../model/types.js';
+import { follow, leadsTo, leadsToItself, type Pattern, patternsOf } from '../plan/pattern.js';
 
 /** What a path does to the id of a resource: it selects it whatever the resource holds, perhaps, or never. */
 type Reach = 'always' | 'perhaps' | 'never';
 
 /**
  * Whether a configuration makes the same pseudonym of an id in every export: the first rule that may reach the id of
- * a resource of this type is a `cryptoHash` that reaches it whatever else the resource holds, with a key that is not
- * the job's own.
+ * a resource of this type makes pseudonyms, reaches it whatever else the resource holds, and has a key that is not the
+ * job's own.
  */
-export function hasLastingIds({ rules, parameters }: Configuration, type: string): boolean {
-  if (parameters.cryptoHashKey.kind === 'job') return false;
+export function hasLastingIds({ rules, parameters, fhirVersion }: Configuration, typeName: string): boolean {
+  const type = FhirModel.of(fhirVersion).resource(typeName);
+  if (type === undefined) return false;
   for (const rule of rules) {
-    if (!appliesTo(rule, type)) continue;
-    const patterns = patternsOf(rule);
-    const reaches = patterns?.map((pattern) => reachOf(pattern, type)) ?? ['perhaps'];
-    if (reaches.includes('always')) return rule.method.name === 'cryptoHash';
+    if (!appliesTo(rule, typeName)) continue;
+    const reaches = patternsOf(rule)?.map((pattern) => reachOf(pattern, type)) ?? ['perhaps'];
+    if (reaches.includes('always')) return isLastingPseudonym(rule.method, parameters);
     if (reaches.includes('perhaps')) return false;
   }
   return false;
 }
 
-function reachOf(pattern: Pattern, type: string): Reach {
-  let isConditional = false;
-  for (const [index, step] of pattern.entries()) {
-    const rest = pattern.slice(index + 1);
-    switch (step.kind) {
-      case 'guard':
-      case 'type':
-        isConditional = true;
-        break;
-      case 'resourceType':
-        if (![type, 'Resource', 'DomainResource'].includes(step.name)) return 'never';
-        isConditional ||= step.name !== type;
-        break;
-      case 'child':
-        if (step.name !== 'id') return 'never';
-        return reachOfId(rest, isConditional);
-      case 'within': {
-        // An id is of the type `id`; that of the resource is the only one so called which is.
-        if (step.value === 'id') return reachOfId(rest, isConditional || step.by === 'Name');
-        const isOther =
-          step.by === 'Name' ||
-          !['string', 'Element', 'Resource', 'DomainResource', type].includes(step.value);
-        return isOther ? 'never' : 'perhaps';
-      }
-      case 'children':
-      case 'descendants':
-        return 'perhaps';
-    }
-  }
-  return 'perhaps';
+function isLastingPseudonym({ isPseudonym, key }: Method, parameters: KeyParameters): boolean {
+  return isPseudonym === true && key !== undefined && keyOf(key, parameters).kind !== 'job';
 }
 
-/** Of the steps that come after the id. */
-function reachOfId(rest: Pattern, isConditional: boolean): Reach {
-  if (rest.length === 0) return isConditional ? 'perhaps' : 'always';
-  // What is below the id is not the id.
-  return rest.some(({ kind }) => kind !== 'guard' && kind !== 'type') ? 'never' : 'perhaps';
+function reachOf(pattern: Pattern, type: FhirType): Reach {
+  const idType = type.elements.get('id')?.type;
+  if (idType == null) return 'perhaps';
+  const atRoot = stopsAt(pattern, 0, type, type.name);
+  const isWhole = atRoot.includes(pattern.length);
+  const isAtId = atRoot.some((at) => {
+    const step = pattern[at];
+    if (step === undefined || !leadsTo(step, idType, 'id')) return false;
+    return stopsAt(pattern, at + 1, idType, 'id').includes(pattern.length);
+  });
+  if (!isWhole && !isAtId) return 'never';
+  return pattern.some(({ kind }) => kind === 'guard') ? 'perhaps' : 'always';
+}
+
+/** The places of the steps that hold at an element, from one on, were all conditions to hold; the end is one, too. */
+function stopsAt(pattern: Pattern, from: number, type: FhirType, name: string): number[] {
+  const stops: number[] = [];
+  for (let at = follow(pattern, from, type); at >= 0; at = follow(pattern, at + 1, type)) {
+    const step = pattern[at];
+    if (step?.kind !== 'guard') stops.push(at);
+    if (step === undefined || (step.kind !== 'guard' && !leadsToItself(step, type, name))) break;
+  }
+  return stops;
 }

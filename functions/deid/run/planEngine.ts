@@ -38,7 +38,7 @@ export class PlanWalk {
   resource(root: Entry, resource: JsonObject, depth: number, isOutermost: boolean): InnerResource[] {
     this.inner = [];
     const entry = this.work.resolve(root, resource);
-    this.work.refuseGeneralize(entry);
+    this.work.refuseComplex(entry);
     if (entry.removes) this.run.did(SUBSTITUTED);
     if (isOutermost) this.rootId(entry.inner, resource);
     this.object(resource, entry.inner, depth, isOutermost);
@@ -228,7 +228,7 @@ export class PlanWalk {
     if (!entry.isPlain) {
       if (isEmptyObject(json)) return false;
       const resolved = this.work.resolve(entry, json);
-      this.work.refuseGeneralize(resolved);
+      this.work.refuseComplex(resolved);
       if (resolved.removes) this.run.did(SUBSTITUTED);
       return this.object(json, this.perturbs(resolved, json) ?? resolved.inner, depth + 1);
     }

@@ -6,9 +6,6 @@ import type { Run } from '../methods/method.js';
 import { primitiveText, type Primitive } from '../model/primitive.js';
 import { RegexSteps } from '../regex/steps.js';
 
-/** Days that dates move by, for the resource a run is at. */
-export type ShiftOf = (run: ResourceRun, rule: number) => number | null;
-
 /** How a resource stands: outermost, contained in another, or anywhere else inside one. */
 export type Place = 'outermost' | 'contained' | 'inside';
 
@@ -40,13 +37,11 @@ export class ResourceRun implements Run {
   /** The Patients of the Bundle that the resource is in. */
   private bundle: BundlePatients | null = null;
   private operations = 0;
-  private readonly shiftOf: ShiftOf;
   private readonly patientIn: FhirVersion | null;
   readonly randomBytes: (size: number) => Uint8Array;
 
-  /** @param patientIn the FHIR version by which to find the patient; null where the shift does not depend on one */
-  constructor(shiftOf: ShiftOf, patientIn: FhirVersion | null, randomBytes: (size: number) => Uint8Array) {
-    this.shiftOf = shiftOf;
+  /** @param patientIn the FHIR version by which to find the patient; null where no method needs it */
+  constructor(patientIn: FhirVersion | null, randomBytes: (size: number) => Uint8Array) {
     this.patientIn = patientIn;
     this.randomBytes = randomBytes;
   }
@@ -66,11 +61,6 @@ export class ResourceRun implements Run {
     this.undecided.set(this.rule, (this.undecided.get(this.rule) ?? 0) + conditions);
   }
 
-  dateShiftDays(rule: number): number | null {
-    return this.shiftOf(this, rule);
-  }
-
-  /** The text of the outermost resource's id; empty without one. */
   rootId(rule: number): string {
     const id = this.idOfRoot(rule);
     return id === undefined ? '' : primitiveText(id);

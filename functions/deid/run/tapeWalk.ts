@@ -1,5 +1,6 @@
 import type { ElementWork } from './elementWork.js';
-import { isJsonObject, JsonNumber, parseJson, stringifyJson, type JsonObject } from '../../json/json.js';
+import { isJsonObject, parseJson, stringifyJson, type JsonObject } from '../../json/json.js';
+import { JsonNumber } from '../../json/jsonNumber.js';
 import {
   ARRAY,
   FALSE,
@@ -12,7 +13,7 @@ import {
   type TapeValue,
 } from '../../json/jsonTape.js';
 import { nameLength, nameNumber, UNTOLD_NAME } from '../../json/keyNames.js';
-import { addLabels, REDACTED, SUBSTITUTED, labelsJson } from '../methods/labels.js';
+import { addLabels, SUBSTITUTED, labelsJson } from '../methods/labels.js';
 import { LineBuffer, type Mark } from '../../json/lineBuffer.js';
 import { TextResults } from '../methods/textResults.js';
 import { MAX_DEPTH } from '../model/node.js';
@@ -156,7 +157,7 @@ export class TapeWalk {
   /** The plan of a resource's elements, its conditions evaluated. */
   private begun(plan: TapePlan, resource: number): TapeNode {
     const entry = this.resolved(plan.root, resource);
-    this.work.refuseGeneralize(entry.entry);
+    this.work.refuseComplex(entry.entry);
     if (entry.entry.removes) this.run.did(SUBSTITUTED);
     return entry.inner;
   }
@@ -323,7 +324,7 @@ export class TapeWalk {
         break;
       case 'taken':
         if (kind === STRING) {
-          if (!tape.isEmptyString(node)) this.run.did(REDACTED);
+          if (!tape.isEmptyString(node)) this.run.did(entry.takenLabel);
           return NO_VALUE;
         }
         break;
@@ -445,7 +446,7 @@ export class TapeWalk {
     if (entry.isPlain) return this.object(object, entry.inner, depth + 1);
     if (this.tape.isEmpty(object)) return false;
     const resolved = this.resolved(entry, object);
-    this.work.refuseGeneralize(resolved.entry);
+    this.work.refuseComplex(resolved.entry);
     if (resolved.entry.removes) this.run.did(SUBSTITUTED);
     return this.object(object, this.perturbs(resolved, object) ?? resolved.inner, depth + 1);
   }

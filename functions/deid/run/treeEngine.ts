@@ -1,14 +1,15 @@
 import type { Collection, Environment, Evaluator } from '../expression/collection.js';
 import { compileExpression, evaluate } from '../expression/evaluate.js';
 import { Undecided } from '../expression/undecided.js';
-import { ProcessingError } from './failures.js';
+import { FhirPathError } from '../expression/values.js';
 import type { JsonObject, JsonValue } from '../../json/json.js';
 import { addLabels } from '../methods/labels.js';
-import type { Methods } from '../methods/methods.js';
-import { QUANTITY_TYPES } from '../methods/perturb.js';
+import { ProcessingError } from '../methods/processingError.js';
 import { FhirNode, descendantsWithinResource } from '../model/node.js';
 import type { Place, ResourceRun } from './resourceRun.js';
 import type { Rule } from '../configuration/rule.js';
+import { appliesTo, lookupOf } from '../configuration/rulePath.js';
+import type { Works } from '../plan/works.js';
 
 /** A rule with its path compiled. */
 interface TreeRule {
@@ -16,16 +17,13 @@ interface TreeRule {
   readonly select: (resource: FhirNode, environment: Environment) => Collection;
 }
 
-/** A path that looks nodes up below the resource: `nodesByType('T')`, `nodesByName('n')`, and one child of these. */
-const LOOKUP = /^nodesBy(Type|Name)\('(\w+)'\)(?:\.(\w+))?$/;
-
 /**
  * Applies rules one by one to the tree of a resource, as the reference does. This is the definition of what every
  * faster way must give; it takes the resources that no faster way can.
  */
 export class TreeEngine {
   private readonly rules: readonly TreeRule[];
-  private readonly methods: Methods;
+  private readonly works: Works;
   private readonly now: number;
   private readonly applyUndecided: boolean;
   private readonly undecided = new Undecided();
@@ -34,9 +32,9 @@ export class TreeEngine {
    * @param now milliseconds since the epoch, for FHIRPath's `now()`
    * @param applyUndecided whether redacting rules act where a condition of their path cannot be decided
    */
-  constructor(rules: readonly Rule[], methods: Methods, now: number, applyUndecided: boolean) {
+  constructor(rules: readonly Rule[], works: Works, now: number, applyUndecided: boolean) {
     this.rules = rules.map((rule) => ({ rule, select: selector(rule) }));
-    this.methods = methods;
+    this.works = works;
     this.now = now;
     this.applyUndecided = applyUndecided;
   }
@@ -72,7 +70,7 @@ export class TreeEngine {
     for (const { rule, select } of this.rules) {
       if (!appliesTo(rule, node.type.name)) continue;
       run.rule = rule.index;
-      undecided.applies = this.applyUndecided && rule.method.name === 'redact';
+      undecided.applies = this.applyUndecided && rule.method.appliesUndecided === true;
       undecided.takeCount();
       const selected = select(node, environment);
       run.wasUndecided(undecided.takeCount());
@@ -103,30 +101,20 @@ export class TreeEngine {
   }
 
   private decide(rule: Rule, node: FhirNode, environment: Environment, run: ResourceRun): void {
-    switch (rule.method.name) {
-      case 'substitute':
-        this.methods.replacement(rule).apply(node, run);
-        return;
-      case 'generalize':
-        node.value = this.methods.generalizer(rule).generalize(node, environment, run);
-        return;
-      case 'perturb':
-        if (QUANTITY_TYPES.has(node.type.name)) this.perturbQuantity(rule, node, run);
-        else this.changeValue(rule, node, run);
-        return;
-      case 'redact':
-      case 'dateShift':
-      case 'cryptoHash':
-      case 'encrypt':
-      case 'keep':
-        this.changeValue(rule, node, run);
-    }
+    const { method } = rule;
+    const work = this.works.get(rule);
+    if (method.isForPrimitives === true && node.type.primitive === null)
+      throw new FhirPathError(`${method.name} is for primitive elements`);
+    if (work?.replacement !== undefined) work.replacement.apply(node, run);
+    else if (work?.ofNode !== undefined) node.value = work.ofNode(node, environment, run);
+    else if (method.quantities?.has(node.type.name) === true) this.perturbQuantity(rule, node, run);
+    else this.changeValue(rule, node, run);
   }
 
   private changeValue(rule: Rule, node: FhirNode, run: ResourceRun): void {
     if (node.value === undefined || node.type.primitive === null) return;
-    const method = this.methods.valueMethod(rule, targetOf(node));
-    if (method !== null) node.value = method(node.value, run);
+    const change = this.works.get(rule)?.ofValue(targetOf(node)) ?? null;
+    if (change !== null) node.value = change(node.value, run);
   }
 
   /** Perturbs the value of a quantity, which decides all of the quantity. */
@@ -138,29 +126,8 @@ export class TreeEngine {
   }
 }
 
-/** Whether a rule is for resources of a type. */
-export function appliesTo(rule: Rule, type: string): boolean {
-  const { resourceType } = rule;
-  return (
-    resourceType === null ||
-    resourceType === type ||
-    resourceType === 'Resource' ||
-    resourceType === 'DomainResource'
-  );
-}
-
 function targetOf(node: FhirNode): { type: FhirNode['type']; name: string; parentType: string } {
   return { type: node.type, name: node.name, parentType: node.parent?.type.name ?? '' };
-}
-
-/** What a path that only looks up nodes asks for; null for any other path. */
-export function lookupOf(
-  path: string,
-): { by: 'Type' | 'Name'; value: string; child: string | undefined } | null {
-  const match = LOOKUP.exec(path);
-  return match === null
-    ? null
-    : { by: match[1] as 'Type' | 'Name', value: match[2] as string, child: match[3] };
 }
 
 function selector(rule: Rule): TreeRule['select'] {

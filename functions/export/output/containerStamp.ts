@@ -1,4 +1,4 @@
-import type { ConfigurationOfJob, ContainerStamp } from '../job.js';
+import type { ConfigurationOfJob, ContainerStamp } from '../records/job.js';
 
 /** What a container's metadata say: what it holds, or will hold. */
 export interface ContainerClaim {

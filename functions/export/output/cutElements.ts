@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson } from '../../json/json.js';
 import type { FhirModel } from '../../deid/model/fhirModel.js';
 import type { RequestedElement } from '../request/elements.js';
-import type { LineMaker } from '../slice.js';
+import type { LineMaker } from './lineMaker.js';
 
 /** Marks a resource that is not whole: https://terminology.hl7.org/CodeSystem-v3-ObservationValue.html */
 const SUBSETTED = {

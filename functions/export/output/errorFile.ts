@@ -1,5 +1,5 @@
-import type { ResourceFailures } from '../job.js';
-import { errorIssue, type OperationOutcome, operationOutcome } from './operationOutcome.js';
+import type { ResourceFailures } from '../records/job.js';
+import { errorIssue, type OperationOutcome, operationOutcome } from '../../fhir/operationOutcome.js';
 
 /** One OperationOutcome per resource that was left out, by type and reason; never a value of the resource. */
 export function* failureOutcomes(failures: readonly ResourceFailures[]): Generator<OperationOutcome> {

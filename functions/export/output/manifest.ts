@@ -1,6 +1,5 @@
-import { isCalledDeidentified } from '../approval.js';
-import { deletionSentences } from '../deletionPlan.js';
-import type { DeletionNote, JobPlan, JobRequest, OutputFile, SliceReport } from '../job.js';
+import { isCalledDeidentified } from '../request/approval.js';
+import type { DeletionNote, JobPlan, JobRequest, OutputFile, SliceReport } from '../records/job.js';
 
 /** What a complete export gives: https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status */
 export interface ExportManifest {
@@ -81,6 +80,7 @@ export function buildManifest({
     ...deletionSentences(deletionNotes),
     ...foreignNotes(foreign),
     ...othersNotes(ofOthers),
+    ...doubtNotes(report),
     ...withheld,
   ];
   return {
@@ -132,6 +132,21 @@ function othersNotes(count: number): string[] {
   return [
     `${count} resources belong also to patients who were not asked for and were left out. report.json counts them by type.`,
   ];
+}
+
+function doubtNotes({ undated = 0, unprovenEnds = 0 }: SliceReport): string[] {
+  const notes: string[] = [];
+  if (undated > 0) {
+    notes.push(
+      `${undated} resources of the source have no meta.lastUpdated, so they are exported whatever _since and _until say.`,
+    );
+  }
+  if (unprovenEnds > 0) {
+    notes.push(
+      'The source chose the size of its pages, gave neither totals nor next links, and so did not show that its pages were complete. Let it have next links or totals.',
+    );
+  }
+  return notes;
 }
 
 /** A stored manifest with the links that a reader of it can use. */
@@ -206,4 +221,17 @@ function fileOf({ url }: Pick<ManifestFile, 'url'>): string {
 /** A file in a stored manifest. */
 function storedUrl(request: Pick<JobRequest, 'folder'>, name: string): string {
   return encodeURIComponent(name.slice(request.folder.length));
+}
+
+const MOST_TYPES = 10;
+
+/** Why `deleted` is empty or not complete, for the manifest: one sentence per reason. */
+export function deletionSentences(notes: readonly DeletionNote[]): string[] {
+  const byReason = new Map<string, string[]>();
+  for (const { type, reason } of notes) byReason.set(reason, [...(byReason.get(reason) ?? []), type]);
+  return [...byReason].map(([reason, types]) => {
+    const some = types.slice(0, MOST_TYPES).join(', ');
+    const more = types.length > MOST_TYPES ? ` and ${types.length - MOST_TYPES} more types` : '';
+    return `Deletions of ${some}${more} are not told, or not all: ${reason.replace(/\.$/, '')}.`;
+  });
 }

@@ -1,4 +1,4 @@
-import type { JobPlan, PartitionProgress } from '../job.js';
+import type { JobPlan, PartitionProgress } from '../records/job.js';
 
 const MOST_CHARACTERS = 99;
 const MOST_SECONDS_BETWEEN_POLLS = 30;

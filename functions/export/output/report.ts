@@ -6,7 +6,7 @@ import {
   type JobRequest,
   type PartitionRecord,
   type SliceReport,
-} from '../job.js';
+} from '../records/job.js';
 
 /**
  * What a job did, per type: written beside the manifest. Element paths, codes and counts only; not the job's id, which

@@ -1,6 +1,6 @@
 import type { FhirModel } from '../../deid/model/fhirModel.js';
-import { MOST_NAMES, namesIn } from './names.js';
-import { errorIssue, type OutcomeIssue } from '../output/operationOutcome.js';
+import { MAX_NAMES, namesIn } from './names.js';
+import { errorIssue, type OutcomeIssue } from '../../fhir/operationOutcome.js';
 
 /** A root element that `_elements` asks for, of one type or (`undefined`) of every type. */
 export interface RequestedElement {
@@ -34,8 +34,8 @@ export function elementNames(model: FhirModel): ElementNames['hasElement'] {
     (types ?? all).some((type) => model.resource(type) !== undefined && namesOf(type).has(element));
 }
 
-const MOST_TOLD = 10;
-const LONGEST_TOLD = 100;
+const MAX_SHOWN = 10;
+const MAX_SHOWN_CHARACTERS = 100;
 
 /**
  * Reads `_elements`: `element` or `Type.element`, repeated or separated by commas.
@@ -48,9 +48,9 @@ export function readElements(
   { isResourceType, hasElement }: ElementNames,
   issues: OutcomeIssue[],
 ): RequestedElement[] {
-  const names = namesIn(values, MOST_NAMES);
+  const names = namesIn(values, MAX_NAMES);
   if (names === undefined) {
-    issues.push(errorIssue('too-long', `_elements has more than ${MOST_NAMES} names.`, '_elements'));
+    issues.push(errorIssue('too-long', `_elements has more than ${MAX_NAMES} names.`, '_elements'));
     return [];
   }
   const elements: RequestedElement[] = [];
@@ -73,7 +73,9 @@ export function readElements(
   );
   if (unknown.length > 0) {
     const texts = unknown.map(({ type, element }) => (type === undefined ? element : `${type}.${element}`));
-    const some = [...new Set(texts)].slice(0, MOST_TOLD).map((text) => `"${text.slice(0, LONGEST_TOLD)}"`);
+    const some = [...new Set(texts)]
+      .slice(0, MAX_SHOWN)
+      .map((text) => `"${text.slice(0, MAX_SHOWN_CHARACTERS)}"`);
     issues.push(
       errorIssue(
         'value',

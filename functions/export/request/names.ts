@@ -1,5 +1,5 @@
 /** Names that a parameter may have at most, also where it is repeated: far more than there are types and elements. */
-export const MOST_NAMES = 1000;
+export const MAX_NAMES = 1000;
 
 /** The names in values that separate them by commas; `undefined` where there are more than `most`. */
 export function namesIn(values: readonly string[], most: number): string[] | undefined {
@@ -9,4 +9,13 @@ export function namesIn(values: readonly string[], most: number): string[] | und
     if (count > most) return undefined;
   }
   return values.flatMap((value) => value.split(',')).map((name) => name.trim());
+}
+
+/** A caller's own text as part of an answer to that caller: bounded, one line. */
+export function printable(text: string): string {
+  return text.slice(0, 64).replaceAll(/[^\x20-\x7e]/g, '?');
+}
+
+export function quoted(text: string): string {
+  return `"${printable(text)}"`;
 }

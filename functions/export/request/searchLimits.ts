@@ -1,5 +1,5 @@
 import type { KickOff } from './kickOff.js';
-import { errorIssue, type OutcomeIssue } from '../output/operationOutcome.js';
+import { errorIssue, type OutcomeIssue } from '../../fhir/operationOutcome.js';
 
 /** What keeps a caller without the permission for raw exports from asking about a person whom it knows by name. */
 export interface SearchLimits {

@@ -1,5 +1,5 @@
 import type { SearchParameters } from '../source/source.js';
-import { errorIssue, type OutcomeIssue } from '../output/operationOutcome.js';
+import { errorIssue, type OutcomeIssue } from '../../fhir/operationOutcome.js';
 
 /** One search of one type, in the source's own search parameters. Several for one type are alternatives. */
 export interface TypeFilter {
@@ -7,7 +7,7 @@ export interface TypeFilter {
   search: SearchParameters;
 }
 
-/** Of these the export itself has the say: they change what a page is, not which resources match. */
+/** The export itself decides these: they change what a page is, not which resources match. */
 const RESERVED = new Set([
   '_sort',
   '_count',
@@ -23,11 +23,11 @@ const RESERVED = new Set([
   '_maxresults',
   '_score',
 ]);
-const MOST_FILTERS = 100;
+const MAX_FILTERS = 100;
 /** Filters that are looked at, repeated ones included. */
-const MOST_GIVEN = 1000;
+const MAX_GIVEN = 1000;
 /** Of all filters together. */
-const MOST_CHARACTERS = 131_072;
+const MAX_CHARACTERS = 131_072;
 /** The plus sign before a time zone's offset, which is read as a blank where a client has encoded it once only, or not at all. */
 const OFFSET_SIGN = /(?<=T[\d:.]{5,20})[+ ](?=\d\d:\d\d)/g;
 
@@ -46,14 +46,14 @@ export function readTypeFilters(
     issues.push(errorIssue('value', `_typeFilter: ${text}`, '_typeFilter'));
   };
   const filters = new Map<string, TypeFilter>();
-  if (values.reduce((sum, value) => sum + value.length, 0) > MOST_CHARACTERS) {
-    problem(`the filters have more than ${MOST_CHARACTERS} characters. Export in several jobs.`);
+  if (values.reduce((sum, value) => sum + value.length, 0) > MAX_CHARACTERS) {
+    problem(`the filters have more than ${MAX_CHARACTERS} characters. Export in several jobs.`);
     return [];
   }
   // A comma after a backslash is a part of a search's value.
   const texts = values.flatMap((value) => value.split(/(?<!\\),(?=\s*[A-Z][A-Za-z]*\?)/));
-  if (texts.length > MOST_GIVEN) {
-    problem(`there are more than ${MOST_FILTERS} filters. Export in several jobs.`);
+  if (texts.length > MAX_GIVEN) {
+    problem(`there are more than ${MAX_FILTERS} filters. Export in several jobs.`);
     return [];
   }
   for (const text of texts) {
@@ -89,7 +89,7 @@ export function readTypeFilters(
       ),
     );
   }
-  if (filters.size > MOST_FILTERS)
-    problem(`there are more than ${MOST_FILTERS} filters. Export in several jobs.`);
+  if (filters.size > MAX_FILTERS)
+    problem(`there are more than ${MAX_FILTERS} filters. Export in several jobs.`);
   return [...filters.values()];
 }

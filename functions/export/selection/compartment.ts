@@ -1,11 +1,11 @@
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import type { JsonObject } from '../../json/json.js';
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import type { CompartmentLink } from '../../fhir/patientCompartment.js';
 import { patientsOf } from '../../fhir/patientsOf.js';
 import { readReference, referencesAt } from '../../fhir/reference.js';
 import type { Members } from './members.js';
-import { searchByIds, type Selection } from './selection.js';
+import { foundIn, type Selection } from './selection.js';
 import type { SearchParameters, Source } from '../source/source.js';
 import type { Window } from '../walk/window.js';
 
@@ -18,10 +18,18 @@ export interface MemberSearch {
   /** The part: searches from `first` on (inclusive) to `end` (exclusive), of all batches by all parameters. */
   first: number;
   end: number;
+  /** Of a source that has to be asked for one patient at a time: `batch` is 1, and the part is counted in members. */
+  patientByPatient?: {
+    /** Whether it refuses `_count`. */
+    takesNoCount: boolean;
+  };
 }
 
 /** A patient's own id, as a search parameter. */
 export const OWN_ID = '_id';
+
+/** A search parameter that many types have beside those of the compartment: for the patient whom a resource is about. */
+export const PATIENT = 'patient';
 
 /** Where a resource says whose compartment it is in. */
 export interface CompartmentOf {
@@ -66,6 +74,14 @@ export class CompartmentSelection implements Selection {
     const begin = Math.floor(nth / parameters.length) * batch;
     const parameter = parameters[nth % parameters.length] ?? '';
     return [[parameter, memberValue(parameter, members.ids.slice(begin, begin + batch))]];
+  }
+
+  /** The searches for the resources of one patient of the part. */
+  searchesOf(patient: number): SearchParameters[] {
+    const { parameters = [], first = 0 } = this.#search ?? {};
+    const id = this.#of.members?.ids[first + patient] ?? '';
+    // A patient by id alone is what the makers of such servers document.
+    return parameters.map((name) => [[name, name === PATIENT ? id : memberValue(name, [id])]]);
   }
 
   givenEarlier(): Promise<ReadonlySet<string>> {
@@ -120,7 +136,7 @@ export class CompartmentSelection implements Selection {
   }
 
   async exportedOf(ids: readonly string[], window: Window, source: Source): Promise<ReadonlySet<string>> {
-    const rows = await searchByIds(ids, window, source);
+    const rows = await foundIn(window, source, ids, true);
     return new Set(rows.filter((row) => this.includes(row.resource())).map(({ id }) => id));
   }
 
@@ -128,13 +144,14 @@ export class CompartmentSelection implements Selection {
   #owner(resource: JsonObject): number | undefined {
     const { members, type } = this.#of;
     const batch = this.#search?.batch ?? Number.POSITIVE_INFINITY;
+    const searchesOfBatch = this.#search?.patientByPatient === undefined ? this.#links.length : 1;
     let owner: number | undefined;
     if (this.#search === undefined && type === 'Patient' && this.#isMember(resource['id'])) return 0;
     for (const [index, link] of this.#links.entries()) {
       for (const id of this.#patients(resource, link)) {
         const at = members === undefined ? 0 : members.indexOf(id);
         if (at < 0) continue;
-        const search = Math.floor(at / batch) * this.#links.length + index;
+        const search = Math.floor(at / batch) * searchesOfBatch + Math.min(index, searchesOfBatch - 1);
         if (owner === undefined || search < owner) owner = search;
       }
     }
@@ -204,10 +221,19 @@ export function memberValue(parameter: string, ids: readonly string[]): string {
   return ids.map((id) => (parameter === OWN_ID ? id : `Patient/${id}`)).join(',');
 }
 
+/** The elements that `patient` looks at in a type of whose compartment it is no parameter. */
+export function patientPaths(links: readonly CompartmentLink[]): CompartmentLink['paths'] {
+  const about = ['patient', 'subject', 'beneficiary'].map((name) =>
+    links.find(({ parameter }) => parameter === name),
+  );
+  return (about.find((link) => link !== undefined) ?? links[0])?.paths ?? [];
+}
+
 function linkOf(links: readonly CompartmentLink[], parameter: string): CompartmentLink {
   const link = links.find((candidate) => candidate.parameter === parameter);
   if (link !== undefined) return link;
   if (parameter === OWN_ID) return { parameter, paths: [] };
+  if (parameter === PATIENT) return { parameter, paths: patientPaths(links) };
   throw new TypeError('a search is planned by a parameter that links nothing');
 }
 

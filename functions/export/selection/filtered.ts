@@ -1,9 +1,8 @@
-import { compareInstants, parseInstant } from '../instant.js';
-import { searchAmong } from '../source/searchAmong.js';
+import { searchByIds } from '../source/searchByIds.js';
 import type { Selection } from './selection.js';
 import type { SearchParameters, Source } from '../source/source.js';
 import type { TypeFilter } from '../request/typeFilter.js';
-import type { Window } from '../walk/window.js';
+import { placeIn, spanOf, type Window } from '../walk/window.js';
 
 /**
  * The resources of a selection that match one of the filters of their type. Each is exported once: for those on a
@@ -71,13 +70,12 @@ async function inSource(
   ids: readonly string[],
   search: SearchParameters,
 ): Promise<ReadonlyMap<string, 'within' | 'updated'>> {
-  const until = parseInstant(window.until);
-  const found = new Map<string, 'within' | 'updated'>();
-  if (ids.length === 0) return found;
-  for (const { id, lastUpdated } of await searchAmong(source, window.type, ids, search)) {
-    const isUpdated =
-      lastUpdated !== undefined && until !== undefined && compareInstants(lastUpdated, until) >= 0;
-    if (id !== undefined) found.set(id, isUpdated ? 'updated' : 'within');
-  }
-  return found;
+  const span = spanOf(window);
+  const rows = await searchByIds(source, window.type, ids, { search });
+  return new Map(
+    rows.map(({ id, lastUpdated }) => {
+      const isUpdated = lastUpdated !== undefined && placeIn(span, lastUpdated) === 'after';
+      return [id, isUpdated ? 'updated' : 'within'];
+    }),
+  );
 }

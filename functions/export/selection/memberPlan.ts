@@ -1,13 +1,15 @@
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import type { CompartmentLink } from '../../fhir/patientCompartment.js';
 import { readReference, referencesAt } from '../../fhir/reference.js';
 import type { Capabilities } from '../source/capabilities.js';
 import { coveringParameters, memberValue, type MemberSearch, OWN_ID } from './compartment.js';
 import type { Members } from './members.js';
 import { PROVENANCE, PROVENANCE_OF_MATCHES } from './provenance.js';
-import { readSearchPage } from '../source/searchPage.js';
-import { inBatches } from './selection.js';
+import { parameterNames } from '../source/honored.js';
 import { takesLists } from '../source/lists.js';
+import { mayTry, onRefusal } from '../source/refusals.js';
+import { inBatches, takesIds } from '../source/searchByIds.js';
+import { searchPage } from '../source/searchPage.js';
 import type { SearchParameters, Source } from '../source/source.js';
 
 /** Members named in one search at most: a form of some 20 kB, and half the values that a query of some databases takes. */
@@ -93,29 +95,26 @@ async function isListed(
   const kind = parameter === OWN_ID ? 'ids' : 'references';
   if (lists[kind] === true) return true;
   const values = members.ids.map((id) => memberValue(parameter, [id]));
-  try {
-    const isTaken = await takesLists(source, type, parameter, values, bounds);
-    if (isTaken) lists[kind] = true;
-    return isTaken;
-  } catch (thrown) {
+  const isTaken = await takesLists(source, type, parameter, values, bounds).catch(
     // A source that refuses the parameter refuses it of one member, too.
-    if (thrown instanceof ExportError && REFUSALS.has(thrown.code)) return false;
-    throw thrown;
-  }
+    onRefusal('fewer members', () => false),
+  );
+  if (isTaken) lists[kind] = true;
+  return isTaken;
 }
 
 /** Smaller parts are not worth what it costs to begin one. */
 const LEAST_PART = 5000;
-const PARTS_PER_LANE = 4;
+const PARTS_PER_WORKER = 4;
 
 /** Deals searches out to so many partitions that none is long alone at the end, and none very small. */
 export function splitSearches(
   { memberSearch, estimate }: MemberPlan & { memberSearch: MemberSearch },
-  lanes: number,
+  workers: number,
 ): Array<{ memberSearch: MemberSearch; estimate: number | undefined }> {
   const { first, end } = memberSearch;
-  const worth = estimate === undefined ? lanes : Math.ceil(estimate / LEAST_PART);
-  const parts = Math.max(1, Math.min(end - first, lanes * PARTS_PER_LANE, worth));
+  const worth = estimate === undefined ? workers : Math.ceil(estimate / LEAST_PART);
+  const parts = Math.max(1, Math.min(end - first, workers * PARTS_PER_WORKER, worth));
   const at = (part: number): number => first + Math.floor(((end - first) * part) / parts);
   return Array.from({ length: parts }, (_, part) => ({
     memberSearch: { ...memberSearch, first: at(part), end: at(part + 1) },
@@ -130,30 +129,16 @@ async function tryBatch(
   batch: number,
 ): Promise<{ isTaken: boolean; count: number | undefined }> {
   const value = memberValue(parameter, longestBatch(members, batch));
-  try {
-    // A source that did not count the type may not know how to count.
-    const only = typeCount === undefined ? (['_count', '1'] as const) : (['_summary', 'count'] as const);
-    const { body } = await source.search(type, [[parameter, value], ...bounds, only]);
-    const { self, total } = readSearchPage(body, type);
-    const query = self?.includes('?') === true ? self.slice(self.indexOf('?')) : undefined;
-    const isHeeded = query === undefined || new URLSearchParams(query).has(parameter);
-    return { isTaken: isHeeded, count: total };
-  } catch (thrown) {
-    if (thrown instanceof ExportError && REFUSALS.has(thrown.code)) {
-      return { isTaken: false, count: undefined };
-    }
-    throw thrown;
-  }
+  // A source that did not count the type may not know how to count.
+  const only = typeCount === undefined ? (['_count', '1'] as const) : (['_summary', 'count'] as const);
+  return searchPage(source, type, [[parameter, value], ...bounds, only]).then(
+    ({ self, total }) => {
+      const isTold = self?.includes('?') === true;
+      return { isTaken: !isTold || parameterNames(self).has(parameter), count: total };
+    },
+    onRefusal('fewer members', () => ({ isTaken: false, count: undefined })),
+  );
 }
-
-/** Some sources answer a search that is too large for them with 413, 414 or 400, some with 500 or not in time. */
-const REFUSALS: ReadonlySet<string> = new Set([
-  'source-refused',
-  'source-page-too-large',
-  'source-busy',
-  'source-failed',
-  'source-timeout',
-]);
 
 /** The batch whose ids are the longest: what the source takes of it, it takes of all. */
 function longestBatch({ ids }: Members, batch: number): readonly string[] {
@@ -177,11 +162,10 @@ export async function countPresent(
   await inBatches(members.ids, MOST_PER_SEARCH, async (some) => {
     if (isOutOfTime()) present = undefined;
     if (present === undefined) return;
-    const { body } = await source.search('Patient', [
+    const { total } = await searchPage(source, 'Patient', [
       [OWN_ID, memberValue(OWN_ID, some)],
       ['_summary', 'count'],
     ]);
-    const { total } = readSearchPage(body, 'Patient');
     present = present === undefined || total === undefined ? undefined : present + total;
   }).catch((thrown: unknown) => {
     // A source that does not count at all does not tell, either.
@@ -190,8 +174,7 @@ export async function countPresent(
   });
   if (present === undefined || present >= members.ids.length || members.ids.length < 2) return present;
   // Fewer, or a source that takes the list for one id.
-  const takesIds = await takesLists(source, 'Patient', OWN_ID, members.ids, []);
-  return takesIds ? present : undefined;
+  return (await takesIds(source, 'Patient', members.ids)) ? present : undefined;
 }
 
 /** Provenance resources looked at to see whether they come along with their targets. */
@@ -204,9 +187,8 @@ const TRIED_TARGETS = 3;
  */
 export async function sendsProvenance(source: Source, bases: readonly string[]): Promise<boolean> {
   try {
-    const { body } = await source.search(PROVENANCE, [['_count', String(TRIED_PROVENANCES)]]);
     const targets = new Map<string, Set<string>>();
-    for (const row of readSearchPage(body, PROVENANCE).rows) {
+    for (const row of (await searchPage(source, PROVENANCE, [['_count', String(TRIED_PROVENANCES)]])).rows) {
       for (const { reference } of referencesAt(row.resource(), ['target'])) {
         const target = readReference(reference, bases);
         if (target !== undefined)
@@ -217,14 +199,14 @@ export async function sendsProvenance(source: Source, bases: readonly string[]):
     if (most === undefined) return false;
     const [type, ids] = most;
     for (const id of [...ids].slice(0, TRIED_TARGETS)) {
-      const answer = await source.search(type, [['_id', id], PROVENANCE_OF_MATCHES]);
-      const { rows, included } = readSearchPage(answer.body, type, PROVENANCE);
+      const parameters: SearchParameters = [['_id', id], PROVENANCE_OF_MATCHES];
+      const { rows, included } = await searchPage(source, type, parameters, PROVENANCE);
       // A target that is not there any more tells nothing.
       if (rows.length > 0) return included.length > 0;
     }
     return false;
-  } catch (thrown) {
-    if (thrown instanceof ExportError && thrown.code === 'source-refused') return false;
-    throw thrown;
+  } catch (error) {
+    if (mayTry('leave out', error)) return false;
+    throw error;
   }
 }

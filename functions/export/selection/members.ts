@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import { readReference } from '../../fhir/reference.js';
-import { compareInstants, type Instant, parseInstant } from '../instant.js';
+import { compareInstants, type Instant, parseInstant } from '../../fhir/instant.js';
 
 /** The patients whose compartments are exported: sorted, so that a batch of them is the same in every slice. */
 export class Members {

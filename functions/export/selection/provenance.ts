@@ -1,21 +1,19 @@
 import type { JsonObject } from '../../json/json.js';
 import { readReference, referencesAt } from '../../fhir/reference.js';
 import type { CompartmentSelection } from './compartment.js';
-import { isInWindow, type Selection } from './selection.js';
+import type { Selection } from './selection.js';
 import type { SearchRow } from '../source/searchPage.js';
-import type { Companions } from '../slice.js';
+import type { Companions } from './companions.js';
 import type { SearchParameters, Source } from '../source/source.js';
-import type { Window } from '../walk/window.js';
+import { isInWindow, type Window } from '../walk/window.js';
 
 export const PROVENANCE = 'Provenance';
 /** https://hl7.org/fhir/R4/search.html#revinclude */
 export const PROVENANCE_OF_MATCHES = ['_revinclude', 'Provenance:target'] as const;
 
 export interface ProvenanceInput {
-  /** The type of the pages with which they come. */
-  type: string;
-  /** The window of the whole job, of whichever type. */
-  window: Omit<Window, 'type'>;
+  /** The window of the whole job, of the type of the pages with which they come. */
+  window: Window;
   /** FHIR bases of the source. */
   bases: readonly string[];
   source: Source;
@@ -40,12 +38,13 @@ export class ProvenanceCompanions implements Companions {
   }
 
   async exportedWith(ids: readonly string[], included: readonly SearchRow[]): Promise<readonly SearchRow[]> {
-    const { type, own, window } = this.#input;
+    const { own, window } = this.#input;
+    const { type } = window;
     const exported = new Set(ids.map((id) => `${type}/${id}`));
     const candidates = new Map<string, { row: SearchRow; earlier: readonly string[] }>();
     for (const row of included) {
       if (row.id === undefined || candidates.has(row.id)) continue;
-      if (!isInWindow(row, { type: PROVENANCE, ...window })) continue;
+      if (!isInWindow(row.lastUpdated, window)) continue;
       const resource = row.resource();
       if (own.isInCompartment(resource) || own.isOfOthers(resource)) continue;
       const targets = this.#targets(resource);
@@ -78,7 +77,7 @@ export class ProvenanceCompanions implements Companions {
     }
     const exported = new Set<string>();
     for (const [type, ids] of idsOf) {
-      const found = await selectionOf(type)?.exportedOf([...ids], { type, ...window }, source);
+      const found = await selectionOf(type)?.exportedOf([...ids], { ...window, type }, source);
       for (const id of found ?? []) exported.add(`${type}/${id}`);
     }
     return exported;

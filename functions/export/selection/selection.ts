@@ -1,10 +1,8 @@
 import type { JsonObject } from '../../json/json.js';
-import { ExportError } from '../../errors.js';
-import { compareInstants, parseInstant } from '../instant.js';
-import { readSearchPage, type SearchRow } from '../source/searchPage.js';
+import { type IdentifiedRow, searchByIds } from '../source/searchByIds.js';
 import type { SearchParameters, Source } from '../source/source.js';
 import type { Cursor } from '../walk/cursor.js';
-import type { Window } from '../walk/window.js';
+import { isInWindow, type Window } from '../walk/window.js';
 
 /**
  * Which resources of a window belong to the export, as one or more searches whose union they are. A resource that
@@ -62,72 +60,16 @@ export const EVERYTHING: Selection = {
   givenEarlier: () => Promise.resolve(NONE),
   isExported: () => true,
   exportedOf: async (ids, window, source) =>
-    new Set((await searchByIds(ids, window, source)).map(({ id }) => id)),
+    new Set((await foundIn(window, source, ids)).map(({ id }) => id)),
 };
 
-/** Ids in one search at most. */
-const MOST_IDS = 100;
-
-/** Those of some resources that the source has and that are in the window. */
-export async function searchByIds(
-  ids: readonly string[],
+/** Those of some resources that the source has and that are in the window, by their ids. */
+export async function foundIn(
   window: Window,
   source: Source,
-): Promise<Array<SearchRow & { id: string }>> {
-  const found = new Map<string, SearchRow & { id: string }>();
-  await inBatches(ids, MOST_IDS, async (some) => {
-    const asked = new Set(some);
-    let { body } = await source.search(window.type, [
-      ['_id', some.join(',')],
-      ['_count', String(some.length)],
-    ]);
-    for (let pages = 1; ; pages++) {
-      const { rows, next } = readSearchPage(body, window.type);
-      for (const row of rows) {
-        const { id } = row;
-        if (id === undefined || !asked.has(id)) throw ignoredId(window.type);
-        if (isInWindow(row, window)) found.set(id, { ...row, id });
-      }
-      if (next === undefined || pages >= some.length) break;
-      ({ body } = await source.follow(next));
-    }
-  });
-  return [...found.values()];
-}
-
-/** Sources answer a search that is too large for them with 400, 413 or 414. */
-const TOO_LARGE: ReadonlySet<string> = new Set(['source-refused', 'source-page-too-large']);
-
-/** Asks for batches of ids, and for the halves of one that the source refuses. */
-export async function inBatches(
   ids: readonly string[],
-  most: number,
-  ask: (some: readonly string[]) => Promise<void>,
-): Promise<void> {
-  for (let start = 0; start < ids.length; start += most) {
-    const some = ids.slice(start, start + most);
-    try {
-      await ask(some);
-    } catch (thrown) {
-      if (!(thrown instanceof ExportError) || !TOO_LARGE.has(thrown.code) || some.length === 1) throw thrown;
-      await inBatches(some, Math.ceil(some.length / 2), ask);
-    }
-  }
-}
-
-/** Whether a resource is in a window, as far as it tells. */
-export function isInWindow({ lastUpdated }: SearchRow, { from, until, untilAsked }: Window): boolean {
-  if (lastUpdated === undefined) return from === undefined && untilAsked !== true;
-  const [first, end] = [parseInstant(from), parseInstant(until)];
-  return (
-    (first === undefined || compareInstants(lastUpdated, first) >= 0) &&
-    (end === undefined || compareInstants(lastUpdated, end) < 0)
-  );
-}
-
-function ignoredId(type: string): ExportError {
-  return new ExportError(
-    'source-ignored-parameter',
-    `The source answered a search for some ${type} resources by _id with others. Check the source's search on _id.`,
-  );
+  isWhole = false,
+): Promise<IdentifiedRow[]> {
+  const rows = await searchByIds(source, window.type, ids, { isWhole });
+  return rows.filter(({ lastUpdated }) => isInWindow(lastUpdated, window));
 }

@@ -1,5 +1,5 @@
 import { filtered } from './filtered.js';
-import type { JobRequest } from '../job.js';
+import type { ExportScope } from '../request/scope.js';
 import { EVERYTHING, type Selection } from './selection.js';
 
 /**
@@ -7,7 +7,7 @@ import { EVERYTHING, type Selection } from './selection.js';
  * @param base those of its level; by default all of the type
  */
 export function selectionOf(
-  request: Pick<JobRequest, 'typeFilters'>,
+  request: Pick<ExportScope, 'typeFilters'>,
   type: string,
   base: Selection = EVERYTHING,
 ): Selection {

@@ -1,6 +1,6 @@
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 
 /** What the source says of itself: https://hl7.org/fhir/R4/capabilitystatement.html */
 export interface Capabilities {

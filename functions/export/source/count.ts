@@ -1,9 +1,9 @@
-import { ExportError } from '../../errors.js';
-import { readSearchPage } from './searchPage.js';
+import { onRefusal } from './refusals.js';
+import { searchPage } from './searchPage.js';
 import type { SearchParameters, Source } from './source.js';
 
-/** The ways to ask for the number of matches, the cheapest first: https://hl7.org/fhir/R4/search.html#total */
-const WAYS: readonly SearchParameters[] = [
+/** How to ask for the number of matches, the cheapest first: https://hl7.org/fhir/R4/search.html#total */
+const REQUESTS: readonly SearchParameters[] = [
   [['_summary', 'count']],
   [
     ['_total', 'accurate'],
@@ -11,29 +11,16 @@ const WAYS: readonly SearchParameters[] = [
   ],
 ];
 
-/** How many resources a search finds; `undefined` where the source does not tell in any of the ways. */
+/** How many resources a search finds; `undefined` where the source gives it by none of them. */
 export async function count(
   source: Source,
   type: string,
   parameters: SearchParameters,
 ): Promise<number | undefined> {
-  for (const way of WAYS) {
-    const total = await totalOf(source, type, [...parameters, ...way]);
-    if (total !== undefined) return total;
+  for (const request of REQUESTS) {
+    const page = searchPage(source, type, [...parameters, ...request]);
+    const answer = await page.catch(onRefusal('other search', () => undefined));
+    if (answer?.total !== undefined) return answer.total;
   }
   return undefined;
-}
-
-async function totalOf(
-  source: Source,
-  type: string,
-  parameters: SearchParameters,
-): Promise<number | undefined> {
-  try {
-    const { body } = await source.search(type, parameters);
-    return readSearchPage(body, type).total;
-  } catch (thrown) {
-    if (thrown instanceof ExportError && thrown.code === 'source-refused') return undefined;
-    throw thrown;
-  }
 }

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
-import { ExportError } from '../../errors.js';
+import { ExportError } from '../../common/errors.js';
 import { ARRAY, OBJECT, type JsonTape } from '../../json/jsonTape.js';
 import { nameNumber } from '../../json/keyNames.js';
-import { type Instant, parseInstant } from '../instant.js';
+import { type Instant, parseInstant } from '../../fhir/instant.js';
 import { readLink, readTape } from './readTape.js';
 
 const ENTRY = nameNumber('entry');

@@ -1,10 +1,11 @@
-import { isAscii, isUtf8 } from 'node:buffer';
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../json/json.js';
+import { isUtf8 } from 'node:buffer';
+import { isJsonObject, type JsonObject, type JsonValue, valueAt } from '../../json/json.js';
 import { ARRAY, NUMBER, OBJECT, type JsonTape, type TapeValue } from '../../json/jsonTape.js';
 import { nameNumber } from '../../json/keyNames.js';
-import { ExportError } from '../../errors.js';
-import { type Instant, parseInstant } from '../instant.js';
+import { ExportError } from '../../common/errors.js';
+import { type Instant, parseInstant } from '../../fhir/instant.js';
 import { giveBack, readLink, readTape } from './readTape.js';
+import type { SearchParameters, Source, SourceAnswer } from './source.js';
 
 /** One resource of a search page, with what the walk needs of it. */
 export interface SearchRow {
@@ -53,8 +54,6 @@ const TOTAL = nameNumber('total');
 /** A page as it lies on a tape. */
 interface Page {
   readonly tape: JsonTape;
-  /** Where all bytes are ASCII, they become text at once. */
-  readonly isAscii: boolean;
   /** Whether all of them are UTF-8. */
   readonly isText: boolean;
 }
@@ -88,7 +87,7 @@ export function readSearchPage(
   if (tape === undefined) throw malformed(type);
   const { root } = tape;
   if (tape.kind(root) !== OBJECT || tape.textOf(root, RESOURCE_TYPE) !== 'Bundle') throw noBundle(type);
-  const page: Page = { tape, isAscii: isAscii(bytes), isText: isUtf8(bytes) };
+  const page: Page = { tape, isText: isUtf8(bytes) };
   const rows: SearchRow[] = [];
   const included: SearchRow[] = [];
   let isCut = false;
@@ -126,6 +125,30 @@ export function readSearchPage(
       release?.();
     },
   };
+}
+
+/**
+ * Reads the page of an answer. The self link of a form need not repeat what is in the form, so one without any of it is
+ * dropped: it does not say what was honored.
+ */
+export function readAnswer(
+  { body, isForm, release }: SourceAnswer,
+  type: string,
+  includedType?: string,
+): PageWithIncludes {
+  const page = readSearchPage(body, type, includedType, release);
+  return isForm !== true || page.self?.includes('?') === true ? page : { ...page, self: undefined };
+}
+
+/** Searches for a page, with what is to come along. */
+export async function searchPage(
+  source: Source,
+  type: string,
+  parameters: SearchParameters,
+  includedType?: string,
+): Promise<PageWithIncludes> {
+  const { body } = await source.search(type, parameters);
+  return readSearchPage(body, type, includedType);
 }
 
 /**
@@ -199,10 +222,8 @@ function toRow(
   if (resourceType !== type) throw otherType(type);
   const { tape } = page;
   const { bytes } = tape;
-  const start = tape.start(node);
-  const end = tape.end(node);
   // JSON is UTF-8 (RFC 8259, section 8.1). Read all the same, two ids would become one.
-  const isText = page.isText || isUtf8(bytes.subarray(start, end));
+  const isText = page.isText || isUtf8(bytes.subarray(tape.start(node), tape.end(node)));
   return {
     id,
     lastUpdated: lastUpdated === undefined ? undefined : parseInstant(lastUpdated),
@@ -210,7 +231,7 @@ function toRow(
     resource: () => {
       if (!isText) throw notUtf8(type);
       if (tape.bytes !== bytes) throw new TypeError('The page of the row was released.');
-      const resource = parseResource(bytes.toString(page.isAscii ? 'latin1' : 'utf8', start, end), type);
+      const resource = parseResource(tape, node, type);
       // Keys written with escapes are seen by the parser only: two readers must not see two resources.
       if (resource['resourceType'] !== type || (id !== undefined && resource['id'] !== id))
         throw malformed(type);
@@ -219,13 +240,12 @@ function toRow(
   };
 }
 
-/** A parser's message quotes its input, so it is dropped here. */
-function parseResource(text: string, type: string): JsonObject {
+function parseResource(tape: JsonTape, node: number, type: string): JsonObject {
   try {
-    const value = parseJson(text);
+    const value = valueAt(tape, node);
     if (isJsonObject(value)) return value;
   } catch {
-    // Told below.
+    // Nested too deeply.
   }
   throw malformed(type);
 }
@@ -258,7 +278,7 @@ const CUT_SHORT: ReadonlySet<string> = new Set(['incomplete', 'timeout']);
 
 /** Returns whether the outcome says that the answer is not all there is. @throws ExportError where it is an error */
 function readOutcome({ tape }: Page, { resource }: Entry, type: string): boolean {
-  const outcome = parseResource(tape.json(resource), type);
+  const outcome = parseResource(tape, resource, type);
   refuseErrors(outcome, type);
   const issues = outcome['issue'];
   return (

@@ -1,7 +1,7 @@
-import { compareInstants, type Instant, laterInstant, parseInstant, searchValue } from '../instant.js';
+import { compareInstants, type Instant, laterInstant } from '../../fhir/instant.js';
+import type { LoopCheck } from '../source/linkLoop.js';
 import type { SearchParameters } from '../source/source.js';
-import type { LoopCheck } from './linkLoop.js';
-import { SECONDS_MARGIN } from './window.js';
+import { bound, instant, SECONDS_MARGIN } from './window.js';
 
 /**
  * Where a walk stands, as JSON. It holds ids and URLs of the source: it is private and never leaves the
@@ -19,12 +19,14 @@ import { SECONDS_MARGIN } from './window.js';
  *   different ones as were counted before and after it has lost none; otherwise another pass follows.
  * - `links`: the source does not sort by `_lastUpdated`; its next links are trusted.
  */
-export type Cursor = { pageSize: number } & (
-  | { mode: 'order'; tries: number; seen: string[] }
-  | ({ mode: 'key'; seen: string[] } & Key)
-  | ({ mode: 'tie'; seen: string[] } & Tie)
-  | { mode: 'links'; bounded: boolean; next: string | null; seen: string[]; loop: LoopCheck }
+export type Cursor = { pageSize: number; seen: string[] } & (
+  | { mode: 'order'; tries: number }
+  | ({ mode: 'key' } & Key)
+  | ({ mode: 'tie' } & Tie)
+  | { mode: 'links'; bounded: boolean; next: string | null; loop: LoopCheck }
 );
+
+export type CursorOf<Mode extends Cursor['mode']> = Cursor & { mode: Mode };
 
 /** The rows from the instant `from` on, or after it. */
 export interface Key {
@@ -94,16 +96,12 @@ export function fromStart(pageSize: number): Cursor {
 }
 
 /** A key walk from an instant on. */
-export function keyAt(
-  from: string | null,
-  pageSize: number,
-  unproven: Key['unproven'],
-): Cursor & { mode: 'key' } {
+export function keyAt(from: string | null, pageSize: number, unproven: Key['unproven']): CursorOf<'key'> {
   return { mode: 'key', pageSize, from, after: false, empty: null, unproven, seen: [] };
 }
 
 /** The passes over the rows of an instant; those seen so far are told by the walk. */
-export function tieAt(at: Instant, { pageSize, unproven, largest = 0 }: Cursor & { mode: 'key' }): Cursor {
+export function tieAt(at: Instant, { pageSize, unproven, largest = 0 }: CursorOf<'key'>): Cursor {
   const latest = unproven?.latest;
   const isLatest = typeof latest === 'string' && compareInstants(at, instant(latest)) === 0;
   return {
@@ -122,18 +120,13 @@ export function tieAt(at: Instant, { pageSize, unproven, largest = 0 }: Cursor &
   };
 }
 
-/** The lower bound that a page is asked with. */
+/** The earliest instant that a page by key is asked for. */
 export function lowestOf({ from, reach }: Key): Instant | undefined {
   if (from === null) return undefined;
   return reach === undefined ? instant(from) : laterInstant(instant(from), -SECONDS_MARGIN.before);
 }
 
-export function bound(prefix: 'ge' | 'gt' | 'le' | 'lt', value: string | null): SearchParameters {
-  return value === null ? [] : [['_lastUpdated', `${prefix}${searchValue(instant(value))}`]];
-}
-
-export function instant(text: string): Instant {
-  const parsed = parseInstant(text);
-  if (parsed === undefined) throw new TypeError('a bound of a walk is no instant');
-  return parsed;
+/** The lower bound that a page by key is asked with. */
+export function lowerBound(key: Key): SearchParameters {
+  return bound(key.after ? 'gt' : 'ge', lowestOf(key));
 }

@@ -1,3 +1,12 @@
+import {
+  compareInstants,
+  type Instant,
+  laterInstant,
+  parseInstant,
+  searchValue,
+} from '../../fhir/instant.js';
+import type { SearchParameters } from '../source/source.js';
+
 /** The interval of `meta.lastUpdated` of one type: from `from` (inclusive) to `until` (exclusive). */
 export interface Window {
   type: string;
@@ -20,3 +29,65 @@ export interface Margin {
 
 /** Bounds may be wrong by a second, and may be cut to whole ones. */
 export const SECONDS_MARGIN: Margin = { before: 2000, after: 2000 };
+
+/** The window of a whole job. */
+export function jobWindow(
+  type: string,
+  { since, until }: { since: string | undefined; until: string | undefined },
+  transactionTime: string,
+): Window {
+  return { type, from: since, until: transactionTime, untilAsked: until !== undefined };
+}
+
+/** The instants of a window; without `from` it has no begin. */
+export interface Span {
+  readonly from: Instant | undefined;
+  readonly until: Instant;
+}
+
+export function spanOf({ from, until }: Pick<Window, 'from' | 'until'>): Span {
+  return { from: from === undefined ? undefined : instant(from), until: instant(until) };
+}
+
+/** The span that the searches of a window ask for. */
+export function searchedSpan(window: Window): Span {
+  const { from, until } = spanOf(window);
+  const { before, after } = window.margin ?? SECONDS_MARGIN;
+  return {
+    from: from === undefined ? undefined : laterInstant(from, -before),
+    until: laterInstant(until, after),
+  };
+}
+
+/** Where an instant lies: before a span, in it, or after it. */
+export function placeIn({ from, until }: Span, at: Instant): 'before' | 'in' | 'after' {
+  if (compareInstants(at, until) >= 0) return 'after';
+  return from !== undefined && compareInstants(at, from) < 0 ? 'before' : 'in';
+}
+
+/** Whether a resource is in a window, as far as its `meta.lastUpdated` says so. */
+export function isInWindow(at: Instant | undefined, window: Window): boolean {
+  if (at === undefined) return window.from === undefined && window.untilAsked !== true;
+  return placeIn(spanOf(window), at) === 'in';
+}
+
+/** A span as search parameters. */
+export function boundsOf({ from, until }: Span): SearchParameters {
+  return [...bound('ge', from), ...bound('lt', until)];
+}
+
+/** One bound as a search parameter; none without an instant. */
+export function bound(
+  prefix: 'ge' | 'gt' | 'le' | 'lt',
+  at: Instant | string | null | undefined,
+): SearchParameters {
+  if (at === null || at === undefined) return [];
+  return [['_lastUpdated', `${prefix}${searchValue(typeof at === 'string' ? instant(at) : at)}`]];
+}
+
+/** @throws TypeError where the text is no instant: it is one that was checked before */
+export function instant(text: string): Instant {
+  const parsed = parseInstant(text);
+  if (parsed === undefined) throw new TypeError('a bound of a window is no instant');
+  return parsed;
+}

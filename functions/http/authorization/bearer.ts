@@ -1,4 +1,4 @@
-import { errorIssue } from '../../export/output/operationOutcome.js';
+import { errorIssue } from '../../fhir/operationOutcome.js';
 import { RequestError } from '../respond.js';
 
 /** What a client is asked to bring: https://www.rfc-editor.org/rfc/rfc6750#section-3 */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { isRawExport, type JobRequest } from '../../export/job.js';
-import { errorIssue } from '../../export/output/operationOutcome.js';
+import { isRawExport, type JobRequest } from '../../export/records/job.js';
+import { errorIssue } from '../../fhir/operationOutcome.js';
 import { RequestError } from '../respond.js';
 
 /** What a known caller may do. */

@@ -1,4 +1,4 @@
-import { errorIssue } from '../../export/output/operationOutcome.js';
+import { errorIssue } from '../../fhir/operationOutcome.js';
 import { RequestError } from '../respond.js';
 import type { Authorize } from './authorize.js';
 import { bearerChallenge, notBelieved, unauthenticated } from './bearer.js';

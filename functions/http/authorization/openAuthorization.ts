@@ -1,8 +1,8 @@
 import type { HttpRequest } from '@azure/functions';
 import type { Dispatchers } from '../../adapters/dispatchers.js';
 import type { AuthorizationSettings } from '../../settings/authorizationSettings.js';
-import { errorIssue } from '../../export/output/operationOutcome.js';
-import { isLoopback } from '../../loopback.js';
+import { errorIssue } from '../../fhir/operationOutcome.js';
+import { isLoopback } from '../../common/loopback.js';
 import { RequestError } from '../respond.js';
 import type { Authorize } from './authorize.js';
 import { type Caller, UNKNOWN_CALLER } from './caller.js';
@@ -15,11 +15,11 @@ export function openAuthorization(
   dispatcherFor: Dispatchers,
   isResourceType: (name: string) => boolean,
 ): Authorize {
-  switch (authentication.way) {
+  switch (authentication.method) {
     case 'entra':
       return entra(authentication.tenantId);
     case 'smart':
-      return smartBackendServices(authentication.smart, dispatcherFor, isResourceType);
+      return smartBackendServices(authentication, dispatcherFor, isResourceType);
     case 'function-keys':
     case 'none':
       return servesLoopback ? thisMachineOnly : anybody;

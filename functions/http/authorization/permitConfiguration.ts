@@ -1,6 +1,6 @@
-import { type ApprovalRule, coverageSentence } from '../../export/approval.js';
-import type { ConfigurationOfJob } from '../../export/job.js';
-import { errorIssue } from '../../export/output/operationOutcome.js';
+import { type ApprovalRule, coverageSentence } from '../../export/request/approval.js';
+import type { ConfigurationOfJob } from '../../export/records/job.js';
+import { errorIssue } from '../../fhir/operationOutcome.js';
 import type { Settings } from '../../settings/settings.js';
 import { RequestError } from '../respond.js';
 import { type Caller, requireRaw } from './caller.js';

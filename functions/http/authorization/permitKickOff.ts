@@ -5,7 +5,7 @@ import {
 } from '../../settings/authorizationSettings.js';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import { patientCompartment } from '../../fhir/patientCompartment.js';
-import type { JobRequest } from '../../export/job.js';
+import type { JobRequest } from '../../export/records/job.js';
 import type { KickOff } from '../../export/request/kickOff.js';
 import { type SearchLimits, searchLimitIssues } from '../../export/request/searchLimits.js';
 import { RequestError } from '../respond.js';

@@ -14,12 +14,10 @@ export function securityStatement(
       ? 'http://hl7.org/fhir/restful-security-service'
       : 'http://terminology.hl7.org/CodeSystem/restful-security-service';
   const service = (code: string): object[] => [{ coding: [{ system, code }] }];
-  switch (authentication.way) {
+  switch (authentication.method) {
     case 'smart':
       return {
-        extension: [
-          { url: OAUTH_URIS, extension: [{ url: 'token', valueUri: authentication.smart.tokenUrl }] },
-        ],
+        extension: [{ url: OAUTH_URIS, extension: [{ url: 'token', valueUri: authentication.tokenUrl }] }],
         service: service('SMART-on-FHIR'),
         description: 'SMART Backend Services, with scopes such as system/*.rs.',
       };

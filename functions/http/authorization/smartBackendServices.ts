@@ -9,7 +9,7 @@ import {
 import { fetch } from 'undici';
 import type { Dispatchers } from '../../adapters/dispatchers.js';
 import type { SmartSettings } from '../../settings/authorizationSettings.js';
-import { errorIssue } from '../../export/output/operationOutcome.js';
+import { errorIssue } from '../../fhir/operationOutcome.js';
 import { RequestError } from '../respond.js';
 import type { Authorize } from './authorize.js';
 import { bearerChallenge, notBelieved, unauthenticated } from './bearer.js';
@@ -40,7 +40,8 @@ export function smartBackendServices(
   isResourceType: (name: string) => boolean,
   coolDownMs = JWKS_COOL_DOWN_MS,
 ): Authorize {
-  const keys = createRemoteJWKSet(settings.jwksUrl, {
+  const jwksUrl = new URL(settings.jwksUrl);
+  const keys = createRemoteJWKSet(jwksUrl, {
     cooldownDuration: coolDownMs,
     cacheMaxAge: JWKS_MOST_AGE_MS,
     timeoutDuration: JWKS_TIMEOUT_MS,
@@ -88,7 +89,7 @@ export function smartBackendServices(
   /** By the ways out of this app, with their rules of TLS, instead of the global one, which has others. */
   async function readKeys(url: string, { signal, headers }: KeysRequest): Promise<Response> {
     const answer = await fetch(url, {
-      dispatcher: dispatcherFor(settings.jwksUrl),
+      dispatcher: dispatcherFor(jwksUrl),
       redirect: 'manual',
       signal,
       headers: [...headers],
@@ -101,7 +102,7 @@ export function smartBackendServices(
       const { payload } = await jwtVerify(token, keys, {
         issuer: settings.issuer,
         audience: settings.audience,
-        algorithms: settings.algorithms,
+        algorithms: [...settings.algorithms],
         clockTolerance: settings.clockSkewSeconds,
         requiredClaims: ['exp'],
       });
@@ -119,7 +120,7 @@ function refusal(thrown: unknown, { algorithms }: SmartSettings): RequestError {
     return notBelieved(CLAIM_PROBLEMS[thrown.claim] ?? 'A claim of the token is not as it has to be.');
   }
   if (thrown instanceof errors.JOSEAlgNotAllowed) {
-    return notBelieved(`The token must be signed with ${algorithms.join(' or ')} (SMART_ALGORITHMS).`);
+    return notBelieved(`The token must be signed with ${[...algorithms].join(' or ')} (SMART_ALGORITHMS).`);
   }
   if (
     thrown instanceof errors.JWSSignatureVerificationFailed ||

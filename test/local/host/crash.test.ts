@@ -132,7 +132,7 @@ describe('a hub that is killed at any write', () => {
 });
 
 describe('the host as a process', () => {
-  const root = fileURLToPath(new URL('../../..', import.meta.url));
+  const root = fileURLToPath(new URL('../../../', import.meta.url));
   const children: ChildProcess[] = [];
   beforeAll(() => {
     const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');

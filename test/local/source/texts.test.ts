@@ -112,7 +112,7 @@ describe('a file that cannot be served is refused at the start, by its line', ()
 });
 
 describe('real samples', () => {
-  const shared = new URL('../../../../shared/samples', import.meta.url);
+  const shared = new URL('../../../../shared/samples/', import.meta.url);
   const versions = [
     ['synthea-r4', '4.0.1'],
     ['synthea-stu3', '3.0.2'],

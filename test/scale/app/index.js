@@ -1,7 +1,7 @@
 import { app } from '@azure/functions';
 import * as df from 'durable-functions';
 import { exportJob } from '../../../dist/functions/orchestrators/exportJob.js';
-import { exportLane } from '../../../dist/functions/orchestrators/exportLane.js';
+import { exportWorker } from '../../../dist/functions/orchestrators/exportWorker.js';
 import { exportPartition } from '../../../dist/functions/orchestrators/exportPartition.js';
 
 // The app's own orchestrators over activities that only count: what an export of any size costs the task hub.
@@ -21,7 +21,7 @@ let startedAt = 0;
 app.hook.preInvocation(({ inputs }) => {
   const [input] = inputs;
   if (!Array.isArray(input?.history)) return;
-  const kind = /:(lane|partition)-/.exec(input.instanceId)?.[1] ?? 'job';
+  const kind = /:(worker|partition)-/.exec(input.instanceId)?.[1] ?? 'job';
   const seen = (largest[kind] ??= { events: 0, bytes: 0, replayMs: 0, replays: 0 });
   seen.events = Math.max(seen.events, input.history.length);
   seen.bytes = Math.max(seen.bytes, JSON.stringify(input.history).length);
@@ -31,18 +31,18 @@ app.hook.preInvocation(({ inputs }) => {
 app.hook.postInvocation(({ inputs }) => {
   const [input] = inputs;
   if (!Array.isArray(input?.history)) return;
-  const kind = /:(lane|partition)-/.exec(input.instanceId)?.[1] ?? 'job';
+  const kind = /:(worker|partition)-/.exec(input.instanceId)?.[1] ?? 'job';
   largest[kind].replayMs = Math.max(largest[kind].replayMs, performance.now() - startedAt);
 });
 
 df.app.orchestration('exportJob', exportJob);
-df.app.orchestration('exportLane', exportLane);
+df.app.orchestration('exportWorker', exportWorker);
 df.app.orchestration('exportPartition', exportPartition);
 
 df.app.activity('planExport', { handler: async () => ok({ partitions: shape.partitions }) });
 df.app.activity('claimPartition', {
-  handler: async ({ lane, turn, partitions }) => {
-    const key = `${lane}/${turn}`;
+  handler: async ({ worker, turn, partitions }) => {
+    const key = `${worker}/${turn}`;
     if (!claims.has(key)) claims.set(key, claimed < partitions ? claimed++ : null);
     return ok({ partition: claims.get(key) });
   },
@@ -72,7 +72,11 @@ app.http('start', {
   extraInputs: [df.input.durableClient()],
   handler: async (request, context) => {
     shape = await request.json();
-    const input = { jobId: 'job', lanes: shape.lanes, retry: { maxAttempts: 12, firstRetrySeconds: 0.1 } };
+    const input = {
+      jobId: 'job',
+      workers: shape.workers,
+      retry: { maxAttempts: 12, firstRetrySeconds: 0.1 },
+    };
     await df.getClient(context).startNew('exportJob', { instanceId: 'job', input });
     return { jsonBody: {} };
   },

@@ -2,7 +2,7 @@ import type { SourceAuthentication } from '../../../settings/sourceSettings.js';
 import { BearerToken } from './bearerToken.js';
 import { requestToken, type TokenTransport } from './tokenEndpoint.js';
 
-type ClientCredentials = Extract<SourceAuthentication, { way: 'client-credentials' }>;
+type ClientCredentials = Extract<SourceAuthentication, { method: 'client-credentials' }>;
 
 /** Tokens for a client id and its secret: RFC 6749, section 4.4. */
 export function clientCredentials(

@@ -1,4 +1,4 @@
-import { ExportError } from '../../../errors.js';
+import { ExportError } from '../../../common/errors.js';
 import { isMissingIdentity, managedIdentity, type ManagedIdentity } from '../../managedIdentity.js';
 import { BearerToken } from './bearerToken.js';
 

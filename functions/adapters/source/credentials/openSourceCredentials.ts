@@ -13,7 +13,7 @@ export function openSourceCredentials(
   fhirServerUrl: string,
   transport: TokenTransport,
 ): SourceCredentials {
-  switch (authentication.way) {
+  switch (authentication.method) {
     case 'none':
       return noCredentials;
     case 'header':

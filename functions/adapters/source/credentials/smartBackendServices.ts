@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
-import { ExportError } from '../../../errors.js';
+import { ExportError } from '../../../common/errors.js';
 import {
   type AssertionKey,
   isTokenUrl,
@@ -9,7 +9,7 @@ import {
 import { BearerToken } from './bearerToken.js';
 import { getJson, requestToken, type TokenTransport } from './tokenEndpoint.js';
 
-type Smart = Extract<SourceAuthentication, { way: 'smart' }>;
+type Smart = Extract<SourceAuthentication, { method: 'smart' }>;
 
 /** An assertion ends at the latest five minutes after it is made; some for clocks that differ. */
 const ASSERTION_SECONDS = 240;

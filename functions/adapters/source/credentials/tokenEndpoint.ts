@@ -1,5 +1,5 @@
 import { fetch, type Response } from 'undici';
-import { ExportError } from '../../../errors.js';
+import { ExportError } from '../../../common/errors.js';
 import type { Dispatchers } from '../../dispatchers.js';
 import { networkFault } from '../../networkFault.js';
 import type { AccessToken } from './bearerToken.js';

@@ -1,0 +1,89 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+
+/**
+ * The folders of functions/, top to bottom: a file imports from its own folder and from those below it. A folder that
+ * has folders of its own in this list stands for the files beside them.
+ */
+const LAYERS = [
+  // The composition roots: the app's and that of a thread.
+  '.',
+  'http',
+  'orchestrators',
+  'activities',
+  'jobs',
+  'adapters',
+  'settings',
+  // What state a job is in, and what its parts are called: no I/O.
+  'jobs/model',
+  'export/plan',
+  'export/slice',
+  'export/output',
+  'export/records',
+  'export/selection',
+  'export/walk',
+  'export/request',
+  'export/source',
+  // What others call: read a configuration, compile it.
+  'deid',
+  'deid/coverage',
+  'deid/run',
+  'deid/plan',
+  'deid/configuration',
+  'deid/methods',
+  // Settings as they are written, and what is wrong with them.
+  'deid/reading',
+  'deid/expression',
+  'deid/regex',
+  'deid/model',
+  'fhir',
+  'json',
+  'common',
+];
+
+/** Of these, orchestrators see types only: what they run themselves is deterministic. */
+const TYPES_ONLY = { orchestrators: ['activities', 'adapters', 'settings'] };
+
+/** Imports upward that are still there. Take yours off; none is added. */
+const EXCEPTIONS = [
+  'deid/model/node.ts > deid/expression/values.ts',
+  'deid/model/primitive.ts > deid/expression/values.ts',
+];
+
+const ROOT = join(import.meta.dirname, '../functions');
+const layerOf = (path) => {
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    const layer = LAYERS.indexOf(folder);
+    if (layer >= 0 && (folder !== '.' || dirname(path) === '.')) return layer;
+    if (folder === '.')
+      throw new Error(`functions/${dirname(path)} has no row in the table of .ci/layers.mjs.`);
+  }
+};
+
+const problems = [];
+const unused = new Set(EXCEPTIONS);
+const files = readdirSync(ROOT, { encoding: 'utf8', recursive: true }).filter((file) => file.endsWith('.ts'));
+for (const file of files) {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  for (const [, kind = '', specifier] of text.matchAll(
+    /\b(?:im|ex)port(\s+type)?\b[^;'"]*?['"](\.[^'"]+)['"]/g,
+  )) {
+    const target = normalize(join(dirname(file), specifier)).replace(/\.js$/, '.ts');
+    const [from, to] = [LAYERS[layerOf(file)], LAYERS[layerOf(target)]];
+    const isUpward = layerOf(target) < layerOf(file);
+    const isCode = kind === '' && TYPES_ONLY[from]?.includes(to);
+    if (!isUpward && !isCode) continue;
+    const edge = `${file} > ${target}`;
+    if (EXCEPTIONS.includes(edge)) unused.delete(edge);
+    else
+      problems.push(
+        isUpward ? `${edge}: ${to} is above ${from}` : `${edge}: ${from} imports types only of ${to}`,
+      );
+  }
+}
+for (const edge of unused) problems.push(`${edge}: is no import upward any more; take it off the exceptions`);
+for (const problem of problems) console.error(problem);
+if (problems.length > 0) {
+  console.error('Imports between the folders of functions/ go one way: see LAYERS in .ci/layers.mjs.');
+  process.exit(1);
+}

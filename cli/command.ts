@@ -1,0 +1,150 @@
+import { parseArgs } from 'node:util';
+import type { Environment } from '../functions/settings/setting.js';
+
+const PROGRAM = 'fhir-deid';
+const WIDTH = 110;
+const INDENT = 26;
+
+const EXIT_CODES = `Exit codes: 0 done; 1 errors in the data, listed by file and line, or nothing written, or a storage account or registry that refused; 2 a mistake in the command line, the settings or the configuration.`;
+
+/** A mistake in what was asked for: the message says what to do. Exit code 2. */
+export class UsageError extends Error {
+  override readonly name: string = 'UsageError';
+}
+
+/** A mistake in the arguments: help follows the message. */
+export class ArgumentsError extends UsageError {
+  override readonly name = 'ArgumentsError';
+}
+
+interface Option {
+  /** What stands for its value in the help; without it the option is a flag. */
+  readonly value?: string;
+  readonly description: string;
+  readonly isRequired?: true;
+}
+
+/** What a command was given. */
+export interface Given {
+  /** Of options with a value. */
+  readonly values: Readonly<Record<string, string | undefined>>;
+  readonly flags: ReadonlySet<string>;
+  /** What is no option; empty where it may be left out and was. */
+  readonly operand: string;
+  /** The environment and, for what is not set there, `local.settings.json`. */
+  readonly environment: Environment;
+}
+
+export interface Command {
+  /** One word or two. */
+  readonly name: string;
+  readonly summary: string;
+  /** In brackets where it may be left out; `undefined`: none is taken. */
+  readonly operand?: string;
+  readonly options: Readonly<Record<string, Option>>;
+  /** @returns the exit code */
+  readonly run: (given: Given) => Promise<number>;
+}
+
+/**
+ * Reads the arguments of a command.
+ * @returns `help` where that is asked for
+ * @throws ArgumentsError
+ */
+export function readArguments(
+  { name, operand, options }: Command,
+  args: readonly string[],
+): Omit<Given, 'environment'> | 'help' {
+  const { values, positionals } = parse(options, args);
+  if (values['help'] === true) return 'help';
+  const missing = Object.entries(options).find(
+    ([option, { isRequired }]) => isRequired === true && values[option] === undefined,
+  );
+  if (missing !== undefined) throw new ArgumentsError(`--${missing[0]} is required.`);
+  const [first, second] = positionals;
+  if (first !== undefined && operand === undefined) {
+    throw new ArgumentsError(`${name} takes options only, and no ${first}.`);
+  }
+  if (second !== undefined) throw new ArgumentsError(`${name} takes one ${operand}, not more.`);
+  if (first === undefined && operand !== undefined && !operand.startsWith('[')) {
+    throw new ArgumentsError(`${name} takes one ${operand}.`);
+  }
+  const entries = Object.entries(values);
+  return {
+    values: Object.fromEntries(
+      entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+    ),
+    flags: new Set(entries.flatMap(([option, value]) => (value === true ? [option] : []))),
+    operand: first ?? '',
+  };
+}
+
+function parse(
+  options: Command['options'],
+  args: readonly string[],
+): { values: Readonly<Record<string, unknown>>; positionals: string[] } {
+  const types = Object.entries(options).map(
+    ([option, { value }]) =>
+      [option, { type: value === undefined ? ('boolean' as const) : ('string' as const) }] as const,
+  );
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { ...Object.fromEntries(types), help: { type: 'boolean', short: 'h' } },
+    });
+  } catch (error) {
+    const [sentence = ''] = (error instanceof Error ? error.message : 'Wrong arguments').split(/\.(?:\s|$)/);
+    throw new ArgumentsError(`${sentence}.`);
+  }
+}
+
+/** What a command does and takes. */
+export function helpOf({ name, summary, operand, options }: Command): string {
+  const all = Object.entries(options);
+  const usage = [
+    PROGRAM,
+    name,
+    ...(operand === undefined ? [] : [operand]),
+    ...all.flatMap(([option, { value, isRequired }]) =>
+      isRequired === true ? [`--${option} ${value}`] : [],
+    ),
+    ...(all.some(([, { isRequired }]) => isRequired !== true) ? ['[options]'] : []),
+  ].join(' ');
+  const lines = all.map(([option, { value, description }]) =>
+    described(`--${option}${value === undefined ? '' : ` ${value}`}`, description),
+  );
+  return [
+    usage,
+    wrapped(summary),
+    ...(lines.length === 0 ? [] : [lines.join('\n')]),
+    wrapped(EXIT_CODES),
+  ].join('\n\n');
+}
+
+/** What commands there are, of those whose names begin with a word. */
+export function overviewOf(commands: readonly Command[], word = ''): string {
+  const lines = commands
+    .filter(({ name }) => name.startsWith(word))
+    .map(({ name, operand = '', summary }) =>
+      described(`${name} ${operand}`, `${summary.split('. ')[0]?.replace(/\.$/, '')}.`),
+    );
+  return `${PROGRAM} <command> [options]\n\n${lines.join('\n')}\n\n${PROGRAM} <command> --help has the options of a command.`;
+}
+
+function described(term: string, description: string): string {
+  const text = wrapped(description, WIDTH - INDENT).replaceAll('\n', `\n${' '.repeat(INDENT)}`);
+  const head = `  ${term}`.trimEnd();
+  return head.length < INDENT ? `${head.padEnd(INDENT)}${text}` : `${head}\n${' '.repeat(INDENT)}${text}`;
+}
+
+function wrapped(text: string, width = WIDTH): string {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) ?? '';
+    if (line === '') lines[lines.length - 1] = word;
+    else if (line.length + word.length < width) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines.join('\n');
+}

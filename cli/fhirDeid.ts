@@ -1,0 +1,116 @@
+#!/usr/bin/env node
+import { applyLocalSettings } from '../local/host/localSettings.js';
+import { PROJECT_ROOT } from '../local/paths.js';
+import { ArgumentsError, type Command, helpOf, overviewOf, readArguments, UsageError } from './command.js';
+
+const FHIR_VERSION = {
+  value: 'VERSION',
+  description: "STU3, R4, R4B or R5; without it the configuration's, or that of FHIR_VERSION, or R4",
+};
+const KEYS =
+  'A key that the configuration only names ({"secretName": "NAME"}) is read as the app reads it: from the environment variable ANONYMIZATION_SECRET_NAME, or local.settings.json.';
+const PLACE =
+  'Without a reference it is about the container anonymization of the export storage account: that of EXPORT_STORAGE or EXPORT_STORAGE__blobServiceUri, from the environment or local.settings.json, or that of the embedded stack.';
+
+/** All commands. What a command needs is loaded when it runs. */
+const COMMANDS: readonly Command[] = [
+  {
+    name: 'anonymize',
+    summary: `De-identifies FHIR resources in files with a configuration of Microsoft's FHIR anonymizer. ${KEYS} A key it leaves empty is random: the results of one run fit together, those of two runs do not.`,
+    options: {
+      config: { value: 'FILE', description: 'the configuration (JSON)', isRequired: true },
+      input: {
+        value: 'FILE|FOLDER',
+        description:
+          'JSON resources or Bundles (.json) and NDJSON (.ndjson, .jsonl), as they are or compressed (.gz); folders with all such files in them: files of other names are left aside and counted',
+        isRequired: true,
+      },
+      output: {
+        value: 'FILE|FOLDER',
+        description: 'where the results go, under the same names; never where the input is',
+        isRequired: true,
+      },
+      'fhir-version': FHIR_VERSION,
+      now: {
+        value: 'INSTANT',
+        description: 'the day ages are measured to, for example 2026-01-31T00:00:00Z; without it today',
+      },
+      jobs: { value: 'N', description: 'files at the same time, 1 without it' },
+    },
+    run: async (given) => (await import('./anonymize.js')).anonymize(given),
+  },
+  {
+    name: 'validate',
+    operand: 'FILE',
+    summary: `Checks a configuration, and lists the identities that its rules leave. ${KEYS}`,
+    options: {
+      'fhir-version': FHIR_VERSION,
+      verbose: { description: 'every element of these, instead of some of each kind' },
+    },
+    run: async (given) => (await import('./validate.js')).validate(given),
+  },
+  {
+    name: 'config push',
+    operand: 'FILE',
+    summary: `Checks a configuration and puts it where exports read it from. ${PLACE}`,
+    options: {
+      name: { value: 'NAME', description: "the name that it gets; without it the file's" },
+      to: { value: 'REFERENCE', description: 'an image with its tag, registry/image:tag' },
+      'fhir-version': {
+        value: 'VERSION',
+        description: "STU3, R4, R4B or R5; without it that of FHIR_VERSION, or the configuration's, or R4",
+      },
+    },
+    run: async (given) => (await import('./config.js')).push(given),
+  },
+  {
+    name: 'config list',
+    operand: '[REFERENCE]',
+    summary: `Lists the configurations that exports read. ${PLACE}`,
+    options: {},
+    run: async (given) => (await import('./config.js')).list(given),
+  },
+  {
+    name: 'config show',
+    operand: 'NAME',
+    summary: `Prints a configuration that exports read. ${PLACE}`,
+    options: { from: { value: 'REFERENCE', description: 'an image, registry/image:tag' } },
+    run: async (given) => (await import('./config.js')).show(given),
+  },
+];
+
+async function main(args: readonly string[]): Promise<number> {
+  const command = COMMANDS.find(({ name }) => `${args.join(' ')} `.startsWith(`${name} `));
+  if (command === undefined) return explain(args);
+  try {
+    const given = readArguments(command, args.slice(command.name.split(' ').length));
+    if (given === 'help') {
+      console.log(helpOf(command));
+      return 0;
+    }
+    const environment = { ...process.env };
+    applyLocalSettings(PROJECT_ROOT, environment);
+    return await command.run({ ...given, environment });
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : 'Unexpected error.');
+    if (error instanceof ArgumentsError) console.error(`\n${helpOf(command)}`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+/** Where no command is named: help where it is asked for, else a mistake. */
+function explain(args: readonly string[]): number {
+  const words = args.filter((word) => !word.startsWith('-'));
+  const isGroup = COMMANDS.some(({ name }) => name.startsWith(`${words.join(' ')} `));
+  const overview = overviewOf(COMMANDS, isGroup ? words[0] : '');
+  if (args.includes('--help') || args.includes('-h')) {
+    console.log(overview);
+    return 0;
+  }
+  const problem =
+    words.length === 0 || isGroup ? 'Name a command.' : `There is no command "${words.join(' ')}".`;
+  console.error(`${problem}\n\n${overview}`);
+  return 2;
+}
+
+process.exitCode = await main(process.argv.slice(2));

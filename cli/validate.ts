@@ -1,0 +1,25 @@
+import type { Given } from './command.js';
+import { missingKeys, printIssue, readConfigurationFile, withKeys } from './configurationFile.js';
+
+/**
+ * `fhir-deid validate`: all that a kick-off would say of a configuration. A key that is not set here is a warning, since
+ * the app has settings of its own.
+ * @returns its bytes
+ */
+export async function checkConfiguration(path: string, given: Given): Promise<Buffer> {
+  const isVerbose = given.flags.has('verbose');
+  const read = await readConfigurationFile(path, given, { coverage: 'warning', isVerbose });
+  const { missing } = await withKeys(read.configuration, given.environment);
+  if (missing.length > 0) {
+    const message = `${missingKeys(missing, given.environment)}: the app needs it`;
+    printIssue({ severity: 'warning', path: 'parameters', message });
+  }
+  if (read.coverage?.isComplete === true) console.log('Its coverage is complete.');
+  return read.bytes;
+}
+
+export async function validate(given: Given): Promise<number> {
+  await checkConfiguration(given.operand, given);
+  console.log('The configuration has no errors.');
+  return 0;
+}

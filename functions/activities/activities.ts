@@ -1,0 +1,43 @@
+import * as df from 'durable-functions';
+import { activity, type ActivityLog } from './activity.js';
+import { claimPartition } from './claimPartition.js';
+import { completePartition } from './completePartition.js';
+import type { MainDependencies } from './dependencies.js';
+import { finishExport } from './finishExport.js';
+import { planExport } from './planExport.js';
+import type { ExportSliceInput } from './sliceRunner.js';
+import { stopExport } from './stopExport.js';
+
+/**
+ * Every activity by its name. What goes in and comes out is kept in the Durable history, so it is job ids, numbers, counts
+ * and attempt names only. All are tried again by the retry policy of their job.
+ */
+const ACTIVITIES = {
+  planExport,
+  claimPartition,
+  exportSlice:
+    ({ slices }: MainDependencies) =>
+    (input: ExportSliceInput, log: ActivityLog) =>
+      slices.run(input, log),
+  completePartition,
+  stopExport,
+  finishExport,
+};
+
+/** What goes into each activity and what comes out, for the orchestrators. */
+export type Activities = {
+  [Name in keyof typeof ACTIVITIES]: (typeof ACTIVITIES)[Name] extends (
+    dependencies: MainDependencies,
+  ) => (input: infer Input, log: ActivityLog) => Promise<infer Output>
+    ? { input: Input; output: Output }
+    : never;
+};
+
+type Activity = (dependencies: MainDependencies) => (input: never, log: ActivityLog) => Promise<unknown>;
+
+export function registerActivities(dependencies: MainDependencies): void {
+  const rows: Readonly<Record<string, Activity>> = ACTIVITIES;
+  for (const [name, make] of Object.entries(rows)) {
+    df.app.activity(name, { handler: activity(make(dependencies)) as df.ActivityHandler });
+  }
+}

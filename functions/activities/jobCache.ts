@@ -1,0 +1,64 @@
+import type { JobStore } from '../adapters/storage/jobStore.js';
+import { RecentMap } from '../common/recentMap.js';
+import type { KeyResolver } from '../deid/configuration/keys.js';
+import type { LineMaker } from '../export/output/lineMaker.js';
+import type { JobRequest } from '../export/records/job.js';
+import { Members } from '../export/selection/members.js';
+import type { FhirVersion } from '../fhir/fhirVersion.js';
+import { makeLineMaker } from './jobLineMaker.js';
+
+/** One process seldom works on more jobs at a time. Their keys are here, and some hundred bytes a member. */
+const MAX_JOBS = 4;
+
+interface Kept {
+  lineMaker?: Promise<LineMaker>;
+  members?: Promise<Members>;
+}
+
+/** What this thread keeps of the jobs that it works on: made once per job, and forgotten when the job has ended. */
+export class JobCache {
+  readonly #jobs: JobStore;
+  readonly #fhirVersion: FhirVersion;
+  readonly #resolveSecret: KeyResolver;
+  readonly #kept = new RecentMap<string, Kept>(MAX_JOBS);
+
+  constructor(jobs: JobStore, fhirVersion: FhirVersion, resolveSecret: KeyResolver) {
+    this.#jobs = jobs;
+    this.#fhirVersion = fhirVersion;
+    this.#resolveSecret = resolveSecret;
+  }
+
+  /**
+   * @param transactionTime the moment the 89-year rule measures from: the same in every activity of the job
+   * @throws ExportError `job-state-missing` where the job has ended
+   */
+  lineMaker(request: JobRequest, transactionTime: string): Promise<LineMaker> {
+    return this.#once(request.jobId, 'lineMaker', () =>
+      makeLineMaker(request, transactionTime, this.#jobs, this.#fhirVersion, this.#resolveSecret),
+    );
+  }
+
+  /** @throws ExportError `job-state-missing` where the job has ended */
+  members(jobId: string): Promise<Members> {
+    return this.#once(jobId, 'members', async () => new Members(await this.#jobs.members(jobId)));
+  }
+
+  /** Forgets a job that has ended, its keys above all. */
+  forget(jobId: string): void {
+    this.#kept.delete(jobId);
+  }
+
+  #once<Name extends keyof Kept>(
+    jobId: string,
+    name: Name,
+    make: () => NonNullable<Kept[Name]>,
+  ): NonNullable<Kept[Name]> {
+    const kept: Kept = this.#kept.get(jobId) ?? {};
+    const made = kept[name] ?? make();
+    kept[name] = made;
+    this.#kept.set(jobId, kept);
+    // What failed is tried anew by the next call.
+    made.catch(() => delete kept[name]);
+    return made;
+  }
+}

@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto';
+import type { JobStore } from '../adapters/storage/jobStore.js';
+import { readConfiguration } from '../deid/readConfiguration.js';
+import { compileEngine } from '../deid/compileEngine.js';
+import type { FhirVersion } from '../fhir/fhirVersion.js';
+import { hasLastingIds } from '../deid/run/idPseudonym.js';
+import { isJsonObject, parseJson } from '../json/json.js';
+import { type KeyResolver, resolveKeys } from '../deid/configuration/keys.js';
+import { FhirModel } from '../deid/model/fhirModel.js';
+import { ExportError } from '../common/errors.js';
+import { cuttingLines, elementCutter } from '../export/output/cutElements.js';
+import type { ConfigurationOfJob, JobRequest } from '../export/records/job.js';
+import { parseInstant } from '../fhir/instant.js';
+import { configurationDigest, keysDigest } from '../export/request/pinnedConfiguration.js';
+import { rawLines } from '../export/output/rawLines.js';
+import type { LineMaker } from '../export/output/lineMaker.js';
+
+/**
+ * Makes what writes the lines of a job, from its pinned configuration.
+ * @param transactionTime the moment the 89-year rule measures from
+ * @throws ExportError `job-state-missing` where the job has ended
+ */
+export async function makeLineMaker(
+  request: JobRequest,
+  transactionTime: string,
+  jobs: Pick<JobStore, 'configuration' | 'secret'>,
+  fhirVersion: FhirVersion,
+  resolveSecret: KeyResolver,
+): Promise<LineMaker> {
+  const { elements, configuration } = request;
+  const lineMaker =
+    configuration === undefined
+      ? rawLines
+      : await makeAnonymizing(
+          { ...request, configuration },
+          transactionTime,
+          jobs,
+          fhirVersion,
+          resolveSecret,
+        );
+  if (elements.length === 0) return lineMaker;
+  return cuttingLines(lineMaker, elementCutter(elements, FhirModel.of(fhirVersion)));
+}
+
+async function makeAnonymizing(
+  { jobId, configuration, minPatients = 0 }: JobRequest & { configuration: ConfigurationOfJob },
+  transactionTime: string,
+  jobs: Pick<JobStore, 'configuration' | 'secret'>,
+  fhirVersion: FhirVersion,
+  resolveSecret: KeyResolver,
+): Promise<LineMaker> {
+  const text = await jobs.configuration(jobId);
+  if (configurationDigest(text) !== configuration.digest) {
+    throw new ExportError(
+      'configuration-invalid',
+      'The pinned configuration is not the one of the kick-off.',
+    );
+  }
+  const read = readConfiguration(text, { fhirVersion });
+  if (read.configuration === undefined) {
+    throw new ExportError('configuration-invalid', 'The pinned configuration cannot be read.');
+  }
+  const resolved = await resolveKeys(read.configuration, resolveSecret);
+  if (resolved.configuration === undefined) {
+    throw new ExportError(
+      'configuration-invalid',
+      resolved.issues.map(({ path, message }) => `${path}: ${message}`).join('; '),
+    );
+  }
+  const jobSecret = await jobs.secret(jobId);
+  if (keysDigest(resolved.configuration, jobSecret) !== configuration.keysDigest) {
+    throw new ExportError(
+      'configuration-invalid',
+      'A key that the configuration names was changed since the export began, so its files would not fit each other. Start the export again.',
+    );
+  }
+  const configurationOfJob = resolved.configuration;
+  const engine = compileEngine(configurationOfJob, {
+    fhirVersion,
+    now: (parseInstant(transactionTime)?.seconds ?? Number.NaN) * 1000,
+    jobSecret,
+    randomBytes,
+  });
+  return {
+    processingErrors:
+      engine.processingErrors === 'raise' && minPatients > 0 ? 'raise-at-end' : engine.processingErrors,
+    makeLine: (resource) => engine.anonymize(resource),
+    makeLineOfTape: (resource, line) => engine.anonymizeTape(resource, line),
+    takeCounts: () => engine.takeReport(),
+    lastingId: (type, id) => {
+      if (!hasLastingIds(configurationOfJob, type)) return undefined;
+      const made = engine.anonymize({ resourceType: type, id });
+      // Not one of the resources that are counted.
+      engine.takeReport();
+      const resource = made.outcome === 'failed' ? undefined : parseJson(made.line);
+      const pseudonym = isJsonObject(resource) ? resource['id'] : undefined;
+      return typeof pseudonym === 'string' && pseudonym !== id ? pseudonym : undefined;
+    },
+  };
+}

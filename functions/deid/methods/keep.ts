@@ -1,0 +1,16 @@
+import { method } from './method.js';
+
+/** Leaves the element and all below it as they are, and safe from later rules. */
+export const KEEP = method({
+  name: 'keep',
+  settings: {},
+  parameters: {},
+  labels: [],
+  keepsAll: true,
+  effect: () => ({
+    key: 'keep',
+    clearsAll: false,
+    clears: ({ needs }) => (needs === 'decision' ? 'full' : 'none'),
+  }),
+  prepare: () => ({ work: () => ({ ofValue: () => null }) }),
+});

@@ -1,0 +1,36 @@
+import type { AnonymizeResult } from '../../deid/run/engine.js';
+import type { JsonObject } from '../../json/json.js';
+import type { TapeValue } from '../../json/jsonTape.js';
+import type { LineBuffer } from '../../json/lineBuffer.js';
+
+/** A file that takes one resource a line. */
+export interface LineSink {
+  /**
+   * Adds lines, each with its line break. Await what it returns, if anything, before the next ones; the bytes may be used
+   * for others then.
+   */
+  writeLines(lines: Uint8Array, count: number): Promise<void> | undefined;
+  /** The file is whole after this, not before. */
+  close(): Promise<void>;
+  readonly bytes: number;
+  readonly lines: number;
+}
+
+/** Makes the line of a resource: anonymized, or as it came in a raw export. */
+export interface LineMaker {
+  /**
+   * What a resource that fails does: ends the job, is left out, or ends the job after all parts are read. The last is for
+   * exports whose patients are counted: an end at once would tell that a narrow search found somebody.
+   */
+  readonly processingErrors: 'raise' | 'skip' | 'raise-at-end';
+  makeLine(resource: JsonObject): AnonymizeResult;
+  /**
+   * Puts the line of a resource that is the usual into a buffer, from its tape, which stays as it is.
+   * @returns false where nothing was done: then `makeLine` has to do it
+   */
+  makeLineOfTape(resource: TapeValue, line: LineBuffer): boolean;
+  /** The id of a resource in every export of the configuration; `undefined` where it has none that lasts. */
+  lastingId?(type: string, id: string): string | undefined;
+  /** Counts since the last call. */
+  takeCounts(): Record<'dropped' | 'labels' | 'undecided', Iterable<readonly [string, number]>>;
+}

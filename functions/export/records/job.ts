@@ -1,0 +1,237 @@
+import type { FhirVersion } from '../../fhir/fhirVersion.js';
+import type { ApprovalRule, CoverageSummary } from '../request/approval.js';
+import type { MemberSearch } from '../selection/compartment.js';
+import type { ExportLevel, ExportScope } from '../request/scope.js';
+import type { PartCounts } from '../selection/patientCount.js';
+import type { DeletionCursor } from '../walk/deletionCursor.js';
+import type { PatientCursor } from '../walk/patientCursor.js';
+import type { SliceCursor } from '../selection/selection.js';
+import type { TypeFilter } from '../request/typeFilter.js';
+import type { Window } from '../walk/window.js';
+
+/** What was asked for at kick-off, as it stays until the job is deleted. Private: the URL may hold search values. */
+export interface JobRequest extends ExportScope {
+  jobId: string;
+  /** Kick-off URL as the manifest repeats it, without function keys. */
+  requestUrl: string;
+  /** Names the caller whose job it is, and says nothing else; absent: who knows the job's id may see it. */
+  owner?: string;
+  /** Types that a job without `types` is narrowed to; absent: it is not. */
+  permittedTypes?: string[];
+  /** Fewest patients that each part of the job may be of; absent or 0: no limit. */
+  minPatients?: number;
+  /** FHIR base that the caller used; the URLs of status and files begin with it. */
+  baseUrl: string;
+  startedAt: string;
+  container: string;
+  /** Folder of the output in `container`, ends with `/`; empty where the container is the job's own. */
+  folder: string;
+  level: ExportLevel;
+  /** What the container is to hold; absent in jobs of versions that stamped it at kick-off. */
+  stamp?: ContainerStamp;
+  /** Workers the job was started with: the ids of its orchestrations follow from them. */
+  workers: number;
+  /** `undefined`: a raw export. */
+  configuration: ConfigurationOfJob | undefined;
+  /** Things a caller should know: warnings of the configuration, parameters that were ignored. */
+  notes: string[];
+}
+
+/** What a container holds: whoever gives a container away gives everything that is in it. */
+export type ContainerStamp =
+  | { content: 'raw' }
+  | { content: 'deidentified'; configurationDigest: string; keys: 'random' | 'given' }
+  /** More than one kind of data, or files of unknown origin: so for good. */
+  | { content: 'mixed' };
+
+/** Whether an export is of raw data: without a configuration, or by one that does not count as de-identification. */
+export function isRawExport({ configuration }: Pick<JobRequest, 'configuration'>): boolean {
+  return configuration?.approval === undefined;
+}
+
+/** Which configuration a job uses, as it was read at kick-off. */
+export interface ConfigurationOfJob {
+  name: string;
+  /** SHA-256 of its text. */
+  digest: string;
+  /** Version of the blob it was read from. */
+  etag?: string;
+  /** The image it was read from: the reference as it was given, and what it stood for then. */
+  collection?: { reference: string; digest: string };
+  /** What it leaves; absent in jobs that began before it was looked at. */
+  coverage?: CoverageSummary;
+  /** Why it counts as de-identification; absent: it does not, and the export is of raw data. */
+  approval?: ApprovalRule;
+  /** Tells, within the job, whether its keys are still those of the kick-off. */
+  keysDigest: string;
+}
+
+/** What a job exports, made once by the plan activity. */
+export interface JobPlan {
+  transactionTime: string;
+  /** The source as the settings had it then: other settings must not go on with the job. */
+  source?: { url: string; fhirVersion: FhirVersion };
+  partitions: PlannedPartition[];
+  /** Below the system level, what is exported of the types. */
+  compartment?: PlannedCompartment;
+  /** The filters that are exported by, where some of the request's are withheld; absent: the request's. */
+  typeFilters?: TypeFilter[];
+  /** Parts of the request that are withheld, as of too few patients: names of types and numbers of filters. */
+  withheld?: string[];
+  /** What turned out at the source and the caller should know, for the manifest. Numbers and type names only. */
+  notes?: string[];
+}
+
+/** A request without the filters that are withheld. */
+export function asPlanned<Request extends Pick<JobRequest, 'typeFilters'>>(
+  request: Request,
+  { typeFilters }: Pick<JobPlan, 'typeFilters'>,
+): Request {
+  return typeFilters === undefined ? request : { ...request, typeFilters };
+}
+
+/** Whose resources are exported, and how they are told. */
+export interface PlannedCompartment {
+  /** Whether only of the members that the job's state lists; else of all patients of the source. */
+  hasMembers: boolean;
+  /** FHIR bases by which the source's references name its own resources. */
+  bases: string[];
+  /** Whether Provenance resources come along with their targets. */
+  includesProvenance: boolean;
+}
+
+/** Why deletions of a type are not told, or not all. */
+export interface DeletionNote {
+  type: string;
+  reason: string;
+}
+
+export interface PlannedPartition {
+  window: Window;
+  /** Resources the source counts in the window, where it can. */
+  estimate: number | undefined;
+  /** Whether it is of the resources that were deleted in the window, which have a list of their own. */
+  isOfDeletions?: true;
+  /** The searches for the members' resources; absent: the whole type is walked. */
+  memberSearch?: MemberSearch;
+}
+
+/** What one attempt of one slice did. The slice that the orchestrator saw complete names it; others are orphans. */
+export interface SliceRecord {
+  /** The attempt of the slice before, so that a partition's slices form a chain. */
+  previous: string | undefined;
+  /** The files it wrote, one a type; none where no resource was left to write. */
+  files: OutputFile[];
+  /** Where the next slice goes on; none where the partition is complete. */
+  cursor: SliceCursor | DeletionCursor | PatientCursor | undefined;
+  deletionNote?: DeletionNote;
+  /** Resources read so far in the partition, those of earlier slices included. */
+  resources: number;
+  seconds: number;
+  report: SliceReport;
+  /** Of Provenance resources that came along. */
+  provenance?: SliceReport;
+  /** Resources left out because they refer to patients by URLs of another base. */
+  foreign?: number;
+  /** Resources left out because they belong to other patients, too. */
+  ofOthers?: number;
+  /** Whose data it wrote, where that has to be counted. */
+  counts?: PartCounts;
+}
+
+export interface OutputFile {
+  type: string;
+  /** Types of the resources that it tells of, where that is not its own type: of what was deleted, or failed. */
+  of?: string[];
+  /** Name of the blob in the job's container, folder included. */
+  name: string;
+  count: number;
+  bytes: number;
+}
+
+/** Counts of one slice, by element paths of the FHIR definition and by codes; no value of any resource. */
+export interface SliceReport {
+  read: number;
+  written: number;
+  dropped: Record<string, number>;
+  labels: Record<string, number>;
+  /** Conditions of rules that could not be decided, by rule; absent without any. */
+  undecided?: Record<string, number>;
+  failures: ResourceFailures[];
+  /** Resources without a time that were exported although the request has bounds of time; absent without any. */
+  undated?: number;
+  /** Slices in which nothing showed whether pages without a next link were the last ones; absent without any. */
+  unprovenEnds?: number;
+}
+
+/** Resources of one type that could not be anonymized for one and the same reason. */
+export interface ResourceFailures {
+  type: string;
+  code: string;
+  message: string;
+  count: number;
+  /** Whether they end the job, once it is known which parts are of enough patients. */
+  endsJob?: true;
+}
+
+/** A complete partition: the slices the orchestrator saw, in order. */
+export interface PartitionRecord {
+  files: OutputFile[];
+  deletionNote?: DeletionNote;
+  seconds: number;
+  report: SliceReport;
+  /** Of Provenance resources that came along. */
+  provenance?: SliceReport;
+  /** Resources left out because they refer to patients by URLs of another base. */
+  foreign?: number;
+  /** Resources left out because they belong to other patients, too. */
+  ofOthers?: number;
+}
+
+/** How far a partition is, as its slices tell. */
+export interface PartitionProgress {
+  partition: number;
+  resources: number;
+  isDone: boolean;
+}
+
+/** Merges the counts of `more` into `sum`. */
+export function addReport(sum: SliceReport, more: SliceReport): void {
+  sum.read += more.read;
+  sum.written += more.written;
+  addCounts(sum.dropped, Object.entries(more.dropped));
+  addCounts(sum.labels, Object.entries(more.labels));
+  addUndecided(sum, Object.entries(more.undecided ?? {}));
+  for (const failure of more.failures) addFailure(sum, failure);
+  for (const name of ['undated', 'unprovenEnds'] as const) {
+    if (more[name] !== undefined) sum[name] = (sum[name] ?? 0) + more[name];
+  }
+}
+
+/** Adds conditions that could not be decided, by rule. */
+export function addUndecided(sum: SliceReport, more: Iterable<readonly [string, number]>): void {
+  for (const count of more) addCounts((sum.undecided ??= {}), [count]);
+}
+
+/** Adds counts by key. */
+export function addCounts(sum: Record<string, number>, more: Iterable<readonly [string, number]>): void {
+  for (const [key, count] of more) sum[key] = (sum[key] ?? 0) + count;
+}
+
+/** Adds failures of one type and reason. */
+export function addFailure(sum: SliceReport, more: ResourceFailures): void {
+  const same = sum.failures.find(
+    (known) =>
+      known.type === more.type &&
+      known.code === more.code &&
+      known.message === more.message &&
+      known.endsJob === more.endsJob,
+  );
+  if (same === undefined) sum.failures.push({ ...more });
+  else same.count += more.count;
+}
+
+/** A report of nothing. */
+export function emptyReport(): SliceReport {
+  return { read: 0, written: 0, dropped: {}, labels: {}, failures: [] };
+}

@@ -1,0 +1,258 @@
+import type { IssueType, OutcomeIssue } from '../../fhir/operationOutcome.js';
+import { isFhirId } from '../../fhir/reference.js';
+import { compareInstants, instantFromMilliseconds, parseInstant } from '../../fhir/instant.js';
+import { isConfigurationName } from './configurationName.js';
+import { readElements, type ElementNames } from './elements.js';
+import type { RawKickOff } from './given.js';
+import { MAX_NAMES, namesIn, quoted } from './names.js';
+import { readOciReference, type OciReference } from './ociReference.js';
+import type { ExportLevel } from './scope.js';
+import { readTypeFilters } from './typeFilter.js';
+
+export interface KickOffContext extends ElementNames {
+  now: number;
+  /** What a request gets that names no configuration. */
+  defaultConfiguration?: { name: string; collection: OciReference | undefined } | undefined;
+}
+
+/** What the readers of parameters need. */
+export interface Reading extends KickOffContext {
+  readonly issues: OutcomeIssue[];
+  /** Reports something wrong with the parameter. */
+  readonly problem: (code: IssueType, text: string) => void;
+  /** What `_type` names; it is read before what depends on it. */
+  readonly types: string[] | undefined;
+}
+
+/** A parameter of `$export`. */
+export interface Parameter {
+  readonly name: string;
+  /** Other names for it. */
+  readonly aliases: readonly string[];
+  /** Levels at which it can be given. */
+  readonly levels: readonly ExportLevel['kind'][];
+  /** Whether it can be given in the body of a POST only, never in a URL. */
+  readonly isInBodyOnly: boolean;
+  /** What it means, for the table in `docs/export-api.md`. */
+  readonly meaning: string;
+}
+/** Given once, with a value. @returns `undefined` where something is wrong */
+interface Single<T> extends Parameter {
+  readonly takes: 'one';
+  readonly read: (text: string, reading: Reading) => T | undefined;
+}
+/** Given once or repeated. */
+interface Repeated<T> extends Parameter {
+  readonly takes: 'several';
+  readonly read: (values: readonly string[], reading: Reading) => T | undefined;
+}
+
+const ANYWHERE = { aliases: [], levels: ['system', 'patient', 'group'], isInBodyOnly: false } as const;
+
+function one<T>(name: string, meaning: string, read: Single<T>['read']): Single<T> {
+  return { ...ANYWHERE, takes: 'one', name, meaning, read };
+}
+
+function several<T>(name: string, meaning: string, read: Repeated<T>['read']): Repeated<T> {
+  return { ...ANYWHERE, takes: 'several', name, meaning, read };
+}
+
+const OUTPUT_FORMATS = ['application/fhir+ndjson', 'application/ndjson', 'ndjson'];
+/**
+ * Containers of configurations, of the app's own state, of the Functions host and of the Durable task hub, and those
+ * that a job has for itself, which go with it.
+ */
+const RESERVED_CONTAINERS =
+  /^(anonymization|fhir-export-jobs|(azure-webjobs|fhirexport)-.*|\d{14}-[0-9a-f]{32})$/;
+const MAX_PAGE_SIZE = 10_000;
+const MAX_PATIENTS = 10_000;
+/** A `_since` is the source's clock, as a manifest's `transactionTime`, which may be so far ahead of ours. */
+const MAX_CLOCK_SKEW_MS = 10 * 60_000;
+/** Unknown names that a message repeats. */
+const MAX_SHOWN = 10;
+
+/** The parameters, in the order in which they are read. A new one is a row. */
+export const PARAMETERS = {
+  outputFormat: one(
+    '_outputFormat',
+    '`application/fhir+ndjson`, `application/ndjson` or `ndjson`; the output is the same',
+    (text, { problem }) => {
+      // A plus sign that was not percent-encoded arrives as a space.
+      if (!OUTPUT_FORMATS.includes(text.replaceAll(' ', '+').toLowerCase()))
+        problem('not-supported', `_outputFormat must be one of ${OUTPUT_FORMATS.join(', ')}.`);
+    },
+  ),
+  since: one(
+    '_since',
+    'FHIR instant, with seconds and time zone, not in the future: only what was changed since',
+    (text, reading) => {
+      const since = readInstant('_since', text, reading);
+      const parsed = parseInstant(since);
+      const latest = instantFromMilliseconds(reading.now + MAX_CLOCK_SKEW_MS);
+      if (parsed !== undefined && compareInstants(parsed, latest) > 0)
+        reading.problem('value', '_since may not be in the future.');
+      return since;
+    },
+  ),
+  until: {
+    ...one('_until', 'FHIR instant, with seconds and time zone, after `_since`: only what was changed before', (text, reading) =>
+      readInstant('_until', text, reading)),
+    aliases: ['_till'],
+  },
+  types: several('_type', 'resource types, separated by commas', readTypes),
+  typeFilters: several(
+    '_typeFilter',
+    '`Type?search`, separated by commas, for types that `_type` names. Several for one type are alternatives. Only a comma that is followed by `Type?` separates, percent-encoded or not, so a search may hold commas itself. `_sort`, `_count`, `_include`, `_revinclude`, `_summary`, `_elements` and the like cannot be used in it, nor a search parameter without value. At most 100 filters. Send long ones in the body of a `POST`: the host answers a URL over 8 KiB with an empty 414',
+    (values, { types, isResourceType, issues }) => readTypeFilters(values, types, isResourceType, issues),
+  ),
+  elements: several(
+    '_elements',
+    'root elements to keep, `element` or `Type.element`; a name that no type exported has is refused',
+    (values, reading) => readElements(values, reading.types, reading, reading.issues),
+  ),
+  patients: {
+    ...several('patient', 'references of patients, such as `Patient/123`', readPatients),
+    levels: ['patient', 'group'],
+    // In a URL, ids of patients would be in the logs of whatever it passes.
+    isInBodyOnly: true,
+  },
+  container: one(
+    '_container',
+    'container of the export storage account, see [below](#where-files-go). Required where the request names a configuration',
+    readContainer,
+  ),
+  configuration: one('_anonymizationConfig', 'name of the [configuration](#which-configuration)', (text, { problem }) => {
+    if (isConfigurationName(text)) return text;
+    problem(
+      'value',
+      '_anonymizationConfig must be the name of a blob in the container anonymization, or of a file in the image of _anonymizationConfigCollectionReference, such as hipaa-safe-harbor-r4.json: no segment empty, . or .., no backslash.',
+    );
+    return undefined;
+  }),
+  etag: one(
+    '_anonymizationConfigEtag',
+    'ETag of the blob: the version of the [configuration](#which-configuration) that is meant',
+    (text, { problem }) => {
+      // A star is no version: as a condition, it would match every one.
+      if (/^("(?!\*")[\x21\x23-\x7e]{1,200}"|(?!\*$)[\x21\x23-\x7e]{1,200})$/.test(text)) return text;
+      problem(
+        'value',
+        '_anonymizationConfigEtag must be the ETag of the blob, with or without its double quotes, such as 0x8DE29A1B2C3D4E5.',
+      );
+      return undefined;
+    },
+  ),
+  collection: one(
+    '_anonymizationConfigCollectionReference',
+    'image that holds the [configuration](#which-configuration)',
+    (text, { problem }): OciReference | undefined => {
+      const read = readOciReference(text);
+      if ('reference' in read) return read.reference;
+      problem('value', `_anonymizationConfigCollectionReference ${read.problem}.`);
+      return undefined;
+    },
+  ),
+  raw: one(
+    '_raw',
+    '`true` asks for data with identities, which `ALLOW_RAW_EXPORT` has to allow',
+    (text, { problem }) => {
+      const choice = text.toLowerCase();
+      if (choice !== 'true' && choice !== 'false') problem('value', '_raw must be true or false.');
+      return choice;
+    },
+  ),
+  pageSize: one('_maxCount', 'page size at the source', (text, { problem }) => {
+    const size = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+    if (size >= 1 && size <= MAX_PAGE_SIZE) return size;
+    problem('value', `_maxCount must be a whole number from 1 to ${MAX_PAGE_SIZE}.`);
+    return undefined;
+  }),
+  isParallel: several('_isParallel', 'taken, without effect', () => undefined),
+} satisfies Readonly<Record<string, Single<unknown> | Repeated<unknown>>>; // prettier-ignore
+
+type Key = keyof typeof PARAMETERS;
+/** What was read, by parameter. */
+export type Values = { [K in Key]?: ReturnType<(typeof PARAMETERS)[K]['read']> };
+
+/** The names of the parameters, and the other names for them, in lower case. */
+export const PARAMETER_NAMES: ReadonlySet<string> = new Set(Object.values(PARAMETERS).flatMap(namesOf));
+
+/** The names that a parameter matches, in lower case. */
+export function namesOf({ name, aliases }: Pick<Parameter, 'name' | 'aliases'>): string[] {
+  return [name, ...aliases].map((each) => each.toLowerCase());
+}
+
+/** Whether a request of a level and method can have a parameter, and what is wrong if not. */
+export function placeProblem(
+  { name, levels, isInBodyOnly }: Parameter,
+  { level, method }: RawKickOff,
+  isInUrl: boolean,
+): string | undefined {
+  const isRight = levels.includes(level.kind) && !(isInBodyOnly && (method !== 'POST' || isInUrl));
+  const where = isInBodyOnly ? 'in the body of a POST to' : 'with';
+  return isRight
+    ? undefined
+    : `${name} can be given only ${where} ${levels.map((each) => PATHS[each]).join(' or ')}.`;
+}
+
+const PATHS = {
+  system: '[base]/$export',
+  patient: '[base]/Patient/$export',
+  group: '[base]/Group/[id]/$export',
+} as const;
+
+function readInstant(name: string, value: string, { problem }: Reading): string | undefined {
+  const text = value.replace(/ (?=\d\d:\d\d$)/, '+');
+  if (parseInstant(text) !== undefined) return text;
+  problem(
+    'value',
+    `${name} must be a FHIR instant with seconds and time zone, such as 2026-01-31T00:00:00Z.`,
+  );
+  return undefined;
+}
+
+function readTypes(values: readonly string[], { isResourceType, problem }: Reading): string[] {
+  const names = namesIn(values, MAX_NAMES);
+  if (names === undefined) {
+    problem('too-long', `_type has more than ${MAX_NAMES} names.`);
+    return [];
+  }
+  const types = new Set(names.filter((type) => type !== ''));
+  const unknown = [...types].filter((type) => !isResourceType(type));
+  if (types.size === 0) problem('value', '_type names no resource type. Name one or more, or leave it out.');
+  if (unknown.length > 0) {
+    const some = unknown.slice(0, MAX_SHOWN).map(quoted).join(', ');
+    const more = unknown.length > MAX_SHOWN ? ` and ${unknown.length - MAX_SHOWN} more` : '';
+    problem(
+      'value',
+      `_type: no resource type of this FHIR version: ${some}${more}. Names are case-sensitive.`,
+    );
+  }
+  return [...types];
+}
+
+function readPatients(values: readonly string[], { problem }: Reading): string[] {
+  const ids = namesIn(values, MAX_PATIENTS)?.map((value) => value.replace(/^Patient\//, '')) ?? [''];
+  if (!ids.every(isFhirId))
+    problem(
+      'value',
+      `patient must be references to patients such as Patient/123, at most ${MAX_PATIENTS} of them.`,
+    );
+  return [...new Set(ids)];
+}
+
+/** https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata */
+function readContainer(container: string, { problem }: Reading): string {
+  if (!/^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/.test(container)) {
+    problem(
+      'value',
+      '_container must be a legal container name: 3 to 63 lowercase letters, digits and single hyphens, beginning and ending with a letter or digit.',
+    );
+  } else if (RESERVED_CONTAINERS.test(container)) {
+    problem(
+      'forbidden',
+      '_container may not be a container that the app itself uses, or has made for a job.',
+    );
+  }
+  return container;
+}

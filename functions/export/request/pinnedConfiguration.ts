@@ -1,0 +1,21 @@
+import { createHash, createHmac } from 'node:crypto';
+import { keyParameters, type KeyParameters } from '../../deid/configuration/keys.js';
+
+/** SHA-256 of a configuration's text, as a registry writes digests. */
+export function configurationDigest(text: string): string {
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
+}
+
+/**
+ * Tells, within one job, whether the keys of a configuration are still those of the kick-off: keys that are only
+ * named in it may be rotated while the job runs, and half of its files would not fit the others. Keyed with the
+ * job's secret, so that it tells nobody anything once that is destroyed.
+ */
+export function keysDigest(
+  { parameters }: { readonly parameters: KeyParameters },
+  jobSecret: Uint8Array,
+): string {
+  return createHmac('sha256', jobSecret)
+    .update(JSON.stringify(Object.values(keyParameters(parameters))))
+    .digest('hex');
+}

@@ -1,0 +1,17 @@
+import type { RequestedElement } from './elements.js';
+import type { TypeFilter } from './typeFilter.js';
+
+/** Whose data an export is of: of the whole source, of all patients, or of the members of a group. */
+export type ExportLevel = { kind: 'system' } | { kind: 'patient' } | { kind: 'group'; groupId: string };
+
+/** Which resources, and how much of them, a kick-off asks for. */
+export interface ExportScope {
+  types: string[] | undefined;
+  typeFilters: TypeFilter[];
+  elements: RequestedElement[];
+  /** Ids of the patients asked for, at the levels of patients and groups; `undefined`: all of them. */
+  patients: string[] | undefined;
+  since: string | undefined;
+  until: string | undefined;
+  pageSize: number | undefined;
+}

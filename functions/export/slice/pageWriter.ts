@@ -1,0 +1,182 @@
+import { ExportError } from '../../common/errors.js';
+import { referencesAt } from '../../fhir/reference.js';
+import type { JsonObject } from '../../json/json.js';
+import type { LineMaker, LineSink } from '../output/lineMaker.js';
+import { PageLines } from '../output/pageLines.js';
+import { addCounts, addFailure, addUndecided, emptyReport, type SliceReport } from '../records/job.js';
+import type { PatientCount } from '../selection/patientCount.js';
+import type { SearchRow } from '../source/searchPage.js';
+
+/** What turns resources into lines of files. */
+export interface PageDependencies {
+  lineMaker: LineMaker;
+  /** Counts the patients whose data is written. */
+  patients: PatientCount;
+  /** Called once a type, when its first line is there. */
+  openFile: (type: string) => Promise<LineSink>;
+  /** Milliseconds since any fixed moment. */
+  clock: () => number;
+}
+
+/** The event loop gets a turn at least this often, so that the host and other slices stay alive. */
+const YIELD_MS = 10;
+/** Bytes of lines that wait to be put in order: all of a page, unless its resources are large. */
+const MOST_HELD = 4_194_304;
+
+/** Whose resource it is, nothing can say: it fails in whatever search it is found. */
+const NOT_UTF8 = { code: 'not-utf8', message: 'Its bytes are not UTF-8, as JSON has to be.' };
+
+/** A resource that the configuration does not let be left out. `message` holds no value of it. */
+export function resourceFailed(type: string, message: string): ExportError {
+  return new ExportError(
+    'resource-failed',
+    `A ${type} resource could not be anonymized: ${message} The configuration says to stop then; with "processingErrors": "skip" such resources are left out and reported.`,
+  );
+}
+
+/** Turns rows into lines of the slice's file. */
+export class PageWriter {
+  readonly report = emptyReport();
+  readonly #type: string;
+  readonly #dependencies: PageDependencies;
+  readonly #lines = new PageLines();
+  #file: LineSink | undefined;
+
+  constructor(type: string, dependencies: PageDependencies) {
+    this.#type = type;
+    this.#dependencies = dependencies;
+  }
+
+  get bytes(): number {
+    return this.#file?.bytes ?? 0;
+  }
+
+  /** @param isExported judges a resource, which is parsed if that is asked for */
+  async write(
+    part: string,
+    rows: readonly SearchRow[],
+    isExported: (row: SearchRow, resource: () => JsonObject) => boolean,
+  ): Promise<void> {
+    const { clock } = this.#dependencies;
+    let turnAt = clock();
+    for (const row of rows) {
+      this.#makeLine(part, row, isExported);
+      if (this.#lines.bytes >= MOST_HELD) await this.#writeLines();
+      if (clock() - turnAt >= YIELD_MS) {
+        await this.#pause(new Promise((resolve) => setImmediate(resolve)));
+        turnAt = clock();
+      }
+    }
+    await this.#writeLines();
+    this.#takeCounts();
+  }
+
+  /**
+   * Counts the patients of resources that match this part, too, and were written in an earlier one: only of those that
+   * can be written.
+   */
+  count(part: string, rows: readonly SearchRow[], isExported: (resource: () => JsonObject) => boolean): void {
+    const { lineMaker, patients } = this.#dependencies;
+    this.#takeCounts();
+    for (const row of rows) {
+      if (patients.isFull(part)) break;
+      if (row.json === undefined) continue;
+      const resource = row.resource();
+      if (!isExported(() => resource)) continue;
+      const seen = patients.look(part, () => [resource]);
+      if (lineMaker.makeLine(resource).outcome !== 'failed') patients.add(part, seen, row.id);
+    }
+    // What was made for nothing is no part of the report.
+    lineMaker.takeCounts();
+  }
+
+  async close(): Promise<{ lines: number; bytes: number; report: SliceReport }> {
+    await this.#file?.close();
+    const lines = this.#file?.lines ?? 0;
+    this.report.written = lines;
+    return { lines, bytes: this.bytes, report: this.report };
+  }
+
+  #makeLine(
+    part: string,
+    row: SearchRow,
+    isExported: (row: SearchRow, resource: () => JsonObject) => boolean,
+  ): void {
+    const { lineMaker, patients } = this.#dependencies;
+    if (row.json === undefined) {
+      this.report.read++;
+      return this.#fail(NOT_UTF8);
+    }
+    let parsed: JsonObject | undefined;
+    const resource = (): JsonObject => (parsed ??= row.resource());
+    if (!isExported(row, resource)) return;
+    this.report.read++;
+    // Before the resource is changed; what is not written does not count.
+    const seen = patients.look(part, () => [resource()]);
+    if (lineMaker.makeLineOfTape(row.json, this.#lines.buffer)) this.#lines.end();
+    else {
+      const result = lineMaker.makeLine(resource());
+      if (result.outcome === 'failed') return this.#fail(result.failure);
+      this.#lines.add(result.line);
+    }
+    patients.add(part, seen, row.id);
+  }
+
+  async #writeLines(): Promise<void> {
+    const lines = this.#lines.count;
+    if (lines === 0) return;
+    this.#file ??= await this.#pause(this.#dependencies.openFile(this.#type));
+    const full = this.#file.writeLines(this.#lines.take(), lines);
+    if (full !== undefined) await this.#pause(full);
+  }
+
+  /** Waits; what the line maker counts for other slices meanwhile is theirs, so ours is taken before. */
+  #pause<T>(until: Promise<T>): Promise<T> {
+    this.#takeCounts();
+    return until;
+  }
+
+  #takeCounts(): void {
+    const { dropped, labels, undecided } = this.#dependencies.lineMaker.takeCounts();
+    addCounts(this.report.dropped, dropped);
+    addCounts(this.report.labels, labels);
+    addUndecided(this.report, undecided);
+  }
+
+  #fail(failure: { code: string; message: string }): void {
+    const { processingErrors } = this.#dependencies.lineMaker;
+    const { code, message } = failure;
+    if (processingErrors === 'raise') throw resourceFailed(this.#type, message);
+    const endsJob = processingErrors === 'raise-at-end' ? { endsJob: true as const } : {};
+    addFailure(this.report, { type: this.#type, code, message, count: 1, ...endsJob });
+  }
+}
+
+/** Counts what comes along by the patients of the resources on the page that it is about. */
+export function countOfTargets(
+  patients: PatientCount,
+  type: string,
+  exported: ReadonlyMap<string, SearchRow>,
+): PatientCount {
+  return {
+    look: (part, companions) =>
+      patients.look(part, () => {
+        const targets = companions().flatMap((resource) => [...referencesAt(resource, ['target'])]);
+        const ids = new Set(targets.map(({ reference }) => idIn(reference, type) ?? ''));
+        const rows = [...ids].map((id) => exported.get(id)).filter((row) => row !== undefined);
+        return rows.map((row) => row.resource());
+      }),
+    add: (part, seen, id) => patients.add(part, seen, id),
+    isFull: (part) => patients.isFull(part),
+  };
+}
+
+/** The id in a reference to a resource of a type. */
+function idIn(reference: unknown, type: string): string | undefined {
+  if (typeof reference !== 'string') return undefined;
+  const [ofType, id] = reference
+    .replace(/\/_history\/.*$/s, '')
+    .split('/')
+    .slice(-2);
+  return ofType === type ? id : undefined;
+}

@@ -1,0 +1,135 @@
+import { ExportError } from '../../common/errors.js';
+import { mapConcurrently } from '../../common/mapConcurrently.js';
+import { missingInSelf, safeName } from './honored.js';
+import { checkLoop, NO_LOOP } from './linkLoop.js';
+import { takesLists } from './lists.js';
+import { mayTry, onRefusal } from './refusals.js';
+import { readAnswer, type SearchRow } from './searchPage.js';
+import type { SearchParameters, Source, SourceAnswer } from './source.js';
+
+/** Characters of ids in one search: a URL of 2,000 characters is taken everywhere. */
+const MAX_CHARACTERS = 1500;
+const PARALLEL_SEARCHES = 2;
+
+/** A row that has the id by which it was asked for. */
+export type IdentifiedRow = SearchRow & { readonly id: string };
+
+export interface IdSearch {
+  /** What else the resources have to match. */
+  search?: SearchParameters;
+  /** Whether the resources are needed whole; else no more than their ids and `meta` are asked for. */
+  isWhole?: boolean;
+}
+
+/**
+ * Asks the source for resources of a type by their ids, as far as a search gives them.
+ * @param ids each once
+ * @throws ExportError `source-ignored-parameter` where the source gives others, or did not honor the search
+ */
+export async function searchByIds(
+  source: Source,
+  type: string,
+  ids: readonly string[],
+  { search = [], isWhole = false }: IdSearch = {},
+): Promise<IdentifiedRow[]> {
+  // Two `_id`s are an "and", which some sources do not know; here it is known beforehand.
+  const wanted = search
+    .filter(([name]) => name === '_id')
+    .reduce((left, [, value]) => left.filter((id) => value.split(',').includes(id)), [...ids]);
+  const others = search.filter(([name]) => name !== '_id');
+  const isListed = wanted.length < 2 || (await takesIds(source, type, wanted));
+  const asked = isListed ? chunks(wanted) : wanted.map((id) => [id]);
+  const found = await mapConcurrently(asked, PARALLEL_SEARCHES, async (chunk) => {
+    const rows: IdentifiedRow[] = [];
+    await inBatches(chunk, chunk.length, async (some) => {
+      rows.push(...(await searchChunk(source, type, some, others, isWhole)));
+    });
+    return rows;
+  });
+  return found.flat();
+}
+
+/** Asks for batches of ids, and for the halves of one that the source refuses. */
+export async function inBatches(
+  ids: readonly string[],
+  most: number,
+  ask: (some: readonly string[]) => Promise<void>,
+): Promise<void> {
+  for (let start = 0; start < ids.length; start += most) {
+    const some = ids.slice(start, start + most);
+    try {
+      await ask(some);
+    } catch (error) {
+      if (some.length === 1 || !mayTry('fewer ids', error)) throw error;
+      await inBatches(some, Math.ceil(some.length / 2), ask);
+    }
+  }
+}
+
+/** Sources that have shown whether they take lists of ids for alternatives. */
+const listed = new WeakMap<Source, Promise<boolean>>();
+
+/** @param ids of resources that were seen just now */
+export function takesIds(source: Source, type: string, ids: readonly string[]): Promise<boolean> {
+  const known = listed.get(source) ?? takesLists(source, type, '_id', ids, []);
+  listed.set(source, known);
+  known.catch(() => listed.delete(source));
+  return known;
+}
+
+async function searchChunk(
+  source: Source,
+  type: string,
+  ids: readonly string[],
+  search: SearchParameters,
+  isWhole: boolean,
+): Promise<IdentifiedRow[]> {
+  const asked: SearchParameters = [...search, ['_id', ids.join(',')]];
+  const wanted = new Set(ids);
+  const rows: IdentifiedRow[] = [];
+  const parameters: SearchParameters = [...asked, ['_count', String(ids.length)]];
+  let answer = await (isWhole ? source.search(type, parameters) : searchBriefly(source, type, parameters));
+  for (let loop = NO_LOOP; ;) {
+    const page = readAnswer(answer, type);
+    const missing = page.self === undefined || loop !== NO_LOOP ? undefined : missingInSelf(asked, page.self);
+    if (missing !== undefined) throw ignored(type, missing);
+    for (const row of page.rows) {
+      const { id } = row;
+      if (id === undefined || !wanted.has(id)) throw ignored(type, '_id');
+      rows.push({ ...row, id });
+    }
+    if (page.next === undefined) return rows;
+    // A source may give one a page.
+    loop = checkLoop(loop, page.next, type, ids.length + 1);
+    answer = await source.follow(page.next);
+  }
+}
+
+/** Asks for id and `meta` alone where the source knows how to, since that is all that is looked at. */
+function searchBriefly(source: Source, type: string, parameters: SearchParameters): Promise<SourceAnswer> {
+  return source
+    .search(type, [...parameters, ['_elements', 'id,meta']])
+    .catch(onRefusal('other search', () => source.search(type, parameters)));
+}
+
+function chunks(ids: readonly string[]): string[][] {
+  const all: string[][] = [];
+  let characters = Number.POSITIVE_INFINITY;
+  for (const id of ids) {
+    characters += id.length + 3;
+    if (characters > MAX_CHARACTERS) {
+      all.push([]);
+      characters = id.length;
+    }
+    all.at(-1)?.push(id);
+  }
+  return all;
+}
+
+function ignored(type: string, parameter: string): ExportError {
+  const name = safeName(parameter);
+  return new ExportError(
+    'source-ignored-parameter',
+    `The source ignored ${name} in a search for ${type} by _id, so it cannot be told which resources are exported already. Check the source's search on ${name}; one filter of _typeFilter per type does without.`,
+  );
+}

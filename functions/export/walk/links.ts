@@ -1,0 +1,55 @@
+import type { SearchRow } from '../source/searchPage.js';
+import { checkLoop } from '../source/linkLoop.js';
+import { type CursorOf, fromStart } from './cursor.js';
+import type { Mode } from './state.js';
+import { endsEarly, mayEnd, unverifiable } from './walkErrors.js';
+import { placeIn } from './window.js';
+
+/** Follows next links. */
+export const LINKS: Mode<CursorOf<'links'>> = {
+  request({ bounds }, { next, bounded, pageSize }) {
+    if (next !== null) return { kind: 'link', url: next };
+    return { kind: 'search', parameters: [...(bounded ? bounds : []), ['_count', String(pageSize)]] };
+  },
+
+  acceptPage(state, cursor, page) {
+    const { type, span, window } = state;
+    const rows: SearchRow[] = [];
+    const onPage = new Set<string>();
+    for (const row of page.rows) {
+      const { id, lastUpdated } = row;
+      if (lastUpdated === undefined) {
+        if (span.from !== undefined || window.untilAsked === true) throw unverifiable(type);
+      } else if (placeIn(span, lastUpdated) !== 'in') continue;
+      if (id !== undefined) {
+        if (onPage.has(id) || state.seen.has(id)) continue;
+        onPage.add(id);
+      }
+      rows.push(row);
+    }
+    // A row at a page's edge may come again on the next page; further back, the links are trusted.
+    state.seen = onPage;
+    if (page.next !== undefined) {
+      state.cursor = { ...cursor, next: page.next, loop: checkLoop(cursor.loop, page.next, type) };
+      return rows;
+    }
+    // A source that never links would stand out by its first page.
+    if (cursor.next === null) {
+      if (page.total === undefined && page.rows.length >= cursor.pageSize) throw mayEnd(type);
+      if (page.total !== undefined && page.total > page.rows.length) throw endsEarly(type);
+    }
+    state.isDone = true;
+    return rows;
+  },
+
+  acceptRefusal(state, cursor, smallestPage) {
+    if (cursor.next !== null) return false;
+    if (cursor.bounded) {
+      state.cursor = { ...cursor, bounded: false };
+      return true;
+    }
+    if (cursor.pageSize < 2 * smallestPage) return false;
+    state.cursor = fromStart(Math.floor(cursor.pageSize / 2));
+    return true;
+  },
+};

@@ -1,0 +1,143 @@
+import { LONGEST_PAUSE_MS } from '../export/source/requestLimiter.js';
+import { isLoopback } from '../common/loopback.js';
+import type { Authentication } from './authorizationSettings.js';
+import { isTrusted } from './registrySettings.js';
+import { SCHEMA } from './schema.js';
+import type { Environment, Setting, Values } from './setting.js';
+import { isPrivateUrl, privateKey } from './sourceSettings.js';
+import { isSameAccount } from './storageSettings.js';
+
+/** `functionTimeout` in host.json. */
+export const FUNCTION_TIMEOUT_SECONDS = 1800;
+
+type Given = Values<typeof SCHEMA>;
+
+/** What settings must not be together. */
+interface CrossCheck {
+  /** Without a problem of their own, or nothing is checked. */
+  readonly of: ReadonlyArray<Setting<unknown>>;
+  /** The problem; `undefined`: none. */
+  readonly find: (given: Given, environment: Environment) => string | undefined;
+}
+
+const { authorization, source, defaultConfiguration, registries } = SCHEMA;
+
+export const CROSS_CHECKS: readonly CrossCheck[] = [
+  {
+    of: [SCHEMA.fhirServerUrl, source.authentication],
+    find: ({
+      fhirServerUrl,
+      source: {
+        authentication: { method },
+      },
+    }) =>
+      method === 'none' || isPrivateUrl(new URL(fhirServerUrl))
+        ? undefined
+        : `${SCHEMA.fhirServerUrl.name} must be an https URL with ${source.authentication.name}=${method}: anybody in between could read what lets the app in`,
+  },
+  {
+    of: [source.authentication, privateKey],
+    find: ({ source: { authentication: given } }) =>
+      given.method === 'smart' && (given.keyId ?? given.privateKey.keyId) === undefined
+        ? 'SOURCE_KEY_ID is missing: the source finds the public key by it; it is the kid of the key in the JWKS that is registered there'
+        : undefined,
+  },
+  {
+    of: [authorization.authentication],
+    find: ({ authorization: { authentication } }, environment) => openness(authentication, environment),
+  },
+  {
+    of: [defaultConfiguration.name, defaultConfiguration.collection],
+    find: ({ defaultConfiguration: { name, collection } }) =>
+      collection === undefined || name !== undefined
+        ? undefined
+        : `${defaultConfiguration.collection.name} needs ${defaultConfiguration.name.name}, the name of the file in the image`,
+  },
+  {
+    of: [defaultConfiguration.collection, registries.trusted],
+    find: ({ defaultConfiguration: { name, collection }, registries: { trusted } }) =>
+      name === undefined || collection === undefined || isTrusted(trusted, collection)
+        ? undefined
+        : `${defaultConfiguration.collection.name} is in a registry, or a repository, that ${registries.trusted.name} does not name: add it there`,
+  },
+  {
+    of: [SCHEMA.approval.rule, SCHEMA.approval.digests],
+    find: ({ approval: { rule, digests } }) =>
+      rule === 'digest' && digests.size === 0
+        ? `${SCHEMA.approval.rule.name} is digest, but ${SCHEMA.approval.digests.name} lists none, so no configuration could be used`
+        : undefined,
+  },
+  {
+    of: [SCHEMA.downloadLinks, SCHEMA.exportStorage],
+    find: ({ downloadLinks, exportStorage }) =>
+      downloadLinks === 'sas' &&
+      'connectionString' in exportStorage &&
+      !/(^|;)\s*(AccountKey\s*=|UseDevelopmentStorage\s*=\s*true)/i.test(exportStorage.connectionString)
+        ? 'DOWNLOAD_LINKS is sas, but the connection string in EXPORT_STORAGE has no AccountKey to sign with: give one with AccountKey, or reach the account with the managed identity'
+        : undefined,
+  },
+  {
+    of: [SCHEMA.sliceMaxSeconds, SCHEMA.sourceMaxAttempts, SCHEMA.sourceTimeoutSeconds],
+    // A slice looks at its time between pages, so the last of them may begin just before it is over.
+    find: ({ sliceMaxSeconds, sourceMaxAttempts, sourceTimeoutSeconds }) => {
+      const pause = LONGEST_PAUSE_MS / 1000;
+      const longest =
+        sliceMaxSeconds + sourceMaxAttempts * sourceTimeoutSeconds + (sourceMaxAttempts - 1) * pause;
+      return longest > FUNCTION_TIMEOUT_SECONDS
+        ? `SLICE_MAX_SECONDS, then SOURCE_MAX_ATTEMPTS of SOURCE_TIMEOUT_SECONDS with waits of up to ${pause} s between them, may take ${longest} s, but the host ends a call after ${FUNCTION_TIMEOUT_SECONDS} s (functionTimeout in host.json), and a slow source would be asked for the same again and again: lower one of the three`
+        : undefined;
+    },
+  },
+  {
+    of: [SCHEMA.exportStorage, SCHEMA.runtimeStorage],
+    find: ({ exportStorage, runtimeStorage }) =>
+      isSameAccount(exportStorage, runtimeStorage)
+        ? 'EXPORT_STORAGE and AzureWebJobsStorage are the same storage account: give the exports an account of their own, since researchers reach it and the private state of the jobs lies in the other'
+        : undefined,
+  },
+];
+
+/** Nothing is open by accident: what would be open to anybody but this machine. */
+function openness({ method }: Authentication, environment: Environment): string | undefined {
+  const value = (name: string): string => environment[name]?.trim().toLowerCase() ?? '';
+  switch (method) {
+    case 'none':
+      return servesLoopback(environment)
+        ? undefined
+        : 'AUTHENTICATION=none opens the app to everybody and works on localhost only, where WEBSITE_HOSTNAME says so: set it to function-keys, entra or smart';
+    case 'function-keys':
+      // Core Tools and the host's development mode check no keys; WEBSITE_HOSTNAME is Azure's, or localhost there.
+      return !servesLoopback(environment) &&
+        (value('FUNCTIONS_CORETOOLS_ENVIRONMENT') === 'true' ||
+          (value('WEBSITE_HOSTNAME') !== '' && value('AZURE_FUNCTIONS_ENVIRONMENT') === 'development'))
+        ? 'AUTHENTICATION=function-keys protects nothing here, since this host checks no keys in development mode and is not on localhost: set AZURE_FUNCTIONS_ENVIRONMENT to Production on a host that checks them, or AUTHENTICATION to entra or smart'
+        : undefined;
+    case 'entra':
+      return value('WEBSITE_AUTH_ENABLED') === 'true'
+        ? undefined
+        : 'AUTHENTICATION=entra needs App Service authentication, without which anybody could write the header that says who is calling: turn it on with Microsoft as identity provider (the platform then sets WEBSITE_AUTH_ENABLED), or set AUTHENTICATION to function-keys or smart';
+    case 'smart':
+      return undefined;
+  }
+}
+
+/** Whether the host is of this machine alone, by the name that it gives itself. */
+export function servesLoopback(environment: Environment): boolean {
+  const host = `http://${environment['WEBSITE_HOSTNAME']?.trim() ?? ''}`;
+  return URL.canParse(host) && isLoopback(new URL(host));
+}
+
+/**
+ * What is usable, but hardly as it was meant: for the log at the start. A preflight has no header of its own, so the
+ * host answers one without `code` in its URL before the app sees it.
+ */
+export function settingsWarnings(
+  origins: ReadonlySet<string>,
+  { method }: Pick<Authentication, 'method'>,
+): string[] {
+  return origins.size === 0 || method !== 'function-keys'
+    ? []
+    : [
+        'Warning: CORS_ORIGINS is set with AUTHENTICATION=function-keys. A browser sends no x-functions-key with its preflight, so a host that checks keys answers 401 and the page cannot read anything, unless the key is in the URL (code), where it must not be. Set AUTHENTICATION to entra or smart for web pages, or leave CORS_ORIGINS empty.',
+      ];
+}

@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest';
+import { JobCache } from '../../functions/activities/jobCache.js';
+import type { JobStore } from '../../functions/adapters/storage/jobStore.js';
+import { jobRequest } from '../export/requests.js';
+
+const TRANSACTION_TIME = '2026-11-25T00:00:00Z';
+
+/** A cache above a store that counts what is read, and fails so many times before. */
+function counting(failures = 0): { cache: JobCache; reads: string[] } {
+  const reads: string[] = [];
+  const jobs = {
+    members: async (jobId: string) => {
+      reads.push(jobId);
+      if (reads.length <= failures) throw new Error('Storage is busy.');
+      return ['p'];
+    },
+  };
+  return { cache: new JobCache(jobs as unknown as JobStore, 'R4', async () => null), reads };
+}
+
+it('what is known of a job is made once, also when it is asked for twice at the same time', async () => {
+  const { cache, reads } = counting();
+  const [first, second] = await Promise.all([cache.members('a'), cache.members('a')]);
+  expect(second).toBe(first);
+  const request = jobRequest({ jobId: 'a' });
+  expect(await cache.lineMaker(request, TRANSACTION_TIME)).toBe(
+    await cache.lineMaker(request, TRANSACTION_TIME),
+  );
+  expect(await cache.members('a')).toBe(first);
+  expect(reads).toEqual(['a']);
+});
+
+it('what could not be read is read again', async () => {
+  const { cache, reads } = counting(1);
+  await expect(cache.members('a')).rejects.toThrow('busy');
+  expect((await cache.members('a')).ids).toEqual(['p']);
+  expect(reads).toHaveLength(2);
+});
+
+it('a job that has ended is forgotten, as is the one longest unused of more than four', async () => {
+  const { cache, reads } = counting();
+  await cache.members('a');
+  cache.forget('a');
+  for (const jobId of ['a', 'b', 'c', 'd', 'e', 'a']) await cache.members(jobId);
+  expect(reads).toEqual(['a', 'a', 'b', 'c', 'd', 'e', 'a']);
+});

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { JobCache } from '../../functions/activities/jobCache.js';
+import type { JobStore } from '../../functions/adapters/storage/jobStore.js';
+import { readConfiguration } from '../../functions/deid/readConfiguration.js';
+import { resolveKeys } from '../../functions/deid/configuration/keys.js';
+import type { JobRequest } from '../../functions/export/records/job.js';
+import { configurationDigest, keysDigest } from '../../functions/export/request/pinnedConfiguration.js';
+
+const SECRET = Buffer.alloc(32, 1);
+const TEXT = JSON.stringify({
+  fhirPathRules: [{ path: 'Patient.id', method: 'cryptoHash' }],
+  parameters: { cryptoHashKey: { secretName: 'pseudonyms' } },
+});
+const TRANSACTION_TIME = '2026-11-25T00:00:00Z';
+
+/** The state of a job that was kicked off with this configuration and key. */
+async function jobWith(key: string): Promise<JobRequest> {
+  const { configuration } = readConfiguration(TEXT, { fhirVersion: 'R4' });
+  if (configuration === undefined) throw new Error('The configuration of the test cannot be read.');
+  const resolved = await resolveKeys(configuration, async () => key);
+  if (resolved.configuration === undefined) throw new Error('The key of the test does not fit.');
+  const request: Partial<JobRequest> = {
+    jobId: 'job',
+    elements: [],
+    configuration: {
+      name: 'a.json',
+      digest: configurationDigest(TEXT),
+      keysDigest: keysDigest(resolved.configuration, SECRET),
+    },
+  };
+  return request as JobRequest;
+}
+
+function cacheOf(text: string, key: string): JobCache {
+  const jobs = { configuration: async () => text, secret: async () => SECRET } as unknown as JobStore;
+  return new JobCache(jobs, 'R4', async () => key);
+}
+
+describe('the engine of a job', () => {
+  it('is the one of its kick-off', async () => {
+    const lineMaker = await cacheOf(TEXT, 'first').lineMaker(await jobWith('first'), TRANSACTION_TIME);
+    expect(lineMaker.processingErrors).toBe('raise');
+  });
+
+  it('is none where a key was turned since, rather than one that mixes pseudonyms', async () => {
+    const made = cacheOf(TEXT, 'second').lineMaker(await jobWith('first'), TRANSACTION_TIME);
+    await expect(made).rejects.toMatchObject({
+      code: 'configuration-invalid',
+      retryable: false,
+      message: expect.stringMatching(/key .* was changed/) as unknown,
+    });
+  });
+
+  it('is none where the pinned configuration is another one', async () => {
+    const made = cacheOf(`${TEXT} `, 'first').lineMaker(await jobWith('first'), TRANSACTION_TIME);
+    await expect(made).rejects.toMatchObject({ code: 'configuration-invalid' });
+  });
+});

@@ -1,0 +1,78 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PROJECT_ROOT } from '../../local/paths.js';
+
+const COMMAND = join(PROJECT_ROOT, 'dist', 'cli', 'fhirDeid.js');
+const GAPS = '{"fhirVersion":"R4","fhirPathRules":[{"path":"Patient.name","method":"redact"}]}';
+
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'config-'));
+  if (!existsSync(COMMAND)) execFileSync('npx', ['tsc', '-p', 'tsconfig.json'], { cwd: PROJECT_ROOT });
+  writeFileSync(join(folder, 'gaps.json'), GAPS);
+  const keyed = { fhirPathRules: [], parameters: { encryptKey: { secretName: 'research' } } };
+  writeFileSync(join(folder, 'key.json'), JSON.stringify(keyed));
+  writeFileSync(join(folder, 'wrong.json'), GAPS.replace('redact', 'shred'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('fhir-deid says what is wrong on its command line', () => {
+  it.each<[string, string[], number, RegExp]>([
+    ['help', ['--help'], 0, /^fhir-deid <command>[^]*anonymize[^]*validate[^]*config push[^]*config show/],
+    ['help of a group', ['config', '--help'], 0, /^fhir-deid <command>[^]*config push(?![^]*anonymize)/],
+    ['help of each command', ['anonymize', '--help'], 0, /^fhir-deid anonymize --config FILE[^]*--jobs N/],
+    ['help of each command', ['validate', '--help'], 0, /^fhir-deid validate FILE \[options\][^]*--verbose/],
+    [
+      'help of each command',
+      ['config', 'push', '--help'],
+      0,
+      /^fhir-deid config push FILE[^]*--to REFERENCE/,
+    ],
+    ['help of each command', ['config', 'list', '--help'], 0, /^fhir-deid config list \[REFERENCE\]\n/],
+    ['help of each command', ['config', 'show', '-h'], 0, /^fhir-deid config show NAME[^]*--from REFERENCE/],
+    ['no command', [], 2, /^Name a command\.\n[^]*config push/],
+    ['half a command', ['config'], 2, /^Name a command\.\n[^]*config push/],
+    ['an unknown command', ['frob'], 2, /^There is no command "frob"\.\n[^]*config push/],
+    [
+      'an unknown option',
+      ['config', 'list', '--oops'],
+      2,
+      /^Unknown option '--oops'\.\n\nfhir-deid config list/,
+    ],
+    ['no file', ['validate'], 2, /^validate takes one FILE\.\n/],
+    ['two files', ['validate', 'gaps.json', 'wrong.json'], 2, /^validate takes one FILE, not more\.\n/],
+    [
+      'a missing file',
+      ['config', 'push', 'no.json'],
+      2,
+      /^The configuration no\.json cannot be read \(ENOENT\)\.\n$/,
+    ],
+    ['errors', ['validate', 'wrong.json'], 2, /^error: [^]*Unknown method 'shred'[^]*has an error/],
+    ['errors before a push', ['config', 'push', 'wrong.json'], 2, /^error: [^]*Unknown method 'shred'/],
+    [
+      'another version than the app',
+      ['config', 'push', 'gaps.json', '--fhir-version', 'R5'],
+      2,
+      /for another FHIR version/,
+    ],
+    ['a wrong reference', ['config', 'list', 'nowhere'], 2, /^The reference must begin with the host/],
+    ['gaps', ['validate', 'gaps.json'], 0, /Coverage, names[^]*The configuration has no errors\.\n$/],
+    [
+      'a key that is not set',
+      ['validate', 'key.json'],
+      0,
+      /^warning: parameters: ANONYMIZATION_SECRET_research is not set: the app needs it$/m,
+    ],
+  ])('%s', (_name, args, code, words) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [COMMAND, ...args], {
+      encoding: 'utf8',
+      cwd: folder,
+    });
+    expect(stderr + stdout).toMatch(words);
+    expect(status).toBe(code);
+  });
+});

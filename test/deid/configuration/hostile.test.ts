@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest';
+import { compileEngine } from '../../../functions/deid/compileEngine.js';
+import { readConfiguration } from '../../../functions/deid/readConfiguration.js';
+import { engineOptions } from '../shared.js';
+
+/** What a configuration of 1 MiB may cost, in milliseconds of processor time: reading, coverage and compiling. */
+const MOST_MS = 500;
+/** Machines on which the tests run are so much slower at most, other work on them included. */
+const MACHINE_FACTOR = 4;
+const MOST_BYTES = 1_048_576;
+
+/** As many pieces as fit, numbered. */
+function filled(piece: (n: number) => string, separator = ',', bytes = MOST_BYTES - 500): string {
+  const pieces: string[] = [];
+  for (let sum = 0, n = 0; ; n++) {
+    const next = piece(n);
+    sum += next.length + separator.length;
+    if (sum > bytes) return pieces.join(separator);
+    pieces.push(next);
+  }
+}
+
+const configuration = (rules: string, parameters = ''): string =>
+  `{"fhirPathRules":[${rules}],"parameters":{${parameters}}}`;
+const rule = (path: string, method = 'redact'): string => `{"path":"${path}","method":"${method}"}`;
+const inAll = (path: (n: number) => string, method?: string): string =>
+  configuration(filled((n) => rule(path(n), method)));
+/** As many rules as are allowed. */
+const allowed = (path: (n: number) => string, method?: string): string =>
+  configuration(Array.from({ length: 2000 }, (_, n) => rule(path(n), method)).join());
+const condition = (text: string): string => configuration(rule(`Patient.name.where(${text})`));
+const pattern = (text: string): string => condition(`family.matches('${text}')`);
+/** Most characters of a regular expression are some less. */
+const inPattern = (piece: (n: number) => string): string => filled(piece, '', 19_900);
+const cases = (piece: (n: number) => string): string =>
+  configuration(
+    `{"path":"Patient.birthDate","method":"generalize","cases":{${filled(piece, ',', MOST_BYTES - 600)}}}`,
+  );
+const parameters = (text: string): string => configuration(rule('Patient'), text);
+const zip = (code: (n: number) => string): string =>
+  parameters(
+    `"enablePartialZipCodesForRedact":true,"restrictedZipCodeTabulationAreas":[${filled(code, ',', MOST_BYTES - 700)}]`,
+  );
+
+/** By what they are made of: those that are read, and those that are refused. */
+const READ: Record<string, string> = {
+  'the same rule': allowed(() => 'Patient.name'),
+  'rules of many types': allowed((n) => `${['Patient', 'Encounter', 'Claim', 'Bundle'][n % 4]}.id`),
+  'elements that are none': allowed((n) => `Patient.e${n}`),
+  'types that are none': allowed((n) => `T${'x'.repeat(n % 50)}.id`),
+  'names that are none': allowed((n) => `nodesByName('name${n}')`),
+  'types in lower case': allowed((n) => `patient.name${n}`),
+  conditions: allowed((n) => `Patient.name.where(use='a${n}')`),
+  'conditions by type': allowed((n) => `nodesByType('HumanName').where(use='a${n}')`),
+  'conditions on anything': allowed((n) => `Patient.descendants().where(id='a${n}')`, 'keep'),
+  'descendants of descendants': allowed((n) => `descendants().descendants().where(id='a${n}')`, 'keep'),
+  'a deep path': configuration(rule(`Patient${'.extension'.repeat(198)}`)),
+  'deep paths': configuration(filled(() => rule(`Patient${'.extension'.repeat(190)}`), ',', 250_000)),
+  'deep descendants': configuration(
+    filled(() => rule(`Patient${'.descendants()'.repeat(90)}`, 'keep'), ',', 150_000),
+  ),
+  'a union': configuration(rule(Array.from({ length: 1999 }, (_, n) => `name${n}`).join('|'))),
+  'a union of names': configuration(rule(Array.from({ length: 1999 }, () => 'name').join('|'))),
+  'alternatives of a condition': condition(Array.from({ length: 1999 }, (_, n) => `use='${n}'`).join(' or ')),
+  'a sum': condition(`1=${Array.from({ length: 1999 }, () => '1').join('+')}`),
+  'conditions that have regular expressions': allowed((n) => `Patient.name.where(family.matches('a${n}'))`),
+  'a regular expression of alternatives': pattern(filled((n) => `a${n}`, '|', 19_900)),
+  'a regular expression of groups': pattern(inPattern(() => '(a)')),
+  'a regular expression of named groups': pattern(inPattern((n) => `(?<g${n}>a)`)),
+  'a regular expression of repeats': pattern(inPattern(() => 'a*')),
+  'a regular expression of counted repeats': pattern(inPattern(() => 'a{9,99}')),
+  'a regular expression of classes': pattern(inPattern(() => '[a-z-[aeiou]]')),
+  'a regular expression of complements': pattern(`(?>a)${inPattern(() => '[^a-z]')}`),
+  'a regular expression of categories': pattern(inPattern(() => '\\\\\\\\p{L}\\\\\\\\W')),
+  'a regular expression without case': pattern(`(?i)${inPattern((n) => `a${n}|`)}b`),
+  'a large class': pattern(`(?i)[${inPattern((n) => String.fromCharCode(0x100 + 2 * (n % 20_000)))}]`),
+  'ZIP codes': zip((n) => `"${n}"`),
+  'the same ZIP code': zip(() => '"0"'),
+  'ZIP codes that are numbers': zip(() => '1'),
+  'unknown settings of a rule': configuration(
+    `{"path":"id","method":"keep",${filled((n) => `"x${n}":1`, ',', MOST_BYTES - 600)}}`,
+  ),
+  'unknown parameters': parameters(filled((n) => `"dateShiftKez${n}":1`, ',', MOST_BYTES - 600)),
+  'a replacement of many members': configuration(
+    `{"path":"Patient","method":"substitute","replaceWith":{${filled((n) => `"n${n}":1`, ',', MOST_BYTES - 600)}}}`,
+  ),
+};
+
+const REFUSED: Record<string, string> = {
+  'more rules than are allowed': inAll((n) => `Patient.e${n}`),
+  'rules that are none': configuration(filled(() => '1')),
+  'a path of too many steps': configuration(rule(`Patient${'.extension'.repeat(1000)}`)),
+  'a very long path': configuration(rule(`Patient${'.id'.repeat(300_000)}`)),
+  'a very long name': configuration(rule('a'.repeat(1_000_000))),
+  'a very long number': condition(`1=${'1'.repeat(1_000_000)}`),
+  'a very long union': configuration(rule(filled((n) => `e${n}`, '|'))),
+  'long unions': inAll(() => Array.from({ length: 300 }, (_, n) => `name.where(id='${n}')`).join('|')),
+  'alternatives without end': condition(filled((n) => `use='${n}'`, ' or ')),
+  'open brackets': configuration(rule('('.repeat(1_000_000))),
+  'brackets in brackets': configuration(rule(filled(() => `${'('.repeat(190)}a${')'.repeat(190)}`, '|'))),
+  signs: configuration(rule('-'.repeat(1_000_000))),
+  quotes: configuration(rule("'".repeat(999_999))),
+  'what is no FHIRPath': configuration(rule('%'.repeat(999_999))),
+  'a very long regular expression': pattern(filled((n) => `a${n}`, '|')),
+  'long regular expressions': inAll((n) => `Patient.name.where(family.matches('${'a*'.repeat(300)}${n}'))`),
+  'a long regular expression in brackets': condition(`family.matches(('${'a'.repeat(30_000)}'))`),
+  'open groups': pattern(inPattern(() => '(')),
+  'a table of cases': cases((n) => `"$this = '${n}'":"'a'"`),
+  'a table of cases that are none': cases((n) => `"${n} (":"a"`),
+  'a table of regular expressions': cases(
+    (n) => `"$this.matches('a${n}')":"$this.replaceMatches('(a)','$1')"`,
+  ),
+  'ZIP codes that are none': zip(() => '[]'),
+  'deep JSON': '['.repeat(MOST_BYTES),
+  'comments without end': '/*'.repeat(MOST_BYTES / 2),
+};
+
+/** Processor time in milliseconds, the least of two runs: what is beside it is not the configuration's. */
+function costOf(text: string): { cost: number; isRead: boolean; issues: number } {
+  const runs = Array.from({ length: 2 }, () => {
+    const before = process.cpuUsage();
+    const { configuration: read, issues } = readConfiguration(text, {
+      fhirVersion: 'R4',
+      coverage: 'warning',
+    });
+    if (read !== undefined) compileEngine(read, engineOptions('R4'));
+    const { user, system } = process.cpuUsage(before);
+    return { cost: (user + system) / 1000, isRead: read !== undefined, issues: issues.length };
+  });
+  return runs.reduce((least, run) => (run.cost < least.cost ? run : least));
+}
+
+describe(`any configuration of 1 MiB is read or refused within ${MOST_MS} ms (${MACHINE_FACTOR} times as much on slow machines):`, () => {
+  // What all of them need is loaded once.
+  readConfiguration(configuration(rule('Resource')), { fhirVersion: 'R4', coverage: 'warning' });
+
+  const rows = [
+    ...Object.entries(READ).map(([name, text]) => ({ name, text, expected: true })),
+    ...Object.entries(REFUSED).map(([name, text]) => ({ name, text, expected: false })),
+  ];
+  it.each(rows)('$name', ({ text, expected }) => {
+    expect(text.length).toBeLessThanOrEqual(MOST_BYTES);
+    const { cost, isRead, issues } = costOf(text);
+    expect(isRead).toBe(expected);
+    expect(issues).toBeLessThanOrEqual(2000);
+    expect(cost).toBeLessThan(MOST_MS * MACHINE_FACTOR);
+  });
+});
+
+it.each([
+  ['rules', REFUSED['more rules than are allowed'], 'A configuration may have 2000 rules, and this one has'],
+  ['one expression', REFUSED['a very long union'], 'An expression may have 20000 names, literals'],
+  ['all expressions', REFUSED['long unions'], 'All expressions of a configuration may have 60000 names'],
+  ['a path', REFUSED['a path of too many steps'], 'a path may have 200 steps'],
+  ['a name', REFUSED['a very long name'], 'A name or number may have 1000 characters'],
+  ['regular expressions', REFUSED['a very long regular expression'], 'characters of regular expressions'],
+])('what is beyond a limit is an error that names the limit: %s', (_what, text = '', message) => {
+  const { issues } = readConfiguration(text, { fhirVersion: 'R4' });
+  expect(
+    issues
+      .filter(({ severity }) => severity === 'error')
+      .map((issue) => issue.message)
+      .join('\n'),
+  ).toContain(message);
+});

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseJson, type JsonObject } from '../../functions/json/json.js';
+import { engineOf } from '../deid/shared.js';
+
+const text = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
+
+interface Example {
+  heading: string;
+  rules: string;
+  parameters: string;
+  before: string;
+  after: string;
+}
+
+/** The examples of the page: rules, perhaps parameters, then a resource before and after. */
+function examplesOf(markdown: string): Example[] {
+  const examples: Example[] = [];
+  let heading = '';
+  let blocks: Partial<Record<string, string>> = {};
+  for (const [, title, kind, content] of markdown.matchAll(/^#+ (.+)$|^```json (\w+)\n([\s\S]*?)```$/gm)) {
+    if (title !== undefined) heading = title;
+    if (kind === undefined || content === undefined) continue;
+    blocks[kind] = content;
+    if (kind !== 'after') continue;
+    const { rules = '', parameters = '{}', before = '' } = blocks;
+    examples.push({ heading, rules, parameters, before, after: content });
+    blocks = {};
+  }
+  return examples;
+}
+
+/** What the engine makes of an example's resource. */
+function resultOf({ rules, parameters, before }: Omit<Example, 'after' | 'heading'>): JsonObject {
+  const keys = { dateShiftKey: 'example', cryptoHashKey: 'example', encryptKey: '0123456789abcdef' };
+  const configuration = {
+    fhirPathRules: JSON.parse(rules) as unknown,
+    parameters: { ...keys, ...(JSON.parse(parameters) as object) },
+  };
+  const result = engineOf(JSON.stringify(configuration), 'R4').anonymize(parseJson(before) as JsonObject);
+  return result.outcome === 'anonymized'
+    ? (JSON.parse(result.line) as JsonObject)
+    : { failure: result.failure.message };
+}
+
+describe('the examples in docs/configuration.md', () => {
+  const examples = examplesOf(text);
+
+  it('are there, one for every method that gives the same twice', () => {
+    const headings = new Set(examples.map(({ heading }) => heading));
+    for (const method of ['redact', 'dateShift', 'cryptoHash', 'substitute', 'perturb', 'generalize'])
+      expect(headings).toContain(method);
+  });
+
+  it.each(examples)('$heading: $rules', ({ after, ...example }) => {
+    const expected = JSON.parse(after) as object;
+    const { meta, ...rest } = resultOf(example);
+    // Labels are shown in the first example only.
+    expect('meta' in expected ? { meta, ...rest } : rest).toEqual(expected);
+  });
+});

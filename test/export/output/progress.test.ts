@@ -1,0 +1,114 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { JobPlan, PartitionProgress } from '../../../functions/export/records/job.js';
+import {
+  furtherProgress,
+  progressOf,
+  progressText,
+  progressWithoutCounts,
+  secondsToNextPoll,
+} from '../../../functions/export/output/progress.js';
+
+function planOf(...partitions: Array<[type: string, estimate: number | undefined]>): JobPlan {
+  return {
+    transactionTime: '2026-01-01T00:00:00Z',
+    partitions: partitions.map(([type, estimate]) => ({
+      window: { type, from: undefined, until: '2026-01-01T00:00:00Z' },
+      estimate,
+    })),
+  } as JobPlan;
+}
+
+function text(plan: JobPlan | undefined, ...progress: PartitionProgress[]): string {
+  return progressText(progressOf(plan, progress));
+}
+
+describe('X-Progress', () => {
+  const plan = planOf(['Observation', 60], ['Observation', 30], ['Patient', 10]);
+  it.each([
+    ['planning', undefined, []],
+    ['0%: 0 of 100 resources', plan, []],
+    [
+      '25%: 25 of 100 resources; Observation',
+      plan,
+      [
+        { partition: 0, resources: 15, isDone: false },
+        { partition: 1, resources: 10, isDone: false },
+      ],
+    ],
+    [
+      '100%: 120 of 100 resources; finishing',
+      plan,
+      [0, 1, 2].map((partition) => ({ partition, resources: 40, isDone: true })),
+    ],
+    [
+      'reading: 7 resources; Patient',
+      planOf(['Patient', undefined]),
+      [{ partition: 0, resources: 7, isDone: false }],
+    ],
+  ])('%s', (expected, of, progress) => {
+    expect(text(of, ...progress)).toBe(expected);
+  });
+
+  it('of a job whose patients are counted tells no numbers of resources, nor of parts that follow from them', () => {
+    const types = (...partitions: Array<[string, number]>): string =>
+      progressText(
+        progressWithoutCounts(planOf(...partitions), [
+          { partition: 0, resources: 15, isDone: true },
+          { partition: 1, resources: 15, isDone: false },
+        ]),
+      );
+    expect(types(['Patient', 5], ['Observation', 6])).toBe('reading: 1 of 2 types');
+    expect(types(['Patient', 5], ['Patient', 6], ['Observation', 0])).toBe('reading: 0 of 2 types');
+    expect(types(['Patient', 0])).toBe('reading: 1 of 1 types');
+  });
+
+  it('has under 100 characters and no half of a name', () => {
+    const names = [
+      'Observation',
+      'MedicationAdministration',
+      'ImmunizationRecommendation',
+      'DiagnosticReport',
+    ];
+    const told = text(
+      planOf(...names.map((name): [string, number] => [name, 1_000_000_000])),
+      ...names.map((_, partition) => ({ partition, resources: 1, isDone: false })),
+    );
+    expect(told.length).toBeLessThan(100);
+    expect(told).toBe(
+      '0%: 4 of 4000000000 resources; Observation, MedicationAdministration, ImmunizationRecommendation',
+    );
+  });
+});
+
+it('what attempts tell, in whatever order, never goes back', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ partition: fc.constant(0), resources: fc.nat(1000), isDone: fc.boolean() })),
+      (attempts) => {
+        let told: PartitionProgress | undefined;
+        for (const attempt of attempts) {
+          const next = furtherProgress(told, attempt);
+          expect(next.resources).toBeGreaterThanOrEqual(told?.resources ?? 0);
+          expect(next.isDone || told?.isDone !== true).toBe(true);
+          told = next;
+        }
+      },
+    ),
+  );
+});
+
+it.each([
+  // done, total, elapsed seconds, seconds to wait
+  [0, 100, 0, 1],
+  [0, 100, 120, 12],
+  [10, 1000, 120, 12],
+  [990, 1000, 120, 1],
+  [900, 1000, 180, 10],
+  [10, 1_000_000, 3600, 30],
+  [10, undefined, 100, 10],
+  [2000, 1000, 100, 1],
+])('%s of %s resources after %s s: ask again in %s s', (done, total, elapsed, expected) => {
+  const progress = { isPlanned: true, done, total, isComplete: false, types: [] };
+  expect(secondsToNextPoll(progress, elapsed)).toBe(expected);
+});
