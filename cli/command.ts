@@ -18,7 +18,7 @@ export class ArgumentsError extends UsageError {
 }
 
 interface Option {
-  /** What stands for its value in the help; without it the option is a flag. */
+  /** The placeholder of its value in the help; without it the option is a flag. */
   readonly value?: string;
   readonly description: string;
   readonly isRequired?: true;

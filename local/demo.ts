@@ -3,7 +3,9 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { compileEngine } from '../functions/deid/compileEngine.js';
+import type { Engine } from '../functions/deid/run/engine.js';
 import { readConfiguration } from '../functions/deid/readConfiguration.js';
+import { anonymizeText } from '../functions/deid/run/anonymizeText.js';
 import {
   isJsonObject,
   type JsonObject,
@@ -14,7 +16,7 @@ import {
 import { ExportClient, type Manifest } from './exportClient.js';
 import { PROJECT_ROOT } from './paths.js';
 import { ProgressLine } from './progressLine.js';
-import { SAMPLE_CONFIGURATION, type Stack, startStack } from './stack.js';
+import { type Stack, startStack } from './stack.js';
 
 interface TypeReport {
   type: string;
@@ -22,6 +24,8 @@ interface TypeReport {
 }
 
 const POLL_MS = 250;
+/** Patients of the source of whom one is shown. */
+const SHOWN_OF = 100;
 
 /** `npm run demo`: one de-identified export of the sample data on the embedded stack, from begin to end. */
 async function main(): Promise<void> {
@@ -40,9 +44,9 @@ async function demonstrate(stack: Stack): Promise<void> {
   const exportedAt = performance.now();
   const statusUrl = await client.kickOff({
     _container: 'demo',
-    _anonymizationConfig: SAMPLE_CONFIGURATION,
+    _anonymizationConfig: stack.sampleConfiguration,
   });
-  console.log(`exporting from ${stack.fhirServerUrl} with ${SAMPLE_CONFIGURATION} …`);
+  console.log(`exporting from ${stack.fhirServerUrl} with ${stack.sampleConfiguration} …`);
   const progress = new ProgressLine(process.stdout);
   let manifest: Manifest;
   try {
@@ -119,49 +123,51 @@ function table(manifest: Manifest, sizes: Map<string, number>, seconds: Map<stri
   return all.map(line).join('\n');
 }
 
-/** Shows one patient as the source has it and as the export has it. */
+/**
+ * Shows one patient as the source has it and as the export has it. Neither place nor id leads from one to the other:
+ * lines are not in the order of the source, and the key of the job is random. So a patient is de-identified once more,
+ * and shown where exactly one line is the same but for pseudonyms: then that line is this patient's.
+ */
 async function showPatient(stack: Stack, manifest: Manifest, directory: string): Promise<void> {
-  const file = manifest.output.find(({ type }) => type === 'Patient');
-  if (file === undefined) return;
-  const search = await fetch(`${stack.fhirServerUrl}/Patient?_sort=_lastUpdated&_count=1`, {
+  const files = manifest.output.filter(({ type }) => type === 'Patient');
+  const texts = await Promise.all(files.map(({ url }) => readFile(join(directory, fileName(url)), 'utf8')));
+  const lines = texts.flatMap((text) => text.trimEnd().split('\n'));
+  const search = await fetch(`${stack.fhirServerUrl}/Patient?_sort=_lastUpdated&_count=${SHOWN_OF}`, {
     headers: { accept: 'application/fhir+json' },
   });
-  const before = firstResource(parseJson(await search.text()));
-  if (before === undefined) return;
-  // The engine changes what it is given.
-  const shown = indented(stringifyJson(before));
-  const lines = (await readFile(join(directory, fileName(file.url)), 'utf8')).trimEnd().split('\n');
-  const after = lineOf(before, lines);
-  if (after === undefined) return;
-  console.log(`\nBefore:\n${shown}`);
-  console.log(`\nAfter:\n${indented(after)}`);
+  const engine = engineOf(stack);
+  if (engine === undefined) return;
+  for (const patient of resourcesOf(parseJson(await search.text()))) {
+    const before = stringifyJson(patient);
+    const result = anonymizeText(engine, before);
+    if (result.outcome === 'failed') continue;
+    const wanted = withoutPseudonyms(result.line);
+    const [after, ...others] = lines.filter((line) => withoutPseudonyms(line) === wanted);
+    if (after === undefined || others.length > 0) continue;
+    console.log(`\nBefore:\n${indented(before)}\n\nAfter:\n${indented(after)}`);
+    return;
+  }
+  console.log('\nNo patient is shown: after de-identification, each is like another.');
 }
 
-function firstResource(bundle: JsonValue): JsonObject | undefined {
+function resourcesOf(bundle: JsonValue): JsonObject[] {
   const entries = isJsonObject(bundle) ? bundle['entry'] : undefined;
-  const entry = Array.isArray(entries) ? entries[0] : undefined;
-  const resource = isJsonObject(entry) ? entry['resource'] : undefined;
-  return isJsonObject(resource) ? resource : undefined;
+  return (Array.isArray(entries) ? entries : []).flatMap((entry) => {
+    const resource = isJsonObject(entry) ? entry['resource'] : undefined;
+    return isJsonObject(resource) ? [resource] : [];
+  });
 }
 
-/**
- * The line that a resource became. Neither its place nor its id leads there: lines are not in the order of the source,
- * and the key of the job is random. So the resource is de-identified once more, and compared without pseudonyms.
- */
-function lineOf(resource: JsonObject, lines: readonly string[]): string | undefined {
-  const path = join(PROJECT_ROOT, 'configurations', SAMPLE_CONFIGURATION);
-  const { configuration } = readConfiguration(readFileSync(path, 'utf8'), { fhirVersion: 'R4' });
+function engineOf({ sampleConfiguration, fhirVersion }: Stack): Engine | undefined {
+  const path = join(PROJECT_ROOT, 'configurations', sampleConfiguration);
+  const { configuration } = readConfiguration(readFileSync(path, 'utf8'), { fhirVersion });
   if (configuration === undefined) return undefined;
-  const engine = compileEngine(configuration, {
-    fhirVersion: 'R4',
+  return compileEngine(configuration, {
+    fhirVersion,
     now: Date.now(),
     jobSecret: randomBytes(32),
     randomBytes: (size) => randomBytes(size),
   });
-  const result = engine.anonymize(resource);
-  if (result.outcome === 'failed') return undefined;
-  const wanted = withoutPseudonyms(result.line);
-  return lines.find((line) => withoutPseudonyms(line) === wanted);
 }
 
 function withoutPseudonyms(line: string): string {

@@ -8,6 +8,7 @@ import {
   EXPORT_ACCOUNT,
   RUNTIME_ACCOUNT,
 } from './developmentStorage.js';
+import { FHIR_VERSIONS, type FhirVersion } from '../functions/fhir/fhirVersion.js';
 import { PROJECT_ROOT } from './paths.js';
 import { PARTS, StackPorts } from './ports.js';
 import { StackProcess } from './processes.js';
@@ -28,6 +29,9 @@ export interface Stack {
   /** FHIR base of the app. */
   readonly baseUrl: string;
   readonly fhirServerUrl: string;
+  readonly fhirVersion: FhirVersion;
+  /** Name of the sample configuration for it. */
+  readonly sampleConfiguration: string;
   /** Connection string of the export storage account; `undefined` where it is reached with an identity. */
   readonly exportStorage: string | undefined;
   readonly runtimeStorage: string;
@@ -39,7 +43,11 @@ export interface Stack {
 }
 
 /** Configurations that every stack has, in container `anonymization`. */
-export const SAMPLE_CONFIGURATION = 'hipaa-safe-harbor-r4.json';
+export const SAMPLE_CONFIGURATION = sampleConfiguration('R4');
+
+function sampleConfiguration(version: FhirVersion): string {
+  return `hipaa-safe-harbor-${version.toLowerCase()}.json`;
+}
 
 const LOST_SECONDS =
   'storage was killed when it ran last: the storage emulator saves every five seconds, so what was written in its last seconds is lost. Exports that ran then go on; one that needs what is lost fails and says so, one that began in these seconds is unknown (404)';
@@ -47,6 +55,7 @@ const LOST_SECONDS =
 /** Starts the stack. `FHIR_SERVER_URL` or `EXPORT_STORAGE` in the environment are used instead of its own. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const environment = { ...process.env, ...options.environment };
+  const fhirVersion = versionOf(environment['FHIR_VERSION']);
   const report = options.report ?? ((): void => undefined);
   const dataDirectory = resolve(environment['LOCAL_DATA'] ?? '.local');
   const logDirectory = join(dataDirectory, 'log');
@@ -115,9 +124,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
     let fhirServerUrl = environment['FHIR_SERVER_URL'];
     if (fhirServerUrl === undefined || fhirServerUrl === '') {
-      const directory = sampleData(environment['SAMPLE_DATA'], dataDirectory, report);
+      const directory = sampleData(environment['SAMPLE_DATA'], fhirVersion, dataDirectory, report);
       const port = await ports.take('source');
-      report(`starting the sample FHIR source on port ${port} with the data of ${directory}`);
+      report(
+        `starting the sample FHIR source (${fhirVersion}) on port ${port} with the data of ${directory}`,
+      );
       fhirServerUrl = `http://127.0.0.1:${port}/fhir`;
       const source = start({ ...PARTS.source, logFile: 'source.log' }, 'source/main.js', {
         SAMPLE_DATA: directory,
@@ -146,6 +157,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     return {
       baseUrl,
       fhirServerUrl,
+      fhirVersion,
+      sampleConfiguration: sampleConfiguration(fhirVersion),
       exportStorage,
       runtimeStorage,
       dataDirectory,
@@ -162,6 +175,13 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     await stop();
     throw thrown;
   }
+}
+
+/** The version of the setting, before anything is started with it. */
+function versionOf(text = ''): FhirVersion {
+  const version = FHIR_VERSIONS.find((known) => known === (text || 'R4').toUpperCase());
+  if (version === undefined) throw new Error(`FHIR_VERSION must be one of ${FHIR_VERSIONS.join(', ')}.`);
+  return version;
 }
 
 function isSet(environment: Record<string, string | undefined>, name: string): boolean {
@@ -184,16 +204,20 @@ async function answers(
 /** The folder of the source's data: the one given, or generated once. */
 function sampleData(
   given: string | undefined,
+  fhirVersion: FhirVersion,
   dataDirectory: string,
   report: (line: string) => void,
 ): string {
   if (given !== undefined && given !== '') return resolve(given);
-  const directory = join(dataDirectory, 'sample');
+  const directory = join(
+    dataDirectory,
+    fhirVersion === 'R4' ? 'sample' : `sample-${fhirVersion.toLowerCase()}`,
+  );
   if (!existsSync(directory)) {
     report(`generating the data of a sample hospital in ${directory}`);
     // Renamed when it is whole, so that an interrupted run leaves no half of a hospital.
     const partial = `${directory}-${process.pid}`;
-    generateSample({ directory: partial, seed: 1 });
+    generateSample({ directory: partial, seed: 1, fhirVersion });
     renameSync(partial, directory);
   }
   return directory;

@@ -1,4 +1,4 @@
-import { SAMPLE_CONFIGURATION, startStack } from './stack.js';
+import { startStack } from './stack.js';
 
 /** `npm start`: the embedded stack until Ctrl-C or SIGTERM. */
 async function main(): Promise<void> {
@@ -17,7 +17,7 @@ Logs and data are in ${stack.dataDirectory}
 Start a de-identified export and keep its status URL:
 
   STATUS=$(curl -s -D - -o /dev/null -H 'Accept: application/fhir+json' -H 'Prefer: respond-async' \\
-    '${stack.baseUrl}/$export?_container=research&_anonymizationConfig=${SAMPLE_CONFIGURATION}' \\
+    '${stack.baseUrl}/$export?_container=research&_anonymizationConfig=${stack.sampleConfiguration}' \\
     | tr -d '\\r' | sed -n 's/^content-location: //Ip'); echo "$STATUS"
 
 Ask how far it is, and for the manifest when it is done (200):

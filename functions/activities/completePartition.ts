@@ -16,6 +16,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
     const files: OutputFile[] = [];
     const report = emptyReport();
     let deletionNote: DeletionNote | undefined;
+    let walked: number | undefined;
     const provenance = emptyReport();
     const mostPatients = (await jobs.request(jobId))?.minPatients ?? 0;
     const counts = emptyCounts();
@@ -27,6 +28,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
       const slice = await jobs.slice(jobId, partition, attempt);
       if (slice === undefined) throw stateMissing();
       deletionNote ??= slice.deletionNote;
+      walked ??= slice.walked;
       // The chain leads back: the files of a slice come in their order once all are turned round.
       files.push(...[...slice.files].reverse());
       addReport(report, slice.report);
@@ -44,6 +46,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
       seconds,
       report,
       ...(deletionNote === undefined ? {} : { deletionNote }),
+      ...(walked === undefined ? {} : { walked }),
       provenance,
       foreign,
       ofOthers,

@@ -9,6 +9,7 @@ import {
   type DeletionNote,
   emptyReport,
   type JobPlan,
+  type JobRequest,
   type OutputFile,
   type SliceRecord,
 } from '../export/records/job.js';
@@ -128,7 +129,11 @@ export function exportSlice({ settings, jobs, files, sourceOf, cache, now }: Act
         ? runSlice(
             window,
             selection,
-            { pageSize, cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined },
+            {
+              pageSize,
+              cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined,
+              mayLeaveOut: mayLeaveOut(request, plan, partition),
+            },
             limits,
             sliceDependencies,
           )
@@ -185,6 +190,7 @@ export function exportSlice({ settings, jobs, files, sourceOf, cache, now }: Act
       files: written.filter(({ count }) => count > 0),
       cursor: result.cursor,
       ...(result.note === undefined ? {} : { deletionNote: result.note }),
+      ...(result.walked === undefined ? {} : { walked: result.walked }),
       resources,
       seconds: (performance.now() - startedAt) / 1000,
       report: result.report,
@@ -199,6 +205,15 @@ export function exportSlice({ settings, jobs, files, sourceOf, cache, now }: Act
     await jobs.putProgress(jobId, { partition, resources, isDone: result.cursor === undefined });
     return { attempt, isDone: result.cursor === undefined };
   };
+}
+
+/** Whether nobody has asked by name for the type of a partition, and the partition is all there is of it. */
+function mayLeaveOut({ types, typeFilters }: JobRequest, plan: JobPlan, partition: number): boolean {
+  const type = plan.partitions[partition]?.window.type;
+  const parts = plan.partitions.filter(
+    ({ window, isOfDeletions }) => window.type === type && isOfDeletions !== true,
+  );
+  return types === undefined && parts.length === 1 && !typeFilters.some((filter) => filter.type === type);
 }
 
 /** The types of a job that are in nobody's compartment. */

@@ -31,8 +31,11 @@ import { PROVENANCE } from '../export/selection/provenance.js';
 import { failureOutcomes } from '../export/output/errorFile.js';
 import { buildReport } from '../export/output/report.js';
 import { resourceFailed } from '../export/slice/pageWriter.js';
+import { provePartsComplete } from '../export/slice/proof.js';
+import { requesterOf } from '../export/source/requestLimiter.js';
 import { VERSION } from '../common/version.js';
 import { mapConcurrently } from '../common/mapConcurrently.js';
+import type { ActivityLog } from './activity.js';
 import type { MainDependencies } from './dependencies.js';
 import type { SliceRunner } from './sliceRunner.js';
 
@@ -55,14 +58,15 @@ export function finishExport({
   jobs,
   files,
   slices,
+  sourceOf,
   now,
-}: Pick<MainDependencies, 'settings' | 'jobs' | 'files' | 'now'> & {
+}: Pick<MainDependencies, 'settings' | 'jobs' | 'files' | 'sourceOf' | 'now'> & {
   slices: Pick<SliceRunner, 'forget'>;
 }) {
-  return async ({ jobId }: FinishExportInput): Promise<FinishExportOutput> => {
+  return async ({ jobId }: FinishExportInput, log: ActivityLog): Promise<FinishExportOutput> => {
     const state = stateOf(await jobs.records(jobId));
     if (state.name === 'unknown') throw stateMissing();
-    if (state.name === 'running') await complete(state.request);
+    if (state.name === 'running') await complete(state.request, log);
     try {
       return { state: await endJob({ jobs, files }, state, now()) };
     } finally {
@@ -71,7 +75,7 @@ export function finishExport({
     }
   };
 
-  async function complete(request: JobRequest): Promise<void> {
+  async function complete(request: JobRequest, log: ActivityLog): Promise<void> {
     const { jobId, container, folder } = request;
     const plan = await jobs.plan(jobId);
     if (plan === undefined) throw stateMissing();
@@ -107,6 +111,7 @@ export function finishExport({
     // Only now: of what is withheld, nobody may learn that it failed.
     const fatal = report.failures.find(({ endsJob }) => endsJob === true);
     if (fatal !== undefined) throw resourceFailed(fatal.type, fatal.message);
+    await provePartsComplete(sourceOf(requesterOf(request), log), asPlanned(request, plan), plan, partitions);
     await files.confirmContainer(request, settings.allowMixedContainers, now());
     const errors = (await jobs.manifest(jobId)) === undefined ? await writeErrors(request, report) : [];
     // Where two calls run at once, the first manifest holds; the other's error file is an orphan.

@@ -36,6 +36,8 @@ export interface PlanExportOutput {
 
 /** Smaller partitions are not worth what it costs to begin one. */
 const LEAST_PARTITION = 5000;
+/** Attachments of other resources, as large as files are: exported where it is asked for. */
+const BINARY = 'Binary';
 /** After this a plan is made of what is known: an activity may not take long. */
 const MOST_PLANNING_MS = 120_000;
 
@@ -51,11 +53,10 @@ export function planExport(dependencies: ActivityDependencies) {
     const { capabilities, date } = await readSource(source, asked);
     const transactionTime = transactionInstant(date, settings.transactionTimeMarginSeconds, asked.until);
     const { permittedTypes } = asked;
-    const typesAsked =
-      asked.types ??
-      capabilities.searchableTypes.filter(
-        (type) => isResourceType(type) && (permittedTypes?.includes(type) ?? true),
-      );
+    const typesListed = capabilities.searchableTypes.filter(
+      (type) => isResourceType(type) && (permittedTypes?.includes(type) ?? true),
+    );
+    const typesAsked = asked.types ?? typesListed.filter((type) => type !== BINARY);
     if (typesAsked.length === 0 && permittedTypes !== undefined) {
       throw new ExportError(
         'forbidden',
@@ -113,6 +114,7 @@ export function planExport(dependencies: ActivityDependencies) {
       ...(filters === undefined ? {} : { typeFilters: filters.kept, withheld: filters.withheld }),
       notes: [
         ...planNotes(request),
+        ...(asked.types === undefined && typesListed.includes(BINARY) ? [BINARY_LEFT_OUT] : []),
         ...(below?.notes ?? []),
         ...(patients?.notes ?? []),
         ...deletionSentences(deletions.notes),
@@ -208,6 +210,8 @@ export function planExport(dependencies: ActivityDependencies) {
         until: request.until,
         transactionTime,
         selectionOf: (type) => selectionOf(request, type),
+        // Where patients are counted, a search is to go the same way when it finds nothing as when it finds few.
+        keepsEmpty: (request.minPatients ?? 0) > 0,
       },
       {
         partitionResources: settings.partitionResources,
@@ -219,10 +223,7 @@ export function planExport(dependencies: ActivityDependencies) {
     );
     if (request.level.kind === 'system') return partitions;
     // Of most types, most sources have no patient's.
-    return partitions.filter(
-      // Where patients are counted, a search is to go the same way when it finds nothing as when it finds few.
-      ({ estimate }) => estimate !== 0 || (request.minPatients ?? 0) > 0,
-    );
+    return partitions.filter(({ estimate }) => estimate !== 0 || (request.minPatients ?? 0) > 0);
   }
 
   /** The resources of members, read patient by patient. */
@@ -305,6 +306,8 @@ function refuseSeveralFilters({ minPatients = 0, typeFilters }: JobRequest): voi
     '_typeFilter: the source has to be read patient by patient, where a type can have one filter only, since patients are counted (MIN_PATIENTS). Ask for one filter of each type, or get the permission for raw exports.',
   );
 }
+
+const BINARY_LEFT_OUT = 'Binary is left out unless it is asked for: name it in _type to have it.';
 
 function planNotes({ typeFilters, elements }: JobRequest): string[] {
   const notes: string[] = [];

@@ -39,7 +39,7 @@ export interface ReadOptions {
 }
 
 /**
- * Reads a configuration in the language of Microsoft's FHIR anonymizer and tells all that is wrong with it, before
+ * Reads a configuration in the language of Microsoft's FHIR anonymizer and reports all that is wrong with it, before
  * any data is read. `configuration` is there only if no issue is an error.
  */
 export function readConfiguration(
@@ -72,10 +72,13 @@ export function readConfiguration(
   if (severity === undefined) return { configuration, issues: issues.list };
   const reach = reachOf(configuration);
   warnOfIdleRules(rules, reach, issues);
-  warnOfTellingRules(reach, issues);
+  warnOfReaders(reach, issues);
   warnOfKnownKeys(used, parameters, issues);
   if (reach.isCutShort)
-    issues.warn('fhirPathRules', 'The rules are too many and too intertwined: their coverage cannot be told');
+    issues.warn(
+      'fhirPathRules',
+      'The rules are too many and too intertwined: their coverage cannot be judged',
+    );
   const coverage = coverageIn(reach);
   issues.list.push(...coverageIssues(coverage, severity, options.isVerbose));
   return issues.hasErrors
@@ -108,9 +111,9 @@ function warnOfIdleRules(rules: readonly Rule[], { idle }: Reach, issues: IssueL
 }
 
 /** Warns of rules that do one thing or another by what an identity is. */
-function warnOfTellingRules({ telling }: Reach, issues: IssueList): void {
-  for (const { rule, told } of telling.slice(0, MOST_IDLE)) {
-    const looked = told.slice(0, 3).map(({ definition }) => definition);
+function warnOfReaders({ readers }: Reach, issues: IssueList): void {
+  for (const { rule, reads } of readers.slice(0, MOST_IDLE)) {
+    const looked = reads.slice(0, 3).map(({ definition }) => definition);
     issues
       .ofRule(rule)
       .warn(
@@ -118,8 +121,8 @@ function warnOfTellingRules({ telling }: Reach, issues: IssueList): void {
         `What this rule does depends on ${looked.join(', ')}: whoever wrote it reads off the output what they are. Coverage is not complete with it`,
       );
   }
-  if (telling.length > MOST_IDLE)
-    issues.warn('fhirPathRules', `${telling.length - MOST_IDLE} more rules depend on identities`);
+  if (readers.length > MOST_IDLE)
+    issues.warn('fhirPathRules', `${readers.length - MOST_IDLE} more rules depend on identities`);
 }
 
 /** Warns of keys that whoever reads the configuration knows. */
@@ -128,7 +131,7 @@ function warnOfKnownKeys(methods: ReadonlySet<Method>, parameters: Parameters, i
     if (key === undefined || keyOf(key, parameters).kind !== 'text') continue;
     issues.warn(
       `parameters.${key.name}`,
-      `The key stands in the configuration: whoever reads it can undo ${name}, which does not count for coverage. Leave it empty, for a key of each job, or name a secret`,
+      `The key is written in the configuration: whoever reads it can undo ${name}, which does not count for coverage. Leave it empty, for a key of each job, or name a secret`,
     );
   }
 }

@@ -6,7 +6,25 @@ export interface LocalReference {
   id: string;
 }
 
-const RELATIVE = /^([A-Z][A-Za-z]{0,63})\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
+/**
+ * An id, as a part of a pattern. FHIR has letters, digits, `-` and `.` (https://hl7.org/fhir/R4/datatypes.html#id), and
+ * some servers have others, too: all that neither a path nor a list of values in a search takes for something else.
+ */
+export const ID = String.raw`(?!\.{1,2}(?:$|/))[A-Za-z0-9\-._~:@+=]{1,255}`;
+const TYPE_AND_ID = `([A-Z][A-Za-z]{0,63})/(${ID})`;
+/** The version of a reference, which may be absent. */
+export const VERSION = `(?:/_history/${ID})?`;
+/** The base of a server, which may be absent. */
+export const ANY_BASE = String.raw`(?:https?://[^?#]*/)?`;
+
+const RELATIVE = new RegExp(`^${TYPE_AND_ID}${VERSION}$`);
+const ABSOLUTE = new RegExp(`^${ANY_BASE}${TYPE_AND_ID}${VERSION}$`);
+const WHOLE_ID = new RegExp(`^${ID}$`);
+
+/** Whether a text can be an id. */
+export function isId(text: string): boolean {
+  return WHOLE_ID.test(text);
+}
 
 /**
  * Reads `Reference.reference` (https://hl7.org/fhir/R4/references.html#literal): relative, or absolute below one of
@@ -36,9 +54,6 @@ export function* referencesAt(
   }
 }
 
-const ANY_BASE =
-  /^(?:https?:\/\/[^?#]*\/)?([A-Z][A-Za-z]{0,63})\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
-
 /** All that a resource refers to by type and id, on whatever server, in any element: extensions and contained ones too. */
 export function* referencedOf(value: JsonValue | undefined): Generator<LocalReference> {
   if (Array.isArray(value)) {
@@ -46,17 +61,9 @@ export function* referencedOf(value: JsonValue | undefined): Generator<LocalRefe
   } else if (isJsonObject(value)) {
     for (const [name, inner] of Object.entries(value)) {
       if (name === 'reference' && typeof inner === 'string') {
-        const [, type, id] = ANY_BASE.exec(inner) ?? [];
+        const [, type, id] = ABSOLUTE.exec(inner) ?? [];
         if (type !== undefined && id !== undefined) yield { type, id };
       } else if (typeof inner === 'object') yield* referencedOf(inner);
     }
   }
-}
-
-/**
- * Whether a text is a FHIR id, and nothing that a path would read as a place of its own.
- * https://hl7.org/fhir/R4/datatypes.html#id
- */
-export function isFhirId(text: string): boolean {
-  return /^(?!\.{1,2}$)[A-Za-z0-9\-.]{1,64}$/.test(text);
 }

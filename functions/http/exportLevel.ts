@@ -1,7 +1,7 @@
 import type { HttpRequest } from '@azure/functions';
 import type { ExportLevel } from '../export/request/scope.js';
 import { errorIssue } from '../fhir/operationOutcome.js';
-import { isFhirId } from '../fhir/reference.js';
+import { isId } from '../fhir/reference.js';
 import { decoded } from './pathParameter.js';
 import { RequestError } from './respond.js';
 
@@ -15,11 +15,11 @@ export function typeLevel(request: HttpRequest): ExportLevel {
 export function instanceLevel(request: HttpRequest): ExportLevel {
   if (!isNamed(request, 'Group')) throw noSuchLevel();
   const groupId = decoded(request.params['id'] ?? '');
-  if (groupId === undefined || !isFhirId(groupId)) {
+  if (groupId === undefined || !isId(groupId)) {
     throw new RequestError(400, [
       errorIssue(
         'value',
-        'The id of the Group must be 1 to 64 letters, digits, hyphens and dots: [base]/Group/[id]/$export.',
+        'The id of the Group must be 1 to 255 letters, digits and characters of -._~:@+=: [base]/Group/[id]/$export.',
         'Group.id',
       ),
     ]);

@@ -1,15 +1,9 @@
-import type { FhirVersion } from '../fhir/fhirVersion.js';
-import { VERSION } from '../common/version.js';
+import { FHIR_VERSION_NUMBERS } from '../fhir/fhirVersion.js';
+import { RELEASED, VERSION } from '../common/version.js';
 import { securityStatement } from './authorization/securityStatement.js';
 import type { HttpDependencies } from './dependencies.js';
 import type { Handler } from './handler.js';
 
-const FHIR_VERSION_NUMBERS: Record<FhirVersion, string> = {
-  STU3: '3.0.2',
-  R4: '4.0.1',
-  R4B: '4.3.0',
-  R5: '5.0.0',
-};
 const BULK_DATA = 'http://hl7.org/fhir/uv/bulkdata';
 const NAME = 'De-identified FHIR Bulk Data export';
 
@@ -38,7 +32,7 @@ export function metadata({ settings }: HttpDependencies): Handler {
     body: JSON.stringify({
       resourceType: 'CapabilityStatement',
       status: 'active',
-      date: '2026-11-25',
+      date: RELEASED,
       kind: 'instance',
       instantiates: [`${BULK_DATA}/CapabilityStatement/bulk-data`],
       software: { name: NAME, version: VERSION },

@@ -1,13 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FUNCTIONS } from '../../functions/deid/expression/functions.js';
+import { METHODS } from '../../functions/deid/methods/methods.js';
 import { PARAMETERS } from '../../functions/export/request/parameters.js';
 import { settingRows } from '../../functions/settings/schema.js';
 import { objectProperties, readBicep } from './bicepFile.js';
 import { settingsModule } from './settingsModule.js';
 import {
+  clearsTable,
   exportParameterTable,
   functionTable,
+  methodTable,
   parameterTable,
   roleTable,
   settingTables,
@@ -41,11 +44,18 @@ export async function generatedFiles(root: string): Promise<ReadonlyMap<string, 
       'docs/export-api.md',
       withTable(page('docs/export-api.md'), 'parameters', exportParameterTable(Object.values(PARAMETERS))),
     ],
+    ['docs/settings.md', withTable(page('docs/settings.md'), 'settings', settingTables(settingRows))],
     [
       'docs/configuration.md',
-      withTable(page('docs/configuration.md'), 'functions', functionTable([...FUNCTIONS.values()])),
+      [
+        ['functions', functionTable([...FUNCTIONS.values()])],
+        ['methods', methodTable(METHODS)],
+        ['clears', clearsTable(METHODS)],
+      ].reduce(
+        (text, [name = '', table = '']) => withTable(text, name, table),
+        page('docs/configuration.md'),
+      ),
     ],
-    ['docs/settings.md', withTable(page('docs/settings.md'), 'settings', settingTables(settingRows))],
     [
       'docs/operations.md',
       withTable(

@@ -1,3 +1,5 @@
+import type { Method } from '../../functions/deid/methods/method.js';
+import { LABELS } from '../../functions/deid/methods/labels.js';
 import type { FhirPathFunction } from '../../functions/deid/expression/functionRow.js';
 import type { Parameter } from '../../functions/export/request/parameters.js';
 import type { SettingRow } from '../../functions/settings/schema.js';
@@ -42,6 +44,31 @@ export function parameterTable(main: BicepFile): string {
       parameter.description,
     ]),
   );
+}
+
+/** The methods in `docs/configuration.md`: what they take, and what they leave in `meta.security`. */
+export function methodTable(methods: readonly Method[]): string {
+  return table(
+    ['Method', 'Settings', 'Parameters', 'Labels'],
+    methods.map((method) => [
+      `[\`${method.name}\`](#${method.name.toLowerCase()})`,
+      codes(Object.keys(method.settings)),
+      codes(Object.keys(method.parameters)),
+      codes(method.labels.map((place) => LABELS[place] ?? '')),
+    ]),
+  );
+}
+
+/** What the methods clear, in `docs/configuration.md`. */
+export function clearsTable(methods: readonly Method[]): string {
+  return table(
+    ['Method', 'Clears'],
+    methods.map(({ name, clears }) => [`\`${name}\``, clears]),
+  );
+}
+
+function codes(names: readonly string[]): string {
+  return names.map((name) => `\`${name}\``).join(', ');
 }
 
 const WHO: Readonly<Record<string, string>> = {

@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
+import { FHIR_VERSIONS } from '../../functions/fhir/fhirVersion.js';
 import { generateSample, type SampleOptions } from './sample.js';
 
 const USAGE =
-  'Usage: main.js --output DIR [--patients N | --resources N] [--seed N] [--imported-within 1s|spread]';
+  'Usage: main.js --output DIR [--patients N | --resources N] [--seed N] [--fhir-version V] [--imported-within 1s|spread]';
 
 function readOptions(): SampleOptions {
   const { values } = parseArgs({
@@ -11,6 +12,7 @@ function readOptions(): SampleOptions {
       patients: { type: 'string' },
       resources: { type: 'string' },
       seed: { type: 'string' },
+      'fhir-version': { type: 'string' },
       'imported-within': { type: 'string' },
     },
   });
@@ -19,6 +21,9 @@ function readOptions(): SampleOptions {
   if (values.patients !== undefined) options.patients = wholeNumber('--patients', values.patients);
   if (values.resources !== undefined) options.resources = wholeNumber('--resources', values.resources);
   if (values.seed !== undefined) options.seed = wholeNumber('--seed', values.seed);
+  const version = FHIR_VERSIONS.find((known) => known === (values['fhir-version'] ?? 'R4').toUpperCase());
+  if (version === undefined) throw new Error(`--fhir-version must be one of ${FHIR_VERSIONS.join(', ')}`);
+  options.fhirVersion = version;
   const within = values['imported-within'] ?? 'spread';
   const seconds = /^(\d+)s$/.exec(within)?.[1];
   if (seconds !== undefined) options.importedWithinMs = Number(seconds) * 1000;

@@ -1,3 +1,4 @@
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { makeCare, makeGroup, makeMixedGroup, makePair, RESOURCES_PER_PAIR } from './care.js';
 import { makeMeasurement } from './clinical.js';
 import { VITAL_SIGNS } from './codes.js';
@@ -12,6 +13,8 @@ import { SampleWriter } from './writer.js';
 export interface SampleOptions {
   /** Folder for the NDJSON files, made if missing; files of the same names are replaced. */
   directory: string;
+  /** Default R4. */
+  fhirVersion?: FhirVersion;
   /** A whole number; the same one gives the same bytes. Default 1. */
   seed?: number;
   /** How many patients. Default 40, unless `resources` is given. */
@@ -42,10 +45,10 @@ const GROUPS = 3;
 const PAIRS = 4;
 const GROUP_MEMBERS = 200;
 
-/** Writes a made-up hospital's data as FHIR R4 NDJSON files, one per resource type. */
+/** Writes a made-up hospital's data as FHIR NDJSON files, one per resource type. */
 export function generateSample(options: SampleOptions): SampleSummary {
   const random = createRandom(options.seed ?? 1);
-  const writer = new SampleWriter(options.directory);
+  const writer = new SampleWriter(options.directory, options.fhirVersion ?? 'R4');
   const expected = options.resources ?? (options.patients ?? DEFAULT_PATIENTS) * RESOURCES_PER_PATIENT;
   const clock = createClock(random, expected, options.importedWithinMs ?? FIVE_YEARS_MS);
   const emit = (resource: Resource) => writer.write(resource, clock(writer.count));

@@ -1,6 +1,8 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { serialize, type Resource } from './element.js';
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
+import { type Element, serialize, type Resource } from './element.js';
+import { converterTo } from './versions.js';
 
 const BUFFERED_CHARACTERS = 512 * 1024;
 
@@ -13,7 +15,13 @@ export class SampleWriter {
   count = 0;
   bytes = 0;
 
-  constructor(readonly directory: string) {
+  readonly #convert: (resource: Element) => Element;
+
+  constructor(
+    readonly directory: string,
+    version: FhirVersion,
+  ) {
+    this.#convert = converterTo(version);
     mkdirSync(directory, { recursive: true });
   }
 
@@ -25,7 +33,7 @@ export class SampleWriter {
       source: `http://hospital.example.org/interfaces/${id.slice(0, 8)}`,
     };
     const file = this.#file(resourceType);
-    file.text += `${serialize({ resourceType, id, meta, ...rest })}\n`;
+    file.text += `${serialize(this.#convert({ resourceType, id, meta, ...rest }))}\n`;
     if (file.text.length >= BUFFERED_CHARACTERS) this.#flush(file);
     this.count++;
     this.counts.set(resourceType, (this.counts.get(resourceType) ?? 0) + 1);

@@ -19,6 +19,9 @@ export const SOURCE_BEHAVIOURS = {
   'ties-fail':
     'a page of 20 or more in which all resources share an instant, with more of it to come, is a lasting 500',
   'metadata-refused': 'the CapabilityStatement is refused with 403',
+  'type-refused': 'Organization is listed in the CapabilityStatement, and a search for it refused with 400',
+  'provenance-refused':
+    'Provenance is listed in the CapabilityStatement, and a search for it refused with 403',
   'patient-required':
     'a search that names no single patient is refused with 400, and so are `_sort`, `_lastUpdated`, `_summary`, `_total` and `_revinclude`',
   'patient-required-403': 'the same with 403',

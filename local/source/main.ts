@@ -1,10 +1,12 @@
+import { FHIR_VERSION_NUMBERS, FHIR_VERSIONS } from '../../functions/fhir/fhirVersion.js';
 import { parseBehaviours } from './behaviours.js';
 import { parseFaults } from './faults.js';
-import type { SourceOptions } from './settings.js';
+import type { SourceFhirVersion, SourceOptions } from './settings.js';
 import { startSource } from './source.js';
 
 /**
  * Runs the sample FHIR source. Environment: `SAMPLE_DATA` (folder, required), `SOURCE_PORT` (8080),
+ * `FHIR_VERSION` (R4: what it says that its data is),
  * `SOURCE_PAGING` (`cursor` or `offset`), `SOURCE_UNSUPPORTED` (comma-separated parameters),
  * `SOURCE_MAX_COUNT` (1000), `SOURCE_REQUESTS_PER_SECOND` (no limit), `SOURCE_GZIP` (`true`), `SOURCE_BEHAVIOURS` (comma-separated names of
  * `behaviours.ts`), `SOURCE_FAULTS` (JSON array of faults),
@@ -29,6 +31,7 @@ function readOptions(env: NodeJS.ProcessEnv): SourceOptions {
   return {
     directory,
     port: readNumber(env, 'SOURCE_PORT', 0, 65_535) ?? 8080,
+    fhirVersion: readVersion(env['FHIR_VERSION'] || 'R4'),
     maxCount: readNumber(env, 'SOURCE_MAX_COUNT', 1, 100_000) ?? 1000,
     paging: readPaging(env['SOURCE_PAGING'] || 'cursor'),
     unsupported: (env['SOURCE_UNSUPPORTED'] ?? '').split(',').filter((name) => name !== ''),
@@ -38,6 +41,12 @@ function readOptions(env: NodeJS.ProcessEnv): SourceOptions {
     faults: parseFaults(env['SOURCE_FAULTS'] || '[]'),
     faultSeed: readNumber(env, 'SOURCE_FAULT_SEED', 0, 2 ** 32 - 1) ?? 1,
   };
+}
+
+function readVersion(text: string): SourceFhirVersion {
+  const version = FHIR_VERSIONS.find((known) => known === text.toUpperCase());
+  if (version === undefined) throw new Error(`FHIR_VERSION must be one of ${FHIR_VERSIONS.join(', ')}`);
+  return FHIR_VERSION_NUMBERS[version];
 }
 
 function readPaging(text: string): 'cursor' | 'offset' {

@@ -3,6 +3,7 @@ export type IssueCode =
   | 'invalid'
   | 'not-found'
   | 'not-supported'
+  | 'forbidden'
   | 'deleted'
   | 'expired'
   | 'throttled'

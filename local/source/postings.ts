@@ -93,7 +93,7 @@ function collect(
 /** `http://…/Patient/1/_history/2` and `Patient/1` are found by `Patient/1` and by `1`. */
 function referenceKeys(value: unknown): string[] {
   if (!isObject(value) || typeof value['reference'] !== 'string') return [];
-  const match = /(?:^|\/)([A-Za-z]+)\/([A-Za-z0-9.-]{1,64})(?:\/_history\/[^/]+)?$/.exec(value['reference']);
+  const match = /(?:^|\/)([A-Za-z]+)\/([^/?#]{1,255})(?:\/_history\/[^/]+)?$/.exec(value['reference']);
   return match ? [`${match[1]}/${match[2]}`, match[2]!] : [value['reference']];
 }
 

@@ -98,14 +98,16 @@ function isEmptyObject(json: Buffer, start: number, end: number): boolean {
   return json[at] === CLOSE_BRACE;
 }
 
-/** Whether the bytes are an id as FHIR has them: 1 to 64 letters, digits, hyphens and dots. */
+const OTHERS_IN_ID = Buffer.from('-._~:@+=');
+
+/** Whether the bytes are an id: letters, digits, hyphens and dots as in FHIR, and characters that some servers allow. */
 function isId(json: Buffer, start: number, end: number): boolean {
-  if (end <= start || end - start > 64) return false;
+  if (end <= start || end - start > 255) return false;
   for (let at = start; at < end; at++) {
     const byte = json[at]!;
     const isDigit = byte >= 0x30 && byte <= 0x39;
     const isLetter = (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a;
-    if (!isDigit && !isLetter && byte !== 0x2d && byte !== 0x2e) return false;
+    if (!isDigit && !isLetter && !OTHERS_IN_ID.includes(byte)) return false;
   }
   return true;
 }

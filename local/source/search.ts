@@ -23,6 +23,12 @@ export function searchPage(
 ): Buffer {
   const { maxCount, defaultCount, unsupported, paging, behaviours } = context.settings;
   refuseWithoutPatient(collection, parameters, behaviours);
+  if (collection.type === 'Organization' && behaviours.includes('type-refused')) {
+    throw new OutcomeError(400, 'not-supported', 'Organization cannot be searched');
+  }
+  if (collection.type === 'Provenance' && behaviours.includes('provenance-refused')) {
+    throw new OutcomeError(403, 'forbidden', 'Provenance may not be searched');
+  }
   const request = parseSearch(parameters, {
     parameters: collection.parameters,
     unsupported,

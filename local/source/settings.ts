@@ -1,8 +1,9 @@
+import type { FHIR_VERSION_NUMBERS, FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import type { SourceBehaviour } from './behaviours.js';
 import type { Fault } from './faults.js';
 
 /** FHIR versions the source can say it speaks. */
-export type SourceFhirVersion = '3.0.2' | '4.0.1' | '4.3.0' | '5.0.0';
+export type SourceFhirVersion = (typeof FHIR_VERSION_NUMBERS)[FhirVersion];
 
 /** What a request looked like to the source. */
 export interface SourceRequest {

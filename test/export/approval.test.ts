@@ -261,7 +261,13 @@ describe('manifest, report and kick-off name digest, coverage and approval', () 
   });
 
   it('what is left is named by category, each data type once', () => {
-    const gap = { reach: 'none' as const, paths: [], suggestion: { path: '', method: '' }, mayBeKept: false };
+    const gap = {
+      reach: 'none' as const,
+      paths: [],
+      suggestion: { path: '', method: '' },
+      parameters: {},
+      mayBeKept: false,
+    };
     expect(
       summaryOf({
         isComplete: false,

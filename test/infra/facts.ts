@@ -44,7 +44,7 @@ export const ROLE_IDS: Readonly<Record<string, string>> = {
   'Storage Table Data Contributor': '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3',
 };
 
-/** App settings that are read by what the app stands on, not by the app: who reads each. */
+/** App settings that are read by the platform, not by the app: who reads each. */
 export const PLATFORM_SETTINGS: Readonly<Record<string, string>> = {
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'the Functions host',
   APPLICATIONINSIGHTS_CONNECTION_STRING: 'the Functions host',

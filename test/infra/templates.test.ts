@@ -262,11 +262,11 @@ describe('what surrounds the templates', () => {
     }
   });
 
-  it('host.json keeps URLs with their queries, which hold keys and search values, out of what the host tells', () => {
+  it('host.json keeps URLs with their queries, which hold keys and search values, out of what the host logs', () => {
     const { logging } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'host.json'), 'utf8')) as {
       logging: { logLevel: Record<string, string>; applicationInsights: Record<string, unknown> };
     };
-    // The host hands requests on to the app by HTTP, and would tell of that as of any other request that it makes.
+    // The host hands requests on to the app by HTTP, and would log that as any other request that it makes.
     expect(logging.applicationInsights['enableDependencyTracking']).toBe(false);
     for (const category of ['Microsoft.AspNetCore', 'System.Net.Http', 'Yarp']) {
       expect(`${category} ${logging.logLevel[category]}`).toBe(`${category} Warning`);
@@ -293,7 +293,7 @@ describe('what surrounds the templates', () => {
   });
 });
 
-it('the worker takes more of headers than the host, in every way to start the app', () => {
+it('the worker takes more of headers than the host, however the app is started', () => {
   const setting = /languageWorkers__node__arguments"?: ['"]--max-http-header-size=(\d+)['"]/;
   const read = (path: string): number =>
     Number(setting.exec(readFileSync(join(PROJECT_ROOT, path), 'utf8'))?.[1]);

@@ -84,8 +84,12 @@ async function cleanUp(): Promise<void> {
 }
 
 async function finish(): Promise<void> {
-  const run = finishExport({ settings, jobs, files: slowFiles, now, slices: { forget: () => undefined } });
-  await expect(run({ jobId: request.jobId })).rejects.toThrow('still being deleted');
+  const sourceOf = (): never => {
+    throw new Error('not asked for here');
+  };
+  const slices = { forget: (): void => undefined };
+  const run = finishExport({ settings, jobs, files: slowFiles, sourceOf, now, slices });
+  await expect(run({ jobId: request.jobId }, () => undefined)).rejects.toThrow('still being deleted');
 }
 
 it.each<[string, () => Promise<void>]>([

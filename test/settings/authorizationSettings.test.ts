@@ -90,7 +90,7 @@ describe('nothing is open by accident: the app', () => {
       { ...AZURE, AUTHENTICATION: 'entra', WEBSITE_AUTH_ENABLED: 'True' },
       /ENTRA_TENANT_ID/,
     ],
-    ['with a way that there is not', { ...AZURE, AUTHENTICATION: 'basic' }, /AUTHENTICATION must be one of/],
+    ['with an unknown method', { ...AZURE, AUTHENTICATION: 'basic' }, /AUTHENTICATION must be one of/],
     [
       'with half of SMART, all that is missing at once',
       { ...AZURE, AUTHENTICATION: 'smart' },
@@ -125,8 +125,12 @@ describe('nothing is open by accident: the app', () => {
 
 it.each(['none', 'function-keys'])(
   'a browser of this machine is not led to the app by a foreign name (%s)',
-  async (way) => {
-    const settings = readSettings({ ...REQUIRED_SETTINGS, ...CORE_TOOLS, AUTHENTICATION: way }).authorization;
+  async (method) => {
+    const settings = readSettings({
+      ...REQUIRED_SETTINGS,
+      ...CORE_TOOLS,
+      AUTHENTICATION: method,
+    }).authorization;
     const authorize = openAuthorization(
       settings,
       openDispatchers({ timeoutMs: 1000, keepAliveMs: 1000 }),

@@ -8,7 +8,7 @@ function read(more: Record<string, string>): ReturnType<typeof readSettings>['re
 }
 
 describe('the settings of registries', () => {
-  it('allow none unless told', () => {
+  it('allow none unless set', () => {
     expect(read({})).toEqual({
       hosts: new Set(),
       repositories: new Set(),
@@ -67,7 +67,7 @@ describe('the settings of registries', () => {
     ['ANONYMIZATION_REGISTRY_CLIENT_ID', 'hunter2 and more'],
     ['ANONYMIZATION_REGISTRY_CA', '-----BEGIN CERTIFICATE-----\nhunter2\n-----END CERTIFICATE-----'],
     ['ANONYMIZATION_REGISTRY_CA', 'hunter2'],
-  ])('tell what is wrong with %s, and never a value', (name, value) => {
+  ])('name %s where it is wrong, and never quote its value', (name, value) => {
     expect(() => read({ [name]: value })).toThrow(name);
     expect(() => read({ [name]: value })).not.toThrow(/hunter2/);
   });

@@ -8,7 +8,7 @@ import {
 } from '../../functions/settings/crossChecks.js';
 import { readSettings, SettingsError } from '../../functions/settings/settings.js';
 import { settingRows } from '../../functions/settings/schema.js';
-import { VERSION } from '../../functions/common/version.js';
+import { RELEASED, VERSION } from '../../functions/common/version.js';
 import { REQUIRED_SETTINGS } from '../environment.js';
 
 describe('settings', () => {
@@ -67,7 +67,7 @@ describe('settings', () => {
     expect(read).not.toThrow(/hunter2/);
   });
 
-  it('tell all problems at once, and never a value', () => {
+  it('report all problems at once, and never a value', () => {
     const read = (): unknown =>
       readSettings({
         FHIR_SERVER_URL: 'https://user:hunter2@fhir.example.org',
@@ -119,9 +119,9 @@ describe('settings', () => {
     ['function keys, since no preflight has one', 'https://app.example.org', 'function-keys', 1],
     ['tokens', 'https://app.example.org', 'smart', 0],
     ['function keys alone', '', 'function-keys', 0],
-  ])('warn of CORS with %s', (_name, origins, way, warnings) => {
+  ])('warn of CORS with %s', (_name, origins, method, warnings) => {
     const set = new Set(origins === '' ? [] : [origins]);
-    expect(settingsWarnings(set, { method: way } as AuthorizationSettings['authentication'])).toHaveLength(
+    expect(settingsWarnings(set, { method } as AuthorizationSettings['authentication'])).toHaveLength(
       warnings,
     );
   });
@@ -178,7 +178,7 @@ describe('settings', () => {
     },
   );
 
-  it('that are no numbers are told as such alone, not by what would follow from them', () => {
+  it('that are no numbers are reported as such alone, not by what would follow from them', () => {
     const read = (): unknown => readSettings({ ...REQUIRED_SETTINGS, SOURCE_MAX_ATTEMPTS: 'x' });
     expect(read).toThrow(/SOURCE_MAX_ATTEMPTS must be a whole number/);
     expect(read).not.toThrow(/functionTimeout/);
@@ -233,7 +233,14 @@ describe('settings', () => {
   });
 });
 
-it('the version is that of the package', () => {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  expect(VERSION).toBe((JSON.parse(text) as { version: string }).version);
+describe('the version', () => {
+  const read = (name: string): string => readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
+
+  it('is that of the package', () => {
+    expect(VERSION).toBe((JSON.parse(read('package.json')) as { version: string }).version);
+  });
+
+  it('has a date of its own, which the CapabilityStatement gives: a new version has a new one', () => {
+    expect([VERSION, RELEASED]).toEqual(['0.1.0', '2026-11-25']);
+  });
 });

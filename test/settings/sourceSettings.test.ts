@@ -47,7 +47,7 @@ describe('how the source is called', () => {
       { method: 'managed-identity', clientId: undefined, scope: 'https://fhir.example.org/.default' },
     ],
     [
-      'a managed identity, all told',
+      'a managed identity with all settings',
       {
         SOURCE_AUTHENTICATION: 'managed-identity',
         SOURCE_CLIENT_ID: 'id',
@@ -90,7 +90,7 @@ describe('how the source is called', () => {
   });
   it.each([
     [
-      'an unknown way',
+      'an unknown method',
       { SOURCE_AUTHENTICATION: 'hunter2' },
       [/^SOURCE_AUTHENTICATION must be one of none, header/],
     ],
@@ -192,7 +192,7 @@ describe('how the source is called', () => {
       [/^SOURCE_MAX_REQUESTS must be a whole number from 1 to 256/],
     ],
   ] satisfies Array<[string, Record<string, string>, RegExp[]]>)(
-    '%s is told at start, without a value',
+    '%s is reported at start, without a value',
     (_name, more, expected) => {
       const problems = problemsOf(more);
       expect(problems).toHaveLength(expected.length);
@@ -218,7 +218,7 @@ describe('how the source is called', () => {
     expect(sourceMaxRequests).toBe(8);
   });
 
-  it('tells its key to nobody who writes it out', () => {
+  it('does not write its key when it is written out', () => {
     const written = JSON.stringify(read(smart).source);
     const { d } = rsa.privateKey.export({ format: 'jwk' });
     expect(written).not.toContain(d);
@@ -236,11 +236,11 @@ describe('the documentation', () => {
     expect(named.map(([name]) => name).filter((name) => !known.has(name))).toEqual([]);
   });
 
-  it('makes a key that the way smart takes', () => {
+  it('makes a key that smart takes', () => {
     const script = /node -e '([^']+)'/.exec(text)?.[1] ?? '';
-    const told = execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' });
-    const [, key = ''] = /^private, for the vault: (.*)$/m.exec(told) ?? [];
-    const [, set = ''] = /^public, to register: (.*)$/m.exec(told) ?? [];
+    const output = execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' });
+    const [, key = ''] = /^private, for the vault: (.*)$/m.exec(output) ?? [];
+    const [, set = ''] = /^public, to register: (.*)$/m.exec(output) ?? [];
     expect(
       read({ ...smart, SOURCE_PRIVATE_KEY: key, SOURCE_KEY_ID: '' }).source.authentication,
     ).toMatchObject({

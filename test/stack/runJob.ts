@@ -62,7 +62,7 @@ export async function runJob(
     ...environment,
   });
   const dependencies = composeThread(settings, openSourceAccess(settings));
-  const { jobs, files, now } = dependencies;
+  const { jobs, files } = dependencies;
   const jobId = randomBytes(16).toString('hex');
   const secret = randomBytes(32);
   const { configuration, ...scope } = asked;
@@ -89,7 +89,7 @@ export async function runJob(
     }
     await completePartition(dependencies)({ jobId, partition, last: previous ?? '' });
   }
-  await finishExport({ settings, jobs, files, now, slices: { forget: () => undefined } })({ jobId });
+  await finishExport({ ...dependencies, slices: { forget: () => undefined } })({ jobId }, noLog);
   const [manifest, plan] = [await jobs.manifest(jobId), await jobs.plan(jobId)];
   if (manifest === undefined || plan === undefined) throw new Error('The job has no manifest.');
   const readText = async (name: string): Promise<Buffer> => {

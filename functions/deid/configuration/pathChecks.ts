@@ -8,13 +8,13 @@ import type { FhirModel } from '../model/fhirModel.js';
 import type { FhirElement, FhirType } from '../model/types.js';
 import { isOfAll, type RulePath } from './rulePath.js';
 
-/** Types an expression's result may have; null where that cannot be told. */
+/** Types an expression's result may have; null where that cannot be known. */
 export type Types = ReadonlySet<FhirType> | null;
 
 /**
  * Warns of what a rule's path can never find in a FHIR version: a type or an element that no version's definition
  * has, with the nearest name. Such a rule is taken all the same, as the reference takes it.
- * @returns the types of the elements that it may select; null where that cannot be told
+ * @returns the types of the elements that it may select; null where that cannot be known
  */
 export function checkPath(rule: RulePath, model: FhirModel, issues: IssueList): Types {
   const { resourceType } = rule;

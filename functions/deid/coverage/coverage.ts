@@ -23,6 +23,8 @@ export interface CoverageGap {
   readonly paths: readonly string[];
   /** The one rule that would clear all of them, if no earlier rule decides them. */
   readonly suggestion: { readonly path: string; readonly method: string };
+  /** Parameters that the rule needs; none in most cases. */
+  readonly parameters: Readonly<Record<string, string>>;
   /** Whether `keep` is enough: no element says anything of a person, unless a source misuses it. */
   readonly mayBeKept: boolean;
 }
@@ -63,13 +65,13 @@ export function coverageIn({ leaves, isCutShort }: Reach): Coverage {
   const groups = new Map<string, { gap: OpenGap; dataTypes: Set<string>; rules: Set<string> }>();
   for (const leaf of leaves) {
     for (const [reach, paths] of pathsLeft(leaf)) {
-      const { category, dataType, path, method, needs } = leaf.identity;
+      const { category, dataType, path, method, needs, parameters = {} } = leaf.identity;
       const shown = isCutShort ? 'partial' : reach;
       const key = `${category} ${familyOf(leaf.identity)} ${shown}`;
       let group = groups.get(key);
       if (group === undefined) {
         const suggestion = { path, method };
-        const gap = { category, dataType, reach: shown, paths: [], suggestion, mayBeKept: true };
+        const gap = { category, dataType, reach: shown, paths: [], suggestion, parameters, mayBeKept: true };
         group = { gap, dataTypes: new Set(), rules: new Set() };
         groups.set(key, group);
       }
@@ -159,7 +161,7 @@ export function coverageIssues(
 }
 
 function textOf(family: readonly CoverageGap[], most: number): string {
-  const [{ category, suggestion }] = family as [CoverageGap];
+  const [{ category, suggestion, parameters }] = family as [CoverageGap];
   const types = new Set(family.flatMap(({ dataType }) => dataType.split(', ')));
   const paths = new Set(family.flatMap((gap) => gap.suggestion.path.split(' | ')));
   const found = family.map((gap) => {
@@ -168,8 +170,10 @@ function textOf(family: readonly CoverageGap[], most: number): string {
     return `${gap.reach === 'none' ? 'no rule clears' : 'cleared only in part, or on a condition:'} ${named}${more}`;
   });
   const rule = JSON.stringify({ ...suggestion, path: [...paths].join(' | ') });
+  const needed =
+    Object.keys(parameters).length > 0 ? `, with the parameters ${JSON.stringify(parameters)}` : '';
   const keep = family.every(({ mayBeKept }) => mayBeKept)
     ? '; "keep" is enough where your sources do not misuse them'
     : '';
-  return `Coverage, ${CATEGORIES[category]} (${[...types].join(', ')}): ${found.join('; ')}. One rule for all: ${rule}${keep}`;
+  return `Coverage, ${CATEGORIES[category]} (${[...types].join(', ')}): ${found.join('; ')}. One rule for all: ${rule}${needed}${keep}`;
 }

@@ -8,6 +8,8 @@ export interface Identity extends IdentityKind {
   /** A path that selects all elements of the group. Those of one group are joined with `|`. */
   readonly path: string;
   readonly method: 'redact' | 'cryptoHash';
+  /** Parameters without which the method clears it in part only. */
+  readonly parameters?: Readonly<Record<string, string>>;
 }
 
 /** Data types all of whose texts, dates and binaries are identities of one category. */
@@ -50,13 +52,14 @@ function special(
 
 /** Elements with a place of their own in the list, by the path of their definition. */
 const ELEMENTS: Readonly<Record<string, Identity>> = {
-  'Reference.reference': special(
-    'references',
-    'Reference.reference',
-    'clearing',
-    "nodesByType('Reference').reference",
-    'cryptoHash',
-  ),
+  'Reference.reference': {
+    category: 'references',
+    dataType: 'Reference.reference',
+    needs: 'clearing',
+    path: "nodesByType('Reference').reference",
+    method: 'cryptoHash',
+    parameters: { referenceServers: 'hash' },
+  },
   'Reference.display': special('names', 'Reference.display', 'clearing', "nodesByType('Reference').display"),
   'Coding.display': special('freeText', 'Coding.display', 'decision', "nodesByType('Coding').display"),
   'Age.value': special('ages', 'Age', 'clearing', "nodesByType('Age').value"),

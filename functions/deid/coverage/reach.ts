@@ -5,6 +5,7 @@ import type { Rule } from '../configuration/rule.js';
 import { isOfAll } from '../configuration/rulePath.js';
 import { UNTOUCHED, type Clears, type Effect } from '../methods/effect.js';
 import { REDACT } from '../methods/redact.js';
+import { agesSelected, ALL_AGES, type SelectedAges } from './ages.js';
 import { identityOf, type Identity } from './identities.js';
 import {
   Everywhere,
@@ -15,7 +16,7 @@ import {
   stepsOf,
   type Move,
 } from '../plan/pattern.js';
-import { toldBy, type Told } from './tells.js';
+import { identityReadsOf, type IdentityRead } from './identityReads.js';
 
 /** Most work of one walk, in steps followed; a configuration that needs more is not followed. */
 const MAX_WORK = 500_000;
@@ -40,7 +41,7 @@ export interface Reach {
   /** Rules that never act, each with an earlier one that decides what it selects. */
   readonly idle: readonly { readonly rule: number; readonly by: number }[];
   /** Rules that look at identities to decide what they do: whoever wrote them reads these off what they did. */
-  readonly telling: readonly { readonly rule: number; readonly told: readonly Told[] }[];
+  readonly readers: readonly { readonly rule: number; readonly reads: readonly IdentityRead[] }[];
   /** Whether the rules were too many and too intertwined to be followed: then it is as if there were none. */
   readonly isCutShort: boolean;
 }
@@ -92,9 +93,9 @@ export function reachOf(configuration: Configuration): Reach {
   const model = FhirModel.of(configuration.fhirVersion);
   try {
     const reach = new Walk(model, configuration, configuration.rules).reach();
-    const telling = toldBy(configuration.rules, model);
-    const told = new Map(telling.flatMap((each) => each.told.map((one) => [one.definition, one])));
-    return { ...reach, leaves: [...reach.leaves, ...[...told.values()].map(leafOf)], telling };
+    const readers = identityReadsOf(configuration.rules, model);
+    const read = new Map(readers.flatMap(({ reads }) => reads.map((one) => [one.definition, one])));
+    return { ...reach, leaves: [...reach.leaves, ...[...read.values()].map(leafOf)], readers };
   } catch (error) {
     if (!(error instanceof TooMuchWork)) throw error;
     const base = {
@@ -105,15 +106,18 @@ export function reachOf(configuration: Configuration): Reach {
   }
 }
 
-/** What is told of an element is left of it in part. */
-function leafOf({ identity, definition }: Told): Leaf {
+/** What a rule looks at of an element is left of it in part. */
+function leafOf({ identity, definition }: IdentityRead): Leaf {
   const places = new Set([definition.slice(0, definition.lastIndexOf('.'))]);
   return { identity, definition, surroundings: 1, left: [{ clears: 'partial', places }] };
 }
 
 class Walk {
   readonly #model: FhirModel;
-  readonly #effects: Effect[] = [UNTOUCHED];
+  /** Effects, with the ages over 89 that are selected where a path selects only some elements. */
+  readonly #effects: { readonly effect: Effect; readonly ages: SelectedAges }[] = [
+    { effect: UNTOUCHED, ages: ALL_AGES },
+  ];
   readonly #tracks = new Map<string, Track>();
   /** Tracks that hold everywhere below a resource of any type. */
   readonly #everywhere = new Everywhere<Position>();
@@ -137,18 +141,19 @@ class Walk {
         : { index: Infinity, effect: 0 };
     const inner = resourceElements(model);
     for (const rule of rules) {
-      const effect = this.#effect(rule.method.effect(rule.settings, parameters));
+      const ruleEffect = rule.method.effect(rule.settings, parameters);
       const resourceType =
         rule.resourceType === null || isOfAll(rule.resourceType) ? null : rule.resourceType;
       for (const path of stepsOf(rule) ?? ANYTHING) {
         const steps = path.filter((step) => step.kind !== 'some');
         const isPartial = steps.length < path.length;
         if (steps.some((step) => this.#neverMatches(step))) continue;
+        const effect = this.#effect(ruleEffect, isPartial ? agesSelected(path, model) : ALL_AGES);
         this.#addTrack(rule.index, steps, isPartial, effect, resourceType);
         // What leads into the resources inside is done before their own rules.
         const rests = inward(steps, inner);
         if (rests.length > 0) this.#inward.add(rule.index);
-        if (this.#effects[effect]?.clearsAll === true) continue;
+        if (ruleEffect.clearsAll) continue;
         for (const rest of rests) this.#addTrack(-1, rest, true, effect, null);
       }
     }
@@ -172,12 +177,17 @@ class Walk {
       this.#settle(state);
       this.#visit(type, state, name);
     }
-    return { leaves: [...this.#leaves.values()], idle: this.#idle(), telling: [], isCutShort: false };
+    return { leaves: [...this.#leaves.values()], idle: this.#idle(), readers: [], isCutShort: false };
   }
 
-  #effect(effect: Effect): number {
-    const known = this.#effects.findIndex(({ key }) => key === effect.key);
-    return known < 0 ? this.#effects.push(effect) - 1 : known;
+  #effect(effect: Effect, ages = ALL_AGES): number {
+    const known = this.#effects.findIndex(
+      (one) =>
+        one.effect.key === effect.key &&
+        one.ages.certain === ages.certain &&
+        one.ages.possible === ages.possible,
+    );
+    return known < 0 ? this.#effects.push({ effect, ages }) - 1 : known;
   }
 
   /** Names that no type of the version has lead nowhere. */
@@ -334,10 +344,15 @@ class Walk {
       this.#leaves.set(definition, leaf);
     }
     leaf.surroundings++;
-    const outcomes = [state.effect, ...state.possible.keys()].map(
-      (effect) => this.#effects[effect]?.clears(identity, element) ?? 'none',
-    );
-    const clears = together(outcomes, identity);
+    // In the order of the rules.
+    const possible = [...state.possible].sort(([, one], [, two]) => one - two).map(([effect]) => effect);
+    const outcomes = [...possible, state.effect].flatMap((at) => {
+      const { effect, ages } = this.#effects[at] ?? {};
+      return effect === undefined || ages === undefined
+        ? []
+        : { clears: effect.clears(identity, element), ages };
+    });
+    const clears = definition === 'Quantity.value' ? agesLeft(outcomes) : together(outcomes, identity);
     if (clears !== 'full') leaf.left.push({ clears, places: surroundings.places });
   }
 
@@ -359,8 +374,24 @@ class Walk {
   }
 }
 
+/** What is left of ages over 89 by rules in their order: the first one that selects an age decides it. */
+function agesLeft(outcomes: readonly { clears: Clears; ages: SelectedAges }[]): Clears {
+  let open = ALL_AGES.possible;
+  let left = 0;
+  for (const { clears, ages } of outcomes) {
+    if (clears === 'full') open &= ~ages.certain;
+    else {
+      left |= open & ages.possible;
+      open &= ~ages.possible;
+    }
+  }
+  if (left === 0) return 'full';
+  return left === ALL_AGES.possible ? 'none' : 'partial';
+}
+
 /** What is left where any of several rules may decide an element. */
-function together(outcomes: readonly Clears[], identity: Identity): Clears {
+function together(found: readonly { clears: Clears }[], identity: Identity): Clears {
+  const outcomes = found.map(({ clears }) => clears);
   const isSomeFull = outcomes.includes('full');
   if (identity.needs === 'condition') return isSomeFull ? 'full' : 'none';
   if (outcomes.every((outcome) => outcome === 'full')) return 'full';

@@ -40,13 +40,25 @@ export const CRYPTO_HASH = method({
   parameters: PARAMETERS,
   key: { name: 'cryptoHashKey' },
   labels: [CRYTOHASH],
+  clears:
+    'everything: what is left is a pseudonym, which anyone with the key can find again; references in part, unless `referenceServers` is `hash`; everything in part under a key that is written in the configuration',
   isPseudonym: true,
-  effect: (_, { cryptoHashKey }) => (isKnown(cryptoHashKey) ? GUESSABLE : CLEARING),
+  effect: (_, { cryptoHashKey, referenceServers }) => {
+    if (isKnown(cryptoHashKey)) return GUESSABLE;
+    return referenceServers === 'keep' ? KEEPING_SERVERS : CLEARING;
+  },
   prepare: (context) => {
     const hasher = new Hasher(context);
     return { work: () => hasher };
   },
 });
+
+/** The address of a server that stays in a reference may name a person. */
+const KEEPING_SERVERS: Effect = {
+  key: 'cryptoHash keep',
+  clearsAll: false,
+  clears: ({ category }) => (category === 'references' ? 'partial' : 'full'),
+};
 
 /** Hashes under a key that is known: names, numbers and dates are few enough to try them all. */
 const GUESSABLE: Effect = { key: 'guessable', clearsAll: false, clears: () => 'partial' };

@@ -6,7 +6,7 @@ import type { FhirType } from '../model/types.js';
 import type { IssueList } from '../reading/issues.js';
 import { choice, key, type Setting, type ValuesOf } from '../reading/settings.js';
 import { isKnown, UNTOUCHED, type Effect } from './effect.js';
-import { PERTURBED } from './labels.js';
+import { PERTURBED, REDACTED } from './labels.js';
 import { method, type MethodContext, type Run, type ValueMethod } from './method.js';
 import { REDACT, Redactor } from './redact.js';
 
@@ -57,8 +57,10 @@ export const DATE_SHIFT = method({
     name: 'dateShiftKey',
     isUsed: ({ dateShiftFixedOffsetInDays }) => dateShiftFixedOffsetInDays === null,
   },
-  labels: [PERTURBED, ...REDACT.labels],
+  labels: [PERTURBED, REDACTED],
   changes: { what: 'moves dates', isOn: isDate },
+  clears:
+    '`date`, `dateTime`, `instant`, as pseudonyms of dates, and nothing else; in part under a key that is written in the configuration, nothing with an offset that it gives',
   needsPatient: ({ dateShiftScope }) => dateShiftScope === 'patient',
   checkParameters,
   effect: (_, parameters) => effectOf(parameters),

@@ -25,6 +25,8 @@ export const ENCRYPT = method({
   parameters: { encryptKey: aesKey },
   key: { name: 'encryptKey', problemOf: (text) => (isAesKey(text) ? undefined : LENGTH) },
   labels: [MASKED],
+  clears:
+    'everything: what is left is a pseudonym, which anyone with the key can undo; nothing under a key that is written in the configuration',
   effect: (_, { encryptKey }) => (isKnown(encryptKey) ? UNTOUCHED : CLEARING),
   prepare: (context) => {
     const ofValue = encrypt(context.key);
@@ -32,7 +34,7 @@ export const ENCRYPT = method({
   },
 });
 
-/** AES-CBC with PKCS#7 padding; the random initialization vector stands before the ciphertext, all in Base64. */
+/** AES-CBC with PKCS#7 padding; the random initialization vector comes before the ciphertext, all in Base64. */
 function encrypt(bytes: Uint8Array): ValueMethod {
   const algorithm = `aes-${bytes.length * 8}-cbc`;
   return (value, run) => {

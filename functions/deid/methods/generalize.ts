@@ -6,7 +6,7 @@ import { valueText } from '../expression/conversions.js';
 import { booleanOf } from '../expression/operators.js';
 import { parseFhirPath } from '../expression/parser.js';
 import type { Expression } from '../expression/syntax.js';
-import { Decimal, FhirPathError, Temporal, type Value } from '../expression/values.js';
+import { Decimal, FhirPathError, Temporal, type Value } from '../values/values.js';
 import { FhirNode } from '../model/node.js';
 import type { Primitive } from '../model/primitive.js';
 import { readExpression } from '../reading/expressions.js';
@@ -70,17 +70,19 @@ export const GENERALIZE = method({
   labels: [GENERALIZED],
   isForPrimitives: true,
   expressions: (settings) => settings.cases.flatMap(({ condition, result }) => [condition, result]),
+  clears:
+    'everything, if `otherValues` is `redact`, all results are constants (for dates: years), and the cases are 100 at most, each `true` or ranges of years or numbers (`$this >= @1980 and $this < @1990`); else in part: a table of values reveals which it was',
   effect: effectOf,
   prepare: () => ({
     work: (settings) => ({ ofValue: () => null, ofNode: generalizer(settings) }),
   }),
 });
 
-/** Most cases whose results are too few to tell values apart. */
+/** Most cases whose results are too few to distinguish values. */
 const MAX_CASES = 100;
 
 /**
- * A value can be told from a result that is made of it, from one that is as exact as a date, and from which case
+ * A value can be concluded from a result that is made of it, from one that is as exact as a date, and from which case
  * held, unless the cases are ranges of years or numbers.
  */
 function effectOf(settings: Values): Effect {

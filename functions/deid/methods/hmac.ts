@@ -3,7 +3,7 @@ import { createHmac, hash } from 'node:crypto';
 /** SHA-256's block and digest, in bytes. */
 const BLOCK = 64;
 const DIGEST = 32;
-/** Longest text, in UTF-16 units, that takes the quick way; a unit is three bytes of UTF-8 at most. */
+/** Longest text, in UTF-16 units, that is hashed in the quick manner; a unit is three bytes of UTF-8 at most. */
 const MAX_LENGTH = 1024;
 const INNER_PAD = 0x36;
 const OUTER_PAD = 0x5c;

@@ -7,6 +7,8 @@ export const KEEP = method({
   parameters: {},
   labels: [],
   keepsAll: true,
+  clears:
+    'nothing, but for elements that say nothing of a person unless a source misuses them: `Coding.display`, units, `canonical`, `linkId`, `Extension.url`, ids of elements',
   effect: () => ({
     key: 'keep',
     clearsAll: false,

@@ -1,6 +1,6 @@
 import { type JsonValue } from '../../json/json.js';
 import { JsonNumber, numberFromText, numberText } from '../../json/jsonNumber.js';
-import { Decimal } from '../expression/values.js';
+import { Decimal } from '../values/values.js';
 import { decimalOf, type Primitive } from '../model/primitive.js';
 import { choice, type Setting, type ValuesOf } from '../reading/settings.js';
 import { PERTURBED } from './labels.js';
@@ -53,6 +53,7 @@ export const PERTURB = method({
   labels: [PERTURBED],
   changes: { what: 'changes numbers', isOn: ({ name }) => NUMBER_TYPES.has(name) },
   quantities: QUANTITY_TYPES,
+  clears: 'nothing, since a number near an identity is one; numbers as answers in part',
   effect: ({ span: width }) => {
     const isIdle = width.coefficient === 0n;
     return {

@@ -60,6 +60,8 @@ export const REDACT = method({
   settings: { above },
   parameters: PARAMETERS,
   labels: [REDACTED, ABSTRED],
+  clears:
+    "everything; with partial dates and ages what Safe Harbor lets stay; with partial ZIP codes only if `restrictedZipCodeTabulationAreas` has the 17 areas of HHS's guidance",
   appliesUndecided: true,
   effect: (settings, parameters) => {
     const effect = redactEffect(parameters);

@@ -9,7 +9,7 @@ const MAX_BYTES = 6 * 1024 * 1024;
 const HEAD = 4;
 
 /**
- * What a method made of texts, by the bytes of the texts: references and codes repeat. A result stands in `view` as
+ * What a method made of texts, by the bytes of the texts: references and codes repeat. A result is in `view` as
  * JSON, from `start` to `end` of the place that `find` or `add` gives; it is there until the next `add`.
  */
 export class TextResults {

@@ -193,7 +193,7 @@ function guardStep(condition: Expression | null): GuardStep | null {
   };
 }
 
-/** The ways from a resource to what is selected, each with its steps. */
+/** The paths from a resource to what is selected, each with its steps. */
 type Paths = readonly (readonly PathStep[])[];
 
 /** Most paths that unions within unions are followed to: they multiply. */

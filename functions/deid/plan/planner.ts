@@ -31,8 +31,6 @@ export interface ResourcePlan {
   readonly alwaysTree: boolean;
   /** Whether a rule may reach into resources inside. */
   readonly reachesInside: boolean;
-  /** Whether a rule puts something in, which only the tree engine does but for plain values. */
-  readonly substitutes: boolean;
 }
 
 /** Element names that hold resources. */
@@ -44,6 +42,7 @@ export function planFor(
   rules: readonly Rule[],
   patternsOf: ReadonlyMap<Rule, readonly Pattern[] | null>,
   works: Works,
+  budget: PlanningBudget,
 ): ResourcePlan {
   const planned: PatternRule[] = [];
   const keys = new Set<string>();
@@ -61,8 +60,9 @@ export function planFor(
     if (patterns === null) leaveToTree(rule);
     else planned.push({ rule, patterns });
   }
-  const kept = withoutConflicts(type, planned);
-  for (const { rule } of planned) if (!kept.some((other) => other.rule === rule)) leaveToTree(rule);
+  const kept = withoutConflicts(type, planned, budget);
+  const keptRules = new Set(kept.map(({ rule }) => rule));
+  for (const { rule } of planned) if (!keptRules.has(rule)) leaveToTree(rule);
   const plan = new Plan(type, kept, works);
   return {
     plan,
@@ -70,7 +70,6 @@ export function planFor(
     treeKeys: [...keys],
     alwaysTree,
     reachesInside: kept.some(({ patterns }) => patterns.some((steps) => steps.some(isInward))),
-    substitutes: own.some((rule) => works.get(rule)?.replacement?.isNothing === false),
   };
 }
 
@@ -136,10 +135,14 @@ function firstName(expression: Expression | null): string | null {
  * A condition is evaluated on an element as it came. That gives what the reference sees only where no earlier rule
  * changes what the condition looks at; rules of other conditions are left out.
  */
-function withoutConflicts(type: FhirType, rules: readonly PatternRule[]): readonly PatternRule[] {
+function withoutConflicts(
+  type: FhirType,
+  rules: readonly PatternRule[],
+  budget: PlanningBudget,
+): readonly PatternRule[] {
   if (!rules.some(({ patterns }) => patterns.some((steps) => steps.some(({ kind }) => kind === 'guard'))))
     return rules;
-  const conflicts = new ConflictSearch(type, rules).conflicts;
+  const conflicts = new ConflictSearch(type, rules, budget).conflicts;
   return rules.filter(({ rule }) => !conflicts.has(rule));
 }
 
@@ -158,10 +161,44 @@ interface Possible {
   readonly places: Place[];
   certain: number;
   readonly possible: Set<Rule>;
+  /** The first of these that changes something. */
+  firstChange: number;
   readonly guards: { readonly rule: Rule; readonly guard: Guard }[];
+  /** What may be at its elements, as far as that was looked at. */
+  readonly below: Map<FhirElement, Possible>;
 }
 
-const MAX_STATES = 50_000;
+function nothingPossible(certain: number): Possible {
+  return { places: [], certain, possible: new Set(), firstChange: Infinity, guards: [], below: new Map() };
+}
+
+/** Depth of elements within elements that is looked through. */
+const MAX_DEPTH = 100;
+/** Steps followed for one resource type, and for all types of a configuration: some 0.2 microseconds each. */
+const MAX_STEPS_OF_TYPE = 2_000_000;
+const MAX_STEPS = 12_000_000;
+
+/**
+ * How far the planner looks for conflicts. Where rules are so many and so intertwined that it does not suffice, their
+ * conditions are left to the tree engine, with the same results: so the first resource of a type takes bounded time.
+ */
+export class PlanningBudget {
+  #left = MAX_STEPS;
+  #leftOfType = MAX_STEPS_OF_TYPE;
+
+  startType(): void {
+    this.#leftOfType = MAX_STEPS_OF_TYPE;
+  }
+
+  /** @throws TooMuchWork */
+  take(steps: number): void {
+    this.#left -= steps;
+    this.#leftOfType -= steps;
+    if (this.#left < 0 || this.#leftOfType < 0) throw new TooMuchWork();
+  }
+}
+
+class TooMuchWork extends Error {}
 
 /** Looks through everything a resource type may hold for conditions that see what an earlier rule changed. */
 class ConflictSearch {
@@ -175,9 +212,13 @@ class ConflictSearch {
   private readonly everywhere = new Everywhere<Place>();
   /** Those of them that have a condition which may fail. */
   private readonly failing: readonly Place[];
-  private readonly start: Possible = { places: [], certain: Infinity, possible: new Set(), guards: [] };
+  /** The first rule among them that changes something. */
+  private readonly firstChangeAnywhere: number;
+  private readonly start = nothingPossible(Infinity);
+  private readonly budget: PlanningBudget;
 
-  constructor(type: FhirType, rules: readonly PatternRule[]) {
+  constructor(type: FhirType, rules: readonly PatternRule[], budget: PlanningBudget) {
+    this.budget = budget;
     this.guarded = rules.filter(({ patterns }) => patterns.some(hasGuard)).map(({ rule }) => rule);
     // What comes after the last condition can be in no conflict with one.
     const last = Math.max(...this.guarded.map(({ index }) => index));
@@ -195,7 +236,14 @@ class ConflictSearch {
       }
     }
     this.failing = this.everywhere.all.filter(({ canFail }) => canFail);
-    this.visit(type, this.start, 0);
+    this.firstChangeAnywhere = firstChangeOf(this.everywhere.all);
+    budget.startType();
+    try {
+      this.visit(type, this.start, 0);
+    } catch (error) {
+      if (!(error instanceof TooMuchWork)) throw error;
+      for (const rule of this.guarded) this.conflicts.add(rule);
+    }
   }
 
   private follow(rule: Rule, steps: Pattern, at: number, type: FhirType, name: string, into: Possible): void {
@@ -204,6 +252,7 @@ class ConflictSearch {
       const step = steps[place];
       if (step === undefined) {
         into.possible.add(rule);
+        if (changes(rule)) into.firstChange = Math.min(into.firstChange, rule.index);
         if (isCertain) into.certain = Math.min(into.certain, rule.index);
         return;
       }
@@ -212,12 +261,12 @@ class ConflictSearch {
         isCertain = false;
         continue;
       }
-      this.stand(steps, place, into);
+      this.hold(steps, place, into);
       if (!leadsToItself(step, type, name)) return;
     }
   }
 
-  private stand(steps: Pattern, at: number, into: Possible): void {
+  private hold(steps: Pattern, at: number, into: Possible): void {
     const place = this.places.get(steps)?.[at];
     const step = steps[at];
     if (place === undefined || step === undefined) return;
@@ -226,7 +275,11 @@ class ConflictSearch {
   }
 
   private arrive(from: Possible, element: FhirElement, type: FhirType): Possible {
-    const into: Possible = { places: [], certain: from.certain, possible: new Set(), guards: [] };
+    const known = from.below.get(element);
+    if (known !== undefined) return known;
+    const into = nothingPossible(from.certain);
+    from.below.set(element, into);
+    this.budget.take(1 + from.places.length);
     for (const place of from.places) {
       const step = place.steps[place.at];
       if (step === undefined) continue;
@@ -236,6 +289,7 @@ class ConflictSearch {
     }
     for (const { rule, steps, at } of this.everywhere.leadingTo(type, element.name))
       this.follow(rule, steps, at + 1, type, element.name, into);
+    this.budget.take(into.guards.length + into.possible.size);
     return into;
   }
 
@@ -246,16 +300,12 @@ class ConflictSearch {
     const key = `${type.path} ${state.certain} ${ids.join(' ')},${conditions.join(' ')},${possible.join(' ')}`;
     if (this.seen.has(key)) return;
     this.seen.add(key);
-    if (this.seen.size > MAX_STATES || depth > 100) {
-      for (const rule of this.guarded) this.conflicts.add(rule);
-      return;
-    }
+    if (depth > MAX_DEPTH) throw new TooMuchWork();
     for (const { rule, guard } of state.guards) {
       // On a primitive a condition would look at the value beside its sibling, which the walk does not do.
       if (
-        type.primitive !== null ||
-        this.isOpenAt(guard, type) ||
-        this.isInConflict(rule, guard, type, state)
+        !this.conflicts.has(rule) &&
+        (type.primitive !== null || this.isOpenAt(guard, type) || this.isInConflict(rule, guard, type, state))
       )
         this.conflicts.add(rule);
     }
@@ -264,6 +314,7 @@ class ConflictSearch {
       if (element.type !== null)
         this.visit(element.type, this.arrive(state, element, element.type), depth + 1);
     }
+    state.below.clear();
   }
 
   /** A rule that an earlier one makes idle is not evaluated here. It must not have failed there. */
@@ -307,12 +358,17 @@ class ConflictSearch {
     state: Possible,
   ): boolean {
     const [name, ...rest] = names;
-    if (name === undefined) return deep && this.mayChangeBelow(rule, state);
+    this.budget.take(1 + type.elements.size);
+    if (name === undefined) {
+      if (!deep) return false;
+      this.budget.take(state.places.length);
+      return Math.min(firstChangeOf(state.places), this.firstChangeAnywhere) < rule.index;
+    }
     for (const element of type.elements.values()) {
       if (element.name !== name) continue;
       if (element.type === null) return true;
       const next = this.arrive(state, element, element.type);
-      for (const other of next.possible) if (changes(other) && other.index < rule.index) return true;
+      if (next.firstChange < rule.index) return true;
       // The value of a quantity as a whole is that of its parts.
       const isQuantity =
         rest.length === 0 && element.type.primitive === null && element.type.elements.has('value');
@@ -320,12 +376,11 @@ class ConflictSearch {
     }
     return false;
   }
+}
 
-  private mayChangeBelow(rule: Rule, state: Possible): boolean {
-    return [state.places, this.everywhere.all].some((places) =>
-      places.some((place) => changes(place.rule) && place.rule.index < rule.index),
-    );
-  }
+/** The first rule of some places that changes something. */
+function firstChangeOf(places: readonly Place[]): number {
+  return places.reduce((least, { rule }) => (changes(rule) ? Math.min(least, rule.index) : least), Infinity);
 }
 
 function hasGuard(steps: Pattern): boolean {

@@ -2,7 +2,7 @@ import { constantVariable } from '../expression/evaluate.js';
 import { isPerItem, type Argument } from '../expression/functionRow.js';
 import { functionOf } from '../expression/functions.js';
 import type { Expression } from '../expression/syntax.js';
-import { FhirPathError } from '../expression/values.js';
+import { FhirPathError } from '../values/values.js';
 
 /** A part of an element that an expression looks at: the names down to it, and whether at all below it too. */
 export interface Read {
@@ -11,7 +11,7 @@ export interface Read {
 }
 
 /**
- * What of `$this` a condition looks at; null if that cannot be told, or if it looks at anything outside.
+ * What of `$this` a condition looks at; null if that cannot be known, or if it looks at anything outside.
  * Such a condition can be evaluated on the element alone, before anything in it is changed.
  */
 export function readsOf(expression: Expression): readonly Read[] | null {

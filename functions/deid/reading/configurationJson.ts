@@ -118,7 +118,7 @@ class Reader {
       const character = this.text.charAt(this.at);
       if (character !== '"' && character !== "'") throw this.error('Expected a property name in quotes');
       const key = this.string();
-      if (key in members) throw this.error(`The property '${key}' stands twice in the same object`, start);
+      if (key in members) throw this.error(`The property '${key}' is there twice in the same object`, start);
       this.space();
       if (this.match(/:/y) === undefined) throw this.error('Expected : after a property name');
       members[key] = this.value(depth + 1);

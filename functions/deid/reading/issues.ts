@@ -85,7 +85,7 @@ export function caseInsensitive(
   for (const [key, value] of Object.entries(json)) {
     const name = names.find((known) => known.toLowerCase() === key.toLowerCase());
     if (name === undefined) continue;
-    if (result[name] !== undefined) issues.error(at + name, 'This setting stands twice, in different case');
+    if (result[name] !== undefined) issues.error(at + name, 'This setting is there twice, in different case');
     result[name] = value as JsonValue;
   }
   return result;
@@ -115,13 +115,13 @@ function editDistance(one: string, two: string, limit: number): number {
     for (let other = 1; other <= two.length; other++) {
       const isSame = one[at - 1] === two[other - 1];
       const isSwap = one[at - 1] === two[other - 2] && one[at - 2] === two[other - 1];
-      const ways = [
+      const distances = [
         (row[other - 1] ?? 0) + (isSame ? 0 : 1),
         (row[other] ?? 0) + 1,
         (next[other - 1] ?? 0) + 1,
       ];
-      if (isSwap) ways.push((before[other - 2] ?? limit) + 1);
-      next.push(Math.min(...ways));
+      if (isSwap) distances.push((before[other - 2] ?? limit) + 1);
+      next.push(Math.min(...distances));
     }
     before = row;
     row = next;

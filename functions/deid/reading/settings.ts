@@ -41,7 +41,7 @@ export class SettingSite {
   }
 }
 
-/** Reads all settings of a table, in its order. @param at what stands before their names in paths: `parameters.` */
+/** Reads all settings of a table, in its order. @param at what comes before their names in paths: `parameters.` */
 export function readSettings<S extends Settings>(
   settings: S,
   json: JsonObject,

@@ -1,11 +1,16 @@
 import type { ResourceFailures } from '../records/job.js';
 import { errorIssue, type OperationOutcome, operationOutcome } from '../../fhir/operationOutcome.js';
 
-/** One OperationOutcome per resource that was left out, by type and reason; never a value of the resource. */
+/** One OperationOutcome per resource or type that was left out, by type and reason; never a value of a resource. */
 export function* failureOutcomes(failures: readonly ResourceFailures[]): Generator<OperationOutcome> {
-  for (const { type, message, count } of failures) {
+  for (const { type, message, count, isType } of failures) {
     const outcome = operationOutcome([
-      errorIssue('processing', `A ${type} resource could not be anonymized and was left out: ${message}`),
+      isType === true
+        ? errorIssue(
+            'not-supported',
+            `${type} was left out, since the source refuses to be searched for it: ${message}`,
+          )
+        : errorIssue('processing', `A ${type} resource could not be anonymized and was left out: ${message}`),
     ]);
     for (let n = 0; n < count; n++) yield outcome;
   }

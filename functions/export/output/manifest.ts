@@ -80,6 +80,7 @@ export function buildManifest({
     ...deletionSentences(deletionNotes),
     ...foreignNotes(foreign),
     ...othersNotes(ofOthers),
+    ...refusalNotes(report),
     ...doubtNotes(report),
     ...withheld,
   ];
@@ -134,8 +135,26 @@ function othersNotes(count: number): string[] {
   ];
 }
 
-function doubtNotes({ undated = 0, unprovenEnds = 0 }: SliceReport): string[] {
+function refusalNotes({ failures }: SliceReport): string[] {
+  const types = failures.filter(({ isType }) => isType === true).map(({ type }) => type);
+  if (types.length === 0) return [];
+  return [
+    `Left out, since the source refuses to be searched for them although its CapabilityStatement lists them: ${listed(types)}. The error file has what it answered.`,
+  ];
+}
+
+function doubtNotes({ undated = 0, unprovenEnds = 0, unproven = {} }: SliceReport): string[] {
   const notes: string[] = [];
+  if (unproven.counts !== undefined) {
+    notes.push(
+      `That nothing is missing is not shown by a count for ${listed(unproven.counts)}: the source does not count them, or gives estimates.`,
+    );
+  }
+  if (unproven.order !== undefined) {
+    notes.push(
+      `The source does not sort ${listed(unproven.order)} by _lastUpdated, so they were read by its next links: where resources were added, changed or deleted meanwhile, others may be missing or come twice.`,
+    );
+  }
   if (undated > 0) {
     notes.push(
       `${undated} resources of the source have no meta.lastUpdated, so they are exported whatever _since and _until say.`,
@@ -225,13 +244,16 @@ function storedUrl(request: Pick<JobRequest, 'folder'>, name: string): string {
 
 const MOST_TYPES = 10;
 
+function listed(types: readonly string[]): string {
+  const some = types.slice(0, MOST_TYPES).join(', ');
+  return types.length > MOST_TYPES ? `${some} and ${types.length - MOST_TYPES} more types` : some;
+}
+
 /** Why `deleted` is empty or not complete, for the manifest: one sentence per reason. */
 export function deletionSentences(notes: readonly DeletionNote[]): string[] {
   const byReason = new Map<string, string[]>();
   for (const { type, reason } of notes) byReason.set(reason, [...(byReason.get(reason) ?? []), type]);
   return [...byReason].map(([reason, types]) => {
-    const some = types.slice(0, MOST_TYPES).join(', ');
-    const more = types.length > MOST_TYPES ? ` and ${types.length - MOST_TYPES} more types` : '';
-    return `Deletions of ${some}${more} are not told, or not all: ${reason.replace(/\.$/, '')}.`;
+    return `Deletions of ${listed(types)} are not told, or not all: ${reason.replace(/\.$/, '')}.`;
   });
 }

@@ -70,7 +70,7 @@ export function buildReport(
     engineVersion,
     configuration: publicConfiguration(request),
     types: [...types.values()]
-      .filter(({ read, written, ofOthers }) => read + written + ofOthers > 0)
+      .filter(({ read, written, ofOthers, failures }) => read + written + ofOthers + failures.length > 0)
       .sort((a, b) => (a.type < b.type ? -1 : 1)),
   };
 }

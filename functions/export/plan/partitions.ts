@@ -6,7 +6,16 @@ import type { PlannedPartition } from '../records/job.js';
 import { searchPage } from '../source/searchPage.js';
 import type { Selection } from '../selection/selection.js';
 import type { SearchParameters, Source } from '../source/source.js';
-import { boundsOf, jobWindow, type Margin, placeIn, type Span, spanOf, type Window } from '../walk/window.js';
+import {
+  boundsOf,
+  jobWindow,
+  type Margin,
+  placeIn,
+  searchedSpan,
+  type Span,
+  spanOf,
+  type Window,
+} from '../walk/window.js';
 
 /** What is to be exported. */
 export interface PlanInput {
@@ -15,6 +24,8 @@ export interface PlanInput {
   until: string | undefined;
   transactionTime: string;
   selectionOf: (type: string) => Selection;
+  /** Whether a type without resources is read as others are, so that nobody sees which one has none. */
+  keepsEmpty?: boolean;
 }
 
 /** How finely types are split, and what that may cost. */
@@ -84,7 +95,7 @@ export async function planPartitions(
   const types = input.types.map((type) => new TypePlan(source, input, type, limits.isOutOfTime));
   const each = (some: readonly TypePlan[], work: (type: TypePlan) => Promise<void>): Promise<unknown> =>
     mapConcurrently(some, limits.concurrency, work);
-  await each(types, (type) => type.countAll());
+  await each(types, (type) => type.look());
   const total = types.reduce((sum, { total: ofType }) => sum + (ofType ?? 0), 0);
   const target = targetSize(total, limits);
   await each(
@@ -101,6 +112,7 @@ export async function planPartitions(
     (type) => type.proveBounds(target),
   );
   return types
+    .filter(({ isEmpty }) => !isEmpty || input.keepsEmpty === true)
     .flatMap((type) => type.partitions(target))
     .sort((a, b) => (b.estimate ?? 0) - (a.estimate ?? 0));
 }
@@ -124,6 +136,8 @@ interface Part {
 class TypePlan {
   /** Resources in the whole window; `undefined` where the source does not tell. */
   total: number | undefined;
+  /** Whether a search has shown that there is none. */
+  isEmpty = false;
   readonly #source: Source;
   readonly #window: Window;
   readonly #span: Span;
@@ -148,8 +162,24 @@ class TypePlan {
     this.#isOutOfTime = isOutOfTime;
   }
 
-  async countAll(): Promise<void> {
-    this.total = await this.#count(this.#span.from, this.#span.until);
+  /** Whether all of the type is asked for. */
+  get #isPlain(): boolean {
+    return this.#searches?.length === 1 && this.#searches[0]?.length === 0;
+  }
+
+  /** Finds out whether there is anything, and how much: one request where the source gives a total, or nothing. */
+  async look(): Promise<void> {
+    if (this.#isPlain) {
+      const parameters: SearchParameters = [
+        ...boundsOf(searchedSpan(this.#window)),
+        ['_total', 'accurate'],
+        ['_count', '1'],
+      ];
+      const page = await this.#ask(() => searchPage(this.#source, this.#window.type, parameters));
+      this.total = page?.total;
+      this.isEmpty = page?.rows.length === 0 && page.next === undefined && (page.total ?? 0) === 0;
+    }
+    if (!this.isEmpty) this.total ??= await this.#count(this.#span.from, this.#span.until);
   }
 
   /** Finds out from when to when there are resources, and whether the source's counts heed bounds at all. */
@@ -165,8 +195,8 @@ class TypePlan {
       this.#count(from, oldest),
       this.#count(instantFromMilliseconds(end), until),
     ]);
-    if (before !== 0 || after !== 0) return;
-    const resources = this.total ?? 0;
+    const resources = await this.#count(oldest, instantFromMilliseconds(end));
+    if (before !== 0 || resources === undefined || after !== 0) return;
     this.#countsLeft = COUNTS_PER_TYPE + COUNTS_PER_PARTITION * Math.ceil(resources / target);
     const begin = Math.max(oldest.seconds * SECOND_MS, from === undefined ? 0 : millisecondsAfter(from));
     this.#parts = [{ from: begin, until: end, resources, isWhole: false }];
@@ -225,6 +255,9 @@ class TypePlan {
         from,
         until: parts[index + 1]?.from ?? window.until,
         untilAsked: true,
+        // Of the searches of several filters together, nothing is known of each.
+        ...(this.#searches?.length === 1 ? { counted: estimate } : {}),
+        ...(this.#isPlain ? { isOrderProven: true } : {}),
         ...(this.#margin === undefined ? {} : { margin: this.#margin }),
       },
       estimate,
@@ -233,29 +266,29 @@ class TypePlan {
 
   async #halve(part: Part): Promise<void> {
     const middle = middleOf(part);
-    const left = middle === undefined ? undefined : await this.#countLeft(part, middle);
-    if (middle === undefined || left === undefined) {
+    const halves = middle === undefined ? undefined : await this.#countHalves(part, middle);
+    if (middle === undefined || halves === undefined) {
       part.isWhole = true;
       return;
     }
-    const right: Part = { ...part, from: middle, resources: part.resources - left };
+    const right: Part = { ...part, from: middle, resources: halves.right };
     part.until = middle;
-    part.resources = left;
+    part.resources = halves.left;
     this.#parts.splice(this.#parts.indexOf(part) + 1, 0, right);
   }
 
-  /** The resources of a part before a moment; `undefined` where the source cannot tell that moment from others. */
-  async #countLeft(part: Part, middle: number): Promise<number | undefined> {
+  /** The resources of a part before and after a moment; `undefined` where the source cannot tell that moment from others. */
+  async #countHalves(part: Part, middle: number): Promise<{ left: number; right: number } | undefined> {
     const [from, at, until] = [part.from, middle, part.until].map(instantFromMilliseconds);
     if (from === undefined || at === undefined || until === undefined) return undefined;
-    const left = await this.#count(from, at);
-    if (left === undefined || left > part.resources) return undefined;
-    if (middle % SECOND_MS === 0) return left;
+    const [left, right] = await Promise.all([this.#count(from, at), this.#count(at, until)]);
+    if (left === undefined || right === undefined || left + right > part.resources) return undefined;
+    if (middle % SECOND_MS === 0) return { left, right };
     const [before, after] = await Promise.all([
       left === 0 ? at : this.#edge('-_lastUpdated', from, at),
-      left === part.resources ? at : this.#edge('_lastUpdated', at, until),
+      right === 0 ? at : this.#edge('_lastUpdated', at, until),
     ]);
-    return before === undefined || after === undefined ? undefined : left;
+    return before === undefined || after === undefined ? undefined : { left, right };
   }
 
   /** The earliest or latest instant of any resource in a window; `undefined` where the source does not tell. */

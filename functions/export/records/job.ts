@@ -125,6 +125,8 @@ export interface SliceRecord {
   /** Where the next slice goes on; none where the partition is complete. */
   cursor: SliceCursor | DeletionCursor | PatientCursor | undefined;
   deletionNote?: DeletionNote;
+  /** Resources that the source gave for the whole partition, exported or not; where that is known. */
+  walked?: number;
   /** Resources read so far in the partition, those of earlier slices included. */
   resources: number;
   seconds: number;
@@ -160,16 +162,23 @@ export interface SliceReport {
   failures: ResourceFailures[];
   /** Resources without a time that were exported although the request has bounds of time; absent without any. */
   undated?: number;
+  /** Types of which the source did not let something be shown; absent without any. */
+  unproven?: Partial<Record<Unproven, string[]>>;
   /** Slices in which nothing showed whether pages without a next link were the last ones; absent without any. */
   unprovenEnds?: number;
 }
 
-/** Resources of one type that could not be anonymized for one and the same reason. */
+/** By a count, that nothing is missing; or the order of what was read, which next links gave. */
+export type Unproven = 'counts' | 'order';
+
+/** Resources of one type that could not be anonymized, or a type that could not be read, for one and the same reason. */
 export interface ResourceFailures {
   type: string;
   code: string;
   message: string;
   count: number;
+  /** Whether the source refuses to be searched for the type, so that all of it is left out. */
+  isType?: true;
   /** Whether they end the job, once it is known which parts are of enough patients. */
   endsJob?: true;
 }
@@ -177,6 +186,8 @@ export interface ResourceFailures {
 /** A complete partition: the slices the orchestrator saw, in order. */
 export interface PartitionRecord {
   files: OutputFile[];
+  /** Resources that the source gave for it, exported or not; where that is known. */
+  walked?: number;
   deletionNote?: DeletionNote;
   seconds: number;
   report: SliceReport;
@@ -203,9 +214,18 @@ export function addReport(sum: SliceReport, more: SliceReport): void {
   addCounts(sum.labels, Object.entries(more.labels));
   addUndecided(sum, Object.entries(more.undecided ?? {}));
   for (const failure of more.failures) addFailure(sum, failure);
+  for (const what of ['counts', 'order'] as const) {
+    if (more.unproven?.[what] !== undefined) addUnproven(sum, what, more.unproven[what]);
+  }
   for (const name of ['undated', 'unprovenEnds'] as const) {
     if (more[name] !== undefined) sum[name] = (sum[name] ?? 0) + more[name];
   }
+}
+
+/** Adds types of which something was not shown, each once. */
+export function addUnproven(sum: SliceReport, what: Unproven, types: readonly string[]): void {
+  sum.unproven ??= {};
+  sum.unproven[what] = [...new Set([...(sum.unproven[what] ?? []), ...types])].sort();
 }
 
 /** Adds conditions that could not be decided, by rule. */

@@ -1,5 +1,5 @@
 import type { IssueType, OutcomeIssue } from '../../fhir/operationOutcome.js';
-import { isFhirId } from '../../fhir/reference.js';
+import { isId } from '../../fhir/reference.js';
 import { compareInstants, instantFromMilliseconds, parseInstant } from '../../fhir/instant.js';
 import { isConfigurationName } from './configurationName.js';
 import { readElements, type ElementNames } from './elements.js';
@@ -233,7 +233,7 @@ function readTypes(values: readonly string[], { isResourceType, problem }: Readi
 
 function readPatients(values: readonly string[], { problem }: Reading): string[] {
   const ids = namesIn(values, MAX_PATIENTS)?.map((value) => value.replace(/^Patient\//, '')) ?? [''];
-  if (!ids.every(isFhirId))
+  if (!ids.every(isId))
     problem(
       'value',
       `patient must be references to patients such as Patient/123, at most ${MAX_PATIENTS} of them.`,

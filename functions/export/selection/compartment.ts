@@ -3,7 +3,7 @@ import type { JsonObject } from '../../json/json.js';
 import { ExportError } from '../../common/errors.js';
 import type { CompartmentLink } from '../../fhir/patientCompartment.js';
 import { patientsOf } from '../../fhir/patientsOf.js';
-import { readReference, referencesAt } from '../../fhir/reference.js';
+import { ID, readReference, referencesAt, VERSION } from '../../fhir/reference.js';
 import type { Members } from './members.js';
 import { foundIn, type Selection } from './selection.js';
 import type { SearchParameters, Source } from '../source/source.js';
@@ -192,7 +192,7 @@ export class CompartmentSelection implements Selection {
 }
 
 const NONE: ReadonlySet<string> = new Set();
-const FOREIGN = /^https?:\/\/[^?#]*\/Patient\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
+const FOREIGN = new RegExp(`^https?://[^?#]*/Patient/(${ID})${VERSION}$`);
 
 /**
  * The fewest of a type's linking parameters that look at all of its linking elements; `undefined` where the source

@@ -1,4 +1,5 @@
 import type { Companions } from '../selection/companions.js';
+import type { Unproven } from '../records/job.js';
 import type { Selection, SliceCursor } from '../selection/selection.js';
 import { proveHonored } from '../source/honored.js';
 import type { PageWithIncludes, SearchRow } from '../source/searchPage.js';
@@ -7,6 +8,7 @@ import type { Cursor } from '../walk/cursor.js';
 import { Walk } from '../walk/walk.js';
 import type { Window } from '../walk/window.js';
 import { type FetchedPage, fetchPage } from './fetchPage.js';
+import { isComplete } from './proof.js';
 
 /** A page that was read, and the search that gave it. */
 export interface ReadPage {
@@ -28,6 +30,10 @@ export interface ReadingInput {
 
 /** Reads a partition page by page, by the walks of its searches, one after the other. */
 export class Reading {
+  /** What the source did not let be shown. */
+  readonly unproven = new Set<Unproven>();
+  /** Resources of the window that the source gave, once all are read by the only search. */
+  walked: number | undefined;
   readonly #input: ReadingInput;
   /** The kinds of searches by which the source has shown that it sorts, and whether these went as forms. */
   readonly #sorted = new Map<string, boolean>();
@@ -86,8 +92,20 @@ export class Reading {
     this.#isProven = true;
     // A count may have shown that the page before was the last one.
     const rows = this.#walk.isDone ? [] : this.#walk.acceptPage(page);
-    if (this.#walk.isDone && search + 1 < selection.searches) this.#beginNext(isForm);
+    if (this.#walk.isDone) {
+      await this.#prove();
+      if (search + 1 < selection.searches) this.#beginNext(isForm);
+    }
     return { page, rows, search, size };
+  }
+
+  /** Shows that the walk has read all that there is, as far as the source lets it be shown. */
+  async #prove(): Promise<void> {
+    const { source, window, selection } = this.#input;
+    const { claim, isLinked, read } = this.#walk;
+    if (selection.searches === 1) this.walked = read;
+    if (isLinked) this.unproven.add('order');
+    if (claim !== undefined && !(await isComplete(source, window.type, claim))) this.unproven.add('counts');
   }
 
   #beginNext(isForm: boolean): void {

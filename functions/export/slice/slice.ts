@@ -1,9 +1,10 @@
 import { ExportError } from '../../common/errors.js';
-import type { SliceReport } from '../records/job.js';
+import { addFailure, addUnproven, type SliceReport, type Unproven } from '../records/job.js';
 import type { Companions } from '../selection/companions.js';
 import { partOf } from '../selection/patientCount.js';
 import type { Selection, SliceCursor } from '../selection/selection.js';
 import type { SearchRow } from '../source/searchPage.js';
+import { mayTry, onRefusal } from '../source/refusals.js';
 import type { Source } from '../source/source.js';
 import type { Window } from '../walk/window.js';
 import { countOfTargets, type PageDependencies, PageWriter } from './pageWriter.js';
@@ -21,6 +22,8 @@ export interface SliceStart {
   /** Resources to ask for per page, where the source can. */
   pageSize: number;
   cursor: SliceCursor | undefined;
+  /** Whether a source that refuses the very first search may have its type left out; else that is an error. */
+  mayLeaveOut?: boolean;
 }
 
 /** What a slice needs of the outside world. */
@@ -38,6 +41,8 @@ export interface SliceResult {
   lines: number;
   bytes: number;
   report: SliceReport;
+  /** Resources of the window that the source gave in all slices, exported or not; absent where that is not known. */
+  walked?: number;
   companions: { lines: number; bytes: number; report: SliceReport };
 }
 
@@ -60,6 +65,13 @@ export async function runSlice(
   const { pageSize, cursor } = start;
   const reading = new Reading({ window, selection, pageSize, source, companions }, cursor);
   const writers = new SliceWriters(window, selection, dependencies);
+  if (cursor === undefined && start.mayLeaveOut === true) {
+    const refusal = await typeRefusal(reading, source, window.type);
+    if (refusal !== undefined) {
+      writers.leaveOut(refusal);
+      return { cursor: undefined, ...(await writers.close()) };
+    }
+  }
   const startedAt = clock();
   let checkedAt = Number.NEGATIVE_INFINITY;
   let toldAt = startedAt;
@@ -84,7 +96,22 @@ export async function runSlice(
     }
     if (!goesOn) break;
   }
-  return { cursor: reading.cursor, ...(await writers.close()) };
+  writers.doubt(reading.unproven);
+  const { walked } = reading;
+  return { cursor: reading.cursor, ...(walked === undefined ? {} : { walked }), ...(await writers.close()) };
+}
+
+/** What the source answers where it refuses all searches for a type: the first one, and the plainest there is. */
+function typeRefusal(reading: Reading, source: Source, type: string): Promise<ExportError | undefined> {
+  return reading.answer.then(
+    () => undefined,
+    onRefusal('leave out', () =>
+      source.search(type, [['_count', '1']]).then(
+        () => undefined,
+        (error: unknown) => (mayTry('leave out', error) ? error : undefined),
+      ),
+    ),
+  );
 }
 
 /** The file of a slice, and that of what comes along. */
@@ -142,6 +169,16 @@ class SliceWriters {
       await this.#along.write(partOf(companions.type), along, () => true);
     }
     page.release?.();
+  }
+
+  /** Reports that the source refuses to be searched for the type. */
+  leaveOut({ code, message }: ExportError): void {
+    addFailure(this.#own.report, { type: this.#window.type, code, message, count: 1, isType: true });
+  }
+
+  /** Reports what the source did not let be shown. */
+  doubt(unproven: ReadonlySet<Unproven>): void {
+    for (const what of unproven) addUnproven(this.#own.report, what, [this.#window.type]);
   }
 
   async close(): Promise<Pick<SliceResult, 'lines' | 'bytes' | 'report' | 'companions'>> {

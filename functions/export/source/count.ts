@@ -11,13 +11,17 @@ const REQUESTS: readonly SearchParameters[] = [
   ],
 ];
 
-/** How many resources a search finds; `undefined` where the source gives it by none of them. */
+/**
+ * How many resources a search finds; `undefined` where the source gives it by none of them.
+ * @param precision `exact`: asked first for what the source promises to be no estimate
+ */
 export async function count(
   source: Source,
   type: string,
   parameters: SearchParameters,
+  precision: 'any' | 'exact' = 'any',
 ): Promise<number | undefined> {
-  for (const request of REQUESTS) {
+  for (const request of precision === 'exact' ? REQUESTS.toReversed() : REQUESTS) {
     const page = searchPage(source, type, [...parameters, ...request]);
     const answer = await page.catch(onRefusal('other search', () => undefined));
     if (answer?.total !== undefined) return answer.total;

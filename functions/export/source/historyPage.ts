@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { ExportError } from '../../common/errors.js';
+import { ID, VERSION } from '../../fhir/reference.js';
 import { ARRAY, OBJECT, type JsonTape } from '../../json/jsonTape.js';
 import { nameNumber } from '../../json/keyNames.js';
 import { type Instant, parseInstant } from '../../fhir/instant.js';
@@ -64,10 +65,12 @@ function readEntry(
   return { id, at };
 }
 
+const DELETED = new RegExp(`(?:^|/)([A-Za-z]+)/(${ID})${VERSION}$`);
+
 /** The id in `Patient/1`, relative or absolute, with a version or without. */
 function idOf(url: string | undefined, type: string): string | undefined {
   if (url === undefined) return undefined;
-  const match = /(?:^|\/)([A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[^/?]+)?$/.exec(url);
+  const match = DELETED.exec(url);
   return match?.[1] === type ? match[2] : undefined;
 }
 

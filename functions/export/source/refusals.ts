@@ -34,7 +34,7 @@ const REFUSALS = {
   },
   'source-forbidden': {
     statuses: [403],
-    remedies: ['leave out'],
+    remedies: ['fewer members', 'leave out'],
     words: () =>
       'The source answered 403: the app may not read there. Let it read and search the exported types.',
   },

@@ -19,12 +19,20 @@ import { bound, instant, SECONDS_MARGIN } from './window.js';
  *   different ones as were counted before and after it has lost none; otherwise another pass follows.
  * - `links`: the source does not sort by `_lastUpdated`; its next links are trusted.
  */
-export type Cursor = { pageSize: number; seen: string[] } & (
+export type Cursor = { pageSize: number; seen: string[]; soFar?: SoFar } & (
   | { mode: 'order'; tries: number }
   | ({ mode: 'key' } & Key)
   | ({ mode: 'tie' } & Tie)
   | { mode: 'links'; bounded: boolean; next: string | null; loop: LoopCheck }
 );
+
+/** What a walk has come to. */
+export interface SoFar {
+  /** Rows of the window. */
+  read: number;
+  /** Rows that were counted in it, before any was read. */
+  counted?: number;
+}
 
 export type CursorOf<Mode extends Cursor['mode']> = Cursor & { mode: Mode };
 
@@ -51,7 +59,7 @@ export interface Key {
   /** How often a page had only rows beyond the window. */
   beyond?: number;
   /** What may be the end: it is, if no more than so many rows are counted. */
-  last?: { rows: number; parameters: SearchParameters };
+  last?: { rows: number; parameters: SearchParameters; isWhole?: boolean };
   /** Whether the source does not count. */
   isUncounted?: boolean;
   /** Most rows of a page so far. */

@@ -4,7 +4,7 @@ import { parameterNames } from '../source/honored.js';
 import { checkLoop, NO_LOOP } from '../source/linkLoop.js';
 import { type CursorOf, type Key as KeyOf, keyAt, lowerBound, lowestOf, tieAt } from './cursor.js';
 import { LARGEST_PAGE, type Mode, MOST_ORDER_TRIES, type WalkRequest, type WalkState } from './state.js';
-import { ignored, inexact, tooDense } from './walkErrors.js';
+import { ignored, inexact, tooDense, unverifiable } from './walkErrors.js';
 import { bound, instant, placeIn, SECONDS_MARGIN } from './window.js';
 
 type Key = CursorOf<'key'>;
@@ -20,8 +20,10 @@ export const KEY: Mode<Key> = {
   acceptCount(state, { last, ...onward }, count) {
     if (last === undefined) throw new TypeError('a count was not asked for');
     if (count === undefined) state.cursor = { ...onward, isUncounted: true };
-    else if (count <= last.rows) state.isDone = true;
-    else state.cursor = onward;
+    else if (count <= last.rows) {
+      if (last.isWhole === true && state.soFar !== undefined) state.soFar.counted = state.soFar.read;
+      state.isDone = true;
+    } else state.cursor = onward;
   },
 
   acceptRefusal(state, cursor) {
@@ -121,7 +123,8 @@ function readPage(state: WalkState, cursor: Key, page: SearchPage): KeyPage {
   const onPage = new Set<string>();
   const repeats = repeatedRows();
   for (const row of page.rows) {
-    const { id, lastUpdated } = state.placed(row);
+    const { id, lastUpdated } = row;
+    if (id === undefined || lastUpdated === undefined) throw unverifiable(type);
     if (repeats(id, lastUpdated)) continue;
     // Of the margin, or updated between the source's search and its answer: it comes with the next `_since`.
     if (compareInstants(lastUpdated, span.until) >= 0) {
@@ -194,6 +197,7 @@ function leadOn(state: WalkState, before: Key, page: SearchPage, found: KeyPage)
   const size = page.rows.length;
   const cursor: Key = { ...before, largest: Math.max(before.largest ?? 0, size) };
   const isShort = page.next === undefined && size < cursor.pageSize;
+  if (isShort) state.lastPage = { parameters: [...lowerBound(cursor), ...state.upperBound], rows: size };
   const mayBeLast = isShort && page.total === undefined;
   // A source may give less than was asked for and no link, although it counts more.
   const isLast = isShort && page.total !== undefined && page.total <= size;
@@ -210,6 +214,7 @@ function leadOn(state: WalkState, before: Key, page: SearchPage, found: KeyPage)
   }
   if (!isNew && cursor.reach !== undefined) return passBy(state, cursor, page, endsBeyond);
   const isOneInstant = compareInstants(first, last) === 0;
+  const isWhole = state.isAtStart(cursor);
   remember(state, cursor, last, found.idsAtLast);
   if (isOneInstant && !endsBeyond && cursor.reach === undefined && (!mayBeLast || !isNew)) {
     state.cursor = tieAt(last, cursor);
@@ -223,7 +228,7 @@ function leadOn(state: WalkState, before: Key, page: SearchPage, found: KeyPage)
     ...(reach === undefined || doubts === undefined ? {} : { doubts }),
     ...(isUncounted === undefined ? {} : { isUncounted }),
     ...(mayBeLast && isUncounted !== true
-      ? { last: { rows: size, parameters: [...lowerBound(cursor), ...state.upperBound] } }
+      ? { last: { rows: size, parameters: [...lowerBound(cursor), ...state.upperBound], isWhole } }
       : {}),
   };
 }

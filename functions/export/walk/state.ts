@@ -2,8 +2,7 @@ import { compareInstants, type Instant } from '../../fhir/instant.js';
 import type { SearchPage, SearchRow } from '../source/searchPage.js';
 import { NO_LOOP } from '../source/linkLoop.js';
 import type { SearchParameters } from '../source/source.js';
-import { type Cursor, fromStart, type Key, keyAt } from './cursor.js';
-import { unverifiable } from './walkErrors.js';
+import { type Cursor, fromStart, type Key, keyAt, type SoFar } from './cursor.js';
 import { boundsOf, searchedSpan, type Span, spanOf, type Window } from './window.js';
 
 /** What to ask the source next. A `count` is the number of rows that a search would give. */
@@ -45,14 +44,21 @@ export class WalkState {
   isDone = false;
   /** Whether a page of several instants has shown that the source sorts as it is asked to. */
   isOrderProven = false;
+  /** `undefined` where the walk was begun by a version that did not count. */
+  readonly soFar: SoFar | undefined;
+  /** The search of a last page, whose rows are known: an exact count of it is the same. */
+  lastPage: { parameters: SearchParameters; rows: number } | undefined;
 
   constructor(window: Window, start: { pageSize: number; isOrderProven?: boolean } | Cursor) {
     this.window = window;
     this.span = spanOf(window);
     this.searched = searchedSpan(window);
     if ('mode' in start) this.cursor = start;
-    else if (start.isOrderProven === true) this.cursor = this.fromKey(start.pageSize, null);
+    else if (start.isOrderProven === true || window.isOrderProven === true)
+      this.cursor = this.fromKey(start.pageSize, null);
     else this.cursor = fromStart(start.pageSize);
+    const { counted } = window;
+    this.soFar = 'mode' in start ? start.soFar : { read: 0, ...(counted === undefined ? {} : { counted }) };
     this.seen = new Set(this.cursor.seen);
     this.passedIds = new Set(this.cursor.mode === 'tie' ? this.cursor.passedIds : []);
   }
@@ -89,11 +95,5 @@ export class WalkState {
     this.seen = new Set();
     const { pageSize } = this.cursor;
     this.cursor = { mode: 'links', pageSize, bounded, next: null, seen: [], loop: NO_LOOP };
-  }
-
-  /** @throws ExportError where a row has not what places it in the window */
-  placed({ id, lastUpdated }: SearchRow): { id: string; lastUpdated: Instant } {
-    if (id === undefined || lastUpdated === undefined) throw unverifiable(this.type);
-    return { id, lastUpdated };
   }
 }

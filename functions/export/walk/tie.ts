@@ -3,7 +3,7 @@ import type { SearchPage, SearchRow } from '../source/searchPage.js';
 import { linkLoop } from '../source/linkLoop.js';
 import { type CursorOf, keyAt } from './cursor.js';
 import { LARGEST_PAGE, type Mode, MOST_TIED, type WalkRequest, type WalkState } from './state.js';
-import { endsEarly, ignored, inexact, tooManyTied } from './walkErrors.js';
+import { endsEarly, ignored, inexact, tooManyTied, unverifiable } from './walkErrors.js';
 import { bound, boundsOf, instant } from './window.js';
 
 type Tie = CursorOf<'tie'>;
@@ -140,7 +140,8 @@ function acceptPage(state: WalkState, cursor: Tie, page: SearchPage): readonly S
   const rows: SearchRow[] = [];
   let isNew = false;
   for (const row of page.rows) {
-    const { id, lastUpdated } = state.placed(row);
+    const { id, lastUpdated } = row;
+    if (id === undefined || lastUpdated === undefined) throw unverifiable(type);
     if (compareInstants(lastUpdated, span.until) >= 0) continue;
     if (compareInstants(lastUpdated, at) !== 0) throw ignored(type, '_lastUpdated');
     state.passedIds.add(id);

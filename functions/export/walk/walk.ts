@@ -8,9 +8,18 @@ import { ORDER } from './order.js';
 import { type Mode, type WalkRequest, WalkState } from './state.js';
 import { TIE } from './tie.js';
 import { ignoredSearch } from './walkErrors.js';
-import type { Window } from './window.js';
+import { boundsOf, countedSpan, type Window } from './window.js';
 
 const MODES: Readonly<Record<Cursor['mode'], Mode>> = { order: ORDER, key: KEY, tie: TIE, links: LINKS };
+
+/** What a walk has read, and how the source is asked whether it was all. */
+export interface Claim {
+  read: number;
+  /** `undefined`: nothing that the source counts would be comparable. */
+  parameters: SearchParameters | undefined;
+  /** A search of which it is known how many rows it has. */
+  known: { parameters: SearchParameters; rows: number } | undefined;
+}
 
 /**
  * Walks the resources of one type so that an update on the source meanwhile neither loses nor doubles any
@@ -50,9 +59,35 @@ export class Walk {
 
   /** Where to go on from, for a later `new Walk(window, checkpoint)`. */
   checkpoint(): Cursor {
-    const { cursor, seen, passedIds } = this.#state;
-    const common = { ...cursor, seen: [...seen] };
+    const { cursor, seen, passedIds, soFar } = this.#state;
+    const common = { ...cursor, seen: [...seen], ...(soFar === undefined ? {} : { soFar }) };
     return common.mode === 'tie' ? { ...common, passedIds: [...passedIds] } : common;
+  }
+
+  /** Rows of the window so far; `undefined` where a version that did not count began. */
+  get read(): number | undefined {
+    return this.#state.soFar?.read;
+  }
+
+  /** Whether the order and the end of its pages are those of the source's next links. */
+  get isLinked(): boolean {
+    const { cursor } = this.#state;
+    return cursor.mode === 'links' && cursor.next !== null;
+  }
+
+  /**
+   * What is to be counted at the end, since the source must not count more than were read; `undefined` where a count of
+   * before has shown so, as rows only leave a window.
+   */
+  get claim(): Claim | undefined {
+    const { soFar, window, cursor, lastPage } = this.#state;
+    if (soFar === undefined || (soFar.counted !== undefined && soFar.read >= soFar.counted)) return undefined;
+    const span = cursor.mode === 'links' && !cursor.bounded ? undefined : countedSpan(window);
+    return {
+      read: soFar.read,
+      parameters: span === undefined ? undefined : [...this.#search, ...boundsOf(span)],
+      known: lastPage && { ...lastPage, parameters: [...this.#search, ...lastPage.parameters] },
+    };
   }
 
   /** What to ask the source next. */
@@ -77,7 +112,13 @@ export class Walk {
     if (cursor.mode === 'key' && state.isAtStart(cursor) && !sortsByKey(state, cursor, page)) {
       state.toLinks(self === undefined || parameterNames(self).has('_lastUpdated'));
     }
-    return this.#mode.acceptPage(state, state.cursor, page);
+    const isFirst = state.cursor.mode === 'key' && state.isAtStart(state.cursor);
+    const rows = this.#mode.acceptPage(state, state.cursor, page);
+    if (state.soFar !== undefined) {
+      if (isFirst && page.total !== undefined) state.soFar.counted ??= page.total;
+      state.soFar.read += rows.length;
+    }
+    return rows;
   }
 
   /**

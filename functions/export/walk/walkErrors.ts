@@ -57,3 +57,10 @@ export function mayEnd(type: string): ExportError {
     `The source filled a page of ${type}, neither sorts nor links to a next page, and does not tell how many there are, so nobody could tell whether that is all. Set PAGE_SIZE to another number, or let the source have next links.`,
   );
 }
+
+export function partsMissing(type: string): ExportError {
+  return new ExportError(
+    'source-unverifiable',
+    `The source counts more ${type} resources than the parts of their time gave together, so some lie in none of them: its bounds of _lastUpdated leave some out. Correct its search by _lastUpdated, or leave ${type} out with _type.`,
+  );
+}

@@ -16,6 +16,10 @@ export interface Window {
   untilAsked?: boolean;
   /** How far its searches reach beyond it; absent: as far as bounds may be wrong that are good to the second. */
   margin?: Margin;
+  /** Whether it is known that the source sorts the searches by which it is read. */
+  isOrderProven?: true;
+  /** Resources that were counted in it before it is read. */
+  counted?: number;
 }
 
 /**
@@ -57,6 +61,20 @@ export function searchedSpan(window: Window): Span {
     from: from === undefined ? undefined : laterInstant(from, -before),
     until: laterInstant(until, after),
   };
+}
+
+/**
+ * The part of a window in which the source may be trusted to count none of before and after it, as bounds may be wrong;
+ * `undefined` where there is none.
+ */
+export function countedSpan(window: Window): Span | undefined {
+  const { from, until } = spanOf(window);
+  if (window.margin !== undefined) return { from, until };
+  const span = {
+    from: from === undefined ? undefined : laterInstant(from, SECONDS_MARGIN.after),
+    until: laterInstant(until, -SECONDS_MARGIN.before),
+  };
+  return span.from === undefined || compareInstants(span.from, span.until) < 0 ? span : undefined;
 }
 
 /** Where an instant lies: before a span, in it, or after it. */

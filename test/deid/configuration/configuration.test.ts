@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compileEngine } from '../../../functions/deid/compileEngine.js';
+import { objectEngine } from '../bothWays.js';
 import { readConfiguration, type ReadOptions } from '../../../functions/deid/readConfiguration.js';
 import { resolveKeys } from '../../../functions/deid/configuration/keys.js';
 import type { ConfigurationIssue } from '../../../functions/deid/reading/issues.js';
@@ -189,7 +190,7 @@ describe('every problem is told at once: where, what, and what would be right', 
   });
 
   it.each([
-    ['{"fhirPathRules":[],"fhirPathRules":[]}', /stands twice in the same object at line 1, column 21/],
+    ['{"fhirPathRules":[],"fhirPathRules":[]}', /is there twice in the same object at line 1, column 21/],
     ['{\n "fhirPathRules": [\n', /at line 3, column 1/],
     ['', /is empty/],
     ['[]', /must be a JSON object/],
@@ -237,7 +238,7 @@ describe('keys', () => {
 
   const lineOf = (parameters: object, secret: number): string => {
     const configuration = configurationOf(JSON.stringify({ fhirPathRules: rules, parameters }), 'R4');
-    const engine = compileEngine(configuration, {
+    const engine = objectEngine(configuration, {
       ...engineOptions('R4'),
       jobSecret: new Uint8Array(32).fill(secret),
     });

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { generateSample, type SampleOptions, type SampleSummary } from '../../../local/sample/sample.js';
-import { shapeProblems } from './r4Shape.js';
+import { FHIR_VERSIONS } from '../../../functions/fhir/fhirVersion.js';
+import { shapeOf } from './shape.js';
 
 interface Resource {
   resourceType: string;
@@ -90,7 +91,7 @@ describe('the default sample', () => {
   });
 
   test('is valid R4 in its elements and primitives', () => {
-    expect(resources.flatMap(shapeProblems)).toEqual([]);
+    expect(resources.flatMap(shapeOf('R4'))).toEqual([]);
   });
 
   test.each<[Record<string, unknown>, string]>([
@@ -101,7 +102,7 @@ describe('the default sample', () => {
     [{ multipleBirthInteger: '1' }, 'Patient.multipleBirthInteger is no integer'],
     [{ contained: [{ resourceType: 'Device', x: 1 }] }, 'Device.x is not defined'],
   ])('would not be with %o', (elements, problem) => {
-    expect(shapeProblems({ resourceType: 'Patient', ...elements })).toEqual([problem]);
+    expect(shapeOf('R4')({ resourceType: 'Patient', ...elements })).toEqual([problem]);
   });
 
   test('has unique ids, and references that resolve', () => {
@@ -180,6 +181,41 @@ describe('the default sample', () => {
       /^\{"resourceType":"Patient".*"birthDate":"19[12]\d|3[0-3]/.test(line),
     );
     expect(old.length).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe('of another version', () => {
+  test.each(FHIR_VERSIONS)(
+    '%s, it is valid in its elements, and as many with the same ids',
+    (fhirVersion) => {
+      const { directory } = generate(`version-${fhirVersion}`, { fhirVersion });
+      const all = readLines(directory).map(parse);
+      expect([...new Set(all.flatMap(shapeOf(fhirVersion)))]).toEqual([]);
+      const ids = (of: Resource[]): string[] => of.map(({ resourceType, id }) => `${resourceType}/${id}`);
+      expect(ids(all)).toEqual(ids(resources));
+    },
+  );
+
+  test.each([
+    [
+      'STU3',
+      'Claim',
+      'total',
+      { value: expect.any(Number) as number, code: 'USD', system: 'urn:iso:std:iso:4217' },
+    ],
+    ['STU3', 'Condition', 'clinicalStatus', 'active'],
+    ['R5', 'Encounter', 'status', 'completed'],
+    ['R5', 'Coverage', 'kind', 'insurance'],
+    [
+      'R5',
+      'Procedure',
+      'reason',
+      [{ reference: { reference: expect.stringMatching(/^Condition\//) as string } }],
+    ],
+  ] as const)('%s: %s.%s', (fhirVersion, type, name, value) => {
+    const all = readLines(generate(`version-${fhirVersion}`, { fhirVersion }).directory).map(parse);
+    const found = all.find((one) => one.resourceType === type && one[name] !== undefined);
+    expect(found?.[name]).toEqual(value);
   });
 });
 

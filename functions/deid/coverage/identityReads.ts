@@ -7,19 +7,19 @@ import { readsOf } from '../plan/reads.js';
 import type { Rule } from '../configuration/rule.js';
 import { identityOf, type Identity } from './identities.js';
 
-/** An identity whose value a rule looks at, so that what it does tells something of the value. */
-export interface Told {
+/** An identity whose value a rule looks at, so that the value can be read off what the rule did. */
+export interface IdentityRead {
   readonly identity: Identity;
-  /** `HumanName.family`, or what the rule looks at where that cannot be told. */
+  /** `HumanName.family`, or what the rule looks at where that cannot be known. */
   readonly definition: string;
 }
 
-/** What an expression's result may be: elements; null where that cannot be told. */
+/** What an expression's result may be: elements; null where that cannot be known. */
 type Items = readonly Item[] | null;
 
 interface Item {
   readonly type: FhirType;
-  readonly told: Told | null;
+  readonly read: IdentityRead | null;
 }
 
 /** What conditions may look at: texts of codes, and what kind of identifier one is. */
@@ -32,7 +32,7 @@ const OF_KINDS: ReadonlySet<string> = new Set([
 /** Most elements that the expressions of one configuration are followed through. */
 const MAX_WORK = 500_000;
 
-const UNKNOWN: Told = {
+const UNKNOWN: IdentityRead = {
   identity: {
     category: 'freeText',
     dataType: 'any',
@@ -47,19 +47,22 @@ const UNKNOWN: Told = {
  * The identities that a rule looks at to decide what it does: in the conditions of its path, or, with `generalize`,
  * elsewhere than at the value that it generalizes. Whoever writes such a rule reads them off what it did.
  */
-export function toldBy(rules: readonly Rule[], model: FhirModel): { rule: number; told: readonly Told[] }[] {
+export function identityReadsOf(
+  rules: readonly Rule[],
+  model: FhirModel,
+): { rule: number; reads: readonly IdentityRead[] }[] {
   const elements = new Elements(model);
   return rules.flatMap((rule) => {
-    const told = toldByOne(rule, elements);
-    return told.length === 0 ? [] : [{ rule: rule.index, told }];
+    const reads = readsOfRule(rule, elements);
+    return reads.length === 0 ? [] : [{ rule: rule.index, reads }];
   });
 }
 
-function toldByOne(rule: Rule, elements: Elements): readonly Told[] {
+function readsOfRule(rule: Rule, elements: Elements): readonly IdentityRead[] {
   const reads = new Reads(elements, elements.roots(rule.resourceType));
   reads.path(rule.expression);
   for (const expression of rule.method.expressions?.(rule.settings) ?? []) reads.ofValue(expression);
-  return [...reads.told.values()];
+  return [...reads.found.values()];
 }
 
 /** The elements of a FHIR version. */
@@ -86,7 +89,7 @@ class Elements {
     if (known !== undefined) return known;
     const type = resourceType === null ? undefined : this.model.resource(resourceType);
     const types = type === undefined ? [...this.model.resourceTypes()] : [type];
-    const roots = types.map((each) => ({ type: each, told: null }));
+    const roots = types.map((each) => ({ type: each, read: null }));
     this.#roots.set(resourceType, roots);
     return roots;
   }
@@ -101,7 +104,7 @@ class Elements {
     const found = this.#byType.get(name);
     if (found !== undefined) return [...found.values()];
     const type = this.model.type(name) ?? this.model.resource(name);
-    return type === undefined ? [] : [{ type, told: null }];
+    return type === undefined ? [] : [{ type, read: null }];
   }
 
   /** One value of each primitive type, of which nothing is known. */
@@ -109,7 +112,7 @@ class Elements {
     this.#gather();
     return [...this.#byType.values()].flatMap((items) => {
       const [first] = items.values();
-      return first === undefined || first.type.primitive === null ? [] : [{ type: first.type, told: null }];
+      return first === undefined || first.type.primitive === null ? [] : [{ type: first.type, read: null }];
     });
   }
 
@@ -132,8 +135,8 @@ class Elements {
   }
 }
 
-function keyOf({ type, told }: Item): string {
-  return `${type.path} ${told?.definition ?? ''}`;
+function keyOf({ type, read }: Item): string {
+  return `${type.path} ${read?.definition ?? ''}`;
 }
 
 function put(lists: Map<string, Map<string, Item>>, name: string, key: string, item: Item): void {
@@ -143,7 +146,7 @@ function put(lists: Map<string, Map<string, Item>>, name: string, key: string, i
 }
 
 class Reads {
-  readonly told = new Map<string, Told>();
+  readonly found = new Map<string, IdentityRead>();
   readonly #roots: readonly Item[];
   readonly #elements: Elements;
 
@@ -152,7 +155,7 @@ class Reads {
     this.#roots = roots;
   }
 
-  /** Follows a path; what its conditions look at is told. */
+  /** Follows a path; what its conditions look at is read. */
   path(expression: Expression | null): void {
     this.#follow(expression, this.#roots, false);
   }
@@ -164,13 +167,13 @@ class Reads {
 
   /** Takes down that the values of items decide something. */
   #look(items: Items): Items {
-    for (const told of items === null ? [] : items.flatMap((item) => item.told ?? []))
-      this.told.set(told.definition, told);
+    for (const read of items === null ? [] : items.flatMap((item) => item.read ?? []))
+      this.found.set(read.definition, read);
     return items;
   }
 
   #unknown(): null {
-    this.told.set(UNKNOWN.definition, UNKNOWN);
+    this.found.set(UNKNOWN.definition, UNKNOWN);
     return null;
   }
 
@@ -220,7 +223,7 @@ class Reads {
     if (items !== null) return items.filter(({ type }) => type.name === bare);
     const { model } = this.#elements;
     const type = model.type(bare) ?? model.resource(bare);
-    return type === undefined ? null : [{ type, told: null }];
+    return type === undefined ? null : [{ type, read: null }];
   }
 
   #call(call: Extract<Expression, { kind: 'call' }>, input: Items, inside: boolean): Items {
@@ -285,7 +288,7 @@ function itemOf(parent: FhirType, element: FhirElement): Item | null {
   if (element.type === null) return null;
   const definition = `${parent.path}.${element.key}`;
   const identity = identityOf(parent, element);
-  const isTold = identity?.needs === 'clearing' && !['ages', 'numbers'].includes(identity.category);
-  const told = isTold && !OF_KINDS.has(definition) ? { identity, definition } : null;
-  return { type: element.type, told };
+  const isRead = identity?.needs === 'clearing' && !['ages', 'numbers'].includes(identity.category);
+  const read = isRead && !OF_KINDS.has(definition) ? { identity, definition } : null;
+  return { type: element.type, read };
 }

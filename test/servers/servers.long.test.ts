@@ -100,7 +100,17 @@ const PAIRS: SourceBehaviour[][] = [
   ['lt-skips-second', 'no-totals', 'ids-not-listed'],
 ];
 
-describe.each([[], ...Object.keys(SOURCE_BEHAVIOURS).map((name) => [name]), ...PAIRS] as SourceBehaviour[][])(
+/** Behaviours of which files of their own have the tests. */
+const ELSEWHERE: ReadonlySet<string> = new Set([
+  'patient-required',
+  'patient-required-403',
+  'times-hidden',
+  'type-refused',
+  'provenance-refused',
+] satisfies SourceBehaviour[]);
+const ALONE = Object.keys(SOURCE_BEHAVIOURS).filter((name) => !ELSEWHERE.has(name));
+
+describe.each([[], ...ALONE.map((name) => [name]), ...PAIRS] as SourceBehaviour[][])(
   'a source with the behaviours %j %j %j',
   (...behaviours) => {
     it.each(LEVELS)('is exported completely: %s', async (level) => {
