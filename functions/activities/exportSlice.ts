@@ -13,12 +13,12 @@ import {
   type OutputFile,
   type PlannedPartition,
   type SliceRecord,
+  type Waiting,
 } from '../export/records/job.js';
 import { Level } from '../export/plan/level.js';
 import type { CompartmentSelection } from '../export/selection/compartment.js';
 import { PatientCounter } from '../export/selection/patientCount.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
-import { requesterOf } from '../export/source/requestLimiter.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import type { LineMaker, LineSink } from '../export/output/lineMaker.js';
 import { patientSearches } from '../export/selection/patientSearches.js';
@@ -33,6 +33,7 @@ import type { Settings } from '../settings/settings.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { ExportSliceInput, ExportSliceOutput } from './sliceRunner.js';
+import { ProgressReports, watchedSource } from './waiting.js';
 
 /** What a slice did, of resources or of deletions. */
 type Outcome = Omit<SliceResult, 'cursor'> &
@@ -53,7 +54,7 @@ const BYTES_PER_MEBIBYTE = 1_048_576;
  * random part made here, so attempts that run twice, or late, never touch each other's.
  */
 export function exportSlice(dependencies: ActivityDependencies) {
-  const { jobs, cache, settings, sourceOf, now } = dependencies;
+  const { jobs, cache, settings, now } = dependencies;
   return async (input: ExportSliceInput, log: ActivityLog): Promise<ExportSliceOutput> => {
     const startedAt = performance.now();
     const { jobId, partition, previous } = input;
@@ -65,7 +66,10 @@ export function exportSlice(dependencies: ActivityDependencies) {
     const level = new Level(plan, settings.fhirVersion, members);
     const compartment = level.compartment(type, planned.memberSearch);
     const lineMaker = await cache.lineMaker(request, plan.transactionTime);
-    const source = sourceOf(requesterOf(request), (line) => log({ type, ...line }));
+    const reports = new ProgressReports(jobs, jobId);
+    let resources = before?.resources ?? 0;
+    const report = (waiting?: Waiting): void => reports.add({ partition, resources, isDone: false }, waiting);
+    const source = watchedSource(dependencies, request, (line) => log({ type, ...line }), report);
     const isCounting = (request.minPatients ?? 0) > 0;
     const patients = new PatientCounter({
       most: request.minPatients ?? 0,
@@ -75,8 +79,6 @@ export function exportSlice(dependencies: ActivityDependencies) {
       outside: outsideTypes(plan, settings.fhirVersion),
     });
     const isStopped = async (): Promise<boolean> => !isRunning(stateOf(await jobs.records(jobId)));
-    const readBefore = before?.resources ?? 0;
-    let telling: Promise<unknown> = Promise.resolve();
     const run = planned.isOfDeletions === true ? runDeletions : runResources;
     const result = await run(part, compartment, settings, {
       source,
@@ -86,17 +88,13 @@ export function exportSlice(dependencies: ActivityDependencies) {
       openFile: (written) => files.open(written),
       clock: now,
       isStopped,
-      tellProgress: (resources) => {
-        // Only a hint for people, so its failure is nobody's.
-        telling = telling
-          .then(() =>
-            jobs.putProgress(jobId, { partition, resources: readBefore + resources, isDone: false }),
-          )
-          .catch(() => undefined);
+      tellProgress: (read) => {
+        resources = (before?.resources ?? 0) + read;
+        report();
       },
     }).catch((error: unknown) => files.discard(error));
-    await telling;
-    const resources = readBefore + result.report.read;
+    await reports.settled();
+    resources = (before?.resources ?? 0) + result.report.read;
     await jobs.putSlice(jobId, partition, files.attempt, {
       previous: previous ?? undefined,
       files: files.written(result),

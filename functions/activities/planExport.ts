@@ -6,7 +6,7 @@ import { type Capabilities, readCapabilities, UNKNOWN_CAPABILITIES } from '../ex
 import { deletionSentences } from '../export/output/manifest.js';
 import { planDeletions } from '../export/plan/deletionPlan.js';
 import { isUnsteady } from '../export/selection/filtered.js';
-import type { JobRequest, PlannedPartition } from '../export/records/job.js';
+import { type JobRequest, PLANNING, type PlannedPartition } from '../export/records/job.js';
 import { planPatientSearches, refusalWithoutPatient } from '../export/plan/patientPlan.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
 import { planPartitions, transactionInstant } from '../export/plan/partitions.js';
@@ -17,14 +17,14 @@ import { Level } from '../export/plan/level.js';
 import { Members } from '../export/selection/members.js';
 import { EVERYTHING } from '../export/selection/selection.js';
 import { mayTry } from '../export/source/refusals.js';
-import { requesterOf } from '../export/source/requestLimiter.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import type { Source } from '../export/source/source.js';
-import { boundsOf, jobWindow, spanOf } from '../export/walk/window.js';
+import { boundsOf, jobWindow, spanOf, type Window } from '../export/walk/window.js';
 import { mapConcurrently } from '../common/mapConcurrently.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { type CompartmentPlan, planCompartment } from './planCompartment.js';
+import { ProgressReports, watchedSource } from './waiting.js';
 
 export interface PlanExportInput {
   jobId: string;
@@ -43,13 +43,15 @@ const MAX_PLANNING_MS = 120_000;
 
 /** Fixes the transaction time by the source's clock and what there is to export. */
 export function planExport(dependencies: ActivityDependencies) {
-  const { jobs, sourceOf, settings, isResourceType, now } = dependencies;
+  const { jobs, settings, isResourceType, now } = dependencies;
   return async ({ jobId }: PlanExportInput, log: ActivityLog): Promise<PlanExportOutput> => {
     const known = await jobs.plan(jobId);
     if (known !== undefined) return { partitions: known.partitions.length };
     const asked = await jobs.request(jobId);
     if (asked === undefined) throw stateMissing();
-    const source = sourceOf(requesterOf(asked), log);
+    const reports = new ProgressReports(jobs, jobId);
+    const progress = { partition: PLANNING, resources: 0, isDone: false };
+    const source = watchedSource(dependencies, asked, log, (waiting) => reports.add(progress, waiting));
     const { capabilities, date } = await readSource(dependencies, source, asked);
     const transactionTime = transactionInstant(date, settings.transactionTimeMarginSeconds, asked.until);
     const listed = capabilities.searchableTypes.filter(
@@ -78,14 +80,23 @@ export function planExport(dependencies: ActivityDependencies) {
     const types = (below?.types ?? typesAsked).filter(isLeft);
     const isOutOfTime = outOfTimeFromNow(now);
     const patients =
-      isPatientByPatient && below !== undefined
+      isPatientByPatient && below?.isOfNobody === false
         ? await planPatients(dependencies, source, request, capabilities, types, transactionTime)
         : undefined;
-    const partitions = patients
-      ? patients.partitions
-      : below?.compartment.hasMembers === true
-        ? await planMembers(dependencies, source, request, { ...below, types }, transactionTime, isOutOfTime)
-        : await planWindows(dependencies, source, request, types, transactionTime, isOutOfTime);
+    const partitions = below?.isOfNobody
+      ? types.map((type) => partitionOfNobody(jobWindow(type, asked, transactionTime)))
+      : patients
+        ? patients.partitions
+        : below?.compartment.hasMembers === true
+          ? await planMembers(
+              dependencies,
+              source,
+              request,
+              { ...below, types },
+              transactionTime,
+              isOutOfTime,
+            )
+          : await planWindows(dependencies, source, request, types, transactionTime, isOutOfTime);
     const deletions = planDeletions({
       request,
       types,
@@ -107,6 +118,7 @@ export function planExport(dependencies: ActivityDependencies) {
         ...deletionSentences(deletions.notes),
       ],
     });
+    await reports.settled();
     return { partitions: plan.partitions.length };
   };
 }
@@ -311,6 +323,16 @@ async function lastingTypes(
   // Slices may run on other threads, which are told at the end of the job to forget its keys.
   cache.forget(request.jobId);
   return new Set(lasting);
+}
+
+/** A partition of which nothing is read. */
+function partitionOfNobody(window: Window): PlannedPartition {
+  const patientByPatient = { takesNoCount: false };
+  return {
+    window,
+    estimate: 0,
+    memberSearch: { parameters: [], batch: 1, first: 0, end: 0, patientByPatient },
+  };
 }
 
 /** Which filters find enough patients is asked without a patient. */
