@@ -4,9 +4,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { TypeFilter } from '../../functions/export/request/typeFilter.js';
 import { type Exported, exportInProcess } from './exportInProcess.js';
 import { type MedplumOptions, type MedplumServer, startMedplum } from './medplumServer.js';
+import { randomly, runs, SEED } from '../random.js';
 
-const RUNS = Number(process.env['INTEROP_RUNS'] ?? 40);
-const SEED = Number(process.env['INTEROP_SEED'] ?? Date.now() % 1_000_000_000);
 const MINUTE_MS = 60_000;
 const TYPES = ['Patient', 'Observation'] as const;
 
@@ -112,7 +111,7 @@ const change: fc.Arbitrary<Change> = fc.record({
 });
 
 describe('while resources are inserted and updated between two pages', () => {
-  it(`an export and those by _since after it hold what the server holds, once (INTEROP_SEED=${SEED})`, async () => {
+  it(`an export and those by _since after it hold what the server holds, once (TEST_SEED=${SEED})`, async () => {
     let pages = 0;
     await fc.assert(
       fc
@@ -180,9 +179,9 @@ describe('while resources are inserted and updated between two pages', () => {
           },
         )
         .afterEach(() => server?.close()),
-      { numRuns: RUNS, seed: SEED },
+      randomly(40),
     );
-    console.log(`INTEROP_SEED=${SEED}: ${RUNS} runs, ${pages} searches`);
+    console.log(`TEST_SEED=${SEED}: ${runs(40)} runs, ${pages} searches`);
   }, 110_000);
 });
 

@@ -8,8 +8,8 @@ import { createRandom } from '../../local/sample/random.js';
 import { generateSample } from '../../local/sample/sample.js';
 import { downloadLines, startTestStack, type TestStack } from '../stack/harness.js';
 import { type MedplumServer, startMedplum } from './medplumServer.js';
+import { SEED } from '../random.js';
 
-const SEED = Number(process.env['INTEROP_SEED'] ?? Date.now() % 1_000_000_000);
 const MINUTE_MS = 60_000;
 /** Keeps ids, so that exports can be compared resource by resource. */
 const CONFIGURATION = {
@@ -110,7 +110,7 @@ it('an export of Medplum equals one of the sample source that holds the same', a
 
 describe('through the whole stack, while resources are inserted and updated between two pages', () => {
   it.each([[-2], [2]])(
-    `an export and the next by _since hold what the server holds; its clock is off by %i minutes (INTEROP_SEED=${SEED})`,
+    `an export and the next by _since hold what the server holds; its clock is off by %i minutes (TEST_SEED=${SEED})`,
     async (minutes) => {
       const random = createRandom(SEED);
       let ahead = minutes * MINUTE_MS;

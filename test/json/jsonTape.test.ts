@@ -4,8 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { JsonNumber, numberText } from '../../functions/json/jsonNumber.js';
 import { ARRAY, JsonTape, NULL, OBJECT } from '../../functions/json/jsonTape.js';
 import { nameNumber, nameOf, UNKNOWN_NAME, UNTOLD_NAME } from '../../functions/json/keyNames.js';
-
-const SEED = Number(process.env['SEED'] ?? 20261125);
+import { randomly, SEED } from '../random.js';
 
 /** Texts with everything that is hard to read in JSON, as JSON strings of several spellings. */
 const hardStrings = fc
@@ -142,8 +141,10 @@ function isQuoteAt(bytes: Buffer, at: number): boolean {
   return bytes[at] === 0x22 && backslashes % 2 === 0;
 }
 
-describe(`JSON on a tape (seed ${SEED})`, () => {
-  console.log(`SEED=${SEED}`);
+/** Told before names of random inputs have filled the table. */
+const [ID, TEXT] = [nameNumber('id'), nameNumber('text')];
+
+describe(`JSON on a tape (TEST_SEED=${SEED})`, () => {
   const tape = new JsonTape(1);
 
   it('is what a parser finds', () => {
@@ -153,7 +154,7 @@ describe(`JSON on a tape (seed ${SEED})`, () => {
         expect(tape.read(bytes)).toBe(true);
         expect(rebuilt(tape, tape.root)).toStrictEqual(JSON.parse(bytes.toString()));
       }),
-      { numRuns: 5000, seed: SEED },
+      randomly(5000),
     );
   });
 
@@ -181,7 +182,7 @@ describe(`JSON on a tape (seed ${SEED})`, () => {
         if (expected === undefined) refused++;
         else expect(rebuilt(tape, tape.root)).toStrictEqual(expected.value);
       }),
-      { numRuns: 20_000, seed: SEED },
+      randomly(20_000),
     );
     expect(refused).toBeGreaterThan(5000);
   });
@@ -216,7 +217,7 @@ describe(`JSON on a tape (seed ${SEED})`, () => {
           } else expect(tape.scalar(node)).toBe(value);
         }
       }),
-      { numRuns: 3000, seed: SEED },
+      randomly(3000),
     );
     expect([strings > 1000, many > 1000]).toEqual([true, true]);
   });
@@ -274,7 +275,7 @@ describe(`JSON on a tape (seed ${SEED})`, () => {
         expect(tape.read(Buffer.from(other))).toBe(true);
         expect(rebuilt(tape, tape.root)).toStrictEqual(JSON.parse(other));
       }),
-      { numRuns: 1000, seed: SEED },
+      randomly(1000),
     );
   });
 
@@ -287,10 +288,10 @@ describe(`JSON on a tape (seed ${SEED})`, () => {
 
   it('gives the last of several members of a name', () => {
     expect(tape.read(Buffer.from('{"id":"a","x":1,"id":"b"}'))).toBe(true);
-    expect(tape.textOf(tape.root, nameNumber('id'))).toBe('b');
-    expect(tape.primitive(tape.member(tape.root, nameNumber('id')))).toBe('a');
-    expect(tape.primitive(tape.lastMember(tape.root, nameNumber('id')))).toBe('b');
-    expect(tape.member(tape.root, nameNumber('text'))).toBe(-1);
+    expect(tape.textOf(tape.root, ID)).toBe('b');
+    expect(tape.primitive(tape.member(tape.root, ID))).toBe('a');
+    expect(tape.primitive(tape.lastMember(tape.root, ID))).toBe('b');
+    expect(tape.member(tape.root, TEXT)).toBe(-1);
   });
 
   it.each([

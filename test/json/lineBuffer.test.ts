@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LineBuffer, viewOf, type Mark } from '../../functions/json/lineBuffer.js';
-
-const SEED = Number(process.env['SEED'] ?? 20261125);
+import { randomly, SEED } from '../random.js';
 
 /** What a buffer holds, in the plainest way. */
 class Model {
@@ -38,9 +37,8 @@ const commands = fc.array(
   { maxLength: 60 },
 );
 
-describe(`lines made of pieces (seed ${SEED})`, () => {
+describe(`lines made of pieces (TEST_SEED=${SEED})`, () => {
   it('are the bytes that were put in, in their order', () => {
-    console.log(`SEED=${SEED}`);
     const sources = [
       Buffer.from('{"a":1,"b":["cc","dd"],"e":{}}'.repeat(20)),
       Buffer.from('a,b:{}[]"é€'.repeat(60)),
@@ -136,7 +134,7 @@ describe(`lines made of pieces (seed ${SEED})`, () => {
         }
         expect(Buffer.compare(buffer.slice(0, buffer.length), Buffer.from(model.bytes))).toBe(0);
       }),
-      { numRuns: 3000, seed: SEED },
+      randomly(3000),
     );
   });
 });

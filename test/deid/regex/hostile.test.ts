@@ -4,8 +4,7 @@ import { Regex } from '../../../functions/deid/regex/regex.js';
 import { RegexLimitError, RegexSteps } from '../../../functions/deid/regex/steps.js';
 import { RegexSyntaxError } from '../../../functions/deid/regex/syntax.js';
 import { PATTERNS, PLAIN_PATTERNS, TEXTS } from './patterns.js';
-
-const SEED = 20261128;
+import { randomly } from '../../random.js';
 
 /** A pattern for a matcher; null where it is malformed. */
 function compile(pattern: string, engine: 'any' | 'own'): Regex | null {
@@ -48,7 +47,7 @@ describe('a pattern that JavaScript runs', () => {
         translated++;
         expect(matchesOf(regex, text)).toEqual(matchesOf(Regex.compile(pattern, 'own'), text));
       }),
-      { seed: SEED, numRuns: 4000 },
+      randomly(4000),
     );
     expect(translated).toBeGreaterThan(500);
   });
@@ -65,7 +64,7 @@ describe('a pattern that JavaScript runs', () => {
         // Three times the text takes three times the steps; with a square in it, up to nine times.
         expect(long).toBeLessThan(3.5 * short + 10_000);
       }),
-      { seed: SEED, numRuns: 1500 },
+      randomly(1500),
     );
     expect(translated).toBeGreaterThan(200);
   });
@@ -180,7 +179,7 @@ describe('a malformed or hostile pattern is an error of its syntax and no other'
           expect(error instanceof RegexLimitError || error instanceof RegexSyntaxError).toBe(true);
         }
       }),
-      { seed: SEED, numRuns: 5000 },
+      randomly(5000),
     );
   });
 

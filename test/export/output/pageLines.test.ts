@@ -1,12 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PageLines } from '../../../functions/export/output/pageLines.js';
+import { randomly, SEED } from '../../random.js';
 
-const SEED = Number(process.env['SEED'] ?? 20261125);
-
-describe(`the lines of a page (seed ${SEED})`, () => {
+describe(`the lines of a page (TEST_SEED=${SEED})`, () => {
   it('come out once each, in the order of their bytes, page after page', () => {
-    console.log(`SEED=${SEED}`);
     const line = fc.tuple(
       fc.constantFrom('', '{"resourceType":"Patient","id":"'),
       fc.string({ unit: 'grapheme', maxLength: 20 }),
@@ -28,7 +26,7 @@ describe(`the lines of a page (seed ${SEED})`, () => {
           expect([lines.count, lines.bytes]).toEqual([0, 0]);
         }
       }),
-      { numRuns: 1000, seed: SEED },
+      randomly(1000),
     );
   });
 

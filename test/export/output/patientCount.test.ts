@@ -16,6 +16,7 @@ import {
 import { rawLines } from '../../../functions/export/output/rawLines.js';
 import { EVERYTHING } from '../../../functions/export/selection/selection.js';
 import { runSlice } from '../../../functions/export/slice/slice.js';
+import { randomly } from '../../random.js';
 
 const SECRET = Buffer.alloc(32, 7);
 const MOST = 10;
@@ -103,8 +104,6 @@ describe('a part of few patients is withheld as a whole', () => {
 
 describe('patients are counted', () => {
   it('exactly, across slices and partitions, and with no more kept than has to be known', () => {
-    const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
-    console.log(`SEED=${seed}`);
     const slices = fc.array(fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 40 }), { maxLength: 8 });
     fc.assert(
       fc.property(slices, fc.integer({ min: 1, max: 20 }), (written, most) => {
@@ -122,7 +121,7 @@ describe('patients are counted', () => {
         }
         expect(sum.patients[PART]?.length ?? 0).toBe(Math.min(most, new Set(written.flat()).size));
       }),
-      { seed, numRuns: 500 },
+      randomly(500),
     );
   });
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readOciReference, readRegistryHost } from '../../../functions/export/request/ociReference.js';
+import { randomly, SEED } from '../../random.js';
 
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
-const SEED = Number(process.env['OCI_SEED'] ?? Date.now() % 1_000_000);
 
 describe('a reference is read', () => {
   it.each([
@@ -49,7 +49,7 @@ describe('a reference is refused', () => {
   });
 });
 
-it(`whatever is read leads to its host and stays below its image name (OCI_SEED=${SEED})`, () => {
+it(`whatever is read leads to its host and stays below its image name (TEST_SEED=${SEED})`, () => {
   const piece = fc.constantFrom(
     'a',
     'B',
@@ -81,7 +81,7 @@ it(`whatever is read leads to its host and stays below its image name (OCI_SEED=
       expect(url.host).toBe(registry);
       expect(url.href).toBe(`https://${registry}/v2/${repository}/manifests/${version}`);
     }),
-    { seed: SEED, numRuns: 20_000 },
+    randomly(20_000),
   );
 });
 

@@ -10,6 +10,7 @@ import type { Caller, Permissions } from '../../../functions/http/authorization/
 import { permitKickOff } from '../../../functions/http/authorization/permitKickOff.js';
 import { RequestError } from '../../../functions/http/respond.js';
 import { WHOLE_SCOPE } from '../requests.js';
+import { randomly } from '../../random.js';
 
 const settings: AuthorizationSettings = {
   authentication: { method: 'none' },
@@ -111,8 +112,6 @@ describe('without the permission for raw exports, search is no oracle on identit
   });
 
   it('by any other name is refused, however it is made', () => {
-    const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
-    console.log(`SEED=${seed}`);
     const permitted = new Set(
       DEFAULT_FILTER_PARAMETERS.flatMap((name) => [name, `${name}:not`, `${name}:missing`]),
     );
@@ -128,7 +127,7 @@ describe('without the permission for raw exports, search is no oracle on identit
         const isRefused = searchLimitIssues(kickOff(filter(made)), limits, 'x').length > 0;
         expect(isRefused).toBe(!permitted.has(made));
       }),
-      { seed, numRuns: 2000 },
+      randomly(2000),
     );
   });
 });

@@ -6,6 +6,7 @@ import {
   type RequestOutcome,
   type RequestPlace,
 } from '../../../functions/export/source/requestLimiter.js';
+import { randomly } from '../../random.js';
 
 /** Lets all go that may. */
 function admitted(limiter: RequestLimiter, now: number): RequestPlace[] {
@@ -122,7 +123,7 @@ describe('the limit of requests at the source', () => {
           if (place !== undefined) limiter.leave(place, 'served', now);
         }
       }),
-      { numRuns: 500 },
+      randomly(500),
     );
   });
 
@@ -165,7 +166,7 @@ describe('the limit of requests at the source', () => {
           else expect(refused).toBeLessThan(2 * most + total(served) * 0.35);
         },
       ),
-      { numRuns: 100 },
+      randomly(100),
     );
   });
 
@@ -197,7 +198,7 @@ describe('the jobs', () => {
           }
         },
       ),
-      { numRuns: 100 },
+      randomly(100),
     );
   });
 

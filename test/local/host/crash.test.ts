@@ -14,6 +14,7 @@ import { Logger } from '../../../local/host/log.js';
 import { Worker } from '../../../local/host/worker/worker.js';
 import { Client, TEST_APP } from './testHost.js';
 import { waitFor } from './waitFor.js';
+import { randomly } from '../../random.js';
 
 const data = mkdtempSync(join(tmpdir(), 'crash-'));
 afterAll(() => rmSync(data, { recursive: true }));
@@ -117,7 +118,7 @@ describe('a hub that is killed at any write', () => {
           expect(() => store.readInstance('job')).not.toThrow();
         }
       }),
-      { numRuns: 200 },
+      randomly(200),
     );
   });
 

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { array, assert, asyncProperty, constantFrom, dictionary, jsonValue, string } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { allIds, ask, link, resource, serving } from './support.js';
+import { randomly } from '../../random.js';
 
 describe('texts are served as they are in the file', () => {
   const texts = [
@@ -82,7 +83,7 @@ describe('texts are served as they are in the file', () => {
         });
       },
     );
-    await assert(property, { numRuns: 60 });
+    await assert(property, randomly(60));
   });
 });
 

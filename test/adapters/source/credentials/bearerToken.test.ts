@@ -5,6 +5,7 @@ import {
   BearerToken,
 } from '../../../../functions/adapters/source/credentials/bearerToken.js';
 import { ExportError } from '../../../../functions/common/errors.js';
+import { randomly } from '../../../random.js';
 
 const denied = new ExportError('source-denied', 'No token.');
 
@@ -120,7 +121,7 @@ describe('a token', () => {
           }
         },
       ),
-      { numRuns: 200 },
+      randomly(200),
     );
   });
 });

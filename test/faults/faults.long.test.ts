@@ -3,10 +3,10 @@ import { sourceIds } from './checker.js';
 import { FaultStack } from './faultStack.js';
 import { runScenario } from './run.js';
 import { drawScenario } from './scenario.js';
+import { runs, SEED } from '../random.js';
 
-/** `FAULTS_SEED` repeats the runs of a former time. */
-const SEED = Number(process.env['FAULTS_SEED'] ?? Date.now() % 1_000_000);
-const RUNS = Number(process.env['FAULTS_RUNS'] ?? 50);
+const RUNS_OF_A_CHANGE = 25;
+const RUNS = runs(RUNS_OF_A_CHANGE);
 
 /** Stacks that take the runs by turns: much of a run is waiting. */
 const STACKS = 2;
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all(stacks.map((stack) => stack.end())));
 
-it(`${RUNS} exports under faults lose and double nothing, or fail in clear words (FAULTS_SEED=${SEED})`, async () => {
+it(`${RUNS} exports under faults lose and double nothing, or fail in clear words (TEST_SEED=${SEED})`, async () => {
   const ends: Record<string, number> = {};
   const seeds = Array.from({ length: RUNS }, (_, run) => SEED + run).values();
   await Promise.all(
@@ -27,16 +27,19 @@ it(`${RUNS} exports under faults lose and double nothing, or fail in clear words
       for (const seed of seeds) {
         const scenario = drawScenario(seed);
         const end = await runScenario(stack, scenario, expected).catch((thrown: unknown) => {
-          throw new Error(`FAULTS_SEED=${seed} FAULTS_RUNS=1: ${JSON.stringify(scenario)}`, {
-            cause: thrown,
-          });
+          throw new Error(
+            `TEST_SEED=${seed} TEST_RUNS=${1 / RUNS_OF_A_CHANGE}: ${JSON.stringify(scenario)}`,
+            {
+              cause: thrown,
+            },
+          );
         });
         ends[end] = (ends[end] ?? 0) + 1;
       }
     }),
   );
   const kills = stacks.reduce((sum, stack) => sum + stack.ends, 0);
-  console.log(`FAULTS_SEED=${SEED}: ${JSON.stringify(ends)}, the app ended ${kills} times`);
+  console.log(`TEST_SEED=${SEED}: ${JSON.stringify(ends)}, the app ended ${kills} times`);
   // Faults that never happen would prove nothing.
   if (RUNS >= 20) expect(kills).toBeGreaterThan(RUNS / 5);
 }, 900_000);

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DeploymentPackage, makePackage } from '../../infra/tools/package.js';
@@ -64,8 +66,12 @@ describe('the deployment package', () => {
   });
 
   it('is the same for the same files', { timeout: 120_000 }, async () => {
-    const again = await makePackage(PROJECT_ROOT, join(directory, 'again'));
-    expect(readFileSync(again.archive).equals(readFileSync(made.archive))).toBe(true);
+    // This time by `npm run package`.
+    const command = join(PROJECT_ROOT, 'dist', 'infra', 'tools', 'makePackage.js');
+    const { stdout } = await promisify(execFile)(process.execPath, [command]);
+    expect(stdout).toContain('dist/package.zip');
+    const again = readFileSync(join(PROJECT_ROOT, 'dist', 'package.zip'));
+    expect(again.equals(readFileSync(made.archive))).toBe(true);
   });
 
   describe('unpacked, away from the project', () => {

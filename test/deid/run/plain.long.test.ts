@@ -20,8 +20,8 @@ import { Choices, ResourceGenerator, takenRule } from '../generate.js';
 import { PlainEngine, type PlainParameters, type PlainRule } from './plainEngine.js';
 import { bothWays } from '../bothWays.js';
 import { comparable, configurationOf, engineOptions, filesIn, hasShared, readText, NOW } from '../shared.js';
+import { randomlyAtCost, runs, SEED } from '../../random.js';
 
-const SEED = Number(process.env['SEED'] ?? 20261121);
 const RESOURCES_PER_CONFIGURATION = 5;
 
 type Version = 'R4' | 'STU3';
@@ -301,14 +301,14 @@ function walksIn(lines: readonly string[], model: FhirModel): (readonly FhirElem
   return [...walks.values()];
 }
 
-let runs = 0;
+let compared = 0;
 let failures = 0;
 const methods = new Map<string, number>();
 
 /** Compares the engines on resources under generated configurations. */
 function compare(
   version: Version,
-  numRuns: number,
+  resources: number,
   walk: Walk,
   resourceOf: (choices: Choices) => string,
   areSamples: boolean,
@@ -348,22 +348,21 @@ function compare(
         }
         const told = result.outcome === 'failed' ? result.failure.message : reason;
         expect(actual, `${told}\n${text}\n${line}`).toEqual(expected);
-        runs++;
+        compared++;
         if (actual === 'failed') failures++;
       }
       for (const { method } of rules) methods.set(method, (methods.get(method) ?? 0) + 1);
     }),
-    { seed: SEED, numRuns: numRuns / RESOURCES_PER_CONFIGURATION, endOnFailure: !process.env['SHRINK'] },
+    randomlyAtCost(resources / RESOURCES_PER_CONFIGURATION),
   );
 }
 
-describe(`the compiled engine and a plain one on fhirpath (seed ${SEED})`, () => {
+describe(`the compiled engine and a plain one on fhirpath (TEST_SEED=${SEED})`, () => {
   const directory = mkdtempSync(join(tmpdir(), 'plain-'));
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
   const samples = new Map<Version, string[]>();
 
   beforeAll(() => {
-    console.log(`seed ${SEED}`);
     generateSample({ directory, patients: 4 });
     const generated = readdirSync(directory).map((file) => readFileSync(join(directory, file), 'utf8'));
     const shared = (folder: string): string[] =>
@@ -376,26 +375,22 @@ describe(`the compiled engine and a plain one on fhirpath (seed ${SEED})`, () =>
   });
 
   it.each<[Version, number]>([
-    ['R4', 4600],
-    ['STU3', 1000],
-  ])(
-    'agree on samples of %s in %i runs',
-    (version, numRuns) => {
-      const lines = samples.get(version) ?? [];
-      if (lines.length === 0) return;
-      const walks = walksIn(lines, FhirModel.of(version));
-      compare(version, numRuns, (choices) => choices.of(walks), (choices) => choices.of(lines), true); // prettier-ignore
-    },
-    120_000,
-  );
+    ['R4', 1600],
+    ['STU3', 400],
+  ])('agree on samples of %s (%i resources)', (version, resources) => {
+    const lines = samples.get(version) ?? [];
+    if (lines.length === 0) return;
+    const walks = walksIn(lines, FhirModel.of(version));
+    compare(version, resources, (choices) => choices.of(walks), (choices) => choices.of(lines), true); // prettier-ignore
+  });
 
   it.each<[Version, number, number]>([
-    ['R4', 3000, 5],
-    ['R4', 1400, 30],
-    ['STU3', 1400, 10],
+    ['R4', 1000, 5],
+    ['R4', 500, 30],
+    ['STU3', 500, 10],
   ])(
-    'agree on generated resources of %s in %i runs, %i in a hundred members hostile',
-    (version, numRuns, hostility) => {
+    'agree on generated resources of %s (%i of them, %i in a hundred members hostile)',
+    (version, resources, hostility) => {
       const types = ['Patient', 'Observation', 'Encounter', 'Claim', 'Bundle', 'Parameters', 'Condition'];
       const model = FhirModel.of(version);
       const walk: Walk = (choices) => {
@@ -412,15 +407,14 @@ describe(`the compiled engine and a plain one on fhirpath (seed ${SEED})`, () =>
         const text = new ResourceGenerator(choices, version, hostility).resource(choices.of(types));
         return stringifyJson(withoutSecondChoices(parseJson(text), null, model));
       };
-      compare(version, numRuns, walk, resourceOf, false);
+      compare(version, resources, walk, resourceOf, false);
     },
-    120_000,
   );
 
   it('agreed often enough, on every method, and seldom by failing both', () => {
-    console.log(`${runs} runs, ${failures} of them failures in both`, Object.fromEntries(methods));
-    expect(runs).toBeGreaterThanOrEqual(samples.get('STU3')?.length === 0 ? 10_400 : 11_400);
-    expect(failures / runs).toBeLessThan(0.2);
+    console.log(`${compared} resources, ${failures} of them failures in both`, Object.fromEntries(methods));
+    expect(compared).toBeGreaterThanOrEqual(runs(samples.get('STU3')?.length === 0 ? 3600 : 4000));
+    expect(failures / compared).toBeLessThan(0.2);
     expect(methods.size).toBe(8);
   });
 });

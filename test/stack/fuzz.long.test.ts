@@ -4,6 +4,7 @@ import { withoutDotSegments } from '../../local/host/http/hostLimits.js';
 import { createRandom, type Random } from '../../local/sample/random.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
 import { startTestStack, type TestStack } from './harness.js';
+import { SEED } from '../random.js';
 
 /** Bytes, in the host. */
 const MOST_REQUEST_LINE = 8192;
@@ -11,7 +12,6 @@ const REQUESTS = 5000;
 const PARALLEL = 8;
 /** An answer that takes longer counts as a hang. */
 const MOST_MS = 10_000;
-const SEED = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
 interface FuzzedRequest {
   method: string;
@@ -173,8 +173,7 @@ function complaint({ method, path }: FuzzedRequest, { status, type, body }: Answ
   return resourceType === 'OperationOutcome' ? undefined : `answered ${status} with ${resourceType}`;
 }
 
-it(`${REQUESTS} fuzzed requests: no 500, no hang, every refusal an OperationOutcome (FUZZ_SEED=${SEED})`, async () => {
-  console.log(`FUZZ_SEED=${SEED}`);
+it(`${REQUESTS} fuzzed requests: no 500, no hang, every refusal an OperationOutcome (TEST_SEED=${SEED})`, async () => {
   const random = createRandom(SEED);
   const requests = Array.from({ length: REQUESTS }, () => fuzzed(random));
   const statuses = new Map<number, number>();

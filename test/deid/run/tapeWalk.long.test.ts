@@ -12,8 +12,8 @@ import { BothWays } from '../bothWays.js';
 import { Choices, ConfigurationGenerator, ResourceGenerator } from '../generate.js';
 import { HABITS, HardSpelling, type Habit } from './hardSpelling.js';
 import { configurationOf, engineOptions } from '../shared.js';
+import { randomlyAtCost, SEED } from '../../random.js';
 
-const SEED = Number(process.env['SEED'] ?? 20261125);
 const VERSIONS: readonly FhirVersion[] = ['STU3', 'R4', 'R4B', 'R5'];
 const TYPES = ['Patient', 'Observation', 'Encounter', 'Claim', 'Condition'];
 
@@ -93,40 +93,35 @@ function onPage(texts: readonly string[]): { tape: JsonTape; nodes: number[]; by
   return { tape, nodes, bytes };
 }
 
-describe(`resources on a tape (seed ${SEED})`, () => {
-  console.log(`SEED=${SEED}`);
+describe(`resources on a tape (TEST_SEED=${SEED})`, () => {
   const shares = new Map(HABITS.map((habit) => [habit, { all: 0, onTape: 0 }]));
 
-  it.each(VERSIONS)(
-    'of %s are read as a parser reads them, however they are written',
-    (version) => {
-      const sample = bothWaysOf(sampleConfiguration(version), version);
-      fc.assert(
-        fc.property(fc.gen(), (generate) => {
-          const choices = new Choices(generate);
-          const generated = new ConfigurationGenerator(choices, version, TYPES).configuration();
-          const resources = new ResourceGenerator(choices, version, choices.of([0, 1, 10]));
-          for (const both of [
-            sample,
-            bothWaysOf(generated, version),
-            bothWaysOf(ownConfiguration(choices), version),
-          ]) {
-            for (let each = 0; each < 6; each++) {
-              const habits = someHabits(choices);
-              const spelling = new HardSpelling(choices, habits);
-              const isTaken = both.compare(spelling.resource(plainResource(resources, choices)));
-              const share = new Set(habits).size === 1 ? shares.get(habits[0] as Habit) : undefined;
-              if (share === undefined) continue;
-              share.all++;
-              if (isTaken) share.onTape++;
-            }
+  it.each(VERSIONS)('of %s are read as a parser reads them, however they are written', (version) => {
+    const sample = bothWaysOf(sampleConfiguration(version), version);
+    fc.assert(
+      fc.property(fc.gen(), (generate) => {
+        const choices = new Choices(generate);
+        const generated = new ConfigurationGenerator(choices, version, TYPES).configuration();
+        const resources = new ResourceGenerator(choices, version, choices.of([0, 1, 10]));
+        for (const both of [
+          sample,
+          bothWaysOf(generated, version),
+          bothWaysOf(ownConfiguration(choices), version),
+        ]) {
+          for (let each = 0; each < 6; each++) {
+            const habits = someHabits(choices);
+            const spelling = new HardSpelling(choices, habits);
+            const isTaken = both.compare(spelling.resource(plainResource(resources, choices)));
+            const share = new Set(habits).size === 1 ? shares.get(habits[0] as Habit) : undefined;
+            if (share === undefined) continue;
+            share.all++;
+            if (isTaken) share.onTape++;
           }
-        }),
-        { numRuns: 150, seed: SEED, endOnFailure: !process.env['SHRINK'] },
-      );
-    },
-    120_000,
-  );
+        }
+      }),
+      randomlyAtCost(60),
+    );
+  });
 
   it('were on it often enough, whatever the habit', () => {
     const found = new Map([...shares].map(([habit, { all, onTape }]) => [habit, onTape / all]));
@@ -166,11 +161,11 @@ describe(`resources on a tape (seed ${SEED})`, () => {
           }
         }
       }),
-      { numRuns: 150, seed: SEED, endOnFailure: !process.env['SHRINK'] },
+      randomlyAtCost(60),
     );
     console.log(`${taken} of ${all} were taken`);
     expect(taken / all).toBeGreaterThan(0.5);
-  }, 120_000);
+  });
 
   it('have conditions that hold or not by what they look at, among thousands that look alike', () => {
     const both = bothWaysOf(

@@ -20,8 +20,8 @@ import { TreeEngine } from '../../../functions/deid/run/treeEngine.js';
 import { bothWays, ways } from '../bothWays.js';
 import { Choices, ConfigurationGenerator, ResourceGenerator } from '../generate.js';
 import { comparable, configurationOf, engineOptions, filesIn, hasShared, readText } from '../shared.js';
+import { randomlyAtCost, runs, SEED } from '../../random.js';
 
-const SEED = Number(process.env['SEED'] ?? 20261121);
 const RESOURCES_PER_CONFIGURATION = 8;
 
 interface Outcome {
@@ -138,19 +138,18 @@ function samples(version: 'R4' | 'STU3'): Map<string, string[]> {
 let treeRuns = 0;
 let allRuns = 0;
 
-describe(`the compiled engine and the engine that goes rule by rule (seed ${SEED})`, () => {
-  console.log(`seed ${SEED}`);
+describe(`the compiled engine and the engine that goes rule by rule (TEST_SEED=${SEED})`, () => {
   const types = ['Patient', 'Observation', 'Encounter', 'Claim', 'Bundle', 'Parameters', 'Condition'];
 
   it.each<[FhirVersion, number, number]>([
-    ['R4', 500, 5],
-    ['R4', 300, 30],
-    ['STU3', 150, 10],
-    ['R4B', 150, 10],
-    ['R5', 150, 10],
+    ['R4', 200, 5],
+    ['R4', 120, 30],
+    ['STU3', 60, 10],
+    ['R4B', 60, 10],
+    ['R5', 60, 10],
   ])(
     'agree on generated resources of %s (%i configurations, %i in a hundred members hostile)',
-    (version, runs, hostility) => {
+    (version, configurations, hostility) => {
       let count = 0;
       fc.assert(
         fc.property(fc.gen(), (generate) => {
@@ -168,39 +167,34 @@ describe(`the compiled engine and the engine that goes rule by rule (seed ${SEED
             count++;
           }
         }),
-        { numRuns: runs, seed: SEED, endOnFailure: !process.env['SHRINK'] },
+        randomlyAtCost(configurations),
       );
-      expect(count).toBeGreaterThanOrEqual(runs * RESOURCES_PER_CONFIGURATION);
+      expect(count).toBeGreaterThanOrEqual(runs(configurations) * RESOURCES_PER_CONFIGURATION);
     },
-    120_000,
   );
 
-  it.each<['R4' | 'STU3']>([['R4'], ['STU3']])(
-    'agree on sample resources of %s',
-    (version) => {
-      const byType = samples(version);
-      if (byType.size === 0) return;
-      fc.assert(
-        fc.property(fc.gen(), (generate) => {
-          const choices = new Choices(generate);
-          const configurationText = new ConfigurationGenerator(choices, version, [
-            ...byType.keys(),
-          ]).configuration();
-          const configuration = configurationOf(configurationText, version);
-          const one = compiled(configuration, version);
-          const two = ruleByRule(configuration, version);
-          for (let each = 0; each < RESOURCES_PER_CONFIGURATION; each++) {
-            const text = choices.of(byType.get(choices.of([...byType.keys()])) ?? ['{}']);
-            expect(comparableOutcome(one(text), configurationText), text).toEqual(
-              comparableOutcome(two(text), configurationText),
-            );
-          }
-        }),
-        { numRuns: 100, seed: SEED, endOnFailure: !process.env['SHRINK'] },
-      );
-    },
-    120_000,
-  );
+  it.each<['R4' | 'STU3']>([['R4'], ['STU3']])('agree on sample resources of %s', (version) => {
+    const byType = samples(version);
+    if (byType.size === 0) return;
+    fc.assert(
+      fc.property(fc.gen(), (generate) => {
+        const choices = new Choices(generate);
+        const configurationText = new ConfigurationGenerator(choices, version, [
+          ...byType.keys(),
+        ]).configuration();
+        const configuration = configurationOf(configurationText, version);
+        const one = compiled(configuration, version);
+        const two = ruleByRule(configuration, version);
+        for (let each = 0; each < RESOURCES_PER_CONFIGURATION; each++) {
+          const text = choices.of(byType.get(choices.of([...byType.keys()])) ?? ['{}']);
+          expect(comparableOutcome(one(text), configurationText), text).toEqual(
+            comparableOutcome(two(text), configurationText),
+          );
+        }
+      }),
+      randomlyAtCost(40),
+    );
+  });
 
   it('took the compiled way in most runs', () => {
     console.log(`${allRuns - treeRuns} of ${allRuns} runs took the compiled way`);

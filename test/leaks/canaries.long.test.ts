@@ -7,15 +7,15 @@ import { parseJson, type JsonObject } from '../../functions/json/json.js';
 import { engineOf } from '../deid/shared.js';
 import { writeCanaries } from './canaries.js';
 import { leaksIn } from './leaks.js';
+import { SEED } from '../random.js';
 
 const CONFIGURATIONS = resolve(import.meta.dirname, '../../configurations');
 const VERSIONS: FhirVersion[] = ['STU3', 'R4', 'R4B', 'R5'];
-const SEED = Number(process.env['CANARY_SEED'] ?? Date.now() % 1_000_000);
 
 let directory = '';
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-describe.each(VERSIONS)(`the Safe Harbor sample for %s (CANARY_SEED=${SEED})`, (version) => {
+describe.each(VERSIONS)(`the Safe Harbor sample for %s (TEST_SEED=${SEED})`, (version) => {
   it('lets no token of any element of any resource type through', () => {
     directory = mkdtempSync(join(tmpdir(), 'canaries-'));
     const { tokens, resources } = writeCanaries(directory, version, SEED);

@@ -1,0 +1,13 @@
+import { it } from 'vitest';
+import { runs, SEED } from '../random.js';
+import { expectToSurviveKills } from './crash.js';
+
+const KILLS = runs(15);
+
+it(
+  `an export whose host is killed ${KILLS} times is complete and without duplicates (TEST_SEED=${SEED})`,
+  async () => {
+    await expectToSurviveKills(KILLS, SEED + 1);
+  },
+  180_000 + KILLS * 12_000,
+);

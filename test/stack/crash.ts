@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { outputNameEnd } from '../../functions/export/output/outputName.js';
+import { ExportClient } from '../../local/exportClient.js';
+import { createRandom } from '../../local/sample/random.js';
+import { sourceIds } from '../faults/checker.js';
+import { downloadLines, startTestStack } from './harness.js';
+
+/** Keeps ids, so that output and source can be compared resource by resource. */
+const CONFIGURATION = {
+  fhirVersion: 'R4',
+  fhirPathRules: [{ path: "nodesByType('HumanName')", method: 'redact' }],
+  parameters: {},
+};
+
+/** Kills the host `times` times in the middle of exports, which all have to hold everything once. */
+export async function expectToSurviveKills(times: number, seed: number): Promise<void> {
+  const test = await startTestStack({
+    // Small slices, so that a kill meets every step.
+    PAGE_SIZE: '20',
+    SLICE_MAX_PAGES: '2',
+    DURABLE_REDELIVERY_DELAY_SECONDS: '1',
+  });
+  try {
+    await test.putConfiguration('keeps-ids.json', CONFIGURATION);
+    const random = createRandom(seed);
+    const client = new ExportClient(test.stack.baseUrl);
+    const expected = sourceIds(join(test.stack.dataDirectory, 'sample'));
+    let kills = 0;
+    let exports = 0;
+    while (kills < times) {
+      exports++;
+      const statusUrl = await client.kickOff({ _container: 'crash', _anonymizationConfig: 'keeps-ids.json' });
+      let isDone = false;
+      while (!isDone && kills < times) {
+        await new Promise((resolve) => setTimeout(resolve, 50 + random.next() * 900));
+        await test.stack.host.kill();
+        kills++;
+        await test.stack.restartHost();
+        isDone = (await fetch(statusUrl)).status === 200;
+      }
+      const manifest = await client.manifest(statusUrl, 200, () => undefined);
+      const lines = await downloadLines(manifest);
+      for (const [type, ids] of expected) {
+        const exported = (lines.get(type) ?? []).map((line) => (JSON.parse(line) as { id: string }).id);
+        expect(exported.sort(), type).toEqual(ids);
+      }
+      expect([...lines.keys()].sort()).toEqual([...expected.keys()].sort());
+      const folder = `-${outputNameEnd(statusUrl.slice(statusUrl.lastIndexOf('/') + 1))}/`;
+      const blobs = (await test.blobNames('crash')).filter((name) => name.includes(folder));
+      // Besides the files of the manifest only manifest and report: no orphan of a lost attempt.
+      expect(blobs.length).toBe(manifest.output.length + 2);
+    }
+    console.log(`${kills} kills in ${exports} export(s), nothing lost, nothing doubled`);
+  } finally {
+    await test.end();
+  }
+}
