@@ -100,9 +100,7 @@ async function runShare({ directory, worker }: Share): Promise<number> {
         source: memorySource(pages),
         lineMaker: {
           processingErrors: 'skip',
-          makeLine: (resource) => engine.anonymize(resource),
-          makeLineOfTape: (resource, line) => engine.anonymizeTape(resource, line),
-          takeCounts: () => engine.takeReport(),
+          makeLine: (resource, line, report) => engine.anonymize(resource, line, report),
         },
         patients: new PatientCounter({ most: 0, fhirVersion: 'R4', secret: new Uint8Array(0) }),
         openFile: () => Promise.resolve(file),

@@ -189,7 +189,7 @@ function own(source: JsonObject, key: string): JsonValue | undefined {
 }
 
 /** The type of a resource in JSON; undefined where the FHIR version does not define it. */
-export function resourceTypeOf(model: FhirModel, resource: JsonObject): FhirType | undefined {
+function resourceTypeOf(model: FhirModel, resource: JsonObject): FhirType | undefined {
   const name = own(resource, 'resourceType');
   return typeof name === 'string' ? model.resource(name) : undefined;
 }
