@@ -20,7 +20,7 @@ import { generateSample } from '../../local/sample/sample.js';
 const RUNS = 15;
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const SAMPLES = join(ROOT, '..', 'shared', 'samples', 'synthea-r4');
-const SAFE_HARBOR = join(ROOT, 'local', 'configurations', 'hipaa-safe-harbor-r4.json');
+const SAFE_HARBOR = join(ROOT, 'configurations', 'hipaa-safe-harbor-r4.json');
 
 /** Elements that any resource may have: enough for a configuration of any length. */
 const OWN_RULES = [

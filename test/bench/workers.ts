@@ -65,7 +65,7 @@ function memorySource(pages: readonly Buffer[]): Source {
 }
 
 async function runShare({ directory, worker }: Share): Promise<number> {
-  const text = readFileSync(join(PROJECT_ROOT, 'local', 'configurations', SAMPLE_CONFIGURATION), 'utf8');
+  const text = readFileSync(join(PROJECT_ROOT, 'configurations', SAMPLE_CONFIGURATION), 'utf8');
   const { configuration } = readConfiguration(text, { fhirVersion: 'R4' });
   if (configuration === undefined) throw new Error('The sample configuration cannot be read.');
   const engine = compileEngine(configuration, {

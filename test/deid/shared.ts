@@ -5,7 +5,7 @@ import type { Configuration } from '../../functions/deid/configuration/configura
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import type { Engine, EngineOptions } from '../../functions/deid/run/engine.js';
 import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
-import { Decimal } from '../../functions/deid/expression/values.js';
+import { Decimal } from '../../functions/deid/values/values.js';
 import { bothWays } from './bothWays.js';
 import type { JsonValue } from '../../functions/json/json.js';
 import { JsonNumber, numberText } from '../../functions/json/jsonNumber.js';

@@ -1,7 +1,7 @@
 import { compileExpression, evaluate } from '../expression/evaluate.js';
 import { booleanOf } from '../expression/operators.js';
 import type { Expression } from '../expression/syntax.js';
-import { FhirPathError } from '../expression/values.js';
+import { FhirPathError } from '../values/values.js';
 import type { FhirModel } from '../model/fhirModel.js';
 import { FhirNode } from '../model/node.js';
 import type { stepsOf } from '../plan/pattern.js';

@@ -1,7 +1,7 @@
 import { givesValue, isPerItem, type ValueKind } from './functionRow.js';
 import { functionOf } from './functions.js';
 import { isOperatorOf, type Expression } from './syntax.js';
-import { Quantity, Temporal, type Value } from './values.js';
+import { Quantity, Temporal, type Value } from '../values/values.js';
 import type { FhirType } from '../model/types.js';
 
 /** Types an expression's result may have; null where that cannot be told. */

@@ -2,7 +2,7 @@ import { isEmptyObject, isJsonObject, type JsonObject, type JsonValue } from '..
 import type { FhirModel } from './fhirModel.js';
 import type { FhirElement, FhirType } from './types.js';
 import { isPrimitiveOf, valueOf, type Primitive } from './primitive.js';
-import type { Value } from '../expression/values.js';
+import type { Value } from '../values/values.js';
 
 /** Called for every element that is left out because it is not known what it is, by its definition's path. */
 type OnDropped = (path: string) => void;

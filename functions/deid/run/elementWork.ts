@@ -2,7 +2,7 @@ import type { Environment } from '../expression/collection.js';
 import { evaluate } from '../expression/evaluate.js';
 import { Undecided } from '../expression/undecided.js';
 import { booleanOf } from '../expression/operators.js';
-import { FhirPathError } from '../expression/values.js';
+import { FhirPathError } from '../values/values.js';
 import type { JsonObject, JsonValue } from '../../json/json.js';
 import type { FhirType } from '../model/types.js';
 import { FhirNode, type NodeContext } from '../model/node.js';

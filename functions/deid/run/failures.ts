@@ -1,4 +1,4 @@
-import { FhirPathError } from '../expression/values.js';
+import { FhirPathError } from '../values/values.js';
 import type { ProcessingFailure } from './engine.js';
 import { ProcessingError } from '../methods/processingError.js';
 import { DepthError } from '../model/node.js';

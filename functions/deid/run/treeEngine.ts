@@ -1,7 +1,7 @@
 import type { Collection, Environment, Evaluator } from '../expression/collection.js';
 import { compileExpression, evaluate } from '../expression/evaluate.js';
 import { Undecided } from '../expression/undecided.js';
-import { FhirPathError } from '../expression/values.js';
+import { FhirPathError } from '../values/values.js';
 import type { JsonObject, JsonValue } from '../../json/json.js';
 import { addLabels } from '../methods/labels.js';
 import { ProcessingError } from '../methods/processingError.js';
