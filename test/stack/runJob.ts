@@ -12,7 +12,7 @@ import { type ExportManifest, REPORT_FILE } from '../../functions/export/output/
 import type { ExportReport } from '../../functions/export/output/report.js';
 import { readSettings } from '../../functions/settings/settings.js';
 import { jobRequest } from '../export/requests.js';
-import type { TestStack } from './harness.js';
+import type { TestStorage } from './harness.js';
 
 export interface JobResource {
   resourceType: string;
@@ -45,7 +45,7 @@ export type Asked = Pick<JobRequest, 'level'> &
  * a stack. Every slice's first attempt is lost where `losesAttempts` says so.
  */
 export async function runJob(
-  { stack }: Pick<TestStack, 'stack'>,
+  { stack }: TestStorage,
   fhirServerUrl: string,
   asked: Asked,
   environment: Record<string, string> = {},
