@@ -4,11 +4,11 @@ import { isOperatorOf, type Expression } from './syntax.js';
 import { Quantity, Temporal, type Value } from '../values/values.js';
 import type { FhirType } from '../model/types.js';
 
-/** Types an expression's result may have; null where that cannot be told. */
+/** Types an expression's result may have; null where that is unknown. */
 type Types = ReadonlySet<FhirType> | null;
 /** What a value is to a comparison. */
 type Kind = ValueKind | 'complex';
-/** Kinds a value may have; null where that cannot be told. */
+/** Kinds a value may have; null where that is unknown. */
 type Kinds = ReadonlySet<Kind> | null;
 
 const QUANTITIES = new Set(['Quantity', 'SimpleQuantity', 'MoneyQuantity']);

@@ -78,7 +78,7 @@ function compileMember(focus: Expression | null, name: string): Evaluator {
   };
 }
 
-/** `Resource` and `DomainResource` stand for every resource, as in the reference. */
+/** `Resource` and `DomainResource` mean every resource, as in the reference. */
 function isResourceType(node: FhirNode, name: string): boolean {
   return node.type.name === name || name === 'Resource' || name === 'DomainResource';
 }
