@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createReadStream, createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { dirname } from 'node:path';
@@ -5,8 +6,11 @@ import { pipeline } from 'node:stream/promises';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
 import type { Engine, ResourceContext } from '../functions/deid/run/engine.js';
-import { isJsonObject, JsonError, parseJson } from '../functions/json/json.js';
-import { decodeUtf8 } from '../functions/json/utf8.js';
+import { EngineReport } from '../functions/deid/run/report.js';
+import { notJson } from '../functions/json/json.js';
+import { JsonTape, OBJECT } from '../functions/json/jsonTape.js';
+import { LineBuffer } from '../functions/json/lineBuffer.js';
+import { notUtf8 } from '../functions/json/utf8.js';
 
 /** One file to de-identify, and where to. */
 export interface FileTask {
@@ -55,18 +59,28 @@ export function isKnownFile(name: string): boolean {
  * appear if there was an error, and never if the input could not be read to its end.
  */
 export async function anonymizeFile(engine: Engine, task: FileTask): Promise<FileResult> {
-  engine.takeReport();
   const errors: FileError[] = [];
   const partial = `${task.output}.partial`;
   mkdirSync(dirname(task.output), { recursive: true });
   const output = openOutput(partial, GZIP_FILE.test(task.output));
+  const report = new EngineReport();
+  const tape = new JsonTape();
+  const made = new LineBuffer();
   let isComplete = true;
   try {
     for await (const [line, bytes] of resourceBytes(task.input)) {
-      const result = anonymizeBytes(engine, bytes, task.context);
-      if (typeof result === 'string') {
-        if (!output.lines.write(`${result}\n`)) await once(output.lines, 'drain');
-      } else errors.push({ file: task.input, line, ...result });
+      made.truncate(0);
+      const problem =
+        problemOf(tape, bytes) ??
+        engine.anonymize({ tape, node: tape.root, bytes }, made, report, task.context);
+      if (problem === undefined) {
+        made.byte(LINE_BREAK);
+        // The stream keeps the bytes, and the buffer is used again.
+        if (!output.lines.write(Buffer.from(made.slice(0, made.length)))) await once(output.lines, 'drain');
+        continue;
+      }
+      const { message, rule } = problem;
+      errors.push({ file: task.input, line, message, ...(rule === undefined ? {} : { rule }) });
     }
     output.lines.end();
     await output.closed;
@@ -79,7 +93,6 @@ export async function anonymizeFile(engine: Engine, task: FileTask): Promise<Fil
   const isWritten = isComplete && (errors.length === 0 || engine.processingErrors === 'skip');
   if (isWritten) renameSync(partial, task.output);
   else rmSync(partial, { force: true });
-  const report = engine.takeReport();
   return {
     resources: report.resources,
     errors,
@@ -98,25 +111,14 @@ function openOutput(path: string, isCompressed: boolean): { lines: Writable; clo
   return { lines, closed };
 }
 
-/** The de-identified line of a resource's bytes, or what is wrong with them. */
-function anonymizeBytes(
-  engine: Engine,
-  bytes: Buffer,
-  context: ResourceContext,
-): string | Omit<FileError, 'file' | 'line'> {
-  try {
-    const json = parseJson(decodeUtf8(bytes));
-    if (!isJsonObject(json)) return { message: 'Not a JSON object' };
-    const result = engine.anonymize(json, context);
-    if (result.outcome === 'anonymized') return result.line;
-    const { message, rule } = result.failure;
-    return rule === undefined ? { message } : { message, rule };
-  } catch (error) {
-    if (!(error instanceof JsonError)) throw error;
-    if (bytes.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC))
-      return { message: 'Not JSON: it is gzip. Give the file a name that ends with .gz' };
-    return { message: `Not JSON: ${error.message}` };
-  }
+/** Reads bytes onto a tape. @returns what is wrong with them, if they are no JSON object */
+function problemOf(tape: JsonTape, bytes: Buffer): { message: string; rule?: number } | undefined {
+  if (isUtf8(bytes) && tape.read(bytes))
+    return tape.kind(tape.root) === OBJECT ? undefined : { message: 'Not a JSON object' };
+  if (bytes.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC))
+    return { message: 'Not JSON: it is gzip. Give the file a name that ends with .gz' };
+  const error = isUtf8(bytes) ? notJson(tape) : notUtf8(bytes);
+  return { message: `Not JSON: ${error.message}` };
 }
 
 /** Lines of an NDJSON file with their numbers, or the whole of another file as its line 1. */

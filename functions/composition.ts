@@ -42,6 +42,7 @@ export function composeApp(settings: Settings): { activities: MainDependencies; 
         settings.requireCoverage ? 'error' : 'warning',
       ),
       resolveSecret: secretsOf(settings),
+      sourceOf: openSource({ ...settings, sourceMaxAttempts: 1 }, access),
       now,
       isResourceType,
     },

@@ -5,6 +5,7 @@ import { join, relative } from 'node:path';
 import { compileEngine } from '../functions/deid/compileEngine.js';
 import type { Engine } from '../functions/deid/run/engine.js';
 import { readConfiguration } from '../functions/deid/readConfiguration.js';
+import { anonymizeText } from '../functions/deid/run/anonymizeText.js';
 import {
   isJsonObject,
   type JsonObject,
@@ -137,9 +138,8 @@ async function showPatient(stack: Stack, manifest: Manifest, directory: string):
   const engine = engineOf(stack);
   if (engine === undefined) return;
   for (const patient of resourcesOf(parseJson(await search.text()))) {
-    // The engine changes what it is given.
     const before = stringifyJson(patient);
-    const result = engine.anonymize(patient);
+    const result = anonymizeText(engine, before);
     if (result.outcome === 'failed') continue;
     const wanted = withoutPseudonyms(result.line);
     const [after, ...others] = lines.filter((line) => withoutPseudonyms(line) === wanted);

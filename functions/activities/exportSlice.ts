@@ -12,6 +12,7 @@ import {
   type JobRequest,
   type OutputFile,
   type SliceRecord,
+  type Waiting,
 } from '../export/records/job.js';
 import { Level } from '../export/plan/level.js';
 import { PatientCounter } from '../export/selection/patientCount.js';
@@ -31,6 +32,7 @@ import type { Settings } from '../settings/settings.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { ExportSliceInput, ExportSliceOutput } from './sliceRunner.js';
+import { SourceWatch } from './waiting.js';
 
 /** What a slice did, of resources or of deletions. */
 type Outcome = Omit<SliceResult, 'cursor'> &
@@ -94,7 +96,21 @@ export function exportSlice({ settings, jobs, files, sourceOf, cache, now }: Act
       isCounted: members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
       outside: outsideTypes(plan, settings.fhirVersion),
     });
-    const source = sourceOf(requesterOf(request), (line) => log({ type: window.type, ...line }));
+    let read = readBefore;
+    const report = (waiting?: Waiting): void => {
+      const progress = { partition, resources: read, isDone: false };
+      // Only a hint for people, so its failure is nobody's.
+      telling = telling
+        .then(() => jobs.putProgress(jobId, waiting === undefined ? progress : { ...progress, waiting }))
+        .catch(() => undefined);
+    };
+    const watch = new SourceWatch(now, report);
+    const source = watch.watched(
+      sourceOf(requesterOf(request), (line) => {
+        watch.failed(line);
+        log({ type: window.type, ...line });
+      }),
+    );
     const pageSize = request.pageSize ?? settings.pageSize;
     const limits: SliceLimits = {
       pages: settings.sliceMaxPages,
@@ -115,12 +131,8 @@ export function exportSlice({ settings, jobs, files, sourceOf, cache, now }: Act
       clock: now,
       isStopped,
       tellProgress: (resources) => {
-        // Only a hint for people, so its failure is nobody's.
-        telling = telling
-          .then(() =>
-            jobs.putProgress(jobId, { partition, resources: readBefore + resources, isDone: false }),
-          )
-          .catch(() => undefined);
+        read = readBefore + resources;
+        report();
       },
     };
     const patientByPatient = planned?.memberSearch?.patientByPatient;

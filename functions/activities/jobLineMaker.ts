@@ -3,6 +3,7 @@ import type { JobStore } from '../adapters/storage/jobStore.js';
 import { readConfiguration } from '../deid/readConfiguration.js';
 import { compileEngine } from '../deid/compileEngine.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
+import { anonymizeText } from '../deid/run/anonymizeText.js';
 import { hasLastingIds } from '../deid/run/idPseudonym.js';
 import { isJsonObject, parseJson } from '../json/json.js';
 import { type KeyResolver, resolveKeys } from '../deid/configuration/keys.js';
@@ -84,14 +85,10 @@ async function makeAnonymizing(
   return {
     processingErrors:
       engine.processingErrors === 'raise' && minPatients > 0 ? 'raise-at-end' : engine.processingErrors,
-    makeLine: (resource) => engine.anonymize(resource),
-    makeLineOfTape: (resource, line) => engine.anonymizeTape(resource, line),
-    takeCounts: () => engine.takeReport(),
+    makeLine: (resource, line, report) => engine.anonymize(resource, line, report),
     lastingId: (type, id) => {
       if (!hasLastingIds(configurationOfJob, type)) return undefined;
-      const made = engine.anonymize({ resourceType: type, id });
-      // Not one of the resources that are counted.
-      engine.takeReport();
+      const made = anonymizeText(engine, JSON.stringify({ resourceType: type, id }));
       const resource = made.outcome === 'failed' ? undefined : parseJson(made.line);
       const pseudonym = isJsonObject(resource) ? resource['id'] : undefined;
       return typeof pseudonym === 'string' && pseudonym !== id ? pseudonym : undefined;

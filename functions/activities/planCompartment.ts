@@ -1,6 +1,3 @@
-import { isJsonObject, parseJson, type JsonObject } from '../json/json.js';
-import { decodeUtf8 } from '../json/utf8.js';
-import { ExportError } from '../common/errors.js';
 import type { Capabilities } from '../export/source/capabilities.js';
 import type { JobRequest, PlannedCompartment, PlannedPartition } from '../export/records/job.js';
 import {
@@ -11,7 +8,8 @@ import {
   splitSearches,
 } from '../export/selection/memberPlan.js';
 import { countReadable } from '../export/plan/patientPlan.js';
-import { groupNotes, Members, resolveGroup } from '../export/selection/members.js';
+import { hiddenGroup, resolveMembers } from '../export/plan/jobMembers.js';
+import { Members } from '../export/selection/members.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
 import type { SearchParameters, Source } from '../export/source/source.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
@@ -22,6 +20,8 @@ export interface CompartmentPlan {
   compartment: PlannedCompartment;
   /** Of the types asked for, those that can be in a Patient compartment. */
   types: string[];
+  /** Whether there is no patient whose resources could be exported. */
+  isOfNobody: boolean;
   notes: string[];
   /**
    * The searches for a type's resources in a window, partition by partition; `undefined` where the whole type is to be
@@ -68,7 +68,8 @@ export async function planCompartment(
       : request.patients === undefined
         ? Promise.resolve(undefined)
         : countReadable(members.ids, source, settings.sourceMaxRequests, isOutOfTime);
-  const resolved = await resolveMembers(request, source, transactionTime, bases, notes, present);
+  const resolving = resolveMembers(request, source, transactionTime, bases, notes, present);
+  const resolved = await (request.isGroupHidden === true ? resolving.catch(hiddenGroup) : resolving);
   const members =
     resolved === undefined ? undefined : new Members(await jobs.putMembers(request.jobId, resolved.ids));
   const types = asked.filter((type) => compartmentTypes.has(type));
@@ -95,7 +96,9 @@ export async function planCompartment(
   const lists: KnownLists = {};
   return {
     compartment: { hasMembers: members !== undefined, bases, includesProvenance: comesAlong },
-    types: members?.ids.length === 0 ? [] : types,
+    // Where patients are counted, nobody is to tell a group of nobody from one of few.
+    types: members?.ids.length === 0 && (request.minPatients ?? 0) === 0 ? [] : types,
+    isOfNobody: members?.ids.length === 0,
     notes,
     searchesFor: async (type, bounds, typeCount, pageSize, isPlanOutOfTime) => {
       if (members === undefined) return undefined;
@@ -116,66 +119,5 @@ export async function planCompartment(
         ? undefined
         : splitSearches({ memberSearch, estimate }, request.workers);
     },
-  };
-}
-
-/** The patients asked for; `undefined`: all of the source. Notes hold numbers only. */
-async function resolveMembers(
-  { level, patients }: JobRequest,
-  source: Source,
-  transactionTime: string,
-  bases: readonly string[],
-  notes: string[],
-  countOf: (members: Members) => Promise<number | undefined>,
-): Promise<Members | undefined> {
-  if (level.kind !== 'group') {
-    if (patients === undefined) return undefined;
-    const members = new Members(patients);
-    const present = await countOf(members);
-    if (present !== undefined && present < members.ids.length) {
-      throw new ExportError(
-        'invalid-request',
-        `patient: ${members.ids.length - present} of the ${members.ids.length} patients asked for do not exist at the source. Ask for those only that do.`,
-      );
-    }
-    return members;
-  }
-  const group = await resolveGroup(level.groupId, readGroup(source), transactionTime, bases);
-  notes.push(...groupNotes(group));
-  if (patients !== undefined) {
-    const strangers = patients.filter((id) => !group.patients.has(id));
-    if (strangers.length > 0) {
-      throw new ExportError(
-        'invalid-request',
-        `patient: ${strangers.length} of the ${patients.length} patients asked for are no members of the Group. Ask for members only, or leave patient out.`,
-      );
-    }
-  }
-  const members = new Members(patients ?? group.patients);
-  if (members.ids.length === 0) notes.push('Group: it has no patients, so there is nothing to export.');
-  const present = await countOf(members);
-  if (present !== undefined && present < members.ids.length) {
-    notes.push(`Group: ${members.ids.length - present} members do not exist at the source.`);
-  }
-  return members;
-}
-
-function readGroup(source: Source): (id: string) => Promise<JsonObject | undefined> {
-  return async (id) => {
-    const answer = await source.read('Group', id);
-    if (answer === undefined) return undefined;
-    let group;
-    try {
-      group = parseJson(decodeUtf8(answer.body));
-    } catch {
-      throw new ExportError('source-not-fhir', 'The source answered with a Group that is not JSON.', true);
-    }
-    if (!isJsonObject(group) || group['resourceType'] !== 'Group' || group['id'] !== id) {
-      throw new ExportError(
-        'source-not-fhir',
-        'The source answered with something else than the Group it was asked for. Check that FHIR_SERVER_URL is the FHIR base of the source.',
-      );
-    }
-    return group;
   };
 }

@@ -6,7 +6,7 @@ import { type Capabilities, readCapabilities, UNKNOWN_CAPABILITIES } from '../ex
 import { deletionSentences } from '../export/output/manifest.js';
 import { planDeletions } from '../export/plan/deletionPlan.js';
 import { isUnsteady } from '../export/selection/filtered.js';
-import type { JobRequest, PlannedPartition } from '../export/records/job.js';
+import { type JobRequest, PLANNING, type PlannedPartition } from '../export/records/job.js';
 import { planPatientSearches, refusalWithoutPatient } from '../export/plan/patientPlan.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
 import { planPartitions, transactionInstant } from '../export/plan/partitions.js';
@@ -20,11 +20,12 @@ import { mayTry } from '../export/source/refusals.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import type { Source } from '../export/source/source.js';
-import { boundsOf, jobWindow, spanOf } from '../export/walk/window.js';
+import { boundsOf, jobWindow, spanOf, type Window } from '../export/walk/window.js';
 import { mapConcurrently } from '../common/mapConcurrently.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { type CompartmentPlan, planCompartment } from './planCompartment.js';
+import { SourceWatch } from './waiting.js';
 
 export interface PlanExportInput {
   jobId: string;
@@ -49,7 +50,20 @@ export function planExport(dependencies: ActivityDependencies) {
     if (known !== undefined) return { partitions: known.partitions.length };
     const asked = await jobs.request(jobId);
     if (asked === undefined) throw stateMissing();
-    const source = sourceOf(requesterOf(asked), log);
+    let telling: Promise<unknown> = Promise.resolve();
+    const watch = new SourceWatch(now, (waiting) => {
+      const progress = { partition: PLANNING, resources: 0, isDone: false };
+      // Only a hint for people, so its failure is nobody's.
+      telling = telling
+        .then(() => jobs.putProgress(jobId, waiting === undefined ? progress : { ...progress, waiting }))
+        .catch(() => undefined);
+    });
+    const source = watch.watched(
+      sourceOf(requesterOf(asked), (line) => {
+        watch.failed(line);
+        log(line);
+      }),
+    );
     const { capabilities, date } = await readSource(source, asked);
     const transactionTime = transactionInstant(date, settings.transactionTimeMarginSeconds, asked.until);
     const { permittedTypes } = asked;
@@ -91,14 +105,16 @@ export function planExport(dependencies: ActivityDependencies) {
     const types = (below?.types ?? typesAsked).filter(isLeft);
     const isOutOfTime = outOfTimeFromNow();
     const patients =
-      isPatientByPatient && below !== undefined
+      isPatientByPatient && below?.isOfNobody === false
         ? await planPatients(source, request, capabilities, types, transactionTime)
         : undefined;
-    const partitions = patients
-      ? patients.partitions
-      : below?.compartment.hasMembers === true
-        ? await planMembers(source, request, { ...below, types }, transactionTime, isOutOfTime)
-        : await planWindows(source, request, types, transactionTime, isOutOfTime);
+    const partitions = below?.isOfNobody
+      ? types.map((type): PlannedPartition => nobodys(jobWindow(type, asked, transactionTime)))
+      : patients
+        ? patients.partitions
+        : below?.compartment.hasMembers === true
+          ? await planMembers(source, request, { ...below, types }, transactionTime, isOutOfTime)
+          : await planWindows(source, request, types, transactionTime, isOutOfTime);
     const deletions = planDeletions({
       request,
       types,
@@ -295,6 +311,16 @@ export function planExport(dependencies: ActivityDependencies) {
     cache.forget(request.jobId);
     return new Set(lasting);
   }
+}
+
+/** A partition of which nothing is read. */
+function nobodys(window: Window): PlannedPartition {
+  const patientByPatient = { takesNoCount: false };
+  return {
+    window,
+    estimate: 0,
+    memberSearch: { parameters: [], batch: 1, first: 0, end: 0, patientByPatient },
+  };
 }
 
 /** Which filters find enough patients is asked without a patient. */

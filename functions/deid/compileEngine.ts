@@ -1,26 +1,25 @@
 import { patientElements } from '../fhir/patientsOf.js';
 import type { Configuration } from './configuration/configuration.js';
 import { ElementWork } from './run/elementWork.js';
-import type { AnonymizeResult, Engine, EngineOptions, EngineReport, ResourceContext } from './run/engine.js';
+import type { Engine, EngineOptions, ProcessingFailure, ResourceContext } from './run/engine.js';
 import { ProcessingError } from './methods/processingError.js';
 import { failureOf } from './run/failures.js';
-import { isJsonObject, stringifyJson, type JsonObject } from '../json/json.js';
-import { OBJECT, STRING, type JsonTape, type TapeValue } from '../json/jsonTape.js';
+import { isJsonObject, stringifyJson, valueAt, type JsonObject } from '../json/json.js';
+import { OBJECT, refuseReleased, STRING, type JsonTape, type TapeValue } from '../json/jsonTape.js';
 import { nameNumber } from '../json/keyNames.js';
-import { LABELS, addLabels } from './methods/labels.js';
 import type { LineBuffer } from '../json/lineBuffer.js';
 import { REDACT } from './methods/redact.js';
 import { FhirModel } from './model/fhirModel.js';
 import type { FhirType } from './model/types.js';
-import { FhirNode, resourceTypeOf, type NodeContext } from './model/node.js';
+import { FhirNode } from './model/node.js';
 import { patternsOfAll, type Pattern } from './plan/pattern.js';
-import { PlanWalk } from './run/planEngine.js';
 import { planFor, PlanningBudget, type ResourcePlan } from './plan/planner.js';
 import { ResourceRun, type Place } from './run/resourceRun.js';
 import type { Rule } from './configuration/rule.js';
 import { TapePlan } from './plan/tapePlan.js';
 import { worksOf, type Works } from './plan/works.js';
-import { TapeWalk, type TapePlans } from './run/tapeWalk.js';
+import type { EngineReport } from './run/report.js';
+import { TapeWalk, type TapeResources } from './run/tapeWalk.js';
 import { TreeEngine } from './run/treeEngine.js';
 
 /** Makes the engine of a configuration whose keys are resolved (`resolveKeys`). */
@@ -43,13 +42,7 @@ const BUNDLES: ReadonlySet<string> = new Set(['Bundle', 'Parameters']);
 
 const RESOURCE_TYPE = nameNumber('resourceType');
 
-/** Whether there may be resources inside a resource. */
-function hasInner(resource: JsonObject): boolean {
-  const type = resource['resourceType'];
-  return Object.hasOwn(resource, 'contained') || (typeof type === 'string' && BUNDLES.has(type));
-}
-
-class CompiledEngine implements Engine, TapePlans {
+class CompiledEngine implements Engine, TapeResources {
   readonly processingErrors: 'raise' | 'skip';
   private readonly model: FhirModel;
   private readonly rules: readonly Rule[];
@@ -57,19 +50,12 @@ class CompiledEngine implements Engine, TapePlans {
   private readonly patterns: ReadonlyMap<Rule, readonly Pattern[] | null>;
   private readonly tree: TreeEngine;
   private readonly run: ResourceRun;
-  private readonly walk: PlanWalk;
   private readonly tapeWalk: TapeWalk;
   private readonly plans = new Map<FhirType, ResourcePlan>();
   private readonly budget = new PlanningBudget();
-  /** The type of the resource on a tape that was looked at last; `undefined` where it is none for the tape. */
+  /** The type of the resource that was looked at last: one after the other they are of one type. */
   private lastType: FhirType | undefined;
   private readonly tapePlans = new WeakMap<ResourcePlan, TapePlan>();
-  /** Elements dropped that do not count before all of a resource is done. */
-  private heldDrops: string[] | null = null;
-  private readonly context: NodeContext;
-  private dropped = new Map<string, number>();
-  private undecided = new Map<string, number>();
-  private resources = 0;
 
   constructor(configuration: Configuration, options: EngineOptions) {
     this.processingErrors = configuration.processingErrors;
@@ -89,96 +75,81 @@ class CompiledEngine implements Engine, TapePlans {
         : null,
       options.randomBytes,
     );
-    const onDropped = (path: string): void => {
-      if (this.heldDrops !== null) this.heldDrops.push(path);
-      else this.dropped.set(path, (this.dropped.get(path) ?? 0) + 1);
-    };
-    this.context = { model: this.model, onDropped };
-    const work = new ElementWork(this.context, this.run, options.now);
-    this.walk = new PlanWalk(this.context, this.run, work);
-    this.tapeWalk = new TapeWalk(this.run, work, this);
+    this.tapeWalk = new TapeWalk(this.run, new ElementWork(this.model, this.run, options.now), this);
   }
 
-  anonymize(resource: JsonObject, context: ResourceContext = {}): AnonymizeResult {
-    this.resources++;
+  anonymize(
+    resource: TapeValue,
+    line: LineBuffer,
+    report: EngineReport,
+    { fileName = '', folderName = '' }: ResourceContext = {},
+  ): ProcessingFailure | undefined {
     const { run } = this;
-    run.restart(context.fileName ?? '', context.folderName ?? '');
-    try {
-      const line = stringifyJson(this.process(resource));
-      this.countUndecided();
-      return { outcome: 'anonymized', line };
-    } catch (error) {
-      return { outcome: 'failed', failure: failureOf(error, run.rule) };
-    }
-  }
-
-  anonymizeTape(resource: TapeValue, line: LineBuffer): boolean {
-    const { run } = this;
-    if (resource.tape.bytes !== resource.bytes) return false;
-    const plan = this.planAt(resource.tape, resource.node);
-    if (plan === null) return false;
     const { length } = line;
-    const counts = run.counts.slice();
-    const drops: string[] = [];
-    this.heldDrops = drops;
-    run.restart('', '');
-    line.begin(resource.tape.bytes);
+    refuseReleased(resource);
+    report.resources++;
+    run.restart(fileName, folderName);
+    if (!this.anonymizeByTape(resource, line)) {
+      line.truncate(length);
+      run.restart(fileName, folderName);
+      try {
+        line.text(stringifyJson(this.byTree(resource.tape, resource.node, 'outermost')));
+      } catch (error) {
+        line.truncate(length);
+        return failureOf(error, run.rule);
+      }
+    }
+    report.add(run);
+    return undefined;
+  }
+
+  /** @returns false where the tree engine has to do it, from the begin */
+  private anonymizeByTape(resource: TapeValue, line: LineBuffer): boolean {
+    const { tape, node } = resource;
+    const type = this.typeAt(tape, node);
+    const plan = type === undefined ? null : this.planAt(type, tape, node);
+    if (plan === null) return false;
+    line.begin(tape.bytes);
     try {
       this.tapeWalk.resource(resource, plan, line);
+      return true;
     } catch {
-      // Whatever it was, the other walk meets it again and reports it.
-      line.truncate(length);
-      counts.forEach((count, label) => (run.counts[label] = count));
+      // Whatever it was, the tree engine meets it again and reports it.
       return false;
-    } finally {
-      this.heldDrops = null;
-    }
-    this.resources++;
-    for (const path of drops) this.context.onDropped(path);
-    this.countUndecided();
-    return true;
-  }
-
-  private countUndecided(): void {
-    if (this.run.undecided.size === 0) return;
-    for (const [rule, count] of this.run.undecided) {
-      const path = `fhirPathRules[${rule}]`;
-      this.undecided.set(path, (this.undecided.get(path) ?? 0) + count);
     }
   }
 
-  private process(resource: JsonObject): JsonObject {
-    const type = isJsonObject(resource) ? resourceTypeOf(this.model, resource) : undefined;
-    if (type === undefined) {
+  byTree(tape: JsonTape, object: number, place: Place, fullUrl?: string): JsonObject {
+    const json = valueAt(tape, object);
+    const context = { model: this.model, onDropped: this.run.onDropped };
+    const root = isJsonObject(json) ? FhirNode.ofResource(context, json) : undefined;
+    if (root === undefined)
       throw new ProcessingError('invalid-resource', `Not a resource of a type of FHIR ${this.model.version}`);
-    }
-    return this.processResource(resource, type, 0, 'outermost');
+    return this.tree.process(root, this.run, place, fullUrl);
   }
 
-  private processResource(resource: JsonObject, type: FhirType, depth: number, place: Place): JsonObject {
+  typeAt(tape: JsonTape, object: number): FhirType | undefined {
+    if (tape.kind(object) !== OBJECT) return undefined;
+    const member = tape.lastMember(object, RESOURCE_TYPE);
+    if (member < 0 || tape.kind(member) !== STRING) return undefined;
+    if (!tape.isText(member, this.lastType?.name ?? ''))
+      this.lastType = this.model.resource(tape.primitive(member) as string);
+    return this.lastType;
+  }
+
+  planAt(type: FhirType, tape: JsonTape, object: number): TapePlan | null {
     const plan = this.planOf(type);
-    if (this.needsTree(plan, resource)) {
-      const node = FhirNode.ofResource(this.context, resource);
-      if (node === undefined) throw new ProcessingError('invalid-resource', 'Not a resource');
-      return this.tree.process(node, this.run, place);
+    if (plan.alwaysTree || (plan.reachesInside && BUNDLES.has(type.name))) return null;
+    let tapePlan = this.tapePlans.get(plan);
+    if (tapePlan === undefined) {
+      tapePlan = new TapePlan(
+        plan.root,
+        [...plan.treeKeys, ...(plan.reachesInside ? ['contained'] : [])],
+        patientElements(type.name, this.model.version),
+      );
+      this.tapePlans.set(plan, tapePlan);
     }
-    const outer = this.run.startResource(() => resource, place);
-    for (const inner of this.walk.resource(plan.root, resource, depth, place === 'outermost')) {
-      const innerPlace = inner.isContained ? 'contained' : 'inside';
-      inner.replace(this.processResource(inner.resource, inner.type, inner.depth, innerPlace));
-    }
-    const operations = this.run.endResource(outer);
-    if (place !== 'contained') addLabels(resource, operations);
-    return resource;
-  }
-
-  /** Whether a rule applies to the resource that only the tree engine can apply. */
-  private needsTree(plan: ResourcePlan, resource: JsonObject): boolean {
-    if (plan.alwaysTree) return true;
-    for (const key of plan.treeKeys)
-      if (Object.hasOwn(resource, key) || Object.hasOwn(resource, `_${key}`)) return true;
-    if (plan.reachesInside && hasInner(resource)) return true;
-    return plan.substitutes && this.walk.substitutes(plan.root, resource);
+    return tapePlan.takes(tape, object) ? tapePlan : null;
   }
 
   private planOf(type: FhirType): ResourcePlan {
@@ -188,45 +159,5 @@ class CompiledEngine implements Engine, TapePlans {
       this.plans.set(type, plan);
     }
     return plan;
-  }
-
-  /** The plan of the resource at an object of the tape; null where it is none, or none for the tape. */
-  planAt(tape: JsonTape, object: number): TapePlan | null {
-    if (tape.kind(object) !== OBJECT) return null;
-    const member = tape.member(object, RESOURCE_TYPE);
-    if (member < 0 || tape.kind(member) !== STRING) return null;
-    // One after the other they are of one type.
-    if (!tape.isText(member, this.lastType?.name ?? '')) {
-      const name = tape.primitive(member) as string;
-      this.lastType = BUNDLES.has(name) ? undefined : this.model.resource(name);
-    }
-    const type = this.lastType;
-    const plan = type === undefined ? undefined : this.planOf(type);
-    if (plan === undefined || plan.alwaysTree || plan.substitutes) return null;
-    let tapePlan = this.tapePlans.get(plan);
-    if (tapePlan === undefined) {
-      const inner = plan.reachesInside ? ['contained'] : [];
-      tapePlan = new TapePlan(
-        plan.root,
-        [...plan.treeKeys, ...inner],
-        patientElements(plan.root.type?.name ?? '', this.model.version),
-      );
-      this.tapePlans.set(plan, tapePlan);
-    }
-    return tapePlan.takes(tape, object) ? tapePlan : null;
-  }
-
-  takeReport(): EngineReport {
-    const labels = new Map<string, number>();
-    LABELS.forEach((label, place) => {
-      const count = this.run.counts[place] ?? 0;
-      if (count > 0) labels.set(label, count);
-    });
-    const report = { resources: this.resources, dropped: this.dropped, labels, undecided: this.undecided };
-    this.resources = 0;
-    this.dropped = new Map();
-    this.undecided = new Map();
-    this.run.counts.fill(0);
-    return report;
   }
 }

@@ -1,5 +1,5 @@
 import { IssueList, caseInsensitive, type ConfigurationIssue } from './reading/issues.js';
-import type { FhirVersion } from '../fhir/fhirVersion.js';
+import { FHIR_VERSIONS, type FhirVersion } from '../fhir/fhirVersion.js';
 import { ConfigurationJsonError, parseConfigurationJson } from './reading/configurationJson.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json/json.js';
 import { FhirModel } from './model/fhirModel.js';
@@ -155,7 +155,7 @@ function parse(text: string, issues: IssueList): JsonObject | undefined {
 function checkVersion(value: JsonValue | undefined, expected: FhirVersion, issues: IssueList): void {
   if (value === undefined || value === null || value === '') return;
   if (typeof value === 'string' && value.toUpperCase() === expected) return;
-  const known = typeof value === 'string' && ['STU3', 'R4', 'R4B', 'R5'].includes(value.toUpperCase());
+  const known = typeof value === 'string' && FHIR_VERSIONS.some((version) => version === value.toUpperCase());
   issues.error(
     'fhirVersion',
     known

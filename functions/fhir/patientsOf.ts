@@ -47,56 +47,70 @@ function naming(version: FhirVersion): ReadonlyMap<string, readonly Path[]> {
   return made;
 }
 
-/** The Patients among the entries of a Bundle, whom its other entries name by `Bundle.entry.fullUrl`. */
-export interface BundlePatients {
-  /** Ids by `fullUrl`; null where two Patients have the same. */
-  readonly byUrl: ReadonlyMap<string, string | null>;
-  /** Patients that have no id: their `fullUrl` stands for it. */
-  readonly withoutId: ReadonlyMap<JsonObject, string>;
-}
+/**
+ * The Patients among the entries of a Bundle, by the `Bundle.entry.fullUrl` by which its other entries name them: their
+ * ids, or the URL itself for a Patient without one; null where two Patients have the same URL.
+ */
+export type BundlePatients = ReadonlyMap<string, string | null>;
 
 /** The Patients of a Bundle as it came (https://hl7.org/fhir/R4/bundle.html#references). */
 export function patientsOfBundle(bundle: JsonObject): BundlePatients {
   const byUrl = new Map<string, string | null>();
-  const withoutId = new Map<JsonObject, string>();
   const entries = bundle['entry'];
   for (const entry of Array.isArray(entries) ? entries : []) {
     const resource = isJsonObject(entry) ? entry['resource'] : undefined;
-    const url = isJsonObject(entry) ? entry['fullUrl'] : undefined;
-    if (!isJsonObject(resource) || resource['resourceType'] !== 'Patient') continue;
-    if (typeof url !== 'string' || url === '') continue;
-    const id = resource['id'];
-    const hasId = typeof id === 'string' && id !== '';
-    if (!hasId) withoutId.set(resource, url);
-    const patient = hasId ? id : url;
+    const url = isJsonObject(entry) ? fullUrlOf(entry) : undefined;
+    if (!isJsonObject(resource) || resource['resourceType'] !== 'Patient' || url === undefined) continue;
+    const patient = idOf(resource) ?? url;
     byUrl.set(url, byUrl.has(url) && byUrl.get(url) !== patient ? null : patient);
   }
-  return { byUrl, withoutId };
+  return byUrl;
+}
+
+/** The `fullUrl` of an entry of a Bundle. */
+export function fullUrlOf(entry: JsonObject): string | undefined {
+  return textOf(entry, 'fullUrl');
+}
+
+function idOf(resource: JsonObject): string | undefined {
+  return textOf(resource, 'id');
+}
+
+function textOf(object: JsonObject, key: string): string | undefined {
+  const text = object[key];
+  return typeof text === 'string' && text !== '' ? text : undefined;
 }
 
 /**
  * The id of the one patient whom a resource is of, read from the resource as it came, by the elements of the FHIR
  * version; null where there is none, or more than one. A Patient is its own.
  * @param bundle the Patients of the Bundle that the resource is an entry of
+ * @param fullUrl of that entry
  */
 export function patientOf(
   resource: JsonObject,
   version: FhirVersion,
   bundle: BundlePatients | null = null,
+  fullUrl?: string,
 ): string | null {
-  const withoutId = bundle?.withoutId.get(resource);
-  if (withoutId !== undefined) return withoutId;
+  if (fullUrl !== undefined && bundle?.has(fullUrl) === true && isNamedByUrl(resource)) return fullUrl;
   const patients = new Set<string>();
   // Of a reference that could be either of two Patients, the patient is not known.
-  if (!collect(resource, naming(version), patients, bundle?.byUrl)) return null;
+  if (!collect(resource, naming(version), patients, bundle ?? undefined)) return null;
   const [patient] = patients;
   return patients.size === 1 && patient !== undefined ? patient : null;
+}
+
+function isNamedByUrl(resource: JsonObject): boolean {
+  return resource['resourceType'] === 'Patient' && idOf(resource) === undefined;
 }
 
 /** Names of all elements of a type that `patientOf` looks at. */
 export function patientElements(type: string, version: FhirVersion): string[] {
   const paths = naming(version).get(type) ?? NO_PATHS;
-  return ['resourceType', 'id', ...paths.flatMap((path) => path.slice(0, 1))];
+  // Of a Bundle, the entries tell which Patients are in it.
+  const own = type === 'Bundle' ? ['entry'] : [];
+  return ['resourceType', 'id', ...own, ...paths.flatMap((path) => path.slice(0, 1))];
 }
 
 /** The ids of all patients of whom a resource tells, as far as it names them; of a Bundle, those of what is in it. */
@@ -120,13 +134,13 @@ function collect(
   resource: JsonObject,
   pathsOf: ReadonlyMap<string, readonly Path[]>,
   into: Set<string>,
-  byUrl?: BundlePatients['byUrl'],
+  byUrl?: BundlePatients,
 ): boolean {
   const type = resource['resourceType'];
   if (typeof type !== 'string') return true;
   if (type === 'Patient') {
-    const id = resource['id'];
-    if (typeof id === 'string' && id !== '') into.add(id);
+    const id = idOf(resource);
+    if (id !== undefined) into.add(id);
     return true;
   }
   for (const path of pathsOf.get(type) ?? NO_PATHS) {

@@ -1,6 +1,7 @@
 import type { ActivityDependencies } from '../activities/dependencies.js';
 import type { ConfigurationBlobs } from '../adapters/configurationBlobs.js';
 import type { ConfigurationImages } from '../adapters/configurationImages.js';
+import type { SourceOf } from '../adapters/source/openSource.js';
 import type { KeyResolver } from '../deid/configuration/keys.js';
 import type { Authorize } from './authorization/authorize.js';
 import type { ConfigurationCache } from './configurationCache.js';
@@ -18,4 +19,6 @@ export interface HttpDependencies extends Pick<
   checkedConfigurations: ConfigurationCache;
   /** Looks up keys that a configuration only names. */
   resolveSecret: KeyResolver;
+  /** The source, for what is asked at a kick-off: each request is tried once. */
+  sourceOf: SourceOf;
 }

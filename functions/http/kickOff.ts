@@ -12,11 +12,13 @@ import { errorIssue, informationIssue, type OutcomeIssue } from '../fhir/operati
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../jobs/model/instanceIds.js';
 import { RETRY_AFTER_SECONDS } from '../jobs/model/runningJobs.js';
+import { requesterOf } from '../export/source/requestLimiter.js';
 import type { HttpDependencies } from './dependencies.js';
 import { permitConfiguration } from './authorization/permitConfiguration.js';
 import { permitKickOff } from './authorization/permitKickOff.js';
 import { pinConfiguration } from './pinConfiguration.js';
 import { outcomeResponse, RequestError } from './respond.js';
+import { checkAtSource } from './sourceChecks.js';
 import type { Handler } from './handler.js';
 
 const MOST_BODY_BYTES = 1_048_576;
@@ -30,9 +32,9 @@ export type StartExport = (readLevel: (request: HttpRequest) => ExportLevel) => 
 
 /** Checks everything that can be wrong with a request and its configuration, then starts the job. */
 export function kickOff(dependencies: HttpDependencies): StartExport {
-  const { settings, jobs, files, now, isResourceType } = dependencies;
+  const { settings, jobs, files, sourceOf, now, isResourceType } = dependencies;
   const hasElement = elementNames(FhirModel.of(settings.fhirVersion));
-  return (readLevel) => async (request, client, _context, caller) => {
+  return (readLevel) => async (request, client, context, caller) => {
     const level = readLevel(request);
     const body = request.method === 'POST' ? await readBody(request) : undefined;
     const read = readKickOff(
@@ -81,6 +83,8 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       notes: [...permitted.notes, ...read.kickOff.notes, ...(pinned?.notes ?? [])],
     };
     try {
+      const source = sourceOf(requesterOf(job), (line) => context.debug(JSON.stringify({ jobId, ...line })));
+      await checkAtSource(job, source, settings, now);
       await files.claimContainer(job, settings.allowMixedContainers, now());
       await jobs.create(job, secret, pinned?.text);
       const input: ExportJobInput = {

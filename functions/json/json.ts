@@ -1,5 +1,5 @@
 import { JsonNumber, takeWritten, type JsonScalar } from './jsonNumber.js';
-import { ARRAY, JsonTape, OBJECT } from './jsonTape.js';
+import { ARRAY, JsonTape, OBJECT, type TapeValue } from './jsonTape.js';
 
 /** A JSON value as `parseJson` returns it. A number whose text a double would change is a `JsonNumber`. */
 export type JsonValue = null | JsonScalar | JsonValue[] | JsonObject;
@@ -19,7 +19,6 @@ export class JsonError extends Error {
 
 /** Nesting that no FHIR resource has. */
 const MAX_JSON_DEPTH = 500;
-const BYTE_ORDER_MARK = 0xfeff;
 
 /**
  * Parses JSON and keeps the digits of numbers. Of a duplicate key the last value wins; `__proto__` is a key like any
@@ -28,14 +27,20 @@ const BYTE_ORDER_MARK = 0xfeff;
  * that a double would change
  */
 export function parseJson(text: string): JsonValue {
+  const { tape, node } = tapeOf(text);
+  return valueAt(tape, node);
+}
+
+/** A JSON text on a tape of its own. @throws JsonError for a text that is not JSON */
+export function tapeOf(text: string): TapeValue {
   const tape = new JsonTape();
-  const bytes = Buffer.from(text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text, 'utf8');
+  const bytes = Buffer.from(text, 'utf8');
   if (!tape.read(bytes)) throw notJson(tape);
-  return valueAt(tape, tape.root);
+  return { tape, node: tape.root, bytes };
 }
 
 /** The error for the bytes that a tape refused to read. */
-function notJson({ bytes, refusedAt }: JsonTape): JsonError {
+export function notJson({ bytes, refusedAt }: JsonTape): JsonError {
   return new JsonError('Unexpected text or end', bytes.toString('utf8', 0, refusedAt).length);
 }
 

@@ -84,6 +84,11 @@ export interface TapeValue {
   readonly bytes: Buffer;
 }
 
+/** @throws TypeError where the tape has been used for another text since */
+export function refuseReleased({ tape, bytes }: TapeValue): void {
+  if (tape.bytes !== bytes) throw new TypeError('The page of the resource was released.');
+}
+
 /**
  * A JSON text as a list of its values in their order, each with where it stands in the bytes and where the next one
  * begins that is not in it: what a tree of objects tells, without making any. One tape is used again and again.
@@ -126,6 +131,11 @@ export class JsonTape {
   /** The number of a member's name. */
   name(node: number): number {
     return (this.nodes[node] as number) >> NAME_SHIFT;
+  }
+
+  /** Where a member's name begins, its quote included, if its number tells the name. */
+  nameStart(node: number): number {
+    return this.nameEnd(node) - nameLength(this.name(node)) - 2;
   }
 
   /** Where a member's name has ended, its quote included. */
@@ -266,7 +276,7 @@ export class JsonTape {
   }
 
   /**
-   * Reads the JSON text that is the bytes from `start` on, whatever it held before.
+   * Reads the JSON text that is the bytes from `start` on, whatever it held before. Skips a byte order mark.
    * @returns false where it is no JSON (RFC 8259), at `refusedAt`; it holds nothing of use then
    */
   read(bytes: Buffer, start = 0): boolean {
@@ -283,7 +293,7 @@ export class JsonTape {
     let container = -1;
     let isInObject = false;
     let name = UNKNOWN_NAME;
-    let at = start;
+    let at = hasByteOrderMark(bytes, start) ? start + 3 : start;
     for (;;) {
       // A value.
       let byte = bytes[at] as number;
@@ -511,6 +521,10 @@ function isSpace(byte: number): boolean {
 
 function isDigit(byte: number): boolean {
   return byte >= ZERO && byte <= NINE;
+}
+
+function hasByteOrderMark(bytes: Buffer, start: number): boolean {
+  return bytes[start] === 0xef && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf;
 }
 
 /** Whether a number is less than a thousandth; from a millionth on, a double's text has an exponent. */

@@ -91,6 +91,12 @@ export class LineBuffer {
     this.put(bytes, start, end);
   }
 
+  /** Adds all bytes of another one. */
+  append(other: LineBuffer): void {
+    other.flush();
+    this.copy(other.view, 0, other.filled);
+  }
+
   /** Adds a text as a JSON string. */
   string(text: string): void {
     this.flush();

@@ -6,10 +6,14 @@ import { JsonError } from './json.js';
  * @throws JsonError for any other bytes: with replacement characters in their place, two texts would become one
  */
 export function decodeUtf8(bytes: Buffer): string {
-  const text = bytes.toString('utf8');
-  if (isUtf8(bytes)) return text;
-  const replaced = Buffer.from(text, 'utf8');
+  if (!isUtf8(bytes)) throw notUtf8(bytes);
+  return bytes.toString('utf8');
+}
+
+/** The error for bytes that are not UTF-8. */
+export function notUtf8(bytes: Buffer): JsonError {
+  const replaced = Buffer.from(bytes.toString('utf8'), 'utf8');
   let at = 0;
   while (replaced[at] === bytes[at]) at++;
-  throw new JsonError('Not UTF-8', bytes.toString('utf8', 0, at).length);
+  return new JsonError('Not UTF-8', bytes.toString('utf8', 0, at).length);
 }

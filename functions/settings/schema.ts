@@ -134,7 +134,7 @@ const AREAS = {
     sourceMaxRequests: integer(
       'SOURCE_MAX_REQUESTS',
       { default: 8, min: 1, max: 256, unit: 'requests' },
-      'Most requests at a time that one instance has at the source, of all its jobs; fewer while it answers 429 or 503.',
+      'Most requests at a time that one instance has at the source, of all its jobs; fewer while it answers 503, and not faster than it permits where it answers 429.',
     ),
     sourceMaxPageMebibytes: integer(
       'SOURCE_MAX_PAGE_MEBIBYTES',

@@ -56,7 +56,7 @@ type ExportSettings = {
   @maxValue(20)
   SOURCE_MAX_ATTEMPTS: int?
 
-  @description('Most requests at a time that one instance has at the source, of all its jobs; fewer while it answers 429 or 503. (requests; default 8)')
+  @description('Most requests at a time that one instance has at the source, of all its jobs; fewer while it answers 503, and not faster than it permits where it answers 429. (requests; default 8)')
   @minValue(1)
   @maxValue(256)
   SOURCE_MAX_REQUESTS: int?

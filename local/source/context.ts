@@ -18,7 +18,7 @@ export interface SourceContext {
     faults: FaultPlan;
     /** Next links given out before this time answer 410. */
     cursorsValidFrom: number;
-    /** When requests of the last second were answered, where their number is limited. */
-    answeredAt: number[];
+    /** Requests that may be made now, and since when, where their rate is limited. */
+    permits: { left: number; at: number };
   };
 }

@@ -175,16 +175,16 @@ function search(context: SourceContext, call: Call, collection: Collection): Ans
   return { status: 200, body: isHidden ? withoutTimes(page) : page, contentType: FHIR_JSON };
 }
 
-/** @throws OutcomeError 429 where as many requests as are permitted were answered in the last second */
+/** @throws OutcomeError 429 where more are asked for than a token bucket holds that is filled at the permitted rate */
 function refuseHaste({ settings, state }: SourceContext): void {
   const { requestsPerSecond } = settings;
   if (requestsPerSecond === undefined) return;
   const now = performance.now();
-  while (now - (state.answeredAt[0] ?? now) >= SECOND_MS) state.answeredAt.shift();
-  if (state.answeredAt.length >= requestsPerSecond) {
+  const filled = ((now - state.permits.at) * requestsPerSecond) / SECOND_MS;
+  state.permits = { left: Math.min(requestsPerSecond, state.permits.left + filled), at: now };
+  if (state.permits.left < 1)
     throw new OutcomeError(429, 'throttled', 'Too many requests', { 'Retry-After': '1' });
-  }
-  state.answeredAt.push(now);
+  state.permits.left--;
 }
 
 function withoutTimes(page: Buffer): Buffer {

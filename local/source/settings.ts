@@ -42,7 +42,7 @@ export interface SourceOptions {
   gzip?: boolean;
   /** In what it differs from a server that does everything right. Default nothing. */
   behaviours?: readonly SourceBehaviour[];
-  /** Requests that are answered in a second; more get 429 with `Retry-After: 1`. Default: any number. */
+  /** Requests that are answered in a second, and as many at once; more get 429 with `Retry-After: 1`. Default: any number. */
   requestsPerSecond?: number;
   /** What goes wrong, and when. Default nothing. */
   faults?: readonly Fault[];

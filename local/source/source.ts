@@ -51,7 +51,7 @@ export async function startSource(options: SourceOptions): Promise<RunningSource
   const state = {
     faults: createFaultPlan(settings.faults ?? [], settings.faultSeed),
     cursorsValidFrom: 0,
-    answeredAt: [],
+    permits: { left: settings.requestsPerSecond ?? 0, at: 0 },
   };
   const server = createServer(
     { maxHeaderSize: MAX_HEADER_BYTES },

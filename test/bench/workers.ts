@@ -65,7 +65,7 @@ function memorySource(pages: readonly Buffer[]): Source {
 }
 
 async function runShare({ directory, worker }: Share): Promise<number> {
-  const text = readFileSync(join(PROJECT_ROOT, 'local', 'configurations', SAMPLE_CONFIGURATION), 'utf8');
+  const text = readFileSync(join(PROJECT_ROOT, 'configurations', SAMPLE_CONFIGURATION), 'utf8');
   const { configuration } = readConfiguration(text, { fhirVersion: 'R4' });
   if (configuration === undefined) throw new Error('The sample configuration cannot be read.');
   const engine = compileEngine(configuration, {
@@ -100,9 +100,7 @@ async function runShare({ directory, worker }: Share): Promise<number> {
         source: memorySource(pages),
         lineMaker: {
           processingErrors: 'skip',
-          makeLine: (resource) => engine.anonymize(resource),
-          makeLineOfTape: (resource, line) => engine.anonymizeTape(resource, line),
-          takeCounts: () => engine.takeReport(),
+          makeLine: (resource, line, report) => engine.anonymize(resource, line, report),
         },
         patients: new PatientCounter({ most: 0, fhirVersion: 'R4', secret: new Uint8Array(0) }),
         openFile: () => Promise.resolve(file),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
+import { FHIR_VERSIONS, type FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import configurationR4 from '../../configurations/hipaa-safe-harbor-r4.json' with { type: 'json' };
 import configurationR4B from '../../configurations/hipaa-safe-harbor-r4b.json' with { type: 'json' };
@@ -149,12 +149,11 @@ function isRemoved({ rule }: Decision): boolean {
   return rule !== undefined && (REMOVING.has(rule.method) || rule.method === 'cryptoHash');
 }
 
-const VERSIONS: FhirVersion[] = ['STU3', 'R4', 'R4B', 'R5'];
 const decided = Object.fromEntries(
-  VERSIONS.map((version) => [version, new Decisions(version)]),
+  FHIR_VERSIONS.map((version) => [version, new Decisions(version)]),
 ) as unknown as Record<FhirVersion, Decisions>;
 
-describe.each(VERSIONS)('every element of every resource type of %s', (version) => {
+describe.each(FHIR_VERSIONS)('every element of every resource type of %s', (version) => {
   const { all, elements } = decided[version];
 
   test('is looked at: the definitions are read', () => {
@@ -212,7 +211,7 @@ test('what is kept is kept in some version', () => {
   expect(Object.keys(KEPT).filter((name) => !kept.has(name))).toEqual([]);
 });
 
-describe.each(VERSIONS)('the rules of %s', (version) => {
+describe.each(FHIR_VERSIONS)('the rules of %s', (version) => {
   const { all, rules } = decided[version];
   const paths = rules.map(({ path }) => path);
 
@@ -278,7 +277,7 @@ describe.each(VERSIONS)('the rules of %s', (version) => {
   });
 });
 
-test.each(VERSIONS)('%s: what hangs on a code that stays goes', (version) => {
+test.each(FHIR_VERSIONS)('%s: what hangs on a code that stays goes', (version) => {
   const core = 'http://hl7.org/fhir/us/core/StructureDefinition/us-core-';
   const hanging = { id: 'Ada', extension: [{ url: 'http://example.org/x', valueString: 'Ada Kade' }] };
   const coding = {

@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import type { Configuration } from '../../functions/deid/configuration/configuration.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
-import type { Engine, EngineOptions } from '../../functions/deid/run/engine.js';
+import type { EngineOptions } from '../../functions/deid/run/engine.js';
 import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
-import { Decimal } from '../../functions/deid/expression/values.js';
-import { bothWays } from './bothWays.js';
+import { Decimal } from '../../functions/deid/values/values.js';
+import { bothWays, type ObjectEngine } from './bothWays.js';
 import type { JsonValue } from '../../functions/json/json.js';
 import { JsonNumber, numberText } from '../../functions/json/jsonNumber.js';
 
@@ -64,7 +64,7 @@ export function configurationOf(text: string, fhirVersion: FhirVersion): Configu
   return configuration;
 }
 
-export function engineOf(text: string, fhirVersion: FhirVersion, seed = 1): Engine {
+export function engineOf(text: string, fhirVersion: FhirVersion, seed = 1): ObjectEngine {
   return bothWays(configurationOf(text, fhirVersion), engineOptions(fhirVersion, seed));
 }
 

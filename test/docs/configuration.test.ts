@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseJson, type JsonObject } from '../../functions/json/json.js';
+import { type JsonObject } from '../../functions/json/json.js';
 import { engineOf } from '../deid/shared.js';
 
 const text = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
@@ -37,7 +37,7 @@ function resultOf({ rules, parameters, before }: Omit<Example, 'after' | 'headin
     fhirPathRules: JSON.parse(rules) as unknown,
     parameters: { ...keys, ...(JSON.parse(parameters) as object) },
   };
-  const result = engineOf(JSON.stringify(configuration), 'R4').anonymize(parseJson(before) as JsonObject);
+  const result = engineOf(JSON.stringify(configuration), 'R4').anonymize(before);
   return result.outcome === 'anonymized'
     ? (JSON.parse(result.line) as JsonObject)
     : { failure: result.failure.message };

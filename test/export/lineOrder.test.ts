@@ -49,9 +49,7 @@ async function orderUnder(key: string): Promise<number[]> {
       source: onePage(),
       lineMaker: {
         processingErrors: 'raise',
-        makeLine: (resource) => engine.anonymize(resource),
-        makeLineOfTape: (resource, line) => engine.anonymizeTape(resource, line),
-        takeCounts: () => engine.takeReport(),
+        makeLine: (resource, line, report) => engine.anonymize(resource, line, report),
       },
       openFile: () => Promise.resolve(arraySink(lines)),
     },

@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
+import { FHIR_VERSIONS, type FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { definitionsOf } from '../../functions/deid/model/definitions.js';
 import { outsideCompartment, patientCompartment } from '../../functions/fhir/patientCompartment.js';
 import { searchParametersOf } from '../../local/source/searchParameters.js';
-
-const VERSIONS: FhirVersion[] = ['STU3', 'R4', 'R4B', 'R5'];
 
 /** How many types the CompartmentDefinition of a version links to patients. */
 const TYPES: Record<FhirVersion, number> = { STU3: 64, R4: 66, R4B: 66, R5: 73 };
@@ -31,7 +29,7 @@ function targetsOf(
   return path2Type[at] === 'Reference' ? (path2RefType[at] ?? []) : undefined;
 }
 
-describe.each(VERSIONS)('the Patient compartment of %s', (version) => {
+describe.each(FHIR_VERSIONS)('the Patient compartment of %s', (version) => {
   const compartment = patientCompartment(version);
 
   it('has every type of the definition, and only types of the version', () => {

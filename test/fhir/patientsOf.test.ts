@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseJson, type JsonObject } from '../../functions/json/json.js';
+import { type JsonObject } from '../../functions/json/json.js';
 import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { patientOf } from '../../functions/fhir/patientsOf.js';
 import { engineOf } from '../deid/shared.js';
@@ -15,7 +15,7 @@ const CONFIGURATION = JSON.stringify({
 });
 
 function deidentify(resource: object): JsonObject {
-  const result = engineOf(CONFIGURATION, 'R4').anonymize(parseJson(JSON.stringify(resource)) as JsonObject);
+  const result = engineOf(CONFIGURATION, 'R4').anonymize(JSON.stringify(resource));
   if (result.outcome === 'failed') throw new Error(result.failure.message);
   return JSON.parse(result.line) as JsonObject;
 }

@@ -11,23 +11,16 @@ import {
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
 import { expect } from 'vitest';
-import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
+import { FHIR_VERSION_NUMBERS, type FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { DEVELOPMENT_KEY, EXPORT_ACCOUNT } from '../../local/developmentStorage.js';
 import { ExportClient, type Manifest } from '../../local/exportClient.js';
 import { freePort } from '../../local/ports.js';
 import { type RunningSource, startSource } from '../../local/source/source.js';
-import type { SourceFhirVersion } from '../../local/source/settings.js';
 import { startTestStack, type TestStack } from '../stack/harness.js';
 import { writeCanaries } from './canaries.js';
 import { leaksIn } from './leaks.js';
 import { SEED } from '../random.js';
 
-const SOURCE_VERSIONS: Record<FhirVersion, SourceFhirVersion> = {
-  STU3: '3.0.2',
-  R4: '4.0.1',
-  R4B: '4.3.0',
-  R5: '5.0.0',
-};
 /** A key that a configuration names, a function key in the kick-off's URL, and a value of a search. */
 const SECRETS = {
   anonymizationKey: 'CanaryKeyOfTheConfiguration4711',
@@ -63,7 +56,7 @@ export async function startCanaryStack(
 ): Promise<CanaryStack> {
   const directory = mkdtempSync(join(tmpdir(), 'canaries-'));
   const { tokens, resources } = writeCanaries(directory, version, SEED, lines);
-  const source = await startSource({ directory, fhirVersion: SOURCE_VERSIONS[version] });
+  const source = await startSource({ directory, fhirVersion: FHIR_VERSION_NUMBERS[version] });
   const blobPort = await freePort(0);
   const sas = sharedAccessSignature();
   const test = await startTestStack({

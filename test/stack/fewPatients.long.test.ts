@@ -53,6 +53,10 @@ beforeAll(async () => {
       location: [{ location: { reference: n < 12 ? 'Location/ward' : 'Location/home' } }],
     })),
   );
+  write('Group', [
+    { id: 'few', meta: at(0), member: [{ entity: { reference: 'Patient/p1' } }] },
+    { id: 'nobody', meta: at(0) },
+  ]);
   write('Location', [
     { id: 'ward', meta: at(0) },
     { id: 'home', meta: at(1, 3) },
@@ -177,6 +181,27 @@ describe('a part of few patients is withheld, whatever it is padded with:', () =
       ) as string,
     });
   });
+
+  describe.each([[], ['patient-required' as const]])(
+    'a group that the caller may not know of, %s',
+    (...behaviours) => {
+      it.each(['nobody', 'none', 'few'])('ends as one of few patients: %s', async (groupId) => {
+        const other = await startSource({ directory, behaviours });
+        const asked = { level: { kind: 'group' as const, groupId }, types: ['Condition', 'Encounter'] };
+        const limited = { ...asked, minPatients: 10, isGroupHidden: true as const };
+        try {
+          await expect(runJob(stack, other.url, limited)).rejects.toMatchObject({
+            code: 'forbidden',
+            message: expect.stringMatching(
+              /^Every part of the export is of fewer than 10 patients/,
+            ) as string,
+          });
+        } finally {
+          await other.close();
+        }
+      });
+    },
+  );
 
   it('without a limit nothing is', async () => {
     const job = await run({ types: ['Condition', 'Location'], since: LATE, minPatients: 0 });

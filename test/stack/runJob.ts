@@ -4,6 +4,7 @@ import { exportSlice } from '../../functions/activities/exportSlice.js';
 import { finishExport } from '../../functions/activities/finishExport.js';
 import { planExport } from '../../functions/activities/planExport.js';
 import { openSourceAccess } from '../../functions/adapters/source/openSource.js';
+import { forEachConcurrently } from '../../functions/common/mapConcurrently.js';
 import { composeThread } from '../../functions/composition.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import type { ConfigurationOfJob, JobPlan, JobRequest } from '../../functions/export/records/job.js';
@@ -34,15 +35,18 @@ export interface RunJob {
 /** What a job is asked for, besides what every one of these jobs has. */
 export type Asked = Pick<JobRequest, 'level'> &
   Partial<
-    Pick<JobRequest, 'types' | 'typeFilters' | 'patients' | 'since' | 'until' | 'pageSize' | 'minPatients'>
+    Pick<
+      JobRequest,
+      'types' | 'typeFilters' | 'patients' | 'since' | 'until' | 'pageSize' | 'minPatients' | 'isGroupHidden'
+    >
   > & {
     /** Text of a configuration; a raw export without. */
     configuration?: string;
   };
 
 /**
- * A raw export by the app's own activities, one after the other as the orchestrators call them, against the storage of
- * a stack. Every slice's first attempt is lost where `losesAttempts` says so.
+ * A raw export by the app's own activities, as the orchestrators call them, against the storage of a stack; `workers`
+ * partitions are read at the same time. Every slice's first attempt is lost where `losesAttempts` says so.
  */
 export async function runJob(
   { stack }: TestStorage,
@@ -50,6 +54,7 @@ export async function runJob(
   asked: Asked,
   environment: Record<string, string> = {},
   losesAttempts = false,
+  workers = 1,
 ): Promise<RunJob> {
   const settings = readSettings({
     FHIR_SERVER_URL: fhirServerUrl,
@@ -80,15 +85,15 @@ export async function runJob(
   const noLog = (): void => undefined;
   const run = exportSlice(dependencies);
   const { partitions } = await planExport(dependencies)({ jobId }, noLog);
-  for (let partition = 0; partition < partitions; partition++) {
-    await jobs.claimPartition(jobId, 0, partition, partitions);
+  for (let turn = 0; turn < partitions; turn++) await jobs.claimPartition(jobId, 0, turn, partitions);
+  await forEachConcurrently(Array(partitions).keys(), workers, async (partition) => {
     let previous: string | null = null;
     for (let slice = 0, isDone = false; !isDone; slice++) {
       if (losesAttempts) await run({ jobId, partition, slice, previous }, noLog);
       ({ attempt: previous, isDone } = await run({ jobId, partition, slice, previous }, noLog));
     }
     await completePartition(dependencies)({ jobId, partition, last: previous ?? '' });
-  }
+  });
   await finishExport({ ...dependencies, slices: { forget: () => undefined } })({ jobId }, noLog);
   const [manifest, plan] = [await jobs.manifest(jobId), await jobs.plan(jobId)];
   if (manifest === undefined || plan === undefined) throw new Error('The job has no manifest.');

@@ -187,7 +187,8 @@ export class FhirClient implements Source {
       return answer;
     } finally {
       if (answer !== undefined && 'body' in answer) leave?.('served');
-      else if (answer?.status === 429 || answer?.status === 503) leave?.('busy', answer.waitMs);
+      else if (answer?.status === 429) leave?.('limited', answer.waitMs);
+      else if (answer?.status === 503) leave?.('busy', answer.waitMs);
       else leave?.('failed');
     }
   }

@@ -279,9 +279,15 @@ export class JobStore {
       for (let attempt = 1; ; attempt++) {
         const found = await unlessMissing(blob.getProperties());
         const told = found && partitionProgress(progress.partition, found.metadata);
-        const { resources, isDone } = furtherProgress(told, progress);
-        if (told !== undefined && told.resources === resources && told.isDone === isDone) return;
-        const metadata = { resources: String(resources), done: String(isDone) };
+        const { resources, isDone, waiting } = furtherProgress(told, progress);
+        const isSame =
+          told?.resources === resources && told.isDone === isDone && told.waiting?.code === waiting?.code;
+        if (isSame) return;
+        const metadata = {
+          resources: String(resources),
+          done: String(isDone),
+          ...(waiting === undefined ? {} : { since: waiting.since, code: waiting.code }),
+        };
         const conditions = found?.etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: found.etag };
         try {
           await blob.upload('', 0, { metadata, conditions });
@@ -427,10 +433,12 @@ function partitionProgress(
   partition: number,
   metadata: Readonly<Record<string, string>> | undefined,
 ): PartitionProgress {
+  const { since, code } = metadata ?? {};
   return {
     partition,
     resources: Number(metadata?.['resources'] ?? 0),
     isDone: metadata?.['done'] === 'true',
+    ...(since === undefined || code === undefined ? {} : { waiting: { since, code } }),
   };
 }
 

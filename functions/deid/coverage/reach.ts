@@ -5,6 +5,7 @@ import type { Rule } from '../configuration/rule.js';
 import { isOfAll } from '../configuration/rulePath.js';
 import { UNTOUCHED, type Clears, type Effect } from '../methods/effect.js';
 import { REDACT } from '../methods/redact.js';
+import { agesSelected, ALL_AGES, type SelectedAges } from './ages.js';
 import { identityOf, type Identity } from './identities.js';
 import {
   Everywhere,
@@ -113,7 +114,10 @@ function leafOf({ identity, definition }: IdentityRead): Leaf {
 
 class Walk {
   readonly #model: FhirModel;
-  readonly #effects: Effect[] = [UNTOUCHED];
+  /** Effects, with the ages over 89 that are selected where a path selects only some elements. */
+  readonly #effects: { readonly effect: Effect; readonly ages: SelectedAges }[] = [
+    { effect: UNTOUCHED, ages: ALL_AGES },
+  ];
   readonly #tracks = new Map<string, Track>();
   /** Tracks that hold everywhere below a resource of any type. */
   readonly #everywhere = new Everywhere<Position>();
@@ -137,18 +141,19 @@ class Walk {
         : { index: Infinity, effect: 0 };
     const inner = resourceElements(model);
     for (const rule of rules) {
-      const effect = this.#effect(rule.method.effect(rule.settings, parameters));
+      const ruleEffect = rule.method.effect(rule.settings, parameters);
       const resourceType =
         rule.resourceType === null || isOfAll(rule.resourceType) ? null : rule.resourceType;
       for (const path of stepsOf(rule) ?? ANYTHING) {
         const steps = path.filter((step) => step.kind !== 'some');
         const isPartial = steps.length < path.length;
         if (steps.some((step) => this.#neverMatches(step))) continue;
+        const effect = this.#effect(ruleEffect, isPartial ? agesSelected(path, model) : ALL_AGES);
         this.#addTrack(rule.index, steps, isPartial, effect, resourceType);
         // What leads into the resources inside is done before their own rules.
         const rests = inward(steps, inner);
         if (rests.length > 0) this.#inward.add(rule.index);
-        if (this.#effects[effect]?.clearsAll === true) continue;
+        if (ruleEffect.clearsAll) continue;
         for (const rest of rests) this.#addTrack(-1, rest, true, effect, null);
       }
     }
@@ -175,9 +180,14 @@ class Walk {
     return { leaves: [...this.#leaves.values()], idle: this.#idle(), readers: [], isCutShort: false };
   }
 
-  #effect(effect: Effect): number {
-    const known = this.#effects.findIndex(({ key }) => key === effect.key);
-    return known < 0 ? this.#effects.push(effect) - 1 : known;
+  #effect(effect: Effect, ages = ALL_AGES): number {
+    const known = this.#effects.findIndex(
+      (one) =>
+        one.effect.key === effect.key &&
+        one.ages.certain === ages.certain &&
+        one.ages.possible === ages.possible,
+    );
+    return known < 0 ? this.#effects.push({ effect, ages }) - 1 : known;
   }
 
   /** Names that no type of the version has lead nowhere. */
@@ -334,10 +344,15 @@ class Walk {
       this.#leaves.set(definition, leaf);
     }
     leaf.surroundings++;
-    const outcomes = [state.effect, ...state.possible.keys()].map(
-      (effect) => this.#effects[effect]?.clears(identity, element) ?? 'none',
-    );
-    const clears = together(outcomes, identity);
+    // In the order of the rules.
+    const possible = [...state.possible].sort(([, one], [, two]) => one - two).map(([effect]) => effect);
+    const outcomes = [...possible, state.effect].flatMap((at) => {
+      const { effect, ages } = this.#effects[at] ?? {};
+      return effect === undefined || ages === undefined
+        ? []
+        : { clears: effect.clears(identity, element), ages };
+    });
+    const clears = definition === 'Quantity.value' ? agesLeft(outcomes) : together(outcomes, identity);
     if (clears !== 'full') leaf.left.push({ clears, places: surroundings.places });
   }
 
@@ -359,8 +374,24 @@ class Walk {
   }
 }
 
+/** What is left of ages over 89 by rules in their order: the first one that selects an age decides it. */
+function agesLeft(outcomes: readonly { clears: Clears; ages: SelectedAges }[]): Clears {
+  let open = ALL_AGES.possible;
+  let left = 0;
+  for (const { clears, ages } of outcomes) {
+    if (clears === 'full') open &= ~ages.certain;
+    else {
+      left |= open & ages.possible;
+      open &= ~ages.possible;
+    }
+  }
+  if (left === 0) return 'full';
+  return left === ALL_AGES.possible ? 'none' : 'partial';
+}
+
 /** What is left where any of several rules may decide an element. */
-function together(outcomes: readonly Clears[], identity: Identity): Clears {
+function together(found: readonly { clears: Clears }[], identity: Identity): Clears {
+  const outcomes = found.map(({ clears }) => clears);
   const isSomeFull = outcomes.includes('full');
   if (identity.needs === 'condition') return isSomeFull ? 'full' : 'none';
   if (outcomes.every((outcome) => outcome === 'full')) return 'full';

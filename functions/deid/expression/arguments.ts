@@ -1,6 +1,6 @@
 import type { Collection, Evaluator, Scope } from './collection.js';
 import { asDecimal, singleValue } from './operators.js';
-import { FhirPathError, type Decimal, type Value } from './values.js';
+import { FhirPathError, type Decimal, type Value } from '../values/values.js';
 
 /**
  * What a function does with its input. Its arguments are not evaluated yet; `name` is for messages.

@@ -1,7 +1,7 @@
 import type { FhirNode } from '../model/node.js';
 import type { Undecided } from './undecided.js';
 import type { RegexSteps } from '../regex/steps.js';
-import type { Value } from './values.js';
+import type { Value } from '../values/values.js';
 
 /** An item of a collection: an element of a resource, or a computed value. */
 export type Item = FhirNode | Value;

@@ -1,14 +1,14 @@
 import { givesValue, isPerItem, type ValueKind } from './functionRow.js';
 import { functionOf } from './functions.js';
 import { isOperatorOf, type Expression } from './syntax.js';
-import { Quantity, Temporal, type Value } from './values.js';
+import { Quantity, Temporal, type Value } from '../values/values.js';
 import type { FhirType } from '../model/types.js';
 
-/** Types an expression's result may have; null where that cannot be told. */
+/** Types an expression's result may have; null where that is unknown. */
 type Types = ReadonlySet<FhirType> | null;
 /** What a value is to a comparison. */
 type Kind = ValueKind | 'complex';
-/** Kinds a value may have; null where that cannot be told. */
+/** Kinds a value may have; null where that is unknown. */
 type Kinds = ReadonlySet<Kind> | null;
 
 const QUANTITIES = new Set(['Quantity', 'SimpleQuantity', 'MoneyQuantity']);

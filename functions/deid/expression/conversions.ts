@@ -1,5 +1,5 @@
 import { asDecimal } from './operators.js';
-import { Decimal, Long, Quantity, Temporal, calendarUnit, type Value } from './values.js';
+import { Decimal, Long, Quantity, Temporal, calendarUnit, type Value } from '../values/values.js';
 
 // Conversions between the System types (FHIRPath 2.0.0, section 5.5): null where a value has no such form.
 

@@ -12,9 +12,9 @@ import {
   optionalValue,
   singleValue,
 } from './operators.js';
-import type { BinaryOperator, Expression, OperatorOf } from './syntax.js';
+import { isOperatorOf, type BinaryOperator, type Expression, type OperatorOf } from './syntax.js';
 import { typeTest } from './typeTest.js';
-import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from './values.js';
+import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from '../values/values.js';
 
 /** Compiles an expression into closures; run the result with `evaluate`. @throws FhirPathError, PatternError */
 export function compileExpression(expression: Expression): Evaluator {
@@ -78,7 +78,7 @@ function compileMember(focus: Expression | null, name: string): Evaluator {
   };
 }
 
-/** `Resource` and `DomainResource` stand for every resource, as in the reference. */
+/** `Resource` and `DomainResource` mean every resource, as in the reference. */
 function isResourceType(node: FhirNode, name: string): boolean {
   return node.type.name === name || name === 'Resource' || name === 'DomainResource';
 }
@@ -141,48 +141,25 @@ function compileBinary(operator: BinaryOperator, leftSide: Expression, rightSide
     case '|':
       return (input, scope) => distinctItems([...left(input, scope), ...right(input, scope)]);
     case '=':
-      return (input, scope) => equality(left(input, scope), right(input, scope), false, scope);
     case '!=':
-      return (input, scope) => equality(left(input, scope), right(input, scope), true, scope);
+      return (input, scope) => equality(left(input, scope), right(input, scope), operator === '!=', scope);
     case '~':
-      return (input, scope) => [isEquivalent(left(input, scope), right(input, scope))];
     case '!~':
-      return (input, scope) => [!isEquivalent(left(input, scope), right(input, scope))];
-    case '<':
-      return compileComparison(left, right, operator, (difference) => difference < 0);
-    case '<=':
-      return compileComparison(left, right, operator, (difference) => difference <= 0);
-    case '>':
-      return compileComparison(left, right, operator, (difference) => difference > 0);
-    case '>=':
-      return compileComparison(left, right, operator, (difference) => difference >= 0);
+      return (input, scope) => [isEquivalent(left(input, scope), right(input, scope)) === (operator === '~')];
     case 'in':
-      return (input, scope) => membership(left(input, scope), right(input, scope), 'in');
+      return (input, scope) => membership(left(input, scope), right(input, scope), operator);
     case 'contains':
-      return (input, scope) => membership(right(input, scope), left(input, scope), 'contains');
-    case 'and':
-    case 'or':
-    case 'xor':
-    case 'implies':
-      return compileLogic(left, right, operator);
+      return (input, scope) => membership(right(input, scope), left(input, scope), operator);
     case '&':
       return (input, scope) => {
         const one = textOf(left(input, scope));
         return [one + textOf(right(input, scope))];
       };
-    case '+':
-    case '-':
-    case '*':
-    case '/':
-    case 'div':
-    case 'mod':
-      return (input, scope) => {
-        const one = singleValue(left(input, scope), `operator '${operator}'`);
-        const two = singleValue(right(input, scope), `operator '${operator}'`);
-        if (one === undefined || two === undefined) return EMPTY;
-        const result = arithmetic(operator, one, two);
-        return result === null ? EMPTY : [result];
-      };
+    default:
+      if (isOperatorOf(operator, 'order')) return compileComparison(left, right, operator);
+      return isOperatorOf(operator, 'logic')
+        ? compileLogic(left, right, operator)
+        : compileArithmetic(left, right, operator);
   }
 }
 
@@ -198,15 +175,20 @@ function undecided({ environment }: Scope): Collection {
   return EMPTY;
 }
 
-function compileComparison(
-  left: Evaluator,
-  right: Evaluator,
-  operator: string,
-  accepts: (difference: number) => boolean,
-): Evaluator {
+/** What of a difference makes a comparison true. */
+const ORDERS: Readonly<Record<OperatorOf<'order'>, (difference: number) => boolean>> = {
+  '<': (difference) => difference < 0,
+  '<=': (difference) => difference <= 0,
+  '>': (difference) => difference > 0,
+  '>=': (difference) => difference >= 0,
+};
+
+function compileComparison(left: Evaluator, right: Evaluator, operator: OperatorOf<'order'>): Evaluator {
+  const accepts = ORDERS[operator];
+  const where = `operator '${operator}'`;
   return (input, scope) => {
-    const one = optionalValue(left(input, scope), `operator '${operator}'`);
-    const two = optionalValue(right(input, scope), `operator '${operator}'`);
+    const one = optionalValue(left(input, scope), where);
+    const two = optionalValue(right(input, scope), where);
     if (one === undefined || two === undefined) return EMPTY;
     const difference = compareValues(one, two);
     return difference === null ? undecided(scope) : [accepts(difference)];
@@ -241,29 +223,15 @@ function compileLogic(left: Evaluator, right: Evaluator, operator: OperatorOf<'l
 
 /** Whether one side's value makes the result, whatever the other side's is. */
 function decides(operator: OperatorOf<'logic'>, value: boolean | null, side: 'left' | 'right'): boolean {
-  switch (operator) {
-    case 'and':
-      return value === false;
-    case 'or':
-      return value === true;
-    case 'xor':
-      return false;
-    case 'implies':
-      return value === (side === 'right');
-  }
+  if (operator === 'implies') return value === (side === 'right');
+  return operator !== 'xor' && value === (operator === 'or');
 }
 
+/** Logic of three values (FHIRPath 2.0.0, section 6.5). */
 function logic(operator: OperatorOf<'logic'>, one: boolean | null, two: boolean | null): boolean | null {
-  switch (operator) {
-    case 'and':
-      return one === false || two === false ? false : one === null || two === null ? null : true;
-    case 'or':
-      return one === true || two === true ? true : one === null || two === null ? null : false;
-    case 'xor':
-      return one === null || two === null ? null : one !== two;
-    case 'implies':
-      return one === false || two === true ? true : one === null || two === null ? null : false;
-  }
+  if (decides(operator, one, 'left') || decides(operator, two, 'right')) return operator !== 'and';
+  if (one === null || two === null) return null;
+  return operator === 'xor' ? one !== two : operator === 'and';
 }
 
 function textOf(items: Collection): string {
@@ -272,6 +240,40 @@ function textOf(items: Collection): string {
   if (typeof value !== 'string') throw new FhirPathError("Operator '&' joins strings");
   return value;
 }
+
+function compileArithmetic(left: Evaluator, right: Evaluator, operator: OperatorOf<'arithmetic'>): Evaluator {
+  const where = `operator '${operator}'`;
+  return (input, scope) => {
+    const one = singleValue(left(input, scope), where);
+    const two = singleValue(right(input, scope), where);
+    const result = one === undefined || two === undefined ? null : arithmetic(operator, one, two);
+    return result === null ? EMPTY : [result];
+  };
+}
+
+/** Arithmetic of whole numbers, and of decimals; null where there is no result. */
+const ARITHMETIC: Readonly<
+  Record<
+    OperatorOf<'arithmetic'>,
+    {
+      readonly whole?: (left: bigint, right: bigint) => bigint | null;
+      readonly decimal: (left: Decimal, right: Decimal) => Value | null;
+    }
+  >
+> = {
+  '+': { whole: (left, right) => left + right, decimal: (left, right) => left.plus(right) },
+  '-': { whole: (left, right) => left - right, decimal: (left, right) => left.plus(right.negated()) },
+  '*': { whole: (left, right) => left * right, decimal: (left, right) => left.times(right) },
+  '/': { decimal: (left, right) => left.dividedBy(right) },
+  div: {
+    whole: (left, right) => (right === 0n ? null : left / right),
+    decimal: (left, right) => left.wholeQuotient(right),
+  },
+  mod: {
+    whole: (left, right) => (right === 0n ? null : left % right),
+    decimal: (left, right) => left.remainder(right),
+  },
+};
 
 function arithmetic(operator: OperatorOf<'arithmetic'>, left: Value, right: Value): Value | null {
   if (typeof left === 'string' && typeof right === 'string' && operator === '+') return left + right;
@@ -283,48 +285,15 @@ function arithmetic(operator: OperatorOf<'arithmetic'>, left: Value, right: Valu
     if (sum === null) throw new FhirPathError('Quantities of units that do not convert');
     return sum;
   }
-  if (typeof left === 'bigint' && typeof right === 'bigint' && operator !== '/')
-    return integers(operator, left, right);
+  const { whole, decimal } = ARITHMETIC[operator];
   const long = left instanceof Long ? left.value : left;
   const other = right instanceof Long ? right.value : right;
-  if (typeof long === 'bigint' && typeof other === 'bigint' && operator !== '/') {
-    const result = integers(operator, long, other);
-    return result === null ? null : new Long(result);
+  if (whole !== undefined && typeof long === 'bigint' && typeof other === 'bigint') {
+    const result = whole(long, other);
+    return result === null || (long === left && other === right) ? result : new Long(result);
   }
   const one = asDecimal(left) ?? left;
   const two = asDecimal(right) ?? right;
-  if (one instanceof Decimal && two instanceof Decimal) return decimals(operator, one, two);
+  if (one instanceof Decimal && two instanceof Decimal) return decimal(one, two);
   throw new FhirPathError(`Operator '${operator}' cannot be applied to these types`);
-}
-
-function integers(operator: '+' | '-' | '*' | 'div' | 'mod', left: bigint, right: bigint): bigint | null {
-  switch (operator) {
-    case '+':
-      return left + right;
-    case '-':
-      return left - right;
-    case '*':
-      return left * right;
-    case 'div':
-      return right === 0n ? null : left / right;
-    case 'mod':
-      return right === 0n ? null : left % right;
-  }
-}
-
-function decimals(operator: OperatorOf<'arithmetic'>, left: Decimal, right: Decimal): Value | null {
-  switch (operator) {
-    case '+':
-      return left.plus(right);
-    case '-':
-      return left.plus(right.negated());
-    case '*':
-      return left.times(right);
-    case '/':
-      return left.dividedBy(right);
-    case 'div':
-      return left.wholeQuotient(right);
-    case 'mod':
-      return left.remainder(right);
-  }
 }

@@ -26,7 +26,7 @@ import { matches, replaceMatches } from './matching.js';
 import { booleanOf, distinctItems, isEqual, optionalValue, singleValue } from './operators.js';
 import { decoded, encoded, escaped, unescaped } from './textForms.js';
 import { typeNameOf, typeTest } from './typeTest.js';
-import { Decimal, FhirPathError, Temporal, type Value } from './values.js';
+import { Decimal, FhirPathError, Temporal, type Value } from '../values/values.js';
 
 /** Items that `repeat` and `descendants` collect before the expression counts as one that never ends. */
 const MAX_ITEMS = 1_000_000;

@@ -5,7 +5,7 @@ import { RegexSyntaxError } from '../regex/syntax.js';
 import { EMPTY, onString, stringArgument, type FunctionBody } from './arguments.js';
 import type { Evaluator, Scope } from './collection.js';
 import type { Expression } from './syntax.js';
-import { FhirPathError } from './values.js';
+import { FhirPathError } from '../values/values.js';
 
 /** Compiled patterns that are kept. Literal ones are also kept with the function that they belong to. */
 const MAX_KEPT = 200;
@@ -38,7 +38,7 @@ export function matches([pattern]: readonly Expression[], name: string): Functio
   const literal = literalRegex(name, pattern);
   return onString((text, parameters, scope) => {
     const regex = literal ?? evaluatedRegex(name, parameters, scope);
-    return regex === undefined ? EMPTY : [limited(name, () => regex.isMatch(text, stepsOf(scope)))];
+    return regex === undefined ? EMPTY : [reported(`${name}()`, () => regex.isMatch(text, stepsOf(scope)))];
   });
 }
 
@@ -50,7 +50,9 @@ export function replaceMatches([pattern, substitution]: readonly Expression[], n
     const regex = literal ?? evaluatedRegex(name, parameters, scope);
     if (regex === undefined) return EMPTY;
     const parts = replacement ?? evaluatedReplacement(regex, parameters, scope, name);
-    return parts === undefined ? EMPTY : [limited(name, () => regex.replace(text, parts, stepsOf(scope)))];
+    return parts === undefined
+      ? EMPTY
+      : [reported(`${name}()`, () => regex.replace(text, parts, stepsOf(scope)))];
   });
 }
 
@@ -66,7 +68,11 @@ function literalRegex(name: string, literal: Expression | undefined): Regex | nu
   const pattern = textOf(literal);
   return pattern === null
     ? null
-    : compiled(`The regular expression ${shown(pattern)} of ${name}()`, () => regexOf(pattern));
+    : reported(
+        `The regular expression ${shown(pattern)} of ${name}() is malformed`,
+        () => regexOf(pattern),
+        PatternError,
+      );
 }
 
 function literalReplacement(
@@ -76,52 +82,43 @@ function literalReplacement(
   const text = textOf(literal);
   return text === null
     ? null
-    : compiled(`The replacement ${shown(text)} of replaceMatches()`, () => regex.replacement(text));
+    : reported(
+        `The replacement ${shown(text)} of replaceMatches() is malformed`,
+        () => regex.replacement(text),
+        PatternError,
+      );
 }
 
 function shown(text: string): string {
   return text.length > MAX_SHOWN ? `'${text.slice(0, MAX_SHOWN)}…'` : `'${text}'`;
 }
 
-function compiled<T>(what: string, compile: () => T): T {
-  try {
-    return compile();
-  } catch (error) {
-    if (!(error instanceof RegexSyntaxError)) throw error;
-    throw new PatternError(`${what} is malformed: ${error.message}`);
-  }
-}
-
 /** The pattern where it is computed; undefined where that gives nothing. It may be data: no message quotes it. */
-function evaluatedRegex(name: string, parameters: readonly Evaluator[], scope: Scope): Regex | undefined {
-  const pattern = stringArgument(parameters[0], scope, name);
-  return pattern === undefined ? undefined : unquoted(name, () => regexOf(pattern));
+function evaluatedRegex(name: string, [pattern]: readonly Evaluator[], scope: Scope): Regex | undefined {
+  const text = stringArgument(pattern, scope, name);
+  return text === undefined
+    ? undefined
+    : reported(`An argument of ${name}() is malformed`, () => regexOf(text));
 }
 
 function evaluatedReplacement(
   regex: Regex,
-  parameters: readonly Evaluator[],
+  [, replacement]: readonly Evaluator[],
   scope: Scope,
   name: string,
 ): readonly ReplacementPart[] | undefined {
-  const text = stringArgument(parameters[1], scope, name);
-  return text === undefined ? undefined : unquoted(name, () => regex.replacement(text));
+  const text = stringArgument(replacement, scope, name);
+  if (text === undefined) return undefined;
+  return reported(`An argument of ${name}() is malformed`, () => regex.replacement(text));
 }
 
-function unquoted<T>(name: string, compile: () => T): T {
+/** Work whose failures are reported as FHIRPath's own. @throws PatternError, or FhirPathError where a match takes too long */
+function reported<T>(where: string, work: () => T, Failure: typeof FhirPathError = FhirPathError): T {
   try {
-    return compile();
+    return work();
   } catch (error) {
-    if (!(error instanceof RegexSyntaxError)) throw error;
-    throw new FhirPathError(`An argument of ${name}() is malformed: ${error.message}`);
-  }
-}
-
-function limited<T>(name: string, match: () => T): T {
-  try {
-    return match();
-  } catch (error) {
-    if (!(error instanceof RegexLimitError)) throw error;
-    throw new FhirPathError(`${name}(): ${error.message}`);
+    if (error instanceof RegexSyntaxError) throw new Failure(`${where}: ${error.message}`);
+    if (error instanceof RegexLimitError) throw new FhirPathError(`${where}: ${error.message}`);
+    throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { FhirNode } from '../model/node.js';
 import type { Collection, Item } from './collection.js';
-import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from './values.js';
+import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from '../values/values.js';
 
 /** Types of elements that FHIRPath treats as its own Quantity. An `Age` is none to the reference: its `value` is asked. */
 const QUANTITY_TYPES: ReadonlySet<string> = new Set(['Quantity', 'SimpleQuantity', 'MoneyQuantity']);
@@ -160,7 +160,8 @@ export function isEquivalent(left: Collection, right: Collection): boolean {
   });
 }
 
-function normalized(text: string): string {
+/** A text as `~` compares it. */
+export function normalized(text: string): string {
   return text.trim().replace(/\s+/g, ' ').toLowerCase();
 }
 

@@ -9,7 +9,7 @@ import {
   type BinaryOperator,
   type Expression,
 } from './syntax.js';
-import { Decimal, Quantity, Temporal, calendarUnit } from './values.js';
+import { Decimal, Quantity, Temporal, calendarUnit } from '../values/values.js';
 
 /** Nesting of an expression that the parser follows. */
 const MAX_NESTING = 200;

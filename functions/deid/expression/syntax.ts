@@ -1,4 +1,4 @@
-import type { Value } from './values.js';
+import type { Value } from '../values/values.js';
 
 /** A parsed FHIRPath expression (FHIRPath 2.0.0, grammar of annex A). `focus: null` is the expression's input. */
 export type Expression =

@@ -1,7 +1,7 @@
 import { FhirNode } from '../model/node.js';
 import type { Collection, Item } from './collection.js';
 import type { Expression } from './syntax.js';
-import { Decimal, FhirPathError, Long, Quantity, type Value } from './values.js';
+import { Decimal, FhirPathError, Long, Quantity, type Value } from '../values/values.js';
 
 /** The type a type argument names: `Quantity`, `FHIR.Quantity`. @throws FhirPathError */
 export function typeNameOf(expression: Expression | undefined): string {

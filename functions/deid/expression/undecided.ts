@@ -7,30 +7,30 @@ export class Undecided {
   isOpen = false;
   /** Whether conditions that were not decided count as true. */
   applies = false;
-  private depth = 0;
-  private conditions = 0;
+  #depth = 0;
+  #conditions = 0;
 
   /** Evaluates a condition of a path; those inside it are parts of it. @throws FhirPathError */
   condition(evaluate: () => boolean): boolean {
-    if (this.depth > 0) return evaluate();
+    if (this.#depth > 0) return evaluate();
     const before = this.isOpen;
     this.isOpen = false;
-    this.depth++;
+    this.#depth++;
     try {
       const holds = evaluate();
       if (!this.isOpen) return holds;
-      this.conditions++;
+      this.#conditions++;
       return holds || this.applies;
     } finally {
-      this.depth--;
+      this.#depth--;
       this.isOpen = before;
     }
   }
 
-  /** How many conditions were not decided since the last call; what stands outside of any counts as one. */
+  /** How many conditions were not decided since the last call; what is outside of any counts as one. */
   takeCount(): number {
-    const count = this.conditions + (this.isOpen ? 1 : 0);
-    this.conditions = 0;
+    const count = this.#conditions + (this.isOpen ? 1 : 0);
+    this.#conditions = 0;
     this.isOpen = false;
     return count;
   }

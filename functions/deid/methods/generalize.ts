@@ -6,7 +6,7 @@ import { valueText } from '../expression/conversions.js';
 import { booleanOf } from '../expression/operators.js';
 import { parseFhirPath } from '../expression/parser.js';
 import type { Expression } from '../expression/syntax.js';
-import { Decimal, FhirPathError, Temporal, type Value } from '../expression/values.js';
+import { Decimal, FhirPathError, Temporal, type Value } from '../values/values.js';
 import { FhirNode } from '../model/node.js';
 import type { Primitive } from '../model/primitive.js';
 import { readExpression } from '../reading/expressions.js';

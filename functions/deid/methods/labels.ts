@@ -60,14 +60,12 @@ function hasCode(item: JsonValue, label: Label): boolean {
   return typeof code === 'string' && code.toUpperCase() === label;
 }
 
-/** Labels as JSON, with the names and commas that they need where they are put. */
+/** Labels as JSON, for a resource that has no `meta.security`. */
 export interface LabelsJson {
-  /** At the end of a `meta` without `security` that holds something else. */
+  /** At the end of a `meta` that holds something else. */
   readonly inMeta: Uint8Array;
-  /** A `meta` between nothing, after something, and before something. */
-  readonly meta: Uint8Array;
-  readonly lastMeta: Uint8Array;
-  readonly firstMeta: Uint8Array;
+  /** A member `meta`. */
+  readonly meta: string;
 }
 
 const known = new Map<number, LabelsJson>();
@@ -79,13 +77,7 @@ export function labelsJson(operations: number): LabelsJson | null {
   if (json === undefined) {
     const codings = CODINGS.filter((_, place) => (operations & (1 << place)) !== 0);
     const security = `"security":${JSON.stringify(codings)}`;
-    const meta = `"meta":{${security}}`;
-    json = {
-      inMeta: Buffer.from(`,${security}`),
-      meta: Buffer.from(meta),
-      lastMeta: Buffer.from(`,${meta}`),
-      firstMeta: Buffer.from(`${meta},`),
-    };
+    json = { inMeta: Buffer.from(`,${security}`), meta: `"meta":{${security}}` };
     known.set(operations, json);
   }
   return json;

@@ -105,8 +105,21 @@ export interface Replacement {
   /** For complex elements. */
   readonly object: JsonObject;
   readonly isNothing: boolean;
+  /**
+   * What stands in the place of an element of a type in which no earlier rule has decided anything; null where only
+   * `apply` can tell.
+   */
+  constantOf(type: FhirType, model: FhirModel): Constant | null;
   /** Puts it in the place of a node, but for what earlier rules decided, and decides all of it. */
   apply(node: FhirNode, run: Run): void;
+}
+
+/** What is put in the place of an element of some type, whatever it holds. */
+export interface Constant {
+  /** One line of JSON; undefined for nothing. */
+  readonly json: string | undefined;
+  /** Paths of what a replacement has that the type does not define. */
+  readonly dropped: readonly string[];
 }
 
 /** What a primitive element is, as far as methods care. Known before any data: the work is chosen once. */

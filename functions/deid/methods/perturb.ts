@@ -1,6 +1,6 @@
 import { type JsonValue } from '../../json/json.js';
 import { JsonNumber, numberFromText, numberText } from '../../json/jsonNumber.js';
-import { Decimal } from '../expression/values.js';
+import { Decimal } from '../values/values.js';
 import { decimalOf, type Primitive } from '../model/primitive.js';
 import { choice, type Setting, type ValuesOf } from '../reading/settings.js';
 import { PERTURBED } from './labels.js';

@@ -2,17 +2,28 @@ import {
   isEmptyObject,
   isJsonObject,
   parseJson,
+  stringifyJson,
   JsonError,
   type JsonObject,
   type JsonValue,
 } from '../../json/json.js';
 import { JsonNumber, numberText } from '../../json/jsonNumber.js';
-import type { FhirNode } from '../model/node.js';
+import { FhirNode } from '../model/node.js';
 import type { IssueList } from '../reading/issues.js';
 import type { Setting } from '../reading/settings.js';
 import { CLEARING } from './effect.js';
 import { SUBSTITUTED } from './labels.js';
-import { method, type Replacement, type Run, type Selected, type ValueMethod } from './method.js';
+import type { FhirModel } from '../model/fhirModel.js';
+import { elementJson } from '../model/nodeJson.js';
+import type { FhirType } from '../model/types.js';
+import {
+  method,
+  type Constant,
+  type Replacement,
+  type Run,
+  type Selected,
+  type ValueMethod,
+} from './method.js';
 
 const replaceWith: Setting<Substitute> = (value, site) => {
   if (value === undefined)
@@ -56,6 +67,7 @@ class Substitute implements Replacement {
   readonly text: string | undefined;
   /** For complex elements; a text that holds a JSON object counts as the object. */
   readonly object: JsonObject;
+  private readonly constants = new Map<FhirType, Constant | null>();
 
   constructor(value: JsonValue) {
     this.text = textOf(value);
@@ -64,6 +76,27 @@ class Substitute implements Replacement {
 
   get isNothing(): boolean {
     return this.text === undefined && isEmptyObject(this.object);
+  }
+
+  constantOf(type: FhirType, model: FhirModel): Constant | null {
+    let constant = this.constants.get(type);
+    if (constant === undefined) {
+      constant = this.makeConstant(type, model);
+      this.constants.set(type, constant);
+    }
+    return constant;
+  }
+
+  private makeConstant(type: FhirType, model: FhirModel): Constant | null {
+    if (type.primitive !== null)
+      return { json: this.text === undefined ? undefined : JSON.stringify(this.text), dropped: [] };
+    if (isEmptyObject(this.object)) return { json: undefined, dropped: [] };
+    const dropped: string[] = [];
+    const context = { model, onDropped: (path: string) => dropped.push(path) };
+    const node = new FhirNode(context, null, { name: '', key: '' }, type, undefined, this.object);
+    if (holdsResource(node)) return null;
+    const json = elementJson(node, () => ({}));
+    return { json: json === undefined ? undefined : stringifyJson(json), dropped };
   }
 
   /** The work on a primitive without an `id` or extensions. */
@@ -108,6 +141,10 @@ function objectOf(value: JsonValue): JsonObject {
   }
 }
 
+function holdsResource(node: FhirNode): boolean {
+  return node.type.isResource || node.children.some(holdsResource);
+}
+
 function hasDecided(node: FhirNode): boolean {
   return node.decided || node.children.some(hasDecided);
 }
@@ -128,7 +165,11 @@ function substitute(node: FhirNode, replacement: FhirNode | null): void {
     } else if (target === undefined && hasDecided(child)) {
       substitute(child, null);
       children.push(child);
-    } else if (target !== undefined) children.push(copyInto(node, target));
+    } else {
+      // A rule that has selected it as well has nothing to do there any more.
+      decideAll(child);
+      if (target !== undefined) children.push(copyInto(node, target));
+    }
   }
   for (const name of names) {
     for (let place = places.get(name) ?? 0; ; place++) {

@@ -2,7 +2,7 @@ import { isEmptyObject, isJsonObject, type JsonObject, type JsonValue } from '..
 import type { FhirModel } from './fhirModel.js';
 import type { FhirElement, FhirType } from './types.js';
 import { isPrimitiveOf, valueOf, type Primitive } from './primitive.js';
-import type { Value } from '../expression/values.js';
+import type { Value } from '../values/values.js';
 
 /** Called for every element that is left out because it is not known what it is, by its definition's path. */
 type OnDropped = (path: string) => void;
@@ -189,7 +189,7 @@ function own(source: JsonObject, key: string): JsonValue | undefined {
 }
 
 /** The type of a resource in JSON; undefined where the FHIR version does not define it. */
-export function resourceTypeOf(model: FhirModel, resource: JsonObject): FhirType | undefined {
+function resourceTypeOf(model: FhirModel, resource: JsonObject): FhirType | undefined {
   const name = own(resource, 'resourceType');
   return typeof name === 'string' ? model.resource(name) : undefined;
 }

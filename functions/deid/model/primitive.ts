@@ -1,7 +1,7 @@
 import { daysInMonth } from '../../fhir/calendar.js';
 import type { JsonValue } from '../../json/json.js';
 import { JsonNumber, numberText, type JsonScalar } from '../../json/jsonNumber.js';
-import { Decimal, Temporal, type Value } from '../expression/values.js';
+import { Decimal, Temporal, type Value } from '../values/values.js';
 import type { FhirType } from './types.js';
 
 /** A primitive element's value in JSON. */

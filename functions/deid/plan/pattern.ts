@@ -141,7 +141,7 @@ export function patternsOfAll(rules: readonly Rule[]): ReadonlyMap<Rule, readonl
   );
 }
 
-/** A text that no other expression has; null for expressions of the seldom kinds. */
+/** A text that no other expression has; null for expressions of rare kinds. */
 function spelled(expression: Expression | null): string | null {
   switch (expression?.kind) {
     case undefined:

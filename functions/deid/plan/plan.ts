@@ -1,5 +1,5 @@
 import type { FhirElement, FhirType } from '../model/types.js';
-import type { NodeMethod, Target, ValueMethod } from '../methods/method.js';
+import type { NodeMethod, Replacement, Target, ValueMethod } from '../methods/method.js';
 import { follow, leadsFurther, leadsTo, leadsToItself, type Guard, type Pattern } from './pattern.js';
 import { rawConditionOf, type RawCondition } from './rawCondition.js';
 import type { Rule } from '../configuration/rule.js';
@@ -83,10 +83,10 @@ export interface Entry {
   readonly guards: readonly EntryGuard[];
   /** The entry that holds when the conditions' results are known, one character each. */
   variant(results: string): Entry;
-  /** Whether a `substitute` by nothing takes it away, but for what earlier rules decided. */
+  /** What a `substitute` puts in its place, but for what earlier rules decided in it. */
+  readonly replacement: Replacement | null;
+  /** Of resources inside: whether they are taken away with what is around them. */
   readonly removes: boolean;
-  /** Whether a `substitute` puts something in its place. */
-  readonly substitutes: boolean;
   /** What to do with its children. */
   readonly inner: PlanNode;
   /** What to do with the children of a quantity whose value this rule perturbs; else null. */
@@ -95,7 +95,8 @@ export interface Entry {
 
 /**
  * What the rule that decides an element does below it. `perturbed`: works only at the value of this quantity.
- * `quiet`: no more, what it left is kept. `removing`: nothing is left. Earlier rules reach all of these.
+ * `quiet`: no more, what it left is kept. `removing`: nothing of
+ * it is left. Earlier rules reach all of these.
  */
 type Mode = 'working' | 'perturbed' | 'quiet' | 'removing';
 
@@ -207,7 +208,6 @@ export class Plan {
     const nodeMethod = (isPrimitive && work?.ofNode) || null;
     let method = isPrimitive && nodeMethod === null ? (work?.ofValue(target) ?? null) : null;
     if (mode === 'removing') method = nothing;
-    const isRemoval = work?.replacement?.isNothing;
     return new PlanEntry(this, arrival, {
       kind,
       element,
@@ -217,8 +217,7 @@ export class Plan {
       method,
       nodeMethod,
       isRefused: works && !isPrimitive && rule.method.isForPrimitives === true,
-      removes: isRemoval === true,
-      substitutes: isRemoval === false,
+      replacement: work?.replacement ?? null,
       target,
       mode,
     });
@@ -246,8 +245,7 @@ interface EntryParts {
   readonly method: ValueMethod | null;
   readonly nodeMethod: NodeMethod | null;
   readonly isRefused: boolean;
-  readonly removes: boolean;
-  readonly substitutes: boolean;
+  readonly replacement: Replacement | null;
   readonly target: Target;
   readonly mode: Mode;
 }
@@ -263,8 +261,8 @@ class PlanEntry implements Entry {
   readonly isRefused: boolean;
   readonly keepsText: boolean;
   readonly isPlain: boolean;
-  readonly removes: boolean;
-  readonly substitutes: boolean;
+  readonly replacement: Replacement | null;
+  readonly removes = false;
   readonly guards: readonly EntryGuard[];
   private readonly plan: Plan;
   private readonly arrival: Arrival;
@@ -286,8 +284,7 @@ class PlanEntry implements Entry {
     this.nodeMethod = parts.nodeMethod;
     this.isRefused = parts.isRefused;
     this.keepsText = parts.type.primitive === 'string' && parts.method === null && parts.nodeMethod === null;
-    this.removes = parts.removes;
-    this.substitutes = parts.substitutes;
+    this.replacement = parts.replacement;
     const firsts = new Map<Guard, number>();
     this.guards = arrival.guards.map(({ guard, position }, place) => {
       const first = firsts.get(guard) ?? place;
@@ -299,7 +296,8 @@ class PlanEntry implements Entry {
         first,
       };
     });
-    this.isPlain = this.guards.length === 0 && this.perturbed === null && !this.isRefused && !this.removes;
+    this.isPlain =
+      this.guards.length === 0 && this.perturbed === null && !this.isRefused && this.replacement === null;
   }
 
   variant(results: string): Entry {
@@ -325,7 +323,11 @@ class PlanEntry implements Entry {
   }
 
   get inner(): PlanNode {
-    this.innerNode ??= this.plan.node(this.type, this.arrival, this.removes ? 'removing' : this.parts.mode);
+    this.innerNode ??= this.plan.node(
+      this.type,
+      this.arrival,
+      this.replacement === null ? this.parts.mode : 'removing',
+    );
     return this.innerNode;
   }
 
@@ -418,8 +420,8 @@ function plainEntry(kind: Entry['kind'], element: FhirElement | null, removes = 
     isRefused: false,
     keepsText: false,
     isPlain: false,
+    replacement: null,
     removes,
-    substitutes: false,
     guards: [],
     variant: () => UNKNOWN,
     get inner(): PlanNode {

@@ -31,8 +31,6 @@ export interface ResourcePlan {
   readonly alwaysTree: boolean;
   /** Whether a rule may reach into resources inside. */
   readonly reachesInside: boolean;
-  /** Whether a rule puts something in, which only the tree engine does but for plain values. */
-  readonly substitutes: boolean;
 }
 
 /** Element names that hold resources. */
@@ -72,7 +70,6 @@ export function planFor(
     treeKeys: [...keys],
     alwaysTree,
     reachesInside: kept.some(({ patterns }) => patterns.some((steps) => steps.some(isInward))),
-    substitutes: own.some((rule) => works.get(rule)?.replacement?.isNothing === false),
   };
 }
 

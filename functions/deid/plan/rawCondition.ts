@@ -1,6 +1,7 @@
 import { functionOf } from '../expression/functions.js';
+import { normalized } from '../expression/operators.js';
 import { isOperatorOf, type BinaryOperator, type Expression, type OperatorOf } from '../expression/syntax.js';
-import { Decimal } from '../expression/values.js';
+import { Decimal } from '../values/values.js';
 import { isEmptyObject, isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
 import type { FhirElement, FhirType } from '../model/types.js';
 import { isPrimitiveOf } from '../model/primitive.js';
@@ -204,29 +205,16 @@ function compileGetter(
 ): { get: Getter; type: FhirType } | null {
   if (expression.kind === 'this')
     return type.primitive === null ? null : { get: (json) => usual(type, json), type };
-  if (expression.kind !== 'member') return null;
-  const parent =
-    expression.focus === null || expression.focus.kind === 'this'
-      ? null
-      : compileObject(expression.focus, type);
-  if (parent === null && expression.focus !== null && expression.focus.kind !== 'this') return null;
-  const element = singleElement(parent?.type ?? type, expression.name);
-  if (element === null || element.repeats || element.type.primitive === null) return null;
-  const { key, type: valueType } = element;
+  const single = singleBelow(expression, type);
+  if (single === null || single.element.type.primitive === null) return null;
+  const { key, type: valueType } = single.element;
   const sibling = `_${key}`;
-  const own = (json: JsonObject): Found => {
+  const get = single.from((json): Found => {
     const value = json[key];
     if (json[sibling] !== undefined && !(byValue && value !== undefined)) return UNUSUAL;
     return value === undefined ? undefined : usual(valueType, value);
-  };
-  if (parent === null) return { get: (json) => (isJsonObject(json) ? own(json) : UNUSUAL), type: valueType };
-  return {
-    get: (json) => {
-      const object = parent.get(json);
-      return object === undefined || object === UNUSUAL ? object : own(object);
-    },
-    type: valueType,
-  };
+  });
+  return { get, type: valueType };
 }
 
 function usual(type: FhirType, value: JsonValue): Found {
@@ -241,28 +229,39 @@ interface ObjectGetter {
 }
 
 function compileObject(expression: Expression, type: FhirType): ObjectGetter | null {
-  if (expression.kind !== 'member') return null;
-  const parent =
-    expression.focus === null || expression.focus.kind === 'this'
-      ? null
-      : compileObject(expression.focus, type);
-  if (parent === null && expression.focus !== null && expression.focus.kind !== 'this') return null;
-  const element = singleElement(parent?.type ?? type, expression.name);
-  if (element === null || element.repeats || element.type.primitive !== null) return null;
-  const { key } = element;
-  const own = (json: JsonObject): JsonObject | undefined | typeof UNUSUAL => {
+  const single = singleBelow(expression, type);
+  if (single === null || single.element.type.primitive !== null) return null;
+  const { key, type: objectType } = single.element;
+  const get = single.from((json) => {
     const value = json[key];
-    if (value === undefined) return undefined;
-    return isJsonObject(value) && !isEmptyObject(value) ? value : UNUSUAL;
-  };
+    return value === undefined || (isJsonObject(value) && !isEmptyObject(value)) ? value : UNUSUAL;
+  });
+  return { get, type: objectType };
+}
+
+/** The one element at names below `$this`, and how to read it from what holds it; null where there is no such element. */
+function singleBelow(
+  expression: Expression,
+  type: FhirType,
+): {
+  element: FhirElement & { type: FhirType };
+  from: <T>(own: (json: JsonObject) => T) => (json: JsonValue) => T | undefined | typeof UNUSUAL;
+} | null {
+  if (expression.kind !== 'member') return null;
+  const { focus, name } = expression;
+  const isOwn = focus === null || focus.kind === 'this';
+  const parent = isOwn ? null : compileObject(focus, type);
+  if (parent === null && !isOwn) return null;
+  const element = singleElement(parent?.type ?? type, name);
+  if (element === null || element.repeats) return null;
   if (parent === null)
-    return { get: (json) => (isJsonObject(json) ? own(json) : UNUSUAL), type: element.type };
+    return { element, from: (own) => (json) => (isJsonObject(json) ? own(json) : UNUSUAL) };
   return {
-    get: (json) => {
+    element,
+    from: (own) => (json) => {
       const object = parent.get(json);
       return object === undefined || object === UNUSUAL ? object : own(object);
     },
-    type: element.type,
   };
 }
 
@@ -357,10 +356,6 @@ function compared(get: Getter, absent: Verdict, holds: (value: Found) => boolean
     if (value === UNUSUAL) return 'unsure';
     return value === undefined ? absent : verdict(holds(value));
   };
-}
-
-function normalized(text: string): string {
-  return text.trim().replace(/\s+/g, ' ').toLowerCase();
 }
 
 function compileIn(left: Expression, right: Expression, type: FhirType): RawCondition | null {

@@ -2,7 +2,7 @@ import { constantVariable } from '../expression/evaluate.js';
 import { isPerItem, type Argument } from '../expression/functionRow.js';
 import { functionOf } from '../expression/functions.js';
 import type { Expression } from '../expression/syntax.js';
-import { FhirPathError } from '../expression/values.js';
+import { FhirPathError } from '../values/values.js';
 
 /** A part of an element that an expression looks at: the names down to it, and whether at all below it too. */
 export interface Read {

@@ -1,6 +1,6 @@
 import { PatternError } from '../expression/matching.js';
 import { FhirPathSyntaxError } from '../expression/syntax.js';
-import { FhirPathError } from '../expression/values.js';
+import { FhirPathError } from '../values/values.js';
 
 /**
  * Runs what reads an expression, which must throw where it cannot be compiled.

@@ -2,35 +2,28 @@ import type { Environment } from '../expression/collection.js';
 import { evaluate } from '../expression/evaluate.js';
 import { Undecided } from '../expression/undecided.js';
 import { booleanOf } from '../expression/operators.js';
-import { FhirPathError } from '../expression/values.js';
+import { FhirPathError } from '../values/values.js';
 import type { JsonObject, JsonValue } from '../../json/json.js';
 import type { FhirType } from '../model/types.js';
+import type { FhirModel } from '../model/fhirModel.js';
 import { FhirNode, type NodeContext } from '../model/node.js';
 import type { Entry, EntryGuard } from '../plan/plan.js';
+import type { Constant } from '../methods/method.js';
 import { isPrimitiveOf, type Primitive } from '../model/primitive.js';
 import type { ResourceRun } from './resourceRun.js';
 
-/** What is done at single elements, however a walk came there. */
+/** What is done at single elements. */
 export class ElementWork {
-  private readonly context: NodeContext;
   private readonly run: ResourceRun;
   private readonly environment: Environment;
   private readonly silent: NodeContext;
 
   /** @param now milliseconds since the epoch, for FHIRPath's `now()` */
-  constructor(context: NodeContext, run: ResourceRun, now: number) {
-    this.context = context;
+  constructor(model: FhirModel, run: ResourceRun, now: number) {
     this.run = run;
     const { regexSteps } = run;
     this.environment = { resource: null, rootResource: null, now, regexSteps, undecided: new Undecided() };
-    this.silent = { model: context.model, onDropped: () => undefined };
-  }
-
-  /** The entry that holds for an element, its conditions evaluated. @throws FhirPathError */
-  resolve(entry: Entry, json: JsonObject): Entry {
-    let resolved = entry;
-    while (resolved.guards.length > 0) resolved = this.variant(resolved, json);
-    return resolved;
+    this.silent = { model, onDropped: () => undefined };
   }
 
   /** The entry that holds where its conditions are as they are on an element; it may have others. @throws FhirPathError */
@@ -61,14 +54,21 @@ export class ElementWork {
     throw new FhirPathError(`${entry.rule?.method.name} is for primitive elements`);
   }
 
-  /** Tells that a value was left out that its element cannot have. */
-  drop(entry: Entry): void {
-    if (entry.element !== null) this.context.onDropped(entry.element.path);
+  /** What a `substitute` puts in the place of an element, whatever it holds; null where only the tree engine can tell. */
+  constantOf({ replacement, type }: Entry): Constant | null {
+    const constant = type === null ? null : (replacement?.constantOf(type, this.silent.model) ?? null);
+    for (const path of constant?.dropped ?? []) this.run.onDropped(path);
+    return constant;
   }
 
-  /** Tells that an element was left out that its type does not define. */
+  /** Counts a value that was left out since its element cannot have it. */
+  drop(entry: Entry): void {
+    if (entry.element !== null) this.run.onDropped(entry.element.path);
+  }
+
+  /** Counts an element that was left out since its type does not define it. */
   dropUnknown(type: FhirType): void {
-    this.context.onDropped(`${type.path}.(unknown)`);
+    this.run.onDropped(`${type.path}.(unknown)`);
   }
 
   /** A primitive's value as it shall stand; undefined for none. @throws FhirPathError */

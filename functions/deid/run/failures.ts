@@ -1,5 +1,6 @@
-import { FhirPathError } from '../expression/values.js';
+import { FhirPathError } from '../values/values.js';
 import type { ProcessingFailure } from './engine.js';
+import { JsonError } from '../../json/json.js';
 import { ProcessingError } from '../methods/processingError.js';
 import { DepthError } from '../model/node.js';
 
@@ -8,6 +9,7 @@ export function failureOf(error: unknown, rule: number | undefined): ProcessingF
   if (error instanceof ProcessingError) return failure(error.code, error.message, error.rule ?? rule);
   if (error instanceof FhirPathError) return failure('expression-failed', error.message, rule);
   if (error instanceof DepthError) return failure('too-deep', error.message, undefined);
+  if (error instanceof JsonError) return failure('too-deep', 'The resource is nested too deeply', undefined);
   if (error instanceof RangeError)
     return failure('too-large', 'The resource is too large or nested too deeply', undefined);
   const kind = error instanceof Error ? error.name : typeof error;

@@ -20,9 +20,11 @@ const NO_ID = (): undefined => undefined;
 
 /** What is going on while one outermost resource is processed. Reused from resource to resource. */
 export class ResourceRun implements Run {
-  /** Operations done since the counts were last taken, by the place of their label. */
+  /** Operations done in the resource, by the place of their label. */
   readonly counts: number[] = LABELS.map(() => 0);
-  /** Conditions of the resource's rules that could not be decided, by the rule's place. Not counted before it is done. */
+  /** Paths of the elements that were left out since the FHIR version does not define them, or not their values. */
+  readonly dropped: string[] = [];
+  /** Conditions of the resource's rules that could not be decided, by the rule's place. */
   readonly undecided = new Map<number, number>();
   /** Steps that regular expressions may still take. */
   readonly regexSteps = new RegexSteps();
@@ -46,14 +48,13 @@ export class ResourceRun implements Run {
     this.randomBytes = randomBytes;
   }
 
+  readonly onDropped = (path: string): void => {
+    this.dropped.push(path);
+  };
+
   did(label: number): void {
     this.operations |= 1 << label;
     this.counts[label] = (this.counts[label] ?? 0) + 1;
-  }
-
-  /** As `did`, for what was counted elsewhere. */
-  alsoDid(label: number): void {
-    this.operations |= 1 << label;
   }
 
   wasUndecided(conditions: number): void {
@@ -66,14 +67,18 @@ export class ResourceRun implements Run {
     return id === undefined ? '' : primitiveText(id);
   }
 
-  /** Begins a resource and gives what must be handed to `endResource`. @param resource as it came, if that is asked for */
-  startResource(resource: () => JsonObject, place: Place): OuterResource {
+  /**
+   * Begins a resource and returns what must be handed to `endResource`.
+   * @param resource as it came, if that is asked for
+   * @param fullUrl of the entry of a Bundle that it is in
+   */
+  startResource(resource: () => JsonObject, place: Place, fullUrl?: string): OuterResource {
     const outer = { operations: this.operations, patient: this.patient, bundle: this.bundle };
     this.operations = 0;
     // What is contained is part of the resource around it, and of its patient.
     if (place === 'contained' || this.patientIn === null) return outer;
     const json = resource();
-    this.patient = patientOf(json, this.patientIn, this.bundle);
+    this.patient = patientOf(json, this.patientIn, this.bundle, fullUrl);
     if (json['resourceType'] === 'Bundle') this.bundle = patientsOfBundle(json);
     return outer;
   }
@@ -87,7 +92,7 @@ export class ResourceRun implements Run {
     return own;
   }
 
-  /** Forgets a resource that failed halfway. */
+  /** Begins an outermost resource, whatever became of the one before. */
   restart(fileName: string, folderName: string): void {
     this.regexSteps.reset();
     this.fileName = fileName;
@@ -96,6 +101,8 @@ export class ResourceRun implements Run {
     this.patient = null;
     this.bundle = null;
     this.operations = 0;
+    this.counts.fill(0);
+    this.dropped.length = 0;
     if (this.undecided.size > 0) this.undecided.clear();
     this.idOfRoot = NO_ID;
   }

@@ -1,5 +1,5 @@
 import type { ElementWork } from './elementWork.js';
-import { isJsonObject, parseJson, stringifyJson, type JsonObject } from '../../json/json.js';
+import { isEmptyObject, parseJson, stringifyJson, type JsonObject } from '../../json/json.js';
 import { JsonNumber } from '../../json/jsonNumber.js';
 import {
   ARRAY,
@@ -16,9 +16,12 @@ import { nameLength, nameNumber, UNTOLD_NAME } from '../../json/keyNames.js';
 import { addLabels, SUBSTITUTED, labelsJson } from '../methods/labels.js';
 import { LineBuffer, type Mark } from '../../json/lineBuffer.js';
 import { TextResults } from '../methods/textResults.js';
+import type { Constant } from '../methods/method.js';
+import type { Rule } from '../configuration/rule.js';
+import type { FhirType } from '../model/types.js';
 import { MAX_DEPTH } from '../model/node.js';
 import { isPrimitiveOf, type Primitive } from '../model/primitive.js';
-import type { ResourceRun } from './resourceRun.js';
+import type { OuterResource, Place, ResourceRun } from './resourceRun.js';
 import { partOf, UNUSUAL, type TapeEntry, type TapeNode, type TapePlan } from '../plan/tapePlan.js';
 
 const COMMA = 0x2c;
@@ -30,17 +33,21 @@ const CLOSE_BRACE = 0x7d;
 
 const NO_RESULTS = new TextResults(0, (text) => text);
 
-/** Where the plans of resources come from. */
-export interface TapePlans {
-  /** The plan of the resource at an object; null where it is none, or none for the tape. */
-  planAt(tape: JsonTape, object: number): TapePlan | null;
+/** What is known of resources on a tape, and what is done with those that a plan cannot hold. */
+export interface TapeResources {
+  /** The type of the resource at a value; undefined where it is none that the FHIR version defines. */
+  typeAt(tape: JsonTape, value: number): FhirType | undefined;
+  /** The plan of the resource at an object; null where only the tree engine can de-identify it. */
+  planAt(type: FhirType, tape: JsonTape, object: number): TapePlan | null;
+  /** De-identifies the resource at an object with the tree engine. @throws ProcessingError, FhirPathError, DepthError */
+  byTree(tape: JsonTape, object: number, place: Place, fullUrl?: string): JsonObject;
 }
 
 const ID = nameNumber('id');
 const META = nameNumber('meta');
 const SECURITY = nameNumber('security');
 const VALUE = nameNumber('value');
-const CONTAINED = nameNumber('contained');
+const FULL_URL = nameNumber('fullUrl');
 
 /** What became of a member. */
 const GONE = 0;
@@ -55,111 +62,121 @@ const CHANGED = 2;
 const REPLACED = 3;
 
 /**
- * Walks a resource on its tape along its plan, as `PlanWalk` does with objects, and writes what is left as a line. It
- * does the usual; whatever is seldom met it leaves to the other walk, before anything was counted for good.
+ * Walks a resource on its tape along its plan, and writes what is left as a line. What is seldom met it leaves to the
+ * tree engine: names that stand twice or cannot be told, parts of an element that is substituted which earlier rules
+ * decided, and everything that fails.
  */
 export class TapeWalk {
   private tape = new JsonTape(0);
   private readonly run: ResourceRun;
   private readonly work: ElementWork;
-  private line: LineBuffer;
+  private readonly resources: TapeResources;
+  private line = new LineBuffer();
+  /** Where to go back to, by depth: to the begin of a member, of an item, and of what is written beside. */
   private readonly memberMarks: Mark[] = [];
   private readonly itemMarks: Mark[] = [];
-  private readonly plans: TapePlans;
+  private readonly otherMarks: Mark[] = [];
+  /** Buffers for the siblings of repeated primitives, which are written after these. */
+  private readonly asides: LineBuffer[] = [];
   private result: Primitive = '';
   private results = NO_RESULTS;
   private place = 0;
-  private root = 0;
-  private patientNames: ReadonlySet<number> = new Set();
+  /** Resources inside the outermost one that are around the element that is looked at. */
+  private around = 0;
   private rootIdMember = -1;
   private rootIdEntry: TapeEntry | undefined;
   private rootIdBecame = NO_VALUE;
   private rootIdResult: Primitive = '';
 
-  constructor(run: ResourceRun, work: ElementWork, plans: TapePlans) {
-    this.plans = plans;
+  constructor(run: ResourceRun, work: ElementWork, resources: TapeResources) {
+    this.resources = resources;
     this.run = run;
     this.work = work;
-    this.line = new LineBuffer();
-    for (let depth = 0; depth <= MAX_DEPTH + 1; depth++) {
-      this.memberMarks.push({ length: 0, from: 0, to: 0 });
-      this.itemMarks.push({ length: 0, from: 0, to: 0 });
-    }
+    for (const marks of [this.memberMarks, this.itemMarks, this.otherMarks])
+      for (let depth = 0; depth <= MAX_DEPTH + 1; depth++) marks.push({ length: 0, from: 0, to: 0 });
   }
 
   /**
    * De-identifies an outermost resource, and adds its line, labels included.
-   * @throws UNUSUAL where the other walk has to do it; anything else that is thrown it will throw again
+   * @throws UNUSUAL where the tree engine has to do it; anything else that is thrown it will throw again
    */
   resource({ tape, node: root }: TapeValue, plan: TapePlan, line: LineBuffer): void {
-    const { run } = this;
     this.tape = tape;
     this.line = line;
-    this.root = root;
-    this.patientNames = plan.patientNames;
-    const outer = run.startResource(this.tellingPatient, 'outermost');
+    this.around = 0;
+    const outer = this.run.startResource(() => partOf(tape, root, plan.patientNames), 'outermost');
     const node = this.begun(plan, root);
     this.rootId(node, root);
+    this.labelled(root, node, 0, outer, true);
+  }
+
+  /** Writes a resource with its labels, and ends it. */
+  private labelled(
+    resource: number,
+    node: TapeNode,
+    depth: number,
+    outer: OuterResource,
+    isOutermost: boolean,
+  ): void {
+    if (depth > MAX_DEPTH) throw UNUSUAL;
+    const { tape, line, run } = this;
     line.byte(OPEN_BRACE);
-    const end = tape.after(root);
-    let written = 0;
+    const end = tape.after(resource);
+    let hasOthers = false;
+    // Where the member `meta` was written, and whether it had labels.
     let metaStart = -1;
-    let metaAt = -1;
-    let isMetaWritten = false;
-    let isMetaFirst = false;
-    let metaNode = -1;
+    let metaEnd = -1;
+    let hadLabels = false;
     // The untold name counts as one that was there before.
     let mask = 1 << UNTOLD_NAME;
-    for (let member = tape.first(root); member < end; member = tape.after(member)) {
+    for (let member = tape.first(resource); member < end; member = tape.after(member)) {
       const name = tape.name(member);
       const bit = 1 << (name & 31);
-      if ((mask & bit) !== 0) this.refuseRepeated(root, member, name);
+      if ((mask & bit) !== 0) this.refuseRepeated(resource, member, name);
       mask |= bit;
       const start = line.length;
-      let became: number;
-      if (name === ID) became = this.putRootId(member, written > 0);
-      else became = this.member(node.entry(name), node, root, member, 0, written > 0);
-      if (name === META) {
-        metaNode = member;
-        metaStart = start;
-        metaAt = line.length;
-        isMetaWritten = became !== GONE;
-        isMetaFirst = written === 0;
-      }
-      if (became !== GONE) written++;
+      const became =
+        isOutermost && name === ID
+          ? this.putRootId(member, hasOthers)
+          : this.member(node.entry(name), node, resource, member, depth, hasOthers);
+      if (became === GONE) continue;
+      hasOthers = true;
+      if (name !== META) continue;
+      metaStart = start;
+      metaEnd = line.length;
+      hadLabels = tape.member(member, SECURITY) >= 0;
     }
-    line.byte(CLOSE_BRACE);
     const operations = run.endResource(outer);
     const labels = labelsJson(operations);
-    if (labels === null) return;
-    if (isMetaWritten && tape.member(metaNode, SECURITY) >= 0) this.label(operations, metaStart, metaAt);
-    else if (isMetaWritten) line.replace(metaAt - 1, metaAt - 1, labels.inMeta);
-    else if (metaAt < 0)
-      line.replace(line.length - 1, line.length - 1, written === 0 ? labels.meta : labels.lastMeta);
-    else if (isMetaFirst) line.replace(metaAt, metaAt, written === 0 ? labels.meta : labels.firstMeta);
-    else line.replace(metaAt, metaAt, labels.lastMeta);
+    if (labels !== null) {
+      if (hadLabels) this.label(operations, metaStart, metaEnd);
+      else if (metaEnd >= 0) line.replace(metaEnd - 1, metaEnd - 1, labels.inMeta);
+      else {
+        if (hasOthers) line.byte(COMMA);
+        line.text(labels.meta);
+      }
+    }
+    line.byte(CLOSE_BRACE);
   }
 
   /** Adds labels to a `meta` that has, or had, some: it was written as a member from `start` to `end`. */
   private label(operations: number, start: number, end: number): void {
     const { line } = this;
-    const name = line.slice(start, end).indexOf('"meta":');
-    const place = start + name + '"meta":'.length;
+    const place = start + line.slice(start, end).indexOf(':') + 1;
     const meta = parseJson(line.slice(place, end).toString());
-    // Labels that are all gone would stand where they were, which the bytes do not tell any more.
-    if (!isJsonObject(meta) || !Object.hasOwn(meta, 'security')) throw UNUSUAL;
     addLabels({ meta }, operations);
     line.replace(place, end, Buffer.from(stringifyJson(meta)));
   }
 
-  private readonly tellingPatient = (): JsonObject => partOf(this.tape, this.root, this.patientNames);
-
   /** The plan of a resource's elements, its conditions evaluated. */
   private begun(plan: TapePlan, resource: number): TapeNode {
-    const entry = this.resolved(plan.root, resource);
-    this.work.refuseComplex(entry.entry);
-    if (entry.entry.removes) this.run.did(SUBSTITUTED);
-    return entry.inner;
+    const { entry, inner } = this.resolved(plan.root, resource);
+    this.work.refuseComplex(entry);
+    if (entry.replacement !== null) {
+      if (!isEmptyObject(entry.replacement.object)) throw UNUSUAL;
+      this.run.did(SUBSTITUTED);
+    }
+    return inner;
   }
 
   /** De-identifies the value of the outermost resource's id, before all else: it may be what dates move by. */
@@ -187,7 +204,9 @@ export class TapeWalk {
     const { tape, rootIdMember: member, rootIdEntry: entry } = this;
     const { rule } = (entry as TapeEntry).entry;
     const before = tape.kind(member) === STRING ? (tape.primitive(member) as string) : '';
-    const id = rule !== null && reader > rule.index ? this.idBecame(before) : before;
+    // Resources inside come after all rules on the outermost one.
+    const isDone = this.around > 0 || (rule !== null && reader > rule.index);
+    const id = isDone ? this.idBecame(before) : before;
     return id === '' ? undefined : id;
   };
 
@@ -280,17 +299,25 @@ export class TapeWalk {
         return GONE;
       }
       case 'list':
-        return this.list(entry, member, depth, hasOthers);
+        return this.list(entry, node, object, member, depth, hasOthers);
       case 'resources':
-        if (tape.name(member) !== CONTAINED) throw UNUSUAL;
-        return this.list(entry, member, depth, hasOthers);
-      case 'values':
-        if (tape.hasSiblings && tape.member(object, entry.otherName) >= 0) throw UNUSUAL;
-        return this.values(entry, member, depth, hasOthers);
+        return this.list(entry, node, object, member, depth, hasOthers);
+      case 'values': {
+        const siblings = tape.hasSiblings ? tape.member(object, entry.otherName) : -1;
+        if (siblings < 0) return this.values(entry, member, depth, hasOthers);
+        // Both are written where the first of them stands.
+        return siblings < member ? GONE : this.pairs(entry, node, member, siblings, depth, hasOthers);
+      }
+      case 'siblings': {
+        const values = tape.member(object, entry.otherName);
+        if (entry.otherName === UNTOLD_NAME) throw UNUSUAL;
+        if (values >= 0 && values < member) return GONE;
+        return this.pairs(node.entry(entry.otherName), node, values, member, depth, hasOthers);
+      }
       case 'type':
-        if (!tape.isString(member)) throw UNUSUAL;
         this.begin(member, hasOthers);
-        this.put(AS_IT_CAME, member);
+        if (tape.isString(member)) this.put(AS_IT_CAME, member);
+        else this.line.string(tape.primitive(member) as string);
         return WRITTEN;
       case 'sibling':
         return this.sibling(entry, object, member, depth, hasOthers);
@@ -299,9 +326,15 @@ export class TapeWalk {
         return GONE;
       case 'ignored':
         return GONE;
-      case 'siblings':
-      case 'resource':
-        throw UNUSUAL;
+      case 'resource': {
+        if (tape.kind(member) !== OBJECT) return this.dropped(entry, member);
+        const mark = this.memberMarks[depth] as Mark;
+        this.line.keep(mark);
+        this.begin(member, hasOthers);
+        if (this.inner(entry, node, object, member, depth)) return LEFT;
+        this.line.back(mark);
+        return GONE;
+      }
     }
   }
 
@@ -401,7 +434,14 @@ export class TapeWalk {
     return GONE;
   }
 
-  private list(entry: TapeEntry, member: number, depth: number, hasOthers: boolean): number {
+  private list(
+    entry: TapeEntry,
+    node: TapeNode,
+    object: number,
+    member: number,
+    depth: number,
+    hasOthers: boolean,
+  ): number {
     const { tape, line } = this;
     const mark = this.memberMarks[depth] as Mark;
     const itemMark = this.itemMarks[depth] as Mark;
@@ -419,7 +459,9 @@ export class TapeWalk {
       line.keep(itemMark);
       if (isLeft) line.byte(COMMA);
       const isItemLeft =
-        entry.kind === 'resources' ? this.contained(entry, item, depth) : this.complex(entry, item, depth);
+        entry.kind === 'resources'
+          ? this.inner(entry, node, object, item, depth)
+          : this.complex(entry, item, depth);
       if (isItemLeft) isLeft = true;
       else line.back(itemMark);
     }
@@ -429,16 +471,33 @@ export class TapeWalk {
     return GONE;
   }
 
-  /** Writes a resource that is contained in another. @returns whether it is one, and stays */
-  private contained(entry: TapeEntry, resource: number, depth: number): boolean {
-    const { tape, run } = this;
+  /** Writes a resource that is inside of an object of another. @returns whether it is one, and stays */
+  private inner(entry: TapeEntry, node: TapeNode, object: number, resource: number, depth: number): boolean {
+    const { tape, run, resources } = this;
     if (tape.isEmpty(resource)) return false;
-    const plan = this.plans.planAt(tape, resource);
-    if (plan === null) throw UNUSUAL;
+    const type = resources.typeAt(tape, resource);
+    if (type === undefined) {
+      if (tape.member(resource, UNTOLD_NAME) >= 0) throw UNUSUAL;
+      this.work.drop(entry.entry);
+      return false;
+    }
     if (entry.entry.removes) return false;
-    const outer = run.startResource(() => ({}), 'contained');
-    this.object(resource, this.begun(plan, resource), depth + 1);
-    run.endResource(outer);
+    const isContained = entry.entry.element?.key === 'contained';
+    const place = isContained ? 'contained' : 'inside';
+    const url = node.type.path === 'Bundle.entry' ? tape.member(object, FULL_URL) : -1;
+    const fullUrl = url >= 0 && tape.kind(url) === STRING ? (tape.primitive(url) as string) : undefined;
+    const plan = resources.planAt(type, tape, resource);
+    this.around++;
+    if (plan === null) this.line.text(stringifyJson(resources.byTree(tape, resource, place, fullUrl)));
+    else {
+      const outer = run.startResource(() => partOf(tape, resource, plan.patientNames), place, fullUrl);
+      const inner = this.begun(plan, resource);
+      if (isContained) {
+        this.object(resource, inner, depth + 1);
+        run.endResource(outer);
+      } else this.labelled(resource, inner, depth + 1, outer, false);
+    }
+    this.around--;
     return true;
   }
 
@@ -447,8 +506,51 @@ export class TapeWalk {
     if (this.tape.isEmpty(object)) return false;
     const resolved = this.resolved(entry, object);
     this.work.refuseComplex(resolved.entry);
-    if (resolved.entry.removes) this.run.did(SUBSTITUTED);
+    if (resolved.entry.replacement !== null) return this.replaced(resolved, object, depth);
     return this.object(object, this.perturbs(resolved, object) ?? resolved.inner, depth + 1);
+  }
+
+  /** Writes what is substituted for an object. @returns whether that is anything */
+  private replaced(entry: TapeEntry, object: number, depth: number): boolean {
+    const { line } = this;
+    const constant = this.constantOf(entry);
+    this.run.did(SUBSTITUTED);
+    if (constant.json === undefined) return this.object(object, entry.inner, depth + 1);
+    // What an earlier rule decided stays, and takes the place of a part of the replacement.
+    if (this.holdsDecided(object, entry.inner, entry.entry.rule, depth + 1)) throw UNUSUAL;
+    const mark = this.otherMarks[depth] as Mark;
+    line.keep(mark);
+    // For what it drops.
+    this.object(object, entry.inner, depth + 1);
+    line.back(mark);
+    line.text(constant.json);
+    return true;
+  }
+
+  private constantOf({ entry }: TapeEntry): Constant {
+    const constant = this.work.constantOf(entry);
+    if (constant === null) throw UNUSUAL;
+    return constant;
+  }
+
+  /** Whether another rule than that of an object decides a part of it, or there is a resource in it. */
+  private holdsDecided(object: number, node: TapeNode, rule: Rule | null, depth: number): boolean {
+    if (depth > MAX_DEPTH) throw UNUSUAL;
+    const { tape } = this;
+    const end = tape.after(object);
+    for (let member = tape.first(object); member < end; member = tape.after(member)) {
+      const entry = node.entry(tape.name(member));
+      if (entry.kind === 'unknown' || entry.kind === 'ignored') continue;
+      const isArray = tape.kind(member) === ARRAY;
+      const itemsEnd = tape.after(member);
+      for (let item = isArray ? tape.first(member) : member; item < itemsEnd; item = tape.after(item)) {
+        const isObject = tape.kind(item) === OBJECT;
+        const resolved = isObject && entry.entry.type !== null ? this.resolved(entry, item) : entry;
+        if (resolved.entry.rule !== rule) return true;
+        if (isObject && this.holdsDecided(item, resolved.inner, rule, depth + 1)) return true;
+      }
+    }
+    return false;
   }
 
   /** The plan of a quantity's children if its value is there to be perturbed. */
@@ -473,18 +575,127 @@ export class TapeWalk {
     depth: number,
     hasOthers: boolean,
   ): number {
-    const { tape, line, run } = this;
+    const { tape, line } = this;
     if (tape.kind(member) !== OBJECT) return this.dropped(entry, member);
-    if (entry.entry.removes && !tape.isEmpty(member)) {
-      if (tape.member(object, entry.otherName) >= 0) run.alsoDid(SUBSTITUTED);
-      else run.did(SUBSTITUTED);
+    let became = GONE;
+    const value = tape.member(object, entry.otherName);
+    if (this.isReplacedAlone(entry, value, member)) {
+      const { json } = this.constantOf(entry);
+      this.run.did(SUBSTITUTED);
+      if (json !== undefined) {
+        if (hasOthers) line.byte(COMMA);
+        line.text(`"${entry.entry.otherKey}":${json}`);
+        became = LEFT;
+      }
     }
     const mark = this.memberMarks[depth] as Mark;
     line.keep(mark);
-    this.begin(member, hasOthers);
+    this.begin(member, hasOthers || became === LEFT);
     if (this.object(member, entry.inner, depth + 1)) return LEFT;
     line.back(mark);
-    return GONE;
+    return became;
+  }
+
+  /** Whether a primitive is substituted that has a sibling and no value: where there is one, it is done there. */
+  private isReplacedAlone({ entry }: TapeEntry, value: number, sibling: number): boolean {
+    const { tape } = this;
+    if (entry.replacement === null || tape.isEmpty(sibling)) return false;
+    if (value < 0 || tape.kind(value) < STRING || tape.kind(value) === NULL) return true;
+    const primitive = tape.primitive(value);
+    return primitive === '' || entry.type === null || !isPrimitiveOf(entry.type, primitive);
+  }
+
+  /** Writes values and their siblings, which keep their places beside each other; places with neither close up. */
+  private pairs(
+    entry: TapeEntry,
+    node: TapeNode,
+    values: number,
+    siblings: number,
+    depth: number,
+    hasOthers: boolean,
+  ): number {
+    const { tape, line } = this;
+    const siblingEntry = node.entry(tape.name(siblings));
+    const memberMark = this.memberMarks[depth] as Mark;
+    const valueMark = this.itemMarks[depth] as Mark;
+    const siblingMark = this.otherMarks[depth] as Mark;
+    const aside = this.asides.pop() ?? new LineBuffer();
+    aside.truncate(0);
+    aside.begin(tape.bytes);
+    line.keep(memberMark);
+    if (hasOthers) line.byte(COMMA);
+    line.text(`"${siblingEntry.entry.otherKey}":[`);
+    let places = 0;
+    let hasValues = false;
+    let hasSiblings = false;
+    const [valuesEnd, siblingsEnd] = [this.itemsEnd(values), this.itemsEnd(siblings)];
+    let [value, sibling] = [this.firstItem(values), this.firstItem(siblings)];
+    while (value < valuesEnd || sibling < siblingsEnd) {
+      line.keep(valueMark);
+      aside.keep(siblingMark);
+      const isValue = this.pairedValue(entry, value < valuesEnd ? value : -1, sibling < siblingsEnd ? sibling : -1, places > 0); // prettier-ignore
+      this.line = aside;
+      const isSibling = sibling < siblingsEnd && this.pairedSibling(siblingEntry, sibling, depth, places > 0);
+      this.line = line;
+      if (!isSibling) {
+        aside.back(siblingMark);
+        aside.text(places > 0 ? ',null' : 'null');
+      }
+      if (isValue || isSibling) places++;
+      else {
+        line.back(valueMark);
+        aside.back(siblingMark);
+      }
+      hasValues ||= isValue;
+      hasSiblings ||= isSibling;
+      if (value < valuesEnd) value = tape.after(value);
+      if (sibling < siblingsEnd) sibling = tape.after(sibling);
+    }
+    if (hasValues) line.byte(CLOSE_BRACKET);
+    else line.back(memberMark);
+    if (hasSiblings) {
+      if (hasOthers || hasValues) line.byte(COMMA);
+      line.text(`"${entry.entry.otherKey}":[`);
+      line.append(aside);
+      line.byte(CLOSE_BRACKET);
+    }
+    this.asides.push(aside);
+    return hasValues || hasSiblings ? LEFT : GONE;
+  }
+
+  /** The first of the items of a list, or the one value that stands in the place of a list. */
+  private firstItem(member: number): number {
+    return member >= 0 && this.tape.kind(member) === ARRAY ? this.tape.first(member) : member;
+  }
+
+  private itemsEnd(member: number): number {
+    return member < 0 ? member : this.tape.after(member);
+  }
+
+  /** Writes a value, or `null` for none. @returns whether there is one */
+  private pairedValue(entry: TapeEntry, value: number, sibling: number, hasOthers: boolean): boolean {
+    const { tape, line } = this;
+    if (hasOthers) line.byte(COMMA);
+    if (sibling >= 0 && tape.kind(sibling) === OBJECT && this.isReplacedAlone(entry, value, sibling)) {
+      if (value >= 0) this.decide(entry, value);
+      const { json } = this.constantOf(entry);
+      this.run.did(SUBSTITUTED);
+      line.text(json ?? 'null');
+      return json !== undefined;
+    }
+    const became = value < 0 ? NO_VALUE : this.decide(entry, value);
+    if (became === NO_VALUE) line.text('null');
+    else this.put(became, value);
+    return became !== NO_VALUE;
+  }
+
+  private pairedSibling(entry: TapeEntry, sibling: number, depth: number, hasOthers: boolean): boolean {
+    if (this.tape.kind(sibling) !== OBJECT) {
+      this.dropped(entry, sibling);
+      return false;
+    }
+    if (hasOthers) this.line.byte(COMMA);
+    return this.object(sibling, entry.inner, depth + 1);
   }
 
   private dropped(entry: TapeEntry, node: number): typeof GONE {

@@ -1,11 +1,13 @@
 import type { Collection, Environment, Evaluator } from '../expression/collection.js';
 import { compileExpression, evaluate } from '../expression/evaluate.js';
 import { Undecided } from '../expression/undecided.js';
-import { FhirPathError } from '../expression/values.js';
-import type { JsonObject, JsonValue } from '../../json/json.js';
+import { FhirPathError } from '../values/values.js';
+import { fullUrlOf } from '../../fhir/patientsOf.js';
+import type { JsonObject } from '../../json/json.js';
 import { addLabels } from '../methods/labels.js';
 import { ProcessingError } from '../methods/processingError.js';
 import { FhirNode, descendantsWithinResource } from '../model/node.js';
+import { elementJson } from '../model/nodeJson.js';
 import type { Place, ResourceRun } from './resourceRun.js';
 import type { Rule } from '../configuration/rule.js';
 import { appliesTo, lookupOf } from '../configuration/rulePath.js';
@@ -19,7 +21,7 @@ interface TreeRule {
 
 /**
  * Applies rules one by one to the tree of a resource, as the reference does. This is the definition of what every
- * faster way must give; it takes the resources that no faster way can.
+ * other engine must return; it takes the resources that the tape leaves.
  */
 export class TreeEngine {
   private readonly rules: readonly TreeRule[];
@@ -42,12 +44,13 @@ export class TreeEngine {
   /**
    * De-identifies a resource and all resources in it.
    * @param place `outermost`, or how it stands in the resource around it, which gives it its labels or not
+   * @param fullUrl of the entry of a Bundle that it is in
    * @throws ProcessingError, FhirPathError, DepthError
    */
-  process(root: FhirNode, run: ResourceRun, place: Place): JsonObject {
+  process(root: FhirNode, run: ResourceRun, place: Place, fullUrl?: string): JsonObject {
     if (place === 'outermost') run.idOfRoot = () => root.children.find((child) => child.name === 'id')?.value;
     const operations = new Map<FhirNode, number>();
-    this.processResource(root, root, place, run, operations);
+    this.processResource(root, root, place, run, operations, fullUrl);
     return resourceJson(root, operations, place === 'contained');
   }
 
@@ -57,8 +60,9 @@ export class TreeEngine {
     place: Place,
     run: ResourceRun,
     operations: Map<FhirNode, number>,
+    fullUrl: string | undefined,
   ): void {
-    const outer = run.startResource(() => node.source ?? {}, place);
+    const outer = run.startResource(() => node.source ?? {}, place, fullUrl);
     const { undecided } = this;
     const environment: Environment = {
       resource: node,
@@ -87,7 +91,8 @@ export class TreeEngine {
     }
     run.rule = undefined;
     for (const inner of resourcesIn(node)) {
-      this.processResource(inner, root, inner.key === 'contained' ? 'contained' : 'inside', run, operations);
+      const innerPlace = inner.key === 'contained' ? 'contained' : 'inside';
+      this.processResource(inner, root, innerPlace, run, operations, fullUrlAround(inner));
     }
     operations.set(node, run.endResource(outer));
   }
@@ -148,6 +153,10 @@ function selector(rule: Rule): TreeRule['select'] {
   return (resource, environment) => evaluate(evaluator, [resource], environment);
 }
 
+function fullUrlAround({ parent }: FhirNode): string | undefined {
+  return parent?.type.path === 'Bundle.entry' ? fullUrlOf(parent.source ?? {}) : undefined;
+}
+
 /** The resources directly inside a resource, in the order of the document. */
 function* resourcesIn(node: FhirNode): Generator<FhirNode> {
   for (const child of node.children) {
@@ -162,65 +171,9 @@ function resourceJson(
   operations: ReadonlyMap<FhirNode, number>,
   isContained = node.key === 'contained',
 ): JsonObject {
-  const json = elementJson(node, operations) ?? { resourceType: node.type.name };
+  const json = elementJson(node, (inner) => resourceJson(inner, operations)) ?? {
+    resourceType: node.type.name,
+  };
   if (!isContained) addLabels(json, operations.get(node) ?? 0);
   return json;
-}
-
-function elementJson(node: FhirNode, operations: ReadonlyMap<FhirNode, number>): JsonObject | undefined {
-  const groups = new Map<string, FhirNode[]>();
-  for (const child of node.children) {
-    const group = groups.get(child.key);
-    if (group === undefined) groups.set(child.key, [child]);
-    else group.push(child);
-  }
-  const json: JsonObject = {};
-  let isEmpty = true;
-  const write = (key: string, value: JsonValue | undefined): void => {
-    if (value === undefined) return;
-    json[key] = value;
-    isEmpty = false;
-  };
-  const writeGroup = (key: string, isSibling: boolean): void => {
-    const group = groups.get(key);
-    if (group !== undefined)
-      write(isSibling ? `_${key}` : key, groupJson(node, key, group, isSibling, operations));
-  };
-  const written = new Set<string>();
-  for (const key in node.source) {
-    if (key === 'resourceType' && node.type.isResource) json['resourceType'] = node.type.name;
-    const isSibling = key.startsWith('_');
-    writeGroup(isSibling ? key.slice(1) : key, isSibling);
-    written.add(key);
-  }
-  for (const key of groups.keys()) {
-    if (!written.has(key)) writeGroup(key, false);
-    if (!written.has(`_${key}`)) writeGroup(key, true);
-  }
-  return isEmpty && !node.type.isResource ? undefined : json;
-}
-
-function groupJson(
-  parent: FhirNode,
-  key: string,
-  group: readonly FhirNode[],
-  isSibling: boolean,
-  operations: ReadonlyMap<FhirNode, number>,
-): JsonValue | undefined {
-  const first = group[0] as FhirNode;
-  const repeats = parent.type.elements.get(key)?.repeats === true;
-  if (first.type.primitive === null) {
-    if (isSibling) return undefined;
-    const items = group.map((node) =>
-      node.type.isResource ? resourceJson(node, operations) : elementJson(node, operations),
-    );
-    const kept = items.filter((item) => item !== undefined);
-    return kept.length === 0 ? undefined : repeats ? kept : kept[0];
-  }
-  const kept = group
-    .map((node) => ({ value: node.value, sibling: elementJson(node, operations) }))
-    .filter(({ value, sibling }) => value !== undefined || sibling !== undefined);
-  const parts = kept.map(({ value, sibling }) => (isSibling ? sibling : value) ?? null);
-  if (parts.every((part) => part === null)) return undefined;
-  return repeats ? parts : (parts[0] ?? undefined);
 }

@@ -1,4 +1,7 @@
-import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson } from '../../json/json.js';
+import { isJsonObject, type JsonObject, type JsonValue, stringifyJson, valueAt } from '../../json/json.js';
+import { JsonTape } from '../../json/jsonTape.js';
+import { nameNumber } from '../../json/keyNames.js';
+import { LineBuffer } from '../../json/lineBuffer.js';
 import type { FhirModel } from '../../deid/model/fhirModel.js';
 import type { RequestedElement } from '../request/elements.js';
 import type { LineMaker } from './lineMaker.js';
@@ -11,8 +14,11 @@ const SUBSETTED = {
 /** Without these a line is of no use. The security labels, which tell what was done to the data, are in `meta`. */
 const ALWAYS = ['resourceType', 'id', 'meta'] as const;
 
-/** Cuts a resource to the elements asked for, in place. */
-export type ElementCutter = (resource: JsonObject) => JsonObject;
+/** Adds the line of a resource that is all of a tape to a line, cut to the elements asked for. */
+export type ElementCutter = (tape: JsonTape, line: LineBuffer) => void;
+
+const META = nameNumber('meta');
+const RESOURCE_TYPE = nameNumber('resourceType');
 
 /**
  * Makes the cutter for `_elements`: of the resources of the types asked for, the root elements asked for stay, choice
@@ -33,36 +39,58 @@ export function elementCutter(elements: readonly RequestedElement[], model: Fhir
     }
     return new Set([...kept].flatMap((key) => [key, `_${key}`]));
   };
-  return (resource) => {
-    const type = typeof resource['resourceType'] === 'string' ? resource['resourceType'] : '';
+  return (tape, line) => {
+    const type = tape.textOf(tape.root, RESOURCE_TYPE) ?? '';
     if (!keptOfType.has(type)) keptOfType.set(type, keptOf(type));
     const kept = keptOfType.get(type);
-    if (kept === undefined) return resource;
-    for (const key of Object.keys(resource)) if (!kept.has(key)) delete resource[key];
-    markSubsetted(resource);
-    return resource;
+    line.begin(tape.bytes);
+    if (kept === undefined) line.piece(tape.start(tape.root), tape.end(tape.root));
+    else addKept(tape, kept, line);
+    // The bytes may be used for others now.
+    line.truncate(line.length);
   };
+}
+
+function addKept(tape: JsonTape, kept: ReadonlySet<string>, line: LineBuffer): void {
+  const end = tape.after(tape.root);
+  let separator = '{';
+  let hasMeta = false;
+  for (let member = tape.first(tape.root); member < end; member = tape.after(member)) {
+    const name = tape.nameText(member);
+    if (!kept.has(name)) continue;
+    line.text(`${separator}${JSON.stringify(name)}:`);
+    separator = ',';
+    if (tape.name(member) !== META) line.piece(tape.start(member), tape.end(member));
+    else {
+      line.text(stringifyJson(subsetted(valueAt(tape, member))));
+      hasMeta = true;
+    }
+  }
+  line.text(hasMeta ? '}' : `${separator}"meta":${stringifyJson(subsetted({}))}}`);
 }
 
 /** Lines cut after they are made: what an anonymized resource is, may depend on what is cut. */
 export function cuttingLines(lineMaker: LineMaker, cut: ElementCutter): LineMaker {
+  const whole = new LineBuffer();
+  const tape = new JsonTape();
   return {
     ...lineMaker,
-    makeLineOfTape: () => false,
-    makeLine(resource) {
-      const result = lineMaker.makeLine(resource);
-      if (result.outcome === 'failed') return result;
-      const made = parseJson(result.line);
-      return isJsonObject(made) ? { outcome: 'anonymized', line: stringifyJson(cut(made)) } : result;
+    makeLine(resource, line, report) {
+      whole.truncate(0);
+      const failure = lineMaker.makeLine(resource, whole, report);
+      if (failure !== undefined) return failure;
+      if (!tape.read(whole.slice(0, whole.length))) throw new TypeError('A line that is no JSON.');
+      cut(tape, line);
+      return undefined;
     },
   };
 }
 
-function markSubsetted(resource: JsonObject): void {
-  const meta = isJsonObject(resource['meta']) ? resource['meta'] : {};
+function subsetted(json: JsonValue): JsonObject {
+  const meta = isJsonObject(json) ? json : {};
   const tags: JsonValue[] = Array.isArray(meta['tag']) ? meta['tag'] : [];
   const isMarked = tags.some(
     (tag) => isJsonObject(tag) && tag['system'] === SUBSETTED.system && tag['code'] === SUBSETTED.code,
   );
-  resource['meta'] = isMarked ? meta : { ...meta, tag: [...tags, { ...SUBSETTED }] };
+  return isMarked ? meta : { ...meta, tag: [...tags, { ...SUBSETTED }] };
 }

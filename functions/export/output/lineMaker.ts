@@ -1,5 +1,5 @@
-import type { AnonymizeResult } from '../../deid/run/engine.js';
-import type { JsonObject } from '../../json/json.js';
+import type { ProcessingFailure } from '../../deid/run/engine.js';
+import type { EngineReport } from '../../deid/run/report.js';
 import type { TapeValue } from '../../json/jsonTape.js';
 import type { LineBuffer } from '../../json/lineBuffer.js';
 
@@ -23,14 +23,11 @@ export interface LineMaker {
    * exports whose patients are counted: an end at once would tell that a narrow search found somebody.
    */
   readonly processingErrors: 'raise' | 'skip' | 'raise-at-end';
-  makeLine(resource: JsonObject): AnonymizeResult;
   /**
-   * Puts the line of a resource that is the usual into a buffer, from its tape, which stays as it is.
-   * @returns false where nothing was done: then `makeLine` has to do it
+   * Adds the line of a resource, without a line break, from its tape, which stays as it is.
+   * @returns why it failed: then nothing is added, and nothing counted but the resource
    */
-  makeLineOfTape(resource: TapeValue, line: LineBuffer): boolean;
+  makeLine(resource: TapeValue, line: LineBuffer, report: EngineReport): ProcessingFailure | undefined;
   /** The id of a resource in every export of the configuration; `undefined` where it has none that lasts. */
   lastingId?(type: string, id: string): string | undefined;
-  /** Counts since the last call. */
-  takeCounts(): Record<'dropped' | 'labels' | 'undecided', Iterable<readonly [string, number]>>;
 }

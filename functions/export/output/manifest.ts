@@ -143,7 +143,7 @@ function refusalNotes({ failures }: SliceReport): string[] {
   ];
 }
 
-function doubtNotes({ undated = 0, unprovenEnds = 0, unproven = {} }: SliceReport): string[] {
+function doubtNotes({ undated = 0, unproven = {} }: SliceReport): string[] {
   const notes: string[] = [];
   if (unproven.counts !== undefined) {
     notes.push(
@@ -158,11 +158,6 @@ function doubtNotes({ undated = 0, unprovenEnds = 0, unproven = {} }: SliceRepor
   if (undated > 0) {
     notes.push(
       `${undated} resources of the source have no meta.lastUpdated, so they are exported whatever _since and _until say.`,
-    );
-  }
-  if (unprovenEnds > 0) {
-    notes.push(
-      'The source chose the size of its pages, gave neither totals nor next links, and so did not show that its pages were complete. Let it have next links or totals.',
     );
   }
   return notes;

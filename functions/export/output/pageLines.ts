@@ -29,12 +29,6 @@ export class PageLines {
     this.#starts.push(this.buffer.length);
   }
 
-  /** Adds a line that is a text. */
-  add(line: string): void {
-    this.buffer.text(line);
-    this.end();
-  }
-
   /** All lines in their order, each with its line break, and forgets them. Valid until the next call. */
   take(): Buffer {
     const starts = this.#starts;

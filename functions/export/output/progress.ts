@@ -1,4 +1,4 @@
-import type { JobPlan, PartitionProgress } from '../records/job.js';
+import type { JobPlan, PartitionProgress, Waiting } from '../records/job.js';
 
 const MOST_CHARACTERS = 99;
 const MOST_SECONDS_BETWEEN_POLLS = 30;
@@ -16,6 +16,8 @@ export interface Progress {
   types: string[];
   /** How many of how many parts are done, in place of the resources: for a job that must not tell their number. */
   parts?: string;
+  /** What everything that is under way waits for. */
+  waiting?: Waiting;
 }
 
 /**
@@ -26,8 +28,14 @@ export function furtherProgress(
   told: PartitionProgress | undefined,
   next: PartitionProgress,
 ): PartitionProgress {
+  const { waiting } = next;
+  const { waiting: before } = told ?? {};
   return {
     ...next,
+    // The wait goes on, in another attempt perhaps.
+    ...(waiting === undefined || before === undefined
+      ? {}
+      : { waiting: { ...waiting, since: before.since } }),
     resources: Math.max(told?.resources ?? 0, next.resources),
     isDone: told?.isDone === true || next.isDone,
   };
@@ -37,18 +45,23 @@ export function furtherProgress(
 export function progressOf(plan: JobPlan | undefined, partitions: readonly PartitionProgress[]): Progress {
   const planned = plan?.partitions ?? [];
   const estimates = planned.map(({ estimate }) => estimate);
-  const underWay = partitions
-    .filter(({ isDone }) => !isDone)
+  const underWay = partitions.filter(
+    ({ partition, isDone }) => !isDone && (plan === undefined || planned[partition] !== undefined),
+  );
+  const types = underWay
     .map(({ partition }) => planned[partition]?.window.type)
     .filter((type) => type !== undefined);
+  const waits = underWay.map(({ waiting }) => waiting);
+  const [waiting] = waits.toSorted((a, b) => ((a?.since ?? '') > (b?.since ?? '') ? -1 : 1));
   return {
+    ...(waiting === undefined || waits.includes(undefined) ? {} : { waiting }),
     isPlanned: plan !== undefined,
     done: partitions.reduce((sum, { resources }) => sum + resources, 0),
     total: estimates.every((estimate) => estimate !== undefined)
       ? estimates.reduce((sum, estimate) => sum + estimate, 0)
       : undefined,
     isComplete: partitions.filter(({ isDone }) => isDone).length === planned.length,
-    types: [...new Set(underWay)],
+    types: [...new Set(types)],
   };
 }
 
@@ -60,7 +73,7 @@ export function progressWithoutCounts(
   plan: JobPlan | undefined,
   partitions: readonly PartitionProgress[],
 ): Progress {
-  const { isPlanned, isComplete } = progressOf(plan, partitions);
+  const { isPlanned, isComplete, waiting } = progressOf(plan, partitions);
   const types = new Map<string, boolean>();
   const done = new Set(partitions.filter(({ isDone }) => isDone).map(({ partition }) => partition));
   for (const [partition, { window }] of (plan?.partitions ?? []).entries()) {
@@ -68,19 +81,23 @@ export function progressWithoutCounts(
   }
   const read = [...types.values()].filter(Boolean).length;
   const parts = `reading: ${read} of ${types.size} types`;
-  return { isPlanned, done: 0, total: undefined, isComplete, types: [], parts };
+  const counted: Progress = { isPlanned, done: 0, total: undefined, isComplete, types: [], parts };
+  return waiting === undefined ? counted : { ...counted, waiting };
 }
 
 /**
  * The progress of a job in under 100 characters, as `X-Progress` takes it. A number at its beginning is a percentage:
  * clients read it so.
  */
-export function progressText({ isPlanned, done, total, isComplete, types, parts }: Progress): string {
-  if (!isPlanned) return 'planning';
-  if (parts !== undefined) return parts;
+export function progressText(progress: Progress): string {
+  const { isPlanned, done, total, isComplete, types, parts, waiting } = progress;
+  const wait = waiting === undefined ? '' : `; ${waitingText(waiting)}`;
+  if (!isPlanned) return `planning${wait}`;
+  if (parts !== undefined) return `${parts}${wait}`;
   const percent = total === undefined || total === 0 ? 100 : Math.min(100, Math.floor((100 * done) / total));
   const amount =
     total === undefined ? `reading: ${done} resources` : `${percent}%: ${done} of ${total} resources`;
+  if (waiting !== undefined) return `${amount}${wait}`;
   if (isComplete) return `${amount}; finishing`;
   let text = amount;
   for (const [index, type] of types.entries()) {
@@ -89,6 +106,22 @@ export function progressText({ isPlanned, done, total, isComplete, types, parts 
     text = longer;
   }
   return text;
+}
+
+const WAITING_FOR: Readonly<Record<string, string>> = {
+  'source-unreachable': 'the source cannot be reached',
+  'source-timeout': 'the source does not answer',
+  'source-busy': 'the source is busy',
+  'source-failed': 'the source fails',
+};
+
+/** Whether a failed request is one that is made again until the source answers. */
+export function isWaitedFor(code: string): boolean {
+  return Object.hasOwn(WAITING_FOR, code);
+}
+
+function waitingText({ since, code }: Waiting): string {
+  return `${WAITING_FOR[code] ?? 'the source does not answer'} since ${since.slice(11, 16)} UTC, trying again`;
 }
 
 /**

@@ -1,11 +1,20 @@
-import { stringifyJson } from '../../json/json.js';
+import { addCompact } from '../../json/compactJson.js';
+import { stringifyJson, valueAt } from '../../json/json.js';
+import { refuseReleased } from '../../json/jsonTape.js';
 import type { LineMaker } from './lineMaker.js';
 
 /** Lines of a raw export: the resources as they came. */
 export const rawLines: LineMaker = {
   processingErrors: 'raise',
-  makeLine: (resource) => ({ outcome: 'anonymized', line: stringifyJson(resource) }),
-  makeLineOfTape: () => false,
-  takeCounts: () => ({ dropped: [], labels: [], undecided: [] }),
+  makeLine(resource, line) {
+    refuseReleased(resource);
+    const { tape, node } = resource;
+    const { length } = line;
+    line.begin(tape.bytes);
+    if (addCompact(tape, node, line)) return undefined;
+    line.truncate(length);
+    line.text(stringifyJson(valueAt(tape, node)));
+    return undefined;
+  },
   lastingId: (_type, id) => id,
 };

@@ -74,9 +74,7 @@ const NO_SECRET = new Uint8Array(0);
 const ONE_PAGE = { pages: 1, bytes: Infinity, milliseconds: Infinity };
 const noLines: LineMaker = {
   processingErrors: 'skip',
-  makeLine: () => ({ outcome: 'anonymized', line: '' }),
-  makeLineOfTape: () => true,
-  takeCounts: () => ({ dropped: [], labels: [], undecided: [] }),
+  makeLine: () => undefined,
 };
 const nowhere: LineSink = {
   writeLines: () => undefined,

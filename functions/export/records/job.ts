@@ -20,6 +20,8 @@ export interface JobRequest extends ExportScope {
   permittedTypes?: string[];
   /** Fewest patients that each part of the job may be of; absent or 0: no limit. */
   minPatients?: number;
+  /** Whether its caller may not learn whether the source has the group. */
+  isGroupHidden?: true;
   /** FHIR base that the caller used; the URLs of status and files begin with it. */
   baseUrl: string;
   startedAt: string;
@@ -164,8 +166,6 @@ export interface SliceReport {
   undated?: number;
   /** Types of which the source did not let something be shown; absent without any. */
   unproven?: Partial<Record<Unproven, string[]>>;
-  /** Slices in which nothing showed whether pages without a next link were the last ones; absent without any. */
-  unprovenEnds?: number;
 }
 
 /** By a count, that nothing is missing; or the order of what was read, which next links gave. */
@@ -204,7 +204,20 @@ export interface PartitionProgress {
   partition: number;
   resources: number;
   isDone: boolean;
+  /** Since when the source answers no request of it, if it does not; absent: it does. */
+  waiting?: Waiting;
 }
+
+/** What a part of a job waits for. */
+export interface Waiting {
+  /** An instant of the app's clock. */
+  since: string;
+  /** The code of the failure, as `ExportErrorCode` has it. */
+  code: string;
+}
+
+/** In place of a partition's number: the progress of the plan, before there are any. */
+export const PLANNING = -1;
 
 /** Merges the counts of `more` into `sum`. */
 export function addReport(sum: SliceReport, more: SliceReport): void {
@@ -217,9 +230,7 @@ export function addReport(sum: SliceReport, more: SliceReport): void {
   for (const what of ['counts', 'order'] as const) {
     if (more.unproven?.[what] !== undefined) addUnproven(sum, what, more.unproven[what]);
   }
-  for (const name of ['undated', 'unprovenEnds'] as const) {
-    if (more[name] !== undefined) sum[name] = (sum[name] ?? 0) + more[name];
-  }
+  if (more.undated !== undefined) sum.undated = (sum.undated ?? 0) + more.undated;
 }
 
 /** Adds types of which something was not shown, each once. */

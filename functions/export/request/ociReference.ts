@@ -36,7 +36,7 @@ export function isRepository(text: string): boolean {
 
 /**
  * Reads `registry/image:tag` or `registry/image@sha256:…`. There is no default registry and no default tag:
- * what a job used has to be told.
+ * what a job used has to be known.
  */
 export function readOciReference(text: string): { reference: OciReference } | { problem: string } {
   if (/^\w+:\/\//.test(text)) {
@@ -44,7 +44,7 @@ export function readOciReference(text: string): { reference: OciReference } | { 
   }
   const slash = text.indexOf('/');
   const registry = slash < 0 ? undefined : readRegistryHost(text.slice(0, slash));
-  // As the clients of registries tell a host from the first segment of a name.
+  // As the clients of registries distinguish a host from the first segment of a name.
   if (registry === undefined || !/[.:]|^localhost$/i.test(text.slice(0, slash))) {
     return { problem: `must begin with the host of the registry, ${EXAMPLE}` };
   }

@@ -7,9 +7,9 @@ export function configurationDigest(text: string): string {
 }
 
 /**
- * Tells, within one job, whether the keys of a configuration are still those of the kick-off: keys that are only
+ * Says, within one job, whether the keys of a configuration are still those of the kick-off: keys that are only
  * named in it may be rotated while the job runs, and half of its files would not fit the others. Keyed with the
- * job's secret, so that it tells nobody anything once that is destroyed.
+ * job's secret, so that it discloses nothing once that is destroyed.
  */
 export function keysDigest(
   { parameters }: { readonly parameters: KeyParameters },

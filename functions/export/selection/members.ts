@@ -196,7 +196,7 @@ export function groupNotes({
   return notes.filter(([count]) => count > 0).map(([count, words]) => `Group: ${count} ${words}.`);
 }
 
-function groupNotFound(): ExportError {
+export function groupNotFound(): ExportError {
   return new ExportError(
     'not-found',
     'The source has no such Group, or does not let the app read it. Check the id in [base]/Group/[id]/$export.',

@@ -1,4 +1,5 @@
 import { ExportError } from '../../common/errors.js';
+import { EngineReport } from '../../deid/run/report.js';
 import { referencesAt } from '../../fhir/reference.js';
 import type { JsonObject } from '../../json/json.js';
 import type { LineMaker, LineSink } from '../output/lineMaker.js';
@@ -40,6 +41,7 @@ export class PageWriter {
   readonly #type: string;
   readonly #dependencies: PageDependencies;
   readonly #lines = new PageLines();
+  readonly #counts = new EngineReport();
   #file: LineSink | undefined;
 
   constructor(type: string, dependencies: PageDependencies) {
@@ -63,12 +65,11 @@ export class PageWriter {
       this.#makeLine(part, row, isExported);
       if (this.#lines.bytes >= MOST_HELD) await this.#writeLines();
       if (clock() - turnAt >= YIELD_MS) {
-        await this.#pause(new Promise((resolve) => setImmediate(resolve)));
+        await new Promise((resolve) => setImmediate(resolve));
         turnAt = clock();
       }
     }
     await this.#writeLines();
-    this.#takeCounts();
   }
 
   /**
@@ -77,23 +78,28 @@ export class PageWriter {
    */
   count(part: string, rows: readonly SearchRow[], isExported: (resource: () => JsonObject) => boolean): void {
     const { lineMaker, patients } = this.#dependencies;
-    this.#takeCounts();
+    const { buffer } = this.#lines;
+    const { length } = buffer;
     for (const row of rows) {
       if (patients.isFull(part)) break;
       if (row.json === undefined) continue;
       const resource = row.resource();
       if (!isExported(() => resource)) continue;
       const seen = patients.look(part, () => [resource]);
-      if (lineMaker.makeLine(resource).outcome !== 'failed') patients.add(part, seen, row.id);
+      // Neither the line nor what it counts is a part of the slice.
+      const failure = lineMaker.makeLine(row.json, buffer, new EngineReport());
+      if (failure === undefined) patients.add(part, seen, row.id);
+      buffer.truncate(length);
     }
-    // What was made for nothing is no part of the report.
-    lineMaker.takeCounts();
   }
 
   async close(): Promise<{ lines: number; bytes: number; report: SliceReport }> {
     await this.#file?.close();
     const lines = this.#file?.lines ?? 0;
     this.report.written = lines;
+    addCounts(this.report.dropped, this.#counts.dropped);
+    addCounts(this.report.labels, this.#counts.labels);
+    addUndecided(this.report, this.#counts.undecided);
     return { lines, bytes: this.bytes, report: this.report };
   }
 
@@ -111,36 +117,20 @@ export class PageWriter {
     const resource = (): JsonObject => (parsed ??= row.resource());
     if (!isExported(row, resource)) return;
     this.report.read++;
-    // Before the resource is changed; what is not written does not count.
     const seen = patients.look(part, () => [resource()]);
-    if (lineMaker.makeLineOfTape(row.json, this.#lines.buffer)) this.#lines.end();
-    else {
-      const result = lineMaker.makeLine(resource());
-      if (result.outcome === 'failed') return this.#fail(result.failure);
-      this.#lines.add(result.line);
-    }
+    const failure = lineMaker.makeLine(row.json, this.#lines.buffer, this.#counts);
+    if (failure !== undefined) return this.#fail(failure);
+    this.#lines.end();
+    // What is not written does not count.
     patients.add(part, seen, row.id);
   }
 
   async #writeLines(): Promise<void> {
     const lines = this.#lines.count;
     if (lines === 0) return;
-    this.#file ??= await this.#pause(this.#dependencies.openFile(this.#type));
+    this.#file ??= await this.#dependencies.openFile(this.#type);
     const full = this.#file.writeLines(this.#lines.take(), lines);
-    if (full !== undefined) await this.#pause(full);
-  }
-
-  /** Waits; what the line maker counts for other slices meanwhile is theirs, so ours is taken before. */
-  #pause<T>(until: Promise<T>): Promise<T> {
-    this.#takeCounts();
-    return until;
-  }
-
-  #takeCounts(): void {
-    const { dropped, labels, undecided } = this.#dependencies.lineMaker.takeCounts();
-    addCounts(this.report.dropped, dropped);
-    addCounts(this.report.labels, labels);
-    addUndecided(this.report, undecided);
+    if (full !== undefined) await full;
   }
 
   #fail(failure: { code: string; message: string }): void {

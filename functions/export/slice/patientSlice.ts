@@ -1,4 +1,5 @@
 import { ExportError } from '../../common/errors.js';
+import { addUnproven } from '../records/job.js';
 import { partOf } from '../selection/patientCount.js';
 import type { PatientSearch, PatientSearches } from '../selection/patientSearches.js';
 import { missingInSelf, proveHonored } from '../source/honored.js';
@@ -252,7 +253,7 @@ class PatientSlice {
       if (single.rows.length < 2) throw mayEnd(type);
     }
     // The source chooses the size of its pages, and no patient has had more than one.
-    this.#writer.report.unprovenEnds = 1;
+    addUnproven(this.#writer.report, 'counts', [type]);
   }
 
   async #write(nth: number, { alternative }: PatientSearch, all: readonly SearchRow[]): Promise<void> {

@@ -1,11 +1,10 @@
-import { compareInstants } from '../../fhir/instant.js';
 import type { JobPlan, JobRequest, PartitionRecord } from '../records/job.js';
 import { selectionOf } from '../selection/selectionOf.js';
 import { count } from '../source/count.js';
 import type { Source } from '../source/source.js';
 import type { Claim } from '../walk/walk.js';
 import { endsEarly, partsMissing } from '../walk/walkErrors.js';
-import { boundsOf, countedSpan, instant, type Window } from '../walk/window.js';
+import { boundsOf, countedSpan, jobWindow } from '../walk/window.js';
 
 /**
  * Whether the source counts no more in a window than were read. An estimate is told from a count by what is known: the
@@ -37,38 +36,24 @@ export async function isComplete(
 export async function provePartsComplete(
   source: Source,
   request: JobRequest,
-  { partitions }: JobPlan,
+  { partitions, transactionTime }: JobPlan,
   records: readonly PartitionRecord[],
 ): Promise<void> {
-  const parts = new Map<string, { windows: Window[]; walked: number }>();
+  const parts = new Map<string, { windows: number; walked: number }>();
   for (const [index, { window, isOfDeletions, memberSearch }] of partitions.entries()) {
     if (isOfDeletions === true || memberSearch !== undefined) continue;
     const { walked = Number.NaN, report } = records[index] ?? {};
-    const sum = parts.get(window.type) ?? { windows: [], walked: 0 };
-    sum.windows.push(window);
+    const sum = parts.get(window.type) ?? { windows: 0, walked: 0 };
+    sum.windows++;
     sum.walked += report?.unproven === undefined ? walked : Number.NaN;
     parts.set(window.type, sum);
   }
   for (const [type, { windows, walked }] of parts) {
-    const span = countedSpan(wholeOf(windows));
+    const span = countedSpan(jobWindow(type, request, transactionTime));
     const selection = selectionOf(request, type);
-    if (windows.length < 2 || Number.isNaN(walked) || selection.searches > 1 || span === undefined) continue;
+    if (windows < 2 || Number.isNaN(walked) || selection.searches > 1 || span === undefined) continue;
     const parameters = [...selection.parameters(0), ...boundsOf(span)];
     const counted = await count(source, type, parameters, 'exact');
     if (counted !== undefined && counted > walked) throw partsMissing(type);
   }
-}
-
-/** The window of which others are the parts. */
-function wholeOf(parts: readonly Window[]): Window {
-  const { type } = parts[0] as Window;
-  const from = parts.some((part) => part.from === undefined)
-    ? undefined
-    : earliest(parts.map((part) => part.from ?? ''));
-  const until = parts.map((part) => part.until).reduce((a, b) => (earliest([a, b]) === a ? b : a));
-  return { type, from, until };
-}
-
-function earliest(instants: readonly string[]): string {
-  return instants.reduce((a, b) => (compareInstants(instant(a), instant(b)) <= 0 ? a : b));
 }

@@ -1,4 +1,4 @@
-import type { FhirVersion } from '../../fhir/fhirVersion.js';
+import { FHIR_VERSION_NUMBERS, type FhirVersion } from '../../fhir/fhirVersion.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
 import { ExportError } from '../../common/errors.js';
 
@@ -24,13 +24,6 @@ export const UNKNOWN_CAPABILITIES: Capabilities = {
   url: undefined,
 };
 
-const VERSION_PATTERNS: Record<FhirVersion, RegExp> = {
-  STU3: /^3\.0(\.|$)/,
-  R4: /^4\.0(\.|$)/,
-  R4B: /^4\.3(\.|$)/,
-  R5: /^5\.0(\.|$)/,
-};
-
 /**
  * Reads the source's CapabilityStatement.
  * @throws ExportError where it is none, or of another FHIR version than the setting says
@@ -43,7 +36,7 @@ export function readCapabilities(value: JsonValue, fhirVersion: FhirVersion): Ca
     );
   }
   const version = value['fhirVersion'];
-  if (typeof version === 'string' && !VERSION_PATTERNS[fhirVersion].test(version)) {
+  if (typeof version === 'string' && !isOfVersion(version, fhirVersion)) {
     const theirs = /^[\d.]{1,10}$/.test(version) ? version : 'another version';
     throw new ExportError(
       'source-version',
@@ -85,4 +78,10 @@ function addNames(to: Map<string, Set<string>>, type: string, names: unknown): v
 
 function objects(value: JsonValue | undefined): JsonObject[] {
   return Array.isArray(value) ? value.filter(isJsonObject) : [];
+}
+
+/** By major and minor number: `4.0`, `4.0.1`. */
+function isOfVersion(number: string, version: FhirVersion): boolean {
+  const [major, minor] = FHIR_VERSION_NUMBERS[version].split('.');
+  return number === `${major}.${minor}` || number.startsWith(`${major}.${minor}.`);
 }

@@ -5,7 +5,7 @@ import type { SearchParameters, Source } from './source.js';
 import { count } from './count.js';
 
 /** A value that no resource has. Of a parameter of another kind it is no value at all, which a source may refuse. */
-const NO_VALUE = 'none-has-this';
+export const NO_VALUE = 'none-has-this';
 
 /**
  * The first parameter that was asked for and does not stand in a self link, which names what the source honored:

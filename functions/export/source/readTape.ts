@@ -7,17 +7,15 @@ const URL = nameNumber('url');
 
 /** Bytes of JSON for each of its values, in pages that are none too dense. */
 const BYTES_PER_VALUE = 20;
-const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 /** Tapes that wait for another page, of which none takes more than this. */
 const MOST_IDLE = 4;
 const MOST_IDLE_BYTES = 4 * 1024 * 1024;
 const idle: JsonTape[] = [];
 
-/** An answer of the source on a tape, without a byte order mark it may begin with; `undefined` where it is no JSON. */
+/** An answer of the source on a tape; `undefined` where it is no JSON. */
 export function readTape(bytes: Buffer): JsonTape | undefined {
   const tape = idle.pop() ?? new JsonTape(Math.ceil(bytes.length / BYTES_PER_VALUE) + 16);
-  const hasMark = BYTE_ORDER_MARK.every((byte, at) => bytes[at] === byte);
-  return tape.read(bytes, hasMark ? BYTE_ORDER_MARK.length : 0) ? tape : undefined;
+  return tape.read(bytes) ? tape : undefined;
 }
 
 /** Lets another answer have a tape. What it held is gone. */

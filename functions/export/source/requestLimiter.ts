@@ -1,11 +1,18 @@
-/** How the source took a request: `busy` where it said that it has too many of them (429, 503). */
-export type RequestOutcome = 'served' | 'busy' | 'failed';
+import { RequestPace } from './requestPace.js';
+
+/**
+ * How the source took a request: `limited` where it said that these are more than it permits (429), `busy` where it has
+ * too much to do (503).
+ */
+export type RequestOutcome = 'served' | 'limited' | 'busy' | 'failed';
 
 /** The place of one request, from the queue to its end. */
 export interface RequestPlace {
   readonly job: string;
   /** How often the limit had been lowered when the request was let go. */
   round: number;
+  /** When it was let go. */
+  at: number;
 }
 
 /** The longest time for which a source can stop all requests with one `Retry-After`. */
@@ -28,7 +35,8 @@ const SERVED_BEFORE_MORE = 4;
  * How many requests may be at the source at the same time, and whose is next. The limit goes up by one after four times
  * as many served requests as it counts, and is halved when the source says that it is busy: additive increase, multiplicative
  * decrease, as TCP has it (RFC 5681, section 3.1). Requests that were already under way when it was halved say nothing
- * of the new limit, so that a burst of refusals halves it once. No clock: times are milliseconds since any moment.
+ * of the new limit, so that a burst of refusals halves it once. Where it says that it permits no more in a time, the
+ * pace is adapted, too (`RequestPace`). No clock: times are milliseconds since any moment.
  *
  * Of the callers whose jobs wait, the one with the fewest requests under way is next, of its jobs the one with the
  * fewest; among equals, they take turns. A job is named `caller job`, or by itself where it is nobody's.
@@ -40,6 +48,7 @@ export class RequestLimiter {
   #served = 0;
   #round = 0;
   #pausedUntil = 0;
+  readonly #pace = new RequestPace();
   #underWay = 0;
   readonly #underWayOf = new Map<string, number>();
   /** Of each job that waits, its places in order; the jobs in the order of their turns. */
@@ -60,14 +69,15 @@ export class RequestLimiter {
     return this.#underWay;
   }
 
-  /** When a pause that the source asked for ends, if somebody waits for that; else `undefined`. */
+  /** When a pause ends that the source asked for, or that its pace needs, if somebody waits for that; else `undefined`. */
   resumesAt(now: number): number | undefined {
-    return this.#waiting.size > 0 && now < this.#pausedUntil ? this.#pausedUntil : undefined;
+    const at = Math.max(this.#pausedUntil, this.#pace.opensAt);
+    return this.#waiting.size > 0 && now < at ? at : undefined;
   }
 
   /** Joins the queue; the place is let go by a later `next`. */
   join(job: string): RequestPlace {
-    const place = { job, round: 0 };
+    const place = { job, round: 0, at: 0 };
     const queue = this.#waiting.get(job);
     if (queue === undefined) this.#waiting.set(job, [place]);
     else queue.push(place);
@@ -76,7 +86,8 @@ export class RequestLimiter {
 
   /** The next place that may go to the source, which it then counts as; `undefined`: none may now. */
   next(now: number): RequestPlace | undefined {
-    if (now < this.#pausedUntil || this.#underWay >= this.limit) return undefined;
+    if (now < Math.max(this.#pausedUntil, this.#pace.opensAt) || this.#underWay >= this.limit)
+      return undefined;
     let job: string | undefined;
     for (const candidate of this.#waiting.keys()) {
       if (job === undefined || this.#isBefore(candidate, job)) job = candidate;
@@ -89,6 +100,8 @@ export class RequestLimiter {
     if (queue.length > 0) this.#waiting.set(job, queue);
     if (place === undefined) return undefined;
     place.round = this.#round;
+    place.at = now;
+    this.#pace.take(now);
     this.#underWay++;
     this.#add(job, 1);
     this.#add(callerOf(job), 1);
@@ -99,19 +112,23 @@ export class RequestLimiter {
    * Gives a place back.
    * @param retryAfterMs what a busy source asked to wait; 0 where it did not tell
    */
-  leave({ job, round }: RequestPlace, outcome: RequestOutcome, now: number, retryAfterMs = 0): void {
+  leave({ job, round, at }: RequestPlace, outcome: RequestOutcome, now: number, retryAfterMs = 0): void {
     this.#underWay--;
     this.#add(job, -1);
     this.#add(callerOf(job), -1);
-    if (outcome === 'busy') {
+    if (outcome === 'served') this.#pace.served(at, now, round < this.#round);
+    if (outcome === 'busy' || outcome === 'limited') {
       const pauseMs = Math.min(retryAfterMs, LONGEST_PAUSE_MS);
       if (pauseMs > 0) this.#pausedUntil = Math.max(this.#pausedUntil, now + pauseMs);
       if (round === this.#round) {
+        if (outcome === 'limited') this.#pace.refused(now, this.#pausedUntil);
         this.#limit = Math.max(1, Math.floor(this.#limit / 2));
         this.#round++;
         this.#served = 0;
       }
     } else if (outcome === 'served' && round === this.#round && this.#limit < this.#most) {
+      // Where the pace holds requests back, these show nothing of how many at a time the source bears.
+      if (now < this.#pace.opensAt) return;
       this.#served++;
       if (this.#served < SERVED_BEFORE_MORE * this.#limit) return;
       this.#limit++;

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { isJsonObject, type JsonObject, type JsonValue, valueAt } from '../../json/json.js';
-import { ARRAY, NUMBER, OBJECT, type JsonTape, type TapeValue } from '../../json/jsonTape.js';
-import { nameNumber } from '../../json/keyNames.js';
+import { ARRAY, NUMBER, OBJECT, refuseReleased, type JsonTape, type TapeValue } from '../../json/jsonTape.js';
+import { nameNumber, UNTOLD_NAME } from '../../json/keyNames.js';
 import { ExportError } from '../../common/errors.js';
 import { type Instant, parseInstant } from '../../fhir/instant.js';
 import { giveBack, readLink, readTape } from './readTape.js';
@@ -224,25 +224,28 @@ function toRow(
   const { bytes } = tape;
   // JSON is UTF-8 (RFC 8259, section 8.1). Read all the same, two ids would become one.
   const isText = page.isText || isUtf8(bytes.subarray(tape.start(node), tape.end(node)));
+  const json = { tape, node, bytes };
+  if (isText && tape.member(node, UNTOLD_NAME) >= 0) refuseHidden(parseResource(json, type), type, id);
   return {
     id,
     lastUpdated: lastUpdated === undefined ? undefined : parseInstant(lastUpdated),
-    json: isText ? { tape, node, bytes } : undefined,
+    json: isText ? json : undefined,
     resource: () => {
       if (!isText) throw notUtf8(type);
-      if (tape.bytes !== bytes) throw new TypeError('The page of the row was released.');
-      const resource = parseResource(tape, node, type);
-      // Keys written with escapes are seen by the parser only: two readers must not see two resources.
-      if (resource['resourceType'] !== type || (id !== undefined && resource['id'] !== id))
-        throw malformed(type);
-      return resource;
+      return parseResource(json, type);
     },
   };
 }
 
-function parseResource(tape: JsonTape, node: number, type: string): JsonObject {
+/** Keys written with escapes are known to the parser only: two readers must not see two resources. */
+function refuseHidden(resource: JsonObject, type: string, id: string | undefined): void {
+  if (resource['resourceType'] !== type || (id !== undefined && resource['id'] !== id)) throw malformed(type);
+}
+
+function parseResource(resource: TapeValue, type: string): JsonObject {
+  refuseReleased(resource);
   try {
-    const value = valueAt(tape, node);
+    const value = valueAt(resource.tape, resource.node);
     if (isJsonObject(value)) return value;
   } catch {
     // Nested too deeply.
@@ -278,7 +281,7 @@ const CUT_SHORT: ReadonlySet<string> = new Set(['incomplete', 'timeout']);
 
 /** Returns whether the outcome says that the answer is not all there is. @throws ExportError where it is an error */
 function readOutcome({ tape }: Page, { resource }: Entry, type: string): boolean {
-  const outcome = parseResource(tape, resource, type);
+  const outcome = parseResource({ tape, node: resource, bytes: tape.bytes }, type);
   refuseErrors(outcome, type);
   const issues = outcome['issue'];
   return (

@@ -120,12 +120,13 @@ function readPage(state: WalkState, cursor: Key, page: SearchPage): KeyPage {
     isReached: false,
     endsBeyond: false,
   };
-  const onPage = new Set<string>();
-  const repeats = repeatedRows();
+  /** When rows were updated, by their ids: one that a page repeats is no sign of the order. */
+  const onPage = new Map<string, string>();
   for (const row of page.rows) {
     const { id, lastUpdated } = row;
     if (id === undefined || lastUpdated === undefined) throw unverifiable(type);
-    if (repeats(id, lastUpdated)) continue;
+    const repeated = onPage.get(id);
+    if (repeated === lastUpdated.text) continue;
     // Of the margin, or updated between the source's search and its answer: it comes with the next `_since`.
     if (compareInstants(lastUpdated, span.until) >= 0) {
       found.endsBeyond = true;
@@ -143,8 +144,8 @@ function readPage(state: WalkState, cursor: Key, page: SearchPage): KeyPage {
     found.first ??= lastUpdated;
     found.last = lastUpdated;
     found.idsAtLast.push(id);
-    if (onPage.has(id) || (order === 0 && seen.has(id))) continue;
-    onPage.add(id);
+    onPage.set(id, lastUpdated.text);
+    if (seen.has(id) ? order === 0 : repeated !== undefined) continue;
     found.isNew = true;
     if (state.isExported(lastUpdated)) found.rows.push(row);
   }

@@ -47,7 +47,7 @@ export function tooManyTied(type: string, count: number, most: number): ExportEr
 export function endsEarly(type: string): ExportError {
   return new ExportError(
     'source-unverifiable',
-    `The source counts more ${type} resources than its pages hold, so some would be missing. Raise PAGE_SIZE, or see why its next links end early.`,
+    `The source counts more ${type} resources than its pages hold, so some would be missing. Raise PAGE_SIZE, see why its next links end early, or what hides some from the app, as a consent may.`,
   );
 }
 

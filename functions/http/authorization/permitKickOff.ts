@@ -11,7 +11,7 @@ import { type SearchLimits, searchLimitIssues } from '../../export/request/searc
 import { RequestError } from '../respond.js';
 import { type Caller, permittedTypes, requireRaw, requireTypes } from './caller.js';
 
-type Permitted = Pick<JobRequest, 'owner' | 'permittedTypes' | 'minPatients' | 'notes'>;
+type Permitted = Pick<JobRequest, 'owner' | 'permittedTypes' | 'minPatients' | 'isGroupHidden' | 'notes'>;
 
 /**
  * Checks what a kick-off asks for against what its caller may have, and returns whose the job is and what it is narrowed
@@ -36,6 +36,7 @@ export function permitKickOff(
     ...(caller.kind === 'known' ? { owner: caller.owner } : {}),
     ...(types === undefined ? {} : { permittedTypes: types }),
     minPatients: limits.minPatients,
+    ...(mayKnowGroups(caller, limits) ? {} : { isGroupHidden: true }),
     notes:
       types === undefined
         ? []
@@ -43,6 +44,16 @@ export function permitKickOff(
             `The export is narrowed to what the token permits: ${types.join(', ')}. Other types were not read.`,
           ],
   };
+}
+
+/**
+ * Whether a caller may learn which groups there are: who may ask for single patients, or has a permission for groups by
+ * name. One for all types says nothing of groups, which may be of one person.
+ */
+function mayKnowGroups(caller: Caller, { allowsPatients }: SearchLimits): boolean {
+  if (allowsPatients || caller.kind === 'unknown') return allowsPatients;
+  const { types } = caller.permissions;
+  return types !== 'all' && types.has('Group');
 }
 
 /** Callers who are all alike are limited only where the settings say so. */

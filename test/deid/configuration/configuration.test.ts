@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compileEngine } from '../../../functions/deid/compileEngine.js';
+import { objectEngine } from '../bothWays.js';
 import { readConfiguration, type ReadOptions } from '../../../functions/deid/readConfiguration.js';
 import { resolveKeys } from '../../../functions/deid/configuration/keys.js';
 import type { ConfigurationIssue } from '../../../functions/deid/reading/issues.js';
@@ -237,7 +238,7 @@ describe('keys', () => {
 
   const lineOf = (parameters: object, secret: number): string => {
     const configuration = configurationOf(JSON.stringify({ fhirPathRules: rules, parameters }), 'R4');
-    const engine = compileEngine(configuration, {
+    const engine = objectEngine(configuration, {
       ...engineOptions('R4'),
       jobSecret: new Uint8Array(32).fill(secret),
     });

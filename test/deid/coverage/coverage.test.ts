@@ -82,6 +82,13 @@ describe('an element is covered by a method that acts on its type only, and in f
     ['many ranges', [{ path: 'Patient.birthDate', method: 'generalize', cases: Object.fromEntries(Array.from({ length: 101 }, (_, at) => [`$this < @${1900 + at}`, `'${at}'`])) }, ALL], {}, ['dates date partial']],
     ['references whose servers are kept', [{ path: "nodesByType('Reference').reference", method: 'cryptoHash' }, ALL], {}, ['references Reference.reference partial']],
     ['references whose servers are hashed', [{ path: "nodesByType('Reference').reference", method: 'cryptoHash' }, ALL], { referenceServers: 'hash' }, []],
+    ['quantities of another unit', [{ path: "nodesByType('Quantity').where(code = 'kg').value", method: 'redact' }, { path: "nodesByType('Quantity').value", method: 'keep' }, ALL], {}, ['ages Quantity none']],
+    ['quantities with a code alone', [{ path: "nodesByType('Quantity').where(value > 89 and code = 'a').value", method: 'redact' }, { path: "nodesByType('Quantity').value", method: 'keep' }, ALL], {}, ['ages Quantity partial']],
+    ['quantities by code, and by unit', [{ path: "nodesByType('Quantity').where(code = 'a').value", method: 'redact' }, { path: "nodesByType('Quantity').where(unit ~ 'years')", method: 'redact' }, { path: "nodesByType('Quantity').value", method: 'keep' }, ALL], {}, []],
+    ['quantities above another limit', [{ path: "nodesByType('Quantity').value.where($this > 100)", method: 'redact' }, { path: "nodesByType('Quantity').value", method: 'keep' }, ALL], {}, ['ages Quantity none']],
+    ['quantities by their number alone', [{ path: "nodesByType('Quantity').value.where($this > 89)", method: 'redact' }, { path: "nodesByType('Quantity').value", method: 'keep' }, ALL], {}, []],
+    ['the first of the quantities', [{ path: "nodesByType('Quantity').first().value", method: 'redact' }, { path: "nodesByType('Quantity').value", method: 'keep' }, ALL], {}, ['ages Quantity none']],
+    ['ages that an earlier rule keeps', [{ path: "nodesByType('Quantity').where(code = 'a').value", method: 'keep' }, { path: "nodesByType('Quantity').where(unit ~ 'years' or code = 'a').value", method: 'redact' }, { path: "nodesByType('Quantity').value", method: 'keep' }, ALL], {}, ['ages Quantity partial']],
     ['quantities of any age', [{ path: "nodesByType('Quantity').value", method: 'keep' }, ALL], {}, ['ages Quantity none']],
   ])('%s', (_name, rules, parameters, gaps) => {
     const before: Rule[] = [

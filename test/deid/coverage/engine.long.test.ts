@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileEngine } from '../../../functions/deid/compileEngine.js';
+import { objectEngine } from '../bothWays.js';
 import type { Configuration } from '../../../functions/deid/configuration/configuration.js';
 import { coverageOf } from '../../../functions/deid/coverage/coverage.js';
 import { identityOf } from '../../../functions/deid/coverage/identities.js';
@@ -110,7 +110,7 @@ function leftIn(
 
 function outputOf(configuration: Configuration, resource: JsonObject): JsonObject | undefined {
   const options = { ...engineOptions(configuration.fhirVersion), randomBytes: (size: number) => new Uint8Array(size) };
-  const result = compileEngine(configuration, options).anonymize(structuredClone(resource));
+  const result = objectEngine(configuration, options).anonymize(resource);
   return result.outcome === 'failed' ? undefined : (parseJson(result.line) as JsonObject);
 } // prettier-ignore
 

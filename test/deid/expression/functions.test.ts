@@ -11,7 +11,7 @@ import {
 import { FUNCTIONS } from '../../../functions/deid/expression/functions.js';
 import { kindOfValue } from '../../../functions/deid/expression/comparisonTypes.js';
 import { parseFhirPath } from '../../../functions/deid/expression/parser.js';
-import { Decimal, FhirPathError, Quantity, Temporal } from '../../../functions/deid/expression/values.js';
+import { Decimal, FhirPathError, Quantity, Temporal } from '../../../functions/deid/values/values.js';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import { FhirNode } from '../../../functions/deid/model/node.js';
 import { isTotal } from '../../../functions/deid/plan/totality.js';

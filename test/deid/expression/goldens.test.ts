@@ -3,7 +3,7 @@ import type { Item } from '../../../functions/deid/expression/collection.js';
 import { compileExpression, evaluate } from '../../../functions/deid/expression/evaluate.js';
 import { valueText } from '../../../functions/deid/expression/conversions.js';
 import { parseFhirPath } from '../../../functions/deid/expression/parser.js';
-import { Decimal, Long, Quantity, type Value } from '../../../functions/deid/expression/values.js';
+import { Decimal, Long, Quantity, type Value } from '../../../functions/deid/values/values.js';
 import { isJsonObject, parseJson } from '../../../functions/json/json.js';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import { FhirNode } from '../../../functions/deid/model/node.js';

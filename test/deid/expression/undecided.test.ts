@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compileEngine } from '../../../functions/deid/compileEngine.js';
+import { objectEngine } from '../bothWays.js';
 import { readConfiguration } from '../../../functions/deid/readConfiguration.js';
 import type { JsonObject } from '../../../functions/json/json.js';
 import { configurationOf, engineOf, engineOptions } from '../shared.js';
@@ -112,7 +112,7 @@ describe('a condition that cannot be decided', () => {
       { path: 'Observation.value.where($this > 89 years)', method: 'redact' },
       { path: "Observation.where(value > 'x').id", method: 'redact' },
     ];
-    const engine = compileEngine(configurationOf(configuration(rules), 'R4'), engineOptions('R4'));
+    const engine = objectEngine(configurationOf(configuration(rules), 'R4'), engineOptions('R4'));
     expect(engine.anonymize(observation(90, 'kg')).outcome).toBe('failed');
     expect(engine.anonymize({ resourceType: 'Observation', id: 'o' }).outcome).toBe('anonymized');
     expect(engine.takeReport().undecided.size).toBe(0);

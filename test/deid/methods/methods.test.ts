@@ -25,9 +25,7 @@ function deidentify(
 ): JsonObject {
   const text = JSON.stringify({ fhirPathRules: rules, parameters });
   const engine = bothWays(configurationOf(text, 'R4'), engineOptions('R4', seed));
-  const result = engine.anonymize(
-    parseJson(typeof resource === 'string' ? resource : JSON.stringify(resource)) as JsonObject,
-  );
+  const result = engine.anonymize(typeof resource === 'string' ? resource : JSON.stringify(resource));
   if (result.outcome === 'failed') throw new Error(result.failure.message);
   return JSON.parse(result.line) as JsonObject;
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Configuration } from '../../../functions/deid/configuration/configuration.js';
-import type { AnonymizeResult } from '../../../functions/deid/run/engine.js';
+import type { AnonymizeResult } from '../../../functions/deid/run/anonymizeText.js';
 import type { FhirVersion } from '../../../functions/fhir/fhirVersion.js';
 import { failureOf } from '../../../functions/deid/run/failures.js';
 import {
@@ -97,10 +97,10 @@ function compiled(configuration: Configuration, version: FhirVersion): (text: st
   const engine = bothWays(configuration, { ...engineOptions(version), randomBytes: sameBytes });
   return (text) => {
     allRuns++;
-    const processed = vi.spyOn(TreeEngine.prototype, 'process');
+    const onTape = ways.onTape;
     const result = engine.anonymize(objectOf(text));
-    if (processed.mock.calls.length > 0) treeRuns++;
-    processed.mockRestore();
+    // Each is compared as it is, and with space.
+    if (ways.onTape < onTape + 2) treeRuns++;
     const report = engine.takeReport();
     const dropped = result.outcome === 'failed' ? [] : sorted(report.dropped);
     return { result, dropped, undecided: sorted(report.undecided) };

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { parseJson, type JsonObject } from '../../../functions/json/json.js';
 import { engineOf } from '../shared.js';
 
 /** What an attacker, or a broken source, may send so that a name passes the Safe Harbor configuration. */
@@ -16,7 +15,7 @@ const PATIENT = `{"resourceType":"Patient","id":"Chalmers","name":${NAME}}`;
 const EXTENSION = '{"url":"http://e.org/Chalmers","valueString":"Chalmers"}';
 
 function outcome(text: string): string {
-  const result = engine.anonymize(parseJson(text) as JsonObject);
+  const result = engine.anonymize(text);
   return result.outcome === 'anonymized' ? result.line : JSON.stringify(result.failure);
 }
 

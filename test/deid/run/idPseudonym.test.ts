@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readConfiguration } from '../../../functions/deid/readConfiguration.js';
-import { compileEngine } from '../../../functions/deid/compileEngine.js';
+import { objectEngine } from '../bothWays.js';
 import { hasLastingIds } from '../../../functions/deid/run/idPseudonym.js';
 
 const KEY = { cryptoHashKey: 'a key of the configuration' };
@@ -15,7 +15,7 @@ function lasting(rules: Array<[path: string, method: string]>, parameters: objec
   if (isLasting) {
     // What is said to be so, is so: whatever else the resource holds, and whatever the secret of the job.
     const ids = [1, 2].map((secret) => {
-      const engine = compileEngine(configuration, {
+      const engine = objectEngine(configuration, {
         fhirVersion: 'R4',
         now: 0,
         jobSecret: new Uint8Array(32).fill(secret),

@@ -4,7 +4,12 @@ import type { JsonObject, JsonValue } from '../../../functions/json/json.js';
 import { JsonNumber } from '../../../functions/json/jsonNumber.js';
 import type { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import type { FhirType } from '../../../functions/deid/model/types.js';
-import { patientOf, patientsOfBundle, type BundlePatients } from '../../../functions/fhir/patientsOf.js';
+import {
+  patientOf,
+  fullUrlOf,
+  patientsOfBundle,
+  type BundlePatients,
+} from '../../../functions/fhir/patientsOf.js';
 
 /**
  * A second engine, as plain as can be, written from the description of the language and not from the first one: the
@@ -335,7 +340,12 @@ export class PlainEngine {
     const outer = this.patient;
     const outerBundle = this.bundle;
     if (resource.key !== 'contained')
-      this.patient = patientOf(resource.source, this.options.model.version, this.bundle);
+      this.patient = patientOf(
+        resource.source,
+        this.options.model.version,
+        this.bundle,
+        resource.parent?.type.path === 'Bundle.entry' ? fullUrlOf(resource.parent.source) : undefined,
+      );
     if (resource.type.name === 'Bundle') this.bundle = patientsOfBundle(resource.source);
     this.resource = resource;
     for (const rule of this.rules) {

@@ -1,7 +1,8 @@
-import { JsonTape } from '../../../functions/json/jsonTape.js';
 import { LineBuffer } from '../../../functions/json/lineBuffer.js';
 import { describe, expect, it } from 'vitest';
-import { parseJson, stringifyJson, type JsonObject } from '../../../functions/json/json.js';
+import { EngineReport } from '../../../functions/deid/run/report.js';
+import { tapeOf } from '../../../functions/json/json.js';
+import type { LineMaker } from '../../../functions/export/output/lineMaker.js';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import { cuttingLines, elementCutter } from '../../../functions/export/output/cutElements.js';
 import { readElements } from '../../../functions/export/request/elements.js';
@@ -13,7 +14,12 @@ const names = { isResourceType: (name: string): boolean => /^[A-Z]/.test(name), 
 
 function cut(elements: string, resource: string): string {
   const cutter = elementCutter(readElements([elements], undefined, names, []), FhirModel.of('R4'));
-  return stringifyJson(cutter(parseJson(resource) as JsonObject));
+  const line = new LineBuffer();
+  line.text('before');
+  cutter(tapeOf(resource).tape, line);
+  const made = line.slice(0, line.length).toString();
+  expect(made).toMatch(/^before/);
+  return made.slice('before'.length);
 }
 
 describe('_elements', () => {
@@ -72,30 +78,31 @@ describe('_elements', () => {
 
   it('cuts what the engine made, which saw the whole resource', () => {
     const seen: string[] = [];
-    const lineMaker = cuttingLines(
-      {
-        processingErrors: 'skip',
-        makeLineOfTape: () => {
-          throw new Error('Cut lines are made of objects.');
-        },
-        makeLine: (resource) => {
-          seen.push(...Object.keys(resource));
-          return 'gender' in resource
-            ? { outcome: 'anonymized', line: '{"resourceType":"Patient","birthDate":"1970","active":true}' }
-            : { outcome: 'failed', failure: { code: 'x', message: 'y' } };
-        },
-        takeCounts: () => ({ dropped: [], labels: [], undecided: [] }),
+    const maker: LineMaker = {
+      processingErrors: 'skip',
+      makeLine({ tape, node }, line) {
+        seen.push(tape.json(node));
+        if (seen.at(-1)?.includes('gender') !== true) return { code: 'x', message: 'y' };
+        line.text('{"resourceType":"Patient","birthDate":"1970","active":true}');
+        return undefined;
       },
-      elementCutter([{ type: undefined, element: 'birthDate' }], FhirModel.of('R4')),
-    );
-    expect(lineMaker.makeLine({ resourceType: 'Patient', gender: 'male', name: [] })).toEqual({
-      outcome: 'anonymized',
-      line: `{"resourceType":"Patient","birthDate":"1970","meta":{"tag":[${SUBSETTED}]}}`,
-    });
-    expect(
-      lineMaker.makeLineOfTape({ tape: new JsonTape(), node: 0, bytes: Buffer.alloc(0) }, new LineBuffer()),
-    ).toBe(false);
-    expect(seen).toEqual(['resourceType', 'gender', 'name']);
-    expect(lineMaker.makeLine({ resourceType: 'Patient' }).outcome).toBe('failed');
+    };
+    const cutter = elementCutter([{ type: undefined, element: 'birthDate' }], FhirModel.of('R4'));
+    const lineMaker = cuttingLines(maker, cutter);
+    const line = new LineBuffer();
+    const report = new EngineReport();
+    const made: string[] = [];
+    for (const resource of [
+      '{"resourceType":"Patient","gender":"male","name":[]}',
+      '{"resourceType":"Patient"}',
+      '{"gender":1}',
+    ]) {
+      const failure = lineMaker.makeLine(tapeOf(resource), line, report);
+      made.push(failure?.code ?? line.slice(0, line.length).toString());
+    }
+    const first = `{"resourceType":"Patient","birthDate":"1970","meta":{"tag":[${SUBSETTED}]}}`;
+    // One after the other in one buffer: a line that is made later leaves those before as they are.
+    expect(made).toEqual([first, 'x', first + first]);
+    expect(seen).toHaveLength(3);
   });
 });

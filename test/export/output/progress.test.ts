@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JobPlan, PartitionProgress } from '../../../functions/export/records/job.js';
+import { type JobPlan, type PartitionProgress, PLANNING } from '../../../functions/export/records/job.js';
 import {
   furtherProgress,
   progressOf,
@@ -48,6 +48,54 @@ describe('X-Progress', () => {
     ],
   ])('%s', (expected, of, progress) => {
     expect(text(of, ...progress)).toBe(expected);
+  });
+
+  const waiting = (since: string, code: string): Pick<PartitionProgress, 'waiting'> => ({
+    waiting: { since: `2026-01-01T${since}:12.345Z`, code },
+  });
+  it.each([
+    [
+      'planning; the source does not answer since 14:03 UTC, trying again',
+      undefined,
+      [{ partition: PLANNING, resources: 0, isDone: false, ...waiting('14:03', 'source-timeout') }],
+    ],
+    [
+      '25%: 25 of 100 resources; the source is busy since 14:05 UTC, trying again',
+      plan,
+      [
+        // What the plan waited for is over.
+        { partition: PLANNING, resources: 0, isDone: false, ...waiting('14:01', 'source-timeout') },
+        { partition: 0, resources: 15, isDone: false, ...waiting('14:03', 'source-unreachable') },
+        { partition: 1, resources: 10, isDone: false, ...waiting('14:05', 'source-busy') },
+      ],
+    ],
+    [
+      '25%: 25 of 100 resources; Observation',
+      plan,
+      [
+        { partition: 0, resources: 15, isDone: false, ...waiting('14:03', 'source-unreachable') },
+        { partition: 1, resources: 10, isDone: false },
+      ],
+    ],
+  ])('%s', (expected, of, progress) => {
+    expect(text(of, ...progress)).toBe(expected);
+  });
+
+  it('of a job that waits has less than 100 characters', () => {
+    const told = progressText(
+      progressOf(planOf(['MedicationAdministration', 999_999_999]), [
+        { partition: 0, resources: 999_999_998, isDone: false, ...waiting('14:03', 'source-busy') },
+      ]),
+    );
+    expect(told.length).toBeLessThan(100);
+  });
+
+  it('waits since the first failure of a row, whatever attempt it was of', () => {
+    const first = { partition: 0, resources: 5, isDone: false, ...waiting('14:03', 'source-timeout') };
+    const again = { partition: 0, resources: 5, isDone: false, ...waiting('14:20', 'source-busy') };
+    const answered = { partition: 0, resources: 5, isDone: false };
+    expect(furtherProgress(first, again).waiting).toEqual(waiting('14:03', 'source-busy').waiting);
+    expect(furtherProgress(furtherProgress(first, answered), again).waiting).toEqual(again.waiting);
   });
 
   it('of a job whose patients are counted tells no numbers of resources, nor of parts that follow from them', () => {

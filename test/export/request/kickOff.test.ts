@@ -3,6 +3,7 @@ import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import { elementNames } from '../../../functions/export/request/elements.js';
 import type { RawKickOff } from '../../../functions/export/request/given.js';
 import { knownParametersOnly, readKickOff } from '../../../functions/export/request/kickOff.js';
+import { PARAMETERS } from '../../../functions/export/request/parameters.js';
 import { isId } from '../../../functions/fhir/reference.js';
 
 const BASE = 'https://host.example/fhir/$export';
@@ -376,4 +377,38 @@ it('raw data by a configuration may be asked for: whether that one counts as de-
   const { kickOff } = read('?_raw=true&_container=research&_anonymizationConfig=a.json');
   expect(kickOff).toMatchObject({ asksRaw: true, configuration: { name: 'a.json', isDefault: false } });
   expect(read('').kickOff).toMatchObject({ asksRaw: false });
+});
+
+describe('what the list says of a parameter holds:', () => {
+  const all = Object.values(PARAMETERS);
+  const given = (name: string, value: string): string => `${name}=${encodeURIComponent(value)}`;
+
+  it.each(all.filter(({ takes }) => takes === 'one').map(({ name }) => name))(
+    '%s is refused twice, and empty',
+    (name) => {
+      const texts = (query: string): string[] => read(query).issues.map(({ diagnostics }) => diagnostics);
+      expect(texts(`?${given(name, '1')}&${given(name.toUpperCase(), '1')}`)).toContain(
+        `${name} may be given once only.`,
+      );
+      expect(texts(`?${name}=`)).toContain(`${name} is empty. Give it a value or leave it out.`);
+    },
+  );
+
+  it.each(all.flatMap(({ name, aliases }) => aliases.map((alias: string) => [name, alias] as const)))(
+    '%s and %s are one',
+    (name, alias) => {
+      const { issues } = read(
+        `?${given(name, '2020-01-01T00:00:00Z')}&${given(alias, '2020-01-01T00:00:00Z')}`,
+      );
+      expect(issues.map(({ diagnostics }) => diagnostics)).toEqual([
+        `${name} and ${alias} are the same parameter: give one of them.`,
+      ]);
+    },
+  );
+
+  it.each(all.map(({ name }) => name))('a manifest repeats %s, and not what looks like it', (name) => {
+    expect(knownParametersOnly(`${BASE}?${name.toUpperCase()}=1&${name}x=2`)).toBe(
+      `${BASE}?${name.toUpperCase()}=1`,
+    );
+  });
 });

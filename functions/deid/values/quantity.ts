@@ -1,7 +1,7 @@
 import { Decimal } from './numbers.js';
 import { conversionFactor } from './ucum.js';
 
-/** Calendar durations (FHIRPath 2.0.0, section 2.1.5.10) and the UCUM code that stands for each in comparisons. */
+/** Calendar durations (FHIRPath 2.0.0, section 2.1.5.10) and the UCUM code that each counts as in comparisons. */
 const CODE_OF_WORD = {
   year: 'a', month: 'mo', week: 'wk', day: 'd', hour: 'h', minute: 'min', second: 's', millisecond: 'ms',
 } as const; // prettier-ignore

@@ -183,8 +183,11 @@ describe('a source that refuses searches without a patient', () => {
     expect(keysOf((await exportOf({}, behaviours)).resources)).toEqual(expected(members));
   });
 
-  it('of which links expire between slices is exported, each resource once', async () => {
-    const { resources } = await exportOf({}, ['patient-required'], { cursorLifetimeMs: 1 });
+  it('of which links expire now and then is exported, each resource once', async () => {
+    const expire = (): void => {
+      if (requests.push('') % 9 === 0) source?.expireCursors();
+    };
+    const { resources } = await exportOf({}, ['patient-required'], { onRequest: expire });
     expect(keysOf(resources)).toEqual(expected(members));
   });
 

@@ -1,0 +1,30 @@
+import { LABELS } from '../methods/labels.js';
+import type { ResourceRun } from './resourceRun.js';
+
+/** Counts over the resources of a slice or file, safe to report: element paths of the FHIR definition, no values. */
+export class EngineReport {
+  /** Resources that an engine was given. One that failed counts here alone. */
+  resources = 0;
+  /** Elements dropped because the FHIR version does not define them or their value had the wrong type, by path. */
+  readonly dropped = new Map<string, number>();
+  /** Conditions that could not be decided, by the rule whose path or case they are in: `fhirPathRules[3]`. */
+  readonly undecided = new Map<string, number>();
+  readonly #counts: number[] = LABELS.map(() => 0);
+
+  /** Operations done, by security label code. */
+  get labels(): ReadonlyMap<string, number> {
+    const counts = LABELS.map((label, place) => [label, this.#counts[place] ?? 0] as const);
+    return new Map(counts.filter(([, count]) => count > 0));
+  }
+
+  /** Adds what was done to a resource that did not fail. */
+  add({ counts, dropped, undecided }: ResourceRun): void {
+    for (let label = 0; label < counts.length; label++)
+      this.#counts[label] = (this.#counts[label] as number) + (counts[label] as number);
+    for (const path of dropped) this.dropped.set(path, (this.dropped.get(path) ?? 0) + 1);
+    for (const [rule, count] of undecided) {
+      const path = `fhirPathRules[${rule}]`;
+      this.undecided.set(path, (this.undecided.get(path) ?? 0) + count);
+    }
+  }
+}

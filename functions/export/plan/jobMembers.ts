@@ -1,0 +1,79 @@
+import { ExportError } from '../../common/errors.js';
+import { isJsonObject, type JsonObject, parseJson } from '../../json/json.js';
+import { decodeUtf8 } from '../../json/utf8.js';
+import type { JobRequest } from '../records/job.js';
+import { mayTry } from '../source/refusals.js';
+import { groupNotes, Members, resolveGroup } from '../selection/members.js';
+import type { Source } from '../source/source.js';
+
+/** The patients asked for; `undefined`: all of the source. Notes hold numbers only. */
+export async function resolveMembers(
+  { level, patients }: Pick<JobRequest, 'level' | 'patients'>,
+  source: Source,
+  transactionTime: string,
+  bases: readonly string[],
+  notes: string[],
+  countOf: (members: Members) => Promise<number | undefined>,
+): Promise<Members | undefined> {
+  if (level.kind !== 'group') {
+    if (patients === undefined) return undefined;
+    const members = new Members(patients);
+    const present = await countOf(members);
+    if (present !== undefined && present < members.ids.length) {
+      throw new ExportError(
+        'invalid-request',
+        `patient: ${members.ids.length - present} of the ${members.ids.length} patients asked for do not exist at the source. Ask for those only that do.`,
+      );
+    }
+    return members;
+  }
+  const group = await resolveGroup(level.groupId, readGroup(source), transactionTime, bases);
+  notes.push(...groupNotes(group));
+  if (patients !== undefined) {
+    const strangers = patients.filter((id) => !group.patients.has(id));
+    if (strangers.length > 0) {
+      throw new ExportError(
+        'invalid-request',
+        `patient: ${strangers.length} of the ${patients.length} patients asked for are no members of the Group. Ask for members only, or leave patient out.`,
+      );
+    }
+  }
+  const members = new Members(patients ?? group.patients);
+  if (members.ids.length === 0) notes.push('Group: it has no patients, so there is nothing to export.');
+  const present = await countOf(members);
+  if (present !== undefined && present < members.ids.length) {
+    notes.push(`Group: ${members.ids.length - present} members do not exist at the source.`);
+  }
+  return members;
+}
+
+/**
+ * What stands for a group that cannot be read, to a caller who may not learn whether it exists: a group of nobody, whose
+ * export ends as that of a group of few patients.
+ */
+export function hiddenGroup(error: unknown): Members {
+  if (mayTry('leave out', error) || (error instanceof ExportError && error.code === 'not-found')) {
+    return new Members([]);
+  }
+  throw error;
+}
+
+function readGroup(source: Source): (id: string) => Promise<JsonObject | undefined> {
+  return async (id) => {
+    const answer = await source.read('Group', id);
+    if (answer === undefined) return undefined;
+    let group;
+    try {
+      group = parseJson(decodeUtf8(answer.body));
+    } catch {
+      throw new ExportError('source-not-fhir', 'The source answered with a Group that is not JSON.', true);
+    }
+    if (!isJsonObject(group) || group['resourceType'] !== 'Group' || group['id'] !== id) {
+      throw new ExportError(
+        'source-not-fhir',
+        'The source answered with something else than the Group it was asked for. Check that FHIR_SERVER_URL is the FHIR base of the source.',
+      );
+    }
+    return group;
+  };
+}

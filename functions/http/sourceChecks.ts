@@ -1,0 +1,121 @@
+import { setTimeout } from 'node:timers/promises';
+import { ExportError } from '../common/errors.js';
+import { resolveMembers } from '../export/plan/jobMembers.js';
+import { unknownParameters } from '../export/plan/knownParameters.js';
+import { countReadable } from '../export/plan/patientPlan.js';
+import { errorIssue } from '../fhir/operationOutcome.js';
+import type { JobRequest } from '../export/records/job.js';
+import { countPresent } from '../export/selection/memberPlan.js';
+import { groupNotFound, type Members } from '../export/selection/members.js';
+import { type Capabilities, readCapabilities, UNKNOWN_CAPABILITIES } from '../export/source/capabilities.js';
+import { safeName } from '../export/source/honored.js';
+import { mayTry, onRefusal } from '../export/source/refusals.js';
+import type { Source } from '../export/source/source.js';
+import type { FhirVersion } from '../fhir/fhirVersion.js';
+import { parseJson } from '../json/json.js';
+import { decodeUtf8 } from '../json/utf8.js';
+import type { Settings } from '../settings/settings.js';
+import { RequestError } from './respond.js';
+
+type CheckSettings = Pick<Settings, 'fhirServerUrl' | 'fhirVersion'>;
+
+/** A kick-off waits no longer for the source; what is not known by then, the job finds out. */
+const MAX_CHECK_MS = 5_000;
+/** Patients that are read one by one at most, where the source does not count them. */
+const MAX_READ_PATIENTS = 100;
+const PARALLEL_READS = 4;
+
+/**
+ * Asks the source for what is wrong with a kick-off, so that its caller is told at once: parameters of `_typeFilter` that
+ * it does not know, and a group or patients that it does not have. Only callers who may know of these are told: the
+ * others have `isGroupHidden`, and may not use `patient`. A source that does not answer in time is no reason to refuse.
+ * @param source tries each request once
+ * @throws RequestError 400 or 404
+ */
+export async function checkAtSource(
+  request: JobRequest,
+  source: Source,
+  settings: CheckSettings,
+  now: () => number,
+): Promise<void> {
+  const { level, patients, typeFilters, isGroupHidden } = request;
+  const until = now() + MAX_CHECK_MS;
+  const isOutOfTime = (): boolean => now() >= until;
+  const checks: Array<Promise<void>> = [];
+  if (typeFilters.length > 0) checks.push(checkFilters(request, source, settings));
+  if (patients !== undefined) checks.push(checkPatients(request, source, settings, now, isOutOfTime));
+  else if (level.kind === 'group' && isGroupHidden !== true) checks.push(checkGroup(level.groupId, source));
+  if (checks.length === 0) return;
+  const over = new AbortController();
+  const settled = Promise.all(checks.map((check) => check.catch(refusalOf)));
+  const found = await Promise.race([
+    settled,
+    setTimeout(MAX_CHECK_MS, [], { signal: over.signal }).catch(() => []),
+  ]);
+  over.abort();
+  const refusal = found.find((error) => error !== undefined);
+  if (refusal !== undefined) throw refusal;
+}
+
+/** What is the request's fault. Any other is the source's, which may be over when the job begins. */
+function refusalOf(error: unknown): Error | undefined {
+  if (error instanceof RequestError) return error;
+  const isRequests = error instanceof ExportError && ['invalid-request', 'not-found'].includes(error.code);
+  return isRequests ? error : undefined;
+}
+
+async function checkFilters(
+  { typeFilters }: JobRequest,
+  source: Source,
+  { fhirVersion }: CheckSettings,
+): Promise<void> {
+  const capabilities = await capabilitiesOf(source, fhirVersion);
+  const unknown = await unknownParameters(source, capabilities, typeFilters);
+  if (unknown.length === 0) return;
+  throw new RequestError(
+    400,
+    unknown.map(({ type, name }) =>
+      errorIssue(
+        'not-supported',
+        `_typeFilter: the source does not know ${safeName(name)} as a search parameter of ${type}. Use one that its CapabilityStatement names, or leave it out.`,
+        '_typeFilter',
+      ),
+    ),
+  );
+}
+
+function capabilitiesOf(source: Source, fhirVersion: FhirVersion): Promise<Capabilities> {
+  return source.capabilities().then(
+    ({ body }) => readCapabilities(parseJson(decodeUtf8(body)), fhirVersion),
+    onRefusal('leave out', () => UNKNOWN_CAPABILITIES),
+  );
+}
+
+async function checkGroup(groupId: string, source: Source): Promise<void> {
+  const group = await source.read('Group', groupId).catch(onRefusal('leave out', () => undefined));
+  if (group === undefined) throw groupNotFound();
+}
+
+async function checkPatients(
+  request: JobRequest,
+  source: Source,
+  { fhirServerUrl, fhirVersion }: CheckSettings,
+  now: () => number,
+  isOutOfTime: () => boolean,
+): Promise<void> {
+  const countOf = async (members: Members): Promise<number | undefined> => {
+    const counted = await countPresent(members, source, isOutOfTime);
+    if (counted !== undefined || members.ids.length > MAX_READ_PATIENTS) return counted;
+    return countReadable(members.ids, source, PARALLEL_READS, isOutOfTime);
+  };
+  const at = new Date(now()).toISOString();
+  // A group may name its members by the base that the source gives as its own.
+  const { url = fhirServerUrl } =
+    request.level.kind === 'group' ? await capabilitiesOf(source, fhirVersion) : UNKNOWN_CAPABILITIES;
+  try {
+    await resolveMembers(request, source, at, [fhirServerUrl, url], [], countOf);
+  } catch (error) {
+    if (request.level.kind === 'group' && mayTry('leave out', error)) throw groupNotFound();
+    throw error;
+  }
+}
