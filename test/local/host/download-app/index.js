@@ -10,9 +10,11 @@ watchResponses();
 
 const bytes = Number(process.env.FILE_BYTES);
 const jobs = {
-  request: async (jobId) => ({ jobId, container: 'research', folder: '' }),
-  stop: async () => undefined,
-  outcome: async () => ({ state: 'completed', at: '2026-01-01T00:00:00Z' }),
+  records: async (jobId) => ({
+    request: { jobId, container: 'research', folder: '' },
+    stop: undefined,
+    outcome: { state: 'completed', at: '2026-01-01T00:00:00Z' },
+  }),
   manifest: async () => ({
     output: [{ type: 'Patient', url: 'p.ndjson', count: 1 }],
     deleted: [],
@@ -29,7 +31,8 @@ const files = {
     return response;
   },
 };
-const download = downloadFile({ jobs, files });
+const settings = { jobRetentionHours: 24 };
+const download = downloadFile({ settings, jobs, files, now: () => Date.parse('2026-01-01T01:00:00Z') });
 app.http('download', {
   authLevel: 'anonymous',
   route: 'file',
