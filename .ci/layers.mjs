@@ -67,9 +67,8 @@ for (const file of files) {
     const isUpward = layerOf(target) < layerOf(file);
     const isCode = kind === '' && TYPES_ONLY[from]?.includes(to);
     if (!isUpward && !isCode) continue;
-    const edge = `${file} > ${target}`;
     problems.push(
-      isUpward ? `${edge}: ${to} is above ${from}` : `${edge}: ${from} imports types only of ${to}`,
+      `${file} > ${target}: ${isUpward ? `${to} is above ${from}` : `${from} imports types only of ${to}`}`,
     );
   }
 }

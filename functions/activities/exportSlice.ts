@@ -11,13 +11,14 @@ import {
   type JobPlan,
   type JobRequest,
   type OutputFile,
+  type PlannedPartition,
   type SliceRecord,
   type Waiting,
 } from '../export/records/job.js';
 import { Level } from '../export/plan/level.js';
+import type { CompartmentSelection } from '../export/selection/compartment.js';
 import { PatientCounter } from '../export/selection/patientCount.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
-import { requesterOf } from '../export/source/requestLimiter.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import type { LineMaker, LineSink } from '../export/output/lineMaker.js';
 import { patientSearches } from '../export/selection/patientSearches.js';
@@ -32,11 +33,19 @@ import type { Settings } from '../settings/settings.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { ExportSliceInput, ExportSliceOutput } from './sliceRunner.js';
-import { SourceWatch } from './waiting.js';
+import { ProgressReports, watchedSource } from './waiting.js';
 
 /** What a slice did, of resources or of deletions. */
 type Outcome = Omit<SliceResult, 'cursor'> &
   Pick<SliceRecord, 'cursor'> & { note?: DeletionNote | undefined };
+
+/** What an attempt is about, as the job's state has it. */
+interface Part {
+  request: JobRequest;
+  plan: JobPlan;
+  planned: PlannedPartition;
+  before: SliceRecord | undefined;
+}
 
 const BYTES_PER_MEBIBYTE = 1_048_576;
 
@@ -44,50 +53,23 @@ const BYTES_PER_MEBIBYTE = 1_048_576;
  * Exports a bounded part of a partition into a file of its own. The name of the file and of the record has a
  * random part made here, so attempts that run twice, or late, never touch each other's.
  */
-export function exportSlice({ settings, jobs, files, sourceOf, cache, now }: ActivityDependencies) {
-  return async (
-    { jobId, partition, slice, previous }: ExportSliceInput,
-    log: ActivityLog,
-  ): Promise<ExportSliceOutput> => {
+export function exportSlice(dependencies: ActivityDependencies) {
+  const { jobs, cache, settings, now } = dependencies;
+  return async (input: ExportSliceInput, log: ActivityLog): Promise<ExportSliceOutput> => {
     const startedAt = performance.now();
-    const isStopped = async (): Promise<boolean> => !isRunning(stateOf(await jobs.records(jobId)));
-    const [asked, plan, before] = await Promise.all([
-      jobs.request(jobId),
-      jobs.plan(jobId),
-      previous === null ? undefined : jobs.slice(jobId, partition, previous),
-      jobs.checkClaim(jobId, partition),
-    ]);
-    const planned = plan?.partitions[partition];
-    const window = planned?.window;
-    if (
-      asked === undefined ||
-      plan === undefined ||
-      window === undefined ||
-      (previous !== null && before?.cursor === undefined)
-    ) {
-      throw stateMissing();
-    }
-    checkSource(plan, settings);
-    const request = asPlanned(asked, plan);
-    const readBefore = before?.resources ?? 0;
-    const attempt = randomUUID();
-    const cursor = before?.cursor;
-    const isOfDeletions = planned?.isOfDeletions === true;
-    const writtenType = isOfDeletions ? 'Bundle' : window.type;
-    const nameOf = (type: string): string =>
-      `${request.folder}${isOfDeletions ? `deleted-${window.type}` : type}-${partition}-${slice}-${attempt}.ndjson`;
-    const opened: string[] = [];
-    const discard = async (thrown: unknown): Promise<never> => {
-      // Only tidier: what this cannot delete is an orphan, which the end of the job or the timer deletes.
-      for (const name of opened) await files.deleteFile(request.container, name).catch(() => undefined);
-      throw thrown;
-    };
+    const { jobId, partition, previous } = input;
+    const part = await readPart(dependencies, input);
+    const { request, plan, planned, before } = part;
+    const { type } = planned.window;
+    const files = new AttemptFiles(dependencies, part, input);
     const members = plan.compartment?.hasMembers === true ? await cache.members(jobId) : undefined;
     const level = new Level(plan, settings.fhirVersion, members);
-    const compartment = level.compartment(window.type, planned?.memberSearch);
-    const selection = selectionOf(request, window.type, compartment);
-    let telling: Promise<unknown> = Promise.resolve();
+    const compartment = level.compartment(type, planned.memberSearch);
     const lineMaker = await cache.lineMaker(request, plan.transactionTime);
+    const reports = new ProgressReports(jobs, jobId);
+    let resources = before?.resources ?? 0;
+    const report = (waiting?: Waiting): void => reports.add({ partition, resources, isDone: false }, waiting);
+    const source = watchedSource(dependencies, request, (line) => log({ type, ...line }), report);
     const isCounting = (request.minPatients ?? 0) > 0;
     const patients = new PatientCounter({
       most: request.minPatients ?? 0,
@@ -96,110 +78,26 @@ export function exportSlice({ settings, jobs, files, sourceOf, cache, now }: Act
       isCounted: members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
       outside: outsideTypes(plan, settings.fhirVersion),
     });
-    let read = readBefore;
-    const report = (waiting?: Waiting): void => {
-      const progress = { partition, resources: read, isDone: false };
-      // Only a hint for people, so its failure is nobody's.
-      telling = telling
-        .then(() => jobs.putProgress(jobId, waiting === undefined ? progress : { ...progress, waiting }))
-        .catch(() => undefined);
-    };
-    const watch = new SourceWatch(now, report);
-    const source = watch.watched(
-      sourceOf(requesterOf(request), (line) => {
-        watch.failed(line);
-        log({ type: window.type, ...line });
-      }),
-    );
-    const pageSize = request.pageSize ?? settings.pageSize;
-    const limits: SliceLimits = {
-      pages: settings.sliceMaxPages,
-      bytes: settings.sliceMaxMebibytes * BYTES_PER_MEBIBYTE,
-      milliseconds: settings.sliceMaxSeconds * 1000,
-    };
-    const openFile = async (type: string): Promise<LineSink> => {
-      await files.confirmContainer(request, settings.allowMixedContainers, now());
-      opened.push(nameOf(type));
-      return files.create(request.container, nameOf(type));
-    };
-    const sliceDependencies: SliceDependencies = {
+    const isStopped = async (): Promise<boolean> => !isRunning(stateOf(await jobs.records(jobId)));
+    const run = planned.isOfDeletions === true ? runDeletions : runResources;
+    const result = await run(part, compartment, settings, {
       source,
       lineMaker,
       patients,
-      companions: level.companions(window.type, request, source),
-      openFile,
+      companions: level.companions(type, request, source),
+      openFile: (written) => files.open(written),
       clock: now,
       isStopped,
-      tellProgress: (resources) => {
-        read = readBefore + resources;
+      tellProgress: (read) => {
+        resources = (before?.resources ?? 0) + read;
         report();
       },
-    };
-    const patientByPatient = planned?.memberSearch?.patientByPatient;
-    const runResources = (): Promise<Outcome> =>
-      patientByPatient === undefined || compartment === undefined
-        ? runSlice(
-            window,
-            selection,
-            {
-              pageSize,
-              cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined,
-              mayLeaveOut: mayLeaveOut(request, plan, partition),
-            },
-            limits,
-            sliceDependencies,
-          )
-        : runPatientSlice(
-            window,
-            patientSearches(
-              compartment,
-              request.typeFilters.filter(({ type }) => type === window.type),
-            ),
-            {
-              pageSize: patientByPatient.takesNoCount ? undefined : pageSize,
-              concurrency: settings.sourceMaxRequests,
-              cursor: cursor !== undefined && 'patientSearch' in cursor ? cursor : undefined,
-            },
-            limits,
-            sliceDependencies,
-          );
-    const runDeletions = async (): Promise<Outcome> => {
-      const result = await runDeletionSlice(
-        window,
-        { pageSize, cursor: cursor !== undefined && 'history' in cursor ? cursor : undefined },
-        limits,
-        {
-          source,
-          deletedId: (id) => lastingId(lineMaker, window.type, id),
-          openFile: () => openFile(writtenType),
-          clock: now,
-          isStopped,
-        },
-      );
-      return { ...result, report: emptyReport(), companions: { lines: 0, bytes: 0, report: emptyReport() } };
-    };
-    const run: Promise<Outcome> = isOfDeletions ? runDeletions() : runResources();
-    const result = await run.catch((thrown: unknown) => discard(thrown));
-    await telling;
-    const resources = readBefore + result.report.read;
-    const written: OutputFile[] = [
-      {
-        type: writtenType,
-        ...(isOfDeletions ? { of: [window.type] } : {}),
-        name: nameOf(writtenType),
-        count: result.lines,
-        bytes: result.bytes,
-      },
-      {
-        type: PROVENANCE,
-        name: nameOf(PROVENANCE),
-        count: result.companions.lines,
-        bytes: result.companions.bytes,
-      },
-    ];
-    const record: SliceRecord = {
+    }).catch((error: unknown) => files.discard(error));
+    await reports.settled();
+    resources = (before?.resources ?? 0) + result.report.read;
+    await jobs.putSlice(jobId, partition, files.attempt, {
       previous: previous ?? undefined,
-      files: written.filter(({ count }) => count > 0),
+      files: files.written(result),
       cursor: result.cursor,
       ...(result.note === undefined ? {} : { deletionNote: result.note }),
       ...(result.walked === undefined ? {} : { walked: result.walked }),
@@ -210,19 +108,176 @@ export function exportSlice({ settings, jobs, files, sourceOf, cache, now }: Act
       foreign: compartment?.foreign ?? 0,
       ofOthers: compartment?.ofOthers ?? 0,
       ...(isCounting ? { counts: patients.counts() } : {}),
-    };
-    await jobs.putSlice(jobId, partition, attempt, record);
+    });
     // A cancel that came while the last page was written has deleted the job's files before this one was there.
-    if (await isStopped()) await discard(new ExportError('job-stopped', 'The job was stopped.'));
+    if (await isStopped()) await files.discard(new ExportError('job-stopped', 'The job was stopped.'));
     await jobs.putProgress(jobId, { partition, resources, isDone: result.cursor === undefined });
-    return { attempt, isDone: result.cursor === undefined };
+    return { attempt: files.attempt, isDone: result.cursor === undefined };
   };
 }
 
+/** @throws ExportError `job-state-missing` where the job, or what the slice goes on from, is gone */
+async function readPart(
+  { jobs, settings }: ActivityDependencies,
+  { jobId, partition, previous }: ExportSliceInput,
+): Promise<Part> {
+  const [request, plan, before] = await Promise.all([
+    jobs.request(jobId),
+    jobs.plan(jobId),
+    previous === null ? undefined : jobs.slice(jobId, partition, previous),
+    jobs.checkClaim(jobId, partition),
+  ]);
+  const planned = plan?.partitions[partition];
+  if (
+    request === undefined ||
+    plan === undefined ||
+    planned === undefined ||
+    (previous !== null && before?.cursor === undefined)
+  ) {
+    throw stateMissing();
+  }
+  checkSource(plan, settings);
+  return { request: asPlanned(request, plan), plan, planned, before };
+}
+
+/** The files of one attempt, one for each type; their names are of this attempt alone. */
+class AttemptFiles {
+  readonly attempt = randomUUID();
+  readonly #dependencies: ActivityDependencies;
+  readonly #part: Part;
+  readonly #input: ExportSliceInput;
+  readonly #opened: string[] = [];
+
+  constructor(dependencies: ActivityDependencies, part: Part, input: ExportSliceInput) {
+    this.#dependencies = dependencies;
+    this.#part = part;
+    this.#input = input;
+  }
+
+  async open(type: string): Promise<LineSink> {
+    const { files, settings, now } = this.#dependencies;
+    const { request } = this.#part;
+    await files.confirmContainer(request, settings.allowMixedContainers, now());
+    const name = this.#nameOf(type);
+    this.#opened.push(name);
+    return files.create(request.container, name);
+  }
+
+  /** Deletes what was written, since the attempt fails. */
+  async discard(reason: unknown): Promise<never> {
+    const { files } = this.#dependencies;
+    const { container } = this.#part.request;
+    // Only tidier: what this cannot delete is an orphan, which the end of the job or the timer deletes.
+    for (const name of this.#opened) await files.deleteFile(container, name).catch(() => undefined);
+    throw reason;
+  }
+
+  written({ lines, bytes, companions }: Outcome): OutputFile[] {
+    const { isOfDeletions, window } = this.#part.planned;
+    const type = isOfDeletions === true ? DELETIONS_TYPE : window.type;
+    const files: OutputFile[] = [
+      {
+        type,
+        ...(isOfDeletions === true ? { of: [window.type] } : {}),
+        name: this.#nameOf(type),
+        count: lines,
+        bytes,
+      },
+      {
+        type: PROVENANCE,
+        name: this.#nameOf(PROVENANCE),
+        count: companions.lines,
+        bytes: companions.bytes,
+      },
+    ];
+    return files.filter(({ count }) => count > 0);
+  }
+
+  #nameOf(type: string): string {
+    const { request, planned } = this.#part;
+    const { partition, slice } = this.#input;
+    const what = planned.isOfDeletions === true ? `deleted-${planned.window.type}` : type;
+    return `${request.folder}${what}-${partition}-${slice}-${this.attempt}.ndjson`;
+  }
+}
+
+/** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status `deleted` */
+const DELETIONS_TYPE = 'Bundle';
+
+function limitsOf({ sliceMaxPages, sliceMaxMebibytes, sliceMaxSeconds }: Settings): SliceLimits {
+  return {
+    pages: sliceMaxPages,
+    bytes: sliceMaxMebibytes * BYTES_PER_MEBIBYTE,
+    milliseconds: sliceMaxSeconds * 1000,
+  };
+}
+
+async function runResources(
+  { request, plan, planned: { window, memberSearch }, before }: Part,
+  compartment: CompartmentSelection | undefined,
+  settings: Settings,
+  dependencies: SliceDependencies,
+): Promise<Outcome> {
+  const pageSize = request.pageSize ?? settings.pageSize;
+  const cursor = before?.cursor;
+  const patientByPatient = memberSearch?.patientByPatient;
+  if (patientByPatient === undefined || compartment === undefined) {
+    return runSlice(
+      window,
+      selectionOf(request, window.type, compartment),
+      {
+        pageSize,
+        cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined,
+        mayLeaveOut: mayLeaveOut(request, plan, window.type),
+      },
+      limitsOf(settings),
+      dependencies,
+    );
+  }
+  return runPatientSlice(
+    window,
+    patientSearches(
+      compartment,
+      request.typeFilters.filter(({ type }) => type === window.type),
+    ),
+    {
+      pageSize: patientByPatient.takesNoCount ? undefined : pageSize,
+      concurrency: settings.sourceMaxRequests,
+      cursor: cursor !== undefined && 'patientSearch' in cursor ? cursor : undefined,
+    },
+    limitsOf(settings),
+    dependencies,
+  );
+}
+
+async function runDeletions(
+  { request, planned: { window }, before }: Part,
+  _compartment: undefined | CompartmentSelection,
+  settings: Settings,
+  { source, lineMaker, openFile, clock, isStopped }: SliceDependencies,
+): Promise<Outcome> {
+  const cursor = before?.cursor;
+  const result = await runDeletionSlice(
+    window,
+    {
+      pageSize: request.pageSize ?? settings.pageSize,
+      cursor: cursor !== undefined && 'history' in cursor ? cursor : undefined,
+    },
+    limitsOf(settings),
+    {
+      source,
+      deletedId: (id) => lastingId(lineMaker, window.type, id),
+      openFile: () => openFile(DELETIONS_TYPE),
+      clock,
+      isStopped,
+    },
+  );
+  return { ...result, report: emptyReport(), companions: { lines: 0, bytes: 0, report: emptyReport() } };
+}
+
 /** Whether nobody has asked by name for the type of a partition, and the partition is all there is of it. */
-function mayLeaveOut({ types, typeFilters }: JobRequest, plan: JobPlan, partition: number): boolean {
-  const type = plan.partitions[partition]?.window.type;
-  const parts = plan.partitions.filter(
+function mayLeaveOut({ types, typeFilters }: JobRequest, { partitions }: JobPlan, type: string): boolean {
+  const parts = partitions.filter(
     ({ window, isOfDeletions }) => window.type === type && isOfDeletions !== true,
   );
   return types === undefined && parts.length === 1 && !typeFilters.some((filter) => filter.type === type);

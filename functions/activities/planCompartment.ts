@@ -86,13 +86,7 @@ export async function planCompartment(
     !isFiltered &&
     !isPatientByPatient &&
     (await sendsProvenance(source, bases));
-  if (types.includes(PROVENANCE) && !comesAlong && types.length > 1) {
-    notes.push(
-      isFiltered
-        ? 'Provenance: only those are exported that name a patient themselves, as there is a filter for them in _typeFilter.'
-        : 'Provenance: only those are exported that name a patient themselves, as the source does not send others along with their targets (_revinclude=Provenance:target), or has none.',
-    );
-  }
+  if (types.includes(PROVENANCE) && !comesAlong && types.length > 1) notes.push(provenanceNote(isFiltered));
   const lists: KnownLists = {};
   return {
     compartment: { hasMembers: members !== undefined, bases, includesProvenance: comesAlong },
@@ -120,4 +114,11 @@ export async function planCompartment(
         : splitSearches({ memberSearch, estimate }, request.workers);
     },
   };
+}
+
+function provenanceNote(isFiltered: boolean): string {
+  const why = isFiltered
+    ? 'there is a filter for them in _typeFilter'
+    : 'the source does not send others along with their targets (_revinclude=Provenance:target), or has none';
+  return `Provenance: only those are exported that name a patient themselves, as ${why}.`;
 }

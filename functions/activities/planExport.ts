@@ -17,7 +17,6 @@ import { Level } from '../export/plan/level.js';
 import { Members } from '../export/selection/members.js';
 import { EVERYTHING } from '../export/selection/selection.js';
 import { mayTry } from '../export/source/refusals.js';
-import { requesterOf } from '../export/source/requestLimiter.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import type { Source } from '../export/source/source.js';
 import { boundsOf, jobWindow, spanOf, type Window } from '../export/walk/window.js';
@@ -25,7 +24,7 @@ import { mapConcurrently } from '../common/mapConcurrently.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { type CompartmentPlan, planCompartment } from './planCompartment.js';
-import { SourceWatch } from './waiting.js';
+import { ProgressReports, watchedSource } from './waiting.js';
 
 export interface PlanExportInput {
   jobId: string;
@@ -36,91 +35,74 @@ export interface PlanExportOutput {
 }
 
 /** Smaller partitions are not worth what it costs to begin one. */
-const LEAST_PARTITION = 5000;
+const MIN_PARTITION = 5000;
 /** Attachments of other resources, as large as files are: exported where it is asked for. */
 const BINARY = 'Binary';
 /** After this a plan is made of what is known: an activity may not take long. */
-const MOST_PLANNING_MS = 120_000;
+const MAX_PLANNING_MS = 120_000;
 
 /** Fixes the transaction time by the source's clock and what there is to export. */
 export function planExport(dependencies: ActivityDependencies) {
-  const { jobs, sourceOf, settings, cache, isResourceType, now } = dependencies;
+  const { jobs, settings, isResourceType, now } = dependencies;
   return async ({ jobId }: PlanExportInput, log: ActivityLog): Promise<PlanExportOutput> => {
     const known = await jobs.plan(jobId);
     if (known !== undefined) return { partitions: known.partitions.length };
     const asked = await jobs.request(jobId);
     if (asked === undefined) throw stateMissing();
-    let telling: Promise<unknown> = Promise.resolve();
-    const watch = new SourceWatch(now, (waiting) => {
-      const progress = { partition: PLANNING, resources: 0, isDone: false };
-      // Only a hint for people, so its failure is nobody's.
-      telling = telling
-        .then(() => jobs.putProgress(jobId, waiting === undefined ? progress : { ...progress, waiting }))
-        .catch(() => undefined);
-    });
-    const source = watch.watched(
-      sourceOf(requesterOf(asked), (line) => {
-        watch.failed(line);
-        log(line);
-      }),
-    );
-    const { capabilities, date } = await readSource(source, asked);
+    const reports = new ProgressReports(jobs, jobId);
+    const progress = { partition: PLANNING, resources: 0, isDone: false };
+    const source = watchedSource(dependencies, asked, log, (waiting) => reports.add(progress, waiting));
+    const { capabilities, date } = await readSource(dependencies, source, asked);
     const transactionTime = transactionInstant(date, settings.transactionTimeMarginSeconds, asked.until);
-    const { permittedTypes } = asked;
-    const typesListed = capabilities.searchableTypes.filter(
-      (type) => isResourceType(type) && (permittedTypes?.includes(type) ?? true),
+    const listed = capabilities.searchableTypes.filter(
+      (type) => isResourceType(type) && (asked.permittedTypes?.includes(type) ?? true),
     );
-    const typesAsked = asked.types ?? typesListed.filter((type) => type !== BINARY);
-    if (typesAsked.length === 0 && permittedTypes !== undefined) {
-      throw new ExportError(
-        'forbidden',
-        'The source can be searched for none of the types that the token permits. Get a token for other types.',
-      );
-    }
-    if (typesAsked.length === 0) {
-      throw new ExportError(
-        'source-refused',
-        'The CapabilityStatement of the source names no resource type that can be searched. Name the types to export with _type.',
-      );
-    }
-    const refusal = await refusalWithoutPatient(source, inCompartment(typesAsked));
+    const typesAsked = typesOf(asked, listed);
+    const refusal = await refusalWithoutPatient(source, inCompartment(dependencies, typesAsked));
     const isPatientByPatient = refusal !== undefined;
     if (isPatientByPatient && asked.level.kind !== 'group' && asked.patients === undefined) throw refusal;
     const below =
       asked.level.kind === 'system'
         ? undefined
         : await planCompartment(
-            { jobs, settings, source, isPatientByPatient, isOutOfTime: outOfTimeFromNow() },
+            { jobs, settings, source, isPatientByPatient, isOutOfTime: outOfTimeFromNow(now) },
             asked,
             capabilities,
             transactionTime,
             typesAsked,
           );
     if (isPatientByPatient) refuseSeveralFilters(asked);
-    const filters = await countFilters(source, asked, below, transactionTime);
+    const filters = await countFilters(dependencies, source, asked, below, transactionTime);
     const request = filters === undefined ? asked : { ...asked, typeFilters: filters.kept };
     const isLeft = (type: string): boolean =>
       !asked.typeFilters.some((filter) => filter.type === type) ||
       request.typeFilters.some((filter) => filter.type === type);
     const types = (below?.types ?? typesAsked).filter(isLeft);
-    const isOutOfTime = outOfTimeFromNow();
+    const isOutOfTime = outOfTimeFromNow(now);
     const patients =
       isPatientByPatient && below?.isOfNobody === false
-        ? await planPatients(source, request, capabilities, types, transactionTime)
+        ? await planPatients(dependencies, source, request, capabilities, types, transactionTime)
         : undefined;
     const partitions = below?.isOfNobody
-      ? types.map((type): PlannedPartition => nobodys(jobWindow(type, asked, transactionTime)))
+      ? types.map((type) => partitionOfNobody(jobWindow(type, asked, transactionTime)))
       : patients
         ? patients.partitions
         : below?.compartment.hasMembers === true
-          ? await planMembers(source, request, { ...below, types }, transactionTime, isOutOfTime)
-          : await planWindows(source, request, types, transactionTime, isOutOfTime);
+          ? await planMembers(
+              dependencies,
+              source,
+              request,
+              { ...below, types },
+              transactionTime,
+              isOutOfTime,
+            )
+          : await planWindows(dependencies, source, request, types, transactionTime, isOutOfTime);
     const deletions = planDeletions({
       request,
       types,
       transactionTime,
       historyTypes: capabilities.historyTypes,
-      lastingTypes: await lastingTypes(request, types, transactionTime),
+      lastingTypes: await lastingTypes(dependencies, request, types, transactionTime),
     });
     const plan = await jobs.putPlan(jobId, {
       transactionTime,
@@ -130,191 +112,221 @@ export function planExport(dependencies: ActivityDependencies) {
       ...(filters === undefined ? {} : { typeFilters: filters.kept, withheld: filters.withheld }),
       notes: [
         ...planNotes(request),
-        ...(asked.types === undefined && typesListed.includes(BINARY) ? [BINARY_LEFT_OUT] : []),
+        ...(asked.types === undefined && listed.includes(BINARY) ? [BINARY_LEFT_OUT] : []),
         ...(below?.notes ?? []),
         ...(patients?.notes ?? []),
         ...deletionSentences(deletions.notes),
       ],
     });
+    await reports.settled();
     return { partitions: plan.partitions.length };
   };
+}
 
-  /** What the source says of itself, and its clock. One that refuses to say may still be asked for types by name. */
-  async function readSource(
-    source: Source,
-    asked: JobRequest,
-  ): Promise<{ capabilities: Capabilities; date: number | undefined }> {
-    const [type] = asked.types ?? [];
-    try {
-      const { body, date } = await source.capabilities();
-      return { capabilities: readCapabilities(parseCapabilities(body), settings.fhirVersion), date };
-    } catch (error) {
-      if (type === undefined || !mayTry('leave out', error)) throw error;
-      return { capabilities: UNKNOWN_CAPABILITIES, date: await dateOf(source, asked, type) };
-    }
-  }
+/** The types that are asked for, or those that the source can be searched for. */
+function typesOf({ types, permittedTypes }: JobRequest, listed: readonly string[]): readonly string[] {
+  const asked = types ?? listed.filter((type) => type !== BINARY);
+  if (asked.length > 0) return asked;
+  throw permittedTypes === undefined
+    ? new ExportError(
+        'source-refused',
+        'The CapabilityStatement of the source names no resource type that can be searched. Name the types to export with _type.',
+      )
+    : new ExportError(
+        'forbidden',
+        'The source can be searched for none of the types that the token permits. Get a token for other types.',
+      );
+}
 
-  /** The source's clock, by a search, or by what can be read of a source that refuses that without a patient. */
-  async function dateOf(
-    source: Source,
-    { level, patients = [], types = [] }: JobRequest,
-    type: string,
-  ): Promise<number | undefined> {
-    try {
-      return (await source.search(type, [['_count', '1']])).date;
-    } catch (error) {
-      const [patient] = patients;
-      if (!mayTry('leave out', error)) throw error;
-      if (level.kind === 'group') return (await source.read('Group', level.groupId))?.date;
-      if (patient === undefined) throw (await refusalWithoutPatient(source, inCompartment(types))) ?? error;
-      return (await source.read('Patient', patient))?.date;
-    }
-  }
-
-  function inCompartment(types: readonly string[]): string[] {
-    return types.filter((type) => patientCompartment(settings.fhirVersion).has(type));
-  }
-
-  function outOfTimeFromNow(): () => boolean {
-    const startedAt = now();
-    return () => now() - startedAt > MOST_PLANNING_MS;
-  }
-
-  /** Where a type has several filters and patients are counted, those of enough patients; `undefined` elsewhere. */
-  async function countFilters(
-    source: Source,
-    request: JobRequest,
-    below: CompartmentPlan | undefined,
-    transactionTime: string,
-  ): Promise<{ kept: TypeFilter[]; withheld: string[] } | undefined> {
-    const { jobId, typeFilters, minPatients = 0 } = request;
-    if (minPatients === 0 || typeFilters.length < 2) return undefined;
-    const members =
-      below?.compartment.hasMembers === true ? new Members(await jobs.members(jobId)) : undefined;
-    const level = new Level(
-      { transactionTime, partitions: [], ...(below === undefined ? {} : { compartment: below.compartment }) },
-      settings.fhirVersion,
-      members,
-    );
-    return keptFilters({
-      most: minPatients,
-      typeFilters,
-      fhirVersion: settings.fhirVersion,
-      pageSize: request.pageSize ?? settings.pageSize,
-      source,
-      windowOf: (type) => jobWindow(type, request, transactionTime),
-      baseOf: (type) => level.compartment(type, undefined) ?? EVERYTHING,
-      isCounted: members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
-      isStopped: async () => !isRunning(stateOf(await jobs.records(jobId))),
-      isOutOfTime: outOfTimeFromNow(),
-    });
-  }
-
-  /** Whole types, split by time. */
-  async function planWindows(
-    source: Source,
-    request: JobRequest,
-    types: readonly string[],
-    transactionTime: string,
-    isOutOfTime: () => boolean,
-  ): Promise<PlannedPartition[]> {
-    const partitions = await planPartitions(
-      source,
-      {
-        types,
-        since: request.since,
-        until: request.until,
-        transactionTime,
-        selectionOf: (type) => selectionOf(request, type),
-        // Where patients are counted, a search is to go the same way when it finds nothing as when it finds few.
-        keepsEmpty: (request.minPatients ?? 0) > 0,
-      },
-      {
-        partitionResources: settings.partitionResources,
-        leastResources: LEAST_PARTITION,
-        workers: request.workers,
-        concurrency: settings.parallelPartitions,
-        isOutOfTime,
-      },
-    );
-    if (request.level.kind === 'system') return partitions;
-    // Of most types, most sources have no patient's.
-    return partitions.filter(({ estimate }) => estimate !== 0 || (request.minPatients ?? 0) > 0);
-  }
-
-  /** The resources of members, read patient by patient. */
-  async function planPatients(
-    source: Source,
-    request: JobRequest,
-    capabilities: Capabilities,
-    types: readonly string[],
-    transactionTime: string,
-  ): Promise<{ partitions: PlannedPartition[]; notes: string[] }> {
-    if (types.length === 0) return { partitions: [], notes: [] };
-    const { searches, notes } = await planPatientSearches({
-      source,
-      fhirVersion: settings.fhirVersion,
-      capabilities,
-      types,
-      isNamed: request.types !== undefined,
-      typeFilters: request.typeFilters,
-      members: new Members(await jobs.members(request.jobId)),
-      pageSize: request.pageSize ?? settings.pageSize,
-      parallel: request.workers,
-      concurrency: settings.sourceMaxRequests,
-    });
-    const partitions = searches.map(({ type, memberSearch }): PlannedPartition => {
-      return { window: jobWindow(type, request, transactionTime), estimate: undefined, memberSearch };
-    });
-    return { partitions, notes };
-  }
-
-  /** The resources of members, split by members; of types that are walked as a whole, by time. */
-  async function planMembers(
-    source: Source,
-    request: JobRequest,
-    below: CompartmentPlan,
-    transactionTime: string,
-    isOutOfTime: () => boolean,
-  ): Promise<PlannedPartition[]> {
-    const pageSize = request.pageSize ?? settings.pageSize;
-    const walked: string[] = [];
-    const planned = await mapConcurrently(
-      below.types,
-      settings.parallelPartitions,
-      async (type): Promise<PlannedPartition[]> => {
-        const window = jobWindow(type, request, transactionTime);
-        const bounds = boundsOf(spanOf(window));
-        // Estimates only tell progress and order; what is wrong with the source, the walk will tell.
-        const estimate = isOutOfTime() ? undefined : await count(source, type, bounds).catch(() => undefined);
-        if (estimate === 0 && (request.minPatients ?? 0) === 0) return [];
-        const parts = await below.searchesFor(type, bounds, estimate, pageSize, isOutOfTime);
-        if (parts === undefined) walked.push(type);
-        return (parts ?? []).map((part) => ({ window, ...part }));
-      },
-    );
-    const windows = await planWindows(source, request, walked, transactionTime, isOutOfTime);
-    // The largest first, so that none runs alone at the end.
-    return [...planned.flat(), ...windows].sort((a, b) => (b.estimate ?? 0) - (a.estimate ?? 0));
-  }
-
-  /** The types whose ids stay the same from one export to the next. */
-  async function lastingTypes(
-    request: JobRequest,
-    types: readonly string[],
-    transactionTime: string,
-  ): Promise<ReadonlySet<string>> {
-    if (request.since === undefined) return new Set();
-    const lineMaker = await cache.lineMaker(request, transactionTime);
-    const lasting = types.filter((type) => lineMaker.lastingId?.(type, 'id') !== undefined);
-    // Slices may run on other threads, which are told at the end of the job to forget its keys.
-    cache.forget(request.jobId);
-    return new Set(lasting);
+/** What the source says of itself, and its clock. One that refuses to say may still be asked for types by name. */
+async function readSource(
+  dependencies: ActivityDependencies,
+  source: Source,
+  asked: JobRequest,
+): Promise<{ capabilities: Capabilities; date: number | undefined }> {
+  const { settings } = dependencies;
+  const [type] = asked.types ?? [];
+  try {
+    const { body, date } = await source.capabilities();
+    return { capabilities: readCapabilities(parseCapabilities(body), settings.fhirVersion), date };
+  } catch (error) {
+    if (type === undefined || !mayTry('leave out', error)) throw error;
+    return { capabilities: UNKNOWN_CAPABILITIES, date: await dateOf(dependencies, source, asked, type) };
   }
 }
 
+/** The source's clock, by a search, or by what can be read of a source that refuses that without a patient. */
+async function dateOf(
+  dependencies: ActivityDependencies,
+  source: Source,
+  { level, patients = [], types = [] }: JobRequest,
+  type: string,
+): Promise<number | undefined> {
+  try {
+    return (await source.search(type, [['_count', '1']])).date;
+  } catch (error) {
+    const [patient] = patients;
+    if (!mayTry('leave out', error)) throw error;
+    if (level.kind === 'group') return (await source.read('Group', level.groupId))?.date;
+    if (patient === undefined)
+      throw (await refusalWithoutPatient(source, inCompartment(dependencies, types))) ?? error;
+    return (await source.read('Patient', patient))?.date;
+  }
+}
+
+function inCompartment(dependencies: ActivityDependencies, types: readonly string[]): string[] {
+  const { settings } = dependencies;
+  return types.filter((type) => patientCompartment(settings.fhirVersion).has(type));
+}
+
+function outOfTimeFromNow(now: () => number): () => boolean {
+  const startedAt = now();
+  return () => now() - startedAt > MAX_PLANNING_MS;
+}
+
+/** Where a type has several filters and patients are counted, those of enough patients; `undefined` elsewhere. */
+async function countFilters(
+  dependencies: ActivityDependencies,
+  source: Source,
+  request: JobRequest,
+  below: CompartmentPlan | undefined,
+  transactionTime: string,
+): Promise<{ kept: TypeFilter[]; withheld: string[] } | undefined> {
+  const { jobs, settings, now } = dependencies;
+  const { jobId, typeFilters, minPatients = 0 } = request;
+  if (minPatients === 0 || typeFilters.length < 2) return undefined;
+  const members = below?.compartment.hasMembers === true ? new Members(await jobs.members(jobId)) : undefined;
+  const level = new Level(
+    { transactionTime, partitions: [], ...(below === undefined ? {} : { compartment: below.compartment }) },
+    settings.fhirVersion,
+    members,
+  );
+  return keptFilters({
+    most: minPatients,
+    typeFilters,
+    fhirVersion: settings.fhirVersion,
+    pageSize: request.pageSize ?? settings.pageSize,
+    source,
+    windowOf: (type) => jobWindow(type, request, transactionTime),
+    baseOf: (type) => level.compartment(type, undefined) ?? EVERYTHING,
+    isCounted: members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
+    isStopped: async () => !isRunning(stateOf(await jobs.records(jobId))),
+    isOutOfTime: outOfTimeFromNow(now),
+  });
+}
+
+/** Whole types, split by time. */
+async function planWindows(
+  dependencies: ActivityDependencies,
+  source: Source,
+  request: JobRequest,
+  types: readonly string[],
+  transactionTime: string,
+  isOutOfTime: () => boolean,
+): Promise<PlannedPartition[]> {
+  const { settings } = dependencies;
+  const partitions = await planPartitions(
+    source,
+    {
+      types,
+      since: request.since,
+      until: request.until,
+      transactionTime,
+      selectionOf: (type) => selectionOf(request, type),
+      // Where patients are counted, a search is to go the same way when it finds nothing as when it finds few.
+      keepsEmpty: (request.minPatients ?? 0) > 0,
+    },
+    {
+      partitionResources: settings.partitionResources,
+      leastResources: MIN_PARTITION,
+      workers: request.workers,
+      concurrency: settings.parallelPartitions,
+      isOutOfTime,
+    },
+  );
+  if (request.level.kind === 'system') return partitions;
+  // Of most types, most sources have no patient's.
+  return partitions.filter(({ estimate }) => estimate !== 0 || (request.minPatients ?? 0) > 0);
+}
+
+/** The resources of members, read patient by patient. */
+async function planPatients(
+  dependencies: ActivityDependencies,
+  source: Source,
+  request: JobRequest,
+  capabilities: Capabilities,
+  types: readonly string[],
+  transactionTime: string,
+): Promise<{ partitions: PlannedPartition[]; notes: string[] }> {
+  const { jobs, settings } = dependencies;
+  if (types.length === 0) return { partitions: [], notes: [] };
+  const { searches, notes } = await planPatientSearches({
+    source,
+    fhirVersion: settings.fhirVersion,
+    capabilities,
+    types,
+    isNamed: request.types !== undefined,
+    typeFilters: request.typeFilters,
+    members: new Members(await jobs.members(request.jobId)),
+    pageSize: request.pageSize ?? settings.pageSize,
+    parallel: request.workers,
+    concurrency: settings.sourceMaxRequests,
+  });
+  const partitions = searches.map(({ type, memberSearch }): PlannedPartition => {
+    return { window: jobWindow(type, request, transactionTime), estimate: undefined, memberSearch };
+  });
+  return { partitions, notes };
+}
+
+/** The resources of members, split by members; of types that are walked as a whole, by time. */
+async function planMembers(
+  dependencies: ActivityDependencies,
+  source: Source,
+  request: JobRequest,
+  below: CompartmentPlan,
+  transactionTime: string,
+  isOutOfTime: () => boolean,
+): Promise<PlannedPartition[]> {
+  const { settings } = dependencies;
+  const pageSize = request.pageSize ?? settings.pageSize;
+  const walked: string[] = [];
+  const planned = await mapConcurrently(
+    below.types,
+    settings.parallelPartitions,
+    async (type): Promise<PlannedPartition[]> => {
+      const window = jobWindow(type, request, transactionTime);
+      const bounds = boundsOf(spanOf(window));
+      // Estimates only tell progress and order; what is wrong with the source, the walk will tell.
+      const estimate = isOutOfTime() ? undefined : await count(source, type, bounds).catch(() => undefined);
+      if (estimate === 0 && (request.minPatients ?? 0) === 0) return [];
+      const parts = await below.searchesFor(type, bounds, estimate, pageSize, isOutOfTime);
+      if (parts === undefined) walked.push(type);
+      return (parts ?? []).map((part) => ({ window, ...part }));
+    },
+  );
+  const windows = await planWindows(dependencies, source, request, walked, transactionTime, isOutOfTime);
+  // The largest first, so that none runs alone at the end.
+  return [...planned.flat(), ...windows].sort((a, b) => (b.estimate ?? 0) - (a.estimate ?? 0));
+}
+
+/** The types whose ids stay the same from one export to the next. */
+async function lastingTypes(
+  dependencies: ActivityDependencies,
+  request: JobRequest,
+  types: readonly string[],
+  transactionTime: string,
+): Promise<ReadonlySet<string>> {
+  const { cache } = dependencies;
+  if (request.since === undefined) return new Set();
+  const lineMaker = await cache.lineMaker(request, transactionTime);
+  const lasting = types.filter((type) => lineMaker.lastingId?.(type, 'id') !== undefined);
+  // Slices may run on other threads, which are told at the end of the job to forget its keys.
+  cache.forget(request.jobId);
+  return new Set(lasting);
+}
+
 /** A partition of which nothing is read. */
-function nobodys(window: Window): PlannedPartition {
+function partitionOfNobody(window: Window): PlannedPartition {
   const patientByPatient = { takesNoCount: false };
   return {
     window,

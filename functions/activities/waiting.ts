@@ -1,6 +1,52 @@
 import { isWaitedFor } from '../export/output/progress.js';
-import type { Waiting } from '../export/records/job.js';
+import type { JobStore } from '../adapters/storage/jobStore.js';
+import type { JobRequest, PartitionProgress, Waiting } from '../export/records/job.js';
+import { requesterOf } from '../export/source/requestLimiter.js';
 import type { Source } from '../export/source/source.js';
+import type { ActivityLog } from './activity.js';
+import type { ActivityDependencies } from './dependencies.js';
+
+/** Writes how far a partition is, one report after the other. */
+export class ProgressReports {
+  readonly #jobs: Pick<JobStore, 'putProgress'>;
+  readonly #jobId: string;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(jobs: Pick<JobStore, 'putProgress'>, jobId: string) {
+    this.#jobs = jobs;
+    this.#jobId = jobId;
+  }
+
+  add(progress: PartitionProgress, waiting: Waiting | undefined): void {
+    const all = waiting === undefined ? progress : { ...progress, waiting };
+    // Only a hint for people, so its failure is nobody's.
+    this.#last = this.#last.then(() => this.#jobs.putProgress(this.#jobId, all)).catch(() => undefined);
+  }
+
+  /** Resolves when all are written. */
+  settled(): Promise<unknown> {
+    return this.#last;
+  }
+}
+
+/**
+ * The source of a job.
+ * @param report called where it changes what is waited for
+ */
+export function watchedSource(
+  { sourceOf, now }: Pick<ActivityDependencies, 'sourceOf' | 'now'>,
+  request: JobRequest,
+  log: ActivityLog,
+  report: (waiting: Waiting | undefined) => void,
+): Source {
+  const watch = new SourceWatch(now, report);
+  return watch.watched(
+    sourceOf(requesterOf(request), (line) => {
+      watch.failed(line);
+      log(line);
+    }),
+  );
+}
 
 /** Keeps track of whether the source answers, so that a status can say what a job waits for. */
 export class SourceWatch {

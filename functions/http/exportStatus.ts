@@ -33,7 +33,8 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
   return async (request, client, _context, caller) => {
     const jobId = readJobId(request);
     const poller = pollerOf(caller, jobId);
-    if (request.method === 'GET') refuseHaste(poller);
+    const seconds = request.method === 'GET' ? limiter.secondsToWait(poller, now()) : undefined;
+    if (seconds !== undefined) throw tooSoon(seconds);
     const recorded = stateOf(await jobs.records(jobId));
     if (!isOpen(recorded)) limiter.forget(poller);
     const known = visibleTo(caller, recorded);
@@ -57,21 +58,6 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
       headers: { 'x-progress': progressText(progress), 'retry-after': String(retryAfter) },
     };
   };
-
-  function refuseHaste(poller: string): void {
-    const seconds = limiter.secondsToWait(poller, now());
-    if (seconds === undefined) return;
-    throw new RequestError(
-      429,
-      [
-        errorIssue(
-          'throttled',
-          `The status is asked for too often. Wait as many seconds as Retry-After says: ${seconds} now.`,
-        ),
-      ],
-      { 'retry-after': String(seconds) },
-    );
-  }
 
   async function manifestResponse(
     request: HttpRequest,
@@ -113,6 +99,19 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
       urlOf: (file) => linkTo(`${job.folder}${file}`),
     });
   }
+}
+
+function tooSoon(seconds: number): RequestError {
+  return new RequestError(
+    429,
+    [
+      errorIssue(
+        'throttled',
+        `The status is asked for too often. Wait as many seconds as Retry-After says: ${seconds} now.`,
+      ),
+    ],
+    { 'retry-after': String(seconds) },
+  );
 }
 
 function failureResponse({ code, message }: SafeFailure): HttpResponseInit {

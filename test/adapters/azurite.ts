@@ -2,7 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:net';
-import { developmentStorage, RUNTIME_ACCOUNT } from '../../local/developmentStorage.js';
+import {
+  DEVELOPMENT_KEY,
+  developmentStorage,
+  EXPORT_ACCOUNT,
+  RUNTIME_ACCOUNT,
+} from '../../local/developmentStorage.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
 import { freePort } from '../../local/ports.js';
 import { StackProcess } from '../../local/processes.js';
@@ -38,7 +43,12 @@ export async function startEmulator(tls?: { cert: string; key: string }): Promis
       ...['--blobHost', '127.0.0.1', '--blobPort', String(port), '--location', directory],
       ...['--silent', '--disableTelemetry', '--skipApiVersionCheck', ...secure],
     ],
-    environment: process.env,
+    environment: {
+      ...process.env,
+      AZURITE_ACCOUNTS: [RUNTIME_ACCOUNT, EXPORT_ACCOUNT]
+        .map((name) => `${name}:${DEVELOPMENT_KEY}`)
+        .join(';'),
+    },
     workingDirectory: PROJECT_ROOT,
     logFile: join(directory, 'azurite.log'),
   });

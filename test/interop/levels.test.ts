@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { patientCompartment } from '../../functions/fhir/patientCompartment.js';
 import { generateSample } from '../../local/sample/sample.js';
 import { type Asked, type JobResource, keysOf, runJob } from '../stack/runJob.js';
-import { startTestStack, type TestStack } from '../stack/harness.js';
+import { startTestStorage, type TestStorage } from '../stack/harness.js';
 import { type MedplumServer, startMedplum } from './medplumServer.js';
 
 const model = createRequire(import.meta.url)('fhirpath/fhir-context/r4') as Parameters<
@@ -66,7 +66,7 @@ it('the compartment of R4 is that of the published definition', () => {
   expect(sortedEntries(ours)).toEqual(sortedEntries(published));
 });
 
-let stack: TestStack;
+let stack: TestStorage;
 let directory: string;
 let resources: Resource[];
 let server: MedplumServer;
@@ -86,7 +86,7 @@ beforeAll(async () => {
     { clock: () => Date.now() },
   );
   for (const resource of resources) await server.load(resource);
-  stack = await startTestStack({});
+  stack = await startTestStorage();
 });
 afterAll(async () => {
   await stack?.end();

@@ -8,14 +8,14 @@ import type { JobOutcome } from '../../functions/jobs/model/state.js';
 import type { JobRequest } from '../../functions/export/records/job.js';
 import { cleanUpJob } from '../../functions/jobs/cleanUp.js';
 import { jobRequest } from '../export/requests.js';
-import { startTestStack, type TestStack } from '../stack/harness.js';
+import { startTestStorage, type TestStorage } from '../stack/harness.js';
 
 const HOUR_MS = 3_600_000;
 const STARTED = Date.parse('2026-01-01T00:00:00Z');
 const CONTAINER = 'research';
 const FAILURE = { code: 'source-busy', message: 'The source was busy.', retryable: false } as const;
 
-let test: TestStack;
+let test: TestStorage;
 let service: BlobServiceClient;
 let jobs: JobStore;
 let files: ExportFiles;
@@ -23,7 +23,7 @@ let request: JobRequest;
 let called: string[];
 
 beforeAll(async () => {
-  test = await startTestStack({});
+  test = await startTestStorage();
   service = BlobServiceClient.fromConnectionString(test.stack.exportStorage ?? '');
   jobs = new JobStore(BlobServiceClient.fromConnectionString(test.stack.runtimeStorage));
   files = new ExportFiles(service);

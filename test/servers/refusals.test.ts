@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { SourceBehaviour } from '../../local/source/behaviours.js';
 import { type RunningSource, startSource } from '../../local/source/source.js';
-import { startTestStack, type TestStack } from '../stack/harness.js';
+import { startTestStorage, type TestStorage } from '../stack/harness.js';
 import { type Asked, keysOf, runJob, type RunJob } from '../stack/runJob.js';
 
-let stack: TestStack;
+let stack: TestStorage;
 let directory: string;
 let source: RunningSource | undefined;
 let requests: string[] = [];
@@ -17,7 +17,7 @@ const PATIENTS = ['P_1', 'p~2', 'p-3', `P_${'x'.repeat(80)}`];
 const MEMBERS = PATIENTS.slice(0, 2);
 
 beforeAll(async () => {
-  stack = await startTestStack({});
+  stack = await startTestStorage();
   directory = mkdtempSync(join(tmpdir(), 'fhir-refusals-'));
   write(
     'Patient',

@@ -5,15 +5,15 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SOURCE_BEHAVIOURS, type SourceBehaviour } from '../../local/source/behaviours.js';
 import { type RunningSource, startSource } from '../../local/source/source.js';
 import { type Asked, type JobResource, keysOf, runJob, type RunJob } from '../stack/runJob.js';
-import { startTestStack, type TestStack } from '../stack/harness.js';
+import { startTestStorage, type TestStorage } from '../stack/harness.js';
 import { CUT, TIED, writeCloseData } from './closeData.js';
 
-let stack: TestStack;
+let stack: TestStorage;
 let source: RunningSource | undefined;
 const directories = { few: '', many: '' };
 
 beforeAll(async () => {
-  stack = await startTestStack({});
+  stack = await startTestStorage();
   for (const tied of ['few', 'many'] as const) {
     directories[tied] = mkdtempSync(join(tmpdir(), 'fhir-servers-'));
     writeCloseData(directories[tied], TIED[tied]);

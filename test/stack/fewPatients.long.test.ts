@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningSource, startSource } from '../../local/source/source.js';
 import { hasShared, SHARED } from '../deid/shared.js';
 import { type Asked, keysOf, runJob, type RunJob } from './runJob.js';
-import { startTestStack, type TestStack } from './harness.js';
+import { startTestStorage, type TestStorage } from './harness.js';
 
 const PATIENTS = 14;
 /** Since then only the Condition of one patient has changed, and every Encounter. */
@@ -13,7 +13,7 @@ const LATE = '2026-03-01T00:00:00Z';
 const RARE = '12348-6';
 const COMMON = '38341003';
 
-let stack: TestStack;
+let stack: TestStorage;
 let directory: string;
 let source: RunningSource;
 
@@ -62,7 +62,7 @@ beforeAll(async () => {
     { id: 'home', meta: at(1, 3) },
   ]);
   source = await startSource({ directory });
-  stack = await startTestStack({});
+  stack = await startTestStorage();
 });
 afterAll(async () => {
   await source.close();

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
 import type { Manifest } from '../../local/exportClient.js';
+import { developmentStorage, EXPORT_ACCOUNT } from '../../local/developmentStorage.js';
 import { type Stack, startStack } from '../../local/stack.js';
+import { startEmulator } from '../adapters/azurite.js';
 
 /** A stack of a test's own: free ports, an empty folder. */
 export interface TestStack {
@@ -18,6 +20,21 @@ export interface TestStack {
   /** All private state of the jobs, as one text. */
   stateText(): Promise<string>;
   end(): Promise<void>;
+}
+
+/** The storage of a stack alone. */
+export interface TestStorage {
+  stack: Pick<Stack, 'exportStorage' | 'runtimeStorage'>;
+  end(): Promise<void>;
+}
+
+/** Starts what tests need that run the app's own functions in their process: storage, and neither host nor source. */
+export async function startTestStorage(): Promise<TestStorage> {
+  const { port, connectionString, stop } = await startEmulator();
+  return {
+    stack: { exportStorage: developmentStorage(EXPORT_ACCOUNT, port), runtimeStorage: connectionString },
+    end: stop,
+  };
 }
 
 /** Starts the built app in an embedded stack. Ports are free ones, so that tests run beside anything else. */

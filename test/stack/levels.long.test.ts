@@ -5,17 +5,17 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { generateSample } from '../../local/sample/sample.js';
 import type { SourceOptions, SourceRequest } from '../../local/source/settings.js';
 import { type RunningSource, startSource } from '../../local/source/source.js';
-import { startTestStack, type TestStack } from './harness.js';
+import { startTestStorage, type TestStorage } from './harness.js';
 import { type Asked, type JobResource, keysOf, runJob, type RunJob } from './runJob.js';
 
-let stack: TestStack;
+let stack: TestStorage;
 let directory: string;
 let resources: JobResource[];
 let source: RunningSource | undefined;
 let requests: SourceRequest[];
 
 beforeAll(async () => {
-  stack = await startTestStack({});
+  stack = await startTestStorage();
   directory = mkdtempSync(join(tmpdir(), 'fhir-levels-'));
   generateSample({ directory, seed: 3, patients: 20 });
   resources = readdirSync(directory).flatMap((file) =>

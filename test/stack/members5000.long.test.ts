@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type RunningSource, startSource } from '../../local/source/source.js';
-import { startTestStack, type TestStack } from './harness.js';
+import { startTestStorage, type TestStorage } from './harness.js';
 import { keysOf, runJob } from './runJob.js';
 
 const PATIENTS = 20_000;
 const MEMBERS = 5000;
 const PAGE_SIZE = 500;
 
-let stack: TestStack;
+let stack: TestStorage;
 let directory: string;
 let source: RunningSource;
 let requests = 0;
@@ -20,7 +20,7 @@ const expected: string[] = [];
 const counts = new Map<string, number>();
 
 beforeAll(async () => {
-  stack = await startTestStack({});
+  stack = await startTestStorage();
   directory = mkdtempSync(join(tmpdir(), 'fhir-members-'));
   const isMember = (patient: number): boolean => patient % (PATIENTS / MEMBERS) === 0;
   let second = 0;

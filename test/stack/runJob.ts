@@ -13,7 +13,7 @@ import { type ExportManifest, REPORT_FILE } from '../../functions/export/output/
 import type { ExportReport } from '../../functions/export/output/report.js';
 import { readSettings } from '../../functions/settings/settings.js';
 import { jobRequest } from '../export/requests.js';
-import type { TestStack } from './harness.js';
+import type { TestStorage } from './harness.js';
 
 export interface JobResource {
   resourceType: string;
@@ -49,7 +49,7 @@ export type Asked = Pick<JobRequest, 'level'> &
  * partitions are read at the same time. Every slice's first attempt is lost where `losesAttempts` says so.
  */
 export async function runJob(
-  { stack }: Pick<TestStack, 'stack'>,
+  { stack }: TestStorage,
   fhirServerUrl: string,
   asked: Asked,
   environment: Record<string, string> = {},

@@ -3,6 +3,7 @@ import { isPerItem } from '../expression/functionRow.js';
 import { functionOf } from '../expression/functions.js';
 import { parseFhirPath } from '../expression/parser.js';
 import type { Expression } from '../expression/syntax.js';
+import { typeNameOf } from '../expression/typeTest.js';
 import { IssueList, nearest } from '../reading/issues.js';
 import type { FhirModel } from '../model/fhirModel.js';
 import type { FhirElement, FhirType } from '../model/types.js';
@@ -187,7 +188,9 @@ class PathCheck {
     const [argument] = call.arguments;
     const { gives, kinds } = functionOf(call);
     if (kinds.includes('type'))
-      return argument?.kind === 'member' ? this.ofType(focus, typeText(argument), gives === 'boolean') : null;
+      return argument?.kind === 'member'
+        ? this.ofType(focus, typeNameOf(argument), gives === 'boolean')
+        : null;
     const [inner] = call.arguments.map((each, at) => (isPerItem(kinds[at]) ? this.types(each, focus) : null));
     switch (gives) {
       case 'nodesByType':
@@ -235,11 +238,6 @@ class PathCheck {
     });
     return new Set();
   }
-}
-
-function typeText(expression: Expression): string {
-  if (expression.kind !== 'member') return '';
-  return expression.focus === null ? expression.name : `${typeText(expression.focus)}.${expression.name}`;
 }
 
 function choiceOf(key: string, from: ReadonlySet<FhirType>): FhirElement | undefined {

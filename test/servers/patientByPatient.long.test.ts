@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { SourceBehaviour } from '../../local/source/behaviours.js';
 import type { SourceOptions } from '../../local/source/settings.js';
 import { type RunningSource, startSource } from '../../local/source/source.js';
-import { startTestStack, type TestStack } from '../stack/harness.js';
+import { startTestStorage, type TestStorage } from '../stack/harness.js';
 import { type Asked, type JobResource, keysOf, runJob, type RunJob } from '../stack/runJob.js';
 
 const PATIENTS = 12;
@@ -13,13 +13,13 @@ const MEMBERS = 9;
 const CUT = '2024-03-01T00:20:00.000Z';
 const TYPES = ['Patient', 'Observation', 'Condition', 'Encounter'];
 
-let stack: TestStack;
+let stack: TestStorage;
 let directory: string;
 let source: RunningSource | undefined;
 let requests: string[] = [];
 
 beforeAll(async () => {
-  stack = await startTestStack({});
+  stack = await startTestStorage();
   directory = mkdtempSync(join(tmpdir(), 'fhir-patients-'));
   writePatients(directory);
 });
