@@ -5,7 +5,7 @@ import type { TextResults } from '../methods/textResults.js';
 import type { FhirType } from '../model/types.js';
 import type { Entry, PlanNode } from './plan.js';
 
-/** A resource that only the walk over objects processes; told apart from errors by being this one. */
+/** Thrown at what only the tree engine can do. */
 export const UNUSUAL = new Error('The resource is not one for the tape');
 
 /** What is to be done at an element, in the order of how often it is. */
