@@ -171,9 +171,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       },
       stop,
     };
-  } catch (thrown) {
+  } catch (error) {
     await stop();
-    throw thrown;
+    throw error;
   }
 }
 

@@ -65,18 +65,18 @@ export interface SafeFailure {
  * The safe part of anything thrown. Of an unknown error only its class is told, since its message may hold
  * data; it counts as retryable, because a fault that will not go away ends by the number of attempts.
  */
-export function safeFailure(thrown: unknown): SafeFailure {
-  if (thrown instanceof ExportError) {
-    return { code: thrown.code, message: thrown.message, retryable: thrown.retryable };
+export function safeFailure(error: unknown): SafeFailure {
+  if (error instanceof ExportError) {
+    return { code: error.code, message: error.message, retryable: error.retryable };
   }
-  return { code: 'internal', message: `Unexpected ${describeThrown(thrown)}.`, retryable: true };
+  return { code: 'internal', message: `Unexpected ${describeThrown(error)}.`, retryable: true };
 }
 
 /** The class of a thrown value and the code positions of its stack, without its message. */
-export function describeThrown(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return `${typeof thrown} thrown`;
-  const frame = /\n\s+at (?:async )?(?:.*[\\/])?([\w.$-]+\.[cm]?[jt]s:\d+:\d+)/.exec(thrown.stack ?? '');
-  const className = /^\w{1,60}$/.test(thrown.name) ? thrown.name : 'Error';
+export function describeThrown(error: unknown): string {
+  if (!(error instanceof Error)) return `${typeof error} thrown`;
+  const frame = /\n\s+at (?:async )?(?:.*[\\/])?([\w.$-]+\.[cm]?[jt]s:\d+:\d+)/.exec(error.stack ?? '');
+  const className = /^\w{1,60}$/.test(error.name) ? error.name : 'Error';
   return frame === null ? className : `${className} at ${frame[1]}`;
 }
 
@@ -86,8 +86,8 @@ export function toHistoryError(failure: SafeFailure): Error {
 }
 
 /** What `toHistoryError` told, read from the message in which the runtime wraps it. */
-export function fromHistoryError(thrown: unknown): SafeFailure {
-  const message = thrown instanceof Error ? thrown.message : '';
+export function fromHistoryError(error: unknown): SafeFailure {
+  const message = error instanceof Error ? error.message : '';
   const match = new RegExp(`${FAILURE_MARK} ([a-z-]+): ([^\\n]*)`).exec(message);
   return match === null
     ? {

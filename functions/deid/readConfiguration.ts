@@ -17,10 +17,10 @@ import { METHODS } from './methods/methods.js';
 const MAX_LENGTH = 1024 * 1024;
 
 /** Most rules of a configuration; the longest that are published have some 300. */
-const MOST_RULES = 2000;
+const MAX_RULES = 2000;
 
 /** Most rules that are named because they never act. */
-const MOST_IDLE = 20;
+const MAX_IDLE = 20;
 
 const TOP_LEVEL = ['fhirVersion', 'processingErrors', 'processingError', 'fhirPathRules', 'parameters'];
 
@@ -98,7 +98,7 @@ function warnOfIdleRules(rules: readonly Rule[], { idle }: Reach, issues: IssueL
   const warned = new Set(issues.list.map(({ rule }) => rule));
   const paths = new Map(rules.map(({ index, path }) => [index, path]));
   const found = idle.filter(({ rule }) => !warned.has(rule));
-  for (const { rule, by } of found.slice(0, MOST_IDLE)) {
+  for (const { rule, by } of found.slice(0, MAX_IDLE)) {
     issues
       .ofRule(rule)
       .warn(
@@ -106,13 +106,13 @@ function warnOfIdleRules(rules: readonly Rule[], { idle }: Reach, issues: IssueL
         `Never acts: fhirPathRules[${by}] ('${paths.get(by)}') decides all that it selects: the first rule that reaches an element decides it`,
       );
   }
-  if (found.length > MOST_IDLE)
-    issues.warn('fhirPathRules', `${found.length - MOST_IDLE} more rules never act, for the same reason`);
+  if (found.length > MAX_IDLE)
+    issues.warn('fhirPathRules', `${found.length - MAX_IDLE} more rules never act, for the same reason`);
 }
 
 /** Warns of rules that do one thing or another by what an identity is. */
 function warnOfReaders({ readers }: Reach, issues: IssueList): void {
-  for (const { rule, reads } of readers.slice(0, MOST_IDLE)) {
+  for (const { rule, reads } of readers.slice(0, MAX_IDLE)) {
     const looked = reads.slice(0, 3).map(({ definition }) => definition);
     issues
       .ofRule(rule)
@@ -121,8 +121,8 @@ function warnOfReaders({ readers }: Reach, issues: IssueList): void {
         `What this rule does depends on ${looked.join(', ')}: whoever wrote it reads off the output what they are. Coverage is not complete with it`,
       );
   }
-  if (readers.length > MOST_IDLE)
-    issues.warn('fhirPathRules', `${readers.length - MOST_IDLE} more rules depend on identities`);
+  if (readers.length > MAX_IDLE)
+    issues.warn('fhirPathRules', `${readers.length - MAX_IDLE} more rules depend on identities`);
 }
 
 /** Warns of keys that whoever reads the configuration knows. */
@@ -206,10 +206,10 @@ function readRules(
     );
     return [];
   }
-  if (value.length > MOST_RULES) {
+  if (value.length > MAX_RULES) {
     issues.error(
       'fhirPathRules',
-      `A configuration may have ${MOST_RULES} rules, and this one has ${value.length}: join paths of one method with |`,
+      `A configuration may have ${MAX_RULES} rules, and this one has ${value.length}: join paths of one method with |`,
     );
     return [];
   }

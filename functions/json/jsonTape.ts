@@ -3,7 +3,7 @@ import {
   guessedName,
   guessOf,
   hashByte,
-  LONGEST_NAME,
+  MAX_NAME,
   nameLength,
   nameOf,
   rememberGuess,
@@ -285,7 +285,7 @@ export class JsonTape {
     const end = bytes.length;
     const view = new DataView(bytes.buffer, bytes.byteOffset, end);
     const lastWord = end - 4;
-    const lastName = end - LONGEST_NAME - 1;
+    const lastName = end - MAX_NAME - 1;
     let before = UNKNOWN_NAME;
     let { nodes, open } = this;
     let length = 0;

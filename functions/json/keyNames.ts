@@ -6,7 +6,7 @@ export const UNKNOWN_NAME = 0;
 export const UNTOLD_NAME = 1;
 
 /** Bytes of the longest name that is told; those of FHIR's elements are shorter. */
-export const LONGEST_NAME = 64;
+export const MAX_NAME = 64;
 /** Names that are told: FHIR has some 2,000, and as many of their siblings. Data may hold any number of others. */
 const MAX_NAMES = 10_000;
 const SLOTS = 32_768;
@@ -86,7 +86,7 @@ export function rememberGuess(guess: number, number: number): void {
 }
 
 function addName(bytes: Uint8Array, start: number, end: number, slot: number): number {
-  if (start === end || end - start > LONGEST_NAME) return UNKNOWN_NAME;
+  if (start === end || end - start > MAX_NAME) return UNKNOWN_NAME;
   for (let at = start; at < end; at++) if ((bytes[at] as number) >= 0x80) return UNKNOWN_NAME;
   if (names.length >= MAX_NAMES) return UNTOLD_NAME;
   const own = Uint8Array.from(bytes.subarray(start, end));

@@ -4,7 +4,7 @@ import { ExportError } from '../../common/errors.js';
 import type { ContainerStamp } from '../../export/records/job.js';
 import {
   type ContainerClaim,
-  MOST_RESERVATIONS,
+  MAX_RESERVATIONS,
   readClaim,
   stampFits,
   toMetadata,
@@ -109,10 +109,10 @@ async function createClaimed(
   try {
     await container.create({ metadata: toMetadata({ stamp, reservations: mapOf(reservation) }) });
     return true;
-  } catch (thrown) {
-    if (storageErrorCode(thrown) === 'ContainerAlreadyExists') return false;
-    if (storageErrorCode(thrown) === 'ContainerBeingDeleted') throw conflict(true);
-    throw thrown;
+  } catch (error) {
+    if (storageErrorCode(error) === 'ContainerAlreadyExists') return false;
+    if (storageErrorCode(error) === 'ContainerBeingDeleted') throw conflict(true);
+    throw error;
   }
 }
 
@@ -144,8 +144,8 @@ function withReservation(
   now: number,
 ): Map<string, number> {
   let kept = [...reservations];
-  if (kept.length >= MOST_RESERVATIONS) kept = kept.filter(([, end]) => end > now);
-  if (kept.length >= MOST_RESERVATIONS && !reservations.has(name)) return new Map(kept);
+  if (kept.length >= MAX_RESERVATIONS) kept = kept.filter(([, end]) => end > now);
+  if (kept.length >= MAX_RESERVATIONS && !reservations.has(name)) return new Map(kept);
   return new Map([...kept, [name, until]]);
 }
 
@@ -187,8 +187,8 @@ async function acquire(lease: BlobLeaseClient): Promise<void> {
     try {
       await lease.acquireLease(LEASE_SECONDS);
       return;
-    } catch (thrown) {
-      if (storageStatus(thrown) !== 409) throw thrown;
+    } catch (error) {
+      if (storageStatus(error) !== 409) throw error;
       if (attempt >= LEASE_ATTEMPTS) throw conflict(true);
       await delay(LEASE_WAIT_MS);
     }

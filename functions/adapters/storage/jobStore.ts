@@ -32,12 +32,12 @@ const KEPT_BLOBS = ['request.json', 'plan.json', 'stop.json', 'outcome.json', 'm
 
 const PARALLEL_DELETIONS = 16;
 /** Writes of one partition's progress at the same time, each of which makes the others try again. */
-const MOST_PROGRESS_ATTEMPTS = 8;
+const MAX_PROGRESS_ATTEMPTS = 8;
 
 /** The list of the jobs that may be running, beside the folders of the jobs. */
 const RUNNING_JOBS = 'running.json';
 const PARALLEL_LOOK_UPS = 16;
-const LONGEST_KICK_OFF_MS = 120_000;
+const MAX_KICK_OFF_MS = 120_000;
 
 interface Claims {
   /** The partition that the next claim gets. */
@@ -106,7 +106,7 @@ export class JobStore {
   async #hasEnded({ jobId, at }: RunningJob, now: number): Promise<boolean> {
     const { name } = stateOf(await this.records(jobId));
     // Between the list and the request, a kick-off may take a while.
-    return name === 'unknown' ? now - at > LONGEST_KICK_OFF_MS : JOB_STATES[name].hasEnded;
+    return name === 'unknown' ? now - at > MAX_KICK_OFF_MS : JOB_STATES[name].hasEnded;
   }
 
   /** Whether nobody else was quicker. */
@@ -117,9 +117,9 @@ export class JobStore {
         conditions: etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: etag },
       });
       return true;
-    } catch (thrown) {
-      if ([409, 412].includes(storageStatus(thrown))) return false;
-      throw failure(thrown, 'the list of the running jobs');
+    } catch (error) {
+      if ([409, 412].includes(storageStatus(error))) return false;
+      throw failure(error, 'the list of the running jobs');
     }
   }
 
@@ -228,9 +228,9 @@ export class JobStore {
           conditions: read === undefined ? { ifNoneMatch: '*' } : { ifMatch: read.etag },
         });
         return partition;
-      } catch (thrown) {
+      } catch (error) {
         // Another worker was quicker, or this very write took effect and its answer was lost: read again.
-        if (![409, 412].includes(storageStatus(thrown))) throw failure(thrown, 'the claims of a job');
+        if (![409, 412].includes(storageStatus(error))) throw failure(error, 'the claims of a job');
       }
     }
   }
@@ -292,8 +292,8 @@ export class JobStore {
         try {
           await blob.upload('', 0, { metadata, conditions });
           return;
-        } catch (thrown) {
-          if (![409, 412].includes(storageStatus(thrown)) || attempt === MOST_PROGRESS_ATTEMPTS) throw thrown;
+        } catch (error) {
+          if (![409, 412].includes(storageStatus(error)) || attempt === MAX_PROGRESS_ATTEMPTS) throw error;
         }
       }
     });
@@ -347,8 +347,8 @@ export class JobStore {
       for await (const item of this.#container.listBlobsByHierarchy('/')) {
         if (item.kind === 'prefix') ids.push(item.name.replace(/\/$/, ''));
       }
-    } catch (thrown) {
-      if (storageStatus(thrown) !== 404) throw failure(thrown, 'the list of the jobs');
+    } catch (error) {
+      if (storageStatus(error) !== 404) throw failure(error, 'the list of the jobs');
     }
     return ids;
   }
@@ -386,9 +386,9 @@ export class JobStore {
       const chunks: Buffer[] = [];
       for await (const chunk of response.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
       return { text: Buffer.concat(chunks).toString('utf8'), etag: response.etag ?? '' };
-    } catch (thrown) {
-      if (storageStatus(thrown) === 404) return undefined;
-      throw failure(thrown, 'the state of a job');
+    } catch (error) {
+      if (storageStatus(error) === 404) return undefined;
+      throw failure(error, 'the state of a job');
     }
   }
 
@@ -407,9 +407,9 @@ export class JobStore {
           ifNoneMatch === undefined ? {} : { conditions: { ifNoneMatch } },
         );
       return true;
-    } catch (thrown) {
-      if (ifNoneMatch !== undefined && [409, 412].includes(storageStatus(thrown))) return false;
-      throw failure(thrown, 'the state of a job');
+    } catch (error) {
+      if (ifNoneMatch !== undefined && [409, 412].includes(storageStatus(error))) return false;
+      throw failure(error, 'the state of a job');
     }
   }
 
@@ -425,8 +425,8 @@ function required<T>(value: T | undefined): T {
   return value;
 }
 
-function failure(thrown: unknown, what: string): ExportError {
-  return storageFailure(thrown, 'AzureWebJobsStorage', what);
+function failure(error: unknown, what: string): ExportError {
+  return storageFailure(error, 'AzureWebJobsStorage', what);
 }
 
 function partitionProgress(
@@ -445,16 +445,16 @@ function partitionProgress(
 async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
-  } catch (thrown) {
-    if (storageStatus(thrown) === 404) return undefined;
-    throw thrown;
+  } catch (error) {
+    if (storageStatus(error) === 404) return undefined;
+    throw error;
   }
 }
 
 async function guarded<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
-  } catch (thrown) {
-    throw failure(thrown, what);
+  } catch (error) {
+    throw failure(error, what);
   }
 }

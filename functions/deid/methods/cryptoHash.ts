@@ -9,7 +9,7 @@ import { TextResults } from './textResults.js';
 
 const hashFunction = choice('sha256', 'sha384', 'sha512', 'sha3-256', 'sha3-384', 'sha3-512');
 /** Fewest hex digits of a hash: 128 bits, so that two ids do not meet. */
-const LEAST_DIGITS = 32;
+const MIN_DIGITS = 32;
 
 const truncate: Setting<number | null> = (value, site) => {
   const name = site.beside('cryptoHashFunction');
@@ -19,9 +19,9 @@ const truncate: Setting<number | null> = (value, site) => {
     if (digits > 64) site.warn(`Hashes of ${digits} digits are no valid ids: set truncate to 64`);
     return null;
   }
-  if (typeof value === 'number' && Number.isInteger(value) && value >= LEAST_DIGITS && value <= digits)
+  if (typeof value === 'number' && Number.isInteger(value) && value >= MIN_DIGITS && value <= digits)
     return value;
-  site.error(`Must be a whole number of hex digits from ${LEAST_DIGITS} to ${digits}`);
+  site.error(`Must be a whole number of hex digits from ${MIN_DIGITS} to ${digits}`);
   return null;
 };
 

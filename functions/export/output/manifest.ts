@@ -237,11 +237,11 @@ function storedUrl(request: Pick<JobRequest, 'folder'>, name: string): string {
   return encodeURIComponent(name.slice(request.folder.length));
 }
 
-const MOST_TYPES = 10;
+const MAX_TYPES = 10;
 
 function listed(types: readonly string[]): string {
-  const some = types.slice(0, MOST_TYPES).join(', ');
-  return types.length > MOST_TYPES ? `${some} and ${types.length - MOST_TYPES} more types` : some;
+  const some = types.slice(0, MAX_TYPES).join(', ');
+  return types.length > MAX_TYPES ? `${some} and ${types.length - MAX_TYPES} more types` : some;
 }
 
 /** Why `deleted` is empty or not complete, for the manifest: one sentence per reason. */

@@ -1,7 +1,7 @@
 import type { JobPlan, PartitionProgress, Waiting } from '../records/job.js';
 
-const MOST_CHARACTERS = 99;
-const MOST_SECONDS_BETWEEN_POLLS = 30;
+const MAX_CHARACTERS = 99;
+const MAX_SECONDS_BETWEEN_POLLS = 30;
 
 /** How far a job is. */
 export interface Progress {
@@ -102,7 +102,7 @@ export function progressText(progress: Progress): string {
   let text = amount;
   for (const [index, type] of types.entries()) {
     const longer = `${text}${index === 0 ? '; ' : ', '}${type}`;
-    if (longer.length > MOST_CHARACTERS) break;
+    if (longer.length > MAX_CHARACTERS) break;
     text = longer;
   }
   return text;
@@ -132,5 +132,5 @@ export function secondsToNextPoll({ done, total }: Progress, elapsedSeconds: num
   const byAge = elapsedSeconds / 10;
   const left =
     total === undefined || done === 0 ? Infinity : (elapsedSeconds * Math.max(0, total - done)) / done;
-  return Math.min(MOST_SECONDS_BETWEEN_POLLS, Math.max(1, Math.round(Math.min(byAge, left / 2))));
+  return Math.min(MAX_SECONDS_BETWEEN_POLLS, Math.max(1, Math.round(Math.min(byAge, left / 2))));
 }

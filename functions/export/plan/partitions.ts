@@ -45,9 +45,9 @@ export interface PlanLimits {
 /** Partitions a worker gets at least, where there is enough to read: the last ones then end close to each other. */
 const TURNS_PER_WORKER = 4;
 /** Partitions are made larger than asked for rather than more than about twice so many. */
-const MOST_PARTITIONS = 1000;
+const MAX_PARTITIONS = 1000;
 /** Counting many searches costs more than it tells. */
-const MOST_COUNTED_SEARCHES = 8;
+const MAX_COUNTED_SEARCHES = 8;
 /** A type costs so many counts to find where its resources are, and some per partition. */
 const COUNTS_PER_TYPE = 64;
 const COUNTS_PER_PARTITION = 8;
@@ -119,7 +119,7 @@ export async function planPartitions(
 
 function targetSize(total: number, { partitionResources, leastResources, workers }: PlanLimits): number {
   const shared = Math.max(leastResources, Math.ceil(total / (workers * TURNS_PER_WORKER)));
-  return Math.max(Math.min(partitionResources, shared), Math.ceil(total / MOST_PARTITIONS));
+  return Math.max(Math.min(partitionResources, shared), Math.ceil(total / MAX_PARTITIONS));
 }
 
 /** A part of a type's time, in milliseconds since the epoch, and the resources counted in it. */
@@ -154,7 +154,7 @@ class TypePlan {
     this.#window = jobWindow(type, input, transactionTime);
     this.#span = spanOf(this.#window);
     const selection = selectionOf(type);
-    if (selection.searches <= MOST_COUNTED_SEARCHES) {
+    if (selection.searches <= MAX_COUNTED_SEARCHES) {
       this.#searches = Array.from({ length: selection.searches }, (_, search) =>
         selection.parameters(search),
       );

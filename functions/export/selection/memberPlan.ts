@@ -13,7 +13,7 @@ import { searchPage } from '../source/searchPage.js';
 import type { SearchParameters, Source } from '../source/source.js';
 
 /** Members named in one search at most: a form of some 20 kB, and half the values that a query of some databases takes. */
-const MOST_PER_SEARCH = 400;
+const MAX_PER_SEARCH = 400;
 /** A search asks for the latest resource before its first page, unless one before it has shown that the source sorts. */
 const REQUESTS_PER_SEARCH = 2;
 
@@ -62,7 +62,7 @@ export async function planMemberSearch(input: MemberPlanInput): Promise<MemberPl
     typeCount === undefined ? Number.POSITIVE_INFINITY : REQUESTS_PER_SEARCH + typeCount / pageSize;
   const searchCost = (batch: number): number =>
     Math.ceil(members.ids.length / batch) * parameters.length * REQUESTS_PER_SEARCH;
-  let batch = Math.min(MOST_PER_SEARCH, members.ids.length);
+  let batch = Math.min(MAX_PER_SEARCH, members.ids.length);
   let matches: number | undefined = 0;
   for (const parameter of parameters) {
     for (;;) {
@@ -104,7 +104,7 @@ async function isListed(
 }
 
 /** Smaller parts are not worth what it costs to begin one. */
-const LEAST_PART = 5000;
+const MIN_PART = 5000;
 const PARTS_PER_WORKER = 4;
 
 /** Deals searches out to so many partitions that none is long alone at the end, and none very small. */
@@ -113,7 +113,7 @@ export function splitSearches(
   workers: number,
 ): Array<{ memberSearch: MemberSearch; estimate: number | undefined }> {
   const { first, end } = memberSearch;
-  const worth = estimate === undefined ? workers : Math.ceil(estimate / LEAST_PART);
+  const worth = estimate === undefined ? workers : Math.ceil(estimate / MIN_PART);
   const parts = Math.max(1, Math.min(end - first, workers * PARTS_PER_WORKER, worth));
   const at = (part: number): number => first + Math.floor(((end - first) * part) / parts);
   return Array.from({ length: parts }, (_, part) => ({
@@ -159,7 +159,7 @@ export async function countPresent(
   isOutOfTime: () => boolean = () => false,
 ): Promise<number | undefined> {
   let present: number | undefined = 0;
-  await inBatches(members.ids, MOST_PER_SEARCH, async (some) => {
+  await inBatches(members.ids, MAX_PER_SEARCH, async (some) => {
     if (isOutOfTime()) present = undefined;
     if (present === undefined) return;
     const { total } = await searchPage(source, 'Patient', [
@@ -167,9 +167,9 @@ export async function countPresent(
       ['_summary', 'count'],
     ]);
     present = present === undefined || total === undefined ? undefined : present + total;
-  }).catch((thrown: unknown) => {
+  }).catch((error: unknown) => {
     // A source that does not count at all does not tell, either.
-    if (!(thrown instanceof ExportError) || thrown.retryable) throw thrown;
+    if (!(error instanceof ExportError) || error.retryable) throw error;
     present = undefined;
   });
   if (present === undefined || present >= members.ids.length || members.ids.length < 2) return present;

@@ -43,9 +43,9 @@ export interface GroupMembers {
 }
 
 /** Bounds of what a group may come to: a mistake at the source is not to fill the memory. */
-const MOST_GROUPS = 1000;
-const MOST_DEPTH = 20;
-const MOST_MEMBERS = 500_000;
+const MAX_GROUPS = 1000;
+const MAX_DEPTH = 20;
+const MAX_MEMBERS = 500_000;
 
 /**
  * The patients of a group and of the groups in it, each group read once, so that groups that hold each other end.
@@ -74,8 +74,8 @@ export async function resolveGroup(
   const known = new Set([groupId]);
   let level = [groupId];
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth >= MOST_DEPTH) {
-      throw tooLarge(`is of groups in groups, more than ${MOST_DEPTH} deep`);
+    if (depth >= MAX_DEPTH) {
+      throw tooLarge(`is of groups in groups, more than ${MAX_DEPTH} deep`);
     }
     const nested: string[] = [];
     for (const id of level) {
@@ -90,8 +90,8 @@ export async function resolveGroup(
         known.add(nestedId);
         nested.push(nestedId);
       }
-      if (known.size > MOST_GROUPS) throw tooLarge(`holds more than ${MOST_GROUPS} groups`);
-      if (found.patients.size > MOST_MEMBERS) throw tooLarge(`has more than ${MOST_MEMBERS} patients`);
+      if (known.size > MAX_GROUPS) throw tooLarge(`holds more than ${MAX_GROUPS} groups`);
+      if (found.patients.size > MAX_MEMBERS) throw tooLarge(`has more than ${MAX_MEMBERS} patients`);
     }
     level = nested;
   }

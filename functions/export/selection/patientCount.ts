@@ -46,9 +46,9 @@ export interface PatientCounterInput {
 const NOTHING: Seen = { patients: new Set(), targets: [] };
 const DIGEST_BYTES = 9;
 /** References are looked for in so many resources of a slice. Those that are not seen make a count smaller. */
-const MOST_REFERRING = 2000;
+const MAX_REFERRING = 2000;
 /** Resources of a type outside of the compartment that are remembered: those with the smallest digests. */
-const MOST_TARGETS = 256;
+const MAX_TARGETS = 256;
 
 /** The part of a job that a resource is in: its type, under one alternative of its filters. */
 export function partOf(type: string, alternative = 0): string {
@@ -75,7 +75,7 @@ export class PatientCounter implements PatientCount {
 
   look(part: string, resources: () => readonly JsonObject[]): Seen {
     const { most, fhirVersion, isCounted } = this.#input;
-    const looksForReferences = most > 0 && this.#outside.size > 0 && this.#referring < MOST_REFERRING;
+    const looksForReferences = most > 0 && this.#outside.size > 0 && this.#referring < MAX_REFERRING;
     if (this.isFull(part) && !looksForReferences) return NOTHING;
     const patients = new Set<string>();
     const targets = new Set<string>();
@@ -141,13 +141,13 @@ export function addPartCounts(sum: PartCounts, more: PartCounts, most: number): 
     sum.patients[part] = merged(sum.patients[part], patients, most);
   }
   for (const [type, written] of Object.entries(more.written)) {
-    sum.written[type] = merged(sum.written[type], written, Infinity).sort().slice(0, MOST_TARGETS);
+    sum.written[type] = merged(sum.written[type], written, Infinity).sort().slice(0, MAX_TARGETS);
   }
   for (const [type, referred] of Object.entries(more.referred)) {
     const all = { ...sum.referred[type] };
     for (const [target, patients] of Object.entries(referred))
       all[target] = merged(all[target], patients, most);
-    const smallest = Object.keys(all).sort().slice(0, MOST_TARGETS);
+    const smallest = Object.keys(all).sort().slice(0, MAX_TARGETS);
     sum.referred[type] = Object.fromEntries(smallest.map((target) => [target, all[target] ?? []]));
   }
 }
@@ -209,7 +209,7 @@ class Sample<Value> {
     if (this.#largest !== undefined && digest > this.#largest) return undefined;
     const value = make();
     this.#values.set(digest, value);
-    if (this.#values.size >= 2 * MOST_TARGETS) {
+    if (this.#values.size >= 2 * MAX_TARGETS) {
       const kept = this.entries();
       this.#values = new Map(kept);
       this.#largest = kept.at(-1)?.[0];
@@ -218,7 +218,7 @@ class Sample<Value> {
   }
 
   entries(): Array<[string, Value]> {
-    return [...this.#values].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, MOST_TARGETS);
+    return [...this.#values].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, MAX_TARGETS);
   }
 }
 

@@ -30,11 +30,11 @@ export interface DeletionResult {
 }
 
 /** Deletions of one type that are told at most: their ids are remembered, some 100 MB. */
-const MOST_TOLD = 500_000;
+const MAX_REPORTED = 500_000;
 /** A link that expires in the pause after a crash does so seldom. */
-const MOST_RESTARTS = 3;
+const MAX_RESTARTS = 3;
 /** Deletions of one Bundle, which whoever loads the export may want to send as it is. */
-const MOST_PER_BUNDLE = 100;
+const MAX_PER_BUNDLE = 100;
 
 /**
  * Writes the deletions of a window, read from the type's history, as Bundles of `DELETE` entries. A resource that is
@@ -64,7 +64,7 @@ export async function runDeletionSlice(
     if (await isStopped()) throw new ExportError('job-stopped', 'The job was stopped.');
     try {
       const answer = await ask(source, window, start.pageSize, next).catch((error: unknown) => {
-        if (next === undefined || restarts >= MOST_RESTARTS || !mayTry('other search', error)) throw error;
+        if (next === undefined || restarts >= MAX_RESTARTS || !mayTry('other search', error)) throw error;
         // What was told is known, so nothing of it is told again.
         restarts++;
         loop = NO_LOOP;
@@ -85,9 +85,9 @@ export async function runDeletionSlice(
       const gone = [...untold.keys()].filter((id) => !present.has(id));
       // In an order of their own: the source's would join exports under different keys.
       const lasting = gone.map(deletedId).sort();
-      for (let at = 0; at < lasting.length; at += MOST_PER_BUNDLE) {
+      for (let at = 0; at < lasting.length; at += MAX_PER_BUNDLE) {
         file ??= await openFile();
-        const bundle = bundleOf(type, lasting.slice(at, at + MOST_PER_BUNDLE));
+        const bundle = bundleOf(type, lasting.slice(at, at + MAX_PER_BUNDLE));
         await file.writeLines(Buffer.from(`${bundle}\n`), 1);
       }
       for (const id of gone) told.add(id);
@@ -102,8 +102,8 @@ export async function runDeletionSlice(
         reason: `the source's history cannot be read to its end: ${error.message}`,
       });
     }
-    if (told.size > MOST_TOLD) {
-      return finish(undefined, { type, reason: `more than ${MOST_TOLD} were deleted; export all anew` });
+    if (told.size > MAX_REPORTED) {
+      return finish(undefined, { type, reason: `more than ${MAX_REPORTED} were deleted; export all anew` });
     }
     if (pages >= limits.pages || clock() - startedAt >= limits.milliseconds) {
       return finish({ history: next, loop, told: [...told], restarts });

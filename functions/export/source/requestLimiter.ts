@@ -16,7 +16,7 @@ export interface RequestPlace {
 }
 
 /** The longest time for which a source can stop all requests with one `Retry-After`. */
-export const LONGEST_PAUSE_MS = 60_000;
+export const MAX_PAUSE_MS = 60_000;
 
 /** Names a job to the limiter, so that the jobs of one caller count together. */
 export function requesterOf({ owner, jobId }: { owner?: string; jobId: string }): string {
@@ -118,7 +118,7 @@ export class RequestLimiter {
     this.#add(callerOf(job), -1);
     if (outcome === 'served') this.#pace.served(at, now, round < this.#round);
     if (outcome === 'busy' || outcome === 'limited') {
-      const pauseMs = Math.min(retryAfterMs, LONGEST_PAUSE_MS);
+      const pauseMs = Math.min(retryAfterMs, MAX_PAUSE_MS);
       if (pauseMs > 0) this.#pausedUntil = Math.max(this.#pausedUntil, now + pauseMs);
       if (round === this.#round) {
         if (outcome === 'limited') this.#pace.refused(now, this.#pausedUntil);
