@@ -31,11 +31,9 @@ export interface TestStorage {
 /** Starts what tests need that run the app's own functions in their process: storage, and neither host nor source. */
 export async function startTestStorage(): Promise<TestStorage> {
   const emulator = await startEmulator();
+  const { port, connectionString } = emulator;
   return {
-    stack: {
-      exportStorage: developmentStorage(EXPORT_ACCOUNT, emulator.port),
-      runtimeStorage: emulator.connectionString,
-    },
+    stack: { exportStorage: developmentStorage(EXPORT_ACCOUNT, port), runtimeStorage: connectionString },
     end: () => emulator.stop(),
   };
 }
