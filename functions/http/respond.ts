@@ -61,14 +61,14 @@ export async function respond(
   context: InvocationContext,
   handle: () => Promise<HttpResponseInit>,
 ): Promise<HttpResponseInit> {
-  const response = await handle().catch((thrown: unknown) => {
-    if (thrown instanceof RequestError) return outcomeResponse(thrown.status, thrown.issues, thrown.headers);
-    const where = { function: context.functionName, thrown: describeThrown(thrown) };
-    if (thrown instanceof ExportError) {
-      const { status, issue } = statusOf(thrown.code);
+  const response = await handle().catch((error: unknown) => {
+    if (error instanceof RequestError) return outcomeResponse(error.status, error.issues, error.headers);
+    const where = { function: context.functionName, thrown: describeThrown(error) };
+    if (error instanceof ExportError) {
+      const { status, issue } = statusOf(error.code);
       if (status >= 500)
-        context.error(JSON.stringify({ ...where, code: thrown.code, message: thrown.message }));
-      return outcomeResponse(status, [errorIssue(issue, thrown.message)]);
+        context.error(JSON.stringify({ ...where, code: error.code, message: error.message }));
+      return outcomeResponse(status, [errorIssue(issue, error.message)]);
     }
     context.error(JSON.stringify({ ...where, code: 'internal' }));
     const message = `Unexpected error. See the log of the app, invocation ${context.invocationId}.`;
