@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -126,7 +127,8 @@ async function exported({ stack }: TestStack, configuration: string): Promise<En
   const client = new ExportClient(stack.baseUrl);
   const answers: string[] = [];
   const statusUrl = await client.kickOff({
-    _container: 'canaries',
+    // Of its own: a container takes the data of one configuration.
+    _container: `canaries-${randomUUID()}`,
     _anonymizationConfig: configuration,
     code: SECRETS.functionKey,
   });
