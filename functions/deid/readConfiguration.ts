@@ -118,20 +118,20 @@ function warnOfReaders({ readers }: Reach, issues: IssueList): void {
       .ofRule(rule)
       .warn(
         'path',
-        `What this rule does depends on ${looked.join(', ')}: whoever wrote it reads off the output what they are. Coverage is not complete with it`,
+        `What this rule does depends on ${looked.join(', ')}: its author reads off the output what they are. Coverage is not complete with it`,
       );
   }
   if (readers.length > MAX_IDLE)
     issues.warn('fhirPathRules', `${readers.length - MAX_IDLE} more rules depend on identities`);
 }
 
-/** Warns of keys that whoever reads the configuration knows. */
+/** Warns of keys that anyone who reads the configuration knows. */
 function warnOfKnownKeys(methods: ReadonlySet<Method>, parameters: Parameters, issues: IssueList): void {
   for (const { name, key } of methods) {
     if (key === undefined || keyOf(key, parameters).kind !== 'text') continue;
     issues.warn(
       `parameters.${key.name}`,
-      `The key is written in the configuration: whoever reads it can undo ${name}, which does not count for coverage. Leave it empty, for a key of each job, or name a secret`,
+      `The key is written in the configuration: anyone who reads it can undo ${name}, which does not count for coverage. Leave it empty, for a key of each job, or name a secret`,
     );
   }
 }

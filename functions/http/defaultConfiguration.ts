@@ -8,7 +8,7 @@ const MAX_MS = 10_000;
 
 /**
  * What keeps the default configuration from being used as such, for the start of the app: it can be read and does not
- * count as de-identification. `undefined`: nothing, or it cannot be told yet, since it cannot be read or is wrong, which
+ * count as de-identification. `undefined`: nothing, or it is not known yet, since it cannot be read or is wrong, which
  * every kick-off that uses it answers.
  */
 export async function defaultConfigurationProblem(reader: ConfigurationReader): Promise<string | undefined> {

@@ -24,7 +24,7 @@ export interface PinnedConfiguration {
 }
 
 /**
- * Reads a configuration once, checks it and its keys, and tells whether it counts as de-identification: what is read
+ * Reads a configuration once, checks it and its keys, and finds out whether it counts as de-identification: what is read
  * now is what every activity of the job uses.
  * @param secret of the job
  * @throws RequestError 400 with all that is wrong; 500 where it is the default one, which has to count, too

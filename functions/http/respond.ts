@@ -71,7 +71,7 @@ export async function respond(
       return outcomeResponse(status, [errorIssue(issue, error.message)]);
     }
     context.error(JSON.stringify({ ...where, code: 'internal' }));
-    const message = `Unexpected error. The log of the app tells more under invocation ${context.invocationId}.`;
+    const message = `Unexpected error. See the log of the app, invocation ${context.invocationId}.`;
     return outcomeResponse(500, [errorIssue('exception', message)]);
   });
   await dropBody(request, context.invocationId);
@@ -88,6 +88,6 @@ async function dropBody({ body, bodyUsed }: HttpRequest, invocationId: string): 
     }
     await requestIsOver(invocationId);
   } catch {
-    // The client has broken the request off, so nobody waits for the answer.
+    // The client has broken the request off, so no caller waits for the answer.
   }
 }

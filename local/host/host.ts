@@ -149,7 +149,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     };
     return { url, close: () => (closing ??= shutDown()) };
   } catch (error) {
-    // One entry, as on the real host, which goes on without functions then.
+    // One entry, as on the real host, which continues without functions then.
     if (error instanceof AppLoadError) {
       logger.log({ level: 'error', category: 'Host.Startup', message: error.message });
     }

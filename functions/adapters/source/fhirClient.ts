@@ -21,7 +21,7 @@ export interface FhirClientOptions {
   timeoutSeconds: number;
   maxAttempts: number;
   maxPageBytes: number;
-  /** How the source is reached; directly unless told. */
+  /** How the source is reached; directly unless set. */
   dispatcherFor?: Dispatchers;
   /** What lets the requests in. */
   credentials?: SourceCredentials;
@@ -29,7 +29,7 @@ export interface FhirClientOptions {
   limiter?: SourceAccess['limiter'];
   /** For which job the requests are. */
   job?: string;
-  /** Is told of every attempt that failed, without any value of a search. */
+  /** Is called with every attempt that failed, without any value of a search. */
   log?: (line: SourceFailureLine) => void;
 }
 
@@ -329,11 +329,11 @@ function decoded(response: Response): Readable {
         ? createInflate()
         : undefined;
   if (decoder === undefined) return response.body;
-  // A failure of either ends both, and is told by whoever reads.
+  // A failure of either ends both, and the reader of the stream reports it.
   return pipeline(response.body, decoder, () => undefined);
 }
 
-/** Gives up a body that nobody reads; the connection may be kept where little is left of it. */
+/** Gives up a body that is not read; the connection may be kept where little is left of it. */
 async function discard({ body }: Response): Promise<void> {
   await body.dump().catch(() => undefined);
 }

@@ -106,7 +106,7 @@ export class AppendBlob {
     this.#block = undefined;
     this.#filled = 0;
     this.#sending = this.#send(full, size);
-    // A failure is told by the next await of #sending; without a handler it would end the process before.
+    // A failure is reported by the next await of #sending; without a handler it would end the process before.
     this.#sending.catch(() => undefined);
   }
 
@@ -130,7 +130,7 @@ export class AppendBlob {
     }
   }
 
-  /** After a 412: whether the append took effect although its answer was lost, which its length tells. */
+  /** After a 412: whether the append took effect although its answer was lost, which its length shows. */
   async #hasLanded(length: number): Promise<boolean> {
     try {
       const { contentLength, etag } = await this.#client.getProperties();

@@ -71,7 +71,7 @@ export async function settleClaim(container: ContainerClient): Promise<void> {
   });
 }
 
-/** Takes back the reservation of a job that ended without files; the stamp, too, where nothing else stands on it. */
+/** Takes back the reservation of a job that ended without files; the stamp, too, where nothing else needs it. */
 export async function releaseClaim(container: ContainerClient, name: string): Promise<void> {
   if (!(await read(container)).reservations.has(name)) return;
   await underLease(container, async (lease) => {
@@ -153,7 +153,7 @@ function mapOf(reservation: ClaimWanted['reservation']): Map<string, number> {
   return new Map(reservation === undefined ? [] : [[reservation.name, reservation.until]]);
 }
 
-/** One answer for whatever is in the way: who is refused does not learn what a container holds, or whose it is. */
+/** One answer for every conflict: who is refused does not learn what a container holds, or whose it is. */
 function conflict(isRetryable = false): ExportError {
   return new ExportError(
     'container-conflict',

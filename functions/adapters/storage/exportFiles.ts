@@ -53,14 +53,14 @@ export class ExportFiles {
   /** The same before a file is written: a reservation may have ended. */
   async confirmContainer(job: JobOutput, isMixingAllowed: boolean, now: number): Promise<void> {
     const wanted = wantedBy(job, isMixingAllowed, now);
-    // The container of a job alone is nobody else's.
+    // The container of a job alone belongs to no other job.
     if (wanted?.reservation === undefined) return;
     await guarded('preparing the output container', () =>
       confirmClaim(this.#container(job.container), wanted),
     );
   }
 
-  /** Makes the stamp of a complete job's container final; left out where somebody else has a lease on it. */
+  /** Makes the stamp of a complete job's container final; left out where another client has a lease on it. */
   async settleContainer({ container, folder }: JobOutput): Promise<void> {
     if (folder === '') return;
     await guarded('preparing the output container', () =>
@@ -171,7 +171,7 @@ export class ExportFiles {
   }
 
   /**
-   * Makes links that read files of a container until `expiresOn` and do nothing else; nobody keeps them.
+   * Makes links that read files of a container until `expiresOn` and do nothing else; they are not stored.
    * @param now milliseconds since the epoch
    */
   async readLinks(container: string, expiresOn: Date, now: number): Promise<(name: string) => string> {

@@ -70,7 +70,7 @@ export class JobStore {
 
   /**
    * Enters a job in the list of those that run, unless there are too many. Jobs that have ended are taken off here, when
-   * they are in somebody's way: nothing else has to.
+   * they keep another job out: nothing else has to.
    */
   async enterRunning(
     job: RunningJob,
@@ -109,7 +109,7 @@ export class JobStore {
     return name === 'unknown' ? now - at > MAX_KICK_OFF_MS : JOB_STATES[name].hasEnded;
   }
 
-  /** Whether nobody else was quicker. */
+  /** Whether no other writer was quicker. */
   async #writeListed(jobs: readonly RunningJob[], etag: string | undefined): Promise<boolean> {
     const text = JSON.stringify(jobs);
     try {
@@ -146,7 +146,7 @@ export class JobStore {
     return required(await this.#read(`${jobId}/configuration.json`));
   }
 
-  /** Destroys the secret and the pinned configuration: nobody can make, or undo, a pseudonym of the job after this. */
+  /** Destroys the secret and the pinned configuration: pseudonyms of the job cannot be made or undone after this. */
   async destroySecrets(jobId: string): Promise<void> {
     await Promise.all(SECRET_BLOBS.map((name) => this.#delete(`${jobId}/${name}`)));
   }
@@ -201,7 +201,7 @@ export class JobStore {
   }
 
   /**
-   * The partition that `worker` works on in its `turn`: the next one that nobody has, `undefined` when all are
+   * The partition that `worker` works on in its `turn`: the next one that no worker has, `undefined` when all are
    * taken. The same call again gives the same partition.
    * @throws ExportError `job-state-missing` where claims of the worker are gone: its partition may be given again
    */
@@ -272,16 +272,18 @@ export class JobStore {
     await this.#writeJson(`${jobId}/counts/${partition}.json`, counts);
   }
 
-  /** Tells how far a partition is, for people. It never goes back, whichever attempts tell it at the same time. */
+  /** Reports how far a partition is, for people. It never goes back, whichever attempts report it at the same time. */
   async putProgress(jobId: string, progress: PartitionProgress): Promise<void> {
     const blob = this.#container.getBlockBlobClient(`${jobId}/progress/${progress.partition}`);
     await guarded('the progress of a job', async () => {
       for (let attempt = 1; ; attempt++) {
         const found = await unlessMissing(blob.getProperties());
-        const told = found && partitionProgress(progress.partition, found.metadata);
-        const { resources, isDone, waiting } = furtherProgress(told, progress);
+        const reported = found && partitionProgress(progress.partition, found.metadata);
+        const { resources, isDone, waiting } = furtherProgress(reported, progress);
         const isSame =
-          told?.resources === resources && told.isDone === isDone && told.waiting?.code === waiting?.code;
+          reported?.resources === resources &&
+          reported.isDone === isDone &&
+          reported.waiting?.code === waiting?.code;
         if (isSame) return;
         const metadata = {
           resources: String(resources),
@@ -315,7 +317,7 @@ export class JobStore {
     return this.#readJson<StopReason>(`${jobId}/stop.json`);
   }
 
-  /** Makes every slice of the job stop. The first reason stands, but a cancel replaces a failure. */
+  /** Makes every slice of the job stop. The first reason holds, but a cancel replaces a failure. */
   async putStop(jobId: string, stop: StopReason): Promise<void> {
     await this.#writeJson(`${jobId}/stop.json`, stop, stop.reason === 'cancelled' ? undefined : '*');
   }

@@ -72,7 +72,7 @@ const LITERAL =
   /^(https?:\/\/(?:[A-Za-z0-9\\/.:%$~_-]*\/)?)?([A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})(\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
 /** A surrogate without its other half. */
 const HALF_PAIR = /\p{Surrogate}/u;
-/** Hex digits that stand for a server: a label of a host name has at most 63 characters (RFC 1035, section 2.3.4). */
+/** Hex digits in place of a server: a label of a host name has at most 63 characters (RFC 1035, section 2.3.4). */
 const SERVER_DIGITS = 32;
 const OID = /^urn:oid:([0-2](?:\.(?:0|[1-9][0-9]*))+)$/;
 const UUID = /^urn:uuid:([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$/;

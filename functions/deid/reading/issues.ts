@@ -14,7 +14,7 @@ export interface ConfigurationIssue {
 /** Issues after which suggestions are no longer made: each is a search through all names. */
 const MAX_SUGGESTIONS = 100;
 
-/** Issues after which warnings, and after which errors are no longer taken: nobody reads more. */
+/** Issues after which warnings, and after which errors are no longer taken: more would not be read. */
 const MAX_WARNINGS = 1000;
 const MAX_ISSUES = 2000;
 
@@ -22,7 +22,7 @@ const MAX_ISSUES = 2000;
 export class IssueList {
   readonly list: ConfigurationIssue[];
   private readonly rule: number | undefined;
-  /** Errors that were found by way of this object, taken or not. */
+  /** Errors that were found through this object, taken or not. */
   errors = 0;
 
   constructor(list: ConfigurationIssue[] = [], rule?: number) {

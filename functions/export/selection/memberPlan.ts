@@ -23,7 +23,7 @@ export interface MemberPlanInput {
   members: Members;
   /** Bounds of the window, as search parameters. */
   bounds: SearchParameters;
-  /** Resources of the type in the window; `undefined` where the source does not tell. */
+  /** Resources of the type in the window; `undefined` where the source does not say. */
   typeCount: number | undefined;
   pageSize: number;
   capabilities: Capabilities;
@@ -43,14 +43,14 @@ export interface KnownLists {
 /** How the members' resources of a type are read: by all of the searches, or by a walk of the whole type. */
 export interface MemberPlan {
   memberSearch: MemberSearch | undefined;
-  /** Resources that will be read, where that can be told. */
+  /** Resources that will be read, where that is known. */
   estimate: number | undefined;
 }
 
 /**
  * Chooses what takes fewer requests: to search for the members, batch by batch and parameter by parameter, or to walk
  * the whole type and see which are theirs. A source that refuses a batch gets smaller ones; one that does not know a
- * linking parameter is walked, and so is one that takes too long to tell.
+ * linking parameter is walked, and so is one that takes too long to count.
  */
 export async function planMemberSearch(input: MemberPlanInput): Promise<MemberPlan> {
   const { type, links, members, typeCount, pageSize, capabilities, isOutOfTime } = input;
@@ -152,7 +152,7 @@ function longestBatch({ ids }: Members, batch: number): readonly string[] {
   return longest;
 }
 
-/** How many of the members the source has; `undefined` where it does not tell, or not in time. */
+/** How many of the members the source has; `undefined` where it does not say, or not in time. */
 export async function countPresent(
   members: Members,
   source: Source,
@@ -168,7 +168,7 @@ export async function countPresent(
     ]);
     present = present === undefined || total === undefined ? undefined : present + total;
   }).catch((error: unknown) => {
-    // A source that does not count at all does not tell, either.
+    // A source that does not count at all does not say, either.
     if (!(error instanceof ExportError) || error.retryable) throw error;
     present = undefined;
   });
@@ -201,7 +201,7 @@ export async function sendsProvenance(source: Source, bases: readonly string[]):
     for (const id of [...ids].slice(0, TRIED_TARGETS)) {
       const parameters: SearchParameters = [['_id', id], PROVENANCE_OF_MATCHES];
       const { rows, included } = await searchPage(source, type, parameters, PROVENANCE);
-      // A target that is not there any more tells nothing.
+      // A target that is not there any more names no patient.
       if (rows.length > 0) return included.length > 0;
     }
     return false;

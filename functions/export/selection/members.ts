@@ -12,7 +12,7 @@ export class Members {
     this.ids = [...new Set(ids)].sort();
   }
 
-  /** Where an id stands among the members; -1 where it does not. */
+  /** The place of an id among the members; -1 where it is none. */
   indexOf(id: string): number {
     let low = 0;
     let high = this.ids.length - 1;
@@ -149,7 +149,7 @@ function holds(period: JsonValue | undefined, at: Instant): boolean {
   return hasBegun && !hasEnded;
 }
 
-/** The span that a dateTime stands for: a whole day, month or year where it has no time. In UTC without a zone. */
+/** The span of a dateTime: a whole day, month or year where it has no time. In UTC without a zone. */
 function boundsOf(value: JsonValue): { begin: Instant; end: Instant } | undefined {
   if (typeof value !== 'string') return undefined;
   const [, year, month, day] = /^(\d{4})(?:-(\d\d)(?:-(\d\d))?)?$/.exec(value) ?? [];
@@ -166,7 +166,7 @@ function boundsOf(value: JsonValue): { begin: Instant; end: Instant } | undefine
       : month !== undefined
         ? Date.UTC(y, m + 1, 1)
         : Date.UTC(y + 1, 0, 1);
-  // Not by its text: the year after 9999, which stands for ever, has none.
+  // Not by its text: the year after 9999, which means for ever, has none.
   return { begin, end: { text: value, seconds: next / 1000, fraction: '' } };
 }
 

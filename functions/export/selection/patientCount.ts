@@ -5,7 +5,7 @@ import { patientsOf } from '../../fhir/patientsOf.js';
 import { referencedOf } from '../../fhir/reference.js';
 import type { JsonObject } from '../../json/json.js';
 
-/** What a slice or a partition tells of the patients of its parts. Digests only, by a key of the job's own. */
+/** What a slice or a partition reports of the patients of its parts. Digests only, by a key of the job's own. */
 export interface PartCounts {
   /** Digests of patients, by part: of those whose data it wrote, as many as have to be known. */
   patients: Record<string, string[]>;
@@ -15,7 +15,7 @@ export interface PartCounts {
   referred: Record<string, Record<string, string[]>>;
 }
 
-/** What a resource tells before it is changed; counted only once it is written. */
+/** What a resource says before it is changed; counted only once it is written. */
 export interface Seen {
   patients: ReadonlySet<string>;
   /** Of types outside of the compartment: `Type/id` of what it refers to. */
@@ -39,7 +39,7 @@ export interface PatientCounterInput {
   secret: Uint8Array;
   /** Of a job over some patients, whether one is among them: others do not make it a job over more. */
   isCounted?: ((id: string) => boolean) | undefined;
-  /** Types that the job exports and that are in nobody's compartment. */
+  /** Types that the job exports and that are in no patient's compartment. */
   outside?: ReadonlySet<string>;
 }
 
@@ -55,7 +55,7 @@ export function partOf(type: string, alternative = 0): string {
   return `${type}/${alternative}`;
 }
 
-/** Ids stay in memory; what is kept are digests that tell the same patient from another within the job and no more. */
+/** Ids stay in memory; what is kept are digests that distinguish patients within the job and no more. */
 export class PatientCounter implements PatientCount {
   readonly #input: PatientCounterInput;
   readonly #outside: ReadonlySet<string>;
@@ -156,14 +156,14 @@ export function addPartCounts(sum: PartCounts, more: PartCounts, most: number): 
 export interface CountedType {
   /** Alternatives of its filters: one where it has none. */
   alternatives: number;
-  /** What its partitions tell, also of what they refer to. */
+  /** What its partitions report, also of what they refer to. */
   counts: PartCounts;
 }
 
 /**
  * The types that are withheld: of which a part is of fewer patients than it has to be, or of none. What is withheld
  * counts for nothing else. A type whose alternatives were of enough patients when the export began and are not now is
- * withheld as a whole, since a resource that matches several of them stands in one file only.
+ * withheld as a whole, since a resource that matches several of them is in one file only.
  */
 export function withheldTypes(types: ReadonlyMap<string, CountedType>, most: number): Set<string> {
   const withheld = new Set<string>();

@@ -192,7 +192,7 @@ function acceptWitness(
   return [];
 }
 
-/** Decides from a page where the walk goes on, or that it ends. */
+/** Decides from a page where the walk continues, or that it ends. */
 function leadOn(state: WalkState, before: Key, page: SearchPage, found: KeyPage): void {
   const { first, last, isNew, endsBeyond } = found;
   const size = page.rows.length;
@@ -234,7 +234,7 @@ function leadOn(state: WalkState, before: Key, page: SearchPage, found: KeyPage)
   };
 }
 
-/** Remembers the rows at the instant from which the walk goes on. */
+/** Remembers the rows at the instant from which the walk continues. */
 function remember(state: WalkState, { from }: Key, last: Instant, idsAtLast: readonly string[]): void {
   const isSame = from !== null && compareInstants(last, instant(from)) === 0;
   state.seen = new Set([...(isSame ? state.seen : []), ...idsAtLast]);

@@ -30,14 +30,14 @@ export const MAX_PAGE_SIZE = 10_000;
 /** A latest row that was updated just now is asked for again so often. */
 export const MAX_ORDER_TRIES = 3;
 
-/** Where a walk stands, as its modes share it. */
+/** How far a walk is, as its modes share it. */
 export class WalkState {
   readonly window: Window;
   readonly span: Span;
   /** What its searches ask for, which reaches beyond the window. */
   readonly searched: Span;
   cursor: Cursor;
-  /** Ids of the rows at the instant from which the walk goes on, or on the page before. */
+  /** Ids of the rows at the instant from which the walk continues, or on the page before. */
   seen: Set<string>;
   /** Ids that a pass over a tie has had so far. */
   passedIds: Set<string>;

@@ -5,7 +5,7 @@ import { compileEngine } from '../../../functions/deid/compileEngine.js';
 import type { FhirVersion } from '../../../functions/fhir/fhirVersion.js';
 import { parseJson, type JsonObject } from '../../../functions/json/json.js';
 import { JsonTape } from '../../../functions/json/jsonTape.js';
-import { nameNumber, UNTOLD_NAME } from '../../../functions/json/keyNames.js';
+import { nameNumber, UNRESOLVED_NAME } from '../../../functions/json/keyNames.js';
 import { EngineReport } from '../../../functions/deid/run/report.js';
 import { LineBuffer } from '../../../functions/json/lineBuffer.js';
 import { readSearchPage } from '../../../functions/export/source/searchPage.js';
@@ -219,7 +219,7 @@ describe('resources whose names are more than are told', () => {
     const known = bothWaysOf(sampleConfiguration('R4'), 'R4');
     known.compare('{"resourceType":"Patient","id":"a","gender":"male"}');
     known.compare(crowd);
-    expect(nameNumber('nobody')).toBe(UNTOLD_NAME);
+    expect(nameNumber('nobody')).toBe(UNRESOLVED_NAME);
     expect(known.compare('{"resourceType":"Patient","id":"b","gender":"male"}')).toBe(true);
     // Of a type, and with rules, that were not met before: their own names are not told either.
     const configuration = JSON.stringify({

@@ -23,7 +23,7 @@ const REMEDIES = new Map([
   ['invalid_grant', 'it does not take the assertion: see to {credential}, and to the clocks'],
   [
     'invalid_request',
-    'it misses something in the request: see whether SOURCE_AUTHENTICATION is the way it expects',
+    'it misses something in the request: see whether SOURCE_AUTHENTICATION is the method it expects',
   ],
   [
     'unsupported_grant_type',
@@ -70,7 +70,7 @@ export async function requestToken(
   ) {
     throw new ExportError(
       'source-denied',
-      `${who} answered with something that is not a bearer token (RFC 6749, section 5.1). See to SOURCE_TOKEN_URL, and to what stands between.`,
+      `${who} answered with something that is not a bearer token (RFC 6749, section 5.1). Check SOURCE_TOKEN_URL, and any proxy between.`,
       true,
     );
   }
@@ -105,7 +105,7 @@ export async function getJson(
       await response.body?.cancel();
       throw new ExportError(
         'source-denied',
-        `${who} answered with a redirect (${status}), which is not followed: what is sent there is meant for nobody else. Set SOURCE_TOKEN_URL to the token endpoint itself.`,
+        `${who} answered with a redirect (${status}), which is not followed: what is sent there is meant for no other server. Set SOURCE_TOKEN_URL to the token endpoint itself.`,
       );
     }
     if (status === 408 || status === 429 || status >= 500) {
