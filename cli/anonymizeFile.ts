@@ -106,7 +106,7 @@ export async function anonymizeFile(engine: Engine, task: FileTask): Promise<Fil
 function openOutput(path: string, isCompressed: boolean): { lines: Writable; closed: Promise<void> } {
   const lines = isCompressed ? createGzip() : new PassThrough();
   const closed = pipeline(lines, createWriteStream(path));
-  // It is awaited at the end; until then, nobody looks at its failure.
+  // It is awaited at the end; until then, its failure is not looked at.
   closed.catch(() => undefined);
   return { lines, closed };
 }
@@ -126,14 +126,14 @@ async function* resourceBytes(path: string): AsyncGenerator<[line: number, bytes
   const file = createReadStream(path);
   const content = GZIP_FILE.test(path) ? createGunzip() : new PassThrough();
   const reading = pipeline(file, content);
-  // It is awaited below; until then, nobody looks at its failure, which the content has too.
+  // It is awaited below; until then, its failure is not looked at, which the content has too.
   reading.catch(() => undefined);
   if (LINES_FILE.test(path)) yield* resourcesOfLines(content);
   else yield [1, await wholeOf(content, [])];
   await reading;
 }
 
-/** Every line that holds something; the whole as one where the first line begins a JSON text that goes on below. */
+/** Every line that holds something; the whole as one where the first line begins a JSON text that continues below. */
 async function* resourcesOfLines(content: Readable): AsyncGenerator<[line: number, bytes: Buffer]> {
   let isFirst = true;
   let rest: Buffer[] = [];

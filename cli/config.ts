@@ -109,7 +109,7 @@ async function listImage(environment: Environment, text: string): Promise<void> 
 
 /** Prints parameters of the kick-off as a query string. */
 function printQuery(parameters: Record<string, string>): void {
-  // What an OCI reference holds may stand in a query as it is.
+  // What an OCI reference holds may be in a query as it is.
   const query = new URLSearchParams(parameters)
     .toString()
     .replaceAll('%2F', '/')

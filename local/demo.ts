@@ -179,7 +179,7 @@ function indented(json: string): string {
   return JSON.stringify(JSON.parse(json), undefined, 2);
 }
 
-main().catch((thrown: unknown) => {
-  console.error(thrown instanceof Error ? thrown.message : thrown);
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 });

@@ -11,7 +11,7 @@ export const PARTS = {
 } as const;
 
 /** Parts of a stack that was killed end by themselves within this time. */
-const MOST_WAIT_MS = 15_000;
+const MAX_WAIT_MS = 15_000;
 const BETWEEN_TRIES_MS = 250;
 
 /** The port asked for, or a free one where it is taken. */
@@ -34,7 +34,7 @@ export class StackPorts {
     directory: string,
     environment: Readonly<Record<string, string | undefined>>,
     report: (line: string) => void,
-    mostWaitMs = MOST_WAIT_MS,
+    mostWaitMs = MAX_WAIT_MS,
   ) {
     this.#directory = directory;
     this.#environment = environment;

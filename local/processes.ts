@@ -14,7 +14,7 @@ export interface ProcessOptions {
   logFile: string;
 }
 
-const MOST_LINES = 5;
+const MAX_LINES = 5;
 const STOP_GRACE_MS = 8000;
 
 /** A part of the stack in a process of its own. It ends when this process does, however that ends. */
@@ -71,7 +71,7 @@ export class StackProcess {
 
   #said(): string {
     const said = readFileSync(this.#logFile).subarray(this.#logStart).toString('utf8');
-    const lines = said.trimEnd().split('\n').slice(-MOST_LINES);
+    const lines = said.trimEnd().split('\n').slice(-MAX_LINES);
     return `The last lines of ${this.#logFile}:\n${lines.join('\n')}`;
   }
 

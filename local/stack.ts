@@ -174,9 +174,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       },
       stop,
     };
-  } catch (thrown) {
+  } catch (error) {
     await stop();
-    throw thrown;
+    throw error;
   }
 }
 

@@ -33,7 +33,7 @@ Ctrl-C stops everything; what it did stays in ${stack.dataDirectory}.
 `);
 }
 
-main().catch((thrown: unknown) => {
-  console.error(thrown instanceof Error ? thrown.message : thrown);
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 });

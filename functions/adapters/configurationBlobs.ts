@@ -1,7 +1,7 @@
 import type { BlobServiceClient } from '@azure/storage-blob';
 import { ExportError } from '../common/errors.js';
 import type { StorageAccount } from '../settings/storageSettings.js';
-import { configurationText, MOST_CONFIGURATION_BYTES } from './configurationText.js';
+import { configurationText, MAX_CONFIGURATION_BYTES } from './configurationText.js';
 import { managedIdentityName } from './managedIdentity.js';
 import { isUnknownApiVersion, storageErrorCode, storageFailure, storageStatus } from './storage/storage.js';
 
@@ -29,28 +29,28 @@ export class ConfigurationBlobs {
     // Always in quotes: a bare star would match every version.
     const conditions = etag === undefined ? {} : { ifMatch: `"${etag.replace(/^"(.*)"$/, '$1')}"` };
     try {
-      const response = await blob.download(0, MOST_CONFIGURATION_BYTES + 1, { conditions });
+      const response = await blob.download(0, MAX_CONFIGURATION_BYTES + 1, { conditions });
       const chunks: Buffer[] = [];
       for await (const chunk of response.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
       return { text: configurationText(Buffer.concat(chunks)), etag: response.etag ?? '' };
-    } catch (thrown) {
-      throw this.#failure(thrown);
+    } catch (error) {
+      throw this.#failure(error);
     }
   }
 
-  #failure(thrown: unknown): ExportError {
+  #failure(error: unknown): ExportError {
     const account = 'the storage account of EXPORT_STORAGE';
-    switch (storageStatus(thrown)) {
+    switch (storageStatus(error)) {
       case 404:
         return new ExportError(
           'configuration-not-found',
-          storageErrorCode(thrown) === 'ContainerNotFound'
+          storageErrorCode(error) === 'ContainerNotFound'
             ? `_anonymizationConfig: ${account} has no container ${CONFIGURATION_CONTAINER}. Create it, and upload the configuration.`
             : `_anonymizationConfig: there is no blob of this name in the container ${CONFIGURATION_CONTAINER} of ${account}. Upload it, or correct the name (letter case counts).`,
         );
       case 400:
-        return isUnknownApiVersion(thrown)
-          ? storageFailure(thrown, 'EXPORT_STORAGE', 'reading a configuration')
+        return isUnknownApiVersion(error)
+          ? storageFailure(error, 'EXPORT_STORAGE', 'reading a configuration')
           : new ExportError(
               'configuration-not-found',
               '_anonymizationConfig: this cannot be the name of a blob. Give the name as the container lists it.',
@@ -65,16 +65,16 @@ export class ConfigurationBlobs {
         return new ExportError('configuration-invalid', '_anonymizationConfig: the configuration is empty.');
       case 401:
       case 403:
-        return new ExportError('storage-denied', this.#denied(thrown, account));
+        return new ExportError('storage-denied', this.#denied(error, account));
       default:
-        return storageFailure(thrown, 'EXPORT_STORAGE', 'reading a configuration');
+        return storageFailure(error, 'EXPORT_STORAGE', 'reading a configuration');
     }
   }
 
   /** Which of the things that can refuse a read it was, by the service's code. */
-  #denied(thrown: unknown, account: string): string {
-    const refused = `Reading the configuration from ${account} was refused (${storageStatus(thrown)}).`;
-    const code = storageErrorCode(thrown);
+  #denied(error: unknown, account: string): string {
+    const refused = `Reading the configuration from ${account} was refused (${storageStatus(error)}).`;
+    const code = storageErrorCode(error);
     if (code === 'AuthorizationFailure' || code === 'IpAuthorizationError') {
       return `${refused} That is mostly its firewall: let the app's network through, or give the app a private endpoint to it.`;
     }

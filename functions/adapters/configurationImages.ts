@@ -8,7 +8,7 @@ import { OciArtifact } from './registry/ociArtifact.js';
 import { notRegistered, RegistryTransport } from './registry/registryTransport.js';
 
 /** For all of one image: the caller of the kick-off waits. */
-const MOST_MILLISECONDS = 60_000;
+const MAX_MILLISECONDS = 60_000;
 
 /** Reads anonymization configurations from images and artifacts of registered OCI registries. */
 export class ConfigurationImages {
@@ -47,7 +47,7 @@ export class ConfigurationImages {
   repository(reference: OciReference): DistributionRepository | AzureRepository {
     const { registry } = reference;
     if (!isTrusted(this.#settings, reference)) throw notRegistered(registry);
-    const signal = AbortSignal.timeout(MOST_MILLISECONDS);
+    const signal = AbortSignal.timeout(MAX_MILLISECONDS);
     const credentials = this.#settings.credentials.get(registry);
     const identity = credentials === undefined ? this.#identityOf(registry) : undefined;
     return identity === undefined

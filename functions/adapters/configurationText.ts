@@ -1,14 +1,14 @@
 import { ExportError } from '../common/errors.js';
 
 /** Largest configuration that is taken. */
-export const MOST_CONFIGURATION_BYTES = 1_048_576;
+export const MAX_CONFIGURATION_BYTES = 1_048_576;
 
 /**
  * The text of a configuration from its bytes.
  * @throws ExportError where it is empty, larger than 1 MiB or not UTF-8
  */
 export function configurationText(bytes: Uint8Array): string {
-  if (bytes.length > MOST_CONFIGURATION_BYTES) throw tooLarge();
+  if (bytes.length > MAX_CONFIGURATION_BYTES) throw tooLarge();
   if (bytes.length === 0) {
     throw new ExportError('configuration-invalid', '_anonymizationConfig: the configuration is empty.');
   }

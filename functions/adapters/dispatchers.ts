@@ -14,7 +14,7 @@ export interface DispatcherOptions {
 }
 
 /** Until a connection is made: a host that cannot be reached differs from one that is slow to answer. */
-const MOST_CONNECT_MS = 10_000;
+const MAX_CONNECT_MS = 10_000;
 
 /** How a request to a URL goes out. */
 export type Dispatchers = (url: URL) => Dispatcher;
@@ -25,7 +25,7 @@ export type Dispatchers = (url: URL) => Dispatcher;
  */
 export function openDispatchers({ ca, proxy, timeoutMs, keepAliveMs }: DispatcherOptions): Dispatchers {
   const tls = {
-    timeout: Math.min(timeoutMs, MOST_CONNECT_MS),
+    timeout: Math.min(timeoutMs, MAX_CONNECT_MS),
     minVersion: 'TLSv1.2' as const,
     rejectUnauthorized: true,
     ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),

@@ -23,11 +23,11 @@ export function managedIdentityName(clientId: string | undefined): string {
 }
 
 /** Whether `@azure/identity` threw it because there is no token to be had. */
-export function isMissingIdentity(thrown: unknown): boolean {
+export function isMissingIdentity(error: unknown): boolean {
   return (
-    thrown instanceof Error &&
+    error instanceof Error &&
     /^(CredentialUnavailableError|AuthenticationError|AggregateAuthenticationError|AuthenticationRequiredError)$/.test(
-      thrown.name,
+      error.name,
     )
   );
 }

@@ -25,21 +25,21 @@ const REMEDIES: ReadonlyArray<readonly [RegExp, string]> = [
 ];
 
 /** A network fault in words that are safe everywhere: the message of the cause, which holds URLs, is dropped. */
-export function networkFault(thrown: unknown): string {
-  const code = codeOf(thrown);
+export function networkFault(error: unknown): string {
+  const code = codeOf(error);
   if (code === undefined) return 'no further detail';
   const remedy = REMEDIES.find(([pattern]) => pattern.test(code))?.[1];
   return remedy === undefined ? code : `${code}: ${remedy}`;
 }
 
 /** The system's code, of the error itself or of what caused it. */
-function codeOf(thrown: unknown): string | undefined {
-  for (let error = thrown, depth = 0; typeof error === 'object' && error !== null && depth < 5; depth++) {
-    if ('code' in error && typeof error.code === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/.test(error.code)) {
-      return error.code;
+function codeOf(error: unknown): string | undefined {
+  for (let cause = error, depth = 0; typeof cause === 'object' && cause !== null && depth < 5; depth++) {
+    if ('code' in cause && typeof cause.code === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/.test(cause.code)) {
+      return cause.code;
     }
     // Node reports attempts by several addresses as one AggregateError.
-    error = error instanceof AggregateError ? (error.errors as unknown[])[0] : (error as Error).cause;
+    cause = cause instanceof AggregateError ? (cause.errors as unknown[])[0] : (cause as Error).cause;
   }
   return undefined;
 }

@@ -54,7 +54,7 @@ export class ExportError extends Error {
   }
 }
 
-/** What is safe to tell of any thrown value. */
+/** What is safe to report of any thrown value. */
 export interface SafeFailure {
   code: ExportErrorCode;
   message: string;
@@ -62,21 +62,21 @@ export interface SafeFailure {
 }
 
 /**
- * The safe part of anything thrown. Of an unknown error only its class is told, since its message may hold
+ * The safe part of anything thrown. Of an unknown error only its class is reported, since its message may hold
  * data; it counts as retryable, because a fault that will not go away ends by the number of attempts.
  */
-export function safeFailure(thrown: unknown): SafeFailure {
-  if (thrown instanceof ExportError) {
-    return { code: thrown.code, message: thrown.message, retryable: thrown.retryable };
+export function safeFailure(error: unknown): SafeFailure {
+  if (error instanceof ExportError) {
+    return { code: error.code, message: error.message, retryable: error.retryable };
   }
-  return { code: 'internal', message: `Unexpected ${describeThrown(thrown)}.`, retryable: true };
+  return { code: 'internal', message: `Unexpected ${describeThrown(error)}.`, retryable: true };
 }
 
 /** The class of a thrown value and the code positions of its stack, without its message. */
-export function describeThrown(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return `${typeof thrown} thrown`;
-  const frame = /\n\s+at (?:async )?(?:.*[\\/])?([\w.$-]+\.[cm]?[jt]s:\d+:\d+)/.exec(thrown.stack ?? '');
-  const className = /^\w{1,60}$/.test(thrown.name) ? thrown.name : 'Error';
+export function describeThrown(error: unknown): string {
+  if (!(error instanceof Error)) return `${typeof error} thrown`;
+  const frame = /\n\s+at (?:async )?(?:.*[\\/])?([\w.$-]+\.[cm]?[jt]s:\d+:\d+)/.exec(error.stack ?? '');
+  const className = /^\w{1,60}$/.test(error.name) ? error.name : 'Error';
   return frame === null ? className : `${className} at ${frame[1]}`;
 }
 
@@ -85,14 +85,14 @@ export function toHistoryError(failure: SafeFailure): Error {
   return new Error(`${FAILURE_MARK} ${failure.code}: ${failure.message}`);
 }
 
-/** What `toHistoryError` told, read from the message in which the runtime wraps it. */
-export function fromHistoryError(thrown: unknown): SafeFailure {
-  const message = thrown instanceof Error ? thrown.message : '';
+/** What `toHistoryError` wrote, read from the message in which the runtime wraps it. */
+export function fromHistoryError(error: unknown): SafeFailure {
+  const message = error instanceof Error ? error.message : '';
   const match = new RegExp(`${FAILURE_MARK} ([a-z-]+): ([^\\n]*)`).exec(message);
   return match === null
     ? {
         code: 'internal',
-        message: 'A step of the job failed without telling why. See the log of the app.',
+        message: 'A step of the job failed without a reason. See the log of the app.',
         retryable: false,
       }
     : { code: match[1] as ExportErrorCode, message: (match[2] ?? '').trim(), retryable: false };

@@ -35,9 +35,9 @@ export async function forEachConcurrently<T>(
         if (next === undefined || next.done === true) return;
         await work(next.value);
       }
-    } catch (thrown) {
+    } catch (error) {
       isOver = true;
-      throw thrown;
+      throw error;
     }
   };
   await Promise.all(Array.from({ length: limit }, worker));

@@ -17,10 +17,10 @@ import { METHODS } from './methods/methods.js';
 const MAX_LENGTH = 1024 * 1024;
 
 /** Most rules of a configuration; the longest that are published have some 300. */
-const MOST_RULES = 2000;
+const MAX_RULES = 2000;
 
 /** Most rules that are named because they never act. */
-const MOST_IDLE = 20;
+const MAX_IDLE = 20;
 
 const TOP_LEVEL = ['fhirVersion', 'processingErrors', 'processingError', 'fhirPathRules', 'parameters'];
 
@@ -98,7 +98,7 @@ function warnOfIdleRules(rules: readonly Rule[], { idle }: Reach, issues: IssueL
   const warned = new Set(issues.list.map(({ rule }) => rule));
   const paths = new Map(rules.map(({ index, path }) => [index, path]));
   const found = idle.filter(({ rule }) => !warned.has(rule));
-  for (const { rule, by } of found.slice(0, MOST_IDLE)) {
+  for (const { rule, by } of found.slice(0, MAX_IDLE)) {
     issues
       .ofRule(rule)
       .warn(
@@ -106,32 +106,32 @@ function warnOfIdleRules(rules: readonly Rule[], { idle }: Reach, issues: IssueL
         `Never acts: fhirPathRules[${by}] ('${paths.get(by)}') decides all that it selects: the first rule that reaches an element decides it`,
       );
   }
-  if (found.length > MOST_IDLE)
-    issues.warn('fhirPathRules', `${found.length - MOST_IDLE} more rules never act, for the same reason`);
+  if (found.length > MAX_IDLE)
+    issues.warn('fhirPathRules', `${found.length - MAX_IDLE} more rules never act, for the same reason`);
 }
 
 /** Warns of rules that do one thing or another by what an identity is. */
 function warnOfReaders({ readers }: Reach, issues: IssueList): void {
-  for (const { rule, reads } of readers.slice(0, MOST_IDLE)) {
+  for (const { rule, reads } of readers.slice(0, MAX_IDLE)) {
     const looked = reads.slice(0, 3).map(({ definition }) => definition);
     issues
       .ofRule(rule)
       .warn(
         'path',
-        `What this rule does depends on ${looked.join(', ')}: whoever wrote it reads off the output what they are. Coverage is not complete with it`,
+        `What this rule does depends on ${looked.join(', ')}: its author reads off the output what they are. Coverage is not complete with it`,
       );
   }
-  if (readers.length > MOST_IDLE)
-    issues.warn('fhirPathRules', `${readers.length - MOST_IDLE} more rules depend on identities`);
+  if (readers.length > MAX_IDLE)
+    issues.warn('fhirPathRules', `${readers.length - MAX_IDLE} more rules depend on identities`);
 }
 
-/** Warns of keys that whoever reads the configuration knows. */
+/** Warns of keys that anyone who reads the configuration knows. */
 function warnOfKnownKeys(methods: ReadonlySet<Method>, parameters: Parameters, issues: IssueList): void {
   for (const { name, key } of methods) {
     if (key === undefined || keyOf(key, parameters).kind !== 'text') continue;
     issues.warn(
       `parameters.${key.name}`,
-      `The key is written in the configuration: whoever reads it can undo ${name}, which does not count for coverage. Leave it empty, for a key of each job, or name a secret`,
+      `The key is written in the configuration: anyone who reads it can undo ${name}, which does not count for coverage. Leave it empty, for a key of each job, or name a secret`,
     );
   }
 }
@@ -206,10 +206,10 @@ function readRules(
     );
     return [];
   }
-  if (value.length > MOST_RULES) {
+  if (value.length > MAX_RULES) {
     issues.error(
       'fhirPathRules',
-      `A configuration may have ${MOST_RULES} rules, and this one has ${value.length}: join paths of one method with |`,
+      `A configuration may have ${MAX_RULES} rules, and this one has ${value.length}: join paths of one method with |`,
     );
     return [];
   }

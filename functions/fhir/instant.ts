@@ -81,7 +81,7 @@ export function laterInstant(instant: Instant, milliseconds: number): Instant {
 
 /**
  * The instant as a search value: in UTC, with three digits of a fraction or more. In a search a value of less
- * precision is the whole span it may stand for, a second or a millisecond, and not a moment:
+ * precision is the whole span it may mean, a second or a millisecond, and not a moment:
  * https://hl7.org/fhir/R4/search.html#date
  */
 export function searchValue({ seconds, fraction }: Instant): string {

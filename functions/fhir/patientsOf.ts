@@ -10,10 +10,10 @@ const PATIENT = new RegExp(`^${ANY_BASE}Patient/(${ID})${VERSION}$`);
 type Path = readonly string[];
 
 /**
- * What tells of patients without naming the one patient whom a resource is of: enough to count them by, in every
+ * What identifies patients without naming the one patient whom a resource is of: enough to count them by, in every
  * version that has the type. Without an element, there is nothing to count them by.
  */
-const TELLING: ReadonlyMap<string, readonly Path[]> = new Map<string, readonly Path[]>([
+const IDENTIFYING: ReadonlyMap<string, readonly Path[]> = new Map<string, readonly Path[]>([
   ['Binary', [['securityContext']]],
   ['BiologicallyDerivedProduct', [['collection', 'source']]],
   ['InventoryItem', [['instance', 'subject']]],
@@ -108,16 +108,16 @@ function isNamedByUrl(resource: JsonObject): boolean {
 /** Names of all elements of a type that `patientOf` looks at. */
 export function patientElements(type: string, version: FhirVersion): string[] {
   const paths = naming(version).get(type) ?? NO_PATHS;
-  // Of a Bundle, the entries tell which Patients are in it.
+  // Of a Bundle, the entries show which Patients are in it.
   const own = type === 'Bundle' ? ['entry'] : [];
   return ['resourceType', 'id', ...own, ...paths.flatMap((path) => path.slice(0, 1))];
 }
 
-/** The ids of all patients of whom a resource tells, as far as it names them; of a Bundle, those of what is in it. */
+/** The ids of all patients of whom a resource is, as far as it names them; of a Bundle, those of what is in it. */
 export function patientsOf(resource: JsonObject, version: FhirVersion): ReadonlySet<string> {
   const patients = new Set<string>();
   collect(resource, naming(version), patients);
-  collect(resource, TELLING, patients);
+  collect(resource, IDENTIFYING, patients);
   const entries = resource['resourceType'] === 'Bundle' ? resource['entry'] : undefined;
   if (Array.isArray(entries)) {
     for (const entry of entries) {
@@ -129,7 +129,7 @@ export function patientsOf(resource: JsonObject, version: FhirVersion): Readonly
   return patients;
 }
 
-/** @returns false where a reference names a patient who cannot be told from another */
+/** @returns false where a reference names a patient who cannot be distinguished from another */
 function collect(
   resource: JsonObject,
   pathsOf: ReadonlyMap<string, readonly Path[]>,

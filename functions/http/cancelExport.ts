@@ -8,7 +8,7 @@ import { outcomeResponse } from './respond.js';
 import type { Handler } from './handler.js';
 
 /** A client that cancels waits for its answer, so what takes longer is left to the timer. */
-const LONGEST_MS = 8000;
+const MAX_MS = 8000;
 
 /**
  * Stops a running job and deletes its files; of a finished one, deletes the files.
@@ -22,7 +22,7 @@ export function cancelExport({ jobs, files, now }: HttpDependencies): Handler {
     // This is the cancel: slices look for it, since terminating reaches neither them nor sub-orchestrations.
     // What follows is done again by the timer, should it be cut off here.
     await jobs.putStop(jobId, { reason: 'cancelled', at: new Date(now()).toISOString() });
-    const signal = AbortSignal.timeout(LONGEST_MS);
+    const signal = AbortSignal.timeout(MAX_MS);
     let isDone = false;
     try {
       await endCancelledJob({ jobs, files }, client, state.request, signal);

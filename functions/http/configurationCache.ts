@@ -22,7 +22,7 @@ export interface CheckedConfiguration {
 
 /**
  * Reads configurations and looks for their coverage once for each text. What is kept has no rules and none of the
- * keys that stand in a configuration: these are read again each time.
+ * keys that are written in a configuration: these are read again each time.
  */
 export class ConfigurationCache {
   readonly #fhirVersion: FhirVersion;
@@ -73,7 +73,7 @@ function withoutText(key: Key): Key {
   return key.kind === 'text' ? { kind: 'text', text: '' } : key;
 }
 
-/** The keys that stand in the text are read from it again. */
+/** The keys that are written in the text are read from it again. */
 function withKeys(kept: CheckedConfiguration, text: string): CheckedConfiguration {
   const { keys } = kept;
   if (keys === undefined) return kept;

@@ -6,7 +6,7 @@ const EXPOSED =
 /** Headers of requests that a script of another origin may send. */
 const ALLOWED =
   'Accept, Authorization, Content-Type, If-None-Match, If-Range, Prefer, Range, X-Functions-Key';
-const MOST_SECONDS_CACHED = 600;
+const MAX_SECONDS_CACHED = 600;
 
 /**
  * The headers that let a script of a permitted origin read an answer; none for any other. Cookies are never used, so
@@ -41,7 +41,7 @@ export function preflight(
     headers: {
       'access-control-allow-methods': methods.join(', '),
       'access-control-allow-headers': ALLOWED,
-      'access-control-max-age': String(MOST_SECONDS_CACHED),
+      'access-control-max-age': String(MAX_SECONDS_CACHED),
     },
   };
 }

@@ -16,12 +16,12 @@ import { FUNCTION_TIMEOUT_SECONDS } from '../settings/crossChecks.js';
 import type { Handler } from './handler.js';
 
 /** The host ends a call at `functionTimeout`, which a client could take for the end of the file. */
-const MOST_MS = (FUNCTION_TIMEOUT_SECONDS - 60) * 1000;
+const MAX_MS = (FUNCTION_TIMEOUT_SECONDS - 60) * 1000;
 /**
  * A file that is larger goes uncompressed, since it may take longer than a call does, and a compressed one cannot be
  * resumed: for a client of 1 Mbit/s, and lines that are compressed to a quarter (to an eighth is usual).
  */
-export const MOST_COMPRESSED_BYTES = (MOST_MS / 1000) * 125_000 * 4;
+export const MAX_COMPRESSED_BYTES = (MAX_MS / 1000) * 125_000 * 4;
 
 /**
  * Streams a file that the manifest of a complete job names, and no other: as a whole, compressed where the client
@@ -31,7 +31,7 @@ export function downloadFile({ settings, jobs, files, now }: HttpDependencies): 
   return async (request, _client, context, caller) => {
     // Before anything is waited for: it is forgotten when the client goes away.
     const response = responseOf(context.invocationId);
-    const bodyOf = (stream: Readable): ReturnType<typeof pacedBody> => pacedBody(stream, response, MOST_MS);
+    const bodyOf = (stream: Readable): ReturnType<typeof pacedBody> => pacedBody(stream, response, MAX_MS);
     const jobId = readJobId(request);
     const [records, manifest] = await Promise.all([jobs.records(jobId), jobs.manifest(jobId)]);
     const state = visibleTo(caller, stateOf(records));
@@ -64,7 +64,7 @@ export function downloadFile({ settings, jobs, files, now }: HttpDependencies): 
     const isGzip =
       range === 'whole' &&
       bytes > 0 &&
-      bytes <= MOST_COMPRESSED_BYTES &&
+      bytes <= MAX_COMPRESSED_BYTES &&
       acceptsGzip(headers.get('accept-encoding'));
     // A compressed answer is another one: parts of it would not fit those of the file.
     const ownEtag = isGzip ? etag.replace(/"$/, '-gzip"') : etag;

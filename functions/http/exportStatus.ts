@@ -52,7 +52,7 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
     const isCounted = (job.minPatients ?? 0) === 0;
     const progress = isCounted ? progressOf(plan, partitions) : progressWithoutCounts(plan, partitions);
     const retryAfter = secondsToNextPoll(progress, (now() - Date.parse(job.startedAt)) / 1000);
-    limiter.told(poller, retryAfter, now());
+    limiter.noteRetryAfter(poller, retryAfter, now());
     return {
       status: 202,
       headers: { 'x-progress': progressText(progress), 'retry-after': String(retryAfter) },
@@ -122,7 +122,7 @@ function failureResponse({ code, message }: SafeFailure): HttpResponseInit {
     : outcomeResponse(status, [errorIssue(issue, message)]);
 }
 
-/** Whose polls are counted together: others, who are told nothing of the job, use up none of its caller's. */
+/** Whose polls are counted together: others, who learn nothing of the job, use up none of its caller's. */
 function pollerOf(caller: Caller, jobId: string): string {
   return caller.kind === 'known' ? `${jobId} ${caller.owner}` : jobId;
 }

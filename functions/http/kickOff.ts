@@ -96,10 +96,10 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
         },
       };
       await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input });
-    } catch (thrown) {
+    } catch (error) {
       // Only sooner: the list is cleared of what never began when it is in somebody's way.
       await jobs.leaveRunning(jobId).catch(() => undefined);
-      throw thrown;
+      throw error;
     }
     return outcomeResponse(202, acceptedIssues(job), {
       'content-location': `${baseUrl}/_operations/export/${jobId}`,

@@ -15,7 +15,7 @@ export function metadata({ settings }: HttpDependencies): Handler {
     const definition = `${BULK_DATA}/OperationDefinition/${id}`;
     return { name: 'export', definition: fhirVersion === 'STU3' ? { reference: definition } : definition };
   };
-  // STU3 has operations of the system only; there they stand side by side.
+  // STU3 has operations of the system only; there they are side by side.
   const rest =
     fhirVersion === 'STU3'
       ? { operation: [operation('export'), operation('patient-export'), operation('group-export')] }

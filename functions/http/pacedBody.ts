@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 
 /** What may wait in memory for a client to take it, besides the buffers of the stream itself. */
-const MOST_WAITING_BYTES = 512 * 1024;
+const MAX_WAITING_BYTES = 512 * 1024;
 
 /**
  * A stream as the body of an answer, no further ahead of the client than half a MiB. Where it cannot be given whole,
@@ -54,7 +54,7 @@ export function pacedBody(
 
 /** Waits until the client has taken what was written, or is gone. */
 function taken(response: ServerResponse): Promise<void> | undefined {
-  if (response.destroyed || response.writableLength < MOST_WAITING_BYTES) return undefined;
+  if (response.destroyed || response.writableLength < MAX_WAITING_BYTES) return undefined;
   return new Promise((resolve) => {
     const done = (): void => {
       response.off('drain', done).off('close', done);

@@ -24,7 +24,7 @@ export interface PinnedConfiguration {
 }
 
 /**
- * Reads a configuration once, checks it and its keys, and tells whether it counts as de-identification: what is read
+ * Reads a configuration once, checks it and its keys, and finds out whether it counts as de-identification: what is read
  * now is what every activity of the job uses.
  * @param secret of the job
  * @throws RequestError 400 with all that is wrong; 500 where it is the default one, which has to count, too
@@ -35,8 +35,8 @@ export async function pinConfiguration(
   secret: Uint8Array,
 ): Promise<PinnedConfiguration> {
   if (!requested.isDefault) return pin(reader, requested, secret);
-  const pinned = await pin(reader, requested, secret).catch((thrown: unknown) => {
-    throw ofDefault(thrown);
+  const pinned = await pin(reader, requested, secret).catch((error: unknown) => {
+    throw ofDefault(error);
   });
   if (pinned.described.approval !== undefined) return pinned;
   throw new RequestError(500, [
@@ -104,17 +104,17 @@ async function readText(
 }
 
 /** What is wrong with the default configuration is no fault of the request. */
-function ofDefault(thrown: unknown): unknown {
-  if (thrown instanceof RequestError) {
+function ofDefault(error: unknown): unknown {
+  if (error instanceof RequestError) {
     return new RequestError(
       500,
-      thrown.issues.map(({ diagnostics }) => defaultIssue(diagnostics)),
+      error.issues.map(({ diagnostics }) => defaultIssue(diagnostics)),
     );
   }
-  if (thrown instanceof ExportError && statusOf(thrown.code).status < 500) {
-    return new RequestError(500, [defaultIssue(thrown.message)]);
+  if (error instanceof ExportError && statusOf(error.code).status < 500) {
+    return new RequestError(500, [defaultIssue(error.message)]);
   }
-  return thrown;
+  return error;
 }
 
 function defaultIssue(message: string): OutcomeIssue {

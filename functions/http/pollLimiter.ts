@@ -2,7 +2,7 @@ import { RecentMap } from '../common/recentMap.js';
 
 /** Early polls a client may have in hand: it may have restarted, or be several. */
 const MAX_EARLY_POLLS = 10;
-/** A client that waits for half of what it was told to wait for is no trouble yet. */
+/** A client may ask after half of its `Retry-After`. */
 const PATIENCE = 0.5;
 /** Jobs remembered; the one asked for longest ago is forgotten. */
 const MAX_JOBS = 1000;
@@ -10,12 +10,12 @@ const MAX_JOBS = 1000;
 interface Allowance {
   polls: number;
   at: number;
-  /** What the client was told to wait, in seconds. */
+  /** The last `Retry-After` of the client, in seconds. */
   retryAfter: number;
 }
 
 /**
- * Keeps clients from polling a running job much faster than they are told to: who asks at the time told is never
+ * Keeps clients from polling a running job much faster than `Retry-After` asks: a client that honors it is never
  * refused. By job, in this process alone.
  */
 export class PollLimiter {
@@ -35,8 +35,8 @@ export class PollLimiter {
     return isAllowed ? undefined : known.retryAfter;
   }
 
-  /** Notes what a client was told to wait, in seconds, above 0. */
-  told(jobId: string, retryAfter: number, now: number): void {
+  /** Notes the `Retry-After` that a client got, in seconds, above 0. */
+  noteRetryAfter(jobId: string, retryAfter: number, now: number): void {
     const known = this.#jobs.get(jobId) ?? { polls: MAX_EARLY_POLLS, at: now };
     this.#jobs.set(jobId, { ...known, retryAfter });
   }

@@ -61,17 +61,17 @@ export async function respond(
   context: InvocationContext,
   handle: () => Promise<HttpResponseInit>,
 ): Promise<HttpResponseInit> {
-  const response = await handle().catch((thrown: unknown) => {
-    if (thrown instanceof RequestError) return outcomeResponse(thrown.status, thrown.issues, thrown.headers);
-    const where = { function: context.functionName, thrown: describeThrown(thrown) };
-    if (thrown instanceof ExportError) {
-      const { status, issue } = statusOf(thrown.code);
+  const response = await handle().catch((error: unknown) => {
+    if (error instanceof RequestError) return outcomeResponse(error.status, error.issues, error.headers);
+    const where = { function: context.functionName, thrown: describeThrown(error) };
+    if (error instanceof ExportError) {
+      const { status, issue } = statusOf(error.code);
       if (status >= 500)
-        context.error(JSON.stringify({ ...where, code: thrown.code, message: thrown.message }));
-      return outcomeResponse(status, [errorIssue(issue, thrown.message)]);
+        context.error(JSON.stringify({ ...where, code: error.code, message: error.message }));
+      return outcomeResponse(status, [errorIssue(issue, error.message)]);
     }
     context.error(JSON.stringify({ ...where, code: 'internal' }));
-    const message = `Unexpected error. The log of the app tells more under invocation ${context.invocationId}.`;
+    const message = `Unexpected error. See the log of the app, invocation ${context.invocationId}.`;
     return outcomeResponse(500, [errorIssue('exception', message)]);
   });
   await dropBody(request, context.invocationId);
@@ -88,6 +88,6 @@ async function dropBody({ body, bodyUsed }: HttpRequest, invocationId: string): 
     }
     await requestIsOver(invocationId);
   } catch {
-    // The client has broken the request off, so nobody waits for the answer.
+    // The client has broken the request off, so no caller waits for the answer.
   }
 }

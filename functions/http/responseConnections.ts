@@ -6,7 +6,7 @@ const open = new Map<string, { request: IncomingMessage; response: ServerRespons
 
 /**
  * Keeps the connections on which streamed answers go out, by invocation, each until it is closed: the programming
- * model writes a stream as fast as it gives, so whoever makes a large one has to look at its connection. To be called
+ * model writes a stream as fast as it gives, so the function that makes a large one has to look at its connection. To be called
  * once, before the first request.
  */
 export function watchResponses(): void {
@@ -17,7 +17,7 @@ export function watchResponses(): void {
     // The programming model gives no function the body of these: it is dropped as it comes.
     if (request.method === 'GET' || request.method === 'HEAD') request.resume();
     open.set(invocationId, { request, response });
-    // Where the client goes away, the model goes on writing: an error that nobody can do anything about.
+    // Where the client goes away, the model continues to write: nothing can be done about that error.
     response.on('error', () => undefined);
     response.once('close', () => open.delete(invocationId));
   });

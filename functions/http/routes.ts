@@ -17,7 +17,7 @@ import { smartConfiguration } from './smartConfiguration.js';
 interface Route {
   name: string;
   route: string;
-  /** Who may call: anybody, or those that the settings' way of authentication lets in. */
+  /** Who may call: anybody, or those that the settings' method of authentication lets in. */
   access: 'open' | 'authorized';
   methods: Partial<Record<HttpMethod, Handler>>;
 }
@@ -27,7 +27,7 @@ const ALL_METHODS: HttpMethod[] = ['GET', 'POST', 'DELETE', 'HEAD', 'PATCH', 'PU
 
 /**
  * All HTTP functions. The host tries their routes in the order of the functions' names, and the first that matches
- * wins: where two match, either may answer, so levels are told apart by parameter and not by route. Only the
+ * wins: where two match, either may answer, so levels are distinguished by parameter and not by route. Only the
  * catch-all has to be last.
  */
 export function routes(dependencies: HttpDependencies): Route[] {
@@ -95,7 +95,7 @@ export function routes(dependencies: HttpDependencies): Route[] {
 export function registerRoutes(dependencies: HttpDependencies): void {
   const { settings, authorize } = dependencies;
   const { corsOrigins } = settings;
-  // The host checks keys only where they are the way in: a client with a token has none.
+  // The host checks keys only where they authenticate callers: a client with a token has none.
   const keyLevel =
     settings.authorization.authentication.method === 'function-keys' ? 'function' : 'anonymous';
   for (const { name, route, access, methods } of routes(dependencies)) {

@@ -26,8 +26,8 @@ const MAX_READ_PATIENTS = 100;
 const PARALLEL_READS = 4;
 
 /**
- * Asks the source for what is wrong with a kick-off, so that its caller is told at once: parameters of `_typeFilter` that
- * it does not know, and a group or patients that it does not have. Only callers who may know of these are told: the
+ * Asks the source for what is wrong with a kick-off, so that its caller learns it at once: parameters of `_typeFilter` that
+ * it does not know, and a group or patients that it does not have. Only callers who may know of these learn it: the
  * others have `isGroupHidden`, and may not use `patient`. A source that does not answer in time is no reason to refuse.
  * @param source tries each request once
  * @throws RequestError 400 or 404

@@ -22,7 +22,7 @@ const HOUR_MS = 3_600_000;
 /** Every ten minutes; six fields, seconds first. */
 const SCHEDULE = '0 */10 * * * *';
 const PARALLEL_JOBS = 4;
-/** An attempt that nobody waits for any more may still be writing for so long. */
+/** An abandoned attempt may still be writing for so long. */
 const STRAGGLER_MS = 24 * HOUR_MS;
 
 /** Registers the timer that removes what ended jobs have left, and jobs whose retention is over. */
@@ -81,7 +81,7 @@ export async function cleanUpJob(
   }
 }
 
-/** Deletes what attempts that nobody waited for any more have written since the job ended. */
+/** Deletes what abandoned attempts have written since the job ended. */
 async function deleteOrphans(jobs: JobStore, files: ExportFiles, request: JobRequest): Promise<void> {
   const { jobId, container, folder } = request;
   const manifest = await jobs.manifest(jobId);
@@ -94,7 +94,7 @@ async function deleteOrphans(jobs: JobStore, files: ExportFiles, request: JobReq
   );
 }
 
-/** Removes the orchestrations of a job and then its state, without which nobody would find them. */
+/** Removes the orchestrations of a job and then its state, without which they could not be found. */
 async function forgetJob(jobs: JobStore, client: df.DurableClient, request: JobRequest): Promise<void> {
   const partitions = (await jobs.plan(request.jobId))?.partitions.length ?? 0;
   await purgeJob(client, request, partitions);

@@ -11,7 +11,7 @@ interface Stores {
 }
 
 /**
- * Ends a job as its state says: writes its outcome, and takes away what nobody needs after it, its files where they are
+ * Ends a job as its state says: writes its outcome, and takes away what is not needed after it, its files where they are
  * not complete. Safe to repeat, and to run twice at once: the first outcome that is written holds.
  * @param now milliseconds since the epoch
  */

@@ -1,5 +1,5 @@
 import { ARRAY, OBJECT, STRING, type JsonTape } from './jsonTape.js';
-import { UNKNOWN_NAME, UNTOLD_NAME } from './keyNames.js';
+import { UNKNOWN_NAME, UNRESOLVED_NAME } from './keyNames.js';
 import type { LineBuffer } from './lineBuffer.js';
 
 const COMMA = 0x2c;
@@ -34,7 +34,7 @@ export function addCompact(tape: JsonTape, root: number, line: LineBuffer): bool
       const name = tape.name(node);
       const bit = 1 << (name & 31);
       const mask = masks.at(-1) as number;
-      if (name === UNKNOWN_NAME || name === UNTOLD_NAME) return false;
+      if (name === UNKNOWN_NAME || name === UNRESOLVED_NAME) return false;
       if ((mask & bit) !== 0 && tape.member(container, name) !== node) return false;
       masks[masks.length - 1] = mask | bit;
       line.piece(tape.nameStart(node), tape.nameEnd(node));

@@ -3,16 +3,16 @@ import {
   guessedName,
   guessOf,
   hashByte,
-  LONGEST_NAME,
+  MAX_NAME,
   nameLength,
   nameOf,
   rememberGuess,
   UNKNOWN_NAME,
-  UNTOLD_NAME,
+  UNRESOLVED_NAME,
 } from './keyNames.js';
 import { numberFromText, type JsonScalar } from './jsonNumber.js';
 
-/** What stands at a node. */
+/** What is at a node. */
 export const OBJECT = 1;
 export const ARRAY = 2;
 export const STRING = 3;
@@ -34,7 +34,7 @@ const IS_FRACTION = 128;
 /** A number whose text a double may change. Of strings, the bit is another flag. */
 const IS_EXACT = 8;
 
-/** The number of a member's name stands in the first part of a node, above its kind and flags. */
+/** The number of a member's name is in the first part of a node, above its kind and flags. */
 const NAME_SHIFT = 8;
 /** The parts of a node, from its place on. */
 const START = 1;
@@ -65,7 +65,7 @@ const QUOTES = 0x22222222;
 const BACKSLASHES = 0x5c5c5c5c;
 const HIGH_BITS = 0x80808080 | 0;
 
-/** Bytes that stand for themselves in a string. */
+/** Bytes that a string holds unescaped. */
 const IS_PLAIN = new Uint8Array(256);
 for (let byte = 0x20; byte < 0x80; byte++) IS_PLAIN[byte] = byte === QUOTE || byte === BACKSLASH ? 0 : 1;
 /** What may follow a backslash, but for `u`. */
@@ -90,12 +90,12 @@ export function refuseReleased({ tape, bytes }: TapeValue): void {
 }
 
 /**
- * A JSON text as a list of its values in their order, each with where it stands in the bytes and where the next one
- * begins that is not in it: what a tree of objects tells, without making any. One tape is used again and again.
+ * A JSON text as a list of its values in their order, each with its place in the bytes and where the next one
+ * begins that is not in it: what a tree of objects holds, without making any. One tape is used again and again.
  */
 export class JsonTape {
   bytes: Buffer = NOTHING;
-  /** Whether a name begins with `_`: beside a primitive value stands its id, or extensions. */
+  /** Whether a name begins with `_`: beside a primitive value are its id or extensions. */
   hasSiblings = false;
   /** Where the bytes stopped being JSON, after `read` has returned false. */
   refusedAt = 0;
@@ -133,7 +133,7 @@ export class JsonTape {
     return (this.nodes[node] as number) >> NAME_SHIFT;
   }
 
-  /** Where a member's name begins, its quote included, if its number tells the name. */
+  /** Where a member's name begins, its quote included, if its number identifies the name. */
   nameStart(node: number): number {
     return this.nameEnd(node) - nameLength(this.name(node)) - 2;
   }
@@ -234,7 +234,7 @@ export class JsonTape {
   /** The name of a member, whatever its number says of it. */
   nameText(node: number): string {
     const number = this.name(node);
-    if (number !== UNKNOWN_NAME && number !== UNTOLD_NAME) return nameOf(number);
+    if (number !== UNKNOWN_NAME && number !== UNRESOLVED_NAME) return nameOf(number);
     const { bytes } = this;
     const end = this.nameEnd(node);
     let start = end - 2;
@@ -285,7 +285,7 @@ export class JsonTape {
     const end = bytes.length;
     const view = new DataView(bytes.buffer, bytes.byteOffset, end);
     const lastWord = end - 4;
-    const lastName = end - LONGEST_NAME - 1;
+    const lastName = end - MAX_NAME - 1;
     let before = UNKNOWN_NAME;
     let { nodes, open } = this;
     let length = 0;
@@ -406,7 +406,7 @@ export class JsonTape {
             const flags = this.string(bytes, at);
             if (flags === 0) return this.refuse(at);
             at = this.scalarEnd;
-            name = (flags & IS_ESCAPED) === 0 ? UNKNOWN_NAME : UNTOLD_NAME;
+            name = (flags & IS_ESCAPED) === 0 ? UNKNOWN_NAME : UNRESOLVED_NAME;
           }
         }
         before = name;

@@ -2,12 +2,12 @@ import { viewOf } from './lineBuffer.js';
 
 /** The number of every name that no element can have: not ASCII, empty, too long, or `__proto__`. */
 export const UNKNOWN_NAME = 0;
-/** The number of every name that only a parser can tell: written with escapes, or one too many. */
-export const UNTOLD_NAME = 1;
+/** The number of every name that only a parser can read: written with escapes, or one too many. */
+export const UNRESOLVED_NAME = 1;
 
-/** Bytes of the longest name that is told; those of FHIR's elements are shorter. */
-export const LONGEST_NAME = 64;
-/** Names that are told: FHIR has some 2,000, and as many of their siblings. Data may hold any number of others. */
+/** Bytes of the longest name that has a number; those of FHIR's elements are shorter. */
+export const MAX_NAME = 64;
+/** Names that have numbers: FHIR has some 2,000, and as many of their siblings. Data may hold any number of others. */
 const MAX_NAMES = 10_000;
 const SLOTS = 32_768;
 const QUOTE = 0x22;
@@ -29,7 +29,7 @@ export function hashByte(hash: number, byte: number): number {
   return (Math.imul(hash, 31) + byte) | 0;
 }
 
-/** The number that stands for a name of a JSON object's member, in this process. */
+/** The number of a name of a JSON object's member, in this process. */
 export function nameNumber(name: string): number {
   const number = numbers.get(name);
   if (number !== undefined) return number;
@@ -59,13 +59,13 @@ export function findName(bytes: Uint8Array, start: number, end: number, hash: nu
   }
 }
 
-/** Where the guess of a name stands that begins with four bytes and comes after another. */
+/** Where the guess of a name is that begins with four bytes and comes after another. */
 export function guessOf(first: number, before: number): number {
   return (Math.imul(first, 0x2c1b3c6d) ^ Math.imul(before, 0x297a2d39)) >>> (32 - GUESS_BITS);
 }
 
 /**
- * The number of the name that most likely stands at a place, if it stands there and its quote after it;
+ * The number of the name that is most likely at a place, if it is there and its quote after it;
  * `UNKNOWN_NAME` where it does not. @param view at least as many bytes as the longest name and its quote
  */
 export function guessedName(view: DataView, start: number, guess: number): number {
@@ -82,13 +82,13 @@ export function guessedName(view: DataView, start: number, guess: number): numbe
 
 /** Remembers a name that was found where another one, or none, was guessed. */
 export function rememberGuess(guess: number, number: number): void {
-  if (number !== UNTOLD_NAME) guesses[guess] = number;
+  if (number !== UNRESOLVED_NAME) guesses[guess] = number;
 }
 
 function addName(bytes: Uint8Array, start: number, end: number, slot: number): number {
-  if (start === end || end - start > LONGEST_NAME) return UNKNOWN_NAME;
+  if (start === end || end - start > MAX_NAME) return UNKNOWN_NAME;
   for (let at = start; at < end; at++) if ((bytes[at] as number) >= 0x80) return UNKNOWN_NAME;
-  if (names.length >= MAX_NAMES) return UNTOLD_NAME;
+  if (names.length >= MAX_NAMES) return UNRESOLVED_NAME;
   const own = Uint8Array.from(bytes.subarray(start, end));
   const name = Buffer.from(own).toString('latin1');
   // Whoever makes objects of numbered names need not think of it.

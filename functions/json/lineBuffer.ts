@@ -50,7 +50,7 @@ export class LineBuffer {
     return this.bytes.subarray(start, end);
   }
 
-  /** Keeps in `mark` where it stands. */
+  /** Keeps its position in `mark`. */
   keep(mark: Mark): void {
     mark.length = this.filled;
     mark.from = this.from;

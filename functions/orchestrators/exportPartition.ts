@@ -7,7 +7,7 @@ export interface ExportPartitionInput {
   partition: number;
   /** Number of the slice to do next. */
   slice: number;
-  /** The attempt of the slice before that counts; it tells where to go on. */
+  /** The attempt of the slice before that counts; it says where to continue. */
   previous: string | null;
   retry: RetryPolicy;
 }

@@ -10,7 +10,7 @@ export type Authentication = Values<typeof AUTHORIZATION>['authentication'];
 export type SmartSettings = Omit<Extract<Authentication, { method: 'smart' }>, 'method'>;
 
 export interface AuthorizationSettings extends Values<typeof AUTHORIZATION> {
-  /** Whether the host is of this machine alone, where nobody checks function keys. */
+  /** Whether the host is of this machine alone, where function keys are not checked. */
   readonly servesLoopback: boolean;
 }
 
@@ -85,7 +85,7 @@ export const AUTHORIZATION = {
           // RFC 6749, section 3.3. A scope that gives access to types is in everybody's token.
           matching(/^(?!system\/)[\x21\x23-\x5b\x5d-\x7e]+$/),
           {},
-          'The scope that permits raw exports and searches without limits. Unless set, nobody is permitted.',
+          'The scope that permits raw exports and searches without limits. Unless set, no caller is permitted.',
         ),
       },
       none: {},
@@ -110,7 +110,7 @@ export const APPROVAL = {
     'CONFIGURATION_APPROVAL',
     APPROVAL_RULES,
     {},
-    'Which configurations count as de-identification; what others export is raw data. `container`: all that can be read, since whoever can write container `anonymization` or a registry of `ANONYMIZATION_REGISTRIES` approves; `coverage`: those whose coverage is complete, and those of `CONFIGURATION_DIGESTS`; `digest`: the latter alone. Unless set: `coverage` with `entra` and `smart`, `container` with `function-keys` and `none`.',
+    'Which configurations count as de-identification; what others export is raw data. `container`: all that can be read, since anyone who can write container `anonymization` or a registry of `ANONYMIZATION_REGISTRIES` approves; `coverage`: those whose coverage is complete, and those of `CONFIGURATION_DIGESTS`; `digest`: the latter alone. Unless set: `coverage` with `entra` and `smart`, `container` with `function-keys` and `none`.',
   ),
   digests: list(
     'CONFIGURATION_DIGESTS',
@@ -121,7 +121,7 @@ export const APPROVAL = {
   ),
 };
 
-/** Where callers are distinguished, one may pick what another wrote; else nobody is kept from anything by who it is. */
+/** Where callers are distinguished, one may pick what another wrote; else no caller is kept from anything by who it is. */
 export function approvalPolicy(
   { rule, digests }: Values<typeof APPROVAL>,
   { method }: Authentication,

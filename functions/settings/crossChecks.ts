@@ -1,4 +1,4 @@
-import { LONGEST_PAUSE_MS } from '../export/source/requestLimiter.js';
+import { MAX_PAUSE_MS } from '../export/source/requestLimiter.js';
 import { isLoopback } from '../common/loopback.js';
 import type { Authentication } from './authorizationSettings.js';
 import { isTrusted } from './registrySettings.js';
@@ -80,7 +80,7 @@ export const CROSS_CHECKS: readonly CrossCheck[] = [
     of: [SCHEMA.sliceMaxSeconds, SCHEMA.sourceMaxAttempts, SCHEMA.sourceTimeoutSeconds],
     // A slice looks at its time between pages, so the last of them may begin just before it is over.
     find: ({ sliceMaxSeconds, sourceMaxAttempts, sourceTimeoutSeconds }) => {
-      const pause = LONGEST_PAUSE_MS / 1000;
+      const pause = MAX_PAUSE_MS / 1000;
       const longest =
         sliceMaxSeconds + sourceMaxAttempts * sourceTimeoutSeconds + (sourceMaxAttempts - 1) * pause;
       return longest > FUNCTION_TIMEOUT_SECONDS

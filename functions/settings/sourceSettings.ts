@@ -143,7 +143,7 @@ export function sourceSettings(
   }
 }
 
-/** A URL by https, or on this machine: nobody in between reads or changes what goes there or comes from there. */
+/** A URL by https, or on this machine: what goes there or comes from there cannot be read or changed in between. */
 export function privateUrl<const O extends { isRequired?: true }>(
   name: string,
   options: O,

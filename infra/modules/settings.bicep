@@ -97,7 +97,7 @@ type ExportSettings = {
   @maxValue(300)
   SMART_CLOCK_SKEW_SECONDS: int?
 
-  @description('The scope that permits raw exports and searches without limits. Unless set, nobody is permitted. (with AUTHENTICATION smart; one scope of its own that does not begin with system/, such as export.raw)')
+  @description('The scope that permits raw exports and searches without limits. Unless set, no caller is permitted. (with AUTHENTICATION smart; one scope of its own that does not begin with system/, such as export.raw)')
   SMART_RAW_SCOPE: string?
 
   @description('Search parameters that `_typeFilter` may use without the permission for raw exports. Unless set: code, category, type, class, status, clinical-status, verification-status, intent, priority, severity, vaccine-code, combo-code, component-code, date, onset-date, recorded-date, abatement-date, authored, authoredon, effective, effective-time, issued. With `function-keys` and `none`, where callers are not distinguished, only if set. (names of search parameters without modifiers and chains, separated by commas, such as code, category, date)')
@@ -133,7 +133,7 @@ type ExportSettings = {
   @description('Whether a configuration is refused whose rules leave what may be an identity, as its parameter `requireCoverage` does. (default false)')
   REQUIRE_COVERAGE: ('true' | 'false')?
 
-  @description('Which configurations count as de-identification; what others export is raw data. `container`: all that can be read, since whoever can write container `anonymization` or a registry of `ANONYMIZATION_REGISTRIES` approves; `coverage`: those whose coverage is complete, and those of `CONFIGURATION_DIGESTS`; `digest`: the latter alone. Unless set: `coverage` with `entra` and `smart`, `container` with `function-keys` and `none`.')
+  @description('Which configurations count as de-identification; what others export is raw data. `container`: all that can be read, since anyone who can write container `anonymization` or a registry of `ANONYMIZATION_REGISTRIES` approves; `coverage`: those whose coverage is complete, and those of `CONFIGURATION_DIGESTS`; `digest`: the latter alone. Unless set: `coverage` with `entra` and `smart`, `container` with `function-keys` and `none`.')
   CONFIGURATION_APPROVAL: ('container' | 'coverage' | 'digest')?
 
   @description('SHA-256 digests of configuration files that count as de-identification whatever they leave, as manifests and kick-offs name them. (digests of configurations, sha256: and 64 hexadecimal digits, separated by commas)')

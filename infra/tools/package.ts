@@ -5,7 +5,7 @@ import { zipSync, type Zippable } from 'fflate';
 
 /** What the platform's worker brings: it is in no package. */
 const BROUGHT_BY_THE_WORKER = '@azure/functions-core';
-/** The same files make the same bytes: the earliest moment that a zip archive can tell. */
+/** The same files make the same bytes: the earliest moment that a zip archive can hold. */
 const MODIFIED = new Date(1980, 0, 1);
 const LICENCE = /^(licen[cs]e|notice|thirdpartynotice)[^/]*$/i;
 /** Types, source maps, texts, tests, builds for browsers: what Node never loads, unless the trace says so. */

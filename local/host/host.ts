@@ -11,7 +11,7 @@ import { Store } from './durable/store.js';
 import { TaskHub } from './durable/taskHub.js';
 import { DirectoryLock } from './directoryLock.js';
 import { readHostSettings } from './hostJson.js';
-import { MOST_READ_HEADER_BYTES, refusedByHost, withoutDotSegments } from './http/hostLimits.js';
+import { MAX_READ_HEADER_BYTES, refusedByHost, withoutDotSegments } from './http/hostLimits.js';
 import { HttpFunctions } from './http/httpFunctions.js';
 import { isAuthorized, isSame, type FunctionKeys } from './http/keys.js';
 import { readBody } from './http/request.js';
@@ -149,7 +149,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     };
     return { url, close: () => (closing ??= shutDown()) };
   } catch (error) {
-    // One entry, as on the real host, which goes on without functions then.
+    // One entry, as on the real host, which continues without functions then.
     if (error instanceof AppLoadError) {
       logger.log({ level: 'error', category: 'Host.Startup', message: error.message });
     }
@@ -256,7 +256,7 @@ class Listener {
     const server = createServer({
       requestTimeout: 0,
       keepAliveTimeout: 5000,
-      maxHeaderSize: MOST_READ_HEADER_BYTES,
+      maxHeaderSize: MAX_READ_HEADER_BYTES,
     });
     server.on('clientError', refuseUnreadable);
     return new Promise((done, failed) => {

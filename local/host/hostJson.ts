@@ -27,8 +27,8 @@ const DEFAULT_FUNCTION_TIMEOUT_MS = 30 * 60_000;
 
 /** Default and bounds of the Durable extension (`AzureStorageOptions`). */
 const DEFAULT_VISIBILITY_MS = 5 * 60_000;
-const LEAST_VISIBILITY_MS = 60_000;
-const MOST_VISIBILITY_MS = 60 * 60_000;
+const MIN_VISIBILITY_MS = 60_000;
+const MAX_VISIBILITY_MS = 60 * 60_000;
 
 const LOG_LEVEL_PREFIX = 'AzureFunctionsJobHost__logging__logLevel__';
 
@@ -71,7 +71,7 @@ export function readHostSettings(scriptRoot: string, environment: NodeJS.Process
   const visibility = (name: string): number => {
     const value = at(...durable, 'storageProvider', name);
     const ms = value === undefined ? DEFAULT_VISIBILITY_MS : (timeSpan(value) ?? 0);
-    if (ms >= LEAST_VISIBILITY_MS && ms <= MOST_VISIBILITY_MS) return ms;
+    if (ms >= MIN_VISIBILITY_MS && ms <= MAX_VISIBILITY_MS) return ms;
     throw new HostSettingsError(
       `${file}: ${[...durable, 'storageProvider', name].join('.')} must be a time from "00:01:00" to "01:00:00".`,
     );

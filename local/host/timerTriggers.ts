@@ -42,7 +42,7 @@ export class TimerTriggers {
       const status = { Last: last ?? now, LastUpdated: last ?? now, Next: job.nextRun() ?? now };
       const timer = { Schedule: { AdjustForDST: true }, ScheduleStatus: status, IsPastDue: false };
       last = now;
-      // The worker logs a failure; the schedule goes on.
+      // The worker logs a failure; the schedule continues.
       await worker.invoke(fn, { triggerData: { json: JSON.stringify(timer) } }).catch(() => {});
     };
     let job: Cron;

@@ -4,7 +4,7 @@ import { OutcomeError } from './outcome.js';
 import { resourceText } from './page.js';
 
 /**
- * The history of a type (R4, 3.1.0.11.2) since the source was started, newest first, as a Bundle's text. What stood in
+ * The history of a type (R4, 3.1.0.11.2) since the source was started, newest first, as a Bundle's text. What was in
  * the files before is not in it.
  * @throws OutcomeError with 400 for a parameter that is wrong or, where `strict`, not known
  */
@@ -45,13 +45,13 @@ export function historyPage(
 function entry(collection: Collection, { id, at, row }: Version, base: string): string {
   const url = `${collection.type}/${id}`;
   const lastModified = new Date(at).toISOString();
-  const told = JSON.stringify({
+  const head = JSON.stringify({
     fullUrl: `${base}/${url}`,
     request: { method: row === undefined ? 'DELETE' : 'PUT', url },
     response: { status: row === undefined ? '204' : '200', lastModified },
   });
-  if (row === undefined) return told;
-  return `${told.slice(0, -1)},"resource":${resourceText(collection, row).toString('utf8')}}`;
+  if (row === undefined) return head;
+  return `${head.slice(0, -1)},"resource":${resourceText(collection, row).toString('utf8')}}`;
 }
 
 function wholeNumber(parameters: URLSearchParams, name: string, otherwise: number): number {

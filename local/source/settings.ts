@@ -29,8 +29,8 @@ export interface SourceOptions {
   /** How far the source's clock is ahead (or behind, when negative), in milliseconds. Default 0. */
   clockOffsetMs?: number;
   /**
-   * How pages follow each other. `cursor` (default): a next link goes on behind the last resource of its
-   * page, whatever changed meanwhile. `offset`: it goes on at a position, and resources that moved up
+   * How pages follow each other. `cursor` (default): a next link continues behind the last resource of its
+   * page, whatever changed meanwhile. `offset`: it continues at a position, and resources that moved up
    * because another one was changed are not seen.
    */
   paging?: 'cursor' | 'offset';

@@ -109,10 +109,10 @@ describe('a slice of a job whose secrets are destroyed', () => {
       now: () => 0,
     };
     const run = exportSlice(dependencies as unknown as ActivityDependencies);
-    const thrown = await run({ jobId: 'job', partition: 0, slice: 0, previous: null }, () => undefined).catch(
+    const error = await run({ jobId: 'job', partition: 0, slice: 0, previous: null }, () => undefined).catch(
       (reason: unknown) => reason,
     );
-    return { thrown, left: [...left] };
+    return { thrown: error, left: [...left] };
   }
 
   it('does not begin', async () => {

@@ -34,7 +34,7 @@ describe('slices on worker threads', () => {
   });
 
   it('tell nothing of an unexpected error but its class', async () => {
-    const failure = await run(2).catch((thrown: unknown) => thrown);
+    const failure = await run(2).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'internal', retryable: true });
     expect(String(failure)).toContain('TypeError');
     expect(String(failure)).not.toMatch(/Jane|1970/);

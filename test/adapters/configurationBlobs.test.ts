@@ -136,7 +136,7 @@ describe('a configuration in blob storage', () => {
     async (_name, answer, account, code, words) => {
       const failure = await (await blobsOf(answer, account)).read('a.json', '0x1').then(
         () => Promise.reject(new Error('it did not fail')),
-        (thrown: ExportError) => thrown,
+        (error: ExportError) => error,
       );
       expect(failure.code).toBe(code);
       expect(failure.message).toMatch(words);

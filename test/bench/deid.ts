@@ -9,13 +9,15 @@ import type { Engine } from '../../functions/deid/run/engine.js';
 import { EngineReport } from '../../functions/deid/run/report.js';
 import { JsonTape } from '../../functions/json/jsonTape.js';
 import { LineBuffer } from '../../functions/json/lineBuffer.js';
+import { costs } from './unusual.js';
 import { generateSample } from '../../local/sample/sample.js';
 
 /**
  * How fast resources are de-identified, from bytes to bytes, against `JSON.parse` and `JSON.stringify` of the same lines
  * as strings: both in one process, one thread, alternating, medians. Engines are new in every run; the first resource of each type, with
  * which the plans are made, and the compilation are not in the time. `--memory` measures instead how the heap grows
- * over a million resources whose ids are all different.
+ * over a million resources whose ids are all different; `--unusual` what Bundles, siblings of repeated primitives and
+ * `substitute` cost per byte, against the usual.
  */
 const RUNS = 15;
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -198,4 +200,10 @@ if (process.argv.includes('--memory')) {
   const [configuration] = configurations;
   if (configuration !== undefined)
     console.log(heapOverAMillion(configuration, texts, lines).join(', '), 'MiB');
+} else if (process.argv.includes('--unusual')) {
+  const found = costs(100);
+  const usual = found.get('usual') ?? 0;
+  console.table(
+    [...found].map(([kind, cost]) => ({ kind, nanosecondsPerByte: cost, timesTheUsual: cost / usual })),
+  );
 } else report();

@@ -113,6 +113,30 @@ const WRONG = [
   '"2015-01-01T24:00:00Z"',
 ];
 
+/** Of every JSON type, for elements of every kind; a text may hold an object. */
+const REPLACEMENTS = [
+  ...[
+    'x',
+    '',
+    null,
+    true,
+    17,
+    -1.5,
+    {},
+    '{"text":"y"}',
+    'null',
+    '[1]',
+    { unknown: 'x' },
+    { value: 1, unit: '%' },
+  ],
+  ...[
+    { value: 'y', family: 'Doe', given: ['A', 'B'] },
+    { line: ['a', null], _line: [null, { id: 'b' }] },
+  ],
+  { extension: [{ url: 'http://e.org/a', valueString: 'z' }], reference: 'Patient/1', _given: [{ id: 'g' }] },
+  { resource: { resourceType: 'Patient', id: 'inside', birthDate: '2015-02-07' } },
+];
+
 /** Makes resources of one FHIR version as JSON texts: right ones, and hostile ones. */
 export class ResourceGenerator {
   private readonly choices: Choices;
@@ -151,7 +175,10 @@ export class ResourceGenerator {
     if (choices.chance(this.hostility)) return [`"${key}":${choices.of(WRONG)}`];
     if (type === null) {
       if (depth > 1) return [];
-      const inner = this.resource(choices.of(['Patient', 'Organization', 'Observation']), depth + 1);
+      const inner = this.resource(
+        choices.of(['Patient', 'Organization', 'Observation', 'Bundle']),
+        depth + 1,
+      );
       return [`"${key}":${element.repeats ? `[${inner}]` : inner}`];
     }
     if (type.primitive === null) {
@@ -172,6 +199,10 @@ export class ResourceGenerator {
     const result = [`"${element.key}":${element.repeats ? `[${values.join(',')}]` : (values[0] ?? 'null')}`];
     if (hasSiblings) {
       const siblings = values.map(() => (choices.chance(30) ? 'null' : this.object(type, depth + 2)));
+      // Fewer of them than values, or more.
+      if (element.repeats && choices.chance(30)) siblings.pop();
+      if (element.repeats && choices.chance(30))
+        siblings.push(choices.of(['null', '{}', this.object(type, depth + 2)]));
       result.push(
         `"_${element.key}":${element.repeats ? `[${siblings.join(',')}]` : (siblings[0] ?? 'null')}`,
       );
@@ -240,7 +271,7 @@ export class ConfigurationGenerator {
       case 5:
         return {
           method: 'substitute',
-          replaceWith: choices.of(['x', null, { value: 'y', family: 'Doe', given: ['A', 'B'] }]),
+          replaceWith: choices.of(REPLACEMENTS),
         };
       case 6:
         return {

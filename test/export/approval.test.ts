@@ -135,9 +135,9 @@ describe('what a configuration that does not count exports is raw data', () => {
     try {
       permitConfiguration(await describedOf(settings, text), asksRaw, caller, settings);
       return 202;
-    } catch (thrown) {
-      if (thrown instanceof RequestError) return thrown.status;
-      throw thrown;
+    } catch (error) {
+      if (error instanceof RequestError) return error.status;
+      throw error;
     }
   };
 
@@ -171,8 +171,8 @@ describe('what a configuration that does not count exports is raw data', () => {
     let words = '';
     try {
       permitConfiguration(described, false, KNOWN(false), settings);
-    } catch (thrown) {
-      words = (thrown as RequestError).issues.map(({ diagnostics }) => diagnostics).join(' ');
+    } catch (error) {
+      words = (error as RequestError).issues.map(({ diagnostics }) => diagnostics).join(' ');
     }
     expect(words).toMatch(/may leave identities: names \(.*HumanName/);
     expect(words).toContain(described.digest);

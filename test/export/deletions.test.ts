@@ -119,7 +119,7 @@ describe('a page of a history', () => {
     ['of what', { request: { method: 'DELETE', url: 'Observation/1' }, response }],
     ['when', { request: { method: 'DELETE', url: 'Patient/1' } }],
   ])('that does not tell %s is not believed', (_name, entry) => {
-    expect(() => readHistoryPage(page(entry), 'Patient')).toThrow(/does not tell what was deleted, or when/);
+    expect(() => readHistoryPage(page(entry), 'Patient')).toThrow(/does not say what was deleted, or when/);
   });
 });
 
@@ -148,13 +148,13 @@ describe('whether deletions are told', () => {
       'not at another level',
       { request: { level: { kind: 'patient' }, since: iso(0), typeFilters: [] } },
       [],
-      [/Deletions of Patient, Observation are not told.*compartment/],
+      [/Deletions of Patient, Observation are not reported.*compartment/],
     ],
     [
       'not where patients are counted, which deletions cannot be',
       { request: { level: { kind: 'system' }, since: iso(0), typeFilters: [], minPatients: 10 } },
       [],
-      [/Deletions of Patient, Observation are not told.*MIN_PATIENTS/],
+      [/Deletions of Patient, Observation are not reported.*MIN_PATIENTS/],
     ],
     [
       'not of a type with filters',

@@ -9,7 +9,7 @@ import { configurationOf, engineOptions } from '../deid/shared.js';
 
 const RESOURCES = 400;
 /** Of independent orders of so many, a rank correlation beyond this comes by chance once in a million times. */
-const LARGEST_CORRELATION = 5 / Math.sqrt(RESOURCES);
+const MAX_CORRELATION = 5 / Math.sqrt(RESOURCES);
 
 /** Ids are hashed with a key; a value tells the test, and it alone, which resource a line was. */
 const configuration = (cryptoHashKey: string): string =>
@@ -30,7 +30,7 @@ it('two exports of the same page under different keys cannot be joined by the po
     [one, sourceOrder],
     [other, sourceOrder],
   ] as const) {
-    expect(Math.abs(rankCorrelation(first, second))).toBeLessThan(LARGEST_CORRELATION);
+    expect(Math.abs(rankCorrelation(first, second))).toBeLessThan(MAX_CORRELATION);
   }
 });
 

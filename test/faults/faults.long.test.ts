@@ -26,11 +26,11 @@ it(`${RUNS} exports under faults lose and double nothing, or fail in clear words
       const expected = sourceIds(stack.sampleDirectory);
       for (const seed of seeds) {
         const scenario = drawScenario(seed);
-        const end = await runScenario(stack, scenario, expected).catch((thrown: unknown) => {
+        const end = await runScenario(stack, scenario, expected).catch((error: unknown) => {
           throw new Error(
             `TEST_SEED=${seed} TEST_RUNS=${1 / RUNS_OF_A_CHANGE}: ${JSON.stringify(scenario)}`,
             {
-              cause: thrown,
+              cause: error,
             },
           );
         });

@@ -25,10 +25,10 @@ async function main(): Promise<void> {
       let end: string;
       try {
         end = await runScenario(stack, scenario, expected);
-      } catch (thrown) {
+      } catch (error) {
         end = 'BROKEN';
         broken.push(seed);
-        console.log(`  ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+        console.log(`  ${error instanceof Error ? error.message : String(error)}`);
         console.log(`  ${JSON.stringify(scenario)}`);
       }
       ends[end] = (ends[end] ?? 0) + 1;

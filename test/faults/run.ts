@@ -30,7 +30,7 @@ export async function runScenario(
   const faults = new Faults(stack, scenario);
   stack.proxy.watch = faults;
   try {
-    const statusUrl = await kickOff(stack, container);
+    const statusUrl = await kickOff(stack, container, scenario.types);
     const jobId = statusUrl.slice(statusUrl.lastIndexOf('/') + 1);
     const end = await faults.during(statusUrl);
     // What follows looks at what is there: nothing goes wrong any more.
@@ -109,10 +109,11 @@ async function folderOf(container: ContainerClient, jobId: string): Promise<stri
 }
 
 /** Asks until the export is accepted: a client repeats what was answered with 5xx, or not at all. */
-async function kickOff(stack: FaultStack, container: string): Promise<string> {
+async function kickOff(stack: FaultStack, container: string, types?: readonly string[]): Promise<string> {
   const query = new URLSearchParams({
     _container: container,
     _anonymizationConfig: CONFIGURATION_NAME,
+    ...(types === undefined ? {} : { _type: types.join(',') }),
   }).toString();
   const until = Date.now() + LONGEST_RUN_MS;
   while (Date.now() < until) {

@@ -33,6 +33,8 @@ export interface Scenario {
   name: string;
   kills: Occasion[];
   cancel: Occasion | undefined;
+  /** Types that are asked for by name; absent: all there are. */
+  types?: string[];
   source: Pick<SourceOptions, 'unsupported' | 'paging' | 'faults'>;
   /** When every next link given out so far expires. */
   expireLinks: Occasion | undefined;
@@ -89,7 +91,8 @@ const STORAGE_FAULTS: readonly StorageFault[] = [
 /** Faults that no export survives, each with what the outcome has to tell. */
 const DEADLY: ReadonlyArray<(random: Random) => Partial<Scenario> & { name: string }> = [
   () => ({
-    name: 'the source denies one type',
+    name: 'the source denies a type that was asked for by name',
+    types: ['Patient', 'Observation'],
     source: { faults: [{ kind: 'status', status: 403, type: 'Observation' }] },
     expectation: { fails: /403.*Let it read/ },
   }),

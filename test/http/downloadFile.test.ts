@@ -3,7 +3,7 @@ import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/fu
 import type { DurableClient } from 'durable-functions';
 import { expect, it } from 'vitest';
 import type { HttpDependencies } from '../../functions/http/dependencies.js';
-import { downloadFile, MOST_COMPRESSED_BYTES } from '../../functions/http/downloadFile.js';
+import { downloadFile, MAX_COMPRESSED_BYTES } from '../../functions/http/downloadFile.js';
 
 const JOB_ID = '0'.repeat(32);
 
@@ -46,8 +46,8 @@ async function headOf({ reason, bytes = 3, hoursLater = 1 }: Asked): Promise<Htt
 }
 
 it.each([
-  [MOST_COMPRESSED_BYTES, 'gzip', '"1-gzip"'],
-  [MOST_COMPRESSED_BYTES + 1, null, '"1"'],
+  [MAX_COMPRESSED_BYTES, 'gzip', '"1-gzip"'],
+  [MAX_COMPRESSED_BYTES + 1, null, '"1"'],
 ])('a file of %i bytes is sent with coding %s', async (bytes, coding, etag) => {
   const headers = new Headers((await headOf({ bytes })).headers);
   expect([headers.get('content-encoding'), headers.get('etag')]).toEqual([coding, etag]);

@@ -7,7 +7,7 @@ function refusals(times: readonly number[], retryAfter: number): number {
   const limiter = new PollLimiter();
   let refused = 0;
   for (const time of times) {
-    if (limiter.secondsToWait('job', time) === undefined) limiter.told('job', retryAfter, time);
+    if (limiter.secondsToWait('job', time) === undefined) limiter.noteRetryAfter('job', retryAfter, time);
     else refused++;
   }
   return refused;
@@ -42,7 +42,7 @@ describe('a client that polls a running job', () => {
     expect(refusals(hasty, 10)).toBe(189);
     const limiter = new PollLimiter();
     for (const time of hasty)
-      if (limiter.secondsToWait('job', time) === undefined) limiter.told('job', 10, time);
+      if (limiter.secondsToWait('job', time) === undefined) limiter.noteRetryAfter('job', 10, time);
     expect(limiter.secondsToWait('job', 2000)).toBe(10);
     expect(limiter.secondsToWait('job', 12_000)).toBeUndefined();
   });
@@ -54,7 +54,7 @@ it('what is remembered is bounded, and an ended job is forgotten', () => {
     Array.from({ length: 20 }, () => limiter.secondsToWait(jobId, 0)).some(
       (seconds) => seconds !== undefined,
     );
-  for (let job = 0; job < 3000; job++) limiter.told(`job ${job}`, 30, 0);
+  for (let job = 0; job < 3000; job++) limiter.noteRetryAfter(`job ${job}`, 30, 0);
   expect(isHeld('job 1999')).toBe(false);
   expect(isHeld('job 2000')).toBe(true);
   limiter.forget('job 2001');

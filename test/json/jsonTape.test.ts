@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { JsonNumber, numberText } from '../../functions/json/jsonNumber.js';
 import { ARRAY, JsonTape, NULL, OBJECT } from '../../functions/json/jsonTape.js';
-import { nameNumber, nameOf, UNKNOWN_NAME, UNTOLD_NAME } from '../../functions/json/keyNames.js';
+import { nameNumber, nameOf, UNKNOWN_NAME, UNRESOLVED_NAME } from '../../functions/json/keyNames.js';
 import { randomly, SEED } from '../random.js';
 
 /** Texts with everything that is hard to read in JSON, as JSON strings of several spellings. */
@@ -131,7 +131,7 @@ function nameAt(tape: JsonTape, member: number): string {
   let start = end - 2;
   while (!isQuoteAt(tape.bytes, start)) start--;
   const name = JSON.parse(tape.bytes.toString('utf8', start, end)) as string;
-  if (number !== UNKNOWN_NAME && number !== UNTOLD_NAME) expect(nameOf(number)).toBe(name);
+  if (number !== UNKNOWN_NAME && number !== UNRESOLVED_NAME) expect(nameOf(number)).toBe(name);
   return name;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { JsonTape } from '../../functions/json/jsonTape.js';
-import { nameNumber, nameOf, UNKNOWN_NAME, UNTOLD_NAME } from '../../functions/json/keyNames.js';
+import { nameNumber, nameOf, UNKNOWN_NAME, UNRESOLVED_NAME } from '../../functions/json/keyNames.js';
 
 describe('numbers of names', () => {
   it('tell names with escapes from all others, as only a parser knows them', () => {
@@ -9,7 +9,7 @@ describe('numbers of names', () => {
     const names: number[] = [];
     for (let node = tape.first(tape.root); node < tape.after(tape.root); node = tape.after(node))
       names.push(tape.name(node));
-    expect(names).toEqual([UNTOLD_NAME, UNKNOWN_NAME, nameNumber('id'), UNKNOWN_NAME]);
+    expect(names).toEqual([UNRESOLVED_NAME, UNKNOWN_NAME, nameNumber('id'), UNKNOWN_NAME]);
   });
 
   // Last, as it fills the table of this process.
@@ -20,7 +20,7 @@ describe('numbers of names', () => {
     expect(tape.read(Buffer.from(`{${page},"resourceType":"Patient"}`))).toBe(true);
     expect(nameNumber('resourceType')).toBe(before);
     expect(tape.textOf(tape.root, before)).toBe('Patient');
-    expect(nameNumber('name-11999')).toBe(UNTOLD_NAME);
+    expect(nameNumber('name-11999')).toBe(UNRESOLVED_NAME);
     expect(nameOf(nameNumber('name-1'))).toBe('name-1');
   });
 });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,8 +43,10 @@ export interface CanaryStack {
   tokens: ReadonlyMap<string, string>;
   /** How many resources the source has. */
   resources: number;
-  /** Runs an export to its end. */
-  exported(configuration: string): Promise<Ended>;
+  /** Runs an export to its end, of the types given or of what is exported without any. */
+  exported(configuration: string, types?: readonly string[]): Promise<Ended>;
+  /** The types of which the source has a resource. */
+  types: readonly string[];
   /** Looks into everything that all exports so far have left, and into what is given. */
   expectNoLeak(answers: string): Promise<void>;
   end(): Promise<void>;
@@ -97,7 +100,8 @@ export async function startCanaryStack(
     source,
     tokens,
     resources,
-    exported: (configuration) => exported(test, configuration),
+    types: readdirSync(directory).map((file) => file.replace('.ndjson', '')),
+    exported: (configuration, types) => exported(test, configuration, types),
     expectNoLeak,
     async end() {
       await test.end();
@@ -122,12 +126,18 @@ function sharedAccessSignature(): SASQueryParameters {
 }
 
 /** Runs an export to its end; everything that was answered on the way. */
-async function exported({ stack }: TestStack, configuration: string): Promise<Ended> {
+async function exported(
+  { stack }: TestStack,
+  configuration: string,
+  types?: readonly string[],
+): Promise<Ended> {
   const client = new ExportClient(stack.baseUrl);
   const answers: string[] = [];
   const statusUrl = await client.kickOff({
-    _container: 'canaries',
+    // Of its own: a container takes the data of one configuration.
+    _container: `canaries-${randomUUID()}`,
     _anonymizationConfig: configuration,
+    ...(types === undefined ? {} : { _type: types.join() }),
     code: SECRETS.functionKey,
   });
   const refused = await fetch(`${stack.baseUrl}/$export?_unknown=${SECRETS.unknownParameter}`);
@@ -177,7 +187,11 @@ async function blobsOf(connectionString: string, except: string[]): Promise<stri
 export async function expectExportWithoutLeak(version: FhirVersion): Promise<void> {
   const canaries = await startCanaryStack(version);
   try {
-    const { text, manifest } = await canaries.exported(`hipaa-safe-harbor-${version.toLowerCase()}.json`);
+    // Binary is exported only where it is asked for.
+    const { text, manifest } = await canaries.exported(
+      `hipaa-safe-harbor-${version.toLowerCase()}.json`,
+      canaries.types,
+    );
     if (manifest === undefined) throw new Error(`The export failed: ${text}`);
     expect(manifest.extension['resourcesWritten']).toBe(
       // OperationOutcome in the answer to a search is about the search, whatever was asked for.

@@ -37,7 +37,8 @@ describe(`an export that fails (TEST_SEED=${SEED})`, () => {
   const cases: Array<[string, Fault[], number]> = [
     ['by a source that answers with half of a page', [{ kind: 'invalidJson', type: 'Patient' }], 500],
     ['by a source that cuts its pages', [{ kind: 'cut', type: 'Patient' }], 500],
-    ['by a source that denies', [{ kind: 'status', status: 403, type: 'Patient' }], 500],
+    ['by a source that denies', [{ kind: 'status', status: 401, type: 'Patient' }], 500],
+    ['of a type that the source forbids', [{ kind: 'status', status: 403, type: 'Patient' }], 200],
   ];
   it.each(cases)(
     '%s leaves no token and no key anywhere',

@@ -33,7 +33,7 @@ const RESOURCES_PER_SLICE = Math.ceil(10_000_000 / SLICES);
 
 /** What an instance's history may hold at most, whatever the size of the export. */
 const BOUNDS = { events: 200, bytes: 65_536, replayMs: 250 };
-const MOST_MEBIBYTES_MORE = 256;
+const MAX_MEBIBYTES_MORE = 256;
 
 let host: TestHost;
 beforeAll(async () => {
@@ -75,6 +75,6 @@ describe(`an export of ${RESOURCES_PER_SLICE * SLICES} resources in ${SHAPE.part
       completed: SHAPE.partitions,
       slicesDone: SLICES,
     });
-    expect(more).toBeLessThan(MOST_MEBIBYTES_MORE);
+    expect(more).toBeLessThan(MAX_MEBIBYTES_MORE);
   }, 180_000);
 });

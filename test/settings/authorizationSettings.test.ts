@@ -25,9 +25,9 @@ function problemsOf(environment: Record<string, string>): string {
   try {
     readSettings({ ...REQUIRED_SETTINGS, ...environment });
     return '';
-  } catch (thrown) {
-    if (!(thrown instanceof SettingsError)) throw thrown;
-    return thrown.message;
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    return error.message;
   }
 }
 

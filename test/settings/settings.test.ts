@@ -81,8 +81,8 @@ describe('settings', () => {
     let message = '';
     try {
       read();
-    } catch (thrown) {
-      message = thrown instanceof Error ? thrown.message : '';
+    } catch (error) {
+      message = error instanceof Error ? error.message : '';
     }
     for (const name of [
       'FHIR_SERVER_URL',
@@ -100,19 +100,19 @@ describe('settings', () => {
   });
 
   it('that are wrong are one entry of the log, which the alert finds', () => {
-    let thrown: unknown;
+    let caught: unknown;
     try {
       readSettings({ FHIR_VERSION: 'x', PAGE_SIZE: 'x' });
     } catch (error) {
-      thrown = error;
+      caught = error;
     }
-    if (!(thrown instanceof SettingsError)) throw new Error('unreachable');
+    if (!(caught instanceof SettingsError)) throw new Error('unreachable');
     // The host makes an entry of every line.
-    for (const text of [thrown.message, thrown.stack]) expect(text).not.toMatch(/[\n\r]/);
-    for (const problem of thrown.problems) expect(thrown.message).toContain(problem);
+    for (const text of [caught.message, caught.stack]) expect(text).not.toMatch(/[\n\r]/);
+    for (const problem of caught.problems) expect(caught.message).toContain(problem);
     const alerts = readFileSync(new URL('../../infra/modules/alerts.bicep', import.meta.url), 'utf8');
     const wanted = /text has "([^"]+)"/.exec(alerts)?.[1] ?? 'no such alert';
-    expect(thrown.message).toContain(wanted);
+    expect(caught.message).toContain(wanted);
   });
 
   it.each([

@@ -15,8 +15,8 @@ function read(more: Record<string, string>): Settings {
 function problemsOf(more: Record<string, string>): readonly string[] {
   try {
     read(more);
-  } catch (thrown) {
-    if (thrown instanceof SettingsError) return thrown.problems;
+  } catch (error) {
+    if (error instanceof SettingsError) return error.problems;
   }
   throw new Error('the settings were taken');
 }

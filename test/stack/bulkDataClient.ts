@@ -32,7 +32,7 @@ export interface Downloaded {
   progress: string[];
 }
 
-const MOST_REDIRECTS = 5;
+const MAX_REDIRECTS = 5;
 
 /**
  * A client that does what the Bulk Data Access guide says, and nothing else: it knows no parameter of ours, follows no
@@ -108,7 +108,7 @@ export class BulkDataClient {
 
   async #send(method: string, url: string, headers: Record<string, string>): Promise<Answer> {
     let target = url;
-    for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
       const answer = await send(method, target, headers);
       if (![301, 302, 303, 307, 308].includes(answer.status)) return answer;
       target = new URL(answer.headers.location ?? '', target).href;

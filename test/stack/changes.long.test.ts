@@ -119,7 +119,7 @@ describe('exports one after the other of a source that changes', () => {
     const third = await run({ _since: first.transactionTime, _container: 'research-2' });
     expect(third.deleted).toEqual([]);
     expect(JSON.stringify(third.extension['notes'])).toMatch(
-      /Deletions of Patient are not told.*cryptoHashKey/,
+      /Deletions of Patient are not reported.*cryptoHashKey/,
     );
   }, 60_000);
 });

@@ -7,11 +7,11 @@ import { startTestStack, type TestStack } from './harness.js';
 import { SEED } from '../random.js';
 
 /** Bytes, in the host. */
-const MOST_REQUEST_LINE = 8192;
+const MAX_REQUEST_LINE = 8192;
 const REQUESTS = 5000;
 const PARALLEL = 8;
 /** An answer that takes longer counts as a hang. */
-const MOST_MS = 10_000;
+const MAX_MS = 10_000;
 
 interface FuzzedRequest {
   method: string;
@@ -148,7 +148,7 @@ function send({ method, path, headers, body }: FuzzedRequest): Promise<Answer> {
         );
       },
     );
-    request.setTimeout(MOST_MS, () => request.destroy(new Error(`hangs: ${method} ${path.slice(0, 200)}`)));
+    request.setTimeout(MAX_MS, () => request.destroy(new Error(`hangs: ${method} ${path.slice(0, 200)}`)));
     request.once('error', reject);
     request.end(body);
   });
@@ -166,7 +166,7 @@ function complaint({ method, path }: FuzzedRequest, { status, type, body }: Answ
   const isRefusedByHost =
     withoutDotSegments(path).startsWith('//') ||
     /^[^?]*%00/.test(path) ||
-    path.length > MOST_REQUEST_LINE - method.length - 12;
+    path.length > MAX_REQUEST_LINE - method.length - 12;
   if (isRefusedByHost && [400, 404, 414].includes(status) && body === '') return undefined;
   if (!type.startsWith('application/fhir+json')) return `answered ${status} with "${type}"`;
   const { resourceType } = JSON.parse(body) as { resourceType: string };

@@ -30,10 +30,11 @@ export interface TestStorage {
 
 /** Starts what tests need that run the app's own functions in their process: storage, and neither host nor source. */
 export async function startTestStorage(): Promise<TestStorage> {
-  const { port, connectionString, stop } = await startEmulator();
+  const emulator = await startEmulator();
+  const { port, connectionString } = emulator;
   return {
     stack: { exportStorage: developmentStorage(EXPORT_ACCOUNT, port), runtimeStorage: connectionString },
-    end: stop,
+    end: () => emulator.stop(),
   };
 }
 

@@ -11,8 +11,8 @@ import { ExportError } from '../../common/errors.js';
 import type { OciReference } from '../../export/request/ociReference.js';
 import {
   mediaTypeOf,
-  MOST_LAYER_BYTES,
-  MOST_MANIFEST_BYTES,
+  MAX_LAYER_BYTES,
+  MAX_MANIFEST_BYTES,
   type RawManifest,
   registryFailure,
   type RegistryRepository,
@@ -68,8 +68,8 @@ export class AzureRepository implements RegistryRepository {
     try {
       const { content, digest, mediaType } = await this.client.getManifest(version);
       return { bytes: content, digest, mediaType: mediaTypeOf(mediaType) };
-    } catch (thrown) {
-      throw this.failure(thrown);
+    } catch (error) {
+      throw this.failure(error);
     }
   }
 
@@ -77,22 +77,22 @@ export class AzureRepository implements RegistryRepository {
     try {
       const { content } = await this.client.downloadBlob(digest);
       for await (const chunk of content) yield chunk as Buffer;
-    } catch (thrown) {
-      throw this.failure(thrown);
+    } catch (error) {
+      throw this.failure(error);
     }
   }
 
   /** What the SDK threw as an ExportError, in words of ours: its own hold URLs and answers. */
-  failure(thrown: unknown): ExportError {
+  failure(error: unknown): ExportError {
     if (this.#failure !== undefined) return this.#failure;
-    if (thrown instanceof ExportError) return thrown;
+    if (error instanceof ExportError) return error;
     const { registry } = this.#reference;
-    if (thrown instanceof RestError && thrown.statusCode !== undefined) {
-      return registryFailure(thrown.statusCode, this.#reference, { identity: this.#identity.name });
+    if (error instanceof RestError && error.statusCode !== undefined) {
+      return registryFailure(error.statusCode, this.#reference, { identity: this.#identity.name });
     }
-    const name = thrown instanceof Error ? thrown.name : '';
+    const name = error instanceof Error ? error.name : '';
     if (name === 'DigestMismatchError') return wrongDigest();
-    if (isMissingIdentity(thrown)) {
+    if (isMissingIdentity(error)) {
       return new ExportError(
         'registry-denied',
         `No token could be had for ${this.#identity.name}, with which the registry ${registry} is read. Switch the identity on for the app, and give it the role AcrPull on the registry.`,
@@ -113,8 +113,8 @@ export class AzureRepository implements RegistryRepository {
           return await sendThrough(transport, request, this.#reference.registry, signal, (failure) => {
             this.#failure = failure;
           });
-        } catch (thrown) {
-          this.#failure = cutOff(thrown, this.#reference.registry);
+        } catch (error) {
+          this.#failure = cutOff(error, this.#reference.registry);
           throw this.#failure;
         }
       },
@@ -149,11 +149,11 @@ async function sendThrough(
   const headers = createHttpHeaders(response.headers);
   const isStreamed = [status, Infinity].some((code) => request.streamResponseStatusCodes?.has(code));
   if (status !== 200 || !isStreamed) {
-    const bytes = await readBytes(response.body, registry, MOST_MANIFEST_BYTES);
+    const bytes = await readBytes(response.body, registry, MAX_MANIFEST_BYTES);
     return { request, status, headers, bodyAsText: bytes.toString('utf8') };
   }
   if (digest === undefined) return { request, status, headers, readableStreamBody: response.body };
-  const verified = verifiedBytes(response.body, digest, MOST_LAYER_BYTES);
+  const verified = verifiedBytes(response.body, digest, MAX_LAYER_BYTES);
   // What is wrong from the begin is reported from here: of a blob without bytes the SDK would see the end at once.
   const first = await verified.next();
   const body = async function* (): AsyncGenerator<Uint8Array> {
@@ -161,8 +161,8 @@ async function sendThrough(
       if (first.done === true) return;
       yield first.value;
       yield* verified;
-    } catch (thrown) {
-      const failure = cutOff(thrown, registry);
+    } catch (error) {
+      const failure = cutOff(error, registry);
       fail(failure);
       throw failure;
     }

@@ -4,8 +4,8 @@ import { isDigest, type OciReference } from '../../export/request/ociReference.j
 import type { RegistryCredentials } from '../../settings/registrySettings.js';
 import {
   mediaTypeOf,
-  MOST_LAYER_BYTES,
-  MOST_MANIFEST_BYTES,
+  MAX_LAYER_BYTES,
+  MAX_MANIFEST_BYTES,
   type RawManifest,
   type RegistryAccess,
   registryDenied,
@@ -25,7 +25,7 @@ import {
 } from './registryTransport.js';
 import { verifiedBytes, wrongDigest } from './verifiedBytes.js';
 
-const MOST_TOKEN_BYTES = 65_536;
+const MAX_TOKEN_BYTES = 65_536;
 
 /**
  * An image name of any registry that speaks the OCI distribution protocol, read anonymously or with a user and
@@ -63,7 +63,7 @@ export class DistributionRepository implements RegistryRepository {
       discard(response);
       throw registryFailure(response.status, this.#reference, this.#access);
     }
-    const bytes = await readBytes(response.body, registry, MOST_MANIFEST_BYTES);
+    const bytes = await readBytes(response.body, registry, MAX_MANIFEST_BYTES);
     const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
     if (isDigest(version) && digest !== version) throw wrongDigest();
     // The header is the registry's own claim, and may be absent.
@@ -80,9 +80,9 @@ export class DistributionRepository implements RegistryRepository {
       throw registryRefused(response.status, registry);
     }
     try {
-      yield* verifiedBytes(response.body, digest, MOST_LAYER_BYTES);
-    } catch (thrown) {
-      throw cutOff(thrown, registry);
+      yield* verifiedBytes(response.body, digest, MAX_LAYER_BYTES);
+    } catch (error) {
+      throw cutOff(error, registry);
     }
   }
 
@@ -140,7 +140,7 @@ export class DistributionRepository implements RegistryRepository {
     if (scope !== undefined) url.searchParams.set('scope', scope);
     const headers: Record<string, string> = basic === undefined ? {} : { authorization: basic };
     const response = await this.#transport.send({ method: 'GET', url, headers }, this.#signal);
-    const text = await readText(response, url.host, MOST_TOKEN_BYTES);
+    const text = await readText(response, url.host, MAX_TOKEN_BYTES);
     if (response.status === 401 || response.status === 403) throw this.#denied(response.status);
     const token = response.status === 200 ? tokenOf(text) : undefined;
     if (token === undefined) throw registryRefused(response.status, url.host);

@@ -1,7 +1,7 @@
 import { ExportError } from '../../common/errors.js';
-import { MOST_CONFIGURATION_BYTES, tooLarge } from '../configurationText.js';
+import { MAX_CONFIGURATION_BYTES, tooLarge } from '../configurationText.js';
 import { type Layer, layersOf, manifestOfIndex } from './ociManifest.js';
-import { MOST_LAYER_BYTES, type RawManifest, type RegistryRepository } from './registryRepository.js';
+import { MAX_LAYER_BYTES, type RawManifest, type RegistryRepository } from './registryRepository.js';
 import { findInArchive, listArchive } from './tarArchive.js';
 
 /** An image or artifact whose tag has been resolved: its content cannot change any more. */
@@ -34,7 +34,7 @@ export class OciArtifact {
       if (layer.file !== undefined && layer.file.replace(/^\.\//, '') !== path) continue;
       checkSize(layer);
       if (layer.file !== undefined) return this.#readWhole(layer);
-      const found = await findInArchive(this.#bytes(layer), path, MOST_CONFIGURATION_BYTES);
+      const found = await findInArchive(this.#bytes(layer), path, MAX_CONFIGURATION_BYTES);
       switch (found.kind) {
         case 'file':
           return found.bytes;
@@ -66,7 +66,7 @@ export class OciArtifact {
   }
 
   async #readWhole(layer: Layer): Promise<Buffer> {
-    if (layer.bytes > MOST_CONFIGURATION_BYTES) throw tooLarge();
+    if (layer.bytes > MAX_CONFIGURATION_BYTES) throw tooLarge();
     const chunks: Uint8Array[] = [];
     for await (const chunk of this.#bytes(layer)) chunks.push(chunk);
     return Buffer.concat(chunks);
@@ -90,10 +90,10 @@ export class OciArtifact {
 }
 
 function checkSize({ bytes }: Layer): void {
-  if (bytes > MOST_LAYER_BYTES) {
+  if (bytes > MAX_LAYER_BYTES) {
     throw new ExportError(
       'configuration-invalid',
-      `_anonymizationConfigCollectionReference: a layer of the image is larger than ${MOST_LAYER_BYTES / 1_048_576} MiB, the most that is taken. Push the configurations as an image of their own.`,
+      `_anonymizationConfigCollectionReference: a layer of the image is larger than ${MAX_LAYER_BYTES / 1_048_576} MiB, the most that is taken. Push the configurations as an image of their own.`,
     );
   }
 }

@@ -17,7 +17,7 @@ const TITLE = 'org.opencontainers.image.title';
 const UNPACK = 'io.deis.oras.content.unpack';
 const LAYER_ARCHIVE =
   /^application\/vnd\.(oci\.image\.layer\.v1\.tar|docker\.image\.rootfs\.diff\.tar)([+.]\w+)?$/;
-const MOST_LAYERS = 128;
+const MAX_LAYERS = 128;
 
 /** A layer: an archive of files, or one file with a name. */
 export interface Layer {
@@ -62,7 +62,7 @@ export function layersOf(raw: RawManifest): Layer[] {
     throw invalid('the index holds another index. Give the digest of the image you mean');
   }
   const layers = list(json['layers']);
-  if (layers.length > MOST_LAYERS) throw invalid(`the image has more than ${MOST_LAYERS} layers`);
+  if (layers.length > MAX_LAYERS) throw invalid(`the image has more than ${MAX_LAYERS} layers`);
   return layers.flatMap((layer) => {
     const kept = layerOf(layer);
     return kept === undefined ? [] : [kept];

@@ -2,9 +2,9 @@ import { ExportError } from '../../common/errors.js';
 import type { OciReference } from '../../export/request/ociReference.js';
 
 /** Manifests are kilobytes; this is the registries' own limit. */
-export const MOST_MANIFEST_BYTES = 4 * 1_048_576;
+export const MAX_MANIFEST_BYTES = 4 * 1_048_576;
 /** Compressed; Azure's limit. */
-export const MOST_LAYER_BYTES = 100 * 1_048_576;
+export const MAX_LAYER_BYTES = 100 * 1_048_576;
 
 export interface RawManifest {
   /** Without parameters. */

@@ -28,11 +28,11 @@ export interface RegistryTransportOptions {
   proxy?: ProxySettings;
 }
 
-const MOST_ATTEMPTS = 4;
+const MAX_ATTEMPTS = 4;
 const FIRST_WAIT_MS = 300;
 /** A registry that asks to wait longer is not waited for: the caller of the kick-off waits, too. */
-const LONGEST_WAIT_MS = 10_000;
-const MOST_REDIRECTS = 3;
+const MAX_WAIT_MS = 10_000;
+const MAX_REDIRECTS = 3;
 const ANSWER_TIMEOUT_MS = 20_000;
 
 /**
@@ -72,10 +72,10 @@ export class RegistryTransport {
       discard(response);
       const location = response.headers['location'] ?? '';
       const target = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
-      if (target?.protocol !== 'https:' || target.username !== '' || redirects >= MOST_REDIRECTS) {
+      if (target?.protocol !== 'https:' || target.username !== '' || redirects >= MAX_REDIRECTS) {
         throw new ExportError(
           'registry-unavailable',
-          `The registry ${request.url.host} leads to a place that is not followed: more than ${MOST_REDIRECTS} redirects, or not https.`,
+          `The registry ${request.url.host} leads to a place that is not followed: more than ${MAX_REDIRECTS} redirects, or not https.`,
         );
       }
       response = await this.#send({ method: 'GET', url: target, headers: {} }, signal);
@@ -98,7 +98,7 @@ export class RegistryTransport {
       const { response, error, waitMs } = await this.#try(request, signal);
       if (response !== undefined) return response;
       const wait = Math.max(waitMs, FIRST_WAIT_MS * 2 ** (attempt - 1) * (0.5 + Math.random()));
-      if (attempt >= MOST_ATTEMPTS || wait > LONGEST_WAIT_MS) throw error;
+      if (attempt >= MAX_ATTEMPTS || wait > MAX_WAIT_MS) throw error;
       await sleep(wait, undefined, { signal }).catch(() => {
         throw outOfTime(host);
       });
@@ -128,14 +128,14 @@ export class RegistryTransport {
         return { response, error, waitMs: 0 };
       discard(response);
       return { response: undefined, error, waitMs: retryAfterMs(response) };
-    } catch (thrown) {
+    } catch (error) {
       if (signal.aborted) throw outOfTime(host);
-      const error = new ExportError(
+      const failure = new ExportError(
         'registry-unavailable',
-        `The registry ${host} cannot be reached: ${networkFault(thrown)}.`,
+        `The registry ${host} cannot be reached: ${networkFault(error)}.`,
         true,
       );
-      return { response: undefined, error, waitMs: 0 };
+      return { response: undefined, error: failure, waitMs: 0 };
     }
   }
 }
@@ -164,8 +164,8 @@ export async function readBytes(
       }
       chunks.push(chunk);
     }
-  } catch (thrown) {
-    throw cutOff(thrown, host);
+  } catch (error) {
+    throw cutOff(error, host);
   }
   return Buffer.concat(chunks, bytes);
 }
@@ -176,12 +176,12 @@ export function discard({ body }: RegistryResponse): void {
 }
 
 /** A fault while a body was read, as an ExportError. */
-export function cutOff(thrown: unknown, host: string): ExportError {
-  if (thrown instanceof ExportError) return thrown;
-  if (thrown instanceof Error && /^(AbortError|TimeoutError)$/.test(thrown.name)) return outOfTime(host);
+export function cutOff(error: unknown, host: string): ExportError {
+  if (error instanceof ExportError) return error;
+  if (error instanceof Error && /^(AbortError|TimeoutError)$/.test(error.name)) return outOfTime(host);
   return new ExportError(
     'registry-unavailable',
-    `The registry ${host} did not send all of an answer: ${networkFault(thrown)}.`,
+    `The registry ${host} did not send all of an answer: ${networkFault(error)}.`,
     true,
   );
 }

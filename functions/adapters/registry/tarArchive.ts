@@ -4,7 +4,7 @@ import tar, { type Extract } from 'tar-stream';
 import { ExportError } from '../../common/errors.js';
 
 /** What an archive may unpack to. */
-const MOST_UNPACKED_BYTES = 512 * 1_048_576;
+const MAX_UNPACKED_BYTES = 512 * 1_048_576;
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 
@@ -102,8 +102,8 @@ async function readArchive(
     await Promise.all([feed(extract, unpacked), ended]);
     // Only who has seen the end of the source knows that it is what its digest says.
     if (!isAtEnd()) throw new Error('more behind the end of the archive');
-  } catch (thrown) {
-    if (thrown instanceof ExportError) throw thrown;
+  } catch (error) {
+    if (error instanceof ExportError) throw error;
     throw invalid('a layer is not a whole tar archive, plain or in gzip. Push the image again');
   }
 }
@@ -123,9 +123,9 @@ async function feed(extract: Extract, unpacked: AsyncIterable<Uint8Array>): Prom
       }
     }
     extract.end(undefined);
-  } catch (thrown) {
-    extract.destroy(thrown instanceof Error ? thrown : null);
-    throw thrown;
+  } catch (error) {
+    extract.destroy(error instanceof Error ? error : null);
+    throw error;
   }
 }
 
@@ -133,9 +133,9 @@ async function* bounded(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   let bytes = 0;
   for await (const chunk of source) {
     bytes += chunk.byteLength;
-    if (bytes > MOST_UNPACKED_BYTES) {
+    if (bytes > MAX_UNPACKED_BYTES) {
       throw invalid(
-        `a layer unpacks to more than ${MOST_UNPACKED_BYTES / 1_048_576} MiB. Push the configurations as an image of their own`,
+        `a layer unpacks to more than ${MAX_UNPACKED_BYTES / 1_048_576} MiB. Push the configurations as an image of their own`,
       );
     }
     yield chunk;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { ExportError } from '../../common/errors.js';
 
 /**
- * The bytes of `source`, of which the last part is held back until the digest of all has proved right: whoever sees
+ * The bytes of `source`, of which the last part is held back until the digest of all has proved right: a reader of
  * the end has seen what the digest says.
  * @throws ExportError where the digest is another, or there are more than `mostBytes`
  */

@@ -11,7 +11,7 @@ import type { SourceCredentials, SourceHeader } from './credentials/sourceCreden
 import type { SourceAccess } from './sourceAccess.js';
 import { safeName } from '../../export/source/honored.js';
 import { attemptsOf, OTHER_METHOD, refusalOf } from '../../export/source/refusals.js';
-import { LONGEST_PAUSE_MS } from '../../export/source/requestLimiter.js';
+import { MAX_PAUSE_MS } from '../../export/source/requestLimiter.js';
 import type { SearchParameters, Source, SourceAnswer } from '../../export/source/source.js';
 
 export interface FhirClientOptions {
@@ -21,7 +21,7 @@ export interface FhirClientOptions {
   timeoutSeconds: number;
   maxAttempts: number;
   maxPageBytes: number;
-  /** How the source is reached; directly unless told. */
+  /** How the source is reached; directly unless set. */
   dispatcherFor?: Dispatchers;
   /** What lets the requests in. */
   credentials?: SourceCredentials;
@@ -29,7 +29,7 @@ export interface FhirClientOptions {
   limiter?: SourceAccess['limiter'];
   /** For which job the requests are. */
   job?: string;
-  /** Is told of every attempt that failed, without any value of a search. */
+  /** Is called with every attempt that failed, without any value of a search. */
   log?: (line: SourceFailureLine) => void;
 }
 
@@ -57,9 +57,9 @@ interface SourceRequest {
 }
 
 /** A URL longer than this may be cut or refused on its way (https://www.rfc-editor.org/rfc/rfc9110#section-4.1). */
-const LONGEST_URL = 2000;
+const MAX_URL = 2000;
 /** The longest wait between two attempts; a source that asks for more is asked again then. */
-const LONGEST_WAIT_MS = LONGEST_PAUSE_MS;
+const MAX_WAIT_MS = MAX_PAUSE_MS;
 const FIRST_WAIT_MS = 500;
 const KEEP_ALIVE_MS = 30_000;
 
@@ -95,7 +95,7 @@ export class FhirClient implements Source {
     const logged = { loggedUrl, parameters: parameters.map(([name]) => safeName(name)) };
     const inUrl = { ...logged, url: `${loggedUrl}?${query}` };
     const inForm = { ...logged, url: `${loggedUrl}/_search`, form: query };
-    if (inUrl.url.length <= LONGEST_URL) return this.#get(inUrl, inForm);
+    if (inUrl.url.length <= MAX_URL) return this.#get(inUrl, inForm);
     return this.#refusesForms ? this.#get(inUrl) : this.#get(inForm, inUrl);
   }
 
@@ -171,9 +171,8 @@ export class FhirClient implements Source {
         retryAfterMs: failure.waitMs,
       });
       if (attempt >= Math.min(attemptsOf(failure.error), this.#options.maxAttempts)) return failure;
-      const backoff =
-        Math.min(FIRST_WAIT_MS * 2 ** (attempt - 1), LONGEST_WAIT_MS / 2) * (0.5 + Math.random());
-      const waitMs = failure.waitMs > 0 ? Math.min(failure.waitMs, LONGEST_WAIT_MS) : backoff;
+      const backoff = Math.min(FIRST_WAIT_MS * 2 ** (attempt - 1), MAX_WAIT_MS / 2) * (0.5 + Math.random());
+      const waitMs = failure.waitMs > 0 ? Math.min(failure.waitMs, MAX_WAIT_MS) : backoff;
       await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
   }
@@ -198,9 +197,9 @@ export class FhirClient implements Source {
     let header: SourceHeader | undefined;
     try {
       header = renewed ?? (await this.#credentials.header());
-    } catch (thrown) {
-      if (thrown instanceof ExportError) return { error: thrown, waitMs: 0 };
-      throw thrown;
+    } catch (error) {
+      if (error instanceof ExportError) return { error: error, waitMs: 0 };
+      throw error;
     }
     const { form } = request;
     const signal = AbortSignal.timeout(this.#options.timeoutSeconds * 1000);
@@ -240,22 +239,24 @@ export class FhirClient implements Source {
       }
       const page = await this.#readBody(response);
       return { ...page, date: dateOf(response), isForm: form !== undefined };
-    } catch (thrown) {
-      if (thrown instanceof ExportError) return { error: thrown, waitMs: 0 };
+    } catch (error) {
+      if (error instanceof ExportError) return { error, waitMs: 0 };
       // The cause holds the URL with its search values, so it is dropped here.
       if (signal.aborted) {
         // Not asked again just so: the caller may ask for less.
-        const error = new ExportError(
-          'source-timeout',
-          `The source did not answer within SOURCE_TIMEOUT_SECONDS (${this.#options.timeoutSeconds} s).`,
-          true,
-        );
-        return { error, waitMs: 0 };
+        return {
+          error: new ExportError(
+            'source-timeout',
+            `The source did not answer within SOURCE_TIMEOUT_SECONDS (${this.#options.timeoutSeconds} s).`,
+            true,
+          ),
+          waitMs: 0,
+        };
       }
       return {
         error: new ExportError(
           'source-unreachable',
-          `The source cannot be reached or cut the connection (${networkFault(thrown)}). Check FHIR_SERVER_URL, its name resolution, network and certificate.`,
+          `The source cannot be reached or cut the connection (${networkFault(error)}). Check FHIR_SERVER_URL, its name resolution, network and certificate.`,
           true,
         ),
         waitMs: 0,
@@ -298,8 +299,8 @@ export class FhirClient implements Source {
 }
 
 /** Bytes of memory that wait for the next pages. */
-const MOST_IDLE_BYTES = 8 * 1024 * 1024;
-const pages = new BufferPool(MOST_IDLE_BYTES);
+const MAX_IDLE_BYTES = 8 * 1024 * 1024;
+const pages = new BufferPool(MAX_IDLE_BYTES);
 
 /** A body of unknown length is read into so many bytes first. */
 const FIRST_BYTES = 65_536;
@@ -328,11 +329,11 @@ function decoded(response: Response): Readable {
         ? createInflate()
         : undefined;
   if (decoder === undefined) return response.body;
-  // A failure of either ends both, and is told by whoever reads.
+  // A failure of either ends both, and the reader of the stream reports it.
   return pipeline(response.body, decoder, () => undefined);
 }
 
-/** Gives up a body that nobody reads; the connection may be kept where little is left of it. */
+/** Gives up a body that is not read; the connection may be kept where little is left of it. */
 async function discard({ body }: Response): Promise<void> {
   await body.dump().catch(() => undefined);
 }

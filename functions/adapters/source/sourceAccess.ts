@@ -41,7 +41,7 @@ export function shareSourceAccess({ credentials, limiter }: SourceAccess): Remot
   const answerHeader = (call: number, header: Promise<SourceHeader | undefined>): void => {
     header.then(
       (value) => answer({ call, header: value }),
-      (thrown: unknown) => answer({ call, failure: safeFailure(thrown) }),
+      (error: unknown) => answer({ call, failure: safeFailure(error) }),
     );
   };
   const enter = async (call: number, job: string): Promise<void> => {

@@ -7,8 +7,8 @@ import { storageFailure, storageStatus } from './storage.js';
 const BLOCK_BYTES = 4 * 1024 * 1024;
 
 /** Bytes of memory that wait for the next files. */
-const MOST_IDLE_BYTES = 4 * BLOCK_BYTES;
-const blocks = new BufferPool(MOST_IDLE_BYTES);
+const MAX_IDLE_BYTES = 4 * BLOCK_BYTES;
+const blocks = new BufferPool(MAX_IDLE_BYTES);
 
 /**
  * An NDJSON file that is written by one attempt of one slice and by no other: created only if it does not
@@ -39,16 +39,16 @@ export class AppendBlob {
         blobHTTPHeaders: { blobContentType: 'application/fhir+ndjson' },
       });
       return new AppendBlob(client, requireEtag(etag));
-    } catch (thrown) {
+    } catch (error) {
       // The SDK repeats a create that timed out; one that took effect the first time then looks taken. The
       // name is random, so an empty blob of it is ours.
-      if (storageStatus(thrown) === 409) {
+      if (storageStatus(error) === 409) {
         const { contentLength, etag } = await client
           .getProperties()
           .catch(() => ({ contentLength: -1, etag: '' }));
         if (contentLength === 0) return new AppendBlob(client, requireEtag(etag));
       }
-      throw storageFailure(thrown, 'EXPORT_STORAGE', 'creating an output file');
+      throw storageFailure(error, 'EXPORT_STORAGE', 'creating an output file');
     }
   }
 
@@ -106,7 +106,7 @@ export class AppendBlob {
     this.#block = undefined;
     this.#filled = 0;
     this.#sending = this.#send(full, size);
-    // A failure is told by the next await of #sending; without a handler it would end the process before.
+    // A failure is reported by the next await of #sending; without a handler it would end the process before.
     this.#sending.catch(() => undefined);
   }
 
@@ -124,13 +124,13 @@ export class AppendBlob {
         conditions: { appendPosition: position, ifMatch: this.#etag },
       });
       this.#etag = requireEtag(etag);
-    } catch (thrown) {
-      if (storageStatus(thrown) === 412 && (await this.#hasLanded(position + block.length))) return;
-      throw storageFailure(thrown, 'EXPORT_STORAGE', 'appending to an output file');
+    } catch (error) {
+      if (storageStatus(error) === 412 && (await this.#hasLanded(position + block.length))) return;
+      throw storageFailure(error, 'EXPORT_STORAGE', 'appending to an output file');
     }
   }
 
-  /** After a 412: whether the append took effect although its answer was lost, which its length tells. */
+  /** After a 412: whether the append took effect although its answer was lost, which its length shows. */
   async #hasLanded(length: number): Promise<boolean> {
     try {
       const { contentLength, etag } = await this.#client.getProperties();

@@ -4,7 +4,7 @@ import { ExportError } from '../../common/errors.js';
 import type { ContainerStamp } from '../../export/records/job.js';
 import {
   type ContainerClaim,
-  MOST_RESERVATIONS,
+  MAX_RESERVATIONS,
   readClaim,
   stampFits,
   toMetadata,
@@ -71,7 +71,7 @@ export async function settleClaim(container: ContainerClient): Promise<void> {
   });
 }
 
-/** Takes back the reservation of a job that ended without files; the stamp, too, where nothing else stands on it. */
+/** Takes back the reservation of a job that ended without files; the stamp, too, where nothing else needs it. */
 export async function releaseClaim(container: ContainerClient, name: string): Promise<void> {
   if (!(await read(container)).reservations.has(name)) return;
   await underLease(container, async (lease) => {
@@ -109,10 +109,10 @@ async function createClaimed(
   try {
     await container.create({ metadata: toMetadata({ stamp, reservations: mapOf(reservation) }) });
     return true;
-  } catch (thrown) {
-    if (storageErrorCode(thrown) === 'ContainerAlreadyExists') return false;
-    if (storageErrorCode(thrown) === 'ContainerBeingDeleted') throw conflict(true);
-    throw thrown;
+  } catch (error) {
+    if (storageErrorCode(error) === 'ContainerAlreadyExists') return false;
+    if (storageErrorCode(error) === 'ContainerBeingDeleted') throw conflict(true);
+    throw error;
   }
 }
 
@@ -144,8 +144,8 @@ function withReservation(
   now: number,
 ): Map<string, number> {
   let kept = [...reservations];
-  if (kept.length >= MOST_RESERVATIONS) kept = kept.filter(([, end]) => end > now);
-  if (kept.length >= MOST_RESERVATIONS && !reservations.has(name)) return new Map(kept);
+  if (kept.length >= MAX_RESERVATIONS) kept = kept.filter(([, end]) => end > now);
+  if (kept.length >= MAX_RESERVATIONS && !reservations.has(name)) return new Map(kept);
   return new Map([...kept, [name, until]]);
 }
 
@@ -153,7 +153,7 @@ function mapOf(reservation: ClaimWanted['reservation']): Map<string, number> {
   return new Map(reservation === undefined ? [] : [[reservation.name, reservation.until]]);
 }
 
-/** One answer for whatever is in the way: who is refused does not learn what a container holds, or whose it is. */
+/** One answer for every conflict: who is refused does not learn what a container holds, or whose it is. */
 function conflict(isRetryable = false): ExportError {
   return new ExportError(
     'container-conflict',
@@ -187,8 +187,8 @@ async function acquire(lease: BlobLeaseClient): Promise<void> {
     try {
       await lease.acquireLease(LEASE_SECONDS);
       return;
-    } catch (thrown) {
-      if (storageStatus(thrown) !== 409) throw thrown;
+    } catch (error) {
+      if (storageStatus(error) !== 409) throw error;
       if (attempt >= LEASE_ATTEMPTS) throw conflict(true);
       await delay(LEASE_WAIT_MS);
     }

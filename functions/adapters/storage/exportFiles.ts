@@ -53,14 +53,14 @@ export class ExportFiles {
   /** The same before a file is written: a reservation may have ended. */
   async confirmContainer(job: JobOutput, isMixingAllowed: boolean, now: number): Promise<void> {
     const wanted = wantedBy(job, isMixingAllowed, now);
-    // The container of a job alone is nobody else's.
+    // The container of a job alone belongs to no other job.
     if (wanted?.reservation === undefined) return;
     await guarded('preparing the output container', () =>
       confirmClaim(this.#container(job.container), wanted),
     );
   }
 
-  /** Makes the stamp of a complete job's container final; left out where somebody else has a lease on it. */
+  /** Makes the stamp of a complete job's container final; left out where another client has a lease on it. */
   async settleContainer({ container, folder }: JobOutput): Promise<void> {
     if (folder === '') return;
     await guarded('preparing the output container', () =>
@@ -89,9 +89,9 @@ export class ExportFiles {
       for await (const { name, properties } of this.#container(container).listBlobsFlat({ prefix: folder })) {
         sizes.set(name, properties.contentLength ?? 0);
       }
-    } catch (thrown) {
-      if (storageStatus(thrown) !== 404)
-        throw storageFailure(thrown, 'EXPORT_STORAGE', 'listing files of a job');
+    } catch (error) {
+      if (storageStatus(error) !== 404)
+        throw storageFailure(error, 'EXPORT_STORAGE', 'listing files of a job');
     }
     return sizes;
   }
@@ -137,8 +137,8 @@ export class ExportFiles {
         etag: found.etag ?? '',
         lastModified: found.lastModified ?? new Date(0),
       };
-    } catch (thrown) {
-      throw readFailure(thrown);
+    } catch (error) {
+      throw readFailure(error);
     }
   }
 
@@ -160,8 +160,8 @@ export class ExportFiles {
         throw new ExportError('storage-unavailable', 'No stream.', true);
       // In Node.js it is one; the library's type is that of any.
       return response.readableStreamBody as Readable;
-    } catch (thrown) {
-      throw readFailure(thrown);
+    } catch (error) {
+      throw readFailure(error);
     }
   }
 
@@ -171,14 +171,14 @@ export class ExportFiles {
   }
 
   /**
-   * Makes links that read files of a container until `expiresOn` and do nothing else; nobody keeps them.
+   * Makes links that read files of a container until `expiresOn` and do nothing else; they are not stored.
    * @param now milliseconds since the epoch
    */
   async readLinks(container: string, expiresOn: Date, now: number): Promise<(name: string) => string> {
     try {
       return await this.#links.linksTo(this.#container(container), expiresOn, now);
-    } catch (thrown) {
-      throw storageFailure(thrown, 'EXPORT_STORAGE', 'making download links');
+    } catch (error) {
+      throw storageFailure(error, 'EXPORT_STORAGE', 'making download links');
     }
   }
 
@@ -214,15 +214,15 @@ function reservationName(folder: string): string {
 }
 
 /** The container is gone, or leased: a reservation ends by itself, and files make a stamp bind without it. */
-function unlessConflict(thrown: unknown): void {
-  const isGone = storageStatus(thrown) === 404;
-  if (!isGone && !(thrown instanceof ExportError && thrown.code === 'container-conflict')) throw thrown;
+function unlessConflict(error: unknown): void {
+  const isGone = storageStatus(error) === 404;
+  if (!isGone && !(error instanceof ExportError && error.code === 'container-conflict')) throw error;
 }
 
-function readFailure(thrown: unknown): ExportError {
-  return storageStatus(thrown) === 404
+function readFailure(error: unknown): ExportError {
+  return storageStatus(error) === 404
     ? new ExportError('not-found', 'The file does not exist, or not any more.')
-    : storageFailure(thrown, 'EXPORT_STORAGE', 'reading an output file');
+    : storageFailure(error, 'EXPORT_STORAGE', 'reading an output file');
 }
 
 function withoutQuery(url: string): string {
@@ -232,7 +232,7 @@ function withoutQuery(url: string): string {
 async function guarded(what: string, work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
-  } catch (thrown) {
-    throw storageFailure(thrown, 'EXPORT_STORAGE', what);
+  } catch (error) {
+    throw storageFailure(error, 'EXPORT_STORAGE', what);
   }
 }

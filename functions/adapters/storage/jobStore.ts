@@ -32,12 +32,12 @@ const KEPT_BLOBS = ['request.json', 'plan.json', 'stop.json', 'outcome.json', 'm
 
 const PARALLEL_DELETIONS = 16;
 /** Writes of one partition's progress at the same time, each of which makes the others try again. */
-const MOST_PROGRESS_ATTEMPTS = 8;
+const MAX_PROGRESS_ATTEMPTS = 8;
 
 /** The list of the jobs that may be running, beside the folders of the jobs. */
 const RUNNING_JOBS = 'running.json';
 const PARALLEL_LOOK_UPS = 16;
-const LONGEST_KICK_OFF_MS = 120_000;
+const MAX_KICK_OFF_MS = 120_000;
 
 interface Claims {
   /** The partition that the next claim gets. */
@@ -70,7 +70,7 @@ export class JobStore {
 
   /**
    * Enters a job in the list of those that run, unless there are too many. Jobs that have ended are taken off here, when
-   * they are in somebody's way: nothing else has to.
+   * they keep another job out: nothing else has to.
    */
   async enterRunning(
     job: RunningJob,
@@ -106,10 +106,10 @@ export class JobStore {
   async #hasEnded({ jobId, at }: RunningJob, now: number): Promise<boolean> {
     const { name } = stateOf(await this.records(jobId));
     // Between the list and the request, a kick-off may take a while.
-    return name === 'unknown' ? now - at > LONGEST_KICK_OFF_MS : JOB_STATES[name].hasEnded;
+    return name === 'unknown' ? now - at > MAX_KICK_OFF_MS : JOB_STATES[name].hasEnded;
   }
 
-  /** Whether nobody else was quicker. */
+  /** Whether no other writer was quicker. */
   async #writeListed(jobs: readonly RunningJob[], etag: string | undefined): Promise<boolean> {
     const text = JSON.stringify(jobs);
     try {
@@ -117,9 +117,9 @@ export class JobStore {
         conditions: etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: etag },
       });
       return true;
-    } catch (thrown) {
-      if ([409, 412].includes(storageStatus(thrown))) return false;
-      throw failure(thrown, 'the list of the running jobs');
+    } catch (error) {
+      if ([409, 412].includes(storageStatus(error))) return false;
+      throw failure(error, 'the list of the running jobs');
     }
   }
 
@@ -146,7 +146,7 @@ export class JobStore {
     return required(await this.#read(`${jobId}/configuration.json`));
   }
 
-  /** Destroys the secret and the pinned configuration: nobody can make, or undo, a pseudonym of the job after this. */
+  /** Destroys the secret and the pinned configuration: pseudonyms of the job cannot be made or undone after this. */
   async destroySecrets(jobId: string): Promise<void> {
     await Promise.all(SECRET_BLOBS.map((name) => this.#delete(`${jobId}/${name}`)));
   }
@@ -201,7 +201,7 @@ export class JobStore {
   }
 
   /**
-   * The partition that `worker` works on in its `turn`: the next one that nobody has, `undefined` when all are
+   * The partition that `worker` works on in its `turn`: the next one that no worker has, `undefined` when all are
    * taken. The same call again gives the same partition.
    * @throws ExportError `job-state-missing` where claims of the worker are gone: its partition may be given again
    */
@@ -228,9 +228,9 @@ export class JobStore {
           conditions: read === undefined ? { ifNoneMatch: '*' } : { ifMatch: read.etag },
         });
         return partition;
-      } catch (thrown) {
+      } catch (error) {
         // Another worker was quicker, or this very write took effect and its answer was lost: read again.
-        if (![409, 412].includes(storageStatus(thrown))) throw failure(thrown, 'the claims of a job');
+        if (![409, 412].includes(storageStatus(error))) throw failure(error, 'the claims of a job');
       }
     }
   }
@@ -272,16 +272,18 @@ export class JobStore {
     await this.#writeJson(`${jobId}/counts/${partition}.json`, counts);
   }
 
-  /** Tells how far a partition is, for people. It never goes back, whichever attempts tell it at the same time. */
+  /** Reports how far a partition is, for people. It never goes back, whichever attempts report it at the same time. */
   async putProgress(jobId: string, progress: PartitionProgress): Promise<void> {
     const blob = this.#container.getBlockBlobClient(`${jobId}/progress/${progress.partition}`);
     await guarded('the progress of a job', async () => {
       for (let attempt = 1; ; attempt++) {
         const found = await unlessMissing(blob.getProperties());
-        const told = found && partitionProgress(progress.partition, found.metadata);
-        const { resources, isDone, waiting } = furtherProgress(told, progress);
+        const reported = found && partitionProgress(progress.partition, found.metadata);
+        const { resources, isDone, waiting } = furtherProgress(reported, progress);
         const isSame =
-          told?.resources === resources && told.isDone === isDone && told.waiting?.code === waiting?.code;
+          reported?.resources === resources &&
+          reported.isDone === isDone &&
+          reported.waiting?.code === waiting?.code;
         if (isSame) return;
         const metadata = {
           resources: String(resources),
@@ -292,8 +294,8 @@ export class JobStore {
         try {
           await blob.upload('', 0, { metadata, conditions });
           return;
-        } catch (thrown) {
-          if (![409, 412].includes(storageStatus(thrown)) || attempt === MOST_PROGRESS_ATTEMPTS) throw thrown;
+        } catch (error) {
+          if (![409, 412].includes(storageStatus(error)) || attempt === MAX_PROGRESS_ATTEMPTS) throw error;
         }
       }
     });
@@ -315,7 +317,7 @@ export class JobStore {
     return this.#readJson<StopReason>(`${jobId}/stop.json`);
   }
 
-  /** Makes every slice of the job stop. The first reason stands, but a cancel replaces a failure. */
+  /** Makes every slice of the job stop. The first reason holds, but a cancel replaces a failure. */
   async putStop(jobId: string, stop: StopReason): Promise<void> {
     await this.#writeJson(`${jobId}/stop.json`, stop, stop.reason === 'cancelled' ? undefined : '*');
   }
@@ -347,8 +349,8 @@ export class JobStore {
       for await (const item of this.#container.listBlobsByHierarchy('/')) {
         if (item.kind === 'prefix') ids.push(item.name.replace(/\/$/, ''));
       }
-    } catch (thrown) {
-      if (storageStatus(thrown) !== 404) throw failure(thrown, 'the list of the jobs');
+    } catch (error) {
+      if (storageStatus(error) !== 404) throw failure(error, 'the list of the jobs');
     }
     return ids;
   }
@@ -386,9 +388,9 @@ export class JobStore {
       const chunks: Buffer[] = [];
       for await (const chunk of response.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
       return { text: Buffer.concat(chunks).toString('utf8'), etag: response.etag ?? '' };
-    } catch (thrown) {
-      if (storageStatus(thrown) === 404) return undefined;
-      throw failure(thrown, 'the state of a job');
+    } catch (error) {
+      if (storageStatus(error) === 404) return undefined;
+      throw failure(error, 'the state of a job');
     }
   }
 
@@ -407,9 +409,9 @@ export class JobStore {
           ifNoneMatch === undefined ? {} : { conditions: { ifNoneMatch } },
         );
       return true;
-    } catch (thrown) {
-      if (ifNoneMatch !== undefined && [409, 412].includes(storageStatus(thrown))) return false;
-      throw failure(thrown, 'the state of a job');
+    } catch (error) {
+      if (ifNoneMatch !== undefined && [409, 412].includes(storageStatus(error))) return false;
+      throw failure(error, 'the state of a job');
     }
   }
 
@@ -425,8 +427,8 @@ function required<T>(value: T | undefined): T {
   return value;
 }
 
-function failure(thrown: unknown, what: string): ExportError {
-  return storageFailure(thrown, 'AzureWebJobsStorage', what);
+function failure(error: unknown, what: string): ExportError {
+  return storageFailure(error, 'AzureWebJobsStorage', what);
 }
 
 function partitionProgress(
@@ -445,16 +447,16 @@ function partitionProgress(
 async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
-  } catch (thrown) {
-    if (storageStatus(thrown) === 404) return undefined;
-    throw thrown;
+  } catch (error) {
+    if (storageStatus(error) === 404) return undefined;
+    throw error;
   }
 }
 
 async function guarded<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
-  } catch (thrown) {
-    throw failure(thrown, what);
+  } catch (error) {
+    throw failure(error, what);
   }
 }

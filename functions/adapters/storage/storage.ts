@@ -16,21 +16,21 @@ export function openStorage(account: StorageAccount): BlobServiceClient {
 }
 
 /** The HTTP status of a storage error; 0 where it has none. */
-export function storageStatus(thrown: unknown): number {
-  return thrown instanceof RestError ? (thrown.statusCode ?? 0) : 0;
+export function storageStatus(error: unknown): number {
+  return error instanceof RestError ? (error.statusCode ?? 0) : 0;
 }
 
 /** The service's own code of a storage error, such as `BlobNotFound`; empty where it has none. */
-export function storageErrorCode(thrown: unknown): string {
-  return thrown instanceof RestError ? (thrown.code ?? '') : '';
+export function storageErrorCode(error: unknown): string {
+  return error instanceof RestError ? (error.code ?? '') : '';
 }
 
 /** Whether a request was refused since the service does not know the version of the API that the SDK speaks. */
-export function isUnknownApiVersion(thrown: unknown): boolean {
+export function isUnknownApiVersion(error: unknown): boolean {
   return (
-    storageErrorCode(thrown) === 'InvalidHeaderValue' &&
-    thrown instanceof RestError &&
-    /x-ms-version|API version/i.test(`${thrown.message} ${thrown.response?.bodyAsText ?? ''}`)
+    storageErrorCode(error) === 'InvalidHeaderValue' &&
+    error instanceof RestError &&
+    /x-ms-version|API version/i.test(`${error.message} ${error.response?.bodyAsText ?? ''}`)
   );
 }
 
@@ -38,16 +38,16 @@ export function isUnknownApiVersion(thrown: unknown): boolean {
  * A storage error as an ExportError. `setting` names the account, `what` the thing, both in our own words:
  * the SDK's message holds URLs.
  */
-export function storageFailure(thrown: unknown, setting: string, what: string): ExportError {
-  if (thrown instanceof ExportError) return thrown;
-  const status = storageStatus(thrown);
+export function storageFailure(error: unknown, setting: string, what: string): ExportError {
+  if (error instanceof ExportError) return error;
+  const status = storageStatus(error);
   if (status === 401 || status === 403) {
     return new ExportError(
       'storage-denied',
       `The storage account of ${setting} answered ${status} for ${what}. Give the app's identity the role Storage Blob Data Contributor on it, or correct the connection string; see to its firewall, too.`,
     );
   }
-  if (isUnknownApiVersion(thrown)) {
+  if (isUnknownApiVersion(error)) {
     return new ExportError(
       'storage-unavailable',
       `The storage account of ${setting} answered 400 for ${what}: it does not know the version of the storage API that the app uses. Start Azurite with --skipApiVersionCheck, or use a newer release of it.`,
@@ -60,7 +60,7 @@ export function storageFailure(thrown: unknown, setting: string, what: string): 
       true,
     );
   }
-  if (isMissingIdentity(thrown)) {
+  if (isMissingIdentity(error)) {
     return new ExportError(
       'storage-denied',
       `No token could be had for the app's managed identity, with which the storage account of ${setting} is used for ${what}. Switch the identity on for the app, or correct ${setting}__clientId.`,
@@ -69,7 +69,7 @@ export function storageFailure(thrown: unknown, setting: string, what: string): 
   }
   return new ExportError(
     'storage-unavailable',
-    `The storage account of ${setting} cannot be used for ${what} (${status === 0 ? `no answer; ${networkFault(thrown)}` : status}). Check that it exists and can be reached.`,
+    `The storage account of ${setting} cannot be used for ${what} (${status === 0 ? `no answer; ${networkFault(error)}` : status}). Check that it exists and can be reached.`,
     true,
   );
 }

@@ -49,8 +49,8 @@ const CATEGORIES: Readonly<Record<CoverageCategory, string>> = {
 };
 
 /** Most lines of findings, and most elements that one of them names; the command line's `--verbose` has no limits. */
-const MOST_ISSUES = 25;
-const MOST_NAMED = 6;
+const MAX_ISSUES = 25;
+const MAX_NAMED = 6;
 
 /** What a configuration's rules leave that may be an identity, whatever resources of its FHIR version it meets. */
 export function coverageOf(configuration: Configuration): Coverage {
@@ -149,10 +149,10 @@ export function coverageIssues(
     const key = `${gap.category} ${familyOf(gap)}`;
     families.set(key, [...(families.get(key) ?? []), gap]);
   }
-  const most = isVerbose || families.size <= MOST_ISSUES ? families.size : MOST_ISSUES - 1;
+  const most = isVerbose || families.size <= MAX_ISSUES ? families.size : MAX_ISSUES - 1;
   const messages = [...families.values()]
     .slice(0, most)
-    .map((family) => textOf(family, isVerbose ? Infinity : MOST_NAMED));
+    .map((family) => textOf(family, isVerbose ? Infinity : MAX_NAMED));
   if (most < families.size)
     messages.push(
       `Coverage: ${families.size - most} more kinds of identities are left; --verbose lists them`,

@@ -40,7 +40,7 @@ export interface Reach {
   readonly leaves: readonly Leaf[];
   /** Rules that never act, each with an earlier one that decides what it selects. */
   readonly idle: readonly { readonly rule: number; readonly by: number }[];
-  /** Rules that look at identities to decide what they do: whoever wrote them reads these off what they did. */
+  /** Rules that look at identities to decide what they do: their author reads these off what they did. */
   readonly readers: readonly { readonly rule: number; readonly reads: readonly IdentityRead[] }[];
   /** Whether the rules were too many and too intertwined to be followed: then it is as if there were none. */
   readonly isCutShort: boolean;

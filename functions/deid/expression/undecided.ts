@@ -1,6 +1,6 @@
 /**
  * Keeps account of comparisons that could not be decided (of units that do not convert, say) while an expression is
- * evaluated: such a comparison is empty, and a condition made of it does not hold though nobody knows.
+ * evaluated: such a comparison is empty, and a condition made of it does not hold though that is not known.
  */
 export class Undecided {
   /** Whether what was evaluated since this was last reset rests on such a comparison. */

@@ -9,7 +9,7 @@ import { TextResults } from './textResults.js';
 
 const hashFunction = choice('sha256', 'sha384', 'sha512', 'sha3-256', 'sha3-384', 'sha3-512');
 /** Fewest hex digits of a hash: 128 bits, so that two ids do not meet. */
-const LEAST_DIGITS = 32;
+const MIN_DIGITS = 32;
 
 const truncate: Setting<number | null> = (value, site) => {
   const name = site.beside('cryptoHashFunction');
@@ -19,9 +19,9 @@ const truncate: Setting<number | null> = (value, site) => {
     if (digits > 64) site.warn(`Hashes of ${digits} digits are no valid ids: set truncate to 64`);
     return null;
   }
-  if (typeof value === 'number' && Number.isInteger(value) && value >= LEAST_DIGITS && value <= digits)
+  if (typeof value === 'number' && Number.isInteger(value) && value >= MIN_DIGITS && value <= digits)
     return value;
-  site.error(`Must be a whole number of hex digits from ${LEAST_DIGITS} to ${digits}`);
+  site.error(`Must be a whole number of hex digits from ${MIN_DIGITS} to ${digits}`);
   return null;
 };
 
@@ -72,7 +72,7 @@ const LITERAL =
   /^(https?:\/\/(?:[A-Za-z0-9\\/.:%$~_-]*\/)?)?([A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})(\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
 /** A surrogate without its other half. */
 const HALF_PAIR = /\p{Surrogate}/u;
-/** Hex digits that stand for a server: a label of a host name has at most 63 characters (RFC 1035, section 2.3.4). */
+/** Hex digits in place of a server: a label of a host name has at most 63 characters (RFC 1035, section 2.3.4). */
 const SERVER_DIGITS = 32;
 const OID = /^urn:oid:([0-2](?:\.(?:0|[1-9][0-9]*))+)$/;
 const UUID = /^urn:uuid:([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$/;

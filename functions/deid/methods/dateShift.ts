@@ -80,7 +80,7 @@ function isDate({ primitive }: FhirType): boolean {
   return primitive === 'date' || primitive === 'dateTime';
 }
 
-/** The reference's shift is kept for its configurations' sake; whoever relies on it should know what it is worth. */
+/** The reference's shift is kept for its configurations' sake; users should know what it is worth. */
 function checkParameters(parameters: Parameters, issues: IssueList): void {
   if (parameters.dateShiftFixedOffsetInDays !== null) {
     issues.warn(

@@ -34,7 +34,7 @@ export const UNTOUCHED: Effect = { key: 'untouched', clearsAll: false, clears: (
 /** Nothing of an identity is left, or a pseudonym. */
 export const CLEARING: Effect = { key: 'clear', clearsAll: true, clears: () => 'full' };
 
-/** A key that is written in the configuration is known to whoever wrote the configuration or reads it. */
+/** A key that is written in the configuration is known to anyone who wrote the configuration or reads it. */
 export function isKnown(key: Key): boolean {
   return key.kind === 'text';
 }

@@ -106,8 +106,8 @@ export interface Replacement {
   readonly object: JsonObject;
   readonly isNothing: boolean;
   /**
-   * What stands in the place of an element of a type in which no earlier rule has decided anything; null where only
-   * `apply` can tell.
+   * What replaces an element of a type in which no earlier rule has decided anything; null where only
+   * `apply` can decide.
    */
   constantOf(type: FhirType, model: FhirModel): Constant | null;
   /** Puts it in the place of a node, but for what earlier rules decided, and decides all of it. */

@@ -50,7 +50,7 @@ const PARAMETERS = {
   restrictedZipCodeTabulationAreas: areas,
   /** Whether a partial postal code is kept of US ZIP codes only, whatever blanks and leading zeros they have or lack. */
   strictZipCodes: flag,
-  /** Whether a year is over the age limit when whoever was born in it is, or will be before it ends. */
+  /** Whether a year is over the age limit when anyone born in it is, or will be before it ends. */
   ageLimitByYear: flag,
 };
 type Parameters = ValuesOf<typeof PARAMETERS>;

@@ -101,7 +101,7 @@ export class FhirNode {
       if (element === undefined || (isSibling && element.type?.primitive == null)) {
         if (!isIgnored(key, this.type)) this.context.onDropped(`${this.type.path}.(unknown)`);
       } else if (element.type?.primitive != null) {
-        // Value and sibling are one node: made where the first of the two stands.
+        // Value and sibling are one node: made where the first of the two is.
         const first = Object.hasOwn(source, element.key) && Object.hasOwn(source, `_${element.key}`);
         if (isSibling && first && this.isBefore(element.key, key)) continue;
         if (!isSibling && first && this.isBefore(`_${key}`, key)) continue;
@@ -165,7 +165,7 @@ export class FhirNode {
 
   private itemsOf(element: FhirElement, json: JsonValue | undefined): (JsonValue | undefined)[] {
     if (json === undefined || json === null) return [];
-    // One value where several may stand is taken for a list of one, as the reference does.
+    // One value where several may be is taken for a list of one, as the reference does.
     if (!Array.isArray(json)) return [json];
     if (element.repeats) return json;
     this.drop(element);

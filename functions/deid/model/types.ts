@@ -1,4 +1,4 @@
-/** How a primitive stands in JSON, and what is checked of it. */
+/** How a primitive is written in JSON, and what is checked of it. */
 export type PrimitiveKind = 'string' | 'boolean' | 'integer' | 'decimal' | 'date' | 'dateTime' | 'time';
 
 /** A FHIR type: a primitive, a data type, a backbone element, or a resource. */

@@ -1,11 +1,11 @@
 import { valueAt, type JsonObject } from '../../json/json.js';
 import type { JsonTape } from '../../json/jsonTape.js';
-import { nameNumber, nameOf, UNKNOWN_NAME, UNTOLD_NAME } from '../../json/keyNames.js';
+import { nameNumber, nameOf, UNKNOWN_NAME, UNRESOLVED_NAME } from '../../json/keyNames.js';
 import type { TextResults } from '../methods/textResults.js';
 import type { FhirType } from '../model/types.js';
 import type { Entry, PlanNode } from './plan.js';
 
-/** A resource that only the walk over objects processes; told apart from errors by being this one. */
+/** Thrown at what only the tree engine can do. */
 export const UNUSUAL = new Error('The resource is not one for the tape');
 
 /** What is to be done at an element, in the order of how often it is. */
@@ -14,7 +14,7 @@ export type TapeWork =
   | 'text'
   /** A text that is taken away. */
   | 'taken'
-  /** A text in whose place stands another that depends on it alone. */
+  /** A text that is replaced by another that depends on it alone. */
   | 'replaced'
   | 'integer'
   | 'decimal'
@@ -32,12 +32,12 @@ export class TapePlan {
   private readonly entries = new Map<Entry, TapeEntry>();
   private readonly refused = new Set<number>();
 
-  /** Numbers of the names of the elements that tell the patient. */
+  /** Numbers of the names of the elements that identify the patient. */
   readonly patientNames: ReadonlySet<number>;
 
   /**
    * @param refused names of the resource's elements with which it is not one for the tape
-   * @param patientElements names of those that tell the patient
+   * @param patientElements names of those that identify the patient
    */
   constructor(root: Entry, refused: Iterable<string>, patientElements: readonly string[]) {
     this.root = this.entry(root);
@@ -251,15 +251,15 @@ export class Conditions {
 }
 
 /**
- * The members of an object that have one of some names; all that are told where it is null.
- * @throws UNUSUAL where a name is not told
+ * The members of an object that have one of some names; all that have numbers where it is null.
+ * @throws UNUSUAL where a name has no number
  */
 export function partOf(tape: JsonTape, object: number, names: ReadonlySet<number> | null): JsonObject {
   const json: JsonObject = {};
   const end = tape.after(object);
   for (let node = tape.first(object); node < end; node = tape.after(node)) {
     const name = tape.name(node);
-    if (name === UNTOLD_NAME) throw UNUSUAL;
+    if (name === UNRESOLVED_NAME) throw UNUSUAL;
     if (name === UNKNOWN_NAME || names?.has(name) === false) continue;
     json[nameOf(name)] = valueAt(tape, node);
   }

@@ -12,17 +12,17 @@ export interface ConfigurationIssue {
 }
 
 /** Issues after which suggestions are no longer made: each is a search through all names. */
-const MOST_SUGGESTIONS = 100;
+const MAX_SUGGESTIONS = 100;
 
-/** Issues after which warnings, and after which errors are no longer taken: nobody reads more. */
-const MOST_WARNINGS = 1000;
-const MOST_ISSUES = 2000;
+/** Issues after which warnings, and after which errors are no longer taken: more would not be read. */
+const MAX_WARNINGS = 1000;
+const MAX_ISSUES = 2000;
 
 /** Collects what is wrong with a configuration. */
 export class IssueList {
   readonly list: ConfigurationIssue[];
   private readonly rule: number | undefined;
-  /** Errors that were found by way of this object, taken or not. */
+  /** Errors that were found through this object, taken or not. */
   errors = 0;
 
   constructor(list: ConfigurationIssue[] = [], rule?: number) {
@@ -50,7 +50,7 @@ export class IssueList {
 
   /** Whether there are so many issues that no more is looked for that is no error. */
   get isLong(): boolean {
-    return this.list.length >= MOST_SUGGESTIONS;
+    return this.list.length >= MAX_SUGGESTIONS;
   }
 
   /** Warns, unless the list is long: what costs time to say is said of the first issues only. */
@@ -60,11 +60,11 @@ export class IssueList {
 
   /** Whether no more is taken; there are errors among what was. */
   get isFull(): boolean {
-    return this.list.length >= MOST_ISSUES;
+    return this.list.length >= MAX_ISSUES;
   }
 
   private add(severity: ConfigurationIssue['severity'], path: string, message: string): void {
-    if (this.list.length >= (severity === 'error' ? MOST_ISSUES : MOST_WARNINGS)) return;
+    if (this.list.length >= (severity === 'error' ? MAX_ISSUES : MAX_WARNINGS)) return;
     if (this.rule === undefined) {
       this.list.push({ severity, path, message });
       return;

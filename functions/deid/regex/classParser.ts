@@ -92,7 +92,7 @@ class ClassReader {
     }
   }
 
-  /** Reads an escape that stands for more than a character, or for a hyphen; false for any other. */
+  /** Reads an escape that means more than a character, or for a hyphen; false for any other. */
   #classEscape(): boolean {
     const cursor = this.#cursor;
     const letter = cursor.peek();

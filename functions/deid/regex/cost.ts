@@ -3,7 +3,7 @@ import type { Anchor, LoopNode, RegexNode } from './syntax.js';
 
 /**
  * What a backtracking matcher that counts nothing, such as JavaScript's, may spend on one try of a pattern from one
- * place on. Bounds, never estimates: what cannot be told is null.
+ * place on. Bounds, never estimates: what is not known is null.
  */
 
 /** Most steps of a try besides the characters of one run through the text. */
@@ -86,7 +86,7 @@ function bounded(rest: Rest): Rest | null {
 function either(one: Rest, other: Rest): Rest | null {
   const isDecided =
     !one.open && !other.open && !(one.atEnd && other.atEnd) && one.first.isDisjoint(other.first);
-  // Where the next character decides, only one of the two goes on.
+  // Where the next character decides, only one of the two continues.
   if (!isDecided && one.run === 'always' && other.run !== 'never') return null;
   return bounded({
     first: one.first.union(other.first),
@@ -139,7 +139,7 @@ function beforeAnchor(anchor: Anchor, rest: Rest): Rest | null {
     case 'start':
     case 'lineStart':
       return bounded(result);
-    // What a word is would stand in the expression four times, in hundreds of ranges.
+    // What a word is would be in the expression four times, in hundreds of ranges.
     case 'boundary':
     case 'noBoundary':
     case 'previousEnd':

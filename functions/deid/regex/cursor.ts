@@ -1,7 +1,7 @@
 import { RegexSyntaxError, type RegexProblem } from './syntax.js';
 import { boundaryWordSet } from './unicode.js';
 
-/** Options that stand in a pattern, by their letters: `(?imnsx)`. */
+/** Options of a pattern, by their letters: `(?imnsx)`. */
 export interface Options {
   readonly i: boolean;
   readonly m: boolean;
@@ -61,7 +61,7 @@ export class PatternCursor {
     return /^[0-9]$/.test(this.peek());
   }
 
-  /** Whether a character that can stand in the name of a group is ahead. */
+  /** Whether a character that can be in the name of a group is ahead. */
   isNameAhead(): boolean {
     return !this.isAtEnd && boundaryWordSet().has(this.text.charCodeAt(this.at));
   }
@@ -72,7 +72,7 @@ export class PatternCursor {
     return this.text.slice(from, this.at);
   }
 
-  /** A decimal number, 0 where none stands. @throws RegexSyntaxError */
+  /** A decimal number, 0 where there is none. @throws RegexSyntaxError */
   decimal(): number {
     let value = 0;
     while (this.isDigitAhead()) {

@@ -3,7 +3,7 @@ import { PatternCursor, type Options } from './cursor.js';
 import type { Groups } from './syntax.js';
 
 /**
- * Finds the groups of a pattern before it is parsed, since a reference may stand before its group. Unnamed groups are
+ * Finds the groups of a pattern before it is parsed, since a reference may come before its group. Unnamed groups are
  * numbered first, from 1, in the order of their parentheses; then the named ones, in the order of their names'
  * first places, with the numbers that are left. A name that is a number is that number. @throws RegexSyntaxError
  */

@@ -168,7 +168,7 @@ class RegexParser {
     return this.#backreference() ?? this.#character(cursor.charEscape());
   }
 
-  /** Reads `\1`, `\k<name>` and `\<name>`; null, nothing read, where an escaped character stands. */
+  /** Reads `\1`, `\k<name>` and `\<name>`; null, nothing read, where there is an escaped character. */
   #backreference(): RegexNode | null {
     const cursor = this.#cursor;
     const from = cursor.at;
@@ -244,7 +244,7 @@ class RegexParser {
     return condition;
   }
 
-  /** Reads what stands between `(` and the content of a group. */
+  /** Reads what is between `(` and the content of a group. */
   #opening(): Opened | null {
     const cursor = this.#cursor;
     if (cursor.peek() !== '?' || cursor.peek(1) === ')') {

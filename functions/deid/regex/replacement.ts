@@ -44,7 +44,7 @@ export function parseReplacement(replacement: string, groups: Groups): readonly 
   return parts;
 }
 
-/** What stands after a `$`; null where it means nothing. */
+/** What comes after a `$`; null where it means nothing. */
 function substitution(cursor: PatternCursor, { numbers, names }: Groups): ReplacementPart | null {
   const isBraced = cursor.peek() === '{' && cursor.peek(1) !== '';
   if (isBraced) cursor.at++;

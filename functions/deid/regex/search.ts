@@ -5,7 +5,7 @@ import type { RegexNode } from './syntax.js';
 export interface SearchStart {
   /** Matches begin at the start of the text, or where the last match ended. */
   readonly anchor: 'start' | 'previousEnd' | null;
-  /** What a match's first character is in; null where a match may be empty or that cannot be told. */
+  /** What a match's first character is in; null where a match may be empty or that is not known. */
   readonly first: CharSet | null;
   /**
    * The set of a loop without a bound that the pattern begins with. If it fails at one place, it fails at every place
@@ -40,7 +40,7 @@ function anchorOf(node: RegexNode): 'start' | 'previousEnd' | null {
   }
 }
 
-/** The first characters of what a node matches; null where it may match nothing, or that cannot be told. */
+/** The first characters of what a node matches; null where it may match nothing, or that is not known. */
 function firstOf(node: RegexNode): CharSet | null {
   switch (node.kind) {
     case 'char':

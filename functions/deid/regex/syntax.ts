@@ -2,7 +2,7 @@ import type { CharSet } from './charSet.js';
 
 /**
  * A parsed regular expression of .NET (https://learn.microsoft.com/dotnet/standard/base-types/regular-expressions).
- * Options are resolved: what ignores case, sees line ends or takes in line breaks stands in the nodes.
+ * Options are resolved: what ignores case, sees line ends or takes in line breaks is in the nodes.
  */
 export type RegexNode =
   | { readonly kind: 'empty' }

@@ -83,7 +83,7 @@ export function lowerCase(code: number): number {
 
 let equivalents: ReadonlyMap<number, readonly number[]> | null = null;
 
-/** The code units that are one where case is ignored, by each of them; those that stand alone are left out. */
+/** The code units that are one where case is ignored, by each of them; those that are alone are left out. */
 function caseGroups(): ReadonlyMap<number, readonly number[]> {
   if (equivalents !== null) return equivalents;
   const groups = new Map<number, number[]>();

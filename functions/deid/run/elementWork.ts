@@ -54,7 +54,7 @@ export class ElementWork {
     throw new FhirPathError(`${entry.rule?.method.name} is for primitive elements`);
   }
 
-  /** What a `substitute` puts in the place of an element, whatever it holds; null where only the tree engine can tell. */
+  /** What a `substitute` puts in the place of an element, whatever it holds; null where only the tree engine can decide. */
   constantOf({ replacement, type }: Entry): Constant | null {
     const constant = type === null ? null : (replacement?.constantOf(type, this.silent.model) ?? null);
     for (const path of constant?.dropped ?? []) this.run.onDropped(path);
@@ -71,7 +71,7 @@ export class ElementWork {
     this.run.onDropped(`${type.path}.(unknown)`);
   }
 
-  /** A primitive's value as it shall stand; undefined for none. @throws FhirPathError */
+  /** A primitive's value as it is to be written; undefined for none. @throws FhirPathError */
   changed(entry: Entry, value: JsonValue): Primitive | undefined {
     const type = entry.type as FhirType;
     if (value === null || value === '') return undefined;

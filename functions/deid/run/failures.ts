@@ -4,7 +4,7 @@ import { JsonError } from '../../json/json.js';
 import { ProcessingError } from '../methods/processingError.js';
 import { DepthError } from '../model/node.js';
 
-/** The failure an error stands for. Of an unforeseen error only its kind is told: its message may hold data. */
+/** The failure that an error means. Of an unforeseen error only its kind is reported: its message may hold data. */
 export function failureOf(error: unknown, rule: number | undefined): ProcessingFailure {
   if (error instanceof ProcessingError) return failure(error.code, error.message, error.rule ?? rule);
   if (error instanceof FhirPathError) return failure('expression-failed', error.message, rule);

@@ -22,6 +22,7 @@ export class EngineReport {
     for (let label = 0; label < counts.length; label++)
       this.#counts[label] = (this.#counts[label] as number) + (counts[label] as number);
     for (const path of dropped) this.dropped.set(path, (this.dropped.get(path) ?? 0) + 1);
+    if (undecided.size === 0) return;
     for (const [rule, count] of undecided) {
       const path = `fhirPathRules[${rule}]`;
       this.undecided.set(path, (this.undecided.get(path) ?? 0) + count);

@@ -6,7 +6,7 @@ import type { Run } from '../methods/method.js';
 import { primitiveText, type Primitive } from '../model/primitive.js';
 import { RegexSteps } from '../regex/steps.js';
 
-/** How a resource stands: outermost, contained in another, or anywhere else inside one. */
+/** The place of a resource: outermost, contained in another, or anywhere else inside one. */
 export type Place = 'outermost' | 'contained' | 'inside';
 
 /** What held for the resource around the one that is processed. */

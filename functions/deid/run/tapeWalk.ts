@@ -12,7 +12,7 @@ import {
   JsonTape,
   type TapeValue,
 } from '../../json/jsonTape.js';
-import { nameLength, nameNumber, UNTOLD_NAME } from '../../json/keyNames.js';
+import { nameLength, nameNumber, UNRESOLVED_NAME } from '../../json/keyNames.js';
 import { addLabels, SUBSTITUTED, labelsJson } from '../methods/labels.js';
 import { LineBuffer, type Mark } from '../../json/lineBuffer.js';
 import { TextResults } from '../methods/textResults.js';
@@ -63,7 +63,7 @@ const REPLACED = 3;
 
 /**
  * Walks a resource on its tape along its plan, and writes what is left as a line. What is seldom met it leaves to the
- * tree engine: names that stand twice or cannot be told, parts of an element that is substituted which earlier rules
+ * tree engine: names that are there twice or have no number, parts of an element that is substituted which earlier rules
  * decided, and everything that fails.
  */
 export class TapeWalk {
@@ -128,7 +128,7 @@ export class TapeWalk {
     let metaEnd = -1;
     let hadLabels = false;
     // The untold name counts as one that was there before.
-    let mask = 1 << UNTOLD_NAME;
+    let mask = 1 << UNRESOLVED_NAME;
     for (let member = tape.first(resource); member < end; member = tape.after(member)) {
       const name = tape.name(member);
       const bit = 1 << (name & 31);
@@ -230,10 +230,10 @@ export class TapeWalk {
     return LEFT;
   }
 
-  /** A name that stands twice, of which the last one counts; or one that may be any. */
+  /** A name that is there twice, of which the last one counts; or one that may be any. */
   private refuseRepeated(object: number, member: number, name: number): void {
     const { tape } = this;
-    if (name === UNTOLD_NAME) throw UNUSUAL;
+    if (name === UNRESOLVED_NAME) throw UNUSUAL;
     for (let other = tape.first(object); other < member; other = tape.after(other))
       if (tape.name(other) === name) throw UNUSUAL;
   }
@@ -257,7 +257,7 @@ export class TapeWalk {
     let isLeft = false;
     let hasOthers = false;
     // The untold name counts as one that was there before.
-    let mask = 1 << UNTOLD_NAME;
+    let mask = 1 << UNRESOLVED_NAME;
     for (let member = tape.first(object); member < end; member = tape.after(member)) {
       const name = tape.name(member);
       const bit = 1 << (name & 31);
@@ -305,12 +305,12 @@ export class TapeWalk {
       case 'values': {
         const siblings = tape.hasSiblings ? tape.member(object, entry.otherName) : -1;
         if (siblings < 0) return this.values(entry, member, depth, hasOthers);
-        // Both are written where the first of them stands.
+        // Both are written where the first of them is.
         return siblings < member ? GONE : this.pairs(entry, node, member, siblings, depth, hasOthers);
       }
       case 'siblings': {
         const values = tape.member(object, entry.otherName);
-        if (entry.otherName === UNTOLD_NAME) throw UNUSUAL;
+        if (entry.otherName === UNRESOLVED_NAME) throw UNUSUAL;
         if (values >= 0 && values < member) return GONE;
         return this.pairs(node.entry(entry.otherName), node, values, member, depth, hasOthers);
       }
@@ -338,7 +338,7 @@ export class TapeWalk {
     }
   }
 
-  /** Writes what stands before a member's value. */
+  /** Writes what comes before a member's value. */
   private begin(member: number, hasOthers: boolean): void {
     const { tape, line } = this;
     if (hasOthers) line.byte(COMMA);
@@ -391,7 +391,7 @@ export class TapeWalk {
     return after === value && (kind !== STRING || tape.isString(node)) ? AS_IT_CAME : CHANGED;
   }
 
-  /** Finds or makes the text that stands in another one's place; it is in `results`, at `place`. */
+  /** Finds or makes the text that replaces another one; it is in `results`, at `place`. */
   private replace(entry: TapeEntry, node: number): number {
     const { tape, run } = this;
     const results = entry.results as TextResults;
@@ -477,7 +477,7 @@ export class TapeWalk {
     if (tape.isEmpty(resource)) return false;
     const type = resources.typeAt(tape, resource);
     if (type === undefined) {
-      if (tape.member(resource, UNTOLD_NAME) >= 0) throw UNUSUAL;
+      if (tape.member(resource, UNRESOLVED_NAME) >= 0) throw UNUSUAL;
       this.work.drop(entry.entry);
       return false;
     }
@@ -663,7 +663,7 @@ export class TapeWalk {
     return hasValues || hasSiblings ? LEFT : GONE;
   }
 
-  /** The first of the items of a list, or the one value that stands in the place of a list. */
+  /** The first of the items of a list, or the one value in the place of a list. */
   private firstItem(member: number): number {
     return member >= 0 && this.tape.kind(member) === ARRAY ? this.tape.first(member) : member;
   }

@@ -43,7 +43,7 @@ export class TreeEngine {
 
   /**
    * De-identifies a resource and all resources in it.
-   * @param place `outermost`, or how it stands in the resource around it, which gives it its labels or not
+   * @param place `outermost`, or how it is in the resource around it, which gives it its labels or not
    * @param fullUrl of the entry of a Bundle that it is in
    * @throws ProcessingError, FhirPathError, DepthError
    */

@@ -11,7 +11,7 @@ export interface ContainerClaim {
 }
 
 /** All metadata of a container may have 8 KiB. */
-export const MOST_RESERVATIONS = 100;
+export const MAX_RESERVATIONS = 100;
 
 const CONTENT = 'fhirexportcontent';
 const CONFIGURATION = 'fhirexportconfiguration';

@@ -11,7 +11,7 @@ const SUBSETTED = {
   system: 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue',
   code: 'SUBSETTED',
 } as const;
-/** Without these a line is of no use. The security labels, which tell what was done to the data, are in `meta`. */
+/** Without these a line is of no use. The security labels, which say what was done to the data, are in `meta`. */
 const ALWAYS = ['resourceType', 'id', 'meta'] as const;
 
 /** Adds the line of a resource that is all of a tape to a line, cut to the elements asked for. */

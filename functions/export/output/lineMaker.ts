@@ -20,7 +20,7 @@ export interface LineSink {
 export interface LineMaker {
   /**
    * What a resource that fails does: ends the job, is left out, or ends the job after all parts are read. The last is for
-   * exports whose patients are counted: an end at once would tell that a narrow search found somebody.
+   * exports whose patients are counted: an end at once would show that a narrow search found a patient.
    */
   readonly processingErrors: 'raise' | 'skip' | 'raise-at-end';
   /**

@@ -14,7 +14,7 @@ export interface ExportManifest {
 
 export interface ManifestFile {
   type: string;
-  /** In the stored manifest alone: types of the resources that the file tells of, where that is not `type`. */
+  /** In the stored manifest alone: types of the resources that the file reports on, where that is not `type`. */
   of?: string[];
   /** In the stored manifest, the name of the file below the job's folder, percent-encoded. */
   url: string;
@@ -35,7 +35,7 @@ interface ManifestInput {
   foreign: number;
   /** Resources left out because they belong to other patients than those asked for, too. */
   ofOthers: number;
-  /** What is told of parts that are withheld. */
+  /** What is reported of parts that are withheld. */
   withheld: readonly string[];
 }
 
@@ -184,7 +184,7 @@ export function linkManifest(
 }
 
 /**
- * The copy of a manifest that lies beside the files, for whoever may read those: the kick-off URL without its query,
+ * The copy of a manifest that lies beside the files, for anyone who may read those: the kick-off URL without its query,
  * which may hold search values.
  */
 export function manifestCopy(manifest: ExportManifest, urlOf: FileLinks['urlOf']): ExportManifest {
@@ -197,12 +197,12 @@ export function manifestFiles(manifest: ExportManifest): string[] {
   return [...manifest.output, ...manifest.deleted, ...manifest.error].map(fileOf);
 }
 
-/** The types of resources that a stored manifest tells of, by which a caller's token is judged. */
+/** The types of resources that a stored manifest reports on, by which a caller's token is judged. */
 export function typesInManifest({ output, deleted, error }: ExportManifest): string[] {
   return typesOf([...output, ...deleted, ...error]);
 }
 
-/** Those that a file of it tells of; the report does of all. */
+/** Those that a file of it reports on; the report covers all. */
 export function typesInFile(manifest: ExportManifest, file: string): string[] {
   if (file === REPORT_FILE) return typesInManifest(manifest);
   const { output, deleted, error } = manifest;
@@ -237,11 +237,11 @@ function storedUrl(request: Pick<JobRequest, 'folder'>, name: string): string {
   return encodeURIComponent(name.slice(request.folder.length));
 }
 
-const MOST_TYPES = 10;
+const MAX_TYPES = 10;
 
 function listed(types: readonly string[]): string {
-  const some = types.slice(0, MOST_TYPES).join(', ');
-  return types.length > MOST_TYPES ? `${some} and ${types.length - MOST_TYPES} more types` : some;
+  const some = types.slice(0, MAX_TYPES).join(', ');
+  return types.length > MAX_TYPES ? `${some} and ${types.length - MAX_TYPES} more types` : some;
 }
 
 /** Why `deleted` is empty or not complete, for the manifest: one sentence per reason. */
@@ -249,6 +249,6 @@ export function deletionSentences(notes: readonly DeletionNote[]): string[] {
   const byReason = new Map<string, string[]>();
   for (const { type, reason } of notes) byReason.set(reason, [...(byReason.get(reason) ?? []), type]);
   return [...byReason].map(([reason, types]) => {
-    return `Deletions of ${listed(types)} are not told, or not all: ${reason.replace(/\.$/, '')}.`;
+    return `Deletions of ${listed(types)} are not reported, or not all: ${reason.replace(/\.$/, '')}.`;
   });
 }

@@ -1,7 +1,7 @@
 import type { JobPlan, PartitionProgress, Waiting } from '../records/job.js';
 
-const MOST_CHARACTERS = 99;
-const MOST_SECONDS_BETWEEN_POLLS = 30;
+const MAX_CHARACTERS = 99;
+const MAX_SECONDS_BETWEEN_POLLS = 30;
 
 /** How far a job is. */
 export interface Progress {
@@ -14,34 +14,34 @@ export interface Progress {
   isComplete: boolean;
   /** Types that are being read, each once. */
   types: string[];
-  /** How many of how many parts are done, in place of the resources: for a job that must not tell their number. */
+  /** How many of how many parts are done, in place of the resources: for a job that must not reveal their number. */
   parts?: string;
   /** What everything that is under way waits for. */
   waiting?: Waiting;
 }
 
 /**
- * What is told of a partition once an attempt tells something of it: never less than before. An attempt that is made
- * again, or ends late, knows of less than was told already.
+ * What is reported of a partition once an attempt reports something of it: never less than before. An attempt that is
+ * made again, or ends late, knows of less than was reported already.
  */
 export function furtherProgress(
-  told: PartitionProgress | undefined,
+  reported: PartitionProgress | undefined,
   next: PartitionProgress,
 ): PartitionProgress {
   const { waiting } = next;
-  const { waiting: before } = told ?? {};
+  const { waiting: before } = reported ?? {};
   return {
     ...next,
-    // The wait goes on, in another attempt perhaps.
+    // The wait continues, in another attempt perhaps.
     ...(waiting === undefined || before === undefined
       ? {}
       : { waiting: { ...waiting, since: before.since } }),
-    resources: Math.max(told?.resources ?? 0, next.resources),
-    isDone: told?.isDone === true || next.isDone,
+    resources: Math.max(reported?.resources ?? 0, next.resources),
+    isDone: reported?.isDone === true || next.isDone,
   };
 }
 
-/** Adds up what the partitions of a job tell. */
+/** Adds up what the partitions of a job report. */
 export function progressOf(plan: JobPlan | undefined, partitions: readonly PartitionProgress[]): Progress {
   const planned = plan?.partitions ?? [];
   const estimates = planned.map(({ estimate }) => estimate);
@@ -67,7 +67,7 @@ export function progressOf(plan: JobPlan | undefined, partitions: readonly Parti
 
 /**
  * The progress of a job of which parts may turn out to be of too few patients, or of none: neither how many resources
- * there are is told nor how many partitions, which follow from that.
+ * there are is reported nor how many partitions, which follow from that.
  */
 export function progressWithoutCounts(
   plan: JobPlan | undefined,
@@ -102,7 +102,7 @@ export function progressText(progress: Progress): string {
   let text = amount;
   for (const [index, type] of types.entries()) {
     const longer = `${text}${index === 0 ? '; ' : ', '}${type}`;
-    if (longer.length > MOST_CHARACTERS) break;
+    if (longer.length > MAX_CHARACTERS) break;
     text = longer;
   }
   return text;
@@ -132,5 +132,5 @@ export function secondsToNextPoll({ done, total }: Progress, elapsedSeconds: num
   const byAge = elapsedSeconds / 10;
   const left =
     total === undefined || done === 0 ? Infinity : (elapsedSeconds * Math.max(0, total - done)) / done;
-  return Math.min(MOST_SECONDS_BETWEEN_POLLS, Math.max(1, Math.round(Math.min(byAge, left / 2))));
+  return Math.min(MAX_SECONDS_BETWEEN_POLLS, Math.max(1, Math.round(Math.min(byAge, left / 2))));
 }

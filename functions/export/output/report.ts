@@ -10,7 +10,7 @@ import {
 
 /**
  * What a job did, per type: written beside the manifest. Element paths, codes and counts only; not the job's id, which
- * lets callers in where they are not told apart.
+ * lets callers in where they are not distinguished.
  */
 export interface ExportReport {
   transactionTime: string;
@@ -34,7 +34,7 @@ export interface TypeReport extends SliceReport {
   seconds: number;
 }
 
-/** Adds up what the partitions of a job tell, by type in alphabetical order. */
+/** Adds up what the partitions of a job report, by type in alphabetical order. */
 export function buildReport(
   request: JobRequest,
   plan: JobPlan,
@@ -78,6 +78,6 @@ export function buildReport(
 /** The digest of the keys is the job's own business. */
 function publicConfiguration({ configuration }: JobRequest): ExportReport['configuration'] {
   if (configuration === undefined) return null;
-  const { keysDigest: _keysDigest, ...told } = configuration;
-  return told;
+  const { keysDigest: _keysDigest, ...published } = configuration;
+  return published;
 }

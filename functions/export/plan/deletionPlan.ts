@@ -1,6 +1,6 @@
 import type { DeletionNote, JobRequest, PlannedPartition } from '../records/job.js';
 
-/** What decides whether deletions can be told. */
+/** What decides whether deletions can be reported. */
 export interface DeletionPlanInput {
   request: Pick<JobRequest, 'level' | 'since' | 'typeFilters' | 'minPatients'>;
   types: readonly string[];
@@ -11,7 +11,7 @@ export interface DeletionPlanInput {
   lastingTypes: ReadonlySet<string>;
 }
 
-/** The types of which an export by `_since` tells the deletions, and why it does not tell those of others. */
+/** The types of which an export by `_since` reports the deletions, and why it does not report those of others. */
 export function planDeletions(input: DeletionPlanInput): {
   partitions: PlannedPartition[];
   notes: DeletionNote[];
@@ -37,13 +37,13 @@ function reasonAgainst(
   { request, historyTypes, lastingTypes }: DeletionPlanInput,
 ): string | undefined {
   if (request.level.kind !== 'system') {
-    return 'whose compartment a deleted resource was in is not known; export at system level to be told';
+    return 'whose compartment a deleted resource was in is not known; an export at system level reports it';
   }
   if ((request.minPatients ?? 0) > 0) {
     return 'of how many patients they are is not known, and this export has to be over a number of them (MIN_PATIENTS); the permission for raw exports lifts this limit';
   }
   if (request.typeFilters.some((filter) => filter.type === type)) {
-    return 'whether a deleted resource matched _typeFilter is not known; export without it to be told';
+    return 'whether a deleted resource matched _typeFilter is not known; an export without it reports it';
   }
   if (!historyTypes.has(type)) {
     return 'the CapabilityStatement of the source has no interaction history-type for it';

@@ -50,7 +50,7 @@ export async function keptFilters(
 async function isOfEnough(filter: TypeFilter, input: FilterCountInput): Promise<boolean> {
   const { most, fhirVersion, isCounted, source, pageSize, isStopped, isOutOfTime } = input;
   const { type } = filter;
-  // Nothing of the counter is kept, so its key is nobody's.
+  // Nothing of the counter is kept, so its key is of no job.
   const patients = new PatientCounter({ most, fhirVersion, secret: NO_SECRET, isCounted });
   const selection = filtered(input.baseOf(type), [filter]);
   let cursor: SliceCursor | undefined;

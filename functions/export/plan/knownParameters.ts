@@ -29,7 +29,7 @@ export async function unknownParameters(
   return unknown;
 }
 
-/** Whether a source knows a parameter, as far as it can be told: it is taken to where nothing shows otherwise. */
+/** Whether a source knows a parameter, as far as that is known: it is taken to where nothing shows otherwise. */
 async function isHonored(source: Source, type: string, name: string): Promise<boolean> {
   for (const value of INVENTED) {
     const self = await selfOf(source, type, [[name, value]]);

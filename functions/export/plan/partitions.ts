@@ -24,7 +24,7 @@ export interface PlanInput {
   until: string | undefined;
   transactionTime: string;
   selectionOf: (type: string) => Selection;
-  /** Whether a type without resources is read as others are, so that nobody sees which one has none. */
+  /** Whether a type without resources is read as others are, so that it is not visible which one has none. */
   keepsEmpty?: boolean;
 }
 
@@ -45,9 +45,9 @@ export interface PlanLimits {
 /** Partitions a worker gets at least, where there is enough to read: the last ones then end close to each other. */
 const TURNS_PER_WORKER = 4;
 /** Partitions are made larger than asked for rather than more than about twice so many. */
-const MOST_PARTITIONS = 1000;
-/** Counting many searches costs more than it tells. */
-const MOST_COUNTED_SEARCHES = 8;
+const MAX_PARTITIONS = 1000;
+/** Counting many searches costs more than it is worth. */
+const MAX_COUNTED_SEARCHES = 8;
 /** A type costs so many counts to find where its resources are, and some per partition. */
 const COUNTS_PER_TYPE = 64;
 const COUNTS_PER_PARTITION = 8;
@@ -55,7 +55,7 @@ const COUNTS_PER_PARTITION = 8;
 const NEIGHBOURS = 50;
 /** Two rows that are further apart prove nothing of bounds that are wrong by little. */
 const CLOSE_MS = 50;
-/** Above this length a part is halved at whole seconds, which every source can tell apart. */
+/** Above this length a part is halved at whole seconds, which every source can distinguish. */
 const FINE_MS = 2000;
 const SECOND_MS = 1000;
 
@@ -72,7 +72,7 @@ export function transactionInstant(
   if (sourceDate === undefined) {
     throw new ExportError(
       'source-unverifiable',
-      'The source sends no Date header, so it cannot be told what its clock says. Let it, or what stands before it, send one.',
+      'The source sends no Date header, so it is not known what its clock says. Let it, or a proxy before it, send one.',
     );
   }
   const latest = instantFromMilliseconds(sourceDate - marginSeconds * 1000);
@@ -119,7 +119,7 @@ export async function planPartitions(
 
 function targetSize(total: number, { partitionResources, leastResources, workers }: PlanLimits): number {
   const shared = Math.max(leastResources, Math.ceil(total / (workers * TURNS_PER_WORKER)));
-  return Math.max(Math.min(partitionResources, shared), Math.ceil(total / MOST_PARTITIONS));
+  return Math.max(Math.min(partitionResources, shared), Math.ceil(total / MAX_PARTITIONS));
 }
 
 /** A part of a type's time, in milliseconds since the epoch, and the resources counted in it. */
@@ -134,7 +134,7 @@ interface Part {
 
 /** How one type is split. */
 class TypePlan {
-  /** Resources in the whole window; `undefined` where the source does not tell. */
+  /** Resources in the whole window; `undefined` where the source does not say. */
   total: number | undefined;
   /** Whether a search has shown that there is none. */
   isEmpty = false;
@@ -154,7 +154,7 @@ class TypePlan {
     this.#window = jobWindow(type, input, transactionTime);
     this.#span = spanOf(this.#window);
     const selection = selectionOf(type);
-    if (selection.searches <= MOST_COUNTED_SEARCHES) {
+    if (selection.searches <= MAX_COUNTED_SEARCHES) {
       this.#searches = Array.from({ length: selection.searches }, (_, search) =>
         selection.parameters(search),
       );
@@ -182,7 +182,7 @@ class TypePlan {
     if (!this.isEmpty) this.total ??= await this.#count(this.#span.from, this.#span.until);
   }
 
-  /** Finds out from when to when there are resources, and whether the source's counts heed bounds at all. */
+  /** Finds out from when to when there are resources, and whether the source's counts honor bounds at all. */
   async findSpan(target: number): Promise<void> {
     const { from, until } = this.#span;
     const [oldest, newest] = await Promise.all([
@@ -249,7 +249,7 @@ class TypePlan {
     }
     if (parts.length === 1) return [{ window, estimate: this.total }];
     return parts.map(({ from, estimate }, index) => ({
-      // In two windows, a resource that does not tell when it was updated would be in none or both.
+      // In two windows, a resource that does not say when it was updated would be in none or both.
       window: {
         ...window,
         from,
@@ -277,7 +277,7 @@ class TypePlan {
     this.#parts.splice(this.#parts.indexOf(part) + 1, 0, right);
   }
 
-  /** The resources of a part before and after a moment; `undefined` where the source cannot tell that moment from others. */
+  /** The resources of a part before and after a moment; `undefined` where the source cannot distinguish that moment from others. */
   async #countHalves(part: Part, middle: number): Promise<{ left: number; right: number } | undefined> {
     const [from, at, until] = [part.from, middle, part.until].map(instantFromMilliseconds);
     if (from === undefined || at === undefined || until === undefined) return undefined;
@@ -291,7 +291,7 @@ class TypePlan {
     return before === undefined || after === undefined ? undefined : { left, right };
   }
 
-  /** The earliest or latest instant of any resource in a window; `undefined` where the source does not tell. */
+  /** The earliest or latest instant of any resource in a window; `undefined` where the source does not say. */
   async #edge(sort: string, from: Instant | undefined, until: Instant): Promise<Instant | undefined> {
     const { type } = this.#window;
     let edge: Instant | undefined;
@@ -325,14 +325,14 @@ class TypePlan {
     return sum;
   }
 
-  /** A plan can do without any answer: what is wrong with the source, the walk will tell. */
+  /** A plan can do without any answer: what is wrong with the source, the walk will report. */
   async #ask<T>(question: () => Promise<T>): Promise<T | undefined> {
     if (this.#isOutOfTime()) return undefined;
     return question().catch(() => undefined);
   }
 }
 
-/** Where to halve a part; `undefined` where it is a single moment as far as searches tell. */
+/** Where to halve a part; `undefined` where it is a single moment as far as searches show. */
 function middleOf({ from, until }: Part): number | undefined {
   const length = until - from;
   if (length <= 1) return undefined;

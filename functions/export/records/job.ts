@@ -39,7 +39,7 @@ export interface JobRequest extends ExportScope {
   notes: string[];
 }
 
-/** What a container holds: whoever gives a container away gives everything that is in it. */
+/** What a container holds: giving a container away gives everything that is in it. */
 export type ContainerStamp =
   | { content: 'raw' }
   | { content: 'deidentified'; configurationDigest: string; keys: 'random' | 'given' }
@@ -58,7 +58,7 @@ export interface ConfigurationOfJob {
   digest: string;
   /** Version of the blob it was read from. */
   etag?: string;
-  /** The image it was read from: the reference as it was given, and what it stood for then. */
+  /** The image it was read from: the reference as it was given, and its digest then. */
   collection?: { reference: string; digest: string };
   /** What it leaves; absent in jobs that began before it was looked at. */
   coverage?: CoverageSummary;
@@ -92,7 +92,7 @@ export function asPlanned<Request extends Pick<JobRequest, 'typeFilters'>>(
   return typeFilters === undefined ? request : { ...request, typeFilters };
 }
 
-/** Whose resources are exported, and how they are told. */
+/** Whose resources are exported, and how they are recognized. */
 export interface PlannedCompartment {
   /** Whether only of the members that the job's state lists; else of all patients of the source. */
   hasMembers: boolean;
@@ -102,7 +102,7 @@ export interface PlannedCompartment {
   includesProvenance: boolean;
 }
 
-/** Why deletions of a type are not told, or not all. */
+/** Why deletions of a type are not reported, or not all. */
 export interface DeletionNote {
   type: string;
   reason: string;
@@ -124,7 +124,7 @@ export interface SliceRecord {
   previous: string | undefined;
   /** The files it wrote, one a type; none where no resource was left to write. */
   files: OutputFile[];
-  /** Where the next slice goes on; none where the partition is complete. */
+  /** Where the next slice continues; none where the partition is complete. */
   cursor: SliceCursor | DeletionCursor | PatientCursor | undefined;
   deletionNote?: DeletionNote;
   /** Resources that the source gave for the whole partition, exported or not; where that is known. */
@@ -145,7 +145,7 @@ export interface SliceRecord {
 
 export interface OutputFile {
   type: string;
-  /** Types of the resources that it tells of, where that is not its own type: of what was deleted, or failed. */
+  /** Types of the resources that it reports on, where that is not its own type: of what was deleted, or failed. */
   of?: string[];
   /** Name of the blob in the job's container, folder included. */
   name: string;
@@ -199,7 +199,7 @@ export interface PartitionRecord {
   ofOthers?: number;
 }
 
-/** How far a partition is, as its slices tell. */
+/** How far a partition is, as its slices report. */
 export interface PartitionProgress {
   partition: number;
   resources: number;

@@ -18,7 +18,7 @@ export interface CoverageSummary {
 }
 
 /**
- * Why a configuration counts as de-identification: its digest is listed, its coverage is complete, or whoever can
+ * Why a configuration counts as de-identification: its digest is listed, its coverage is complete, or anyone who can
  * write where it was read from approves it; `undefined`: it does not count, so what it exports is raw data.
  */
 export function approvalOf(
@@ -50,7 +50,7 @@ export function summaryOf({ isComplete, gaps }: Pick<Coverage, 'isComplete' | 'g
 
 const WHY: Readonly<Record<ApprovalRule, string>> = {
   container:
-    'it counts as de-identification, since whoever can write where it was read from approves it here',
+    'it counts as de-identification, since anyone who can write where it was read from approves it here',
   coverage: 'it counts as de-identification by its coverage',
   digest: 'it counts as de-identification, since its digest is listed in CONFIGURATION_DIGESTS',
 };

@@ -44,9 +44,9 @@ export interface CompartmentOf {
 
 /**
  * The resources of one type that are in the Patient compartment of a member. Without `search` the whole type is
- * walked, and each resource tells whether it belongs. With it, the source is asked for a batch of members by one
+ * walked, and each resource shows whether it belongs. With it, the source is asked for a batch of members by one
  * linking parameter after the other; a resource that several of these searches find is exported by the first, as its
- * own references tell, in whichever partition that is: no list of what was exported is kept.
+ * own references show, in whichever partition that is: no list of what was exported is kept.
  */
 export class CompartmentSelection implements Selection {
   readonly #of: CompartmentOf;
@@ -119,13 +119,13 @@ export class CompartmentSelection implements Selection {
 
   /**
    * Resources left out because they refer to patients by URLs of another base: they may be the source's own, by a name
-   * that it does not tell, or somebody else's. One that several searches find counts as often.
+   * that it does not report, or another server's. One that several searches find counts as often.
    */
   get foreign(): number {
     return this.#foreign;
   }
 
-  /** Whether a resource is in the compartment of any member, and belongs to nobody else. */
+  /** Whether a resource is in the compartment of any member, and belongs to no other patient. */
   includes(resource: JsonObject): boolean {
     return this.isInCompartment(resource) && !this.isOfOthers(resource);
   }
@@ -240,6 +240,6 @@ function linkOf(links: readonly CompartmentLink[], parameter: string): Compartme
 function notInCompartment(type: string): ExportError {
   return new ExportError(
     'source-ignored-parameter',
-    `The source answered a search for the ${type} resources of some patients with one that, by its own references, is of none of them, so the export would hold too much. See whether the source heeds the search parameters of the Patient compartment, and whether FHIR_SERVER_URL is the base that its references are made with.`,
+    `The source answered a search for the ${type} resources of some patients with one that, by its own references, is of none of them, so the export would hold too much. See whether the source honors the search parameters of the Patient compartment, and whether FHIR_SERVER_URL is the base that its references are made with.`,
   );
 }

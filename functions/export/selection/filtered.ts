@@ -45,7 +45,7 @@ export function filtered(base: Selection, filters: readonly TypeFilter[]): Selec
         left = left.filter((id) => !matching.has(id));
       }
       // What was updated or deleted between the page and these questions did not match because of that, although it
-      // may have been exported before. It has left the window: whoever asks by the next `_since` is told.
+      // may have been exported before. It has left the window: an export by the next `_since` reports it.
       const present = await inSource(source, window, left, []);
       for (const id of left) if (present.get(id) !== 'within') given.add(id);
       return given;

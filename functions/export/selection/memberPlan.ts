@@ -13,7 +13,7 @@ import { searchPage } from '../source/searchPage.js';
 import type { SearchParameters, Source } from '../source/source.js';
 
 /** Members named in one search at most: a form of some 20 kB, and half the values that a query of some databases takes. */
-const MOST_PER_SEARCH = 400;
+const MAX_PER_SEARCH = 400;
 /** A search asks for the latest resource before its first page, unless one before it has shown that the source sorts. */
 const REQUESTS_PER_SEARCH = 2;
 
@@ -23,7 +23,7 @@ export interface MemberPlanInput {
   members: Members;
   /** Bounds of the window, as search parameters. */
   bounds: SearchParameters;
-  /** Resources of the type in the window; `undefined` where the source does not tell. */
+  /** Resources of the type in the window; `undefined` where the source does not say. */
   typeCount: number | undefined;
   pageSize: number;
   capabilities: Capabilities;
@@ -43,14 +43,14 @@ export interface KnownLists {
 /** How the members' resources of a type are read: by all of the searches, or by a walk of the whole type. */
 export interface MemberPlan {
   memberSearch: MemberSearch | undefined;
-  /** Resources that will be read, where that can be told. */
+  /** Resources that will be read, where that is known. */
   estimate: number | undefined;
 }
 
 /**
  * Chooses what takes fewer requests: to search for the members, batch by batch and parameter by parameter, or to walk
  * the whole type and see which are theirs. A source that refuses a batch gets smaller ones; one that does not know a
- * linking parameter is walked, and so is one that takes too long to tell.
+ * linking parameter is walked, and so is one that takes too long to count.
  */
 export async function planMemberSearch(input: MemberPlanInput): Promise<MemberPlan> {
   const { type, links, members, typeCount, pageSize, capabilities, isOutOfTime } = input;
@@ -62,7 +62,7 @@ export async function planMemberSearch(input: MemberPlanInput): Promise<MemberPl
     typeCount === undefined ? Number.POSITIVE_INFINITY : REQUESTS_PER_SEARCH + typeCount / pageSize;
   const searchCost = (batch: number): number =>
     Math.ceil(members.ids.length / batch) * parameters.length * REQUESTS_PER_SEARCH;
-  let batch = Math.min(MOST_PER_SEARCH, members.ids.length);
+  let batch = Math.min(MAX_PER_SEARCH, members.ids.length);
   let matches: number | undefined = 0;
   for (const parameter of parameters) {
     for (;;) {
@@ -104,7 +104,7 @@ async function isListed(
 }
 
 /** Smaller parts are not worth what it costs to begin one. */
-const LEAST_PART = 5000;
+const MIN_PART = 5000;
 const PARTS_PER_WORKER = 4;
 
 /** Deals searches out to so many partitions that none is long alone at the end, and none very small. */
@@ -113,7 +113,7 @@ export function splitSearches(
   workers: number,
 ): Array<{ memberSearch: MemberSearch; estimate: number | undefined }> {
   const { first, end } = memberSearch;
-  const worth = estimate === undefined ? workers : Math.ceil(estimate / LEAST_PART);
+  const worth = estimate === undefined ? workers : Math.ceil(estimate / MIN_PART);
   const parts = Math.max(1, Math.min(end - first, workers * PARTS_PER_WORKER, worth));
   const at = (part: number): number => first + Math.floor(((end - first) * part) / parts);
   return Array.from({ length: parts }, (_, part) => ({
@@ -152,14 +152,14 @@ function longestBatch({ ids }: Members, batch: number): readonly string[] {
   return longest;
 }
 
-/** How many of the members the source has; `undefined` where it does not tell, or not in time. */
+/** How many of the members the source has; `undefined` where it does not say, or not in time. */
 export async function countPresent(
   members: Members,
   source: Source,
   isOutOfTime: () => boolean = () => false,
 ): Promise<number | undefined> {
   let present: number | undefined = 0;
-  await inBatches(members.ids, MOST_PER_SEARCH, async (some) => {
+  await inBatches(members.ids, MAX_PER_SEARCH, async (some) => {
     if (isOutOfTime()) present = undefined;
     if (present === undefined) return;
     const { total } = await searchPage(source, 'Patient', [
@@ -167,9 +167,9 @@ export async function countPresent(
       ['_summary', 'count'],
     ]);
     present = present === undefined || total === undefined ? undefined : present + total;
-  }).catch((thrown: unknown) => {
-    // A source that does not count at all does not tell, either.
-    if (!(thrown instanceof ExportError) || thrown.retryable) throw thrown;
+  }).catch((error: unknown) => {
+    // A source that does not count at all does not say, either.
+    if (!(error instanceof ExportError) || error.retryable) throw error;
     present = undefined;
   });
   if (present === undefined || present >= members.ids.length || members.ids.length < 2) return present;
@@ -201,7 +201,7 @@ export async function sendsProvenance(source: Source, bases: readonly string[]):
     for (const id of [...ids].slice(0, TRIED_TARGETS)) {
       const parameters: SearchParameters = [['_id', id], PROVENANCE_OF_MATCHES];
       const { rows, included } = await searchPage(source, type, parameters, PROVENANCE);
-      // A target that is not there any more tells nothing.
+      // A target that is not there any more names no patient.
       if (rows.length > 0) return included.length > 0;
     }
     return false;

@@ -12,7 +12,7 @@ export class Members {
     this.ids = [...new Set(ids)].sort();
   }
 
-  /** Where an id stands among the members; -1 where it does not. */
+  /** The place of an id among the members; -1 where it is none. */
   indexOf(id: string): number {
     let low = 0;
     let high = this.ids.length - 1;
@@ -43,9 +43,9 @@ export interface GroupMembers {
 }
 
 /** Bounds of what a group may come to: a mistake at the source is not to fill the memory. */
-const MOST_GROUPS = 1000;
-const MOST_DEPTH = 20;
-const MOST_MEMBERS = 500_000;
+const MAX_GROUPS = 1000;
+const MAX_DEPTH = 20;
+const MAX_MEMBERS = 500_000;
 
 /**
  * The patients of a group and of the groups in it, each group read once, so that groups that hold each other end.
@@ -74,8 +74,8 @@ export async function resolveGroup(
   const known = new Set([groupId]);
   let level = [groupId];
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth >= MOST_DEPTH) {
-      throw tooLarge(`is of groups in groups, more than ${MOST_DEPTH} deep`);
+    if (depth >= MAX_DEPTH) {
+      throw tooLarge(`is of groups in groups, more than ${MAX_DEPTH} deep`);
     }
     const nested: string[] = [];
     for (const id of level) {
@@ -90,8 +90,8 @@ export async function resolveGroup(
         known.add(nestedId);
         nested.push(nestedId);
       }
-      if (known.size > MOST_GROUPS) throw tooLarge(`holds more than ${MOST_GROUPS} groups`);
-      if (found.patients.size > MOST_MEMBERS) throw tooLarge(`has more than ${MOST_MEMBERS} patients`);
+      if (known.size > MAX_GROUPS) throw tooLarge(`holds more than ${MAX_GROUPS} groups`);
+      if (found.patients.size > MAX_MEMBERS) throw tooLarge(`has more than ${MAX_MEMBERS} patients`);
     }
     level = nested;
   }
@@ -149,7 +149,7 @@ function holds(period: JsonValue | undefined, at: Instant): boolean {
   return hasBegun && !hasEnded;
 }
 
-/** The span that a dateTime stands for: a whole day, month or year where it has no time. In UTC without a zone. */
+/** The span of a dateTime: a whole day, month or year where it has no time. In UTC without a zone. */
 function boundsOf(value: JsonValue): { begin: Instant; end: Instant } | undefined {
   if (typeof value !== 'string') return undefined;
   const [, year, month, day] = /^(\d{4})(?:-(\d\d)(?:-(\d\d))?)?$/.exec(value) ?? [];
@@ -166,7 +166,7 @@ function boundsOf(value: JsonValue): { begin: Instant; end: Instant } | undefine
       : month !== undefined
         ? Date.UTC(y, m + 1, 1)
         : Date.UTC(y + 1, 0, 1);
-  // Not by its text: the year after 9999, which stands for ever, has none.
+  // Not by its text: the year after 9999, which means for ever, has none.
   return { begin, end: { text: value, seconds: next / 1000, fraction: '' } };
 }
 

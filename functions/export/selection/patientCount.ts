@@ -5,7 +5,7 @@ import { patientsOf } from '../../fhir/patientsOf.js';
 import { referencedOf } from '../../fhir/reference.js';
 import type { JsonObject } from '../../json/json.js';
 
-/** What a slice or a partition tells of the patients of its parts. Digests only, by a key of the job's own. */
+/** What a slice or a partition reports of the patients of its parts. Digests only, by a key of the job's own. */
 export interface PartCounts {
   /** Digests of patients, by part: of those whose data it wrote, as many as have to be known. */
   patients: Record<string, string[]>;
@@ -15,7 +15,7 @@ export interface PartCounts {
   referred: Record<string, Record<string, string[]>>;
 }
 
-/** What a resource tells before it is changed; counted only once it is written. */
+/** What a resource says before it is changed; counted only once it is written. */
 export interface Seen {
   patients: ReadonlySet<string>;
   /** Of types outside of the compartment: `Type/id` of what it refers to. */
@@ -39,23 +39,23 @@ export interface PatientCounterInput {
   secret: Uint8Array;
   /** Of a job over some patients, whether one is among them: others do not make it a job over more. */
   isCounted?: ((id: string) => boolean) | undefined;
-  /** Types that the job exports and that are in nobody's compartment. */
+  /** Types that the job exports and that are in no patient's compartment. */
   outside?: ReadonlySet<string>;
 }
 
 const NOTHING: Seen = { patients: new Set(), targets: [] };
 const DIGEST_BYTES = 9;
 /** References are looked for in so many resources of a slice. Those that are not seen make a count smaller. */
-const MOST_REFERRING = 2000;
+const MAX_REFERRING = 2000;
 /** Resources of a type outside of the compartment that are remembered: those with the smallest digests. */
-const MOST_TARGETS = 256;
+const MAX_TARGETS = 256;
 
 /** The part of a job that a resource is in: its type, under one alternative of its filters. */
 export function partOf(type: string, alternative = 0): string {
   return `${type}/${alternative}`;
 }
 
-/** Ids stay in memory; what is kept are digests that tell the same patient from another within the job and no more. */
+/** Ids stay in memory; what is kept are digests that distinguish patients within the job and no more. */
 export class PatientCounter implements PatientCount {
   readonly #input: PatientCounterInput;
   readonly #outside: ReadonlySet<string>;
@@ -75,7 +75,7 @@ export class PatientCounter implements PatientCount {
 
   look(part: string, resources: () => readonly JsonObject[]): Seen {
     const { most, fhirVersion, isCounted } = this.#input;
-    const looksForReferences = most > 0 && this.#outside.size > 0 && this.#referring < MOST_REFERRING;
+    const looksForReferences = most > 0 && this.#outside.size > 0 && this.#referring < MAX_REFERRING;
     if (this.isFull(part) && !looksForReferences) return NOTHING;
     const patients = new Set<string>();
     const targets = new Set<string>();
@@ -141,13 +141,13 @@ export function addPartCounts(sum: PartCounts, more: PartCounts, most: number): 
     sum.patients[part] = merged(sum.patients[part], patients, most);
   }
   for (const [type, written] of Object.entries(more.written)) {
-    sum.written[type] = merged(sum.written[type], written, Infinity).sort().slice(0, MOST_TARGETS);
+    sum.written[type] = merged(sum.written[type], written, Infinity).sort().slice(0, MAX_TARGETS);
   }
   for (const [type, referred] of Object.entries(more.referred)) {
     const all = { ...sum.referred[type] };
     for (const [target, patients] of Object.entries(referred))
       all[target] = merged(all[target], patients, most);
-    const smallest = Object.keys(all).sort().slice(0, MOST_TARGETS);
+    const smallest = Object.keys(all).sort().slice(0, MAX_TARGETS);
     sum.referred[type] = Object.fromEntries(smallest.map((target) => [target, all[target] ?? []]));
   }
 }
@@ -156,14 +156,14 @@ export function addPartCounts(sum: PartCounts, more: PartCounts, most: number): 
 export interface CountedType {
   /** Alternatives of its filters: one where it has none. */
   alternatives: number;
-  /** What its partitions tell, also of what they refer to. */
+  /** What its partitions report, also of what they refer to. */
   counts: PartCounts;
 }
 
 /**
  * The types that are withheld: of which a part is of fewer patients than it has to be, or of none. What is withheld
  * counts for nothing else. A type whose alternatives were of enough patients when the export began and are not now is
- * withheld as a whole, since a resource that matches several of them stands in one file only.
+ * withheld as a whole, since a resource that matches several of them is in one file only.
  */
 export function withheldTypes(types: ReadonlyMap<string, CountedType>, most: number): Set<string> {
   const withheld = new Set<string>();
@@ -209,7 +209,7 @@ class Sample<Value> {
     if (this.#largest !== undefined && digest > this.#largest) return undefined;
     const value = make();
     this.#values.set(digest, value);
-    if (this.#values.size >= 2 * MOST_TARGETS) {
+    if (this.#values.size >= 2 * MAX_TARGETS) {
       const kept = this.entries();
       this.#values = new Map(kept);
       this.#largest = kept.at(-1)?.[0];
@@ -218,7 +218,7 @@ class Sample<Value> {
   }
 
   entries(): Array<[string, Value]> {
-    return [...this.#values].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, MOST_TARGETS);
+    return [...this.#values].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, MAX_TARGETS);
   }
 }
 

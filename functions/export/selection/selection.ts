@@ -16,14 +16,14 @@ export interface Selection {
   /** Which alternative of the type's filters a search belongs to; absent: there are none. */
   alternative?(search: number): number;
   /**
-   * Those of a search's parameters that only the source can judge a resource by: that it heeds them is made sure of
+   * Those of a search's parameters that only the source can judge a resource by: that it honors them is made sure of
    * before a search is believed. None where it is left out.
    */
   sourceOnly?(search: number): SearchParameters;
   /**
    * Of the resources on a page of a search, by id, those that are not exported by it because an earlier search gives
    * them, too, or because they have left the window since.
-   * @throws ExportError where the source does not tell
+   * @throws ExportError where the source does not say
    */
   givenEarlier(
     search: number,
@@ -32,19 +32,19 @@ export interface Selection {
     source: Source,
   ): Promise<ReadonlySet<string>>;
   /**
-   * Whether a resource that a search gave is exported by it, judged by what stands in the resource itself.
+   * Whether a resource that a search gave is exported by it, judged by the resource itself.
    * @param resource parses it
    * @throws ExportError where the source gave more than it was asked for
    */
   isExported(search: number, resource: () => JsonObject): boolean;
   /**
    * Of resources of the window's type, by id, those that the selection gives by any of its searches.
-   * @throws ExportError where the source does not tell
+   * @throws ExportError where the source does not say
    */
   exportedOf(ids: readonly string[], window: Window, source: Source): Promise<ReadonlySet<string>>;
 }
 
-/** Where a partition stands: in which of its searches, and where in that. */
+/** How far a partition is: in which of its searches, and where in that. */
 export interface SliceCursor {
   search: number;
   /** `undefined`: at the search's begin. */

@@ -22,25 +22,25 @@ export interface DeletionDependencies {
 }
 
 export interface DeletionResult {
-  /** `undefined`: all is told. */
+  /** `undefined`: all is reported. */
   cursor: DeletionCursor | undefined;
   lines: number;
   bytes: number;
   note: DeletionNote | undefined;
 }
 
-/** Deletions of one type that are told at most: their ids are remembered, some 100 MB. */
-const MOST_TOLD = 500_000;
+/** Deletions of one type that are reported at most: their ids are remembered, some 100 MB. */
+const MAX_REPORTED = 500_000;
 /** A link that expires in the pause after a crash does so seldom. */
-const MOST_RESTARTS = 3;
-/** Deletions of one Bundle, which whoever loads the export may want to send as it is. */
-const MOST_PER_BUNDLE = 100;
+const MAX_RESTARTS = 3;
+/** Deletions of one Bundle, which a user of the export may want to send as it is. */
+const MAX_PER_BUNDLE = 100;
 
 /**
  * Writes the deletions of a window, read from the type's history, as Bundles of `DELETE` entries. A resource that is
- * there again is not told: it comes with this export or the next one.
+ * there again is not reported: it comes with this export or the next one.
  * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status
- * @throws ExportError `job-stopped`, and what may succeed later; what will not is told in the result's `note`
+ * @throws ExportError `job-stopped`, and what may succeed later; what will not is in the result's `note`
  */
 export async function runDeletionSlice(
   window: Window,
@@ -50,7 +50,7 @@ export async function runDeletionSlice(
 ): Promise<DeletionResult> {
   const { source, clock, deletedId, isStopped, openFile } = dependencies;
   const { type } = window;
-  const told = new Set(start.cursor?.told);
+  const reported = new Set(start.cursor?.told);
   let loop = start.cursor?.loop ?? NO_LOOP;
   let next = start.cursor?.history;
   let restarts = start.cursor?.restarts ?? 0;
@@ -64,15 +64,15 @@ export async function runDeletionSlice(
     if (await isStopped()) throw new ExportError('job-stopped', 'The job was stopped.');
     try {
       const answer = await ask(source, window, start.pageSize, next).catch((error: unknown) => {
-        if (next === undefined || restarts >= MOST_RESTARTS || !mayTry('other search', error)) throw error;
-        // What was told is known, so nothing of it is told again.
+        if (next === undefined || restarts >= MAX_RESTARTS || !mayTry('other search', error)) throw error;
+        // What was reported is known, so nothing of it is reported again.
         restarts++;
         loop = NO_LOOP;
         return ask(source, window, start.pageSize, undefined);
       });
       const page = readHistoryPage(answer.body, type);
       const untold = latestById(
-        page.deletions.filter(({ id, at }) => isInWindow(at, window) && !told.has(id)),
+        page.deletions.filter(({ id, at }) => isInWindow(at, window) && !reported.has(id)),
       );
       const present = new Set<string>();
       for (const { id, lastUpdated } of await searchByIds(source, type, [...untold.keys()])) {
@@ -85,12 +85,12 @@ export async function runDeletionSlice(
       const gone = [...untold.keys()].filter((id) => !present.has(id));
       // In an order of their own: the source's would join exports under different keys.
       const lasting = gone.map(deletedId).sort();
-      for (let at = 0; at < lasting.length; at += MOST_PER_BUNDLE) {
+      for (let at = 0; at < lasting.length; at += MAX_PER_BUNDLE) {
         file ??= await openFile();
-        const bundle = bundleOf(type, lasting.slice(at, at + MOST_PER_BUNDLE));
+        const bundle = bundleOf(type, lasting.slice(at, at + MAX_PER_BUNDLE));
         await file.writeLines(Buffer.from(`${bundle}\n`), 1);
       }
-      for (const id of gone) told.add(id);
+      for (const id of gone) reported.add(id);
       next = page.next;
       if (next === undefined) return await finish(undefined);
       loop = checkLoop(loop, next, type);
@@ -102,11 +102,11 @@ export async function runDeletionSlice(
         reason: `the source's history cannot be read to its end: ${error.message}`,
       });
     }
-    if (told.size > MOST_TOLD) {
-      return finish(undefined, { type, reason: `more than ${MOST_TOLD} were deleted; export all anew` });
+    if (reported.size > MAX_REPORTED) {
+      return finish(undefined, { type, reason: `more than ${MAX_REPORTED} were deleted; export all anew` });
     }
     if (pages >= limits.pages || clock() - startedAt >= limits.milliseconds) {
-      return finish({ history: next, loop, told: [...told], restarts });
+      return finish({ history: next, loop, told: [...reported], restarts });
     }
   }
 }

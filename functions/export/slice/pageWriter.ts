@@ -22,7 +22,7 @@ export interface PageDependencies {
 /** The event loop gets a turn at least this often, so that the host and other slices stay alive. */
 const YIELD_MS = 10;
 /** Bytes of lines that wait to be put in order: all of a page, unless its resources are large. */
-const MOST_HELD = 4_194_304;
+const MAX_HELD = 4_194_304;
 
 /** Whose resource it is, nothing can say: it fails in whatever search it is found. */
 const NOT_UTF8 = { code: 'not-utf8', message: 'Its bytes are not UTF-8, as JSON has to be.' };
@@ -63,7 +63,7 @@ export class PageWriter {
     let turnAt = clock();
     for (const row of rows) {
       this.#makeLine(part, row, isExported);
-      if (this.#lines.bytes >= MOST_HELD) await this.#writeLines();
+      if (this.#lines.bytes >= MAX_HELD) await this.#writeLines();
       if (clock() - turnAt >= YIELD_MS) {
         await new Promise((resolve) => setImmediate(resolve));
         turnAt = clock();

@@ -30,7 +30,7 @@ const MAX_WAITING_BYTES = 16_777_216;
 const MAX_GIVEN = 500_000;
 /** A search begins anew so often after a link that was not valid any more. */
 const MAX_RESTARTS = 3;
-/** A slice goes on by so many times its pages where the searches that were begun end by then. */
+/** A slice continues by so many times its pages where the searches that were begun end by then. */
 const MAX_OVERRUN = 2;
 
 /** A page of a search, and what of the search it leaves. */

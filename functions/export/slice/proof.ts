@@ -7,7 +7,7 @@ import { endsEarly, partsMissing } from '../walk/walkErrors.js';
 import { boundsOf, countedSpan, jobWindow } from '../walk/window.js';
 
 /**
- * Whether the source counts no more in a window than were read. An estimate is told from a count by what is known: the
+ * Whether the source counts no more in a window than were read. An estimate is distinguished from a count by what is known: the
  * rows of a page.
  * @returns false where the source does not count, or estimates
  * @throws ExportError where it counts more

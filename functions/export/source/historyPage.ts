@@ -25,7 +25,7 @@ export interface HistoryPage {
 
 /**
  * Reads a `Bundle` of type `history` from its bytes, without parsing its resources.
- * @throws ExportError `source-not-fhir` where it is none; `source-unverifiable` where a deletion does not tell of what
+ * @throws ExportError `source-not-fhir` where it is none; `source-unverifiable` where a deletion does not say of what
  *   or when
  */
 export function readHistoryPage(bytes: Buffer, type: string): HistoryPage {
@@ -59,7 +59,7 @@ function readEntry(
   if (id === undefined || at === undefined) {
     throw new ExportError(
       'source-unverifiable',
-      `An entry of the source's history of ${type} does not tell what was deleted, or when (entry.request.url, entry.response.lastModified).`,
+      `An entry of the source's history of ${type} does not say what was deleted, or when (entry.request.url, entry.response.lastModified).`,
     );
   }
   return { id, at };

@@ -8,7 +8,7 @@ import { count } from './count.js';
 export const NO_VALUE = 'none-has-this';
 
 /**
- * The first parameter that was asked for and does not stand in a self link, which names what the source honored:
+ * The first parameter that was asked for and is not in a self link, which names what the source honored:
  * https://hl7.org/fhir/R4/search.html#conformance. Values are compared by their number only, since a source may
  * write them in another way.
  */
@@ -27,7 +27,7 @@ export function parameterNames(url: string): ReadonlySet<string> {
   return new Set(new URLSearchParams(url.slice(url.indexOf('?') + 1)).keys());
 }
 
-/** The name of a parameter as it may stand in a message: it is the caller's own text. */
+/** The name of a parameter as it may be in a message: it is the caller's own text. */
 export function safeName(parameter: string): string {
   return /^[\w:.-]{1,64}$/.test(parameter) ? parameter : 'a parameter';
 }
@@ -50,7 +50,7 @@ export async function proveHonored(
     if (within !== undefined && without !== undefined && within < without) continue;
     throw new ExportError(
       'source-unverifiable',
-      `The source does not tell by a self link which search parameters it honored, and nothing else shows that a filter of _typeFilter for ${type} has any effect, so the export might hold more than was asked for. Leave that filter out, or let the source have self links.`,
+      `The source does not report in a self link which search parameters it honored, and nothing else shows that a filter of _typeFilter for ${type} has any effect, so the export might hold more than was asked for. Leave that filter out, or let the source have self links.`,
     );
   }
 }

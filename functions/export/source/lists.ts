@@ -2,7 +2,7 @@ import { count } from './count.js';
 import type { SearchParameters, Source } from './source.js';
 
 /** Values that are looked at for two that have resources. */
-const MOST_TRIED = 6;
+const MAX_TRIED = 6;
 
 /**
  * Whether the source takes a comma list for alternatives (https://hl7.org/fhir/R4/search.html#combining). Some take it
@@ -17,7 +17,7 @@ export async function takesLists(
   others: SearchParameters,
 ): Promise<boolean> {
   const counted: Array<{ value: string; resources: number }> = [];
-  for (const value of values.slice(0, MOST_TRIED)) {
+  for (const value of values.slice(0, MAX_TRIED)) {
     const resources = await count(source, type, [[parameter, value], ...others]);
     if (resources === undefined) return false;
     if (resources > 0) counted.push({ value, resources });

@@ -8,8 +8,8 @@ const URL = nameNumber('url');
 /** Bytes of JSON for each of its values, in pages that are none too dense. */
 const BYTES_PER_VALUE = 20;
 /** Tapes that wait for another page, of which none takes more than this. */
-const MOST_IDLE = 4;
-const MOST_IDLE_BYTES = 4 * 1024 * 1024;
+const MAX_IDLE = 4;
+const MAX_IDLE_BYTES = 4 * 1024 * 1024;
 const idle: JsonTape[] = [];
 
 /** An answer of the source on a tape; `undefined` where it is no JSON. */
@@ -21,7 +21,7 @@ export function readTape(bytes: Buffer): JsonTape | undefined {
 /** Lets another answer have a tape. What it held is gone. */
 export function giveBack(tape: JsonTape): void {
   tape.clear();
-  if (idle.length < MOST_IDLE && tape.size <= MOST_IDLE_BYTES) idle.push(tape);
+  if (idle.length < MAX_IDLE && tape.size <= MAX_IDLE_BYTES) idle.push(tape);
 }
 
 /** The URL of the first link of a Bundle that has a relation and a URL. */

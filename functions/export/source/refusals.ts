@@ -12,7 +12,7 @@ export type Remedy =
   | 'fewer members'
   /** A search without a parameter that the source may not know, or in the place of a link that is not valid any more. */
   | 'other search'
-  /** To go on without what the request was for, where nobody has asked for it by name. */
+  /** To continue without what the request was for, where the caller has not asked for it by name. */
   | 'leave out';
 
 interface Refusal {

@@ -16,7 +16,7 @@ export interface RequestPlace {
 }
 
 /** The longest time for which a source can stop all requests with one `Retry-After`. */
-export const LONGEST_PAUSE_MS = 60_000;
+export const MAX_PAUSE_MS = 60_000;
 
 /** Names a job to the limiter, so that the jobs of one caller count together. */
 export function requesterOf({ owner, jobId }: { owner?: string; jobId: string }): string {
@@ -39,7 +39,7 @@ const SERVED_BEFORE_MORE = 4;
  * pace is adapted, too (`RequestPace`). No clock: times are milliseconds since any moment.
  *
  * Of the callers whose jobs wait, the one with the fewest requests under way is next, of its jobs the one with the
- * fewest; among equals, they take turns. A job is named `caller job`, or by itself where it is nobody's.
+ * fewest; among equals, they take turns. A job is named `caller job`, or by itself where it has no caller.
  */
 export class RequestLimiter {
   readonly #most: number;
@@ -69,7 +69,7 @@ export class RequestLimiter {
     return this.#underWay;
   }
 
-  /** When a pause ends that the source asked for, or that its pace needs, if somebody waits for that; else `undefined`. */
+  /** When a pause ends that the source asked for, or that its pace needs, if a request waits for that; else `undefined`. */
   resumesAt(now: number): number | undefined {
     const at = Math.max(this.#pausedUntil, this.#pace.opensAt);
     return this.#waiting.size > 0 && now < at ? at : undefined;
@@ -110,7 +110,7 @@ export class RequestLimiter {
 
   /**
    * Gives a place back.
-   * @param retryAfterMs what a busy source asked to wait; 0 where it did not tell
+   * @param retryAfterMs what a busy source asked to wait; 0 where it did not say
    */
   leave({ job, round, at }: RequestPlace, outcome: RequestOutcome, now: number, retryAfterMs = 0): void {
     this.#underWay--;
@@ -118,7 +118,7 @@ export class RequestLimiter {
     this.#add(callerOf(job), -1);
     if (outcome === 'served') this.#pace.served(at, now, round < this.#round);
     if (outcome === 'busy' || outcome === 'limited') {
-      const pauseMs = Math.min(retryAfterMs, LONGEST_PAUSE_MS);
+      const pauseMs = Math.min(retryAfterMs, MAX_PAUSE_MS);
       if (pauseMs > 0) this.#pausedUntil = Math.max(this.#pausedUntil, now + pauseMs);
       if (round === this.#round) {
         if (outcome === 'limited') this.#pace.refused(now, this.#pausedUntil);

@@ -6,7 +6,7 @@ const MIN_PATIENCE_MS = 10_000;
 const MAX_PATIENCE_MS = 25_000;
 /** Two measurements so close are of the same limit. */
 const SAME_LIMIT = 0.3;
-/** A pace so many times what was measured holds nobody back: the limit is gone. */
+/** A pace so many times what was measured holds no request back: the limit is gone. */
 const MAX_GROWTH = 10;
 /** Requests may be late by so much, and are then made up for: timers are not exact. */
 const TOLERANCE_MS = 15;

@@ -130,6 +130,6 @@ function ignored(type: string, parameter: string): ExportError {
   const name = safeName(parameter);
   return new ExportError(
     'source-ignored-parameter',
-    `The source ignored ${name} in a search for ${type} by _id, so it cannot be told which resources are exported already. Check the source's search on ${name}; one filter of _typeFilter per type does without.`,
+    `The source ignored ${name} in a search for ${type} by _id, so it is not known which resources are exported already. Check the source's search on ${name}; one filter of _typeFilter per type does without.`,
   );
 }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { isJsonObject, type JsonObject, type JsonValue, valueAt } from '../../json/json.js';
 import { ARRAY, NUMBER, OBJECT, refuseReleased, type JsonTape, type TapeValue } from '../../json/jsonTape.js';
-import { nameNumber, UNTOLD_NAME } from '../../json/keyNames.js';
+import { nameNumber, UNRESOLVED_NAME } from '../../json/keyNames.js';
 import { ExportError } from '../../common/errors.js';
 import { type Instant, parseInstant } from '../../fhir/instant.js';
 import { giveBack, readLink, readTape } from './readTape.js';
@@ -11,7 +11,7 @@ import type { SearchParameters, Source, SourceAnswer } from './source.js';
 export interface SearchRow {
   readonly id: string | undefined;
   readonly lastUpdated: Instant | undefined;
-  /** Where the resource stands on the page; `undefined` where its bytes are not UTF-8: what they say is not known. */
+  /** Where the resource is on the page; `undefined` where its bytes are not UTF-8: what they say is not known. */
   readonly json: TapeValue | undefined;
   /**
    * Parses the resource: one at a time, so that a page is never in memory as objects.
@@ -72,7 +72,7 @@ interface Entry {
 /**
  * Reads a `Bundle` of type `searchset` from its bytes, without parsing its resources.
  * @throws ExportError `source-not-fhir` where the bytes are no such Bundle, `source-search-failed` where it
- *   holds an OperationOutcome that tells of an error or, where nothing is to come along, of an answer that is not
+ *   holds an OperationOutcome that reports an error or, where nothing is to come along, of an answer that is not
  *   complete, or an entry without its resource; `source-ignored-parameter` where matches are of another type: pages of these would leave others out
  * @param includedType the type that was asked to come along
  * @param release what lets the bytes go with the page
@@ -225,7 +225,7 @@ function toRow(
   // JSON is UTF-8 (RFC 8259, section 8.1). Read all the same, two ids would become one.
   const isText = page.isText || isUtf8(bytes.subarray(tape.start(node), tape.end(node)));
   const json = { tape, node, bytes };
-  if (isText && tape.member(node, UNTOLD_NAME) >= 0) refuseHidden(parseResource(json, type), type, id);
+  if (isText && tape.member(node, UNRESOLVED_NAME) >= 0) refuseHidden(parseResource(json, type), type, id);
   return {
     id,
     lastUpdated: lastUpdated === undefined ? undefined : parseInstant(lastUpdated),

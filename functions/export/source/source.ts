@@ -17,9 +17,9 @@ export interface Source {
 
 export interface SourceAnswer {
   body: Buffer;
-  /** Lets another answer have the memory of the body, once nobody looks at it any more. */
+  /** Lets another answer have the memory of the body, once it is not read any more. */
   release?: () => void;
-  /** The source's clock as its `Date` header tells, in milliseconds since the epoch. */
+  /** The source's clock by its `Date` header, in milliseconds since the epoch. */
   date: number | undefined;
   /** Whether the search was in a form, so that a self link need not repeat it. */
   isForm?: boolean;

@@ -4,7 +4,7 @@ import type { SearchParameters } from '../source/source.js';
 import { bound, instant, SECONDS_MARGIN } from './window.js';
 
 /**
- * Where a walk stands, as JSON. It holds ids and URLs of the source: it is private and never leaves the
+ * How far a walk is, as JSON. It holds ids and URLs of the source: it is private and never leaves the
  * job's state.
  *
  * - `order`: asks for the latest row first. A source that ignores `_sort` gives whichever comes first, and a
@@ -108,7 +108,7 @@ export function keyAt(from: string | null, pageSize: number, unproven: Key['unpr
   return { mode: 'key', pageSize, from, after: false, empty: null, unproven, seen: [] };
 }
 
-/** The passes over the rows of an instant; those seen so far are told by the walk. */
+/** The passes over the rows of an instant; the walk names those seen so far. */
 export function tieAt(at: Instant, { pageSize, unproven, largest = 0 }: CursorOf<'key'>): Cursor {
   const latest = unproven?.latest;
   const isLatest = typeof latest === 'string' && compareInstants(at, instant(latest)) === 0;

@@ -3,14 +3,14 @@ import type { SearchPage, SearchRow } from '../source/searchPage.js';
 import { parameterNames } from '../source/honored.js';
 import { checkLoop, NO_LOOP } from '../source/linkLoop.js';
 import { type CursorOf, type Key as KeyOf, keyAt, lowerBound, lowestOf, tieAt } from './cursor.js';
-import { LARGEST_PAGE, type Mode, MOST_ORDER_TRIES, type WalkRequest, type WalkState } from './state.js';
+import { MAX_PAGE_SIZE, type Mode, MAX_ORDER_TRIES, type WalkRequest, type WalkState } from './state.js';
 import { ignored, inexact, tooDense, unverifiable } from './walkErrors.js';
 import { bound, instant, placeIn, SECONDS_MARGIN } from './window.js';
 
 type Key = CursorOf<'key'>;
 
 /** A link that expires in the pause after a crash does so seldom. */
-const MOST_RESTARTS = 3;
+const MAX_RESTARTS = 3;
 
 /** Reads page by page, sorted, each from the last instant of the page before on. */
 export const KEY: Mode<Key> = {
@@ -34,7 +34,7 @@ export const KEY: Mode<Key> = {
     if (cursor.empty === null) return false;
     const restarts = (cursor.restarts ?? 0) + 1;
     state.cursor = { ...cursor, empty: null, restarts };
-    return restarts <= MOST_RESTARTS;
+    return restarts <= MAX_RESTARTS;
   },
 };
 
@@ -192,7 +192,7 @@ function acceptWitness(
   return [];
 }
 
-/** Decides from a page where the walk goes on, or that it ends. */
+/** Decides from a page where the walk continues, or that it ends. */
 function leadOn(state: WalkState, before: Key, page: SearchPage, found: KeyPage): void {
   const { first, last, isNew, endsBeyond } = found;
   const size = page.rows.length;
@@ -234,7 +234,7 @@ function leadOn(state: WalkState, before: Key, page: SearchPage, found: KeyPage)
   };
 }
 
-/** Remembers the rows at the instant from which the walk goes on. */
+/** Remembers the rows at the instant from which the walk continues. */
 function remember(state: WalkState, { from }: Key, last: Instant, idsAtLast: readonly string[]): void {
   const isSame = from !== null && compareInstants(last, instant(from)) === 0;
   state.seen = new Set([...(isSame ? state.seen : []), ...idsAtLast]);
@@ -252,8 +252,8 @@ function passBy(state: WalkState, cursor: Key, page: SearchPage, endsBeyond: boo
     }
     const loop = checkLoop(cursor.empty?.loop ?? NO_LOOP, page.next, type);
     state.cursor = { ...cursor, empty: { next: page.next, loop } };
-  } else if (page.rows.length >= cursor.pageSize && cursor.pageSize < LARGEST_PAGE) {
-    state.cursor = { ...cursor, pageSize: Math.min(LARGEST_PAGE, 2 * cursor.pageSize), empty: null };
+  } else if (page.rows.length >= cursor.pageSize && cursor.pageSize < MAX_PAGE_SIZE) {
+    state.cursor = { ...cursor, pageSize: Math.min(MAX_PAGE_SIZE, 2 * cursor.pageSize), empty: null };
   } else throw tooDense(type);
 }
 
@@ -267,9 +267,9 @@ function endBeyond(state: WalkState, cursor: Key): void {
   const onward: Key = { ...cursor, empty: null, beyond };
   // Rows that were all updated just now are gone when this is tried again.
   if (margin.after === 0) throw ignored(state.type, '_lastUpdated', true);
-  if (beyond < MOST_ORDER_TRIES) state.cursor = onward;
+  if (beyond < MAX_ORDER_TRIES) state.cursor = onward;
   else if (cursor.unproven === null) state.isDone = true;
-  else if (beyond > MOST_ORDER_TRIES || cursor.isUncounted === true) {
+  else if (beyond > MAX_ORDER_TRIES || cursor.isUncounted === true) {
     throw ignored(state.type, '_lastUpdated', true);
   } else {
     const parameters = [...bound(cursor.after ? 'gt' : 'ge', cursor.from), ...bound('lt', state.span.until)];

@@ -33,7 +33,7 @@ export const LINKS: Mode<CursorOf<'links'>> = {
       state.cursor = { ...cursor, next: page.next, loop: checkLoop(cursor.loop, page.next, type) };
       return rows;
     }
-    // A source that never links would stand out by its first page.
+    // A source that never links shows by its first page.
     if (cursor.next === null) {
       if (page.total === undefined && page.rows.length >= cursor.pageSize) throw mayEnd(type);
       if (page.total !== undefined && page.total > page.rows.length) throw endsEarly(type);

@@ -1,6 +1,6 @@
 import { compareInstants } from '../../fhir/instant.js';
 import type { CursorOf } from './cursor.js';
-import { type Mode, MOST_ORDER_TRIES } from './state.js';
+import { type Mode, MAX_ORDER_TRIES } from './state.js';
 
 /** Asks for the latest row. */
 export const ORDER: Mode<CursorOf<'order'>> = {
@@ -13,7 +13,7 @@ export const ORDER: Mode<CursorOf<'order'>> = {
     const { lastUpdated } = page.rows[0] ?? {};
     const wasUpdatedSince =
       lastUpdated !== undefined && compareInstants(lastUpdated, state.searched.until) >= 0;
-    if (wasUpdatedSince && cursor.tries < MOST_ORDER_TRIES) {
+    if (wasUpdatedSince && cursor.tries < MAX_ORDER_TRIES) {
       state.cursor = { ...cursor, tries: cursor.tries + 1 };
     } else {
       const latest = wasUpdatedSince ? null : (lastUpdated?.text ?? null);

@@ -22,22 +22,22 @@ export interface Mode<C extends Cursor = Cursor> {
 }
 
 /** Rows of one instant that are taken at most: their ids are remembered, some 100 MB. */
-export const MOST_TIED = 500_000;
+export const MAX_TIED = 500_000;
 
 /** A page is made so large at most where smaller ones do not lead on. */
-export const LARGEST_PAGE = 10_000;
+export const MAX_PAGE_SIZE = 10_000;
 
 /** A latest row that was updated just now is asked for again so often. */
-export const MOST_ORDER_TRIES = 3;
+export const MAX_ORDER_TRIES = 3;
 
-/** Where a walk stands, as its modes share it. */
+/** How far a walk is, as its modes share it. */
 export class WalkState {
   readonly window: Window;
   readonly span: Span;
   /** What its searches ask for, which reaches beyond the window. */
   readonly searched: Span;
   cursor: Cursor;
-  /** Ids of the rows at the instant from which the walk goes on, or on the page before. */
+  /** Ids of the rows at the instant from which the walk continues, or on the page before. */
   seen: Set<string>;
   /** Ids that a pass over a tie has had so far. */
   passedIds: Set<string>;

@@ -2,14 +2,14 @@ import { compareInstants } from '../../fhir/instant.js';
 import type { SearchPage, SearchRow } from '../source/searchPage.js';
 import { linkLoop } from '../source/linkLoop.js';
 import { type CursorOf, keyAt } from './cursor.js';
-import { LARGEST_PAGE, type Mode, MOST_TIED, type WalkRequest, type WalkState } from './state.js';
+import { MAX_PAGE_SIZE, type Mode, MAX_TIED, type WalkRequest, type WalkState } from './state.js';
 import { endsEarly, ignored, inexact, tooManyTied, unverifiable } from './walkErrors.js';
 import { bound, boundsOf, instant } from './window.js';
 
 type Tie = CursorOf<'tie'>;
 
 /** A source that gives the rows of a tie in another order each time may need several passes. */
-const MOST_SHORT_PASSES = 5;
+const MAX_SHORT_PASSES = 5;
 
 /** Passes over the rows of one instant. */
 export const TIE: Mode<Tie> = {
@@ -19,7 +19,7 @@ export const TIE: Mode<Tie> = {
 
   /** A link that has expired, in the pause after a crash perhaps: a pass can begin anew. */
   acceptRefusal(state, cursor) {
-    if (cursor.next === null || cursor.shortPasses >= MOST_SHORT_PASSES) return false;
+    if (cursor.next === null || cursor.shortPasses >= MAX_SHORT_PASSES) return false;
     state.cursor = { ...cursor, phase: 'count before', next: null, shortPasses: cursor.shortPasses + 1 };
     return true;
   },
@@ -72,7 +72,7 @@ function acceptCount(state: WalkState, cursor: Tie, count: number | undefined): 
 }
 
 function beginPass(state: WalkState, cursor: Tie, count: number | undefined): void {
-  if (count !== undefined && count > MOST_TIED) throw tooManyTied(state.type, count, MOST_TIED);
+  if (count !== undefined && count > MAX_TIED) throw tooManyTied(state.type, count, MAX_TIED);
   // Bounds that leave out what was seen at this instant are of no use for it, unless all of it was updated.
   if (count === 0) {
     const { pageSize, at, unproven } = cursor;
@@ -89,7 +89,7 @@ function beginPass(state: WalkState, cursor: Tie, count: number | undefined): vo
     passed: 0,
     isOther: false,
     // One page takes all rows, where the source gives so many.
-    tiePage: cursor.tiePage ?? Math.max(cursor.pageSize, Math.min(count ?? 0, LARGEST_PAGE)),
+    tiePage: cursor.tiePage ?? Math.max(cursor.pageSize, Math.min(count ?? 0, MAX_PAGE_SIZE)),
   };
 }
 
@@ -111,7 +111,7 @@ function endPass(state: WalkState, cursor: Tie, count: number | undefined): void
   }
   const isShort = count === undefined || count === before;
   const shortPasses = cursor.shortPasses + (isShort ? 1 : 0);
-  if (shortPasses > MOST_SHORT_PASSES) throw endsEarly(state.type);
+  if (shortPasses > MAX_SHORT_PASSES) throw endsEarly(state.type);
   beginPass(state, { ...cursor, passedBefore: size, shortPasses: Math.max(1, shortPasses) }, count);
 }
 
@@ -124,7 +124,7 @@ function leave(state: WalkState, cursor: Tie, count: number | undefined): void {
     counted === undefined ||
     count >= counted - cursor.before;
   if (!isExact) {
-    if (shortPasses > MOST_SHORT_PASSES) throw inexact(state.type);
+    if (shortPasses > MAX_SHORT_PASSES) throw inexact(state.type);
     // Rows that were updated between the counts have left the window.
     state.cursor = { ...cursor, phase: 'count from', shortPasses: shortPasses + 1 };
     return;
@@ -162,7 +162,7 @@ function acceptPage(state: WalkState, cursor: Tie, page: SearchPage): readonly S
     passed,
   };
   // A pass has no more rows than were counted, short of repeats: links that loop would never end it.
-  const most = cursor.before === 0 ? MOST_TIED : cursor.before;
+  const most = cursor.before === 0 ? MAX_TIED : cursor.before;
   if (passed > 2 * most + cursor.pageSize) throw linkLoop(type);
   return rows;
 }

@@ -30,7 +30,7 @@ export class Walk {
   readonly #search: SearchParameters;
 
   /**
-   * Starts at the window's begin, or goes on from a checkpoint. With `isOrderProven`, a walk of the same type by the
+   * Starts at the window's begin, or continues from a checkpoint. With `isOrderProven`, a walk of the same type by the
    * same search parameters has shown that the source sorts, and the latest row is not asked for again.
    * @param search parameters of every search besides those of the window
    */
@@ -100,7 +100,7 @@ export class Walk {
   /**
    * Takes the page that the source gave for `request()` and returns the rows to export.
    * @throws ExportError where the answer shows that a bound or the order was ignored, that links loop, or
-   *   that something is missing without which nobody could tell what was exported
+   *   that something is missing without which it is not known what was exported
    */
   acceptPage(page: SearchPage): readonly SearchRow[] {
     const state = this.#state;

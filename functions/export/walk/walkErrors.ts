@@ -4,7 +4,7 @@ import { safeName } from '../source/honored.js';
 export function unverifiable(type: string): ExportError {
   return new ExportError(
     'source-unverifiable',
-    `A ${type} resource of the source has no id or no readable meta.lastUpdated, so nobody could tell whether it belongs to this export. Let the source fill both, or leave ${type} out with _type.`,
+    `A ${type} resource of the source has no id or no readable meta.lastUpdated, so it is not known whether it belongs to this export. Let the source fill both, or leave ${type} out with _type.`,
   );
 }
 
@@ -54,7 +54,7 @@ export function endsEarly(type: string): ExportError {
 export function mayEnd(type: string): ExportError {
   return new ExportError(
     'source-unverifiable',
-    `The source filled a page of ${type}, neither sorts nor links to a next page, and does not tell how many there are, so nobody could tell whether that is all. Set PAGE_SIZE to another number, or let the source have next links.`,
+    `The source filled a page of ${type}, neither sorts nor links to a next page, and reports no total, so it is not known whether that is all. Set PAGE_SIZE to another number, or let the source have next links.`,
   );
 }
 

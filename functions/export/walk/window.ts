@@ -12,7 +12,7 @@ export interface Window {
   type: string;
   from: string | undefined;
   until: string;
-  /** Whether the caller asked for an end: a resource that does not tell when it was updated is then refused. */
+  /** Whether the caller asked for an end: a resource that does not say when it was updated is then refused. */
   untilAsked?: boolean;
   /** How far its searches reach beyond it; absent: as far as bounds may be wrong that are good to the second. */
   margin?: Margin;

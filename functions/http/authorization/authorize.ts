@@ -2,7 +2,7 @@ import type { HttpRequest } from '@azure/functions';
 import type { Caller } from './caller.js';
 
 /**
- * Tells who calls.
+ * Identifies the caller.
  * @throws RequestError 401 where a caller does not show who it is, 403 where it may not call at all, 503 where that
  * cannot be told for now
  */

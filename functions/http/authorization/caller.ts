@@ -21,7 +21,7 @@ export type Caller =
       permissions: Permissions;
       /** What gives the permission for raw exports here, for the words of a refusal; `undefined`: nothing does. */
       rawPermission: string | undefined;
-      /** What a client of this kind is told with a refusal, as `WWW-Authenticate`. */
+      /** What a client of this kind gets with a refusal, as `WWW-Authenticate`. */
       insufficient: string;
     };
 

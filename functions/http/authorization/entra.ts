@@ -14,7 +14,7 @@ const CLAIMS = {
   object: ['oid', 'http://schemas.microsoft.com/identity/claims/objectidentifier'],
   role: ['roles', 'http://schemas.microsoft.com/ws/2008/06/identity/claims/role'],
 } as const;
-const MOST_HEADER_CHARACTERS = 65_536;
+const MAX_HEADER_CHARACTERS = 65_536;
 
 interface Principal {
   provider: unknown;
@@ -80,7 +80,7 @@ function unique(values: readonly string[]): string[] {
 
 function readPrincipal(header: string): Principal | undefined {
   // Two headers arrive as one with a comma, which is no Base64.
-  if (header.length > MOST_HEADER_CHARACTERS || !/^[A-Za-z0-9+/]+={0,2}$/.test(header)) return undefined;
+  if (header.length > MAX_HEADER_CHARACTERS || !/^[A-Za-z0-9+/]+={0,2}$/.test(header)) return undefined;
   let parsed: unknown;
   try {
     parsed = JSON.parse(Buffer.from(header, 'base64').toString('utf8'));

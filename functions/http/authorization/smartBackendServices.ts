@@ -107,34 +107,34 @@ export function smartBackendServices(
         requiredClaims: ['exp'],
       });
       return payload;
-    } catch (thrown) {
-      throw refusal(thrown, settings);
+    } catch (error) {
+      throw refusal(error, settings);
     }
   }
 }
 
 /** Why a token is refused: which of its claims is wrong. Nothing of the token is reported. */
-function refusal(thrown: unknown, { algorithms }: SmartSettings): RequestError {
-  if (thrown instanceof errors.JWTExpired) return notBelieved('The token has expired. Get a new one.');
-  if (thrown instanceof errors.JWTClaimValidationFailed) {
-    return notBelieved(CLAIM_PROBLEMS[thrown.claim] ?? 'A claim of the token is not as it has to be.');
+function refusal(error: unknown, { algorithms }: SmartSettings): RequestError {
+  if (error instanceof errors.JWTExpired) return notBelieved('The token has expired. Get a new one.');
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    return notBelieved(CLAIM_PROBLEMS[error.claim] ?? 'A claim of the token is not as it has to be.');
   }
-  if (thrown instanceof errors.JOSEAlgNotAllowed) {
+  if (error instanceof errors.JOSEAlgNotAllowed) {
     return notBelieved(`The token must be signed with ${[...algorithms].join(' or ')} (SMART_ALGORITHMS).`);
   }
   if (
-    thrown instanceof errors.JWSSignatureVerificationFailed ||
-    thrown instanceof errors.JWKSNoMatchingKey ||
-    thrown instanceof errors.JWKSMultipleMatchingKeys
+    error instanceof errors.JWSSignatureVerificationFailed ||
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWKSMultipleMatchingKeys
   ) {
     return notBelieved(
       'The token is not signed with the key of the authorization server that its kid names.',
     );
   }
   if (
-    thrown instanceof errors.JWSInvalid ||
-    thrown instanceof errors.JWTInvalid ||
-    thrown instanceof errors.JOSENotSupported
+    error instanceof errors.JWSInvalid ||
+    error instanceof errors.JWTInvalid ||
+    error instanceof errors.JOSENotSupported
   ) {
     return notBelieved('The token cannot be read as a signed JWT.');
   }

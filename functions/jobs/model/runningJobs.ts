@@ -1,7 +1,7 @@
 /** A job that may be running. */
 export interface RunningJob {
   jobId: string;
-  /** Names the caller; absent where callers are not told apart. */
+  /** Names the caller; absent where callers are not distinguished. */
   owner?: string;
   /** When it was entered, in milliseconds since the epoch. */
   at: number;
@@ -10,11 +10,11 @@ export interface RunningJob {
 export interface RunningLimits {
   /** Jobs that may run at the same time. */
   most: number;
-  /** Of one caller, where callers are told apart. */
+  /** Of one caller, where callers are distinguished. */
   mostPerCaller: number;
 }
 
-/** For clients that heed it; a job takes minutes, mostly. */
+/** For clients that honor it; a job takes minutes, mostly. */
 export const RETRY_AFTER_SECONDS = 30;
 
 /**

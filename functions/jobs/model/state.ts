@@ -29,7 +29,7 @@ interface StateFacts {
   readonly isRunning: boolean;
   /** Whether how it ended is decided: it takes no place among the running jobs. */
   readonly hasEnded: boolean;
-  /** Whether callers see it; others are told that there is no such job. */
+  /** Whether callers see it; others get the answer for a job that does not exist. */
   readonly isVisible: boolean;
   /** The states that may follow. */
   readonly next: readonly JobStateName[];

@@ -28,7 +28,7 @@ export interface Orchestration {
 }
 
 /**
- * Finds out what the orchestrator's actions ask for that its history does not have yet, the way the Durable
+ * Finds out what the orchestrator's actions ask for that its history does not have yet, as the Durable
  * extension does: it walks through the history, and along with it through the actions. A leaf gets its
  * sequence number when it starts; a top-level action starts when the one before it has resolved. The
  * instance ends when the orchestrator is done, all its actions have resolved and nothing scheduled is open.

@@ -51,7 +51,7 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 /**
  * Runs the orchestrations of one task hub: it hands orchestrators their histories, carries out what they
  * schedule and brings the outcomes back. Whatever happens is in the store before it is acted upon, so that a
- * hub opened on the same store goes on where a killed one stopped. Activities run at least once.
+ * hub opened on the same store continues where a killed one stopped. Activities run at least once.
  */
 export class TaskHub {
   readonly #store: Store;

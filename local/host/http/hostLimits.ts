@@ -1,21 +1,21 @@
 import type { IncomingMessage } from 'node:http';
 
 /** What the web server of the real host (Kestrel) takes, with its defaults. */
-const MOST_REQUEST_LINE_BYTES = 8192;
-const MOST_HEADER_BYTES = 32_768;
-const MOST_HEADERS = 100;
+const MAX_REQUEST_LINE_BYTES = 8192;
+const MAX_HEADER_BYTES = 32_768;
+const MAX_HEADERS = 100;
 
 /** What this server reads before it applies the limits above. Larger than both, so that their answers come first. */
-export const MOST_READ_HEADER_BYTES = 131_072;
+export const MAX_READ_HEADER_BYTES = 131_072;
 
 /** The status with which the real host refuses a request before any routing, or undefined. The body is empty. */
 export function refusedByHost(request: IncomingMessage): 400 | 414 | 431 | undefined {
   const target = request.url ?? '/';
-  if (`${request.method} ${target} HTTP/1.1\r\n`.length > MOST_REQUEST_LINE_BYTES) return 414;
+  if (`${request.method} ${target} HTTP/1.1\r\n`.length > MAX_REQUEST_LINE_BYTES) return 414;
   const { rawHeaders } = request;
   // Each line has a colon, a space and a line break.
   const bytes = rawHeaders.reduce((sum, text) => sum + text.length + 2, 0);
-  if (bytes > MOST_HEADER_BYTES || rawHeaders.length > 2 * MOST_HEADERS) return 431;
+  if (bytes > MAX_HEADER_BYTES || rawHeaders.length > 2 * MAX_HEADERS) return 431;
   return /%00/.test(pathOf(target)) ? 400 : undefined;
 }
 

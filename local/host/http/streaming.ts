@@ -8,9 +8,9 @@ import {
 import { sendEmpty } from './response.js';
 
 /** What the real host forwards of a body, with its defaults. */
-const MOST_BODY_BYTES = 110 * 1024 * 1024;
+const MAX_BODY_BYTES = 110 * 1024 * 1024;
 /** How long the real host waits for a function that answers and leaves the rest of its request unread. */
-const MOST_UNREAD_MS = 8000;
+const MAX_UNREAD_MS = 8000;
 
 const INVOCATION_ID = 'x-ms-invocation-id';
 
@@ -55,7 +55,7 @@ export class StreamedExchange {
     let bytes = 0;
     this.#request.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > MOST_BODY_BYTES) this.end(500);
+      if (bytes > MAX_BODY_BYTES) this.end(500);
     });
     this.#request.pipe(outgoing);
     try {
@@ -102,7 +102,7 @@ export class StreamedExchange {
 async function isSent(outgoing: ClientRequest): Promise<boolean> {
   if (outgoing.writableFinished) return true;
   try {
-    await once(outgoing, 'finish', { signal: AbortSignal.timeout(MOST_UNREAD_MS) });
+    await once(outgoing, 'finish', { signal: AbortSignal.timeout(MAX_UNREAD_MS) });
     return true;
   } catch {
     return false;

@@ -59,7 +59,7 @@ const coreModule = {
 let installed = false;
 
 /**
- * Makes `require('@azure/functions-core')` answer with this host's module, the way the Node worker does:
+ * Makes `require('@azure/functions-core')` answer with this host's module, as the Node worker does:
  * by taking over `Module.prototype.require`. Once a process.
  */
 function install(): void {

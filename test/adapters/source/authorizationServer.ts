@@ -20,7 +20,7 @@ export interface Seen {
 }
 
 export const BUNDLE = '{"resourceType":"Bundle","type":"searchset"}';
-const LONGEST_ASSERTION_SECONDS = 300;
+const MAX_ASSERTION_SECONDS = 300;
 
 /**
  * A FHIR server with its authorization server, in this process: it takes assertions as SMART Backend Services asks
@@ -171,12 +171,12 @@ export class AuthorizationServer {
         },
       );
       if (protectedHeader.kid === undefined) return 'kid';
-      if ((payload.exp ?? 0) > Date.now() / 1000 + LONGEST_ASSERTION_SECONDS) return 'exp is too far away';
+      if ((payload.exp ?? 0) > Date.now() / 1000 + MAX_ASSERTION_SECONDS) return 'exp is too far away';
       if (payload.jti === undefined || this.#jtis.has(payload.jti)) return 'jti was used before';
       this.#jtis.add(payload.jti);
       return undefined;
-    } catch (thrown) {
-      return (thrown as { code?: string }).code ?? 'assertion';
+    } catch (error) {
+      return (error as { code?: string }).code ?? 'assertion';
     }
   }
 }

@@ -53,7 +53,7 @@ const inTurn =
 async function failureOf(promise: Promise<unknown>): Promise<ExportError> {
   return promise.then(
     () => Promise.reject(new Error('it did not fail')),
-    (thrown: ExportError) => thrown,
+    (error: ExportError) => error,
   );
 }
 

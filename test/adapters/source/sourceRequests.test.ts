@@ -205,8 +205,8 @@ describe('a managed identity', () => {
       /Switch the identity on/,
     ],
     ['whose endpoint fails', new Error('secret-words'), 'source-unreachable', /NO_PROXY/],
-  ])('%s is told in our own words', async (_name, thrown, code, words) => {
-    const { client } = identity(() => Promise.reject(thrown));
+  ])('%s is told in our own words', async (_name, error, code, words) => {
+    const { client } = identity(() => Promise.reject(error));
     const failure = await failureOf(client.search('Patient', []));
     expect(failure).toMatchObject({ code, retryable: true });
     expect(failure.message).toMatch(words);

@@ -59,7 +59,7 @@ export function clientOf(
 export async function failureOf(promise: Promise<unknown>): Promise<ExportError> {
   return promise.then(
     () => Promise.reject(new Error('it did not fail')),
-    (thrown: ExportError) => thrown,
+    (error: ExportError) => error,
   );
 }
 

@@ -126,7 +126,7 @@ describe('an output file', () => {
     async (_name, faults, code, retryable) => {
       const failure = await write(new FakeStorage(faults), blocks).then(
         () => undefined,
-        (thrown: ExportError) => thrown,
+        (error: ExportError) => error,
       );
       expect({ code: failure?.code, retryable: failure?.retryable }).toEqual({ code, retryable });
       expect(failure?.message).not.toContain('secret text');

@@ -48,9 +48,9 @@ function refusal(run: () => unknown): RequestError | undefined {
   try {
     run();
     return undefined;
-  } catch (thrown) {
-    if (thrown instanceof RequestError) return thrown;
-    throw thrown;
+  } catch (error) {
+    if (error instanceof RequestError) return error;
+    throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  LONGEST_PAUSE_MS,
+  MAX_PAUSE_MS,
   RequestLimiter,
   type RequestOutcome,
   type RequestPlace,
@@ -96,7 +96,7 @@ describe('the limit of requests at the source', () => {
             if (place === undefined) continue;
             limiter.leave(place, outcome, now, retryAfterMs);
             if (outcome === 'busy' && retryAfterMs > 0) {
-              pausedUntil = Math.max(pausedUntil, now + Math.min(retryAfterMs, LONGEST_PAUSE_MS));
+              pausedUntil = Math.max(pausedUntil, now + Math.min(retryAfterMs, MAX_PAUSE_MS));
             }
           }
           const entered = admitted(limiter, now);
@@ -114,7 +114,7 @@ describe('the limit of requests at the source', () => {
           }
         }
         // All get their turn at the end.
-        for (now += LONGEST_PAUSE_MS; underWay.length + waiting > 0;) {
+        for (now += MAX_PAUSE_MS; underWay.length + waiting > 0;) {
           const entered = admitted(limiter, now);
           waiting -= entered.length;
           underWay.push(...entered);

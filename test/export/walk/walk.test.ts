@@ -264,8 +264,8 @@ describe('a walk over a source that pages by offset', () => {
           const ids = walkAll(server, windowOf(undefined, TRANSACTION), pageSize, () => undefined);
           expect(ids.sort()).toEqual([...server.state.keys()].sort());
           complete++;
-        } catch (thrown) {
-          expect(thrown).toMatchObject({ code: 'source-unverifiable' });
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'source-unverifiable' });
           refused++;
         }
       }
@@ -335,8 +335,8 @@ describe('a walk over a source that pages by offset', () => {
           let ids: string[];
           try {
             ids = walkAll(server, windowOf(3000, 10_000), pageSize, () => undefined);
-          } catch (thrown) {
-            expect(thrown).toMatchObject({ code: /^source-(ignored-parameter|unverifiable)$/ });
+          } catch (error) {
+            expect(error).toMatchObject({ code: /^source-(ignored-parameter|unverifiable)$/ });
             refused++;
             return;
           }

@@ -121,7 +121,7 @@ describe('a principal of App Service authentication', () => {
     ['that came twice', `${header(reader)}, ${header(reader)}`, 401, /cannot be read/],
     ['with claims that are none', Buffer.from('{"claims":[1]}').toString('base64'), 401, /cannot be read/],
   ])('%s is refused', async (_name, principal, status, words) => {
-    const refused: unknown = await ask(principal).catch((thrown: unknown) => thrown);
+    const refused: unknown = await ask(principal).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(RequestError);
     if (!(refused instanceof RequestError)) return;
     expect(refused.status).toBe(status);

@@ -66,12 +66,12 @@ async function answer(
       isResourceType,
     )(request(token === undefined ? undefined : `Bearer ${token}`));
     return { status: 200, words: '', challenge: '', ...('owner' in caller ? { owner: caller.owner } : {}) };
-  } catch (thrown) {
-    if (!(thrown instanceof RequestError)) throw thrown;
+  } catch (error) {
+    if (!(error instanceof RequestError)) throw error;
     return {
-      status: thrown.status,
-      words: thrown.issues.map(({ diagnostics }) => diagnostics).join(' '),
-      challenge: thrown.headers['www-authenticate'] ?? '',
+      status: error.status,
+      words: error.issues.map(({ diagnostics }) => diagnostics).join(' '),
+      challenge: error.headers['www-authenticate'] ?? '',
     };
   }
 }

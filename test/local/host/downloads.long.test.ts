@@ -15,8 +15,8 @@ const MEBIBYTE = 1_048_576;
 /** The figures of the whole: `DOWNLOAD_CLIENTS=16 DOWNLOAD_MEBIBYTES=256`. */
 const CLIENTS = Number(process.env['DOWNLOAD_CLIENTS'] ?? 8);
 const FILE_BYTES = Number(process.env['DOWNLOAD_MEBIBYTES'] ?? 64) * MEBIBYTE;
-const MOST_IDLE_BYTES = 32 * MEBIBYTE;
-const MOST_CLIENT_BYTES = 6 * MEBIBYTE;
+const MAX_IDLE_BYTES = 32 * MEBIBYTE;
+const MAX_CLIENT_BYTES = 6 * MEBIBYTE;
 
 /** Gives as many bytes as it is asked for, no faster than they are taken. */
 function serve(response: ServerResponse, bytes: number): void {
@@ -103,7 +103,7 @@ test('slow clients of large files cost a bounded memory each, and are no error w
   console.log(
     `${CLIENTS} clients of ${FILE_BYTES / MEBIBYTE} MiB: ${Math.round((most - idle) / MEBIBYTE)} MiB above ${Math.round(idle / MEBIBYTE)}; a fast one ${Math.round(FILE_BYTES / MEBIBYTE / seconds)} MiB/s`,
   );
-  expect(most - idle).toBeLessThan(MOST_IDLE_BYTES + CLIENTS * MOST_CLIENT_BYTES);
+  expect(most - idle).toBeLessThan(MAX_IDLE_BYTES + CLIENTS * MAX_CLIENT_BYTES);
   for (const response of slow) response.destroy();
   await waitFor(async () => openReads === 0, 'all reads of the storage to end');
   expect(

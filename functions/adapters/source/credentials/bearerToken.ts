@@ -15,7 +15,7 @@ const RESERVE_MS = 10_000;
 const RESERVE_PART = 0.05;
 /** Between two renewals ahead of time, where the first failed. */
 const PAUSE_PART = 0.2;
-const LEAST_PAUSE_MS = 1_000;
+const MIN_PAUSE_MS = 1_000;
 
 /**
  * Access tokens as bearer (RFC 6750): kept, renewed ahead of their end while the old one still serves, and by one
@@ -53,7 +53,7 @@ export class BearerToken implements SourceCredentials {
     const token = this.#token;
     if (token === undefined || now >= token.lastUse) return this.#renew();
     if (now >= token.renewAt) {
-      token.renewAt = now + Math.max(LEAST_PAUSE_MS, (token.lastUse - token.renewAt) * PAUSE_PART);
+      token.renewAt = now + Math.max(MIN_PAUSE_MS, (token.lastUse - token.renewAt) * PAUSE_PART);
       // The old token is still valid. Who needs the new one gets the failure.
       this.#renew().catch(() => undefined);
     }

@@ -11,8 +11,8 @@ export function managedIdentityToken(
     try {
       const token = await identity.credential.getToken(scope);
       if (token !== null) return { value: token.token, expiresAt: token.expiresOnTimestamp };
-    } catch (thrown) {
-      if (!isMissingIdentity(thrown)) {
+    } catch (error) {
+      if (!isMissingIdentity(error)) {
         throw new ExportError(
           'source-unreachable',
           `A token for ${identity.name}, with which the source is read, cannot be had now. Try again; see whether the app reaches its identity endpoint, and whether a proxy is in between (NO_PROXY).`,

@@ -5,5 +5,5 @@ export const noCredentials: SourceCredentials = {
   header: async () => undefined,
   renewed: async () => undefined,
   remedy:
-    'it wants to know who asks, and SOURCE_AUTHENTICATION is none. Set SOURCE_AUTHENTICATION to the way that the source expects.',
+    'it wants to know who asks, and SOURCE_AUTHENTICATION is none. Set SOURCE_AUTHENTICATION to the method that the source expects.',
 };

@@ -7,7 +7,7 @@ import type { SourceCredentials } from './sourceCredentials.js';
 import { staticHeader } from './staticHeader.js';
 import type { TokenTransport } from './tokenEndpoint.js';
 
-/** The way of the setting SOURCE_AUTHENTICATION. */
+/** The method that SOURCE_AUTHENTICATION names. */
 export function openSourceCredentials(
   authentication: SourceAuthentication,
   fhirServerUrl: string,

@@ -79,7 +79,7 @@ async function discoverTokenUrl(
   if (typeof endpoint !== 'string') {
     throw new ExportError(
       'source-denied',
-      `${WHO} is not a JSON object with a token_endpoint. Set SOURCE_TOKEN_URL to its token endpoint, or see to FHIR_SERVER_URL and what stands between.`,
+      `${WHO} is not a JSON object with a token_endpoint. Set SOURCE_TOKEN_URL to its token endpoint, or check FHIR_SERVER_URL and any proxy between.`,
       true,
     );
   }

@@ -11,9 +11,9 @@ export interface TokenTransport {
 }
 
 /** Tokens and SMART configurations are a few kilobytes. */
-const MOST_BYTES = 262_144;
+const MAX_BYTES = 262_144;
 /** A header of this length every server takes. */
-const MOST_TOKEN_CHARACTERS = 16_384;
+const MAX_TOKEN_CHARACTERS = 16_384;
 
 /** What to do about the error codes of RFC 6749, section 5.2. No other text of an answer is reported. */
 const REMEDIES = new Map([
@@ -23,7 +23,7 @@ const REMEDIES = new Map([
   ['invalid_grant', 'it does not take the assertion: see to {credential}, and to the clocks'],
   [
     'invalid_request',
-    'it misses something in the request: see whether SOURCE_AUTHENTICATION is the way it expects',
+    'it misses something in the request: see whether SOURCE_AUTHENTICATION is the method it expects',
   ],
   [
     'unsupported_grant_type',
@@ -64,13 +64,13 @@ export async function requestToken(
   if (
     typeof value !== 'string' ||
     !/^[\x21-\x7e]+$/.test(value) ||
-    value.length > MOST_TOKEN_CHARACTERS ||
+    value.length > MAX_TOKEN_CHARACTERS ||
     (type !== undefined && (typeof type !== 'string' || type.toLowerCase() !== 'bearer')) ||
     (lifetime !== undefined && !(typeof lifetime === 'number' && lifetime > 0 && lifetime < 1e9))
   ) {
     throw new ExportError(
       'source-denied',
-      `${who} answered with something that is not a bearer token (RFC 6749, section 5.1). See to SOURCE_TOKEN_URL, and to what stands between.`,
+      `${who} answered with something that is not a bearer token (RFC 6749, section 5.1). Check SOURCE_TOKEN_URL, and any proxy between.`,
       true,
     );
   }
@@ -105,7 +105,7 @@ export async function getJson(
       await response.body?.cancel();
       throw new ExportError(
         'source-denied',
-        `${who} answered with a redirect (${status}), which is not followed: what is sent there is meant for nobody else. Set SOURCE_TOKEN_URL to the token endpoint itself.`,
+        `${who} answered with a redirect (${status}), which is not followed: what is sent there is meant for no other server. Set SOURCE_TOKEN_URL to the token endpoint itself.`,
       );
     }
     if (status === 408 || status === 429 || status >= 500) {
@@ -117,13 +117,13 @@ export async function getJson(
       );
     }
     return { status, json: await readJson(response) };
-  } catch (thrown) {
-    if (thrown instanceof ExportError) throw thrown;
+  } catch (error) {
+    if (error instanceof ExportError) throw error;
     throw new ExportError(
       'source-unreachable',
       signal.aborted
         ? `${who} did not answer within SOURCE_TIMEOUT_SECONDS (${timeoutSeconds} s).`
-        : `${who} cannot be reached: ${networkFault(thrown)}.`,
+        : `${who} cannot be reached: ${networkFault(error)}.`,
       true,
     );
   }
@@ -136,7 +136,7 @@ async function readJson(response: Response): Promise<Readonly<Record<string, unk
     for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
       bytes += chunk.byteLength;
       // Leaving the loop gives up the rest.
-      if (bytes > MOST_BYTES) return undefined;
+      if (bytes > MAX_BYTES) return undefined;
       chunks.push(chunk);
     }
   }
