@@ -51,8 +51,8 @@ async function readSettings(given: Given, now: number): Promise<EngineSettings> 
   const left = [...new Set(gaps.map(({ category }) => category))].join(', ');
   console.log(
     isComplete
-      ? 'Its coverage is complete.'
-      : `It may leave identities, which fhir-deid validate lists: ${left}.`,
+      ? 'The coverage of the configuration is complete.'
+      : `The configuration may leave identities, which fhir-deid validate lists: ${left}.`,
   );
   const { text, fhirVersion } = read;
   const { environment } = given;

@@ -14,7 +14,7 @@ export async function checkConfiguration(path: string, given: Given): Promise<Bu
     const message = `${missingKeys(missing, given.environment)}: the app needs it`;
     printIssue({ severity: 'warning', path: 'parameters', message });
   }
-  if (read.coverage?.isComplete === true) console.log('Its coverage is complete.');
+  if (read.coverage?.isComplete === true) console.log('The coverage of the configuration is complete.');
   return read.bytes;
 }
 

@@ -40,10 +40,11 @@ async function main(): Promise<void> {
 }
 
 async function demonstrate(stack: Stack): Promise<void> {
+  const container = `demo${stack.containerSuffix}`;
   const client = new ExportClient(stack.baseUrl);
   const exportedAt = performance.now();
   const statusUrl = await client.kickOff({
-    _container: 'demo',
+    _container: container,
     _anonymizationConfig: stack.sampleConfiguration,
   });
   console.log(`exporting from ${stack.fhirServerUrl} with ${stack.sampleConfiguration} …`);
@@ -62,7 +63,7 @@ async function demonstrate(stack: Stack): Promise<void> {
   await writeFile(join(directory, 'manifest.json'), JSON.stringify(manifest, undefined, 2));
   console.log(`\n${table(manifest, sizes, await typeReports(manifest, directory))}`);
   console.log(`\nOutput and manifest: ${relative(process.cwd(), directory) || '.'}/`);
-  console.log(`The same in storage: container demo, beside manifest.json and report.json`);
+  console.log(`The same in storage: container ${container}, beside manifest.json and report.json`);
   console.log('\nNo legal or regulatory standard is guaranteed by this configuration.');
   await showPatient(stack, manifest, directory);
 }

@@ -29,6 +29,7 @@ export class StackPorts {
   readonly #report: (line: string) => void;
   readonly #mostWaitMs: number;
 
+  /** @throws Error that names the setting of a port that is none: before anything is started */
   constructor(
     directory: string,
     environment: Readonly<Record<string, string | undefined>>,
@@ -39,6 +40,7 @@ export class StackPorts {
     this.#environment = environment;
     this.#report = report;
     this.#mostWaitMs = mostWaitMs;
+    for (const part of Object.values(PARTS)) wantedPort(environment, part);
   }
 
   /**
@@ -47,14 +49,11 @@ export class StackPorts {
    * @throws Error that names the port, where the one it had stays taken
    */
   async take(key: keyof typeof PARTS): Promise<number> {
-    const { name, setting, otherwise } = PARTS[key];
-    const text = this.#environment[setting] ?? '';
-    const wanted = text === '' ? otherwise : Number(text);
-    if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65_535) {
-      throw new Error(`${setting} must be a port from 0 to 65535; 0 is any free one.`);
-    }
+    const { name, setting } = PARTS[key];
+    const isSet = (this.#environment[setting] ?? '') !== '';
+    const wanted = wantedPort(this.#environment, PARTS[key]);
     const kept = keptPorts(this.#directory)[key];
-    if (kept !== undefined && (text === '' || wanted === 0 || wanted === kept)) {
+    if (kept !== undefined && (!isSet || wanted === 0 || wanted === kept)) {
       await this.#waitFor(kept, name, setting);
       return kept;
     }
@@ -76,6 +75,17 @@ export class StackPorts {
       `Port ${port} is taken. It is that of ${name} in ${this.#directory}, and exports that began there go on with it alone. End the program that has it, which may be another stack on this folder; or set LOCAL_DATA to another folder; or set ${setting} to another port and start these exports again.`,
     );
   }
+}
+
+/** The port that is set, or the usual one. @throws Error naming the setting */
+function wantedPort(
+  environment: Readonly<Record<string, string | undefined>>,
+  { setting, otherwise }: (typeof PARTS)[keyof typeof PARTS],
+): number {
+  const text = environment[setting] ?? '';
+  const wanted = text === '' ? otherwise : Number(text);
+  if (Number.isInteger(wanted) && wanted >= 0 && wanted <= 65_535) return wanted;
+  throw new Error(`${setting} must be a port from 0 to 65535; 0 is any free one.`);
 }
 
 /** The ports that the stack of a folder had last, by the keys of `PARTS`. */

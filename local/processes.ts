@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 
 export interface ProcessOptions {
   /** As messages name it. */
@@ -22,11 +22,14 @@ export class StackProcess {
   readonly #child: ChildProcess;
   readonly name: string;
   readonly #logFile: string;
+  /** Length of the log before this process: what is before it is of earlier ones. */
+  readonly #logStart: number;
 
   constructor(options: ProcessOptions) {
     const log = openSync(options.logFile, 'a');
     this.name = options.name;
     this.#logFile = options.logFile;
+    this.#logStart = fstatSync(log).size;
     this.#child = fork(options.module, options.arguments ?? [], {
       cwd: options.workingDirectory,
       env: options.environment,
@@ -67,7 +70,8 @@ export class StackProcess {
   }
 
   #said(): string {
-    const lines = readFileSync(this.#logFile, 'utf8').trimEnd().split('\n').slice(-MAX_LINES);
+    const said = readFileSync(this.#logFile).subarray(this.#logStart).toString('utf8');
+    const lines = said.trimEnd().split('\n').slice(-MAX_LINES);
     return `The last lines of ${this.#logFile}:\n${lines.join('\n')}`;
   }
 

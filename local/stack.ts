@@ -32,6 +32,8 @@ export interface Stack {
   readonly fhirVersion: FhirVersion;
   /** Name of the sample configuration for it. */
   readonly sampleConfiguration: string;
+  /** What names of containers end with: a container takes the output of one configuration, so each version has its own. */
+  readonly containerSuffix: string;
   /** Connection string of the export storage account; `undefined` where it is reached with an identity. */
   readonly exportStorage: string | undefined;
   readonly runtimeStorage: string;
@@ -159,6 +161,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       fhirServerUrl,
       fhirVersion,
       sampleConfiguration: sampleConfiguration(fhirVersion),
+      containerSuffix: fhirVersion === 'R4' ? '' : `-${fhirVersion.toLowerCase()}`,
       exportStorage,
       runtimeStorage,
       dataDirectory,
@@ -208,7 +211,11 @@ function sampleData(
   dataDirectory: string,
   report: (line: string) => void,
 ): string {
-  if (given !== undefined && given !== '') return resolve(given);
+  if (given !== undefined && given !== '') {
+    const folder = resolve(given);
+    if (!existsSync(folder)) throw new Error(`SAMPLE_DATA: the folder ${folder} does not exist.`);
+    return folder;
+  }
   const directory = join(
     dataDirectory,
     fhirVersion === 'R4' ? 'sample' : `sample-${fhirVersion.toLowerCase()}`,

@@ -14,10 +14,11 @@ The export runs at   ${stack.baseUrl}
 It reads from        ${stack.fhirServerUrl}
 Logs and data are in ${stack.dataDirectory}
 
-Start a de-identified export and keep its status URL:
+Start a de-identified export and keep its status URL (if it is empty, the export was refused:
+-o /dev/stderr in place of -o /dev/null shows why):
 
   STATUS=$(curl -s -D - -o /dev/null -H 'Accept: application/fhir+json' -H 'Prefer: respond-async' \\
-    '${stack.baseUrl}/$export?_container=research&_anonymizationConfig=${stack.sampleConfiguration}' \\
+    '${stack.baseUrl}/$export?_container=research${stack.containerSuffix}&_anonymizationConfig=${stack.sampleConfiguration}' \\
     | tr -d '\\r' | sed -n 's/^content-location: //Ip'); echo "$STATUS"
 
 Ask how far it is, and for the manifest when it is done (200):

@@ -35,7 +35,9 @@ export function parseBehaviours(text: string): SourceBehaviour[] {
   const names = text.split(',').filter((name) => name !== '');
   return names.map((name) => {
     if (isBehaviour(name)) return name;
-    throw new Error(`${name} is none of ${Object.keys(SOURCE_BEHAVIOURS).join(', ')}`);
+    throw new Error(
+      `SOURCE_BEHAVIOURS: there is no ${name}. There are ${Object.keys(SOURCE_BEHAVIOURS).join(', ')}`,
+    );
   });
 }
 

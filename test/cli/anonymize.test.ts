@@ -323,7 +323,7 @@ describe('files on the command line', () => {
     const { code, out, err } = run('anonymize', '--config', config, '--input', 'in', '--output', 'covered');
     expect([code, err]).toEqual([0, expect.not.stringContaining('Coverage')]);
     expect(out.split('\n')[0]).toMatch(
-      /^It may leave identities, which fhir-deid validate lists: names, .*contacts, .*\.$/,
+      /^The configuration may leave identities, which fhir-deid validate lists: names, .*contacts, .*\.$/,
     );
   });
 
