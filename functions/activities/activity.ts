@@ -1,7 +1,7 @@
 import type { InvocationContext } from '@azure/functions';
 import { describeThrown, type SafeFailure, safeFailure, toHistoryError } from '../common/errors.js';
 
-/** The numbers that tell which step of which job a log line is about. */
+/** The numbers that say which step of which job a log line is about. */
 interface StepInput {
   jobId: string;
   partition?: number;
@@ -13,7 +13,7 @@ interface StepInput {
 /** A step that may fail for good without a throw, so that the orchestrator decides what follows. */
 export type StepResult<T> = { ok: true; value: T } | { ok: false; failure: SafeFailure };
 
-/** Writes a structured line, with what tells the step, the job and the part of it. */
+/** Writes a structured line, with the step, the job and the part of it. */
 export type ActivityLog = (line: object) => void;
 
 /**

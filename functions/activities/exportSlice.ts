@@ -275,7 +275,7 @@ async function runDeletions(
   return { ...result, report: emptyReport(), companions: { lines: 0, bytes: 0, report: emptyReport() } };
 }
 
-/** Whether nobody has asked by name for the type of a partition, and the partition is all there is of it. */
+/** Whether the caller has not asked by name for the type of a partition, and the partition is all there is of it. */
 function mayLeaveOut({ types, typeFilters }: JobRequest, { partitions }: JobPlan, type: string): boolean {
   const parts = partitions.filter(
     ({ window, isOfDeletions }) => window.type === type && isOfDeletions !== true,
@@ -283,7 +283,7 @@ function mayLeaveOut({ types, typeFilters }: JobRequest, { partitions }: JobPlan
   return types === undefined && parts.length === 1 && !typeFilters.some((filter) => filter.type === type);
 }
 
-/** The types of a job that are in nobody's compartment. */
+/** The types of a job that are in no patient's compartment. */
 function outsideTypes({ partitions }: JobPlan, version: FhirVersion): ReadonlySet<string> {
   const types = partitions.map(({ window }) => window.type);
   return new Set(types.filter((type) => !patientCompartment(version).has(type)));

@@ -83,7 +83,7 @@ async function complete(
   const plan = await jobs.plan(jobId);
   if (plan === undefined) throw stateMissing();
   const withheld = await withheldOf(jobs, request, plan);
-  // What is withheld is as if it had never been read: no file, count or failure of it is told.
+  // What is withheld is as if it had never been read: no file, count or failure of it is reported.
   const partitions = await mapConcurrently(
     [...plan.partitions.keys()],
     PARALLEL_READS,
@@ -111,7 +111,7 @@ async function complete(
     addReport(report, partition.report);
     if (partition.provenance !== undefined) addReport(report, partition.provenance);
   }
-  // Only now: of what is withheld, nobody may learn that it failed.
+  // Only now: of what is withheld, no caller may learn that it failed.
   const fatal = report.failures.find(({ endsJob }) => endsJob === true);
   if (fatal !== undefined) throw resourceFailed(fatal.type, fatal.message);
   await provePartsComplete(sourceOf(requesterOf(request), log), asPlanned(request, plan), plan, partitions);
@@ -147,7 +147,7 @@ async function complete(
   await files.settleContainer(request);
 }
 
-/** The types that are withheld since a part of theirs is of too few patients, and what is told of all such parts. */
+/** The types that are withheld since a part of theirs is of too few patients, and what is reported of all such parts. */
 async function withheldOf(
   jobs: JobStore,
   request: JobRequest,
@@ -202,7 +202,7 @@ function toText(value: object): string {
   return JSON.stringify(value, undefined, 2);
 }
 
-/** Every file is there, of the size it was written with: nobody may be told of data that is gone. */
+/** Every file is there, of the size it was written with: no manifest may name data that is gone. */
 function checkFiles(output: readonly OutputFile[], found: ReadonlyMap<string, number>): void {
   const missing = output.filter(({ name, bytes }) => found.get(name) !== bytes);
   if (missing.length === 0) return;

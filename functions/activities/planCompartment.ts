@@ -90,7 +90,7 @@ export async function planCompartment(
   const lists: KnownLists = {};
   return {
     compartment: { hasMembers: members !== undefined, bases, includesProvenance: comesAlong },
-    // Where patients are counted, nobody is to tell a group of nobody from one of few.
+    // Where patients are counted, a group without members must look like one of few.
     types: members?.ids.length === 0 && (request.minPatients ?? 0) === 0 ? [] : types,
     isOfNobody: members?.ids.length === 0,
     notes,

@@ -296,7 +296,7 @@ async function planMembers(
     async (type): Promise<PlannedPartition[]> => {
       const window = jobWindow(type, request, transactionTime);
       const bounds = boundsOf(spanOf(window));
-      // Estimates only tell progress and order; what is wrong with the source, the walk will tell.
+      // Estimates are for progress and order only; what is wrong with the source, the walk will report.
       const estimate = isOutOfTime() ? undefined : await count(source, type, bounds).catch(() => undefined);
       if (estimate === 0 && (request.minPatients ?? 0) === 0) return [];
       const parts = await below.searchesFor(type, bounds, estimate, pageSize, isOutOfTime);
@@ -320,7 +320,7 @@ async function lastingTypes(
   if (request.since === undefined) return new Set();
   const lineMaker = await cache.lineMaker(request, transactionTime);
   const lasting = types.filter((type) => lineMaker.lastingId?.(type, 'id') !== undefined);
-  // Slices may run on other threads, which are told at the end of the job to forget its keys.
+  // Slices may run on other threads, which forget its keys at the end of the job.
   cache.forget(request.jobId);
   return new Set(lasting);
 }

@@ -19,7 +19,7 @@ export class ProgressReports {
 
   add(progress: PartitionProgress, waiting: Waiting | undefined): void {
     const all = waiting === undefined ? progress : { ...progress, waiting };
-    // Only a hint for people, so its failure is nobody's.
+    // Only a hint for people, so its failure is ignored.
     this.#last = this.#last.then(() => this.#jobs.putProgress(this.#jobId, all)).catch(() => undefined);
   }
 

@@ -21,13 +21,13 @@ import { outcomeResponse, RequestError } from './respond.js';
 import { checkAtSource } from './sourceChecks.js';
 import type { Handler } from './handler.js';
 
-const MOST_BODY_BYTES = 1_048_576;
+const MAX_BODY_BYTES = 1_048_576;
 const BODY_TYPES = ['application/fhir+json', 'application/json'];
 /** 128 random bits: who knows the id may see the job. */
 const JOB_ID_BYTES = 16;
 const SECRET_BYTES = 32;
 
-/** Starts an export of the level that a route stands for, as `readLevel` tells from the request. */
+/** Starts an export of the level that `readLevel` finds in the request. */
 export type StartExport = (readLevel: (request: HttpRequest) => ExportLevel) => Handler;
 
 /** Checks everything that can be wrong with a request and its configuration, then starts the job. */
@@ -97,7 +97,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       };
       await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input });
     } catch (error) {
-      // Only sooner: the list is cleared of what never began when it is in somebody's way.
+      // Only sooner: the list is cleared of what never began when it keeps another job out.
       await jobs.leaveRunning(jobId).catch(() => undefined);
       throw error;
     }
@@ -146,9 +146,9 @@ async function readBody(request: HttpRequest): Promise<string> {
   for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength;
     // What is too much is dropped but read: the host gives no answer of a function that stops in the middle.
-    if (bytes <= MOST_BODY_BYTES) chunks.push(chunk);
+    if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
   }
-  if (bytes > MOST_BODY_BYTES) {
+  if (bytes > MAX_BODY_BYTES) {
     throw new RequestError(413, [
       errorIssue('invalid', 'The body is larger than 1 MiB, the most that is taken.'),
     ]);

@@ -9,8 +9,8 @@ import { jobInstanceId, workerInstanceId, partitionInstanceId } from './model/in
 export const MAX_STARTING_MS = 3_600_000;
 
 /**
- * The state of a job whose records leave its end open, with what its orchestration says. @throws where that cannot be
- * told
+ * The state of a job whose records leave its end open, with what its orchestration says. @throws where that is not
+ * known
  */
 export async function lookAtInstance(
   jobs: Pick<JobStore, 'records'>,

@@ -33,7 +33,7 @@ describe('slices on worker threads', () => {
     });
   });
 
-  it('tell nothing of an unexpected error but its class', async () => {
+  it('report nothing of an unexpected error but its class', async () => {
     const failure = await run(2).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'internal', retryable: true });
     expect(String(failure)).toContain('TypeError');
@@ -54,7 +54,7 @@ describe('slices on worker threads', () => {
     expect(told.map(({ attempt }) => attempt)).toEqual(['ended', 'ended']);
   });
 
-  it('tell what is to be logged to the caller, who knows the step and the job', async () => {
+  it('report what is to be logged to the caller, who knows the step and the job', async () => {
     await run(6);
     expect(lines).toEqual([{ event: 'source-request-failed' }]);
   });

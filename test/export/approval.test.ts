@@ -159,7 +159,7 @@ describe('what a configuration that does not count exports is raw data', () => {
     }
   });
 
-  it('one that counts is not, so that nobody asks for both', async () => {
+  it('one that counts is not, so that no caller asks for both', async () => {
     expect(await permit('coverage', COMPLETE, KNOWN(false))).toBe(202);
     expect(await permit('container', INCOMPLETE, UNKNOWN)).toBe(202);
     expect(await permit('coverage', COMPLETE, UNKNOWN, { allowRaw: true, asksRaw: true })).toBe(400);

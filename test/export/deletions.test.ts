@@ -28,7 +28,7 @@ describe('deletions', () => {
     expect((await deletionsOf(source)).urls).toEqual(['Patient/hash-of-a', 'Patient/hash-of-c']);
   });
 
-  it('do not tell of a resource that is there again', async () => {
+  it('do not name a resource that is there again', async () => {
     const source = new SimulatedSource('Patient');
     source.put('a', START - 1000, []);
     source.delete('a', START + 1000);
@@ -36,7 +36,7 @@ describe('deletions', () => {
     expect((await deletionsOf(source)).urls).toEqual([]);
   });
 
-  it('are told although the index of the source still has what was deleted', async () => {
+  it('are reported although the index of the source still has what was deleted', async () => {
     const source = new SimulatedSource('Patient');
     source.put('a', START - 1000, []);
     source.put('b', START - 1000, []);
@@ -58,7 +58,7 @@ describe('deletions', () => {
     expect(told.slices).toBeGreaterThan(2);
   });
 
-  it('are told once and to the end although links of the history expire', async () => {
+  it('are reported once and to the end although links of the history expire', async () => {
     const source = new SimulatedSource('Patient');
     for (let index = 0; index < 60; index++) source.put(`p${index}`, START - 1000, []);
     for (let index = 0; index < 60; index++) source.delete(`p${index}`, START + index);
@@ -75,7 +75,7 @@ describe('deletions', () => {
     await expect(deletionsOf(source, 10)).rejects.toThrow('history cannot be read to its end');
   });
 
-  it('of a history that is refused are not told, and it is said why', async () => {
+  it('of a history that is refused are not reported, and a note says why', async () => {
     const source = new SimulatedSource('Patient', { refuses: ['_since'] });
     const result = await runDeletionSlice(
       { type: 'Patient', from: iso(0), until: iso(100) },
@@ -118,12 +118,12 @@ describe('a page of a history', () => {
   it.each([
     ['of what', { request: { method: 'DELETE', url: 'Observation/1' }, response }],
     ['when', { request: { method: 'DELETE', url: 'Patient/1' } }],
-  ])('that does not tell %s is not believed', (_name, entry) => {
+  ])('that does not say %s is not believed', (_name, entry) => {
     expect(() => readHistoryPage(page(entry), 'Patient')).toThrow(/does not say what was deleted, or when/);
   });
 });
 
-describe('whether deletions are told', () => {
+describe('whether deletions are reported', () => {
   const plan = (change: object): { types: string[]; words: string[] } => {
     const { partitions, notes } = planDeletions({
       request: { level: { kind: 'system' }, since: iso(0), typeFilters: [] },

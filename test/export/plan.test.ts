@@ -148,7 +148,7 @@ describe('a type stays whole', () => {
     ['refuses _summary and _total', { refuses: ['_summary', '_total'] }],
     ['refuses _lastUpdated', { refuses: ['_lastUpdated'] }],
     ['ignores _lastUpdated', { ignores: ['_lastUpdated'] }],
-    ['ignores _lastUpdated and does not tell', { ignores: ['_lastUpdated'], hidesIgnored: true }],
+    ['ignores _lastUpdated and does not say so', { ignores: ['_lastUpdated'], hidesIgnored: true }],
     ['refuses _sort', { refuses: ['_sort'] }],
     ['ignores _sort', { ignores: ['_sort'] }],
   ] satisfies Array<[string, Behaviour]>)('where the source %s', async (_name, behaviour) => {
@@ -156,7 +156,7 @@ describe('a type stays whole', () => {
     expect(sizes(source, await plan(source))).toEqual([1000]);
   });
 
-  it('within a second, where the source does not tell moments of a second apart', async () => {
+  it('within a second, where the source does not distinguish moments of a second', async () => {
     const source = sourceOf(spread(1000, YEAR_MS + 100, 800), { searchDigits: 0 });
     expect(sizes(source, await plan(source))).toEqual([1000]);
   });

@@ -27,7 +27,7 @@ export interface StorageRequest {
   isConditional: boolean;
 }
 
-/** How a request goes wrong. `written`: it takes effect, though its sender is told otherwise. */
+/** How a request goes wrong. `written`: it takes effect, though its sender gets another answer. */
 export type StorageFault = { written: boolean } & ({ status: number } | { cut: true });
 
 /** The moments of a request that passes. */

@@ -62,7 +62,7 @@ describe('a configuration that was read before', () => {
 });
 
 describe('what is kept of configurations', () => {
-  it('has no key that stands in a text', () => {
+  it('has no key that is written in a text', () => {
     const cache = new ConfigurationCache('R4', 'warning');
     const keys = { cryptoHashKey: KEY, dateShiftKey: KEY, encryptKey: KEY.slice(0, 16) };
     expect(cache.read(text('id', keys)).keys?.parameters.encryptKey).toEqual({

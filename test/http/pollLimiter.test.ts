@@ -14,7 +14,7 @@ function refusals(times: readonly number[], retryAfter: number): number {
 }
 
 describe('a client that polls a running job', () => {
-  it('is never refused while it waits as long as it is told, or longer', () => {
+  it('is never refused while it waits for Retry-After, or longer', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 30 }),
@@ -37,7 +37,7 @@ describe('a client that polls a running job', () => {
     ).toBe(0);
   });
 
-  it('is refused when it goes on so, and answered again when it waits', () => {
+  it('is refused when it continues so, and answered again when it waits', () => {
     const hasty = Array.from({ length: 200 }, (_, n) => n * 10);
     expect(refusals(hasty, 10)).toBe(189);
     const limiter = new PollLimiter();

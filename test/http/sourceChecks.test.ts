@@ -78,7 +78,7 @@ const filter = (name: string, value = 'final'): Asked => ({
 });
 const REFUSES_COUNTS: Partial<SourceOptions> = { behaviours: ['patient-required'] };
 
-describe('at the kick-off, a caller is told', () => {
+describe('the kick-off reports', () => {
   it.each<[what: string, asked: Asked, status: number, words: RegExp, options?: object]>([
     ['that there is no such group', NO_GROUP, 404, /no such Group/],
     ['how many patients there are not', { ...PATIENTS, patients: ['one', 'x', 'y'] }, 400, /2 of the 3/],

@@ -114,7 +114,7 @@ describe('app settings', () => {
     }
   });
 
-  it('that the template sets are all read by somebody, and refused by nobody', async () => {
+  it('that the template sets are all read, and none is refused', async () => {
     const { ownSettings, defaultSettings } = await templateSettings(PROJECT_ROOT);
     for (const name of [...ownSettings.keys(), ...defaultSettings.keys()]) {
       const account = /^(\w+?)__(?:accountName|blobServiceUri|clientId)$/.exec(name)?.[1] ?? name;

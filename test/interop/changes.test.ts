@@ -215,11 +215,11 @@ describe('a server that ignores', () => {
 
   it.each([
     ['nothing', {}],
-    ['_sort, as its self link tells', { ignores: ['_sort'] }],
+    ['_sort, as its self link shows', { ignores: ['_sort'] }],
     ['_sort, though its self link names it', { ignores: ['_sort'], hidesIgnored: true }],
-    ['_lastUpdated, as its self link tells', { ignores: ['_lastUpdated'] }],
+    ['_lastUpdated, as its self link shows', { ignores: ['_lastUpdated'] }],
     ['_lastUpdated, though its self link names it', { ignores: ['_lastUpdated'], hidesIgnored: true }],
-    ['both, as its self link tells', { ignores: ['_sort', '_lastUpdated'] }],
+    ['both, as its self link shows', { ignores: ['_sort', '_lastUpdated'] }],
     ['both, though its self link names them', { ignores: ['_sort', '_lastUpdated'], hidesIgnored: true }],
   ] satisfies Array<[string, Partial<MedplumOptions>]>)(
     '%s: just what was asked for is exported',

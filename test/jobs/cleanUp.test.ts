@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => test.end());
 
-/** A job with its state, a file that a manifest would name, and one that nobody knows. */
+/** A job with its state, a file that a manifest would name, and one that no record names. */
 beforeEach(async () => {
   const jobId = randomBytes(16).toString('hex');
   request = jobRequest({ jobId, startedAt: new Date(STARTED).toISOString(), container: CONTAINER });
@@ -107,7 +107,7 @@ describe('of a running job the timer takes nothing', () => {
     expect(await stateNames()).toEqual(['configuration.json', 'plan.json', 'request.json', 'secret']);
   });
 
-  it('while the Durable extension cannot tell', async () => {
+  it('while the Durable extension does not answer', async () => {
     const gone = new Error('connect ECONNREFUSED');
     await expect(cleanUp(5, clientOf(gone))).rejects.toThrow('ECONNREFUSED');
     expect(await fileNames()).toHaveLength(2);
@@ -129,7 +129,7 @@ it('a job that ended without an outcome fails, with the reason where there is on
   expect(await stateNames()).toEqual(['outcome.json', 'plan.json', 'request.json', 'stop.json']);
 });
 
-it('an outcome that was written stands: files of a complete job are not discarded', async () => {
+it('an outcome that was written holds: files of a complete job are not discarded', async () => {
   await putManifest();
   await jobs.putOutcome(request.jobId, outcomeAt(1, 'completed'));
   expect(await jobs.putOutcome(request.jobId, outcomeAt(2, 'failed'))).toMatchObject({ state: 'completed' });

@@ -8,7 +8,7 @@ describe('digits of numbers', () => {
   it.each([
     '1.0', '-0', '-0.0', '1.50', '1e3', '1E-5', '1.20e3', '0.0000001', '123456789012345678901234567.89', '0', '17', '-3.25',
     '9007199254740993', '100000000000000000000000', '0.1', '1.7976931348623157e308',
-  ])('%s stays as written, wherever it stands', (number) => {
+  ])('%s stays as written, wherever it is', (number) => {
     for (const text of [number, `[${number}]`, `[0,${number}]`, `{"a":${number}}`, `{"a":1,"b":{"c":[{"d":${number}}]}}`]) {
       expect(stringifyJson(parseJson(text))).toBe(text);
       expect(stringifyJson(parseJson(` ${text.replace(/([:,[{])/g, '$1 ')} `))).toBe(text);
@@ -126,7 +126,7 @@ describe('hostile texts', () => {
     }
   });
 
-  it('of a name that stands twice the last value wins', () => {
+  it('of a name that is there twice the last value wins', () => {
     expect(parseJson('{"a":1,"b":2,"a":3}')).toEqual({ a: 3, b: 2 });
     expect(stringifyJson(parseJson('{"a":1.0,"a":2.0}'))).toBe('{"a":2.0}');
   });

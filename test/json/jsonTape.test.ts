@@ -124,7 +124,7 @@ function rebuilt(tape: JsonTape, node: number): unknown {
   return value instanceof JsonNumber ? Number(numberText(value)) : value;
 }
 
-/** The name of a member: by its number, or from its bytes where the number does not tell. */
+/** The name of a member: by its number, or from its bytes where the number does not identify it. */
 function nameAt(tape: JsonTape, member: number): string {
   const number = tape.name(member);
   const end = tape.nameEnd(member);
@@ -187,7 +187,7 @@ describe(`JSON on a tape (TEST_SEED=${SEED})`, () => {
     expect(refused).toBeGreaterThan(5000);
   });
 
-  it('tells of every value what a parser tells of its bytes', () => {
+  it('gives of every value what a parser gives of its bytes', () => {
     let [strings, many] = [0, 0];
     fc.assert(
       fc.property(json, (text) => {
@@ -222,7 +222,7 @@ describe(`JSON on a tape (TEST_SEED=${SEED})`, () => {
     expect([strings > 1000, many > 1000]).toEqual([true, true]);
   });
 
-  it('has strings that may hold any byte but some, wherever it stands in a word of four', () => {
+  it('has strings that may hold any byte but some, wherever it is in a word of four', () => {
     const others = ['é', '€', '\u{1f600}', '\\"', '\\u00e', '\\x', '\\'];
     for (const special of [
       ...Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)),
@@ -279,7 +279,7 @@ describe(`JSON on a tape (TEST_SEED=${SEED})`, () => {
     );
   });
 
-  it('may stand behind other bytes, and before others in one buffer', () => {
+  it('may be behind other bytes, and before others in one buffer', () => {
     const buffer = Buffer.from('\uFEFF{"id":"a"}{"id":"b"}');
     expect(tape.read(buffer.subarray(0, 13), 3)).toBe(true);
     expect(tape.textOf(tape.root, nameNumber('id'))).toBe('a');

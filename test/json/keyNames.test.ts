@@ -3,7 +3,7 @@ import { JsonTape } from '../../functions/json/jsonTape.js';
 import { nameNumber, nameOf, UNKNOWN_NAME, UNRESOLVED_NAME } from '../../functions/json/keyNames.js';
 
 describe('numbers of names', () => {
-  it('tell names with escapes from all others, as only a parser knows them', () => {
+  it('distinguish names with escapes from all others, as only a parser knows them', () => {
     const tape = new JsonTape();
     expect(tape.read(Buffer.from('{"\\u0069d":1,"é":2,"id":3,"__proto__":4}'))).toBe(true);
     const names: number[] = [];

@@ -83,7 +83,7 @@ const OF = (patients: readonly string[]): string[] => [
 ];
 
 describe('a type that the source lists and refuses', () => {
-  it('is left out with an error entry and a note where nobody asked for it by name', async () => {
+  it('is left out with an error entry and a note where the caller did not ask for it by name', async () => {
     const { resources, manifest, notes, report } = await exportOf({ level: { kind: 'system' } }, [
       'type-refused',
       'provenance-refused',

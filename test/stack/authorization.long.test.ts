@@ -154,7 +154,7 @@ describe('with SMART Backend Services', () => {
     expect(words(answer)).toContain('.well-known/smart-configuration');
   });
 
-  it('tells anybody where to get a token', async () => {
+  it('shows any caller where to get a token', async () => {
     const configuration = await ask(`${base}/.well-known/smart-configuration`);
     expect(configuration.status).toBe(200);
     expect(JSON.parse(configuration.body)).toMatchObject({
@@ -340,7 +340,7 @@ describe('with Entra ID', () => {
     await test.end();
   }, 60_000);
 
-  it('does not start while it is off, so that a forged principal has nobody to believe it', async () => {
+  it('does not start while it is off, so that no forged principal is believed', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'fhir-export-'));
     const start = startStack({
       environment: { PORT: '0', SOURCE_PORT: '0', AZURITE_BLOB_PORT: '0', LOCAL_DATA: directory, ...ENTRA },
@@ -377,7 +377,7 @@ describe('with Entra ID', () => {
   }, 60_000);
 });
 
-it('with function keys, the host lets nobody to an export without one', async () => {
+it('with function keys, the host lets no caller to an export without one', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'fhir-export-host-'));
   const before = { ...process.env };
   Object.assign(process.env, {

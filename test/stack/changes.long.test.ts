@@ -63,7 +63,7 @@ interface Line {
 }
 
 describe('exports one after the other of a source that changes', () => {
-  it('are one with filters that overlap and elements cut, and one that tells deletions by pseudonym', async () => {
+  it('are one with filters that overlap and elements cut, and one that reports deletions by pseudonym', async () => {
     const source = new SimulatedSource('Patient');
     let clock = START;
     for (let index = 0; index < 40; index++) {

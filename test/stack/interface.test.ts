@@ -384,7 +384,7 @@ describe('every answer other than success is an OperationOutcome that names what
     expect((await ask(33_000)).status).toBe(431);
   });
 
-  it('a wrong method is told which ones are right', async () => {
+  it('the answer to a wrong method names the right ones', async () => {
     for (const [path, allow] of [
       ['/fhir/$export', 'GET, POST'],
       ['/fhir/Group/1/$export', 'GET, POST'],
@@ -655,7 +655,7 @@ describe('a container takes one kind of data', () => {
 });
 
 describe('a client that polls', () => {
-  it('too fast is told to wait; one that waits, and HEAD, are not', async () => {
+  it('too fast gets 429; one that waits, and HEAD, are not', async () => {
     const response = await fetch(`${host}/fhir/$export?${SAFE_HARBOR}&_maxCount=1`, { headers: KICK_OFF });
     const statusUrl = response.headers.get('content-location') ?? '';
     expect((await fetch(statusUrl)).status).toBe(202);
@@ -696,7 +696,7 @@ describe('a file of a complete export', () => {
     return fetch(url, { headers: { 'accept-encoding': 'identity', ...headers } });
   }
 
-  it('is NDJSON, and HEAD tells what GET would', async () => {
+  it('is NDJSON, and HEAD answers as GET would', async () => {
     for (const method of ['GET', 'HEAD']) {
       const response = await fetch(url, { method, headers: { 'accept-encoding': 'identity' } });
       expect(response.status).toBe(200);

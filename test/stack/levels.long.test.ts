@@ -115,7 +115,7 @@ const membersOf = (group: JobResource): Set<string> =>
   new Set(textsAt(group, ['member', 'entity', 'reference']).map((text) => text.split('/')[1] ?? ''));
 const groupLevel = (group: JobResource): Asked => ({ level: { kind: 'group', groupId: group.id } });
 
-it('at the system level, what was deleted at the source since is told', async () => {
+it('at the system level, what was deleted at the source since is reported', async () => {
   requests = [];
   source = await startSource({ directory, onRequest: (request) => requests.push(request) });
   const since = new Date().toISOString();

@@ -116,7 +116,7 @@ async function end(statusUrl: string): Promise<{ status: number; text: string }>
   return answer;
 }
 
-it('the parts of a stack whose starter was killed save what they have; the next start is at the same place and its export goes on', async () => {
+it('the parts of a stack whose starter was killed save what they have; the next start is at the same place and its export continues', async () => {
   const { again, statusUrl, data } = await kickOffAndKill(false);
   expect(again.said).not.toContain(LOST);
   const { status, text } = await end(statusUrl);
@@ -125,7 +125,7 @@ it('the parts of a stack whose starter was killed save what they have; the next 
   await expectWhole(statusUrl, data);
 }, 180_000);
 
-it('a stack that was killed as a whole says what it lost; its export goes on, or says so, too', async () => {
+it('a stack that was killed as a whole says what it lost; its export continues, or says so, too', async () => {
   const { again, statusUrl, data } = await kickOffAndKill(true);
   expect(again.said).toContain(LOST);
   const { status, text } = await end(statusUrl);

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => test.end());
 
-it('an export whose file somebody deletes before it is complete ends as failed and leaves none', async () => {
+it('an export whose file another client deletes before it is complete ends as failed and leaves none', async () => {
   const client = new ExportClient(test.stack.baseUrl);
   const statusUrl = await client.kickOff({
     _container: 'tampered',

@@ -45,7 +45,7 @@ export const REPORT_FILE = 'report.json';
 
 /** Said in every manifest, since files outlive the page that explains them. */
 const NO_GUARANTEE =
-  'De-identified as the configuration says. No legal or regulatory standard is guaranteed by it: whoever gives the data away answers for it.';
+  'De-identified as the configuration says. No legal or regulatory standard is guaranteed by it: anyone who gives the data away answers for it.';
 
 /** How the files of a manifest are reached. */
 export interface FileLinks {

@@ -48,7 +48,7 @@ export async function resolveMembers(
 }
 
 /**
- * What stands for a group that cannot be read, to a caller who may not learn whether it exists: a group of nobody, whose
+ * What replaces a group that cannot be read, to a caller who may not learn whether it exists: a group without members, whose
  * export ends as that of a group of few patients.
  */
 export function hiddenGroup(error: unknown): Members {

@@ -99,7 +99,7 @@ export function mayTry(remedy: Remedy, error: unknown): error is ExportError {
   return error instanceof ExportError && BY_CODE.get(error.code)?.remedies.includes(remedy) === true;
 }
 
-/** For `catch`: what to go on with where a remedy may be tried; all else is thrown again. */
+/** For `catch`: what to continue with where a remedy may be tried; all else is thrown again. */
 export function onRefusal<T>(remedy: Remedy, otherwise: () => T): (error: unknown) => T {
   return (error) => {
     if (mayTry(remedy, error)) return otherwise();

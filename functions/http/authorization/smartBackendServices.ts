@@ -21,7 +21,7 @@ const JWKS_COOL_DOWN_MS = 30_000;
 /** A key that was withdrawn counts no longer than this. */
 const JWKS_MOST_AGE_MS = 600_000;
 const JWKS_TIMEOUT_MS = 5000;
-const MOST_JWKS_BYTES = 1_048_576;
+const MAX_JWKS_BYTES = 1_048_576;
 /** Claims that name the client, the first of them that there is: RFC 9068, section 2.2, and what is usual beside it. */
 const CLIENT_CLAIMS = ['client_id', 'azp', 'appid', 'sub'] as const;
 
@@ -160,7 +160,7 @@ async function boundedBody({ status, body }: KeysAnswer): Promise<Blob | null> {
   let bytes = 0;
   for await (const part of (body ?? []) as AsyncIterable<Uint8Array<ArrayBuffer>>) {
     bytes += part.byteLength;
-    if (bytes > MOST_JWKS_BYTES) throw new Error('too large');
+    if (bytes > MAX_JWKS_BYTES) throw new Error('too large');
     parts.push(part);
   }
   return new Blob(parts);

@@ -116,7 +116,7 @@ function indexEntry(digest: string, os: string, architecture: string): object {
 }
 
 describe('a configuration is read', () => {
-  it('by tag and by digest, from an archive, with the digest that the tag stands for', async () => {
+  it('by tag and by digest, from an archive, with the digest of the tag', async () => {
     const digest = await putLayers([['a.json', '{"a":1}']]);
     await expect(read(':v1')).resolves.toEqual({ text: '{"a":1}', digest });
     await expect(read(`@${digest}`)).resolves.toEqual({ text: '{"a":1}', digest });
@@ -154,7 +154,7 @@ describe('a configuration is read', () => {
     await expect(read(':v1')).resolves.toMatchObject({ text: 'plain' });
   });
 
-  it('through an index, told by the digest of the index', async () => {
+  it('through an index, identified by the digest of the index', async () => {
     const image = await putLayers([['a.json', 'amd']]);
     const other = `sha256:${'0'.repeat(64)}`;
     const digest = registry.putManifest(
@@ -355,7 +355,7 @@ describe.each([
     expect(storage.requests.map(({ authorization }) => authorization)).toEqual([undefined]);
   });
 
-  it('tells of a refusal what is missing, where and for whom', async () => {
+  it('reports of a refusal what is missing, where and for whom', async () => {
     await putLayers([['a.json', 'x']]);
     registry.authentication =
       authentication.kind === 'azure'
@@ -372,7 +372,7 @@ describe.each([
     expect(failure.message).not.toMatch(/hunter2|entra-token/);
   });
 
-  it('tells of an authorization that does not suffice', async () => {
+  it('reports an authorization that does not suffice', async () => {
     registry.fault = (request, response) => {
       if (!(request.url ?? '').includes('/manifests/') || request.headers.authorization === undefined)
         return false;
@@ -387,7 +387,7 @@ describe.each([
     expect(failure.message).not.toContain('10.1.2.3');
   });
 
-  describe('tells of what is wrong with what was sent, and uses nothing of it', () => {
+  describe('reports what is wrong with what was sent, and uses nothing of it', () => {
     it.each([
       ['a layer with another digest', 'blobs', damaged, {}, /another digest/],
       ['a layer that is too short', 'blobs', (bytes) => bytes.subarray(0, -4), {}, /another digest/],
@@ -573,7 +573,7 @@ describe('limits hold', () => {
   });
 });
 
-describe('what is not an image of configurations is told', () => {
+describe('what is not an image of configurations is reported', () => {
   it.each([
     [
       'no image of this tag',
@@ -668,7 +668,7 @@ describe('what is not an image of configurations is told', () => {
   });
 });
 
-describe('the network is told from the registry', () => {
+describe('the network is distinguished from the registry', () => {
   let server: Server | undefined;
   afterEach(() => server?.close());
 
@@ -687,7 +687,7 @@ describe('the network is told from the registry', () => {
     expect(failure.message).toMatch(words);
   });
 
-  it('a port where nobody speaks TLS', async () => {
+  it('a port that does not speak TLS', async () => {
     server = createTcpServer((socket) =>
       socket.on('error', () => undefined).end('HTTP/1.1 400 Bad Request\r\n\r\n'),
     );

@@ -114,7 +114,7 @@ describe('a search is tried again', () => {
     expect(requests).toHaveLength(attempts);
   });
 
-  it('after the time that Retry-After tells', async () => {
+  it('after the time that Retry-After names', async () => {
     const { client } = await clientOf(inTurn(status(429, { 'retry-after': '1' }), ok));
     const begin = performance.now();
     await client.search('Patient', []);
@@ -122,7 +122,7 @@ describe('a search is tried again', () => {
   });
 });
 
-describe('a failure tells its code, whether it may pass, and nothing of the answer or the search', () => {
+describe('a failure reports its code, whether it may pass, and nothing of the answer or the search', () => {
   it.each([
     ['busy to the end', status(429, { 'retry-after': '0' }), 'source-busy', true],
     ['cut to the end', cut, 'source-unreachable', true],

@@ -191,7 +191,7 @@ describe('a proxy', () => {
     expect(proxy.asked).toEqual(['fhir.example:443']);
   });
 
-  it('gets its user and password, and they are told nowhere', async () => {
+  it('gets its user and password, and no log or error holds them', async () => {
     const { client } = clientOf(base, { method: 'none' }, options(proxy.url.replace('//', '//me:hunter2@')));
     await client.search('Patient', []);
     expect(proxy.authorizations).toEqual([`Basic ${Buffer.from('me:hunter2').toString('base64')}`]);

@@ -85,7 +85,7 @@ describe('requests of all jobs to one source', () => {
     expect(late.filter(({ status }) => status === 429).length).toBeLessThan(15);
   });
 
-  it('all wait as long as Retry-After tells one of them', async () => {
+  it('all wait as long as Retry-After asks of one of them', async () => {
     const load = await sourceOf(2, 5, '1');
     const limiter = new SourceLimiter(3);
     const jobs = ['a', 'b', 'c'].map((job) => clientOf(load, limiter, job));

@@ -109,7 +109,7 @@ describe('client credentials', () => {
     expect(server.requests(/token/)[0]?.form.get('scope')).toBe('system/Patient.rs');
   });
 
-  it('that are refused are told without their values', async () => {
+  it('that are refused are reported without their values', async () => {
     server.clientSecret = 'right';
     const { client } = clientOf(server.base, clientCredentials({ clientSecret: 'hunter2' }));
     const failure = await failureOf(client.search('Patient', []));
@@ -135,7 +135,7 @@ describe('a static header', () => {
     expect(seen).toEqual(['hunter2', 'hunter2', 'hunter2']);
   });
 
-  it('that is refused is told at once, without its value', async () => {
+  it('that is refused is reported at once, without its value', async () => {
     const { client, log } = clientOf(server.base, header, { maxAttempts: 5 });
     const failure = await failureOf(client.search('Patient', []));
     expect(failure).toMatchObject({ code: 'source-denied', retryable: false });
@@ -145,7 +145,7 @@ describe('a static header', () => {
   });
 });
 
-it('without authentication, a source that wants one is told to be set', async () => {
+it('without authentication, the error of a source that wants one names the setting', async () => {
   const { client } = clientOf(server.base, { method: 'none' });
   const failure = await failureOf(client.search('Patient', []));
   expect(failure.message).toMatch(/answered 401: .*Set SOURCE_AUTHENTICATION/);
@@ -215,7 +215,7 @@ describe('a managed identity', () => {
 });
 
 describe('the log of failed requests', () => {
-  it('tells source, names of parameters, attempt and status, and no value of a search or a link', async () => {
+  it('reports source, names of parameters, attempt and status, and no value of a search or a link', async () => {
     server.onFhir = (_request, response) => {
       response.writeHead(503, { 'retry-after': '0' }).end('secret-words');
       return true;

@@ -70,7 +70,7 @@ describe('a container is claimed', () => {
     expect(await stampOf(own)).toEqual(ONE);
   });
 
-  it('that somebody made and left empty: its own metadata stay', async () => {
+  it('that another client made and left empty: its own metadata stay', async () => {
     const own = container();
     await own.create({ metadata: { owner: 'us' } });
     await claimContainer(own, ONE, false);
@@ -143,7 +143,7 @@ it.each([
   }
 });
 
-it('a lease of somebody else is waited for, and then told of', async () => {
+it('a lease of another client is waited for, and then reported', async () => {
   const own = container();
   await own.create();
   await own.getBlobLeaseClient().acquireLease(-1);
@@ -151,7 +151,7 @@ it('a lease of somebody else is waited for, and then told of', async () => {
 });
 
 describe('a reservation', () => {
-  it('binds others until it ends, and nobody then while there are no files', async () => {
+  it('binds others until it ends, and no job then while there are no files', async () => {
     const own = container();
     await claim(own, wantedBy('a', ONE));
     await expect(claim(own, wantedBy('b', RAW))).rejects.toThrow(REFUSED);
@@ -244,7 +244,7 @@ describe('a job, by its output', () => {
     expect(await stampOf(own)).toEqual(ONE);
   });
 
-  it('whose container is gone, or leased by somebody, ends all the same', async () => {
+  it('whose container is gone, or leased by another client, ends all the same', async () => {
     const own = container();
     const files = new ExportFiles(service);
     const mine = job(own.containerName, ONE);

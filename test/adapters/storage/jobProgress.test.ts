@@ -24,7 +24,7 @@ it('the progress of a partition stays where it was when an attempt is made again
   expect(await jobs.progress(jobId)).toEqual([{ partition: 0, resources: 1000, isDone: true }]);
 });
 
-it('of attempts that tell at the same time, the furthest stands', async () => {
+it('of attempts that report at the same time, the furthest counts', async () => {
   const told = [300, 100, 500, 400, 200];
   await Promise.all(
     told.map((resources) => jobs.putProgress(jobId, { partition: 1, resources, isDone: resources === 100 })),

@@ -114,7 +114,7 @@ it('the key of an identity is asked for once, and anew shortly before it expires
   expect(asked).toHaveBeenCalledTimes(2);
 });
 
-it('an account that is reached with neither is told of', async () => {
+it('an account that is reached with neither is reported', async () => {
   const anonymous = new BlobServiceClient(`https://127.0.0.1:${emulator.port}/${emulator.account}`);
   const links = new ReadLinks(anonymous).linksTo(anonymous.getContainerClient(CONTAINER), new Date(), 0);
   await expect(links).rejects.toThrow(/AccountKey/);

@@ -16,7 +16,7 @@ function issuesOf(
   ).issues;
 }
 
-describe('every problem is told at once: where, what, and what would be right', () => {
+describe('every problem is reported at once: where, what, and what would be right', () => {
   it.each<[object, string, RegExp]>([
     [
       { path: 'Patient.name', method: 'redcat' },

@@ -107,7 +107,7 @@ describe('a resource that cannot be processed fails, without a word of it', () =
     });
   });
 
-  it('a failing expression is told by rule, not by value', () => {
+  it('a failing expression is reported by rule, not by value', () => {
     const rules = [
       { path: 'Patient.name', method: 'redact' },
       { path: 'Patient.telecom.where(value > 5)', method: 'keep' },

@@ -211,7 +211,7 @@ describe(`resources on a tape (TEST_SEED=${SEED})`, () => {
   });
 });
 
-describe('resources whose names are more than are told', () => {
+describe('resources with more names than have numbers', () => {
   // Last, as it fills the table of this process.
   it('are left alone, or give what the other way gives', () => {
     const names = Array.from({ length: 12_000 }, (_, index) => `"name-${index}":${index}`).join();

@@ -54,7 +54,7 @@ describe('a caller needs the permission for', () => {
   });
 });
 
-it('a manifest tells of its files what Bulk Data has, and no more', () => {
+it('a manifest says of its files what Bulk Data has, and no more', () => {
   const urlOf = (name: string): string => `http://a/${name}`;
   for (const shown of [
     linkManifest(manifest, { requiresAccessToken: true, urlOf }),

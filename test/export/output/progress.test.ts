@@ -98,7 +98,7 @@ describe('X-Progress', () => {
     expect(furtherProgress(furtherProgress(first, answered), again).waiting).toEqual(again.waiting);
   });
 
-  it('of a job whose patients are counted tells no numbers of resources, nor of parts that follow from them', () => {
+  it('of a job whose patients are counted shows no numbers of resources, nor of parts that follow from them', () => {
     const types = (...partitions: Array<[string, number]>): string =>
       progressText(
         progressWithoutCounts(planOf(...partitions), [
@@ -129,7 +129,7 @@ describe('X-Progress', () => {
   });
 });
 
-it('what attempts tell, in whatever order, never goes back', () => {
+it('what attempts report, in whatever order, never goes back', () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ partition: fc.constant(0), resources: fc.nat(1000), isDone: fc.boolean() })),

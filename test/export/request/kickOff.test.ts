@@ -333,7 +333,7 @@ it('patients are read by id, each once', () => {
   expect(kickOff?.patients).toEqual(['1', '2']);
 });
 
-it('thousands of problems are told in one answer of bounded size', () => {
+it('thousands of problems are reported in one answer of bounded size', () => {
   const { issues } = read(`?${Array.from({ length: 5000 }, (_, n) => `x${n}=1`).join('&')}`);
   expect(issues).toHaveLength(101);
   expect(issues.at(-1)?.diagnostics).toContain('4900 more');
@@ -373,7 +373,7 @@ it.each([
   expect(isId(text)).toBe(expected);
 });
 
-it('raw data by a configuration may be asked for: whether that one counts as de-identification is told when it is read', () => {
+it('raw data by a configuration may be asked for: whether that one counts as de-identification is known when it is read', () => {
   const { kickOff } = read('?_raw=true&_container=research&_anonymizationConfig=a.json');
   expect(kickOff).toMatchObject({ asksRaw: true, configuration: { name: 'a.json', isDefault: false } });
   expect(read('').kickOff).toMatchObject({ asksRaw: false });

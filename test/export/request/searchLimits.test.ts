@@ -210,7 +210,7 @@ describe('a kick-off', () => {
     ).toBe(undefined);
   });
 
-  it('of a caller who is not told apart is limited only by what is set', () => {
+  it('of a caller who is not distinguished is limited only by what is set', () => {
     const asked = kickOff({ ...filter('name'), patients: ['p1'] });
     expect(permitKickOff(asked, unknown, settings, 'R4').minPatients).toBe(0);
     const set = { ...settings, filterParameters: new Set(['code']), minPatients: 5 };

@@ -120,7 +120,7 @@ describe(`the members' resources of a type (TEST_SEED=${SEED})`, () => {
     );
   });
 
-  it('are refused where the source gives what is of nobody asked for', () => {
+  it('are refused where the source gives what is of no patient asked for', () => {
     const of = {
       type: 'Observation',
       fhirVersion: 'R4' as const,
@@ -143,7 +143,7 @@ describe(`the members' resources of a type (TEST_SEED=${SEED})`, () => {
     expect(give('Patient/a')).toBe(true);
     expect(() => give('Patient/b')).toThrow(expect.objectContaining({ code: 'source-ignored-parameter' }));
     expect(() => give('Group/a')).toThrow(expect.objectContaining({ code: 'source-ignored-parameter' }));
-    // A namesake elsewhere is in doubt: it is left out, and told.
+    // A namesake elsewhere is in doubt: it is left out, and reported.
     expect(give('https://else.example/fhir/Patient/a')).toBe(false);
     expect(selection.foreign).toBe(1);
   });

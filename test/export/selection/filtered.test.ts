@@ -80,7 +80,7 @@ describe('several filters for a type', () => {
     }
   });
 
-  it('with _id are judged here, since a source may heed one _id only', async () => {
+  it('with _id are judged here, since a source may honor one _id only', async () => {
     const source = sourceOf(SOME);
     const filters = [
       { type: 'Observation', search: [['_id', 'r1,r3'] as const] },
@@ -98,7 +98,7 @@ describe('a filter', () => {
   const UNPROVEN = /nothing else shows that a filter of _typeFilter for Observation has any effect/;
 
   it.each([
-    ['is heeded where the source does not tell so', { hasSelf: false }, undefined],
+    ['is honored where the source does not say so', { hasSelf: false }, undefined],
     ['that is ignored, as the self link tells', { ignores: ['tag'] }, IGNORED],
     ['that is ignored, without a self link', { ignores: ['tag'], hasSelf: false }, UNPROVEN],
     [
@@ -126,7 +126,7 @@ describe('a filter', () => {
     for (const pages of [1, 2, 3]) expect(await queriesOf(pages), String(pages)).toEqual(inOneSlice);
   });
 
-  it('is not said to be heeded where the source ignores _id and gives others', async () => {
+  it('is not said to be honored where the source ignores _id and gives others', async () => {
     const behaviour = { ignores: ['_id'], hidesIgnored: true };
     await expect(idsOf(sourceOf(SOME, behaviour), 'a', 'b')).rejects.toThrow(/ignored _id/);
   });

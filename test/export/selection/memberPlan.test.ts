@@ -5,7 +5,7 @@ import { SimulatedSource } from '../simulatedSource.js';
 
 const members = new Members(Array.from({ length: 5000 }, (_, index) => `p${index}`));
 
-it('a source that takes too long to tell how members are found is walked, and asked nothing more', async () => {
+it('a source that takes too long to answer how members are found is walked, and asked nothing more', async () => {
   const source = new SimulatedSource('Observation');
   const plan = await planMemberSearch({
     type: 'Observation',

@@ -67,7 +67,7 @@ function simulate(
 const total = (served: Map<string, number>): number => [...served.values()].reduce((a, b) => a + b, 0);
 
 describe('the limit of requests at the source', () => {
-  it('holds, and lets nobody wait for nothing, whatever happens', () => {
+  it('holds, and lets no request wait for nothing, whatever happens', () => {
     const step = fc.record({
       wait: fc.integer({ min: 0, max: 5_000 }),
       joins: fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 6 }),

@@ -350,7 +350,7 @@ describe('a walk over a source that pages by offset', () => {
     expect(exact).toBeGreaterThan(refused);
   });
 
-  it('tells a moment from its second where many resources share it', () => {
+  it('distinguishes a moment from its second where many resources share it', () => {
     const rows = Array.from({ length: 12 }, (_, index) => ({
       id: `r${index}`,
       lastUpdated: index < 6 ? 1000 : 1000 + index,
@@ -389,11 +389,11 @@ describe('what a source says it did with a search', () => {
   const BY_KEY =
     '_sort=_lastUpdated&_lastUpdated=ge1970-01-01T00:00:02.000Z&_lastUpdated=lt1970-01-01T00:16:42.000Z&_count=2';
 
-  it.each([[FIRST], [undefined]])('self link %s: goes on by key', (self) => {
+  it.each([[FIRST], [undefined]])('self link %s: continues by key', (self) => {
     expect(secondRequest(self)).toBe(BY_KEY);
   });
 
-  it.each(OTHERS)('self link "%s": goes on by its next link', (self) => {
+  it.each(OTHERS)('self link "%s": continues by its next link', (self) => {
     expect(secondRequest(self)).toBe('link');
   });
 
@@ -584,14 +584,14 @@ describe('a walk is refused, with words that say what to do', () => {
     ['_since is asked', windowOf(1000, TRANSACTION)],
     ['_until is asked', { ...windowOf(undefined, TRANSACTION), untilAsked: true }],
   ] satisfies Array<[string, Window]>)(
-    'where %s and a resource does not tell when it was updated',
+    'where %s and a resource does not say when it was updated',
     (_name, window) => {
       const walk = startedWalk(2, 4000, window);
       expect(() => walk.acceptPage({ ...page([]), rows: [UNTOLD] })).toThrow(/meta\.lastUpdated/);
     },
   );
 
-  it('where a resource on a later page does not tell when it was updated', () => {
+  it('where a resource on a later page does not say when it was updated', () => {
     const walk = startedWalk(2, 4000);
     walk.acceptPage(
       page([

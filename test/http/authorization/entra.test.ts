@@ -61,7 +61,7 @@ describe('a principal of App Service authentication', () => {
     expect(mapped).toEqual(await ask(header(reader)));
   });
 
-  it('is told from others by tenant and object id, whatever it is called', async () => {
+  it('is distinguished by tenant and object id, whatever it is called', async () => {
     const other = await ask(
       header([
         ['tid', TENANT],

@@ -177,7 +177,7 @@ describe('a token of SMART Backend Services', () => {
     }
   });
 
-  it('tells one client from another, and the same as the same', async () => {
+  it('distinguishes clients, and recognizes the same one', async () => {
     const owner = async (more: Record<string, unknown>): Promise<string | undefined> =>
       (await answer(await sign(key, { ...more }))).owner;
     const research = await owner({});
@@ -213,7 +213,7 @@ describe('keys of the authorization server', () => {
     await rotating.stop();
   });
 
-  it('are not asked for again and again by tokens with key ids that nobody knows', async () => {
+  it('are not asked for again and again by tokens with unknown key ids', async () => {
     const asked = await AuthorizationServer.start(key);
     const authorize = smartBackendServices(settings({ jwksUrl: asked.jwksUrl }), direct, isResourceType);
     for (let attempt = 0; attempt < 20; attempt++) {
@@ -255,7 +255,7 @@ describe('keys of the authorization server', () => {
     await large.stop();
   });
 
-  it.each([500, 302, 200])('that cannot be read (%d) let nobody in, and 503 says why', async (status) => {
+  it.each([500, 302, 200])('that cannot be read (%d) let no caller in, and 503 says why', async (status) => {
     const broken = await AuthorizationServer.start();
     broken.published = status;
     const { jwksUrl } = broken;

@@ -39,7 +39,7 @@ describe('running exports', () => {
     });
   });
 
-  it('are bounded in all, also where callers are not told apart', () => {
+  it('are bounded in all, also where callers are not distinguished', () => {
     const workers = kickOffs(101);
     expect(workers.slice(0, 100)).toEqual(Array.from({ length: 100 }, () => WORKERS));
     expect(workers[100]).toBe(0);

@@ -133,7 +133,7 @@ describe('managing instances', () => {
     expect((await host.client.reaches('left')).runtimeStatus).toBe('Failed');
   });
 
-  test('a suspended instance goes on when it is resumed', async () => {
+  test('a suspended instance continues when it is resumed', async () => {
     await host.client.start('waits', 'paused');
     await host.client.reaches('paused', 'Running');
     await host.client.call('suspend', 'paused', 'wait');

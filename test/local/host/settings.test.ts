@@ -133,7 +133,7 @@ describe('local.settings.json', () => {
     expect(environment).toEqual({ A: 'set', B: 'file', C: '1' });
   });
 
-  test('may be missing, but not broken; what is in it is not told', () => {
+  test('may be missing, but not broken; what is in it is not shown', () => {
     expect(() => applyLocalSettings(folder({}), {})).not.toThrow();
     const broken = folder({ 'local.settings.json': '{"Values":{"KEY":"secret' });
     expect(() => applyLocalSettings(broken, {})).toThrow(/local\.settings\.json is not valid JSON\.$/);

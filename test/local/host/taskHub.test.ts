@@ -224,7 +224,7 @@ describe('the hub', () => {
       return after;
     }
 
-    test('a slice that was cut goes on in under 90 s, and not before its message is seen again', async () => {
+    test('a slice that was cut continues in under 90 s, and not before its message is seen again', async () => {
       const after = await stopAndOpen(({ activityCalls }) => activityCalls.length === 1);
       await vi.advanceTimersByTimeAsync(59_000);
       expect(after.activityCalls).toHaveLength(0);

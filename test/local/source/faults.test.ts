@@ -63,7 +63,7 @@ describe('pages', () => {
     });
   });
 
-  test('an empty first page goes on at the beginning', async () => {
+  test('an empty first page continues at the beginning', async () => {
     await serving(FILES, { faults: [{ kind: 'emptyPage', times: 1 }] }, async ({ url }) => {
       const reply = await ask(`${url}/Patient?_count=4`);
       expect(reply.body.entry).toBeUndefined();

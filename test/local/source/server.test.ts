@@ -42,7 +42,7 @@ describe('changes', () => {
     );
   });
 
-  test('stand in the history, newest first, page by page', async () => {
+  test('are in the history, newest first, page by page', async () => {
     await serving(FILES, {}, async (source) => {
       source.insert('Patient', 'b', resource('Patient', 'b', undefined, ',"x":1.0'));
       expect((await ask(`${source.url}/Patient/a`, { method: 'DELETE' })).status).toBe(200);

@@ -76,7 +76,7 @@ describe('a token', () => {
     expect(await use()).toBe('Bearer t2');
   });
 
-  it('that cannot be renewed ahead of its end serves to it, and the failure is told then', async () => {
+  it('that cannot be renewed ahead of its end serves to it, and the failure is reported then', async () => {
     const { use, asked, clock, fail } = tokensOf(3_600_000);
     await use();
     fail(true);

@@ -161,7 +161,7 @@ describe('a SMART configuration', () => {
     },
   );
 
-  it('without our algorithm is told before anything is signed', async () => {
+  it('without our algorithm is reported before anything is signed', async () => {
     server.algorithms = ['ES384'];
     const { client } = clientOf(server.base, smart());
     const failure = await failureOf(client.search('Patient', []));
