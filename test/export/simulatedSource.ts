@@ -132,16 +132,16 @@ export class SimulatedSource implements Source {
     if (refuses.some((name) => query.has(name))) {
       return Promise.reject(new ExportError('source-refused', 'refused'));
     }
-    const heeded = new URLSearchParams([...query].filter(([name]) => !ignores.includes(name)));
-    const found = this.rows.filter(this.#matcher(heeded));
-    const sort = heeded.get('_sort');
+    const honored = new URLSearchParams([...query].filter(([name]) => !ignores.includes(name)));
+    const found = this.rows.filter(this.#matcher(honored));
+    const sort = honored.get('_sort');
     if (sort !== null) found.sort((a, b) => (sort.startsWith('-') ? b.at - a.at : a.at - b.at));
-    const isCount = heeded.get('_summary') === 'count';
-    const offset = Number(heeded.get('_offset') ?? 0);
-    const size = Math.min(mostPerPage, Number(heeded.get('_count') ?? mostPerPage));
-    const next = new URLSearchParams(heeded);
+    const isCount = honored.get('_summary') === 'count';
+    const offset = Number(honored.get('_offset') ?? 0);
+    const size = Math.min(mostPerPage, Number(honored.get('_count') ?? mostPerPage));
+    const next = new URLSearchParams(honored);
     next.set('_offset', String(offset + size));
-    const self = hidesIgnored ? query : heeded;
+    const self = hidesIgnored ? query : honored;
     return this.#toAnswer({
       resourceType: 'Bundle',
       type: 'searchset',

@@ -78,11 +78,11 @@ function elementsOf(types: ReadonlySet<FhirType>): ReadonlyMap<string, readonly 
 }
 
 class PathCheck {
-  private readonly model: FhirModel;
-  private readonly issues: IssueList;
+  readonly #model: FhirModel;
+  readonly #issues: IssueList;
   constructor(model: FhirModel, issues: IssueList) {
-    this.model = model;
-    this.issues = issues;
+    this.#model = model;
+    this.#issues = issues;
   }
 
   types(expression: Expression | null, input: Types): Types {
@@ -100,7 +100,7 @@ class PathCheck {
       case 'item':
         return this.types(expression.focus, input);
       case 'type':
-        return this.ofType(
+        return this.#ofType(
           this.types(expression.operand, input),
           expression.type,
           expression.operator === 'is',
@@ -109,70 +109,70 @@ class PathCheck {
         const left = this.types(expression.left, input);
         const right = this.types(expression.right, input);
         const reason = neverTrue(expression, left, right);
-        if (reason !== undefined) this.issues.warn('path', reason);
+        if (reason !== undefined) this.#issues.warn('path', reason);
         return expression.operator === '|' && left !== null && right !== null
           ? new Set([...left, ...right])
           : null;
       }
       case 'member':
-        return this.member(expression, input);
+        return this.#member(expression, input);
       case 'call':
-        return this.call(expression, input);
+        return this.#call(expression, input);
     }
   }
 
-  private member({ focus, name }: { focus: Expression | null; name: string }, input: Types): Types {
+  #member({ focus, name }: { focus: Expression | null; name: string }, input: Types): Types {
     const from = this.types(focus, input);
     if (from === null || from.size === 0) return from;
-    if (focus === null && /^[A-Z]/.test(name)) return this.root(name, from);
+    if (focus === null && /^[A-Z]/.test(name)) return this.#root(name, from);
     const elements = elementsOf(from);
     const found = elements.get(name) ?? [];
     if (found.some(({ type }) => type === null)) return null;
-    if (found.length === 0) this.warnOfElement(name, from, elements.keys());
+    if (found.length === 0) this.#warnOfElement(name, from, elements.keys());
     return new Set(found.flatMap(({ type }) => type ?? []));
   }
 
-  private root(name: string, from: ReadonlySet<FhirType>): Types {
+  #root(name: string, from: ReadonlySet<FhirType>): Types {
     if (isOfAll(name)) return from;
     const types = [...from].filter((type) => type.name === name);
     if (types.length === 0) {
-      const known = this.model.resource(name) !== undefined;
+      const known = this.#model.resource(name) !== undefined;
       const reason = known
         ? 'the leading type of the path decides which resources the rule is for: write a rule of its own'
-        : `FHIR ${this.model.version} has no resource type of that name`;
-      this.issues.suggest('path', () => `'${name}' never matches here: ${reason}`);
+        : `FHIR ${this.#model.version} has no resource type of that name`;
+      this.#issues.suggest('path', () => `'${name}' never matches here: ${reason}`);
     }
     return new Set(types);
   }
 
-  private warnOfElement(name: string, from: ReadonlySet<FhirType>, names: Iterable<string>): void {
-    this.issues.suggest('path', () => {
+  #warnOfElement(name: string, from: ReadonlySet<FhirType>, names: Iterable<string>): void {
+    this.#issues.suggest('path', () => {
       const where = from.size === 1 ? ([...from][0]?.path ?? '') : 'any resource';
       const choice = choiceOf(name, from);
       const meant =
         choice === undefined
           ? didYouMean(nearest(name, names))
           : `; choices are named without their type: write '${choice.name}', or '${choice.name} as ${choice.type?.name}'`;
-      return `Never matches: FHIR ${this.model.version} has no element '${name}' in ${where}${meant}`;
+      return `Never matches: FHIR ${this.#model.version} has no element '${name}' in ${where}${meant}`;
     });
   }
 
-  private ofType(from: Types, name: string, isTest: boolean): Types {
+  #ofType(from: Types, name: string, isTest: boolean): Types {
     const bare = name.replace(/^FHIR\./, '');
     if (name.startsWith('System.')) return null;
-    const type = this.model.type(bare) ?? this.model.resource(bare);
+    const type = this.#model.type(bare) ?? this.#model.resource(bare);
     if (type === undefined) {
       if (isTest && /^(?:String|Boolean|Integer|Decimal|Date|DateTime|Time|Quantity)$/.test(bare))
         return null;
-      this.issues.suggest('path', () => {
-        const meant = nearest(bare, [...this.model.dataTypeNames(), ...this.model.resourceNames()]);
-        return `Never matches: FHIR ${this.model.version} has no type '${bare}'${didYouMean(meant)}`;
+      this.#issues.suggest('path', () => {
+        const meant = nearest(bare, [...this.#model.dataTypeNames(), ...this.#model.resourceNames()]);
+        return `Never matches: FHIR ${this.#model.version} has no type '${bare}'${didYouMean(meant)}`;
       });
       return new Set();
     }
     if (isTest) return null;
     if (from !== null && from.size > 0 && ![...from].some((candidate) => candidate.name === bare)) {
-      this.issues.suggest('path', () => {
+      this.#issues.suggest('path', () => {
         const types = [...from].map((candidate) => candidate.name);
         return `Never matches: the element is never a '${bare}' (types match exactly), only ${types.slice(0, 8).join(', ')}`;
       });
@@ -183,22 +183,22 @@ class PathCheck {
       : new Set([...from].filter((candidate) => candidate.name === bare));
   }
 
-  private call(call: Extract<Expression, { kind: 'call' }>, input: Types): Types {
+  #call(call: Extract<Expression, { kind: 'call' }>, input: Types): Types {
     const focus = this.types(call.focus, input);
     const [argument] = call.arguments;
     const { gives, kinds } = functionOf(call);
     if (kinds.includes('type'))
       return argument?.kind === 'member'
-        ? this.ofType(focus, typeNameOf(argument), gives === 'boolean')
+        ? this.#ofType(focus, typeNameOf(argument), gives === 'boolean')
         : null;
     const [inner] = call.arguments.map((each, at) => (isPerItem(kinds[at]) ? this.types(each, focus) : null));
     switch (gives) {
       case 'nodesByType':
-        return this.nodesByType(argument);
+        return this.#nodesByType(argument);
       case 'nodesByName':
-        return this.nodesByName(argument);
+        return this.#nodesByName(argument);
       case 'extension': {
-        const extension = this.model.type('Extension');
+        const extension = this.#model.type('Extension');
         return extension === undefined ? null : new Set([extension]);
       }
       case 'same':
@@ -211,30 +211,30 @@ class PathCheck {
     }
   }
 
-  private nodesByType(argument: Expression | undefined): Types {
+  #nodesByType(argument: Expression | undefined): Types {
     if (argument?.kind !== 'literal' || typeof argument.value !== 'string') return null;
     const name = argument.value;
-    const type = this.model.type(name) ?? this.model.resource(name);
+    const type = this.#model.type(name) ?? this.#model.resource(name);
     if (type !== undefined) return name === 'BackboneElement' || name === 'Element' ? null : new Set([type]);
-    this.issues.suggest('path', () => {
-      const meant = nearest(name, this.model.dataTypeNames());
-      return `Never matches: FHIR ${this.model.version} has no type '${name}'${didYouMean(meant)}`;
+    this.#issues.suggest('path', () => {
+      const meant = nearest(name, this.#model.dataTypeNames());
+      return `Never matches: FHIR ${this.#model.version} has no type '${name}'${didYouMean(meant)}`;
     });
     return new Set();
   }
 
-  private nodesByName(argument: Expression | undefined): Types {
+  #nodesByName(argument: Expression | undefined): Types {
     if (argument?.kind !== 'literal' || typeof argument.value !== 'string') return null;
     const name = argument.value;
-    const elements = this.model.elementsByName();
+    const elements = this.#model.elementsByName();
     const found = elements.get(name);
     if (found !== undefined)
       return found.some(({ type }) => type === null)
         ? null
         : new Set(found.flatMap(({ type }) => type ?? []));
-    this.issues.suggest('path', () => {
+    this.#issues.suggest('path', () => {
       const meant = nearest(name, elements.keys());
-      return `Never matches: FHIR ${this.model.version} has no element '${name}'${didYouMean(meant)}`;
+      return `Never matches: FHIR ${this.#model.version} has no element '${name}'${didYouMean(meant)}`;
     });
     return new Set();
   }

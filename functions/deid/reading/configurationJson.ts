@@ -32,57 +32,57 @@ export function parseConfigurationJson(text: string): JsonValue {
 }
 
 class Reader {
-  private at = 0;
-  private readonly text: string;
+  #at = 0;
+  readonly #text: string;
   constructor(text: string) {
-    this.text = text;
+    this.#text = text;
   }
 
-  private error(reason: string, position = this.at): ConfigurationJsonError {
-    return new ConfigurationJsonError(reason, this.text, position);
+  #error(reason: string, position = this.#at): ConfigurationJsonError {
+    return new ConfigurationJsonError(reason, this.#text, position);
   }
 
   read(): JsonValue {
-    this.space();
-    if (this.at >= this.text.length) throw this.error('The configuration is empty');
-    const value = this.value(0);
-    this.space();
-    if (this.at < this.text.length) throw this.error('Text after the end of the configuration');
+    this.#space();
+    if (this.#at >= this.#text.length) throw this.#error('The configuration is empty');
+    const value = this.#value(0);
+    this.#space();
+    if (this.#at < this.#text.length) throw this.#error('Text after the end of the configuration');
     return value;
   }
 
-  private space(): void {
-    SPACE.lastIndex = this.at;
-    SPACE.test(this.text);
-    this.at = SPACE.lastIndex;
+  #space(): void {
+    SPACE.lastIndex = this.#at;
+    SPACE.test(this.#text);
+    this.#at = SPACE.lastIndex;
   }
 
-  private match(pattern: RegExp): string | undefined {
-    pattern.lastIndex = this.at;
-    if (!pattern.test(this.text)) return undefined;
-    const found = this.text.slice(this.at, pattern.lastIndex);
-    this.at = pattern.lastIndex;
+  #match(pattern: RegExp): string | undefined {
+    pattern.lastIndex = this.#at;
+    if (!pattern.test(this.#text)) return undefined;
+    const found = this.#text.slice(this.#at, pattern.lastIndex);
+    this.#at = pattern.lastIndex;
     return found;
   }
 
-  private value(depth: number): JsonValue {
-    if (depth > MAX_DEPTH) throw this.error('JSON nested too deeply');
-    this.space();
-    const character = this.text.charAt(this.at);
-    if (character === '{') return this.object(depth);
-    if (character === '[') return this.array(depth);
-    if (character === '"' || character === "'") return this.string();
-    const number = this.match(NUMBER);
+  #value(depth: number): JsonValue {
+    if (depth > MAX_DEPTH) throw this.#error('JSON nested too deeply');
+    this.#space();
+    const character = this.#text.charAt(this.#at);
+    if (character === '{') return this.#object(depth);
+    if (character === '[') return this.#array(depth);
+    if (character === '"' || character === "'") return this.#string();
+    const number = this.#match(NUMBER);
     if (number !== undefined) return numberFromText(number);
-    const word = this.match(WORD);
-    if (word === undefined) throw this.error('Expected a JSON value');
+    const word = this.#match(WORD);
+    if (word === undefined) throw this.#error('Expected a JSON value');
     return word === 'null' ? null : word === 'true';
   }
 
-  private string(): string {
-    const start = this.at;
-    const quoted = this.match(STRING);
-    if (quoted === undefined) throw this.error('A string without an end');
+  #string(): string {
+    const start = this.#at;
+    const quoted = this.#match(STRING);
+    if (quoted === undefined) throw this.#error('A string without an end');
     const inner = quoted.slice(1, -1).replace(/\\u[0-9a-fA-F]{4}|\\[\s\S]|\p{Cc}|"/gu, (part) => {
       if (part === '"') return '\\"';
       if (part === "\\'") return "'";
@@ -91,40 +91,40 @@ class Reader {
     try {
       return JSON.parse(`"${inner}"`) as string;
     } catch {
-      throw this.error('A string with an unknown escape', start);
+      throw this.#error('A string with an unknown escape', start);
     }
   }
 
-  private array(depth: number): JsonValue[] {
+  #array(depth: number): JsonValue[] {
     const items: JsonValue[] = [];
-    this.at++;
+    this.#at++;
     for (;;) {
-      this.space();
-      if (this.match(/\]/y) !== undefined) return items;
-      items.push(this.value(depth + 1));
-      this.space();
-      if (this.match(/,/y) === undefined && this.text.charAt(this.at) !== ']')
-        throw this.error('Expected , or ]');
+      this.#space();
+      if (this.#match(/\]/y) !== undefined) return items;
+      items.push(this.#value(depth + 1));
+      this.#space();
+      if (this.#match(/,/y) === undefined && this.#text.charAt(this.#at) !== ']')
+        throw this.#error('Expected , or ]');
     }
   }
 
-  private object(depth: number): JsonObject {
+  #object(depth: number): JsonObject {
     const members = Object.create(null) as JsonObject;
-    this.at++;
+    this.#at++;
     for (;;) {
-      this.space();
-      if (this.match(/\}/y) !== undefined) return members;
-      const start = this.at;
-      const character = this.text.charAt(this.at);
-      if (character !== '"' && character !== "'") throw this.error('Expected a property name in quotes');
-      const key = this.string();
-      if (key in members) throw this.error(`The property '${key}' is there twice in the same object`, start);
-      this.space();
-      if (this.match(/:/y) === undefined) throw this.error('Expected : after a property name');
-      members[key] = this.value(depth + 1);
-      this.space();
-      if (this.match(/,/y) === undefined && this.text.charAt(this.at) !== '}')
-        throw this.error('Expected , or }');
+      this.#space();
+      if (this.#match(/\}/y) !== undefined) return members;
+      const start = this.#at;
+      const character = this.#text.charAt(this.#at);
+      if (character !== '"' && character !== "'") throw this.#error('Expected a property name in quotes');
+      const key = this.#string();
+      if (key in members) throw this.#error(`The property '${key}' is there twice in the same object`, start);
+      this.#space();
+      if (this.#match(/:/y) === undefined) throw this.#error('Expected : after a property name');
+      members[key] = this.#value(depth + 1);
+      this.#space();
+      if (this.#match(/,/y) === undefined && this.#text.charAt(this.#at) !== '}')
+        throw this.#error('Expected , or }');
     }
   }
 }

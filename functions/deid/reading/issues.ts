@@ -21,13 +21,13 @@ const MAX_ISSUES = 2000;
 /** Collects what is wrong with a configuration. */
 export class IssueList {
   readonly list: ConfigurationIssue[];
-  private readonly rule: number | undefined;
+  readonly #rule: number | undefined;
   /** Errors that were found through this object, taken or not. */
   errors = 0;
 
   constructor(list: ConfigurationIssue[] = [], rule?: number) {
     this.list = list;
-    this.rule = rule;
+    this.#rule = rule;
   }
 
   /** The same list, for the settings of one rule: paths are relative to it. */
@@ -41,11 +41,11 @@ export class IssueList {
 
   error(path: string, message: string): void {
     this.errors++;
-    this.add('error', path, message);
+    this.#add('error', path, message);
   }
 
   warn(path: string, message: string): void {
-    this.add('warning', path, message);
+    this.#add('warning', path, message);
   }
 
   /** Whether there are so many issues that no more is looked for that is no error. */
@@ -55,7 +55,7 @@ export class IssueList {
 
   /** Warns, unless the list is long: what costs time to say is said of the first issues only. */
   suggest(path: string, message: () => string): void {
-    if (!this.isLong) this.add('warning', path, message());
+    if (!this.isLong) this.#add('warning', path, message());
   }
 
   /** Whether no more is taken; there are errors among what was. */
@@ -63,14 +63,14 @@ export class IssueList {
     return this.list.length >= MAX_ISSUES;
   }
 
-  private add(severity: ConfigurationIssue['severity'], path: string, message: string): void {
+  #add(severity: ConfigurationIssue['severity'], path: string, message: string): void {
     if (this.list.length >= (severity === 'error' ? MAX_ISSUES : MAX_WARNINGS)) return;
-    if (this.rule === undefined) {
+    if (this.#rule === undefined) {
       this.list.push({ severity, path, message });
       return;
     }
-    const at = `fhirPathRules[${this.rule}]`;
-    this.list.push({ severity, rule: this.rule, path: path === '' ? at : `${at}.${path}`, message });
+    const at = `fhirPathRules[${this.#rule}]`;
+    this.list.push({ severity, rule: this.#rule, path: path === '' ? at : `${at}.${path}`, message });
   }
 }
 
