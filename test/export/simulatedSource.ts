@@ -32,7 +32,15 @@ export interface Behaviour {
   mostPerPage?: number;
   /** Digits of a second that its searches tell apart. */
   searchDigits?: 0 | 3;
+  /** What its bounds leave out, as the sample source's behaviour of this name. */
+  inexact?: Inexact | undefined;
+  /** Whether a page has a total. */
+  hasTotals?: boolean;
 }
+
+/** Bounds that leave out resources that they should give. */
+export const INEXACT = ['ge-skips-second', 'lt-skips-second', 'lt-skips-millisecond'] as const;
+type Inexact = (typeof INEXACT)[number];
 
 /** A FHIR server of one type in memory that pages by offset, changes when told and keeps a history. */
 export class SimulatedSource implements Source {
@@ -145,7 +153,7 @@ export class SimulatedSource implements Source {
     return this.#toAnswer({
       resourceType: 'Bundle',
       type: 'searchset',
-      ...(countsAtAll ? { total: found.length } : {}),
+      ...(countsAtAll && (isCount || this.#behaviour.hasTotals !== false) ? { total: found.length } : {}),
       link: [
         ...(hasSelf ? [{ relation: 'self', url: `${this.base}/${type}?${self.toString()}` }] : []),
         ...(!isCount && offset + size < found.length
@@ -177,15 +185,19 @@ export class SimulatedSource implements Source {
       const { seconds = Number.NaN, fraction = '' } = parseInstant(value.slice(2)) ?? {};
       const bound =
         seconds * 1000 + (this.#behaviour.searchDigits === 0 ? 0 : Number(`0.${fraction}`) * 1000);
+      const { inexact } = this.#behaviour;
+      const skipped = inexact === 'lt-skips-second' ? 1000 : inexact === 'lt-skips-millisecond' ? 1 : 0;
       switch (value.slice(0, 2)) {
-        case 'ge':
-          return ({ at }) => at >= bound;
+        case 'ge': {
+          const from = inexact === 'ge-skips-second' ? Math.floor(bound / 1000) * 1000 + 1000 : bound;
+          return ({ at }) => at >= from;
+        }
         case 'gt':
-          return ({ at }) => at > bound;
+          return ({ at }) => at > bound + (inexact === 'lt-skips-second' ? 1000 : 0);
         case 'le':
           return ({ at }) => at <= bound;
         default:
-          return ({ at }) => at < bound;
+          return ({ at }) => at < bound - skipped;
       }
     });
     return (row) => tests.every((test) => test(row));

@@ -43,7 +43,9 @@ export function compileExpression(expression: Expression): Evaluator {
     case 'polarity':
       return compilePolarity(expression.operator, compileExpression(expression.operand));
     case 'binary':
-      return compileBinary(expression.operator, expression.left, expression.right);
+      return expression.isSelecting === true
+        ? compileSelection(expression.left, expression.right)
+        : compileBinary(expression.operator, expression.left, expression.right);
     case 'type': {
       const operand = compileExpression(expression.operand);
       const test = typeTest(expression.operator, expression.type);
@@ -56,6 +58,47 @@ export function compileExpression(expression: Expression): Evaluator {
     case 'iteration':
       return expression.name === '$index' ? (_, scope) => [BigInt(scope.index)] : (_, scope) => scope.total;
   }
+}
+
+/**
+ * An expression that selects elements, to act on them. A union drops items that are equal to others (FHIRPath 2.0.0,
+ * section 6.5.1): of elements that are selected, that would leave the second one as it is. Here it drops none.
+ */
+export function selecting(expression: Expression): Expression {
+  switch (expression.kind) {
+    case 'member':
+    case 'item':
+      return expression.focus === null ? expression : { ...expression, focus: selecting(expression.focus) };
+    case 'type':
+      return { ...expression, operand: selecting(expression.operand) };
+    case 'binary':
+      return expression.operator === '|' ? union(expression.left, expression.right) : expression;
+    case 'call': {
+      const focus = expression.focus === null ? null : selecting(expression.focus);
+      const [other] = expression.arguments;
+      if (expression.name === 'union' && other !== undefined) return union(focus ?? { kind: 'this' }, other);
+      const { kinds } = functionOf(expression);
+      const given = expression.arguments.map((argument, index) =>
+        SELECTED.has(kinds[index]) ? selecting(argument) : argument,
+      );
+      return { ...expression, focus, arguments: given };
+    }
+    default:
+      return expression;
+  }
+}
+
+/** Arguments that select what a function gives. */
+const SELECTED: ReadonlySet<unknown> = new Set(['projection', 'branch', 'recursion']);
+
+function union(left: Expression, right: Expression): Expression {
+  return { kind: 'binary', operator: '|', left: selecting(left), right: selecting(right), isSelecting: true };
+}
+
+function compileSelection(leftSide: Expression, rightSide: Expression): Evaluator {
+  const left = compileExpression(leftSide);
+  const right = compileExpression(rightSide);
+  return (input, scope) => [...new Set([...left(input, scope), ...right(input, scope)])];
 }
 
 /** Runs a compiled expression on an input. @throws FhirPathError */

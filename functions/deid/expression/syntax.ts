@@ -7,7 +7,14 @@ export type Expression =
   | { kind: 'call'; focus: Expression | null; name: string; arguments: Expression[] }
   | { kind: 'item'; focus: Expression; index: Expression }
   | { kind: 'polarity'; operator: '+' | '-'; operand: Expression }
-  | { kind: 'binary'; operator: BinaryOperator; left: Expression; right: Expression }
+  | {
+      kind: 'binary';
+      operator: BinaryOperator;
+      left: Expression;
+      right: Expression;
+      /** Set at a union whose elements are selected: two that are equal are still two. */
+      isSelecting?: true;
+    }
   | { kind: 'type'; operator: 'is' | 'as'; operand: Expression; type: string }
   | { kind: 'variable'; name: string }
   | { kind: 'this' }

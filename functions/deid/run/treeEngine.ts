@@ -1,5 +1,5 @@
 import type { Collection, Environment, Evaluator } from '../expression/collection.js';
-import { compileExpression, evaluate } from '../expression/evaluate.js';
+import { compileExpression, evaluate, selecting } from '../expression/evaluate.js';
 import { Undecided } from '../expression/undecided.js';
 import { FhirPathError } from '../values/values.js';
 import { fullUrlOf } from '../../fhir/patientsOf.js';
@@ -149,7 +149,7 @@ function selector(rule: Rule): TreeRule['select'] {
       return found;
     };
   }
-  const evaluator: Evaluator = compileExpression(rule.expression);
+  const evaluator: Evaluator = compileExpression(selecting(rule.expression));
   return (resource, environment) => evaluate(evaluator, [resource], environment);
 }
 

@@ -69,7 +69,14 @@ export interface Key {
 /** A pass over the rows of the instant `at`, framed by two counts of them. */
 interface Tie {
   at: string;
-  phase: 'count earlier' | 'count before' | 'pages' | 'count after' | 'count from' | 'count beyond';
+  phase:
+    | 'count earlier'
+    | 'count before'
+    | 'pages'
+    | 'count after'
+    | 'count from'
+    | 'count again'
+    | 'count beyond';
   /** As in `Key`: all rows so far are of this instant, and so is the latest. */
   unproven: Key['unproven'];
   next: string | null;

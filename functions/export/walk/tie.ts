@@ -33,6 +33,7 @@ function request({ searched, upperBound }: WalkState, cursor: Tie): WalkRequest 
       return { kind: 'count', parameters: boundsOf({ from: searched.from, until: instant(at) }) };
     case 'count before':
     case 'count after':
+    case 'count again':
       return { kind: 'count', parameters: tied };
     case 'count from':
       return { kind: 'count', parameters: [...bound('ge', at), ...upperBound] };
@@ -60,9 +61,13 @@ function acceptCount(state: WalkState, cursor: Tie, count: number | undefined): 
     case 'count from':
       state.cursor = {
         ...cursor,
-        phase: 'count beyond',
+        phase: 'count again',
         ...(count === undefined ? {} : { counted: count }),
       };
+      return;
+    case 'count again':
+      // Later than what it is taken off: rows that were updated since are then not taken for rows behind the instant.
+      state.cursor = { ...cursor, phase: 'count beyond', before: Math.min(cursor.before, count ?? 0) };
       return;
     case 'count beyond':
       return leave(state, cursor, count);
@@ -115,14 +120,18 @@ function endPass(state: WalkState, cursor: Tie, count: number | undefined): void
   beginPass(state, { ...cursor, passedBefore: size, shortPasses: Math.max(1, shortPasses) }, count);
 }
 
-/** Goes on behind the instant, if as many rows are counted behind it as from it on without its own. */
+/**
+ * Continues behind the instant, if as many rows are counted behind it as from it on without its own. Where the source
+ * does not count, nothing shows that `gt` leaves out no row: a page that reaches back to the instant has to hold all of it.
+ */
 function leave(state: WalkState, cursor: Tie, count: number | undefined): void {
   const { pageSize, at, unproven, counted, shortPasses } = cursor;
-  const isExact =
-    cursor.isExact === false ||
-    count === undefined ||
-    counted === undefined ||
-    count >= counted - cursor.before;
+  if (count === undefined || counted === undefined) {
+    state.passedIds = new Set();
+    state.cursor = { ...keyAt(at, pageSize, unproven), reach: 'once', doubts: 1 };
+    return;
+  }
+  const isExact = cursor.isExact === false || count >= counted - cursor.before;
   if (!isExact) {
     if (shortPasses > MAX_SHORT_PASSES) throw inexact(state.type);
     // Rows that were updated between the counts have left the window.

@@ -382,7 +382,10 @@ export class PlainEngine {
   private evaluate(base: Element, path: string): Element[] {
     if (path === '') return [base];
     const found: PathNode[] = [];
-    this.run(base, `(${path})`, '.capture()', capture(found));
+    // A union drops items that are equal; all elements that a rule selects count.
+    for (const alternative of alternativesOf(path)) {
+      this.run(base, `(${alternative})`, '.capture()', capture(found));
+    }
     return found.map((node) => elementOf(node, base)).filter((element) => element !== undefined);
   }
 
@@ -670,4 +673,17 @@ function rounded([coefficient, scale]: Digits, places: number): Digits {
   const twice = (coefficient - floor * unit) * 2n;
   const isUp = twice > unit || (twice === unit && floor % 2n !== 0n);
   return [isUp ? floor + 1n : floor, places];
+}
+
+/** The operands of the unions of a path that are in no parentheses. */
+function alternativesOf(path: string): string[] {
+  let depth = 0;
+  const parts = [''];
+  for (const character of path) {
+    if (character === '(') depth++;
+    if (character === ')') depth--;
+    if (character === '|' && depth === 0) parts.push('');
+    else parts[parts.length - 1] += character;
+  }
+  return parts.map((part) => part.trim());
 }

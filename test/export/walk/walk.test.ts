@@ -455,7 +455,7 @@ describe('a page that is too large is asked for again with half the size', () =>
       walk.acceptPage(page(all.slice(at, at + 3), at < 3 ? { next: `${next}&at=${at}` } : {})),
     );
     expect(rows.map(({ id }) => id)).toEqual(['e', 'f']);
-    for (const count of [6, 6, 0]) walk.acceptCount(count);
+    for (const count of [6, 6, 6, 0]) walk.acceptCount(count);
     expect(walk.request().kind).toBe('search');
   });
 
@@ -513,7 +513,7 @@ describe('a walk is refused, with words that say what to do', () => {
     walk.acceptCount(0);
     walk.acceptCount(1);
     walk.acceptPage(page(earliest));
-    for (const count of [1, 2, 1]) walk.acceptCount(count);
+    for (const count of [1, 2, 1, 1]) walk.acceptCount(count);
     expect(() => walk.acceptPage(page([{ id: 'b', lastUpdated: 2000 }]))).toThrow(/ignored _sort/);
   });
 
@@ -646,7 +646,7 @@ describe('a walk is refused, with words that say what to do', () => {
     walk.acceptPage(page([{ id: 'a', lastUpdated: 1000 }], { total: 2 }));
     walk.acceptCount(1);
     walk.acceptPage(page([{ id: 'a', lastUpdated: 1000 }], { total: 1 }));
-    for (const count of [1, 1, 0]) walk.acceptCount(count);
+    for (const count of [1, 1, 1, 0]) walk.acceptCount(count);
     walk.acceptPage(page([], { total: 1 }));
     expect(walk.isDone).toBe(true);
   });
