@@ -49,9 +49,14 @@ async function startWith(
   return test;
 }
 
-async function exportAll({ stack }: TestStack): Promise<string[]> {
+/** Binary is exported only by name. */
+async function exportAll({ stack }: TestStack, type: string): Promise<string[]> {
   const client = new ExportClient(stack.baseUrl);
-  const statusUrl = await client.kickOff({ _container: 'large', _anonymizationConfig: 'keeps-ids.json' });
+  const statusUrl = await client.kickOff({
+    _type: type,
+    _container: 'large',
+    _anonymizationConfig: 'keeps-ids.json',
+  });
   const manifest = await client.manifest(statusUrl, 200, () => undefined);
   const lines = await downloadLines(manifest);
   return [...lines.values()].flat().map((line) => /"id":"(r\d+)"/.exec(line.slice(0, 200))?.[1] ?? '');
@@ -87,7 +92,7 @@ describe('a source whose pages are large', () => {
     `is exported in at most ${MAX_MEBIBYTES} MiB: %s`,
     async (name, count, resource) => {
       const stack = await startWith(count, resource);
-      const ids = await exportAll(stack);
+      const ids = await exportAll(stack, resource.resourceType);
       expect(new Set(ids)).toEqual(new Set(Array.from({ length: count }, (_, index) => `r${index}`)));
       expect(ids).toHaveLength(count);
       const peak = peakMebibytes(stack);
@@ -103,7 +108,7 @@ describe('a source whose pages are large', () => {
 
   it('is refused, with the setting to change, where one resource is larger than a page may be', async () => {
     const stack = await startWith(2, TWENTY_MEGABYTES, { SOURCE_MAX_PAGE_MEBIBYTES: '16' });
-    await expect(exportAll(stack)).rejects.toThrow(
+    await expect(exportAll(stack, 'Binary')).rejects.toThrow(
       /A page of the source is larger than SOURCE_MAX_PAGE_MEBIBYTES \(16 MiB\) allows\. Raise it/,
     );
     expect(await stack.blobNames('large')).toEqual([]);
