@@ -121,7 +121,7 @@ describe(`what the engine leaves is what coverage says (TEST_SEED=${SEED})`, () 
     'of %s, whatever the rules, and rules that never act do nothing',
     (version) => {
       const model = FhirModel.of(version);
-      const found = { complete: 0, left: 0, idle: 0 };
+      const found = { all: 0, complete: 0, left: 0, idle: 0 };
       fc.assert(
         fc.property(fc.gen(), (generate) => {
           const choices = new Choices(generate);
@@ -131,6 +131,11 @@ describe(`what the engine leaves is what coverage says (TEST_SEED=${SEED})`, () 
           if (choices.chance(50)) {
             const plain = made.fhirPathRules.filter(({ path, method }) => method !== 'generalize' && !path.includes('where'));
             made.fhirPathRules = [...plain, ALL];
+          }
+          // Of rules that are complete there are some in every run, whatever the seed.
+          if (found.all++ % 5 === 0) {
+            made.fhirPathRules = [...made.fhirPathRules.filter(({ method }) => method === 'redact'), ALL];
+            made.parameters = {};
           }
           const keys = { cryptoHashKey: '', encryptKey: '', dateShiftKey: '' };
           Object.assign(made.parameters, { dateShiftFixedOffsetInDays: 3, ...keys });
@@ -159,8 +164,8 @@ describe(`what the engine leaves is what coverage says (TEST_SEED=${SEED})`, () 
         randomlyAtCost(25),
       );
       console.log(version, found);
-      expect(found.complete).toBeGreaterThan(0);
-      expect(found.left).toBeGreaterThan(runs(200));
+      expect(found.complete).toBeGreaterThan(runs(2));
+      expect(found.left).toBeGreaterThan(runs(100));
       expect(found.idle).toBeGreaterThan(runs(2));
     },
   ); // prettier-ignore
