@@ -116,7 +116,7 @@ export function exportSlice(dependencies: ActivityDependencies) {
   };
 }
 
-/** @throws ExportError `job-state-missing` where the job, or what the slice goes on from, is gone */
+/** @throws ExportError `job-state-missing` where the job, or the cursor from which the slice continues, is gone */
 async function readPart(
   { jobs, settings }: ActivityDependencies,
   { jobId, partition, previous }: ExportSliceInput,

@@ -28,7 +28,8 @@ function hasType(item: Item, type: string): boolean {
   return !type.startsWith('FHIR.') && systemTypeOf(item) === name;
 }
 
-function systemTypeOf(value: Value): string {
+/** The type in FHIRPath's namespace `System`. */
+export function systemTypeOf(value: Value): string {
   if (typeof value === 'string') return 'String';
   if (typeof value === 'boolean') return 'Boolean';
   if (typeof value === 'bigint') return 'Integer';

@@ -3,7 +3,7 @@ import type { Item } from '../../../functions/deid/expression/collection.js';
 import { compileExpression, evaluate } from '../../../functions/deid/expression/evaluate.js';
 import { valueText } from '../../../functions/deid/expression/conversions.js';
 import { parseFhirPath } from '../../../functions/deid/expression/parser.js';
-import { Decimal, Long, Quantity, type Value } from '../../../functions/deid/values/values.js';
+import { systemTypeOf } from '../../../functions/deid/expression/typeTest.js';
 import { isJsonObject, parseJson } from '../../../functions/json/json.js';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import { FhirNode } from '../../../functions/deid/model/node.js';
@@ -43,21 +43,12 @@ function location(node: FhirNode): string {
   return `${location(node.parent)}.${node.name}[${place}]`;
 }
 
-function systemType(value: Value): string {
-  if (typeof value === 'string') return 'String';
-  if (typeof value === 'boolean') return 'Boolean';
-  if (typeof value === 'bigint') return 'Integer';
-  if (value instanceof Long) return 'Long';
-  if (value instanceof Decimal) return 'Decimal';
-  return value instanceof Quantity ? 'Quantity' : value.kind;
-}
-
 function describeItem(item: Item): string {
   if (item instanceof FhirNode) {
     return `${location(item)} ${item.type.name} ${item.value === undefined ? null : primitiveText(item.value)}`;
   }
   const text = typeof item === 'boolean' ? (item ? 'True' : 'False') : valueText(item);
-  return `value ${systemType(item)} ${text}`;
+  return `value ${systemTypeOf(item)} ${text}`;
 }
 
 /** The reference gives bare values for these, and elements everywhere else; here they give elements. */
