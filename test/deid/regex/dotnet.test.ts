@@ -69,15 +69,21 @@ function expectedOf({ matches = [], replaced = {}, error }: Row): unknown {
   return { isMatch: matches.length > 0, matches: texts, replaced };
 }
 
-describe.each([
+// A suite without a row is an error of the test runner, where the shared ones are not there.
+const TABLES = [
   ['shared', SHARED],
   ['own', OWN],
-] as const)('regular expressions do what those of .NET do: %s rows', (_, rows) => {
-  it.each(rows.map((row) => [row.pattern, row] as const))('%j', (_pattern, row) => {
-    expect(resultOf(row, 'own'), 'our matcher').toEqual(expectedOf(row));
-    expect(resultOf(row, 'any'), 'JavaScript where it is linear').toEqual(expectedOf(row));
-  });
-});
+] as const;
+
+describe.each(TABLES.filter(([, rows]) => rows.length > 0))(
+  'regular expressions do what those of .NET do: %s rows',
+  (_, rows) => {
+    it.each(rows.map((row) => [row.pattern, row] as const))('%j', (_pattern, row) => {
+      expect(resultOf(row, 'own'), 'our matcher').toEqual(expectedOf(row));
+      expect(resultOf(row, 'any'), 'JavaScript where it is linear').toEqual(expectedOf(row));
+    });
+  },
+);
 
 describe('the rows', () => {
   it('reach both matchers and every error', () => {
