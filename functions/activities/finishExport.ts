@@ -3,6 +3,7 @@ import { endJob } from '../jobs/endJob.js';
 import { type JobOutcome, stateMissing, stateOf } from '../jobs/model/state.js';
 import { ExportError } from '../common/errors.js';
 import {
+  addFailure,
   addReport,
   asPlanned,
   emptyReport,
@@ -111,6 +112,7 @@ async function complete(
     addReport(report, partition.report);
     if (partition.provenance !== undefined) addReport(report, partition.provenance);
   }
+  for (const failure of plan.refused ?? []) addFailure(report, failure);
   // Only now: of what is withheld, no caller may learn that it failed.
   const fatal = report.failures.find(({ endsJob }) => endsJob === true);
   if (fatal !== undefined) throw resourceFailed(fatal.type, fatal.message);

@@ -7,7 +7,7 @@ import { deletionSentences } from '../export/output/manifest.js';
 import { planDeletions } from '../export/plan/deletionPlan.js';
 import { isUnsteady } from '../export/selection/filtered.js';
 import { type JobRequest, PLANNING, type PlannedPartition } from '../export/records/job.js';
-import { planPatientSearches, refusalWithoutPatient } from '../export/plan/patientPlan.js';
+import { type PatientPlan, planPatientSearches, refusalWithoutPatient } from '../export/plan/patientPlan.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
 import { planPartitions, transactionInstant } from '../export/plan/partitions.js';
 import { count } from '../export/source/count.js';
@@ -110,6 +110,7 @@ export function planExport(dependencies: ActivityDependencies) {
       partitions: [...partitions, ...deletions.partitions],
       ...(below === undefined ? {} : { compartment: below.compartment }),
       ...(filters === undefined ? {} : { typeFilters: filters.kept, withheld: filters.withheld }),
+      ...(patients === undefined ? {} : { refused: patients.refused }),
       notes: [
         ...planNotes(request),
         ...(asked.types === undefined && listed.includes(BINARY) ? [BINARY_LEFT_OUT] : []),
@@ -257,10 +258,10 @@ async function planPatients(
   capabilities: Capabilities,
   types: readonly string[],
   transactionTime: string,
-): Promise<{ partitions: PlannedPartition[]; notes: string[] }> {
+): Promise<{ partitions: PlannedPartition[] } & Pick<PatientPlan, 'notes' | 'refused'>> {
   const { jobs, settings } = dependencies;
-  if (types.length === 0) return { partitions: [], notes: [] };
-  const { searches, notes } = await planPatientSearches({
+  if (types.length === 0) return { partitions: [], notes: [], refused: [] };
+  const { searches, notes, refused } = await planPatientSearches({
     source,
     fhirVersion: settings.fhirVersion,
     capabilities,
@@ -275,7 +276,7 @@ async function planPatients(
   const partitions = searches.map(({ type, memberSearch }): PlannedPartition => {
     return { window: jobWindow(type, request, transactionTime), estimate: undefined, memberSearch };
   });
-  return { partitions, notes };
+  return { partitions, notes, refused };
 }
 
 /** The resources of members, split by members; of types that are walked as a whole, by time. */

@@ -223,6 +223,22 @@ describe('a source that refuses searches without a patient', () => {
     expect(keysOf(resources)).toEqual(expected(members));
   });
 
+  it('leaves out the types that it refuses even for a patient, with an error entry and a note', async () => {
+    const unsupported = ['subject', 'patient', 'performer', 'asserter', 'member', 'practitioner'];
+    const { manifest, notes, report, resources } = await exportOf(
+      { types: undefined },
+      ['patient-required'],
+      { unsupported },
+    );
+    expect(new Set(resources.map(({ resourceType }) => resourceType))).toEqual(new Set(['Patient']));
+    const types = report.types.flatMap(({ type, failures }) => (failures.length > 0 ? [type] : []));
+    expect(types).toEqual(['Condition', 'Encounter', 'Group', 'Observation']);
+    expect(manifest.error).toMatchObject([{ type: 'OperationOutcome', of: types, count: types.length }]);
+    expect(notes.join()).toMatch(
+      /Left out.*refuses to be searched.*Condition, Encounter, Group, Observation/,
+    );
+  });
+
   it('is refused for patients whom it does not have, without their names', async () => {
     const asked = { level: { kind: 'patient' as const }, patients: ['patient-3', 'nobody'] };
     await expect(exportOf(asked, ['patient-required'])).rejects.toThrow(

@@ -1,4 +1,5 @@
 import {
+  addFailure,
   addReport,
   type ConfigurationOfJob,
   emptyReport,
@@ -62,6 +63,7 @@ export function buildReport(
       ofFile.bytes += bytes;
     }
   }
+  for (const failure of plan.refused ?? []) addFailure(sumOf(failure.type), failure);
   return {
     transactionTime: plan.transactionTime,
     startedAt: request.startedAt,

@@ -2,7 +2,7 @@ import { ExportError } from '../../common/errors.js';
 import { type CompartmentLink, patientCompartment } from '../../fhir/patientCompartment.js';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import { mapConcurrently } from '../../common/mapConcurrently.js';
-import type { PlannedPartition } from '../records/job.js';
+import type { PlannedPartition, ResourceFailures } from '../records/job.js';
 import type { TypeFilter } from '../request/typeFilter.js';
 import { memberValue, type MemberSearch, OWN_ID, PATIENT, patientPaths } from '../selection/compartment.js';
 import type { Members } from '../selection/members.js';
@@ -85,6 +85,8 @@ export interface PatientPlanInput {
 export interface PatientPlan {
   searches: Array<{ type: string } & Required<Pick<PlannedPartition, 'memberSearch'>>>;
   notes: string[];
+  /** Types that cannot be searched for a patient. */
+  refused: ResourceFailures[];
 }
 
 /** How a type is searched for one patient, and what of its compartment that leaves out. */
@@ -109,7 +111,6 @@ export async function planPatientSearches(input: PatientPlanInput): Promise<Pati
   if (refused.length > 0) {
     const names = refused.map(({ type }) => type).join(', ');
     if (isNamed || refused.length === types.length) throw typesRefused(names);
-    notes.push(`Left out, as the source refuses to search it even for a single patient: ${names}.`);
   }
   const read = found.filter(({ parameters }) => parameters.length > 0);
   const missing = read.filter((each) => each.missing.length > 0);
@@ -133,8 +134,21 @@ export async function planPatientSearches(input: PatientPlanInput): Promise<Pati
       },
     })),
   );
-  return { searches, notes };
+  return {
+    searches,
+    notes,
+    refused: refused.map(({ type }) => ({
+      type,
+      code: 'source-refused',
+      message: REFUSED,
+      count: 1,
+      isType: true,
+    })),
+  };
 }
+
+const REFUSED =
+  'It has no search parameter that links it to a patient, or refuses each of them even for a single patient.';
 
 const ALWAYS =
   'The source refuses searches without a patient, so it was read patient by patient. Such an export is not of one moment: what was changed or deleted at the source while it ran may be missing, or be as it was before or after, and is only in a later export if its meta.lastUpdated says so. Nothing is said of what was deleted, or of patients whom the source does not have.';

@@ -80,6 +80,8 @@ export interface JobPlan {
   typeFilters?: TypeFilter[];
   /** Parts of the request that are withheld, as of too few patients: names of types and numbers of filters. */
   withheld?: string[];
+  /** Types that are left out, since the source refuses to be searched for them. */
+  refused?: ResourceFailures[];
   /** What turned out at the source and the caller should know, for the manifest. Numbers and type names only. */
   notes?: string[];
 }
