@@ -78,25 +78,13 @@ export function planExport(dependencies: ActivityDependencies) {
       !asked.typeFilters.some((filter) => filter.type === type) ||
       request.typeFilters.some((filter) => filter.type === type);
     const types = (below?.types ?? typesAsked).filter(isLeft);
-    const isOutOfTime = outOfTimeFromNow(now);
-    const patients =
-      isPatientByPatient && below?.isOfNobody === false
-        ? await planPatients(dependencies, source, request, capabilities, types, transactionTime)
-        : undefined;
-    const partitions = below?.isOfNobody
-      ? types.map((type) => partitionOfNobody(jobWindow(type, asked, transactionTime)))
-      : patients
-        ? patients.partitions
-        : below?.compartment.hasMembers === true
-          ? await planMembers(
-              dependencies,
-              source,
-              request,
-              { ...below, types },
-              transactionTime,
-              isOutOfTime,
-            )
-          : await planWindows(dependencies, source, request, types, transactionTime, isOutOfTime);
+    const parts = await planParts(dependencies, source, request, {
+      capabilities,
+      below,
+      types,
+      isPatientByPatient,
+      transactionTime,
+    });
     const deletions = planDeletions({
       request,
       types,
@@ -107,15 +95,15 @@ export function planExport(dependencies: ActivityDependencies) {
     const plan = await jobs.putPlan(jobId, {
       transactionTime,
       source: { url: settings.fhirServerUrl, fhirVersion: settings.fhirVersion },
-      partitions: [...partitions, ...deletions.partitions],
+      partitions: [...parts.partitions, ...deletions.partitions],
       ...(below === undefined ? {} : { compartment: below.compartment }),
       ...(filters === undefined ? {} : { typeFilters: filters.kept, withheld: filters.withheld }),
-      ...(patients === undefined ? {} : { refused: patients.refused }),
+      ...(parts.refused === undefined ? {} : { refused: parts.refused }),
       notes: [
         ...planNotes(request),
         ...(asked.types === undefined && listed.includes(BINARY) ? [BINARY_LEFT_OUT] : []),
         ...(below?.notes ?? []),
-        ...(patients?.notes ?? []),
+        ...(parts.notes ?? []),
         ...deletionSentences(deletions.notes),
       ],
     });
@@ -216,6 +204,38 @@ async function countFilters(
   });
 }
 
+/** What is exported of the types, in parts. */
+type Parts = { partitions: PlannedPartition[] } & Partial<Pick<PatientPlan, 'notes' | 'refused'>>;
+
+interface Parting {
+  capabilities: Capabilities;
+  below: CompartmentPlan | undefined;
+  types: string[];
+  isPatientByPatient: boolean;
+  transactionTime: string;
+}
+
+/** Splits the types by how the source and the level let them be read. */
+async function planParts(
+  dependencies: ActivityDependencies,
+  source: Source,
+  request: JobRequest,
+  { capabilities, below, types, isPatientByPatient, transactionTime }: Parting,
+): Promise<Parts> {
+  const isOutOfTime = outOfTimeFromNow(dependencies.now);
+  if (below?.isOfNobody === true) {
+    return { partitions: types.map((type) => partitionOfNobody(jobWindow(type, request, transactionTime))) };
+  }
+  if (isPatientByPatient && below !== undefined) {
+    return planPatients(dependencies, source, request, capabilities, types, transactionTime);
+  }
+  const partitions =
+    below?.compartment.hasMembers === true
+      ? planMembers(dependencies, source, request, { ...below, types }, transactionTime, isOutOfTime)
+      : planWindows(dependencies, source, request, types, transactionTime, isOutOfTime);
+  return { partitions: await partitions };
+}
+
 /** Whole types, split by time. */
 async function planWindows(
   dependencies: ActivityDependencies,
@@ -258,7 +278,7 @@ async function planPatients(
   capabilities: Capabilities,
   types: readonly string[],
   transactionTime: string,
-): Promise<{ partitions: PlannedPartition[] } & Pick<PatientPlan, 'notes' | 'refused'>> {
+): Promise<Parts> {
   const { jobs, settings } = dependencies;
   if (types.length === 0) return { partitions: [], notes: [], refused: [] };
   const { searches, notes, refused } = await planPatientSearches({
