@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
+import type publishedFacts from './facts.json';
 import type r4bChanges from './r4b.json';
 
 /** What is known of a FHIR version's types: flat tables by element path. */
@@ -16,7 +17,13 @@ export interface Definitions {
   type2Parent: Readonly<Record<string, string>>;
   /** Types a reference may point to. */
   path2RefType: Readonly<Record<string, readonly string[]>>;
+  /** Required elements, by the path of the type: names as in FHIRPath, with spaces between them. */
+  required: Readonly<Record<string, string>>;
+  /** Allowed codes of elements with a required binding, by the path of the type and the key. */
+  codes: Readonly<Record<string, Readonly<Record<string, ReadonlySet<string>>>>>;
 }
+
+type Tables = Omit<Definitions, 'required' | 'codes'>;
 
 const requireTable = createRequire(import.meta.url);
 
@@ -51,10 +58,23 @@ const CONTENT_REFERENCES: Readonly<Record<FhirVersion, string>> = {
 /** The definitions of a FHIR version, read on first use: an export needs one version only. */
 export function definitionsOf(version: FhirVersion): Definitions {
   const definitions = tablesOf(version);
+  const facts = requireTable('./facts.json') as typeof publishedFacts;
+  const codeLists = facts.codeLists.map((codes) => new Set(codes));
   const path2Repeating = { ...definitions.path2Repeating };
   for (const reference of CONTENT_REFERENCES[version].trim().split(/\s+/))
     path2Repeating[reference.slice(0, -1)] = reference.endsWith('*');
-  return { ...definitions, path2Repeating };
+  const codes = Object.entries<Readonly<Record<string, number>>>(facts[version].codes).map(([path, keys]) => [
+    path,
+    Object.fromEntries(
+      Object.entries(keys).map(([key, list]) => [key, codeLists[list] ?? new Set<string>()]),
+    ),
+  ]);
+  return {
+    ...definitions,
+    path2Repeating,
+    required: facts[version].required,
+    codes: Object.fromEntries(codes) as Definitions['codes'],
+  };
 }
 
 /**
@@ -64,23 +84,23 @@ export function definitionsOf(version: FhirVersion): Definitions {
  */
 type R4bChanges = Omit<typeof r4bChanges, 'elements'> & { elements: Record<string, string[]> };
 
-function tablesOf(version: FhirVersion): Definitions {
+function tablesOf(version: FhirVersion): Tables {
   switch (version) {
     case 'STU3':
-      return requireTable('fhirpath/fhir-context/stu3') as Definitions;
+      return requireTable('fhirpath/fhir-context/stu3') as Tables;
     case 'R4':
-      return requireTable('fhirpath/fhir-context/r4') as Definitions;
+      return requireTable('fhirpath/fhir-context/r4') as Tables;
     case 'R4B':
       return changed(
-        requireTable('fhirpath/fhir-context/r4') as Definitions,
+        requireTable('fhirpath/fhir-context/r4') as Tables,
         requireTable('./r4b.json') as R4bChanges,
       );
     case 'R5':
-      return requireTable('fhirpath/fhir-context/r5') as Definitions;
+      return requireTable('fhirpath/fhir-context/r5') as Tables;
   }
 }
 
-function changed(r4: Definitions, { removed, replaced, dataTypes, elements }: R4bChanges): Definitions {
+function changed(r4: Tables, { removed, replaced, dataTypes, elements }: R4bChanges): Tables {
   const gone = new Set([...removed, ...replaced]);
   const kept = <T>(table: Readonly<Record<string, T>>): Record<string, T> =>
     Object.fromEntries(Object.entries(table).filter(([path]) => !gone.has(path.split('.')[0] ?? '')));

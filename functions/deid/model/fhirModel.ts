@@ -151,6 +151,8 @@ export class FhirModel {
   private elementsAt(path: string, isPrimitive: boolean): Map<string, FhirElement> {
     const elements = new Map<string, FhirElement>();
     const own = this.keys.get(path) ?? [];
+    const required = this.definitions.required[path]?.split(' ') ?? [];
+    const codes = this.definitions.codes[path];
     const isResource = this.isA(path, 'Resource');
     const inherited: [string, string][] = isResource
       ? []
@@ -161,11 +163,14 @@ export class FhirModel {
     for (const [key, typeName] of isPrimitive ? inherited : [...own, ...inherited]) {
       if (elements.has(key)) continue;
       const elementPath = `${path}.${key}`;
+      const name = this.choiceName(path, key);
       elements.set(key, {
         key,
-        name: this.choiceName(path, key),
+        name,
         type: this.elementType(elementPath, key, typeName, isResource),
         repeats: key === 'extension' || this.repeats(elementPath),
+        isRequired: required.includes(name),
+        codes: codes?.[key],
         path: elementPath,
       });
     }
