@@ -1,4 +1,4 @@
-import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
+import { FHIR_VERSIONS, type FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import type { FhirElement, FhirType } from '../../functions/deid/model/types.js';
 import { codedTypesOf, typesOf, type DeclaredElement } from './fhirDeclarations.js';
@@ -215,30 +215,24 @@ const MAX_CODES = 100;
 /** Lists of codes that are not binding, by the StructureDefinition. */
 const NOT_REQUIRED = new Set(['STU3 Sequence.type']);
 
-/** What a version demands: of each type (by path), its required elements, and the list of codes of an element. */
-interface VersionFacts {
-  readonly required: Record<string, string>;
-  /** Elements with the position of their codes in the list of all. */
-  readonly codes: Record<string, Record<string, number>>;
-}
+/** What a version demands of the elements of each type, by its path: a word an element, as facts.json has them. */
+type VersionFacts = ReadonlyMap<string, string>;
 
 /** The text of functions/deid/model/facts.json. */
 export function factsFile(): string {
   const codeLists: string[] = [];
-  const versions = (['STU3', 'R4', 'R4B', 'R5'] as const).map(
-    (version) => `${JSON.stringify(version)}: ${versionText(factsOf(version, codeLists))}`,
-  );
-  return `{\n"codeLists": [\n${codeLists.join(',\n')}\n],\n${versions.join(',\n')}\n}\n`;
-}
-
-function versionText({ required, codes }: VersionFacts): string {
-  return `{\n"required": {\n${lines(required)}\n},\n"codes": {\n${lines(codes)}\n}\n}`;
-}
-
-function lines(table: Readonly<Record<string, unknown>>): string {
-  return Object.entries(table)
-    .map(([path, value]) => `${JSON.stringify(path)}: ${JSON.stringify(value)}`)
-    .join(',\n');
+  const types = new Map<string, Map<string, string>>();
+  for (const version of FHIR_VERSIONS)
+    for (const [path, words] of factsOf(version, codeLists)) {
+      const ofType = types.get(path) ?? new Map<string, string>();
+      types.set(path, ofType.set(words, [ofType.get(words), version].filter(Boolean).join(' ')));
+    }
+  const lines = [...types].map(([path, ofType]) => {
+    const byVersions = Object.fromEntries([...ofType].map(([words, versions]) => [versions, words]));
+    return `${JSON.stringify(path)}: ${JSON.stringify(byVersions)}`;
+  });
+  const lists = codeLists.map((codes) => JSON.stringify(codes));
+  return `{\n"codeLists": [\n${lists.join(',\n')}\n],\n"types": {\n${lines.join(',\n')}\n}\n}\n`;
 }
 
 function factsOf(version: FhirVersion, codeLists: string[]): VersionFacts {
@@ -246,12 +240,12 @@ function factsOf(version: FhirVersion, codeLists: string[]): VersionFacts {
   const [types, codedTypes] = [typesOf(version), codedTypesOf(version)];
   const choices = new Set(REQUIRED_CHOICES[version].trim().split(/\s+/));
   const found = new Set<string>();
-  const facts: VersionFacts = { required: {}, codes: {} };
+  const facts = new Map<string, string>();
   const visited = new Set<FhirType>();
   const visit = (type: FhirType, name: string, codedName: string): void => {
     if (type.primitive !== null || visited.has(type)) return;
     visited.add(type);
-    const required = new Set<string>();
+    const words = new Set<string>();
     for (const element of type.elements.values()) {
       const choice = `${type.path}.${element.name}`;
       const [declared, coded] = [
@@ -259,12 +253,13 @@ function factsOf(version: FhirVersion, codeLists: string[]): VersionFacts {
         codedTypes.get(codedName)?.get(element.key),
       ];
       if (choices.has(choice) && element.name !== element.key) found.add(choice);
-      if (declared?.isRequired === true || found.has(choice)) required.add(element.name);
+      const mark = declared?.isRequired === true || found.has(choice) ? '!' : '';
       const codes = codesOf(version, element, declared, coded);
-      if (codes !== undefined) (facts.codes[type.path] ??= {})[element.key] = positionOf(codes, codeLists);
+      const list = codes === undefined ? '' : `:${positionOf(codes, codeLists)}`;
+      if (mark + list !== '') words.add(element.name + mark + list);
       if (element.type !== null) visit(element.type, declared?.type ?? '', coded?.type ?? '');
     }
-    if (required.size > 0) facts.required[type.path] = [...required].join(' ');
+    if (words.size > 0) facts.set(type.path, [...words].join(' '));
   };
   for (const type of model.resourceTypes()) visit(type, type.name, type.name);
   const unknown = [...choices].filter((path) => !found.has(path));
@@ -286,7 +281,7 @@ function codesOf(
 }
 
 function positionOf(codes: readonly string[], codeLists: string[]): number {
-  const text = JSON.stringify([...codes].sort());
+  const text = [...codes].sort().join(' ');
   const position = codeLists.indexOf(text);
   return position >= 0 ? position : codeLists.push(text) - 1;
 }

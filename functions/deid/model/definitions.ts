@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import type publishedFacts from './facts.json';
 import type r4bChanges from './r4b.json';
+import type { FhirElement } from './types.js';
 
 /** What is known of a FHIR version's types: flat tables by element path. */
 export interface Definitions {
@@ -17,13 +18,14 @@ export interface Definitions {
   type2Parent: Readonly<Record<string, string>>;
   /** Types a reference may point to. */
   path2RefType: Readonly<Record<string, readonly string[]>>;
-  /** Required elements, by the path of the type: names as in FHIRPath, with spaces between them. */
-  required: Readonly<Record<string, string>>;
-  /** Allowed codes of elements with a required binding, by the path of the type and the key. */
-  codes: Readonly<Record<string, Readonly<Record<string, ReadonlySet<string>>>>>;
+  /** What is demanded of elements, by the path of the type and the name of the element. */
+  demands: ReadonlyMap<string, ReadonlyMap<string, Demand>>;
 }
 
-type Tables = Omit<Definitions, 'required' | 'codes'>;
+/** What a version demands of an element, or of a choice. */
+export type Demand = Pick<FhirElement, 'isRequired' | 'codes'>;
+
+type Tables = Omit<Definitions, 'demands'>;
 
 const requireTable = createRequire(import.meta.url);
 
@@ -58,23 +60,28 @@ const CONTENT_REFERENCES: Readonly<Record<FhirVersion, string>> = {
 /** The definitions of a FHIR version, read on first use: an export needs one version only. */
 export function definitionsOf(version: FhirVersion): Definitions {
   const definitions = tablesOf(version);
-  const facts = requireTable('./facts.json') as typeof publishedFacts;
-  const codeLists = facts.codeLists.map((codes) => new Set(codes));
   const path2Repeating = { ...definitions.path2Repeating };
   for (const reference of CONTENT_REFERENCES[version].trim().split(/\s+/))
     path2Repeating[reference.slice(0, -1)] = reference.endsWith('*');
-  const codes = Object.entries<Readonly<Record<string, number>>>(facts[version].codes).map(([path, keys]) => [
-    path,
-    Object.fromEntries(
-      Object.entries(keys).map(([key, list]) => [key, codeLists[list] ?? new Set<string>()]),
-    ),
-  ]);
-  return {
-    ...definitions,
-    path2Repeating,
-    required: facts[version].required,
-    codes: Object.fromEntries(codes) as Definitions['codes'],
-  };
+  return { ...definitions, path2Repeating, demands: demandsOf(version) };
+}
+
+/** The facts of a version: of a type, a word for each element, `status!:10`: `!` if required, the number of its codes. */
+function demandsOf(version: FhirVersion): ReadonlyMap<string, ReadonlyMap<string, Demand>> {
+  const facts = requireTable('./facts.json') as typeof publishedFacts;
+  const codeLists = facts.codeLists.map((codes) => new Set(codes.split(' ')));
+  const demands = new Map<string, ReadonlyMap<string, Demand>>();
+  for (const [path, byVersions] of Object.entries<Readonly<Record<string, string>>>(facts.types)) {
+    const words = Object.entries(byVersions).find(([versions]) => versions.split(' ').includes(version))?.[1];
+    const ofType = new Map<string, Demand>();
+    for (const [, name = '', mark, list] of words?.matchAll(/(\w+)(!?)(?::(\d+))?/g) ?? [])
+      ofType.set(name, {
+        isRequired: mark === '!',
+        codes: list === undefined ? undefined : codeLists[Number(list)],
+      });
+    if (ofType.size > 0) demands.set(path, ofType);
+  }
+  return demands;
 }
 
 /**

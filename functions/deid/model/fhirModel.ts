@@ -151,8 +151,7 @@ export class FhirModel {
   private elementsAt(path: string, isPrimitive: boolean): Map<string, FhirElement> {
     const elements = new Map<string, FhirElement>();
     const own = this.keys.get(path) ?? [];
-    const required = this.definitions.required[path]?.split(' ') ?? [];
-    const codes = this.definitions.codes[path];
+    const demands = this.definitions.demands.get(path);
     const isResource = this.isA(path, 'Resource');
     const inherited: [string, string][] = isResource
       ? []
@@ -164,13 +163,14 @@ export class FhirModel {
       if (elements.has(key)) continue;
       const elementPath = `${path}.${key}`;
       const name = this.choiceName(path, key);
+      const demand = demands?.get(name);
       elements.set(key, {
         key,
         name,
         type: this.elementType(elementPath, key, typeName, isResource),
         repeats: key === 'extension' || this.repeats(elementPath),
-        isRequired: required.includes(name),
-        codes: codes?.[key],
+        isRequired: demand?.isRequired ?? false,
+        codes: demand?.codes,
         path: elementPath,
       });
     }
