@@ -9,6 +9,7 @@ import {
   distinctItems,
   isEqual,
   isEquivalent,
+  ORDERS,
   optionalValue,
   singleValue,
 } from './operators.js';
@@ -217,14 +218,6 @@ function undecided({ environment }: Scope): Collection {
   if (environment.undecided !== undefined) environment.undecided.isOpen = true;
   return EMPTY;
 }
-
-/** What of a difference makes a comparison true. */
-const ORDERS: Readonly<Record<OperatorOf<'order'>, (difference: number) => boolean>> = {
-  '<': (difference) => difference < 0,
-  '<=': (difference) => difference <= 0,
-  '>': (difference) => difference > 0,
-  '>=': (difference) => difference >= 0,
-};
 
 function compileComparison(left: Evaluator, right: Evaluator, operator: OperatorOf<'order'>): Evaluator {
   const accepts = ORDERS[operator];

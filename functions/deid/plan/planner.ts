@@ -16,7 +16,7 @@ import { leadsBelow, selectsFromInput } from '../expression/functionRow.js';
 import { Plan, type Entry, type PatternRule } from './plan.js';
 import type { Works } from './works.js';
 import type { Rule } from '../configuration/rule.js';
-import type { Expression } from '../expression/syntax.js';
+import { partsOf, type Expression } from '../expression/syntax.js';
 import { isTotal } from './totality.js';
 import { appliesTo } from '../configuration/rulePath.js';
 
@@ -83,28 +83,19 @@ function looksAtValueOnly({ method, settings }: Rule): boolean {
   return method.expressions?.(settings).every(looksAtSelf) ?? true;
 }
 
-function looksAtSelf(expression: Expression | null): boolean {
-  if (expression === null) return true;
+function looksAtSelf(expression: Expression): boolean {
   switch (expression.kind) {
-    case 'literal':
-    case 'this':
-      return true;
     case 'member':
     case 'iteration':
       return false;
     case 'variable':
       return !['context', 'resource', 'rootResource'].includes(expression.name);
-    case 'item':
-      return looksAtSelf(expression.focus) && looksAtSelf(expression.index);
-    case 'polarity':
-    case 'type':
-      return looksAtSelf(expression.operand);
-    case 'binary':
-      return looksAtSelf(expression.left) && looksAtSelf(expression.right);
     case 'call':
       if (leadsBelow(functionOf(expression)) || functionOf(expression).kinds.includes('recursion'))
         return false;
-      return looksAtSelf(expression.focus) && expression.arguments.every(looksAtSelf);
+      return partsOf(expression).every(looksAtSelf);
+    default:
+      return partsOf(expression).every(looksAtSelf);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { CharSet } from './charSet.js';
 import { isLinear } from './cost.js';
-import type { Anchor, ParsedRegex, RegexNode } from './syntax.js';
+import { partsOf, type Anchor, type ParsedRegex, type RegexNode } from './syntax.js';
 
 /** Ranges of sets in an expression: `\\w` has some 700. */
 const MAX_RANGES = 2000;
@@ -43,26 +43,9 @@ export class Translation {
 
 /** Adds a node's groups, in the order of their parentheses, and counts the ranges of its sets. */
 function collect(node: RegexNode, content: { groups: number[]; ranges: number }): void {
-  switch (node.kind) {
-    case 'char':
-      content.ranges += node.set.ranges.length / 2;
-      return;
-    case 'sequence':
-      for (const item of node.items) collect(item, content);
-      return;
-    case 'alternatives':
-      for (const option of node.options) collect(option, content);
-      return;
-    case 'capture':
-      content.groups.push(node.capture as number);
-      collect(node.body, content);
-      return;
-    case 'loop':
-    case 'look':
-      collect(node.body, content);
-      return;
-    default:
-  }
+  if (node.kind === 'char') content.ranges += node.set.ranges.length / 2;
+  if (node.kind === 'capture') content.groups.push(node.capture as number);
+  for (const part of partsOf(node)) collect(part, content);
 }
 
 function sourceOf(node: RegexNode): string {
