@@ -7,6 +7,7 @@ const SLOTS = 65_536;
 const MAX_BYTES = 6 * 1024 * 1024;
 /** Bytes before a text in the store: its length and that of its result. */
 const HEAD = 4;
+const BACKSLASH = 0x5c;
 
 /**
  * What a method made of texts, by the bytes of the texts: references and codes repeat. A result is in `view` as
@@ -78,6 +79,21 @@ export class TextResults {
     this.places[this.slot] = place;
     this.used++;
     return place;
+  }
+
+  /** Holds the results. */
+  get bytes(): Buffer {
+    return this.store;
+  }
+
+  /** Whether the text of a result is written without escapes. */
+  isVerbatim(place: number): boolean {
+    return !this.store.subarray(this.start(place), this.end(place)).includes(BACKSLASH);
+  }
+
+  /** The text of a result. */
+  textAt(place: number): string {
+    return JSON.parse(this.store.toString('utf8', this.start(place), this.end(place))) as string;
   }
 
   /** Where the result of a place begins. */

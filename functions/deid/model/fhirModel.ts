@@ -166,6 +166,8 @@ export class FhirModel {
         name: this.choiceName(path, key),
         type: this.elementType(elementPath, key, typeName, isResource),
         repeats: key === 'extension' || this.repeats(elementPath),
+        isRequired: false,
+        codes: undefined,
         path: elementPath,
       });
     }

@@ -23,6 +23,10 @@ export interface FhirElement {
   /** Null for an element that holds any resource. */
   readonly type: FhirType | null;
   readonly repeats: boolean;
+  /** Whether an object has to have it; of a choice, whether it has to have one of them. */
+  readonly isRequired: boolean;
+  /** The codes that a required binding allows, where they are few. */
+  readonly codes: ReadonlySet<string> | undefined;
   /** Path of its definition, safe to report: `HumanName.family`, `Patient.contact.name`. */
   readonly path: string;
 }

@@ -1,5 +1,8 @@
 import { LABELS } from '../methods/labels.js';
 import type { ResourceRun } from './resourceRun.js';
+import { nameOf } from '../../json/keyNames.js';
+import type { ReferenceTargets } from './referenceTargets.js';
+import { DATE_PRECISIONS, type Survey } from './survey.js';
 import { emptyTypeReport, type TypeReport } from './typeReport.js';
 
 /** Counts over the resources of a slice or file, safe to report: element paths of the FHIR definition, no values. */
@@ -10,9 +13,11 @@ export class EngineReport {
   readonly dropped = new Map<string, number>();
   /** Conditions that could not be decided, by the rule whose path or case they are in: `fhirPathRules[3]`. */
   readonly undecided = new Map<string, number>();
-  /** What the resources that did not fail contain, by resource type. */
-  readonly types = new Map<string, TypeReport>();
+  readonly #types = new Map<string, TypeReport>();
   readonly #counts: number[] = LABELS.map(() => 0);
+  /** Root elements and references that are yet to be added to the types, by their numbers. */
+  readonly #tallies = new Map<string, Tally>();
+  #targets: ReferenceTargets | undefined;
 
   /** Operations done, by security label code. */
   get labels(): ReadonlyMap<string, number> {
@@ -20,11 +25,36 @@ export class EngineReport {
     return new Map(counts.filter(([, count]) => count > 0));
   }
 
+  /** What the resources that did not fail contain, by resource type. */
+  get types(): ReadonlyMap<string, TypeReport> {
+    for (const [type, { elements, references }] of this.#tallies) {
+      const report = this.ofType(type);
+      drain(elements, report.elements, nameOf);
+      drain(references, report.references, (target) => this.#targets?.nameOf(target) ?? '');
+    }
+    return this.#types;
+  }
+
   /** What the resources of a type contain, to be added to. */
   ofType(type: string): TypeReport {
-    let report = this.types.get(type);
-    if (report === undefined) this.types.set(type, (report = emptyTypeReport()));
+    let report = this.#types.get(type);
+    if (report === undefined) this.#types.set(type, (report = emptyTypeReport()));
     return report;
+  }
+
+  /** Adds what the result of a resource contains that did not fail. */
+  addSurvey({ type, elements, dates, references, problems }: Survey, targets: ReferenceTargets): void {
+    this.#targets = targets;
+    const report = this.ofType(type);
+    report.resources++;
+    let tally = this.#tallies.get(type);
+    if (tally === undefined) this.#tallies.set(type, (tally = { elements: [], references: [] }));
+    for (const element of elements) tally.elements[element] = (tally.elements[element] ?? 0) + 1;
+    for (const target of references) tally.references[target] = (tally.references[target] ?? 0) + 1;
+    DATE_PRECISIONS.forEach((precision, place) => (report.dates[precision] += dates[place] as number));
+    if (problems.length === 0) return;
+    report.notValid++;
+    for (const problem of problems) report.problems.set(problem, (report.problems.get(problem) ?? 0) + 1);
   }
 
   /** Adds what was done to a resource that did not fail. */
@@ -38,4 +68,19 @@ export class EngineReport {
       this.undecided.set(path, (this.undecided.get(path) ?? 0) + count);
     }
   }
+}
+
+/** Counts by number; sparse. */
+interface Tally {
+  readonly elements: number[];
+  readonly references: number[];
+}
+
+/** Adds counts to those of names, and forgets them. */
+function drain(counts: number[], into: Map<string, number>, nameOfNumber: (number: number) => string): void {
+  counts.forEach((count, number) => {
+    const name = nameOfNumber(number);
+    into.set(name, (into.get(name) ?? 0) + count);
+  });
+  counts.length = 0;
 }
