@@ -23,9 +23,9 @@ export interface FhirElement {
   /** Null for an element that holds any resource. */
   readonly type: FhirType | null;
   readonly repeats: boolean;
-  /** Whether an object has to have it; of a choice, whether it has to have one of them. */
+  /** Whether the type demands it; for a choice, one of its elements. */
   readonly isRequired: boolean;
-  /** The codes that a required binding allows, where they are few. */
+  /** Allowed codes, for a `code` whose binding is required and whose value set is a short list. */
   readonly codes: ReadonlySet<string> | undefined;
   /** Path of its definition, safe to report: `HumanName.family`, `Patient.contact.name`. */
   readonly path: string;
