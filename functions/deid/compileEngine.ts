@@ -98,7 +98,12 @@ class CompiledEngine implements Engine, TapeResources {
     this.validation = options.validation;
     this.makeSurveyor = () => {
       const parameters = { ...configuration.parameters, unmatched: 'keep', validOutput: false } as const;
-      return new CompiledEngine({ ...configuration, ...SURVEY_RULES, parameters }, options, this.targets, true);
+      return new CompiledEngine(
+        { ...configuration, ...SURVEY_RULES, parameters },
+        options,
+        this.targets,
+        true,
+      );
     };
     this.run = new ResourceRun(
       this.rules.some(({ method }) => method.needsPatient?.(configuration.parameters))

@@ -166,6 +166,8 @@ export interface ValueMethod {
   readonly results?: TextResults;
   /** Set where every text is taken away: the label that this counts for. */
   readonly taken?: number;
+  /** Set where every result is a value that the type can have, but for instants. */
+  readonly isFormed?: true;
 }
 
 /** De-identifies a primitive's node: gives the value that takes the place of its own. @throws FhirPathError */

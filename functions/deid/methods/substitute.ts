@@ -19,7 +19,6 @@ import { elementJson } from '../model/nodeJson.js';
 import type { Primitive } from '../model/primitive.js';
 import { shapeOf } from '../model/shape.js';
 import { validValue } from './validWork.js';
-import type { FhirType } from '../model/types.js';
 import {
   method,
   targetOf,
@@ -116,7 +115,11 @@ class Substitute implements Replacement {
     node.isReplacement = true;
     if (holdsResource(node)) return null;
     const json = elementJson(node, { resourceJson: () => ({}), isValid: this.#isValid });
-    return { json: json === undefined ? undefined : stringifyJson(json), dropped, isCounted: isCounted(node) };
+    return {
+      json: json === undefined ? undefined : stringifyJson(json),
+      dropped,
+      isCounted: isCounted(node),
+    };
   }
 
   #valueFor(target: Target): Primitive | undefined {

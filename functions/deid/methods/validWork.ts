@@ -1,6 +1,6 @@
 import { JsonNumber, numberFromText, numberText } from '../../json/jsonNumber.js';
 import { firstInstantOf, isFormatted } from '../model/format.js';
-import { isPrimitiveOf, type Primitive } from '../model/primitive.js';
+import { isPrimitiveOf, primitiveText, type Primitive } from '../model/primitive.js';
 import type { NodeMethod, Target, ValueMethod, Work } from './method.js';
 
 /** Types whose values are any text: what methods make of texts is one. */
@@ -24,7 +24,7 @@ export function validWork(work: Work): Work {
 
 function validMethod(method: ValueMethod, target: Target): ValueMethod {
   const { name } = target.type;
-  if (method.taken !== undefined) return method;
+  if (method.taken !== undefined || (method.isFormed === true && name !== 'instant')) return method;
   // Hashes are long, and neither codes of a value set nor of another form.
   if (method.results !== undefined && TEXTS.has(name) && target.codes === undefined) return method;
   return (value, run) => {
@@ -47,7 +47,7 @@ function validNodeMethod(method: NodeMethod, target: Target): NodeMethod {
 export function validValue(value: Primitive, { type, codes }: Target): Primitive | undefined {
   const formed = formOf(value, type);
   if (formed === undefined || !isPrimitiveOf(type, formed) || !isFormatted(type, formed)) return undefined;
-  return codes === undefined || codes.has(String(formed)) ? formed : undefined;
+  return codes === undefined || codes.has(primitiveText(formed)) ? formed : undefined;
 }
 
 function formOf(value: Primitive, { name, primitive }: Target['type']): Primitive | undefined {

@@ -1,5 +1,5 @@
 import { CONSTRAINTS, type Constraint } from './constraints.js';
-import type { FhirElement, FhirType } from './types.js';
+import type { FhirType } from './types.js';
 
 interface Rule {
   readonly constraint: Constraint;
@@ -28,7 +28,10 @@ export class Shape {
 
   constructor(type: FhirType, constraints: readonly Constraint[]) {
     const elements = [...type.elements.values()];
-    const asked = constraints.flatMap(({ beside, oneOf }) => [...oneOf, ...(beside === undefined ? [] : [beside])]);
+    const asked = constraints.flatMap(({ beside, oneOf }) => [
+      ...oneOf,
+      ...(beside === undefined ? [] : [beside]),
+    ]);
     let required = 0;
     let choices = 0;
     for (const { key, name, isRequired } of elements) {
@@ -38,7 +41,8 @@ export class Shape {
       if (isRequired) required |= bit;
       if (key !== name) choices |= bit;
     }
-    if (this.#bits.size > MAX_BITS) throw new RangeError(`${type.path} has too many elements that are asked for`);
+    if (this.#bits.size > MAX_BITS)
+      throw new RangeError(`${type.path} has too many elements that are asked for`);
     this.#required = required;
     this.choices = choices;
     this.#rules = constraints
@@ -75,12 +79,11 @@ export class Shape {
     return missing;
   }
 
-  /** Whether an object lacks something. @param left bits of the elements that it has */
-  lacks(left: number): boolean {
-    return (
-      (this.#required & ~left) !== 0 ||
-      this.#rules.some(({ constraint, beside, oneOf }) => constraint.isOwn !== true && !isMet(beside, oneOf, left))
-    );
+  /** Whether an object has all that is asked for. @param left bits of the elements that it has */
+  isComplete(left: number): boolean {
+    if ((this.#required & ~left) !== 0) return false;
+    for (const { beside, oneOf } of this.#rules) if (!isMet(beside, oneOf, left)) return false;
+    return true;
   }
 
   /** What an object lacks: names of elements that are required, keys of constraints. */

@@ -54,7 +54,12 @@ export class TapePlan {
    * @param refused names of the resource's elements with which it is not one for the tape
    * @param patientElements names of those that identify the patient
    */
-  constructor(root: Entry, validates: boolean, refused: Iterable<string>, patientElements: readonly string[]) {
+  constructor(
+    root: Entry,
+    validates: boolean,
+    refused: Iterable<string>,
+    patientElements: readonly string[],
+  ) {
     this.validates = validates;
     this.root = this.entry(root);
     this.patientNames = new Set(patientElements.map(nameNumber));

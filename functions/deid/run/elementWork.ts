@@ -3,7 +3,7 @@ import { evaluate } from '../expression/evaluate.js';
 import { Undecided } from '../expression/undecided.js';
 import { booleanOf } from '../expression/operators.js';
 import { FhirPathError } from '../values/values.js';
-import type { JsonObject, JsonValue } from '../../json/json.js';
+import type { JsonObject } from '../../json/json.js';
 import type { FhirType } from '../model/types.js';
 import type { FhirModel } from '../model/fhirModel.js';
 import { FhirNode, type NodeContext } from '../model/node.js';

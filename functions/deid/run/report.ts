@@ -3,6 +3,7 @@ import type { ResourceRun } from './resourceRun.js';
 import { nameOf } from '../../json/keyNames.js';
 import type { ReferenceTargets } from './referenceTargets.js';
 import { DATE_PRECISIONS, type Survey } from './survey.js';
+import { Tally } from './tally.js';
 import { emptyTypeReport, type TypeReport } from './typeReport.js';
 
 /** Counts over the resources of a slice or file, safe to report: element paths of the FHIR definition, no values. */
@@ -15,8 +16,8 @@ export class EngineReport {
   readonly undecided = new Map<string, number>();
   readonly #types = new Map<string, TypeReport>();
   readonly #counts: number[] = LABELS.map(() => 0);
-  /** Root elements and references that are yet to be added to the types, by their numbers. */
-  readonly #tallies = new Map<string, Tally>();
+  /** What is yet to be added to the types, by their names. */
+  readonly #tallies = new Map<string, { readonly elements: Tally; readonly counted: Tally }>();
   #targets: ReferenceTargets | undefined;
 
   /** Operations done, by security label code. */
@@ -27,10 +28,15 @@ export class EngineReport {
 
   /** What the resources that did not fail contain, by resource type. */
   get types(): ReadonlyMap<string, TypeReport> {
-    for (const [type, { elements, references }] of this.#tallies) {
+    for (const [type, { elements, counted }] of this.#tallies) {
       const report = this.ofType(type);
-      drain(elements, report.elements, nameOf);
-      drain(references, report.references, (target) => this.#targets?.nameOf(target) ?? '');
+      elements.drain((element, count) => add(report.elements, nameOf(element), count));
+      counted.drain((number, count) => {
+        const precision = DATE_PRECISIONS[number];
+        const target = number - DATE_PRECISIONS.length;
+        if (precision !== undefined) report.dates[precision] += count;
+        else add(report.references, this.#targets?.nameOf(target) ?? '', count);
+      });
     }
     return this.#types;
   }
@@ -43,18 +49,18 @@ export class EngineReport {
   }
 
   /** Adds what the result of a resource contains that did not fail. */
-  addSurvey({ type, elements, dates, references, problems }: Survey, targets: ReferenceTargets): void {
+  addSurvey({ type, elements, counted, problems }: Survey, targets: ReferenceTargets): void {
     this.#targets = targets;
     const report = this.ofType(type);
     report.resources++;
-    let tally = this.#tallies.get(type);
-    if (tally === undefined) this.#tallies.set(type, (tally = { elements: [], references: [] }));
-    for (const element of elements) tally.elements[element] = (tally.elements[element] ?? 0) + 1;
-    for (const target of references) tally.references[target] = (tally.references[target] ?? 0) + 1;
-    DATE_PRECISIONS.forEach((precision, place) => (report.dates[precision] += dates[place] as number));
+    let tallies = this.#tallies.get(type);
+    if (tallies === undefined)
+      this.#tallies.set(type, (tallies = { elements: new Tally(), counted: new Tally() }));
+    tallies.elements.add(elements);
+    tallies.counted.add(counted);
     if (problems.length === 0) return;
     report.notValid++;
-    for (const problem of problems) report.problems.set(problem, (report.problems.get(problem) ?? 0) + 1);
+    for (const problem of problems) add(report.problems, problem, 1);
   }
 
   /** Adds what was done to a resource that did not fail. */
@@ -70,17 +76,6 @@ export class EngineReport {
   }
 }
 
-/** Counts by number; sparse. */
-interface Tally {
-  readonly elements: number[];
-  readonly references: number[];
-}
-
-/** Adds counts to those of names, and forgets them. */
-function drain(counts: number[], into: Map<string, number>, nameOfNumber: (number: number) => string): void {
-  counts.forEach((count, number) => {
-    const name = nameOfNumber(number);
-    into.set(name, (into.get(name) ?? 0) + count);
-  });
-  counts.length = 0;
+function add(counts: Map<string, number>, name: string, count: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + count);
 }

@@ -33,6 +33,7 @@ export function isFormattedAt(tape: JsonTape, node: number, type: FhirType): boo
 }
 
 function isAll(kind: number, bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) if (((KINDS[bytes[at] as number] as number) & kind) === 0) return false;
+  for (let at = start; at < end; at++)
+    if (((KINDS[bytes[at] as number] as number) & kind) === 0) return false;
   return end > start;
 }

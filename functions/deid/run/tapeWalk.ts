@@ -20,7 +20,7 @@ import type { Constant } from '../methods/method.js';
 import type { Rule } from '../configuration/rule.js';
 import type { FhirElement, FhirType } from '../model/types.js';
 import { MAX_DEPTH } from '../model/node.js';
-import { isPrimitiveOf, type Primitive } from '../model/primitive.js';
+import { isPrimitiveOf, primitiveText, type Primitive } from '../model/primitive.js';
 import type { OuterResource, Place, ResourceRun } from './resourceRun.js';
 import {
   DATE,
@@ -36,7 +36,7 @@ import {
 import { maskedMembers } from '../model/masked.js';
 import { REMOVED } from '../model/shape.js';
 import { isFormattedAt } from './tapeForm.js';
-import { DATE_PRECISIONS, SurveyMark, type Survey } from './survey.js';
+import { DATE_PRECISIONS, type Survey, type SurveyMark } from './survey.js';
 import { datePrecisionOf } from '../../fhir/datePrecision.js';
 import { isFormatted } from '../model/format.js';
 import type { ReferenceTargets } from './referenceTargets.js';
@@ -79,6 +79,16 @@ const FULL_URL = nameNumber('fullUrl');
 
 /** Places in `DATE_PRECISIONS` by the length of a date that is one for certain. */
 const PRECISION_OF_LENGTH: Readonly<Record<number, number>> = { 4: 0, 7: 1, 10: 2 };
+
+/** The place of a text's precision in `DATE_PRECISIONS`; -1 for one that is no date. */
+function precisionOf(value: Primitive): number {
+  if (typeof value !== 'string') return -1;
+  // Most dates that were changed are years.
+  if (value.length === 4 && Number(value) >= 1000 && !value.includes('e'))
+    return PRECISION_OF_LENGTH[4] as number;
+  const precision = datePrecisionOf(value);
+  return precision === undefined ? -1 : DATE_PRECISIONS.indexOf(precision);
+}
 
 /** What became of a member. */
 const GONE = 0;
@@ -138,7 +148,7 @@ export class TapeWalk {
     this.work = work;
     for (const marks of [this.memberMarks, this.itemMarks, this.otherMarks])
       for (let depth = 0; depth <= MAX_DEPTH + 1; depth++) marks.push({ length: 0, from: 0, to: 0 });
-    for (let depth = 0; depth <= MAX_DEPTH + 1; depth++) this.surveyMarks.push(new SurveyMark());
+    for (let depth = 0; depth <= MAX_DEPTH + 1; depth++) this.surveyMarks.push({ counted: 0, problems: 0 });
   }
 
   /**
@@ -213,7 +223,7 @@ export class TapeWalk {
       metaEnd = line.length;
       hadLabels = tape.member(member, SECURITY) >= 0;
     }
-    if (node.shape !== null) {
+    if (node.shape !== null && !node.shape.isComplete(left)) {
       const missing = this.isValid ? node.shape.missing(had, left) : 0;
       hasOthers = this.complete(resource, node, missing, left, depth, hasOthers);
     }
@@ -299,7 +309,8 @@ export class TapeWalk {
     if (became === NO_VALUE) return GONE;
     this.begin(member, hasOthers);
     this.result = this.rootIdResult;
-    this.put(this.rootIdEntry as TapeEntry, became, member);
+    this.put(became, member);
+    this.look(this.rootIdEntry as TapeEntry, became, member);
     return LEFT;
   }
 
@@ -351,7 +362,7 @@ export class TapeWalk {
       isLeft = true;
       left |= entry.bit;
     }
-    if (node.shape !== null && (isLeft || node.type.isResource)) {
+    if (node.shape !== null && !node.shape.isComplete(left) && (isLeft || node.type.isResource)) {
       const missing = this.isValid ? node.shape.missing(had, left) : 0;
       if (missing === REMOVED) {
         this.survey.back(this.surveyMarks[depth] as SurveyMark);
@@ -392,7 +403,7 @@ export class TapeWalk {
         if (depth === 0 && this.around === 0) survey.elements.push(nameNumber(key));
       }
     }
-    if (this.validates && shape.lacks(there))
+    if (this.validates)
       for (const { element, reason } of shape.problems(there))
         survey.problems.push(`${type.path}.${element} ${reason}`);
     return hasOthers;
@@ -407,10 +418,10 @@ export class TapeWalk {
     depth: number,
     hasOthers: boolean,
   ): number {
-    const { tape, line, survey } = this;
+    const { line, survey } = this;
     const isSame = this.isSameChoice(entry, node, object, member);
     const mark: Mark = { length: 0, from: 0, to: 0 };
-    const surveyMark = new SurveyMark();
+    const surveyMark: SurveyMark = { counted: 0, problems: 0 };
     line.keep(mark);
     survey.keep(surveyMark);
     const became = this.member(entry, node, object, member, depth, hasOthers);
@@ -459,7 +470,8 @@ export class TapeWalk {
         const became = this.decide(entry, member);
         if (became === NO_VALUE) return GONE;
         this.begin(member, hasOthers);
-        this.put(entry, became, member);
+        this.put(became, member);
+        if (entry.looks !== NOTHING) this.look(entry, became, member);
         return LEFT;
       }
       case 'complex': {
@@ -489,7 +501,7 @@ export class TapeWalk {
       }
       case 'type':
         this.begin(member, hasOthers);
-        if (tape.isString(member)) this.put(entry, AS_IT_CAME, member);
+        if (tape.isString(member)) this.put(AS_IT_CAME, member);
         else this.line.string(tape.primitive(member) as string);
         return WRITTEN;
       case 'sibling':
@@ -577,30 +589,31 @@ export class TapeWalk {
     return REPLACED;
   }
 
-  private put(entry: TapeEntry, became: number, node: number): void {
+  private put(became: number, node: number): void {
     const { tape, line, result, results, place } = this;
     if (became === AS_IT_CAME) line.piece(tape.start(node), tape.end(node));
     else if (became === REPLACED) line.copy(results.view, results.start(place), results.end(place));
     else if (typeof result === 'string') line.string(result);
     else line.text(result instanceof JsonNumber ? result.text : String(result));
-    if (entry.looks !== NOTHING) this.look(entry, became, node);
   }
 
   /** Counts a value that was written, and notes whether it has the form of its type. */
   private look(entry: TapeEntry, became: number, node: number): void {
     const { tape } = this;
     switch (entry.looks) {
+      case NOTHING:
+        return;
       case DATE: {
         const isDate = became === AS_IT_CAME && !this.isLooking;
         const length = isDate ? tape.end(node) - tape.start(node) - 2 : 0;
-        const place = PRECISION_OF_LENGTH[length] ?? this.precisionOf(String(this.textOf(became, node)));
-        if (place >= 0) this.survey.dates[place] = (this.survey.dates[place] as number) + 1;
+        const place = PRECISION_OF_LENGTH[length] ?? precisionOf(this.textOf(became, node));
+        if (place >= 0) this.survey.counted.push(place);
         // The calendar has it, since it is a date at all.
         if (length <= 10 && length > 0 && entry.entry.type?.name !== 'instant') return;
         break;
       }
       case REFERENCE:
-        this.survey.references.push(this.targetOf(became, node));
+        this.survey.addReference(this.targetOf(became, node));
         if (became !== AS_IT_CAME || tape.isVerbatim(node)) return;
         break;
       case PLAIN_FORM:
@@ -611,18 +624,15 @@ export class TapeWalk {
     this.survey.problems.push(`${entry.entry.element?.path} format`);
   }
 
-  private precisionOf(text: string): number {
-    const precision = datePrecisionOf(text);
-    return precision === undefined ? -1 : DATE_PRECISIONS.indexOf(precision);
-  }
-
   private targetOf(became: number, node: number): number {
     const { tape, targets, results, place } = this;
     if (became === AS_IT_CAME && tape.isVerbatim(node))
       return targets.ofBytes(tape.bytes, tape.start(node) + 1, tape.end(node) - 1);
-    if (became === REPLACED && results.isVerbatim(place))
-      return targets.ofBytes(results.bytes, results.start(place) + 1, results.end(place) - 1);
-    return targets.ofText(String(this.textOf(became, node)));
+    const known = became === REPLACED ? results.note(place) : 0;
+    if (known > 0) return known - 1;
+    const target = targets.ofText(primitiveText(this.textOf(became, node)));
+    if (became === REPLACED) results.keepNote(place, target + 1);
+    return target;
   }
 
   /** A value that was written. */
@@ -634,7 +644,7 @@ export class TapeWalk {
   private isInForm({ entry }: TapeEntry, became: number, node: number): boolean {
     const type = entry.type as FhirType;
     const codes = entry.target?.codes;
-    if (codes !== undefined) return codes.has(String(this.textOf(became, node)));
+    if (codes !== undefined) return codes.has(primitiveText(this.textOf(became, node)));
     if (became === AS_IT_CAME) return isFormattedAt(this.tape, node, type);
     return isFormatted(type, this.textOf(became, node));
   }
@@ -652,7 +662,8 @@ export class TapeWalk {
       const became = this.decide(entry, item);
       if (became === NO_VALUE) continue;
       if (isLeft) line.byte(COMMA);
-      this.put(entry, became, item);
+      this.put(became, item);
+      if (entry.looks !== NOTHING) this.look(entry, became, item);
       isLeft = true;
     }
     line.byte(CLOSE_BRACKET);
@@ -926,7 +937,10 @@ export class TapeWalk {
     }
     const became = value < 0 ? NO_VALUE : this.decide(entry, value);
     if (became === NO_VALUE) line.text('null');
-    else this.put(entry, became, value);
+    else {
+      this.put(became, value);
+      this.look(entry, became, value);
+    }
     return became !== NO_VALUE;
   }
 

@@ -149,7 +149,6 @@ export class TreeEngine {
   }
 }
 
-
 function selector(rule: Rule): TreeRule['select'] {
   if (rule.expression === null) return (resource) => [resource];
   const lookup = lookupOf(rule.path);
