@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
+import pMap from 'p-map';
 import { ExportError } from '../../common/errors.js';
 import type { JobRequest } from '../../export/records/job.js';
-import { forEachConcurrently } from '../../common/mapConcurrently.js';
 import { AppendBlob } from './appendBlob.js';
 import { ReadLinks } from './readLinks.js';
 import {
@@ -116,7 +116,10 @@ export class ExportFiles {
 
   /** @param signal ends it before all are deleted; the rejection is then its reason */
   async deleteFiles(container: string, names: Iterable<string>, signal?: AbortSignal): Promise<void> {
-    await forEachConcurrently(names, PARALLEL_DELETIONS, (name) => this.deleteFile(container, name), signal);
+    await pMap(names, (name) => this.deleteFile(container, name), {
+      concurrency: PARALLEL_DELETIONS,
+      signal,
+    });
   }
 
   async deleteFile(container: string, name: string): Promise<void> {

@@ -1,4 +1,5 @@
 import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
+import pMap from 'p-map';
 import type { ExportError } from '../../common/errors.js';
 import type {
   JobPlan,
@@ -19,7 +20,6 @@ import {
   stateOf,
   type StopReason,
 } from '../../jobs/model/state.js';
-import { forEachConcurrently, mapConcurrently } from '../../common/mapConcurrently.js';
 import { storageFailure, storageStatus } from './storage.js';
 
 /** Container of the private state of the jobs, in the runtime's storage account. */
@@ -82,9 +82,10 @@ export class JobStore {
       const read = await this.#readWithEtag(RUNNING_JOBS);
       const listed = read === undefined ? [] : (JSON.parse(read.text) as RunningJob[]);
       const ended = new Set<string>();
-      await mapConcurrently(toLookUp(listed, job, limits), PARALLEL_LOOK_UPS, async (other) => {
+      const lookUp = async (other: RunningJob): Promise<void> => {
         if (await this.#hasEnded(other, job.at)) ended.add(other.jobId);
-      });
+      };
+      await pMap(toLookUp(listed, job, limits), lookUp, { concurrency: PARALLEL_LOOK_UPS });
       const running = listed.filter(({ jobId }) => !ended.has(jobId));
       const admitted = admit(running, job, limits, workers);
       if ('refusal' in admitted && ended.size === 0) return admitted;
@@ -363,11 +364,10 @@ export class JobStore {
 
   async #deleteBlobs(jobId: string, isToGo: (name: string) => boolean, signal?: AbortSignal): Promise<void> {
     await guarded('the state of a job', () =>
-      forEachConcurrently(
+      pMap(
         this.#container.listBlobsFlat({ prefix: `${jobId}/` }),
-        PARALLEL_DELETIONS,
         async ({ name }) => isToGo(name) && this.#container.getBlobClient(name).deleteIfExists(),
-        signal,
+        { concurrency: PARALLEL_DELETIONS, signal },
       ),
     );
   }
