@@ -1,5 +1,6 @@
 import { LABELS } from '../methods/labels.js';
 import type { ResourceRun } from './resourceRun.js';
+import { emptyTypeReport, type TypeReport } from './typeReport.js';
 
 /** Counts over the resources of a slice or file, safe to report: element paths of the FHIR definition, no values. */
 export class EngineReport {
@@ -9,12 +10,21 @@ export class EngineReport {
   readonly dropped = new Map<string, number>();
   /** Conditions that could not be decided, by the rule whose path or case they are in: `fhirPathRules[3]`. */
   readonly undecided = new Map<string, number>();
+  /** What the resources that did not fail contain, by resource type. */
+  readonly types = new Map<string, TypeReport>();
   readonly #counts: number[] = LABELS.map(() => 0);
 
   /** Operations done, by security label code. */
   get labels(): ReadonlyMap<string, number> {
     const counts = LABELS.map((label, place) => [label, this.#counts[place] ?? 0] as const);
     return new Map(counts.filter(([, count]) => count > 0));
+  }
+
+  /** What the resources of a type contain, to be added to. */
+  ofType(type: string): TypeReport {
+    let report = this.types.get(type);
+    if (report === undefined) this.types.set(type, (report = emptyTypeReport()));
+    return report;
   }
 
   /** Adds what was done to a resource that did not fail. */
