@@ -13,44 +13,37 @@ import {
 } from './pattern.js';
 import { functionOf } from '../expression/functions.js';
 import { leadsBelow, selectsFromInput } from '../expression/functionRow.js';
-import { Plan, type Entry, type PatternRule } from './plan.js';
+import { Plan, type PatternRule, type PlanUse } from './plan.js';
 import type { Works } from './works.js';
 import type { Rule } from '../configuration/rule.js';
 import { partsOf, type Expression } from '../expression/syntax.js';
 import { isTotal } from './totality.js';
 import { appliesTo } from '../configuration/rulePath.js';
 
-/** How resources of one type are processed. */
-export interface ResourcePlan {
-  readonly plan: Plan;
-  /** The resource itself. */
-  readonly root: Entry;
-  /** JSON names of the resource's elements that a rule looks at which only the tree engine can apply. */
-  readonly treeKeys: readonly string[];
-  /** Whether such a rule may select something whatever elements there are. */
-  readonly alwaysTree: boolean;
-  /** Whether a rule may reach into resources inside. */
-  readonly reachesInside: boolean;
-}
-
 /** Element names that hold resources. */
 const RESOURCE_ELEMENTS = new Set(['contained', 'resource', 'outcome', 'issues']);
 
-/** Sorts the rules of a resource type into those that a plan can hold and those that it cannot. */
+/** Types of resources that hold others, but for those that are contained. */
+const BUNDLES: ReadonlySet<string> = new Set(['Bundle', 'Parameters']);
+
+/** The plan of a resource type, of the rules that a plan can hold; what others look at is not for the tape. */
 export function planFor(
   type: FhirType,
   rules: readonly Rule[],
   patternsOf: ReadonlyMap<Rule, readonly Pattern[] | null>,
   works: Works,
   budget: PlanningBudget,
-): ResourcePlan {
+  use: Omit<PlanUse, 'refused'>,
+): Plan {
   const planned: PatternRule[] = [];
-  const keys = new Set<string>();
+  // JSON names of the resource's elements that such a rule looks at.
+  const refused = new Set<string>();
+  // Whether one may select something whatever elements there are.
   let alwaysTree = false;
   const leaveToTree = (rule: Rule): void => {
     const name = rule.expression === null ? null : firstName(rule.expression);
     if (name === null) alwaysTree = true;
-    else for (const element of type.elements.values()) if (element.name === name) keys.add(element.key);
+    else for (const element of type.elements.values()) if (element.name === name) refused.add(element.key);
   };
   // The resource around all is known only to an engine that holds it all.
   if (rules.some(({ path }) => path.includes('rootResource'))) alwaysTree = true;
@@ -63,14 +56,11 @@ export function planFor(
   const kept = withoutConflicts(type, planned, budget);
   const keptRules = new Set(kept.map(({ rule }) => rule));
   for (const { rule } of planned) if (!keptRules.has(rule)) leaveToTree(rule);
-  const plan = new Plan(type, kept, works);
-  return {
-    plan,
-    root: plan.root,
-    treeKeys: [...keys],
-    alwaysTree,
-    reachesInside: kept.some(({ patterns }) => patterns.some((steps) => steps.some(isInward))),
-  };
+  if (kept.some(({ patterns }) => patterns.some((steps) => steps.some(isInward)))) {
+    if (BUNDLES.has(type.name)) alwaysTree = true;
+    refused.add('contained');
+  }
+  return new Plan(type, kept, works, { ...use, refused: alwaysTree ? null : [...refused] });
 }
 
 function isInward(step: Step): boolean {
