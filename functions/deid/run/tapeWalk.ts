@@ -146,18 +146,7 @@ export class TapeWalk {
    * De-identifies an outermost resource, and adds its line, labels included.
    * @throws UNUSUAL where the tree engine has to do it; anything else that is thrown it will throw again
    */
-  resource(resource: TapeValue, plan: Plan, line: LineBuffer): void {
-    this.walk(resource, plan, line);
-  }
-
-  /** Looks at the result of another engine, along a plan without rules. */
-  lookAt(resource: TapeValue, plan: Plan): void {
-    const line = new LineBuffer();
-    line.begin(resource.bytes);
-    this.walk(resource, plan, line);
-  }
-
-  private walk({ tape, node: root }: TapeValue, plan: Plan, line: LineBuffer): void {
+  resource({ tape, node: root }: TapeValue, plan: Plan, line: LineBuffer): void {
     this.tape = tape;
     this.line = line;
     this.around = 0;
@@ -165,71 +154,39 @@ export class TapeWalk {
     const outer = this.run.startResource(() => partOf(tape, root, plan.patientNames), 'outermost');
     const node = this.begun(plan, root);
     this.rootId(node, root);
-    this.labelled(root, node, 0, outer, true);
+    this.object(root, node, 0, outer);
   }
 
-  /** Writes a resource with its labels, and ends it. */
-  private labelled(
-    resource: number,
-    node: PlanNode,
-    depth: number,
+  /** Looks at the result of another engine, along a plan without rules. */
+  lookAt(resource: TapeValue, plan: Plan): void {
+    const line = new LineBuffer();
+    line.begin(resource.bytes);
+    this.resource(resource, plan, line);
+  }
+
+  /**
+   * Ends a resource, and writes its labels.
+   * @param metaStart where its member `meta` was written, up to `metaEnd`; -1 where it was not
+   */
+  private labels(
     outer: OuterResource,
-    isOutermost: boolean,
+    metaStart: number,
+    metaEnd: number,
+    hadLabels: boolean,
+    hasOthers: boolean,
+    depth: number,
   ): void {
-    if (depth > MAX_DEPTH) throw UNUSUAL;
-    const { tape, line, run } = this;
-    line.byte(OPEN_BRACE);
-    const end = tape.after(resource);
-    let hasOthers = false;
-    let had = 0;
-    let left = 0;
-    // Where the member `meta` was written, and whether it had labels.
-    let metaStart = -1;
-    let metaEnd = -1;
-    let hadLabels = false;
-    // The untold name counts as one that was there before.
-    let mask = 1 << UNRESOLVED_NAME;
-    for (let member = tape.first(resource); member < end; member = tape.after(member)) {
-      const name = tape.name(member);
-      const bit = 1 << (name & 31);
-      if ((mask & bit) !== 0) this.refuseRepeated(resource, member, name);
-      mask |= bit;
-      const start = line.length;
-      const entry = node.entry(name);
-      had |= entry.bit;
-      const became =
-        isOutermost && name === ID
-          ? this.putRootId(member, hasOthers)
-          : (entry.bit & left & node.choices) !== 0
-            ? this.secondChoice(entry, node, resource, member, depth, hasOthers)
-            : this.member(entry, node, resource, member, depth, hasOthers);
-      if (became === GONE) continue;
-      hasOthers = true;
-      if (became === LEFT) {
-        left |= entry.bit;
-        if (isOutermost) this.countElement(name);
-      }
-      if (name !== META) continue;
-      metaStart = start;
-      metaEnd = line.length;
-      hadLabels = tape.member(member, SECURITY) >= 0;
-    }
-    if (node.shape !== null && !node.shape.isComplete(left)) {
-      const missing = this.isValid ? node.shape.missing(had, left) : 0;
-      hasOthers = this.complete(resource, node, missing, left, depth, hasOthers);
-    }
-    const operations = run.endResource(outer);
+    const { line } = this;
+    const operations = this.run.endResource(outer);
     const labels = labelsJson(operations);
-    if (labels !== null) {
-      if (hadLabels) this.label(operations, metaStart, metaEnd);
-      else if (metaEnd >= 0) line.replace(metaEnd - 1, metaEnd - 1, labels.inMeta);
-      else {
-        if (hasOthers) line.byte(COMMA);
-        line.text(labels.meta);
-        if (isOutermost) this.survey.elements.push(META);
-      }
+    if (labels === null) return;
+    if (hadLabels) this.label(operations, metaStart, metaEnd);
+    else if (metaEnd >= 0) line.replace(metaEnd - 1, metaEnd - 1, labels.inMeta);
+    else {
+      if (hasOthers) line.byte(COMMA);
+      line.text(labels.meta);
+      if (depth === 0) this.survey.elements.push(META);
     }
-    line.byte(CLOSE_BRACE);
   }
 
   /** Adds labels to a `meta` that has, or had, some: it was written as a member from `start` to `end`. */
@@ -323,8 +280,12 @@ export class TapeWalk {
 
   private readonly evaluate: ElementWork['variant'] = (entry, json) => this.work.variant(entry, json);
 
-  /** Walks an object's members and writes it. @returns whether anything is left */
-  private object(object: number, node: PlanNode, depth: number): boolean {
+  /**
+   * Walks an object's members and writes it; the outermost resource is at depth 0.
+   * @param outer set for a resource that gets labels
+   * @returns whether anything is left
+   */
+  private object(object: number, node: PlanNode, depth: number, outer: OuterResource | null = null): boolean {
     if (depth > MAX_DEPTH) throw UNUSUAL;
     const { tape, line } = this;
     if (node.mayBeRemoved) this.survey.keep(this.surveyMarks[depth] as SurveyMark);
@@ -334,6 +295,10 @@ export class TapeWalk {
     let hasOthers = false;
     let had = 0;
     let left = 0;
+    // Where the member `meta` was written, and whether it had labels.
+    let metaStart = -1;
+    let metaEnd = -1;
+    let hadLabels = false;
     // The untold name counts as one that was there before.
     let mask = 1 << UNRESOLVED_NAME;
     for (let member = tape.first(object); member < end; member = tape.after(member)) {
@@ -343,15 +308,24 @@ export class TapeWalk {
       mask |= bit;
       const entry = node.entry(name);
       had |= entry.bit;
+      const start = name === META ? line.length : -1;
       const became =
-        (entry.bit & left & node.choices) === 0
-          ? this.member(entry, node, object, member, depth, hasOthers)
-          : this.secondChoice(entry, node, object, member, depth, hasOthers);
+        depth === 0 && name === ID
+          ? this.putRootId(member, hasOthers)
+          : (entry.bit & left & node.choices) === 0
+            ? this.member(entry, node, object, member, depth, hasOthers)
+            : this.secondChoice(entry, node, object, member, depth, hasOthers);
       if (became === GONE) continue;
       hasOthers = true;
-      if (became !== LEFT) continue;
-      isLeft = true;
-      left |= entry.bit;
+      if (became === LEFT) {
+        isLeft = true;
+        left |= entry.bit;
+        if (depth === 0) this.countElement(name);
+      }
+      if (start < 0) continue;
+      metaStart = start;
+      metaEnd = line.length;
+      hadLabels = tape.member(member, SECURITY) >= 0;
     }
     if (node.shape !== null && !node.shape.isComplete(left) && (isLeft || node.type.isResource)) {
       const missing = this.isValid ? node.shape.missing(had, left) : 0;
@@ -359,8 +333,9 @@ export class TapeWalk {
         this.survey.back(this.surveyMarks[depth] as SurveyMark);
         return false;
       }
-      this.complete(object, node, missing, left, depth, hasOthers);
+      hasOthers = this.complete(object, node, missing, left, depth, hasOthers);
     }
+    if (outer !== null) this.labels(outer, metaStart, metaEnd, hadLabels, hasOthers, depth);
     line.byte(CLOSE_BRACE);
     return isLeft;
   }
@@ -465,17 +440,21 @@ export class TapeWalk {
         if (entry.looks !== NOTHING) this.look(entry, became, member);
         return LEFT;
       }
-      case 'complex': {
+      case 'complex':
+      case 'resource': {
         if (tape.kind(member) !== OBJECT) return this.dropped(entry, member);
         const mark = this.memberMarks[depth] as Mark;
         this.line.keep(mark);
         this.begin(member, hasOthers);
-        if (this.complex(entry, member, depth)) return LEFT;
+        const isLeft =
+          entry.kind === 'complex'
+            ? this.complex(entry, member, depth)
+            : this.inner(entry, node, object, member, depth);
+        if (isLeft) return LEFT;
         this.line.back(mark);
         return GONE;
       }
       case 'list':
-        return this.list(entry, node, object, member, depth, hasOthers);
       case 'resources':
         return this.list(entry, node, object, member, depth, hasOthers);
       case 'values': {
@@ -502,15 +481,6 @@ export class TapeWalk {
         return GONE;
       case 'ignored':
         return GONE;
-      case 'resource': {
-        if (tape.kind(member) !== OBJECT) return this.dropped(entry, member);
-        const mark = this.memberMarks[depth] as Mark;
-        this.line.keep(mark);
-        this.begin(member, hasOthers);
-        if (this.inner(entry, node, object, member, depth)) return LEFT;
-        this.line.back(mark);
-        return GONE;
-      }
     }
   }
 
@@ -647,9 +617,8 @@ export class TapeWalk {
     this.begin(member, hasOthers);
     line.byte(OPEN_BRACKET);
     let isLeft = false;
-    const isArray = tape.kind(member) === ARRAY;
     const end = tape.after(member);
-    for (let item = isArray ? tape.first(member) : member; item < end; item = tape.after(item)) {
+    for (let item = this.firstItem(member); item < end; item = tape.after(item)) {
       const became = this.decide(entry, item);
       if (became === NO_VALUE) continue;
       if (isLeft) line.byte(COMMA);
@@ -678,9 +647,8 @@ export class TapeWalk {
     this.begin(member, hasOthers);
     line.byte(OPEN_BRACKET);
     let isLeft = false;
-    const isArray = tape.kind(member) === ARRAY;
     const end = tape.after(member);
-    for (let item = isArray ? tape.first(member) : member; item < end; item = tape.after(item)) {
+    for (let item = this.firstItem(member); item < end; item = tape.after(item)) {
       if (tape.kind(item) !== OBJECT) {
         this.dropped(entry, item);
         continue;
@@ -726,7 +694,7 @@ export class TapeWalk {
       if (isContained) {
         this.object(resource, inner, depth + 1);
         run.endResource(outer);
-      } else this.labelled(resource, inner, depth + 1, outer, false);
+      } else this.object(resource, inner, depth + 1, outer);
     }
     this.around--;
     return true;
@@ -778,9 +746,8 @@ export class TapeWalk {
     for (let member = tape.first(object); member < end; member = tape.after(member)) {
       const entry = node.entry(tape.name(member));
       if (entry.kind === 'unknown' || entry.kind === 'ignored') continue;
-      const isArray = tape.kind(member) === ARRAY;
       const itemsEnd = tape.after(member);
-      for (let item = isArray ? tape.first(member) : member; item < itemsEnd; item = tape.after(item)) {
+      for (let item = this.firstItem(member); item < itemsEnd; item = tape.after(item)) {
         const isObject = tape.kind(item) === OBJECT;
         const resolved = isObject && entry.type !== null ? this.resolved(entry, item) : entry;
         if (resolved.rule !== rule) return true;
