@@ -1,3 +1,4 @@
+import { addTo, remembered } from '../../common/maps.js';
 import { neverTrue } from '../expression/comparisonTypes.js';
 import { isPerItem } from '../expression/functionRow.js';
 import { functionOf } from '../expression/functions.js';
@@ -58,18 +59,12 @@ function didYouMean(name: string | undefined): string {
 const elementsOfTypes = new WeakMap<ReadonlySet<FhirType>, ReadonlyMap<string, readonly FhirElement[]>>();
 
 function elementsOf(types: ReadonlySet<FhirType>): ReadonlyMap<string, readonly FhirElement[]> {
-  const known = elementsOfTypes.get(types);
-  if (known !== undefined) return known;
-  const byName = new Map<string, FhirElement[]>();
-  for (const type of types) {
-    for (const element of type.elements.values()) {
-      const elements = byName.get(element.name);
-      if (elements === undefined) byName.set(element.name, [element]);
-      else elements.push(element);
-    }
-  }
-  elementsOfTypes.set(types, byName);
-  return byName;
+  return remembered(elementsOfTypes, types, () => {
+    const byName = new Map<string, FhirElement[]>();
+    for (const type of types)
+      for (const element of type.elements.values()) addTo(byName, element.name, element);
+    return byName;
+  });
 }
 
 class PathCheck {

@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
 
 const SYSTEM = 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue';
@@ -63,12 +64,9 @@ const known = new Map<number, LabelsJson>();
 /** The JSON that `addLabels` adds to a resource that has no `meta.security`; null for none. */
 export function labelsJson(operations: number): LabelsJson | null {
   if (operations === 0) return null;
-  let json = known.get(operations);
-  if (json === undefined) {
+  return remembered(known, operations, () => {
     const codings = CODINGS.filter((_, place) => (operations & (1 << place)) !== 0);
     const security = `"security":${JSON.stringify(codings)}`;
-    json = { inMeta: Buffer.from(`,${security}`), meta: `"meta":{${security}}` };
-    known.set(operations, json);
-  }
-  return json;
+    return { inMeta: Buffer.from(`,${security}`), meta: `"meta":{${security}}` };
+  });
 }

@@ -1,3 +1,4 @@
+import { addTo } from '../../common/maps.js';
 import { compileExpression } from '../expression/evaluate.js';
 import type { Evaluator } from '../expression/collection.js';
 import { functionOf } from '../expression/functions.js';
@@ -103,14 +104,8 @@ export class Everywhere<T> {
 
   add(step: Extract<Step, { kind: 'within' | 'descendants' }>, item: T): void {
     this.all.push(item);
-    if (step.kind === 'descendants') {
-      this.#any.push(item);
-      return;
-    }
-    const lists = step.by === 'Type' ? this.#byType : this.#byName;
-    const list = lists.get(step.value);
-    if (list === undefined) lists.set(step.value, [item]);
-    else list.push(item);
+    if (step.kind === 'descendants') this.#any.push(item);
+    else addTo(step.by === 'Type' ? this.#byType : this.#byName, step.value, item);
   }
 
   /** @param name the element's name */

@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import type { JsonTape } from '../../json/jsonTape.js';
 import { nameNumber, nameOf } from '../../json/keyNames.js';
 import type { TextResults } from '../methods/textResults.js';
@@ -220,12 +221,11 @@ export class Plan {
   node(type: FhirType, arrival: Arrival, mode: Mode): PlanNode {
     const ids = [...arrival.active.keys()].sort((one, two) => one - two);
     const key = `${type.path} ${arrival.decision?.index ?? ''} ${mode} ${ids.join(' ')}`;
-    let node = this.#nodes.get(key);
-    if (node === undefined) {
-      node = new PlanNode(this, type, [...arrival.active.values()], arrival.decision, mode);
-      this.#nodes.set(key, node);
-    }
-    return node;
+    return remembered(
+      this.#nodes,
+      key,
+      () => new PlanNode(this, type, [...arrival.active.values()], arrival.decision, mode),
+    );
   }
 }
 

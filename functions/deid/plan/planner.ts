@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import { mayBeUndecided } from '../expression/comparisonTypes.js';
 import { rawConditionOf } from './rawCondition.js';
 import type { FhirType } from '../model/types.js';
@@ -244,12 +245,7 @@ class ConflictSearch {
 
   #arrive(from: Possible, type: FhirType, name: string): Possible {
     const way = `${type.name} ${name}`;
-    let into = from.below.get(way);
-    if (into === undefined) {
-      into = this.#known(this.#below(from, type, name));
-      from.below.set(way, into);
-    }
-    return into;
+    return remembered(from.below, way, () => this.#known(this.#below(from, type, name)));
   }
 
   #below(from: Possible, type: FhirType, name: string): Possible {
@@ -313,15 +309,12 @@ class ConflictSearch {
   /** Whether a condition may be left undecided on elements of a type: only the tree engine keeps account of these. */
   #isOpenAt(guard: Guard, type: FhirType): boolean {
     if (!guard.mayBeUndecided) return false;
-    let byType = this.#openAt.get(guard);
-    if (byType === undefined) this.#openAt.set(guard, (byType = new Map()));
-    let isOpen = byType.get(type);
-    if (isOpen === undefined) {
-      isOpen =
-        mayBeUndecided(guard.expression, new Set([type])) && rawConditionOf(guard.expression, type) === null;
-      byType.set(type, isOpen);
-    }
-    return isOpen;
+    const { expression } = guard;
+    return remembered(
+      remembered(this.#openAt, guard, () => new Map<FhirType, boolean>()),
+      type,
+      () => mayBeUndecided(expression, new Set([type])) && rawConditionOf(expression, type) === null,
+    );
   }
 
   #isInConflict(rule: Rule, guard: Guard, type: FhirType, state: Possible): boolean {

@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import { functionOf } from '../expression/functions.js';
 import { asDecimal, normalized, ORDERS } from '../expression/operators.js';
 import {
@@ -21,17 +22,8 @@ const known = new WeakMap<Expression, Map<FhirType, RawCondition | null>>();
 
 /** A condition as `compileRaw` compiles it, which is done once for elements of a type. */
 export function rawConditionOf(expression: Expression, type: FhirType): RawCondition | null {
-  let byType = known.get(expression);
-  if (byType === undefined) {
-    byType = new Map();
-    known.set(expression, byType);
-  }
-  let condition = byType.get(type);
-  if (condition === undefined) {
-    condition = compileRaw(expression, type);
-    byType.set(type, condition);
-  }
-  return condition;
+  const byType = remembered(known, expression, () => new Map<FhirType, RawCondition | null>());
+  return remembered(byType, type, () => compileRaw(expression, type));
 }
 
 /**

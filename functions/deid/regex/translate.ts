@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import type { CharSet } from './charSet.js';
 import { isLinear } from './cost.js';
 import { partsOf, type Anchor, type ParsedRegex, type RegexNode } from './syntax.js';
@@ -102,14 +103,11 @@ function anchorSource(anchor: Anchor): string {
 const sources = new WeakMap<CharSet, string>();
 
 function setSource(set: CharSet): string {
-  let source = sources.get(set);
-  if (source === undefined) {
+  return remembered(sources, set, () => {
     const { ranges } = set;
     const inverse = set.complement().ranges;
-    source = inverse.length < ranges.length ? `[^${rangesSource(inverse)}]` : `[${rangesSource(ranges)}]`;
-    sources.set(set, source);
-  }
-  return source;
+    return inverse.length < ranges.length ? `[^${rangesSource(inverse)}]` : `[${rangesSource(ranges)}]`;
+  });
 }
 
 function rangesSource(ranges: readonly number[]): string {

@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import { BLOCKS } from './blocks.js';
 import { CharSet } from './charSet.js';
 
@@ -16,17 +17,8 @@ const CASED = new Set(['Lu', 'Ll', 'Lt']);
 
 const sets = new Map<string, CharSet>();
 
-function remembered(name: string, make: () => CharSet): CharSet {
-  let set = sets.get(name);
-  if (set === undefined) {
-    set = make();
-    sets.set(name, set);
-  }
-  return set;
-}
-
 function matching(name: string, pattern: RegExp): CharSet {
-  return remembered(name, () => CharSet.where((code) => pattern.test(String.fromCharCode(code))));
+  return remembered(sets, name, () => CharSet.where((code) => pattern.test(String.fromCharCode(code))));
 }
 
 /** .NET's `\w` (letters, non-spacing marks, decimal digits and connecting punctuation), `\d` of every script, and `\s`. */
@@ -42,12 +34,12 @@ export function shorthandSet(letter: string): CharSet | null {
   const pattern = SHORTHANDS[lower];
   if (pattern === undefined) return null;
   const set = matching(`\\${lower}`, pattern);
-  return letter === lower ? set : remembered(`\\${letter}`, () => set.complement());
+  return letter === lower ? set : remembered(sets, `\\${letter}`, () => set.complement());
 }
 
 /** What `\b` and names of groups count as a word: `\w`, the zero width joiner and non-joiner. */
 export function boundaryWordSet(): CharSet {
-  return remembered('\\b', () => (shorthandSet('w') as CharSet).union(CharSet.of(0x200c, 0x200d)));
+  return remembered(sets, '\\b', () => (shorthandSet('w') as CharSet).union(CharSet.of(0x200c, 0x200d)));
 }
 
 /** The code units of a category or block: `Lu`, `IsGreek`. Null for a name that .NET does not know. */
@@ -57,7 +49,7 @@ export function propertySet(name: string, ignoreCase: boolean): CharSet | null {
     return matching(name, new RegExp(`\\p{${name}}`, 'u'));
   }
   const block = name.startsWith('Is') ? BLOCKS.get(name.slice(2)) : undefined;
-  return block === undefined ? null : remembered(name, () => CharSet.ofRanges(block));
+  return block === undefined ? null : remembered(sets, name, () => CharSet.ofRanges(block));
 }
 
 /** The lower case of a code unit, as in .NET's invariant culture: where it is a single code unit. */
