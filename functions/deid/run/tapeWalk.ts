@@ -146,7 +146,18 @@ export class TapeWalk {
    * De-identifies an outermost resource, and adds its line, labels included.
    * @throws UNUSUAL where the tree engine has to do it; anything else that is thrown it will throw again
    */
-  resource({ tape, node: root }: TapeValue, plan: Plan, line: LineBuffer): void {
+  resource(resource: TapeValue, plan: Plan, line: LineBuffer): void {
+    this.walk(resource, plan, line);
+  }
+
+  /** Looks at the result of another engine, along a plan without rules. */
+  lookAt(resource: TapeValue, plan: Plan): void {
+    const line = new LineBuffer();
+    line.begin(resource.bytes);
+    this.walk(resource, plan, line);
+  }
+
+  private walk({ tape, node: root }: TapeValue, plan: Plan, line: LineBuffer): void {
     this.tape = tape;
     this.line = line;
     this.around = 0;
@@ -155,13 +166,6 @@ export class TapeWalk {
     const node = this.begun(plan, root);
     this.rootId(node, root);
     this.object(root, node, 0, outer);
-  }
-
-  /** Looks at the result of another engine, along a plan without rules. */
-  lookAt(resource: TapeValue, plan: Plan): void {
-    const line = new LineBuffer();
-    line.begin(resource.bytes);
-    this.resource(resource, plan, line);
   }
 
   /**
