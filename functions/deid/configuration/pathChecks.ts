@@ -5,7 +5,7 @@ import { functionOf } from '../expression/functions.js';
 import { parseFhirPath } from '../expression/parser.js';
 import type { Expression } from '../expression/syntax.js';
 import { typeNameOf } from '../expression/typeTest.js';
-import { IssueList, nearest } from '../reading/issues.js';
+import { didYouMean, IssueList } from '../reading/issues.js';
 import type { FhirModel } from '../model/fhirModel.js';
 import type { FhirElement, FhirType } from '../model/types.js';
 import { isOfAll, type RulePath } from './rulePath.js';
@@ -49,10 +49,6 @@ function inLowerCase(rule: RulePath, model: FhirModel): { name: string; path: st
   const types = new PathCheck(model, issues).types(parseFhirPath(rest), new Set([type]));
   const isRight = issues.list.length === 0 && types?.size !== 0;
   return isRight ? { name, path: `${type.name}.${rest}` } : undefined;
-}
-
-function didYouMean(name: string | undefined): string {
-  return name === undefined ? '' : `; did you mean '${name}'?`;
 }
 
 /** The elements of the types, by name; remembered for the set of all resource types, which many paths begin with. */
@@ -140,7 +136,7 @@ class PathCheck {
       const choice = choiceOf(name, from);
       const meant =
         choice === undefined
-          ? didYouMean(nearest(name, names))
+          ? didYouMean(name, names)
           : `; choices are named without their type: write '${choice.name}', or '${choice.name} as ${choice.type?.name}'`;
       return `Never matches: FHIR ${this.#model.version} has no element '${name}' in ${where}${meant}`;
     });
@@ -214,8 +210,7 @@ class PathCheck {
   missing(what: string, name: string, known: () => Iterable<string>): Types {
     this.#issues.suggest(
       'path',
-      () =>
-        `Never matches: FHIR ${this.#model.version} has no ${what} '${name}'${didYouMean(nearest(name, known()))}`,
+      () => `Never matches: FHIR ${this.#model.version} has no ${what} '${name}'${didYouMean(name, known())}`,
     );
     return new Set();
   }

@@ -1,5 +1,6 @@
 import { givesValue, isPerItem, type ValueKind } from './functionRow.js';
 import { functionOf } from './functions.js';
+import { QUANTITY_TYPES } from './operators.js';
 import { isOperatorOf, partsOf, type Expression } from './syntax.js';
 import { Quantity, Temporal, type Value } from '../values/values.js';
 import type { FhirType } from '../model/types.js';
@@ -10,8 +11,6 @@ type Types = ReadonlySet<FhirType> | null;
 type Kind = ValueKind | 'complex';
 /** Kinds a value may have; null where that is unknown. */
 type Kinds = ReadonlySet<Kind> | null;
-
-const QUANTITIES = new Set(['Quantity', 'SimpleQuantity', 'MoneyQuantity']);
 
 /** Whether a comparison in an expression on elements of some types may be left open though both sides are there. */
 export function mayBeUndecided(expression: Expression, types: Types): boolean {
@@ -114,7 +113,7 @@ function kindsOfTypes(types: ReadonlySet<FhirType>): ReadonlySet<Kind> {
 function kindOfType({ name, primitive }: FhirType): Kind {
   switch (primitive) {
     case null:
-      return QUANTITIES.has(name) ? 'quantity' : 'complex';
+      return QUANTITY_TYPES.has(name) ? 'quantity' : 'complex';
     case 'integer':
     case 'decimal':
       return 'number';

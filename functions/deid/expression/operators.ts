@@ -4,7 +4,7 @@ import type { OperatorOf } from './syntax.js';
 import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from '../values/values.js';
 
 /** Types of elements that FHIRPath treats as its own Quantity. An `Age` is none to the reference: its `value` is asked. */
-const QUANTITY_TYPES: ReadonlySet<string> = new Set(['Quantity', 'SimpleQuantity', 'MoneyQuantity']);
+export const QUANTITY_TYPES: ReadonlySet<string> = new Set(['Quantity', 'SimpleQuantity', 'MoneyQuantity']);
 
 /** The value of an item: of a primitive element, or of a Quantity as a whole; undefined for other elements. */
 function itemValue(item: Item): Value | undefined {

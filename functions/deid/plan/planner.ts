@@ -147,20 +147,25 @@ interface Place {
 }
 
 /** What may be at an element, however it is reached. Of rules, the first ones count, as the rules that they are `before`. */
-interface Possible {
-  readonly places: Place[];
+class Possible {
+  places: Place[] = [];
   /** The conditions at the element. */
-  readonly guards: { readonly place: Place; readonly guard: Guard }[];
+  readonly guards: { readonly place: Place; readonly guard: Guard }[] = [];
   /** The first rule that reaches the element for certain. */
   certain: number;
   /** The first rule that may reach it. */
   first: number;
   /** The first of these that changes something. */
-  firstChange: number;
+  firstChange = Infinity;
   /** What may be at its elements, as far as that was looked at, by type and name. */
-  readonly below: Map<string, Possible>;
+  readonly below = new Map<string, Possible>();
   /** Types of the elements where it was found. */
-  readonly seenAt: Set<FhirType>;
+  readonly seenAt = new Set<FhirType>();
+
+  constructor(certain: number) {
+    this.certain = certain;
+    this.first = certain;
+  }
 }
 
 /** Depth of elements within elements that is looked through. */
@@ -207,15 +212,16 @@ class ConflictSearch {
   constructor(type: FhirType, rules: readonly PatternRule[], budget: PlanningBudget) {
     this.#budget = budget;
     const guarded = rules.filter(({ patterns }) => patterns.some(hasGuard)).map(({ rule }) => rule);
-    const start = nothingPossible(Infinity);
+    const start = new Possible(Infinity);
     for (const path of pathsOf(rules)) this.#follow(path, 0, type, type.name, start);
     const everywhere = start.places.filter(({ step }) => leadsFurther(step));
+    start.places = start.places.filter(({ step }) => !leadsFurther(step));
     for (const place of everywhere) if (leadsFurther(place.step)) this.#everywhere.add(place.step, place);
     this.#failing = everywhere.filter(({ canFail }) => canFail);
     this.#firstChangeAnywhere = firstChangeOf(everywhere);
     budget.startType();
     try {
-      this.#visit(type, { ...start, places: start.places.filter(({ step }) => !leadsFurther(step)) }, 0);
+      this.#visit(type, start, 0);
     } catch (error) {
       if (!(error instanceof TooMuchWork)) throw error;
       for (const rule of guarded) this.conflicts.add(rule);
@@ -249,7 +255,7 @@ class ConflictSearch {
   }
 
   #below(from: Possible, type: FhirType, name: string): Possible {
-    const into = nothingPossible(from.certain);
+    const into = new Possible(from.certain);
     this.#budget.take(1 + from.places.length);
     for (const place of from.places) {
       if (leadsFurther(place.step)) into.places.push(place);
@@ -371,18 +377,6 @@ function* pathsOf(rules: readonly PatternRule[]): Generator<Path> {
     }
     if (isGuarded) before = rule.index;
   }
-}
-
-function nothingPossible(certain: number): Possible {
-  return {
-    places: [],
-    guards: [],
-    certain,
-    first: certain,
-    firstChange: Infinity,
-    below: new Map(),
-    seenAt: new Set(),
-  };
 }
 
 function hasGuard(steps: Pattern): boolean {

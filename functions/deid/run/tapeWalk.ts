@@ -119,21 +119,15 @@ export class TapeWalk {
   private rootIdEntry: Entry | undefined;
   private rootIdBecame = NO_VALUE;
   private rootIdResult: Primitive = '';
-  private readonly survey: Survey;
   private readonly surveyMarks: SurveyMark[] = [];
-  private readonly isValid: boolean;
-  private readonly validates: boolean;
-  private readonly isLooking: boolean;
-  private readonly targets: ReferenceTargets;
+  private readonly survey: Survey;
+  private readonly options: TapeWalkOptions;
   /** Names of the members that the last one of the outermost resource became, where these are not its own. */
   private readonly written: number[] = [];
 
   constructor(run: ResourceRun, work: ElementWork, resources: TapeResources, options: TapeWalkOptions) {
     this.survey = options.survey;
-    this.isValid = options.isValid;
-    this.validates = options.validates;
-    this.isLooking = options.isLooking;
-    this.targets = options.targets;
+    this.options = options;
     this.resources = resources;
     this.run = run;
     this.work = work;
@@ -208,7 +202,7 @@ export class TapeWalk {
     this.work.refuseComplex(entry);
     if (entry.replacement !== null) {
       // Of what was put in the place of a resource, all that has to be there is marked.
-      if (this.isValid || !isEmptyObject(entry.replacement.object)) throw UNUSUAL;
+      if (this.options.isValid || !isEmptyObject(entry.replacement.object)) throw UNUSUAL;
       this.run.did(SUBSTITUTED);
     }
     return entry.inner;
@@ -332,7 +326,7 @@ export class TapeWalk {
       hadLabels = tape.member(member, SECURITY) >= 0;
     }
     if (node.shape !== null && !node.shape.isComplete(left) && (isLeft || node.type.isResource)) {
-      const missing = this.isValid ? node.shape.missing(had, left) : 0;
+      const missing = this.options.isValid ? node.shape.missing(had, left) : 0;
       if (missing === REMOVED) {
         this.survey.back(this.surveyMarks[depth] as SurveyMark);
         return false;
@@ -373,7 +367,7 @@ export class TapeWalk {
         if (depth === 0 && this.around === 0) survey.elements.push(nameNumber(key));
       }
     }
-    if (this.validates)
+    if (this.options.validates)
       for (const { element, reason } of shape.problems(there))
         survey.problems.push(`${type.path}.${element} ${reason}`);
     return hasOthers;
@@ -396,8 +390,9 @@ export class TapeWalk {
     survey.keep(surveyMark);
     const became = this.member(entry, node, object, member, depth, hasOthers);
     if (became !== LEFT || isSame) return became;
-    if (this.validates && !this.isValid) survey.problems.push(`${entry.element?.path} choice`);
-    if (!this.isValid) return became;
+    if (this.options.validates && !this.options.isValid)
+      survey.problems.push(`${entry.element?.path} choice`);
+    if (!this.options.isValid) return became;
     line.back(mark);
     survey.back(surveyMark);
     this.dropped(entry, member);
@@ -569,7 +564,7 @@ export class TapeWalk {
       case NOTHING:
         return;
       case DATE: {
-        const isDate = became === AS_IT_CAME && !this.isLooking;
+        const isDate = became === AS_IT_CAME && !this.options.isLooking;
         const length = isDate ? tape.end(node) - tape.start(node) - 2 : 0;
         const place = PRECISION_OF_LENGTH[length] ?? precisionOf(this.textOf(became, node));
         if (place >= 0) this.survey.counted.push(place);
@@ -585,12 +580,13 @@ export class TapeWalk {
         if (became === REPLACED || (became === AS_IT_CAME && tape.isVerbatim(node))) return;
         break;
     }
-    if (!this.validates || this.isInForm(entry, became, node)) return;
+    if (!this.options.validates || this.isInForm(entry, became, node)) return;
     this.survey.problems.push(`${entry.element?.path} format`);
   }
 
   private targetOf(became: number, node: number): number {
-    const { tape, targets, results, place } = this;
+    const { tape, results, place } = this;
+    const { targets } = this.options;
     if (became === AS_IT_CAME && tape.isVerbatim(node))
       return targets.ofBytes(tape.bytes, tape.start(node) + 1, tape.end(node) - 1);
     const known = became === REPLACED ? results.note(place) : 0;
@@ -721,7 +717,7 @@ export class TapeWalk {
     if (constant.json === undefined) {
       const isLeft = this.object(object, entry.inner, depth + 1);
       // What has to be there beside what an earlier rule decided is for the tree engine.
-      if (isLeft && this.isValid) throw UNUSUAL;
+      if (isLeft && this.options.isValid) throw UNUSUAL;
       return isLeft;
     }
     // What an earlier rule decided stays, and takes the place of a part of the replacement.
