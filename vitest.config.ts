@@ -1,9 +1,15 @@
 import { existsSync } from 'node:fs';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
-// Packages of its own, some 100 MB, that not everybody needs.
-const hasInterop = existsSync(new URL('test/interop/node_modules', import.meta.url));
-if (!hasInterop) console.log('skipped: test/interop, which needs npm ci --prefix test/interop');
+// Packages of their own, some 100 MB each, that not everybody needs.
+const ownPackages = [
+  { name: 'interop', install: 'npm ci --prefix test/interop' },
+  { name: 'reading', install: 'npm install --no-save --prefix test/reading' },
+].filter(({ name, install }) => {
+  const isInstalled = existsSync(new URL(`test/${name}/node_modules`, import.meta.url));
+  if (!isInstalled) console.log(`skipped: test/${name}, which needs ${install}`);
+  return isInstalled;
+});
 
 // One seed for all random inputs of a run (test/random.ts), printed so that the run can be repeated.
 process.env['TEST_SEED'] ??= String(Date.now() % 1_000_000);
@@ -31,9 +37,9 @@ const project = (
 export default defineConfig({
   test: {
     projects: [
-      project('quick', 30, 'test/**/*.test.ts', '**/*.long.test.ts', 'test/interop/**'),
+      project('quick', 30, 'test/**/*.test.ts', '**/*.long.test.ts', 'test/interop/**', 'test/reading/**'),
       project('long', 120, 'test/**/*.long.test.ts'),
-      ...(hasInterop ? [project('interop', 30, 'test/interop/*.test.ts')] : []),
+      ...ownPackages.map(({ name }) => project(name, 30, `test/${name}/*.test.ts`)),
     ],
   },
 });
