@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PROJECT_ROOT } from '../../local/paths.js';
 import { missingNode22, missingPandas, PYTHON, runDuckDb, runProgram } from './tools.js';
 
-// What the page says tools do by default, of what matters most. A tool that no longer does so is praised on the page.
+// What the page says tools do by default, of what matters most. Where one of these fails, a tool has changed: change the page.
 
 let folder: string;
 beforeAll(() => {

@@ -30,7 +30,14 @@ const SHIFTED = {
       method: 'redact',
     })),
   ],
-  parameters: { cryptoHashKey: '', dateShiftKey: '', dateShiftScope: 'resource' },
+  parameters: {
+    cryptoHashKey: '',
+    dateShiftKey: '',
+    dateShiftScope: 'resource',
+    // Dates of patients over 89 become years.
+    enablePartialDatesForRedact: true,
+    validOutput: true,
+  },
 };
 
 /** Files that a type is split into, as that of a large source is; more than the 32 that DuckDB looks into by itself. */

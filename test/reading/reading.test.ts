@@ -4,14 +4,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Counts, countsOf, type Json, type Resource, withoutNulls } from './counts.js';
 import { type Download, exportTwice } from './exports.js';
 import { codeFor, readBlocks } from './page.js';
-import { missingNode22, readJson, runDuckDb, TOOLS } from './tools.js';
+import { endTools, missingNode22, readJson, runDuckDb, TOOLS } from './tools.js';
 import { expectViewsToHaveAll } from './views.js';
 
 let downloads: Awaited<ReturnType<typeof exportTwice>>;
 beforeAll(async () => {
   downloads = await exportTwice();
 });
-afterAll(() => downloads.end());
+afterAll(() => {
+  downloads.end();
+  endTools();
+});
 
 const EXPORTS = ['redacted', 'shifted'] as const;
 const byType = <T>(own: Map<string, T>): Record<string, T> =>
@@ -113,6 +116,17 @@ function ordered(value: Json | undefined): string {
       : member,
   );
 }
+
+it('the footer of a Parquet file holds the least and the greatest value of a column', () => {
+  const { folder, resources } = downloads.redacted;
+  const ids = (resources.get('Patient') ?? []).map(({ id }) => id).sort();
+  const bounds = `SELECT stats_min_value AS least, stats_max_value AS greatest FROM parquet_metadata('Patient.parquet') WHERE path_in_schema = 'id';`;
+  const rows = runDuckDb(
+    folder,
+    codeFor('duckdb', 'Patient') + codeFor('duckdb-parquet', 'Patient') + bounds,
+  );
+  expect(rows).toEqual([{ least: ids[0], greatest: ids.at(-1) }]);
+});
 
 it.each(EXPORTS)('the join of the page finds every patient of an export with %s dates', (name) => {
   const { folder, resources } = downloads[name];

@@ -1,6 +1,8 @@
 import { type SpawnSyncOptionsWithStringEncoding, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PROJECT_ROOT } from '../../local/paths.js';
 import { codeFor } from './page.js';
 
 /** A tool of the page. Its block reads `export/`; what it has read is written to `out/` by lines that follow it here. */
@@ -53,13 +55,8 @@ export function missingPandas(): string | undefined {
 }
 
 /** One program for all types: what starts slowly starts once. */
-function script(
-  types: readonly string[],
-  block: string,
-  after: (type: string) => string,
-  separator = '\n',
-): string {
-  return types.map((type) => `${codeFor(block, type)}${after(type)}`).join(separator);
+function script(types: readonly string[], block: string, after: (type: string) => string): string {
+  return types.map((type) => `${codeFor(block, type)}${after(type)}`).join('\n');
 }
 
 /** Runs a module per type, since each declares the same names. */
@@ -261,6 +258,42 @@ const jq: Tool = {
   },
 };
 
+const built = new Map<string, string>();
+
+/** Builds a program of the blocks of all types, once: its types are those of R4, and a build takes long. */
+function buildFirely(types: readonly string[]): string {
+  const source = types.map((type) => {
+    const lines = codeFor('firely', type).split('\n');
+    const code = lines.filter((line) => !line.startsWith('using ')).join('\n');
+    const write = `JsonSerializer.Serialize(resource, options)`;
+    return `{\n${code}File.WriteAllLines("out/${type}.ndjson", resources.Select(resource => ${write}));\n}\n`;
+  });
+  const usings = codeFor('firely', 'Patient').match(/^using .*;$/gm) ?? [];
+  const program = `${usings.join('\n')}\n${source.join('')}`;
+  let folder = built.get(program);
+  if (folder === undefined) {
+    folder = mkdtempSync(join(tmpdir(), 'fhir-firely-'));
+    cpSync(join(PROJECT_ROOT, 'test', 'reading', 'firely', 'firely.csproj'), join(folder, 'firely.csproj'));
+    writeFileSync(join(folder, 'Program.cs'), program);
+    runProgram(['dotnet', 'build', '--nologo', '-v', 'quiet', '-o', 'built'], { cwd: folder });
+    built.set(program, folder);
+  }
+  return join(folder, 'built', 'firely.dll');
+}
+
+const firely: Tool = {
+  name: 'firely',
+  missing: () => missingProgram('dotnet', '--version'),
+  run(folder, types) {
+    runProgram(['dotnet', buildFirely([...types].sort())], { cwd: folder });
+  },
+};
+
+/** Removes what was built. */
+export function endTools(): void {
+  for (const folder of built.values()) rmSync(folder, { recursive: true, force: true });
+}
+
 export const TOOLS: readonly Tool[] = [
   duckDb,
   parquet,
@@ -272,6 +305,7 @@ export const TOOLS: readonly Tool[] = [
   r,
   miller,
   jq,
+  firely,
 ];
 
 export function readJson(path: string): unknown {
