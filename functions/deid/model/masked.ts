@@ -89,10 +89,10 @@ export function maskedMembers(
 /** By their bits: mostly the same few. */
 const knownMembers = new WeakMap<Shape, Map<number, readonly MaskedMember[]>>();
 
-function remember(shape: Shape, missing: number, members: readonly MaskedMember[]): void {
+function remember(shape: Shape, missing: number, found: readonly MaskedMember[]): void {
   let known = knownMembers.get(shape);
   if (known === undefined) knownMembers.set(shape, (known = new Map()));
-  if (known.size < MAX_KNOWN) known.set(missing, members);
+  if (known.size < MAX_KNOWN) known.set(missing, found);
 }
 
 const MAX_KNOWN = 64;
