@@ -119,7 +119,7 @@ function ordered(value: Json | undefined): string {
 
 it('the footer of a Parquet file holds the least and the greatest value of a column', () => {
   const { folder, resources } = downloads.redacted;
-  const ids = (resources.get('Patient') ?? []).map(({ id }) => id).sort();
+  const ids = (resources.get('Patient') ?? []).map(({ id }) => String(id)).sort();
   const bounds = `SELECT stats_min_value AS least, stats_max_value AS greatest FROM parquet_metadata('Patient.parquet') WHERE path_in_schema = 'id';`;
   const rows = runDuckDb(
     folder,
