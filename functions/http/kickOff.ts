@@ -79,6 +79,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       pageSize: read.kickOff.pageSize,
       workers: await enterRunning(dependencies, jobId, permitted.owner),
       configuration: pinned?.described,
+      validation: settings.validateOutput,
       stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
       notes: [...permitted.notes, ...read.kickOff.notes, ...(pinned?.notes ?? [])],
     };

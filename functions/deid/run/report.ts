@@ -1,3 +1,4 @@
+import { increase, increaseAll } from '../../common/counts.js';
 import { LABELS } from '../methods/labels.js';
 import type { ResourceRun } from './resourceRun.js';
 import { emptyTypeReport, type TypeReport } from './typeReport.js';
@@ -29,13 +30,21 @@ export class EngineReport {
 
   /** Adds what was done to a resource that did not fail. */
   add({ counts, dropped, undecided }: ResourceRun): void {
+    this.#addLabels(counts);
+    for (const path of dropped) increase(this.dropped, path);
+    for (const [rule, count] of undecided) increase(this.undecided, `fhirPathRules[${rule}]`, count);
+  }
+
+  /** Adds what another report has, but for what the resources contain. */
+  addWork(other: EngineReport): void {
+    this.resources += other.resources;
+    this.#addLabels(other.#counts);
+    increaseAll(this.dropped, other.dropped);
+    increaseAll(this.undecided, other.undecided);
+  }
+
+  #addLabels(counts: readonly number[]): void {
     for (let label = 0; label < counts.length; label++)
       this.#counts[label] = (this.#counts[label] as number) + (counts[label] as number);
-    for (const path of dropped) this.dropped.set(path, (this.dropped.get(path) ?? 0) + 1);
-    if (undecided.size === 0) return;
-    for (const [rule, count] of undecided) {
-      const path = `fhirPathRules[${rule}]`;
-      this.undecided.set(path, (this.undecided.get(path) ?? 0) + count);
-    }
   }
 }

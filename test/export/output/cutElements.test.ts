@@ -1,5 +1,6 @@
 import { LineBuffer } from '../../../functions/json/lineBuffer.js';
 import { describe, expect, it } from 'vitest';
+import { ContentCounter } from '../../../functions/deid/run/contentCounter.js';
 import { EngineReport } from '../../../functions/deid/run/report.js';
 import { tapeOf } from '../../../functions/json/json.js';
 import type { LineMaker } from '../../../functions/export/output/lineMaker.js';
@@ -88,7 +89,7 @@ describe('_elements', () => {
       },
     };
     const cutter = elementCutter([{ type: undefined, element: 'birthDate' }], FhirModel.of('R4'));
-    const lineMaker = cuttingLines(maker, cutter);
+    const lineMaker = cuttingLines(maker, cutter, new ContentCounter(FhirModel.of('R4')));
     const line = new LineBuffer();
     const report = new EngineReport();
     const made: string[] = [];
