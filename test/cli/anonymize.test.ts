@@ -285,6 +285,11 @@ describe('files on the command line', () => {
       /^--jobs must be a whole number from 1 to 64\./,
     ],
     [
+      'another validation',
+      ['anonymize', '--config', 'config.json', '--input', 'in', '--output', 'o', '--validate-output=yes'],
+      /^--validate-output must be report or refuse\./,
+    ],
+    [
       'a key that is not set',
       ['anonymize', '--config', 'secret.json', '--input', 'in', '--output', 'o'],
       /^ANONYMIZATION_SECRET_NO_SUCH_SECRET is not set\.$/m,

@@ -18,10 +18,13 @@ const UNKNOWN = '(unknown)';
  */
 export class ContentCounter {
   readonly #model: FhirModel;
+  readonly #onReference: ((reference: string) => void) | undefined;
   readonly #isResourceType: (name: string) => boolean;
 
-  constructor(model: FhirModel) {
+  /** @param onReference called with every `Reference.reference` */
+  constructor(model: FhirModel, onReference?: (reference: string) => void) {
     this.#model = model;
+    this.#onReference = onReference;
     this.#isResourceType = (name) => model.resource(name) !== undefined;
   }
 
@@ -47,7 +50,9 @@ export class ContentCounter {
       const element = type.elements.get(name.startsWith('_') ? name.slice(1) : name);
       if (element === undefined) continue;
       if (type.name === 'Reference' && name === 'reference' && tape.kind(member) === STRING) {
-        increase(report.references, targetTypeOf(tape.primitive(member) as string, this.#isResourceType));
+        const reference = tape.primitive(member) as string;
+        increase(report.references, targetTypeOf(reference, this.#isResourceType));
+        this.#onReference?.(reference);
       } else this.#addValue(tape, member, element.type, report, depth);
     }
   }
