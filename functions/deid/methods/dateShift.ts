@@ -76,10 +76,10 @@ export const DATE_SHIFT = method({
           const moved = shift(value, run);
           return typeof moved === 'string' ? moved.slice(0, 'yyyy-mm-dd'.length) : moved;
         };
+        const ofDateTime = context.parameters.dateShiftOutput === 'date' ? shiftToDate : shift;
         // An instant without a time would be none.
-        const isToDate = ({ name }: FhirType): boolean =>
-          context.parameters.dateShiftOutput === 'date' && name !== 'instant';
-        return { ofValue: ({ type }) => (isDate(type) ? (isToDate(type) ? shiftToDate : shift) : null) };
+        const ofDate = ({ name }: FhirType): ValueMethod => (name === 'instant' ? shift : ofDateTime);
+        return { ofValue: ({ type }) => (isDate(type) ? ofDate(type) : null) };
       },
     };
   },

@@ -31,12 +31,12 @@ export class EngineReport {
   get types(): ReadonlyMap<string, TypeReport> {
     for (const [type, { elements, counted }] of this.#tallies) {
       const report = this.ofType(type);
-      elements.drain((element, count) => add(report.elements, nameOf(element), count));
+      elements.drain((element, count) => increase(report.elements, nameOf(element), count));
       counted.drain((number, count) => {
         const precision = DATE_PRECISIONS[number];
         const target = number - DATE_PRECISIONS.length;
         if (precision !== undefined) report.dates[precision] += count;
-        else add(report.references, this.#targets?.nameOf(target) ?? '', count);
+        else increase(report.references, this.#targets?.nameOf(target) ?? '', count);
       });
     }
     return this.#types;
@@ -61,7 +61,7 @@ export class EngineReport {
     tallies.counted.add(counted);
     if (problems.length === 0) return;
     report.notValid++;
-    for (const problem of problems) add(report.problems, problem, 1);
+    for (const problem of problems) increase(report.problems, problem);
   }
 
   /** Adds what was done to a resource that did not fail. */
@@ -83,8 +83,4 @@ export class EngineReport {
     for (let label = 0; label < counts.length; label++)
       this.#counts[label] = (this.#counts[label] as number) + (counts[label] as number);
   }
-}
-
-function add(counts: Map<string, number>, name: string, count: number): void {
-  counts.set(name, (counts.get(name) ?? 0) + count);
 }
