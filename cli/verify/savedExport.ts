@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { isRecord } from '../../functions/common/isRecord.js';
 import type { ExportManifest, ManifestFile } from '../../functions/export/output/manifest.js';
 import type { ExportReport } from '../../functions/export/output/report.js';
 import { UsageError } from '../command.js';
@@ -80,7 +81,7 @@ function readJson(path: string): object | undefined {
   if (!existsSync(path)) return undefined;
   try {
     const json: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json;
+    if (isRecord(json)) return json;
   } catch {
     // The same as any other JSON that is no object: the parser's message would quote the file.
   }
