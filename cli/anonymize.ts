@@ -26,7 +26,11 @@ async function makeEngine({ text, environment, ...options }: EngineSettings): Pr
   const read = readConfiguration(text, options).configuration;
   if (read === undefined) throw new Error('The configuration was read before.');
   const { configuration } = await withKeys(read, environment);
-  return compileEngine(configuration, { ...options, randomBytes: (size) => randomBytes(size) });
+  return compileEngine(configuration, {
+    ...options,
+    randomBytes: (size) => randomBytes(size),
+    validation: 'off',
+  });
 }
 
 interface Arguments {

@@ -168,6 +168,7 @@ function engineOf({ sampleConfiguration, fhirVersion }: Stack): Engine | undefin
     now: Date.now(),
     jobSecret: randomBytes(32),
     randomBytes: (size) => randomBytes(size),
+    validation: 'off',
   });
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import pMap from 'p-map';
 import { endJob } from '../jobs/endJob.js';
 import { type JobOutcome, stateMissing, stateOf } from '../jobs/model/state.js';
 import { ExportError } from '../common/errors.js';
@@ -11,6 +12,7 @@ import {
   type JobRequest,
   type OutputFile,
   type PartitionRecord,
+  type PlannedPartition,
   type SliceReport,
 } from '../export/records/job.js';
 import {
@@ -35,7 +37,6 @@ import { resourceFailed } from '../export/slice/pageWriter.js';
 import { provePartsComplete } from '../export/slice/proof.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import { VERSION } from '../common/version.js';
-import { mapConcurrently } from '../common/mapConcurrently.js';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import type { ActivityLog } from './activity.js';
@@ -50,7 +51,7 @@ export interface FinishExportOutput {
   state: JobOutcome['state'];
 }
 
-const PARALLEL_READS = 8;
+const AT_ONCE = { concurrency: 8 };
 
 type FinishDependencies = Pick<MainDependencies, 'settings' | 'jobs' | 'files' | 'sourceOf' | 'now'> & {
   slices: Pick<SliceRunner, 'forget'>;
@@ -85,18 +86,13 @@ async function complete(
   if (plan === undefined) throw stateMissing();
   const withheld = await withheldOf(jobs, request, plan);
   // What is withheld is as if it had never been read: no file, count or failure of it is reported.
-  const partitions = await mapConcurrently(
-    [...plan.partitions.keys()],
-    PARALLEL_READS,
-    async (partition): Promise<PartitionRecord> => {
-      const record = await jobs.partition(jobId, partition);
-      if (record === undefined) {
-        throw stateMissing();
-      }
-      const type = plan.partitions[partition]?.window.type ?? '';
-      return withheld.types.has(type) ? emptyPartition() : withoutFilesOf(record, withheld.types);
-    },
-  );
+  const read = async (partition: number): Promise<PartitionRecord> => {
+    const record = await jobs.partition(jobId, partition);
+    if (record === undefined) throw stateMissing();
+    const type = plan.partitions[partition]?.window.type ?? '';
+    return withheld.types.has(type) ? emptyPartition() : withoutFilesOf(record, withheld.types);
+  };
+  const partitions = await pMap(plan.partitions.keys(), read, AT_ONCE);
   const filesOf = (isOfDeletions: boolean): OutputFile[] =>
     partitions
       .filter((_, index) => (plan.partitions[index]?.isOfDeletions === true) === isOfDeletions)
@@ -163,11 +159,12 @@ async function withheldOf(
     const filters = typeFilters.filter(({ type }) => type === window.type).length;
     types.set(window.type, { alternatives: Math.max(1, filters), counts: emptyCounts() });
   }
-  await mapConcurrently([...plan.partitions.entries()], PARALLEL_READS, async ([partition, { window }]) => {
+  const countPart = async ([partition, { window }]: [number, PlannedPartition]): Promise<void> => {
     const counts = await jobs.partCounts(jobId, partition);
     const sum = types.get(window.type)?.counts;
     if (counts !== undefined && sum !== undefined) addPartCounts(sum, counts, most);
-  });
+  };
+  await pMap(plan.partitions.entries(), countPart, AT_ONCE);
   const withheld = withheldTypes(types, most);
   if (withheld.size === types.size) throw allWithheld(most);
   const parts = [...withheld, ...(plan.withheld ?? [])].sort();

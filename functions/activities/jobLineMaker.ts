@@ -81,6 +81,7 @@ async function makeAnonymizing(
     now: (parseInstant(transactionTime)?.seconds ?? Number.NaN) * 1000,
     jobSecret,
     randomBytes,
+    validation: 'off',
   });
   return {
     processingErrors:

@@ -39,6 +39,12 @@ export function readReference(text: unknown, bases: readonly string[]): LocalRef
   return type === undefined || id === undefined ? undefined : { type, id };
 }
 
+/** Reads a `Reference.reference` by its last parts, on whatever server; `undefined` where it names no type and id. */
+export function readAnyReference(text: string): LocalReference | undefined {
+  const [, type, id] = ABSOLUTE.exec(text) ?? [];
+  return type === undefined || id === undefined ? undefined : { type, id };
+}
+
 /** The References at a path of a resource, through arrays. */
 export function* referencesAt(
   value: JsonValue | undefined,
@@ -61,8 +67,8 @@ export function* referencedOf(value: JsonValue | undefined): Generator<LocalRefe
   } else if (isJsonObject(value)) {
     for (const [name, inner] of Object.entries(value)) {
       if (name === 'reference' && typeof inner === 'string') {
-        const [, type, id] = ABSOLUTE.exec(inner) ?? [];
-        if (type !== undefined && id !== undefined) yield { type, id };
+        const target = readAnyReference(inner);
+        if (target !== undefined) yield target;
       } else if (typeof inner === 'object') yield* referencedOf(inner);
     }
   }

@@ -79,6 +79,7 @@ export function runnerOf({ lines, rules }: Kind): () => EngineReport {
     now: Date.parse('2026-11-21T12:00:00Z'),
     jobSecret: new Uint8Array(32).fill(1),
     randomBytes: (size) => new Uint8Array(size).fill(0x5a),
+    validation: 'off',
   });
   const tape = new JsonTape();
   const line = new LineBuffer();

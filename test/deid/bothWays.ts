@@ -194,7 +194,7 @@ function ordered(json: string): string {
 }
 
 function plainReport(
-  { resources, dropped, labels, undecided }: EngineReport,
+  { resources, dropped, labels, undecided, types }: EngineReport,
   ignoresDrops: boolean,
 ): unknown {
   return {
@@ -202,6 +202,7 @@ function plainReport(
     dropped: ignoresDrops || Object.fromEntries(dropped),
     labels: Object.fromEntries(labels),
     undecided: Object.fromEntries(undecided),
+    types,
   };
 }
 

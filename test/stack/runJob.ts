@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import pMap from 'p-map';
 import { completePartition } from '../../functions/activities/completePartition.js';
 import { exportSlice } from '../../functions/activities/exportSlice.js';
 import { finishExport } from '../../functions/activities/finishExport.js';
 import { planExport } from '../../functions/activities/planExport.js';
 import { openSourceAccess } from '../../functions/adapters/source/openSource.js';
-import { forEachConcurrently } from '../../functions/common/mapConcurrently.js';
 import { composeThread } from '../../functions/composition.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import type { ConfigurationOfJob, JobPlan, JobRequest } from '../../functions/export/records/job.js';
@@ -86,14 +86,15 @@ export async function runJob(
   const run = exportSlice(dependencies);
   const { partitions } = await planExport(dependencies)({ jobId }, noLog);
   for (let turn = 0; turn < partitions; turn++) await jobs.claimPartition(jobId, 0, turn, partitions);
-  await forEachConcurrently(Array(partitions).keys(), workers, async (partition) => {
+  const runPartition = async (partition: number): Promise<void> => {
     let previous: string | null = null;
     for (let slice = 0, isDone = false; !isDone; slice++) {
       if (losesAttempts) await run({ jobId, partition, slice, previous }, noLog);
       ({ attempt: previous, isDone } = await run({ jobId, partition, slice, previous }, noLog));
     }
     await completePartition(dependencies)({ jobId, partition, last: previous ?? '' });
-  });
+  };
+  await pMap(Array(partitions).keys(), runPartition, { concurrency: workers });
   await finishExport({ ...dependencies, slices: { forget: () => undefined } })({ jobId }, noLog);
   const [manifest, plan] = [await jobs.manifest(jobId), await jobs.plan(jobId)];
   if (manifest === undefined || plan === undefined) throw new Error('The job has no manifest.');

@@ -12,7 +12,15 @@ export interface EngineOptions {
   jobSecret: Uint8Array;
   /** Returns `size` random bytes: initialization vectors and noise. */
   randomBytes: (size: number) => Uint8Array;
+  /** Whether results are validated as FHIR, and what is done with one that is not valid. */
+  readonly validation: Validation;
 }
+
+/**
+ * `report` counts results that are not valid FHIR; `refuse` makes such a resource fail with the code `not-valid` and a
+ * message of element paths and reasons.
+ */
+export type Validation = 'off' | 'report' | 'refuse';
 
 /** Names that feed the date-shift scopes `file` and `folder`; both empty in an export. */
 export interface ResourceContext {
