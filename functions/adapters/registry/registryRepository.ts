@@ -40,7 +40,11 @@ export function registryFailure(
   access: RegistryAccess,
 ): ExportError {
   if (status === 401 || status === 403) return registryDenied(status, reference, access);
-  return status === 404 ? imageNotFound(reference) : registryRefused(status, reference.registry);
+  if (status !== 404) return registryRefused(status, reference.registry);
+  return new ExportError(
+    'configuration-not-found',
+    `_anonymizationConfigCollectionReference: the registry ${reference.registry} has no image ${reference.text}. Push it, or correct name and tag (letter case counts).`,
+  );
 }
 
 /** The answer 401 or 403 as an error that names what is missing, where, and for whom. */
@@ -49,30 +53,14 @@ export function registryDenied(
   { registry, repository }: OciReference,
   access: RegistryAccess,
 ): ExportError {
+  const advice =
+    access === 'anonymous'
+      ? ', which was asked for without credentials. Put a user that may pull it into ANONYMIZATION_REGISTRY_CREDENTIALS, or check the name.'
+      : access === 'credentials'
+        ? `. The user that ANONYMIZATION_REGISTRY_CREDENTIALS has for ${registry} is not accepted there or may not pull it: correct the password, or grant pull.`
+        : `. Give ${access.identity} the role AcrPull on the registry; see to the registry's firewall, too.`;
   const what = `The registry ${registry} answered ${status} for ${repository}`;
-  if (access === 'anonymous') {
-    return new ExportError(
-      'registry-denied',
-      `${what}, which was asked for without credentials. Put a user that may pull it into ANONYMIZATION_REGISTRY_CREDENTIALS, or check the name.`,
-    );
-  }
-  if (access === 'credentials') {
-    return new ExportError(
-      'registry-denied',
-      `${what}. The user that ANONYMIZATION_REGISTRY_CREDENTIALS has for ${registry} is not accepted there or may not pull it: correct the password, or grant pull.`,
-    );
-  }
-  return new ExportError(
-    'registry-denied',
-    `${what}. Give ${access.identity} the role AcrPull on the registry; see to the registry's firewall, too.`,
-  );
-}
-
-function imageNotFound({ text, registry }: OciReference): ExportError {
-  return new ExportError(
-    'configuration-not-found',
-    `_anonymizationConfigCollectionReference: the registry ${registry} has no image ${text}. Push it, or correct name and tag (letter case counts).`,
-  );
+  return new ExportError('registry-denied', `${what}${advice}`);
 }
 
 /** Any other answer than what the distribution protocol has for success. */

@@ -2,9 +2,11 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request as send } from 'undici';
 import { ExportError } from '../../common/errors.js';
-import type { ProxySettings } from '../../settings/proxySettings.js';
+import type { RegistrySettings } from '../../settings/registrySettings.js';
 import { type Dispatchers, openDispatchers } from '../dispatchers.js';
 import { networkFault } from '../networkFault.js';
+import { retryAfterMs } from '../retryAfter.js';
+import { boundedBytes } from '../../common/boundedBytes.js';
 
 export interface RegistryRequest {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH';
@@ -18,14 +20,6 @@ export interface RegistryResponse {
   /** Names in lower case. */
   headers: Record<string, string>;
   body: Readable;
-}
-
-export interface RegistryTransportOptions {
-  /** Hosts that may be contacted, as `readRegistryHost` writes them. */
-  hosts: ReadonlySet<string>;
-  /** PEM certificates that are trusted besides the public ones. */
-  ca: string | undefined;
-  proxy?: ProxySettings;
 }
 
 const MAX_ATTEMPTS = 4;
@@ -43,7 +37,7 @@ export class RegistryTransport {
   readonly #hosts: ReadonlySet<string>;
   readonly #dispatcherFor: Dispatchers;
 
-  constructor({ hosts, ca, proxy }: RegistryTransportOptions) {
+  constructor({ hosts, ca, proxy }: Pick<RegistrySettings, 'hosts' | 'ca' | 'proxy'>) {
     this.#hosts = hosts;
     this.#dispatcherFor = openDispatchers({ ca, proxy, timeoutMs: ANSWER_TIMEOUT_MS, keepAliveMs: 1_000 });
   }
@@ -127,7 +121,11 @@ export class RegistryTransport {
       if (![408, 429].includes(response.status) && response.status < 500)
         return { response, error, waitMs: 0 };
       discard(response);
-      return { response: undefined, error, waitMs: retryAfterMs(response) };
+      return {
+        response: undefined,
+        error,
+        waitMs: retryAfterMs(response.headers['retry-after'], Date.now()),
+      };
     } catch (error) {
       if (signal.aborted) throw outOfTime(host);
       const failure = new ExportError(
@@ -151,23 +149,14 @@ export async function readBytes(
   host: string,
   mostBytes: number,
 ): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of source) {
-      bytes += chunk.byteLength;
-      if (bytes > mostBytes) {
-        throw new ExportError(
-          'registry-unavailable',
-          `The registry ${host} answered with more than the ${mostBytes} bytes that are taken.`,
-        );
-      }
-      chunks.push(chunk);
-    }
-  } catch (error) {
+  const bytes = await boundedBytes(source, mostBytes).catch((error: unknown) => {
     throw cutOff(error, host);
-  }
-  return Buffer.concat(chunks, bytes);
+  });
+  if (bytes !== undefined) return bytes;
+  throw new ExportError(
+    'registry-unavailable',
+    `The registry ${host} answered with more than the ${mostBytes} bytes that are taken.`,
+  );
 }
 
 /** Gives up the rest of an answer. */
@@ -212,12 +201,4 @@ function flat(headers: Record<string, string | string[] | undefined>): Record<st
       Array.isArray(value) ? value.join(', ') : (value ?? ''),
     ]),
   );
-}
-
-/** `Retry-After` in milliseconds, as seconds or as an HTTP date: RFC 9110, section 10.2.3. */
-function retryAfterMs({ headers }: RegistryResponse): number {
-  const value = headers['retry-after']?.trim() ?? '';
-  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? 0 : Math.max(0, date - Date.now());
 }
