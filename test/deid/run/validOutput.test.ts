@@ -371,7 +371,10 @@ describe('what is not valid', () => {
     [{ ...OBSERVATION, extension: [{ valueString: 'a' }] }, 'Extension.url required'],
     [{ ...OBSERVATION, extension: [{ url: 'https://example.org/a' }] }, 'Extension.value ext-1'],
     [{ ...OBSERVATION, valueQuantity: { code: 'kg' } }, 'Quantity.system qty-3'],
-    [{ ...OBSERVATION, referenceRange: [{ appliesTo: [{ text: 'a' }] }] }, 'Observation.referenceRange.low obs-3'],
+    [
+      { ...OBSERVATION, referenceRange: [{ appliesTo: [{ text: 'a' }] }] },
+      'Observation.referenceRange.low obs-3',
+    ],
   ])('%j', (resource, problem) => {
     expect(refused(resource)).toContain(problem);
   });
