@@ -17,6 +17,8 @@ const CONFIGURATION = {
 /** Kills the host `times` times in the middle of exports, which all have to hold everything once. */
 export async function expectToSurviveKills(times: number, seed: number): Promise<void> {
   const test = await startTestStack({
+    // Slices on a thread of their own; one is quicker to start after each kill than two.
+    WORKER_THREADS: '1',
     // Small slices, so that a kill meets every step.
     PAGE_SIZE: '20',
     SLICE_MAX_PAGES: '2',
