@@ -146,7 +146,7 @@ class AttemptFiles {
   readonly #dependencies: ActivityDependencies;
   readonly #part: Part;
   readonly #input: ExportSliceInput;
-  readonly #opened: string[] = [];
+  readonly #opened = new Map<string, LineSink | undefined>();
 
   constructor(dependencies: ActivityDependencies, part: Part, input: ExportSliceInput) {
     this.#dependencies = dependencies;
@@ -159,8 +159,11 @@ class AttemptFiles {
     const { request } = this.#part;
     await files.confirmContainer(request, settings.allowMixedContainers, now());
     const name = this.#nameOf(type);
-    this.#opened.push(name);
-    return files.create(request.container, name);
+    // Before it is there: one whose creation seems to fail may exist.
+    this.#opened.set(name, undefined);
+    const file = await files.create(request.container, name);
+    this.#opened.set(name, file);
+    return file;
   }
 
   /** Deletes what was written, since the attempt fails. */
@@ -168,7 +171,7 @@ class AttemptFiles {
     const { files } = this.#dependencies;
     const { container } = this.#part.request;
     // Only tidier: what this cannot delete is an orphan, which the end of the job or the timer deletes.
-    for (const name of this.#opened) await files.deleteFile(container, name).catch(() => undefined);
+    for (const name of this.#opened.keys()) await files.deleteFile(container, name).catch(() => undefined);
     throw reason;
   }
 
@@ -190,7 +193,12 @@ class AttemptFiles {
         bytes: companions.bytes,
       },
     ];
-    return files.filter(({ count }) => count > 0);
+    return files
+      .filter(({ count }) => count > 0)
+      .map((file) => {
+        const sha256 = this.#opened.get(file.name)?.sha256;
+        return sha256 === undefined ? file : { ...file, sha256 };
+      });
   }
 
   #nameOf(type: string): string {

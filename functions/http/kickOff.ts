@@ -72,6 +72,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       level,
       workers: await enterRunning(dependencies, jobId, permitted.owner),
       configuration: pinned?.described,
+      validation: settings.validateOutput,
       stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
       notes: [...permitted.notes, ...notes, ...(pinned?.notes ?? [])],
     };

@@ -6,6 +6,7 @@ import type { FhirElement, FhirType } from '../model/types.js';
 import { shapeOf, type Shape } from '../model/shape.js';
 import type { NodeMethod, Replacement, Target, ValueMethod } from '../methods/method.js';
 import { Conditions } from './conditions.js';
+import { LastCode } from './lastCode.js';
 import { follow, leadsFurther, leadsTo, leadsToItself, type Guard, type Pattern } from './pattern.js';
 import { rawConditionOf, type RawCondition } from './rawCondition.js';
 import type { Rule } from '../configuration/rule.js';
@@ -266,6 +267,7 @@ export class Entry implements Member {
   readonly takenLabel: number;
   /** What is looked at of its value: one of `NOTHING` to `PLAIN_FORM`. */
   readonly looks: number;
+  readonly lastCode = new LastCode();
   /** Whether the rule's method fails here: it is for primitives. */
   readonly isRefused: boolean;
   /** What a `substitute` puts in its place, but for what earlier rules decided in it. */

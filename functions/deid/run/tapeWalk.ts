@@ -410,7 +410,8 @@ export class TapeWalk {
       if (before.element === entry.element) isSame = true;
       else isOther = true;
     }
-    if (isSame && isOther) throw UNUSUAL;
+    // Of what is only looked at, the other one was noted where it came second.
+    if (isSame && isOther && !this.options.isLooking) throw UNUSUAL;
     return isSame;
   }
 
@@ -580,7 +581,9 @@ export class TapeWalk {
         if (became === REPLACED || (became === AS_IT_CAME && tape.isVerbatim(node))) return;
         break;
     }
-    if (!this.options.validates || this.isInForm(entry, became, node)) return;
+    const { isValid, validates } = this.options;
+    // What a method made has the form of its type already where results have to be valid.
+    if (!validates || (isValid && became !== AS_IT_CAME) || this.isInForm(entry, became, node)) return;
     this.survey.problems.push(`${entry.element?.path} format`);
   }
 
@@ -605,7 +608,10 @@ export class TapeWalk {
   private isInForm(entry: Entry, became: number, node: number): boolean {
     const type = entry.type as FhirType;
     const codes = entry.target?.codes;
-    if (codes !== undefined) return codes.has(primitiveText(this.textOf(became, node)));
+    if (codes !== undefined) {
+      if (became === AS_IT_CAME) return entry.lastCode.isOneOf(codes, this.tape, node);
+      return codes.has(primitiveText(this.textOf(became, node)));
+    }
     if (became === AS_IT_CAME) return isFormattedAt(this.tape, node, type);
     return isFormatted(type, this.textOf(became, node));
   }

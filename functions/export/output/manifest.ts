@@ -81,6 +81,7 @@ export function buildManifest({
     ...foreignNotes(foreign),
     ...othersNotes(ofOthers),
     ...refusalNotes(report),
+    ...validityNotes(report),
     ...doubtNotes(report),
     ...withheld,
   ];
@@ -132,6 +133,14 @@ function othersNotes(count: number): string[] {
   if (count === 0) return [];
   return [
     `${count} resources belong also to patients who were not asked for and were left out. report.json counts them by type.`,
+  ];
+}
+
+function validityNotes({ content }: SliceReport): string[] {
+  const { resources, notValid } = content ?? { resources: 0, notValid: 0 };
+  if (notValid === 0) return [];
+  return [
+    `${notValid} of ${resources} resources are not valid FHIR. report.json counts them by type, element and reason.`,
   ];
 }
 
