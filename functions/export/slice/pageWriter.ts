@@ -6,7 +6,7 @@ import type { LineMaker, LineSink } from '../output/lineMaker.js';
 import { PageLines } from '../output/pageLines.js';
 import { addCounts, addFailure, addUndecided, emptyReport, type SliceReport } from '../records/job.js';
 import type { PatientCount } from '../selection/patientCount.js';
-import type { SearchRow } from '../source/searchPage.js';
+import type { SearchRow } from '../source/resourceRow.js';
 
 /** What turns resources into lines of files. */
 export interface PageDependencies {

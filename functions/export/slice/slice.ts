@@ -3,7 +3,7 @@ import { addFailure, addUnproven, type SliceReport, type Unproven } from '../rec
 import type { Companions } from '../selection/companions.js';
 import { partOf } from '../selection/patientCount.js';
 import type { Selection, SliceCursor } from '../selection/selection.js';
-import type { SearchRow } from '../source/searchPage.js';
+import type { SearchRow } from '../source/resourceRow.js';
 import { mayTry, onRefusal } from '../source/refusals.js';
 import type { Source } from '../source/source.js';
 import type { Window } from '../walk/window.js';
