@@ -72,8 +72,11 @@ export async function purgeJob(
   await forEachConcurrently(ids, PARALLEL_CALLS, (id) => unlessUnknown(client.purgeInstanceHistory(id)));
 }
 
+/** Parts of files are read by other workers when they are read again. */
+const ROUNDS = 2;
+
 function workerIds({ jobId, workers }: Pick<JobRequest, 'jobId' | 'workers'>): string[] {
-  return Array.from({ length: workers }, (_, worker) => workerInstanceId(jobId, worker));
+  return Array.from({ length: ROUNDS * workers }, (_, worker) => workerInstanceId(jobId, worker));
 }
 
 /** The client reports an unknown instance by an error that has its status in the text only. */

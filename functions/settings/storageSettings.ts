@@ -16,7 +16,7 @@ export const STORAGE = {
 };
 
 /** A storage account: several variables, as the Functions host names them. */
-function storage(name: string, description: string): Setting<StorageAccount> {
+export function storage(name: string, description: string): Setting<StorageAccount> {
   return {
     name,
     kind: {

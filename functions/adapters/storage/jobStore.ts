@@ -255,6 +255,35 @@ export class JobStore {
     await this.#writeJson(`${jobId}/slices/${partition}/${attempt}.json`, record);
   }
 
+  /** What an attempt at a part of a file saw, for finding doubles. @throws ExportError where it is gone */
+  async index(jobId: string, partition: number, attempt: string): Promise<Buffer> {
+    return required(await this.#readBytes(`${jobId}/indexes/${partition}/${attempt}`))[0];
+  }
+
+  async putIndex(jobId: string, partition: number, attempt: string, index: Buffer): Promise<void> {
+    await this.#write(`${jobId}/indexes/${partition}/${attempt}`, index);
+  }
+
+  /** Places of the lines of a part of a file that others supersede. @throws ExportError where they are gone */
+  async superseded(jobId: string, partition: number): Promise<number[]> {
+    return required(await this.#readJson<number[]>(`${jobId}/superseded/${partition}.json`));
+  }
+
+  async putSuperseded(jobId: string, partition: number, places: readonly number[]): Promise<void> {
+    await this.#writeJson(`${jobId}/superseded/${partition}.json`, places);
+  }
+
+  /** The partitions that are read again without such lines, in the order of the partitions that replace them. */
+  async repeated(jobId: string): Promise<readonly number[]> {
+    return (await this.#readJson<number[]>(`${jobId}/repeated.json`)) ?? [];
+  }
+
+  /** Writes them unless they are known; returns those that hold. */
+  async putRepeated(jobId: string, partitions: readonly number[]): Promise<readonly number[]> {
+    const isWritten = await this.#writeJson(`${jobId}/repeated.json`, partitions, '*');
+    return isWritten ? partitions : this.repeated(jobId);
+  }
+
   partition(jobId: string, partition: number): Promise<PartitionRecord | undefined> {
     return this.#readJson<PartitionRecord>(`${jobId}/partitions/${partition}.json`);
   }
@@ -263,13 +292,16 @@ export class JobStore {
     await this.#writeJson(`${jobId}/partitions/${partition}.json`, record);
   }
 
-  /** Whose data a partition wrote; `undefined` where it was not counted. */
-  partCounts(jobId: string, partition: number): Promise<PartCounts | undefined> {
-    return this.#readJson<PartCounts>(`${jobId}/counts/${partition}.json`);
+  /**
+   * Whose data a partition wrote; `undefined` where it was not counted.
+   * @param type of a part of a file
+   */
+  partCounts(jobId: string, partition: number, type = ''): Promise<PartCounts | undefined> {
+    return this.#readJson<PartCounts>(`${jobId}/counts/${partition}${type}.json`);
   }
 
-  async putPartCounts(jobId: string, partition: number, counts: PartCounts): Promise<void> {
-    await this.#writeJson(`${jobId}/counts/${partition}.json`, counts);
+  async putPartCounts(jobId: string, partition: number, counts: PartCounts, type = ''): Promise<void> {
+    await this.#writeJson(`${jobId}/counts/${partition}${type}.json`, counts);
   }
 
   /** Reports how far a partition is, for people. It never goes back, whichever attempts report it at the same time. */
@@ -382,12 +414,17 @@ export class JobStore {
   }
 
   async #readWithEtag(name: string): Promise<{ text: string; etag: string } | undefined> {
+    const [bytes, etag] = (await this.#readBytes(name)) ?? [];
+    return bytes === undefined ? undefined : { text: bytes.toString('utf8'), etag: etag ?? '' };
+  }
+
+  async #readBytes(name: string): Promise<[bytes: Buffer, etag: string] | undefined> {
     const blob = this.#container.getBlobClient(name);
     try {
       const response = await blob.download();
       const chunks: Buffer[] = [];
       for await (const chunk of response.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
-      return { text: Buffer.concat(chunks).toString('utf8'), etag: response.etag ?? '' };
+      return [Buffer.concat(chunks), response.etag ?? ''];
     } catch (error) {
       if (storageStatus(error) === 404) return undefined;
       throw failure(error, 'the state of a job');
@@ -399,13 +436,13 @@ export class JobStore {
   }
 
   /** Whether it was written: not, where `ifNoneMatch` forbids it because the blob exists. */
-  async #write(name: string, text: string, ifNoneMatch?: '*'): Promise<boolean> {
+  async #write(name: string, content: string | Buffer, ifNoneMatch?: '*'): Promise<boolean> {
     try {
       await this.#container
         .getBlockBlobClient(name)
         .upload(
-          text,
-          Buffer.byteLength(text),
+          content,
+          Buffer.byteLength(content),
           ifNoneMatch === undefined ? {} : { conditions: { ifNoneMatch } },
         );
       return true;

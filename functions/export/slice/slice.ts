@@ -46,8 +46,8 @@ export interface SliceResult {
   companions: { lines: number; bytes: number; report: SliceReport };
 }
 
-const STOP_CHECK_MS = 2000;
-const PROGRESS_MS = 1000;
+export const STOP_CHECK_MS = 2000;
+export const PROGRESS_MS = 1000;
 
 /**
  * Exports a bounded part of a partition: while one page is anonymized and written, the next is fetched. Holds two

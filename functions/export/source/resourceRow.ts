@@ -29,8 +29,8 @@ export interface ResourceHead {
 
 /** What is wrong with the place where a resource was found. */
 export interface RowFaults {
-  malformed(): ExportError;
-  notUtf8(): ExportError;
+  malformed: () => ExportError;
+  notUtf8: () => ExportError;
 }
 
 export const NO_RESOURCE: ResourceHead = {

@@ -1,0 +1,106 @@
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import type { ContainerClient } from '@azure/storage-blob';
+import { ExportError } from '../../common/errors.js';
+import type { SourceFile } from '../../export/plan/filePlan.js';
+import type { FileCursor, FilePart } from '../../export/records/job.js';
+import { fileName, type LineBlock, lineBlocks } from '../../export/source/fileLines.js';
+import type { FileSource } from '../../settings/sourceSettings.js';
+import { openStorage, storageFailure, storageStatus } from './storage.js';
+
+/** Names of files that are read. */
+const NDJSON = /\.(?:ndjson|jsonl)(?<gzip>\.gz)?$/i;
+/** A download that is cut goes on from where it was, so often. */
+const MAX_RESUMED = 5;
+
+/** The NDJSON files that are the source. */
+export class SourceFiles {
+  readonly #container: ContainerClient;
+  readonly #prefix: string;
+  readonly #maxLine: number;
+
+  /** @param maxLine longest line, in bytes */
+  constructor({ account, container, prefix }: FileSource, maxLine: number) {
+    this.#container = openStorage(account).getContainerClient(container);
+    this.#prefix = prefix;
+    this.#maxLine = maxLine;
+  }
+
+  /** The files in the order of their names, and how many others there are, which are not read. */
+  async list(): Promise<{ files: SourceFile[]; others: number }> {
+    const files: SourceFile[] = [];
+    let others = 0;
+    try {
+      for await (const { name, properties } of this.#container.listBlobsFlat({ prefix: this.#prefix })) {
+        const { etag, contentLength = 0, contentEncoding = '', lastModified } = properties;
+        const found = NDJSON.exec(name);
+        if (found === null) others++;
+        else
+          files.push({
+            name,
+            etag,
+            bytes: contentLength,
+            lastModified: lastModified.getTime(),
+            isGzip: found.groups?.['gzip'] !== undefined || /^gzip$/i.test(contentEncoding),
+          });
+      }
+    } catch (error) {
+      throw failure(error, 'listing the files of SOURCE_CONTAINER');
+    }
+    return { files: files.sort((a, b) => (a.name < b.name ? -1 : 1)), others };
+  }
+
+  /**
+   * The lines of a part of a file, and those after it, from where the slice before has stopped.
+   * @throws ExportError, `source-unverifiable` where the file is another one now
+   */
+  blocks(part: FilePart, cursor: FileCursor | undefined): AsyncGenerator<LineBlock> {
+    const isGzip = part.isGzip === true;
+    const skipsLine = cursor === undefined && part.begin > 0;
+    // A line begins after a line break: the byte before the part shows whether one begins with it.
+    const from = cursor?.place ?? part.begin - (skipsLine ? 1 : 0);
+    const first = isGzip ? 0 : from;
+    return lineBlocks(this.#bytes(part, first), { first, from, skipsLine }, this.#maxLine);
+  }
+
+  async *#bytes({ name, etag, number, isGzip }: FilePart, first: number): AsyncGenerator<Buffer> {
+    try {
+      const { readableStreamBody } = await this.#container
+        .getBlobClient(name)
+        .download(first, undefined, { conditions: { ifMatch: etag }, maxRetryRequests: MAX_RESUMED });
+      // In Node.js it is one; the library's type is that of any.
+      const body = readableStreamBody as Readable;
+      // What ends one of them ends the other, and what is iterated reports it.
+      yield* isGzip === true ? pipeline(body, createGunzip(), () => undefined) : body;
+    } catch (error) {
+      throw readFailure(error, number);
+    }
+  }
+}
+
+function readFailure(error: unknown, number: number): ExportError {
+  if ([404, 412].includes(storageStatus(error))) {
+    return new ExportError(
+      'source-unverifiable',
+      `${fileName(number)}: it was changed or deleted since the export began, so its lines would not fit each other. Start the export again, when no files are written.`,
+    );
+  }
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (typeof code === 'string' && code.startsWith('Z_')) {
+    return new ExportError(
+      'source-not-fhir',
+      `${fileName(number)}: it is no complete gzip file. Write it anew, and export again.`,
+    );
+  }
+  return failure(error, 'reading a file of SOURCE_CONTAINER');
+}
+
+function failure(error: unknown, what: string): ExportError {
+  if (storageStatus(error) === 404) {
+    return new ExportError(
+      'source-refused',
+      'The storage account of SOURCE_STORAGE has no such container: correct SOURCE_CONTAINER.',
+    );
+  }
+  return storageFailure(error, 'SOURCE_STORAGE', what, 'Storage Blob Data Reader');
+}
