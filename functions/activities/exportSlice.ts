@@ -206,9 +206,9 @@ async function readPart(
   const shared = { partition, request: asPlanned(request, plan), plan, before };
   if (first !== undefined) return { ...shared, planned: first };
   const repeated = (await jobs.repeated(jobId))[partition - plan.partitions.length];
-  const planned = plan.partitions[repeated ?? Number.NaN];
+  const planned = plan.partitions[repeated?.partition ?? Number.NaN];
   if (repeated === undefined || planned === undefined) throw stateMissing();
-  return { ...shared, planned, superseded: await jobs.superseded(jobId, repeated) };
+  return { ...shared, planned, superseded: await jobs.superseded(jobId, repeated.partition) };
 }
 
 const isCounting = ({ minPatients = 0 }: JobRequest): boolean => minPatients > 0;

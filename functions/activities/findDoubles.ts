@@ -31,7 +31,7 @@ export function findDoubles({ jobs }: Pick<ActivityDependencies, 'jobs'>) {
     };
     const superseded = await supersededLines(indexes);
     for (const [partition, places] of superseded) await jobs.putSuperseded(jobId, partition, places);
-    const partitions = [...superseded.keys()].sort((a, b) => a - b);
-    return { partitions: (await jobs.putRepeated(jobId, partitions)).length };
+    const repeated = [...superseded].map(([partition, { length: lines }]) => ({ partition, lines }));
+    return { partitions: (await jobs.putRepeated(jobId, repeated)).length };
   };
 }

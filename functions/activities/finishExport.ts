@@ -13,6 +13,7 @@ import {
   type PartitionRecord,
   type PlannedPartition,
   type ReadPart,
+  type RepeatedPart,
   type SliceReport,
 } from '../export/records/job.js';
 import {
@@ -85,7 +86,8 @@ async function complete(
   const { jobId, container, folder } = request;
   const plan = await jobs.plan(jobId);
   if (plan === undefined) throw stateMissing();
-  const read = await readParts(jobs, jobId, plan);
+  const repeated = await jobs.repeated(jobId);
+  const read = await readParts(jobs, jobId, plan, repeated);
   const withheld = await withheldOf(jobs, request, plan, read);
   // What is withheld is as if it had never been read: no file, count or failure of it is reported.
   const parts = read.map((part): ReadPart => {
@@ -128,6 +130,7 @@ async function complete(
       report,
       foreign,
       ofOthers,
+      superseded: superseded(request, repeated),
       withheld: withheld.notes,
     }),
   );
@@ -149,10 +152,14 @@ async function complete(
  * What was read, by types: a part of a file counts as one partition for each of its types, and where it was read again,
  * that counts.
  */
-async function readParts(jobs: JobStore, jobId: string, plan: JobPlan): Promise<ReadPart[]> {
-  const repeated = await jobs.repeated(jobId);
+async function readParts(
+  jobs: JobStore,
+  jobId: string,
+  plan: JobPlan,
+  repeated: readonly RepeatedPart[],
+): Promise<ReadPart[]> {
   const partsOf = async ([index, planned]: [number, PlannedPartition]): Promise<ReadPart[]> => {
-    const again = repeated.indexOf(index);
+    const again = repeated.findIndex(({ partition }) => partition === index);
     const partition = again < 0 ? index : plan.partitions.length + again;
     const record = await jobs.partition(jobId, partition);
     if (record === undefined) throw stateMissing();
@@ -193,6 +200,11 @@ async function withheldOf(
   if (withheld.size === types.size) throw allWithheld(most);
   const named = [...withheld, ...(plan.withheld ?? [])].sort();
   return { types: withheld, notes: named.length === 0 ? [] : [withheldNote(named, most)] };
+}
+
+/** How many lines of files others superseded: nothing, where the number might show what is withheld. */
+function superseded({ minPatients = 0 }: JobRequest, repeated: readonly RepeatedPart[]): number {
+  return minPatients > 0 ? 0 : repeated.reduce((sum, { lines }) => sum + lines, 0);
 }
 
 async function writeErrors(

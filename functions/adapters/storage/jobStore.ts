@@ -5,6 +5,7 @@ import type {
   JobRequest,
   PartitionProgress,
   PartitionRecord,
+  RepeatedPart,
   SliceRecord,
 } from '../../export/records/job.js';
 import type { PartCounts } from '../../export/selection/patientCount.js';
@@ -274,14 +275,14 @@ export class JobStore {
   }
 
   /** The partitions that are read again without such lines, in the order of the partitions that replace them. */
-  async repeated(jobId: string): Promise<readonly number[]> {
-    return (await this.#readJson<number[]>(`${jobId}/repeated.json`)) ?? [];
+  async repeated(jobId: string): Promise<readonly RepeatedPart[]> {
+    return (await this.#readJson<RepeatedPart[]>(`${jobId}/repeated.json`)) ?? [];
   }
 
   /** Writes them unless they are known; returns those that hold. */
-  async putRepeated(jobId: string, partitions: readonly number[]): Promise<readonly number[]> {
-    const isWritten = await this.#writeJson(`${jobId}/repeated.json`, partitions, '*');
-    return isWritten ? partitions : this.repeated(jobId);
+  async putRepeated(jobId: string, parts: readonly RepeatedPart[]): Promise<readonly RepeatedPart[]> {
+    const isWritten = await this.#writeJson(`${jobId}/repeated.json`, parts, '*');
+    return isWritten ? parts : this.repeated(jobId);
   }
 
   partition(jobId: string, partition: number): Promise<PartitionRecord | undefined> {

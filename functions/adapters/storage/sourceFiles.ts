@@ -4,7 +4,7 @@ import type { ContainerClient } from '@azure/storage-blob';
 import { ExportError } from '../../common/errors.js';
 import type { SourceFile } from '../../export/plan/filePlan.js';
 import type { FileCursor, FilePart } from '../../export/records/job.js';
-import { fileName, type LineBlock, lineBlocks } from '../../export/source/fileLines.js';
+import { fileName, type LineBlock, lineBlocks, lineStart } from '../../export/source/fileLines.js';
 import type { FileSource } from '../../settings/sourceSettings.js';
 import { openStorage, storageFailure, storageStatus } from './storage.js';
 
@@ -55,12 +55,8 @@ export class SourceFiles {
    * @throws ExportError, `source-unverifiable` where the file is another one now
    */
   blocks(part: FilePart, cursor: FileCursor | undefined): AsyncGenerator<LineBlock> {
-    const isGzip = part.isGzip === true;
-    const skipsLine = cursor === undefined && part.begin > 0;
-    // A line begins after a line break: the byte before the part shows whether one begins with it.
-    const from = cursor?.place ?? part.begin - (skipsLine ? 1 : 0);
-    const first = isGzip ? 0 : from;
-    return lineBlocks(this.#bytes(part, first), { first, from, skipsLine }, this.#maxLine);
+    const start = lineStart(part, cursor);
+    return lineBlocks(this.#bytes(part, start.first), start, this.#maxLine);
   }
 
   async *#bytes({ name, etag, number, isGzip }: FilePart, first: number): AsyncGenerator<Buffer> {

@@ -234,6 +234,13 @@ export interface PartitionRecord {
   attempts?: string[];
 }
 
+/** A part of a file that is read again without lines that others of the same resource supersede. */
+export interface RepeatedPart {
+  partition: number;
+  /** How many such lines it has. */
+  lines: number;
+}
+
 /** A partition that was read, or of a part of a file what it has of one type. */
 export interface ReadPart {
   /** Under which its records are found. */

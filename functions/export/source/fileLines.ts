@@ -32,6 +32,20 @@ const BLOCK_BYTES = 1_048_576;
 const LINE_BREAK = 0x0a;
 
 /**
+ * Where the lines of a part begin.
+ * @param cursor where the next line begins, if lines were read already
+ */
+export function lineStart(
+  { begin, isGzip }: { begin: number; isGzip?: true },
+  cursor: { place: number } | undefined,
+): LineStart {
+  const skipsLine = cursor === undefined && begin > 0;
+  // The byte before the part shows whether a line begins with it.
+  const from = cursor?.place ?? begin - (skipsLine ? 1 : 0);
+  return { first: isGzip === true ? 0 : from, from, skipsLine };
+}
+
+/**
  * Cuts the bytes of a file into blocks of whole lines; the last one need not end with a line break.
  * @param maxLine in bytes
  * @throws ExportError `source-page-too-large`
@@ -40,8 +54,9 @@ export async function* lineBlocks(
   chunks: AsyncIterable<Buffer>,
   { first, from, skipsLine }: LineStart,
   maxLine: number,
+  blockBytes = BLOCK_BYTES,
 ): AsyncGenerator<LineBlock> {
-  let held = Buffer.allocUnsafe(2 * BLOCK_BYTES);
+  let held = Buffer.allocUnsafe(2 * blockBytes);
   let filled = 0;
   let place = from;
   let toDrop = from - first;
@@ -62,7 +77,7 @@ export async function* lineBlocks(
       held = larger;
     }
     filled += rest.copy(held, filled);
-    if (filled < BLOCK_BYTES) continue;
+    if (filled < blockBytes) continue;
     const end = held.subarray(0, filled).lastIndexOf(LINE_BREAK) + 1;
     if (end > 0) yield { bytes: held.subarray(0, end), place };
     held.copyWithin(0, end, filled);
