@@ -162,7 +162,11 @@ describe('files as the source', { timeout: 60_000 }, () => {
       'Condition/c0',
       'Patient/p0',
     ]);
-    expect(await keys({ level: { kind: 'group', groupId: 'g' } })).toEqual(['Condition/c1', 'Patient/p1']);
+    expect(await keys({ level: { kind: 'group', groupId: 'g' } })).toEqual([
+      'Condition/c1',
+      'Group/g',
+      'Patient/p1',
+    ]);
     await expect(keys({ level: { kind: 'group', groupId: 'none' } })).rejects.toMatchObject({
       code: 'not-found',
     });
