@@ -4,7 +4,7 @@ import { format, resolveConfig } from 'prettier';
 import { PROJECT_ROOT } from '../../local/paths.js';
 import { generatedFiles } from './generated.js';
 
-// `npm run generate`: after a change of settings, parameters, roles or FHIRPath functions.
+// `npm run generate`: after a change of settings, parameters, roles, FHIRPath functions or facts of FHIR.
 for (const [path, text] of await generatedFiles(PROJECT_ROOT)) {
   const file = join(PROJECT_ROOT, path);
   const isMarkdown = path.endsWith('.md');

@@ -5,6 +5,7 @@ import { METHODS } from '../../functions/deid/methods/methods.js';
 import { PARAMETERS } from '../../functions/export/request/parameters.js';
 import { settingRows } from '../../functions/settings/schema.js';
 import { objectProperties, readBicep } from './bicepFile.js';
+import { factsFile } from './fhirFacts.js';
 import { settingsModule } from './settingsModule.js';
 import {
   clearsTable,
@@ -42,6 +43,7 @@ export async function generatedFiles(root: string): Promise<ReadonlyMap<string, 
   ]);
   const page = (path: string): string => readFileSync(join(root, path), 'utf8');
   return new Map([
+    ['functions/deid/model/facts.json', factsFile()],
     ['infra/modules/settings.bicep', settingsModule(settingRows, [...ownSettings.keys()])],
     ['local.settings.sample.json', sampleSettings(page('local.settings.sample.json'))],
     [

@@ -120,7 +120,7 @@ class Substitute implements Replacement {
   }
 }
 
-const ELEMENT = { type: null, repeats: false, path: '' } as const;
+const ELEMENT = { type: null, repeats: false, path: '', isRequired: false, codes: undefined } as const;
 
 function textOf(value: JsonValue): string | undefined {
   if (typeof value === 'string') return value === '' ? undefined : value;

@@ -1,6 +1,8 @@
 import { createRequire } from 'node:module';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
+import type publishedFacts from './facts.json';
 import type r4bChanges from './r4b.json';
+import type { FhirElement } from './types.js';
 
 /** What is known of a FHIR version's types: flat tables by element path. */
 export interface Definitions {
@@ -16,7 +18,14 @@ export interface Definitions {
   type2Parent: Readonly<Record<string, string>>;
   /** Types a reference may point to. */
   path2RefType: Readonly<Record<string, readonly string[]>>;
+  /** What is demanded of elements, by the path of the type and the name of the element. */
+  demands: ReadonlyMap<string, ReadonlyMap<string, Demand>>;
 }
+
+/** What a version demands of an element, or of a choice. */
+export type Demand = Pick<FhirElement, 'isRequired' | 'codes'>;
+
+type Tables = Omit<Definitions, 'demands'>;
 
 const requireTable = createRequire(import.meta.url);
 
@@ -54,7 +63,25 @@ export function definitionsOf(version: FhirVersion): Definitions {
   const path2Repeating = { ...definitions.path2Repeating };
   for (const reference of CONTENT_REFERENCES[version].trim().split(/\s+/))
     path2Repeating[reference.slice(0, -1)] = reference.endsWith('*');
-  return { ...definitions, path2Repeating };
+  return { ...definitions, path2Repeating, demands: demandsOf(version) };
+}
+
+/** The facts of a version: of a type, a word for each element, `status!:10`: `!` if required, the number of its codes. */
+function demandsOf(version: FhirVersion): ReadonlyMap<string, ReadonlyMap<string, Demand>> {
+  const facts = requireTable('./facts.json') as typeof publishedFacts;
+  const codeLists = facts.codeLists.map((codes) => new Set(codes.split(' ')));
+  const demands = new Map<string, ReadonlyMap<string, Demand>>();
+  for (const [path, byVersions] of Object.entries<Readonly<Record<string, string>>>(facts.types)) {
+    const words = Object.entries(byVersions).find(([versions]) => versions.split(' ').includes(version))?.[1];
+    const ofType = new Map<string, Demand>();
+    for (const [, name = '', mark, list] of words?.matchAll(/(\w+)(!?)(?::(\d+))?/g) ?? [])
+      ofType.set(name, {
+        isRequired: mark === '!',
+        codes: list === undefined ? undefined : codeLists[Number(list)],
+      });
+    if (ofType.size > 0) demands.set(path, ofType);
+  }
+  return demands;
 }
 
 /**
@@ -64,23 +91,23 @@ export function definitionsOf(version: FhirVersion): Definitions {
  */
 type R4bChanges = Omit<typeof r4bChanges, 'elements'> & { elements: Record<string, string[]> };
 
-function tablesOf(version: FhirVersion): Definitions {
+function tablesOf(version: FhirVersion): Tables {
   switch (version) {
     case 'STU3':
-      return requireTable('fhirpath/fhir-context/stu3') as Definitions;
+      return requireTable('fhirpath/fhir-context/stu3') as Tables;
     case 'R4':
-      return requireTable('fhirpath/fhir-context/r4') as Definitions;
+      return requireTable('fhirpath/fhir-context/r4') as Tables;
     case 'R4B':
       return changed(
-        requireTable('fhirpath/fhir-context/r4') as Definitions,
+        requireTable('fhirpath/fhir-context/r4') as Tables,
         requireTable('./r4b.json') as R4bChanges,
       );
     case 'R5':
-      return requireTable('fhirpath/fhir-context/r5') as Definitions;
+      return requireTable('fhirpath/fhir-context/r5') as Tables;
   }
 }
 
-function changed(r4: Definitions, { removed, replaced, dataTypes, elements }: R4bChanges): Definitions {
+function changed(r4: Tables, { removed, replaced, dataTypes, elements }: R4bChanges): Tables {
   const gone = new Set([...removed, ...replaced]);
   const kept = <T>(table: Readonly<Record<string, T>>): Record<string, T> =>
     Object.fromEntries(Object.entries(table).filter(([path]) => !gone.has(path.split('.')[0] ?? '')));

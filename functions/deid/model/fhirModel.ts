@@ -151,6 +151,7 @@ export class FhirModel {
   private elementsAt(path: string, isPrimitive: boolean): Map<string, FhirElement> {
     const elements = new Map<string, FhirElement>();
     const own = this.keys.get(path) ?? [];
+    const demands = this.definitions.demands.get(path);
     const isResource = this.isA(path, 'Resource');
     const inherited: [string, string][] = isResource
       ? []
@@ -161,11 +162,15 @@ export class FhirModel {
     for (const [key, typeName] of isPrimitive ? inherited : [...own, ...inherited]) {
       if (elements.has(key)) continue;
       const elementPath = `${path}.${key}`;
+      const name = this.choiceName(path, key);
+      const demand = demands?.get(name);
       elements.set(key, {
         key,
-        name: this.choiceName(path, key),
+        name,
         type: this.elementType(elementPath, key, typeName, isResource),
         repeats: key === 'extension' || this.repeats(elementPath),
+        isRequired: demand?.isRequired ?? false,
+        codes: demand?.codes,
         path: elementPath,
       });
     }

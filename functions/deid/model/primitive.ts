@@ -42,7 +42,7 @@ export function isPrimitiveOf(type: FhirType, value: JsonValue): value is Primit
 }
 
 /** Whether a text starts with a day of the calendar, `2015-02-07`. Most dates do; this is the short way. */
-function startsWithDay(text: string): boolean {
+export function startsWithDay(text: string): boolean {
   if (text.charCodeAt(4) !== 45 || text.charCodeAt(7) !== 45) return false;
   const year = digits(text, 0) * 100 + digits(text, 2);
   const day = digits(text, 8);

@@ -23,6 +23,10 @@ export interface FhirElement {
   /** Null for an element that holds any resource. */
   readonly type: FhirType | null;
   readonly repeats: boolean;
+  /** Whether the type demands it; for a choice, one of its elements. */
+  readonly isRequired: boolean;
+  /** Allowed codes, for a `code` whose binding is required and whose value set is a short list. */
+  readonly codes: ReadonlySet<string> | undefined;
   /** Path of its definition, safe to report: `HumanName.family`, `Patient.contact.name`. */
   readonly path: string;
 }

@@ -1,6 +1,6 @@
 import { mayBeUndecided } from '../expression/comparisonTypes.js';
 import { rawConditionOf } from './rawCondition.js';
-import type { FhirElement, FhirType } from '../model/types.js';
+import type { FhirType } from '../model/types.js';
 import {
   Everywhere,
   follow,
@@ -140,36 +140,45 @@ function withoutConflicts(
   rules: readonly PatternRule[],
   budget: PlanningBudget,
 ): readonly PatternRule[] {
-  if (!rules.some(({ patterns }) => patterns.some((steps) => steps.some(({ kind }) => kind === 'guard'))))
-    return rules;
+  if (!rules.some(({ patterns }) => patterns.some(hasGuard))) return rules;
   const conflicts = new ConflictSearch(type, rules, budget).conflicts;
   return rules.filter(({ rule }) => !conflicts.has(rule));
 }
 
+/** A path of a rule. */
+interface Path {
+  readonly rule: Rule;
+  /** The first later rule with a condition: what the rule does may be in conflict with that one and those after it. */
+  readonly before: number;
+  readonly steps: Pattern;
+  readonly places: readonly Place[];
+}
+
 /** A place in a path. */
 interface Place {
-  readonly rule: Rule;
-  readonly steps: Pattern;
+  readonly path: Path;
+  readonly step: Step;
   readonly at: number;
   readonly id: number;
   /** Whether a condition from here on may fail. */
   readonly canFail: boolean;
 }
 
-/** What may be at an element: places, the first rule that reaches it for certain, rules that may, and its conditions. */
+/** What may be at an element, however it is reached. Of rules, the first ones count, as the rules that they are `before`. */
 interface Possible {
   readonly places: Place[];
+  /** The conditions at the element. */
+  readonly guards: { readonly place: Place; readonly guard: Guard }[];
+  /** The first rule that reaches the element for certain. */
   certain: number;
-  readonly possible: Set<Rule>;
+  /** The first rule that may reach it. */
+  first: number;
   /** The first of these that changes something. */
   firstChange: number;
-  readonly guards: { readonly rule: Rule; readonly guard: Guard }[];
-  /** What may be at its elements, as far as that was looked at. */
-  readonly below: Map<FhirElement, Possible>;
-}
-
-function nothingPossible(certain: number): Possible {
-  return { places: [], certain, possible: new Set(), firstChange: Infinity, guards: [], below: new Map() };
+  /** What may be at its elements, as far as that was looked at, by type and name. */
+  readonly below: Map<string, Possible>;
+  /** Types of the elements where it was found. */
+  readonly seenAt: Set<FhirType>;
 }
 
 /** Depth of elements within elements that is looked through. */
@@ -203,138 +212,128 @@ class TooMuchWork extends Error {}
 /** Looks through everything a resource type may hold for conditions that see what an earlier rule changed. */
 class ConflictSearch {
   readonly conflicts = new Set<Rule>();
-  private readonly seen = new Set<string>();
-  private readonly guarded: readonly Rule[];
-  private readonly places = new Map<Pattern, Place[]>();
-  private readonly openAt = new Map<Guard, Map<FhirType, boolean>>();
-  private nextId = 0;
+  readonly #states = new Map<string, Possible>();
+  readonly #openAt = new Map<Guard, Map<FhirType, boolean>>();
   /** Places that hold everywhere below the resource. */
-  private readonly everywhere = new Everywhere<Place>();
+  readonly #everywhere = new Everywhere<Place>();
   /** Those of them that have a condition which may fail. */
-  private readonly failing: readonly Place[];
+  readonly #failing: readonly Place[];
   /** The first rule among them that changes something. */
-  private readonly firstChangeAnywhere: number;
-  private readonly start = nothingPossible(Infinity);
-  private readonly budget: PlanningBudget;
+  readonly #firstChangeAnywhere: number;
+  readonly #budget: PlanningBudget;
 
   constructor(type: FhirType, rules: readonly PatternRule[], budget: PlanningBudget) {
-    this.budget = budget;
-    this.guarded = rules.filter(({ patterns }) => patterns.some(hasGuard)).map(({ rule }) => rule);
-    // What comes after the last condition can be in no conflict with one.
-    const last = Math.max(...this.guarded.map(({ index }) => index));
-    for (const { rule, patterns } of rules) {
-      if (rule.index > last) continue;
-      for (const steps of patterns) {
-        this.places.set(
-          steps,
-          steps.map((_, at) => {
-            const canFail = !steps.slice(at).every(cannotFail);
-            return { rule, steps, at, id: this.nextId++, canFail };
-          }),
-        );
-        this.follow(rule, steps, 0, type, type.name, this.start);
-      }
-    }
-    this.failing = this.everywhere.all.filter(({ canFail }) => canFail);
-    this.firstChangeAnywhere = firstChangeOf(this.everywhere.all);
+    this.#budget = budget;
+    const guarded = rules.filter(({ patterns }) => patterns.some(hasGuard)).map(({ rule }) => rule);
+    const start = nothingPossible(Infinity);
+    for (const path of pathsOf(rules)) this.#follow(path, 0, type, type.name, start);
+    const everywhere = start.places.filter(({ step }) => leadsFurther(step));
+    for (const place of everywhere) if (leadsFurther(place.step)) this.#everywhere.add(place.step, place);
+    this.#failing = everywhere.filter(({ canFail }) => canFail);
+    this.#firstChangeAnywhere = firstChangeOf(everywhere);
     budget.startType();
     try {
-      this.visit(type, this.start, 0);
+      this.#visit(type, { ...start, places: start.places.filter(({ step }) => !leadsFurther(step)) }, 0);
     } catch (error) {
       if (!(error instanceof TooMuchWork)) throw error;
-      for (const rule of this.guarded) this.conflicts.add(rule);
+      for (const rule of guarded) this.conflicts.add(rule);
     }
   }
 
-  private follow(rule: Rule, steps: Pattern, at: number, type: FhirType, name: string, into: Possible): void {
-    let isCertain = !steps.slice(0, at).some(({ kind }) => kind === 'guard');
-    for (let place = follow(steps, at, type); place >= 0; place = follow(steps, place + 1, type)) {
-      const step = steps[place];
-      if (step === undefined) {
-        into.possible.add(rule);
-        if (changes(rule)) into.firstChange = Math.min(into.firstChange, rule.index);
-        if (isCertain) into.certain = Math.min(into.certain, rule.index);
+  #follow(path: Path, from: number, type: FhirType, name: string, into: Possible): void {
+    const { rule, before, steps, places } = path;
+    let isCertain = !steps.slice(0, from).some(isGuard);
+    for (let at = follow(steps, from, type); at >= 0; at = follow(steps, at + 1, type)) {
+      const place = places[at];
+      if (place === undefined) {
+        into.first = Math.min(into.first, before);
+        if (changes(rule)) into.firstChange = Math.min(into.firstChange, before);
+        if (isCertain) into.certain = Math.min(into.certain, before);
         return;
       }
-      if (step.kind === 'guard') {
-        into.guards.push({ rule, guard: step.condition });
+      if (place.step.kind === 'guard') {
+        into.guards.push({ place, guard: place.step.condition });
         isCertain = false;
-        continue;
+      } else {
+        into.places.push(place);
+        if (!leadsToItself(place.step, type, name)) return;
       }
-      this.hold(steps, place, into);
-      if (!leadsToItself(step, type, name)) return;
     }
   }
 
-  private hold(steps: Pattern, at: number, into: Possible): void {
-    const place = this.places.get(steps)?.[at];
-    const step = steps[at];
-    if (place === undefined || step === undefined) return;
-    if (into === this.start && leadsFurther(step)) this.everywhere.add(step, place);
-    else into.places.push(place);
-  }
-
-  private arrive(from: Possible, element: FhirElement, type: FhirType): Possible {
-    const known = from.below.get(element);
-    if (known !== undefined) return known;
-    const into = nothingPossible(from.certain);
-    from.below.set(element, into);
-    this.budget.take(1 + from.places.length);
-    for (const place of from.places) {
-      const step = place.steps[place.at];
-      if (step === undefined) continue;
-      if (leadsFurther(step)) into.places.push(place);
-      if (leadsTo(step, type, element.name))
-        this.follow(place.rule, place.steps, place.at + 1, type, element.name, into);
+  #arrive(from: Possible, type: FhirType, name: string): Possible {
+    const way = `${type.name} ${name}`;
+    let into = from.below.get(way);
+    if (into === undefined) {
+      into = this.#known(this.#below(from, type, name));
+      from.below.set(way, into);
     }
-    for (const { rule, steps, at } of this.everywhere.leadingTo(type, element.name))
-      this.follow(rule, steps, at + 1, type, element.name, into);
-    this.budget.take(into.guards.length + into.possible.size);
     return into;
   }
 
-  private visit(type: FhirType, state: Possible, depth: number): void {
-    const ids = state.places.map(({ id }) => id).sort((one, two) => one - two);
-    const conditions = state.guards.map(({ rule }) => rule.index);
-    const possible = [...state.possible].map(({ index }) => index);
-    const key = `${type.path} ${state.certain} ${ids.join(' ')},${conditions.join(' ')},${possible.join(' ')}`;
-    if (this.seen.has(key)) return;
-    this.seen.add(key);
+  #below(from: Possible, type: FhirType, name: string): Possible {
+    const into = nothingPossible(from.certain);
+    this.#budget.take(1 + from.places.length);
+    for (const place of from.places) {
+      if (leadsFurther(place.step)) into.places.push(place);
+      if (leadsTo(place.step, type, name)) this.#follow(place.path, place.at + 1, type, name, into);
+    }
+    for (const { path, at } of this.#everywhere.leadingTo(type, name))
+      this.#follow(path, at + 1, type, name, into);
+    this.#budget.take(into.guards.length + into.places.length);
+    return into;
+  }
+
+  /** The same from elsewhere, if there was one. */
+  #known(state: Possible): Possible {
+    const places = state.places.map(({ id }) => id).sort((one, two) => one - two);
+    const guards = state.guards.map(({ place }) => place.id);
+    const key = `${state.certain} ${state.first} ${state.firstChange} ${places.join(' ')},${guards.join(' ')}`;
+    const known = this.#states.get(key) ?? state;
+    this.#states.set(key, known);
+    return known;
+  }
+
+  #visit(type: FhirType, state: Possible, depth: number): void {
+    if (state.seenAt.has(type)) return;
+    state.seenAt.add(type);
     if (depth > MAX_DEPTH) throw new TooMuchWork();
-    for (const { rule, guard } of state.guards) {
+    for (const { place, guard } of state.guards) {
+      const { rule } = place.path;
       // On a primitive a condition would look at the value beside its sibling, which the walk does not do.
       if (
         !this.conflicts.has(rule) &&
-        (type.primitive !== null || this.isOpenAt(guard, type) || this.isInConflict(rule, guard, type, state))
+        (type.primitive !== null ||
+          this.#isOpenAt(guard, type) ||
+          this.#isInConflict(rule, guard, type, state))
       )
         this.conflicts.add(rule);
     }
-    this.checkIdle(state);
-    for (const element of type.elements.values()) {
-      if (element.type !== null)
-        this.visit(element.type, this.arrive(state, element, element.type), depth + 1);
+    this.#checkIdle(state);
+    this.#budget.take(type.elements.size);
+    for (const { name, type: inner } of type.elements.values()) {
+      if (inner !== null) this.#visit(inner, this.#arrive(state, inner, name), depth + 1);
     }
-    state.below.clear();
   }
 
   /** A rule that an earlier one makes idle is not evaluated here. It must not have failed there. */
-  private checkIdle(state: Possible): void {
-    let first = state.certain;
-    for (const { index } of state.possible) first = Math.min(first, index);
+  #checkIdle({ first, places, guards }: Possible): void {
     if (first === Infinity) return;
-    for (const places of [state.places, this.failing]) {
-      for (const { rule, canFail } of places) if (canFail && rule.index > first) this.conflicts.add(rule);
+    for (const list of [places, this.#failing]) {
+      for (const { path, canFail } of list)
+        if (canFail && path.rule.index >= first) this.conflicts.add(path.rule);
     }
-    for (const { rule, guard } of state.guards) {
-      if (rule.index > first && !isTotal(guard.expression)) this.conflicts.add(rule);
+    for (const { place, guard } of guards) {
+      const { rule } = place.path;
+      if (rule.index >= first && !isTotal(guard.expression)) this.conflicts.add(rule);
     }
   }
 
   /** Whether a condition may be left undecided on elements of a type: only the tree engine keeps account of these. */
-  private isOpenAt(guard: Guard, type: FhirType): boolean {
+  #isOpenAt(guard: Guard, type: FhirType): boolean {
     if (!guard.mayBeUndecided) return false;
-    let byType = this.openAt.get(guard);
-    if (byType === undefined) this.openAt.set(guard, (byType = new Map()));
+    let byType = this.#openAt.get(guard);
+    if (byType === undefined) this.#openAt.set(guard, (byType = new Map()));
     let isOpen = byType.get(type);
     if (isOpen === undefined) {
       isOpen =
@@ -344,35 +343,29 @@ class ConflictSearch {
     return isOpen;
   }
 
-  private isInConflict(rule: Rule, guard: Guard, type: FhirType, state: Possible): boolean {
-    if (state.certain < rule.index) return false;
-    return guard.reads.some(({ names, deep }) => this.isChanged(rule, names, deep, type, state));
+  #isInConflict(rule: Rule, guard: Guard, type: FhirType, state: Possible): boolean {
+    if (state.certain <= rule.index) return false;
+    return guard.reads.some(({ names, deep }) => this.#isChanged(rule, names, deep, type, state));
   }
 
   /** Whether a rule before this one may change what lies at the names below an element. */
-  private isChanged(
-    rule: Rule,
-    names: readonly string[],
-    deep: boolean,
-    type: FhirType,
-    state: Possible,
-  ): boolean {
+  #isChanged(rule: Rule, names: readonly string[], deep: boolean, type: FhirType, state: Possible): boolean {
     const [name, ...rest] = names;
-    this.budget.take(1 + type.elements.size);
+    this.#budget.take(1 + type.elements.size);
     if (name === undefined) {
       if (!deep) return false;
-      this.budget.take(state.places.length);
-      return Math.min(firstChangeOf(state.places), this.firstChangeAnywhere) < rule.index;
+      this.#budget.take(state.places.length);
+      return Math.min(firstChangeOf(state.places), this.#firstChangeAnywhere) <= rule.index;
     }
     for (const element of type.elements.values()) {
       if (element.name !== name) continue;
       if (element.type === null) return true;
-      const next = this.arrive(state, element, element.type);
-      if (next.firstChange < rule.index) return true;
+      const next = this.#arrive(state, element.type, name);
+      if (next.firstChange <= rule.index) return true;
       // The value of a quantity as a whole is that of its parts.
       const isQuantity =
         rest.length === 0 && element.type.primitive === null && element.type.elements.has('value');
-      if (this.isChanged(rule, rest, deep || isQuantity, element.type, next)) return true;
+      if (this.#isChanged(rule, rest, deep || isQuantity, element.type, next)) return true;
     }
     return false;
   }
@@ -380,11 +373,50 @@ class ConflictSearch {
 
 /** The first rule of some places that changes something. */
 function firstChangeOf(places: readonly Place[]): number {
-  return places.reduce((least, { rule }) => (changes(rule) ? Math.min(least, rule.index) : least), Infinity);
+  return places.reduce(
+    (least, { path: { rule, before } }) => (changes(rule) ? Math.min(least, before) : least),
+    Infinity,
+  );
+}
+
+/** The paths of rules up to the last with a condition: what comes after that can be in no conflict with one. */
+function* pathsOf(rules: readonly PatternRule[]): Generator<Path> {
+  let nextId = 0;
+  let before = Infinity;
+  for (const { rule, patterns } of [...rules].reverse()) {
+    const isGuarded = patterns.some(hasGuard);
+    if (isGuarded || before < Infinity) {
+      for (const steps of patterns) {
+        const places: Place[] = [];
+        const path = { rule, before, steps, places };
+        steps.forEach((step, at) => {
+          places.push({ path, step, at, id: nextId++, canFail: !steps.slice(at).every(cannotFail) });
+        });
+        yield path;
+      }
+    }
+    if (isGuarded) before = rule.index;
+  }
+}
+
+function nothingPossible(certain: number): Possible {
+  return {
+    places: [],
+    guards: [],
+    certain,
+    first: certain,
+    firstChange: Infinity,
+    below: new Map(),
+    seenAt: new Set(),
+  };
 }
 
 function hasGuard(steps: Pattern): boolean {
-  return steps.some(({ kind }) => kind === 'guard');
+  return steps.some(isGuard);
+}
+
+function isGuard({ kind }: Step): boolean {
+  return kind === 'guard';
 }
 
 function changes(rule: Rule): boolean {

@@ -32,4 +32,21 @@ describe('a union in the path of a rule selects each element, also those that eq
   it('but a union in a condition still drops what is equal, as FHIRPath says', () => {
     expect(left('Patient.where((name.family | name.family).count() = 1).name')).not.toMatch(/Doe|Ann/);
   });
+
+  it('and has a condition of each, which sees what earlier rules left', () => {
+    const rules = [
+      { path: "nodesByType('CodeableConcept').text", method: 'redact' },
+      {
+        path: "Observation.category.where(coding.exists()) | Observation.method.where(text = 'a')",
+        method: 'redact',
+      },
+      { path: 'Resource', method: 'keep' },
+    ];
+    const concept = { coding: [{ code: 'b' }], text: 'a' };
+    const observation = JSON.stringify({ resourceType: 'Observation', category: [concept], method: concept });
+    const result = engineOf(JSON.stringify({ fhirPathRules: rules }), 'R4').anonymize(observation);
+    const line: unknown = result.outcome === 'failed' ? result.failure : JSON.parse(result.line);
+    expect(line).toMatchObject({ resourceType: 'Observation', method: { coding: [{ code: 'b' }] } });
+    expect(line).not.toHaveProperty('category');
+  });
 });
