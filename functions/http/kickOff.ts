@@ -78,6 +78,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       until: read.kickOff.until,
       pageSize: read.kickOff.pageSize,
       workers: await enterRunning(dependencies, jobId, permitted.owner),
+      ...(sourceFiles === undefined ? {} : { isOfFiles: true }),
       configuration: pinned?.described,
       stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
       notes: [...permitted.notes, ...read.kickOff.notes, ...(pinned?.notes ?? [])],

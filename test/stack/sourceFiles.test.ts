@@ -3,10 +3,13 @@ import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SourceFiles } from '../../functions/adapters/storage/sourceFiles.js';
 import { wholeFile } from '../../functions/export/plan/filePlan.js';
-import { readSettings } from '../../functions/settings/settings.js';
+import type { JobRequest } from '../../functions/export/records/job.js';
+import { checkAtFiles } from '../../functions/http/sourceChecks.js';
+import { readSettings, type Settings } from '../../functions/settings/settings.js';
 import { developmentStorage, EXPORT_ACCOUNT, RUNTIME_ACCOUNT } from '../../local/developmentStorage.js';
 import { startEmulator, type Emulator } from '../adapters/azurite.js';
 import { REQUIRED_SETTINGS } from '../environment.js';
+import { jobRequest } from '../export/requests.js';
 import type { TestStorage } from './harness.js';
 import { type Asked, keysOf, runJob, type RunJob } from './runJob.js';
 
@@ -51,6 +54,11 @@ function settingsOfFiles(): Record<string, string> {
     SOURCE_CONTAINER: source.containerName,
     SLICE_MAX_PAGES: '1',
   };
+}
+
+function sourceFilesOf({ source: { mode } }: Settings): SourceFiles {
+  if (mode.method !== 'files') throw new Error('The source is not files.');
+  return new SourceFiles(mode, 1_048_576);
 }
 
 /** A whole export of the container's files; every first attempt of a slice is lost. */
@@ -256,3 +264,32 @@ describe(
     });
   },
 );
+
+describe('a kick-off for files', () => {
+  const checked = async (change: Partial<JobRequest>): Promise<unknown> => {
+    const settings = readSettings({ ...REQUIRED_SETTINGS, ...settingsOfFiles() });
+    const request = jobRequest({ jobId: 'job', ...change });
+    return checkAtFiles(request, sourceFilesOf(settings), settings, () => Date.now()).catch(
+      (error: unknown) => error,
+    );
+  };
+
+  it('is refused where files cannot give what it asks for', async () => {
+    const filtered = { type: 'Patient', search: [['name', 'x']] as Array<[string, string]> };
+    const refusal = await checked({ typeFilters: [filtered] });
+    expect(refusal).toMatchObject({ status: 400 });
+    expect(JSON.stringify(refusal)).toMatch(/_typeFilter: the source is files/);
+    const group = { kind: 'group', groupId: 'g' } as const;
+    expect(await checked({ level: group })).toMatchObject({ code: 'not-found' });
+    // Who may not know of groups learns nothing here.
+    expect(await checked({ level: group, isGroupHidden: true })).toBeUndefined();
+    await put('x/Group-1.ndjson', lines(resource('Group', 'g')));
+    expect(await checked({ level: group })).toBeUndefined();
+    expect(await checked({ level: group, patients: ['p1'] })).toMatchObject({ code: 'invalid-request' });
+  });
+
+  it('is not refused where they cannot be read just now', async () => {
+    await source.delete();
+    expect(await checked({ level: { kind: 'group', groupId: 'g' } })).toBeUndefined();
+  });
+});

@@ -33,6 +33,8 @@ export interface JobRequest extends ExportScope {
   stamp?: ContainerStamp;
   /** Workers the job was started with: the ids of its orchestrations follow from them. */
   workers: number;
+  /** Whether the source is files. */
+  isOfFiles?: true;
   /** `undefined`: a raw export. */
   configuration: ConfigurationOfJob | undefined;
   /** Things a caller should know: warnings of the configuration, parameters that were ignored. */

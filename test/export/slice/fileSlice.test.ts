@@ -68,7 +68,7 @@ it('the parts of a file have each of its lines once, wherever parts, downloads, 
         const lines = all.map(({ type, note }, id) =>
           JSON.stringify({ resourceType: type, id: `${id}`, note }),
         );
-        const text = lines.map((text, index) => `${text}${all[index]?.end}`).join('');
+        const text = lines.map((json, index) => `${json}${all[index]?.end}`).join('');
         const file = Buffer.from(endsWithBreak ? text : text.trimEnd());
         const places = [0, ...cuts.map((cut) => cut % file.length).sort((a, b) => a - b), file.length];
         const parts = isGzip
