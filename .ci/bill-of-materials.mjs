@@ -6,7 +6,7 @@ const ALLOWED = new Set(['MIT', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'I
 /** Read by a person: the licence's text allows use and distribution with notice. */
 const READ = new Map([
   ['fhirpath', 'of the National Library of Medicine, in LICENSE.md'],
-  ['emitter-component', 'tells none itself; the emitter it is a copy of has MIT'],
+  ['emitter-component', 'states none itself; the emitter it is a copy of has MIT'],
   ['@lhncbc/ucum-lhc', 'of the National Library of Medicine, in LICENSE.md'],
 ]);
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import pMap from 'p-map';
 import { endJob } from '../jobs/endJob.js';
 import { type JobOutcome, stateMissing, stateOf } from '../jobs/model/state.js';
 import { ExportError } from '../common/errors.js';
@@ -38,7 +39,6 @@ import { resourceFailed } from '../export/slice/pageWriter.js';
 import { provePartsComplete } from '../export/slice/proof.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import { VERSION } from '../common/version.js';
-import { mapConcurrently } from '../common/mapConcurrently.js';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import type { ActivityLog } from './activity.js';
@@ -53,7 +53,7 @@ export interface FinishExportOutput {
   state: JobOutcome['state'];
 }
 
-const PARALLEL_READS = 8;
+const AT_ONCE = { concurrency: 8 };
 
 type FinishDependencies = Pick<MainDependencies, 'settings' | 'jobs' | 'files' | 'sourceOf' | 'now'> & {
   slices: Pick<SliceRunner, 'forget'>;
@@ -172,7 +172,7 @@ async function readParts(
       record: { ...own, seconds: (seconds * own.report.read) / Math.max(1, lines) },
     }));
   };
-  return (await mapConcurrently([...plan.partitions.entries()], PARALLEL_READS, partsOf)).flat();
+  return (await pMap(plan.partitions.entries(), partsOf, AT_ONCE)).flat();
 }
 
 /** The types that are withheld since a part of theirs is of too few patients, and what is reported of all such parts. */
@@ -191,11 +191,12 @@ async function withheldOf(
     const filters = typeFilters.filter((filter) => filter.type === type).length;
     types.set(type, { alternatives: Math.max(1, filters), counts: emptyCounts() });
   }
-  await mapConcurrently(parts, PARALLEL_READS, async ({ partition, planned: { window, file } }) => {
+  const countPart = async ({ partition, planned: { window, file } }: ReadPart): Promise<void> => {
     const counts = await jobs.partCounts(jobId, partition, file === undefined ? '' : window.type);
     const sum = types.get(window.type)?.counts;
     if (counts !== undefined && sum !== undefined) addPartCounts(sum, counts, most);
-  });
+  };
+  await pMap(parts, countPart, AT_ONCE);
   const withheld = withheldTypes(types, most);
   if (withheld.size === types.size) throw allWithheld(most);
   const named = [...withheld, ...(plan.withheld ?? [])].sort();

@@ -1,3 +1,4 @@
+import pMap from 'p-map';
 import { parseJson } from '../json/json.js';
 import { decodeUtf8 } from '../json/utf8.js';
 import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
@@ -20,7 +21,6 @@ import { mayTry } from '../export/source/refusals.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import type { Source } from '../export/source/source.js';
 import { boundsOf, jobWindow, spanOf, type Window } from '../export/walk/window.js';
-import { mapConcurrently } from '../common/mapConcurrently.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { type CompartmentPlan, planCompartment } from './planCompartment.js';
@@ -333,20 +333,17 @@ async function planMembers(
   const { settings } = dependencies;
   const pageSize = request.pageSize ?? settings.pageSize;
   const walked: string[] = [];
-  const planned = await mapConcurrently(
-    below.types,
-    settings.parallelPartitions,
-    async (type): Promise<PlannedPartition[]> => {
-      const window = jobWindow(type, request, transactionTime);
-      const bounds = boundsOf(spanOf(window));
-      // Estimates are for progress and order only; what is wrong with the source, the walk will report.
-      const estimate = isOutOfTime() ? undefined : await count(source, type, bounds).catch(() => undefined);
-      if (estimate === 0 && (request.minPatients ?? 0) === 0) return [];
-      const parts = await below.searchesFor(type, bounds, estimate, pageSize, isOutOfTime);
-      if (parts === undefined) walked.push(type);
-      return (parts ?? []).map((part) => ({ window, ...part }));
-    },
-  );
+  const plan = async (type: string): Promise<PlannedPartition[]> => {
+    const window = jobWindow(type, request, transactionTime);
+    const bounds = boundsOf(spanOf(window));
+    // Estimates are for progress and order only; what is wrong with the source, the walk will report.
+    const estimate = isOutOfTime() ? undefined : await count(source, type, bounds).catch(() => undefined);
+    if (estimate === 0 && (request.minPatients ?? 0) === 0) return [];
+    const parts = await below.searchesFor(type, bounds, estimate, pageSize, isOutOfTime);
+    if (parts === undefined) walked.push(type);
+    return (parts ?? []).map((part) => ({ window, ...part }));
+  };
+  const planned = await pMap(below.types, plan, { concurrency: settings.parallelPartitions });
   const windows = await planWindows(dependencies, source, request, walked, transactionTime, isOutOfTime);
   // The largest first, so that none runs alone at the end.
   return [...planned.flat(), ...windows].sort((a, b) => (b.estimate ?? 0) - (a.estimate ?? 0));

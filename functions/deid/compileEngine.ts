@@ -1,11 +1,12 @@
+import type { FhirVersion } from '../fhir/fhirVersion.js';
 import { patientElements } from '../fhir/patientsOf.js';
 import type { Configuration } from './configuration/configuration.js';
 import { ElementWork } from './run/elementWork.js';
-import type { Engine, EngineOptions, ProcessingFailure, ResourceContext } from './run/engine.js';
+import type { Engine, EngineOptions, ProcessingFailure, ResourceContext, Validation } from './run/engine.js';
 import { ProcessingError } from './methods/processingError.js';
 import { failureOf } from './run/failures.js';
 import { isJsonObject, stringifyJson, valueAt, type JsonObject } from '../json/json.js';
-import { OBJECT, refuseReleased, STRING, type JsonTape, type TapeValue } from '../json/jsonTape.js';
+import { JsonTape, OBJECT, refuseReleased, STRING, type TapeValue } from '../json/jsonTape.js';
 import { nameNumber } from '../json/keyNames.js';
 import type { LineBuffer } from '../json/lineBuffer.js';
 import { REDACT } from './methods/redact.js';
@@ -18,7 +19,9 @@ import { ResourceRun, type Place } from './run/resourceRun.js';
 import type { Rule } from './configuration/rule.js';
 import { TapePlan } from './plan/tapePlan.js';
 import { worksOf, type Works } from './plan/works.js';
+import { ReferenceTargets } from './run/referenceTargets.js';
 import type { EngineReport } from './run/report.js';
+import { Survey } from './run/survey.js';
 import { TapeWalk, type TapeResources } from './run/tapeWalk.js';
 import { TreeEngine } from './run/treeEngine.js';
 
@@ -37,10 +40,28 @@ function rulesOf(configuration: Configuration): readonly Rule[] {
   ];
 }
 
+/** Problems that a message names. */
+const MAX_NAMED = 5;
+
+function notValid(problems: readonly string[]): ProcessingError {
+  const named = [...new Set(problems)];
+  const more = named.length > MAX_NAMED ? ` and ${named.length - MAX_NAMED} more` : '';
+  const list = named.slice(0, MAX_NAMED).join(', ');
+  return new ProcessingError('not-valid', `The result is not valid FHIR: ${list}${more}`);
+}
+
+function targetsOf(version: FhirVersion): ReferenceTargets {
+  const model = FhirModel.of(version);
+  return new ReferenceTargets((name) => model.resource(name) !== undefined);
+}
+
 /** Types of resources that hold others, but for those that are contained. */
 const BUNDLES: ReadonlySet<string> = new Set(['Bundle', 'Parameters']);
 
 const RESOURCE_TYPE = nameNumber('resourceType');
+
+/** No rules: what is written is what came. */
+const SURVEY_RULES = { rules: [], processingErrors: 'skip' } as const;
 
 class CompiledEngine implements Engine, TapeResources {
   readonly processingErrors: 'raise' | 'skip';
@@ -56,26 +77,48 @@ class CompiledEngine implements Engine, TapeResources {
   /** The type of the resource that was looked at last: one after the other they are of one type. */
   private lastType: FhirType | undefined;
   private readonly tapePlans = new WeakMap<ResourcePlan, TapePlan>();
+  private readonly survey = new Survey();
+  private readonly validation: Validation;
+  /** Looks at results that are not all the tape's. */
+  private readonly makeSurveyor: () => CompiledEngine;
+  private surveyor: CompiledEngine | undefined;
 
-  constructor(configuration: Configuration, options: EngineOptions) {
+  constructor(
+    configuration: Configuration,
+    options: EngineOptions,
+    private readonly targets = targetsOf(options.fhirVersion),
+    isLooking = false,
+  ) {
     this.processingErrors = configuration.processingErrors;
     this.model = FhirModel.of(options.fhirVersion);
     this.rules = rulesOf(configuration);
     this.works = worksOf(this.rules, configuration, options.jobSecret, options.now);
     this.patterns = patternsOfAll(this.rules);
-    this.tree = new TreeEngine(
-      this.rules,
-      this.works,
-      options.now,
-      configuration.parameters.undecidedConditions === 'apply',
-    );
+    this.tree = new TreeEngine(this.rules, this.works, options.now, configuration.parameters);
+    this.validation = options.validation;
+    this.makeSurveyor = () => {
+      const parameters = { ...configuration.parameters, unmatched: 'keep', validOutput: false } as const;
+      return new CompiledEngine(
+        { ...configuration, ...SURVEY_RULES, parameters },
+        options,
+        this.targets,
+        true,
+      );
+    };
     this.run = new ResourceRun(
       this.rules.some(({ method }) => method.needsPatient?.(configuration.parameters))
         ? options.fhirVersion
         : null,
       options.randomBytes,
     );
-    this.tapeWalk = new TapeWalk(this.run, new ElementWork(this.model, this.run, options.now), this);
+    const work = new ElementWork(this.model, this.run, options.now, isLooking);
+    this.tapeWalk = new TapeWalk(this.run, work, this, {
+      survey: this.survey,
+      isValid: configuration.parameters.validOutput,
+      validates: options.validation !== 'off',
+      isLooking,
+      targets: this.targets,
+    });
   }
 
   anonymize(
@@ -89,18 +132,43 @@ class CompiledEngine implements Engine, TapeResources {
     refuseReleased(resource);
     report.resources++;
     run.restart(fileName, folderName);
-    if (!this.anonymizeByTape(resource, line)) {
-      line.truncate(length);
-      run.restart(fileName, folderName);
-      try {
-        line.text(stringifyJson(this.byTree(resource.tape, resource.node, 'outermost')));
-      } catch (error) {
+    let { survey } = this;
+    survey.restart();
+    const isByTape = this.anonymizeByTape(resource, line);
+    try {
+      if (!isByTape) {
         line.truncate(length);
-        return failureOf(error, run.rule);
+        run.restart(fileName, folderName);
+        line.text(stringifyJson(this.byTree(resource.tape, resource.node, 'outermost')));
       }
+      if (!isByTape || survey.isPartial) {
+        run.rule = undefined;
+        survey = this.surveyed(line.slice(length, line.length));
+      }
+      if (this.validation === 'refuse' && survey.problems.length > 0) throw notValid(survey.problems);
+    } catch (error) {
+      line.truncate(length);
+      return failureOf(error, run.rule);
     }
     report.add(run);
+    report.addSurvey(survey, this.targets);
     return undefined;
+  }
+
+  /** Looks at the line of a result, with an engine that has no rules. @throws Error where it cannot be looked through */
+  private surveyed(bytes: Buffer): Survey {
+    this.surveyor ??= this.makeSurveyor();
+    const { surveyor } = this;
+    const { survey, run, tapeWalk } = surveyor;
+    const tape = new JsonTape();
+    const isJson = tape.read(bytes);
+    const type = isJson ? surveyor.typeAt(tape, tape.root) : undefined;
+    const plan = type === undefined ? null : surveyor.planAt(type, tape, tape.root);
+    if (plan === null) throw new Error('The result is no resource');
+    survey.restart();
+    run.restart('', '');
+    tapeWalk.lookAt({ tape, node: tape.root, bytes }, plan);
+    return survey;
   }
 
   /** @returns false where the tree engine has to do it, from the begin */
@@ -144,6 +212,7 @@ class CompiledEngine implements Engine, TapeResources {
     if (tapePlan === undefined) {
       tapePlan = new TapePlan(
         plan.root,
+        this.validation !== 'off',
         [...plan.treeKeys, ...(plan.reachesInside ? ['contained'] : [])],
         patientElements(type.name, this.model.version),
       );

@@ -104,12 +104,7 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
 function tooSoon(seconds: number): RequestError {
   return new RequestError(
     429,
-    [
-      errorIssue(
-        'throttled',
-        `The status is asked for too often. Wait as many seconds as Retry-After says: ${seconds} now.`,
-      ),
-    ],
+    `The status is asked for too often. Wait as many seconds as Retry-After says: ${seconds} now.`,
     { 'retry-after': String(seconds) },
   );
 }

@@ -1,5 +1,4 @@
 import type { HttpRequest } from '@azure/functions';
-import { errorIssue } from '../fhir/operationOutcome.js';
 import { JOB_STATES, type JobState, type KnownState } from '../jobs/model/state.js';
 import { type Caller, maySee } from './authorization/caller.js';
 import { RequestError } from './respond.js';
@@ -20,7 +19,5 @@ export function visibleTo(caller: Caller, state: JobState): KnownState {
 }
 
 export function unknownJob(): RequestError {
-  return new RequestError(404, [
-    errorIssue('not-found', 'Export not found: unknown id, cancelled, or expired.'),
-  ]);
+  return new RequestError(404, 'Export not found: unknown id, cancelled, or expired.');
 }

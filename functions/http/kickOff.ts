@@ -125,9 +125,7 @@ async function enterRunning(
     settings.parallelPartitions,
   );
   if ('workers' in entered) return entered.workers;
-  throw new RequestError(429, [errorIssue('throttled', entered.refusal)], {
-    'retry-after': String(RETRY_AFTER_SECONDS),
-  });
+  throw new RequestError(429, entered.refusal, { 'retry-after': String(RETRY_AFTER_SECONDS) });
 }
 
 function acceptedIssues(job: JobRequest): OutcomeIssue[] {
@@ -151,9 +149,7 @@ async function readBody(request: HttpRequest): Promise<string> {
     if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
   }
   if (bytes > MAX_BODY_BYTES) {
-    throw new RequestError(413, [
-      errorIssue('invalid', 'The body is larger than 1 MiB, the most that is taken.'),
-    ]);
+    throw new RequestError(413, 'The body is larger than 1 MiB, the most that is taken.');
   }
   if (bytes > 0 && !BODY_TYPES.includes(contentType)) {
     throw new RequestError(415, [

@@ -4,7 +4,7 @@ import { approvalOf } from '../export/request/approval.js';
 import type { ConfigurationOfJob } from '../export/records/job.js';
 import type { RequestedConfiguration } from '../export/request/kickOff.js';
 import { keysDigest } from '../export/request/pinnedConfiguration.js';
-import { errorIssue, type OutcomeIssue } from '../fhir/operationOutcome.js';
+import { errorIssue } from '../fhir/operationOutcome.js';
 import { whyNotApproved } from './authorization/permitConfiguration.js';
 import type { HttpDependencies } from './dependencies.js';
 import { RequestError, statusOf } from './respond.js';
@@ -39,9 +39,10 @@ export async function pinConfiguration(
     throw ofDefault(error);
   });
   if (pinned.described.approval !== undefined) return pinned;
-  throw new RequestError(500, [
-    defaultIssue(whyNotApproved(pinned.described, reader.settings.approval.rule)),
-  ]);
+  throw new RequestError(
+    500,
+    defaultProblem(whyNotApproved(pinned.described, reader.settings.approval.rule)),
+  );
 }
 
 async function pin(
@@ -108,20 +109,17 @@ function ofDefault(error: unknown): unknown {
   if (error instanceof RequestError) {
     return new RequestError(
       500,
-      error.issues.map(({ diagnostics }) => defaultIssue(diagnostics)),
+      error.issues.map(({ diagnostics }) => errorIssue('exception', defaultProblem(diagnostics))),
     );
   }
   if (error instanceof ExportError && statusOf(error.code).status < 500) {
-    return new RequestError(500, [defaultIssue(error.message)]);
+    return new RequestError(500, defaultProblem(error.message));
   }
   return error;
 }
 
-function defaultIssue(message: string): OutcomeIssue {
-  return errorIssue(
-    'exception',
-    `The default configuration of this server (DEFAULT_ANONYMIZATION_CONFIG) cannot be used. ${message}`,
-  );
+function defaultProblem(message: string): string {
+  return `The default configuration of this server (DEFAULT_ANONYMIZATION_CONFIG) cannot be used. ${message}`;
 }
 
 function randomKeysNote(keys: readonly string[]): string {

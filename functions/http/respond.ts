@@ -3,16 +3,56 @@ import { describeThrown, ExportError, type ExportErrorCode } from '../common/err
 import { errorIssue, type IssueType, operationOutcome, type OutcomeIssue } from '../fhir/operationOutcome.js';
 import { requestIsOver } from './responseConnections.js';
 
+/** The issue type that a status stands for. */
+const ISSUE_OF_STATUS: Readonly<Record<number, IssueType>> = {
+  400: 'invalid',
+  401: 'login',
+  403: 'forbidden',
+  404: 'not-found',
+  405: 'not-supported',
+  409: 'conflict',
+  413: 'invalid',
+  415: 'not-supported',
+  422: 'processing',
+  429: 'throttled',
+  503: 'transient',
+};
+
+/** The status of an error code; that of others is 500. */
+const STATUS_OF_CODE: Readonly<Partial<Record<ExportErrorCode, number>>> = {
+  'invalid-request': 400,
+  'configuration-not-found': 400,
+  'configuration-invalid': 400,
+  forbidden: 403,
+  'not-found': 404,
+  'container-conflict': 409,
+  'resource-failed': 422,
+  'source-busy': 503,
+  'source-failed': 503,
+  'source-timeout': 503,
+  'source-unreachable': 503,
+  'storage-unavailable': 503,
+  'registry-unavailable': 503,
+};
+
 /** An answer other than success, with everything that is wrong. */
 export class RequestError extends Error {
   override readonly name = 'RequestError';
+  readonly issues: OutcomeIssue[];
+
+  /** @param problem all issues, or the words of the only one, which is of the status's own type */
   constructor(
     readonly status: number,
-    readonly issues: OutcomeIssue[],
+    problem: string | OutcomeIssue[],
     readonly headers: Record<string, string> = {},
   ) {
     super(`HTTP ${status}`);
+    this.issues = typeof problem === 'string' ? [errorIssue(issueOf(status), problem)] : problem;
   }
+}
+
+function issueOf(status: number): IssueType {
+  return ISSUE_OF_STATUS[status] ?? 'exception';
 }
 
 /** An OperationOutcome as a response. */
@@ -30,29 +70,8 @@ export function outcomeResponse(
 
 /** The HTTP status and issue type of an error code. */
 export function statusOf(code: ExportErrorCode): { status: number; issue: IssueType } {
-  switch (code) {
-    case 'invalid-request':
-    case 'configuration-not-found':
-    case 'configuration-invalid':
-      return { status: 400, issue: 'invalid' };
-    case 'forbidden':
-      return { status: 403, issue: 'forbidden' };
-    case 'not-found':
-      return { status: 404, issue: 'not-found' };
-    case 'container-conflict':
-      return { status: 409, issue: 'conflict' };
-    case 'resource-failed':
-      return { status: 422, issue: 'processing' };
-    case 'source-busy':
-    case 'source-failed':
-    case 'source-timeout':
-    case 'source-unreachable':
-    case 'storage-unavailable':
-    case 'registry-unavailable':
-      return { status: 503, issue: 'transient' };
-    default:
-      return { status: 500, issue: 'exception' };
-  }
+  const status = STATUS_OF_CODE[code] ?? 500;
+  return { status, issue: issueOf(status) };
 }
 
 /** The one place where a throw becomes an answer: always an OperationOutcome, never a stack or a foreign message. */

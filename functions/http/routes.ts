@@ -1,6 +1,5 @@
 import { app, type HttpMethod, type HttpResponseInit } from '@azure/functions';
 import * as df from 'durable-functions';
-import { errorIssue } from '../fhir/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
 import { UNKNOWN_CALLER } from './authorization/caller.js';
 import type { Handler } from './handler.js';
@@ -102,17 +101,13 @@ export function registerRoutes(dependencies: HttpDependencies): void {
     const allowed = Object.keys(methods);
     const refuse: Handler = async () => {
       if (allowed.length === 0) {
-        throw new RequestError(404, [
-          errorIssue(
-            'not-found',
-            'There is nothing here. The export operation is GET or POST [base]/$export, [base]/Patient/$export or [base]/Group/[id]/$export, where [base] ends with /fhir.',
-          ),
-        ]);
+        throw new RequestError(
+          404,
+          'There is nothing here. The export operation is GET or POST [base]/$export, [base]/Patient/$export or [base]/Group/[id]/$export, where [base] ends with /fhir.',
+        );
       }
       const methodNames = allowed.join(', ');
-      throw new RequestError(405, [errorIssue('not-supported', `This path takes ${methodNames}.`)], {
-        allow: methodNames,
-      });
+      throw new RequestError(405, `This path takes ${methodNames}.`, { allow: methodNames });
     };
     app.http(name, {
       route,

@@ -1,4 +1,3 @@
-import { errorIssue } from '../fhir/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
 import type { Handler } from './handler.js';
 import { RequestError } from './respond.js';
@@ -11,12 +10,10 @@ export function smartConfiguration({ settings }: HttpDependencies): Handler {
   const { authentication } = settings.authorization;
   return async () => {
     if (authentication.method !== 'smart') {
-      throw new RequestError(404, [
-        errorIssue(
-          'not-found',
-          'This server takes no tokens of SMART on FHIR (AUTHENTICATION is not smart).',
-        ),
-      ]);
+      throw new RequestError(
+        404,
+        'This server takes no tokens of SMART on FHIR (AUTHENTICATION is not smart).',
+      );
     }
     const { issuer, jwksUrl, tokenUrl, rawScope } = authentication;
     return {

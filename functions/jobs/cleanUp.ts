@@ -1,5 +1,6 @@
 import { app } from '@azure/functions';
 import * as df from 'durable-functions';
+import pMap from 'p-map';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import { endCancelledJob, endJob } from './endJob.js';
 import { lookAtInstance, MAX_STARTING_MS, purgeJob } from './jobInstances.js';
@@ -8,7 +9,6 @@ import type { JobStore } from '../adapters/storage/jobStore.js';
 import { describeThrown, safeFailure } from '../common/errors.js';
 import type { JobRequest } from '../export/records/job.js';
 import { manifestFileNames } from '../export/output/manifest.js';
-import { forEachConcurrently } from '../common/mapConcurrently.js';
 import type { Settings } from '../settings/settings.js';
 
 interface CleanUpDependencies {
@@ -32,15 +32,13 @@ export function registerCleanUp(dependencies: CleanUpDependencies): void {
     extraInputs: [df.input.durableClient()],
     handler: async (_timer, context) => {
       const client = df.getClient(context);
-      await forEachConcurrently(await dependencies.jobs.jobIds(), PARALLEL_JOBS, async (jobId) => {
-        try {
-          await cleanUpJob(dependencies, client, jobId);
-        } catch (error) {
+      const cleanUp = (jobId: string): Promise<void> =>
+        cleanUpJob(dependencies, client, jobId).catch((error: unknown) => {
           // The next run looks again; other jobs are not held up.
           const failure = { ...safeFailure(error), thrown: describeThrown(error) };
           context.error(JSON.stringify({ step: 'cleanUp', jobId, ...failure }));
-        }
-      });
+        });
+      await pMap(await dependencies.jobs.jobIds(), cleanUp, { concurrency: PARALLEL_JOBS });
     },
   });
 }

@@ -1,6 +1,6 @@
 import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
+import pMap from 'p-map';
 import type { JobRequest } from '../export/records/job.js';
-import { forEachConcurrently } from '../common/mapConcurrently.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import { type InstanceEnd, type JobState, stateOf } from './model/state.js';
 import { jobInstanceId, workerInstanceId, partitionInstanceId } from './model/instanceIds.js';
@@ -36,7 +36,7 @@ const ENDS: Readonly<Partial<Record<OrchestrationRuntimeStatus, InstanceEnd>>> =
 export type WorkersOf = Pick<JobRequest, 'jobId' | 'workers' | 'isOfFiles'>;
 
 /** Calls to the Durable extension at the same time, each of them a request to the host. */
-const PARALLEL_CALLS = 8;
+const AT_ONCE = { concurrency: 8 };
 
 /**
  * Terminates the orchestrations of a job that may be under way, the job's own first: a parent whose child is
@@ -52,12 +52,9 @@ export async function terminateJob(
   // The client puts the reason into a URL as it is.
   const terminate = (id: string): Promise<unknown> => unlessUnknown(client.terminate(id, 'cancelled'));
   await terminate(jobInstanceId(jobId));
-  await forEachConcurrently(workerIds(job), PARALLEL_CALLS, terminate);
-  await forEachConcurrently(
-    partitions.map((partition) => partitionInstanceId(jobId, partition)),
-    PARALLEL_CALLS,
-    terminate,
-  );
+  await pMap(workerIds(job), terminate, AT_ONCE);
+  const ids = partitions.map((partition) => partitionInstanceId(jobId, partition));
+  await pMap(ids, terminate, AT_ONCE);
 }
 
 /** Removes all orchestrations of a job and their histories. */
@@ -68,7 +65,7 @@ export async function purgeJob(client: DurableClient, job: WorkersOf, partitions
     ...workerIds(job),
     ...Array.from({ length: partitions }, (_, partition) => partitionInstanceId(jobId, partition)),
   ];
-  await forEachConcurrently(ids, PARALLEL_CALLS, (id) => unlessUnknown(client.purgeInstanceHistory(id)));
+  await pMap(ids, (id) => unlessUnknown(client.purgeInstanceHistory(id)), AT_ONCE);
 }
 
 function workerIds({ jobId, workers, isOfFiles }: WorkersOf): string[] {

@@ -183,7 +183,7 @@ function ordered(json: string): string {
 }
 
 function plainReport(
-  { resources, dropped, labels, undecided }: EngineReport,
+  { resources, dropped, labels, undecided, types }: EngineReport,
   ignoresDrops: boolean,
 ): unknown {
   return {
@@ -191,6 +191,7 @@ function plainReport(
     dropped: ignoresDrops || Object.fromEntries(dropped),
     labels: Object.fromEntries(labels),
     undecided: Object.fromEntries(undecided),
+    types,
   };
 }
 

@@ -49,7 +49,6 @@ const KNOWN = (raw: boolean): Caller => ({
   owner: 'me',
   permissions: { types: 'all', raw },
   rawPermission: 'the app role Export.Raw',
-  insufficient: 'Bearer',
 });
 const UNKNOWN: Caller = { kind: 'unknown' };
 

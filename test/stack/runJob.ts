@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import pMap from 'p-map';
 import { expect } from 'vitest';
 import { completePartition } from '../../functions/activities/completePartition.js';
 import { exportSlice } from '../../functions/activities/exportSlice.js';
@@ -6,7 +7,6 @@ import { findDoubles } from '../../functions/activities/findDoubles.js';
 import { finishExport } from '../../functions/activities/finishExport.js';
 import { planExport } from '../../functions/activities/planExport.js';
 import { openSourceAccess } from '../../functions/adapters/source/openSource.js';
-import { forEachConcurrently } from '../../functions/common/mapConcurrently.js';
 import { composeThread } from '../../functions/composition.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import type { ConfigurationOfJob, JobPlan, JobRequest } from '../../functions/export/records/job.js';
@@ -90,7 +90,7 @@ export async function runJob(
   const runPartitions = async (first: number, count: number): Promise<void> => {
     const all = first + count;
     for (let turn = 0; turn < count; turn++) await jobs.claimPartition(jobId, first, turn, all);
-    await forEachConcurrently(Array(count).keys(), workers, async (more) => {
+    const runPartition = async (more: number): Promise<void> => {
       const partition = first + more;
       let previous: string | null = null;
       for (let slice = 0, isDone = false; !isDone; slice++) {
@@ -98,7 +98,8 @@ export async function runJob(
         ({ attempt: previous, isDone } = await run({ jobId, partition, slice, previous }, noLog));
       }
       await completePartition(dependencies)({ jobId, partition, last: previous ?? '' });
-    });
+    };
+    await pMap(Array(count).keys(), runPartition, { concurrency: workers });
   };
   await runPartitions(0, partitions);
   if (isOfFiles === true) {

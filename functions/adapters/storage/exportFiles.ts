@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
+import pMap from 'p-map';
 import { ExportError } from '../../common/errors.js';
 import type { JobRequest } from '../../export/records/job.js';
-import { forEachConcurrently } from '../../common/mapConcurrently.js';
 import { AppendBlob } from './appendBlob.js';
 import { ReadLinks } from './readLinks.js';
 import {
@@ -12,9 +12,10 @@ import {
   releaseClaim,
   settleClaim,
 } from './containerClaim.js';
-import { storageFailure, storageStatus } from './storage.js';
+import { guarding, storageFailure, storageStatus, unlessMissing } from './storage.js';
 
 const PARALLEL_DELETIONS = 16;
+const guarded = guarding('EXPORT_STORAGE');
 
 /** What is to be known of a file before it is downloaded. */
 export interface FileProperties {
@@ -85,14 +86,12 @@ export class ExportFiles {
   /** The sizes of the files of a folder, by name. */
   async list(container: string, folder: string): Promise<Map<string, number>> {
     const sizes = new Map<string, number>();
-    try {
+    const list = async (): Promise<void> => {
       for await (const { name, properties } of this.#container(container).listBlobsFlat({ prefix: folder })) {
         sizes.set(name, properties.contentLength ?? 0);
       }
-    } catch (error) {
-      if (storageStatus(error) !== 404)
-        throw storageFailure(error, 'EXPORT_STORAGE', 'listing files of a job');
-    }
+    };
+    await guarded('listing files of a job', () => unlessMissing(list()));
     return sizes;
   }
 
@@ -116,7 +115,10 @@ export class ExportFiles {
 
   /** @param signal ends it before all are deleted; the rejection is then its reason */
   async deleteFiles(container: string, names: Iterable<string>, signal?: AbortSignal): Promise<void> {
-    await forEachConcurrently(names, PARALLEL_DELETIONS, (name) => this.deleteFile(container, name), signal);
+    await pMap(names, (name) => this.deleteFile(container, name), {
+      concurrency: PARALLEL_DELETIONS,
+      signal,
+    });
   }
 
   async deleteFile(container: string, name: string): Promise<void> {
@@ -174,12 +176,10 @@ export class ExportFiles {
    * Makes links that read files of a container until `expiresOn` and do nothing else; they are not stored.
    * @param now milliseconds since the epoch
    */
-  async readLinks(container: string, expiresOn: Date, now: number): Promise<(name: string) => string> {
-    try {
-      return await this.#links.linksTo(this.#container(container), expiresOn, now);
-    } catch (error) {
-      throw storageFailure(error, 'EXPORT_STORAGE', 'making download links');
-    }
+  readLinks(container: string, expiresOn: Date, now: number): Promise<(name: string) => string> {
+    return guarded('making download links', () =>
+      this.#links.linksTo(this.#container(container), expiresOn, now),
+    );
   }
 
   #container(name: string): ContainerClient {
@@ -227,12 +227,4 @@ function readFailure(error: unknown): ExportError {
 
 function withoutQuery(url: string): string {
   return url.replace(/\?.*$/s, '');
-}
-
-async function guarded(what: string, work: () => Promise<unknown>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    throw storageFailure(error, 'EXPORT_STORAGE', what);
-  }
 }

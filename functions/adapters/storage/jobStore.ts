@@ -1,5 +1,7 @@
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
-import type { ExportError } from '../../common/errors.js';
+import pMap from 'p-map';
 import type {
   JobPlan,
   JobRequest,
@@ -20,8 +22,7 @@ import {
   stateOf,
   type StopReason,
 } from '../../jobs/model/state.js';
-import { forEachConcurrently, mapConcurrently } from '../../common/mapConcurrently.js';
-import { storageFailure, storageStatus } from './storage.js';
+import { guarding, storageStatus, unlessMissing } from './storage.js';
 
 /** Container of the private state of the jobs, in the runtime's storage account. */
 const JOB_STATE_CONTAINER = 'fhir-export-jobs';
@@ -39,6 +40,10 @@ const MAX_PROGRESS_ATTEMPTS = 8;
 const RUNNING_JOBS = 'running.json';
 const PARALLEL_LOOK_UPS = 16;
 const MAX_KICK_OFF_MS = 120_000;
+
+const guarded = guarding('AzureWebJobsStorage');
+const IF_NEW = { ifNoneMatch: '*' };
+type Conditions = typeof IF_NEW | { ifMatch: string };
 
 interface Claims {
   /** The partition that the next claim gets. */
@@ -79,49 +84,34 @@ export class JobStore {
     workers: number,
   ): Promise<{ workers: number } | { refusal: string }> {
     await this.#createContainer();
-    for (;;) {
-      const read = await this.#readWithEtag(RUNNING_JOBS);
-      const listed = read === undefined ? [] : (JSON.parse(read.text) as RunningJob[]);
-      const ended = new Set<string>();
-      await mapConcurrently(toLookUp(listed, job, limits), PARALLEL_LOOK_UPS, async (other) => {
-        if (await this.#hasEnded(other, job.at)) ended.add(other.jobId);
-      });
-      const running = listed.filter(({ jobId }) => !ended.has(jobId));
-      const admitted = admit(running, job, limits, workers);
-      if ('refusal' in admitted && ended.size === 0) return admitted;
-      const kept = 'refusal' in admitted ? running : [...running, job];
-      if (await this.#writeListed(kept, read?.etag)) return admitted;
-    }
+    return this.#update<RunningJob[], { workers: number } | { refusal: string }>(
+      RUNNING_JOBS,
+      async (listed = []) => {
+        const ended = new Set<string>();
+        const lookUp = async (other: RunningJob): Promise<void> => {
+          if (await this.#hasEnded(other, job.at)) ended.add(other.jobId);
+        };
+        await pMap(toLookUp(listed, job, limits), lookUp, { concurrency: PARALLEL_LOOK_UPS });
+        const running = listed.filter(({ jobId }) => !ended.has(jobId));
+        const result = admit(running, job, limits, workers);
+        if (!('refusal' in result)) return { next: [...running, job], result };
+        return ended.size === 0 ? { result } : { next: running, result };
+      },
+    );
   }
 
   /** Takes a job off the list that was not started after all. */
   async leaveRunning(jobId: string): Promise<void> {
-    for (;;) {
-      const read = await this.#readWithEtag(RUNNING_JOBS);
-      if (read === undefined) return;
-      const left = (JSON.parse(read.text) as RunningJob[]).filter((job) => job.jobId !== jobId);
-      if (await this.#writeListed(left, read.etag)) return;
-    }
+    await this.#update<RunningJob[], undefined>(RUNNING_JOBS, async (listed) => ({
+      next: listed?.filter((job) => job.jobId !== jobId),
+      result: undefined,
+    }));
   }
 
   async #hasEnded({ jobId, at }: RunningJob, now: number): Promise<boolean> {
     const { name } = stateOf(await this.records(jobId));
     // Between the list and the request, a kick-off may take a while.
     return name === 'unknown' ? now - at > MAX_KICK_OFF_MS : JOB_STATES[name].hasEnded;
-  }
-
-  /** Whether no other writer was quicker. */
-  async #writeListed(jobs: readonly RunningJob[], etag: string | undefined): Promise<boolean> {
-    const text = JSON.stringify(jobs);
-    try {
-      await this.#container.getBlockBlobClient(RUNNING_JOBS).upload(text, Buffer.byteLength(text), {
-        conditions: etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: etag },
-      });
-      return true;
-    } catch (error) {
-      if ([409, 412].includes(storageStatus(error))) return false;
-      throw failure(error, 'the list of the running jobs');
-    }
   }
 
   /** What `stateOf` takes. */
@@ -185,9 +175,8 @@ export class JobStore {
   }
 
   /** Writes the plan unless there is one; returns the one that holds. */
-  async putPlan(jobId: string, plan: JobPlan): Promise<JobPlan> {
-    const isWritten = await this.#writeJson(`${jobId}/plan.json`, plan, '*');
-    return isWritten ? plan : required(await this.plan(jobId));
+  putPlan(jobId: string, plan: JobPlan): Promise<JobPlan> {
+    return this.#putOnce(`${jobId}/plan.json`, plan);
   }
 
   /** Ids of the patients whose compartments are exported. @throws ExportError where the job has ended */
@@ -196,9 +185,8 @@ export class JobStore {
   }
 
   /** Writes the members unless they are known; returns those that hold. */
-  async putMembers(jobId: string, ids: readonly string[]): Promise<readonly string[]> {
-    const isWritten = await this.#writeJson(`${jobId}/members.json`, ids, '*');
-    return isWritten ? ids : this.members(jobId);
+  putMembers(jobId: string, ids: readonly string[]): Promise<readonly string[]> {
+    return this.#putOnce(`${jobId}/members.json`, ids);
   }
 
   /**
@@ -206,34 +194,22 @@ export class JobStore {
    * taken. The same call again gives the same partition.
    * @throws ExportError `job-state-missing` where claims of the worker are gone: its partition may be given again
    */
-  async claimPartition(
+  claimPartition(
     jobId: string,
     worker: number,
     turn: number,
     partitions: number,
   ): Promise<number | undefined> {
-    const blob = this.#container.getBlockBlobClient(`${jobId}/claims.json`);
-    for (;;) {
-      const read = await this.#readWithEtag(`${jobId}/claims.json`);
-      const claims: Claims =
-        read === undefined ? { next: 0, workers: {} } : (JSON.parse(read.text) as Claims);
-      const held = claims.workers[worker];
-      if (held !== undefined && held.turn >= turn) return held.turn === turn ? held.partition : undefined;
+    return this.#update<Claims, number | undefined>(`${jobId}/claims.json`, async (claims) => {
+      const { next: partition, workers } = claims ?? { next: 0, workers: {} };
+      const held = workers[worker];
+      if (held !== undefined && held.turn >= turn)
+        return { result: held.turn === turn ? held.partition : undefined };
       if (turn > (held === undefined ? 0 : held.turn + 1)) throw stateMissing();
-      if (claims.next >= partitions) return undefined;
-      const partition = claims.next++;
-      claims.workers[worker] = { turn, partition };
-      const text = JSON.stringify(claims);
-      try {
-        await blob.upload(text, Buffer.byteLength(text), {
-          conditions: read === undefined ? { ifNoneMatch: '*' } : { ifMatch: read.etag },
-        });
-        return partition;
-      } catch (error) {
-        // Another worker was quicker, or this very write took effect and its answer was lost: read again.
-        if (![409, 412].includes(storageStatus(error))) throw failure(error, 'the claims of a job');
-      }
-    }
+      if (partition >= partitions) return { result: undefined };
+      const next = { next: partition + 1, workers: { ...workers, [worker]: { turn, partition } } };
+      return { next, result: partition };
+    });
   }
 
   /** @throws ExportError `job-state-missing` where the claim of a partition is gone: it may be given to another worker */
@@ -258,7 +234,7 @@ export class JobStore {
 
   /** What an attempt at a part of a file saw, for finding doubles. @throws ExportError where it is gone */
   async index(jobId: string, partition: number, attempt: string): Promise<Buffer> {
-    return required(await this.#readBytes(`${jobId}/indexes/${partition}/${attempt}`))[0];
+    return required(await this.#readBytes(`${jobId}/indexes/${partition}/${attempt}`)).bytes;
   }
 
   async putIndex(jobId: string, partition: number, attempt: string, index: Buffer): Promise<void> {
@@ -280,9 +256,8 @@ export class JobStore {
   }
 
   /** Writes them unless they are known; returns those that hold. */
-  async putRepeated(jobId: string, parts: readonly RepeatedPart[]): Promise<readonly RepeatedPart[]> {
-    const isWritten = await this.#writeJson(`${jobId}/repeated.json`, parts, '*');
-    return isWritten ? parts : this.repeated(jobId);
+  putRepeated(jobId: string, parts: readonly RepeatedPart[]): Promise<readonly RepeatedPart[]> {
+    return this.#putOnce(`${jobId}/repeated.json`, parts);
   }
 
   partition(jobId: string, partition: number): Promise<PartitionRecord | undefined> {
@@ -323,7 +298,7 @@ export class JobStore {
           done: String(isDone),
           ...(waiting === undefined ? {} : { since: waiting.since, code: waiting.code }),
         };
-        const conditions = found?.etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: found.etag };
+        const conditions = found?.etag === undefined ? IF_NEW : { ifMatch: found.etag };
         try {
           await blob.upload('', 0, { metadata, conditions });
           return;
@@ -352,7 +327,7 @@ export class JobStore {
 
   /** Makes every slice of the job stop. The first reason holds, but a cancel replaces a failure. */
   async putStop(jobId: string, stop: StopReason): Promise<void> {
-    await this.#writeJson(`${jobId}/stop.json`, stop, stop.reason === 'cancelled' ? undefined : '*');
+    await this.#writeJson(`${jobId}/stop.json`, stop, stop.reason === 'cancelled' ? undefined : IF_NEW);
   }
 
   outcome(jobId: string): Promise<JobOutcome | undefined> {
@@ -360,9 +335,8 @@ export class JobStore {
   }
 
   /** Writes how the job ended, unless that is decided; returns what holds. */
-  async putOutcome(jobId: string, outcome: JobOutcome): Promise<JobOutcome> {
-    const isWritten = await this.#writeJson(`${jobId}/outcome.json`, outcome, '*');
-    return isWritten ? outcome : required(await this.outcome(jobId));
+  putOutcome(jobId: string, outcome: JobOutcome): Promise<JobOutcome> {
+    return this.#putOnce(`${jobId}/outcome.json`, outcome);
   }
 
   manifest(jobId: string): Promise<ExportManifest | undefined> {
@@ -370,21 +344,19 @@ export class JobStore {
   }
 
   /** Writes the manifest, unless there is one; returns the one that holds. */
-  async putManifest(jobId: string, manifest: ExportManifest): Promise<ExportManifest> {
-    const isWritten = await this.#writeJson(`${jobId}/manifest.json`, manifest, '*');
-    return isWritten ? manifest : required(await this.manifest(jobId));
+  putManifest(jobId: string, manifest: ExportManifest): Promise<ExportManifest> {
+    return this.#putOnce(`${jobId}/manifest.json`, manifest);
   }
 
   /** Ids of all jobs that have any state. */
   async jobIds(): Promise<string[]> {
     const ids: string[] = [];
-    try {
+    const list = async (): Promise<void> => {
       for await (const item of this.#container.listBlobsByHierarchy('/')) {
         if (item.kind === 'prefix') ids.push(item.name.replace(/\/$/, ''));
       }
-    } catch (error) {
-      if (storageStatus(error) !== 404) throw failure(error, 'the list of the jobs');
-    }
+    };
+    await guarded('the list of the jobs', () => unlessMissing(list()));
     return ids;
   }
 
@@ -396,11 +368,10 @@ export class JobStore {
 
   async #deleteBlobs(jobId: string, isToGo: (name: string) => boolean, signal?: AbortSignal): Promise<void> {
     await guarded('the state of a job', () =>
-      forEachConcurrently(
+      pMap(
         this.#container.listBlobsFlat({ prefix: `${jobId}/` }),
-        PARALLEL_DELETIONS,
         async ({ name }) => isToGo(name) && this.#container.getBlobClient(name).deleteIfExists(),
-        signal,
+        { concurrency: PARALLEL_DELETIONS, signal },
       ),
     );
   }
@@ -411,46 +382,56 @@ export class JobStore {
   }
 
   async #read(name: string): Promise<string | undefined> {
-    return (await this.#readWithEtag(name))?.text;
+    return (await this.#readBytes(name))?.bytes.toString('utf8');
   }
 
-  async #readWithEtag(name: string): Promise<{ text: string; etag: string } | undefined> {
-    const [bytes, etag] = (await this.#readBytes(name)) ?? [];
-    return bytes === undefined ? undefined : { text: bytes.toString('utf8'), etag: etag ?? '' };
+  async #readBytes(name: string): Promise<{ bytes: Buffer; etag: string } | undefined> {
+    return guarded('the state of a job', async () => {
+      const found = await unlessMissing(this.#container.getBlobClient(name).download());
+      if (found === undefined) return undefined;
+      return { bytes: await buffer(found.readableStreamBody as Readable), etag: found.etag ?? '' };
+    });
   }
 
-  async #readBytes(name: string): Promise<[bytes: Buffer, etag: string] | undefined> {
-    const blob = this.#container.getBlobClient(name);
-    try {
-      const response = await blob.download();
-      const chunks: Buffer[] = [];
-      for await (const chunk of response.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
-      return [Buffer.concat(chunks), response.etag ?? ''];
-    } catch (error) {
-      if (storageStatus(error) === 404) return undefined;
-      throw failure(error, 'the state of a job');
+  /**
+   * Reads a blob and writes what follows from it, again where another writer was quicker. A write that took effect
+   * although its answer was lost counts as another's.
+   * @param change gives what is to be written, if anything, and the result
+   */
+  async #update<T, Result>(
+    name: string,
+    change: (stored: T | undefined) => Promise<{ next?: T | undefined; result: Result }>,
+  ): Promise<Result> {
+    for (;;) {
+      const read = await this.#readBytes(name);
+      const { next, result } = await change(read && (JSON.parse(read.bytes.toString('utf8')) as T));
+      const condition = read === undefined ? IF_NEW : { ifMatch: read.etag };
+      if (next === undefined || (await this.#writeJson(name, next, condition))) return result;
     }
   }
 
-  #writeJson(name: string, value: unknown, ifNoneMatch?: '*'): Promise<boolean> {
-    return this.#write(name, JSON.stringify(value), ifNoneMatch);
+  /** Writes what there is to be one of, unless it is there; returns the one that holds. */
+  async #putOnce<T>(name: string, value: T): Promise<T> {
+    const isWritten = await this.#writeJson(name, value, IF_NEW);
+    return isWritten ? value : required(await this.#readJson<T>(name));
   }
 
-  /** Whether it was written: not, where `ifNoneMatch` forbids it because the blob exists. */
-  async #write(name: string, content: string | Buffer, ifNoneMatch?: '*'): Promise<boolean> {
-    try {
-      await this.#container
-        .getBlockBlobClient(name)
-        .upload(
-          content,
-          Buffer.byteLength(content),
-          ifNoneMatch === undefined ? {} : { conditions: { ifNoneMatch } },
-        );
-      return true;
-    } catch (error) {
-      if (ifNoneMatch !== undefined && [409, 412].includes(storageStatus(error))) return false;
-      throw failure(error, 'the state of a job');
-    }
+  #writeJson(name: string, value: unknown, conditions?: Conditions): Promise<boolean> {
+    return this.#write(name, JSON.stringify(value), conditions);
+  }
+
+  /** Whether it was written: not, where the conditions forbid it. */
+  #write(name: string, content: string | Buffer, conditions?: Conditions): Promise<boolean> {
+    return guarded('the state of a job', async () => {
+      const blob = this.#container.getBlockBlobClient(name);
+      try {
+        await blob.upload(content, Buffer.byteLength(content), conditions && { conditions });
+        return true;
+      } catch (error) {
+        if (conditions !== undefined && [409, 412].includes(storageStatus(error))) return false;
+        throw error;
+      }
+    });
   }
 
   async #delete(name: string): Promise<void> {
@@ -459,14 +440,8 @@ export class JobStore {
 }
 
 function required<T>(value: T | undefined): T {
-  if (value === undefined) {
-    throw stateMissing();
-  }
+  if (value === undefined) throw stateMissing();
   return value;
-}
-
-function failure(error: unknown, what: string): ExportError {
-  return storageFailure(error, 'AzureWebJobsStorage', what);
 }
 
 function partitionProgress(
@@ -480,21 +455,4 @@ function partitionProgress(
     isDone: metadata?.['done'] === 'true',
     ...(since === undefined || code === undefined ? {} : { waiting: { since, code } }),
   };
-}
-
-async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (storageStatus(error) === 404) return undefined;
-    throw error;
-  }
-}
-
-async function guarded<T>(what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw failure(error, what);
-  }
 }

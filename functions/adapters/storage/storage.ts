@@ -78,3 +78,22 @@ export function storageFailure(
     true,
   );
 }
+
+/** Runs what uses the account of a setting: what it throws is thrown as `storageFailure` has it. */
+export function guarding(setting: string): <T>(what: string, work: () => Promise<T>) => Promise<T> {
+  return async (what, work) => {
+    try {
+      return await work();
+    } catch (error) {
+      throw storageFailure(error, setting, what);
+    }
+  };
+}
+
+/** The answer about something in storage; `undefined` where it is not there. */
+export function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
+  return answer.catch((error: unknown) => {
+    if (storageStatus(error) === 404) return undefined;
+    throw error;
+  });
+}

@@ -11,6 +11,8 @@ const GENERAL = {
   unmatched: choice('keep', 'redact'),
   /** What a condition in the path of a redacting rule counts as where it cannot be decided: not met, or met. */
   undecidedConditions: choice('ignore', 'apply'),
+  /** Whether results are valid FHIR: what has to be there, and was taken away, is marked as masked. */
+  validOutput: flag,
   /** Whether an identifying element that no rule reaches is an error. */
   requireCoverage: flag,
 };

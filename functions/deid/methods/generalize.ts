@@ -74,7 +74,10 @@ export const GENERALIZE = method({
     'everything, if `otherValues` is `redact`, all results are constants (for dates: years), and the cases are 100 at most, each `true` or ranges of years or numbers (`$this >= @1980 and $this < @1990`); else in part: a table of values reveals which it was',
   effect: effectOf,
   prepare: () => ({
-    work: (settings) => ({ ofValue: () => null, ofNode: generalizer(settings) }),
+    work: (settings) => {
+      const generalize = generalizer(settings);
+      return { ofValue: () => null, ofNode: () => generalize };
+    },
   }),
 });
 

@@ -93,7 +93,7 @@ export interface Work {
   /** The work on the value of one kind of primitive; null leaves it as it is. */
   ofValue(target: Target): ValueMethod | null;
   /** Takes the place of `ofValue` where the work has to see more than the value. */
-  readonly ofNode?: NodeMethod;
+  readonly ofNode?: (target: Target) => NodeMethod;
   /** What is put in the place of an element and all below it. */
   readonly replacement?: Replacement;
 }
@@ -109,7 +109,9 @@ export interface Replacement {
    * What replaces an element of a type in which no earlier rule has decided anything; null where only
    * `apply` can decide.
    */
-  constantOf(type: FhirType, model: FhirModel): Constant | null;
+  constantOf(target: Target, model: FhirModel): Constant | null;
+  /** The same, of which what is put in place is valid FHIR as far as it can be. */
+  readonly valid: Replacement;
   /** Puts it in the place of a node, but for what earlier rules decided, and decides all of it. */
   apply(node: FhirNode, run: Run): void;
 }
@@ -120,6 +122,8 @@ export interface Constant {
   readonly json: string | undefined;
   /** Paths of what a replacement has that the type does not define. */
   readonly dropped: readonly string[];
+  /** Whether there may be something in it that is counted of a result, or that is not valid. */
+  readonly isCounted: boolean;
 }
 
 /** What a primitive element is, as far as methods care. Known before any data: the work is chosen once. */
@@ -129,6 +133,13 @@ export interface Target {
   readonly name: string;
   /** Type of the element around it. */
   readonly parentType: string;
+  /** The codes that a required binding allows. */
+  readonly codes: ReadonlySet<string> | undefined;
+}
+
+export function targetOf({ type, name, key, parent }: FhirNode): Target {
+  const codes = parent?.type.elements.get(key)?.codes;
+  return { type, name, parentType: parent?.type.name ?? '', codes };
 }
 
 /** What a method needs while a resource is processed. */
@@ -155,6 +166,8 @@ export interface ValueMethod {
   readonly results?: TextResults;
   /** Set where every text is taken away: the label that this counts for. */
   readonly taken?: number;
+  /** Set where every result is a value that the type can have, but for instants. */
+  readonly isFormed?: true;
 }
 
 /** De-identifies a primitive's node: gives the value that takes the place of its own. @throws FhirPathError */

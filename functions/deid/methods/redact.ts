@@ -117,7 +117,9 @@ export class Redactor {
     if (limit !== undefined && (primitive === 'decimal' || primitive === 'integer'))
       return (value, run) => (isUpTo(value, limit) ? value : takeAway(value, run));
     if ((primitive === 'date' || primitive === 'dateTime') && this.parameters.enablePartialDatesForRedact) {
-      return (value, run) => this.date(value, run);
+      return Object.assign((value: Primitive, run: Run) => this.date(value, run), {
+        isFormed: true,
+      } as const);
     }
     if (target.parentType === 'Age' && primitive === 'decimal' && this.parameters.enablePartialAgesForRedact)
       return keepAge;

@@ -8,6 +8,7 @@ import {
   type JsonValue,
 } from '../../json/json.js';
 import { JsonNumber, numberText } from '../../json/jsonNumber.js';
+import { isFormatted } from '../model/format.js';
 import { FhirNode } from '../model/node.js';
 import type { IssueList } from '../reading/issues.js';
 import type { Setting } from '../reading/settings.js';
@@ -15,13 +16,17 @@ import { CLEARING } from './effect.js';
 import { SUBSTITUTED } from './labels.js';
 import type { FhirModel } from '../model/fhirModel.js';
 import { elementJson } from '../model/nodeJson.js';
-import type { FhirType } from '../model/types.js';
+import type { Primitive } from '../model/primitive.js';
+import { shapeOf } from '../model/shape.js';
+import { validValue } from './validWork.js';
 import {
   method,
+  targetOf,
   type Constant,
   type Replacement,
   type Run,
   type Selected,
+  type Target,
   type ValueMethod,
 } from './method.js';
 
@@ -67,36 +72,58 @@ class Substitute implements Replacement {
   readonly text: string | undefined;
   /** For complex elements; a text that holds a JSON object counts as the object. */
   readonly object: JsonObject;
-  private readonly constants = new Map<FhirType, Constant | null>();
+  readonly #value: JsonValue;
+  readonly #isValid: boolean;
+  /** By the codes that are allowed, or else by the type. */
+  readonly #constants = new Map<unknown, Constant | null>();
 
-  constructor(value: JsonValue) {
+  constructor(value: JsonValue, isValid = false) {
     this.text = textOf(value);
     this.object = objectOf(value);
+    this.#value = value;
+    this.#isValid = isValid;
+  }
+
+  get valid(): Replacement {
+    return new Substitute(this.#value, true);
   }
 
   get isNothing(): boolean {
     return this.text === undefined && isEmptyObject(this.object);
   }
 
-  constantOf(type: FhirType, model: FhirModel): Constant | null {
-    let constant = this.constants.get(type);
+  constantOf(target: Target, model: FhirModel): Constant | null {
+    const key = target.codes ?? target.type;
+    let constant = this.#constants.get(key);
     if (constant === undefined) {
-      constant = this.makeConstant(type, model);
-      this.constants.set(type, constant);
+      constant = this.#makeConstant(target, model);
+      this.#constants.set(key, constant);
     }
     return constant;
   }
 
-  private makeConstant(type: FhirType, model: FhirModel): Constant | null {
-    if (type.primitive !== null)
-      return { json: this.text === undefined ? undefined : JSON.stringify(this.text), dropped: [] };
-    if (isEmptyObject(this.object)) return { json: undefined, dropped: [] };
+  #makeConstant(target: Target, model: FhirModel): Constant | null {
+    const { type } = target;
+    if (type.primitive !== null) {
+      const value = this.#valueFor(target);
+      return { json: value === undefined ? undefined : stringifyJson(value), dropped: [], isCounted: true };
+    }
+    if (isEmptyObject(this.object)) return { json: undefined, dropped: [], isCounted: false };
     const dropped: string[] = [];
     const context = { model, onDropped: (path: string) => dropped.push(path) };
     const node = new FhirNode(context, null, { name: '', key: '' }, type, undefined, this.object);
+    node.isReplacement = true;
     if (holdsResource(node)) return null;
-    const json = elementJson(node, () => ({}));
-    return { json: json === undefined ? undefined : stringifyJson(json), dropped };
+    const json = elementJson(node, { resourceJson: () => ({}), isValid: this.#isValid });
+    return {
+      json: json === undefined ? undefined : stringifyJson(json),
+      dropped,
+      isCounted: isCounted(node),
+    };
+  }
+
+  #valueFor(target: Target): Primitive | undefined {
+    return this.text !== undefined && this.#isValid ? validValue(this.text, target) : this.text;
   }
 
   /** The work on a primitive without an `id` or extensions. */
@@ -110,17 +137,14 @@ class Substitute implements Replacement {
    * extra replacements are added, extra originals removed.
    */
   apply(node: FhirNode, run: Run): void {
-    const replacement =
-      node.type.primitive === null
-        ? node.makeChild({ ...ELEMENT, name: node.name, key: node.key }, node.type, undefined, this.object)
-        : node.makeChild({ ...ELEMENT, name: node.name, key: node.key }, node.type, this.text, undefined);
+    const isPrimitive = node.type.primitive !== null;
+    const value = isPrimitive ? this.#valueFor(targetOf(node)) : undefined;
+    const replacement = node.makeChild(node, node.type, value, isPrimitive ? undefined : this.object);
     run.did(SUBSTITUTED);
     substitute(node, replacement);
     decideAll(node);
   }
 }
-
-const ELEMENT = { type: null, repeats: false, path: '', isRequired: false, codes: undefined } as const;
 
 function textOf(value: JsonValue): string | undefined {
   if (typeof value === 'string') return value === '' ? undefined : value;
@@ -139,6 +163,15 @@ function objectOf(value: JsonValue): JsonObject {
     if (error instanceof JsonError) return {};
     throw error;
   }
+}
+
+/** Whether a replacement holds what is counted of a result, dates and references, or what may not be valid. */
+function isCounted(node: FhirNode): boolean {
+  const { type, value, children } = node;
+  if (type.primitive === null) return shapeOf(type).isAsking || children.some(isCounted);
+  const isDate = type.primitive === 'date' || type.primitive === 'dateTime';
+  const isSound = value === undefined || (isFormatted(type, value) && targetOf(node).codes === undefined);
+  return isDate || !isSound || children.length > 0;
 }
 
 function holdsResource(node: FhirNode): boolean {
@@ -189,12 +222,9 @@ function childAt(node: FhirNode | null, name: string, place: number): FhirNode |
 }
 
 function copyInto(parent: FhirNode, original: FhirNode): FhirNode {
-  return parent.makeChild(
-    { ...ELEMENT, name: original.name, key: original.key },
-    original.type,
-    original.value,
-    original.source,
-  );
+  const copy = parent.makeChild(original, original.type, original.value, original.source);
+  copy.isReplacement = true;
+  return copy;
 }
 
 function decideAll(node: FhirNode): void {

@@ -5,8 +5,8 @@ const MAX_LENGTH = 200;
 const SLOTS = 65_536;
 /** Results are forgotten all at once when they take more than this. */
 const MAX_BYTES = 6 * 1024 * 1024;
-/** Bytes before a text in the store: its length and that of its result. */
-const HEAD = 4;
+/** Bytes before a text in the store: a note, its length, and that of its result. */
+const HEAD = 6;
 
 /**
  * What a method made of texts, by the bytes of the texts: references and codes repeat. A result is in `view` as
@@ -70,6 +70,7 @@ export class TextResults {
     while (this.filled + length + json.length + HEAD > this.store.length) this.grow();
     const { store } = this;
     const place = this.filled;
+    store.writeUInt16LE(0, place - 6);
     store.writeUInt16LE(length, place - 4);
     store.writeUInt16LE(json.length, place - 2);
     bytes.copy(store, place, start, end);
@@ -78,6 +79,22 @@ export class TextResults {
     this.places[this.slot] = place;
     this.used++;
     return place;
+  }
+
+  /** A number that was kept beside a result; 0 for none. */
+  note(place: number): number {
+    const { store } = this;
+    return (store[place - 6] as number) | ((store[place - 5] as number) << 8);
+  }
+
+  /** Keeps a number below 65,536 beside a result. */
+  keepNote(place: number, note: number): void {
+    this.store.writeUInt16LE(note, place - 6);
+  }
+
+  /** The text of a result. */
+  textAt(place: number): string {
+    return JSON.parse(this.store.toString('utf8', this.start(place), this.end(place))) as string;
   }
 
   /** Where the result of a place begins. */

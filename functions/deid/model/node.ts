@@ -36,6 +36,8 @@ export class FhirNode {
   readonly source: JsonObject | undefined;
   /** Whether a rule has reached it: the first one decides. */
   decided = false;
+  /** Whether it was put in the place of what was there: then its source does not say what was taken away. */
+  isReplacement: boolean;
   private readonly depth: number;
   private readonly context: NodeContext;
   private made: FhirNode[] | undefined;
@@ -55,6 +57,7 @@ export class FhirNode {
     this.type = type;
     this.value = value;
     this.source = source;
+    this.isReplacement = parent?.isReplacement === true;
     this.depth = parent === null ? 0 : parent.depth + 1;
     if (this.depth > MAX_DEPTH) throw new DepthError();
   }
@@ -74,11 +77,12 @@ export class FhirNode {
   /** Takes the place of the children there were: `substitute` puts new ones in. */
   replaceChildren(children: FhirNode[]): void {
     this.made = children;
+    this.isReplacement = true;
   }
 
   /** A child that was not in the JSON. */
   makeChild(
-    element: FhirElement,
+    element: Pick<FhirElement, 'name' | 'key'>,
     type: FhirType,
     value: Primitive | undefined,
     source: JsonObject | undefined,
@@ -119,7 +123,8 @@ export class FhirNode {
     return false;
   }
 
-  private drop(element: FhirElement): void {
+  /** Reports that an element is left out. */
+  drop(element: FhirElement): void {
     this.context.onDropped(element.path);
   }
 

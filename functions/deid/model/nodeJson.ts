@@ -1,11 +1,19 @@
 import type { JsonObject, JsonValue } from '../../json/json.js';
+import { maskedMembers } from './masked.js';
 import type { FhirNode } from './node.js';
+import { REMOVED, shapeOf } from './shape.js';
+import type { FhirElement, FhirType } from './types.js';
 
-/** The JSON of a resource inside another. */
-type ResourceJson = (node: FhirNode) => JsonObject;
+/** How a node is written. */
+interface Writing {
+  /** The JSON of a resource inside another. */
+  resourceJson(node: FhirNode): JsonObject;
+  /** Whether required elements that were taken away are marked as masked, and objects that say nothing left out. */
+  readonly isValid: boolean;
+}
 
 /** An element's JSON; undefined for one with no value and no children. */
-export function elementJson(node: FhirNode, resourceJson: ResourceJson): JsonObject | undefined {
+export function elementJson(node: FhirNode, writing: Writing): JsonObject | undefined {
   const groups = new Map<string, FhirNode[]>();
   for (const child of node.children) {
     const group = groups.get(child.key);
@@ -22,7 +30,7 @@ export function elementJson(node: FhirNode, resourceJson: ResourceJson): JsonObj
   const writeGroup = (key: string, isSibling: boolean): void => {
     const group = groups.get(key);
     if (group !== undefined)
-      write(isSibling ? `_${key}` : key, groupJson(node, key, group, isSibling, resourceJson));
+      write(isSibling ? `_${key}` : key, groupJson(node, key, group, isSibling, writing));
   };
   const written = new Set<string>();
   for (const key in node.source) {
@@ -35,7 +43,53 @@ export function elementJson(node: FhirNode, resourceJson: ResourceJson): JsonObj
     if (!written.has(key)) writeGroup(key, false);
     if (!written.has(`_${key}`)) writeGroup(key, true);
   }
-  return isEmpty && !node.type.isResource ? undefined : json;
+  if (isEmpty && !node.type.isResource) return undefined;
+  return writing.isValid ? completed(node, json) : json;
+}
+
+/** An object with what its type's shape asks for; undefined for one that has to go. */
+function completed(node: FhirNode, json: JsonObject): JsonObject | undefined {
+  const { type } = node;
+  const shape = shapeOf(type);
+  if (!shape.isAsking) return json;
+  const source = node.source ?? {};
+  const had = node.isReplacement ? ALL_BITS : bitsOf(type, source);
+  refuseSecondChoices(node, json);
+  const missing = shape.missing(had, bitsOf(type, json));
+  if (missing === REMOVED) return type.isResource ? json : undefined;
+  const wasThere = ({ key }: FhirElement): boolean =>
+    Object.hasOwn(source, key) || Object.hasOwn(source, `_${key}`);
+  for (const { key, value } of maskedMembers(type, missing, wasThere)) json[key] = value;
+  return json;
+}
+
+const ALL_BITS = ~0;
+
+function bitsOf(type: FhirType, json: JsonObject): number {
+  let bits = 0;
+  for (const key in json) bits |= shapeOf(type).bit(elementOf(type, key)?.name ?? '');
+  return bits;
+}
+
+/** The element of a member's name, which may be that of a sibling. */
+function elementOf({ elements }: FhirType, key: string): FhirElement | undefined {
+  return elements.get(key.startsWith('_') ? key.slice(1) : key);
+}
+
+/** Leaves out all elements of a choice but the first. */
+function refuseSecondChoices(node: FhirNode, json: JsonObject): void {
+  const { choices } = shapeOf(node.type);
+  const firsts = new Map<number, FhirElement>();
+  for (const key of Object.keys(json)) {
+    const element = elementOf(node.type, key);
+    const bit = element === undefined ? 0 : shapeOf(node.type).bit(element.name) & choices;
+    if (element === undefined || bit === 0) continue;
+    const first = firsts.get(bit) ?? element;
+    firsts.set(bit, first);
+    if (first === element) continue;
+    node.drop(element);
+    Reflect.deleteProperty(json, key);
+  }
 }
 
 function groupJson(
@@ -43,20 +97,20 @@ function groupJson(
   key: string,
   group: readonly FhirNode[],
   isSibling: boolean,
-  resourceJson: ResourceJson,
+  writing: Writing,
 ): JsonValue | undefined {
   const first = group[0] as FhirNode;
   const repeats = parent.type.elements.get(key)?.repeats === true;
   if (first.type.primitive === null) {
     if (isSibling) return undefined;
     const items = group.map((node) =>
-      node.type.isResource ? resourceJson(node) : elementJson(node, resourceJson),
+      node.type.isResource ? writing.resourceJson(node) : elementJson(node, writing),
     );
     const kept = items.filter((item) => item !== undefined);
     return kept.length === 0 ? undefined : repeats ? kept : kept[0];
   }
   const kept = group
-    .map((node) => ({ value: node.value, sibling: elementJson(node, resourceJson) }))
+    .map((node) => ({ value: node.value, sibling: elementJson(node, writing) }))
     .filter(({ value, sibling }) => value !== undefined || sibling !== undefined);
   const parts = kept.map(({ value, sibling }) => (isSibling ? sibling : value) ?? null);
   if (parts.every((part) => part === null)) return undefined;

@@ -1,4 +1,5 @@
 import type { FhirElement, FhirType } from '../model/types.js';
+import { shapeOf } from '../model/shape.js';
 import type { NodeMethod, Replacement, Target, ValueMethod } from '../methods/method.js';
 import { follow, leadsFurther, leadsTo, leadsToItself, type Guard, type Pattern } from './pattern.js';
 import { rawConditionOf, type RawCondition } from './rawCondition.js';
@@ -47,26 +48,36 @@ export interface EntryGuard extends Guard {
   readonly first: number;
 }
 
-/** What to do with an element of a JSON object, worked out once for all resources. */
-export interface Entry {
-  readonly kind:
-    | 'value'
-    | 'values'
-    | 'sibling'
-    | 'siblings'
-    | 'complex'
-    | 'list'
-    | 'resource'
-    | 'resources'
-    | 'unknown'
-    | 'ignored'
-    | 'type';
+type EntryKind =
+  | 'value'
+  | 'values'
+  | 'sibling'
+  | 'siblings'
+  | 'complex'
+  | 'list'
+  | 'resource'
+  | 'resources'
+  | 'unknown'
+  | 'ignored'
+  | 'type';
+
+/** A member of a JSON object, whatever rules say of it. */
+interface MemberOf<Type> {
+  readonly kind: EntryKind;
   /** Its definition, but for what is unknown. */
   readonly element: FhirElement | null;
   /** The element's type; null for resources. */
-  readonly type: FhirType | null;
+  readonly type: Type;
   /** JSON name of the primitive a sibling belongs to, or of the primitive's sibling. */
   readonly otherKey: string;
+  /** Its bit in the shape of the object's type. */
+  readonly bit: number;
+}
+
+/** What to do with an element of a JSON object, worked out once for all resources. */
+export interface Entry extends MemberOf<FhirType | null> {
+  /** The element as methods see it; null for resources and what is unknown. */
+  readonly target: Target | null;
   /** The rule that decides it. */
   readonly rule: Rule | null;
   /** Work on a primitive's value; null keeps it. */
@@ -133,15 +144,10 @@ export class Plan {
 
   /** The resource itself, as an entry: its conditions, and its children's plan. */
   get root(): Entry {
-    return this.makeEntry(
-      'complex',
-      null,
-      this.type,
-      '',
-      this.start,
-      { type: this.type, name: this.type.name, parentType: '' },
-      'working',
-    );
+    const { type } = this;
+    const target = { type, name: type.name, parentType: '', codes: undefined };
+    const member = { kind: 'complex', element: null, type, otherKey: '', bit: 0, target } as const;
+    return this.makeEntry(member, this.start, 'working');
   }
 
   /** Follows the steps from `at` that stay at an element. @param name the element's name */
@@ -192,33 +198,22 @@ export class Plan {
     return node;
   }
 
-  makeEntry(
-    kind: Entry['kind'],
-    element: FhirElement | null,
-    type: FhirType,
-    otherKey: string,
-    arrival: Arrival,
-    target: Target,
-    mode: Mode,
-  ): Entry {
+  makeEntry(member: Member, arrival: Arrival, mode: Mode): Entry {
+    const { type, target } = member;
     const rule = arrival.decision;
     const works = rule !== null && mode === 'working';
     const work = works ? this.works.get(rule) : undefined;
     const isPrimitive = type.primitive !== null;
-    const nodeMethod = (isPrimitive && work?.ofNode) || null;
+    const nodeMethod = (isPrimitive && work?.ofNode?.(target)) || null;
     let method = isPrimitive && nodeMethod === null ? (work?.ofValue(target) ?? null) : null;
     if (mode === 'removing') method = nothing;
     return new PlanEntry(this, arrival, {
-      kind,
-      element,
-      type,
-      otherKey,
+      ...member,
       rule,
       method,
       nodeMethod,
       isRefused: works && !isPrimitive && rule.method.isForPrimitives === true,
       replacement: work?.replacement ?? null,
-      target,
       mode,
     });
   }
@@ -236,25 +231,26 @@ function settle(arrival: Arrival): void {
   arrival.guards.splice(0, arrival.guards.length, ...live);
 }
 
-interface EntryParts {
-  readonly kind: Entry['kind'];
-  readonly element: FhirElement | null;
-  readonly type: FhirType;
-  readonly otherKey: string;
+interface Member extends MemberOf<FhirType> {
+  readonly target: Target;
+}
+
+interface EntryParts extends Member {
   readonly rule: Rule | null;
   readonly method: ValueMethod | null;
   readonly nodeMethod: NodeMethod | null;
   readonly isRefused: boolean;
   readonly replacement: Replacement | null;
-  readonly target: Target;
   readonly mode: Mode;
 }
 
 class PlanEntry implements Entry {
-  readonly kind: Entry['kind'];
+  readonly kind: EntryKind;
   readonly element: FhirElement | null;
   readonly type: FhirType;
   readonly otherKey: string;
+  readonly bit: number;
+  readonly target: Target;
   readonly rule: Rule | null;
   readonly method: ValueMethod | null;
   readonly nodeMethod: NodeMethod | null;
@@ -279,6 +275,8 @@ class PlanEntry implements Entry {
     this.element = parts.element;
     this.type = parts.type;
     this.otherKey = parts.otherKey;
+    this.bit = parts.bit;
+    this.target = parts.target;
     this.rule = parts.rule;
     this.method = parts.method;
     this.nodeMethod = parts.nodeMethod;
@@ -303,7 +301,7 @@ class PlanEntry implements Entry {
   variant(results: string): Entry {
     let entry = this.variants.get(results);
     if (entry !== undefined) return entry;
-    const { kind, element, type, otherKey, target, mode } = this.parts;
+    const { type, target, mode } = this.parts;
     const arrival: Arrival = {
       decision: this.arrival.decision,
       active: new Map(this.arrival.active),
@@ -316,7 +314,7 @@ class PlanEntry implements Entry {
     settle(arrival);
     // What the rule around leaves or takes away, an earlier rule whose condition holds decides all the same.
     const holding = arrival.decision === this.arrival.decision ? mode : 'working';
-    entry = this.plan.makeEntry(kind, element, type, otherKey, arrival, target, holding);
+    entry = this.plan.makeEntry(this.parts, arrival, holding);
     this.plan.variants++;
     this.variants.set(results, entry);
     return entry;
@@ -376,22 +374,16 @@ export class PlanNode {
     const { type, name } = element;
     if (type === null) {
       if (isSibling) return UNKNOWN;
-      return plainEntry(element.repeats ? 'resources' : 'resource', element, this.mode === 'removing');
+      const kind = element.repeats ? 'resources' : 'resource';
+      return plainEntry(kind, element, shapeOf(this.type).bit(name), this.mode === 'removing');
     }
     if (isSibling && type.primitive === null) return UNKNOWN;
     const arrival = this.plan.arrive(this.active, this.inherited, type, name);
-    const target = { type, name, parentType: this.type.name };
+    const target = { type, name, parentType: this.type.name, codes: element.codes };
     const kind = kindOf(element, isSibling);
     const otherKey = isSibling ? element.key : `_${key}`;
-    return this.plan.makeEntry(
-      kind,
-      element,
-      type,
-      otherKey,
-      arrival,
-      target,
-      this.modeOf(key, arrival.decision),
-    );
+    const member = { kind, element, type, otherKey, bit: shapeOf(this.type).bit(name), target };
+    return this.plan.makeEntry(member, arrival, this.modeOf(key, arrival.decision));
   }
 
   private modeOf(key: string, decision: Rule | null): Mode {
@@ -401,19 +393,21 @@ export class PlanNode {
   }
 }
 
-function kindOf(element: FhirElement, isSibling: boolean): Entry['kind'] {
+function kindOf(element: FhirElement, isSibling: boolean): EntryKind {
   if (element.type?.primitive === null) return element.repeats ? 'list' : 'complex';
   if (isSibling) return element.repeats ? 'siblings' : 'sibling';
   return element.repeats ? 'values' : 'value';
 }
 
 /** An entry without a plan of its own. */
-function plainEntry(kind: Entry['kind'], element: FhirElement | null, removes = false): Entry {
+function plainEntry(kind: EntryKind, element: FhirElement | null, bit = 0, removes = false): Entry {
   return {
     kind,
     element,
     type: null,
     otherKey: '',
+    bit,
+    target: null,
     rule: null,
     method: null,
     nodeMethod: null,

@@ -2,6 +2,7 @@ import { valueAt, type JsonObject } from '../../json/json.js';
 import type { JsonTape } from '../../json/jsonTape.js';
 import { nameNumber, nameOf, UNKNOWN_NAME, UNRESOLVED_NAME } from '../../json/keyNames.js';
 import type { TextResults } from '../methods/textResults.js';
+import { shapeOf, type Shape } from '../model/shape.js';
 import type { FhirType } from '../model/types.js';
 import type { Entry, PlanNode } from './plan.js';
 
@@ -22,6 +23,17 @@ export type TapeWork =
   /** Any other value of a primitive. */
   | 'primitive';
 
+/** What is looked at of a value that was written. */
+export const NOTHING = 0;
+/** Its precision is counted. */
+export const DATE = 1;
+/** What it refers to is counted. */
+export const REFERENCE = 2;
+/** Whether it has the form of its type. */
+const FORM = 3;
+/** The same, of which only a text with escapes may lack it. */
+export const PLAIN_FORM = 4;
+
 /** Entries that a node finds without a look-up. */
 const SLOTS = 64;
 
@@ -34,12 +46,21 @@ export class TapePlan {
 
   /** Numbers of the names of the elements that identify the patient. */
   readonly patientNames: ReadonlySet<number>;
+  /** Whether values are looked at for their form. */
+  readonly validates: boolean;
 
   /**
+   * @param validates whether values are looked at for their form
    * @param refused names of the resource's elements with which it is not one for the tape
    * @param patientElements names of those that identify the patient
    */
-  constructor(root: Entry, refused: Iterable<string>, patientElements: readonly string[]) {
+  constructor(
+    root: Entry,
+    validates: boolean,
+    refused: Iterable<string>,
+    patientElements: readonly string[],
+  ) {
+    this.validates = validates;
     this.root = this.entry(root);
     this.patientNames = new Set(patientElements.map(nameNumber));
     for (const name of refused) this.refused.add(nameNumber(name)).add(nameNumber(`_${name}`));
@@ -76,6 +97,10 @@ export class TapePlan {
 /** What to do with the elements of an object, by the numbers of their names. */
 export class TapeNode {
   readonly type: FhirType;
+  /** Set where the type's objects need anything, or have choices. */
+  readonly shape: Shape | null;
+  readonly mayBeRemoved: boolean;
+  readonly choices: number;
   private readonly plan: TapePlan;
   private readonly node: PlanNode;
   private readonly slotNames = new Int32Array(SLOTS).fill(-1);
@@ -85,6 +110,10 @@ export class TapeNode {
     this.plan = plan;
     this.node = node;
     this.type = node.type;
+    const shape = shapeOf(node.type);
+    this.shape = shape.isAsking ? shape : null;
+    this.mayBeRemoved = shape.mayBeRemoved;
+    this.choices = shape.choices;
     const unknown = this.entryOf(UNKNOWN_NAME);
     for (let slot = 0; slot < SLOTS; slot++) this.slotEntries.push(unknown);
   }
@@ -114,6 +143,10 @@ export class TapeEntry {
   /** The number of `otherKey`. */
   readonly otherName: number;
   readonly isPlain: boolean;
+  /** Its bit in the shape of the object's type. */
+  readonly bit: number;
+  /** What is looked at of its value: one of `NOTHING` to `PLAIN_FORM`. */
+  readonly looks: number;
   /** The conditions, where there are any. */
   readonly conditions: Conditions | null;
   private readonly plan: TapePlan;
@@ -128,6 +161,8 @@ export class TapeEntry {
     this.takenLabel = entry.method?.taken ?? 0;
     this.otherName = nameNumber(entry.otherKey);
     this.isPlain = entry.isPlain;
+    this.bit = entry.bit;
+    this.looks = looksOf(entry, plan.validates);
     this.conditions = entry.guards.length === 0 ? null : new Conditions(plan, entry);
   }
 
@@ -150,6 +185,17 @@ function workOf({ type, method, nodeMethod, keepsText }: Entry): TapeWork {
   return primitive === 'integer' || primitive === 'decimal' || primitive === 'boolean'
     ? primitive
     : 'primitive';
+}
+
+/** Types of which every JSON value of the right kind is one. */
+const FORMLESS: ReadonlySet<string> = new Set(['boolean', 'integer', 'decimal']);
+
+function looksOf({ type, element, target }: Entry, validates: boolean): number {
+  if (type?.primitive === 'date' || type?.primitive === 'dateTime') return DATE;
+  if (element?.path === 'Reference.reference') return REFERENCE;
+  if (!validates || type === null || type.primitive === null || FORMLESS.has(type.name)) return NOTHING;
+  const isText = type.name === 'string' || type.name === 'markdown';
+  return isText && target?.codes === undefined ? PLAIN_FORM : FORM;
 }
 
 /** Verdicts that are remembered for one element's conditions. */

@@ -2,6 +2,7 @@ import type { Configuration } from '../configuration/configuration.js';
 import { keyBytes } from '../configuration/keys.js';
 import type { Rule } from '../configuration/rule.js';
 import type { Method, Prepared, Work } from '../methods/method.js';
+import { validWork } from '../methods/validWork.js';
 import { FhirModel } from '../model/fhirModel.js';
 
 /** What the rules of one engine do. */
@@ -24,7 +25,8 @@ export function worksOf(
         prepared = method.prepare({ parameters, key: keyBytes(method, parameters, jobSecret), model, now });
         shared.set(method, prepared);
       }
-      return [rule, prepared.work(settings, index)] as const;
+      const work = prepared.work(settings, index);
+      return [rule, parameters.validOutput ? validWork(work) : work] as const;
     }),
   );
 }

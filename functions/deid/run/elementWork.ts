@@ -3,7 +3,7 @@ import { evaluate } from '../expression/evaluate.js';
 import { Undecided } from '../expression/undecided.js';
 import { booleanOf } from '../expression/operators.js';
 import { FhirPathError } from '../values/values.js';
-import type { JsonObject, JsonValue } from '../../json/json.js';
+import type { JsonObject } from '../../json/json.js';
 import type { FhirType } from '../model/types.js';
 import type { FhirModel } from '../model/fhirModel.js';
 import { FhirNode, type NodeContext } from '../model/node.js';
@@ -17,9 +17,14 @@ export class ElementWork {
   private readonly run: ResourceRun;
   private readonly environment: Environment;
   private readonly silent: NodeContext;
+  private readonly isLooking: boolean;
 
-  /** @param now milliseconds since the epoch, for FHIRPath's `now()` */
-  constructor(model: FhirModel, run: ResourceRun, now: number) {
+  /**
+   * @param now milliseconds since the epoch, for FHIRPath's `now()`
+   * @param isLooking whether values stay that their elements cannot have, to be found not valid
+   */
+  constructor(model: FhirModel, run: ResourceRun, now: number, isLooking: boolean) {
+    this.isLooking = isLooking;
     this.run = run;
     const { regexSteps } = run;
     this.environment = { resource: null, rootResource: null, now, regexSteps, undecided: new Undecided() };
@@ -55,8 +60,8 @@ export class ElementWork {
   }
 
   /** What a `substitute` puts in the place of an element, whatever it holds; null where only the tree engine can decide. */
-  constantOf({ replacement, type }: Entry): Constant | null {
-    const constant = type === null ? null : (replacement?.constantOf(type, this.silent.model) ?? null);
+  constantOf({ replacement, target }: Entry): Constant | null {
+    const constant = target === null ? null : (replacement?.constantOf(target, this.silent.model) ?? null);
     for (const path of constant?.dropped ?? []) this.run.onDropped(path);
     return constant;
   }
@@ -72,10 +77,11 @@ export class ElementWork {
   }
 
   /** A primitive's value as it is to be written; undefined for none. @throws FhirPathError */
-  changed(entry: Entry, value: JsonValue): Primitive | undefined {
+  changed(entry: Entry, value: Primitive | null): Primitive | undefined {
     const type = entry.type as FhirType;
     if (value === null || value === '') return undefined;
     if (!isPrimitiveOf(type, value)) {
+      if (this.isLooking) return value;
       this.drop(entry);
       return undefined;
     }

@@ -1,5 +1,9 @@
 import { LABELS } from '../methods/labels.js';
 import type { ResourceRun } from './resourceRun.js';
+import { nameOf } from '../../json/keyNames.js';
+import type { ReferenceTargets } from './referenceTargets.js';
+import { DATE_PRECISIONS, type Survey } from './survey.js';
+import { Tally } from './tally.js';
 import { emptyTypeReport, type TypeReport } from './typeReport.js';
 
 /** Counts over the resources of a slice or file, safe to report: element paths of the FHIR definition, no values. */
@@ -10,9 +14,11 @@ export class EngineReport {
   readonly dropped = new Map<string, number>();
   /** Conditions that could not be decided, by the rule whose path or case they are in: `fhirPathRules[3]`. */
   readonly undecided = new Map<string, number>();
-  /** What the resources that did not fail contain, by resource type. */
-  readonly types = new Map<string, TypeReport>();
+  readonly #types = new Map<string, TypeReport>();
   readonly #counts: number[] = LABELS.map(() => 0);
+  /** What is yet to be added to the types, by their names. */
+  readonly #tallies = new Map<string, { readonly elements: Tally; readonly counted: Tally }>();
+  #targets: ReferenceTargets | undefined;
 
   /** Operations done, by security label code. */
   get labels(): ReadonlyMap<string, number> {
@@ -20,11 +26,41 @@ export class EngineReport {
     return new Map(counts.filter(([, count]) => count > 0));
   }
 
+  /** What the resources that did not fail contain, by resource type. */
+  get types(): ReadonlyMap<string, TypeReport> {
+    for (const [type, { elements, counted }] of this.#tallies) {
+      const report = this.ofType(type);
+      elements.drain((element, count) => add(report.elements, nameOf(element), count));
+      counted.drain((number, count) => {
+        const precision = DATE_PRECISIONS[number];
+        const target = number - DATE_PRECISIONS.length;
+        if (precision !== undefined) report.dates[precision] += count;
+        else add(report.references, this.#targets?.nameOf(target) ?? '', count);
+      });
+    }
+    return this.#types;
+  }
+
   /** What the resources of a type contain, to be added to. */
   ofType(type: string): TypeReport {
-    let report = this.types.get(type);
-    if (report === undefined) this.types.set(type, (report = emptyTypeReport()));
+    let report = this.#types.get(type);
+    if (report === undefined) this.#types.set(type, (report = emptyTypeReport()));
     return report;
+  }
+
+  /** Adds what the result of a resource contains that did not fail. */
+  addSurvey({ type, elements, counted, problems }: Survey, targets: ReferenceTargets): void {
+    this.#targets = targets;
+    const report = this.ofType(type);
+    report.resources++;
+    let tallies = this.#tallies.get(type);
+    if (tallies === undefined)
+      this.#tallies.set(type, (tallies = { elements: new Tally(), counted: new Tally() }));
+    tallies.elements.add(elements);
+    tallies.counted.add(counted);
+    if (problems.length === 0) return;
+    report.notValid++;
+    for (const problem of problems) add(report.problems, problem, 1);
   }
 
   /** Adds what was done to a resource that did not fail. */
@@ -38,4 +74,8 @@ export class EngineReport {
       this.undecided.set(path, (this.undecided.get(path) ?? 0) + count);
     }
   }
+}
+
+function add(counts: Map<string, number>, name: string, count: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + count);
 }

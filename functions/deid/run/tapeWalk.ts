@@ -18,11 +18,28 @@ import { LineBuffer, type Mark } from '../../json/lineBuffer.js';
 import { TextResults } from '../methods/textResults.js';
 import type { Constant } from '../methods/method.js';
 import type { Rule } from '../configuration/rule.js';
-import type { FhirType } from '../model/types.js';
+import type { FhirElement, FhirType } from '../model/types.js';
 import { MAX_DEPTH } from '../model/node.js';
-import { isPrimitiveOf, type Primitive } from '../model/primitive.js';
+import { isPrimitiveOf, primitiveText, type Primitive } from '../model/primitive.js';
 import type { OuterResource, Place, ResourceRun } from './resourceRun.js';
-import { partOf, UNUSUAL, type TapeEntry, type TapeNode, type TapePlan } from '../plan/tapePlan.js';
+import {
+  DATE,
+  NOTHING,
+  partOf,
+  PLAIN_FORM,
+  REFERENCE,
+  UNUSUAL,
+  type TapeEntry,
+  type TapeNode,
+  type TapePlan,
+} from '../plan/tapePlan.js';
+import { maskedMembers } from '../model/masked.js';
+import { REMOVED } from '../model/shape.js';
+import { isFormattedAt } from './tapeForm.js';
+import { DATE_PRECISIONS, type Survey, type SurveyMark } from './survey.js';
+import { datePrecisionOf } from '../../fhir/datePrecision.js';
+import { isFormatted } from '../model/format.js';
+import type { ReferenceTargets } from './referenceTargets.js';
 
 const COMMA = 0x2c;
 const COLON = 0x3a;
@@ -43,11 +60,35 @@ export interface TapeResources {
   byTree(tape: JsonTape, object: number, place: Place, fullUrl?: string): JsonObject;
 }
 
+export interface TapeWalkOptions {
+  readonly survey: Survey;
+  /** Whether what has to be there, and was taken away, is marked as masked (`validOutput`). */
+  readonly isValid: boolean;
+  /** Whether it is looked at whether results are valid. */
+  readonly validates: boolean;
+  /** Whether results of another engine are looked at: their values may be any. */
+  readonly isLooking: boolean;
+  readonly targets: ReferenceTargets;
+}
+
 const ID = nameNumber('id');
 const META = nameNumber('meta');
 const SECURITY = nameNumber('security');
 const VALUE = nameNumber('value');
 const FULL_URL = nameNumber('fullUrl');
+
+/** Places in `DATE_PRECISIONS` by the length of a date that is one for certain. */
+const PRECISION_OF_LENGTH: Readonly<Record<number, number>> = { 4: 0, 7: 1, 10: 2 };
+
+/** The place of a text's precision in `DATE_PRECISIONS`; -1 for one that is no date. */
+function precisionOf(value: Primitive): number {
+  if (typeof value !== 'string') return -1;
+  // Most dates that were changed are years.
+  if (value.length === 4 && Number(value) >= 1000 && !value.includes('e'))
+    return PRECISION_OF_LENGTH[4] as number;
+  const precision = datePrecisionOf(value);
+  return precision === undefined ? -1 : DATE_PRECISIONS.indexOf(precision);
+}
 
 /** What became of a member. */
 const GONE = 0;
@@ -87,23 +128,49 @@ export class TapeWalk {
   private rootIdEntry: TapeEntry | undefined;
   private rootIdBecame = NO_VALUE;
   private rootIdResult: Primitive = '';
+  private readonly survey: Survey;
+  private readonly surveyMarks: SurveyMark[] = [];
+  private readonly isValid: boolean;
+  private readonly validates: boolean;
+  private readonly isLooking: boolean;
+  private readonly targets: ReferenceTargets;
+  /** Names of the members that the last one of the outermost resource became, where these are not its own. */
+  private readonly written: number[] = [];
 
-  constructor(run: ResourceRun, work: ElementWork, resources: TapeResources) {
+  constructor(run: ResourceRun, work: ElementWork, resources: TapeResources, options: TapeWalkOptions) {
+    this.survey = options.survey;
+    this.isValid = options.isValid;
+    this.validates = options.validates;
+    this.isLooking = options.isLooking;
+    this.targets = options.targets;
     this.resources = resources;
     this.run = run;
     this.work = work;
     for (const marks of [this.memberMarks, this.itemMarks, this.otherMarks])
       for (let depth = 0; depth <= MAX_DEPTH + 1; depth++) marks.push({ length: 0, from: 0, to: 0 });
+    for (let depth = 0; depth <= MAX_DEPTH + 1; depth++) this.surveyMarks.push({ counted: 0, problems: 0 });
   }
 
   /**
    * De-identifies an outermost resource, and adds its line, labels included.
    * @throws UNUSUAL where the tree engine has to do it; anything else that is thrown it will throw again
    */
-  resource({ tape, node: root }: TapeValue, plan: TapePlan, line: LineBuffer): void {
+  resource(resource: TapeValue, plan: TapePlan, line: LineBuffer): void {
+    this.walk(resource, plan, line);
+  }
+
+  /** Looks at the result of another engine, along a plan without rules. */
+  lookAt(resource: TapeValue, plan: TapePlan): void {
+    const line = new LineBuffer();
+    line.begin(resource.bytes);
+    this.walk(resource, plan, line);
+  }
+
+  private walk({ tape, node: root }: TapeValue, plan: TapePlan, line: LineBuffer): void {
     this.tape = tape;
     this.line = line;
     this.around = 0;
+    this.survey.type = plan.root.entry.type?.name ?? '';
     const outer = this.run.startResource(() => partOf(tape, root, plan.patientNames), 'outermost');
     const node = this.begun(plan, root);
     this.rootId(node, root);
@@ -123,6 +190,8 @@ export class TapeWalk {
     line.byte(OPEN_BRACE);
     const end = tape.after(resource);
     let hasOthers = false;
+    let had = 0;
+    let left = 0;
     // Where the member `meta` was written, and whether it had labels.
     let metaStart = -1;
     let metaEnd = -1;
@@ -135,16 +204,28 @@ export class TapeWalk {
       if ((mask & bit) !== 0) this.refuseRepeated(resource, member, name);
       mask |= bit;
       const start = line.length;
+      const entry = node.entry(name);
+      had |= entry.bit;
       const became =
         isOutermost && name === ID
           ? this.putRootId(member, hasOthers)
-          : this.member(node.entry(name), node, resource, member, depth, hasOthers);
+          : (entry.bit & left & node.choices) !== 0
+            ? this.secondChoice(entry, node, resource, member, depth, hasOthers)
+            : this.member(entry, node, resource, member, depth, hasOthers);
       if (became === GONE) continue;
       hasOthers = true;
+      if (became === LEFT) {
+        left |= entry.bit;
+        if (isOutermost) this.countElement(name);
+      }
       if (name !== META) continue;
       metaStart = start;
       metaEnd = line.length;
       hadLabels = tape.member(member, SECURITY) >= 0;
+    }
+    if (node.shape !== null && !node.shape.isComplete(left)) {
+      const missing = this.isValid ? node.shape.missing(had, left) : 0;
+      hasOthers = this.complete(resource, node, missing, left, depth, hasOthers);
     }
     const operations = run.endResource(outer);
     const labels = labelsJson(operations);
@@ -154,6 +235,7 @@ export class TapeWalk {
       else {
         if (hasOthers) line.byte(COMMA);
         line.text(labels.meta);
+        if (isOutermost) this.survey.elements.push(META);
       }
     }
     line.byte(CLOSE_BRACE);
@@ -173,7 +255,8 @@ export class TapeWalk {
     const { entry, inner } = this.resolved(plan.root, resource);
     this.work.refuseComplex(entry);
     if (entry.replacement !== null) {
-      if (!isEmptyObject(entry.replacement.object)) throw UNUSUAL;
+      // Of what was put in the place of a resource, all that has to be there is marked.
+      if (this.isValid || !isEmptyObject(entry.replacement.object)) throw UNUSUAL;
       this.run.did(SUBSTITUTED);
     }
     return inner;
@@ -227,6 +310,7 @@ export class TapeWalk {
     this.begin(member, hasOthers);
     this.result = this.rootIdResult;
     this.put(became, member);
+    this.look(this.rootIdEntry as TapeEntry, became, member);
     return LEFT;
   }
 
@@ -252,10 +336,13 @@ export class TapeWalk {
   private object(object: number, node: TapeNode, depth: number): boolean {
     if (depth > MAX_DEPTH) throw UNUSUAL;
     const { tape, line } = this;
+    if (node.mayBeRemoved) this.survey.keep(this.surveyMarks[depth] as SurveyMark);
     line.byte(OPEN_BRACE);
     const end = tape.after(object);
     let isLeft = false;
     let hasOthers = false;
+    let had = 0;
+    let left = 0;
     // The untold name counts as one that was there before.
     let mask = 1 << UNRESOLVED_NAME;
     for (let member = tape.first(object); member < end; member = tape.after(member)) {
@@ -263,13 +350,110 @@ export class TapeWalk {
       const bit = 1 << (name & 31);
       if ((mask & bit) !== 0) this.refuseRepeated(object, member, name);
       mask |= bit;
-      const became = this.member(node.entry(name), node, object, member, depth, hasOthers);
+      const entry = node.entry(name);
+      had |= entry.bit;
+      const became =
+        (entry.bit & left & node.choices) === 0
+          ? this.member(entry, node, object, member, depth, hasOthers)
+          : this.secondChoice(entry, node, object, member, depth, hasOthers);
       if (became === GONE) continue;
       hasOthers = true;
-      if (became === LEFT) isLeft = true;
+      if (became !== LEFT) continue;
+      isLeft = true;
+      left |= entry.bit;
+    }
+    if (node.shape !== null && !node.shape.isComplete(left) && (isLeft || node.type.isResource)) {
+      const missing = this.isValid ? node.shape.missing(had, left) : 0;
+      if (missing === REMOVED) {
+        this.survey.back(this.surveyMarks[depth] as SurveyMark);
+        return false;
+      }
+      this.complete(object, node, missing, left, depth, hasOthers);
     }
     line.byte(CLOSE_BRACE);
     return isLeft;
+  }
+
+  /**
+   * Writes, marked as masked, what an object has to have and what was taken away, and notes what it lacks all the same.
+   * @param missing bits of the elements that have to be marked
+   * @param left bits of those of which something is left
+   * @returns whether the object has members
+   */
+  private complete(
+    object: number,
+    { type, shape }: TapeNode,
+    missing: number,
+    left: number,
+    depth: number,
+    hasMembers: boolean,
+  ): boolean {
+    if (shape === null) return hasMembers;
+    const { line, tape, survey } = this;
+    let hasOthers = hasMembers;
+    let there = left;
+    if (missing !== 0) {
+      const wasThere = ({ key }: FhirElement): boolean =>
+        tape.member(object, nameNumber(key)) >= 0 || tape.member(object, nameNumber(`_${key}`)) >= 0;
+      for (const { key, json, element } of maskedMembers(type, missing, wasThere)) {
+        if (hasOthers) line.byte(COMMA);
+        line.text(json);
+        hasOthers = true;
+        there |= shape.bit(element.name);
+        if (depth === 0 && this.around === 0) survey.elements.push(nameNumber(key));
+      }
+    }
+    if (this.validates)
+      for (const { element, reason } of shape.problems(there))
+        survey.problems.push(`${type.path}.${element} ${reason}`);
+    return hasOthers;
+  }
+
+  /** A member of a choice of which another one was written: it is taken back, or noted. */
+  private secondChoice(
+    entry: TapeEntry,
+    node: TapeNode,
+    object: number,
+    member: number,
+    depth: number,
+    hasOthers: boolean,
+  ): number {
+    const { line, survey } = this;
+    const isSame = this.isSameChoice(entry, node, object, member);
+    const mark: Mark = { length: 0, from: 0, to: 0 };
+    const surveyMark: SurveyMark = { counted: 0, problems: 0 };
+    line.keep(mark);
+    survey.keep(surveyMark);
+    const became = this.member(entry, node, object, member, depth, hasOthers);
+    if (became !== LEFT || isSame) return became;
+    if (this.validates && !this.isValid) survey.problems.push(`${entry.entry.element?.path} choice`);
+    if (!this.isValid) return became;
+    line.back(mark);
+    survey.back(surveyMark);
+    this.dropped(entry, member);
+    return GONE;
+  }
+
+  /** Whether what was written before of a choice is of the same element: its value, or its sibling. */
+  private isSameChoice({ bit, entry }: TapeEntry, node: TapeNode, object: number, member: number): boolean {
+    const { tape } = this;
+    let isSame = false;
+    let isOther = false;
+    for (let other = tape.first(object); other < member; other = tape.after(other)) {
+      const before = node.entry(tape.name(other));
+      if ((before.bit & bit) === 0) continue;
+      if (before.entry.element === entry.element) isSame = true;
+      else isOther = true;
+    }
+    if (isSame && isOther) throw UNUSUAL;
+    return isSame;
+  }
+
+  /** Counts a member of the outermost resource that was written, by the names under which it is. */
+  private countElement(name: number): void {
+    const { elements } = this.survey;
+    if (this.written.length === 0) elements.push(name);
+    else elements.push(...this.written.splice(0));
   }
 
   private member(
@@ -287,6 +471,7 @@ export class TapeWalk {
         if (became === NO_VALUE) return GONE;
         this.begin(member, hasOthers);
         this.put(became, member);
+        if (entry.looks !== NOTHING) this.look(entry, became, member);
         return LEFT;
       }
       case 'complex': {
@@ -412,6 +597,58 @@ export class TapeWalk {
     else line.text(result instanceof JsonNumber ? result.text : String(result));
   }
 
+  /** Counts a value that was written, and notes whether it has the form of its type. */
+  private look(entry: TapeEntry, became: number, node: number): void {
+    const { tape } = this;
+    switch (entry.looks) {
+      case NOTHING:
+        return;
+      case DATE: {
+        const isDate = became === AS_IT_CAME && !this.isLooking;
+        const length = isDate ? tape.end(node) - tape.start(node) - 2 : 0;
+        const place = PRECISION_OF_LENGTH[length] ?? precisionOf(this.textOf(became, node));
+        if (place >= 0) this.survey.counted.push(place);
+        // The calendar has it, since it is a date at all.
+        if (length <= 10 && length > 0 && entry.entry.type?.name !== 'instant') return;
+        break;
+      }
+      case REFERENCE:
+        this.survey.addReference(this.targetOf(became, node));
+        if (became !== AS_IT_CAME || tape.isVerbatim(node)) return;
+        break;
+      case PLAIN_FORM:
+        if (became === REPLACED || (became === AS_IT_CAME && tape.isVerbatim(node))) return;
+        break;
+    }
+    if (!this.validates || this.isInForm(entry, became, node)) return;
+    this.survey.problems.push(`${entry.entry.element?.path} format`);
+  }
+
+  private targetOf(became: number, node: number): number {
+    const { tape, targets, results, place } = this;
+    if (became === AS_IT_CAME && tape.isVerbatim(node))
+      return targets.ofBytes(tape.bytes, tape.start(node) + 1, tape.end(node) - 1);
+    const known = became === REPLACED ? results.note(place) : 0;
+    if (known > 0) return known - 1;
+    const target = targets.ofText(primitiveText(this.textOf(became, node)));
+    if (became === REPLACED) results.keepNote(place, target + 1);
+    return target;
+  }
+
+  /** A value that was written. */
+  private textOf(became: number, node: number): Primitive {
+    if (became === AS_IT_CAME) return this.tape.primitive(node);
+    return became === REPLACED ? this.results.textAt(this.place) : this.result;
+  }
+
+  private isInForm({ entry }: TapeEntry, became: number, node: number): boolean {
+    const type = entry.type as FhirType;
+    const codes = entry.target?.codes;
+    if (codes !== undefined) return codes.has(primitiveText(this.textOf(became, node)));
+    if (became === AS_IT_CAME) return isFormattedAt(this.tape, node, type);
+    return isFormatted(type, this.textOf(became, node));
+  }
+
   private values(entry: TapeEntry, member: number, depth: number, hasOthers: boolean): number {
     const { tape, line } = this;
     const mark = this.memberMarks[depth] as Mark;
@@ -426,6 +663,7 @@ export class TapeWalk {
       if (became === NO_VALUE) continue;
       if (isLeft) line.byte(COMMA);
       this.put(became, item);
+      if (entry.looks !== NOTHING) this.look(entry, became, item);
       isLeft = true;
     }
     line.byte(CLOSE_BRACKET);
@@ -488,8 +726,10 @@ export class TapeWalk {
     const fullUrl = url >= 0 && tape.kind(url) === STRING ? (tape.primitive(url) as string) : undefined;
     const plan = resources.planAt(type, tape, resource);
     this.around++;
-    if (plan === null) this.line.text(stringifyJson(resources.byTree(tape, resource, place, fullUrl)));
-    else {
+    if (plan === null) {
+      this.line.text(stringifyJson(resources.byTree(tape, resource, place, fullUrl)));
+      this.survey.isPartial = true;
+    } else {
       const outer = run.startResource(() => partOf(tape, resource, plan.patientNames), place, fullUrl);
       const inner = this.begun(plan, resource);
       if (isContained) {
@@ -515,7 +755,12 @@ export class TapeWalk {
     const { line } = this;
     const constant = this.constantOf(entry);
     this.run.did(SUBSTITUTED);
-    if (constant.json === undefined) return this.object(object, entry.inner, depth + 1);
+    if (constant.json === undefined) {
+      const isLeft = this.object(object, entry.inner, depth + 1);
+      // What has to be there beside what an earlier rule decided is for the tree engine.
+      if (isLeft && this.isValid) throw UNUSUAL;
+      return isLeft;
+    }
     // What an earlier rule decided stays, and takes the place of a part of the replacement.
     if (this.holdsDecided(object, entry.inner, entry.entry.rule, depth + 1)) throw UNUSUAL;
     const mark = this.otherMarks[depth] as Mark;
@@ -530,6 +775,7 @@ export class TapeWalk {
   private constantOf({ entry }: TapeEntry): Constant {
     const constant = this.work.constantOf(entry);
     if (constant === null) throw UNUSUAL;
+    if (constant.isCounted) this.survey.isPartial = true;
     return constant;
   }
 
@@ -586,12 +832,16 @@ export class TapeWalk {
         if (hasOthers) line.byte(COMMA);
         line.text(`"${entry.entry.otherKey}":${json}`);
         became = LEFT;
+        if (depth === 0) this.written.push(entry.otherName);
       }
     }
     const mark = this.memberMarks[depth] as Mark;
     line.keep(mark);
     this.begin(member, hasOthers || became === LEFT);
-    if (this.object(member, entry.inner, depth + 1)) return LEFT;
+    if (this.object(member, entry.inner, depth + 1)) {
+      if (depth === 0 && became === LEFT) this.written.push(tape.name(member));
+      return LEFT;
+    }
     line.back(mark);
     return became;
   }
@@ -660,6 +910,8 @@ export class TapeWalk {
       line.byte(CLOSE_BRACKET);
     }
     this.asides.push(aside);
+    if (depth === 0 && hasValues) this.written.push(siblingEntry.otherName);
+    if (depth === 0 && hasSiblings) this.written.push(tape.name(siblings));
     return hasValues || hasSiblings ? LEFT : GONE;
   }
 
@@ -685,7 +937,10 @@ export class TapeWalk {
     }
     const became = value < 0 ? NO_VALUE : this.decide(entry, value);
     if (became === NO_VALUE) line.text('null');
-    else this.put(became, value);
+    else {
+      this.put(became, value);
+      this.look(entry, became, value);
+    }
     return became !== NO_VALUE;
   }
 

@@ -5,10 +5,12 @@ import { FhirPathError } from '../values/values.js';
 import { fullUrlOf } from '../../fhir/patientsOf.js';
 import type { JsonObject } from '../../json/json.js';
 import { addLabels } from '../methods/labels.js';
+import { targetOf } from '../methods/method.js';
 import { ProcessingError } from '../methods/processingError.js';
 import { FhirNode, descendantsWithinResource } from '../model/node.js';
 import { elementJson } from '../model/nodeJson.js';
 import type { Place, ResourceRun } from './resourceRun.js';
+import type { Parameters } from '../configuration/parameters.js';
 import type { Rule } from '../configuration/rule.js';
 import { appliesTo, lookupOf } from '../configuration/rulePath.js';
 import type { Works } from '../plan/works.js';
@@ -28,17 +30,19 @@ export class TreeEngine {
   private readonly works: Works;
   private readonly now: number;
   private readonly applyUndecided: boolean;
+  private readonly isValid: boolean;
   private readonly undecided = new Undecided();
 
   /**
    * @param now milliseconds since the epoch, for FHIRPath's `now()`
-   * @param applyUndecided whether redacting rules act where a condition of their path cannot be decided
+   * @param parameters of the configuration
    */
-  constructor(rules: readonly Rule[], works: Works, now: number, applyUndecided: boolean) {
+  constructor(rules: readonly Rule[], works: Works, now: number, parameters: Parameters) {
     this.rules = rules.map((rule) => ({ rule, select: selector(rule) }));
     this.works = works;
     this.now = now;
-    this.applyUndecided = applyUndecided;
+    this.applyUndecided = parameters.undecidedConditions === 'apply';
+    this.isValid = parameters.validOutput;
   }
 
   /**
@@ -51,7 +55,7 @@ export class TreeEngine {
     if (place === 'outermost') run.idOfRoot = () => root.children.find((child) => child.name === 'id')?.value;
     const operations = new Map<FhirNode, number>();
     this.processResource(root, root, place, run, operations, fullUrl);
-    return resourceJson(root, operations, place === 'contained');
+    return this.resourceJson(root, operations, place === 'contained');
   }
 
   private processResource(
@@ -111,7 +115,7 @@ export class TreeEngine {
     if (method.isForPrimitives === true && node.type.primitive === null)
       throw new FhirPathError(`${method.name} is for primitive elements`);
     if (work?.replacement !== undefined) work.replacement.apply(node, run);
-    else if (work?.ofNode !== undefined) node.value = work.ofNode(node, environment, run);
+    else if (work?.ofNode !== undefined) node.value = work.ofNode(targetOf(node))(node, environment, run);
     else if (method.quantities?.has(node.type.name) === true) this.perturbQuantity(rule, node, run);
     else this.changeValue(rule, node, run);
   }
@@ -129,10 +133,20 @@ export class TreeEngine {
     this.changeValue(rule, value, run);
     for (const descendant of descendantsWithinResource(node)) descendant.decided = true;
   }
-}
 
-function targetOf(node: FhirNode): { type: FhirNode['type']; name: string; parentType: string } {
-  return { type: node.type, name: node.name, parentType: node.parent?.type.name ?? '' };
+  /** A resource's JSON, with its labels; what is left with no value and no children is left out. */
+  private resourceJson(
+    node: FhirNode,
+    operations: ReadonlyMap<FhirNode, number>,
+    isContained = node.key === 'contained',
+  ): JsonObject {
+    const json = elementJson(node, {
+      resourceJson: (inner) => this.resourceJson(inner, operations),
+      isValid: this.isValid,
+    }) ?? { resourceType: node.type.name };
+    if (!isContained) addLabels(json, operations.get(node) ?? 0);
+    return json;
+  }
 }
 
 function selector(rule: Rule): TreeRule['select'] {
@@ -163,17 +177,4 @@ function* resourcesIn(node: FhirNode): Generator<FhirNode> {
     if (child.type.isResource) yield child;
     else yield* resourcesIn(child);
   }
-}
-
-/** A resource's JSON, with its labels; what is left with no value and no children is left out. */
-function resourceJson(
-  node: FhirNode,
-  operations: ReadonlyMap<FhirNode, number>,
-  isContained = node.key === 'contained',
-): JsonObject {
-  const json = elementJson(node, (inner) => resourceJson(inner, operations)) ?? {
-    resourceType: node.type.name,
-  };
-  if (!isContained) addLabels(json, operations.get(node) ?? 0);
-  return json;
 }

@@ -1,5 +1,5 @@
+import pMap from 'p-map';
 import { ExportError } from '../../common/errors.js';
-import { mapConcurrently } from '../../common/mapConcurrently.js';
 import { count } from '../source/count.js';
 import { compareInstants, type Instant, instantFromMilliseconds, parseInstant } from '../../fhir/instant.js';
 import type { PlannedPartition } from '../records/job.js';
@@ -94,7 +94,7 @@ export async function planPartitions(
 ): Promise<PlannedPartition[]> {
   const types = input.types.map((type) => new TypePlan(source, input, type, limits.isOutOfTime));
   const each = (some: readonly TypePlan[], work: (type: TypePlan) => Promise<void>): Promise<unknown> =>
-    mapConcurrently(some, limits.concurrency, work);
+    pMap(some, work, { concurrency: limits.concurrency });
   await each(types, (type) => type.look());
   const total = types.reduce((sum, { total: ofType }) => sum + (ofType ?? 0), 0);
   const target = targetSize(total, limits);
@@ -105,7 +105,7 @@ export async function planPartitions(
   for (;;) {
     const halvings = types.flatMap((type) => type.halvings(target));
     if (halvings.length === 0) break;
-    await mapConcurrently(halvings, limits.concurrency, (halve) => halve());
+    await pMap(halvings, (halve) => halve(), { concurrency: limits.concurrency });
   }
   await each(
     types.filter((type) => type.partitions(target).length > 1),

@@ -1,7 +1,7 @@
+import pMap from 'p-map';
 import { ExportError } from '../../common/errors.js';
 import { type CompartmentLink, patientCompartment } from '../../fhir/patientCompartment.js';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
-import { mapConcurrently } from '../../common/mapConcurrently.js';
 import type { PlannedPartition, ResourceFailures } from '../records/job.js';
 import type { TypeFilter } from '../request/typeFilter.js';
 import { memberValue, type MemberSearch, OWN_ID, PATIENT, patientPaths } from '../selection/compartment.js';
@@ -56,13 +56,14 @@ export async function countReadable(
   concurrency: number,
   isOutOfTime: () => boolean,
 ): Promise<number | undefined> {
-  const isThere = await mapConcurrently(ids, concurrency, async (id) => {
+  const read = async (id: string): Promise<boolean | undefined> => {
     if (isOutOfTime()) return undefined;
     return source.read('Patient', id).then(
       (answer) => answer !== undefined,
       onRefusal('leave out', () => false),
     );
-  });
+  };
+  const isThere = await pMap(ids, read, { concurrency });
   return isThere.includes(undefined) ? undefined : isThere.filter(Boolean).length;
 }
 
@@ -105,7 +106,7 @@ interface PatientParameters {
  */
 export async function planPatientSearches(input: PatientPlanInput): Promise<PatientPlan> {
   const { types, isNamed, members, parallel, concurrency } = input;
-  const found = await mapConcurrently(types, concurrency, (type) => parametersOf(input, type));
+  const found = await pMap(types, (type) => parametersOf(input, type), { concurrency });
   const notes = [ALWAYS];
   const refused = found.filter(({ parameters }) => parameters.length === 0);
   if (refused.length > 0) {

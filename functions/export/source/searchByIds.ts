@@ -1,5 +1,5 @@
+import pMap from 'p-map';
 import { ExportError } from '../../common/errors.js';
-import { mapConcurrently } from '../../common/mapConcurrently.js';
 import { missingInSelf, safeName } from './honored.js';
 import { checkLoop, NO_LOOP } from './linkLoop.js';
 import { takesLists } from './lists.js';
@@ -40,13 +40,14 @@ export async function searchByIds(
   const others = search.filter(([name]) => name !== '_id');
   const isListed = wanted.length < 2 || (await takesIds(source, type, wanted));
   const asked = isListed ? chunks(wanted) : wanted.map((id) => [id]);
-  const found = await mapConcurrently(asked, PARALLEL_SEARCHES, async (chunk) => {
+  const find = async (chunk: readonly string[]): Promise<IdentifiedRow[]> => {
     const rows: IdentifiedRow[] = [];
     await inBatches(chunk, chunk.length, async (some) => {
       rows.push(...(await searchChunk(source, type, some, others, isWhole)));
     });
     return rows;
-  });
+  };
+  const found = await pMap(asked, find, { concurrency: PARALLEL_SEARCHES });
   return found.flat();
 }
 

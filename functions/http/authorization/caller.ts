@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isRawExport, type JobRequest } from '../../export/records/job.js';
 import { errorIssue } from '../../fhir/operationOutcome.js';
-import { RequestError } from '../respond.js';
+import { notPermitted } from './bearer.js';
 
 /** What a known caller may do. */
 export interface Permissions {
@@ -21,8 +21,6 @@ export type Caller =
       permissions: Permissions;
       /** What gives the permission for raw exports here, for the words of a refusal; `undefined`: nothing does. */
       rawPermission: string | undefined;
-      /** What a client of this kind gets with a refusal, as `WWW-Authenticate`. */
-      insufficient: string;
     };
 
 /** Callers that function keys or the machine itself have let in: who knows a job's id may see the job. */
@@ -50,11 +48,13 @@ export function requireRaw(caller: Caller): void {
     caller.rawPermission === undefined
       ? 'which no scope gives here (SMART_RAW_SCOPE is not set)'
       : `${caller.rawPermission}, which you do not have`;
-  throw refused(
-    caller,
-    `An export without a configuration that counts as de-identification is of raw data, with identities, and needs a permission of its own, ${permission}. Name a configuration that counts with _anonymizationConfig.`,
-    '_anonymizationConfig',
-  );
+  throw notPermitted([
+    errorIssue(
+      'forbidden',
+      `An export without a configuration that counts as de-identification is of raw data, with identities, and needs a permission of its own, ${permission}. Name a configuration that counts with _anonymizationConfig.`,
+      '_anonymizationConfig',
+    ),
+  ]);
 }
 
 /** @throws RequestError 403 where types are asked for that a caller has no permission for */
@@ -63,11 +63,13 @@ export function requireTypes(caller: Caller, types: readonly string[]): void {
   const permitted = caller.permissions.types;
   const missing = types.filter((type) => !permitted.has(type));
   if (missing.length === 0) return;
-  throw refused(
-    caller,
-    `Your permissions do not include ${missing.join(', ')}. Get a token with ${missing.map((type) => `system/${type}.rs`).join(' ')}, or ask for less with _type.`,
-    '_type',
-  );
+  throw notPermitted([
+    errorIssue(
+      'forbidden',
+      `Your permissions do not include ${missing.join(', ')}. Get a token with ${missing.map((type) => `system/${type}.rs`).join(' ')}, or ask for less with _type.`,
+      '_type',
+    ),
+  ]);
 }
 
 /** The types that an export without `_type` is narrowed to; `undefined`: it is not narrowed. */
@@ -75,10 +77,4 @@ export function permittedTypes(caller: Caller): string[] | undefined {
   return caller.kind === 'unknown' || caller.permissions.types === 'all'
     ? undefined
     : [...caller.permissions.types].sort();
-}
-
-function refused(caller: Caller & { kind: 'known' }, message: string, expression: string): RequestError {
-  return new RequestError(403, [errorIssue('forbidden', message, expression)], {
-    'www-authenticate': caller.insufficient,
-  });
 }

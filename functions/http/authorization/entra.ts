@@ -1,7 +1,5 @@
-import { errorIssue } from '../../fhir/operationOutcome.js';
-import { RequestError } from '../respond.js';
 import type { Authorize } from './authorize.js';
-import { bearerChallenge, notBelieved, unauthenticated } from './bearer.js';
+import { notBelieved, notPermitted, unauthenticated } from './bearer.js';
 import { ownerOf } from './caller.js';
 
 /** App roles, as the app registration has to define them. */
@@ -53,15 +51,8 @@ export function entra(tenantId: string): Authorize {
     }
     const roles = values('role');
     if (!roles.includes(EXPORT_READ)) {
-      throw new RequestError(
-        403,
-        [
-          errorIssue(
-            'forbidden',
-            `The app role ${EXPORT_READ} is missing. Have it assigned to you in the enterprise application of this app.`,
-          ),
-        ],
-        { 'www-authenticate': bearerChallenge('insufficient_scope') },
+      throw notPermitted(
+        `The app role ${EXPORT_READ} is missing. Have it assigned to you in the enterprise application of this app.`,
       );
     }
     return {
@@ -69,7 +60,6 @@ export function entra(tenantId: string): Authorize {
       owner: ownerOf('entra', tenantId, object),
       permissions: { types: 'all', raw: roles.includes(EXPORT_RAW) },
       rawPermission: `the app role ${EXPORT_RAW}`,
-      insufficient: bearerChallenge('insufficient_scope'),
     };
   };
 }

@@ -1,7 +1,6 @@
 import type { HttpRequest } from '@azure/functions';
 import type { Dispatchers } from '../../adapters/dispatchers.js';
 import type { AuthorizationSettings } from '../../settings/authorizationSettings.js';
-import { errorIssue } from '../../fhir/operationOutcome.js';
 import { isLoopback } from '../../common/loopback.js';
 import { RequestError } from '../respond.js';
 import type { Authorize } from './authorize.js';
@@ -34,10 +33,8 @@ async function anybody(): Promise<Caller> {
 /** Nobody checks a key here: a web page that a browser of this machine shows must not get in by a name of its own. */
 async function thisMachineOnly(request: HttpRequest): Promise<Caller> {
   if (isLoopback(new URL(request.url))) return UNKNOWN_CALLER;
-  throw new RequestError(403, [
-    errorIssue(
-      'forbidden',
-      'This app runs on localhost without authentication and answers there only: use http://localhost, or set AUTHENTICATION to entra or smart.',
-    ),
-  ]);
+  throw new RequestError(
+    403,
+    'This app runs on localhost without authentication and answers there only: use http://localhost, or set AUTHENTICATION to entra or smart.',
+  );
 }

@@ -9,10 +9,9 @@ import {
 import { fetch } from 'undici';
 import type { Dispatchers } from '../../adapters/dispatchers.js';
 import type { SmartSettings } from '../../settings/authorizationSettings.js';
-import { errorIssue } from '../../fhir/operationOutcome.js';
 import { RequestError } from '../respond.js';
 import type { Authorize } from './authorize.js';
-import { bearerChallenge, notBelieved, unauthenticated } from './bearer.js';
+import { notBelieved, notPermitted, unauthenticated } from './bearer.js';
 import { ownerOf } from './caller.js';
 import { readScopes } from './smartScopes.js';
 
@@ -62,15 +61,9 @@ export function smartBackendServices(
     const payload = await verify(token);
     const scopes = readScopes(scopesOf(payload), rawScope, isResourceType);
     if (scopes.types !== 'all' && scopes.types.size === 0) {
-      throw new RequestError(
-        403,
-        [
-          errorIssue(
-            'forbidden',
-            'The token has no scope that permits an export: it takes system/*.rs, or system/<type>.rs for each type, without search parameters (system/*.read in the older form).',
-          ),
-        ],
-        { 'www-authenticate': bearerChallenge('insufficient_scope', ', scope="system/*.rs"') },
+      throw notPermitted(
+        'The token has no scope that permits an export: it takes system/*.rs, or system/<type>.rs for each type, without search parameters (system/*.read in the older form).',
+        ', scope="system/*.rs"',
       );
     }
     const claim = CLIENT_CLAIMS.find((name) => isFilled(payload[name]));
@@ -82,7 +75,6 @@ export function smartBackendServices(
       owner: ownerOf('smart', settings.issuer, claim, String(payload[claim])),
       permissions: scopes,
       rawPermission: rawScope === undefined ? undefined : `the scope ${rawScope}`,
-      insufficient: bearerChallenge('insufficient_scope'),
     };
   };
 
@@ -140,12 +132,7 @@ function refusal(error: unknown, { algorithms }: SmartSettings): RequestError {
   }
   return new RequestError(
     503,
-    [
-      errorIssue(
-        'transient',
-        'The keys of the authorization server cannot be read for now, so no token can be checked. Try again; if it stays so, SMART_JWKS_URL is wrong or not reached.',
-      ),
-    ],
+    'The keys of the authorization server cannot be read for now, so no token can be checked. Try again; if it stays so, SMART_JWKS_URL is wrong or not reached.',
     { 'retry-after': '30' },
   );
 }

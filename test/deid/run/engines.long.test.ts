@@ -63,7 +63,7 @@ function ruleByRule(configuration: Configuration, version: FhirVersion): (text: 
     rules,
     worksOf(rules, configuration, options.jobSecret, options.now),
     options.now,
-    configuration.parameters.undecidedConditions === 'apply',
+    configuration.parameters,
   );
   const isByPatient = configuration.parameters.dateShiftScope === 'patient';
   const run = new ResourceRun(isByPatient ? options.fhirVersion : null, sameBytes);

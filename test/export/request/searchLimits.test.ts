@@ -25,7 +25,6 @@ function known(permissions: Partial<Permissions> = {}): Caller {
     owner: 'me',
     permissions: { types: 'all', raw: false, ...permissions },
     rawPermission: 'the scope export.raw',
-    insufficient: 'Bearer error="insufficient_scope"',
   };
 }
 const unknown: Caller = { kind: 'unknown' };

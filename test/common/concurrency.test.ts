@@ -1,28 +1,36 @@
 import { expect, it } from 'vitest';
-import { forEachConcurrently, mapConcurrently } from '../../functions/common/mapConcurrently.js';
+import pMap from 'p-map';
 
 const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 it('no more calls are under way than allowed, and results keep the order of the items', async () => {
   let underWay = 0;
   let most = 0;
-  const results = await mapConcurrently([...Array(20).keys()], 3, async (item) => {
-    most = Math.max(most, ++underWay);
-    for (let turns = item % 4; turns >= 0; turns--) await pause();
-    underWay--;
-    return item * 2;
-  });
+  const results = await pMap(
+    [...Array(20).keys()],
+    async (item) => {
+      most = Math.max(most, ++underWay);
+      for (let turns = item % 4; turns >= 0; turns--) await pause();
+      underWay--;
+      return item * 2;
+    },
+    { concurrency: 3 },
+  );
   expect(results).toEqual([...Array(20).keys()].map((item) => item * 2));
   expect(most).toBe(3);
 });
 
 it('after a failure no other call begins', async () => {
   let calls = 0;
-  const all = mapConcurrently([...Array(100).keys()], 2, async (item) => {
-    calls++;
-    await pause();
-    if (item === 3) throw new Error('third');
-  });
+  const all = pMap(
+    [...Array(100).keys()],
+    async (item) => {
+      calls++;
+      await pause();
+      if (item === 3) throw new Error('third');
+    },
+    { concurrency: 2 },
+  );
   await expect(all).rejects.toThrow('third');
   for (let turns = 0; turns < 20; turns++) await pause();
   expect(calls).toBeLessThan(8);
@@ -38,17 +46,16 @@ it('takes each item of a listing once, and no more than are needed until it is e
     }
   }
   const done: number[] = [];
-  await forEachConcurrently(listing(), 4, async (item) => done.push(item));
+  await pMap(listing(), async (item) => done.push(item), { concurrency: 4 });
   expect(done.toSorted((a, b) => a - b)).toEqual([...Array(1000).keys()]);
   const controller = new AbortController();
   listed = 0;
-  const cut = forEachConcurrently(
+  const cut = pMap(
     listing(),
-    4,
     async (item) => {
       if (item === 10) controller.abort(new Error('time is up'));
     },
-    controller.signal,
+    { concurrency: 4, signal: controller.signal },
   );
   await expect(cut).rejects.toThrow('time is up');
   expect(listed).toBeLessThan(30);

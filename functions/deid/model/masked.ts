@@ -1,0 +1,82 @@
+import type { JsonObject, JsonValue } from '../../json/json.js';
+import { shapeOf } from './shape.js';
+import type { FhirElement, FhirType } from './types.js';
+
+/** What is left of a required element that was taken away (FHIR R4, extension data-absent-reason). */
+const ABSENT: JsonObject = {
+  url: 'http://hl7.org/fhir/StructureDefinition/data-absent-reason',
+  valueCode: 'masked',
+};
+
+/** An element marked as masked, as a member of the object around it. */
+export interface MaskedMember {
+  readonly element: FhirElement;
+  /** `_status` for a primitive, else the element's name in JSON. */
+  readonly key: string;
+  readonly value: JsonValue;
+  /** Both, as they are written. */
+  readonly json: string;
+}
+
+const members = new WeakMap<FhirElement, MaskedMember | null>();
+
+/** How an element is marked as masked; null for what cannot be: a resource, a narrative, an extension. */
+function maskedMember(element: FhirElement): MaskedMember | null {
+  let member = members.get(element);
+  if (member === undefined) {
+    member = makeMember(element);
+    members.set(element, member);
+  }
+  return member;
+}
+
+function makeMember(element: FhirElement): MaskedMember | null {
+  const { key, type, repeats } = element;
+  const object = type === null ? null : maskedObject(type);
+  if (object === null) return null;
+  const name = type?.primitive == null ? key : `_${key}`;
+  const value = repeats ? [object] : object;
+  return { element, key: name, value, json: `${JSON.stringify(name)}:${JSON.stringify(value)}` };
+}
+
+/** An object with the extension, and with its required elements, which are masked as well. */
+function maskedObject(type: FhirType): JsonObject | null {
+  if (UNMARKED.has(type.name) || type.isResource) return null;
+  const object: JsonObject = { extension: [ABSENT] };
+  const done = new Set<string>();
+  for (const element of type.elements.values()) {
+    // Of a choice the first type is as good as any.
+    if (!element.isRequired || done.has(element.name)) continue;
+    done.add(element.name);
+    const member = maskedMember(element);
+    if (member !== null) object[member.key] = member.value;
+  }
+  return object;
+}
+
+const UNMARKED: ReadonlySet<string> = new Set(['Narrative', 'xhtml', 'Extension']);
+
+/**
+ * The elements of an object that have to be marked as masked.
+ * @param missing their bits, as the type's shape gives them
+ * @param wasThere whether an object had an element: of a choice, it is the one that is marked
+ */
+export function maskedMembers(
+  type: FhirType,
+  missing: number,
+  wasThere: (element: FhirElement) => boolean,
+): readonly MaskedMember[] {
+  const shape = shapeOf(type);
+  const found: MaskedMember[] = [];
+  let open = missing;
+  for (const isSought of [wasThere, () => true]) {
+    for (const element of type.elements.values()) {
+      const bit = shape.bit(element.name) & open;
+      const member = bit === 0 || !isSought(element) ? null : maskedMember(element);
+      if (member === null) continue;
+      open &= ~bit;
+      found.push(member);
+    }
+  }
+  return found;
+}
