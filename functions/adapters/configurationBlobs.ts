@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type { BlobServiceClient } from '@azure/storage-blob';
 import { ExportError } from '../common/errors.js';
 import type { StorageAccount } from '../settings/storageSettings.js';
@@ -30,9 +32,8 @@ export class ConfigurationBlobs {
     const conditions = etag === undefined ? {} : { ifMatch: `"${etag.replace(/^"(.*)"$/, '$1')}"` };
     try {
       const response = await blob.download(0, MAX_CONFIGURATION_BYTES + 1, { conditions });
-      const chunks: Buffer[] = [];
-      for await (const chunk of response.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
-      return { text: configurationText(Buffer.concat(chunks)), etag: response.etag ?? '' };
+      const bytes = await buffer(response.readableStreamBody as Readable);
+      return { text: configurationText(bytes), etag: response.etag ?? '' };
     } catch (error) {
       throw this.#failure(error);
     }

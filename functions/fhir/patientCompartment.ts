@@ -157,31 +157,22 @@ Task patient=for focus
 const TABLES: Record<FhirVersion, string> = { STU3, R4, R4B: R4, R5 };
 
 /** Elements that name the patient of a resource, and yet put it into no compartment by the definition. */
+const OUTSIDE_R4 = `
+Contract subject
+Device patient
+GuidanceResponse subject
+Task for
+`;
 const OUTSIDE: Record<FhirVersion, string> = {
-  STU3: `
-Contract subject
-Device patient
-GuidanceResponse subject
-Sequence patient
-Task for
-`,
-  R4: `
-Contract subject
-Device patient
-GuidanceResponse subject
-Task for
-`,
-  R4B: `
-Contract subject
-Device patient
-GuidanceResponse subject
-Task for
-`,
+  STU3: `${OUTSIDE_R4}Sequence patient`,
+  R4: OUTSIDE_R4,
+  R4B: OUTSIDE_R4,
   R5: `
 Appointment subject
 DeviceDispense subject
 `,
 };
+
 const compartments = new Map<FhirVersion, ReadonlyMap<string, readonly CompartmentLink[]>>();
 
 /**

@@ -51,18 +51,18 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
     const permitted = permitKickOff(read.kickOff, caller, settings.authorization, settings.fhirVersion);
     const secret = randomBytes(SECRET_BYTES);
-    const { configuration } = read.kickOff;
+    const { configuration, container, asksRaw, notes, ...scope } = read.kickOff;
     const pinned =
       configuration === undefined ? undefined : await pinConfiguration(dependencies, configuration, secret);
-    permitConfiguration(pinned?.described, read.kickOff.asksRaw, caller, settings);
+    permitConfiguration(pinned?.described, asksRaw, caller, settings);
 
     const startedAt = new Date(now()).toISOString();
     const jobId = randomBytes(JOB_ID_BYTES).toString('hex');
     const place = outputName(startedAt, jobId);
-    const { container } = read.kickOff;
     const baseUrl = `${new URL(request.url).origin}/fhir`;
     const job: JobRequest = {
       ...permitted,
+      ...scope,
       jobId,
       requestUrl: knownParametersOnly(request.url),
       baseUrl,
@@ -70,18 +70,11 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       container: container ?? place,
       folder: container === undefined ? '' : `${place}/`,
       level,
-      types: read.kickOff.types,
-      typeFilters: read.kickOff.typeFilters,
-      elements: read.kickOff.elements,
-      patients: read.kickOff.patients,
-      since: read.kickOff.since,
-      until: read.kickOff.until,
-      pageSize: read.kickOff.pageSize,
       workers: await enterRunning(dependencies, jobId, permitted.owner),
       ...(sourceFiles === undefined ? {} : { isOfFiles: true }),
       configuration: pinned?.described,
       stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
-      notes: [...permitted.notes, ...read.kickOff.notes, ...(pinned?.notes ?? [])],
+      notes: [...permitted.notes, ...notes, ...(pinned?.notes ?? [])],
     };
     try {
       const source = sourceOf(requesterOf(job), (line) => context.debug(JSON.stringify({ jobId, ...line })));

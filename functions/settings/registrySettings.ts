@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { isRepository, type OciReference, readRegistryHost } from '../export/request/ociReference.js';
 import type { ProxySettings } from './proxySettings.js';
 import { itemsOf, matching, type Setting, text } from './setting.js';
+import { isRecord } from '../common/isRecord.js';
 
 /** User and password for one registry. Never logged. */
 export interface RegistryCredentials {
@@ -132,8 +133,4 @@ function credentialsOf(entry: Record<string, unknown>): RegistryCredentials | un
   const decoded = Buffer.from(auth, 'base64').toString('utf8').replace(/\0+$/, '');
   const colon = decoded.indexOf(':');
   return colon < 1 ? undefined : { username: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,4 @@
+import { buffer } from 'node:stream/consumers';
 import { ExportError } from '../../common/errors.js';
 import { MAX_CONFIGURATION_BYTES, tooLarge } from '../configurationText.js';
 import { type Layer, layersOf, manifestOfIndex } from './ociManifest.js';
@@ -67,9 +68,7 @@ export class OciArtifact {
 
   async #readWhole(layer: Layer): Promise<Buffer> {
     if (layer.bytes > MAX_CONFIGURATION_BYTES) throw tooLarge();
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of this.#bytes(layer)) chunks.push(chunk);
-    return Buffer.concat(chunks);
+    return buffer(this.#bytes(layer));
   }
 
   /** The bytes of a layer, which are as many as the manifest says, or less than no use. */

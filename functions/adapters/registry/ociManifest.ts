@@ -1,6 +1,7 @@
 import { ExportError } from '../../common/errors.js';
 import { isDigest } from '../../export/request/ociReference.js';
 import type { RawManifest } from './registryRepository.js';
+import { isRecord } from '../../common/isRecord.js';
 
 const INDEX_MEDIA_TYPES = [
   'application/vnd.oci.image.index.v1+json',
@@ -126,10 +127,6 @@ function list(value: unknown): Json[] {
   if (!Array.isArray(value) || !value.every(isRecord))
     throw invalid('the manifest lacks its list of layers or images');
   return value;
-}
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function invalid(problem: string): ExportError {

@@ -49,23 +49,14 @@ export function registryDenied(
   { registry, repository }: OciReference,
   access: RegistryAccess,
 ): ExportError {
+  const advice =
+    access === 'anonymous'
+      ? ', which was asked for without credentials. Put a user that may pull it into ANONYMIZATION_REGISTRY_CREDENTIALS, or check the name.'
+      : access === 'credentials'
+        ? `. The user that ANONYMIZATION_REGISTRY_CREDENTIALS has for ${registry} is not accepted there or may not pull it: correct the password, or grant pull.`
+        : `. Give ${access.identity} the role AcrPull on the registry; see to the registry's firewall, too.`;
   const what = `The registry ${registry} answered ${status} for ${repository}`;
-  if (access === 'anonymous') {
-    return new ExportError(
-      'registry-denied',
-      `${what}, which was asked for without credentials. Put a user that may pull it into ANONYMIZATION_REGISTRY_CREDENTIALS, or check the name.`,
-    );
-  }
-  if (access === 'credentials') {
-    return new ExportError(
-      'registry-denied',
-      `${what}. The user that ANONYMIZATION_REGISTRY_CREDENTIALS has for ${registry} is not accepted there or may not pull it: correct the password, or grant pull.`,
-    );
-  }
-  return new ExportError(
-    'registry-denied',
-    `${what}. Give ${access.identity} the role AcrPull on the registry; see to the registry's firewall, too.`,
-  );
+  return new ExportError('registry-denied', `${what}${advice}`);
 }
 
 function imageNotFound({ text, registry }: OciReference): ExportError {

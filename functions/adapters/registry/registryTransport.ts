@@ -5,6 +5,8 @@ import { ExportError } from '../../common/errors.js';
 import type { ProxySettings } from '../../settings/proxySettings.js';
 import { type Dispatchers, openDispatchers } from '../dispatchers.js';
 import { networkFault } from '../networkFault.js';
+import { retryAfterMs } from '../retryAfter.js';
+import { boundedBytes } from '../../common/boundedBytes.js';
 
 export interface RegistryRequest {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH';
@@ -127,7 +129,11 @@ export class RegistryTransport {
       if (![408, 429].includes(response.status) && response.status < 500)
         return { response, error, waitMs: 0 };
       discard(response);
-      return { response: undefined, error, waitMs: retryAfterMs(response) };
+      return {
+        response: undefined,
+        error,
+        waitMs: retryAfterMs(response.headers['retry-after'], Date.now()),
+      };
     } catch (error) {
       if (signal.aborted) throw outOfTime(host);
       const failure = new ExportError(
@@ -151,23 +157,14 @@ export async function readBytes(
   host: string,
   mostBytes: number,
 ): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of source) {
-      bytes += chunk.byteLength;
-      if (bytes > mostBytes) {
-        throw new ExportError(
-          'registry-unavailable',
-          `The registry ${host} answered with more than the ${mostBytes} bytes that are taken.`,
-        );
-      }
-      chunks.push(chunk);
-    }
-  } catch (error) {
+  const bytes = await boundedBytes(source, mostBytes).catch((error: unknown) => {
     throw cutOff(error, host);
-  }
-  return Buffer.concat(chunks, bytes);
+  });
+  if (bytes !== undefined) return bytes;
+  throw new ExportError(
+    'registry-unavailable',
+    `The registry ${host} answered with more than the ${mostBytes} bytes that are taken.`,
+  );
 }
 
 /** Gives up the rest of an answer. */
@@ -212,12 +209,4 @@ function flat(headers: Record<string, string | string[] | undefined>): Record<st
       Array.isArray(value) ? value.join(', ') : (value ?? ''),
     ]),
   );
-}
-
-/** `Retry-After` in milliseconds, as seconds or as an HTTP date: RFC 9110, section 10.2.3. */
-function retryAfterMs({ headers }: RegistryResponse): number {
-  const value = headers['retry-after']?.trim() ?? '';
-  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? 0 : Math.max(0, date - Date.now());
 }

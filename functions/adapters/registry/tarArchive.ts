@@ -1,6 +1,7 @@
-import { pipeline, Readable } from 'node:stream';
+import { pipeline, Readable, type Writable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { createGunzip } from 'node:zlib';
-import tar, { type Extract } from 'tar-stream';
+import tar from 'tar-stream';
 import { ExportError } from '../../common/errors.js';
 
 /** What an archive may unpack to. */
@@ -31,31 +32,24 @@ export async function findInArchive(
   mostFileBytes: number,
 ): Promise<InArchive> {
   let found: InArchive = { kind: 'absent' };
-  await readArchive(source, (entry) => {
+  for await (const entry of entriesOf(source)) {
     const relation = relationTo(path, entry);
-    if (relation === 'other') return undefined;
     // A whiteout counts for the layers below, never for its own.
-    if (relation === 'removes' && found.kind !== 'absent') return undefined;
+    if (relation === 'other' || (relation === 'removes' && found.kind !== 'absent')) continue;
     if (relation !== 'same' || entry.isDirectory) found = { kind: 'removed' };
     else if (!entry.isFile) found = { kind: 'not-a-file' };
     else if (entry.bytes > mostFileBytes) found = { kind: 'too-large' };
-    else {
-      return (bytes) => {
-        found = { kind: 'file', bytes };
-      };
-    }
-    return undefined;
-  });
+    else found = { kind: 'file', bytes: await entry.content() };
+  }
   return found;
 }
 
 /** Names and sizes of the files of an archive. */
 export async function listArchive(source: AsyncIterable<Uint8Array>): Promise<Map<string, number>> {
   const files = new Map<string, number>();
-  await readArchive(source, ({ name, isFile, bytes }) => {
+  for await (const { name, isFile, bytes } of entriesOf(source)) {
     if (name !== undefined && isFile && !name.includes(WHITEOUT)) files.set(name, bytes);
-    return undefined;
-  });
+  }
   return files;
 }
 
@@ -65,68 +59,41 @@ interface ArchiveEntry {
   isFile: boolean;
   isDirectory: boolean;
   bytes: number;
+  content: () => Promise<Buffer>;
 }
 
-/** Reads an archive to its end. `visit` returns what takes the content of an entry, or nothing to pass it over. */
-async function readArchive(
-  source: AsyncIterable<Uint8Array>,
-  visit: (entry: ArchiveEntry) => ((content: Buffer) => void) | undefined,
-): Promise<void> {
+/** The entries of an archive, to its end. */
+async function* entriesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<ArchiveEntry> {
   const { first, all, isAtEnd } = await peek(source);
   // The callback is only for the faults that the reader of the last stream sees, too.
   const unpacked = isGzip(first) ? pipeline(Readable.from(all), createGunzip(), () => undefined) : all;
+  const bytes = Readable.from(bounded(unpacked));
   const extract = tar.extract();
-  extract.on('entry', ({ name, type, size }, stream, next) => {
-    const take = visit({
-      name: plainName(name),
-      isFile: type === 'file' || type === 'contiguous-file',
-      isDirectory: type === 'directory',
-      bytes: size ?? 0,
-    });
-    const chunks: Uint8Array[] = [];
-    // It fails with the archive, which is heard below.
-    stream.on('error', () => undefined);
-    stream.on('data', (chunk) => {
-      if (take !== undefined) chunks.push(chunk as Uint8Array);
-    });
-    stream.on('end', () => {
-      take?.(Buffer.concat(chunks));
-      next();
-    });
-  });
-  const ended = new Promise<void>((resolve, reject) => {
-    extract.on('finish', resolve);
-    extract.on('error', reject);
-  });
+  bytes.on('error', (error) => extract.destroy(error));
+  extract.on('close', () => bytes.destroy());
+  bytes.pipe(extract as unknown as Writable);
   try {
-    await Promise.all([feed(extract, unpacked), ended]);
+    for await (const entry of extract) {
+      const { name, type, size } = entry.header;
+      yield {
+        name: plainName(name),
+        isFile: type === 'file' || type === 'contiguous-file',
+        isDirectory: type === 'directory',
+        bytes: size ?? 0,
+        content: () => buffer(entry as AsyncIterable<Uint8Array>).catch(unreadable),
+      };
+      entry.resume();
+    }
     // Only who has seen the end of the source knows that it is what its digest says.
     if (!isAtEnd()) throw new Error('more behind the end of the archive');
   } catch (error) {
-    if (error instanceof ExportError) throw error;
-    throw invalid('a layer is not a whole tar archive, plain or in gzip. Push the image again');
+    unreadable(error);
   }
 }
 
-async function feed(extract: Extract, unpacked: AsyncIterable<Uint8Array>): Promise<void> {
-  const closed = new Promise<void>((resolve) => {
-    extract.once('close', () => resolve());
-  });
-  try {
-    for await (const chunk of bounded(unpacked)) {
-      if (extract.destroyed) return;
-      if (!extract.write(chunk)) {
-        const drained = new Promise<void>((resolve) => {
-          extract.once('drain', () => resolve());
-        });
-        await Promise.race([drained, closed]);
-      }
-    }
-    extract.end(undefined);
-  } catch (error) {
-    extract.destroy(error instanceof Error ? error : null);
-    throw error;
-  }
+function unreadable(error: unknown): never {
+  if (error instanceof ExportError) throw error;
+  throw invalid('a layer is not a whole tar archive, plain or in gzip. Push the image again');
 }
 
 async function* bounded(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

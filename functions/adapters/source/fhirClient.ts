@@ -6,6 +6,7 @@ import { ExportError } from '../../common/errors.js';
 import { BufferPool } from '../bufferPool.js';
 import { type Dispatchers, openDispatchers } from '../dispatchers.js';
 import { networkFault } from '../networkFault.js';
+import { retryAfterMs } from '../retryAfter.js';
 import { noCredentials } from './credentials/none.js';
 import type { SourceCredentials, SourceHeader } from './credentials/sourceCredentials.js';
 import type { SourceAccess } from './sourceAccess.js';
@@ -182,7 +183,10 @@ export class FhirClient implements Source {
     const leave = await this.#options.limiter?.enter(this.#options.job ?? '');
     let answer: SourceAnswer | Failure | undefined;
     try {
-      answer = await this.#try(request);
+      answer = await this.#try(request).catch((error: unknown): Failure => {
+        if (error instanceof ExportError) return { error, waitMs: 0 };
+        throw error;
+      });
       return answer;
     } finally {
       if (answer !== undefined && 'body' in answer) leave?.('served');
@@ -192,15 +196,12 @@ export class FhirClient implements Source {
     }
   }
 
-  /** @param renewed a header to use after the source refused the one before */
+  /**
+   * @param renewed a header to use after the source refused the one before
+   * @throws ExportError where there is no answer, or one that is not FHIR
+   */
   async #try(request: SourceRequest, renewed?: SourceHeader): Promise<SourceAnswer | Failure> {
-    let header: SourceHeader | undefined;
-    try {
-      header = renewed ?? (await this.#credentials.header());
-    } catch (error) {
-      if (error instanceof ExportError) return { error: error, waitMs: 0 };
-      throw error;
-    }
+    const header = renewed ?? (await this.#credentials.header());
     const { form } = request;
     const signal = AbortSignal.timeout(this.#options.timeoutSeconds * 1000);
     try {
@@ -224,43 +225,34 @@ export class FhirClient implements Source {
           const other = await this.#credentials.renewed(header);
           if (other !== undefined) return await this.#try(request, other);
         }
-        return { error: refusalOf(status, this.#credentials.remedy), waitMs: retryAfterMs(response), status };
+        return { error: refusalOf(status, this.#credentials.remedy), waitMs: retryAfterOf(response), status };
       }
       if (!/[/+]json\b/i.test(headerOf(response, 'content-type') ?? '')) {
         await discard(response);
-        return {
-          error: new ExportError(
-            'source-not-fhir',
-            'The source answered with something that is not JSON. Check that FHIR_SERVER_URL is the FHIR base of the source and that nothing between answers in its place.',
-            true,
-          ),
-          waitMs: 0,
-        };
+        throw new ExportError(
+          'source-not-fhir',
+          'The source answered with something that is not JSON. Check that FHIR_SERVER_URL is the FHIR base of the source and that nothing between answers in its place.',
+          true,
+        );
       }
       const page = await this.#readBody(response);
       return { ...page, date: dateOf(response), isForm: form !== undefined };
     } catch (error) {
-      if (error instanceof ExportError) return { error, waitMs: 0 };
+      if (error instanceof ExportError) throw error;
       // The cause holds the URL with its search values, so it is dropped here.
-      if (signal.aborted) {
-        // Not asked again just so: the caller may ask for less.
-        return {
-          error: new ExportError(
-            'source-timeout',
-            `The source did not answer within SOURCE_TIMEOUT_SECONDS (${this.#options.timeoutSeconds} s).`,
-            true,
-          ),
-          waitMs: 0,
-        };
-      }
-      return {
-        error: new ExportError(
+      if (!signal.aborted) {
+        throw new ExportError(
           'source-unreachable',
           `The source cannot be reached or cut the connection (${networkFault(error)}). Check FHIR_SERVER_URL, its name resolution, network and certificate.`,
           true,
-        ),
-        waitMs: 0,
-      };
+        );
+      }
+      // Not asked again just so: the caller may ask for less.
+      throw new ExportError(
+        'source-timeout',
+        `The source did not answer within SOURCE_TIMEOUT_SECONDS (${this.#options.timeoutSeconds} s).`,
+        true,
+      );
     }
   }
 
@@ -342,12 +334,9 @@ function queryOf(parameters: SearchParameters): string {
   return new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value])).toString();
 }
 
-/** `Retry-After` in milliseconds, as seconds or as an HTTP date: RFC 9110, section 10.2.3. */
-function retryAfterMs(response: Response): number {
-  const value = headerOf(response, 'retry-after')?.trim() ?? '';
-  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? 0 : Math.max(0, date - (dateOf(response) ?? Date.now()));
+/** By the source's clock, where it says. */
+function retryAfterOf(response: Response): number {
+  return retryAfterMs(headerOf(response, 'retry-after'), dateOf(response) ?? Date.now());
 }
 
 function dateOf(response: Response): number | undefined {

@@ -132,16 +132,10 @@ export class ExportFiles {
    * @throws ExportError `not-found` where it does not exist
    */
   async properties(container: string, name: string): Promise<FileProperties> {
-    try {
-      const found = await this.#container(container).getBlobClient(name).getProperties();
-      return {
-        bytes: found.contentLength ?? 0,
-        etag: found.etag ?? '',
-        lastModified: found.lastModified ?? new Date(0),
-      };
-    } catch (error) {
-      throw readFailure(error);
-    }
+    const blob = this.#container(container).getBlobClient(name);
+    const found = await blob.getProperties().catch(refuseRead);
+    const { contentLength: bytes = 0, etag = '', lastModified = new Date(0) } = found;
+    return { bytes, etag, lastModified };
   }
 
   /**
@@ -154,17 +148,12 @@ export class ExportFiles {
     name: string,
     { etag, part }: { etag: string; part: { offset: number; count: number } | undefined },
   ): Promise<Readable> {
-    try {
-      const response = await this.#container(container)
-        .getBlobClient(name)
-        .download(part?.offset, part?.count, { conditions: { ifMatch: etag } });
-      if (response.readableStreamBody === undefined)
-        throw new ExportError('storage-unavailable', 'No stream.', true);
-      // In Node.js it is one; the library's type is that of any.
-      return response.readableStreamBody as Readable;
-    } catch (error) {
-      throw readFailure(error);
-    }
+    const response = await this.#container(container)
+      .getBlobClient(name)
+      .download(part?.offset, part?.count, { conditions: { ifMatch: etag } })
+      .catch(refuseRead);
+    // In Node.js it is one; the library's type is that of any.
+    return response.readableStreamBody as Readable;
   }
 
   /** URL of a file in the storage account, which by itself opens nothing. */
@@ -219,8 +208,8 @@ function unlessConflict(error: unknown): void {
   if (!isGone && !(error instanceof ExportError && error.code === 'container-conflict')) throw error;
 }
 
-function readFailure(error: unknown): ExportError {
-  return storageStatus(error) === 404
+function refuseRead(error: unknown): never {
+  throw storageStatus(error) === 404
     ? new ExportError('not-found', 'The file does not exist, or not any more.')
     : storageFailure(error, 'EXPORT_STORAGE', 'reading an output file');
 }

@@ -1,5 +1,6 @@
 import { errorIssue, type OutcomeIssue } from '../../fhir/operationOutcome.js';
 import type { ExportLevel } from './scope.js';
+import { isRecord } from '../../common/isRecord.js';
 
 /** A kick-off request as HTTP gives it, before anything is checked. */
 export interface RawKickOff {
@@ -113,8 +114,4 @@ function valueNames(parameter: Record<string, unknown>): string[] {
     if (/^value[A-Z]/.test(name) && names.push(name) > 1) break;
   }
   return names;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -8,21 +8,11 @@ export interface TypeFilter {
 }
 
 /** The export itself decides these: they change what a page is, not which resources match. */
-const RESERVED = new Set([
-  '_sort',
-  '_count',
-  '_include',
-  '_revinclude',
-  '_summary',
-  '_elements',
-  '_total',
-  '_format',
-  '_pretty',
-  '_contained',
-  '_containedtype',
-  '_maxresults',
-  '_score',
-]);
+const RESERVED = new Set(
+  '_sort _count _include _revinclude _summary _elements _total _format _pretty _contained _containedtype _maxresults _score'.split(
+    ' ',
+  ),
+);
 const MAX_FILTERS = 100;
 /** Filters that are looked at, repeated ones included. */
 const MAX_GIVEN = 1000;

@@ -1,6 +1,7 @@
 import type { Authorize } from './authorize.js';
 import { notBelieved, notPermitted, unauthenticated } from './bearer.js';
 import { ownerOf } from './caller.js';
+import { isRecord } from '../../common/isRecord.js';
 
 /** App roles, as the app registration has to define them. */
 export const EXPORT_READ = 'Export.Read';
@@ -86,8 +87,4 @@ function readPrincipal(header: string): Principal | undefined {
     claims.push({ type: claim['typ'], value: claim['val'] });
   }
   return { provider: parsed['auth_typ'], claims };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

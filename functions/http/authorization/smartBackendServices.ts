@@ -14,6 +14,7 @@ import type { Authorize } from './authorize.js';
 import { notBelieved, notPermitted, unauthenticated } from './bearer.js';
 import { ownerOf } from './caller.js';
 import { readScopes } from './smartScopes.js';
+import { boundedBytes } from '../../common/boundedBytes.js';
 
 /** An unknown key makes the keys be read again, but not more often than this, whatever is sent. */
 const JWKS_COOL_DOWN_MS = 30_000;
@@ -143,14 +144,9 @@ async function boundedBody({ status, body }: KeysAnswer): Promise<Blob | null> {
     await body?.cancel();
     return null;
   }
-  const parts: Uint8Array<ArrayBuffer>[] = [];
-  let bytes = 0;
-  for await (const part of (body ?? []) as AsyncIterable<Uint8Array<ArrayBuffer>>) {
-    bytes += part.byteLength;
-    if (bytes > MAX_JWKS_BYTES) throw new Error('too large');
-    parts.push(part);
-  }
-  return new Blob(parts);
+  const bytes = await boundedBytes((body ?? []) as AsyncIterable<Uint8Array>, MAX_JWKS_BYTES);
+  if (bytes === undefined) throw new Error('too large');
+  return new Blob([bytes]);
 }
 
 const CLAIM_PROBLEMS: Record<string, string> = {

@@ -2,6 +2,8 @@ import { fetch, type Response } from 'undici';
 import { ExportError } from '../../../common/errors.js';
 import type { Dispatchers } from '../../dispatchers.js';
 import { networkFault } from '../../networkFault.js';
+import { boundedBytes } from '../../../common/boundedBytes.js';
+import { isRecord } from '../../../common/isRecord.js';
 import type { AccessToken } from './bearerToken.js';
 
 /** How the servers are reached that tokens come from. */
@@ -130,21 +132,10 @@ export async function getJson(
 }
 
 async function readJson(response: Response): Promise<Readonly<Record<string, unknown>> | undefined> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  if (response.body !== null) {
-    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-      bytes += chunk.byteLength;
-      // Leaving the loop gives up the rest.
-      if (bytes > MAX_BYTES) return undefined;
-      chunks.push(chunk);
-    }
-  }
+  const bytes = await boundedBytes((response.body ?? []) as AsyncIterable<Uint8Array>, MAX_BYTES);
   try {
-    const json: unknown = JSON.parse(Buffer.concat(chunks, bytes).toString('utf8'));
-    return typeof json === 'object' && json !== null && !Array.isArray(json)
-      ? (json as Record<string, unknown>)
-      : undefined;
+    const json: unknown = JSON.parse(bytes?.toString('utf8') ?? '');
+    return isRecord(json) ? json : undefined;
   } catch {
     return undefined;
   }
