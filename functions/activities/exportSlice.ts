@@ -53,7 +53,7 @@ interface Part {
   planned: PlannedPartition;
   before: SliceRecord | undefined;
   /** Places of the lines of a file that do not count; absent: that is not known yet. */
-  superseded?: number[];
+  superseded?: Float64Array;
 }
 
 /** What every attempt needs, whatever its source. */
@@ -163,7 +163,7 @@ async function fileSlice(part: Part, shared: Shared): Promise<Recorded> {
   const result = await runFileSlice(file, window, limitsOf(settings), {
     ...shared,
     blocks: sourceFiles.blocks(file, cursor),
-    superseded: new Set(superseded),
+    superseded: superseded ?? new Float64Array(),
     index,
     openFile: (type) => files.open(type),
     choiceOf: (type, refuse) => {

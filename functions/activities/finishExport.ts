@@ -86,7 +86,8 @@ async function complete(
   const { jobId, container, folder } = request;
   const plan = await jobs.plan(jobId);
   if (plan === undefined) throw stateMissing();
-  const repeated = await jobs.repeated(jobId);
+  const isOfFiles = plan.partitions.some(({ file }) => file !== undefined);
+  const repeated = isOfFiles ? await jobs.repeated(jobId) : [];
   const read = await readParts(jobs, jobId, plan, repeated);
   const withheld = await withheldOf(jobs, request, plan, read);
   // What is withheld is as if it had never been read: no file, count or failure of it is reported.

@@ -241,18 +241,23 @@ export class JobStore {
     await this.#write(`${jobId}/indexes/${partition}/${attempt}`, index);
   }
 
-  /** Places of the lines of a part of a file that others supersede. @throws ExportError where they are gone */
-  async superseded(jobId: string, partition: number): Promise<number[]> {
-    return required(await this.#readJson<number[]>(`${jobId}/superseded/${partition}.json`));
+  /** Places of the lines of a part of a file that others supersede, in order. @throws ExportError where they are gone */
+  async superseded(jobId: string, partition: number): Promise<Float64Array> {
+    const { bytes } = required(await this.#readBytes(`${jobId}/superseded/${partition}`));
+    return new Float64Array(Uint8Array.from(bytes).buffer);
   }
 
   async putSuperseded(jobId: string, partition: number, places: readonly number[]): Promise<void> {
-    await this.#writeJson(`${jobId}/superseded/${partition}.json`, places);
+    const sorted = Float64Array.from(places).sort();
+    await this.#write(`${jobId}/superseded/${partition}`, Buffer.from(sorted.buffer));
   }
 
-  /** The partitions that are read again without such lines, in the order of the partitions that replace them. */
+  /**
+   * The partitions that are read again without such lines, in the order of the partitions that replace them.
+   * @throws ExportError where they are gone
+   */
   async repeated(jobId: string): Promise<readonly RepeatedPart[]> {
-    return (await this.#readJson<RepeatedPart[]>(`${jobId}/repeated.json`)) ?? [];
+    return required(await this.#readJson<RepeatedPart[]>(`${jobId}/repeated.json`));
   }
 
   /** Writes them unless they are known; returns those that hold. */

@@ -32,14 +32,15 @@ export class SourceFiles {
     let others = 0;
     try {
       for await (const { name, properties } of this.#container.listBlobsFlat({ prefix: this.#prefix })) {
-        const { etag, contentLength = 0, contentEncoding = '', lastModified } = properties;
+        const { etag, contentLength: bytes = 0, contentEncoding = '', lastModified } = properties;
         const found = NDJSON.exec(name);
-        if (found === null) others++;
+        // Folders are listed as empty files.
+        if (found === null) others += bytes > 0 ? 1 : 0;
         else
           files.push({
             name,
             etag,
-            bytes: contentLength,
+            bytes,
             lastModified: lastModified.getTime(),
             isGzip: found.groups?.['gzip'] !== undefined || /^gzip$/i.test(contentEncoding),
           });

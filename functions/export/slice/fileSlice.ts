@@ -22,8 +22,8 @@ export interface FileSliceDependencies
   blocks: AsyncIterable<LineBlock>;
   /** How lines of a type are chosen; `undefined`: none is exported. @throws ExportError where FHIR has no such type */
   choiceOf: (type: string, refuse: () => never) => TypeChoice | undefined;
-  /** Places of lines that others of the same resource supersede. */
-  superseded: ReadonlySet<number>;
+  /** Places of lines that others of the same resource supersede, in order. */
+  superseded: Float64Array;
   /** Takes the lines; absent where doubles are known. */
   index?: LineIndex | undefined;
 }
@@ -94,6 +94,8 @@ export async function runFileSlice(
 class TypeWriters {
   /** Lines that could be exported. */
   read = 0;
+  /** Places of superseded lines that come no more. */
+  #passed = 0;
   readonly #window: Window;
   readonly #span: Span;
   readonly #dependencies: FileSliceDependencies;
@@ -110,11 +112,11 @@ class TypeWriters {
   }
 
   write({ place, type, row }: FileLine, refuse: () => never): void {
-    const { superseded, index } = this.#dependencies;
+    const { index } = this.#dependencies;
     const own = this.#of(type, refuse);
     if (own === undefined) return;
     this.read++;
-    if (superseded.has(place)) return;
+    if (this.#isSuperseded(place)) return;
     // Whether it is exported or not: of a resource, one line counts.
     index?.add(type, row, place);
     if (row.lastUpdated !== undefined && placeIn(this.#span, row.lastUpdated) !== 'in') return;
@@ -160,6 +162,13 @@ class TypeWriters {
     };
     this.#byType.set(type, own);
     return own;
+  }
+
+  /** Lines come in the order of their places, as those that are superseded are. */
+  #isSuperseded(place: number): boolean {
+    const { superseded } = this.#dependencies;
+    while ((superseded[this.#passed] ?? Infinity) < place) this.#passed++;
+    return superseded[this.#passed] === place;
   }
 
   #countUndated({ report }: PageWriter): void {

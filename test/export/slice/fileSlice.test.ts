@@ -37,7 +37,7 @@ async function linesOf(
           compartment: undefined,
           patients: new PatientCounter({ most: 0, fhirVersion: 'R4', secret: new Uint8Array() }),
         }),
-        superseded: new Set(),
+        superseded: new Float64Array(),
         lineMaker: rawLines,
         openFile: () => Promise.resolve(arraySink(written)),
         clock: () => 0,
