@@ -1,3 +1,5 @@
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -268,8 +270,8 @@ describe(
 describe('a kick-off for files', () => {
   const checked = async (change: Partial<JobRequest>): Promise<unknown> => {
     const settings = readSettings({ ...REQUIRED_SETTINGS, ...settingsOfFiles() });
-    const request = jobRequest({ jobId: 'job', ...change });
-    return checkAtFiles(request, sourceFilesOf(settings), settings, () => Date.now()).catch(
+    const asked = jobRequest({ jobId: 'job', ...change });
+    return checkAtFiles(asked, sourceFilesOf(settings), settings, () => Date.now()).catch(
       (error: unknown) => error,
     );
   };
@@ -291,5 +293,85 @@ describe('a kick-off for files', () => {
   it('is not refused where they cannot be read just now', async () => {
     await source.delete();
     expect(await checked({ level: { kind: 'group', groupId: 'g' } })).toBeUndefined();
+  });
+});
+
+describe('a download that fails', { timeout: 60_000 }, () => {
+  const text = lines(...Array.from({ length: 3000 }, (_, id) => resource('Patient', `p${id}`)));
+
+  /** Reads a file through a proxy, which cuts so many answers in the middle, and then does `meanwhile`. */
+  async function readThrough(
+    cuts: number,
+    meanwhile: () => Promise<void> = async () => undefined,
+    status?: number,
+  ): Promise<{ read: number } | { error: unknown }> {
+    await put('1.ndjson', text);
+    let left = cuts;
+    const proxy = createServer((incoming, answer) => {
+      const { method, url: path, headers } = incoming;
+      const isDownload = method === 'GET' && path?.includes('1.ndjson') === true;
+      if (isDownload && status !== undefined) {
+        answer.writeHead(status, { 'x-ms-error-code': 'AuthorizationPermissionMismatch' }).end();
+        return;
+      }
+      const forwarded = request({ port: emulator.port, method, path, headers }, (response) => {
+        answer.writeHead(response.statusCode ?? 0, response.headers);
+        if (!isDownload || left-- <= 0) {
+          response.pipe(answer);
+          return;
+        }
+        response.once('data', (chunk: Buffer) => {
+          response.destroy();
+          answer.write(chunk.subarray(0, 1000), () => void meanwhile().then(() => answer.destroy()));
+        });
+      });
+      incoming.pipe(forwarded);
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = proxy.address() as AddressInfo;
+      const files = sourceFilesOf(
+        readSettings({
+          ...REQUIRED_SETTINGS,
+          ...settingsOfFiles(),
+          SOURCE_STORAGE: developmentStorage(RUNTIME_ACCOUNT, port),
+        }),
+      );
+      const [file] = (await files.list()).files;
+      if (file === undefined) throw new Error('There is no file.');
+      let read = 0;
+      for await (const { bytes } of files.blocks(wholeFile(file, 1), undefined)) read += bytes.length;
+      return { read };
+    } catch (error) {
+      return { error };
+    } finally {
+      proxy.closeAllConnections();
+      proxy.close();
+    }
+  }
+
+  it('in the middle goes on from there', async () => {
+    expect(await readThrough(3)).toEqual({ read: Buffer.byteLength(text) });
+  });
+
+  it('in the middle does not go on in another version of the file', async () => {
+    const change = (): Promise<void> => put('1.ndjson', text.replaceAll('p1', 'q1'));
+    expect(await readThrough(1, change)).toMatchObject({
+      error: { code: 'source-unverifiable', retryable: false },
+    });
+  });
+
+  it('again and again is tried again with the slice', async () => {
+    expect(await readThrough(100)).toMatchObject({ error: { code: 'storage-unavailable', retryable: true } });
+  });
+
+  it('since it is not permitted says which role is missing', async () => {
+    const denied = await readThrough(0, undefined, 403);
+    expect(denied).toMatchObject({
+      error: {
+        code: 'storage-denied',
+        message: expect.stringMatching(/SOURCE_STORAGE answered 403 .* Storage Blob Data Reader/) as string,
+      },
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { pipeline, type Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { ContainerClient } from '@azure/storage-blob';
 import { ExportError } from '../../common/errors.js';
@@ -11,7 +11,7 @@ import { openStorage, storageFailure, storageStatus } from './storage.js';
 /** Names of files that are read. */
 const NDJSON = /\.(?:ndjson|jsonl)(?<gzip>\.gz)?$/i;
 /** A download that is cut goes on from where it was, so often. */
-const MAX_RESUMED = 5;
+const MAX_CUTS = 5;
 
 /** The NDJSON files that are the source. */
 export class SourceFiles {
@@ -60,17 +60,35 @@ export class SourceFiles {
     return lineBlocks(this.#bytes(part, start.first), start, this.#maxLine);
   }
 
-  async *#bytes({ name, etag, number, isGzip }: FilePart, first: number): AsyncGenerator<Buffer> {
+  async *#bytes(part: FilePart, first: number): AsyncGenerator<Buffer> {
     try {
-      const { readableStreamBody } = await this.#container
-        .getBlobClient(name)
-        .download(first, undefined, { conditions: { ifMatch: etag }, maxRetryRequests: MAX_RESUMED });
-      // In Node.js it is one; the library's type is that of any.
-      const body = readableStreamBody as Readable;
+      const stored = this.#stored(part, first);
       // What ends one of them ends the other, and what is iterated reports it.
-      yield* isGzip === true ? pipeline(body, createGunzip(), () => undefined) : body;
+      yield* part.isGzip === true ? pipeline(Readable.from(stored), createGunzip(), () => undefined) : stored;
     } catch (error) {
-      throw readFailure(error, number);
+      throw readFailure(error, part.number);
+    }
+  }
+
+  /** The file as it is stored. The library does not resume where the connection is cut. */
+  async *#stored({ name, etag }: FilePart, first: number): AsyncGenerator<Buffer> {
+    const blob = this.#container.getBlobClient(name);
+    let place = first;
+    let end = Infinity;
+    for (let cuts = 0; place < end; cuts++) {
+      try {
+        const answer = await blob.download(place, undefined, { conditions: { ifMatch: etag } });
+        end = place + (answer.contentLength ?? Infinity);
+        // In Node.js it is one; the library's type is that of any.
+        for await (const chunk of answer.readableStreamBody as Readable) {
+          const bytes = chunk as Buffer;
+          yield bytes;
+          place += bytes.length;
+        }
+        return;
+      } catch (error) {
+        if (cuts === MAX_CUTS || storageStatus(error) !== 0) throw error;
+      }
     }
   }
 }
