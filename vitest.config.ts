@@ -12,28 +12,47 @@ console.log(`TEST_SEED=${process.env['TEST_SEED']} repeats the random inputs of 
 // What is tried more often takes longer.
 const factor = Math.max(1, Number(process.env['TEST_RUNS'] ?? 1));
 
-const project = (
-  name: string,
-  seconds: number,
-  include: string,
-  ...exclude: string[]
-): TestProjectConfiguration => ({
+interface Project {
+  name: string;
+  seconds: number;
+  include: string[];
+  exclude?: string[];
+  /** Whether each file has a process of its own, or shares it, and the modules in it, with others. */
+  isolate: boolean;
+}
+
+const project = ({ name, seconds, include, exclude = [], isolate }: Project): TestProjectConfiguration => ({
   test: {
     name,
-    include: [include],
+    include,
     exclude: ['**/node_modules/**', ...exclude],
+    isolate,
     testTimeout: seconds * 1000 * factor,
     hookTimeout: 120_000,
   },
 });
 
+/** Of `npm test`: files that fill what a process has once, as the table of names, or load an app into theirs. */
+const OWN_PROCESS = ['test/json/keyNames.test.ts', 'test/local/host/*.test.ts'];
+const LONG = 'test/**/*.long.test.ts';
+const INTEROP = 'test/interop/**';
+
 /** A test's name has its tier: `npm test` runs `*.test.ts`, `npm run test:rest` runs `*.long.test.ts`. */
 export default defineConfig({
   test: {
     projects: [
-      project('quick', 30, 'test/**/*.test.ts', '**/*.long.test.ts', 'test/interop/**'),
-      project('long', 120, 'test/**/*.long.test.ts'),
-      ...(hasInterop ? [project('interop', 30, 'test/interop/*.test.ts')] : []),
+      project({
+        name: 'quick',
+        seconds: 30,
+        include: ['test/**/*.test.ts'],
+        exclude: [LONG, INTEROP, ...OWN_PROCESS],
+        isolate: false,
+      }),
+      project({ name: 'quick-own', seconds: 30, include: OWN_PROCESS, exclude: [LONG], isolate: true }),
+      project({ name: 'long', seconds: 120, include: [LONG], isolate: true }),
+      ...(hasInterop
+        ? [project({ name: 'interop', seconds: 30, include: ['test/interop/*.test.ts'], isolate: true })]
+        : []),
     ],
   },
 });

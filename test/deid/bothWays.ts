@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'vitest';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
 import type { Configuration } from '../../functions/deid/configuration/configuration.js';
@@ -29,6 +30,13 @@ export interface ObjectEngine {
 interface Expected {
   readonly result: AnonymizeResult;
   readonly counted: EngineReport;
+  /** The line with members in order, once it was needed. */
+  ordered?: string;
+}
+
+/** `expect` costs more than most of what is compared: it is called where something differs, and says what. */
+export function expectSame(actual: unknown, expected: unknown, about: string): void {
+  if (!isDeepStrictEqual(actual, expected)) expect(actual, about).toEqual(expected);
 }
 
 /** Compares an engine that goes along the tape with the tree engine. */
@@ -55,7 +63,7 @@ export class BothWays {
     const expected = this.expected(json);
     const taken = [json, ...otherForms].map((form) => {
       const bytes = Buffer.from(form);
-      expect(tape.read(bytes), form).toBe(true);
+      expectSame(tape.read(bytes), true, form);
       return this.compareAt({ tape, node: tape.root, bytes }, form, expected);
     });
     return taken.every(Boolean);
@@ -91,17 +99,20 @@ export class BothWays {
     ways.all++;
     if (isTaken) ways.onTape++;
     if (expected.outcome === 'failed') {
-      expect(failure, about).toEqual(expected.failure);
-      expect(written, about).toBe(BEFORE);
+      expectSame(failure, expected.failure, about);
+      expectSame(written, BEFORE, about);
     } else {
-      expect(failure, about).toBe(undefined);
-      expect(written.startsWith(BEFORE), about).toBe(true);
-      expect(ordered(written.slice(BEFORE.length)), about).toBe(ordered(expected.line));
+      expectSame(failure, undefined, about);
+      if (written !== BEFORE + expected.line) {
+        expectSame(written.startsWith(BEFORE), true, about);
+        expectation.ordered ??= ordered(expected.line);
+        expectSame(ordered(written.slice(BEFORE.length)), expectation.ordered, about);
+      }
     }
     // What is dropped from a resource inside an element that is substituted may or may not be counted.
     const mayDiffer = this.rules.includes('"substitute"') && /"(?:contained|resource)"/.test(json);
-    expect(plainReport(report, mayDiffer), about).toEqual(plainReport(counted, mayDiffer));
-    expect(resource.bytes.equals(came), about).toBe(true);
+    expectSame(plainReport(report, mayDiffer), plainReport(counted, mayDiffer), about);
+    expectSame(resource.bytes.equals(came), true, about);
     return isTaken;
   }
 }
@@ -195,20 +206,10 @@ function plainReport(
   };
 }
 
+/** A string, or a character between values. */
+const STRING_OR_SIGN = /"(?:[^"\\]|\\[^])*"?|[{}[\]:,]/g;
+
 /** The same JSON with space around everything. */
 function spaced(json: string): string {
-  let isInString = false;
-  let text = '\n';
-  for (let at = 0; at < json.length; at++) {
-    const character = json[at] ?? '';
-    if (isInString) {
-      text += character;
-      if (character === '\\') text += json[++at] ?? '';
-      else if (character === '"') isInString = false;
-    } else if (character === '"') {
-      isInString = true;
-      text += character;
-    } else text += '{}[]:,'.includes(character) ? ` ${character}\t\r` : character;
-  }
-  return `${text}\n`;
+  return `\n${json.replace(STRING_OR_SIGN, (part) => (part.startsWith('"') ? part : ` ${part}\t\r`))}\n`;
 }

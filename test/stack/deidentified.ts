@@ -9,7 +9,7 @@ import { foundIn, identitiesOf } from './identities.js';
 
 /** Exports everything, de-identified, and looks for identities in all that is left. */
 export async function expectDeidentified(environment: Record<string, string>): Promise<void> {
-  const test = await startTestStack({ PAGE_SIZE: '100', ...environment });
+  const test = await startTestStack({ PAGE_SIZE: '100', WORKER_THREADS: '2', ...environment });
   try {
     const client = new ExportClient(test.stack.baseUrl);
     const statusUrl = await client.kickOff({
