@@ -73,7 +73,6 @@ function validLine(
   { notValid = 0, types }: Pick<ExportReport, 'notValid' | 'types'>,
 ): string {
   const all = output.reduce((sum, { count }) => sum + count, 0);
-  const figure = (count: number): string => count.toLocaleString('en-US');
   const problems = types.flatMap(({ content }) => Object.entries(content?.problems ?? {}));
   const list = problems.map(([problem, count]) => `\n  ${problem}: ${figure(count)}`).join('');
   return `valid FHIR: ${figure(all - notValid)} of ${figure(all)}${list}`;
@@ -95,6 +94,10 @@ async function download(manifest: Manifest, directory: string): Promise<Map<stri
 
 function fileName(url: string): string {
   return decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
+}
+
+function figure(count: number): string {
+  return count.toLocaleString('en-US');
 }
 
 /** The job's report, which is kept beside the manifest. */
