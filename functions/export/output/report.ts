@@ -8,7 +8,7 @@ import {
   type JobPlan,
   type JobRequest,
   type OutputFile,
-  type PartitionRecord,
+  type ReadPart,
   type SliceReport,
 } from '../records/job.js';
 
@@ -51,7 +51,7 @@ export interface ReportOfType extends SliceReport {
 export function buildReport(
   request: JobRequest,
   plan: JobPlan,
-  partitions: readonly PartitionRecord[],
+  parts: readonly ReadPart[],
   finishedAt: string,
   engineVersion: string,
 ): ExportReport {
@@ -61,10 +61,9 @@ export function buildReport(
     types.set(type, sum);
     return sum;
   };
-  for (const [index, { window, isOfDeletions }] of plan.partitions.entries()) {
-    const record = partitions[index];
-    if (record === undefined || isOfDeletions === true) continue;
-    const sum = sumOf(window.type);
+  for (const { planned, record } of parts) {
+    if (planned.isOfDeletions === true) continue;
+    const sum = sumOf(planned.window.type);
     sum.seconds = Math.round((sum.seconds + record.seconds) * 1000) / 1000;
     addReport(sum, record.report);
     sum.ofOthers += record.ofOthers ?? 0;
@@ -91,8 +90,8 @@ export function buildReport(
     types: [...types.values()]
       .filter(({ read, written, ofOthers, failures }) => read + written + ofOthers + failures.length > 0)
       .sort((a, b) => (a.type < b.type ? -1 : 1)),
-    files: partitions
-      .flatMap(({ files }) => files)
+    files: parts
+      .flatMap(({ record }) => record.files)
       .map(({ of: _of, ...file }) => ({ ...file, name: file.name.slice(request.folder.length) })),
   };
 }
