@@ -4,6 +4,8 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 // Packages of its own, some 100 MB, that not everybody needs.
 const hasInterop = existsSync(new URL('test/interop/node_modules', import.meta.url));
 if (!hasInterop) console.log('skipped: test/interop, which needs npm ci --prefix test/interop');
+const hasValidity = existsSync(new URL('test/validity/node_modules', import.meta.url));
+if (!hasValidity) console.log('skipped: test/validity, which needs npm ci --prefix test/validity');
 
 // One seed for all random inputs of a run (test/random.ts), printed so that the run can be repeated.
 process.env['TEST_SEED'] ??= String(Date.now() % 1_000_000);
@@ -31,9 +33,10 @@ const project = (
 export default defineConfig({
   test: {
     projects: [
-      project('quick', 30, 'test/**/*.test.ts', '**/*.long.test.ts', 'test/interop/**'),
+      project('quick', 30, 'test/**/*.test.ts', '**/*.long.test.ts', 'test/{interop,validity}/**'),
       project('long', 120, 'test/**/*.long.test.ts'),
       ...(hasInterop ? [project('interop', 30, 'test/interop/*.test.ts')] : []),
+      ...(hasValidity ? [project('validity', 120, 'test/validity/*.test.ts')] : []),
     ],
   },
 });
