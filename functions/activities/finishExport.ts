@@ -43,14 +43,6 @@ import type { ActivityLog } from './activity.js';
 import type { MainDependencies } from './dependencies.js';
 import type { SliceRunner } from './sliceRunner.js';
 
-export interface FinishExportInput {
-  jobId: string;
-}
-
-export interface FinishExportOutput {
-  state: JobOutcome['state'];
-}
-
 const AT_ONCE = { concurrency: 8 };
 
 type FinishDependencies = Pick<MainDependencies, 'settings' | 'jobs' | 'files' | 'sourceOf' | 'now'> & {
@@ -63,7 +55,7 @@ type FinishDependencies = Pick<MainDependencies, 'settings' | 'jobs' | 'files' |
  */
 export function finishExport(dependencies: FinishDependencies) {
   const { jobs, slices, now } = dependencies;
-  return async ({ jobId }: FinishExportInput, log: ActivityLog): Promise<FinishExportOutput> => {
+  return async ({ jobId }: { jobId: string }, log: ActivityLog): Promise<Pick<JobOutcome, 'state'>> => {
     const state = stateOf(await jobs.records(jobId));
     if (state.name === 'unknown') throw stateMissing();
     if (state.name === 'running') await complete(dependencies, state.request, log);

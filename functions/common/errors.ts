@@ -43,7 +43,7 @@ export class ExportError extends Error {
   /**
    * @param code what went wrong
    * @param message what, where, and what to do; safe to log
-   * @param retryable whether the same call may succeed later without anybody changing anything
+   * @param retryable whether the same call may succeed later without any change
    */
   constructor(
     readonly code: ExportErrorCode,

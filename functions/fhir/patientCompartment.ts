@@ -54,94 +54,80 @@ SupplyDelivery patient
 VisionPrescription patient
 `;
 
-/** What is of one version, or differs. */
-const STU3 = `
+/** The same in STU3 and R4. */
+const STU3_AND_R4 = `
 AllergyIntolerance patient recorder asserter
-AuditEvent patient=agent.reference,entity.reference
-BodySite patient
 CarePlan patient=subject performer=activity.detail.performer
-CommunicationRequest subject sender recipient requester=requester.agent
 Condition patient=subject asserter
 Consent patient
 Coverage policy-holder=policyHolder subscriber beneficiary payor
 DetectedIssue patient
-DeviceRequest subject requester=requester.agent performer
 DeviceUseStatement subject
 DocumentManifest subject author recipient
-EligibilityRequest patient
-EnrollmentRequest subject
-ImagingManifest patient author
-ImagingStudy patient
-MeasureReport patient
 Media subject
 MedicationAdministration patient=subject performer=performer.actor subject
 NutritionOrder patient
-ProcedureRequest subject performer
 Provenance patient=target
-ReferralRequest patient=subject requester=requester.agent
 RequestGroup subject participant=action.participant
 ResearchSubject individual
-SupplyRequest requester=requester.agent
 `;
 
-/** R4B's is the same. */
-const R4 = `
-AllergyIntolerance patient recorder asserter
-AuditEvent patient=agent.who,entity.what
+/** The same in R4 and R5. */
+const R4_AND_R5 = `
 BodyStructure patient
-CarePlan patient=subject performer=activity.detail.performer
-CommunicationRequest subject sender recipient requester
-Condition patient=subject asserter
-Consent patient
-Coverage policy-holder=policyHolder subscriber beneficiary payor
 CoverageEligibilityRequest patient
 CoverageEligibilityResponse patient
-DetectedIssue patient
-DeviceRequest subject performer
-DeviceUseStatement subject
-DocumentManifest subject author recipient
 EnrollmentRequest subject=candidate
 ImagingStudy patient=subject
 ImmunizationEvaluation patient
 Invoice subject patient=subject recipient
 MeasureReport patient=subject
-Media subject
-MedicationAdministration patient=subject performer=performer.actor subject
-MolecularSequence patient
-NutritionOrder patient
-Provenance patient=target
-RequestGroup subject participant=action.participant
-ResearchSubject individual
 ServiceRequest subject performer
 SupplyRequest subject=deliverTo
+`;
+
+/** What is of one version, or differs in it. */
+const STU3 = `
+AuditEvent patient=agent.reference,entity.reference
+BodySite patient
+CommunicationRequest subject sender recipient requester=requester.agent
+DeviceRequest subject requester=requester.agent performer
+EligibilityRequest patient
+EnrollmentRequest subject
+ImagingManifest patient author
+ImagingStudy patient
+MeasureReport patient
+ProcedureRequest subject performer
+ReferralRequest patient=subject requester=requester.agent
+SupplyRequest requester=requester.agent
+`;
+
+/** R4B's is the same. */
+const R4 = `
+AuditEvent patient=agent.who,entity.what
+CommunicationRequest subject sender recipient requester
+DeviceRequest subject performer
+MolecularSequence patient
 `;
 
 const R5 = `
 AllergyIntolerance patient participant=participant.actor
 AuditEvent patient
 BiologicallyDerivedProductDispense patient
-BodyStructure patient
 CarePlan patient=subject
 CommunicationRequest subject information-provider=informationProvider recipient requester
 Condition patient=subject participant-actor=participant.actor
 Consent subject
 Contract patient=subject
 Coverage policy-holder=policyHolder subscriber beneficiary paymentby-party=paymentBy.party
-CoverageEligibilityRequest patient
-CoverageEligibilityResponse patient
 DetectedIssue patient=subject
 DeviceAssociation subject operator=operation.operator
 DeviceRequest subject performer=performer.reference
 DeviceUsage patient
 EncounterHistory patient=subject
-EnrollmentRequest subject=candidate
 GenomicStudy patient=subject
 GuidanceResponse patient=subject
 ImagingSelection patient=subject
-ImagingStudy patient=subject
-ImmunizationEvaluation patient
-Invoice subject patient=subject recipient
-MeasureReport patient=subject
 MedicationAdministration patient=subject subject
 MolecularSequence subject
 NutritionIntake subject source=reportedReference
@@ -149,12 +135,16 @@ NutritionOrder patient=subject
 Provenance patient
 RequestOrchestration subject participant=action.participant.actorReference
 ResearchSubject subject
-ServiceRequest subject performer
-SupplyRequest subject=deliverTo
 Task patient=for focus
 `;
 
-const TABLES: Record<FhirVersion, string> = { STU3, R4, R4B: R4, R5 };
+const OF_R4 = `${STU3_AND_R4}${R4_AND_R5}${R4}`;
+const TABLES: Record<FhirVersion, string> = {
+  STU3: `${STU3_AND_R4}${STU3}`,
+  R4: OF_R4,
+  R4B: OF_R4,
+  R5: `${R4_AND_R5}${R5}`,
+};
 
 /** Elements that name the patient of a resource, and yet put it into no compartment by the definition. */
 const OUTSIDE_R4 = `

@@ -34,7 +34,13 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
     const jobId = readJobId(request);
     const poller = pollerOf(caller, jobId);
     const seconds = request.method === 'GET' ? limiter.secondsToWait(poller, now()) : undefined;
-    if (seconds !== undefined) throw tooSoon(seconds);
+    if (seconds !== undefined) {
+      throw new RequestError(
+        429,
+        `The status is asked for too often. Wait as many seconds as Retry-After says: ${seconds} now.`,
+        { 'retry-after': String(seconds) },
+      );
+    }
     const recorded = stateOf(await jobs.records(jobId));
     if (!isOpen(recorded)) limiter.forget(poller);
     const known = visibleTo(caller, recorded);
@@ -99,14 +105,6 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
       urlOf: (file) => linkTo(`${job.folder}${file}`),
     });
   }
-}
-
-function tooSoon(seconds: number): RequestError {
-  return new RequestError(
-    429,
-    `The status is asked for too often. Wait as many seconds as Retry-After says: ${seconds} now.`,
-    { 'retry-after': String(seconds) },
-  );
 }
 
 function failureResponse({ code, message }: SafeFailure): HttpResponseInit {

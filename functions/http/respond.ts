@@ -3,7 +3,7 @@ import { describeThrown, ExportError, type ExportErrorCode } from '../common/err
 import { errorIssue, type IssueType, operationOutcome, type OutcomeIssue } from '../fhir/operationOutcome.js';
 import { requestIsOver } from './responseConnections.js';
 
-/** The issue type that a status stands for. */
+/** The issue type that goes with a status. */
 const ISSUE_OF_STATUS: Readonly<Record<number, IssueType>> = {
   400: 'invalid',
   401: 'login',

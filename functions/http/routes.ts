@@ -16,7 +16,7 @@ import { smartConfiguration } from './smartConfiguration.js';
 interface Route {
   name: string;
   route: string;
-  /** Who may call: anybody, or those that the settings' method of authentication lets in. */
+  /** Who may call: all, or those that the settings' method of authentication lets in. */
   access: 'open' | 'authorized';
   methods: Partial<Record<HttpMethod, Handler>>;
 }

@@ -3,7 +3,7 @@ import type { Handler } from './handler.js';
 import { RequestError } from './respond.js';
 
 /**
- * Tells clients of SMART Backend Services where to get tokens and what they may ask for.
+ * Where clients of SMART Backend Services get tokens, and what they may ask for.
  * https://hl7.org/fhir/smart-app-launch/conformance.html#using-well-known
  */
 export function smartConfiguration({ settings }: HttpDependencies): Handler {

@@ -95,6 +95,8 @@ export function refuseReleased({ tape, bytes }: TapeValue): void {
  */
 export class JsonTape {
   bytes: Buffer = NOTHING;
+  /** The same bytes, to be read by fours. */
+  view: DataView = new DataView(NOTHING.buffer, 0, 0);
   /** Whether a name begins with `_`: beside a primitive value are its id or extensions. */
   hasSiblings = false;
   /** Where the bytes stopped being JSON, after `read` has returned false. */
@@ -116,6 +118,7 @@ export class JsonTape {
   /** Forgets the text. */
   clear(): void {
     this.bytes = NOTHING;
+    this.view = new DataView(NOTHING.buffer, 0, 0);
   }
 
   /** The first node: the outermost value. */
@@ -284,6 +287,7 @@ export class JsonTape {
     this.hasSiblings = false;
     const end = bytes.length;
     const view = new DataView(bytes.buffer, bytes.byteOffset, end);
+    this.view = view;
     const lastWord = end - 4;
     const lastName = end - MAX_NAME - 1;
     let before = UNKNOWN_NAME;

@@ -1,14 +1,10 @@
 import type { OrchestrationContext } from 'durable-functions';
 import type { StepResult } from '../activities/activity.js';
+import type { ExportSliceInput } from '../activities/sliceRunner.js';
 import { type Orchestration, type RetryPolicy, runStep } from './steps.js';
 
-export interface ExportPartitionInput {
-  jobId: string;
-  partition: number;
-  /** Number of the slice to do next. */
-  slice: number;
-  /** The attempt of the slice before that counts; it says where to continue. */
-  previous: string | null;
+/** `slice` is the one to do next, and `previous` the attempt before it that counts. */
+export interface ExportPartitionInput extends ExportSliceInput {
   retry: RetryPolicy;
 }
 

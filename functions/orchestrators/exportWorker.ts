@@ -1,14 +1,11 @@
 import type { OrchestrationContext } from 'durable-functions';
+import type { ClaimPartitionInput } from '../activities/claimPartition.js';
 import type { ExportPartitionInput } from './exportPartition.js';
 import { partitionInstanceId } from '../jobs/model/instanceIds.js';
 import { type Orchestration, type RetryPolicy, runStep, settle } from './steps.js';
 
-export interface ExportWorkerInput {
-  jobId: string;
-  worker: number;
-  /** Number of partitions the worker has taken before. */
-  turn: number;
-  partitions: number;
+/** `turn` is the number of partitions that the worker has taken before. */
+export interface ExportWorkerInput extends ClaimPartitionInput {
   retry: RetryPolicy;
 }
 

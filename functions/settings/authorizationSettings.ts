@@ -82,7 +82,7 @@ export const AUTHORIZATION = {
         rawScope: text(
           'SMART_RAW_SCOPE',
           'one scope of its own that does not begin with system/, such as export.raw',
-          // RFC 6749, section 3.3. A scope that gives access to types is in everybody's token.
+          // RFC 6749, section 3.3. A scope that gives access to types is in the token of every caller.
           matching(/^(?!system\/)[\x21\x23-\x5b\x5d-\x7e]+$/),
           {},
           'The scope that permits raw exports and searches without limits. Unless set, no caller is permitted.',

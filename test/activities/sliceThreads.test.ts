@@ -50,8 +50,8 @@ describe('slices on worker threads', () => {
   it('forget the keys of an ended job on every thread', async () => {
     await Promise.all([run(4), run(4)]);
     threads.forget('ended');
-    const told = await Promise.all([run(5), run(5)]);
-    expect(told.map(({ attempt }) => attempt)).toEqual(['ended', 'ended']);
+    const answers = await Promise.all([run(5), run(5)]);
+    expect(answers.map(({ attempt }) => attempt)).toEqual(['ended', 'ended']);
   });
 
   it('report what is to be logged to the caller, who knows the step and the job', async () => {

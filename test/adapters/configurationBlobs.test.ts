@@ -17,7 +17,7 @@ afterEach(() => {
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A reader of an account that answers as told. */
+/** A reader of an account that answers as given. */
 async function blobsOf(answer: Answer, account?: StorageAccount): Promise<ConfigurationBlobs> {
   server = createServer(answer);
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
@@ -132,7 +132,7 @@ describe('a configuration in blob storage', () => {
       /connection string/,
     ],
   ] satisfies Array<[string, Answer, StorageAccount | undefined, string, RegExp]>)(
-    'that is %s is told, with what to do',
+    'that is %s is reported, with what to do',
     async (_name, answer, account, code, words) => {
       const failure = await (await blobsOf(answer, account)).read('a.json', '0x1').then(
         () => Promise.reject(new Error('it did not fail')),

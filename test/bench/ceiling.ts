@@ -28,7 +28,7 @@ async function main(): Promise<void> {
         ['_sort', '_lastUpdated'],
         ['_count', pageSize],
       ]);
-      // The page's own text tells its next link; reading nothing else of it.
+      // The page's own text has its next link; nothing else of it is read.
       const file = await files.create('ceiling', `${type}-${process.pid}-${Date.now()}.ndjson`);
       for (;;) {
         bytes += page.body.length;

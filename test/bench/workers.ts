@@ -58,9 +58,9 @@ function memorySource(pages: readonly Buffer[]): Source {
     search: (_type, parameters) =>
       new Map(parameters).get('_sort')?.startsWith('-') === true ? Promise.resolve(EMPTY) : answer(0),
     follow: (url) => answer(Number(url)),
-    read: () => Promise.reject(new Error('Nobody reads.')),
-    typeHistory: () => Promise.reject(new Error('Nobody reads a history.')),
-    capabilities: () => Promise.reject(new Error('Nobody asks.')),
+    read: () => Promise.reject(new Error('Nothing is read.')),
+    typeHistory: () => Promise.reject(new Error('No history is read.')),
+    capabilities: () => Promise.reject(new Error('Nothing is asked.')),
   };
 }
 

@@ -58,7 +58,7 @@ export function engineOptions(fhirVersion: FhirVersion, seed = 1): EngineOptions
     now: NOW,
     jobSecret: new Uint8Array(32).fill(7),
     randomBytes: seededBytes(seed),
-    validation: 'off',
+    validation: 'report',
   };
 }
 

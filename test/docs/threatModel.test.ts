@@ -12,7 +12,7 @@ const named = [...page.matchAll(/`(test\/[\w./-]+\.test\.ts)` “([^”]+)”/g)
 describe('the threat model names tests that there are', () => {
   it.each(named)('%s “%s”', (file, title) => {
     expect(existsSync(new URL(file, root))).toBe(true);
-    // As it stands in the source: quotes may be escaped there, and numbers are put in at the run.
+    // As it is in the source: quotes may be escaped there, and numbers are put in at the run.
     const source = readFileSync(new URL(file, root), 'utf8').replaceAll("\\'", "'");
     expect(source).toContain(title);
   });

@@ -51,11 +51,11 @@ describe('deletions', () => {
     const source = new SimulatedSource('Patient');
     for (let index = 0; index < 250; index++) source.put(`p${index}`, START - 1000, []);
     for (let index = 0; index < 250; index++) source.delete(`p${index}`, START + index);
-    const told = await deletionsOf(source, 120);
-    expect(new Set(told.urls).size).toBe(250);
-    expect(told.urls).toHaveLength(250);
-    expect(told.bundles).toBeGreaterThan(2);
-    expect(told.slices).toBeGreaterThan(2);
+    const reported = await deletionsOf(source, 120);
+    expect(new Set(reported.urls).size).toBe(250);
+    expect(reported.urls).toHaveLength(250);
+    expect(reported.bundles).toBeGreaterThan(2);
+    expect(reported.slices).toBeGreaterThan(2);
   });
 
   it('are reported once and to the end although links of the history expire', async () => {
@@ -107,7 +107,7 @@ describe('a page of a history', () => {
     ['Patient/1/_history/3', undefined],
     ['http://source/fhir/Patient/1/_history/3', undefined],
     ['Patient?identifier=x', 'http://source/fhir/Patient/1'],
-  ])('tells what was deleted by %s', (url, fullUrl) => {
+  ])('reports what was deleted by %s', (url, fullUrl) => {
     const { deletions } = readHistoryPage(
       page({ fullUrl, request: { method: 'DELETE', url }, response }),
       'Patient',

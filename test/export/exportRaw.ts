@@ -24,7 +24,7 @@ export interface RawExport {
   losesAttempt?: (() => boolean) | undefined;
 }
 
-/** A slice that nobody stops, times or watches, and whose patients are not counted. */
+/** A slice that is not stopped, timed or watched, and whose patients are not counted. */
 export const UNWATCHED: Pick<SliceDependencies, 'patients' | 'clock' | 'isStopped' | 'tellProgress'> = {
   patients: new PatientCounter({ most: 0, fhirVersion: 'R4', secret: new Uint8Array(0) }),
   clock: () => 0,

@@ -49,7 +49,7 @@ export interface DeletionsTold {
   slices: number;
 }
 
-/** The deletions that the app tells of a window, one page per slice. */
+/** The deletions that the app reports of a window, one page per slice. */
 export async function tellDeletions(
   source: SimulatedSource,
   window: Window,

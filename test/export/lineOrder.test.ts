@@ -11,7 +11,7 @@ const RESOURCES = 400;
 /** Of independent orders of so many, a rank correlation beyond this comes by chance once in a million times. */
 const MAX_CORRELATION = 5 / Math.sqrt(RESOURCES);
 
-/** Ids are hashed with a key; a value tells the test, and it alone, which resource a line was. */
+/** Ids are hashed with a key; a value shows the test, and it alone, which resource a line was. */
 const configuration = (cryptoHashKey: string): string =>
   JSON.stringify({
     fhirVersion: 'R4',
@@ -78,10 +78,10 @@ function onePage(): Source {
       Promise.resolve(
         bundle(new Map(parameters).get('_sort')?.startsWith('-') === true ? entry.slice(-1) : entry),
       ),
-    read: () => Promise.reject(new Error('Nobody reads.')),
-    typeHistory: () => Promise.reject(new Error('Nobody reads a history.')),
+    read: () => Promise.reject(new Error('Nothing is read.')),
+    typeHistory: () => Promise.reject(new Error('No history is read.')),
     follow: () => Promise.reject(new Error('There is no next link.')),
-    capabilities: () => Promise.reject(new Error('Nobody asks.')),
+    capabilities: () => Promise.reject(new Error('Nothing is asked.')),
   };
 }
 

@@ -30,7 +30,7 @@ export interface Behaviour {
   countsAtAll?: boolean;
   /** Largest page. */
   mostPerPage?: number;
-  /** Digits of a second that its searches tell apart. */
+  /** Digits of a second that its searches distinguish. */
   searchDigits?: 0 | 3;
   /** What its bounds leave out, as the sample source's behaviour of this name. */
   inexact?: Inexact | undefined;
@@ -42,7 +42,7 @@ export interface Behaviour {
 export const INEXACT = ['ge-skips-second', 'lt-skips-second', 'lt-skips-millisecond'] as const;
 type Inexact = (typeof INEXACT)[number];
 
-/** A FHIR server of one type in memory that pages by offset, changes when told and keeps a history. */
+/** A FHIR server of one type in memory that pages by offset, changes on request and keeps a history. */
 export class SimulatedSource implements Source {
   readonly rows: Stored[] = [];
   readonly versions: Version[] = [];

@@ -24,7 +24,7 @@ export function sourceIds(directory: string): Map<string, string[]> {
 
 /**
  * Compares a complete export with its source, by the blobs themselves: every resource once, every line whole,
- * counts as the manifest and the report tell them.
+ * counts as the manifest and the report state them.
  * @throws Violation
  */
 export async function checkComplete(
@@ -46,7 +46,7 @@ export async function checkComplete(
     found.set(type, ids);
     for (const line of lines) ids.push(idOf(line, type));
   }
-  if (manifest.error.length > 0) throw new Violation('The manifest tells of errors.');
+  if (manifest.error.length > 0) throw new Violation('The manifest has errors.');
   const types = new Set([...expected.keys(), ...found.keys()]);
   for (const type of types) compare(type, expected.get(type) ?? [], (found.get(type) ?? []).sort());
   const total = [...expected.values()].reduce((sum, ids) => sum + ids.length, 0);
@@ -83,7 +83,7 @@ function idOf(line: string, type: string): string {
     const { id, resourceType } = JSON.parse(line) as { id: string; resourceType: string };
     if (resourceType === type) return id;
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw new Violation(`A line of a file of ${type} is no whole ${type}.`);
 }

@@ -145,7 +145,7 @@ interface Answer {
 }
 
 /**
- * The way a job ended, as its status tells; `undefined` while it runs, where it is asked for too often, and where
+ * The way a job ended, as its status says; `undefined` while it runs, where it is asked for too often, and where
  * the app or storage is down.
  */
 function endingOf(answer: Answer | undefined): Ending | undefined {
@@ -153,11 +153,11 @@ function endingOf(answer: Answer | undefined): Ending | undefined {
   if (answer.status === 200) return { kind: 'complete', manifest: JSON.parse(answer.text) as Manifest };
   if (answer.status === 404) return { kind: 'cancelled' };
   const { words, isTransient } = diagnosticsOf(answer);
-  // The status could not be told just now, which is not the end of the job.
+  // The status could not be read just now, which is not the end of the job.
   return isTransient ? undefined : { kind: 'failed', text: words };
 }
 
-/** What an error answer tells. @throws Violation where it is no OperationOutcome, or one without words */
+/** What an error answer says. @throws Violation where it is no OperationOutcome, or one without words */
 function diagnosticsOf({ status, text }: Answer): { words: string; isTransient: boolean } {
   try {
     const outcome = JSON.parse(text) as {
@@ -168,9 +168,9 @@ function diagnosticsOf({ status, text }: Answer): { words: string; isTransient: 
     const isTransient = outcome.issue.some(({ code }) => code === 'transient');
     if (outcome.resourceType === 'OperationOutcome' && words !== '') return { words, isTransient };
   } catch {
-    // Told below.
+    // Reported below.
   }
-  throw new Violation(`A status of ${status} comes without an OperationOutcome that tells more: ${text}`);
+  throw new Violation(`A status of ${status} comes without an OperationOutcome that says more: ${text}`);
 }
 
 /** `undefined` where the app is down. */
@@ -238,7 +238,7 @@ class Faults implements StorageWatch {
       } else if (this.#cancelNow || ending !== undefined) {
         if (ending?.kind === 'cancelled') return ending;
         const answer = await ask(statusUrl, 'DELETE');
-        // Whoever repeats a cancel whose answer was lost is told that there is no such job.
+        // Whoever repeats a cancel whose answer was lost learns that there is no such job.
         if (answer !== undefined && [202, 404].includes(answer.status)) return settled(statusUrl);
       }
       await sleep(POLL_MS);

@@ -88,7 +88,7 @@ const STORAGE_FAULTS: readonly StorageFault[] = [
   { written: true, cut: true },
 ];
 
-/** Faults that no export survives, each with what the outcome has to tell. */
+/** Faults that no export survives, each with what the outcome has to say. */
 const DEADLY: ReadonlyArray<(random: Random) => Partial<Scenario> & { name: string }> = [
   () => ({
     name: 'the source denies a type that was asked for by name',

@@ -33,21 +33,21 @@ export type StorageFault = { written: boolean } & ({ status: number } | { cut: t
 /** The moments of a request that passes. */
 export type Moment = 'before' | 'written' | 'answered';
 
-/** What the proxy asks and tells. */
+/** What the proxy asks and reports. */
 export interface StorageWatch {
   fault(request: StorageRequest): StorageFault | undefined;
   /** `written`: the storage has answered, the app does not know; `answered`: it does. */
   passes(request: StorageRequest, moment: Moment): void;
 }
 
-const NOBODY: StorageWatch = { fault: () => undefined, passes: () => undefined };
+const NO_WATCH: StorageWatch = { fault: () => undefined, passes: () => undefined };
 
 /**
- * Stands in front of the storage emulator, sees every request of the app, and lets some of them go wrong. The
+ * Is in front of the storage emulator, sees every request of the app, and lets some of them go wrong. The
  * signature of a request covers neither host nor port, so requests pass as they are.
  */
 export class StorageProxy {
-  watch: StorageWatch = NOBODY;
+  watch: StorageWatch = NO_WATCH;
   readonly port: number;
   readonly #close: () => Promise<void>;
 
@@ -75,7 +75,7 @@ export class StorageProxy {
 
   /** Lets everything pass again. */
   reset(): void {
-    this.watch = NOBODY;
+    this.watch = NO_WATCH;
   }
 
   close(): Promise<void> {
@@ -118,7 +118,7 @@ async function forward(
   answer.end(
     incoming.method === 'HEAD'
       ? ''
-      : `<?xml version="1.0"?><Error><Code>${code}</Code><Message>It was told to.</Message></Error>`,
+      : `<?xml version="1.0"?><Error><Code>${code}</Code><Message>As the test asks.</Message></Error>`,
   );
 }
 
@@ -146,7 +146,7 @@ function ask(agent: Agent, port: number, incoming: IncomingMessage, body: Buffer
   });
 }
 
-/** A body that was read as a whole has a length; one to a HEAD keeps the length that it tells. */
+/** A body that was read as a whole has a length; one to a HEAD keeps the length that it states. */
 function withoutFraming({ rawHeaders }: IncomingMessage): string[] {
   return rawHeaders.filter(
     (_value, index) =>

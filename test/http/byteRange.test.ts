@@ -53,7 +53,7 @@ it.each([
   [null, true],
   ['"a"', true],
   ['"b"', false],
-  // Only a strong tag tells that bytes are the same.
+  // Only a strong tag says that bytes are the same.
   ['W/"a"', false],
   ['Thu, 01 Jan 2026 00:00:00 GMT', true],
   ['Fri, 02 Jan 2026 00:00:00 GMT', false],

@@ -8,7 +8,7 @@ const JOB_ID = '0'.repeat(32);
 
 afterEach(() => vi.restoreAllMocks());
 
-/** A DELETE of a job with many files, of which storage deletes one after the other until it is told to end. */
+/** A DELETE of a job with many files, of which storage deletes one after the other until it is aborted. */
 async function cancel(secondsToDelete: number): Promise<{ said: string; events: string[] }> {
   const controller = new AbortController();
   vi.spyOn(AbortSignal, 'timeout').mockReturnValue(controller.signal);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { keysDigest } from '../../functions/export/request/pinnedConfiguration.js';
 import { ConfigurationCache } from '../../functions/http/configurationCache.js';
 
-const KEY = 'a key that stands in the text';
+const KEY = 'a key that is in the text';
 
 function text(path: string, parameters: object): string {
   return JSON.stringify({ fhirPathRules: [{ path, method: 'cryptoHash' }], parameters });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PollLimiter } from '../../functions/http/pollLimiter.js';
 
-/** Polls at those times (milliseconds), told `retryAfter` each time; how often it was refused. */
+/** Polls at those times (milliseconds), given `retryAfter` each time; how often it was refused. */
 function refusals(times: readonly number[], retryAfter: number): number {
   const limiter = new PollLimiter();
   let refused = 0;

@@ -36,8 +36,8 @@ afterEach(async () => {
   source = undefined;
 });
 
-/** What the caller is told at the kick-off: status and words, or `undefined` where the job begins. */
-async function toldOf(
+/** What the answer to the kick-off is: status and words, or `undefined` where the job begins. */
+async function answerOf(
   asked: Asked,
   options: Partial<SourceOptions> = {},
 ): Promise<{ status: number; words: string } | undefined> {
@@ -109,12 +109,12 @@ describe('the kick-off reports', () => {
       /colour/,
       { behaviours: ['metadata-refused'] },
     ],
-    ['no name that may be of a person', filter('name of somebody'), 400, /does not know a parameter/],
+    ['no name that may be of a person', filter('name of a person'), 400, /does not know a parameter/],
   ])('%s', async (_what, asked, status, words, options = {}) => {
-    const told = await toldOf(asked, options);
-    expect(told?.words).toMatch(words);
-    expect(told?.status).toBe(status);
-    expect(told?.words).not.toMatch(/three|somebody/);
+    const answer = await answerOf(asked, options);
+    expect(answer?.words).toMatch(words);
+    expect(answer?.status).toBe(status);
+    expect(answer?.words).not.toMatch(/three|a person/);
   });
 
   it.each<[what: string, asked: Asked, options?: Partial<SourceOptions>]>([
@@ -127,16 +127,16 @@ describe('the kick-off reports', () => {
     ['where the source fails', NO_GROUP, { faults: [{ kind: 'status', status: 500 }] }],
     ['where it is busy', { ...PATIENTS, patients: ['x'] }, { faults: [{ kind: 'status', status: 503 }] }],
   ])('nothing, %s', async (_what, asked, options) => {
-    expect(await toldOf(asked, options)).toBeUndefined();
+    expect(await answerOf(asked, options)).toBeUndefined();
   });
 
   it('nothing of a group that it may not know of, which the source is not asked for', async () => {
-    expect(await toldOf({ ...NO_GROUP, isGroupHidden: true })).toBeUndefined();
+    expect(await answerOf({ ...NO_GROUP, isGroupHidden: true })).toBeUndefined();
     expect(requests).toEqual([]);
   });
 
   it('nothing by a search for the value of a filter', async () => {
-    await toldOf(filter('status', 'a-rare-value'), { behaviours: ['metadata-refused'] });
+    await answerOf(filter('status', 'a-rare-value'), { behaviours: ['metadata-refused'] });
     expect(requests.length).toBeGreaterThan(1);
     expect(requests.join()).not.toContain('a-rare-value');
   });
@@ -144,7 +144,7 @@ describe('the kick-off reports', () => {
   it('nothing, and in time, where the source is slow', async () => {
     const startedAt = performance.now();
     const slow: Partial<SourceOptions> = { faults: [{ kind: 'delay', milliseconds: 9_000 }] };
-    expect(await toldOf(NO_GROUP, slow)).toBeUndefined();
+    expect(await answerOf(NO_GROUP, slow)).toBeUndefined();
     expect(performance.now() - startedAt).toBeLessThan(7_000);
   }, 20_000);
 });

@@ -1,5 +1,5 @@
 /**
- * Facts of Azure that the templates are checked against where no Bicep compiler is there, whose type definitions tell
+ * Facts of Azure that the templates are checked against where no Bicep compiler is there, whose type definitions say
  * the same and more. Types and versions as the compiler 0.49.2 has them.
  */
 export const RESOURCE_TYPES: Readonly<Record<string, string>> = {

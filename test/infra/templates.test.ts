@@ -120,7 +120,7 @@ describe('app settings', () => {
       const account = /^(\w+?)__(?:accountName|blobServiceUri|clientId)$/.exec(name)?.[1] ?? name;
       expect(
         names.has(name) || names.has(account) || name in PLATFORM_SETTINGS,
-        `${name} is set in infra/modules/functionApp.bicep and read by nobody: remove it, or say who reads it in test/infra/facts.ts`,
+        `${name} is set in infra/modules/functionApp.bicep and never read: remove it, or say who reads it in test/infra/facts.ts`,
       ).toBe(true);
       expect(name).not.toMatch(REFUSED_BY_FLEX_CONSUMPTION);
     }

@@ -26,7 +26,7 @@ interface Change {
   stepMs: number;
 }
 
-/** A server whose resources the test knows, with a clock that only moves when told. */
+/** A server whose resources the test knows, with a clock that only moves when it is moved. */
 class Hospital {
   /** `meta.lastUpdated` and revision of every resource, by `type/id`. */
   readonly state = new Map<string, string>();
@@ -130,7 +130,7 @@ describe('while resources are inserted and updated between two pages', () => {
           fc.subarray([OVERLAPPING]),
           fc.constantFrom(4, 15, 1000),
           async (clockMinutes, ages, pageSize, slicePages, changes, losses, filters, partitionResources) => {
-            // The clock stands 700 ms into a second, which the Date header does not tell.
+            // The clock is 700 ms into a second, which the Date header does not say.
             const start = Math.floor(Date.now() / 1000) * 1000 + 700 + clockMinutes * MINUTE_MS;
             const hospital = new Hospital(start);
             let queue: Change[] = [];

@@ -13,7 +13,7 @@ import { FhirRouter, makeSimpleRequest, MemoryRepository } from '@medplum/fhir-r
 import type { Bundle, Resource, SearchParameter } from '@medplum/fhirtypes';
 
 export interface MedplumOptions {
-  /** The server's clock, in milliseconds since the epoch: its `Date` header and `meta.lastUpdated` tell it. */
+  /** The server's clock, in milliseconds since the epoch: its `Date` header and `meta.lastUpdated` say it. */
   clock: () => number;
   /** Runs before each search is answered. */
   beforeSearch?: () => Promise<void>;

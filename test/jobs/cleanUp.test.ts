@@ -47,7 +47,7 @@ beforeEach(async () => {
     await files.write(CONTAINER, `${request.folder}${name}.ndjson`, '{}\n');
 });
 
-/** A Durable client whose job is in a state, or that cannot tell. */
+/** A Durable client whose job is in a state, or that does not know. */
 function clientOf(runtimeStatus: string | undefined | Error): DurableClient {
   return {
     getStatus: async () => {

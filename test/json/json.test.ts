@@ -101,7 +101,7 @@ describe('hostile texts', () => {
     '{"a":1.0}}',
     '{"a" 1}',
     '1.0 x',
-  ])('%j is no JSON, which the error tells without quoting it', (text) => {
+  ])('%j is no JSON, which the error says without quoting it', (text) => {
     expect(() => parseJson(text)).toThrow(JsonError);
   });
 

@@ -99,7 +99,7 @@ function parsed(text: string): { value: unknown } | undefined {
   }
 }
 
-/** What stands at a node, as a parser would give it. */
+/** What is at a node, as a parser would give it. */
 function rebuilt(tape: JsonTape, node: number): unknown {
   const kind = tape.kind(node);
   if (kind === OBJECT) {
@@ -141,7 +141,7 @@ function isQuoteAt(bytes: Buffer, at: number): boolean {
   return bytes[at] === 0x22 && backslashes % 2 === 0;
 }
 
-/** Told before names of random inputs have filled the table. */
+/** Registered before names of random inputs have filled the table. */
 const [ID, TEXT] = [nameNumber('id'), nameNumber('text')];
 
 describe(`JSON on a tape (TEST_SEED=${SEED})`, () => {
@@ -192,7 +192,7 @@ describe(`JSON on a tape (TEST_SEED=${SEED})`, () => {
     fc.assert(
       fc.property(json, (text) => {
         expect(tape.read(Buffer.from(text))).toBe(true);
-        // Nodes stand in the order of the text; what is inside of one comes right after it.
+        // Nodes are in the order of the text; what is inside of one comes right after it.
         const end = tape.after(tape.root);
         for (let node = tape.root, next; node < end; node = next) {
           const own = tape.json(node);

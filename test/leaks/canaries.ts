@@ -7,7 +7,7 @@ import { KEPT } from '../configurations/kept.js';
 
 /** A source whose every identifying value is a token of its own, and the tokens. */
 export interface Canaries {
-  /** Each with the place it stands in, for people. */
+  /** Each with the place it is in, for people. */
   tokens: ReadonlyMap<string, string>;
   resources: number;
 }
@@ -154,7 +154,7 @@ class CanaryMaker {
     return depth >= DEEPEST ? undefined : this.#object(node, depth);
   }
 
-  /** Relative, or to a server that tells of a person, in a version that does. */
+  /** Relative, or to a server that identifies a person, in a version that does. */
   #reference(place: string): string {
     const id = `Patient/${this.#token(place)}`;
     if (this.#random.chance(0.5)) return id;

@@ -88,7 +88,7 @@ export async function startCanaryStack(
       expect(text.length, place).toBeGreaterThan(0);
       expect(leaksIn(text, tokens), place).toEqual([]);
       for (const secret of [...Object.values(SECRETS), DEVELOPMENT_KEY, sas.signature]) {
-        // As it is, and as it stands in a URL.
+        // As it is, and as it is in a URL.
         for (const form of [secret, encodeURIComponent(secret)]) {
           expect(text.includes(form), `${place}: a key that begins with ${form.slice(0, 6)}`).toBe(false);
         }

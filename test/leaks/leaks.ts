@@ -1,4 +1,4 @@
-/** The places whose tokens stand in a text, whatever their case. */
+/** The places whose tokens are in a text, whatever their case. */
 export function leaksIn(text: string, tokens: ReadonlyMap<string, string>): string[] {
   const found = new Set<string>();
   const lower = text.toLowerCase();

@@ -6,12 +6,12 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { freePort, keptPorts, StackPorts } from '../../local/ports.js';
 
 let directory: string;
-let told: string[];
+let lines: string[];
 const servers: Server[] = [];
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'ports-'));
-  told = [];
+  lines = [];
 });
 afterEach(() => {
   for (const server of servers.splice(0)) server.close();
@@ -19,7 +19,7 @@ afterEach(() => {
 });
 
 function ports(environment: Record<string, string> = {}, mostWaitMs?: number): StackPorts {
-  return new StackPorts(directory, environment, (line) => void told.push(line), mostWaitMs);
+  return new StackPorts(directory, environment, (line) => void lines.push(line), mostWaitMs);
 }
 
 async function occupy(port: number): Promise<Server> {
@@ -34,7 +34,7 @@ it('a port that was free once is that of the part from then on, whatever is free
   const other = await occupy(usual);
   const first = await ports({ SOURCE_PORT: String(usual) }).take('source');
   expect(first).not.toBe(usual);
-  expect(told).toEqual([`port ${usual} is taken: the sample FHIR source takes ${first}`]);
+  expect(lines).toEqual([`port ${usual} is taken: the sample FHIR source takes ${first}`]);
   other.close();
   for (const environment of [{}, { SOURCE_PORT: '0' }] as Record<string, string>[]) {
     expect(await ports(environment).take('source')).toBe(first);
@@ -54,7 +54,7 @@ it('a port that is taken is waited for', async () => {
   const other = await occupy(port);
   setTimeout(() => other.close(), 400);
   expect(await ports().take('host')).toBe(port);
-  expect(told).toEqual([`port ${port}, which the Functions host had before, is taken: waiting for it`]);
+  expect(lines).toEqual([`port ${port}, which the Functions host had before, is taken: waiting for it`]);
 });
 
 it('a port that stays taken is named, and what to do', async () => {

@@ -219,7 +219,7 @@ describe('a source that refuses searches without a patient', () => {
   it('names the linking parameters that it does not have', async () => {
     const { notes, resources } = await exportOf({}, ['patient-required'], { unsupported: ['performer'] });
     expect(notes.join()).toMatch(/cannot be searched for Observation by performer/);
-    // Those that are of a member as the performer alone are of somebody else, too.
+    // Those that are of a member as the performer alone are of another patient, too.
     expect(keysOf(resources)).toEqual(expected(members));
   });
 
@@ -240,7 +240,7 @@ describe('a source that refuses searches without a patient', () => {
   });
 
   it('is refused for patients whom it does not have, without their names', async () => {
-    const asked = { level: { kind: 'patient' as const }, patients: ['patient-3', 'nobody'] };
+    const asked = { level: { kind: 'patient' as const }, patients: ['patient-3', 'unknown'] };
     await expect(exportOf(asked, ['patient-required'])).rejects.toThrow(
       /^patient: 1 of the 2 patients asked for do not exist/,
     );

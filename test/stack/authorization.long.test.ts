@@ -85,7 +85,7 @@ interface Manifest {
   extension: { notes?: string[] };
 }
 
-/** Polls a status to its end; all that `X-Progress` told on the way. */
+/** Polls a status to its end; all that `X-Progress` said meanwhile. */
 async function end(
   statusUrl: string,
   headers: Record<string, string>,
@@ -401,7 +401,7 @@ it('with function keys, the host lets no caller to an export without one', async
     expect((await ask(`${host.url}/fhir/${path}`)).status).toBe(401);
     expect((await ask(`${host.url}/fhir/${path}`, { 'x-functions-key': 'another' })).status).toBe(401);
   }
-  // Let in, it is told what else is missing.
+  // Let in, it learns what else is missing.
   expect((await ask(`${host.url}/fhir/$export`, { 'x-functions-key': 'the-key' })).status).toBe(400);
   expect((await ask(`${host.url}/fhir/metadata`)).status).toBe(200);
   await host.close();

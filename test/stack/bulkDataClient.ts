@@ -100,8 +100,8 @@ export class BulkDataClient {
       }
       const text = answer.body.toString('utf8');
       expectThat(answer.status === 202, `the status answered ${answer.status}: ${text}`);
-      const told = answer.headers['x-progress'];
-      if (typeof told === 'string') progress.push(told);
+      const reported = answer.headers['x-progress'];
+      if (typeof reported === 'string') progress.push(reported);
       await delay(retryAfterMs(answer.headers['retry-after']));
     }
   }

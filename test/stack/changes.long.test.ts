@@ -21,7 +21,7 @@ afterEach(async () => {
   server?.close();
 });
 
-/** Serves a simulated source whose clock is told. */
+/** Serves a simulated source whose clock is set. */
 async function serve(source: SimulatedSource, clock: () => number): Promise<string> {
   server = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '', source.base);

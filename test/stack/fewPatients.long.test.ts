@@ -55,7 +55,7 @@ beforeAll(async () => {
   );
   write('Group', [
     { id: 'few', meta: at(0), member: [{ entity: { reference: 'Patient/p1' } }] },
-    { id: 'nobody', meta: at(0) },
+    { id: 'empty', meta: at(0) },
   ]);
   write('Location', [
     { id: 'ward', meta: at(0) },
@@ -172,7 +172,7 @@ describe('a part of few patients is withheld, whatever it is padded with:', () =
     ['few', { types: ['Condition'], since: LATE }],
     ['none', { types: ['Condition'], since: '2027-01-01T00:00:00Z' }],
     ['few, by every filter', { types: ['Condition'], typeFilters: [filter(RARE), filter('nothing')] }],
-    ['nobody at all', { types: ['Location'] }],
+    ['no patient at all', { types: ['Location'] }],
   ])('a job of which nothing is left ends without data, in the same words: %s', async (_what, asked) => {
     await expect(run(asked)).rejects.toMatchObject({
       code: 'forbidden',
@@ -185,7 +185,7 @@ describe('a part of few patients is withheld, whatever it is padded with:', () =
   describe.each([[], ['patient-required' as const]])(
     'a group that the caller may not know of, %s',
     (...behaviours) => {
-      it.each(['nobody', 'none', 'few'])('ends as one of few patients: %s', async (groupId) => {
+      it.each(['empty', 'none', 'few'])('ends as one of few patients: %s', async (groupId) => {
         const other = await startSource({ directory, behaviours });
         const asked = { level: { kind: 'group' as const, groupId }, types: ['Condition', 'Encounter'] };
         const limited = { ...asked, minPatients: 10, isGroupHidden: true as const };

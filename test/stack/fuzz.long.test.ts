@@ -194,9 +194,9 @@ it(`${REQUESTS} fuzzed requests: no 500, no hang, every refusal an OperationOutc
   };
   const started = performance.now();
   await Promise.all(Array.from({ length: PARALLEL }, work));
-  const told = [...statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`);
+  const counted = [...statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`);
   console.log(
-    `${REQUESTS} requests in ${Math.round((performance.now() - started) / 1000)} s; slowest ${Math.round(slowest)} ms; ${told.join(', ')}`,
+    `${REQUESTS} requests in ${Math.round((performance.now() - started) / 1000)} s; slowest ${Math.round(slowest)} ms; ${counted.join(', ')}`,
   );
   // It was not all refused for one and the same reason.
   for (const status of [200, 400, 403, 404, 405])

@@ -36,7 +36,7 @@ export function identitiesOf(lines: Iterable<string>): Set<string> {
   return values;
 }
 
-/** Those of the values that stand in a text as whole words. */
+/** Those of the values that are in a text as whole words. */
 export function foundIn(text: string, values: Iterable<string>): string[] {
   // Words first, since most values share none with the text.
   const words = new Set(text.split(/[^\p{L}\p{N}]+/u));

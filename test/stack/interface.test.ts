@@ -574,7 +574,7 @@ describe('a kick-off is accepted', () => {
     ['with another one', {}, '&_OUTPUTFORMAT=application/fhir%2Bndjson'],
     ['with what Azure knows', {}, '&_isParallel=true&_maxCount=10&_till=2999-01-01T00:00:00Z'],
     ['with a filter', {}, '&_typefilter=Patient%3Fgender%3Dmale'],
-    ['with a host key, which nobody gets back', {}, '&code=hunter2'],
+    ['with a host key, which is not returned', {}, '&code=hunter2'],
     ['into a folder of a container that is there', {}, '&_CONTAINER=accepted'],
   ])('%s', async (name, headers, more) => {
     const base = `${host}/fhir/$export?_type=Patient&_anonymizationConfig=${SAMPLE_CONFIGURATION}`;
@@ -605,13 +605,13 @@ describe('a kick-off is accepted', () => {
     const url = `${host}/fhir/$export?_type=Patient&_anonymizationConfig=one-rule.json&_container=one-rule`;
     const response = await fetch(url, { headers: KICK_OFF });
     const { issue } = (await response.json()) as Outcome;
-    const told = issue
+    const gaps = issue
       .map(({ diagnostics }) => diagnostics ?? '')
       .filter((text) => text.includes('Coverage, '));
     expect(response.status, JSON.stringify(issue)).toBe(202);
-    expect(told.length).toBeGreaterThan(15);
-    expect(told.length).toBeLessThanOrEqual(25);
-    expect(told.join('\n')).toContain('Bundle.entry.fullUrl');
+    expect(gaps.length).toBeGreaterThan(15);
+    expect(gaps.length).toBeLessThanOrEqual(25);
+    expect(gaps.join('\n')).toContain('Bundle.entry.fullUrl');
     await fetch(response.headers.get('content-location') ?? '', { method: 'DELETE' });
   });
 
@@ -662,7 +662,7 @@ describe('a client that polls', () => {
     const answers = await Promise.all(Array.from({ length: 40 }, () => fetch(statusUrl)));
     expect(answers.filter(({ status }) => status === 202).length).toBeGreaterThanOrEqual(10);
     const refused = answers.find(({ status }) => status === 429);
-    if (refused === undefined) throw new Error('Nobody was told to wait.');
+    if (refused === undefined) throw new Error('No call was refused with a time to wait.');
     expect(await refused.json()).toMatchObject({ issue: [{ code: 'throttled' }] });
     expect((await fetch(statusUrl, { method: 'HEAD' })).status).toBe(202);
     const seconds = Number(refused.headers.get('retry-after'));

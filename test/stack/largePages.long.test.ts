@@ -62,7 +62,7 @@ async function exportAll({ stack }: TestStack, type: string): Promise<string[]> 
   return [...lines.values()].flat().map((line) => /"id":"(r\d+)"/.exec(line.slice(0, 200))?.[1] ?? '');
 }
 
-/** The most memory that the host has had resident, as the kernel tells; `undefined` where there is no /proc. */
+/** The most memory that the host has had resident, as the kernel reports; `undefined` where there is no /proc. */
 function peakMebibytes({ stack }: TestStack): number | undefined {
   const file = `/proc/${stack.host.pid}/status`;
   if (!existsSync(file)) return undefined;

@@ -192,7 +192,9 @@ describe('the Patient level', () => {
     // The Groups of these patients have other members, too.
     expect(notes.join()).toMatch(/\d+ resources belong also to patients who were not asked for/);
     await source?.close();
-    await expect(exportOf({ ...asked, patients: [...patients, 'nobody', 'no-one'] })).rejects.toMatchObject({
+    await expect(
+      exportOf({ ...asked, patients: [...patients, 'unknown-1', 'unknown-2'] }),
+    ).rejects.toMatchObject({
       code: 'invalid-request',
       message: expect.stringMatching(/2 of the 5 patients asked for do not exist/) as string,
     });
@@ -301,7 +303,7 @@ describe('the Group level', () => {
     expect(keysOf(exported)).toEqual(expected((id) => id === member));
     await source?.close();
     await expect(
-      exportOf({ ...groupLevel(groupOf('1')), patients: [member, 'somebody'] }),
+      exportOf({ ...groupLevel(groupOf('1')), patients: [member, 'stranger'] }),
     ).rejects.toMatchObject({
       code: 'invalid-request',
       message: expect.stringContaining('1 of the 2 patients') as string,

@@ -81,7 +81,7 @@ describe.runIf(isHere)("an export with a configuration of Docker's registry", ()
     rmSync(folder, { recursive: true });
   });
 
-  /** Exports patients by a reference; returns the digest that the manifest tells. */
+  /** Exports patients by a reference; returns the digest that the manifest has. */
   async function exportBy(name: string, reference: string): Promise<unknown> {
     const client = new ExportClient(test.stack.baseUrl);
     const statusUrl = await client.kickOff({
@@ -143,7 +143,7 @@ async function startRegistry(configuration: string, port: number): Promise<Child
   const registry = spawn('docker-registry', ['serve', configuration], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  // It calls it an error that a blob is not there yet, so what it says is told only where it ends.
+  // It calls it an error that a blob is not there yet, so what it says is reported only where it ends.
   let said = '';
   registry.stderr.on('data', (chunk: Buffer) => {
     said += chunk.toString();

@@ -97,7 +97,7 @@ describe('an export with a configuration of a registry', () => {
   it.each([
     ['by tag', (): string => `${registry.host}/team/configs:v1`],
     ['by digest', (digest: string): string => `${registry.host}/team/configs@${digest}`],
-  ])('%s tells in manifest and report what it used', async (_name, referenceOf) => {
+  ])('%s has what it used in manifest and report', async (_name, referenceOf) => {
     const digest = putTag(REMOVES);
     const reference = referenceOf(digest);
     const manifest = await complete({
@@ -191,7 +191,7 @@ describe('a job uses the configuration of its kick-off', () => {
       await Promise.resolve(replace());
       const asked = registry.requests.length;
       await test.stack.host.kill();
-      // Read once: nobody asks the registry again.
+      // Read once: the registry is not asked again.
       expect(registry.requests.length).toBe(asked);
       await Promise.resolve(remove());
       await test.stack.restartHost();

@@ -118,7 +118,7 @@ describe('an export of a source that wants SMART Backend Services', () => {
     }
     expect([...left.keys()].some((path) => /durable/.test(path))).toBe(true);
     for (const [path, text] of left) {
-      for (const secret of secrets) expect(text.includes(secret), `${path} tells a secret`).toBe(false);
+      for (const secret of secrets) expect(text.includes(secret), `${path} has a secret`).toBe(false);
     }
   });
 });

@@ -40,7 +40,11 @@ export function registryFailure(
   access: RegistryAccess,
 ): ExportError {
   if (status === 401 || status === 403) return registryDenied(status, reference, access);
-  return status === 404 ? imageNotFound(reference) : registryRefused(status, reference.registry);
+  if (status !== 404) return registryRefused(status, reference.registry);
+  return new ExportError(
+    'configuration-not-found',
+    `_anonymizationConfigCollectionReference: the registry ${reference.registry} has no image ${reference.text}. Push it, or correct name and tag (letter case counts).`,
+  );
 }
 
 /** The answer 401 or 403 as an error that names what is missing, where, and for whom. */
@@ -57,13 +61,6 @@ export function registryDenied(
         : `. Give ${access.identity} the role AcrPull on the registry; see to the registry's firewall, too.`;
   const what = `The registry ${registry} answered ${status} for ${repository}`;
   return new ExportError('registry-denied', `${what}${advice}`);
-}
-
-function imageNotFound({ text, registry }: OciReference): ExportError {
-  return new ExportError(
-    'configuration-not-found',
-    `_anonymizationConfigCollectionReference: the registry ${registry} has no image ${text}. Push it, or correct name and tag (letter case counts).`,
-  );
 }
 
 /** Any other answer than what the distribution protocol has for success. */

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request as send } from 'undici';
 import { ExportError } from '../../common/errors.js';
-import type { ProxySettings } from '../../settings/proxySettings.js';
+import type { RegistrySettings } from '../../settings/registrySettings.js';
 import { type Dispatchers, openDispatchers } from '../dispatchers.js';
 import { networkFault } from '../networkFault.js';
 import { retryAfterMs } from '../retryAfter.js';
@@ -22,14 +22,6 @@ export interface RegistryResponse {
   body: Readable;
 }
 
-export interface RegistryTransportOptions {
-  /** Hosts that may be contacted, as `readRegistryHost` writes them. */
-  hosts: ReadonlySet<string>;
-  /** PEM certificates that are trusted besides the public ones. */
-  ca: string | undefined;
-  proxy?: ProxySettings;
-}
-
 const MAX_ATTEMPTS = 4;
 const FIRST_WAIT_MS = 300;
 /** A registry that asks to wait longer is not waited for: the caller of the kick-off waits, too. */
@@ -45,7 +37,7 @@ export class RegistryTransport {
   readonly #hosts: ReadonlySet<string>;
   readonly #dispatcherFor: Dispatchers;
 
-  constructor({ hosts, ca, proxy }: RegistryTransportOptions) {
+  constructor({ hosts, ca, proxy }: Pick<RegistrySettings, 'hosts' | 'ca' | 'proxy'>) {
     this.#hosts = hosts;
     this.#dispatcherFor = openDispatchers({ ca, proxy, timeoutMs: ANSWER_TIMEOUT_MS, keepAliveMs: 1_000 });
   }

@@ -284,7 +284,7 @@ export class FhirClient implements Source {
       page.set(chunk, filled);
       filled = end;
     });
-    // Also of a body that was cut before anybody listened.
+    // Also of a body that was cut before it was listened to.
     await finished(body, { writable: false });
     return { body: page.subarray(0, filled), release: () => pages.giveBack(page) };
   }

@@ -25,8 +25,10 @@ export function validWork(work: Work): Work {
 function validMethod(method: ValueMethod, target: Target): ValueMethod {
   const { name } = target.type;
   if (method.taken !== undefined || (method.isFormed === true && name !== 'instant')) return method;
-  // Hashes are long, and neither codes of a value set nor of another form.
-  if (method.results !== undefined && TEXTS.has(name) && target.codes === undefined) return method;
+  // Hashes are neither codes of a value set nor of another form, but may be too long for an id.
+  if (method.results !== undefined && TEXTS.has(name) && target.codes === undefined) {
+    if (isFormatted(target.type, method.results.make('a'))) return method;
+  }
   return (value, run) => {
     const after = method(value, run);
     return after === undefined ? undefined : validValue(after, target);

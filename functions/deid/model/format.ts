@@ -68,9 +68,9 @@ export function isFormatted(type: FhirType, value: Primitive): boolean {
   );
 }
 
-/** What an instant of which only the year is left is written as: the first of its year, as the reference writes it. */
-export function firstInstantOf(year: string): string {
-  return `${year}-01-01T00:00:00+00:00`;
+/** What an instant of which only a date is left is written as: the first of its year, month or day, as the reference does. */
+export function firstInstantOf(date: string): string {
+  return `${`${date}-01-01`.slice(0, 10)}T00:00:00+00:00`;
 }
 
 /** A year, a month or a day: years 0001 to 9999, days of the calendar. */

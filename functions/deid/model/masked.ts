@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '../../json/json.js';
-import { shapeOf } from './shape.js';
+import { shapeOf, type Shape } from './shape.js';
 import type { FhirElement, FhirType } from './types.js';
 
 /** What is left of a required element that was taken away (FHIR R4, extension data-absent-reason). */
@@ -67,6 +67,10 @@ export function maskedMembers(
   wasThere: (element: FhirElement) => boolean,
 ): readonly MaskedMember[] {
   const shape = shapeOf(type);
+  // Without choices, it does not matter what was there.
+  const isKnown = (missing & shape.choices) === 0;
+  const known = isKnown ? knownMembers.get(shape)?.get(missing) : undefined;
+  if (known !== undefined) return known;
   const found: MaskedMember[] = [];
   let open = missing;
   for (const isSought of [wasThere, () => true]) {
@@ -78,5 +82,17 @@ export function maskedMembers(
       found.push(member);
     }
   }
+  if (isKnown) remember(shape, missing, found);
   return found;
 }
+
+/** By their bits: mostly the same few. */
+const knownMembers = new WeakMap<Shape, Map<number, readonly MaskedMember[]>>();
+
+function remember(shape: Shape, missing: number, found: readonly MaskedMember[]): void {
+  let known = knownMembers.get(shape);
+  if (known === undefined) knownMembers.set(shape, (known = new Map()));
+  if (known.size < MAX_KNOWN) known.set(missing, found);
+}
+
+const MAX_KNOWN = 64;

@@ -4,6 +4,7 @@ import { nameNumber, nameOf, UNKNOWN_NAME, UNRESOLVED_NAME } from '../../json/ke
 import type { TextResults } from '../methods/textResults.js';
 import { shapeOf, type Shape } from '../model/shape.js';
 import type { FhirType } from '../model/types.js';
+import { LastCode } from './lastCode.js';
 import type { Entry, PlanNode } from './plan.js';
 
 /** Thrown at what only the tree engine can do. */
@@ -147,6 +148,7 @@ export class TapeEntry {
   readonly bit: number;
   /** What is looked at of its value: one of `NOTHING` to `PLAIN_FORM`. */
   readonly looks: number;
+  readonly lastCode = new LastCode();
   /** The conditions, where there are any. */
   readonly conditions: Conditions | null;
   private readonly plan: TapePlan;

@@ -620,7 +620,9 @@ export class TapeWalk {
         if (became === REPLACED || (became === AS_IT_CAME && tape.isVerbatim(node))) return;
         break;
     }
-    if (!this.validates || this.isInForm(entry, became, node)) return;
+    // What a method made has the form of its type already where results have to be valid.
+    if (!this.validates || (this.isValid && became !== AS_IT_CAME) || this.isInForm(entry, became, node))
+      return;
     this.survey.problems.push(`${entry.entry.element?.path} format`);
   }
 
@@ -641,10 +643,13 @@ export class TapeWalk {
     return became === REPLACED ? this.results.textAt(this.place) : this.result;
   }
 
-  private isInForm({ entry }: TapeEntry, became: number, node: number): boolean {
+  private isInForm({ entry, lastCode }: TapeEntry, became: number, node: number): boolean {
     const type = entry.type as FhirType;
     const codes = entry.target?.codes;
-    if (codes !== undefined) return codes.has(primitiveText(this.textOf(became, node)));
+    if (codes !== undefined) {
+      if (became === AS_IT_CAME) return lastCode.isOneOf(codes, this.tape, node);
+      return codes.has(primitiveText(this.textOf(became, node)));
+    }
     if (became === AS_IT_CAME) return isFormattedAt(this.tape, node, type);
     return isFormatted(type, this.textOf(became, node));
   }

@@ -39,13 +39,10 @@ export async function refusalWithoutPatient(
       refusal = error;
     }
   }
-  return refusal === undefined ? undefined : patientsRequired(refusal, tried);
-}
-
-function patientsRequired({ code, message }: ExportError, types: readonly string[]): ExportError {
+  if (refusal === undefined) return undefined;
   return new ExportError(
-    code,
-    `${message} No search for ${types.join(', ')} was answered. If the source, as electronic health records do, answers only searches for one patient, it cannot be read as a whole: export a group of patients ([base]/Group/[id]/$export), or name the patients (patient, in a POST to [base]/Patient/$export).`,
+    refusal.code,
+    `${refusal.message} No search for ${tried.join(', ')} was answered. If the source, as electronic health records do, answers only searches for one patient, it cannot be read as a whole: export a group of patients ([base]/Group/[id]/$export), or name the patients (patient, in a POST to [base]/Patient/$export).`,
   );
 }
 
@@ -111,7 +108,12 @@ export async function planPatientSearches(input: PatientPlanInput): Promise<Pati
   const refused = found.filter(({ parameters }) => parameters.length === 0);
   if (refused.length > 0) {
     const names = refused.map(({ type }) => type).join(', ');
-    if (isNamed || refused.length === types.length) throw typesRefused(names);
+    if (isNamed || refused.length === types.length) {
+      throw new ExportError(
+        'source-refused',
+        `The source refuses to search ${names} even for a single patient. It may ask for a further parameter, such as category or code: give it with _typeFilter. Otherwise leave the type out of _type.`,
+      );
+    }
   }
   const read = found.filter(({ parameters }) => parameters.length > 0);
   const missing = read.filter((each) => each.missing.length > 0);
@@ -224,12 +226,5 @@ function isAnswered(source: Source, type: string, parameters: SearchParameters):
   return source.search(type, parameters).then(
     () => true,
     onRefusal('leave out', () => false),
-  );
-}
-
-function typesRefused(names: string): ExportError {
-  return new ExportError(
-    'source-refused',
-    `The source refuses to search ${names} even for a single patient. It may ask for a further parameter, such as category or code: give it with _typeFilter. Otherwise leave the type out of _type.`,
   );
 }

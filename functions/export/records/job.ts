@@ -64,7 +64,7 @@ export interface ConfigurationOfJob {
   coverage?: CoverageSummary;
   /** Why it counts as de-identification; absent: it does not, and the export is of raw data. */
   approval?: ApprovalRule;
-  /** Tells, within the job, whether its keys are still those of the kick-off. */
+  /** Shows, within the job, whether its keys are still those of the kick-off. */
   keysDigest: string;
 }
 

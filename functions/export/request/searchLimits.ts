@@ -26,25 +26,19 @@ export function searchLimitIssues(
   permission: string,
 ): OutcomeIssue[] {
   const issues: OutcomeIssue[] = [];
+  const refuse = (text: string, parameter: string): void => {
+    issues.push(errorIssue('forbidden', `${parameter}: ${text}`, parameter));
+  };
   if (patients !== undefined && !allowsPatients) {
-    issues.push(
-      errorIssue(
-        'forbidden',
-        `patient: single patients may not be asked for here without ${permission}. Leave it out.`,
-        'patient',
-      ),
-    );
+    refuse(`single patients may not be asked for here without ${permission}. Leave it out.`, 'patient');
   }
   const types = new Set(
     typeFilters.map(({ type }) => type).filter((type) => filterTypes?.has(type) === false),
   );
   if (types.size > 0) {
-    issues.push(
-      errorIssue(
-        'forbidden',
-        `_typeFilter: ${[...types].join(', ')} may not be filtered here without ${permission}: the type is not in the Patient compartment. Leave the filter out.`,
-        '_typeFilter',
-      ),
+    refuse(
+      `${[...types].join(', ')} may not be filtered here without ${permission}: the type is not in the Patient compartment. Leave the filter out.`,
+      '_typeFilter',
     );
   }
   if (filterParameters === undefined) return issues;
@@ -54,12 +48,9 @@ export function searchLimitIssues(
     ),
   );
   for (const name of refused) {
-    issues.push(
-      errorIssue(
-        'forbidden',
-        `_typeFilter: ${describe(name)} may not be used here without ${permission}. Without it, these may: ${[...filterParameters].join(', ')}; of modifiers, ${[...HARMLESS_MODIFIERS].map((modifier) => `:${modifier}`).join(' and ')}.`,
-        '_typeFilter',
-      ),
+    refuse(
+      `${describe(name)} may not be used here without ${permission}. Without it, these may: ${[...filterParameters].join(', ')}; of modifiers, ${[...HARMLESS_MODIFIERS].map((modifier) => `:${modifier}`).join(' and ')}.`,
+      '_typeFilter',
     );
   }
   return issues;

@@ -92,8 +92,11 @@ export class CompartmentSelection implements Selection {
     const resource = parse();
     const owner = this.#owner(resource);
     if (owner === undefined) {
-      if (!this.#countForeign(resource) && this.#search !== undefined) throw notInCompartment(this.#of.type);
-      return false;
+      if (this.#countForeign(resource) || this.#search === undefined) return false;
+      throw new ExportError(
+        'source-ignored-parameter',
+        `The source answered a search for the ${this.#of.type} resources of some patients with one that, by its own references, is of none of them, so the export would hold too much. See whether the source honors the search parameters of the Patient compartment, and whether FHIR_SERVER_URL is the base that its references are made with.`,
+      );
     }
     if (this.#search !== undefined && owner !== this.#search.first + search) return false;
     if (!this.isOfOthers(resource)) return true;
@@ -235,11 +238,4 @@ function linkOf(links: readonly CompartmentLink[], parameter: string): Compartme
   if (parameter === OWN_ID) return { parameter, paths: [] };
   if (parameter === PATIENT) return { parameter, paths: patientPaths(links) };
   throw new TypeError('a search is planned by a parameter that links nothing');
-}
-
-function notInCompartment(type: string): ExportError {
-  return new ExportError(
-    'source-ignored-parameter',
-    `The source answered a search for the ${type} resources of some patients with one that, by its own references, is of none of them, so the export would hold too much. See whether the source honors the search parameters of the Patient compartment, and whether FHIR_SERVER_URL is the base that its references are made with.`,
-  );
 }

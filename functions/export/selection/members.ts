@@ -27,20 +27,22 @@ export class Members {
   }
 }
 
-/** What a group comes to. The counts are of memberships that were left out. */
-export interface GroupMembers {
-  patients: Set<string>;
-  /** `inactive` memberships. */
-  inactive: number;
-  /** Memberships whose period does not hold at the transaction time. */
-  outOfPeriod: number;
-  /** Members that are neither patients nor groups: devices, practitioners and so on. */
-  notPatients: number;
-  /** Members that are named by an identifier alone, on another server, or in a way that cannot be read. */
-  unresolved: number;
-  /** Nested groups that the source does not have. */
-  missingGroups: number;
-}
+/** What of a group is left out, as its notes say it: memberships, members, and groups in it. */
+const LEFT_OUT = {
+  inactive: 'memberships are inactive and were left out',
+  /** At the transaction time. */
+  outOfPeriod: 'memberships have ended, or not begun, and were left out',
+  /** Devices, practitioners and so on. */
+  notPatients: 'members are neither patients nor groups and were ignored',
+  /** Or on another server, or named in a way that cannot be read. */
+  unresolved:
+    'members are not named by a reference to a resource of the source (an identifier alone, perhaps) and were ignored',
+  missingGroups: 'groups in the group do not exist at the source and were ignored',
+};
+type LeftOut = keyof typeof LEFT_OUT;
+
+/** What a group comes to, and how much of it was left out. */
+export type GroupMembers = { patients: Set<string> } & Record<LeftOut, number>;
 
 /** Bounds of what a group may come to: a mistake at the source is not to fill the memory. */
 const MAX_GROUPS = 1000;
@@ -176,24 +178,9 @@ function withSeconds(text: string): string {
 }
 
 /** What was left out of a group, in words and numbers that are safe everywhere. */
-export function groupNotes({
-  inactive,
-  outOfPeriod,
-  notPatients,
-  unresolved,
-  missingGroups,
-}: GroupMembers): string[] {
-  const notes: Array<readonly [number, string]> = [
-    [inactive, 'memberships are inactive and were left out'],
-    [outOfPeriod, 'memberships have ended, or not begun, and were left out'],
-    [notPatients, 'members are neither patients nor groups and were ignored'],
-    [
-      unresolved,
-      'members are not named by a reference to a resource of the source (an identifier alone, perhaps) and were ignored',
-    ],
-    [missingGroups, 'groups in the group do not exist at the source and were ignored'],
-  ];
-  return notes.filter(([count]) => count > 0).map(([count, words]) => `Group: ${count} ${words}.`);
+export function groupNotes(group: GroupMembers): string[] {
+  const some = Object.entries(LEFT_OUT).filter(([what]) => group[what as LeftOut] > 0);
+  return some.map(([what, words]) => `Group: ${group[what as LeftOut]} ${words}.`);
 }
 
 export function groupNotFound(): ExportError {

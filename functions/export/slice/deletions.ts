@@ -7,18 +7,15 @@ import { checkLoop, NO_LOOP } from '../source/linkLoop.js';
 import { mayTry } from '../source/refusals.js';
 import { searchByIds } from '../source/searchByIds.js';
 import type { LineSink } from '../output/lineMaker.js';
-import type { SliceLimits } from './slice.js';
+import type { SliceDependencies, SliceLimits } from './slice.js';
 import type { SearchParameters, Source, SourceAnswer } from '../source/source.js';
 import { isInWindow, type Window } from '../walk/window.js';
 
 /** What a slice of deletions needs of the outside world. */
-export interface DeletionDependencies {
-  source: Source;
+export interface DeletionDependencies extends Pick<SliceDependencies, 'source' | 'clock' | 'isStopped'> {
   /** The id of a resource as the export has it. */
   deletedId: (id: string) => string;
   openFile: () => Promise<LineSink>;
-  clock: () => number;
-  isStopped: () => Promise<boolean>;
 }
 
 export interface DeletionResult {

@@ -16,7 +16,7 @@ export interface FetchedPage {
   isForm: boolean;
 }
 
-/** Stands for the page that a walk does not need. */
+/** In place of a page that a walk does not need. */
 const NO_PAGE: FetchedPage = {
   page: { rows: [], included: [], isCut: false, total: 0, next: undefined, self: undefined },
   size: 0,

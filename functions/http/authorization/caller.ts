@@ -16,7 +16,7 @@ export type Caller =
   | { kind: 'unknown' }
   | {
       kind: 'known';
-      /** Tells this caller from all others and nothing else. */
+      /** Distinguishes this caller from all others, and says nothing else. */
       owner: string;
       permissions: Permissions;
       /** What gives the permission for raw exports here, for the words of a refusal; `undefined`: nothing does. */

@@ -21,16 +21,16 @@ export function openAuthorization(
       return smartBackendServices(authentication, dispatcherFor, isResourceType);
     case 'function-keys':
     case 'none':
-      return servesLoopback ? thisMachineOnly : anybody;
+      return servesLoopback ? thisMachineOnly : anyCaller;
   }
 }
 
 /** Whom the host's keys have let in. */
-async function anybody(): Promise<Caller> {
+async function anyCaller(): Promise<Caller> {
   return UNKNOWN_CALLER;
 }
 
-/** Nobody checks a key here: a web page that a browser of this machine shows must not get in by a name of its own. */
+/** No key is checked here: a web page that a browser of this machine shows must not get in by a name of its own. */
 async function thisMachineOnly(request: HttpRequest): Promise<Caller> {
   if (isLoopback(new URL(request.url))) return UNKNOWN_CALLER;
   throw new RequestError(

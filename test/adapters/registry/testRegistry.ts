@@ -8,7 +8,7 @@ import { generate } from 'selfsigned';
 export type RegistryAuthentication =
   | { kind: 'anonymous' }
   | { kind: 'basic'; username: string; password: string }
-  /** Tokens of the service at `realm`, its own unless told. */
+  /** Tokens of the service at `realm`, its own unless given. */
   | { kind: 'bearer'; username: string; password: string; realm?: string }
   /** As Azure Container Registry: a token of Microsoft Entra ID for a refresh token, that for an access token. */
   | { kind: 'azure'; entraToken: string };

@@ -15,7 +15,7 @@ afterEach(() => {
   server?.close();
 });
 
-/** A client of a server that answers as told; `requests` are the URLs it was asked. */
+/** A client of a server that answers as given; `requests` are the URLs it was asked. */
 async function clientOf(
   answer: Answer,
   maxAttempts = 3,
@@ -134,7 +134,7 @@ describe('a failure reports its code, whether it may pass, and nothing of the an
     ['413', status(413), 'source-page-too-large', false],
     ['too slow', () => undefined, 'source-timeout', true],
     [
-      'larger than allowed, told beforehand',
+      'larger than allowed, as its length says',
       (_request, response) => {
         response.writeHead(200, { 'content-type': 'application/fhir+json', 'content-length': '2000000' });
         response.end(' '.repeat(2_000_000));
@@ -143,7 +143,7 @@ describe('a failure reports its code, whether it may pass, and nothing of the an
       false,
     ],
     [
-      'larger than allowed, not told',
+      'larger than allowed, without a length',
       (_request, response) => {
         response.writeHead(200, { 'content-type': 'application/fhir+json' });
         response.write(' '.repeat(1_500_000));

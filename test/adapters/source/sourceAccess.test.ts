@@ -33,10 +33,10 @@ describe('what all threads share at the source', () => {
     threads.push(started);
     return started;
   }
-  const tell = (port: Pick<Worker, 'postMessage'>, message: object): void => port.postMessage(message);
+  const post = (port: Pick<Worker, 'postMessage'>, message: object): void => port.postMessage(message);
   async function ask(worker: Worker, message: object): Promise<unknown> {
     const answer = once(worker, 'message');
-    tell(worker, message);
+    post(worker, message);
     return (await answer)[0];
   }
 
@@ -49,8 +49,8 @@ describe('what all threads share at the source', () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(entered).toBe(false);
     const leftAt = performance.now();
-    tell(one, { what: 'leave' });
-    tell(one, { what: 'leave' });
+    post(one, { what: 'leave' });
+    post(one, { what: 'leave' });
     await entering;
     // The source asked one thread to wait; all do, and with fewer requests.
     expect(performance.now() - leftAt).toBeGreaterThanOrEqual(990);
@@ -60,9 +60,9 @@ describe('what all threads share at the source', () => {
   it('are the places of a thread that died, too, and those it waited for', async () => {
     const [dying, other] = [thread(), thread()];
     await ask(dying, { what: 'enter', job: 'a' });
-    tell(dying, { what: 'enter', job: 'a' });
+    post(dying, { what: 'enter', job: 'a' });
     const entering = ask(other, { what: 'enter', job: 'b' });
-    tell(dying, { what: 'end' });
+    post(dying, { what: 'end' });
     await expect(entering).resolves.toBe('entered');
   });
 

@@ -1,10 +1,10 @@
 import { parentPort as port, workerData } from 'node:worker_threads';
 import { remoteSourceAccess } from '../../../dist/functions/adapters/source/sourceAccess.js';
 
-// A thread that does at the source what it is told, and tells what came of it.
+// A thread that does at the source what it is asked, and reports the result.
 const { limiter, credentials } = remoteSourceAccess(workerData);
 const leaves = [];
-const told = ({ name, code, message, retryable }) => ({ name, code, message, retryable });
+const failureOf = ({ name, code, message, retryable }) => ({ name, code, message, retryable });
 const obey = async ({ what, job, refused }) => {
   switch (what) {
     case 'enter':
@@ -14,9 +14,9 @@ const obey = async ({ what, job, refused }) => {
       leaves.shift()('busy', 1000);
       return 'left';
     case 'header':
-      return { answer: await credentials.header().catch(told), remedy: credentials.remedy };
+      return { answer: await credentials.header().catch(failureOf), remedy: credentials.remedy };
     case 'renewed':
-      return { answer: await credentials.renewed(refused).catch(told), remedy: credentials.remedy };
+      return { answer: await credentials.renewed(refused).catch(failureOf), remedy: credentials.remedy };
     default:
       return process.exit(1);
   }

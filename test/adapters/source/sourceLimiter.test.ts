@@ -20,7 +20,7 @@ interface Load {
   times: Array<{ at: number; status: number }>;
 }
 
-/** A source that bears a number of requests at a time, and refuses the others as told. */
+/** A source that bears a number of requests at a time, and refuses the others as given. */
 async function sourceOf(capacity: number, serviceMs: number, retryAfter: string | undefined): Promise<Load> {
   const load: Load = { base: '', most: 0, served: new Map(), times: [] };
   let present = 0;

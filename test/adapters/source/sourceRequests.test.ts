@@ -205,7 +205,7 @@ describe('a managed identity', () => {
       /Switch the identity on/,
     ],
     ['whose endpoint fails', new Error('secret-words'), 'source-unreachable', /NO_PROXY/],
-  ])('%s is told in our own words', async (_name, error, code, words) => {
+  ])('%s is reported in our own words', async (_name, error, code, words) => {
     const { client } = identity(() => Promise.reject(error));
     const failure = await failureOf(client.search('Patient', []));
     expect(failure).toMatchObject({ code, retryable: true });

@@ -36,7 +36,7 @@ export interface ClientOptions {
   maxAttempts?: number;
 }
 
-/** The client as the app makes it, with all that it told the log. */
+/** The client as the app makes it, with all that it logged. */
 export function clientOf(
   base: string,
   authentication: SourceAuthentication,

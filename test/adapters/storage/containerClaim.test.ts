@@ -16,7 +16,7 @@ const ONE: ContainerStamp = { content: 'deidentified', configurationDigest: 'sha
 const OTHER: ContainerStamp = { ...ONE, configurationDigest: 'sha256:2' };
 const NOW = 1_800_000_000;
 const HOUR = 3600;
-/** The same for everything that is in the way, so that nobody learns what that is. */
+/** The same for everything that is in the way, so that no caller learns what that is. */
 const REFUSED =
   /^_container: the container cannot take this export\. It may hold or await .*ALLOW_MIXED_CONTAINERS/;
 

@@ -25,9 +25,11 @@ it('the progress of a partition stays where it was when an attempt is made again
 });
 
 it('of attempts that report at the same time, the furthest counts', async () => {
-  const told = [300, 100, 500, 400, 200];
+  const reported = [300, 100, 500, 400, 200];
   await Promise.all(
-    told.map((resources) => jobs.putProgress(jobId, { partition: 1, resources, isDone: resources === 100 })),
+    reported.map((resources) =>
+      jobs.putProgress(jobId, { partition: 1, resources, isDone: resources === 100 }),
+    ),
   );
   const [, second] = await jobs.progress(jobId);
   expect(second).toEqual({ partition: 1, resources: 500, isDone: true });

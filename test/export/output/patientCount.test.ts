@@ -199,7 +199,7 @@ describe('patients are counted', () => {
       },
       1,
     ],
-  ])('by what tells of them without being in a compartment: %s', (_what, resource, count) => {
+  ])('by what identifies them without being in a compartment: %s', (_what, resource, count) => {
     const counter = counterOf();
     write(counter, PART, resource as JsonObject);
     expect(counter.counts().patients[PART]).toHaveLength(count);

@@ -82,12 +82,12 @@ describe('X-Progress', () => {
   });
 
   it('of a job that waits has less than 100 characters', () => {
-    const told = progressText(
+    const reported = progressText(
       progressOf(planOf(['MedicationAdministration', 999_999_999]), [
         { partition: 0, resources: 999_999_998, isDone: false, ...waiting('14:03', 'source-busy') },
       ]),
     );
-    expect(told.length).toBeLessThan(100);
+    expect(reported.length).toBeLessThan(100);
   });
 
   it('waits since the first failure of a row, whatever attempt it was of', () => {
@@ -118,12 +118,12 @@ describe('X-Progress', () => {
       'ImmunizationRecommendation',
       'DiagnosticReport',
     ];
-    const told = text(
+    const reported = text(
       planOf(...names.map((name): [string, number] => [name, 1_000_000_000])),
       ...names.map((_, partition) => ({ partition, resources: 1, isDone: false })),
     );
-    expect(told.length).toBeLessThan(100);
-    expect(told).toBe(
+    expect(reported.length).toBeLessThan(100);
+    expect(reported).toBe(
       '0%: 4 of 4000000000 resources; Observation, MedicationAdministration, ImmunizationRecommendation',
     );
   });
@@ -134,12 +134,12 @@ it('what attempts report, in whatever order, never goes back', () => {
     fc.property(
       fc.array(fc.record({ partition: fc.constant(0), resources: fc.nat(1000), isDone: fc.boolean() })),
       (attempts) => {
-        let told: PartitionProgress | undefined;
+        let reported: PartitionProgress | undefined;
         for (const attempt of attempts) {
-          const next = furtherProgress(told, attempt);
-          expect(next.resources).toBeGreaterThanOrEqual(told?.resources ?? 0);
-          expect(next.isDone || told?.isDone !== true).toBe(true);
-          told = next;
+          const next = furtherProgress(reported, attempt);
+          expect(next.resources).toBeGreaterThanOrEqual(reported?.resources ?? 0);
+          expect(next.isDone || reported?.isDone !== true).toBe(true);
+          reported = next;
         }
       },
     ),

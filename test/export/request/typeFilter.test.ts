@@ -10,7 +10,7 @@ const TYPES = ['Patient', 'Observation', 'MedicationRequest'];
 const hasElement = elementNames(FhirModel.of('R4'));
 const isResourceType = (name: string): boolean => TYPES.includes(name);
 
-/** Through the URL, as clients send it: each value as it stands behind `_typeFilter=`. */
+/** Through the URL, as clients send it: each value as it is behind `_typeFilter=`. */
 function fromUrl(...values: string[]): ReturnType<typeof readKickOff> {
   const raw: RawKickOff = {
     level: { kind: 'system' },
@@ -148,13 +148,13 @@ it.each([
   ],
 ] as const)(
   'in %s, of _elements=%s for types %o those that no type has are refused: %o',
-  (version, value, types, told) => {
+  (version, value, types, listed) => {
     const issues: OutcomeIssue[] = [];
     const names = { isResourceType, hasElement: elementNames(FhirModel.of(version)) };
     readElements([value], types, names, issues);
-    const expected = told.map((name) => `"${name}"`).join(', ');
+    const expected = listed.map((name) => `"${name}"`).join(', ');
     expect(issues.map(({ diagnostics }) => /version: (.*)\. Names/.exec(diagnostics)?.[1])).toEqual(
-      told.length === 0 ? [] : [expected],
+      listed.length === 0 ? [] : [expected],
     );
   },
 );

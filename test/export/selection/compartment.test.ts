@@ -13,7 +13,7 @@ import { randomly, SEED } from '../../random.js';
 const BASE = 'https://source.example/fhir';
 const LINKS = patientCompartment('R4');
 
-/** What stands in a resource for a patient, and which of the source's patients it means. */
+/** How a resource names a patient, and which of the source's patients it means. */
 const reference = fc
   .record({
     id: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', '1', '10', '2', 'a.b', 'x-y'),
@@ -105,7 +105,7 @@ describe(`the members' resources of a type (TEST_SEED=${SEED})`, () => {
           };
           const isTheirs = (index: number): boolean =>
             parameters.some((parameter) => patientsOf(index, parameter).some(isMember));
-          // What belongs also to somebody else, on whatever server, is left out, and counted once.
+          // What belongs also to another patient, on whatever server, is left out, and counted once.
           const expected = [...observations.keys()].filter(
             (index) => isTheirs(index) && named(index).every(isMember),
           );
@@ -188,7 +188,7 @@ describe(`the members' resources of a type (TEST_SEED=${SEED})`, () => {
     const selection = new CompartmentSelection({ ...of, members: new Members(['a', 'b']) });
     expect(selection.isExported(0, () => resource)).toBe(isExported);
     expect(selection.ofOthers).toBe(isExported ? 0 : 1);
-    // Of all patients of the source, nobody is another.
+    // Of all patients of the source, no patient is another.
     expect(new CompartmentSelection({ ...of, members: undefined }).isExported(0, () => resource)).toBe(true);
   });
 
@@ -270,7 +270,7 @@ describe(`Provenance that comes along (TEST_SEED=${SEED})`, () => {
             meta: { lastUpdated: `${provenance.day}T00:00:00.000Z` },
             target: provenance.targets.map((text) => ({ reference: text })),
           }));
-          // Patients 0 and 1 are members; Locations are in nobody's compartment.
+          // Patients 0 and 1 are members; Locations are in no compartment.
           const ids = new Members(['0', '1']);
           const selectionOf = (type: string): CompartmentSelection =>
             new CompartmentSelection({
@@ -314,7 +314,7 @@ describe(`Provenance that comes along (TEST_SEED=${SEED})`, () => {
           );
           const expected = all.filter((each) => {
             const targets = targetsOf(each);
-            // One that names a patient is exported as of its compartment, or is somebody else's.
+            // One that names a patient is exported as of its compartment, or is another patient's.
             const isOfPatients = targets.some((text) => text.startsWith('Patient/'));
             return isIn(lastUpdated(each)) && !isOfPatients && targets.some((text) => keys.has(text));
           });

@@ -99,7 +99,7 @@ describe('a filter', () => {
 
   it.each([
     ['is honored where the source does not say so', { hasSelf: false }, undefined],
-    ['that is ignored, as the self link tells', { ignores: ['tag'] }, IGNORED],
+    ['that is ignored, as the self link shows', { ignores: ['tag'] }, IGNORED],
     ['that is ignored, without a self link', { ignores: ['tag'], hasSelf: false }, UNPROVEN],
     [
       'that is ignored, without a self link or counts',

@@ -56,7 +56,7 @@ describe('a source must not count more in a window than was read', () => {
     ['fewer, since some were updated meanwhile', sourceOf(30), { read: 31, known: KNOWN }, true],
     ['more, by estimates', estimating(sourceOf(30)), { read: 30, known: KNOWN }, false],
     [
-      'more, where nothing tells a count from an estimate',
+      'more, where nothing distinguishes a count from an estimate',
       sourceOf(30),
       { read: 29, known: undefined },
       false,

@@ -89,7 +89,7 @@ describe('what was asked to come along', () => {
   const provenance: JsonObject = { resourceType: 'Provenance', id: 'v' };
 
   it.each([
-    ['is told from the matches', { resource: provenance, search: { mode: 'include' } }, 1, 0],
+    ['is distinguished from the matches', { resource: provenance, search: { mode: 'include' } }, 1, 0],
     ['may not say so', { resource: provenance }, 1, 0],
     [
       'may be mixed with what was not asked for',

@@ -26,7 +26,7 @@ interface Behaviour {
   seconds?: boolean;
   /** Whether its self link names what it does not know. */
   hidesIgnored?: boolean;
-  /** Whether a page tells the number of all rows; default true. */
+  /** Whether a page gives the number of all rows; default true. */
   totals?: boolean;
   /** How often, in requests, rows that share a moment come in another order. */
   shufflesEvery?: number;
@@ -74,7 +74,7 @@ class OffsetServer {
     if (knowsLastUpdated) {
       for (const bound of query.getAll('_lastUpdated')) {
         const value = Date.parse(bound.slice(2));
-        // A value without a fraction stands for its whole second.
+        // A value without a fraction means its whole second.
         const end = value + (bound.includes('.') ? 0 : 999);
         const prefix = bound.slice(0, 2);
         rows = rows.filter(({ lastUpdated: at }) =>
@@ -172,7 +172,7 @@ function page(rows: Stored[], more: Partial<SearchPage> = {}): SearchPage {
   };
 }
 
-/** A walk whose source has told its latest row. */
+/** A walk whose source has given its latest row. */
 function startedWalk(pageSize: number, latest: number, window = windowOf(undefined, TRANSACTION)): Walk {
   const walk = new Walk(window, { pageSize });
   walk.acceptPage(page([{ id: 'latest', lastUpdated: latest }]));

@@ -80,7 +80,7 @@ export async function sign(
     .sign(key.privateKey);
 }
 
-/** A token put together by hand, signed by nobody or with a given signature. */
+/** A token put together by hand, without a signature or with a given one. */
 export function forge(header: object, claims: object, signature: (input: string) => string): string {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   const input = `${part(header)}.${part(claims)}`;

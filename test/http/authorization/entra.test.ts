@@ -89,7 +89,7 @@ describe('a principal of App Service authentication', () => {
       /one object/,
     ],
     [
-      'of nobody',
+      'of no principal',
       header([
         ['tid', TENANT],
         ['roles', 'Export.Read'],

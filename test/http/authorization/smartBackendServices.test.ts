@@ -97,9 +97,9 @@ describe('a token of SMART Backend Services', () => {
     ['of no issuer', () => sign(key, { iss: undefined }), /issuer/],
     ['of no client', () => sign(key, { client_id: undefined, sub: undefined }), /name the client/],
     ['signed with the key of another', () => sign(stranger), /not signed with the key/],
-    ['with a key id that nobody knows', () => sign(key, {}, { kid: 'nobody' }), /not signed with the key/],
+    ['with an unknown key id', () => sign(key, {}, { kid: 'unknown' }), /not signed with the key/],
     [
-      'signed by nobody (alg: none)',
+      'without a signature (alg: none)',
       async () => forge({ alg: 'none' }, await claims(), () => ''),
       /signed with RS384 or ES384/,
     ],

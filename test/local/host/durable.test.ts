@@ -153,7 +153,7 @@ describe('managing instances', () => {
     ['resume', /No instance/],
     ['rewind', /No instance/],
   ])('%s of an unknown instance throws', async (operation, message) => {
-    await expect(host.client.call(operation, 'nobody', 'go', {})).rejects.toThrow(message);
+    await expect(host.client.call(operation, 'unknown', 'go', {})).rejects.toThrow(message);
   });
 
   test.each(['terminate', 'raiseEvent', 'suspend', 'resume'])(

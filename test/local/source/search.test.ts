@@ -50,7 +50,7 @@ describe('a search finds and orders', () => {
     ['Patient?_sort=-_id', 'd c b a'],
     ['Patient?_sort=_lastUpdated,-_id', 'd a c b'],
     ['Patient?_id=a', 'a'],
-    ['Patient?_id=d,a,nobody&_sort=_id', 'a d'],
+    ['Patient?_id=d,a,unknown&_sort=_id', 'a d'],
     ['Patient?_id=d,a&_id=a,b', 'a'],
     ['Patient?_lastUpdated=ge2024-01-02T05:30:00Z', 'b c'],
     ['Patient?_lastUpdated=gt2024-01-02T05:30:00Z', 'b'],
@@ -219,7 +219,7 @@ describe('parameters that the source does not know', () => {
 describe('errors are OperationOutcomes', () => {
   test.each<[string, string, number, string, RequestInit?]>([
     ['GET', 'Nonsense', 404, 'not-found'],
-    ['GET', 'Patient/nobody', 404, 'not-found'],
+    ['GET', 'Patient/unknown', 404, 'not-found'],
     ['GET', 'Patient/a/_history', 404, 'not-supported'],
     ['GET', '', 404, 'not-found'],
     ['GET', '../elsewhere', 404, 'not-found'],
@@ -227,7 +227,7 @@ describe('errors are OperationOutcomes', () => {
     ['GET', 'Patient?_lastUpdated=yesterday', 400, 'invalid'],
     ['GET', 'Patient?_lastUpdated=ge2024-02-30', 400, 'invalid'],
     ['GET', 'Patient?_format=xml', 406, 'not-supported'],
-    ['DELETE', 'Patient/nobody', 404, 'not-found'],
+    ['DELETE', 'Patient/unknown', 404, 'not-found'],
     ['PUT', 'Patient/a', 405, 'not-supported'],
     ['GET', 'Patient/_history?_since=yesterday', 400, 'invalid'],
     ['POST', 'Patient/_history', 405, 'not-supported'],

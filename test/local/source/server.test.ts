@@ -48,18 +48,18 @@ describe('changes', () => {
       expect((await ask(`${source.url}/Patient/a`, { method: 'DELETE' })).status).toBe(200);
       expect((await ask(`${source.url}/Patient/a`)).status).toBe(410);
       source.update('Patient', 'b', resource('Patient', 'b'));
-      const told: string[] = [];
+      const reported: string[] = [];
       let next: string | undefined = `${source.url}/Patient/_history?_count=2`;
       for (let pages = 0; next !== undefined; pages++) {
         const { status, body, text } = await ask(next);
         expect([status, text.includes('"type":"history"')]).toEqual([200, true]);
         for (const entry of body.entry as unknown as Array<{ request: { method: string; url: string } }>)
-          told.push(`${entry.request.method} ${entry.request.url}`);
+          reported.push(`${entry.request.method} ${entry.request.url}`);
         next = body.link.find(({ relation }) => relation === 'next')?.url;
         // What is changed meanwhile moves nothing.
         if (pages === 0) source.delete('Patient', 'b');
       }
-      expect(told).toEqual(['PUT Patient/b', 'DELETE Patient/a', 'PUT Patient/b']);
+      expect(reported).toEqual(['PUT Patient/b', 'DELETE Patient/a', 'PUT Patient/b']);
       const later = new Date(Date.now() + 60_000).toISOString();
       expect(ids(await ask(`${source.url}/Patient/_history?_since=${later}`))).toEqual([]);
     });

@@ -9,7 +9,7 @@ import { randomly } from '../../../random.js';
 
 const denied = new ExportError('source-denied', 'No token.');
 
-/** Tokens `t1`, `t2`, … of a lifetime, at a clock that stands until it is moved. */
+/** Tokens `t1`, `t2`, … of a lifetime, at a clock that is moved by the test. */
 function tokensOf(lifetimeMs: number): {
   token: BearerToken;
   clock: { now: number };

@@ -61,7 +61,7 @@ describe('a SMART Backend Services client', () => {
   });
 
   it.each([
-    ['another client id', smart({ clientId: 'somebody' }), 'ERR_JWT_CLAIM_VALIDATION_FAILED'],
+    ['another client id', smart({ clientId: 'unknown' }), 'ERR_JWT_CLAIM_VALIDATION_FAILED'],
     [
       'a key that is not registered',
       smart({
@@ -74,14 +74,19 @@ describe('a SMART Backend Services client', () => {
       'ERR_JWS_SIGNATURE_VERIFICATION_FAILED',
     ],
     ['another key id', smart({ assertionKey: { ...ec, keyId: 'other' } }), 'ERR_JWKS_NO_MATCHING_KEY'],
-  ])('that the server refuses, for %s, is told what to see to', async (_name, authentication, refused) => {
-    const { client } = clientOf(server.base, authentication, { maxAttempts: 3 });
-    const failure = await failureOf(client.search('Patient', []));
-    expect(server.refused).toEqual([refused]);
-    expect(failure).toMatchObject({ code: 'source-denied', retryable: false });
-    expect(failure.message).toMatch(/invalid_client.*SOURCE_CLIENT_ID, SOURCE_PRIVATE_KEY and SOURCE_KEY_ID/);
-    expect(allOf(failure)).not.toMatch(/secret-words|127\.0\.0\.1|eyJ/);
-  });
+  ])(
+    'that the server refuses, for %s, is reported with what to see to',
+    async (_name, authentication, refused) => {
+      const { client } = clientOf(server.base, authentication, { maxAttempts: 3 });
+      const failure = await failureOf(client.search('Patient', []));
+      expect(server.refused).toEqual([refused]);
+      expect(failure).toMatchObject({ code: 'source-denied', retryable: false });
+      expect(failure.message).toMatch(
+        /invalid_client.*SOURCE_CLIENT_ID, SOURCE_PRIVATE_KEY and SOURCE_KEY_ID/,
+      );
+      expect(allOf(failure)).not.toMatch(/secret-words|127\.0\.0\.1|eyJ/);
+    },
+  );
 
   it('for another audience gets no token', async () => {
     // The same server by another name: the assertion is for that one.
