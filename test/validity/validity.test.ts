@@ -99,8 +99,9 @@ describe.each(FHIR_VERSIONS)('the hospital of %s, de-identified', (version) => {
 
   // The schema refuses every list of codes, and every contained resource.
   it.runIf(version === 'STU3')('is valid by HL7’s JSON schema', () => {
-    const paths = Object.keys(schemaOfStu3(lines).reasons).map((reason) => reason.split(' ')[0]);
-    expect([...new Set(paths)].sort()).toEqual(['.category', '.contained', '.contained.resourceType']);
+    const { reasons } = schemaOfStu3(lines);
+    const paths = new Set(Object.keys(reasons).map((reason) => reason.split(' ')[0]));
+    expect(paths).toEqual(new Set(['.category', '.contained', '.contained.resourceType']));
   });
 
   it.runIf(version === 'R5')('has the types that @types/fhir declares', () => {
