@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
 import { anonymizeText } from '../../functions/deid/run/anonymizeText.js';
 import type { Validation } from '../../functions/deid/run/engine.js';
@@ -20,7 +20,8 @@ import {
 } from './validators.js';
 
 const NONE: Verdict = { refused: 0, reasons: {} };
-const MINUTES = 60_000;
+/** Validators are slow: Firely's reads some 10 resources a second. */
+vi.setConfig({ testTimeout: 300_000 });
 
 function linesIn(folder: string): string[] {
   return readdirSync(folder)
@@ -89,13 +90,9 @@ describe.each(FHIR_VERSIONS)('the hospital of %s, de-identified', (version) => {
     expect(await medplum(lines)).toEqual(NONE);
   });
 
-  it.runIf(withFirely && version === 'R4')(
-    'is valid for Firely, invariants included',
-    () => {
-      expect(firely(some(lines, 3), true)).toMatchObject(NONE);
-    },
-    5 * MINUTES,
-  );
+  it.runIf(withFirely && version === 'R4')('is valid for Firely, invariants included', () => {
+    expect(firely(some(lines, 3), true)).toMatchObject(NONE);
+  });
 
   // The schema refuses every list of codes, and every contained resource.
   it.runIf(version === 'STU3')('is valid by HL7’s JSON schema', () => {
@@ -160,5 +157,4 @@ it.runIf(examples !== undefined && existsSync(examples) && withFirely)(
     expect(lines.length).toBeGreaterThan(0);
     expect(firely(anonymized(lines, 'R4', sampleOf('R4'), 'off'))).toMatchObject(NONE);
   },
-  5 * MINUTES,
 );
