@@ -7,7 +7,7 @@ import { type Capabilities, readCapabilities, UNKNOWN_CAPABILITIES } from '../ex
 import { deletionSentences } from '../export/output/manifest.js';
 import { planDeletions } from '../export/plan/deletionPlan.js';
 import { isUnsteady } from '../export/selection/filtered.js';
-import { type JobRequest, PLANNING, type PlannedPartition } from '../export/records/job.js';
+import { type JobPlan, type JobRequest, PLANNING, type PlannedPartition } from '../export/records/job.js';
 import { type PatientPlan, planPatientSearches, refusalWithoutPatient } from '../export/plan/patientPlan.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
 import { planPartitions, transactionInstant } from '../export/plan/partitions.js';
@@ -24,6 +24,7 @@ import { boundsOf, jobWindow, spanOf, type Window } from '../export/walk/window.
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { type CompartmentPlan, planCompartment } from './planCompartment.js';
+import { planFiles } from './planFiles.js';
 import { ProgressReports, watchedSource } from './waiting.js';
 
 export interface PlanExportInput {
@@ -32,6 +33,8 @@ export interface PlanExportInput {
 
 export interface PlanExportOutput {
   partitions: number;
+  /** Whether they are parts of files, among which lines of one resource are looked for when all are read. */
+  isOfFiles?: true;
 }
 
 /** Smaller partitions are not worth what it costs to begin one. */
@@ -43,72 +46,91 @@ const MAX_PLANNING_MS = 120_000;
 
 /** Fixes the transaction time by the source's clock and what there is to export. */
 export function planExport(dependencies: ActivityDependencies) {
-  const { jobs, settings, isResourceType, now } = dependencies;
+  const { jobs, settings, sourceFiles } = dependencies;
   return async ({ jobId }: PlanExportInput, log: ActivityLog): Promise<PlanExportOutput> => {
     const known = await jobs.plan(jobId);
-    if (known !== undefined) return { partitions: known.partitions.length };
+    if (known !== undefined) return outputOf(known);
     const asked = await jobs.request(jobId);
     if (asked === undefined) throw stateMissing();
-    const reports = new ProgressReports(jobs, jobId);
-    const progress = { partition: PLANNING, resources: 0, isDone: false };
-    const source = watchedSource(dependencies, asked, log, (waiting) => reports.add(progress, waiting));
-    const { capabilities, date } = await readSource(dependencies, source, asked);
-    const transactionTime = transactionInstant(date, settings.transactionTimeMarginSeconds, asked.until);
-    const listed = capabilities.searchableTypes.filter(
-      (type) => isResourceType(type) && (asked.permittedTypes?.includes(type) ?? true),
-    );
-    const typesAsked = typesOf(asked, listed);
-    const refusal = await refusalWithoutPatient(source, inCompartment(dependencies, typesAsked));
-    const isPatientByPatient = refusal !== undefined;
-    if (isPatientByPatient && asked.level.kind !== 'group' && asked.patients === undefined) throw refusal;
-    const below =
-      asked.level.kind === 'system'
-        ? undefined
-        : await planCompartment(
-            { jobs, settings, source, isPatientByPatient, isOutOfTime: outOfTimeFromNow(now) },
-            asked,
-            capabilities,
-            transactionTime,
-            typesAsked,
-          );
-    if (isPatientByPatient) refuseSeveralFilters(asked);
-    const filters = await countFilters(dependencies, source, asked, below, transactionTime);
-    const request = filters === undefined ? asked : { ...asked, typeFilters: filters.kept };
-    const isLeft = (type: string): boolean =>
-      !asked.typeFilters.some((filter) => filter.type === type) ||
-      request.typeFilters.some((filter) => filter.type === type);
-    const types = (below?.types ?? typesAsked).filter(isLeft);
-    const parts = await planParts(dependencies, source, request, {
-      capabilities,
-      below,
-      types,
-      isPatientByPatient,
-      transactionTime,
-    });
-    const deletions = planDeletions({
-      request,
-      types,
-      transactionTime,
-      historyTypes: capabilities.historyTypes,
-      lastingTypes: await lastingTypes(dependencies, request, types, transactionTime),
-    });
-    const plan = await jobs.putPlan(jobId, {
-      transactionTime,
-      source: { url: settings.fhirServerUrl, fhirVersion: settings.fhirVersion },
-      partitions: [...parts.partitions, ...deletions.partitions],
-      ...(below === undefined ? {} : { compartment: below.compartment }),
-      ...(filters === undefined ? {} : { typeFilters: filters.kept, withheld: filters.withheld }),
-      ...(parts.refused === undefined ? {} : { refused: parts.refused }),
-      notes: [
-        ...planNotes(request),
-        ...(asked.types === undefined && listed.includes(BINARY) ? [BINARY_LEFT_OUT] : []),
-        ...(below?.notes ?? []),
-        ...(parts.notes ?? []),
-        ...deletionSentences(deletions.notes),
-      ],
-    });
-    await reports.settled();
-    return { partitions: plan.partitions.length };
+    const made =
+      sourceFiles === undefined
+        ? await planSearches(dependencies, asked, log)
+        : await planFiles(dependencies, sourceFiles, asked);
+    const source = { url: settings.fhirServerUrl, fhirVersion: settings.fhirVersion };
+    return outputOf(await jobs.putPlan(jobId, { ...made, source }));
+  };
+}
+
+function outputOf({ partitions }: JobPlan): PlanExportOutput {
+  const isOfFiles = partitions.some(({ file }) => file !== undefined);
+  return { partitions: partitions.length, ...(isOfFiles ? { isOfFiles } : {}) };
+}
+
+/** What to export of a source that is searched. */
+async function planSearches(
+  dependencies: ActivityDependencies,
+  asked: JobRequest,
+  log: ActivityLog,
+): Promise<Omit<JobPlan, 'source'>> {
+  const { jobs, settings, isResourceType, now } = dependencies;
+  const { jobId } = asked;
+  const reports = new ProgressReports(jobs, jobId);
+  const progress = { partition: PLANNING, resources: 0, isDone: false };
+  const source = watchedSource(dependencies, asked, log, (waiting) => reports.add(progress, waiting));
+  const { capabilities, date } = await readSource(dependencies, source, asked);
+  const transactionTime = transactionInstant(date, settings.transactionTimeMarginSeconds, asked.until);
+  const listed = capabilities.searchableTypes.filter(
+    (type) => isResourceType(type) && (asked.permittedTypes?.includes(type) ?? true),
+  );
+  const typesAsked = typesOf(asked, listed);
+  const refusal = await refusalWithoutPatient(source, inCompartment(dependencies, typesAsked));
+  const isPatientByPatient = refusal !== undefined;
+  if (isPatientByPatient && asked.level.kind !== 'group' && asked.patients === undefined) throw refusal;
+  const below =
+    asked.level.kind === 'system'
+      ? undefined
+      : await planCompartment(
+          { jobs, settings, source, isPatientByPatient, isOutOfTime: outOfTimeFromNow(now) },
+          asked,
+          capabilities,
+          transactionTime,
+          typesAsked,
+        );
+  if (isPatientByPatient) refuseSeveralFilters(asked);
+  const filters = await countFilters(dependencies, source, asked, below, transactionTime);
+  const request = filters === undefined ? asked : { ...asked, typeFilters: filters.kept };
+  const isLeft = (type: string): boolean =>
+    !asked.typeFilters.some((filter) => filter.type === type) ||
+    request.typeFilters.some((filter) => filter.type === type);
+  const types = (below?.types ?? typesAsked).filter(isLeft);
+  const parts = await planParts(dependencies, source, request, {
+    capabilities,
+    below,
+    types,
+    isPatientByPatient,
+    transactionTime,
+  });
+  const deletions = planDeletions({
+    request,
+    types,
+    transactionTime,
+    historyTypes: capabilities.historyTypes,
+    lastingTypes: await lastingTypes(dependencies, request, types, transactionTime),
+  });
+  await reports.settled();
+  return {
+    transactionTime,
+    partitions: [...parts.partitions, ...deletions.partitions],
+    ...(below === undefined ? {} : { compartment: below.compartment }),
+    ...(filters === undefined ? {} : { typeFilters: filters.kept, withheld: filters.withheld }),
+    ...(parts.refused === undefined ? {} : { refused: parts.refused }),
+    notes: [
+      ...planNotes(request),
+      ...(asked.types === undefined && listed.includes(BINARY) ? [BINARY_LEFT_OUT] : []),
+      ...(below?.notes ?? []),
+      ...(parts.notes ?? []),
+      ...deletionSentences(deletions.notes),
+    ],
   };
 }
 

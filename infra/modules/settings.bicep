@@ -11,6 +11,15 @@ type ExportSettings = {
   @description('FHIR version of the source. (default R4)')
   FHIR_VERSION: ('STU3' | 'R4' | 'R4B' | 'R5')?
 
+  @description('How the source is read: a server by search, or NDJSON files in a container. See Files as the source (docs/source-files.md). (default search)')
+  SOURCE_MODE: ('search' | 'files')?
+
+  @description('Container of the files. (with SOURCE_MODE files (required); the name of a container)')
+  SOURCE_CONTAINER: string?
+
+  @description('What the names of the files begin with; all files of the container where it is not set. (with SOURCE_MODE files; text, mostly a folder that ends with /)')
+  SOURCE_PREFIX: string?
+
   @description('How the app authenticates itself at the source: see Authentication at the source (docs/source-authentication.md). All but `none` need a source by https, unless it is on this machine. (default none)')
   SOURCE_AUTHENTICATION: ('none' | 'header' | 'managed-identity' | 'smart' | 'client-credentials')?
 

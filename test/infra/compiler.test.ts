@@ -104,6 +104,7 @@ describe.skipIf(!hasCompiler)('the Bicep compiler', { timeout: 120_000 }, () => 
           `param configurationAuthors = [\n  {\n    id: '00000000-0000-0000-0000-000000000003'\n    type: 'Group'\n  }\n]`,
           `param entraAuthentication = {\n  clientId: '00000000-0000-0000-0000-000000000004'\n}`,
           `param fhirServiceId = '/subscriptions/00000000-0000-0000-0000-000000000005/resourceGroups/clinic/providers/Microsoft.HealthcareApis/workspaces/hospital/fhirservices/ehr'`,
+          `param sourceStorageId = '/subscriptions/00000000-0000-0000-0000-000000000005/resourceGroups/clinic/providers/Microsoft.Storage/storageAccounts/hospitalfiles'`,
         ].join('\n\n'),
       );
       const app = only(resources, 'Microsoft.Web/sites')[0]?.properties as {

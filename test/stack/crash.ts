@@ -13,9 +13,19 @@ const CONFIGURATION = {
   parameters: {},
 };
 
-/** Kills the host `times` times in the middle of exports, which all have to hold everything once. */
-export async function expectToSurviveKills(times: number, seed: number): Promise<void> {
+/**
+ * Kills the host `times` times in the middle of exports, which all have to hold everything once.
+ * @param environment settings of another source
+ * @param prepare puts the sample data there
+ */
+export async function expectToSurviveKills(
+  times: number,
+  seed: number,
+  environment: Record<string, string> = {},
+  prepare: (sample: string) => Promise<void> = async () => undefined,
+): Promise<void> {
   const test = await startTestStack({
+    ...environment,
     // Small slices, so that a kill meets every step.
     PAGE_SIZE: '20',
     SLICE_MAX_PAGES: '2',
@@ -25,7 +35,9 @@ export async function expectToSurviveKills(times: number, seed: number): Promise
     await test.putConfiguration('keeps-ids.json', CONFIGURATION);
     const random = createRandom(seed);
     const client = new ExportClient(test.stack.baseUrl);
-    const expected = sourceIds(join(test.stack.dataDirectory, 'sample'));
+    const sample = join(test.stack.dataDirectory, 'sample');
+    const expected = sourceIds(sample);
+    await prepare(sample);
     let kills = 0;
     let exports = 0;
     while (kills < times) {

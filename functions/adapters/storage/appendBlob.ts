@@ -17,6 +17,7 @@ const blocks = new BufferPool(MAX_IDLE_BYTES);
  */
 export class AppendBlob {
   readonly #client: AppendBlobClient;
+  readonly #blockBytes: number;
   #etag: string;
   #position = 0;
   #block: Buffer | undefined;
@@ -25,20 +26,28 @@ export class AppendBlob {
   #lines = 0;
   #sending: Promise<void> = Promise.resolve();
 
-  private constructor(client: AppendBlobClient, etag: string) {
+  private constructor(client: AppendBlobClient, etag: string, blockBytes: number) {
     this.#client = client;
     this.#etag = etag;
+    this.#blockBytes = blockBytes;
   }
 
-  /** @throws ExportError where the blob exists already or storage cannot be used */
-  static async create(container: ContainerClient, name: string): Promise<AppendBlob> {
+  /**
+   * @param blockBytes bytes of one append: less takes less memory where many files are written at a time
+   * @throws ExportError where the blob exists already or storage cannot be used
+   */
+  static async create(
+    container: ContainerClient,
+    name: string,
+    blockBytes = BLOCK_BYTES,
+  ): Promise<AppendBlob> {
     const client = container.getAppendBlobClient(name);
     try {
       const { etag } = await client.create({
         conditions: { ifNoneMatch: '*' },
         blobHTTPHeaders: { blobContentType: 'application/fhir+ndjson' },
       });
-      return new AppendBlob(client, requireEtag(etag));
+      return new AppendBlob(client, requireEtag(etag), blockBytes);
     } catch (error) {
       // The SDK repeats a create that timed out; one that took effect the first time then looks taken. The
       // name is random, so an empty blob of it is ours.
@@ -46,7 +55,7 @@ export class AppendBlob {
         const { contentLength, etag } = await client
           .getProperties()
           .catch(() => ({ contentLength: -1, etag: '' }));
-        if (contentLength === 0) return new AppendBlob(client, requireEtag(etag));
+        if (contentLength === 0) return new AppendBlob(client, requireEtag(etag), blockBytes);
       }
       throw storageFailure(error, 'EXPORT_STORAGE', 'creating an output file');
     }
@@ -64,7 +73,7 @@ export class AppendBlob {
   /** Adds lines, each with its line break. Await what it returns, if anything, before the next ones: both blocks are full then. */
   writeLines(lines: Uint8Array, count: number): Promise<void> | undefined {
     this.#lines += count;
-    if (this.#filled + lines.length >= BLOCK_BYTES) return this.#writeAcross(lines);
+    if (this.#filled + lines.length >= this.#blockBytes) return this.#writeAcross(lines);
     this.#room().set(lines, this.#filled);
     this.#filled += lines.length;
     return undefined;
@@ -82,7 +91,7 @@ export class AppendBlob {
   /** The block that is filled. */
   #room(): Buffer {
     if (this.#block === undefined) {
-      this.#block = this.#spare ?? blocks.take(BLOCK_BYTES);
+      this.#block = this.#spare ?? blocks.take(this.#blockBytes);
       this.#spare = undefined;
     }
     return this.#block;
@@ -90,11 +99,11 @@ export class AppendBlob {
 
   async #writeAcross(lines: Uint8Array): Promise<void> {
     for (let start = 0; start < lines.length;) {
-      const end = Math.min(lines.length, start + BLOCK_BYTES - this.#filled);
+      const end = Math.min(lines.length, start + this.#blockBytes - this.#filled);
       this.#room().set(lines.subarray(start, end), this.#filled);
       this.#filled += end - start;
       start = end;
-      if (this.#filled === BLOCK_BYTES) await this.#flush();
+      if (this.#filled === this.#blockBytes) await this.#flush();
     }
   }
 

@@ -69,9 +69,9 @@ export class ExportFiles {
     );
   }
 
-  /** A new file; fails where one of this name exists. */
-  create(container: string, name: string): Promise<AppendBlob> {
-    return AppendBlob.create(this.#container(container), name);
+  /** A new file; fails where one of this name exists. @param blockBytes as `AppendBlob.create` takes it */
+  create(container: string, name: string, blockBytes?: number): Promise<AppendBlob> {
+    return AppendBlob.create(this.#container(container), name, blockBytes);
   }
 
   /** Writes a small file as a whole. */

@@ -35,6 +35,8 @@ interface ManifestInput {
   foreign: number;
   /** Resources left out because they belong to other patients than those asked for, too. */
   ofOthers: number;
+  /** Lines of files left out because another one of the same resource counts. */
+  superseded?: number;
   /** What is reported of parts that are withheld. */
   withheld: readonly string[];
 }
@@ -65,6 +67,7 @@ export function buildManifest({
   report,
   foreign,
   ofOthers,
+  superseded = 0,
   withheld,
 }: ManifestInput): ExportManifest {
   const entry = ({ type, of, name, count }: OutputFile): ManifestFile => ({
@@ -80,6 +83,7 @@ export function buildManifest({
     ...deletionSentences(deletionNotes),
     ...foreignNotes(foreign),
     ...othersNotes(ofOthers),
+    ...supersededNotes(superseded),
     ...refusalNotes(report),
     ...doubtNotes(report),
     ...withheld,
@@ -132,6 +136,13 @@ function othersNotes(count: number): string[] {
   if (count === 0) return [];
   return [
     `${count} resources belong also to patients who were not asked for and were left out. report.json counts them by type.`,
+  ];
+}
+
+function supersededNotes(count: number): string[] {
+  if (count === 0) return [];
+  return [
+    `${count} lines of the files are of resources that have another line, and were left out: of each resource, the line with the latest meta.lastUpdated is exported, then the last one in the order of file names.`,
   ];
 }
 

@@ -5,7 +5,7 @@ import {
   emptyReport,
   type JobPlan,
   type JobRequest,
-  type PartitionRecord,
+  type ReadPart,
   type SliceReport,
 } from '../records/job.js';
 
@@ -39,7 +39,7 @@ export interface TypeReport extends SliceReport {
 export function buildReport(
   request: JobRequest,
   plan: JobPlan,
-  partitions: readonly PartitionRecord[],
+  parts: readonly ReadPart[],
   finishedAt: string,
   engineVersion: string,
 ): ExportReport {
@@ -49,10 +49,9 @@ export function buildReport(
     types.set(type, sum);
     return sum;
   };
-  for (const [index, { window, isOfDeletions }] of plan.partitions.entries()) {
-    const record = partitions[index];
-    if (record === undefined || isOfDeletions === true) continue;
-    const sum = sumOf(window.type);
+  for (const { planned, record } of parts) {
+    if (planned.isOfDeletions === true) continue;
+    const sum = sumOf(planned.window.type);
     sum.seconds = Math.round((sum.seconds + record.seconds) * 1000) / 1000;
     addReport(sum, record.report);
     sum.ofOthers += record.ofOthers ?? 0;

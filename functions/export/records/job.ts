@@ -33,6 +33,8 @@ export interface JobRequest extends ExportScope {
   stamp?: ContainerStamp;
   /** Workers the job was started with: the ids of its orchestrations follow from them. */
   workers: number;
+  /** Whether the source is files. */
+  isOfFiles?: true;
   /** `undefined`: a raw export. */
   configuration: ConfigurationOfJob | undefined;
   /** Things a caller should know: warnings of the configuration, parameters that were ignored. */
@@ -110,8 +112,27 @@ export interface DeletionNote {
   reason: string;
 }
 
+/** A part of a file of the source: the lines that begin in a range of its bytes. */
+export interface FilePart {
+  name: string;
+  /** The version that all slices read. */
+  etag: string;
+  /** Its place among the files by name, from 1 on: messages name it so, since a name can hold a person's. */
+  number: number;
+  /** In bytes of what it holds when it is unpacked. */
+  begin: number;
+  /** Exclusive. */
+  end: number;
+  isGzip?: true;
+}
+
+/** The type of a part of a file: lines show their own. */
+export const ANY_TYPE = '';
+
 export interface PlannedPartition {
   window: Window;
+  /** What is read of a file of the source; absent: the source is searched. */
+  file?: FilePart;
   /** Resources the source counts in the window, where it can. */
   estimate: number | undefined;
   /** Whether it is of the resources that were deleted in the window, which have a list of their own. */
@@ -127,7 +148,7 @@ export interface SliceRecord {
   /** The files it wrote, one a type; none where no resource was left to write. */
   files: OutputFile[];
   /** Where the next slice continues; none where the partition is complete. */
-  cursor: SliceCursor | DeletionCursor | PatientCursor | undefined;
+  cursor: SliceCursor | DeletionCursor | PatientCursor | FileCursor | undefined;
   deletionNote?: DeletionNote;
   /** Resources that the source gave for the whole partition, exported or not; where that is known. */
   walked?: number;
@@ -143,7 +164,17 @@ export interface SliceRecord {
   ofOthers?: number;
   /** Whose data it wrote, where that has to be counted. */
   counts?: PartCounts;
+  /** Of a part of a file, in place of the files, reports and counts above. */
+  byType?: Record<string, TypeRecord & Pick<SliceRecord, 'counts'>>;
 }
+
+/** Where the next line of a file begins. */
+export interface FileCursor {
+  place: number;
+}
+
+/** What was written of one type. */
+export type TypeRecord = Pick<PartitionRecord, 'files' | 'report' | 'foreign' | 'ofOthers'>;
 
 export interface OutputFile {
   type: string;
@@ -199,6 +230,25 @@ export interface PartitionRecord {
   foreign?: number;
   /** Resources left out because they belong to other patients, too. */
   ofOthers?: number;
+  /** Of a part of a file, in place of the files and reports above. */
+  byType?: Record<string, TypeRecord>;
+  /** The attempts that count: of parts of files, their indexes show doubles. */
+  attempts?: string[];
+}
+
+/** A part of a file that is read again without lines that others of the same resource supersede. */
+export interface RepeatedPart {
+  partition: number;
+  /** How many such lines it has. */
+  lines: number;
+}
+
+/** A partition that was read, or of a part of a file what it has of one type. */
+export interface ReadPart {
+  /** Under which its records are found. */
+  partition: number;
+  planned: PlannedPartition;
+  record: PartitionRecord;
 }
 
 /** How far a partition is, as its slices report. */

@@ -6,7 +6,7 @@ import type { LineMaker, LineSink } from '../output/lineMaker.js';
 import { PageLines } from '../output/pageLines.js';
 import { addCounts, addFailure, addUndecided, emptyReport, type SliceReport } from '../records/job.js';
 import type { PatientCount } from '../selection/patientCount.js';
-import type { SearchRow } from '../source/searchPage.js';
+import type { SearchRow } from '../source/resourceRow.js';
 
 /** What turns resources into lines of files. */
 export interface PageDependencies {
@@ -62,14 +62,14 @@ export class PageWriter {
     const { clock } = this.#dependencies;
     let turnAt = clock();
     for (const row of rows) {
-      this.#makeLine(part, row, isExported);
-      if (this.#lines.bytes >= MAX_HELD) await this.#writeLines();
+      this.add(part, row, isExported);
+      if (this.#lines.bytes >= MAX_HELD) await this.flush();
       if (clock() - turnAt >= YIELD_MS) {
         await new Promise((resolve) => setImmediate(resolve));
         turnAt = clock();
       }
     }
-    await this.#writeLines();
+    await this.flush();
   }
 
   /**
@@ -103,7 +103,8 @@ export class PageWriter {
     return { lines, bytes: this.bytes, report: this.report };
   }
 
-  #makeLine(
+  /** Adds one row, whose line waits for `flush`. */
+  add(
     part: string,
     row: SearchRow,
     isExported: (row: SearchRow, resource: () => JsonObject) => boolean,
@@ -125,7 +126,8 @@ export class PageWriter {
     patients.add(part, seen, row.id);
   }
 
-  async #writeLines(): Promise<void> {
+  /** Writes the lines that wait. */
+  async flush(): Promise<void> {
     const lines = this.#lines.count;
     if (lines === 0) return;
     this.#file ??= await this.#dependencies.openFile(this.#type);
