@@ -20,7 +20,7 @@ export interface CompartmentPlan {
   /** Of the types asked for, those that can be in a Patient compartment. */
   types: string[];
   /** Whether there is no patient whose resources could be exported. */
-  isOfNobody: boolean;
+  hasNoPatients: boolean;
   notes: string[];
   /**
    * The searches for a type's resources in a window, partition by partition; `undefined` where the whole type is to be
@@ -77,7 +77,7 @@ export async function planCompartment(
     compartment: { hasMembers: members !== undefined, bases, includesProvenance: comesAlong },
     // Where patients are counted, a group without members must look like one of few.
     types: members?.ids.length === 0 && (request.minPatients ?? 0) === 0 ? [] : types,
-    isOfNobody: members?.ids.length === 0,
+    hasNoPatients: members?.ids.length === 0,
     notes,
     searchesFor: async (type, bounds, typeCount, pageSize, isPlanOutOfTime) => {
       if (members === undefined) return undefined;

@@ -219,8 +219,10 @@ async function planParts(
 ): Promise<Parts> {
   const { request, transactionTime } = planning;
   const isOutOfTime = outOfTimeFromNow(planning.now);
-  if (below?.isOfNobody === true) {
-    return { partitions: types.map((type) => partitionOfNobody(jobWindow(type, request, transactionTime))) };
+  if (below?.hasNoPatients === true) {
+    return {
+      partitions: types.map((type) => partitionWithoutPatients(jobWindow(type, request, transactionTime))),
+    };
   }
   if (planning.isPatientByPatient && below !== undefined) return planPatients(planning, types);
   const partitions =
@@ -323,7 +325,7 @@ async function lastingTypes(
 }
 
 /** A partition of which nothing is read. */
-function partitionOfNobody(window: Window): PlannedPartition {
+function partitionWithoutPatients(window: Window): PlannedPartition {
   const patientByPatient = { takesNoCount: false };
   return {
     window,

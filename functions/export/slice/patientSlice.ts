@@ -45,9 +45,9 @@ interface FetchedPage {
 }
 
 /**
- * A bounded part of a partition that is exported from a source that is searched one patient at a time: the first pages of several
- * searches are asked for at once and written in order; what follows a first page is read by next links. Bounds of time
- * are applied here, since such a source has no search by them.
+ * A bounded part of a partition exported from a source that is searched one patient at a time: the first pages of
+ * several searches are asked for at once and written in order; what follows a first page is read by next links. Bounds
+ * of time are applied here, since such a source has no search by them.
  */
 export class PatientSlice {
   readonly #window: Window;
