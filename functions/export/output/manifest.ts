@@ -58,7 +58,7 @@ export interface FileLinks {
 
 /** The manifest of a complete export as it is stored: its URLs are names of files, which `linkManifest` replaces. */
 export function buildManifest(input: ManifestInput): ExportManifest {
-  const { request, plan, deletionNotes, report, foreign, ofOthers, superseded, withheld } = input;
+  const { request, plan, deletionNotes, report, foreign, ofOthers, superseded = 0, withheld } = input;
   const entry = ({ type, of, name, count }: OutputFile): ManifestFile => ({
     type,
     ...(of === undefined ? {} : { of }),
