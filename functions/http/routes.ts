@@ -35,9 +35,6 @@ export function routes(dependencies: HttpDependencies): Route[] {
     const handler = start(readLevel);
     return { name, route, access: 'authorized', methods: { GET: handler, POST: handler } };
   };
-  const open = (name: string, route: string, handler: Handler): Route => {
-    return { name, route, access: 'open', methods: { GET: handler, HEAD: handler } };
-  };
   const status = exportStatus(dependencies);
   const download = downloadFile(dependencies);
   return [
@@ -56,11 +53,15 @@ export function routes(dependencies: HttpDependencies): Route[] {
       access: 'authorized',
       methods: { GET: download, HEAD: download },
     },
-    open('metadata', 'fhir/metadata', metadata(dependencies)),
-    open('smartConfiguration', 'fhir/.well-known/smart-configuration', smartConfiguration(dependencies)),
-    open('healthz', 'healthz', healthy),
+    openRoute('metadata', 'fhir/metadata', metadata(dependencies)),
+    openRoute('smartConfiguration', 'fhir/.well-known/smart-configuration', smartConfiguration(dependencies)),
+    openRoute('healthz', 'healthz', healthy),
     { name: 'unknownPath', route: '{*path}', access: 'open', methods: {} },
   ];
+}
+
+function openRoute(name: string, route: string, handler: Handler): Route {
+  return { name, route, access: 'open', methods: { GET: handler, HEAD: handler } };
 }
 
 /**
