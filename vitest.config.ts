@@ -1,9 +1,15 @@
 import { existsSync } from 'node:fs';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
-// Packages of its own, some 100 MB, that not everybody needs.
-const hasInterop = existsSync(new URL('test/interop/node_modules', import.meta.url));
-if (!hasInterop) console.log('skipped: test/interop, which needs npm ci --prefix test/interop');
+// Packages of their own, some 100 MB each, that not everybody needs.
+const ownPackages = [
+  { name: 'interop', install: 'npm ci --prefix test/interop' },
+  { name: 'reading', install: 'npm install --no-save --prefix test/reading' },
+].filter(({ name, install }) => {
+  const isInstalled = existsSync(new URL(`test/${name}/node_modules`, import.meta.url));
+  if (!isInstalled) console.log(`skipped: test/${name}, which needs ${install}`);
+  return isInstalled;
+});
 
 // One seed for all random inputs of a run (test/random.ts), printed so that the run can be repeated.
 process.env['TEST_SEED'] ??= String(Date.now() % 1_000_000);
@@ -12,28 +18,47 @@ console.log(`TEST_SEED=${process.env['TEST_SEED']} repeats the random inputs of 
 // What is tried more often takes longer.
 const factor = Math.max(1, Number(process.env['TEST_RUNS'] ?? 1));
 
-const project = (
-  name: string,
-  seconds: number,
-  include: string,
-  ...exclude: string[]
-): TestProjectConfiguration => ({
+interface Project {
+  name: string;
+  seconds: number;
+  include: string[];
+  exclude?: string[];
+  /** Whether each file has a process of its own, or shares it, and the modules in it, with others. */
+  isolate: boolean;
+}
+
+const project = ({ name, seconds, include, exclude = [], isolate }: Project): TestProjectConfiguration => ({
   test: {
     name,
-    include: [include],
+    include,
     exclude: ['**/node_modules/**', ...exclude],
+    isolate,
     testTimeout: seconds * 1000 * factor,
     hookTimeout: 120_000,
   },
 });
 
+/** Of `npm test`: files that fill what a process has once, as the table of names, or load an app into theirs. */
+const OWN_PROCESS = ['test/json/keyNames.test.ts', 'test/local/host/*.test.ts'];
+const LONG = 'test/**/*.long.test.ts';
+const OF_OWN_PACKAGES = ['test/interop/**', 'test/reading/**'];
+
 /** A test's name has its tier: `npm test` runs `*.test.ts`, `npm run test:rest` runs `*.long.test.ts`. */
 export default defineConfig({
   test: {
     projects: [
-      project('quick', 30, 'test/**/*.test.ts', '**/*.long.test.ts', 'test/interop/**'),
-      project('long', 120, 'test/**/*.long.test.ts'),
-      ...(hasInterop ? [project('interop', 30, 'test/interop/*.test.ts')] : []),
+      project({
+        name: 'quick',
+        seconds: 30,
+        include: ['test/**/*.test.ts'],
+        exclude: [LONG, ...OF_OWN_PACKAGES, ...OWN_PROCESS],
+        isolate: false,
+      }),
+      project({ name: 'quick-own', seconds: 30, include: OWN_PROCESS, exclude: [LONG], isolate: true }),
+      project({ name: 'long', seconds: 120, include: [LONG], isolate: true }),
+      ...ownPackages.map(({ name }) =>
+        project({ name, seconds: 30, include: [`test/${name}/*.test.ts`], isolate: true }),
+      ),
     ],
   },
 });

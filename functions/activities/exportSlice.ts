@@ -253,7 +253,7 @@ class AttemptFiles {
   readonly #dependencies: ActivityDependencies;
   readonly #part: Part;
   readonly #input: ExportSliceInput;
-  readonly #opened: string[] = [];
+  readonly #opened = new Map<string, LineSink | undefined>();
 
   constructor(dependencies: ActivityDependencies, part: Part, input: ExportSliceInput) {
     this.#dependencies = dependencies;
@@ -266,9 +266,13 @@ class AttemptFiles {
     const { request, planned } = this.#part;
     await files.confirmContainer(request, settings.allowMixedContainers, now());
     const name = this.#nameOf(type);
-    this.#opened.push(name);
-    const isOneOfMany = planned.file !== undefined && this.#opened.length > 1;
-    return files.create(request.container, name, isOneOfMany ? SMALL_BLOCK_BYTES : undefined);
+    const isOneOfMany = planned.file !== undefined && this.#opened.size > 0;
+    // Before it is there: one whose creation seems to fail may exist.
+    this.#opened.set(name, undefined);
+    const blockBytes = isOneOfMany ? SMALL_BLOCK_BYTES : undefined;
+    const file = await files.create(request.container, name, blockBytes);
+    this.#opened.set(name, file);
+    return file;
   }
 
   /** Deletes what was written, since the attempt fails. */
@@ -276,7 +280,7 @@ class AttemptFiles {
     const { files } = this.#dependencies;
     const { container } = this.#part.request;
     // Only tidier: what this cannot delete is an orphan, which the end of the job or the timer deletes.
-    for (const name of this.#opened) await files.deleteFile(container, name).catch(() => undefined);
+    for (const name of this.#opened.keys()) await files.deleteFile(container, name).catch(() => undefined);
     throw reason;
   }
 
@@ -291,7 +295,10 @@ class AttemptFiles {
 
   /** The file of a type, if there is one. */
   named(type: string, count: number, bytes: number, of: Pick<OutputFile, 'of'> = {}): OutputFile[] {
-    return count === 0 ? [] : [{ type, ...of, name: this.#nameOf(type), count, bytes }];
+    if (count === 0) return [];
+    const name = this.#nameOf(type);
+    const sha256 = this.#opened.get(name)?.sha256;
+    return [{ type, ...of, name, count, bytes, ...(sha256 === undefined ? {} : { sha256 }) }];
   }
 
   #nameOf(type: string): string {

@@ -7,7 +7,7 @@ import { ProcessingError } from './methods/processingError.js';
 import { failureOf } from './run/failures.js';
 import { isJsonObject, stringifyJson, valueAt, type JsonObject } from '../json/json.js';
 import { JsonTape, OBJECT, refuseReleased, STRING, type TapeValue } from '../json/jsonTape.js';
-import { nameNumber } from '../json/keyNames.js';
+import { nameNumber, numberingAll } from '../json/keyNames.js';
 import type { LineBuffer } from '../json/lineBuffer.js';
 import { REDACT } from './methods/redact.js';
 import { FhirModel } from './model/fhirModel.js';
@@ -161,7 +161,8 @@ class CompiledEngine implements Engine, TapeResources {
     const { surveyor } = this;
     const { survey, run, tapeWalk } = surveyor;
     const tape = new JsonTape();
-    const isJson = tape.read(bytes);
+    // Names that the definitions have, however many others the data had before.
+    const isJson = numberingAll(() => tape.read(bytes));
     const type = isJson ? surveyor.typeAt(tape, tape.root) : undefined;
     const plan = type === undefined ? null : surveyor.planAt(type, tape, tape.root);
     if (plan === null) throw new Error('The result is no resource');

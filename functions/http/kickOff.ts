@@ -73,6 +73,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       workers: await enterRunning(dependencies, jobId, permitted.owner),
       ...(sourceFiles === undefined ? {} : { isOfFiles: true }),
       configuration: pinned?.described,
+      validation: settings.validateOutput,
       stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
       notes: [...permitted.notes, ...notes, ...(pinned?.notes ?? [])],
     };

@@ -7,8 +7,11 @@ export const UNRESOLVED_NAME = 1;
 
 /** Bytes of the longest name that has a number; those of FHIR's elements are shorter. */
 export const MAX_NAME = 64;
-/** Names that have numbers: FHIR has some 2,000, and as many of their siblings. Data may hold any number of others. */
+/** Names of data that have numbers: FHIR has some 2,000, and as many of their siblings. Data may hold any number of others. */
 const MAX_NAMES = 10_000;
+/** With those of the app and of its results, which have numbers also where data has used up its own. */
+const MAX_ALL_NAMES = 20_000;
+let most = MAX_NAMES;
 const SLOTS = 32_768;
 const QUOTE = 0x22;
 
@@ -29,14 +32,24 @@ export function hashByte(hash: number, byte: number): number {
   return (Math.imul(hash, 31) + byte) | 0;
 }
 
-/** The number of a name of a JSON object's member, in this process. */
+/** The number of a name of a JSON object's member, in this process: a name of code, definitions or configurations. */
 export function nameNumber(name: string): number {
   const number = numbers.get(name);
   if (number !== undefined) return number;
   const bytes = Buffer.from(name, 'utf8');
   let hash = 0;
   for (const byte of bytes) hash = hashByte(hash, byte);
-  return findName(bytes, 0, bytes.length, hash);
+  return numberingAll(() => findName(bytes, 0, bytes.length, hash));
+}
+
+/** Runs work whose names are the app's own, or those of a result, not of data that may have any. */
+export function numberingAll<T>(work: () => T): T {
+  most = MAX_ALL_NAMES;
+  try {
+    return work();
+  } finally {
+    most = MAX_NAMES;
+  }
 }
 
 /** The name of a number. */
@@ -88,7 +101,7 @@ export function rememberGuess(guess: number, number: number): void {
 function addName(bytes: Uint8Array, start: number, end: number, slot: number): number {
   if (start === end || end - start > MAX_NAME) return UNKNOWN_NAME;
   for (let at = start; at < end; at++) if ((bytes[at] as number) >= 0x80) return UNKNOWN_NAME;
-  if (names.length >= MAX_NAMES) return UNRESOLVED_NAME;
+  if (names.length >= most) return UNRESOLVED_NAME;
   const own = Uint8Array.from(bytes.subarray(start, end));
   const name = Buffer.from(own).toString('latin1');
   // Whoever makes objects of numbered names need not think of it.

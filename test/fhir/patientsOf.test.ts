@@ -14,8 +14,10 @@ const CONFIGURATION = JSON.stringify({
   parameters: { dateShiftScope: 'patient', dateShiftKey: 'k', cryptoHashKey: 'k' },
 });
 
+const engine = engineOf(CONFIGURATION, 'R4');
+
 function deidentify(resource: object): JsonObject {
-  const result = engineOf(CONFIGURATION, 'R4').anonymize(JSON.stringify(resource));
+  const result = engine.anonymize(JSON.stringify(resource));
   if (result.outcome === 'failed') throw new Error(result.failure.message);
   return JSON.parse(result.line) as JsonObject;
 }

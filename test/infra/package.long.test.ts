@@ -77,7 +77,8 @@ describe('the deployment package', () => {
   describe('unpacked, away from the project', () => {
     let test: TestStack;
     beforeAll(async () => {
-      test = await startTestStack({ AzureWebJobsScriptRoot: app });
+      // A thread starts from a module that nothing imports: it must be in the package, too.
+      test = await startTestStack({ AzureWebJobsScriptRoot: app, WORKER_THREADS: '1' });
     }, 120_000);
     afterAll(() => test.end());
 

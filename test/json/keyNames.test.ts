@@ -20,7 +20,16 @@ describe('numbers of names', () => {
     expect(tape.read(Buffer.from(`{${page},"resourceType":"Patient"}`))).toBe(true);
     expect(nameNumber('resourceType')).toBe(before);
     expect(tape.textOf(tape.root, before)).toBe('Patient');
-    expect(nameNumber('name-11999')).toBe(UNRESOLVED_NAME);
+    const last = tape.after(tape.root) - 1;
+    let node = tape.first(tape.root);
+    while (tape.name(node) !== UNRESOLVED_NAME && node < last) node = tape.after(node);
+    expect(tape.name(node)).toBe(UNRESOLVED_NAME);
     expect(nameOf(nameNumber('name-1'))).toBe('name-1');
+    // What the app asks for has a number all the same, which the next tape knows.
+    const own = nameNumber('ofAnElement');
+    expect(own).not.toBe(UNRESOLVED_NAME);
+    expect(tape.read(Buffer.from('{"ofAnElement":1,"ofNone":2}'))).toBe(true);
+    expect(tape.member(tape.root, own)).toBe(tape.first(tape.root));
+    expect(tape.name(tape.after(tape.first(tape.root)))).toBe(UNRESOLVED_NAME);
   });
 });

@@ -36,16 +36,23 @@ const CONSTANTS: Record<string, Json> = {
 const HARMLESS = 'https://example.org/harmless';
 const HARMLESS_BY_TYPE: Record<string, string> = { string: 'harmless', 'System.String': 'harmless' };
 
-/** Writes, for every resource type of a version, one resource with every element, each with a token of its own. */
+export interface CanaryOptions {
+  /** Makes of each resource what is written. */
+  change?: (line: string) => string;
+  /** Chooses among the resource types of the version, all unless given. */
+  choose?: (types: readonly string[]) => readonly string[];
+}
+
+/** Writes, for each resource type of a version, one resource with every element, each with a token of its own. */
 export function writeCanaries(
   directory: string,
   version: FhirVersion,
   seed: number,
-  change: (line: string) => string = (line) => line,
+  { change = (line) => line, choose = (types) => types }: CanaryOptions = {},
 ): Canaries {
   mkdirSync(directory, { recursive: true });
   const maker = new CanaryMaker(version, createRandom(seed));
-  const types = maker.elements.resourceTypes;
+  const types = choose(maker.elements.resourceTypes);
   for (const type of types) {
     writeFileSync(join(directory, `${type}.ndjson`), `${change(JSON.stringify(maker.resource(type)))}\n`);
   }

@@ -1,9 +1,13 @@
 import { it } from 'vitest';
-import { SEED } from '../random.js';
+import { runs, SEED } from '../random.js';
 import { expectToSurviveKills } from './crash.js';
 
-const KILLS = 5;
+const KILLS = runs(5);
 
-it(`an export whose host is killed ${KILLS} times is complete and without duplicates (TEST_SEED=${SEED})`, async () => {
-  await expectToSurviveKills(KILLS, SEED);
-}, 120_000);
+it(
+  `an export whose host is killed ${KILLS} times is complete and without duplicates (TEST_SEED=${SEED})`,
+  async () => {
+    await expectToSurviveKills(KILLS, SEED);
+  },
+  120_000 + KILLS * 12_000,
+);

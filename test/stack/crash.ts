@@ -5,6 +5,7 @@ import { ExportClient } from '../../local/exportClient.js';
 import { createRandom } from '../../local/sample/random.js';
 import { sourceIds } from '../faults/checker.js';
 import { downloadLines, startTestStack } from './harness.js';
+import { expectVerified } from './verified.js';
 
 /** Keeps ids, so that output and source can be compared resource by resource. */
 const CONFIGURATION = {
@@ -25,11 +26,13 @@ export async function expectToSurviveKills(
   prepare: (sample: string) => Promise<void> = async () => undefined,
 ): Promise<void> {
   const test = await startTestStack({
-    ...environment,
+    // Slices on a thread of their own; one is quicker to start after each kill than two.
+    WORKER_THREADS: '1',
     // Small slices, so that a kill meets every step.
     PAGE_SIZE: '20',
     SLICE_MAX_PAGES: '2',
     DURABLE_REDELIVERY_DELAY_SECONDS: '1',
+    ...environment,
   });
   try {
     await test.putConfiguration('keeps-ids.json', CONFIGURATION);
@@ -58,6 +61,8 @@ export async function expectToSurviveKills(
         expect(exported.sort(), type).toEqual(ids);
       }
       expect([...lines.keys()].sort()).toEqual([...expected.keys()].sort());
+      // Counts and digests are those of the attempts that count, whatever others had done before they were killed.
+      await expectVerified(manifest);
       const folder = `-${outputNameEnd(statusUrl.slice(statusUrl.lastIndexOf('/') + 1))}/`;
       const blobs = (await test.blobNames('crash')).filter((name) => name.includes(folder));
       // Besides the files of the manifest only manifest and report: no orphan of a lost attempt.

@@ -38,7 +38,10 @@ export async function startTestStorage(): Promise<TestStorage> {
   };
 }
 
-/** Starts the built app in an embedded stack. Ports are free ones, so that tests run beside anything else. */
+/**
+ * Starts the built app in an embedded stack. Ports are free ones, so that tests run beside anything else. Slices run on
+ * the host's own thread unless a test sets `WORKER_THREADS`: the start of a thread costs as much as a small export.
+ */
 export async function startTestStack(environment: Record<string, string>): Promise<TestStack> {
   const directory = mkdtempSync(join(tmpdir(), 'fhir-export-'));
   const stack = await startStack({
@@ -47,6 +50,7 @@ export async function startTestStack(environment: Record<string, string>): Promi
       SOURCE_PORT: '0',
       AZURITE_BLOB_PORT: '0',
       LOCAL_DATA: directory,
+      WORKER_THREADS: '0',
       ...environment,
     },
   });

@@ -15,7 +15,7 @@ afterAll(async () => {
 
 /** Log entries of a start and one export by category, and their levels. */
 async function entriesOf(environment: Record<string, string>): Promise<Map<string, Set<string>>> {
-  const test = await startTestStack(environment);
+  const test = await startTestStack({ WORKER_THREADS: '1', ...environment });
   stacks.push(test);
   const client = new ExportClient(test.stack.baseUrl);
   const url = await client.kickOff({ _container: 'logged', _anonymizationConfig: SAMPLE_CONFIGURATION });

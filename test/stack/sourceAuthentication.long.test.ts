@@ -38,6 +38,7 @@ describe('an export of a source that wants SMART Backend Services', () => {
       SOURCE_CLIENT_ID: server.clientId,
       SOURCE_PRIVATE_KEY: rsa.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
       SOURCE_KEY_ID: 'ours',
+      WORKER_THREADS: '1',
       PAGE_SIZE: '10',
       ACTIVITY_MAX_ATTEMPTS: '2',
       ACTIVITY_RETRY_SECONDS: '1',

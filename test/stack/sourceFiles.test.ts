@@ -94,6 +94,7 @@ describe('files as the source', { timeout: 60_000 }, () => {
       ['Encounter', 2, 2],
       ['Patient', 3, 3],
     ]);
+    expect(report.files.map(({ sha256 }) => sha256 ?? 'none')).not.toContain('none');
     // Nothing of a lost attempt is left.
     expect(blobs).toHaveLength(manifest.output.length + 2);
   });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { AppendBlobClient, ContainerClient } from '@azure/storage-blob';
 import { BufferPool } from '../bufferPool.js';
 import { ExportError } from '../../common/errors.js';
@@ -24,6 +25,8 @@ export class AppendBlob {
   #spare: Buffer | undefined;
   #filled = 0;
   #lines = 0;
+  readonly #hash = createHash('sha256');
+  #sha256: string | undefined;
   #sending: Promise<void> = Promise.resolve();
 
   private constructor(client: AppendBlobClient, etag: string, blockBytes: number) {
@@ -70,9 +73,15 @@ export class AppendBlob {
     return this.#lines;
   }
 
+  /** SHA-256 of all that was written, in hexadecimal; once the file is closed. */
+  get sha256(): string | undefined {
+    return this.#sha256;
+  }
+
   /** Adds lines, each with its line break. Await what it returns, if anything, before the next ones: both blocks are full then. */
   writeLines(lines: Uint8Array, count: number): Promise<void> | undefined {
     this.#lines += count;
+    this.#hash.update(lines);
     if (this.#filled + lines.length >= this.#blockBytes) return this.#writeAcross(lines);
     this.#room().set(lines, this.#filled);
     this.#filled += lines.length;
@@ -83,6 +92,7 @@ export class AppendBlob {
   async close(): Promise<void> {
     await this.#flush();
     await this.#sending;
+    this.#sha256 ??= this.#hash.digest('hex');
     for (const block of [this.#block, this.#spare]) if (block !== undefined) blocks.giveBack(block);
     this.#block = undefined;
     this.#spare = undefined;

@@ -74,6 +74,7 @@ export function buildManifest(input: ManifestInput): ExportManifest {
     ...othersNotes(ofOthers),
     ...supersededNotes(superseded),
     ...refusalNotes(report),
+    ...validityNotes(report),
     ...doubtNotes(report),
     ...withheld,
   ];
@@ -126,6 +127,14 @@ function supersededNotes(count: number): string[] {
   if (count === 0) return [];
   return [
     `${count} lines of the files are of resources that have another line, and were left out: of each resource, the line with the latest meta.lastUpdated is exported, then the last one in the order of file names.`,
+  ];
+}
+
+function validityNotes({ content }: SliceReport): string[] {
+  const { resources, notValid } = content ?? { resources: 0, notValid: 0 };
+  if (notValid === 0) return [];
+  return [
+    `${notValid} of ${resources} resources are not valid FHIR. report.json counts them by type, element and reason.`,
   ];
 }
 

@@ -1,3 +1,4 @@
+import type { Validation } from '../../deid/run/engine.js';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import type { ApprovalRule, CoverageSummary } from '../request/approval.js';
 import type { MemberSearch } from '../selection/compartment.js';
@@ -8,6 +9,7 @@ import type { PatientCursor } from '../walk/patientCursor.js';
 import type { SliceCursor } from '../selection/selection.js';
 import type { TypeFilter } from '../request/typeFilter.js';
 import type { Window } from '../walk/window.js';
+import { addedContent, type ContentCounts } from './content.js';
 
 /** What was asked for at kick-off, as it stays until the job is deleted. Private: the URL may hold search values. */
 export interface JobRequest extends ExportScope {
@@ -37,6 +39,8 @@ export interface JobRequest extends ExportScope {
   isOfFiles?: true;
   /** `undefined`: a raw export. */
   configuration: ConfigurationOfJob | undefined;
+  /** Whether what is written is validated, except in a raw export; absent in jobs of earlier versions: `off`. */
+  validation?: Validation;
   /** Things a caller should know: warnings of the configuration, parameters that were ignored. */
   notes: string[];
 }
@@ -51,6 +55,14 @@ export type ContainerStamp =
 /** Whether an export is of raw data: without a configuration, or by one that does not count as de-identification. */
 export function isRawExport({ configuration }: Pick<JobRequest, 'configuration'>): boolean {
   return configuration?.approval === undefined;
+}
+
+/** Whether a job validates what it writes. */
+export function isValidated({
+  configuration,
+  validation = 'off',
+}: Pick<JobRequest, 'configuration' | 'validation'>): boolean {
+  return configuration !== undefined && validation !== 'off';
 }
 
 /** Which configuration a job uses, as it was read at kick-off. */
@@ -184,6 +196,8 @@ export interface OutputFile {
   name: string;
   count: number;
   bytes: number;
+  /** SHA-256 of its bytes, in hexadecimal; absent in files of earlier versions. */
+  sha256?: string;
 }
 
 /** Counts of one slice, by element paths of the FHIR definition and by codes; no value of any resource. */
@@ -195,6 +209,8 @@ export interface SliceReport {
   /** Conditions of rules that could not be decided, by rule; absent without any. */
   undecided?: Record<string, number>;
   failures: ResourceFailures[];
+  /** What the resources written contain; absent where none were, and in a raw export. */
+  content?: ContentCounts;
   /** Resources without a time that were exported although the request has bounds of time; absent without any. */
   undated?: number;
   /** Types of which the source did not let something be shown; absent without any. */
@@ -270,6 +286,7 @@ export function addReport(sum: SliceReport, more: SliceReport): void {
   addCounts(sum.labels, Object.entries(more.labels));
   addUndecided(sum, Object.entries(more.undecided ?? {}));
   for (const failure of more.failures) addFailure(sum, failure);
+  if (more.content !== undefined) sum.content = addedContent(sum.content, more.content);
   for (const what of ['counts', 'order'] as const) {
     if (more.unproven?.[what] !== undefined) addUnproven(sum, what, more.unproven[what]);
   }
@@ -292,17 +309,19 @@ export function addCounts(sum: Record<string, number>, more: Iterable<readonly [
   for (const [key, count] of more) sum[key] = (sum[key] ?? 0) + count;
 }
 
+/** Messages of failures that a report has of one type: what is wrong with resources may combine in any way. */
+const MAX_MESSAGES = 100;
+const OTHER_FAILURES = 'Other reasons of this code: there are too many different ones to list.';
+
 /** Adds failures of one type and reason. */
 export function addFailure(sum: SliceReport, more: ResourceFailures): void {
-  const same = sum.failures.find(
-    (known) =>
-      known.type === more.type &&
-      known.code === more.code &&
-      known.message === more.message &&
-      known.endsJob === more.endsJob,
-  );
-  if (same === undefined) sum.failures.push({ ...more });
-  else same.count += more.count;
+  const known = sum.failures.filter(({ type }) => type === more.type);
+  const find = (message: string): ResourceFailures | undefined =>
+    known.find((one) => one.code === more.code && one.message === message && one.endsJob === more.endsJob);
+  const isFull = known.length >= MAX_MESSAGES;
+  const same = find(more.message) ?? (isFull ? find(OTHER_FAILURES) : undefined);
+  if (same !== undefined) same.count += more.count;
+  else sum.failures.push(isFull ? { ...more, message: OTHER_FAILURES } : { ...more });
 }
 
 /** A report of nothing. */

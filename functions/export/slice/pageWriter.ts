@@ -4,6 +4,7 @@ import { referencesAt } from '../../fhir/reference.js';
 import type { JsonObject } from '../../json/json.js';
 import type { LineMaker, LineSink } from '../output/lineMaker.js';
 import { PageLines } from '../output/pageLines.js';
+import { addedContent, contentOf } from '../records/content.js';
 import { addCounts, addFailure, addUndecided, emptyReport, type SliceReport } from '../records/job.js';
 import type { PatientCount } from '../selection/patientCount.js';
 import type { SearchRow } from '../source/resourceRow.js';
@@ -100,6 +101,8 @@ export class PageWriter {
     addCounts(this.report.dropped, this.#counts.dropped);
     addCounts(this.report.labels, this.#counts.labels);
     addUndecided(this.report, this.#counts.undecided);
+    for (const type of this.#counts.types.values())
+      this.report.content = addedContent(this.report.content, contentOf(type));
     return { lines, bytes: this.bytes, report: this.report };
   }
 

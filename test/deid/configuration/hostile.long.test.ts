@@ -145,34 +145,39 @@ function timed(work: () => void): number {
   return (user + system) / 1000;
 }
 
-/** The least of two runs: what is beside it is not the configuration's. */
-function costOf(text: string): { cost: number; isRead: boolean; issues: number } {
-  const runs = Array.from({ length: 2 }, () => {
-    let isRead = false;
-    let found = 0;
-    const cost = timed(() => {
-      const { configuration: read, issues } = readConfiguration(text, {
-        fhirVersion: 'R4',
-        coverage: 'warning',
-      });
-      if (read !== undefined) compileEngine(read, engineOptions('R4'));
-      isRead = read !== undefined;
-      found = issues.length;
-    });
-    return { cost, isRead, issues: found };
-  });
-  return runs.reduce((least, run) => (run.cost < least.cost ? run : least));
+/** The cost of a run, or of a second one where the first is beyond a bound: other work of the machine adds to a cost. */
+function leastCost(run: () => number, bound: number): number {
+  const first = run();
+  return first < bound ? first : Math.min(first, run());
 }
 
-/** Of the first resource that a new engine is given, the least of two. */
-function firstCost(text: string, resource: string): number {
+function costOf(text: string): { cost: number; isRead: boolean; issues: number } {
+  let isRead = false;
+  let found = 0;
+  const cost = leastCost(
+    () =>
+      timed(() => {
+        const { configuration: read, issues } = readConfiguration(text, {
+          fhirVersion: 'R4',
+          coverage: 'warning',
+        });
+        if (read !== undefined) compileEngine(read, engineOptions('R4'));
+        isRead = read !== undefined;
+        found = issues.length;
+      }),
+    MAX_MS * MACHINE_FACTOR,
+  );
+  return { cost, isRead, issues: found };
+}
+
+/** Of the first resource that a new engine is given. */
+function firstCost(text: string, resource: string, bound: number): number {
   const { configuration: read } = readConfiguration(text, { fhirVersion: 'R4' });
   if (read === undefined) throw new Error('not read');
-  const costs = Array.from({ length: 2 }, () => {
+  return leastCost(() => {
     const engine = compileEngine(read, engineOptions('R4'));
     return timed(() => anonymizeText(engine, resource));
-  });
-  return Math.min(...costs);
+  }, bound);
 }
 
 describe(`any configuration of 1 MiB is read or refused within ${MAX_MS} ms (${MACHINE_FACTOR} times as much on slow machines):`, () => {
@@ -196,9 +201,11 @@ describe(`the first resource after any configuration takes ${MAX_MS_FIRST} ms, a
   // Of others, nothing is planned ahead.
   const conditional = Object.entries(READ).filter(([, text]) => /where|descendants/.test(text));
   it.each(conditional)('%s', (_name, text) => {
-    const costs = [firstCost(text, PATIENT), firstCost(text, ALL_TYPES)].map(Math.round);
-    expect(costs[0]).toBeLessThan(MAX_MS_FIRST * MACHINE_FACTOR);
-    expect(costs[1]).toBeLessThan(MAX_MS_FIRST_BUNDLE * MACHINE_FACTOR);
+    for (const [resource, bound] of [
+      [PATIENT, MAX_MS_FIRST * MACHINE_FACTOR],
+      [ALL_TYPES, MAX_MS_FIRST_BUNDLE * MACHINE_FACTOR],
+    ] as const)
+      expect(Math.round(firstCost(text, resource, bound))).toBeLessThan(bound);
   });
 });
 

@@ -17,7 +17,7 @@ import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import { FhirNode } from '../../../functions/deid/model/node.js';
 import { ResourceRun } from '../../../functions/deid/run/resourceRun.js';
 import { TreeEngine } from '../../../functions/deid/run/treeEngine.js';
-import { bothWays, ways } from '../bothWays.js';
+import { bothWays, expectSame, ways } from '../bothWays.js';
 import { Choices, ConfigurationGenerator, ResourceGenerator } from '../generate.js';
 import { comparable, configurationOf, engineOptions, filesIn, hasShared, readText } from '../shared.js';
 import { randomlyAtCost, runs, SEED } from '../../random.js';
@@ -161,8 +161,10 @@ describe(`the compiled engine and the engine that goes rule by rule (TEST_SEED=$
           const resources = new ResourceGenerator(choices, version, hostility);
           for (let each = 0; each < RESOURCES_PER_CONFIGURATION; each++) {
             const text = resources.resource(choices.of(types));
-            expect(comparableOutcome(one(text), configurationText), `${configurationText}\n${text}`).toEqual(
+            expectSame(
+              comparableOutcome(one(text), configurationText),
               comparableOutcome(two(text), configurationText),
+              `${configurationText}\n${text}`,
             );
             count++;
           }
@@ -187,8 +189,10 @@ describe(`the compiled engine and the engine that goes rule by rule (TEST_SEED=$
         const two = ruleByRule(configuration, version);
         for (let each = 0; each < RESOURCES_PER_CONFIGURATION; each++) {
           const text = choices.of(byType.get(choices.of([...byType.keys()])) ?? ['{}']);
-          expect(comparableOutcome(one(text), configurationText), text).toEqual(
+          expectSame(
+            comparableOutcome(one(text), configurationText),
             comparableOutcome(two(text), configurationText),
+            text,
           );
         }
       }),
