@@ -445,7 +445,8 @@ export class TapeWalk {
       if (before.entry.element === entry.element) isSame = true;
       else isOther = true;
     }
-    if (isSame && isOther) throw UNUSUAL;
+    // Which of them was written counts only where one has to go.
+    if (isSame && isOther && this.isValid) throw UNUSUAL;
     return isSame;
   }
 
@@ -620,9 +621,11 @@ export class TapeWalk {
         if (became === REPLACED || (became === AS_IT_CAME && tape.isVerbatim(node))) return;
         break;
     }
-    // What a method made has the form of its type already where results have to be valid.
-    if (!this.validates || (this.isValid && became !== AS_IT_CAME) || this.isInForm(entry, became, node))
-      return;
+    if (!this.validates) return;
+    // What a method made has the form of its type already where results have to be valid. Without one, only the spelling
+    // was changed.
+    const isMade = became !== AS_IT_CAME && (entry.entry.method ?? entry.entry.nodeMethod) !== null;
+    if ((this.isValid && isMade) || this.isInForm(entry, became, node)) return;
     this.survey.problems.push(`${entry.entry.element?.path} format`);
   }
 
