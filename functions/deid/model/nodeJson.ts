@@ -77,9 +77,11 @@ function bitsOf(type: FhirType, json: JsonObject): number {
   return bits;
 }
 
-/** The element of a member's name, which may be that of a sibling. */
+/** The element of a member's name, which may be that of a primitive's sibling. */
 function elementOf({ elements }: FhirType, key: string): FhirElement | undefined {
-  return elements.get(key.startsWith('_') ? key.slice(1) : key);
+  if (!key.startsWith('_')) return elements.get(key);
+  const element = elements.get(key.slice(1));
+  return element?.type?.primitive == null ? undefined : element;
 }
 
 /** Leaves out all elements of a choice but the first. */
