@@ -25,7 +25,7 @@ import type { LineMaker, LineSink } from '../export/output/lineMaker.js';
 import { patientSearches } from '../export/selection/patientSearches.js';
 import { LineIndex } from '../export/slice/doubles.js';
 import { runFileSlice } from '../export/slice/fileSlice.js';
-import { runPatientSlice } from '../export/slice/patientSlice.js';
+import { PatientSlice } from '../export/slice/patientSlice.js';
 import {
   runSlice,
   type SliceDependencies,
@@ -342,7 +342,7 @@ async function runResources(
       dependencies,
     );
   }
-  return runPatientSlice(
+  return new PatientSlice(
     window,
     patientSearches(
       compartment,
@@ -355,7 +355,7 @@ async function runResources(
     },
     limitsOf(settings),
     dependencies,
-  );
+  ).run();
 }
 
 async function runDeletions(

@@ -7,6 +7,7 @@ import { findDoubles } from '../../functions/activities/findDoubles.js';
 import { finishExport } from '../../functions/activities/finishExport.js';
 import { planExport } from '../../functions/activities/planExport.js';
 import { openSourceAccess } from '../../functions/adapters/source/openSource.js';
+import { openStorage } from '../../functions/adapters/storage/storage.js';
 import { composeThread } from '../../functions/composition.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import type { ConfigurationOfJob, JobPlan, JobRequest } from '../../functions/export/records/job.js';
@@ -82,7 +83,9 @@ export async function runJob(
     ...scope,
     ...(configuration === undefined ? {} : { configuration: describe(configuration, secret) }),
   });
-  await files.ensureContainer(request.container);
+  await openStorage(dependencies.settings.exportStorage)
+    .getContainerClient(request.container)
+    .createIfNotExists();
   await jobs.create(request, secret, configuration);
   const noLog = (): void => undefined;
   const run = exportSlice(dependencies);

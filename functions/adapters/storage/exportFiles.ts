@@ -34,10 +34,6 @@ export class ExportFiles {
     this.#links = new ReadLinks(service);
   }
 
-  async ensureContainer(container: string): Promise<void> {
-    await guarded('creating the output container', () => this.#container(container).createIfNotExists());
-  }
-
   /**
    * Makes sure, at kick-off, that the container of a job exists and takes what is to go into it.
    * @param now milliseconds since the epoch

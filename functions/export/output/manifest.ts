@@ -57,19 +57,8 @@ export interface FileLinks {
 }
 
 /** The manifest of a complete export as it is stored: its URLs are names of files, which `linkManifest` replaces. */
-export function buildManifest({
-  request,
-  plan,
-  output,
-  deleted,
-  deletionNotes,
-  errors,
-  report,
-  foreign,
-  ofOthers,
-  superseded = 0,
-  withheld,
-}: ManifestInput): ExportManifest {
+export function buildManifest(input: ManifestInput): ExportManifest {
+  const { request, plan, deletionNotes, report, foreign, ofOthers, superseded = 0, withheld } = input;
   const entry = ({ type, of, name, count }: OutputFile): ManifestFile => ({
     type,
     ...(of === undefined ? {} : { of }),
@@ -93,27 +82,21 @@ export function buildManifest({
     transactionTime: plan.transactionTime,
     request: request.requestUrl,
     requiresAccessToken: true,
-    output: output.map(entry),
-    deleted: deleted.map(entry),
-    error: errors.map(entry),
+    output: input.output.map(entry),
+    deleted: input.deleted.map(entry),
+    error: input.errors.map(entry),
     extension: {
       ...(configuration === undefined
         ? { deidentified: false }
         : {
             deidentified: isCalledDeidentified(configuration.approval),
             configurationApproval: configuration.approval ?? 'none',
-            ...(configuration.coverage === undefined
-              ? {}
-              : { configurationCoverage: configuration.coverage }),
+            configurationCoverage: configuration.coverage,
             configuration: configuration.name,
             configurationDigest: configuration.digest,
-            ...(configuration.etag === undefined ? {} : { configurationEtag: configuration.etag }),
-            ...(configuration.collection === undefined
-              ? {}
-              : {
-                  configurationCollectionReference: configuration.collection.reference,
-                  configurationCollectionDigest: configuration.collection.digest,
-                }),
+            configurationEtag: configuration.etag,
+            configurationCollectionReference: configuration.collection?.reference,
+            configurationCollectionDigest: configuration.collection?.digest,
             notice: NO_GUARANTEE,
             droppedElements: report.dropped,
             securityLabels: report.labels,

@@ -186,7 +186,7 @@ export interface FileCursor {
 }
 
 /** What was written of one type. */
-export type TypeRecord = Pick<PartitionRecord, 'files' | 'report' | 'foreign' | 'ofOthers'>;
+export type TypeRecord = Pick<SliceRecord, 'files' | 'report' | 'foreign' | 'ofOthers'>;
 
 export interface OutputFile {
   type: string;
@@ -233,19 +233,10 @@ export interface ResourceFailures {
 }
 
 /** A complete partition: the slices the orchestrator saw, in order. */
-export interface PartitionRecord {
-  files: OutputFile[];
-  /** Resources that the source gave for it, exported or not; where that is known. */
-  walked?: number;
-  deletionNote?: DeletionNote;
-  seconds: number;
-  report: SliceReport;
-  /** Of Provenance resources that came along. */
-  provenance?: SliceReport;
-  /** Resources left out because they refer to patients by URLs of another base. */
-  foreign?: number;
-  /** Resources left out because they belong to other patients, too. */
-  ofOthers?: number;
+export interface PartitionRecord extends Omit<
+  SliceRecord,
+  'previous' | 'cursor' | 'resources' | 'counts' | 'byType'
+> {
   /** Of a part of a file, in place of the files and reports above. */
   byType?: Record<string, TypeRecord>;
   /** The attempts that count: of parts of files, their indexes show doubles. */

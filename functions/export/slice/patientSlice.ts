@@ -45,22 +45,11 @@ interface FetchedPage {
 }
 
 /**
- * Exports a bounded part of a partition from a source that is searched one patient at a time: the first pages of several
- * searches are asked for at once and written in order; what follows a first page is read by next links. Bounds of time
- * are applied here, since such a source has no search by them.
- * @throws ExportError; the file is then not whole and its name must not become known
+ * A bounded part of a partition exported from a source that is searched one patient at a time: the first pages of
+ * several searches are asked for at once and written in order; what follows a first page is read by next links. Bounds
+ * of time are applied here, since such a source has no search by them.
  */
-export function runPatientSlice(
-  window: Window,
-  searches: PatientSearches,
-  start: PatientSliceStart,
-  limits: SliceLimits,
-  dependencies: SliceDependencies,
-): Promise<Omit<SliceResult, 'cursor'> & { cursor: PatientCursor | undefined }> {
-  return new PatientSlice(window, searches, start, limits, dependencies).run();
-}
-
-class PatientSlice {
+export class PatientSlice {
   readonly #window: Window;
   readonly #searches: PatientSearches;
   readonly #start: PatientSliceStart;
@@ -103,6 +92,7 @@ class PatientSlice {
     this.#given = new Set(start.cursor?.given);
   }
 
+  /** @throws ExportError; the file is then not whole and its name must not become known */
   async run(): Promise<Omit<SliceResult, 'cursor'> & { cursor: PatientCursor | undefined }> {
     const { each, patients } = this.#searches;
     const all = each * patients;
