@@ -1,9 +1,16 @@
 import { existsSync } from 'node:fs';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
-// Packages of its own, some 100 MB, that not everybody needs.
-const hasInterop = existsSync(new URL('test/interop/node_modules', import.meta.url));
-if (!hasInterop) console.log('skipped: test/interop, which needs npm ci --prefix test/interop');
+// Packages of their own, some 100 MB each, that not everybody needs.
+const ownPackages = [
+  { name: 'interop', install: 'npm ci --prefix test/interop' },
+  { name: 'reading', install: 'npm install --no-save --prefix test/reading' },
+  { name: 'validity', install: 'npm ci --prefix test/validity' },
+].filter(({ name, install }) => {
+  const isInstalled = existsSync(new URL(`test/${name}/node_modules`, import.meta.url));
+  if (!isInstalled) console.log(`skipped: test/${name}, which needs ${install}`);
+  return isInstalled;
+});
 
 // One seed for all random inputs of a run (test/random.ts), printed so that the run can be repeated.
 process.env['TEST_SEED'] ??= String(Date.now() % 1_000_000);
@@ -35,7 +42,7 @@ const project = ({ name, seconds, include, exclude = [], isolate }: Project): Te
 /** Of `npm test`: files that fill what a process has once, as the table of names, or load an app into theirs. */
 const OWN_PROCESS = ['test/json/keyNames.test.ts', 'test/local/host/*.test.ts'];
 const LONG = 'test/**/*.long.test.ts';
-const INTEROP = 'test/interop/**';
+const OF_OWN_PACKAGES = ['test/interop/**', 'test/reading/**', 'test/validity/**'];
 
 /** A test's name has its tier: `npm test` runs `*.test.ts`, `npm run test:rest` runs `*.long.test.ts`. */
 export default defineConfig({
@@ -45,14 +52,14 @@ export default defineConfig({
         name: 'quick',
         seconds: 30,
         include: ['test/**/*.test.ts'],
-        exclude: [LONG, INTEROP, ...OWN_PROCESS],
+        exclude: [LONG, ...OF_OWN_PACKAGES, ...OWN_PROCESS],
         isolate: false,
       }),
       project({ name: 'quick-own', seconds: 30, include: OWN_PROCESS, exclude: [LONG], isolate: true }),
       project({ name: 'long', seconds: 120, include: [LONG], isolate: true }),
-      ...(hasInterop
-        ? [project({ name: 'interop', seconds: 30, include: ['test/interop/*.test.ts'], isolate: true })]
-        : []),
+      ...ownPackages.map(({ name }) =>
+        project({ name, seconds: 30, include: [`test/${name}/*.test.ts`], isolate: true }),
+      ),
     ],
   },
 });

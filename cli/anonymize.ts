@@ -1,42 +1,37 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { compileEngine } from '../functions/deid/compileEngine.js';
 import { readConfiguration } from '../functions/deid/readConfiguration.js';
-import type { Engine } from '../functions/deid/run/engine.js';
-import type { FhirVersion } from '../functions/fhir/fhirVersion.js';
+import type { Engine, EngineOptions } from '../functions/deid/run/engine.js';
 import type { Environment } from '../functions/settings/setting.js';
 import { coverageOf } from '../functions/deid/coverage/coverage.js';
+import { increase } from '../functions/common/counts.js';
+import { AnonymizeSummary } from './anonymizeSummary.js';
 import { ArgumentsError, type Given, UsageError } from './command.js';
 import { missingKeys, readConfigurationFile, withKeys } from './configurationFile.js';
 import { anonymizeFile, isKnownFile, type FileResult, type FileTask } from './anonymizeFile.js';
 
 /** What every thread needs to make the same engine: a configuration that was read has functions, which no message takes. */
-interface EngineSettings {
+interface EngineSettings extends Pick<EngineOptions, 'fhirVersion' | 'now' | 'jobSecret' | 'validation'> {
   /** Of the configuration, which has no errors. */
   readonly text: string;
-  readonly fhirVersion: FhirVersion;
   readonly environment: Environment;
-  readonly now: number;
-  readonly jobSecret: Uint8Array;
 }
 
 async function makeEngine({ text, environment, ...options }: EngineSettings): Promise<Engine> {
   const read = readConfiguration(text, options).configuration;
   if (read === undefined) throw new Error('The configuration was read before.');
   const { configuration } = await withKeys(read, environment);
-  return compileEngine(configuration, {
-    ...options,
-    randomBytes: (size) => randomBytes(size),
-    validation: 'off',
-  });
+  return compileEngine(configuration, { ...options, randomBytes: (size) => randomBytes(size) });
 }
 
-interface Arguments {
-  readonly now: number;
+interface Arguments extends Pick<EngineOptions, 'now' | 'validation'> {
   readonly jobs: number;
 }
+
+const VALIDATIONS = ['off', 'report', 'refuse'] as const;
 
 function readArguments({ values }: Given): Arguments {
   const now = values['now'] === undefined ? Date.now() : Date.parse(values['now']);
@@ -45,11 +40,16 @@ function readArguments({ values }: Given): Arguments {
   const jobs = Number(values['jobs'] ?? '1');
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64)
     throw new ArgumentsError('--jobs must be a whole number from 1 to 64.');
-  return { now, jobs };
+  const validation = VALIDATIONS.find((value) => value === (values['validate-output'] ?? 'off'));
+  if (validation === undefined) throw new ArgumentsError('--validate-output must be report or refuse.');
+  return { now, jobs, validation };
 }
 
 /** Reads the configuration, says what its rules leave, and checks whether its keys are there. */
-async function readSettings(given: Given, now: number): Promise<EngineSettings> {
+async function readSettings(
+  given: Given,
+  options: Pick<EngineOptions, 'now' | 'validation'>,
+): Promise<EngineSettings> {
   const read = await readConfigurationFile(given.values['config'] ?? '', given, {});
   const { isComplete, gaps } = read.coverage ?? coverageOf(read.configuration);
   const left = [...new Set(gaps.map(({ category }) => category))].join(', ');
@@ -62,7 +62,7 @@ async function readSettings(given: Given, now: number): Promise<EngineSettings> 
   const { environment } = given;
   const { missing } = await withKeys(read.configuration, environment);
   if (missing.length > 0) throw new UsageError(`${missingKeys(missing, environment)}.`);
-  return { text, fhirVersion, environment, now, jobSecret: randomBytes(32) };
+  return { text, fhirVersion, environment, ...options, jobSecret: randomBytes(32) };
 }
 
 /** The files to work on, and those of other names, by their endings. */
@@ -96,7 +96,7 @@ function workOf(input: string, output: string): Work {
   for (const file of filesUnder(input)) {
     if (isKnownFile(file))
       tasks.push({ input: file, output: join(output, relative(input, file)), context: context(file) });
-    else increase(leftAside, endingOf(file), 1);
+    else increase(leftAside, endingOf(file));
   }
   return { tasks, leftAside };
 }
@@ -176,65 +176,14 @@ function serveThread(): void {
   parentPort?.on('message', (task: FileTask) => void serve(task));
 }
 
-/** What all files came to. */
-class Summary {
-  files = 0;
-  written = 0;
-  resources = 0;
-  errors = 0;
-  readonly labels = new Map<string, number>();
-  readonly dropped = new Map<string, number>();
-  readonly undecided = new Map<string, number>();
-  readonly byRule = new Map<string, number>();
-
-  add(result: FileResult): void {
-    this.files++;
-    if (result.isWritten) this.written++;
-    this.resources += result.resources;
-    this.errors += result.errors.length;
-    for (const [label, count] of result.labels) increase(this.labels, label, count);
-    for (const [rule, count] of result.undecided) increase(this.undecided, rule, count);
-    for (const [path, count] of result.dropped) increase(this.dropped, path, count);
-    for (const { file, line, message, rule } of result.errors) {
-      increase(this.byRule, rule === undefined ? 'the data' : `fhirPathRules[${rule}]`, 1);
-      const where = rule === undefined ? '' : ` (fhirPathRules[${rule}])`;
-      console.error(`${file}:${line}: ${message}${where}`);
-    }
-  }
-
-  print(total: number, leftAside: ReadonlyMap<string, number>): void {
-    console.log(`files: ${this.written} written of ${total}`);
-    printCounts(
-      'files left aside, by ending: read are .json, .ndjson and .jsonl, and these with .gz',
-      leftAside,
-    );
-    console.log(`resources: ${this.resources}`);
-    printCounts('operations, by security label', this.labels);
-    printCounts('elements dropped: unknown to this FHIR version, or of the wrong type', this.dropped);
-    printCounts('conditions that could not be decided, by rule', this.undecided);
-    console.log(`errors: ${this.errors}`);
-    printCounts('errors, by rule', this.byRule);
-  }
-}
-
-function increase(counts: Map<string, number>, key: string, by: number): void {
-  counts.set(key, (counts.get(key) ?? 0) + by);
-}
-
-function printCounts(title: string, counts: ReadonlyMap<string, number>): void {
-  if (counts.size === 0) return;
-  console.log(`${title}:`);
-  for (const [key, count] of counts) console.log(`  ${key}: ${count}`);
-}
-
 /** `fhir-deid anonymize`. */
 export async function anonymize(given: Given): Promise<number> {
-  const { now, jobs } = readArguments(given);
-  const { input = '', output = '' } = given.values;
-  const settings = await readSettings(given, now);
+  const { now, jobs, validation } = readArguments(given);
+  const { input = '', output = '', report } = given.values;
+  const settings = await readSettings(given, { now, validation });
   const { tasks, leftAside } = workOf(input, output);
   refuseOverwriting(tasks);
-  const summary = new Summary();
+  const summary = new AnonymizeSummary(settings);
   await runAll(tasks, settings, jobs, (result) => {
     summary.add(result);
     if (process.stderr.isTTY)
@@ -242,6 +191,7 @@ export async function anonymize(given: Given): Promise<number> {
   });
   if (process.stderr.isTTY) process.stderr.write('\n');
   summary.print(tasks.length, leftAside);
+  if (report !== undefined) writeFileSync(report, summary.toJson());
   if (summary.written === 0) console.error(`Nothing of ${input} was written.`);
   return summary.errors === 0 && summary.written > 0 ? 0 : 1;
 }

@@ -7,10 +7,12 @@ import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
 import type { Engine, ResourceContext } from '../functions/deid/run/engine.js';
 import { EngineReport } from '../functions/deid/run/report.js';
+import { contentOf, type ContentCounts } from '../functions/export/records/content.js';
 import { notJson } from '../functions/json/json.js';
 import { JsonTape, OBJECT } from '../functions/json/jsonTape.js';
 import { LineBuffer } from '../functions/json/lineBuffer.js';
 import { notUtf8 } from '../functions/json/utf8.js';
+import { GZIP_MAGIC } from './gzip.js';
 
 /** One file to de-identify, and where to. */
 export interface FileTask {
@@ -35,6 +37,7 @@ export interface FileResult {
   dropped: [path: string, count: number][];
   labels: [label: string, count: number][];
   undecided: [rule: string, count: number][];
+  content: [type: string, counts: ContentCounts][];
   isWritten: boolean;
 }
 
@@ -45,8 +48,6 @@ const GZIP_FILE = /\.gz$/i;
 
 const LINE_BREAK = 0x0a;
 const SPACE = 0x20;
-/** The first bytes of a gzip file (RFC 1952, section 2.3.1). */
-const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
 
 /** Whether a file of a folder is one to read, by its name. */
 export function isKnownFile(name: string): boolean {
@@ -99,6 +100,7 @@ export async function anonymizeFile(engine: Engine, task: FileTask): Promise<Fil
     dropped: [...report.dropped],
     labels: [...report.labels],
     undecided: [...report.undecided],
+    content: [...report.types].map(([type, counts]) => [type, contentOf(counts)]),
     isWritten,
   };
 }

@@ -5,7 +5,7 @@ const PROGRAM = 'fhir-deid';
 const WIDTH = 110;
 const INDENT = 26;
 
-const EXIT_CODES = `Exit codes: 0 done; 1 errors in the data, listed by file and line, or nothing written, or a storage account or registry that refused; 2 a mistake in the command line, the settings or the configuration.`;
+const EXIT_CODES = `Exit codes: 0 done; 1 errors in the data, listed by file and line, or an export that is not as it says, or nothing written, or a storage account or registry that refused; 2 a mistake in the command line, the settings or the configuration.`;
 
 /** A mistake in what was asked for: the message says what to do. Exit code 2. */
 export class UsageError extends Error {
@@ -20,6 +20,8 @@ export class ArgumentsError extends UsageError {
 interface Option {
   /** The placeholder of its value in the help; without it the option is a flag. */
   readonly value?: string;
+  /** The value of an option that is given without one: others are given as `--option=value`. */
+  readonly valueWithout?: string;
   readonly description: string;
   readonly isRequired?: true;
 }
@@ -89,7 +91,7 @@ function parse(
   );
   try {
     return parseArgs({
-      args: [...args],
+      args: args.map((arg) => withValue(options, arg)),
       allowPositionals: true,
       options: { ...Object.fromEntries(types), help: { type: 'boolean', short: 'h' } },
     });
@@ -97,6 +99,11 @@ function parse(
     const [sentence = ''] = (error instanceof Error ? error.message : 'Wrong arguments').split(/\.(?:\s|$)/);
     throw new ArgumentsError(`${sentence}.`);
   }
+}
+
+function withValue(options: Command['options'], arg: string): string {
+  const value = options[arg.slice('--'.length)]?.valueWithout;
+  return value === undefined || !arg.startsWith('--') ? arg : `${arg}=${value}`;
 }
 
 /** What a command does and takes. */
@@ -111,9 +118,10 @@ export function helpOf({ name, summary, operand, options }: Command): string {
     ),
     ...(all.some(([, { isRequired }]) => isRequired !== true) ? ['[options]'] : []),
   ].join(' ');
-  const lines = all.map(([option, { value, description }]) =>
-    described(`--${option}${value === undefined ? '' : ` ${value}`}`, description),
-  );
+  const lines = all.map(([option, { value, valueWithout, description }]) => {
+    const shown = value === undefined ? '' : valueWithout === undefined ? ` ${value}` : `[=${value}]`;
+    return described(`--${option}${shown}`, description);
+  });
   return [
     usage,
     wrapped(summary),

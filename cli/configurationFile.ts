@@ -112,7 +112,8 @@ function ownVersion(text: string): FhirVersion | undefined {
   }
 }
 
-function knownVersion(name: string, text: string | undefined): FhirVersion | undefined {
+/** A FHIR version as an option or a setting gives it. @throws UsageError for any other text */
+export function knownVersion(name: string, text: string | undefined): FhirVersion | undefined {
   if (text === undefined || text === '') return undefined;
   const version = FHIR_VERSIONS.find((known) => known === text.toUpperCase());
   if (version === undefined) throw new UsageError(`${name} must be one of ${FHIR_VERSIONS.join(', ')}.`);

@@ -36,6 +36,16 @@ const COMMANDS: readonly Command[] = [
         description: 'the day ages are measured to, for example 2026-01-31T00:00:00Z; without it today',
       },
       jobs: { value: 'N', description: 'files at the same time, 1 without it' },
+      'validate-output': {
+        value: 'report|refuse',
+        valueWithout: 'report',
+        description:
+          'counts results that are not valid FHIR, by element and reason (report, also without a value); with refuse each is an error',
+      },
+      report: {
+        value: 'FILE',
+        description: 'where what was done and what the results contain, by type, is written as JSON',
+      },
     },
     run: async (given) => (await import('./anonymize.js')).anonymize(given),
   },
@@ -48,6 +58,25 @@ const COMMANDS: readonly Command[] = [
       verbose: { description: 'every element of these, instead of some of each kind' },
     },
     run: async (given) => (await import('./validate.js')).validate(given),
+  },
+  {
+    name: 'verify',
+    operand: 'FOLDER',
+    summary:
+      'Checks an export that was downloaded: whether every file of its manifest is there under the last part of its URL, compressed or not; whether counts, digests, elements, dates and references are those of manifest and report; whether every line is a whole resource, and no id is there twice. Says how many references lead to resources of the export. Prints names of files, line numbers and counts, and no value.',
+    options: {
+      manifest: { value: 'NAME', description: 'the file with the manifest, manifest.json without it' },
+      report: { value: 'NAME', description: 'the file with the report, report.json without it' },
+      'fhir-version': {
+        value: 'VERSION',
+        description: "STU3, R4, R4B or R5; without it the report's, or R4",
+      },
+      strict: {
+        description:
+          'fails on warnings, too: references that lead to no resource of the export, what cannot be compared, other NDJSON files',
+      },
+    },
+    run: async (given) => (await import('./verify.js')).verify(given),
   },
   {
     name: 'config push',

@@ -9,6 +9,7 @@ import { openAuthorizationServer, openSource, openSourceAccess } from './adapter
 import { shareSourceAccess, type SourceAccess } from './adapters/source/sourceAccess.js';
 import { ExportFiles } from './adapters/storage/exportFiles.js';
 import { JobStore } from './adapters/storage/jobStore.js';
+import { SourceFiles } from './adapters/storage/sourceFiles.js';
 import { openStorage } from './adapters/storage/storage.js';
 import type { KeyResolver } from './deid/configuration/keys.js';
 import { FhirModel } from './deid/model/fhirModel.js';
@@ -22,12 +23,13 @@ import type { Settings } from './settings/settings.js';
  * lives on a fraction of this.
  */
 const MAX_THREAD_MEBIBYTES = 1024;
+const BYTES_PER_MEBIBYTE = 1_048_576;
 
 /** Builds all that the app needs of the outside world, on its main thread. */
 export function composeApp(settings: Settings): { activities: MainDependencies; http: HttpDependencies } {
   const access = openSourceAccess(settings);
   const thread = composeThread(settings, access);
-  const { jobs, files, now, isResourceType } = thread;
+  const { jobs, files, sourceFiles, now, isResourceType } = thread;
   return {
     activities: { ...thread, slices: openSlices(settings, access, thread) },
     http: {
@@ -35,6 +37,7 @@ export function composeApp(settings: Settings): { activities: MainDependencies; 
       authorize: openAuthorization(settings.authorization, openAuthorizationServer(settings), isResourceType),
       jobs,
       files,
+      sourceFiles,
       configurationBlobs: new ConfigurationBlobs(openStorage(settings.exportStorage), settings.exportStorage),
       configurationImages: new ConfigurationImages({ ...settings.registries, proxy: settings.proxy }),
       checkedConfigurations: new ConfigurationCache(
@@ -56,11 +59,16 @@ export function composeApp(settings: Settings): { activities: MainDependencies; 
 export function composeThread(settings: Settings, access: SourceAccess): ActivityDependencies {
   const jobs = new JobStore(openStorage(settings.runtimeStorage));
   const model = FhirModel.of(settings.fhirVersion);
+  const { mode } = settings.source;
   return {
     settings,
     jobs,
     files: new ExportFiles(openStorage(settings.exportStorage)),
     sourceOf: openSource(settings, access),
+    sourceFiles:
+      mode.method === 'files'
+        ? new SourceFiles(mode, settings.sourceMaxPageMebibytes * BYTES_PER_MEBIBYTE)
+        : undefined,
     cache: new JobCache(jobs, settings.fhirVersion, secretsOf(settings)),
     now: () => Date.now(),
     isResourceType: (name) => model.resource(name) !== undefined,

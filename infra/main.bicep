@@ -31,6 +31,9 @@ param configurationAuthors Principal[] = []
 @description('Resource id of a FHIR service of Azure Health Data Services, on which the app is given FHIR Data Reader; empty: none.')
 param fhirServiceId string = ''
 
+@description('Resource id of the storage account whose NDJSON files are the source (SOURCE_MODE files), on which the app is given Storage Blob Data Reader; empty: none.')
+param sourceStorageId string = ''
+
 @description('Entra ID authentication by the platform, before any request reaches the app; null: function keys, or what the settings say.')
 param entraAuthentication EntraAuthentication?
 
@@ -372,6 +375,17 @@ module fhirRole 'modules/fhirRole.bicep' = if (!empty(fhirServiceId)) {
   }
 }
 
+module sourceStorageRole 'modules/sourceStorageRole.bicep' = if (!empty(sourceStorageId)) {
+  scope: resourceGroup(
+    split(sourceStorageId, '/')[?2] ?? subscription().subscriptionId,
+    split(sourceStorageId, '/')[?4] ?? resourceGroup().name
+  )
+  params: {
+    storageName: split(sourceStorageId, '/')[?8] ?? ''
+    appPrincipalId: identity.outputs.principalId
+  }
+}
+
 module functionApp 'modules/functionApp.bicep' = {
   params: {
     planName: '${name}-plan-${suffix}'
@@ -390,6 +404,7 @@ module functionApp 'modules/functionApp.bicep' = {
     runtimeStorageName: runtimeStorage.outputs.name
     packageContainerUrl: runtimeStorage.outputs.packageContainerUrl
     exportBlobServiceUri: exportStorage.outputs.blobServiceUri
+    sourceStorageName: split(sourceStorageId, '/')[?8] ?? ''
     keyVaultUri: keyVault.outputs.uri
     insightsConnectionString: monitoring.outputs.insightsConnectionString
     registryLoginServer: containerRegistry ? registry!.outputs.loginServer : ''

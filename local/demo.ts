@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import type { ExportReport } from '../functions/export/output/report.js';
 import { compileEngine } from '../functions/deid/compileEngine.js';
 import type { Engine } from '../functions/deid/run/engine.js';
 import { readConfiguration } from '../functions/deid/readConfiguration.js';
@@ -17,11 +18,6 @@ import { ExportClient, type Manifest } from './exportClient.js';
 import { PROJECT_ROOT } from './paths.js';
 import { ProgressLine } from './progressLine.js';
 import { type Stack, startStack } from './stack.js';
-
-interface TypeReport {
-  type: string;
-  seconds: number;
-}
 
 const POLL_MS = 250;
 /** Patients of the source of whom one is shown. */
@@ -61,11 +57,25 @@ async function demonstrate(stack: Stack): Promise<void> {
   console.log(`downloading ${manifest.output.length + manifest.error.length} files …`);
   const sizes = await download(manifest, directory);
   await writeFile(join(directory, 'manifest.json'), JSON.stringify(manifest, undefined, 2));
-  console.log(`\n${table(manifest, sizes, await typeReports(manifest, directory))}`);
+  const report = await readReport(manifest, directory);
+  const seconds = new Map(report.types.map((row) => [row.type, row.seconds]));
+  console.log(`\n${table(manifest, sizes, seconds)}`);
   console.log(`\nOutput and manifest: ${relative(process.cwd(), directory) || '.'}/`);
   console.log(`The same in storage: container ${container}, beside manifest.json and report.json`);
   console.log('\nNo legal or regulatory standard is guaranteed by this configuration.');
   await showPatient(stack, manifest, directory);
+  console.log(`\n${validLine(manifest, report)}`);
+}
+
+/** How many of the resources that were written are valid FHIR, and what is not. */
+function validLine(
+  { output }: Manifest,
+  { notValid = 0, types }: Pick<ExportReport, 'notValid' | 'types'>,
+): string {
+  const all = output.reduce((sum, { count }) => sum + count, 0);
+  const problems = types.flatMap(({ content }) => Object.entries(content?.problems ?? {}));
+  const list = problems.map(([problem, count]) => `\n  ${problem}: ${figure(count)}`).join('');
+  return `valid FHIR: ${figure(all - notValid)} of ${figure(all)}${list}`;
 }
 
 /** Downloads every file of the manifest; returns their sizes by URL. */
@@ -86,13 +96,16 @@ function fileName(url: string): string {
   return decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
 }
 
-/** Seconds per type, from the job's report. */
-async function typeReports(manifest: Manifest, directory: string): Promise<Map<string, number>> {
+function figure(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
+/** The job's report, which is kept beside the manifest. */
+async function readReport(manifest: Manifest, directory: string): Promise<ExportReport> {
   const response = await fetch(String(manifest.extension['report']));
   const text = await response.text();
   await writeFile(join(directory, 'report.json'), text);
-  const { types } = JSON.parse(text) as { types: TypeReport[] };
-  return new Map(types.map(({ type, seconds }) => [type, seconds]));
+  return JSON.parse(text) as ExportReport;
 }
 
 function table(manifest: Manifest, sizes: Map<string, number>, seconds: Map<string, number>): string {

@@ -3,6 +3,7 @@ import { activity, type ActivityLog } from './activity.js';
 import { claimPartition } from './claimPartition.js';
 import { completePartition } from './completePartition.js';
 import type { MainDependencies } from './dependencies.js';
+import { findDoubles } from './findDoubles.js';
 import { finishExport } from './finishExport.js';
 import { planExport } from './planExport.js';
 import type { ExportSliceInput } from './sliceRunner.js';
@@ -20,6 +21,7 @@ const ACTIVITIES = {
     (input: ExportSliceInput, log: ActivityLog) =>
       slices.run(input, log),
   completePartition,
+  findDoubles,
   stopExport,
   finishExport,
 };

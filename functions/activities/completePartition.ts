@@ -1,6 +1,12 @@
 import { stateMissing } from '../jobs/model/state.js';
-import { addReport, type DeletionNote, emptyReport, type OutputFile } from '../export/records/job.js';
-import { addPartCounts, emptyCounts } from '../export/selection/patientCount.js';
+import {
+  addReport,
+  type DeletionNote,
+  emptyReport,
+  type OutputFile,
+  type TypeRecord,
+} from '../export/records/job.js';
+import { addPartCounts, emptyCounts, type PartCounts } from '../export/selection/patientCount.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface CompletePartitionInput {
@@ -24,9 +30,23 @@ export function completePartition({ jobs }: ActivityDependencies) {
     let foreign = 0;
     let ofOthers = 0;
     let resources = 0;
+    const attempts: string[] = [];
+    let isOfFile = false;
+    const byType = new Map<string, TypeRecord & { counts: PartCounts }>();
     for (let attempt: string | undefined = last; attempt !== undefined;) {
       const slice = await jobs.slice(jobId, partition, attempt);
       if (slice === undefined) throw stateMissing();
+      attempts.push(attempt);
+      isOfFile ||= slice.byType !== undefined;
+      for (const [type, written] of Object.entries(slice.byType ?? {})) {
+        const sum = byType.get(type) ?? { files: [], report: emptyReport(), counts: emptyCounts() };
+        byType.set(type, sum);
+        sum.files.unshift(...written.files);
+        addReport(sum.report, written.report);
+        sum.foreign = (sum.foreign ?? 0) + (written.foreign ?? 0);
+        sum.ofOthers = (sum.ofOthers ?? 0) + (written.ofOthers ?? 0);
+        if (written.counts !== undefined) addPartCounts(sum.counts, written.counts, mostPatients);
+      }
       deletionNote ??= slice.deletionNote;
       walked ??= slice.walked;
       // The chain leads back: the files of a slice come in their order once all are turned round.
@@ -40,7 +60,10 @@ export function completePartition({ jobs }: ActivityDependencies) {
       resources = Math.max(resources, slice.resources);
       attempt = slice.previous;
     }
-    if (mostPatients > 0) await jobs.putPartCounts(jobId, partition, counts);
+    if (mostPatients > 0) {
+      await jobs.putPartCounts(jobId, partition, counts);
+      for (const [type, own] of byType) await jobs.putPartCounts(jobId, partition, own.counts, type);
+    }
     await jobs.putPartition(jobId, partition, {
       files: files.reverse(),
       seconds,
@@ -50,8 +73,16 @@ export function completePartition({ jobs }: ActivityDependencies) {
       provenance,
       foreign,
       ofOthers,
+      ...(isOfFile ? { byType: Object.fromEntries([...byType].map(withoutCounts)), attempts } : {}),
     });
     await jobs.putProgress(jobId, { partition, resources, isDone: true });
     return null;
   };
+}
+
+function withoutCounts([type, { counts: _counts, ...record }]: [
+  string,
+  TypeRecord & { counts: PartCounts },
+]): [string, TypeRecord] {
+  return [type, record];
 }

@@ -1,5 +1,6 @@
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
+import type { SourceFiles } from '../adapters/storage/sourceFiles.js';
 import type { Source } from '../export/source/source.js';
 import type { Settings } from '../settings/settings.js';
 import type { ActivityLog } from './activity.js';
@@ -13,6 +14,8 @@ export interface ActivityDependencies {
   files: ExportFiles;
   /** The source, for one job; failed requests are reported to `log`. */
   sourceOf: (requester: string, log: ActivityLog) => Source;
+  /** The files that are the source; `undefined`: it is a server that is searched. */
+  sourceFiles: SourceFiles | undefined;
   cache: JobCache;
   /** The clock of this machine, in milliseconds since the epoch. */
   now: () => number;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
-import type { FhirVersion } from '../fhir/fhirVersion.js';
 import { ExportError } from '../common/errors.js';
+import { FhirModel } from '../deid/model/fhirModel.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
 import { runDeletionSlice } from '../export/slice/deletions.js';
 import {
@@ -17,12 +17,15 @@ import {
 } from '../export/records/job.js';
 import { Level } from '../export/plan/level.js';
 import type { CompartmentSelection } from '../export/selection/compartment.js';
-import { PatientCounter } from '../export/selection/patientCount.js';
+import { PatientCounter, type PatientCounterInput } from '../export/selection/patientCount.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
+import type { Members } from '../export/selection/members.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import type { LineMaker, LineSink } from '../export/output/lineMaker.js';
 import { patientSearches } from '../export/selection/patientSearches.js';
-import { runPatientSlice } from '../export/slice/patientSlice.js';
+import { LineIndex } from '../export/slice/doubles.js';
+import { runFileSlice } from '../export/slice/fileSlice.js';
+import { PatientSlice } from '../export/slice/patientSlice.js';
 import {
   runSlice,
   type SliceDependencies,
@@ -39,15 +42,34 @@ import { ProgressReports, watchedSource } from './waiting.js';
 type Outcome = Omit<SliceResult, 'cursor'> &
   Pick<SliceRecord, 'cursor'> & { note?: DeletionNote | undefined };
 
+/** Of that, what is recorded, and how many resources were read. */
+type Recorded = Omit<SliceRecord, 'previous' | 'resources' | 'seconds'> & { read: number };
+
 /** What an attempt is about, as the job's state has it. */
 interface Part {
+  partition: number;
   request: JobRequest;
   plan: JobPlan;
   planned: PlannedPartition;
   before: SliceRecord | undefined;
+  /** Places of the lines of a file that do not count; absent: that is not known yet. */
+  superseded?: Float64Array;
 }
 
+/** What every attempt needs, whatever its source. */
+type Shared = Pick<SliceDependencies, 'lineMaker' | 'clock' | 'isStopped' | 'tellProgress'> & {
+  dependencies: ActivityDependencies;
+  files: AttemptFiles;
+  level: Level;
+  members: Members | undefined;
+  log: ActivityLog;
+  /** Called where it changes what is waited for. */
+  report: (waiting?: Waiting) => void;
+};
+
 const BYTES_PER_MEBIBYTE = 1_048_576;
+/** Of each output file but the first, where a slice writes one of each type that it finds. */
+const SMALL_BLOCK_BYTES = 524_288;
 
 /**
  * Exports a bounded part of a partition into a file of its own. The name of the file and of the record has a
@@ -60,60 +82,109 @@ export function exportSlice(dependencies: ActivityDependencies) {
     const { jobId, partition, previous } = input;
     const part = await readPart(dependencies, input);
     const { request, plan, planned, before } = part;
-    const { type } = planned.window;
     const files = new AttemptFiles(dependencies, part, input);
     const members = plan.compartment?.hasMembers === true ? await cache.members(jobId) : undefined;
-    const level = new Level(plan, settings.fhirVersion, members);
-    const compartment = level.compartment(type, planned.memberSearch);
-    const lineMaker = await cache.lineMaker(request, plan.transactionTime);
     const reports = new ProgressReports(jobs, jobId);
     let resources = before?.resources ?? 0;
     const report = (waiting?: Waiting): void => reports.add({ partition, resources, isDone: false }, waiting);
-    const source = watchedSource(dependencies, request, (line) => log({ type, ...line }), report);
-    const isCounting = (request.minPatients ?? 0) > 0;
-    const patients = new PatientCounter({
-      most: request.minPatients ?? 0,
-      fhirVersion: settings.fhirVersion,
-      secret: isCounting ? await jobs.secret(jobId) : new Uint8Array(0),
-      isCounted: members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
-      outside: outsideTypes(plan, settings.fhirVersion),
-    });
     const isStopped = async (): Promise<boolean> => !isRunning(stateOf(await jobs.records(jobId)));
-    const run = planned.isOfDeletions === true ? runDeletions : runResources;
-    const result = await run(part, compartment, settings, {
-      source,
-      lineMaker,
-      patients,
-      companions: level.companions(type, request, source),
-      openFile: (written) => files.open(written),
+    const run = planned.file === undefined ? searchSlice : fileSlice;
+    const { read, ...recorded } = await run(part, {
+      dependencies,
+      files,
+      level: new Level(plan, settings.fhirVersion, members),
+      members,
+      lineMaker: await cache.lineMaker(request, plan.transactionTime),
+      log,
+      report,
       clock: now,
       isStopped,
-      tellProgress: (read) => {
-        resources = (before?.resources ?? 0) + read;
+      tellProgress: (readSoFar) => {
+        resources = (before?.resources ?? 0) + readSoFar;
         report();
       },
     }).catch((error: unknown) => files.discard(error));
     await reports.settled();
-    resources = (before?.resources ?? 0) + result.report.read;
+    resources = (before?.resources ?? 0) + read;
     await jobs.putSlice(jobId, partition, files.attempt, {
       previous: previous ?? undefined,
-      files: files.written(result),
-      cursor: result.cursor,
-      ...(result.note === undefined ? {} : { deletionNote: result.note }),
-      ...(result.walked === undefined ? {} : { walked: result.walked }),
+      ...recorded,
       resources,
       seconds: (performance.now() - startedAt) / 1000,
-      report: result.report,
-      provenance: result.companions.report,
-      foreign: compartment?.foreign ?? 0,
-      ofOthers: compartment?.ofOthers ?? 0,
-      ...(isCounting ? { counts: patients.counts() } : {}),
     });
     // A cancel that came while the last page was written has deleted the job's files before this one was there.
     if (await isStopped()) await files.discard(new ExportError('job-stopped', 'The job was stopped.'));
-    await jobs.putProgress(jobId, { partition, resources, isDone: result.cursor === undefined });
-    return { attempt: files.attempt, isDone: result.cursor === undefined };
+    await jobs.putProgress(jobId, { partition, resources, isDone: recorded.cursor === undefined });
+    return { attempt: files.attempt, isDone: recorded.cursor === undefined };
   };
+}
+
+/** A slice of what searches give. */
+async function searchSlice(part: Part, shared: Shared): Promise<Recorded> {
+  const { request, planned } = part;
+  const { dependencies, files, level, log, report } = shared;
+  const { settings } = dependencies;
+  const { type } = planned.window;
+  const compartment = level.compartment(type, planned.memberSearch);
+  const source = watchedSource(dependencies, request, (line) => log({ type, ...line }), report);
+  const patients = (await patientCounters(part, shared))();
+  const run = planned.isOfDeletions === true ? runDeletions : runResources;
+  const result = await run(part, compartment, settings, {
+    ...shared,
+    source,
+    patients,
+    companions: level.companions(type, request, source),
+    openFile: (written) => files.open(written),
+  });
+  return {
+    files: files.written(result),
+    cursor: result.cursor,
+    ...(result.note === undefined ? {} : { deletionNote: result.note }),
+    ...(result.walked === undefined ? {} : { walked: result.walked }),
+    report: result.report,
+    provenance: result.companions.report,
+    foreign: compartment?.foreign ?? 0,
+    ofOthers: compartment?.ofOthers ?? 0,
+    ...(isCounting(request) ? { counts: patients.counts() } : {}),
+    read: result.report.read,
+  };
+}
+
+/** A slice of a part of a file. */
+async function fileSlice(part: Part, shared: Shared): Promise<Recorded> {
+  const { request, planned, before, superseded } = part;
+  const { dependencies, files, level } = shared;
+  const { jobs, settings, sourceFiles, isResourceType } = dependencies;
+  const { file, window } = planned;
+  if (file === undefined || sourceFiles === undefined) throw otherSource();
+  const cursor = before?.cursor !== undefined && 'place' in before.cursor ? before.cursor : undefined;
+  const index = superseded === undefined ? new LineIndex(await jobs.secret(request.jobId)) : undefined;
+  const newCounter = await patientCounters(part, shared);
+  const result = await runFileSlice(file, window, limitsOf(settings), {
+    ...shared,
+    blocks: sourceFiles.blocks(file, cursor),
+    superseded: superseded ?? new Float64Array(),
+    index,
+    openFile: (type) => files.open(type),
+    choiceOf: (type, refuse) => {
+      if (!isResourceType(type)) refuse();
+      return isAsked(request, type, settings)
+        ? { compartment: level.compartment(type, undefined), patients: newCounter() }
+        : undefined;
+    },
+  });
+  if (index !== undefined) await jobs.putIndex(request.jobId, part.partition, files.attempt, index.bytes);
+  const byType = Object.fromEntries(
+    [...result.byType].map(([type, { lines, bytes, counts, ...written }]) => [
+      type,
+      {
+        files: files.named(type, lines, bytes),
+        ...written,
+        ...(isCounting(request) && counts !== undefined ? { counts } : {}),
+      },
+    ]),
+  );
+  return { files: [], cursor: result.cursor, report: emptyReport(), byType, read: result.read };
 }
 
 /** @throws ExportError `job-state-missing` where the job, or the cursor from which the slice continues, is gone */
@@ -127,18 +198,54 @@ async function readPart(
     previous === null ? undefined : jobs.slice(jobId, partition, previous),
     jobs.checkClaim(jobId, partition),
   ]);
-  const planned = plan?.partitions[partition];
-  if (
-    request === undefined ||
-    plan === undefined ||
-    planned === undefined ||
-    (previous !== null && before?.cursor === undefined)
-  ) {
+  if (request === undefined || plan === undefined || (previous !== null && before?.cursor === undefined)) {
     throw stateMissing();
   }
   checkSource(plan, settings);
-  return { request: asPlanned(request, plan), plan, planned, before };
+  const first = plan.partitions[partition];
+  const shared = { partition, request: asPlanned(request, plan), plan, before };
+  if (first !== undefined) return { ...shared, planned: first };
+  const repeated = (await jobs.repeated(jobId))[partition - plan.partitions.length];
+  const planned = plan.partitions[repeated?.partition ?? Number.NaN];
+  if (repeated === undefined || planned === undefined) throw stateMissing();
+  return { ...shared, planned, superseded: await jobs.superseded(jobId, repeated.partition) };
 }
+
+const isCounting = ({ minPatients = 0 }: JobRequest): boolean => minPatients > 0;
+
+/** Makes what counts patients, for one type each where the types are not known. */
+async function patientCounters(
+  { request, plan, planned }: Part,
+  { dependencies, members }: Shared,
+): Promise<() => PatientCounter> {
+  const { fhirVersion } = dependencies.settings;
+  const types =
+    planned.file === undefined
+      ? plan.partitions.map(({ window }) => window.type)
+      : FhirModel.of(fhirVersion).resourceNames();
+  const input: PatientCounterInput = {
+    most: request.minPatients ?? 0,
+    fhirVersion,
+    secret: isCounting(request) ? await dependencies.jobs.secret(request.jobId) : new Uint8Array(0),
+    isCounted: members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
+    // Of the types of the job, those that are in no patient's compartment.
+    outside: new Set(types.filter((type) => !patientCompartment(fhirVersion).has(type))),
+  };
+  return () => new PatientCounter(input);
+}
+
+/** Whether lines of a type are exported of files that have it. */
+function isAsked(
+  { types, permittedTypes, level }: JobRequest,
+  type: string,
+  { fhirVersion }: Settings,
+): boolean {
+  if (level.kind !== 'system' && !patientCompartment(fhirVersion).has(type)) return false;
+  return types?.includes(type) ?? (!NOT_BY_DEFAULT.has(type) && permittedTypes?.includes(type) !== false);
+}
+
+/** Attachments of other resources, and what bulk exports report beside resources. */
+const NOT_BY_DEFAULT: ReadonlySet<string> = new Set(['Binary', 'OperationOutcome']);
 
 /** The files of one attempt, one for each type; their names are of this attempt alone. */
 class AttemptFiles {
@@ -146,7 +253,7 @@ class AttemptFiles {
   readonly #dependencies: ActivityDependencies;
   readonly #part: Part;
   readonly #input: ExportSliceInput;
-  readonly #opened: string[] = [];
+  readonly #opened = new Map<string, LineSink | undefined>();
 
   constructor(dependencies: ActivityDependencies, part: Part, input: ExportSliceInput) {
     this.#dependencies = dependencies;
@@ -156,11 +263,16 @@ class AttemptFiles {
 
   async open(type: string): Promise<LineSink> {
     const { files, settings, now } = this.#dependencies;
-    const { request } = this.#part;
+    const { request, planned } = this.#part;
     await files.confirmContainer(request, settings.allowMixedContainers, now());
     const name = this.#nameOf(type);
-    this.#opened.push(name);
-    return files.create(request.container, name);
+    const isOneOfMany = planned.file !== undefined && this.#opened.size > 0;
+    // Before it is there: one whose creation seems to fail may exist.
+    this.#opened.set(name, undefined);
+    const blockBytes = isOneOfMany ? SMALL_BLOCK_BYTES : undefined;
+    const file = await files.create(request.container, name, blockBytes);
+    this.#opened.set(name, file);
+    return file;
   }
 
   /** Deletes what was written, since the attempt fails. */
@@ -168,29 +280,25 @@ class AttemptFiles {
     const { files } = this.#dependencies;
     const { container } = this.#part.request;
     // Only tidier: what this cannot delete is an orphan, which the end of the job or the timer deletes.
-    for (const name of this.#opened) await files.deleteFile(container, name).catch(() => undefined);
+    for (const name of this.#opened.keys()) await files.deleteFile(container, name).catch(() => undefined);
     throw reason;
   }
 
   written({ lines, bytes, companions }: Outcome): OutputFile[] {
     const { isOfDeletions, window } = this.#part.planned;
     const type = isOfDeletions === true ? DELETIONS_TYPE : window.type;
-    const files: OutputFile[] = [
-      {
-        type,
-        ...(isOfDeletions === true ? { of: [window.type] } : {}),
-        name: this.#nameOf(type),
-        count: lines,
-        bytes,
-      },
-      {
-        type: PROVENANCE,
-        name: this.#nameOf(PROVENANCE),
-        count: companions.lines,
-        bytes: companions.bytes,
-      },
+    return [
+      ...this.named(type, lines, bytes, isOfDeletions === true ? { of: [window.type] } : {}),
+      ...this.named(PROVENANCE, companions.lines, companions.bytes),
     ];
-    return files.filter(({ count }) => count > 0);
+  }
+
+  /** The file of a type, if there is one. */
+  named(type: string, count: number, bytes: number, of: Pick<OutputFile, 'of'> = {}): OutputFile[] {
+    if (count === 0) return [];
+    const name = this.#nameOf(type);
+    const sha256 = this.#opened.get(name)?.sha256;
+    return [{ type, ...of, name, count, bytes, ...(sha256 === undefined ? {} : { sha256 }) }];
   }
 
   #nameOf(type: string): string {
@@ -234,7 +342,7 @@ async function runResources(
       dependencies,
     );
   }
-  return runPatientSlice(
+  return new PatientSlice(
     window,
     patientSearches(
       compartment,
@@ -247,7 +355,7 @@ async function runResources(
     },
     limitsOf(settings),
     dependencies,
-  );
+  ).run();
 }
 
 async function runDeletions(
@@ -283,18 +391,16 @@ function mayLeaveOut({ types, typeFilters }: JobRequest, { partitions }: JobPlan
   return types === undefined && parts.length === 1 && !typeFilters.some((filter) => filter.type === type);
 }
 
-/** The types of a job that are in no patient's compartment. */
-function outsideTypes({ partitions }: JobPlan, version: FhirVersion): ReadonlySet<string> {
-  const types = partitions.map(({ window }) => window.type);
-  return new Set(types.filter((type) => !patientCompartment(version).has(type)));
-}
-
 /** One job reads from one source, whatever the settings of an app that was started anew say. */
 function checkSource({ source }: JobPlan, { fhirServerUrl, fhirVersion }: Settings): void {
   if (source === undefined || (source.url === fhirServerUrl && source.fhirVersion === fhirVersion)) return;
-  throw new ExportError(
+  throw otherSource();
+}
+
+function otherSource(): ExportError {
+  return new ExportError(
     'source-unverifiable',
-    'FHIR_SERVER_URL or FHIR_VERSION was changed since the export began, so its files would not fit each other. Start the export again.',
+    'FHIR_SERVER_URL, FHIR_VERSION or SOURCE_MODE was changed since the export began, so its files would not fit each other. Start the export again.',
   );
 }
 

@@ -13,6 +13,8 @@ import {
   type OutputFile,
   type PartitionRecord,
   type PlannedPartition,
+  type ReadPart,
+  type RepeatedPart,
   type SliceReport,
 } from '../export/records/job.js';
 import {
@@ -76,35 +78,36 @@ async function complete(
   const { jobId, container, folder } = request;
   const plan = await jobs.plan(jobId);
   if (plan === undefined) throw stateMissing();
-  const withheld = await withheldOf(jobs, request, plan);
+  const isOfFiles = plan.partitions.some(({ file }) => file !== undefined);
+  const repeated = isOfFiles ? await jobs.repeated(jobId) : [];
+  const read = await readParts(jobs, jobId, plan, repeated);
+  const withheld = await withheldOf(jobs, request, plan, read);
   // What is withheld is as if it had never been read: no file, count or failure of it is reported.
-  const read = async (partition: number): Promise<PartitionRecord> => {
-    const record = await jobs.partition(jobId, partition);
-    if (record === undefined) throw stateMissing();
-    const type = plan.partitions[partition]?.window.type ?? '';
-    return withheld.types.has(type) ? emptyPartition() : withoutFilesOf(record, withheld.types);
-  };
-  const partitions = await pMap(plan.partitions.keys(), read, AT_ONCE);
+  const parts = read.map((part): ReadPart => {
+    const isWithheld = withheld.types.has(part.planned.window.type);
+    return { ...part, record: isWithheld ? emptyPartition() : withoutFilesOf(part.record, withheld.types) };
+  });
   const filesOf = (isOfDeletions: boolean): OutputFile[] =>
-    partitions
-      .filter((_, index) => (plan.partitions[index]?.isOfDeletions === true) === isOfDeletions)
-      .flatMap((partition) => partition.files);
+    parts
+      .filter(({ planned }) => (planned.isOfDeletions === true) === isOfDeletions)
+      .flatMap(({ record }) => record.files);
   const [output, deleted] = [filesOf(false), filesOf(true)];
-  const deletionNotes = partitions.flatMap(({ deletionNote }) => deletionNote ?? []);
+  const deletionNotes = parts.flatMap(({ record: { deletionNote } }) => deletionNote ?? []);
   const report = emptyReport();
   let foreign = 0;
   let ofOthers = 0;
-  for (const partition of partitions) {
-    foreign += partition.foreign ?? 0;
-    ofOthers += partition.ofOthers ?? 0;
-    addReport(report, partition.report);
-    if (partition.provenance !== undefined) addReport(report, partition.provenance);
+  for (const { record } of parts) {
+    foreign += record.foreign ?? 0;
+    ofOthers += record.ofOthers ?? 0;
+    addReport(report, record.report);
+    if (record.provenance !== undefined) addReport(report, record.provenance);
   }
   for (const failure of plan.refused ?? []) addFailure(report, failure);
   // Only now: of what is withheld, no caller may learn that it failed.
   const fatal = report.failures.find(({ endsJob }) => endsJob === true);
   if (fatal !== undefined) throw resourceFailed(fatal.type, fatal.message);
-  await provePartsComplete(sourceOf(requesterOf(request), log), asPlanned(request, plan), plan, partitions);
+  const records = parts.map(({ record }) => record);
+  await provePartsComplete(sourceOf(requesterOf(request), log), asPlanned(request, plan), plan, records);
   await files.confirmContainer(request, settings.allowMixedContainers, now());
   const errors = (await jobs.manifest(jobId)) === undefined ? await writeErrors(files, request, report) : [];
   // Where two calls run at once, the first manifest holds; the other's error file is an orphan.
@@ -120,12 +123,13 @@ async function complete(
       report,
       foreign,
       ofOthers,
+      superseded: superseded(request, repeated),
       withheld: withheld.notes,
     }),
   );
   const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`));
   await files.write(container, `${folder}${MANIFEST_FILE}`, toText(copy));
-  const summary = buildReport(request, plan, partitions, new Date(now()).toISOString(), VERSION);
+  const summary = buildReport(request, plan, parts, new Date(now()).toISOString(), VERSION);
   await files.write(container, `${folder}${REPORT_FILE}`, toText(summary));
   const kept = manifestFileNames(manifest, request);
   const found = await files.list(container, folder);
@@ -137,30 +141,64 @@ async function complete(
   await files.settleContainer(request);
 }
 
+/**
+ * What was read, by types: a part of a file counts as one partition for each of its types, and where it was read again,
+ * that counts.
+ */
+async function readParts(
+  jobs: JobStore,
+  jobId: string,
+  plan: JobPlan,
+  repeated: readonly RepeatedPart[],
+): Promise<ReadPart[]> {
+  const partsOf = async ([index, planned]: [number, PlannedPartition]): Promise<ReadPart[]> => {
+    const again = repeated.findIndex(({ partition }) => partition === index);
+    const partition = again < 0 ? index : plan.partitions.length + again;
+    const record = await jobs.partition(jobId, partition);
+    if (record === undefined) throw stateMissing();
+    if (record.byType === undefined) return [{ partition, planned, record }];
+    const { byType, seconds } = record;
+    const lines = Object.values(byType).reduce((sum, { report }) => sum + report.read, 0);
+    return Object.entries(byType).map(([type, own]) => ({
+      partition,
+      planned: { ...planned, window: { ...planned.window, type } },
+      record: { ...own, seconds: (seconds * own.report.read) / Math.max(1, lines) },
+    }));
+  };
+  return (await pMap(plan.partitions.entries(), partsOf, AT_ONCE)).flat();
+}
+
 /** The types that are withheld since a part of theirs is of too few patients, and what is reported of all such parts. */
 async function withheldOf(
   jobs: JobStore,
   request: JobRequest,
   plan: JobPlan,
+  parts: readonly ReadPart[],
 ): Promise<{ types: ReadonlySet<string>; notes: string[] }> {
   const { jobId, minPatients: most = 0 } = request;
   if (most === 0) return { types: new Set(), notes: [] };
   const { typeFilters } = asPlanned(request, plan);
   const types = new Map<string, CountedType>();
-  for (const { window } of plan.partitions) {
-    const filters = typeFilters.filter(({ type }) => type === window.type).length;
-    types.set(window.type, { alternatives: Math.max(1, filters), counts: emptyCounts() });
+  for (const { planned } of parts) {
+    const { type } = planned.window;
+    const filters = typeFilters.filter((filter) => filter.type === type).length;
+    types.set(type, { alternatives: Math.max(1, filters), counts: emptyCounts() });
   }
-  const countPart = async ([partition, { window }]: [number, PlannedPartition]): Promise<void> => {
-    const counts = await jobs.partCounts(jobId, partition);
+  const countPart = async ({ partition, planned: { window, file } }: ReadPart): Promise<void> => {
+    const counts = await jobs.partCounts(jobId, partition, file === undefined ? '' : window.type);
     const sum = types.get(window.type)?.counts;
     if (counts !== undefined && sum !== undefined) addPartCounts(sum, counts, most);
   };
-  await pMap(plan.partitions.entries(), countPart, AT_ONCE);
+  await pMap(parts, countPart, AT_ONCE);
   const withheld = withheldTypes(types, most);
   if (withheld.size === types.size) throw allWithheld(most);
-  const parts = [...withheld, ...(plan.withheld ?? [])].sort();
-  return { types: withheld, notes: parts.length === 0 ? [] : [withheldNote(parts, most)] };
+  const named = [...withheld, ...(plan.withheld ?? [])].sort();
+  return { types: withheld, notes: named.length === 0 ? [] : [withheldNote(named, most)] };
+}
+
+/** How many lines of files others superseded: nothing, where the number might show what is withheld. */
+function superseded({ minPatients = 0 }: JobRequest, repeated: readonly RepeatedPart[]): number {
+  return minPatients > 0 ? 0 : repeated.reduce((sum, { lines }) => sum + lines, 0);
 }
 
 async function writeErrors(

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import { readConfiguration } from '../deid/readConfiguration.js';
+import { ContentCounter } from '../deid/run/contentCounter.js';
 import { compileEngine } from '../deid/compileEngine.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
+import type { Engine, EngineOptions } from '../deid/run/engine.js';
 import { anonymizeText } from '../deid/run/anonymizeText.js';
 import { hasLastingIds } from '../deid/run/idPseudonym.js';
 import { isJsonObject, parseJson } from '../json/json.js';
@@ -40,11 +42,17 @@ export async function makeLineMaker(
           resolveSecret,
         );
   if (elements.length === 0) return lineMaker;
-  return cuttingLines(lineMaker, elementCutter(elements, FhirModel.of(fhirVersion)));
+  const model = FhirModel.of(fhirVersion);
+  return cuttingLines(lineMaker, elementCutter(elements, model), new ContentCounter(model));
 }
 
 async function makeAnonymizing(
-  { jobId, configuration, minPatients = 0 }: JobRequest & { configuration: ConfigurationOfJob },
+  {
+    jobId,
+    configuration,
+    minPatients = 0,
+    validation = 'off',
+  }: JobRequest & { configuration: ConfigurationOfJob },
   transactionTime: string,
   jobs: Pick<JobStore, 'configuration' | 'secret'>,
   fhirVersion: FhirVersion,
@@ -76,20 +84,23 @@ async function makeAnonymizing(
     );
   }
   const configurationOfJob = resolved.configuration;
-  const engine = compileEngine(configurationOfJob, {
+  const options: Omit<EngineOptions, 'validation'> = {
     fhirVersion,
     now: (parseInstant(transactionTime)?.seconds ?? Number.NaN) * 1000,
     jobSecret,
     randomBytes,
-    validation: 'off',
-  });
+  };
+  const engine = compileEngine(configurationOfJob, { ...options, validation });
+  // A resource of nothing but an id is not valid.
+  let engineOfIds: Engine | undefined;
   return {
     processingErrors:
       engine.processingErrors === 'raise' && minPatients > 0 ? 'raise-at-end' : engine.processingErrors,
     makeLine: (resource, line, report) => engine.anonymize(resource, line, report),
     lastingId: (type, id) => {
       if (!hasLastingIds(configurationOfJob, type)) return undefined;
-      const made = anonymizeText(engine, JSON.stringify({ resourceType: type, id }));
+      engineOfIds ??= compileEngine(configurationOfJob, { ...options, validation: 'off' });
+      const made = anonymizeText(engineOfIds, JSON.stringify({ resourceType: type, id }));
       const resource = made.outcome === 'failed' ? undefined : parseJson(made.line);
       const pseudonym = isJsonObject(resource) ? resource['id'] : undefined;
       return typeof pseudonym === 'string' && pseudonym !== id ? pseudonym : undefined;

@@ -1,5 +1,4 @@
-import type { Capabilities } from '../export/source/capabilities.js';
-import type { JobRequest, PlannedCompartment, PlannedPartition } from '../export/records/job.js';
+import type { PlannedCompartment, PlannedPartition } from '../export/records/job.js';
 import {
   countPresent,
   type KnownLists,
@@ -11,9 +10,9 @@ import { countReadable } from '../export/plan/patientPlan.js';
 import { hiddenGroup, resolveMembers } from '../export/plan/jobMembers.js';
 import { Members } from '../export/selection/members.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
-import type { SearchParameters, Source } from '../export/source/source.js';
+import type { SearchParameters } from '../export/source/source.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
-import type { ActivityDependencies } from './dependencies.js';
+import { outOfTimeFromNow, type Planning } from './planning.js';
 
 /** What is exported below the system level. */
 export interface CompartmentPlan {
@@ -21,7 +20,7 @@ export interface CompartmentPlan {
   /** Of the types asked for, those that can be in a Patient compartment. */
   types: string[];
   /** Whether there is no patient whose resources could be exported. */
-  isOfNobody: boolean;
+  hasNoPatients: boolean;
   notes: string[];
   /**
    * The searches for a type's resources in a window, partition by partition; `undefined` where the whole type is to be
@@ -41,24 +40,10 @@ export interface CompartmentPlan {
  * state, and are the same for all of its slices.
  */
 export async function planCompartment(
-  {
-    jobs,
-    settings,
-    source,
-    isPatientByPatient,
-    isOutOfTime,
-  }: Pick<ActivityDependencies, 'jobs' | 'settings'> & {
-    source: Source;
-    /** Whether the source refuses searches without a patient. */
-    isPatientByPatient: boolean;
-    /** Whether what can be done without is not asked for any more. */
-    isOutOfTime: () => boolean;
-  },
-  request: JobRequest,
-  capabilities: Capabilities,
-  transactionTime: string,
+  { jobs, settings, source, request, capabilities, transactionTime, isPatientByPatient, now }: Planning,
   asked: readonly string[],
 ): Promise<CompartmentPlan> {
+  const isOutOfTime = outOfTimeFromNow(now);
   const compartmentTypes = patientCompartment(settings.fhirVersion);
   const bases = [...new Set([settings.fhirServerUrl, capabilities.url ?? settings.fhirServerUrl])];
   const notes: string[] = [];
@@ -92,7 +77,7 @@ export async function planCompartment(
     compartment: { hasMembers: members !== undefined, bases, includesProvenance: comesAlong },
     // Where patients are counted, a group without members must look like one of few.
     types: members?.ids.length === 0 && (request.minPatients ?? 0) === 0 ? [] : types,
-    isOfNobody: members?.ids.length === 0,
+    hasNoPatients: members?.ids.length === 0,
     notes,
     searchesFor: async (type, bounds, typeCount, pageSize, isPlanOutOfTime) => {
       if (members === undefined) return undefined;

@@ -3,11 +3,11 @@ import { parseJson } from '../json/json.js';
 import { decodeUtf8 } from '../json/utf8.js';
 import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
 import { ExportError } from '../common/errors.js';
-import { type Capabilities, readCapabilities, UNKNOWN_CAPABILITIES } from '../export/source/capabilities.js';
+import { readCapabilities, UNKNOWN_CAPABILITIES } from '../export/source/capabilities.js';
 import { deletionSentences } from '../export/output/manifest.js';
 import { planDeletions } from '../export/plan/deletionPlan.js';
 import { isUnsteady } from '../export/selection/filtered.js';
-import { type JobRequest, PLANNING, type PlannedPartition } from '../export/records/job.js';
+import { type JobPlan, type JobRequest, PLANNING, type PlannedPartition } from '../export/records/job.js';
 import { type PatientPlan, planPatientSearches, refusalWithoutPatient } from '../export/plan/patientPlan.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
 import { planPartitions, transactionInstant } from '../export/plan/partitions.js';
@@ -21,9 +21,12 @@ import { mayTry } from '../export/source/refusals.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import type { Source } from '../export/source/source.js';
 import { boundsOf, jobWindow, spanOf, type Window } from '../export/walk/window.js';
+import type { Settings } from '../settings/settings.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { type CompartmentPlan, planCompartment } from './planCompartment.js';
+import { outOfTimeFromNow, type Planning } from './planning.js';
+import { planFiles } from './planFiles.js';
 import { ProgressReports, watchedSource } from './waiting.js';
 
 export interface PlanExportInput {
@@ -32,83 +35,95 @@ export interface PlanExportInput {
 
 export interface PlanExportOutput {
   partitions: number;
+  /** Whether they are parts of files, among which lines of one resource are looked for when all are read. */
+  isOfFiles?: true;
 }
 
 /** Smaller partitions are not worth what it costs to begin one. */
 const MIN_PARTITION = 5000;
 /** Attachments of other resources, as large as files are: exported where it is asked for. */
 const BINARY = 'Binary';
-/** After this a plan is made of what is known: an activity may not take long. */
-const MAX_PLANNING_MS = 120_000;
 
 /** Fixes the transaction time by the source's clock and what there is to export. */
 export function planExport(dependencies: ActivityDependencies) {
-  const { jobs, settings, isResourceType, now } = dependencies;
+  const { jobs, settings, sourceFiles } = dependencies;
   return async ({ jobId }: PlanExportInput, log: ActivityLog): Promise<PlanExportOutput> => {
     const known = await jobs.plan(jobId);
-    if (known !== undefined) return { partitions: known.partitions.length };
+    if (known !== undefined) return outputOf(known);
     const asked = await jobs.request(jobId);
     if (asked === undefined) throw stateMissing();
-    const reports = new ProgressReports(jobs, jobId);
-    const progress = { partition: PLANNING, resources: 0, isDone: false };
-    const source = watchedSource(dependencies, asked, log, (waiting) => reports.add(progress, waiting));
-    const { capabilities, date } = await readSource(dependencies, source, asked);
-    const transactionTime = transactionInstant(date, settings.transactionTimeMarginSeconds, asked.until);
-    const listed = capabilities.searchableTypes.filter(
-      (type) => isResourceType(type) && (asked.permittedTypes?.includes(type) ?? true),
-    );
-    const typesAsked = typesOf(asked, listed);
-    const refusal = await refusalWithoutPatient(source, inCompartment(dependencies, typesAsked));
-    const isPatientByPatient = refusal !== undefined;
-    if (isPatientByPatient && asked.level.kind !== 'group' && asked.patients === undefined) throw refusal;
-    const below =
-      asked.level.kind === 'system'
-        ? undefined
-        : await planCompartment(
-            { jobs, settings, source, isPatientByPatient, isOutOfTime: outOfTimeFromNow(now) },
-            asked,
-            capabilities,
-            transactionTime,
-            typesAsked,
-          );
-    if (isPatientByPatient) refuseSeveralFilters(asked);
-    const filters = await countFilters(dependencies, source, asked, below, transactionTime);
-    const request = filters === undefined ? asked : { ...asked, typeFilters: filters.kept };
-    const isLeft = (type: string): boolean =>
-      !asked.typeFilters.some((filter) => filter.type === type) ||
-      request.typeFilters.some((filter) => filter.type === type);
-    const types = (below?.types ?? typesAsked).filter(isLeft);
-    const parts = await planParts(dependencies, source, request, {
-      capabilities,
-      below,
-      types,
-      isPatientByPatient,
-      transactionTime,
-    });
-    const deletions = planDeletions({
-      request,
-      types,
-      transactionTime,
-      historyTypes: capabilities.historyTypes,
-      lastingTypes: await lastingTypes(dependencies, request, types, transactionTime),
-    });
-    const plan = await jobs.putPlan(jobId, {
-      transactionTime,
-      source: { url: settings.fhirServerUrl, fhirVersion: settings.fhirVersion },
-      partitions: [...parts.partitions, ...deletions.partitions],
-      ...(below === undefined ? {} : { compartment: below.compartment }),
-      ...(filters === undefined ? {} : { typeFilters: filters.kept, withheld: filters.withheld }),
-      ...(parts.refused === undefined ? {} : { refused: parts.refused }),
-      notes: [
-        ...planNotes(request),
-        ...(asked.types === undefined && listed.includes(BINARY) ? [BINARY_LEFT_OUT] : []),
-        ...(below?.notes ?? []),
-        ...(parts.notes ?? []),
-        ...deletionSentences(deletions.notes),
-      ],
-    });
-    await reports.settled();
-    return { partitions: plan.partitions.length };
+    const made =
+      sourceFiles === undefined
+        ? await planSearches(dependencies, asked, log)
+        : await planFiles(dependencies, sourceFiles, asked);
+    const source = { url: settings.fhirServerUrl, fhirVersion: settings.fhirVersion };
+    return outputOf(await jobs.putPlan(jobId, { ...made, source }));
+  };
+}
+
+function outputOf({ partitions }: JobPlan): PlanExportOutput {
+  const isOfFiles = partitions.some(({ file }) => file !== undefined);
+  return { partitions: partitions.length, ...(isOfFiles ? { isOfFiles } : {}) };
+}
+
+/** What to export of a source that is searched. */
+async function planSearches(
+  dependencies: ActivityDependencies,
+  asked: JobRequest,
+  log: ActivityLog,
+): Promise<Omit<JobPlan, 'source'>> {
+  const { jobs, settings, isResourceType } = dependencies;
+  const reports = new ProgressReports(jobs, asked.jobId);
+  const progress = { partition: PLANNING, resources: 0, isDone: false };
+  const source = watchedSource(dependencies, asked, log, (waiting) => reports.add(progress, waiting));
+  const { capabilities, date } = await readSource(settings, source, asked);
+  const transactionTime = transactionInstant(date, settings.transactionTimeMarginSeconds, asked.until);
+  const listed = capabilities.searchableTypes.filter(
+    (type) => isResourceType(type) && (asked.permittedTypes?.includes(type) ?? true),
+  );
+  const typesAsked = typesOf(asked, listed);
+  const refusal = await refusalWithoutPatient(source, inCompartment(settings, typesAsked));
+  const isPatientByPatient = refusal !== undefined;
+  if (isPatientByPatient && asked.level.kind !== 'group' && asked.patients === undefined) throw refusal;
+  const planningAll: Planning = {
+    ...dependencies,
+    source,
+    request: asked,
+    capabilities,
+    transactionTime,
+    isPatientByPatient,
+  };
+  const below = asked.level.kind === 'system' ? undefined : await planCompartment(planningAll, typesAsked);
+  if (isPatientByPatient) refuseSeveralFilters(asked);
+  const filters = await countFilters(planningAll, below);
+  const request = filters === undefined ? asked : { ...asked, typeFilters: filters.kept };
+  const isLeft = (type: string): boolean =>
+    !asked.typeFilters.some((filter) => filter.type === type) ||
+    request.typeFilters.some((filter) => filter.type === type);
+  const types = (below?.types ?? typesAsked).filter(isLeft);
+  const planning: Planning = { ...planningAll, request };
+  const parts = await planParts(planning, below, types);
+  const deletions = planDeletions({
+    request,
+    types,
+    transactionTime,
+    historyTypes: capabilities.historyTypes,
+    lastingTypes: await lastingTypes(planning, types),
+  });
+  await reports.settled();
+  return {
+    transactionTime,
+    partitions: [...parts.partitions, ...deletions.partitions],
+    ...(below === undefined ? {} : { compartment: below.compartment }),
+    ...(filters === undefined ? {} : { typeFilters: filters.kept, withheld: filters.withheld }),
+    ...(parts.refused === undefined ? {} : { refused: parts.refused }),
+    notes: [
+      ...planNotes(request),
+      ...(asked.types === undefined && listed.includes(BINARY) ? [BINARY_LEFT_OUT] : []),
+      ...(below?.notes ?? []),
+      ...(parts.notes ?? []),
+      ...deletionSentences(deletions.notes),
+    ],
   };
 }
 
@@ -129,24 +144,23 @@ function typesOf({ types, permittedTypes }: JobRequest, listed: readonly string[
 
 /** What the source says of itself, and its clock. One that refuses to say may still be asked for types by name. */
 async function readSource(
-  dependencies: ActivityDependencies,
+  settings: Settings,
   source: Source,
   asked: JobRequest,
-): Promise<{ capabilities: Capabilities; date: number | undefined }> {
-  const { settings } = dependencies;
+): Promise<Pick<Planning, 'capabilities'> & { date: number | undefined }> {
   const [type] = asked.types ?? [];
   try {
     const { body, date } = await source.capabilities();
     return { capabilities: readCapabilities(parseCapabilities(body), settings.fhirVersion), date };
   } catch (error) {
     if (type === undefined || !mayTry('leave out', error)) throw error;
-    return { capabilities: UNKNOWN_CAPABILITIES, date: await dateOf(dependencies, source, asked, type) };
+    return { capabilities: UNKNOWN_CAPABILITIES, date: await dateOf(settings, source, asked, type) };
   }
 }
 
 /** The source's clock, by a search, or by what can be read of a source that refuses that without a patient. */
 async function dateOf(
-  dependencies: ActivityDependencies,
+  settings: Settings,
   source: Source,
   { level, patients = [], types = [] }: JobRequest,
   type: string,
@@ -158,30 +172,20 @@ async function dateOf(
     if (!mayTry('leave out', error)) throw error;
     if (level.kind === 'group') return (await source.read('Group', level.groupId))?.date;
     if (patient === undefined)
-      throw (await refusalWithoutPatient(source, inCompartment(dependencies, types))) ?? error;
+      throw (await refusalWithoutPatient(source, inCompartment(settings, types))) ?? error;
     return (await source.read('Patient', patient))?.date;
   }
 }
 
-function inCompartment(dependencies: ActivityDependencies, types: readonly string[]): string[] {
-  const { settings } = dependencies;
-  return types.filter((type) => patientCompartment(settings.fhirVersion).has(type));
-}
-
-function outOfTimeFromNow(now: () => number): () => boolean {
-  const startedAt = now();
-  return () => now() - startedAt > MAX_PLANNING_MS;
+function inCompartment({ fhirVersion }: Settings, types: readonly string[]): string[] {
+  return types.filter((type) => patientCompartment(fhirVersion).has(type));
 }
 
 /** Where a type has several filters and patients are counted, those of enough patients; `undefined` elsewhere. */
 async function countFilters(
-  dependencies: ActivityDependencies,
-  source: Source,
-  request: JobRequest,
+  { jobs, settings, now, source, request, transactionTime }: Planning,
   below: CompartmentPlan | undefined,
-  transactionTime: string,
 ): Promise<{ kept: TypeFilter[]; withheld: string[] } | undefined> {
-  const { jobs, settings, now } = dependencies;
   const { jobId, typeFilters, minPatients = 0 } = request;
   if (minPatients === 0 || typeFilters.length < 2) return undefined;
   const members = below?.compartment.hasMembers === true ? new Members(await jobs.members(jobId)) : undefined;
@@ -207,45 +211,33 @@ async function countFilters(
 /** What is exported of the types, in parts. */
 type Parts = { partitions: PlannedPartition[] } & Partial<Pick<PatientPlan, 'notes' | 'refused'>>;
 
-interface Parting {
-  capabilities: Capabilities;
-  below: CompartmentPlan | undefined;
-  types: string[];
-  isPatientByPatient: boolean;
-  transactionTime: string;
-}
-
 /** Splits the types by how the source and the level let them be read. */
 async function planParts(
-  dependencies: ActivityDependencies,
-  source: Source,
-  request: JobRequest,
-  { capabilities, below, types, isPatientByPatient, transactionTime }: Parting,
+  planning: Planning,
+  below: CompartmentPlan | undefined,
+  types: string[],
 ): Promise<Parts> {
-  const isOutOfTime = outOfTimeFromNow(dependencies.now);
-  if (below?.isOfNobody === true) {
-    return { partitions: types.map((type) => partitionOfNobody(jobWindow(type, request, transactionTime))) };
+  const { request, transactionTime } = planning;
+  const isOutOfTime = outOfTimeFromNow(planning.now);
+  if (below?.hasNoPatients === true) {
+    return {
+      partitions: types.map((type) => partitionWithoutPatients(jobWindow(type, request, transactionTime))),
+    };
   }
-  if (isPatientByPatient && below !== undefined) {
-    return planPatients(dependencies, source, request, capabilities, types, transactionTime);
-  }
+  if (planning.isPatientByPatient && below !== undefined) return planPatients(planning, types);
   const partitions =
     below?.compartment.hasMembers === true
-      ? planMembers(dependencies, source, request, { ...below, types }, transactionTime, isOutOfTime)
-      : planWindows(dependencies, source, request, types, transactionTime, isOutOfTime);
+      ? planMembers(planning, { ...below, types }, isOutOfTime)
+      : planWindows(planning, types, isOutOfTime);
   return { partitions: await partitions };
 }
 
 /** Whole types, split by time. */
 async function planWindows(
-  dependencies: ActivityDependencies,
-  source: Source,
-  request: JobRequest,
+  { settings, source, request, transactionTime }: Planning,
   types: readonly string[],
-  transactionTime: string,
   isOutOfTime: () => boolean,
 ): Promise<PlannedPartition[]> {
-  const { settings } = dependencies;
   const partitions = await planPartitions(
     source,
     {
@@ -272,14 +264,9 @@ async function planWindows(
 
 /** The resources of members, read patient by patient. */
 async function planPatients(
-  dependencies: ActivityDependencies,
-  source: Source,
-  request: JobRequest,
-  capabilities: Capabilities,
+  { jobs, settings, source, request, capabilities, transactionTime }: Planning,
   types: readonly string[],
-  transactionTime: string,
 ): Promise<Parts> {
-  const { jobs, settings } = dependencies;
   if (types.length === 0) return { partitions: [], notes: [], refused: [] };
   const { searches, notes, refused } = await planPatientSearches({
     source,
@@ -301,14 +288,11 @@ async function planPatients(
 
 /** The resources of members, split by members; of types that are walked as a whole, by time. */
 async function planMembers(
-  dependencies: ActivityDependencies,
-  source: Source,
-  request: JobRequest,
+  planning: Planning,
   below: CompartmentPlan,
-  transactionTime: string,
   isOutOfTime: () => boolean,
 ): Promise<PlannedPartition[]> {
-  const { settings } = dependencies;
+  const { settings, source, request, transactionTime } = planning;
   const pageSize = request.pageSize ?? settings.pageSize;
   const walked: string[] = [];
   const plan = async (type: string): Promise<PlannedPartition[]> => {
@@ -322,19 +306,16 @@ async function planMembers(
     return (parts ?? []).map((part) => ({ window, ...part }));
   };
   const planned = await pMap(below.types, plan, { concurrency: settings.parallelPartitions });
-  const windows = await planWindows(dependencies, source, request, walked, transactionTime, isOutOfTime);
+  const windows = await planWindows(planning, walked, isOutOfTime);
   // The largest first, so that none runs alone at the end.
   return [...planned.flat(), ...windows].sort((a, b) => (b.estimate ?? 0) - (a.estimate ?? 0));
 }
 
 /** The types whose ids stay the same from one export to the next. */
 async function lastingTypes(
-  dependencies: ActivityDependencies,
-  request: JobRequest,
+  { cache, request, transactionTime }: Planning,
   types: readonly string[],
-  transactionTime: string,
 ): Promise<ReadonlySet<string>> {
-  const { cache } = dependencies;
   if (request.since === undefined) return new Set();
   const lineMaker = await cache.lineMaker(request, transactionTime);
   const lasting = types.filter((type) => lineMaker.lastingId?.(type, 'id') !== undefined);
@@ -344,7 +325,7 @@ async function lastingTypes(
 }
 
 /** A partition of which nothing is read. */
-function partitionOfNobody(window: Window): PlannedPartition {
+function partitionWithoutPatients(window: Window): PlannedPartition {
   const patientByPatient = { takesNoCount: false };
   return {
     window,

@@ -18,7 +18,7 @@ import { permitConfiguration } from './authorization/permitConfiguration.js';
 import { permitKickOff } from './authorization/permitKickOff.js';
 import { pinConfiguration } from './pinConfiguration.js';
 import { outcomeResponse, RequestError } from './respond.js';
-import { checkAtSource } from './sourceChecks.js';
+import { checkAtFiles, checkAtSource } from './sourceChecks.js';
 import type { Handler } from './handler.js';
 
 const MAX_BODY_BYTES = 1_048_576;
@@ -32,7 +32,7 @@ export type StartExport = (readLevel: (request: HttpRequest) => ExportLevel) => 
 
 /** Checks everything that can be wrong with a request and its configuration, then starts the job. */
 export function kickOff(dependencies: HttpDependencies): StartExport {
-  const { settings, jobs, files, sourceOf, now, isResourceType } = dependencies;
+  const { settings, jobs, files, sourceFiles, sourceOf, now, isResourceType } = dependencies;
   const hasElement = elementNames(FhirModel.of(settings.fhirVersion));
   return (readLevel) => async (request, client, context, caller) => {
     const level = readLevel(request);
@@ -71,13 +71,16 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       folder: container === undefined ? '' : `${place}/`,
       level,
       workers: await enterRunning(dependencies, jobId, permitted.owner),
+      ...(sourceFiles === undefined ? {} : { isOfFiles: true }),
       configuration: pinned?.described,
+      validation: settings.validateOutput,
       stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
       notes: [...permitted.notes, ...notes, ...(pinned?.notes ?? [])],
     };
     try {
       const source = sourceOf(requesterOf(job), (line) => context.debug(JSON.stringify({ jobId, ...line })));
-      await checkAtSource(job, source, settings, now);
+      if (sourceFiles === undefined) await checkAtSource(job, source, settings, now);
+      else await checkAtFiles(job, sourceFiles, settings, now);
       await files.claimContainer(job, settings.allowMixedContainers, now());
       await jobs.create(job, secret, pinned?.text);
       const input: ExportJobInput = {

@@ -31,33 +31,16 @@ const ALL_METHODS: HttpMethod[] = ['GET', 'POST', 'DELETE', 'HEAD', 'PATCH', 'PU
  */
 export function routes(dependencies: HttpDependencies): Route[] {
   const start = kickOff(dependencies);
-  const exportAt = (readLevel: Parameters<typeof start>[0]): Route['methods'] => ({
-    GET: start(readLevel),
-    POST: start(readLevel),
-  });
+  const exportAt = (name: string, route: string, readLevel: Parameters<typeof start>[0]): Route => {
+    const handler = start(readLevel);
+    return { name, route, access: 'authorized', methods: { GET: handler, POST: handler } };
+  };
   const status = exportStatus(dependencies);
   const download = downloadFile(dependencies);
-  const about = metadata(dependencies);
-  const smart = smartConfiguration(dependencies);
   return [
-    {
-      name: 'systemExport',
-      route: 'fhir/$export',
-      access: 'authorized',
-      methods: exportAt(() => ({ kind: 'system' })),
-    },
-    {
-      name: 'typeExport',
-      route: 'fhir/{type}/$export',
-      access: 'authorized',
-      methods: exportAt(typeLevel),
-    },
-    {
-      name: 'instanceExport',
-      route: 'fhir/{type}/{id}/$export',
-      access: 'authorized',
-      methods: exportAt(instanceLevel),
-    },
+    exportAt('systemExport', 'fhir/$export', () => ({ kind: 'system' })),
+    exportAt('typeExport', 'fhir/{type}/$export', typeLevel),
+    exportAt('instanceExport', 'fhir/{type}/{id}/$export', instanceLevel),
     {
       name: 'exportStatus',
       route: 'fhir/_operations/export/{jobId}',
@@ -70,21 +53,15 @@ export function routes(dependencies: HttpDependencies): Route[] {
       access: 'authorized',
       methods: { GET: download, HEAD: download },
     },
-    {
-      name: 'metadata',
-      route: 'fhir/metadata',
-      access: 'open',
-      methods: { GET: about, HEAD: about },
-    },
-    {
-      name: 'smartConfiguration',
-      route: 'fhir/.well-known/smart-configuration',
-      access: 'open',
-      methods: { GET: smart, HEAD: smart },
-    },
-    { name: 'healthz', route: 'healthz', access: 'open', methods: { GET: healthy, HEAD: healthy } },
+    openRoute('metadata', 'fhir/metadata', metadata(dependencies)),
+    openRoute('smartConfiguration', 'fhir/.well-known/smart-configuration', smartConfiguration(dependencies)),
+    openRoute('healthz', 'healthz', healthy),
     { name: 'unknownPath', route: '{*path}', access: 'open', methods: {} },
   ];
+}
+
+function openRoute(name: string, route: string, handler: Handler): Route {
+  return { name, route, access: 'open', methods: { GET: handler, HEAD: handler } };
 }
 
 /**

@@ -1,4 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
+import { groupsOf } from '../activities/groupFiles.js';
+import type { SourceFiles } from '../adapters/storage/sourceFiles.js';
 import { ExportError } from '../common/errors.js';
 import { resolveMembers } from '../export/plan/jobMembers.js';
 import { unknownParameters } from '../export/plan/knownParameters.js';
@@ -45,6 +47,35 @@ export async function checkAtSource(
   if (typeFilters.length > 0) checks.push(checkFilters(request, source, settings));
   if (patients !== undefined) checks.push(checkPatients(request, source, settings, now, isOutOfTime));
   else if (level.kind === 'group' && isGroupHidden !== true) checks.push(checkGroup(level.groupId, source));
+  await settle(checks);
+}
+
+/**
+ * The same of files: whether they can give what is asked for. A container that cannot be read is no reason to refuse.
+ * @throws RequestError 400 or 404
+ */
+export async function checkAtFiles(
+  { level, patients, typeFilters, isGroupHidden }: JobRequest,
+  sourceFiles: SourceFiles,
+  { fhirServerUrl }: CheckSettings,
+  now: () => number,
+): Promise<void> {
+  if (typeFilters.length > 0) {
+    const text =
+      '_typeFilter: the source is files (SOURCE_MODE), which cannot be searched. Leave it out; _type, _since, _until, _elements and patient work.';
+    throw new RequestError(400, [errorIssue('not-supported', text, '_typeFilter')]);
+  }
+  if (level.kind !== 'group' || isGroupHidden === true) return;
+  const check = async (): Promise<void> => {
+    const groups = groupsOf(sourceFiles, (await sourceFiles.list()).files);
+    const at = new Date(now()).toISOString();
+    await resolveMembers({ level, patients }, groups, at, [fhirServerUrl], [], async () => undefined);
+  };
+  await settle([check()]);
+}
+
+/** Waits for checks as long as a kick-off may. */
+async function settle(checks: ReadonlyArray<Promise<void>>): Promise<void> {
   if (checks.length === 0) return;
   const over = new AbortController();
   const settled = Promise.all(checks.map((check) => check.catch(refusalOf)));

@@ -94,7 +94,9 @@ async function deleteOrphans(jobs: JobStore, files: ExportFiles, request: JobReq
 
 /** Removes the orchestrations of a job and then its state, without which they could not be found. */
 async function forgetJob(jobs: JobStore, client: df.DurableClient, request: JobRequest): Promise<void> {
-  const partitions = (await jobs.plan(request.jobId))?.partitions.length ?? 0;
-  await purgeJob(client, request, partitions);
+  const { partitions = [] } = (await jobs.plan(request.jobId)) ?? {};
+  // Parts of files may have been read twice.
+  const repeated = partitions.filter(({ file }) => file !== undefined);
+  await purgeJob(client, request, partitions.length + repeated.length);
   await jobs.deleteAll(request.jobId);
 }

@@ -1,7 +1,7 @@
 import type { DurableClient } from 'durable-functions';
 import type { JobRequest } from '../export/records/job.js';
 import { type JobOutcome, type KnownState, outcomeOf } from './model/state.js';
-import { terminateJob } from './jobInstances.js';
+import { terminateJob, type WorkersOf } from './jobInstances.js';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 
@@ -52,7 +52,7 @@ async function discardJob(
 export async function endCancelledJob(
   stores: Stores,
   client: DurableClient,
-  job: Pick<JobRequest, 'jobId' | 'workers' | 'container' | 'folder'>,
+  job: WorkersOf & Pick<JobRequest, 'container' | 'folder'>,
   signal?: AbortSignal,
 ): Promise<void> {
   const { jobs } = stores;

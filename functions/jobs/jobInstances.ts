@@ -32,6 +32,9 @@ const ENDS: Readonly<Partial<Record<OrchestrationRuntimeStatus, InstanceEnd>>> =
   [OrchestrationRuntimeStatus.Canceled]: 'broken-off',
 };
 
+/** What the ids of a job's workers follow from: parts of files may be read again, by other workers. */
+export type WorkersOf = Pick<JobRequest, 'jobId' | 'workers' | 'isOfFiles'>;
+
 /** Calls to the Durable extension at the same time, each of them a request to the host. */
 const AT_ONCE = { concurrency: 8 };
 
@@ -42,7 +45,7 @@ const AT_ONCE = { concurrency: 8 };
  */
 export async function terminateJob(
   client: DurableClient,
-  job: Pick<JobRequest, 'jobId' | 'workers'>,
+  job: WorkersOf,
   partitions: readonly number[],
 ): Promise<void> {
   const { jobId } = job;
@@ -55,11 +58,7 @@ export async function terminateJob(
 }
 
 /** Removes all orchestrations of a job and their histories. */
-export async function purgeJob(
-  client: DurableClient,
-  job: Pick<JobRequest, 'jobId' | 'workers'>,
-  partitions: number,
-): Promise<void> {
+export async function purgeJob(client: DurableClient, job: WorkersOf, partitions: number): Promise<void> {
   const { jobId } = job;
   const ids = [
     jobInstanceId(jobId),
@@ -69,8 +68,10 @@ export async function purgeJob(
   await pMap(ids, (id) => unlessUnknown(client.purgeInstanceHistory(id)), AT_ONCE);
 }
 
-function workerIds({ jobId, workers }: Pick<JobRequest, 'jobId' | 'workers'>): string[] {
-  return Array.from({ length: workers }, (_, worker) => workerInstanceId(jobId, worker));
+function workerIds({ jobId, workers, isOfFiles }: WorkersOf): string[] {
+  return Array.from({ length: isOfFiles === true ? 2 * workers : workers }, (_, worker) =>
+    workerInstanceId(jobId, worker),
+  );
 }
 
 /** The client reports an unknown instance by an error that has its status in the text only. */

@@ -18,16 +18,18 @@ export function* exportJob(context: OrchestrationContext): Orchestration<unknown
   const { jobId, workers, retry } = context.df.getInput<ExportJobInput>();
   const plan = yield* runStep(context, 'planExport', { jobId }, retry);
   if (plan.ok) {
-    const { partitions } = plan.value;
-    const tasks = Array.from({ length: Math.min(workers, partitions) }, (_, worker) => {
-      const input: ExportWorkerInput = { jobId, worker, turn: 0, partitions, retry };
-      return context.df.callSubOrchestrator('exportWorker', input, workerInstanceId(jobId, worker));
-    });
-    try {
-      if (tasks.length > 0) yield context.df.Task.all(tasks);
-    } catch (error) {
-      // Workers report what fails; one that throws was ended from outside.
-      yield* runStep(context, 'stopExport', { jobId, failure: fromHistoryError(error) }, retry);
+    const { partitions, isOfFiles } = plan.value;
+    const input = { jobId, turn: 0, retry };
+    yield* runWorkers(context, { ...input, worker: 0, partitions }, Math.min(workers, partitions));
+    if (isOfFiles === true) {
+      const found = yield* runStep(context, 'findDoubles', { jobId }, retry);
+      if (found.ok) {
+        const again = found.value.partitions;
+        const second = { ...input, worker: workers, partitions: partitions + again };
+        yield* runWorkers(context, second, Math.min(workers, again));
+      } else {
+        yield* runStep(context, 'stopExport', { jobId, failure: found.failure }, retry);
+      }
     }
   } else {
     yield* runStep(context, 'stopExport', { jobId, failure: plan.failure }, retry);
@@ -40,4 +42,24 @@ export function* exportJob(context: OrchestrationContext): Orchestration<unknown
   }
   if (!end.ok) throw new Error(`The export could not be finished (${end.failure.code}).`);
   return end.value;
+}
+
+/** Runs workers until no partition is left. @param first input of the first of them; the others are numbered from there on */
+function* runWorkers(
+  context: OrchestrationContext,
+  first: ExportWorkerInput,
+  workers: number,
+): Orchestration<void> {
+  const { jobId, retry } = first;
+  const tasks = Array.from({ length: workers }, (_, more) => {
+    const worker = first.worker + more;
+    const id = workerInstanceId(jobId, worker);
+    return context.df.callSubOrchestrator('exportWorker', { ...first, worker }, id);
+  });
+  try {
+    if (tasks.length > 0) yield context.df.Task.all(tasks);
+  } catch (error) {
+    // Workers report what fails; one that throws was ended from outside.
+    yield* runStep(context, 'stopExport', { jobId, failure: fromHistoryError(error) }, retry);
+  }
 }

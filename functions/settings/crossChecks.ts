@@ -89,6 +89,13 @@ export const CROSS_CHECKS: readonly CrossCheck[] = [
     },
   },
   {
+    of: [SCHEMA.exportStorage, source.mode],
+    find: ({ exportStorage, source: { mode } }) =>
+      mode.method === 'files' && isSameAccount(exportStorage, mode.account)
+        ? 'EXPORT_STORAGE and SOURCE_STORAGE are the same storage account: give the exports an account of their own, since researchers reach it and the other holds identities'
+        : undefined,
+  },
+  {
     of: [SCHEMA.exportStorage, SCHEMA.runtimeStorage],
     find: ({ exportStorage, runtimeStorage }) =>
       isSameAccount(exportStorage, runtimeStorage)

@@ -175,6 +175,12 @@ const AREAS = {
       'REQUIRE_COVERAGE',
       'Whether a configuration is refused whose rules leave what may be an identity, as its parameter `requireCoverage` does.',
     ),
+    validateOutput: choice(
+      'VALIDATE_OUTPUT',
+      ['off', 'report', 'refuse'],
+      { default: 'report' },
+      'What is done about de-identified resources that are not valid FHIR: `report` counts them by type, element and reason in `report.json`; `refuse` makes each an error, as one that cannot be anonymized. It holds for jobs that begin after it is set.',
+    ),
     approval: APPROVAL,
     secrets,
     registries: REGISTRIES,

@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { isLoopback } from '../common/loopback.js';
 import { certificates } from './registrySettings.js';
+import { storage } from './storageSettings.js';
 import { anyText, matching, Problem, required, text, url, type Values, variants } from './setting.js';
 
 /** The key that a SMART Backend Services client signs its assertions with. */
@@ -23,7 +24,12 @@ export type SourceAuthentication =
       readonly assertionKey: AssertionKey;
     });
 
+/** Where the NDJSON files are that are the source. */
+export type FileSource = Extract<Values<typeof SOURCE>['mode'], { method: 'files' }>;
+
 export interface SourceSettings {
+  /** How the source is read. */
+  mode: Values<typeof SOURCE>['mode'];
   authentication: SourceAuthentication;
   /** PEM certificates that the source and its token endpoint are trusted by, besides the public ones. */
   ca: string | undefined;
@@ -62,6 +68,34 @@ const tokenUrl = privateUrl(
 );
 
 export const SOURCE = {
+  mode: variants(
+    'SOURCE_MODE',
+    'search',
+    'How the source is read: a server by search, or NDJSON files in a container. See [Files as the source](source-files.md).',
+    {
+      search: {},
+      files: {
+        account: storage(
+          'SOURCE_STORAGE',
+          'Storage account of the files; not that of the exports, which researchers reach.',
+        ),
+        container: text(
+          'SOURCE_CONTAINER',
+          'the name of a container',
+          matching(/^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/),
+          { isRequired: true },
+          'Container of the files.',
+        ),
+        prefix: text(
+          'SOURCE_PREFIX',
+          'text, mostly a folder that ends with /',
+          anyText,
+          { default: '' },
+          'What the names of the files begin with; all files of the container where it is not set.',
+        ),
+      },
+    },
+  ),
   authentication: variants(
     'SOURCE_AUTHENTICATION',
     'none',
@@ -123,23 +157,23 @@ export const SOURCE = {
 
 /** Adds what follows from other settings. */
 export function sourceSettings(
-  { authentication, ca }: Values<typeof SOURCE>,
+  { authentication, ca, mode }: Values<typeof SOURCE>,
   fhirServerUrl: string,
 ): SourceSettings {
   switch (authentication.method) {
     case 'managed-identity': {
       const { scope: given = `${new URL(fhirServerUrl).origin}/.default` } = authentication;
-      return { authentication: { ...authentication, scope: given }, ca };
+      return { authentication: { ...authentication, scope: given }, ca, mode };
     }
     case 'smart': {
       const { privateKey: key, keyId, ...rest } = authentication;
       const assertionKey = { ...key, keyId: keyId ?? key.keyId ?? '' };
-      return { authentication: { ...rest, scope: rest.scope ?? SMART_SCOPE, assertionKey }, ca };
+      return { authentication: { ...rest, scope: rest.scope ?? SMART_SCOPE, assertionKey }, ca, mode };
     }
     case 'none':
     case 'header':
     case 'client-credentials':
-      return { authentication, ca };
+      return { authentication, ca, mode };
   }
 }
 

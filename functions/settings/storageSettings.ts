@@ -4,19 +4,27 @@ import { isUnresolved, type Setting, UNRESOLVED } from './setting.js';
 export type StorageAccount =
   { connectionString: string } | { blobServiceUri: string; clientId: string | undefined };
 
+const LOCAL = { sample: 'UseDevelopmentStorage=true' };
+
 export const STORAGE = {
   exportStorage: storage(
     'EXPORT_STORAGE',
     'Storage account of the exports and of container `anonymization`.',
+    LOCAL,
   ),
   runtimeStorage: storage(
     'AzureWebJobsStorage',
     'Storage account of the runtime, as the Functions host reads it; it also holds the private state of the jobs. Never the account of the exports on Azure.',
+    LOCAL,
   ),
 };
 
-/** A storage account: several variables, as the Functions host names them. */
-function storage(name: string, description: string): Setting<StorageAccount> {
+/** A storage account: several variables, as the Functions host names them. @param options of local settings */
+export function storage(
+  name: string,
+  description: string,
+  options: Pick<Setting<unknown>, 'sample'> = {},
+): Setting<StorageAccount> {
   return {
     name,
     kind: {
@@ -25,7 +33,7 @@ function storage(name: string, description: string): Setting<StorageAccount> {
     },
     isRequired: true,
     isSecret: true,
-    sample: 'UseDevelopmentStorage=true',
+    ...options,
     description,
     parse: (connectionString) => ({ connectionString }),
     readAll: (environment, report) => {

@@ -51,6 +51,9 @@ param packageContainerUrl string
 @description('URL of the blob service of the exports.')
 param exportBlobServiceUri string
 
+@description('Name of the storage account whose files are the source; empty: none.')
+param sourceStorageName string
+
 @description('URL of the Key Vault.')
 param keyVaultUri string
 
@@ -92,6 +95,8 @@ var ownSettings = {
   AzureWebJobsStorage__clientId: identityClientId
   EXPORT_STORAGE__blobServiceUri: exportBlobServiceUri
   EXPORT_STORAGE__clientId: identityClientId
+  SOURCE_STORAGE__accountName: sourceStorageName
+  SOURCE_STORAGE__clientId: identityClientId
   ANONYMIZATION_REGISTRY_CLIENT_ID: identityClientId
   AZURE_CLIENT_ID: identityClientId
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString

@@ -11,6 +11,15 @@ type ExportSettings = {
   @description('FHIR version of the source. (default R4)')
   FHIR_VERSION: ('STU3' | 'R4' | 'R4B' | 'R5')?
 
+  @description('How the source is read: a server by search, or NDJSON files in a container. See Files as the source (docs/source-files.md). (default search)')
+  SOURCE_MODE: ('search' | 'files')?
+
+  @description('Container of the files. (with SOURCE_MODE files (required); the name of a container)')
+  SOURCE_CONTAINER: string?
+
+  @description('What the names of the files begin with; all files of the container where it is not set. (with SOURCE_MODE files; text, mostly a folder that ends with /)')
+  SOURCE_PREFIX: string?
+
   @description('How the app authenticates itself at the source: see Authentication at the source (docs/source-authentication.md). All but `none` need a source by https, unless it is on this machine. (default none)')
   SOURCE_AUTHENTICATION: ('none' | 'header' | 'managed-identity' | 'smart' | 'client-credentials')?
 
@@ -132,6 +141,9 @@ type ExportSettings = {
 
   @description('Whether a configuration is refused whose rules leave what may be an identity, as its parameter `requireCoverage` does. (default false)')
   REQUIRE_COVERAGE: ('true' | 'false')?
+
+  @description('What is done about de-identified resources that are not valid FHIR: `report` counts them by type, element and reason in `report.json`; `refuse` makes each an error, as one that cannot be anonymized. It holds for jobs that begin after it is set. (default report)')
+  VALIDATE_OUTPUT: ('off' | 'report' | 'refuse')?
 
   @description('Which configurations count as de-identification; what others export is raw data. `container`: all that can be read, since anyone who can write container `anonymization` or a registry of `ANONYMIZATION_REGISTRIES` approves; `coverage`: those whose coverage is complete, and those of `CONFIGURATION_DIGESTS`; `digest`: the latter alone. Unless set: `coverage` with `entra` and `smart`, `container` with `function-keys` and `none`.')
   CONFIGURATION_APPROVAL: ('container' | 'coverage' | 'digest')?

@@ -36,7 +36,11 @@ export async function generatedFiles(root: string): Promise<ReadonlyMap<string, 
   const { ownSettings } = await templateSettings(root);
   const read = (path: string): ReturnType<typeof readBicep> => readBicep(join(root, 'infra', path));
   const main = await read('main.bicep');
-  const roles = await Promise.all([read('modules/roles.bicep'), read('modules/fhirRole.bicep')]);
+  const roles = await Promise.all([
+    read('modules/roles.bicep'),
+    read('modules/fhirRole.bicep'),
+    read('modules/sourceStorageRole.bicep'),
+  ]);
   const page = (path: string): string => readFileSync(join(root, path), 'utf8');
   return new Map([
     ['functions/deid/model/facts.json', factsFile()],

@@ -55,4 +55,11 @@ describe('the engine of a job', () => {
     const made = cacheOf(`${TEXT} `, 'first').lineMaker(await jobWith('first'), TRANSACTION_TIME);
     await expect(made).rejects.toMatchObject({ code: 'configuration-invalid' });
   });
+
+  it('makes ids of deleted resources, which are nothing else, where what is not valid is refused', async () => {
+    const request: JobRequest = { ...(await jobWith('first')), validation: 'refuse' };
+    const lineMaker = await cacheOf(TEXT, 'first').lineMaker(request, TRANSACTION_TIME);
+    expect(lineMaker.lastingId?.('Patient', 'a')).toMatch(/^[0-9a-f]{64}$/);
+    expect(lineMaker.lastingId?.('Observation', 'a')).toBe(undefined);
+  });
 });

@@ -14,8 +14,9 @@ async function main(): Promise<void> {
     maxAttempts: 1,
     maxPageBytes: 2 ** 28,
   });
-  const files = new ExportFiles(openStorage({ connectionString }));
-  await files.ensureContainer('ceiling');
+  const storage = openStorage({ connectionString });
+  const files = new ExportFiles(storage);
+  await storage.getContainerClient('ceiling').createIfNotExists();
   const capabilities = JSON.parse((await source.capabilities()).body.toString()) as {
     rest: Array<{ resource: Array<{ type: string }> }>;
   };

@@ -146,6 +146,62 @@ describe('files on the command line', () => {
     expect(readdirSync(folder).filter((name) => name.startsWith('one-out'))).toEqual([]);
   });
 
+  describe('with results that are not valid FHIR', () => {
+    const observation = (status: string): string =>
+      `{"resourceType":"Observation",${status}"code":{"text":"x"},"issued":"2015-02-07T13:28:17Z"}`;
+    const INPUT = [observation('"status":"final",'), observation(''), observation('"status":"final",')];
+    const anonymize = (name: string, ...options: string[]): ReturnType<typeof run> => {
+      const config = write('valid.json', JSON.stringify({ processingErrors: 'skip', fhirPathRules: [] }));
+      write('valid.ndjson', INPUT.map((line) => `${line}\n`).join(''));
+      return run('anonymize', '--config', config, '--input', 'valid.ndjson', '--output', name, ...options);
+    };
+    const lines = (name: string): number =>
+      readFileSync(join(folder, name), 'utf8').trimEnd().split('\n').length;
+
+    it('says nothing of it unless asked', () => {
+      const { code, out } = anonymize('valid-1.ndjson');
+      expect(code).toBe(0);
+      expect(out).not.toContain('valid FHIR');
+      expect(lines('valid-1.ndjson')).toBe(3);
+    });
+
+    it.each([['--validate-output'], ['--validate-output=report']])('counts them with %s', (option) => {
+      const { code, out } = anonymize('valid-2.ndjson', option, '--report', 'valid-report.json');
+      expect(code).toBe(0);
+      expect(out).toMatch(
+        /^valid FHIR: 2 of 3\nwhat is not valid, by element and reason:\n {2}Observation\.status required: 1\n/m,
+      );
+      expect(lines('valid-2.ndjson')).toBe(3);
+      expect(JSON.parse(readFileSync(join(folder, 'valid-report.json'), 'utf8'))).toMatchObject({
+        fhirVersion: 'R4',
+        files: 1,
+        resources: 3,
+        errors: 0,
+        notValid: 1,
+        types: [
+          {
+            type: 'Observation',
+            written: 3,
+            content: {
+              notValid: 1,
+              problems: { 'Observation.status required': 1 },
+              elements: { code: 3, issued: 3, status: 2 },
+              dates: { timeWithOffset: 3 },
+            },
+          },
+        ],
+      });
+    });
+
+    it('leaves them out, as errors, with refuse', () => {
+      const { code, out, err } = anonymize('valid-3.ndjson', '--validate-output=refuse');
+      expect(code).toBe(1);
+      expect(err).toMatch(/^valid\.ndjson:2: .*Observation\.status required/m);
+      expect(out).toMatch(/^valid FHIR: 2 of 2\nerrors: 1$/m);
+      expect(lines('valid-3.ndjson')).toBe(2);
+    });
+  });
+
   describe('of other names and forms', () => {
     const anonymize = (input: string, output: string): ReturnType<typeof run> =>
       run(
@@ -283,6 +339,11 @@ describe('files on the command line', () => {
       'a wrong number of jobs',
       ['anonymize', '--config', 'config.json', '--input', 'in', '--output', 'o', '--jobs', '0'],
       /^--jobs must be a whole number from 1 to 64\./,
+    ],
+    [
+      'another validation',
+      ['anonymize', '--config', 'config.json', '--input', 'in', '--output', 'o', '--validate-output=yes'],
+      /^--validate-output must be report or refuse\./,
     ],
     [
       'a key that is not set',

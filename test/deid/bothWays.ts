@@ -4,10 +4,13 @@ import { compileEngine } from '../../functions/deid/compileEngine.js';
 import type { Configuration } from '../../functions/deid/configuration/configuration.js';
 import { anonymizeText, type AnonymizeResult } from '../../functions/deid/run/anonymizeText.js';
 import type { Engine, EngineOptions, ResourceContext } from '../../functions/deid/run/engine.js';
+import { ContentCounter } from '../../functions/deid/run/contentCounter.js';
 import { EngineReport } from '../../functions/deid/run/report.js';
 import { TapeWalk } from '../../functions/deid/run/tapeWalk.js';
+import { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import { stringifyJson, tapeOf, type JsonObject } from '../../functions/json/json.js';
 import { ARRAY, JsonTape, OBJECT, type TapeValue } from '../../functions/json/jsonTape.js';
+import { nameNumber } from '../../functions/json/keyNames.js';
 import { LineBuffer } from '../../functions/json/lineBuffer.js';
 
 /** Resources that both engines were given, and those of them that the tape took. */
@@ -47,6 +50,7 @@ export class BothWays {
   private readonly byTape: Engine;
   private readonly tape = new JsonTape();
   private readonly line = new LineBuffer();
+  private readonly counter: ContentCounter;
 
   constructor(configuration: Configuration, options: EngineOptions) {
     const rules = configuration.rules.map(({ path, method }) => [path, method]);
@@ -55,6 +59,7 @@ export class BothWays {
     );
     this.byTree = compileEngine(configuration, { ...options, randomBytes: sameBytes });
     this.byTape = compileEngine(configuration, { ...options, randomBytes: sameBytes });
+    this.counter = new ContentCounter(FhirModel.of(options.fhirVersion));
   }
 
   /** As `compareAt`, of a resource that is all of the JSON, and of the same one written in other forms. */
@@ -108,12 +113,21 @@ export class BothWays {
         expectation.ordered ??= ordered(expected.line);
         expectSame(ordered(written.slice(BEFORE.length)), expectation.ordered, about);
       }
+      expectSame(countsOf(report), this.countsIn(written.slice(BEFORE.length)), about);
     }
     // What is dropped from a resource inside an element that is substituted may or may not be counted.
     const mayDiffer = this.rules.includes('"substitute"') && /"(?:contained|resource)"/.test(json);
     expectSame(plainReport(report, mayDiffer), plainReport(counted, mayDiffer), about);
     expectSame(resource.bytes.equals(came), true, about);
     return isTaken;
+  }
+
+  /** What a line contains, as whoever reads the file counts it. */
+  private countsIn(line: string): unknown {
+    const { tape, node } = tapeOf(line);
+    const report = new EngineReport();
+    this.counter.add(tape, node, report.ofType(tape.textOf(node, nameNumber('resourceType')) ?? ''));
+    return countsOf(report);
   }
 }
 
@@ -191,6 +205,17 @@ function ordered(json: string): string {
     return kind === OBJECT ? `{${items.sort().join()}}` : `[${items.join()}]`;
   };
   return spell(node);
+}
+
+/** What the results contain, without what is not valid of them. */
+function countsOf({ types }: EngineReport): unknown {
+  return [...types].map(([type, { resources, elements, dates, references }]) => ({
+    type,
+    resources,
+    elements,
+    dates,
+    references,
+  }));
 }
 
 function plainReport(

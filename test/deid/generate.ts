@@ -248,6 +248,7 @@ export class ConfigurationGenerator {
         cryptoHashKey: 'h',
         encryptKey: '0123456789abcdef',
         dateShiftScope: choices.of(['resource', 'file', 'folder', 'patient']),
+        dateShiftOutput: choices.of(['dateTime', 'date']),
         enablePartialAgesForRedact: choices.chance(50),
         enablePartialDatesForRedact: choices.chance(50),
         enablePartialZipCodesForRedact: choices.chance(50),

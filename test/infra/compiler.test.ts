@@ -104,6 +104,7 @@ describe.skipIf(!hasCompiler)('the Bicep compiler', { timeout: 120_000 }, () => 
           `param configurationAuthors = [\n  {\n    id: '00000000-0000-0000-0000-000000000003'\n    type: 'Group'\n  }\n]`,
           `param entraAuthentication = {\n  clientId: '00000000-0000-0000-0000-000000000004'\n}`,
           `param fhirServiceId = '/subscriptions/00000000-0000-0000-0000-000000000005/resourceGroups/clinic/providers/Microsoft.HealthcareApis/workspaces/hospital/fhirservices/ehr'`,
+          `param sourceStorageId = '/subscriptions/00000000-0000-0000-0000-000000000005/resourceGroups/clinic/providers/Microsoft.Storage/storageAccounts/hospitalfiles'`,
         ].join('\n\n'),
       );
       const app = only(resources, 'Microsoft.Web/sites')[0]?.properties as {
@@ -130,14 +131,25 @@ describe.skipIf(!hasCompiler)('the Bicep compiler', { timeout: 120_000 }, () => 
       }
     });
 
-    it('the FHIR service gets its role where it is', () => {
+    it.each([
+      [
+        'the FHIR service',
+        '4c8d0bbc-75d3-4935-991f-5f3c56d81508',
+        'Microsoft.HealthcareApis/workspaces/hospital/fhirservices/ehr',
+      ],
+      [
+        'the account of the files',
+        '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1',
+        'Microsoft.Storage/storageAccounts/hospitalfiles',
+      ],
+    ])('%s gets its role where it is', (_, role, name) => {
       const scopes = resources
         .filter(({ type }) => type === 'Microsoft.Authorization/roleAssignments')
         .map((assignment) => JSON.stringify(assignment));
-      const fhir = scopes.filter((text) => text.includes('4c8d0bbc-75d3-4935-991f-5f3c56d81508'));
-      expect(fhir).toHaveLength(1);
-      expect(fhir[0]).toContain(
-        '/subscriptions/00000000-0000-0000-0000-000000000005/resourceGroups/clinic/providers/Microsoft.HealthcareApis/workspaces/hospital/fhirservices/ehr',
+      const given = scopes.filter((text) => text.includes(role));
+      expect(given).toHaveLength(1);
+      expect(given[0]).toContain(
+        `/subscriptions/00000000-0000-0000-0000-000000000005/resourceGroups/clinic/providers/${name}`,
       );
     });
 

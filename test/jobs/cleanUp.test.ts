@@ -27,7 +27,7 @@ beforeAll(async () => {
   service = BlobServiceClient.fromConnectionString(test.stack.exportStorage ?? '');
   jobs = new JobStore(BlobServiceClient.fromConnectionString(test.stack.runtimeStorage));
   files = new ExportFiles(service);
-  await files.ensureContainer(CONTAINER);
+  await service.getContainerClient(CONTAINER).createIfNotExists();
 });
 afterAll(() => test.end());
 

@@ -18,6 +18,7 @@ describe('settings', () => {
       fhirVersion: 'R4',
       allowRawExport: false,
       requireCoverage: false,
+      validateOutput: 'report',
       pageSize: 500,
     });
   });
@@ -40,6 +41,7 @@ describe('settings', () => {
     ['DEFAULT_ANONYMIZATION_CONFIG', '../secret', /name of a configuration file/],
     ['DEFAULT_ANONYMIZATION_CONFIG_REFERENCE', 'r.example.org/a:1', /needs DEFAULT_ANONYMIZATION_CONFIG/],
     ['ALLOW_MIXED_CONTAINERS', 'yes', /true or false/],
+    ['VALIDATE_OUTPUT', 'true', /one of off, report, refuse/],
   ])('refuse %s=%s', (name, value, words) => {
     expect(() => readSettings({ ...REQUIRED_SETTINGS, [name]: value })).toThrow(words);
   });

@@ -249,3 +249,35 @@ describe('the documentation', () => {
     expect((JSON.parse(set) as { keys: object[] }).keys[0]).not.toHaveProperty('d');
   });
 });
+
+describe('how the source is read', () => {
+  const files = {
+    SOURCE_MODE: 'files',
+    SOURCE_STORAGE__accountName: 'hospitalfiles',
+    SOURCE_STORAGE__clientId: 'app',
+    SOURCE_CONTAINER: 'ehr',
+  };
+
+  it('is by search, or as files of an account that is reached with an identity', () => {
+    expect(read({}).source.mode).toEqual({ method: 'search' });
+    expect(read({ ...files, SOURCE_PREFIX: 'daily/' }).source.mode).toEqual({
+      method: 'files',
+      account: { blobServiceUri: 'https://hospitalfiles.blob.core.windows.net', clientId: 'app' },
+      container: 'ehr',
+      prefix: 'daily/',
+    });
+  });
+
+  it('needs account and container for files, and no account where researchers are', () => {
+    expect(problemsOf({ SOURCE_MODE: 'files' })).toEqual([
+      expect.stringMatching(/^SOURCE_STORAGE is missing/),
+      expect.stringMatching(/^SOURCE_CONTAINER is missing/),
+    ]);
+    expect(problemsOf({ ...files, SOURCE_CONTAINER: 'Not_One' })).toEqual([
+      'SOURCE_CONTAINER must be the name of a container',
+    ]);
+    expect(
+      problemsOf({ ...files, EXPORT_STORAGE: '', EXPORT_STORAGE__accountName: 'hospitalfiles' }),
+    ).toEqual([expect.stringMatching(/^EXPORT_STORAGE and SOURCE_STORAGE are the same storage account/)]);
+  });
+});

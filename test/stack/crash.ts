@@ -5,6 +5,7 @@ import { ExportClient } from '../../local/exportClient.js';
 import { createRandom } from '../../local/sample/random.js';
 import { sourceIds } from '../faults/checker.js';
 import { downloadLines, startTestStack } from './harness.js';
+import { expectVerified } from './verified.js';
 
 /** Keeps ids, so that output and source can be compared resource by resource. */
 const CONFIGURATION = {
@@ -13,8 +14,17 @@ const CONFIGURATION = {
   parameters: {},
 };
 
-/** Kills the host `times` times in the middle of exports, which all have to hold everything once. */
-export async function expectToSurviveKills(times: number, seed: number): Promise<void> {
+/**
+ * Kills the host `times` times in the middle of exports, which all have to hold everything once.
+ * @param environment settings of another source
+ * @param prepare puts the sample data there
+ */
+export async function expectToSurviveKills(
+  times: number,
+  seed: number,
+  environment: Record<string, string> = {},
+  prepare: (sample: string) => Promise<void> = async () => undefined,
+): Promise<void> {
   const test = await startTestStack({
     // Slices on a thread of their own; one is quicker to start after each kill than two.
     WORKER_THREADS: '1',
@@ -22,12 +32,15 @@ export async function expectToSurviveKills(times: number, seed: number): Promise
     PAGE_SIZE: '20',
     SLICE_MAX_PAGES: '2',
     DURABLE_REDELIVERY_DELAY_SECONDS: '1',
+    ...environment,
   });
   try {
     await test.putConfiguration('keeps-ids.json', CONFIGURATION);
     const random = createRandom(seed);
     const client = new ExportClient(test.stack.baseUrl);
-    const expected = sourceIds(join(test.stack.dataDirectory, 'sample'));
+    const sample = join(test.stack.dataDirectory, 'sample');
+    const expected = sourceIds(sample);
+    await prepare(sample);
     let kills = 0;
     let exports = 0;
     while (kills < times) {
@@ -48,6 +61,8 @@ export async function expectToSurviveKills(times: number, seed: number): Promise
         expect(exported.sort(), type).toEqual(ids);
       }
       expect([...lines.keys()].sort()).toEqual([...expected.keys()].sort());
+      // Counts and digests are those of the attempts that count, whatever others had done before they were killed.
+      await expectVerified(manifest);
       const folder = `-${outputNameEnd(statusUrl.slice(statusUrl.lastIndexOf('/') + 1))}/`;
       const blobs = (await test.blobNames('crash')).filter((name) => name.includes(folder));
       // Besides the files of the manifest only manifest and report: no orphan of a lost attempt.

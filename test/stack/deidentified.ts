@@ -5,6 +5,7 @@ import { expect } from 'vitest';
 import { ExportClient, type Manifest } from '../../local/exportClient.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
 import { downloadLines, startTestStack, type TestStack } from './harness.js';
+import { expectVerified } from './verified.js';
 import { foundIn, identitiesOf } from './identities.js';
 
 /** Exports everything, de-identified, and looks for identities in all that is left. */
@@ -27,6 +28,7 @@ export async function expectDeidentified(environment: Record<string, string>): P
       expect(new Set(lines.map(idOf)).size, type).toBe(lines.length);
     }
     expectReferencesToResolve(output, source);
+    await expectVerified(manifest);
 
     const identities = identitiesOf([...source.values()].flat());
     expect(identities.size).toBeGreaterThan(100);

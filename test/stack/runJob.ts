@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import pMap from 'p-map';
+import { expect } from 'vitest';
 import { completePartition } from '../../functions/activities/completePartition.js';
 import { exportSlice } from '../../functions/activities/exportSlice.js';
+import { findDoubles } from '../../functions/activities/findDoubles.js';
 import { finishExport } from '../../functions/activities/finishExport.js';
 import { planExport } from '../../functions/activities/planExport.js';
 import { openSourceAccess } from '../../functions/adapters/source/openSource.js';
+import { openStorage } from '../../functions/adapters/storage/storage.js';
 import { composeThread } from '../../functions/composition.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import type { ConfigurationOfJob, JobPlan, JobRequest } from '../../functions/export/records/job.js';
@@ -80,21 +83,33 @@ export async function runJob(
     ...scope,
     ...(configuration === undefined ? {} : { configuration: describe(configuration, secret) }),
   });
-  await files.ensureContainer(request.container);
+  await openStorage(dependencies.settings.exportStorage)
+    .getContainerClient(request.container)
+    .createIfNotExists();
   await jobs.create(request, secret, configuration);
   const noLog = (): void => undefined;
   const run = exportSlice(dependencies);
-  const { partitions } = await planExport(dependencies)({ jobId }, noLog);
-  for (let turn = 0; turn < partitions; turn++) await jobs.claimPartition(jobId, 0, turn, partitions);
-  const runPartition = async (partition: number): Promise<void> => {
-    let previous: string | null = null;
-    for (let slice = 0, isDone = false; !isDone; slice++) {
-      if (losesAttempts) await run({ jobId, partition, slice, previous }, noLog);
-      ({ attempt: previous, isDone } = await run({ jobId, partition, slice, previous }, noLog));
-    }
-    await completePartition(dependencies)({ jobId, partition, last: previous ?? '' });
+  const { partitions, isOfFiles } = await planExport(dependencies)({ jobId }, noLog);
+  const runPartitions = async (first: number, count: number): Promise<void> => {
+    const all = first + count;
+    for (let turn = 0; turn < count; turn++) await jobs.claimPartition(jobId, first, turn, all);
+    const runPartition = async (more: number): Promise<void> => {
+      const partition = first + more;
+      let previous: string | null = null;
+      for (let slice = 0, isDone = false; !isDone; slice++) {
+        if (losesAttempts) await run({ jobId, partition, slice, previous }, noLog);
+        ({ attempt: previous, isDone } = await run({ jobId, partition, slice, previous }, noLog));
+      }
+      await completePartition(dependencies)({ jobId, partition, last: previous ?? '' });
+    };
+    await pMap(Array(count).keys(), runPartition, { concurrency: workers });
   };
-  await pMap(Array(partitions).keys(), runPartition, { concurrency: workers });
+  await runPartitions(0, partitions);
+  if (isOfFiles === true) {
+    const again = await findDoubles(dependencies)({ jobId });
+    if (losesAttempts) expect(await findDoubles(dependencies)({ jobId })).toEqual(again);
+    await runPartitions(partitions, again.partitions);
+  }
   await finishExport({ ...dependencies, slices: { forget: () => undefined } })({ jobId }, noLog);
   const [manifest, plan] = [await jobs.manifest(jobId), await jobs.plan(jobId)];
   if (manifest === undefined || plan === undefined) throw new Error('The job has no manifest.');

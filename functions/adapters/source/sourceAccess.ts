@@ -14,8 +14,7 @@ export interface SourceAccess {
 
 type ToOwner =
   | { kind: 'enter'; call: number; job: string }
-  | { kind: 'header'; call: number }
-  | { kind: 'renewed'; call: number; refused: SourceHeader }
+  | { kind: 'header'; call: number; refused?: SourceHeader }
   | { kind: 'leave'; place: number; outcome: RequestOutcome; retryAfterMs: number };
 type FromOwner = { call: number } & (
   { header: SourceHeader | undefined } | { failure: SafeFailure } | { entered: true }
@@ -38,7 +37,8 @@ export function shareSourceAccess({ credentials, limiter }: SourceAccess): Remot
   const places = new Map<number, Leave>();
   let isClosed = false;
   const answer = (message: FromOwner): void => port.postMessage(message);
-  const answerHeader = (call: number, header: Promise<SourceHeader | undefined>): void => {
+  const answerHeader = (call: number, refused: SourceHeader | undefined): void => {
+    const header = refused === undefined ? credentials.header() : credentials.renewed(refused);
     header.then(
       (value) => answer({ call, header: value }),
       (error: unknown) => answer({ call, failure: safeFailure(error) }),
@@ -56,10 +56,7 @@ export function shareSourceAccess({ credentials, limiter }: SourceAccess): Remot
         void enter(message.call, message.job);
         break;
       case 'header':
-        answerHeader(message.call, credentials.header());
-        break;
-      case 'renewed':
-        answerHeader(message.call, credentials.renewed(message.refused));
+        answerHeader(message.call, message.refused);
         break;
       case 'leave':
         places.get(message.place)?.(message.outcome, message.retryAfterMs);
@@ -107,7 +104,7 @@ export function remoteSourceAccess({ port, remedy, isOpen }: RemoteSourceAccess)
       : {
           remedy,
           header: async () => headerOf(await ask((call) => ({ kind: 'header', call }))),
-          renewed: async (refused) => headerOf(await ask((call) => ({ kind: 'renewed', call, refused }))),
+          renewed: async (refused) => headerOf(await ask((call) => ({ kind: 'header', call, refused }))),
         },
     limiter: {
       async enter(job) {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { AppendBlobClient, ContainerClient } from '@azure/storage-blob';
 import { BufferPool } from '../bufferPool.js';
 import { ExportError } from '../../common/errors.js';
@@ -17,28 +18,39 @@ const blocks = new BufferPool(MAX_IDLE_BYTES);
  */
 export class AppendBlob {
   readonly #client: AppendBlobClient;
+  readonly #blockBytes: number;
   #etag: string;
   #position = 0;
   #block: Buffer | undefined;
   #spare: Buffer | undefined;
   #filled = 0;
   #lines = 0;
+  readonly #hash = createHash('sha256');
+  #sha256: string | undefined;
   #sending: Promise<void> = Promise.resolve();
 
-  private constructor(client: AppendBlobClient, etag: string) {
+  private constructor(client: AppendBlobClient, etag: string, blockBytes: number) {
     this.#client = client;
     this.#etag = etag;
+    this.#blockBytes = blockBytes;
   }
 
-  /** @throws ExportError where the blob exists already or storage cannot be used */
-  static async create(container: ContainerClient, name: string): Promise<AppendBlob> {
+  /**
+   * @param blockBytes bytes of one append: less takes less memory where many files are written at a time
+   * @throws ExportError where the blob exists already or storage cannot be used
+   */
+  static async create(
+    container: ContainerClient,
+    name: string,
+    blockBytes = BLOCK_BYTES,
+  ): Promise<AppendBlob> {
     const client = container.getAppendBlobClient(name);
     try {
       const { etag } = await client.create({
         conditions: { ifNoneMatch: '*' },
         blobHTTPHeaders: { blobContentType: 'application/fhir+ndjson' },
       });
-      return new AppendBlob(client, requireEtag(etag));
+      return new AppendBlob(client, requireEtag(etag), blockBytes);
     } catch (error) {
       // The SDK repeats a create that timed out; one that took effect the first time then looks taken. The
       // name is random, so an empty blob of it is ours.
@@ -46,7 +58,7 @@ export class AppendBlob {
         const { contentLength, etag } = await client
           .getProperties()
           .catch(() => ({ contentLength: -1, etag: '' }));
-        if (contentLength === 0) return new AppendBlob(client, requireEtag(etag));
+        if (contentLength === 0) return new AppendBlob(client, requireEtag(etag), blockBytes);
       }
       throw storageFailure(error, 'EXPORT_STORAGE', 'creating an output file');
     }
@@ -61,10 +73,16 @@ export class AppendBlob {
     return this.#lines;
   }
 
+  /** SHA-256 of all that was written, in hexadecimal; once the file is closed. */
+  get sha256(): string | undefined {
+    return this.#sha256;
+  }
+
   /** Adds lines, each with its line break. Await what it returns, if anything, before the next ones: both blocks are full then. */
   writeLines(lines: Uint8Array, count: number): Promise<void> | undefined {
     this.#lines += count;
-    if (this.#filled + lines.length >= BLOCK_BYTES) return this.#writeAcross(lines);
+    this.#hash.update(lines);
+    if (this.#filled + lines.length >= this.#blockBytes) return this.#writeAcross(lines);
     this.#room().set(lines, this.#filled);
     this.#filled += lines.length;
     return undefined;
@@ -74,6 +92,7 @@ export class AppendBlob {
   async close(): Promise<void> {
     await this.#flush();
     await this.#sending;
+    this.#sha256 ??= this.#hash.digest('hex');
     for (const block of [this.#block, this.#spare]) if (block !== undefined) blocks.giveBack(block);
     this.#block = undefined;
     this.#spare = undefined;
@@ -82,7 +101,7 @@ export class AppendBlob {
   /** The block that is filled. */
   #room(): Buffer {
     if (this.#block === undefined) {
-      this.#block = this.#spare ?? blocks.take(BLOCK_BYTES);
+      this.#block = this.#spare ?? blocks.take(this.#blockBytes);
       this.#spare = undefined;
     }
     return this.#block;
@@ -90,11 +109,11 @@ export class AppendBlob {
 
   async #writeAcross(lines: Uint8Array): Promise<void> {
     for (let start = 0; start < lines.length;) {
-      const end = Math.min(lines.length, start + BLOCK_BYTES - this.#filled);
+      const end = Math.min(lines.length, start + this.#blockBytes - this.#filled);
       this.#room().set(lines.subarray(start, end), this.#filled);
       this.#filled += end - start;
       start = end;
-      if (this.#filled === BLOCK_BYTES) await this.#flush();
+      if (this.#filled === this.#blockBytes) await this.#flush();
     }
   }
 

@@ -34,10 +34,6 @@ export class ExportFiles {
     this.#links = new ReadLinks(service);
   }
 
-  async ensureContainer(container: string): Promise<void> {
-    await guarded('creating the output container', () => this.#container(container).createIfNotExists());
-  }
-
   /**
    * Makes sure, at kick-off, that the container of a job exists and takes what is to go into it.
    * @param now milliseconds since the epoch
@@ -69,9 +65,9 @@ export class ExportFiles {
     );
   }
 
-  /** A new file; fails where one of this name exists. */
-  create(container: string, name: string): Promise<AppendBlob> {
-    return AppendBlob.create(this.#container(container), name);
+  /** A new file; fails where one of this name exists. @param blockBytes as `AppendBlob.create` takes it */
+  create(container: string, name: string, blockBytes?: number): Promise<AppendBlob> {
+    return AppendBlob.create(this.#container(container), name, blockBytes);
   }
 
   /** Writes a small file as a whole. */

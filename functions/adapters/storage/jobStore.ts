@@ -7,6 +7,7 @@ import type {
   JobRequest,
   PartitionProgress,
   PartitionRecord,
+  RepeatedPart,
   SliceRecord,
 } from '../../export/records/job.js';
 import type { PartCounts } from '../../export/selection/patientCount.js';
@@ -231,6 +232,39 @@ export class JobStore {
     await this.#writeJson(`${jobId}/slices/${partition}/${attempt}.json`, record);
   }
 
+  /** What an attempt at a part of a file saw, for finding doubles. @throws ExportError where it is gone */
+  async index(jobId: string, partition: number, attempt: string): Promise<Buffer> {
+    return required(await this.#readBytes(`${jobId}/indexes/${partition}/${attempt}`)).bytes;
+  }
+
+  async putIndex(jobId: string, partition: number, attempt: string, index: Buffer): Promise<void> {
+    await this.#write(`${jobId}/indexes/${partition}/${attempt}`, index);
+  }
+
+  /** Places of the lines of a part of a file that others supersede, in order. @throws ExportError where they are gone */
+  async superseded(jobId: string, partition: number): Promise<Float64Array> {
+    const { bytes } = required(await this.#readBytes(`${jobId}/superseded/${partition}`));
+    return new Float64Array(Uint8Array.from(bytes).buffer);
+  }
+
+  async putSuperseded(jobId: string, partition: number, places: readonly number[]): Promise<void> {
+    const sorted = Float64Array.from(places).sort();
+    await this.#write(`${jobId}/superseded/${partition}`, Buffer.from(sorted.buffer));
+  }
+
+  /**
+   * The partitions that are read again without such lines, in the order of the partitions that replace them.
+   * @throws ExportError where they are gone
+   */
+  async repeated(jobId: string): Promise<readonly RepeatedPart[]> {
+    return required(await this.#readJson<RepeatedPart[]>(`${jobId}/repeated.json`));
+  }
+
+  /** Writes them unless they are known; returns those that hold. */
+  putRepeated(jobId: string, parts: readonly RepeatedPart[]): Promise<readonly RepeatedPart[]> {
+    return this.#putOnce(`${jobId}/repeated.json`, parts);
+  }
+
   partition(jobId: string, partition: number): Promise<PartitionRecord | undefined> {
     return this.#readJson<PartitionRecord>(`${jobId}/partitions/${partition}.json`);
   }
@@ -239,13 +273,16 @@ export class JobStore {
     await this.#writeJson(`${jobId}/partitions/${partition}.json`, record);
   }
 
-  /** Whose data a partition wrote; `undefined` where it was not counted. */
-  partCounts(jobId: string, partition: number): Promise<PartCounts | undefined> {
-    return this.#readJson<PartCounts>(`${jobId}/counts/${partition}.json`);
+  /**
+   * Whose data a partition wrote; `undefined` where it was not counted.
+   * @param type of a part of a file
+   */
+  partCounts(jobId: string, partition: number, type = ''): Promise<PartCounts | undefined> {
+    return this.#readJson<PartCounts>(`${jobId}/counts/${partition}${type}.json`);
   }
 
-  async putPartCounts(jobId: string, partition: number, counts: PartCounts): Promise<void> {
-    await this.#writeJson(`${jobId}/counts/${partition}.json`, counts);
+  async putPartCounts(jobId: string, partition: number, counts: PartCounts, type = ''): Promise<void> {
+    await this.#writeJson(`${jobId}/counts/${partition}${type}.json`, counts);
   }
 
   /** Reports how far a partition is, for people. It never goes back, whichever attempts report it at the same time. */

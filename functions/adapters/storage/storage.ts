@@ -38,13 +38,18 @@ export function isUnknownApiVersion(error: unknown): boolean {
  * A storage error as an ExportError. `setting` names the account, `what` the thing, both in our own words:
  * the SDK's message holds URLs.
  */
-export function storageFailure(error: unknown, setting: string, what: string): ExportError {
+export function storageFailure(
+  error: unknown,
+  setting: string,
+  what: string,
+  role = 'Storage Blob Data Contributor',
+): ExportError {
   if (error instanceof ExportError) return error;
   const status = storageStatus(error);
   if (status === 401 || status === 403) {
     return new ExportError(
       'storage-denied',
-      `The storage account of ${setting} answered ${status} for ${what}. Give the app's identity the role Storage Blob Data Contributor on it, or correct the connection string; see to its firewall, too.`,
+      `The storage account of ${setting} answered ${status} for ${what}. Give the app's identity the role ${role} on it, or correct the connection string; see to its firewall, too.`,
     );
   }
   if (isUnknownApiVersion(error)) {

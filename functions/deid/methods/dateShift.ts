@@ -45,6 +45,8 @@ const PARAMETERS = {
   dateShiftKey: key,
   dateShiftScope: scope,
   dateShiftFixedOffsetInDays: offset,
+  /** What a shifted `dateTime` becomes. */
+  dateShiftOutput: choice('dateTime', 'date'),
   ...REDACT.parameters,
 };
 type Parameters = ValuesOf<typeof PARAMETERS>;
@@ -70,7 +72,14 @@ export const DATE_SHIFT = method({
     return {
       work: (_, rule) => {
         const shift: ValueMethod = (value, run) => shifted(value, rule, redactor, daysOf, run);
-        return { ofValue: ({ type }) => (isDate(type) ? shift : null) };
+        const shiftToDate: ValueMethod = (value, run) => {
+          const moved = shift(value, run);
+          return typeof moved === 'string' ? moved.slice(0, 'yyyy-mm-dd'.length) : moved;
+        };
+        const ofDateTime = context.parameters.dateShiftOutput === 'date' ? shiftToDate : shift;
+        // An instant without a time would be none.
+        const ofDate = ({ name }: FhirType): ValueMethod => (name === 'instant' ? shift : ofDateTime);
+        return { ofValue: ({ type }) => (isDate(type) ? ofDate(type) : null) };
       },
     };
   },

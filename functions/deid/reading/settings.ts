@@ -71,7 +71,9 @@ export function choice<T extends string>(absent: T, ...others: T[]): Setting<T> 
   const choices = [absent, ...others];
   return (value, site) => {
     if (value === undefined || value === null) return absent;
-    const known = choices.find((name) => typeof value === 'string' && value.toLowerCase() === name);
+    const known = choices.find(
+      (name) => typeof value === 'string' && value.toLowerCase() === name.toLowerCase(),
+    );
     if (known === undefined) site.error(`Must be one of ${choices.join(', ')}`);
     return known ?? absent;
   };

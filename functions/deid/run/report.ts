@@ -1,3 +1,4 @@
+import { increase, increaseAll } from '../../common/counts.js';
 import { LABELS } from '../methods/labels.js';
 import type { ResourceRun } from './resourceRun.js';
 import { nameOf } from '../../json/keyNames.js';
@@ -30,12 +31,12 @@ export class EngineReport {
   get types(): ReadonlyMap<string, TypeReport> {
     for (const [type, { elements, counted }] of this.#tallies) {
       const report = this.ofType(type);
-      elements.drain((element, count) => add(report.elements, nameOf(element), count));
+      elements.drain((element, count) => increase(report.elements, nameOf(element), count));
       counted.drain((number, count) => {
         const precision = DATE_PRECISIONS[number];
         const target = number - DATE_PRECISIONS.length;
         if (precision !== undefined) report.dates[precision] += count;
-        else add(report.references, this.#targets?.nameOf(target) ?? '', count);
+        else increase(report.references, this.#targets?.nameOf(target) ?? '', count);
       });
     }
     return this.#types;
@@ -60,22 +61,26 @@ export class EngineReport {
     tallies.counted.add(counted);
     if (problems.length === 0) return;
     report.notValid++;
-    for (const problem of problems) add(report.problems, problem, 1);
+    for (const problem of problems) increase(report.problems, problem);
   }
 
   /** Adds what was done to a resource that did not fail. */
   add({ counts, dropped, undecided }: ResourceRun): void {
+    this.#addLabels(counts);
+    for (const path of dropped) increase(this.dropped, path);
+    for (const [rule, count] of undecided) increase(this.undecided, `fhirPathRules[${rule}]`, count);
+  }
+
+  /** Adds what another report has, but for what the resources contain. */
+  addWork(other: EngineReport): void {
+    this.resources += other.resources;
+    this.#addLabels(other.#counts);
+    increaseAll(this.dropped, other.dropped);
+    increaseAll(this.undecided, other.undecided);
+  }
+
+  #addLabels(counts: readonly number[]): void {
     for (let label = 0; label < counts.length; label++)
       this.#counts[label] = (this.#counts[label] as number) + (counts[label] as number);
-    for (const path of dropped) this.dropped.set(path, (this.dropped.get(path) ?? 0) + 1);
-    if (undecided.size === 0) return;
-    for (const [rule, count] of undecided) {
-      const path = `fhirPathRules[${rule}]`;
-      this.undecided.set(path, (this.undecided.get(path) ?? 0) + count);
-    }
   }
-}
-
-function add(counts: Map<string, number>, name: string, count: number): void {
-  counts.set(name, (counts.get(name) ?? 0) + count);
 }

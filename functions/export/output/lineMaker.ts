@@ -14,6 +14,8 @@ export interface LineSink {
   close(): Promise<void>;
   readonly bytes: number;
   readonly lines: number;
+  /** SHA-256 of its bytes, in hexadecimal, where it is known once the file is closed. */
+  readonly sha256?: string | undefined;
 }
 
 /** Makes the line of a resource: anonymized, or as it came in a raw export. */

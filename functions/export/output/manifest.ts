@@ -35,6 +35,8 @@ interface ManifestInput {
   foreign: number;
   /** Resources left out because they belong to other patients than those asked for, too. */
   ofOthers: number;
+  /** Lines of files left out because another one of the same resource counts. */
+  superseded?: number;
   /** What is reported of parts that are withheld. */
   withheld: readonly string[];
 }
@@ -55,18 +57,8 @@ export interface FileLinks {
 }
 
 /** The manifest of a complete export as it is stored: its URLs are names of files, which `linkManifest` replaces. */
-export function buildManifest({
-  request,
-  plan,
-  output,
-  deleted,
-  deletionNotes,
-  errors,
-  report,
-  foreign,
-  ofOthers,
-  withheld,
-}: ManifestInput): ExportManifest {
+export function buildManifest(input: ManifestInput): ExportManifest {
+  const { request, plan, deletionNotes, report, foreign, ofOthers, superseded = 0, withheld } = input;
   const entry = ({ type, of, name, count }: OutputFile): ManifestFile => ({
     type,
     ...(of === undefined ? {} : { of }),
@@ -80,7 +72,9 @@ export function buildManifest({
     ...deletionSentences(deletionNotes),
     ...foreignNotes(foreign),
     ...othersNotes(ofOthers),
+    ...supersededNotes(superseded),
     ...refusalNotes(report),
+    ...validityNotes(report),
     ...doubtNotes(report),
     ...withheld,
   ];
@@ -88,27 +82,21 @@ export function buildManifest({
     transactionTime: plan.transactionTime,
     request: request.requestUrl,
     requiresAccessToken: true,
-    output: output.map(entry),
-    deleted: deleted.map(entry),
-    error: errors.map(entry),
+    output: input.output.map(entry),
+    deleted: input.deleted.map(entry),
+    error: input.errors.map(entry),
     extension: {
       ...(configuration === undefined
         ? { deidentified: false }
         : {
             deidentified: isCalledDeidentified(configuration.approval),
             configurationApproval: configuration.approval ?? 'none',
-            ...(configuration.coverage === undefined
-              ? {}
-              : { configurationCoverage: configuration.coverage }),
+            configurationCoverage: configuration.coverage,
             configuration: configuration.name,
             configurationDigest: configuration.digest,
-            ...(configuration.etag === undefined ? {} : { configurationEtag: configuration.etag }),
-            ...(configuration.collection === undefined
-              ? {}
-              : {
-                  configurationCollectionReference: configuration.collection.reference,
-                  configurationCollectionDigest: configuration.collection.digest,
-                }),
+            configurationEtag: configuration.etag,
+            configurationCollectionReference: configuration.collection?.reference,
+            configurationCollectionDigest: configuration.collection?.digest,
             notice: NO_GUARANTEE,
             droppedElements: report.dropped,
             securityLabels: report.labels,
@@ -132,6 +120,21 @@ function othersNotes(count: number): string[] {
   if (count === 0) return [];
   return [
     `${count} resources belong also to patients who were not asked for and were left out. report.json counts them by type.`,
+  ];
+}
+
+function supersededNotes(count: number): string[] {
+  if (count === 0) return [];
+  return [
+    `${count} lines of the files are of resources that have another line, and were left out: of each resource, the line with the latest meta.lastUpdated is exported, then the last one in the order of file names.`,
+  ];
+}
+
+function validityNotes({ content }: SliceReport): string[] {
+  const { resources, notValid } = content ?? { resources: 0, notValid: 0 };
+  if (notValid === 0) return [];
+  return [
+    `${notValid} of ${resources} resources are not valid FHIR. report.json counts them by type, element and reason.`,
   ];
 }
 

@@ -1,4 +1,4 @@
-import type { JobPlan, PartitionProgress, Waiting } from '../records/job.js';
+import { ANY_TYPE, type JobPlan, type PartitionProgress, type Waiting } from '../records/job.js';
 
 const MAX_CHARACTERS = 99;
 const MAX_SECONDS_BETWEEN_POLLS = 30;
@@ -49,8 +49,8 @@ export function progressOf(plan: JobPlan | undefined, partitions: readonly Parti
     ({ partition, isDone }) => !isDone && (plan === undefined || planned[partition] !== undefined),
   );
   const types = underWay
-    .map(({ partition }) => planned[partition]?.window.type)
-    .filter((type) => type !== undefined);
+    .map(({ partition }) => planned[partition]?.window.type ?? ANY_TYPE)
+    .filter((type) => type !== ANY_TYPE);
   const waits = underWay.map(({ waiting }) => waiting);
   const [waiting] = waits.toSorted((a, b) => ((a?.since ?? '') > (b?.since ?? '') ? -1 : 1));
   return {
@@ -80,7 +80,7 @@ export function progressWithoutCounts(
     types.set(window.type, types.get(window.type) !== false && done.has(partition));
   }
   const read = [...types.values()].filter(Boolean).length;
-  const parts = `reading: ${read} of ${types.size} types`;
+  const parts = types.has(ANY_TYPE) ? 'reading' : `reading: ${read} of ${types.size} types`;
   const counted: Progress = { isPlanned, done: 0, total: undefined, isComplete, types: [], parts };
   return waiting === undefined ? counted : { ...counted, waiting };
 }

@@ -1,11 +1,14 @@
+import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import {
   addFailure,
   addReport,
   type ConfigurationOfJob,
   emptyReport,
+  isValidated,
   type JobPlan,
   type JobRequest,
-  type PartitionRecord,
+  type OutputFile,
+  type ReadPart,
   type SliceReport,
 } from '../records/job.js';
 
@@ -22,10 +25,19 @@ export interface ExportReport {
   /** Version of the app, and of the engine in it. */
   engineVersion: string;
   configuration: Omit<ConfigurationOfJob, 'keysDigest'> | null;
-  types: TypeReport[];
+  /** FHIR version of the source; absent in jobs that earlier versions planned. */
+  fhirVersion?: FhirVersion;
+  /** Resources written that are not valid FHIR; absent where they were not validated. */
+  notValid?: number;
+  types: ReportOfType[];
+  /** The files of the manifest, but for those of errors. */
+  files: ReportedFile[];
 }
 
-export interface TypeReport extends SliceReport {
+/** A file, by its name below the job's folder. */
+export type ReportedFile = Pick<OutputFile, 'type' | 'name' | 'count' | 'bytes' | 'sha256'>;
+
+export interface ReportOfType extends SliceReport {
   type: string;
   files: number;
   bytes: number;
@@ -39,20 +51,19 @@ export interface TypeReport extends SliceReport {
 export function buildReport(
   request: JobRequest,
   plan: JobPlan,
-  partitions: readonly PartitionRecord[],
+  parts: readonly ReadPart[],
   finishedAt: string,
   engineVersion: string,
 ): ExportReport {
-  const types = new Map<string, TypeReport>();
-  const sumOf = (type: string): TypeReport => {
+  const types = new Map<string, ReportOfType>();
+  const sumOf = (type: string): ReportOfType => {
     const sum = types.get(type) ?? { type, files: 0, bytes: 0, ofOthers: 0, seconds: 0, ...emptyReport() };
     types.set(type, sum);
     return sum;
   };
-  for (const [index, { window, isOfDeletions }] of plan.partitions.entries()) {
-    const record = partitions[index];
-    if (record === undefined || isOfDeletions === true) continue;
-    const sum = sumOf(window.type);
+  for (const { planned, record } of parts) {
+    if (planned.isOfDeletions === true) continue;
+    const sum = sumOf(planned.window.type);
     sum.seconds = Math.round((sum.seconds + record.seconds) * 1000) / 1000;
     addReport(sum, record.report);
     sum.ofOthers += record.ofOthers ?? 0;
@@ -64,6 +75,7 @@ export function buildReport(
     }
   }
   for (const failure of plan.refused ?? []) addFailure(sumOf(failure.type), failure);
+  const validated = isValidated(request) ? [...types.values()] : undefined;
   return {
     transactionTime: plan.transactionTime,
     startedAt: request.startedAt,
@@ -71,9 +83,16 @@ export function buildReport(
     seconds: (Date.parse(finishedAt) - Date.parse(request.startedAt)) / 1000,
     engineVersion,
     configuration: publicConfiguration(request),
+    ...(plan.source === undefined ? {} : { fhirVersion: plan.source.fhirVersion }),
+    ...(validated === undefined
+      ? {}
+      : { notValid: validated.reduce((sum, { content }) => sum + (content?.notValid ?? 0), 0) }),
     types: [...types.values()]
       .filter(({ read, written, ofOthers, failures }) => read + written + ofOthers + failures.length > 0)
       .sort((a, b) => (a.type < b.type ? -1 : 1)),
+    files: parts
+      .flatMap(({ record }) => record.files)
+      .map(({ of: _of, ...file }) => ({ ...file, name: file.name.slice(request.folder.length) })),
   };
 }
 

@@ -9,7 +9,7 @@ import type { Source } from '../source/source.js';
 /** The patients asked for; `undefined`: all of the source. Notes hold numbers only. */
 export async function resolveMembers(
   { level, patients }: Pick<JobRequest, 'level' | 'patients'>,
-  source: Source,
+  source: Pick<Source, 'read'>,
   transactionTime: string,
   bases: readonly string[],
   notes: string[],
@@ -58,7 +58,7 @@ export function hiddenGroup(error: unknown): Members {
   throw error;
 }
 
-function readGroup(source: Source): (id: string) => Promise<JsonObject | undefined> {
+function readGroup(source: Pick<Source, 'read'>): (id: string) => Promise<JsonObject | undefined> {
   return async (id) => {
     const answer = await source.read('Group', id);
     if (answer === undefined) return undefined;

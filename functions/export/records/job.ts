@@ -1,3 +1,4 @@
+import type { Validation } from '../../deid/run/engine.js';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import type { ApprovalRule, CoverageSummary } from '../request/approval.js';
 import type { MemberSearch } from '../selection/compartment.js';
@@ -8,6 +9,7 @@ import type { PatientCursor } from '../walk/patientCursor.js';
 import type { SliceCursor } from '../selection/selection.js';
 import type { TypeFilter } from '../request/typeFilter.js';
 import type { Window } from '../walk/window.js';
+import { addedContent, type ContentCounts } from './content.js';
 
 /** What was asked for at kick-off, as it stays until the job is deleted. Private: the URL may hold search values. */
 export interface JobRequest extends ExportScope {
@@ -33,8 +35,12 @@ export interface JobRequest extends ExportScope {
   stamp?: ContainerStamp;
   /** Workers the job was started with: the ids of its orchestrations follow from them. */
   workers: number;
+  /** Whether the source is files. */
+  isOfFiles?: true;
   /** `undefined`: a raw export. */
   configuration: ConfigurationOfJob | undefined;
+  /** Whether what is written is validated, except in a raw export; absent in jobs of earlier versions: `off`. */
+  validation?: Validation;
   /** Things a caller should know: warnings of the configuration, parameters that were ignored. */
   notes: string[];
 }
@@ -49,6 +55,14 @@ export type ContainerStamp =
 /** Whether an export is of raw data: without a configuration, or by one that does not count as de-identification. */
 export function isRawExport({ configuration }: Pick<JobRequest, 'configuration'>): boolean {
   return configuration?.approval === undefined;
+}
+
+/** Whether a job validates what it writes. */
+export function isValidated({
+  configuration,
+  validation = 'off',
+}: Pick<JobRequest, 'configuration' | 'validation'>): boolean {
+  return configuration !== undefined && validation !== 'off';
 }
 
 /** Which configuration a job uses, as it was read at kick-off. */
@@ -110,8 +124,27 @@ export interface DeletionNote {
   reason: string;
 }
 
+/** A part of a file of the source: the lines that begin in a range of its bytes. */
+export interface FilePart {
+  name: string;
+  /** The version that all slices read. */
+  etag: string;
+  /** Its place among the files by name, from 1 on: messages name it so, since a name can hold a person's. */
+  number: number;
+  /** In bytes of what it holds when it is unpacked. */
+  begin: number;
+  /** Exclusive. */
+  end: number;
+  isGzip?: true;
+}
+
+/** The type of a part of a file: lines show their own. */
+export const ANY_TYPE = '';
+
 export interface PlannedPartition {
   window: Window;
+  /** What is read of a file of the source; absent: the source is searched. */
+  file?: FilePart;
   /** Resources the source counts in the window, where it can. */
   estimate: number | undefined;
   /** Whether it is of the resources that were deleted in the window, which have a list of their own. */
@@ -127,7 +160,7 @@ export interface SliceRecord {
   /** The files it wrote, one a type; none where no resource was left to write. */
   files: OutputFile[];
   /** Where the next slice continues; none where the partition is complete. */
-  cursor: SliceCursor | DeletionCursor | PatientCursor | undefined;
+  cursor: SliceCursor | DeletionCursor | PatientCursor | FileCursor | undefined;
   deletionNote?: DeletionNote;
   /** Resources that the source gave for the whole partition, exported or not; where that is known. */
   walked?: number;
@@ -143,7 +176,17 @@ export interface SliceRecord {
   ofOthers?: number;
   /** Whose data it wrote, where that has to be counted. */
   counts?: PartCounts;
+  /** Of a part of a file, in place of the files, reports and counts above. */
+  byType?: Record<string, TypeRecord & Pick<SliceRecord, 'counts'>>;
 }
+
+/** Where the next line of a file begins. */
+export interface FileCursor {
+  place: number;
+}
+
+/** What was written of one type. */
+export type TypeRecord = Pick<SliceRecord, 'files' | 'report' | 'foreign' | 'ofOthers'>;
 
 export interface OutputFile {
   type: string;
@@ -153,6 +196,8 @@ export interface OutputFile {
   name: string;
   count: number;
   bytes: number;
+  /** SHA-256 of its bytes, in hexadecimal; absent in files of earlier versions. */
+  sha256?: string;
 }
 
 /** Counts of one slice, by element paths of the FHIR definition and by codes; no value of any resource. */
@@ -164,6 +209,8 @@ export interface SliceReport {
   /** Conditions of rules that could not be decided, by rule; absent without any. */
   undecided?: Record<string, number>;
   failures: ResourceFailures[];
+  /** What the resources written contain; absent where none were, and in a raw export. */
+  content?: ContentCounts;
   /** Resources without a time that were exported although the request has bounds of time; absent without any. */
   undated?: number;
   /** Types of which the source did not let something be shown; absent without any. */
@@ -186,19 +233,29 @@ export interface ResourceFailures {
 }
 
 /** A complete partition: the slices the orchestrator saw, in order. */
-export interface PartitionRecord {
-  files: OutputFile[];
-  /** Resources that the source gave for it, exported or not; where that is known. */
-  walked?: number;
-  deletionNote?: DeletionNote;
-  seconds: number;
-  report: SliceReport;
-  /** Of Provenance resources that came along. */
-  provenance?: SliceReport;
-  /** Resources left out because they refer to patients by URLs of another base. */
-  foreign?: number;
-  /** Resources left out because they belong to other patients, too. */
-  ofOthers?: number;
+export interface PartitionRecord extends Omit<
+  SliceRecord,
+  'previous' | 'cursor' | 'resources' | 'counts' | 'byType'
+> {
+  /** Of a part of a file, in place of the files and reports above. */
+  byType?: Record<string, TypeRecord>;
+  /** The attempts that count: of parts of files, their indexes show doubles. */
+  attempts?: string[];
+}
+
+/** A part of a file that is read again without lines that others of the same resource supersede. */
+export interface RepeatedPart {
+  partition: number;
+  /** How many such lines it has. */
+  lines: number;
+}
+
+/** A partition that was read, or of a part of a file what it has of one type. */
+export interface ReadPart {
+  /** Under which its records are found. */
+  partition: number;
+  planned: PlannedPartition;
+  record: PartitionRecord;
 }
 
 /** How far a partition is, as its slices report. */
@@ -229,6 +286,7 @@ export function addReport(sum: SliceReport, more: SliceReport): void {
   addCounts(sum.labels, Object.entries(more.labels));
   addUndecided(sum, Object.entries(more.undecided ?? {}));
   for (const failure of more.failures) addFailure(sum, failure);
+  if (more.content !== undefined) sum.content = addedContent(sum.content, more.content);
   for (const what of ['counts', 'order'] as const) {
     if (more.unproven?.[what] !== undefined) addUnproven(sum, what, more.unproven[what]);
   }
@@ -251,17 +309,19 @@ export function addCounts(sum: Record<string, number>, more: Iterable<readonly [
   for (const [key, count] of more) sum[key] = (sum[key] ?? 0) + count;
 }
 
+/** Messages of failures that a report has of one type: what is wrong with resources may combine in any way. */
+const MAX_MESSAGES = 100;
+const OTHER_FAILURES = 'Other reasons of this code: there are too many different ones to list.';
+
 /** Adds failures of one type and reason. */
 export function addFailure(sum: SliceReport, more: ResourceFailures): void {
-  const same = sum.failures.find(
-    (known) =>
-      known.type === more.type &&
-      known.code === more.code &&
-      known.message === more.message &&
-      known.endsJob === more.endsJob,
-  );
-  if (same === undefined) sum.failures.push({ ...more });
-  else same.count += more.count;
+  const known = sum.failures.filter(({ type }) => type === more.type);
+  const find = (message: string): ResourceFailures | undefined =>
+    known.find((one) => one.code === more.code && one.message === message && one.endsJob === more.endsJob);
+  const isFull = known.length >= MAX_MESSAGES;
+  const same = find(more.message) ?? (isFull ? find(OTHER_FAILURES) : undefined);
+  if (same !== undefined) same.count += more.count;
+  else sum.failures.push(isFull ? { ...more, message: OTHER_FAILURES } : { ...more });
 }
 
 /** A report of nothing. */

@@ -1,4 +1,4 @@
-import type { SearchRow } from '../source/searchPage.js';
+import type { SearchRow } from '../source/resourceRow.js';
 import type { SearchParameters } from '../source/source.js';
 
 /** Resources of another type that come along with those of a page, into a file of their own. */

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../json/json.js';
 import { readReference, referencesAt } from '../../fhir/reference.js';
 import type { CompartmentSelection } from './compartment.js';
 import type { Selection } from './selection.js';
-import type { SearchRow } from '../source/searchPage.js';
+import type { SearchRow } from '../source/resourceRow.js';
 import type { Companions } from './companions.js';
 import type { SearchParameters, Source } from '../source/source.js';
 import { isInWindow, type Window } from '../walk/window.js';

@@ -4,9 +4,10 @@ import { referencesAt } from '../../fhir/reference.js';
 import type { JsonObject } from '../../json/json.js';
 import type { LineMaker, LineSink } from '../output/lineMaker.js';
 import { PageLines } from '../output/pageLines.js';
+import { addedContent, contentOf } from '../records/content.js';
 import { addCounts, addFailure, addUndecided, emptyReport, type SliceReport } from '../records/job.js';
 import type { PatientCount } from '../selection/patientCount.js';
-import type { SearchRow } from '../source/searchPage.js';
+import type { SearchRow } from '../source/resourceRow.js';
 
 /** What turns resources into lines of files. */
 export interface PageDependencies {
@@ -62,14 +63,14 @@ export class PageWriter {
     const { clock } = this.#dependencies;
     let turnAt = clock();
     for (const row of rows) {
-      this.#makeLine(part, row, isExported);
-      if (this.#lines.bytes >= MAX_HELD) await this.#writeLines();
+      this.add(part, row, isExported);
+      if (this.#lines.bytes >= MAX_HELD) await this.flush();
       if (clock() - turnAt >= YIELD_MS) {
         await new Promise((resolve) => setImmediate(resolve));
         turnAt = clock();
       }
     }
-    await this.#writeLines();
+    await this.flush();
   }
 
   /**
@@ -100,10 +101,13 @@ export class PageWriter {
     addCounts(this.report.dropped, this.#counts.dropped);
     addCounts(this.report.labels, this.#counts.labels);
     addUndecided(this.report, this.#counts.undecided);
+    for (const type of this.#counts.types.values())
+      this.report.content = addedContent(this.report.content, contentOf(type));
     return { lines, bytes: this.bytes, report: this.report };
   }
 
-  #makeLine(
+  /** Adds one row, whose line waits for `flush`. */
+  add(
     part: string,
     row: SearchRow,
     isExported: (row: SearchRow, resource: () => JsonObject) => boolean,
@@ -125,7 +129,8 @@ export class PageWriter {
     patients.add(part, seen, row.id);
   }
 
-  async #writeLines(): Promise<void> {
+  /** Writes the lines that wait. */
+  async flush(): Promise<void> {
     const lines = this.#lines.count;
     if (lines === 0) return;
     this.#file ??= await this.#dependencies.openFile(this.#type);

@@ -4,14 +4,21 @@ import { partOf } from '../selection/patientCount.js';
 import type { PatientSearch, PatientSearches } from '../selection/patientSearches.js';
 import { missingInSelf, proveHonored } from '../source/honored.js';
 import { mayTry } from '../source/refusals.js';
-import { readAnswer, readSearchPage, type SearchPage, type SearchRow } from '../source/searchPage.js';
+import type { SearchRow } from '../source/resourceRow.js';
+import { readAnswer, readSearchPage, type SearchPage } from '../source/searchPage.js';
 import type { SearchParameters, SourceAnswer } from '../source/source.js';
 import { checkLoop, NO_LOOP } from '../source/linkLoop.js';
 import type { PatientCursor } from '../walk/patientCursor.js';
 import { endsEarly, ignoredSearch, mayEnd, unverifiable } from '../walk/walkErrors.js';
 import { placeIn, spanOf, type Window } from '../walk/window.js';
 import { PageWriter } from './pageWriter.js';
-import type { SliceDependencies, SliceLimits, SliceResult } from './slice.js';
+import {
+  PROGRESS_MS,
+  type SliceDependencies,
+  type SliceLimits,
+  type SliceResult,
+  STOP_CHECK_MS,
+} from './slice.js';
 
 /** Where a slice begins, and how it asks. */
 export interface PatientSliceStart {
@@ -22,8 +29,6 @@ export interface PatientSliceStart {
   cursor: PatientCursor | undefined;
 }
 
-const STOP_CHECK_MS = 2000;
-const PROGRESS_MS = 1000;
 /** Bytes of pages that wait for their turn; more are not asked for meanwhile. */
 const MAX_WAITING_BYTES = 16_777_216;
 /** A patient with more resources of one type than this is no patient: their ids are remembered. */
@@ -40,22 +45,11 @@ interface FetchedPage {
 }
 
 /**
- * Exports a bounded part of a partition from a source that is searched one patient at a time: the first pages of several
- * searches are asked for at once and written in order; what follows a first page is read by next links. Bounds of time
- * are applied here, since such a source has no search by them.
- * @throws ExportError; the file is then not whole and its name must not become known
+ * A bounded part of a partition exported from a source that is searched one patient at a time: the first pages of
+ * several searches are asked for at once and written in order; what follows a first page is read by next links. Bounds
+ * of time are applied here, since such a source has no search by them.
  */
-export function runPatientSlice(
-  window: Window,
-  searches: PatientSearches,
-  start: PatientSliceStart,
-  limits: SliceLimits,
-  dependencies: SliceDependencies,
-): Promise<Omit<SliceResult, 'cursor'> & { cursor: PatientCursor | undefined }> {
-  return new PatientSlice(window, searches, start, limits, dependencies).run();
-}
-
-class PatientSlice {
+export class PatientSlice {
   readonly #window: Window;
   readonly #searches: PatientSearches;
   readonly #start: PatientSliceStart;
@@ -98,6 +92,7 @@ class PatientSlice {
     this.#given = new Set(start.cursor?.given);
   }
 
+  /** @throws ExportError; the file is then not whole and its name must not become known */
   async run(): Promise<Omit<SliceResult, 'cursor'> & { cursor: PatientCursor | undefined }> {
     const { each, patients } = this.#searches;
     const all = each * patients;

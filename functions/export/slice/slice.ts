@@ -3,7 +3,7 @@ import { addFailure, addUnproven, type SliceReport, type Unproven } from '../rec
 import type { Companions } from '../selection/companions.js';
 import { partOf } from '../selection/patientCount.js';
 import type { Selection, SliceCursor } from '../selection/selection.js';
-import type { SearchRow } from '../source/searchPage.js';
+import type { SearchRow } from '../source/resourceRow.js';
 import { mayTry, onRefusal } from '../source/refusals.js';
 import type { Source } from '../source/source.js';
 import type { Window } from '../walk/window.js';
@@ -46,8 +46,8 @@ export interface SliceResult {
   companions: { lines: number; bytes: number; report: SliceReport };
 }
 
-const STOP_CHECK_MS = 2000;
-const PROGRESS_MS = 1000;
+export const STOP_CHECK_MS = 2000;
+export const PROGRESS_MS = 1000;
 
 /**
  * Exports a bounded part of a partition: while one page is anonymized and written, the next is fetched. Holds two

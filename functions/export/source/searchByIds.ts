@@ -4,7 +4,8 @@ import { missingInSelf, safeName } from './honored.js';
 import { checkLoop, NO_LOOP } from './linkLoop.js';
 import { takesLists } from './lists.js';
 import { mayTry, onRefusal } from './refusals.js';
-import { readAnswer, type SearchRow } from './searchPage.js';
+import type { SearchRow } from './resourceRow.js';
+import { readAnswer } from './searchPage.js';
 import type { SearchParameters, Source, SourceAnswer } from './source.js';
 
 /** Characters of ids in one search: a URL of 2,000 characters is taken everywhere. */

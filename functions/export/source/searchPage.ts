@@ -1,24 +1,19 @@
 import { isUtf8 } from 'node:buffer';
-import { isJsonObject, type JsonObject, type JsonValue, valueAt } from '../../json/json.js';
-import { ARRAY, NUMBER, OBJECT, refuseReleased, type JsonTape, type TapeValue } from '../../json/jsonTape.js';
-import { nameNumber, UNRESOLVED_NAME } from '../../json/keyNames.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
+import { ARRAY, NUMBER, OBJECT, type JsonTape } from '../../json/jsonTape.js';
+import { nameNumber } from '../../json/keyNames.js';
 import { ExportError } from '../../common/errors.js';
-import { type Instant, parseInstant } from '../../fhir/instant.js';
 import { giveBack, readLink, readTape } from './readTape.js';
+import {
+  NO_RESOURCE,
+  parseResource,
+  readHead,
+  RESOURCE_TYPE,
+  type ResourceHead,
+  resourceRow,
+  type SearchRow,
+} from './resourceRow.js';
 import type { SearchParameters, Source, SourceAnswer } from './source.js';
-
-/** One resource of a search page, with what the walk needs of it. */
-export interface SearchRow {
-  readonly id: string | undefined;
-  readonly lastUpdated: Instant | undefined;
-  /** Where the resource is on the page; `undefined` where its bytes are not UTF-8: what they say is not known. */
-  readonly json: TapeValue | undefined;
-  /**
-   * Parses the resource: one at a time, so that a page is never in memory as objects.
-   * @throws ExportError where it cannot be read
-   */
-  resource(): JsonObject;
-}
 
 /** A page of a type search: https://hl7.org/fhir/R4/http.html#search */
 export interface SearchPage {
@@ -42,12 +37,8 @@ export interface PageWithIncludes extends SearchPage {
 }
 
 const ENTRY = nameNumber('entry');
-const ID = nameNumber('id');
-const LAST_UPDATED = nameNumber('lastUpdated');
-const META = nameNumber('meta');
 const MODE = nameNumber('mode');
 const RESOURCE = nameNumber('resource');
-const RESOURCE_TYPE = nameNumber('resourceType');
 const SEARCH = nameNumber('search');
 const TOTAL = nameNumber('total');
 
@@ -58,15 +49,10 @@ interface Page {
   readonly isText: boolean;
 }
 
-/** An entry of a Bundle: where its resource lies, and what the walk needs of it. */
-interface Entry {
+/** An entry of a Bundle: its resource, if it has one, and whether it is a match. */
+interface Entry extends ResourceHead {
   /** `undefined` where it does not say. */
   mode: string | undefined;
-  /** -1 for none. */
-  resource: number;
-  resourceType: string | undefined;
-  id: string | undefined;
-  lastUpdated: string | undefined;
 }
 
 /**
@@ -167,22 +153,17 @@ function nextLink(next: string | undefined, self: string | undefined, type: stri
 }
 
 function readEntry(tape: JsonTape, node: number, type: string): Entry {
-  const entry: Entry = {
-    mode: undefined,
-    resource: -1,
-    resourceType: undefined,
-    id: undefined,
-    lastUpdated: undefined,
-  };
-  if (tape.kind(node) !== OBJECT) return entry;
+  let mode: string | undefined;
+  let head = NO_RESOURCE;
+  if (tape.kind(node) !== OBJECT) return { ...head, mode };
   const end = tape.after(node);
   for (let member = tape.first(node); member < end; member = tape.after(member)) {
     if (tape.kind(member) !== OBJECT) continue;
     const name = tape.name(member);
-    if (name === SEARCH) entry.mode = modeOf(tape, member);
-    else if (name === RESOURCE) readResource(tape, member, type, entry);
+    if (name === SEARCH) mode = modeOf(tape, member);
+    else if (name === RESOURCE) head = readHead(tape, member, type);
   }
-  return entry;
+  return { ...head, mode };
 }
 
 function modeOf(tape: JsonTape, search: number): string | undefined {
@@ -190,16 +171,6 @@ function modeOf(tape: JsonTape, search: number): string | undefined {
   if (mode >= 0 && tape.isText(mode, 'match')) return 'match';
   // A mode that is no text is not that of a match.
   return mode < 0 ? undefined : (tape.textOf(search, MODE) ?? '');
-}
-
-function readResource(tape: JsonTape, resource: number, type: string, entry: Entry): void {
-  entry.resource = resource;
-  const typeMember = tape.lastMember(resource, RESOURCE_TYPE);
-  const isUsual = typeMember >= 0 && tape.isText(typeMember, type);
-  entry.resourceType = isUsual ? type : tape.textOf(resource, RESOURCE_TYPE);
-  entry.id = tape.textOf(resource, ID);
-  const meta = tape.lastMember(resource, META);
-  entry.lastUpdated = meta >= 0 && tape.kind(meta) === OBJECT ? tape.textOf(meta, LAST_UPDATED) : undefined;
 }
 
 function readTotal(tape: JsonTape, node: number): number | undefined {
@@ -213,44 +184,17 @@ function isIncluded({ mode, resourceType }: Entry, type: string, includedType: s
   return includedType !== undefined && resourceType === includedType && includedType !== type;
 }
 
-function toRow(
-  page: Page,
-  { resource: node, resourceType, id, lastUpdated }: Entry,
-  type: string,
-): SearchRow {
-  if (node < 0) throw incomplete(type);
-  if (resourceType !== type) throw otherType(type);
-  const { tape } = page;
-  const { bytes } = tape;
-  // JSON is UTF-8 (RFC 8259, section 8.1). Read all the same, two ids would become one.
-  const isText = page.isText || isUtf8(bytes.subarray(tape.start(node), tape.end(node)));
-  const json = { tape, node, bytes };
-  if (isText && tape.member(node, UNRESOLVED_NAME) >= 0) refuseHidden(parseResource(json, type), type, id);
-  return {
-    id,
-    lastUpdated: lastUpdated === undefined ? undefined : parseInstant(lastUpdated),
-    json: isText ? json : undefined,
-    resource: () => {
-      if (!isText) throw notUtf8(type);
-      return parseResource(json, type);
-    },
-  };
+function toRow({ tape, isText }: Page, entry: Entry, type: string): SearchRow {
+  if (entry.node < 0) throw incomplete(type);
+  if (entry.resourceType !== type) throw otherType(type);
+  return resourceRow(tape, isText, entry, {
+    malformed: () => malformed(type),
+    notUtf8: () => notUtf8(type),
+  });
 }
 
-/** Keys written with escapes are known to the parser only: two readers must not see two resources. */
-function refuseHidden(resource: JsonObject, type: string, id: string | undefined): void {
-  if (resource['resourceType'] !== type || (id !== undefined && resource['id'] !== id)) throw malformed(type);
-}
-
-function parseResource(resource: TapeValue, type: string): JsonObject {
-  refuseReleased(resource);
-  try {
-    const value = valueAt(resource.tape, resource.node);
-    if (isJsonObject(value)) return value;
-  } catch {
-    // Nested too deeply.
-  }
-  throw malformed(type);
+function parseOutcome(tape: JsonTape, node: number, type: string): JsonObject {
+  return parseResource({ tape, node, bytes: tape.bytes }, () => malformed(type));
 }
 
 function noBundle(type: string): ExportError {
@@ -280,8 +224,8 @@ function malformed(type: string): ExportError {
 const CUT_SHORT: ReadonlySet<string> = new Set(['incomplete', 'timeout']);
 
 /** Returns whether the outcome says that the answer is not all there is. @throws ExportError where it is an error */
-function readOutcome({ tape }: Page, { resource }: Entry, type: string): boolean {
-  const outcome = parseResource({ tape, node: resource, bytes: tape.bytes }, type);
+function readOutcome({ tape }: Page, { node }: Entry, type: string): boolean {
+  const outcome = parseOutcome(tape, node, type);
   refuseErrors(outcome, type);
   const issues = outcome['issue'];
   return (

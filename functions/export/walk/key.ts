@@ -1,5 +1,6 @@
 import { compareInstants, type Instant } from '../../fhir/instant.js';
-import type { SearchPage, SearchRow } from '../source/searchPage.js';
+import type { SearchRow } from '../source/resourceRow.js';
+import type { SearchPage } from '../source/searchPage.js';
 import { parameterNames } from '../source/honored.js';
 import { checkLoop, NO_LOOP } from '../source/linkLoop.js';
 import { type CursorOf, type Key as KeyOf, keyAt, lowerBound, lowestOf, tieAt } from './cursor.js';

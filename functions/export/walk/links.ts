@@ -1,4 +1,4 @@
-import type { SearchRow } from '../source/searchPage.js';
+import type { SearchRow } from '../source/resourceRow.js';
 import { checkLoop } from '../source/linkLoop.js';
 import { type CursorOf, fromStart } from './cursor.js';
 import type { Mode } from './state.js';

@@ -1,5 +1,6 @@
 import { compareInstants, type Instant } from '../../fhir/instant.js';
-import type { SearchPage, SearchRow } from '../source/searchPage.js';
+import type { SearchRow } from '../source/resourceRow.js';
+import type { SearchPage } from '../source/searchPage.js';
 import { NO_LOOP } from '../source/linkLoop.js';
 import type { SearchParameters } from '../source/source.js';
 import { type Cursor, fromStart, type Key, keyAt, type SoFar } from './cursor.js';

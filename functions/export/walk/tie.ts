@@ -1,5 +1,6 @@
 import { compareInstants } from '../../fhir/instant.js';
-import type { SearchPage, SearchRow } from '../source/searchPage.js';
+import type { SearchRow } from '../source/resourceRow.js';
+import type { SearchPage } from '../source/searchPage.js';
 import { linkLoop } from '../source/linkLoop.js';
 import { type CursorOf, keyAt } from './cursor.js';
 import { MAX_PAGE_SIZE, type Mode, MAX_TIED, type WalkRequest, type WalkState } from './state.js';

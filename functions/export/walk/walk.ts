@@ -1,5 +1,6 @@
 import { missingInSelf, parameterNames } from '../source/honored.js';
-import type { SearchPage, SearchRow } from '../source/searchPage.js';
+import type { SearchRow } from '../source/resourceRow.js';
+import type { SearchPage } from '../source/searchPage.js';
 import type { SearchParameters } from '../source/source.js';
 import type { Cursor } from './cursor.js';
 import { KEY, sortsByKey } from './key.js';

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type ContainerClient, RestError } from '@azure/storage-blob';
 import { describe, expect, it } from 'vitest';
 import { AppendBlob } from '../../../functions/adapters/storage/appendBlob.js';
@@ -88,9 +89,10 @@ describe('an output file', () => {
     const storage = new FakeStorage([]);
     const file = await write(storage, lines);
     expect(storage.content.equals(Buffer.from(lines.map((line) => `${line}\n`).join('')))).toBe(true);
-    expect({ bytes: file.bytes, lines: file.lines }).toEqual({
+    expect({ bytes: file.bytes, lines: file.lines, sha256: file.sha256 }).toEqual({
       bytes: storage.content.length,
       lines: lines.length,
+      sha256: createHash('sha256').update(storage.content).digest('hex'),
     });
   });
 
@@ -111,7 +113,8 @@ describe('an output file', () => {
     ['every answer lost', ['lost', 'lost', 'lost', 'lost']],
   ] satisfies Array<[string, Fault[]]>)('survives %s, without doubling a line', async (_name, faults) => {
     const storage = new FakeStorage(faults);
-    await write(storage, blocks);
+    const file = await write(storage, blocks);
+    expect(file.sha256).toBe(createHash('sha256').update(storage.content).digest('hex'));
     expect(storage.content.equals(Buffer.from(blocks.map((line) => `${line}\n`).join('')))).toBe(true);
   });
 

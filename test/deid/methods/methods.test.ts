@@ -123,6 +123,34 @@ describe('dateShift', () => {
     expect(result['effectiveDateTime']).toBe(expected);
   });
 
+  it.each([
+    ['2015-02-27', '2015-03-02'],
+    ['2015-12-30T23:59:59Z', '2016-01-02'],
+    ['2015-02-07T13:28:17.239+02:00', '2015-02-10'],
+    ['2015-02-07T23:59:59-11:00', '2015-02-10'],
+    ['2015-02-07T13:28', '2015-02-10'],
+    ['2015-02', '2015'],
+    ['1910-10-10', undefined],
+    ['9999-12-31T00:00:00Z', '9999'],
+  ])('%s moved by 3 days and written as a date becomes %s', (text, expected) => {
+    const parameters = { ...fixed, dateShiftOutput: 'date' };
+    const resource = {
+      resourceType: 'Observation',
+      effectiveDateTime: text,
+      effectivePeriod: { start: text },
+      extension: [{ url: 'x', valueDateTime: text }],
+    };
+    const result = deidentify(shift, resource, parameters);
+    expect(result['effectiveDateTime']).toBe(expected);
+    expect(result['effectivePeriod']).toEqual(expected === undefined ? undefined : { start: expected });
+    expect((result['extension'] as JsonObject[])[0]?.['valueDateTime']).toBe(expected);
+    // An instant has a time, whatever is asked for.
+    const issued = '2015-02-07T13:28:17.239+02:00';
+    expect(deidentify(shift, { resourceType: 'Observation', issued }, parameters)['issued']).toBe(
+      '2015-02-10T00:00:00.000+02:00',
+    );
+  });
+
   it('moves by the days of a key, -50 to 50', () => {
     const days = new Set<number>();
     for (let id = 0; id < 500; id++) {

@@ -100,6 +100,7 @@ class Configurations {
       ]),
       dateShiftScope: choices.of(['resource', 'file', 'folder', 'patient']),
       ...(choices.chance(10) ? { dateShiftFixedOffsetInDays: choices.of([-400, 0, 7]) } : {}),
+      dateShiftOutput: choices.of(['dateTime', 'dateTime', 'date'] as const),
       enablePartialAgesForRedact: choices.chance(50),
       enablePartialDatesForRedact: choices.chance(50),
       enablePartialZipCodesForRedact: choices.chance(50),

@@ -37,6 +37,7 @@ export interface PlainParameters {
   readonly encryptKey: string;
   readonly dateShiftScope: string;
   readonly dateShiftFixedOffsetInDays?: number;
+  readonly dateShiftOutput: 'dateTime' | 'date';
   readonly enablePartialAgesForRedact: boolean;
   readonly enablePartialDatesForRedact: boolean;
   readonly enablePartialZipCodesForRedact: boolean;
@@ -531,7 +532,10 @@ export class PlainEngine {
     if (date.getUTCFullYear() < 1 || date.getUTCFullYear() > 9999) return this.redactDate(text);
     this.did('PERTURBED');
     const day = date.toISOString().slice(0, 10);
-    return match[5] === undefined ? day : `${day}T00:00:00${(match[4] ?? '').replace(/\d/g, '0')}${match[5]}`;
+    const hasNoTime = this.parameters.dateShiftOutput === 'date' && element.type.name !== 'instant';
+    return match[5] === undefined || hasNoTime
+      ? day
+      : `${day}T00:00:00${(match[4] ?? '').replace(/\d/g, '0')}${match[5]}`;
   }
 
   private redactDate(text: string): Primitive | undefined {

@@ -5,7 +5,7 @@ import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import type { FhirType } from '../../../functions/deid/model/types.js';
 import { shapeOf } from '../../../functions/deid/model/shape.js';
 import type { JsonObject, JsonValue } from '../../../functions/json/json.js';
-import { bothWays } from '../bothWays.js';
+import { bothWays, objectEngine } from '../bothWays.js';
 import { configurationOf, engineOf, engineOptions, filesIn, hasShared, readText } from '../shared.js';
 
 const PARAMETERS = {
@@ -486,5 +486,46 @@ describe.runIf(hasShared('samples'))('real resources, under the rules of the sam
     for (const line of lines.slice(0, 40)) expect(both.anonymize(line).outcome).toBe('anonymized');
     const [report] = both.takeReport().types.values();
     expect([...(report?.problems ?? [])]).toEqual([]);
+  });
+});
+
+const GOLDENS = hasShared('goldens')
+  ? (['r4', 'stu3'] as const).flatMap((folder) =>
+      filesIn('goldens', folder, 'configs').map((file) => [folder, file] as const),
+    )
+  : [];
+
+/** What is not valid of each resource that an engine leaves; undefined for one that fails. */
+function problemsOf(text: string, version: FhirVersion): (resource: string) => string[] | undefined {
+  const made = objectEngine(configurationOf(text, version), engineOptions(version));
+  return (resource) => {
+    if (made.anonymize(resource).outcome === 'failed') return undefined;
+    const [report] = made.takeReport().types.values();
+    return [...(report?.problems.keys() ?? [])];
+  };
+}
+
+describe.runIf(GOLDENS.length > 0)('configurations of the reference, with validOutput added', () => {
+  it.each(GOLDENS)('%s %s: what was valid stays valid', (folder, file) => {
+    const version = folder === 'r4' ? 'R4' : 'STU3';
+    const configuration = JSON.parse(readText('goldens', folder, 'configs', file)) as JsonObject;
+    const parameters = { ...(configuration['parameters'] as JsonObject), validOutput: true };
+    const after = problemsOf(JSON.stringify({ ...configuration, parameters }), version);
+    const before = problemsOf('{"fhirPathRules": [{"path": "Resource", "method": "keep"}]}', version);
+    let compared = 0;
+    for (const input of filesIn('goldens', folder, 'inputs')) {
+      const text = readText('goldens', folder, 'inputs', input);
+      for (const resource of input.endsWith('.ndjson') ? text.split('\n').filter(Boolean) : [text]) {
+        const came = before(resource);
+        const left = after(resource);
+        if (came === undefined || left === undefined) continue;
+        compared++;
+        expect(
+          left.filter((problem) => !came.includes(problem)),
+          input,
+        ).toEqual([]);
+      }
+    }
+    expect(compared).toBeGreaterThan(150);
   });
 });

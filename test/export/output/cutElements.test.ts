@@ -1,10 +1,12 @@
 import { LineBuffer } from '../../../functions/json/lineBuffer.js';
 import { describe, expect, it } from 'vitest';
+import { ContentCounter } from '../../../functions/deid/run/contentCounter.js';
 import { EngineReport } from '../../../functions/deid/run/report.js';
 import { tapeOf } from '../../../functions/json/json.js';
 import type { LineMaker } from '../../../functions/export/output/lineMaker.js';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import { cuttingLines, elementCutter } from '../../../functions/export/output/cutElements.js';
+import { contentOf } from '../../../functions/export/records/content.js';
 import { readElements } from '../../../functions/export/request/elements.js';
 
 const SUBSETTED = '{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}';
@@ -88,7 +90,7 @@ describe('_elements', () => {
       },
     };
     const cutter = elementCutter([{ type: undefined, element: 'birthDate' }], FhirModel.of('R4'));
-    const lineMaker = cuttingLines(maker, cutter);
+    const lineMaker = cuttingLines(maker, cutter, new ContentCounter(FhirModel.of('R4')));
     const line = new LineBuffer();
     const report = new EngineReport();
     const made: string[] = [];
@@ -104,5 +106,41 @@ describe('_elements', () => {
     // One after the other in one buffer: a line that is made later leaves those before as they are.
     expect(made).toEqual([first, 'x', first + first]);
     expect(seen).toHaveLength(3);
+  });
+
+  it('counts what is left of resources, and what was not valid of whole ones', () => {
+    const maker: LineMaker = {
+      processingErrors: 'skip',
+      makeLine(_resource, line, report) {
+        report.resources++;
+        report.dropped.set('Patient.x', 1);
+        const ofType = report.ofType('Patient');
+        ofType.resources++;
+        ofType.notValid++;
+        ofType.problems.set('Patient.link.type required', 1);
+        for (const name of ['birthDate', 'generalPractitioner']) ofType.elements.set(name, 1);
+        ofType.dates.day++;
+        ofType.references.set('Practitioner', 1);
+        line.text(
+          '{"resourceType":"Patient","birthDate":"1970-01-02","generalPractitioner":[{"reference":"Practitioner/1"}]}',
+        );
+        return undefined;
+      },
+    };
+    const model = FhirModel.of('R4');
+    const cutter = elementCutter([{ type: undefined, element: 'birthDate' }], model);
+    const lineMaker = cuttingLines(maker, cutter, new ContentCounter(model));
+    const report = new EngineReport();
+    const line = new LineBuffer();
+    for (const _ of [1, 2]) lineMaker.makeLine(tapeOf('{}'), line, report);
+    expect([report.resources, report.dropped.get('Patient.x')]).toEqual([2, 2]);
+    expect(contentOf(report.ofType('Patient'))).toEqual({
+      resources: 2,
+      notValid: 2,
+      problems: { 'Patient.link.type required': 2 },
+      elements: { birthDate: 2, meta: 2 },
+      dates: { year: 0, month: 0, day: 2, time: 0, timeWithOffset: 0 },
+      references: {},
+    });
   });
 });

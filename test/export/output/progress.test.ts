@@ -29,6 +29,11 @@ describe('X-Progress', () => {
     ['planning', undefined, []],
     ['0%: 0 of 100 resources', plan, []],
     [
+      'reading: 7 resources',
+      planOf(['', undefined], ['', undefined]),
+      [{ partition: 0, resources: 7, isDone: false }],
+    ],
+    [
       '25%: 25 of 100 resources; Observation',
       plan,
       [
@@ -70,6 +75,11 @@ describe('X-Progress', () => {
       ],
     ],
     [
+      'reading: 7 resources',
+      planOf(['', undefined], ['', undefined]),
+      [{ partition: 0, resources: 7, isDone: false }],
+    ],
+    [
       '25%: 25 of 100 resources; Observation',
       plan,
       [
@@ -109,6 +119,8 @@ describe('X-Progress', () => {
     expect(types(['Patient', 5], ['Observation', 6])).toBe('reading: 1 of 2 types');
     expect(types(['Patient', 5], ['Patient', 6], ['Observation', 0])).toBe('reading: 0 of 2 types');
     expect(types(['Patient', 0])).toBe('reading: 1 of 1 types');
+    // Of files: what their lines are, they show only when they are read.
+    expect(types(['', 5], ['', 6])).toBe('reading');
   });
 
   it('has under 100 characters and no half of a name', () => {

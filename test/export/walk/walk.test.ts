@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseInstant } from '../../../functions/fhir/instant.js';
-import type { SearchPage, SearchRow } from '../../../functions/export/source/searchPage.js';
+import type { SearchRow } from '../../../functions/export/source/resourceRow.js';
+import type { SearchPage } from '../../../functions/export/source/searchPage.js';
 import type { Cursor } from '../../../functions/export/walk/cursor.js';
 import { Walk } from '../../../functions/export/walk/walk.js';
 import type { Window } from '../../../functions/export/walk/window.js';

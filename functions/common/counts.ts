@@ -1,0 +1,9 @@
+/** Adds to the count of a name. */
+export function increase(counts: Map<string, number>, name: string, by = 1): void {
+  counts.set(name, (counts.get(name) ?? 0) + by);
+}
+
+/** Adds all counts of others. */
+export function increaseAll(counts: Map<string, number>, more: Iterable<readonly [string, number]>): void {
+  for (const [name, count] of more) increase(counts, name, count);
+}
