@@ -1,3 +1,4 @@
+import { addTo } from '../../common/maps.js';
 import type { JsonObject, JsonValue } from '../../json/json.js';
 import { maskedMembers } from './masked.js';
 import type { FhirNode } from './node.js';
@@ -15,11 +16,7 @@ interface Writing {
 /** An element's JSON; undefined for one with no value and no children. */
 export function elementJson(node: FhirNode, writing: Writing): JsonObject | undefined {
   const groups = new Map<string, FhirNode[]>();
-  for (const child of node.children) {
-    const group = groups.get(child.key);
-    if (group === undefined) groups.set(child.key, [child]);
-    else group.push(child);
-  }
+  for (const child of node.children) addTo(groups, child.key, child);
   const json: JsonObject = {};
   let isEmpty = true;
   const write = (key: string, value: JsonValue | undefined): void => {
