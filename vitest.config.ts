@@ -5,6 +5,7 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 const ownPackages = [
   { name: 'interop', install: 'npm ci --prefix test/interop' },
   { name: 'reading', install: 'npm install --no-save --prefix test/reading' },
+  { name: 'validity', install: 'npm ci --prefix test/validity' },
 ].filter(({ name, install }) => {
   const isInstalled = existsSync(new URL(`test/${name}/node_modules`, import.meta.url));
   if (!isInstalled) console.log(`skipped: test/${name}, which needs ${install}`);
@@ -41,7 +42,7 @@ const project = ({ name, seconds, include, exclude = [], isolate }: Project): Te
 /** Of `npm test`: files that fill what a process has once, as the table of names, or load an app into theirs. */
 const OWN_PROCESS = ['test/json/keyNames.test.ts', 'test/local/host/*.test.ts'];
 const LONG = 'test/**/*.long.test.ts';
-const OF_OWN_PACKAGES = ['test/interop/**', 'test/reading/**'];
+const OF_OWN_PACKAGES = ['test/interop/**', 'test/reading/**', 'test/validity/**'];
 
 /** A test's name has its tier: `npm test` runs `*.test.ts`, `npm run test:rest` runs `*.long.test.ts`. */
 export default defineConfig({

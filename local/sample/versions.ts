@@ -124,7 +124,8 @@ const DIFFERENCES: Readonly<Record<FhirVersion, string>> = {
     PractitionerRole.availableTime -
     PractitionerRole.availabilityExceptions -
     Procedure.performedPeriod =occurrencePeriod
-    Procedure.reasonReference in:reference =reason`,
+    Procedure.reasonReference in:reference =reason
+    QuestionnaireResponse.questionnaire +http://hospital.example.org/Questionnaire/intake`,
 };
 
 /** Makes a resource of R4 one of another version, by what is otherwise there. */

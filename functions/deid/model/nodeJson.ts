@@ -1,3 +1,4 @@
+import { addTo } from '../../common/maps.js';
 import type { JsonObject, JsonValue } from '../../json/json.js';
 import { maskedMembers } from './masked.js';
 import type { FhirNode } from './node.js';
@@ -19,9 +20,7 @@ export function elementJson(node: FhirNode, writing: Writing): JsonObject | unde
   const siblings = new Map<FhirNode, JsonObject | undefined>();
   for (const child of node.children) {
     if (child.type.primitive !== null) siblings.set(child, elementJson(child, writing));
-    const group = groups.get(child.key);
-    if (group === undefined) groups.set(child.key, [child]);
-    else group.push(child);
+    addTo(groups, child.key, child);
   }
   const json: JsonObject = {};
   let isEmpty = true;
