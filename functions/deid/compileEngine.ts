@@ -14,10 +14,10 @@ import { FhirModel } from './model/fhirModel.js';
 import type { FhirType } from './model/types.js';
 import { FhirNode } from './model/node.js';
 import { patternsOfAll, type Pattern } from './plan/pattern.js';
-import { planFor, PlanningBudget, type ResourcePlan } from './plan/planner.js';
+import type { Plan } from './plan/plan.js';
+import { planFor, PlanningBudget } from './plan/planner.js';
 import { ResourceRun, type Place } from './run/resourceRun.js';
 import type { Rule } from './configuration/rule.js';
-import { TapePlan } from './plan/tapePlan.js';
 import { worksOf, type Works } from './plan/works.js';
 import { ReferenceTargets } from './run/referenceTargets.js';
 import type { EngineReport } from './run/report.js';
@@ -55,9 +55,6 @@ function targetsOf(version: FhirVersion): ReferenceTargets {
   return new ReferenceTargets((name) => model.resource(name) !== undefined);
 }
 
-/** Types of resources that hold others, but for those that are contained. */
-const BUNDLES: ReadonlySet<string> = new Set(['Bundle', 'Parameters']);
-
 const RESOURCE_TYPE = nameNumber('resourceType');
 
 /** No rules: what is written is what came. */
@@ -72,11 +69,10 @@ class CompiledEngine implements Engine, TapeResources {
   private readonly tree: TreeEngine;
   private readonly run: ResourceRun;
   private readonly tapeWalk: TapeWalk;
-  private readonly plans = new Map<FhirType, ResourcePlan>();
+  private readonly plans = new Map<FhirType, Plan>();
   private readonly budget = new PlanningBudget();
   /** The type of the resource that was looked at last: one after the other they are of one type. */
   private lastType: FhirType | undefined;
-  private readonly tapePlans = new WeakMap<ResourcePlan, TapePlan>();
   private readonly survey = new Survey();
   private readonly validation: Validation;
   /** Looks at results that are not all the tape's. */
@@ -206,28 +202,15 @@ class CompiledEngine implements Engine, TapeResources {
     return this.lastType;
   }
 
-  planAt(type: FhirType, tape: JsonTape, object: number): TapePlan | null {
-    const plan = this.planOf(type);
-    if (plan.alwaysTree || (plan.reachesInside && BUNDLES.has(type.name))) return null;
-    let tapePlan = this.tapePlans.get(plan);
-    if (tapePlan === undefined) {
-      tapePlan = new TapePlan(
-        plan.root,
-        this.validation !== 'off',
-        [...plan.treeKeys, ...(plan.reachesInside ? ['contained'] : [])],
-        patientElements(type.name, this.model.version),
-      );
-      this.tapePlans.set(plan, tapePlan);
-    }
-    return tapePlan.takes(tape, object) ? tapePlan : null;
-  }
-
-  private planOf(type: FhirType): ResourcePlan {
+  planAt(type: FhirType, tape: JsonTape, object: number): Plan | null {
     let plan = this.plans.get(type);
-    if (plan === undefined || plan.plan.isOutgrown) {
-      plan = planFor(type, this.rules, this.patterns, this.works, this.budget);
+    if (plan === undefined || plan.isOutgrown) {
+      plan = planFor(type, this.rules, this.patterns, this.works, this.budget, {
+        validates: this.validation !== 'off',
+        patientElements: patientElements(type.name, this.model.version),
+      });
       this.plans.set(type, plan);
     }
-    return plan;
+    return plan.takes(tape, object) ? plan : null;
   }
 }

@@ -19,8 +19,8 @@ const MAX_LENGTH = 1024 * 1024;
 /** Most rules of a configuration; the longest that are published have some 300. */
 const MAX_RULES = 2000;
 
-/** Most rules that are named because they never act. */
-const MAX_IDLE = 20;
+/** Most rules that are named for one reason. */
+const MAX_NAMED = 20;
 
 const TOP_LEVEL = ['fhirVersion', 'processingErrors', 'processingError', 'fhirPathRules', 'parameters'];
 
@@ -98,31 +98,30 @@ function warnOfIdleRules(rules: readonly Rule[], { idle }: Reach, issues: IssueL
   const warned = new Set(issues.list.map(({ rule }) => rule));
   const paths = new Map(rules.map(({ index, path }) => [index, path]));
   const found = idle.filter(({ rule }) => !warned.has(rule));
-  for (const { rule, by } of found.slice(0, MAX_IDLE)) {
-    issues
-      .ofRule(rule)
-      .warn(
-        'path',
-        `Never acts: fhirPathRules[${by}] ('${paths.get(by)}') decides all that it selects: the first rule that reaches an element decides it`,
-      );
-  }
-  if (found.length > MAX_IDLE)
-    issues.warn('fhirPathRules', `${found.length - MAX_IDLE} more rules never act, for the same reason`);
+  warnOfPaths(found, 'never act, for the same reason', issues, ({ by }) => {
+    const reason = 'decides all that it selects: the first rule that reaches an element decides it';
+    return `Never acts: fhirPathRules[${by}] ('${paths.get(by)}') ${reason}`;
+  });
 }
 
 /** Warns of rules that do one thing or another by what an identity is. */
 function warnOfReaders({ readers }: Reach, issues: IssueList): void {
-  for (const { rule, reads } of readers.slice(0, MAX_IDLE)) {
+  warnOfPaths(readers, 'depend on identities', issues, ({ reads }) => {
     const looked = reads.slice(0, 3).map(({ definition }) => definition);
-    issues
-      .ofRule(rule)
-      .warn(
-        'path',
-        `What this rule does depends on ${looked.join(', ')}: its author reads off the output what they are. Coverage is not complete with it`,
-      );
-  }
-  if (readers.length > MAX_IDLE)
-    issues.warn('fhirPathRules', `${readers.length - MAX_IDLE} more rules depend on identities`);
+    return `What this rule does depends on ${looked.join(', ')}: its author reads off the output what they are. Coverage is not complete with it`;
+  });
+}
+
+/** Warns of the paths of some rules, of the first ones one by one. */
+function warnOfPaths<T extends { readonly rule: number }>(
+  found: readonly T[],
+  what: string,
+  issues: IssueList,
+  message: (one: T) => string,
+): void {
+  for (const one of found.slice(0, MAX_NAMED)) issues.ofRule(one.rule).warn('path', message(one));
+  if (found.length > MAX_NAMED)
+    issues.warn('fhirPathRules', `${found.length - MAX_NAMED} more rules ${what}`);
 }
 
 /** Warns of keys that anyone who reads the configuration knows. */

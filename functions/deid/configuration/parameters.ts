@@ -2,7 +2,7 @@ import { ExpressionBudget } from '../expression/expressionBudget.js';
 import { isJsonObject, type JsonValue } from '../../json/json.js';
 import type { Method } from '../methods/method.js';
 import type { METHODS } from '../methods/methods.js';
-import { caseInsensitive, nearest, type IssueList } from '../reading/issues.js';
+import { caseInsensitive, didYouMean, type IssueList } from '../reading/issues.js';
 import { choice, flag, readSettings, type Settings, type ValuesOf } from '../reading/settings.js';
 
 /** The parameters that are no method's. */
@@ -40,11 +40,8 @@ export function readParameters(
   const names = Object.keys(known);
   for (const key of Object.keys(json)) {
     if (names.some((name) => name.toLowerCase() === key.toLowerCase())) continue;
-    const meant = issues.isLong ? undefined : nearest(key, names);
-    issues.warn(
-      `parameters.${key}`,
-      `Unknown parameter, ignored${meant === undefined ? '' : `; did you mean '${meant}'?`}`,
-    );
+    const meant = issues.isLong ? '' : didYouMean(key, names);
+    issues.warn(`parameters.${key}`, `Unknown parameter, ignored${meant}`);
   }
   const given = caseInsensitive(json, names, 'parameters.', issues);
   return readSettings(known, given, 'parameters.', issues, new ExpressionBudget()) as Parameters;

@@ -1,10 +1,11 @@
+import { addTo, remembered } from '../../common/maps.js';
 import { neverTrue } from '../expression/comparisonTypes.js';
 import { isPerItem } from '../expression/functionRow.js';
 import { functionOf } from '../expression/functions.js';
 import { parseFhirPath } from '../expression/parser.js';
 import type { Expression } from '../expression/syntax.js';
 import { typeNameOf } from '../expression/typeTest.js';
-import { IssueList, nearest } from '../reading/issues.js';
+import { didYouMean, IssueList } from '../reading/issues.js';
 import type { FhirModel } from '../model/fhirModel.js';
 import type { FhirElement, FhirType } from '../model/types.js';
 import { isOfAll, type RulePath } from './rulePath.js';
@@ -22,12 +23,7 @@ export function checkPath(rule: RulePath, model: FhirModel, issues: IssueList): 
   const isAny = resourceType === null || isOfAll(resourceType);
   const type = isAny ? undefined : model.resource(resourceType);
   if (!isAny && type === undefined) {
-    issues.suggest(
-      'path',
-      () =>
-        `Never matches: FHIR ${model.version} has no resource type '${resourceType}'${didYouMean(nearest(resourceType, model.resourceNames()))}`,
-    );
-    return new Set();
+    return new PathCheck(model, issues).missing('resource type', resourceType, () => model.resourceNames());
   }
   const roots = type === undefined ? model.resourceTypes() : new Set([type]);
   if (rule.expression === null) return roots;
@@ -55,26 +51,16 @@ function inLowerCase(rule: RulePath, model: FhirModel): { name: string; path: st
   return isRight ? { name, path: `${type.name}.${rest}` } : undefined;
 }
 
-function didYouMean(name: string | undefined): string {
-  return name === undefined ? '' : `; did you mean '${name}'?`;
-}
-
 /** The elements of the types, by name; remembered for the set of all resource types, which many paths begin with. */
 const elementsOfTypes = new WeakMap<ReadonlySet<FhirType>, ReadonlyMap<string, readonly FhirElement[]>>();
 
 function elementsOf(types: ReadonlySet<FhirType>): ReadonlyMap<string, readonly FhirElement[]> {
-  const known = elementsOfTypes.get(types);
-  if (known !== undefined) return known;
-  const byName = new Map<string, FhirElement[]>();
-  for (const type of types) {
-    for (const element of type.elements.values()) {
-      const elements = byName.get(element.name);
-      if (elements === undefined) byName.set(element.name, [element]);
-      else elements.push(element);
-    }
-  }
-  elementsOfTypes.set(types, byName);
-  return byName;
+  return remembered(elementsOfTypes, types, () => {
+    const byName = new Map<string, FhirElement[]>();
+    for (const type of types)
+      for (const element of type.elements.values()) addTo(byName, element.name, element);
+    return byName;
+  });
 }
 
 class PathCheck {
@@ -126,10 +112,9 @@ class PathCheck {
     if (from === null || from.size === 0) return from;
     if (focus === null && /^[A-Z]/.test(name)) return this.#root(name, from);
     const elements = elementsOf(from);
-    const found = elements.get(name) ?? [];
-    if (found.some(({ type }) => type === null)) return null;
-    if (found.length === 0) this.#warnOfElement(name, from, elements.keys());
-    return new Set(found.flatMap(({ type }) => type ?? []));
+    const found = elements.get(name);
+    if (found === undefined) this.#warnOfElement(name, from, elements.keys());
+    return typesOf(found ?? []);
   }
 
   #root(name: string, from: ReadonlySet<FhirType>): Types {
@@ -151,7 +136,7 @@ class PathCheck {
       const choice = choiceOf(name, from);
       const meant =
         choice === undefined
-          ? didYouMean(nearest(name, names))
+          ? didYouMean(name, names)
           : `; choices are named without their type: write '${choice.name}', or '${choice.name} as ${choice.type?.name}'`;
       return `Never matches: FHIR ${this.#model.version} has no element '${name}' in ${where}${meant}`;
     });
@@ -164,23 +149,18 @@ class PathCheck {
     if (type === undefined) {
       if (isTest && /^(?:String|Boolean|Integer|Decimal|Date|DateTime|Time|Quantity)$/.test(bare))
         return null;
-      this.#issues.suggest('path', () => {
-        const meant = nearest(bare, [...this.#model.dataTypeNames(), ...this.#model.resourceNames()]);
-        return `Never matches: FHIR ${this.#model.version} has no type '${bare}'${didYouMean(meant)}`;
-      });
-      return new Set();
+      const model = this.#model;
+      return this.missing('type', bare, () => [...model.dataTypeNames(), ...model.resourceNames()]);
     }
     if (isTest) return null;
-    if (from !== null && from.size > 0 && ![...from].some((candidate) => candidate.name === bare)) {
+    if (from === null) return new Set([type]);
+    const found = [...from].filter((candidate) => candidate.name === bare);
+    if (found.length === 0 && from.size > 0)
       this.#issues.suggest('path', () => {
         const types = [...from].map((candidate) => candidate.name);
         return `Never matches: the element is never a '${bare}' (types match exactly), only ${types.slice(0, 8).join(', ')}`;
       });
-      return new Set();
-    }
-    return from === null
-      ? new Set([type])
-      : new Set([...from].filter((candidate) => candidate.name === bare));
+    return new Set(found);
   }
 
   #call(call: Extract<Expression, { kind: 'call' }>, input: Types): Types {
@@ -194,9 +174,11 @@ class PathCheck {
     const [inner] = call.arguments.map((each, at) => (isPerItem(kinds[at]) ? this.types(each, focus) : null));
     switch (gives) {
       case 'nodesByType':
-        return this.#nodesByType(argument);
       case 'nodesByName':
-        return this.#nodesByName(argument);
+        if (argument?.kind !== 'literal' || typeof argument.value !== 'string') return null;
+        return gives === 'nodesByType'
+          ? this.#nodesByType(argument.value)
+          : this.#nodesByName(argument.value);
       case 'extension': {
         const extension = this.#model.type('Extension');
         return extension === undefined ? null : new Set([extension]);
@@ -211,33 +193,33 @@ class PathCheck {
     }
   }
 
-  #nodesByType(argument: Expression | undefined): Types {
-    if (argument?.kind !== 'literal' || typeof argument.value !== 'string') return null;
-    const name = argument.value;
-    const type = this.#model.type(name) ?? this.#model.resource(name);
-    if (type !== undefined) return name === 'BackboneElement' || name === 'Element' ? null : new Set([type]);
-    this.#issues.suggest('path', () => {
-      const meant = nearest(name, this.#model.dataTypeNames());
-      return `Never matches: FHIR ${this.#model.version} has no type '${name}'${didYouMean(meant)}`;
-    });
-    return new Set();
+  #nodesByType(name: string): Types {
+    const model = this.#model;
+    const type = model.type(name) ?? model.resource(name);
+    if (type === undefined) return this.missing('type', name, () => model.dataTypeNames());
+    return name === 'BackboneElement' || name === 'Element' ? null : new Set([type]);
   }
 
-  #nodesByName(argument: Expression | undefined): Types {
-    if (argument?.kind !== 'literal' || typeof argument.value !== 'string') return null;
-    const name = argument.value;
+  #nodesByName(name: string): Types {
     const elements = this.#model.elementsByName();
     const found = elements.get(name);
-    if (found !== undefined)
-      return found.some(({ type }) => type === null)
-        ? null
-        : new Set(found.flatMap(({ type }) => type ?? []));
-    this.#issues.suggest('path', () => {
-      const meant = nearest(name, elements.keys());
-      return `Never matches: FHIR ${this.#model.version} has no element '${name}'${didYouMean(meant)}`;
-    });
+    return found === undefined ? this.missing('element', name, () => elements.keys()) : typesOf(found);
+  }
+
+  /** Warns of a name that the FHIR version does not have. @returns no types */
+  missing(what: string, name: string, known: () => Iterable<string>): Types {
+    this.#issues.suggest(
+      'path',
+      () => `Never matches: FHIR ${this.#model.version} has no ${what} '${name}'${didYouMean(name, known())}`,
+    );
     return new Set();
   }
+}
+
+function typesOf(elements: readonly FhirElement[]): Types {
+  return elements.some(({ type }) => type === null)
+    ? null
+    : new Set(elements.flatMap(({ type }) => type ?? []));
 }
 
 function choiceOf(key: string, from: ReadonlySet<FhirType>): FhirElement | undefined {

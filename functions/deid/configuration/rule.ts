@@ -6,7 +6,7 @@ import type { Method } from '../methods/method.js';
 import type { FhirModel } from '../model/fhirModel.js';
 import type { FhirType } from '../model/types.js';
 import { readExpression } from '../reading/expressions.js';
-import { nearest, type IssueList } from '../reading/issues.js';
+import { didYouMean, nearest, type IssueList } from '../reading/issues.js';
 import { readSettings, type Settings, type ValuesOf } from '../reading/settings.js';
 import { checkPath, type Types } from './pathChecks.js';
 import type { RulePath } from './rulePath.js';
@@ -93,8 +93,7 @@ function readMethod(json: JsonObject, methods: readonly Method[], issues: IssueL
   const settings = Object.keys(method.settings);
   for (const key of Object.keys(json)) {
     if (key === 'path' || key === 'method' || settings.includes(key)) continue;
-    const right = issues.isLong ? undefined : nearest(key, settings);
-    const meant = right === undefined ? '' : `; did you mean '${right}'?`;
+    const meant = issues.isLong ? '' : didYouMean(key, settings);
     issues.warn(key, `Ignored: ${method.name} has no such setting${meant}`);
   }
   return method;

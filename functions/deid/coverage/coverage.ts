@@ -1,3 +1,4 @@
+import { addTo, remembered } from '../../common/maps.js';
 import type { Configuration } from '../configuration/configuration.js';
 import type { ConfigurationIssue } from '../reading/issues.js';
 import type { CoverageCategory } from '../methods/effect.js';
@@ -59,22 +60,21 @@ export function coverageOf(configuration: Configuration): Coverage {
 
 /** A gap while its elements are gathered. */
 type OpenGap = Omit<CoverageGap, 'paths' | 'mayBeKept'> & { paths: string[]; mayBeKept: boolean };
+type Group = { gap: OpenGap; dataTypes: Set<string>; rules: Set<string> };
 
 /** The coverage that a walk over a configuration found. */
 export function coverageIn({ leaves, isCutShort }: Reach): Coverage {
-  const groups = new Map<string, { gap: OpenGap; dataTypes: Set<string>; rules: Set<string> }>();
+  const groups = new Map<string, Group>();
   for (const leaf of leaves) {
     for (const [reach, paths] of pathsLeft(leaf)) {
       const { category, dataType, path, method, needs, parameters = {} } = leaf.identity;
       const shown = isCutShort ? 'partial' : reach;
       const key = `${category} ${familyOf(leaf.identity)} ${shown}`;
-      let group = groups.get(key);
-      if (group === undefined) {
+      const group = remembered<string, Group>(groups, key, () => {
         const suggestion = { path, method };
         const gap = { category, dataType, reach: shown, paths: [], suggestion, parameters, mayBeKept: true };
-        group = { gap, dataTypes: new Set(), rules: new Set() };
-        groups.set(key, group);
-      }
+        return { gap, dataTypes: new Set(), rules: new Set() };
+      });
       group.gap.paths.push(...paths);
       group.gap.mayBeKept &&= needs === 'decision';
       group.dataTypes.add(dataType);
@@ -146,8 +146,7 @@ export function coverageIssues(
 ): ConfigurationIssue[] {
   const families = new Map<string, CoverageGap[]>();
   for (const gap of gaps) {
-    const key = `${gap.category} ${familyOf(gap)}`;
-    families.set(key, [...(families.get(key) ?? []), gap]);
+    addTo(families, `${gap.category} ${familyOf(gap)}`, gap);
   }
   const most = isVerbose || families.size <= MAX_ISSUES ? families.size : MAX_ISSUES - 1;
   const messages = [...families.values()]

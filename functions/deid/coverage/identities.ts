@@ -1,4 +1,5 @@
 import type { CoverageCategory, IdentityKind } from '../methods/effect.js';
+import { QUANTITY_TYPES } from '../methods/perturb.js';
 import type { FhirElement, FhirType } from '../model/types.js';
 
 /** An element that may hold an identity. */
@@ -35,10 +36,6 @@ const HARMLESS: ReadonlySet<string> = new Set([
   // Numbers and the letters E, U and L.
   'SampledData.data',
 ]);
-
-const QUANTITIES: ReadonlySet<string> = new Set([
-  'Quantity', 'Age', 'Count', 'Duration', 'Distance', 'Money', 'SimpleQuantity', 'MoneyQuantity',
-]); // prettier-ignore
 
 function special(
   category: CoverageCategory,
@@ -140,7 +137,7 @@ export function identityOf(parent: FhirType, element: FhirElement): Identity | n
   const own = ELEMENTS[definition];
   if (own !== undefined) return own;
   if (element.key === 'id') return idOf(parent);
-  if (QUANTITIES.has(parent.name)) return ofQuantity(element.key);
+  if (QUANTITY_TYPES.has(parent.name)) return ofQuantity(element.key);
   const whole = DATA_TYPES[parent.name];
   if (whole !== undefined) return ofDataType(parent.name, whole, element, type);
   if (parent.path === 'Location.position')

@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import { givesValue, isPerItem, type Argument } from '../expression/functionRow.js';
 import { functionOf } from '../expression/functions.js';
 import type { Expression } from '../expression/syntax.js';
@@ -85,13 +86,11 @@ class Elements {
   }
 
   roots(resourceType: string | null): readonly Item[] {
-    const known = this.#roots.get(resourceType);
-    if (known !== undefined) return known;
-    const type = resourceType === null ? undefined : this.model.resource(resourceType);
-    const types = type === undefined ? [...this.model.resourceTypes()] : [type];
-    const roots = types.map((each) => ({ type: each, read: null }));
-    this.#roots.set(resourceType, roots);
-    return roots;
+    return remembered(this.#roots, resourceType, () => {
+      const type = resourceType === null ? undefined : this.model.resource(resourceType);
+      const types = type === undefined ? [...this.model.resourceTypes()] : [type];
+      return types.map((each) => ({ type: each, read: null }));
+    });
   }
 
   byName(name: string): readonly Item[] {
@@ -127,8 +126,8 @@ class Elements {
         const item = itemOf(type, element);
         if (item === null) continue;
         const key = keyOf(item);
-        put(this.#byName, element.name, key, item);
-        put(this.#byType, item.type.name, key, item);
+        remembered(this.#byName, element.name, () => new Map<string, Item>()).set(key, item);
+        remembered(this.#byType, item.type.name, () => new Map<string, Item>()).set(key, item);
         open.push(item.type);
       }
     }
@@ -137,12 +136,6 @@ class Elements {
 
 function keyOf({ type, read }: Item): string {
   return `${type.path} ${read?.definition ?? ''}`;
-}
-
-function put(lists: Map<string, Map<string, Item>>, name: string, key: string, item: Item): void {
-  const list = lists.get(name);
-  if (list === undefined) lists.set(name, new Map([[key, item]]));
-  else list.set(key, item);
 }
 
 class Reads {

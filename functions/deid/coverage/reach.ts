@@ -1,3 +1,4 @@
+import { addTo, remembered } from '../../common/maps.js';
 import type { Configuration } from '../configuration/configuration.js';
 import { FhirModel } from '../model/fhirModel.js';
 import type { FhirElement, FhirType } from '../model/types.js';
@@ -219,11 +220,11 @@ class Walk {
     const [first] = track.steps;
     const position = { track, at: 0 };
     if (track.resourceType !== null || first === undefined || !leadsFurther(first))
-      append(this.#starts, track.resourceType, position);
+      addTo(this.#starts, track.resourceType, position);
     else {
       this.#everywhere.add(first, position);
       // The resource itself may be what is looked for.
-      if (first.kind === 'within' && first.self) append(this.#starts, null, position);
+      if (first.kind === 'within' && first.self) addTo(this.#starts, null, position);
     }
   }
 
@@ -338,11 +339,12 @@ class Walk {
     surroundings: Surroundings,
   ): void {
     const definition = `${parent.path}.${element.key}`;
-    let leaf = this.#leaves.get(definition);
-    if (leaf === undefined) {
-      leaf = { identity, definition, surroundings: 0, left: [] };
-      this.#leaves.set(definition, leaf);
-    }
+    const leaf = remembered<string, Leaf>(this.#leaves, definition, () => ({
+      identity,
+      definition,
+      surroundings: 0,
+      left: [],
+    }));
     leaf.surroundings++;
     // In the order of the rules.
     const possible = [...state.possible].sort(([, one], [, two]) => one - two).map(([effect]) => effect);
@@ -414,10 +416,4 @@ function inward(steps: readonly Move[], inner: ReadonlySet<string>): (readonly M
       ? [steps.slice(at + 1)]
       : [];
   });
-}
-
-function append<K, T>(lists: Map<K, T[]>, key: K, item: T): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [item]);
-  else list.push(item);
 }

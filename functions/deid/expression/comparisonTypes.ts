@@ -1,6 +1,7 @@
 import { givesValue, isPerItem, type ValueKind } from './functionRow.js';
 import { functionOf } from './functions.js';
-import { isOperatorOf, type Expression } from './syntax.js';
+import { QUANTITY_TYPES } from './operators.js';
+import { isOperatorOf, partsOf, type Expression } from './syntax.js';
 import { Quantity, Temporal, type Value } from '../values/values.js';
 import type { FhirType } from '../model/types.js';
 
@@ -11,41 +12,23 @@ type Kind = ValueKind | 'complex';
 /** Kinds a value may have; null where that is unknown. */
 type Kinds = ReadonlySet<Kind> | null;
 
-const QUANTITIES = new Set(['Quantity', 'SimpleQuantity', 'MoneyQuantity']);
-
 /** Whether a comparison in an expression on elements of some types may be left open though both sides are there. */
 export function mayBeUndecided(expression: Expression, types: Types): boolean {
-  switch (expression.kind) {
-    case 'binary': {
-      const { operator, left, right } = expression;
-      if (
-        isOperatorOf(operator, 'equality', 'order') &&
-        mayBeOpen(kindsOf(left, types), kindsOf(right, types))
-      )
-        return true;
-      return mayBeUndecided(left, types) || mayBeUndecided(right, types);
-    }
-    case 'call': {
-      const { focus } = expression;
-      if (focus !== null && mayBeUndecided(focus, types)) return true;
-      const { kinds } = functionOf(expression);
-      return expression.arguments.some((argument, at) =>
-        mayBeUndecided(argument, isPerItem(kinds[at]) ? typesOf(focus, types) : null),
-      );
-    }
-    case 'item':
-      return mayBeUndecided(expression.focus, types) || mayBeUndecided(expression.index, types);
-    case 'polarity':
-    case 'type':
-      return mayBeUndecided(expression.operand, types);
-    case 'member':
-      return expression.focus !== null && mayBeUndecided(expression.focus, types);
-    case 'literal':
-    case 'variable':
-    case 'this':
-    case 'iteration':
-      return false;
+  if (expression.kind === 'call') {
+    const { focus } = expression;
+    if (focus !== null && mayBeUndecided(focus, types)) return true;
+    const { kinds } = functionOf(expression);
+    return expression.arguments.some((argument, at) =>
+      mayBeUndecided(argument, isPerItem(kinds[at]) ? typesOf(focus, types) : null),
+    );
   }
+  if (
+    expression.kind === 'binary' &&
+    isOperatorOf(expression.operator, 'equality', 'order') &&
+    mayBeOpen(kindsOf(expression.left, types), kindsOf(expression.right, types))
+  )
+    return true;
+  return partsOf(expression).some((part) => mayBeUndecided(part, types));
 }
 
 /**
@@ -130,7 +113,7 @@ function kindsOfTypes(types: ReadonlySet<FhirType>): ReadonlySet<Kind> {
 function kindOfType({ name, primitive }: FhirType): Kind {
   switch (primitive) {
     case null:
-      return QUANTITIES.has(name) ? 'quantity' : 'complex';
+      return QUANTITY_TYPES.has(name) ? 'quantity' : 'complex';
     case 'integer':
     case 'decimal':
       return 'number';

@@ -9,6 +9,7 @@ import {
   distinctItems,
   isEqual,
   isEquivalent,
+  ORDERS,
   optionalValue,
   singleValue,
 } from './operators.js';
@@ -140,25 +141,26 @@ function compileVariable(name: string): Evaluator {
     case 'context':
       return (_, scope) => scope.context;
     case 'resource':
-      return (_, scope) => (scope.environment.resource === null ? EMPTY : [scope.environment.resource]);
     case 'rootResource':
-      return (_, scope) =>
-        scope.environment.rootResource === null ? EMPTY : [scope.environment.rootResource];
+      return (_, { environment }) => {
+        const node = environment[name];
+        return node === null ? EMPTY : [node];
+      };
   }
   const constant = constantVariable(name);
   return () => [constant];
 }
 
+const CONSTANTS = new Map([
+  ['ucum', 'http://unitsofmeasure.org'],
+  ['sct', 'http://snomed.info/sct'],
+  ['loinc', 'http://loinc.org'],
+]);
+
 /** The variables FHIR gives every expression (FHIR R4, section 2.1.4.4.1). */
 export function constantVariable(name: string): string {
-  switch (name) {
-    case 'ucum':
-      return 'http://unitsofmeasure.org';
-    case 'sct':
-      return 'http://snomed.info/sct';
-    case 'loinc':
-      return 'http://loinc.org';
-  }
+  const constant = CONSTANTS.get(name);
+  if (constant !== undefined) return constant;
   if (name.startsWith('vs-')) return `http://hl7.org/fhir/ValueSet/${name.slice(3)}`;
   if (name.startsWith('ext-')) return `http://hl7.org/fhir/StructureDefinition/${name.slice(4)}`;
   throw new FhirPathError(`Unknown symbol '%${name}'`);
@@ -171,8 +173,7 @@ function compilePolarity(operator: '+' | '-', operand: Evaluator): Evaluator {
     if (operator === '+') return [value];
     if (typeof value === 'bigint') return [-value];
     if (value instanceof Long) return [new Long(-value.value)];
-    if (value instanceof Decimal) return [value.negated()];
-    if (value instanceof Quantity) return [value.negated()];
+    if (value instanceof Decimal || value instanceof Quantity) return [value.negated()];
     throw new FhirPathError("Operator '-' needs a number");
   };
 }
@@ -217,14 +218,6 @@ function undecided({ environment }: Scope): Collection {
   if (environment.undecided !== undefined) environment.undecided.isOpen = true;
   return EMPTY;
 }
-
-/** What of a difference makes a comparison true. */
-const ORDERS: Readonly<Record<OperatorOf<'order'>, (difference: number) => boolean>> = {
-  '<': (difference) => difference < 0,
-  '<=': (difference) => difference <= 0,
-  '>': (difference) => difference > 0,
-  '>=': (difference) => difference >= 0,
-};
 
 function compileComparison(left: Evaluator, right: Evaluator, operator: OperatorOf<'order'>): Evaluator {
   const accepts = ORDERS[operator];

@@ -233,38 +233,24 @@ function now({ environment }: Scope): Temporal {
   return Temporal.fromInstant(environment.now);
 }
 
-/** The rows of functions that look for single values, and fail on others. */
-function ofValue(takes: FunctionRow['takes'], gives: ValueKind, body: FunctionRow['body']): FunctionRow {
-  return { takes, gives, looksAt: 'value', fails: 'on values', raw: null, body };
+/** The rows of functions that look at their input alike, and fail alike. */
+function rows({ looksAt, fails }: Pick<FunctionRow, 'looksAt' | 'fails'>) {
+  return (
+    takes: FunctionRow['takes'],
+    gives: FunctionRow['gives'],
+    body: FunctionRow['body'],
+    raw: FunctionRow['raw'] = null,
+  ): FunctionRow => ({ takes, gives, looksAt, fails, raw, body });
 }
 
-/** The rows of functions that look at no values: only at what items there are. */
-function ofItems(
-  takes: FunctionRow['takes'],
-  gives: FunctionRow['gives'],
-  body: FunctionRow['body'],
-  raw: FunctionRow['raw'] = null,
-): FunctionRow {
-  return { takes, gives, looksAt: 'presence', fails: 'never', raw, body };
-}
-
-/** The rows of functions that compare elements as a whole. */
-function ofWhole(
-  takes: FunctionRow['takes'],
-  gives: FunctionRow['gives'],
-  body: FunctionRow['body'],
-): FunctionRow {
-  return { takes, gives, looksAt: 'whole', fails: 'never', raw: null, body };
-}
-
-/** The rows of functions whose arguments decide what is looked at. */
-function ofAny(
-  takes: FunctionRow['takes'],
-  gives: FunctionRow['gives'],
-  body: FunctionRow['body'],
-): FunctionRow {
-  return { takes, gives, looksAt: 'whole', fails: 'on values', raw: null, body };
-}
+/** Of functions that look for single values, and fail on others. */
+const ofValue = rows({ looksAt: 'value', fails: 'on values' });
+/** Of those that look at no values: only at what items there are. */
+const ofItems = rows({ looksAt: 'presence', fails: 'never' });
+/** Of those that compare elements as a whole. */
+const ofWhole = rows({ looksAt: 'whole', fails: 'never' });
+/** Of those whose arguments decide what is looked at. */
+const ofAny = rows({ looksAt: 'whole', fails: 'on values' });
 
 /** The row of a conversion: empty where the value has no such form. */
 function converted(

@@ -1,5 +1,4 @@
 import { Regex } from '../regex/regex.js';
-import type { ReplacementPart } from '../regex/replacement.js';
 import { RegexLimitError, RegexSteps } from '../regex/steps.js';
 import { RegexSyntaxError } from '../regex/syntax.js';
 import { EMPTY, onString, stringArgument, type FunctionBody } from './arguments.js';
@@ -35,21 +34,24 @@ function regexOf(pattern: string): Regex {
  * literal pattern is compiled here, once. @throws PatternError
  */
 export function matches([pattern]: readonly Expression[], name: string): FunctionBody {
-  const literal = literalRegex(name, pattern);
-  return onString((text, parameters, scope) => {
-    const regex = literal ?? evaluatedRegex(name, parameters, scope);
+  const literal = fromLiteral('regular expression', name, pattern, regexOf);
+  return onString((text, [argument], scope) => {
+    const regex = literal ?? fromArgument(name, argument, scope, regexOf);
     return regex === undefined ? EMPTY : [reported(`${name}()`, () => regex.isMatch(text, stepsOf(scope)))];
   });
 }
 
 /** As `matches`, for `replaceMatches` and `Regex.Replace`. @throws PatternError */
 export function replaceMatches([pattern, substitution]: readonly Expression[], name: string): FunctionBody {
-  const literal = literalRegex(name, pattern);
-  const replacement = literal === null ? null : literalReplacement(literal, substitution);
-  return onString((text, parameters, scope) => {
-    const regex = literal ?? evaluatedRegex(name, parameters, scope);
+  const literal = fromLiteral('regular expression', name, pattern, regexOf);
+  const replacement =
+    literal === null
+      ? null
+      : fromLiteral('replacement', name, substitution, (text) => literal.replacement(text));
+  return onString((text, [first, second], scope) => {
+    const regex = literal ?? fromArgument(name, first, scope, regexOf);
     if (regex === undefined) return EMPTY;
-    const parts = replacement ?? evaluatedReplacement(regex, parameters, scope, name);
+    const parts = replacement ?? fromArgument(name, second, scope, (by) => regex.replacement(by));
     return parts === undefined
       ? EMPTY
       : [reported(`${name}()`, () => regex.replace(text, parts, stepsOf(scope)))];
@@ -60,56 +62,28 @@ function stepsOf({ environment }: Scope): RegexSteps {
   return environment.regexSteps ?? new RegexSteps();
 }
 
-function textOf(literal: Expression | undefined): string | null {
-  return literal?.kind === 'literal' && typeof literal.value === 'string' ? literal.value : null;
-}
-
-function literalRegex(name: string, literal: Expression | undefined): Regex | null {
-  const pattern = textOf(literal);
-  return pattern === null
-    ? null
-    : reported(
-        `The regular expression ${shown(pattern)} of ${name}() is malformed`,
-        () => regexOf(pattern),
-        PatternError,
-      );
-}
-
-function literalReplacement(
-  regex: Regex,
-  literal: Expression | undefined,
-): readonly ReplacementPart[] | null {
-  const text = textOf(literal);
-  return text === null
-    ? null
-    : reported(
-        `The replacement ${shown(text)} of replaceMatches() is malformed`,
-        () => regex.replacement(text),
-        PatternError,
-      );
-}
-
-function shown(text: string): string {
-  return text.length > MAX_SHOWN ? `'${text.slice(0, MAX_SHOWN)}…'` : `'${text}'`;
-}
-
-/** The pattern where it is computed; undefined where that gives nothing. It may be data: no message quotes it. */
-function evaluatedRegex(name: string, [pattern]: readonly Evaluator[], scope: Scope): Regex | undefined {
-  const text = stringArgument(pattern, scope, name);
-  return text === undefined
-    ? undefined
-    : reported(`An argument of ${name}() is malformed`, () => regexOf(text));
-}
-
-function evaluatedReplacement(
-  regex: Regex,
-  [, replacement]: readonly Evaluator[],
-  scope: Scope,
+/** What is read of a literal, once; null for any other expression. @throws PatternError */
+function fromLiteral<T>(
+  what: string,
   name: string,
-): readonly ReplacementPart[] | undefined {
-  const text = stringArgument(replacement, scope, name);
-  if (text === undefined) return undefined;
-  return reported(`An argument of ${name}() is malformed`, () => regex.replacement(text));
+  literal: Expression | undefined,
+  read: (text: string) => T,
+): T | null {
+  if (literal?.kind !== 'literal' || typeof literal.value !== 'string') return null;
+  const { value } = literal;
+  const shown = value.length > MAX_SHOWN ? `${value.slice(0, MAX_SHOWN)}…` : value;
+  return reported(`The ${what} '${shown}' of ${name}() is malformed`, () => read(value), PatternError);
+}
+
+/** What is read of a text that is computed; undefined where there is none. It may be data: no message quotes it. */
+function fromArgument<T>(
+  name: string,
+  argument: Evaluator | undefined,
+  scope: Scope,
+  read: (text: string) => T,
+): T | undefined {
+  const text = stringArgument(argument, scope, name);
+  return text === undefined ? undefined : reported(`An argument of ${name}() is malformed`, () => read(text));
 }
 
 /** Work whose failures are reported as FHIRPath's own. @throws PatternError, or FhirPathError where a match takes too long */

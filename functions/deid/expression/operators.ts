@@ -1,9 +1,10 @@
 import { FhirNode } from '../model/node.js';
 import type { Collection, Item } from './collection.js';
+import type { OperatorOf } from './syntax.js';
 import { Decimal, FhirPathError, Long, Quantity, Temporal, type Value } from '../values/values.js';
 
 /** Types of elements that FHIRPath treats as its own Quantity. An `Age` is none to the reference: its `value` is asked. */
-const QUANTITY_TYPES: ReadonlySet<string> = new Set(['Quantity', 'SimpleQuantity', 'MoneyQuantity']);
+export const QUANTITY_TYPES: ReadonlySet<string> = new Set(['Quantity', 'SimpleQuantity', 'MoneyQuantity']);
 
 /** The value of an item: of a primitive element, or of a Quantity as a whole; undefined for other elements. */
 function itemValue(item: Item): Value | undefined {
@@ -93,11 +94,18 @@ function valuesEqual(left: Value, right: Value): boolean | null {
 
 /** FHIRPath `=`: null where it is open. */
 export function isEqual(left: Collection, right: Collection): boolean | null {
-  if (left.length === 0 || right.length === 0) return null;
+  return left.length === 0 || right.length === 0 ? null : everyEqual(left, right, itemsEqual);
+}
+
+function everyEqual<T>(
+  left: readonly T[],
+  right: readonly T[],
+  areEqual: (one: T, other: T) => boolean | null,
+): boolean | null {
   if (left.length !== right.length) return false;
   let result: boolean | null = true;
   for (let index = 0; index < left.length; index++) {
-    const equal = itemsEqual(left[index] as Item, right[index] as Item);
+    const equal = areEqual(left[index] as T, right[index] as T);
     if (equal === false) return false;
     if (equal === null) result = null;
   }
@@ -114,23 +122,13 @@ function itemsEqual(left: Item, right: Item): boolean | null {
 
 /** Elements are equal with equal values and, name by name, equal children. */
 function nodesEqual(left: FhirNode, right: FhirNode): boolean | null {
-  if (left.systemValue === undefined ? right.systemValue !== undefined : right.systemValue === undefined)
-    return false;
-  const own =
-    left.systemValue === undefined || right.systemValue === undefined
-      ? true
-      : valuesEqual(left.systemValue, right.systemValue);
+  const [one, two] = [left.systemValue, right.systemValue];
+  if ((one === undefined) !== (two === undefined)) return false;
+  const own = one === undefined || two === undefined || valuesEqual(one, two);
   if (own !== true) return own;
-  if (left.children.length !== right.children.length) return false;
-  let result: boolean | null = true;
-  for (let index = 0; index < left.children.length; index++) {
-    const one = left.children[index] as FhirNode;
-    const two = right.children[index] as FhirNode;
-    const equal = one.name === two.name ? nodesEqual(one, two) : false;
-    if (equal === false) return false;
-    if (equal === null) result = null;
-  }
-  return result;
+  return everyEqual(left.children, right.children, (child, other) =>
+    child.name === other.name ? nodesEqual(child, other) : false,
+  );
 }
 
 /** Items without repeats, by value. */
@@ -192,3 +190,11 @@ export function compareValues(left: Value, right: Value): number | null {
   if (quantities !== null) return quantities[0].compare(quantities[1], false);
   throw new FhirPathError('Values of types that do not compare');
 }
+
+/** What of a difference makes a comparison true. */
+export const ORDERS: Readonly<Record<OperatorOf<'order'>, (difference: number) => boolean>> = {
+  '<': (difference) => difference < 0,
+  '<=': (difference) => difference <= 0,
+  '>': (difference) => difference > 0,
+  '>=': (difference) => difference >= 0,
+};

@@ -17,19 +17,13 @@ const MAX_NESTING = 200;
 const MAX_IN_A_ROW = 2000;
 const MAX_PATH = 200;
 
-/** The operators that bind alike, loosest first. */
-const LEVELS: readonly (readonly BinaryOperator[] | 'type')[] = levels();
+const NAMES = Object.keys(OPERATORS) as BinaryOperator[];
 
-function levels(): (readonly BinaryOperator[] | 'type')[] {
-  const result: (BinaryOperator[] | 'type')[] = [];
-  result[TYPE_LEVEL] = 'type';
-  for (const [operator, { level }] of Object.entries(OPERATORS) as [BinaryOperator, { level: number }][]) {
-    const same = result[level];
-    if (same === undefined) result[level] = [operator];
-    else if (same !== 'type') same.push(operator);
-  }
-  return result;
-}
+/** The operators that bind alike, loosest first. */
+const LEVELS = Array.from(
+  { length: 1 + Math.max(...NAMES.map((name) => OPERATORS[name].level)) },
+  (_, level) => (level === TYPE_LEVEL ? 'type' : NAMES.filter((name) => OPERATORS[name].level === level)),
+);
 
 /**
  * Parses a FHIRPath expression and checks its functions' names and numbers of arguments.

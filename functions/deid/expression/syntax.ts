@@ -20,6 +20,55 @@ export type Expression =
   | { kind: 'this' }
   | { kind: 'iteration'; name: '$index' | '$total' };
 
+/** The expressions directly in an expression, in their order. */
+export function partsOf(expression: Expression): readonly Expression[] {
+  switch (expression.kind) {
+    case 'member':
+      return expression.focus === null ? [] : [expression.focus];
+    case 'call':
+      return expression.focus === null ? expression.arguments : [expression.focus, ...expression.arguments];
+    case 'item':
+      return [expression.focus, expression.index];
+    case 'polarity':
+    case 'type':
+      return [expression.operand];
+    case 'binary':
+      return [expression.left, expression.right];
+    case 'literal':
+    case 'variable':
+    case 'this':
+    case 'iteration':
+      return [];
+  }
+}
+
+/** A text that no other expression has; null for expressions of rare kinds. */
+export function spelled(expression: Expression | null): string | null {
+  switch (expression?.kind) {
+    case undefined:
+      return '-';
+    case 'this':
+      return '$';
+    case 'literal':
+      return typeof expression.value === 'string' ? JSON.stringify(expression.value) : null;
+    case 'member': {
+      const focus = spelled(expression.focus);
+      return focus === null ? null : `${focus}.${JSON.stringify(expression.name)}`;
+    }
+    case 'binary': {
+      const right = spelled(expression.right);
+      const left = right === null ? null : spelled(expression.left);
+      return left === null ? null : `(${left} ${expression.operator} ${right})`;
+    }
+    case 'call': {
+      const parts = [expression.focus, ...expression.arguments].map(spelled);
+      return parts.includes(null) ? null : `${JSON.stringify(expression.name)}(${parts.join(',')})`;
+    }
+    default:
+      return null;
+  }
+}
+
 /** The operators of two operands by what they do, loosest first in each level of binding (FHIRPath 2.0.0, section 6.8). */
 export const OPERATORS = {
   implies: { level: 0, group: 'logic' },

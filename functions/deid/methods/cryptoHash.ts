@@ -63,10 +63,6 @@ const KEEPING_SERVERS: Effect = {
 /** Hashes under a key that is known: names, numbers and dates are few enough to try them all. */
 const GUESSABLE: Effect = { key: 'guessable', clearsAll: false, clears: () => 'partial' };
 
-/** Values whose hashes are remembered: references repeat. */
-const MAX_REMEMBERED = 50_000;
-/** Longest value that is remembered. */
-const MAX_LENGTH = 200;
 /** A literal reference (FHIR R4, section 2.3.0.1): the server's base, the type, the id, the version. */
 const LITERAL =
   /^(https?:\/\/(?:[A-Za-z0-9\\/.:%$~_-]*\/)?)?([A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})(\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
@@ -84,7 +80,6 @@ class Hasher {
   readonly #keepsServers: boolean;
   /** Names that a literal reference may hold before its id. */
   readonly #resourceTypes: ReadonlySet<string>;
-  readonly #references = new Map<string, string>();
 
   constructor({ parameters, key: bytes, model }: MethodContext<typeof PARAMETERS>) {
     this.#hmac = new Hmac(parameters.cryptoHashFunction, bytes);
@@ -99,21 +94,8 @@ class Hasher {
       : this.#ofText;
   }
 
-  readonly #ofReference: ValueMethod = Object.assign(
-    (value: Primitive, run: Run) => {
-      run.did(CRYTOHASH);
-      return this.#reference(primitiveText(value));
-    },
-    { results: new TextResults(CRYTOHASH, (text) => this.#hashedReference(text)) },
-  );
-
-  readonly #ofText: ValueMethod = Object.assign(
-    (value: Primitive, run: Run) => {
-      run.did(CRYTOHASH);
-      return this.#hash(primitiveText(value));
-    },
-    { results: new TextResults(CRYTOHASH, (text) => this.#hash(text)) },
-  );
+  readonly #ofReference = hashing((text) => this.#reference(text));
+  readonly #ofText = hashing((text) => this.#hash(text));
 
   #hash(text: string): string {
     // In UTF-8 all of them would be the replacement character, and two ids one.
@@ -124,16 +106,6 @@ class Hasher {
   }
 
   #reference(text: string): string {
-    const known = this.#references.get(text);
-    if (known !== undefined) return known;
-    const result = this.#hashedReference(text);
-    if (text.length > MAX_LENGTH) return result;
-    if (this.#references.size >= MAX_REMEMBERED) this.#references.clear();
-    this.#references.set(text, result);
-    return result;
-  }
-
-  #hashedReference(text: string): string {
     if (text.startsWith('#')) return text === '#' ? text : `#${this.#hash(text.slice(1))}`;
     const [, server = '', type = '', id = '', version = ''] = LITERAL.exec(text) ?? [];
     if (this.#resourceTypes.has(type)) return this.#literal(text, server, type, id, version);
@@ -152,4 +124,13 @@ class Hasher {
     // The top-level domain of RFC 2606 that never leads anywhere.
     return `https://${this.#hash(server).slice(0, SERVER_DIGITS)}.invalid/${reference}`;
   }
+}
+
+/** The work that makes of each text another one. */
+function hashing(make: (text: string) => string): ValueMethod {
+  const ofValue = (value: Primitive, run: Run): string => {
+    run.did(CRYTOHASH);
+    return make(primitiveText(value));
+  };
+  return Object.assign(ofValue, { results: new TextResults(CRYTOHASH, make) });
 }

@@ -1,18 +1,26 @@
+import { remembered } from '../../common/maps.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
 
-/** What was done to a resource, as its security labels say. The order is that of the labels. */
-export const LABELS = [
-  'REDACTED',
-  'ABSTRED',
-  'CRYTOHASH',
-  'MASKED',
-  'PERTURBED',
-  'SUBSTITUTED',
-  'GENERALIZED',
-] as const;
-type Label = (typeof LABELS)[number];
+const SYSTEM = 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue';
 
-/** Places of the labels in `LABELS`, for counting. */
+/**
+ * What was done to a resource, as its security labels say, in their order. The same objects in all resources: they are
+ * written and never changed.
+ */
+const CODINGS = [
+  { system: SYSTEM, code: 'REDACTED', display: 'redacted' },
+  { system: SYSTEM, code: 'ABSTRED', display: 'abstracted' },
+  { system: SYSTEM, code: 'CRYTOHASH', display: 'cryptographic hash function' },
+  { system: SYSTEM, code: 'MASKED', display: 'masked' },
+  { code: 'PERTURBED', display: 'exact value is replaced with another exact value' },
+  { code: 'SUBSTITUTED', display: 'exact value is replaced with a predefined value' },
+  { code: 'GENERALIZED', display: 'exact value is replaced with a general value' },
+] as const satisfies readonly JsonObject[];
+
+/** The codes of the labels. */
+export const LABELS = CODINGS.map(({ code }) => code);
+
+/** Places of the labels, for counting. */
 export const REDACTED = 0;
 export const ABSTRED = 1;
 export const CRYTOHASH = 2;
@@ -21,24 +29,7 @@ export const PERTURBED = 4;
 export const SUBSTITUTED = 5;
 export const GENERALIZED = 6;
 
-const SYSTEM = 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue';
-const DISPLAYS: Readonly<Record<Label, string>> = {
-  REDACTED: 'redacted',
-  ABSTRED: 'abstracted',
-  CRYTOHASH: 'cryptographic hash function',
-  MASKED: 'masked',
-  PERTURBED: 'exact value is replaced with another exact value',
-  SUBSTITUTED: 'exact value is replaced with a predefined value',
-  GENERALIZED: 'exact value is replaced with a general value',
-};
-
-/** The codings of the labels, the same object in all resources: they are written and never changed. */
-const CODINGS: readonly JsonObject[] = LABELS.map((label, place) => {
-  const display = DISPLAYS[label];
-  return place <= MASKED ? { system: SYSTEM, code: label, display } : { code: label, display };
-});
-
-/** Adds the labels of a set of operations (bit n for `LABELS[n]`) to `meta.security`, those it has not. */
+/** Adds the labels of a set of operations (bit n for the label at place n) to `meta.security`, those it has not. */
 export function addLabels(resource: JsonObject, operations: number): void {
   if (operations === 0) return;
   let meta = resource['meta'];
@@ -49,13 +40,13 @@ export function addLabels(resource: JsonObject, operations: number): void {
   const present = meta['security'];
   const security: JsonValue[] = Array.isArray(present) ? present : [];
   CODINGS.forEach((coding, place) => {
-    if ((operations & (1 << place)) !== 0 && !security.some((item) => hasCode(item, LABELS[place] as Label)))
+    if ((operations & (1 << place)) !== 0 && !security.some((item) => hasCode(item, coding.code)))
       security.push(coding);
   });
   meta['security'] = security;
 }
 
-function hasCode(item: JsonValue, label: Label): boolean {
+function hasCode(item: JsonValue, label: string): boolean {
   const code = isJsonObject(item) ? item['code'] : undefined;
   return typeof code === 'string' && code.toUpperCase() === label;
 }
@@ -73,12 +64,9 @@ const known = new Map<number, LabelsJson>();
 /** The JSON that `addLabels` adds to a resource that has no `meta.security`; null for none. */
 export function labelsJson(operations: number): LabelsJson | null {
   if (operations === 0) return null;
-  let json = known.get(operations);
-  if (json === undefined) {
+  return remembered(known, operations, () => {
     const codings = CODINGS.filter((_, place) => (operations & (1 << place)) !== 0);
     const security = `"security":${JSON.stringify(codings)}`;
-    json = { inMeta: Buffer.from(`,${security}`), meta: `"meta":{${security}}` };
-    known.set(operations, json);
-  }
-  return json;
+    return { inMeta: Buffer.from(`,${security}`), meta: `"meta":{${security}}` };
+  });
 }

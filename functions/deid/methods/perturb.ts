@@ -6,7 +6,8 @@ import { choice, type Setting, type ValuesOf } from '../reading/settings.js';
 import { PERTURBED } from './labels.js';
 import { method, type Run } from './method.js';
 
-const QUANTITY_TYPES: ReadonlySet<string> = new Set([
+/** Numbers with units, and what is derived of them. */
+export const QUANTITY_TYPES: ReadonlySet<string> = new Set([
   'Quantity', 'Age', 'Count', 'Duration', 'Distance', 'Money', 'SimpleQuantity', 'MoneyQuantity',
 ]); // prettier-ignore
 

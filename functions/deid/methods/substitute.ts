@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import {
   isEmptyObject,
   isJsonObject,
@@ -94,12 +95,7 @@ class Substitute implements Replacement {
 
   constantOf(target: Target, model: FhirModel): Constant | null {
     const key = target.codes ?? target.type;
-    let constant = this.#constants.get(key);
-    if (constant === undefined) {
-      constant = this.#makeConstant(target, model);
-      this.#constants.set(key, constant);
-    }
-    return constant;
+    return remembered(this.#constants, key, () => this.#makeConstant(target, model));
   }
 
   #makeConstant(target: Target, model: FhirModel): Constant | null {

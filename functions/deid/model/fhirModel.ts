@@ -1,3 +1,4 @@
+import { addTo, remembered } from '../../common/maps.js';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import { definitionsOf, type Definitions } from './definitions.js';
 import type { FhirElement, FhirType, PrimitiveKind } from './types.js';
@@ -46,27 +47,22 @@ export class FhirModel {
     this.definitions = definitionsOf(version);
     for (const [path, type] of Object.entries(this.definitions.path2Type)) {
       const [parent, key] = splitPath(path);
-      append(this.keys, parent, [key, type]);
+      addTo(this.keys, parent, [key, type]);
     }
     for (const path of Object.keys(this.definitions.pathsDefinedElsewhere)) {
       const [parent, key] = splitPath(path);
       const siblings = this.keys.get(parent);
       if (siblings?.every(([sibling]) => sibling !== key) !== false)
-        append(this.keys, parent, [key, 'BackboneElement']);
+        addTo(this.keys, parent, [key, 'BackboneElement']);
     }
     for (const [path, types] of Object.entries(this.definitions.choiceTypePaths)) {
       const [parent, name] = splitPath(path);
-      append(this.choices, parent, [name, types]);
+      addTo(this.choices, parent, [name, types]);
     }
   }
 
   static of(version: FhirVersion): FhirModel {
-    let model = FhirModel.models.get(version);
-    if (model === undefined) {
-      model = new FhirModel(version);
-      FhirModel.models.set(version, model);
-    }
-    return model;
+    return remembered(FhirModel.models, version, () => new FhirModel(version));
   }
 
   /** A type by its name; undefined for a name that this version does not define. */
@@ -115,7 +111,7 @@ export class FhirModel {
       if (seen.has(type)) return;
       seen.add(type);
       for (const element of type.elements.values()) {
-        append(byName, element.name, element);
+        addTo(byName, element.name, element);
         if (element.type !== null) visit(element.type);
       }
     };
@@ -241,10 +237,4 @@ class LazyType implements FhirType {
 function splitPath(path: string): [parent: string, key: string] {
   const dot = path.lastIndexOf('.');
   return dot < 0 ? ['', path] : [path.slice(0, dot), path.slice(dot + 1)];
-}
-
-function append<T>(lists: Map<string, T[]>, key: string, item: T): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [item]);
-  else list.push(item);
 }

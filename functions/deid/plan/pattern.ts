@@ -1,9 +1,10 @@
+import { addTo } from '../../common/maps.js';
 import { compileExpression } from '../expression/evaluate.js';
 import type { Evaluator } from '../expression/collection.js';
 import { functionOf } from '../expression/functions.js';
 import { typeNameOf } from '../expression/typeTest.js';
 import { mayBeUndecided } from '../expression/comparisonTypes.js';
-import type { Expression } from '../expression/syntax.js';
+import { spelled, type Expression } from '../expression/syntax.js';
 import { readsOf, type Read } from './reads.js';
 import type { Rule } from '../configuration/rule.js';
 import { isOfType, lookupOf, type RulePath } from '../configuration/rulePath.js';
@@ -103,14 +104,8 @@ export class Everywhere<T> {
 
   add(step: Extract<Step, { kind: 'within' | 'descendants' }>, item: T): void {
     this.all.push(item);
-    if (step.kind === 'descendants') {
-      this.#any.push(item);
-      return;
-    }
-    const lists = step.by === 'Type' ? this.#byType : this.#byName;
-    const list = lists.get(step.value);
-    if (list === undefined) lists.set(step.value, [item]);
-    else list.push(item);
+    if (step.kind === 'descendants') this.#any.push(item);
+    else addTo(step.by === 'Type' ? this.#byType : this.#byName, step.value, item);
   }
 
   /** @param name the element's name */
@@ -139,33 +134,6 @@ export function patternsOfAll(rules: readonly Rule[]): ReadonlyMap<Rule, readonl
   return new Map(
     rules.map((rule) => [rule, patternsOf(rule)?.map((steps) => steps.map(shared)) ?? null] as const),
   );
-}
-
-/** A text that no other expression has; null for expressions of rare kinds. */
-function spelled(expression: Expression | null): string | null {
-  switch (expression?.kind) {
-    case undefined:
-      return '-';
-    case 'this':
-      return '$';
-    case 'literal':
-      return typeof expression.value === 'string' ? JSON.stringify(expression.value) : null;
-    case 'member': {
-      const focus = spelled(expression.focus);
-      return focus === null ? null : `${focus}.${JSON.stringify(expression.name)}`;
-    }
-    case 'binary': {
-      const right = spelled(expression.right);
-      const left = right === null ? null : spelled(expression.left);
-      return left === null ? null : `(${left} ${expression.operator} ${right})`;
-    }
-    case 'call': {
-      const parts = [expression.focus, ...expression.arguments].map(spelled);
-      return parts.includes(null) ? null : `${JSON.stringify(expression.name)}(${parts.join(',')})`;
-    }
-    default:
-      return null;
-  }
 }
 
 /** The steps of a rule's path; null for a path that only evaluation as a whole can follow. */

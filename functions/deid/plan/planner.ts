@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import { mayBeUndecided } from '../expression/comparisonTypes.js';
 import { rawConditionOf } from './rawCondition.js';
 import type { FhirType } from '../model/types.js';
@@ -13,44 +14,37 @@ import {
 } from './pattern.js';
 import { functionOf } from '../expression/functions.js';
 import { leadsBelow, selectsFromInput } from '../expression/functionRow.js';
-import { Plan, type Entry, type PatternRule } from './plan.js';
+import { Plan, type PatternRule, type PlanUse } from './plan.js';
 import type { Works } from './works.js';
 import type { Rule } from '../configuration/rule.js';
-import type { Expression } from '../expression/syntax.js';
+import { partsOf, type Expression } from '../expression/syntax.js';
 import { isTotal } from './totality.js';
 import { appliesTo } from '../configuration/rulePath.js';
-
-/** How resources of one type are processed. */
-export interface ResourcePlan {
-  readonly plan: Plan;
-  /** The resource itself. */
-  readonly root: Entry;
-  /** JSON names of the resource's elements that a rule looks at which only the tree engine can apply. */
-  readonly treeKeys: readonly string[];
-  /** Whether such a rule may select something whatever elements there are. */
-  readonly alwaysTree: boolean;
-  /** Whether a rule may reach into resources inside. */
-  readonly reachesInside: boolean;
-}
 
 /** Element names that hold resources. */
 const RESOURCE_ELEMENTS = new Set(['contained', 'resource', 'outcome', 'issues']);
 
-/** Sorts the rules of a resource type into those that a plan can hold and those that it cannot. */
+/** Types of resources that hold others, but for those that are contained. */
+const BUNDLES: ReadonlySet<string> = new Set(['Bundle', 'Parameters']);
+
+/** The plan of a resource type, of the rules that a plan can hold; what others look at is not for the tape. */
 export function planFor(
   type: FhirType,
   rules: readonly Rule[],
   patternsOf: ReadonlyMap<Rule, readonly Pattern[] | null>,
   works: Works,
   budget: PlanningBudget,
-): ResourcePlan {
+  use: Omit<PlanUse, 'refused'>,
+): Plan {
   const planned: PatternRule[] = [];
-  const keys = new Set<string>();
+  // JSON names of the resource's elements that such a rule looks at.
+  const refused = new Set<string>();
+  // Whether one may select something whatever elements there are.
   let alwaysTree = false;
   const leaveToTree = (rule: Rule): void => {
     const name = rule.expression === null ? null : firstName(rule.expression);
     if (name === null) alwaysTree = true;
-    else for (const element of type.elements.values()) if (element.name === name) keys.add(element.key);
+    else for (const element of type.elements.values()) if (element.name === name) refused.add(element.key);
   };
   // The resource around all is known only to an engine that holds it all.
   if (rules.some(({ path }) => path.includes('rootResource'))) alwaysTree = true;
@@ -63,14 +57,11 @@ export function planFor(
   const kept = withoutConflicts(type, planned, budget);
   const keptRules = new Set(kept.map(({ rule }) => rule));
   for (const { rule } of planned) if (!keptRules.has(rule)) leaveToTree(rule);
-  const plan = new Plan(type, kept, works);
-  return {
-    plan,
-    root: plan.root,
-    treeKeys: [...keys],
-    alwaysTree,
-    reachesInside: kept.some(({ patterns }) => patterns.some((steps) => steps.some(isInward))),
-  };
+  if (kept.some(({ patterns }) => patterns.some((steps) => steps.some(isInward)))) {
+    if (BUNDLES.has(type.name)) alwaysTree = true;
+    refused.add('contained');
+  }
+  return new Plan(type, kept, works, { ...use, refused: alwaysTree ? null : [...refused] });
 }
 
 function isInward(step: Step): boolean {
@@ -83,28 +74,19 @@ function looksAtValueOnly({ method, settings }: Rule): boolean {
   return method.expressions?.(settings).every(looksAtSelf) ?? true;
 }
 
-function looksAtSelf(expression: Expression | null): boolean {
-  if (expression === null) return true;
+function looksAtSelf(expression: Expression): boolean {
   switch (expression.kind) {
-    case 'literal':
-    case 'this':
-      return true;
     case 'member':
     case 'iteration':
       return false;
     case 'variable':
       return !['context', 'resource', 'rootResource'].includes(expression.name);
-    case 'item':
-      return looksAtSelf(expression.focus) && looksAtSelf(expression.index);
-    case 'polarity':
-    case 'type':
-      return looksAtSelf(expression.operand);
-    case 'binary':
-      return looksAtSelf(expression.left) && looksAtSelf(expression.right);
     case 'call':
       if (leadsBelow(functionOf(expression)) || functionOf(expression).kinds.includes('recursion'))
         return false;
-      return looksAtSelf(expression.focus) && expression.arguments.every(looksAtSelf);
+      return partsOf(expression).every(looksAtSelf);
+    default:
+      return partsOf(expression).every(looksAtSelf);
   }
 }
 
@@ -165,20 +147,25 @@ interface Place {
 }
 
 /** What may be at an element, however it is reached. Of rules, the first ones count, as the rules that they are `before`. */
-interface Possible {
-  readonly places: Place[];
+class Possible {
+  places: Place[] = [];
   /** The conditions at the element. */
-  readonly guards: { readonly place: Place; readonly guard: Guard }[];
+  readonly guards: { readonly place: Place; readonly guard: Guard }[] = [];
   /** The first rule that reaches the element for certain. */
   certain: number;
   /** The first rule that may reach it. */
   first: number;
   /** The first of these that changes something. */
-  firstChange: number;
+  firstChange = Infinity;
   /** What may be at its elements, as far as that was looked at, by type and name. */
-  readonly below: Map<string, Possible>;
+  readonly below = new Map<string, Possible>();
   /** Types of the elements where it was found. */
-  readonly seenAt: Set<FhirType>;
+  readonly seenAt = new Set<FhirType>();
+
+  constructor(certain: number) {
+    this.certain = certain;
+    this.first = certain;
+  }
 }
 
 /** Depth of elements within elements that is looked through. */
@@ -225,15 +212,16 @@ class ConflictSearch {
   constructor(type: FhirType, rules: readonly PatternRule[], budget: PlanningBudget) {
     this.#budget = budget;
     const guarded = rules.filter(({ patterns }) => patterns.some(hasGuard)).map(({ rule }) => rule);
-    const start = nothingPossible(Infinity);
+    const start = new Possible(Infinity);
     for (const path of pathsOf(rules)) this.#follow(path, 0, type, type.name, start);
     const everywhere = start.places.filter(({ step }) => leadsFurther(step));
+    start.places = start.places.filter(({ step }) => !leadsFurther(step));
     for (const place of everywhere) if (leadsFurther(place.step)) this.#everywhere.add(place.step, place);
     this.#failing = everywhere.filter(({ canFail }) => canFail);
     this.#firstChangeAnywhere = firstChangeOf(everywhere);
     budget.startType();
     try {
-      this.#visit(type, { ...start, places: start.places.filter(({ step }) => !leadsFurther(step)) }, 0);
+      this.#visit(type, start, 0);
     } catch (error) {
       if (!(error instanceof TooMuchWork)) throw error;
       for (const rule of guarded) this.conflicts.add(rule);
@@ -263,16 +251,11 @@ class ConflictSearch {
 
   #arrive(from: Possible, type: FhirType, name: string): Possible {
     const way = `${type.name} ${name}`;
-    let into = from.below.get(way);
-    if (into === undefined) {
-      into = this.#known(this.#below(from, type, name));
-      from.below.set(way, into);
-    }
-    return into;
+    return remembered(from.below, way, () => this.#known(this.#below(from, type, name)));
   }
 
   #below(from: Possible, type: FhirType, name: string): Possible {
-    const into = nothingPossible(from.certain);
+    const into = new Possible(from.certain);
     this.#budget.take(1 + from.places.length);
     for (const place of from.places) {
       if (leadsFurther(place.step)) into.places.push(place);
@@ -332,15 +315,12 @@ class ConflictSearch {
   /** Whether a condition may be left undecided on elements of a type: only the tree engine keeps account of these. */
   #isOpenAt(guard: Guard, type: FhirType): boolean {
     if (!guard.mayBeUndecided) return false;
-    let byType = this.#openAt.get(guard);
-    if (byType === undefined) this.#openAt.set(guard, (byType = new Map()));
-    let isOpen = byType.get(type);
-    if (isOpen === undefined) {
-      isOpen =
-        mayBeUndecided(guard.expression, new Set([type])) && rawConditionOf(guard.expression, type) === null;
-      byType.set(type, isOpen);
-    }
-    return isOpen;
+    const { expression } = guard;
+    return remembered(
+      remembered(this.#openAt, guard, () => new Map<FhirType, boolean>()),
+      type,
+      () => mayBeUndecided(expression, new Set([type])) && rawConditionOf(expression, type) === null,
+    );
   }
 
   #isInConflict(rule: Rule, guard: Guard, type: FhirType, state: Possible): boolean {
@@ -397,18 +377,6 @@ function* pathsOf(rules: readonly PatternRule[]): Generator<Path> {
     }
     if (isGuarded) before = rule.index;
   }
-}
-
-function nothingPossible(certain: number): Possible {
-  return {
-    places: [],
-    guards: [],
-    certain,
-    first: certain,
-    firstChange: Infinity,
-    below: new Map(),
-    seenAt: new Set(),
-  };
 }
 
 function hasGuard(steps: Pattern): boolean {

@@ -1,7 +1,13 @@
+import { remembered } from '../../common/maps.js';
 import { functionOf } from '../expression/functions.js';
-import { normalized } from '../expression/operators.js';
-import { isOperatorOf, type BinaryOperator, type Expression, type OperatorOf } from '../expression/syntax.js';
-import { Decimal } from '../values/values.js';
+import { asDecimal, normalized, ORDERS } from '../expression/operators.js';
+import {
+  isOperatorOf,
+  spelled,
+  type BinaryOperator,
+  type Expression,
+  type OperatorOf,
+} from '../expression/syntax.js';
 import { isEmptyObject, isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
 import type { FhirElement, FhirType } from '../model/types.js';
 import { isPrimitiveOf } from '../model/primitive.js';
@@ -16,17 +22,8 @@ const known = new WeakMap<Expression, Map<FhirType, RawCondition | null>>();
 
 /** A condition as `compileRaw` compiles it, which is done once for elements of a type. */
 export function rawConditionOf(expression: Expression, type: FhirType): RawCondition | null {
-  let byType = known.get(expression);
-  if (byType === undefined) {
-    byType = new Map();
-    known.set(expression, byType);
-  }
-  let condition = byType.get(type);
-  if (condition === undefined) {
-    condition = compileRaw(expression, type);
-    byType.set(type, condition);
-  }
-  return condition;
+  const byType = remembered(known, expression, () => new Map<FhirType, RawCondition | null>());
+  return remembered(byType, type, () => compileRaw(expression, type));
 }
 
 /**
@@ -81,22 +78,21 @@ function compileOr(left: Expression, right: Expression, type: FhirType): RawCond
   const parts = operandsOfOr(right, operandsOfOr(left, []));
   let condition: RawCondition | null | undefined;
   for (let at = 0; at < parts.length;) {
-    const part = parts[at] as Expression;
-    const texts = textComparison(part);
-    let next = at + 1;
-    let compiled: RawCondition | null = null;
-    if (texts !== null) {
-      const wanted = [texts.text];
-      for (; next < parts.length; next++) {
-        const other = textComparison(parts[next] as Expression);
-        if (other === null || !isSameSubject(texts, other)) break;
-        wanted.push(other.text);
-      }
-      compiled = next === at + 1 ? compileRaw(part, type) : compileEither(texts, wanted, type);
-    } else compiled = compileRaw(part, type);
+    const part = parts[at++] as Expression;
+    const comparison = textComparison(part);
+    const texts = comparison === null ? [] : [comparison.text];
+    for (; at < parts.length; at++) {
+      const other = textComparison(parts[at] as Expression);
+      if (comparison === null || other?.operator !== comparison.operator) break;
+      if (other.spelling !== comparison.spelling) break;
+      texts.push(other.text);
+    }
+    const compiled =
+      comparison === null
+        ? compileRaw(part, type)
+        : compileTexts(comparison.subject, comparison.operator, texts, type);
     condition = condition === undefined ? compiled : compileLogic('or', condition, compiled);
     if (condition === null) return null;
-    at = next;
   }
   return condition ?? null;
 }
@@ -110,8 +106,10 @@ function operandsOfOr(expression: Expression, into: Expression[]): Expression[] 
   return operandsOfOr(expression.right, operandsOfOr(expression.left, into));
 }
 
-function compileEither(
-  { subject, operator }: TextComparison,
+/** Whether an element is, or is equivalent to, one of some texts. */
+function compileTexts(
+  subject: Expression,
+  operator: '=' | '~',
   texts: readonly string[],
   type: FhirType,
 ): RawCondition | null {
@@ -127,8 +125,9 @@ function compileEither(
 
 /** A comparison of an element with a text. */
 interface TextComparison {
-  /** `$this`, or names below it. */
   readonly subject: Expression;
+  /** The subject as a text that no other has. */
+  readonly spelling: string;
   readonly operator: '=' | '~';
   readonly text: string;
 }
@@ -138,22 +137,8 @@ function textComparison(expression: Expression): TextComparison | null {
   const { left, operator, right } = expression;
   if ((operator !== '=' && operator !== '~') || right.kind !== 'literal' || typeof right.value !== 'string')
     return null;
-  return isNames(left) ? { subject: left, operator, text: right.value } : null;
-}
-
-function isNames(expression: Expression | null): boolean {
-  if (expression === null || expression.kind === 'this') return true;
-  return expression.kind === 'member' && isNames(expression.focus);
-}
-
-function isSameSubject(one: TextComparison, other: TextComparison): boolean {
-  return one.operator === other.operator && isSameNames(one.subject, other.subject);
-}
-
-function isSameNames(one: Expression | null, other: Expression | null): boolean {
-  if (one?.kind === 'member')
-    return other?.kind === 'member' && one.name === other.name && isSameNames(one.focus, other.focus);
-  return other?.kind !== 'member';
+  const spelling = spelled(left);
+  return spelling === null ? null : { subject: left, spelling, operator, text: right.value };
 }
 
 function compileLogic(
@@ -278,48 +263,31 @@ function compileComparison(
   right: Expression,
   type: FhirType,
 ): RawCondition | null {
-  if (right.kind !== 'literal') return operator === '=' ? compileEquality(left, right, type) : null;
-  const getter = compileGetter(left, type);
-  if (getter === null) return null;
-  const literal = right.value;
-  const { get } = getter;
-  const kind = getter.type.primitive;
   if (operator === '!=' || operator === '!~') {
+    if (right.kind !== 'literal') return null;
     const positive = compileComparison(operator === '!=' ? '=' : '~', left, right, type);
     return positive === null ? null : (json) => negated(positive(json));
   }
-  if (operator === '~') {
-    if (typeof literal !== 'string' || kind !== 'string') return null;
-    const wanted = normalized(literal);
-    return compared(
-      get,
-      'false',
-      (value) => typeof value === 'string' && (value === literal || normalized(value) === wanted),
-    );
-  }
-  if (
-    operator === '=' &&
-    ((typeof literal === 'string' && kind === 'string') ||
-      (typeof literal === 'boolean' && kind === 'boolean'))
-  ) {
-    return compared(get, 'open', (value) => value === literal);
-  }
-  if (
-    (kind !== 'integer' && kind !== 'decimal') ||
-    !(typeof literal === 'bigint' || literal instanceof Decimal)
-  )
-    return null;
+  if (right.kind !== 'literal') return operator === '=' ? compileEquality(left, right, type) : null;
+  const { value: literal } = right;
+  if (typeof literal === 'string')
+    return operator === '=' || operator === '~' ? compileTexts(left, operator, [literal], type) : null;
+  const getter = compileGetter(left, type);
+  if (getter === null || literal === null || operator === '~') return null;
+  const { get } = getter;
+  const kind = getter.type.primitive;
+  if (typeof literal === 'boolean')
+    return operator === '=' && kind === 'boolean'
+      ? compared(get, 'open', (value) => value === literal)
+      : null;
+  const exact = asDecimal(literal);
+  if ((kind !== 'integer' && kind !== 'decimal') || exact === null) return null;
   // Numbers that are not kept as texts are their own doubles' texts, so doubles compare as decimals do.
-  const number = Number(literal.toString());
-  if (
-    String(number) !==
-    literal
-      .toString()
-      .replace(/(\.[0-9]*?)0+$/, '$1')
-      .replace(/\.$/, '')
-  )
-    return null;
-  return compared(get, 'open', numeric(operator, number));
+  const number = exact.toDouble();
+  if (String(number) !== exact.trimmed().toString()) return null;
+  return operator === '='
+    ? compared(get, 'open', (value) => value === number)
+    : compared(get, 'open', (value) => ORDERS[operator](Number(value) - number));
 }
 
 /** Two elements with texts. */
@@ -333,21 +301,6 @@ function compileEquality(left: Expression, right: Expression, type: FhirType): R
     if (value === UNUSUAL || wanted === UNUSUAL) return 'unsure';
     return value === undefined || wanted === undefined ? 'open' : verdict(value === wanted);
   };
-}
-
-function numeric(operator: '=' | OperatorOf<'order'>, number: number): (value: Found) => boolean {
-  switch (operator) {
-    case '=':
-      return (value) => value === number;
-    case '<':
-      return (value) => Number(value) < number;
-    case '<=':
-      return (value) => Number(value) <= number;
-    case '>':
-      return (value) => Number(value) > number;
-    case '>=':
-      return (value) => Number(value) >= number;
-  }
 }
 
 function compared(get: Getter, absent: Verdict, holds: (value: Found) => boolean): RawCondition {

@@ -21,7 +21,8 @@ export function readsOf(expression: Expression): readonly Read[] | null {
     // A condition with many alternatives looks at the same part again and again.
     return [...new Map(reads.map((part) => [`${part.names.join('.')} ${part.deep}`, part])).values()];
   } catch (error) {
-    if (error instanceof Outside) return null;
+    // A variable that nobody knows, too.
+    if (error instanceof Outside || error instanceof FhirPathError) return null;
     throw error;
   }
 }
@@ -42,7 +43,7 @@ function collect(expression: Expression | null, self: Paths, reads: Read[]): Pat
       throw new Outside();
     case 'variable':
       if (['context', 'resource', 'rootResource'].includes(expression.name)) throw new Outside();
-      checkConstant(expression.name);
+      constantVariable(expression.name);
       return [];
     case 'member': {
       if (/^[A-Z]/.test(expression.name)) throw new Outside();
@@ -62,15 +63,6 @@ function collect(expression: Expression | null, self: Paths, reads: Read[]): Pat
       return collectBinary(expression, self, reads);
     case 'call':
       return collectCall(expression, self, reads);
-  }
-}
-
-function checkConstant(name: string): void {
-  try {
-    constantVariable(name);
-  } catch (error) {
-    if (error instanceof FhirPathError) throw new Outside();
-    throw error;
   }
 }
 

@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import type { Argument } from '../expression/functionRow.js';
 import { functionOf } from '../expression/functions.js';
 import { isOperatorOf, type Expression } from '../expression/syntax.js';
@@ -7,12 +8,7 @@ const known = new WeakMap<Expression, boolean>();
 
 /** Whether a condition can be evaluated on anything without failing: paths, comparisons for equality, logic. */
 export function isTotal(expression: Expression): boolean {
-  let total = known.get(expression);
-  if (total === undefined) {
-    total = looksTotal(expression);
-    known.set(expression, total);
-  }
-  return total;
+  return remembered(known, expression, () => looksTotal(expression));
 }
 
 function looksTotal(expression: Expression): boolean {

@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import type { Configuration } from '../configuration/configuration.js';
 import { keyBytes } from '../configuration/keys.js';
 import type { Rule } from '../configuration/rule.js';
@@ -20,11 +21,9 @@ export function worksOf(
   return new Map(
     rules.map((rule) => {
       const { method, settings, index } = rule;
-      let prepared = shared.get(method);
-      if (prepared === undefined) {
-        prepared = method.prepare({ parameters, key: keyBytes(method, parameters, jobSecret), model, now });
-        shared.set(method, prepared);
-      }
+      const prepared = remembered(shared, method, () =>
+        method.prepare({ parameters, key: keyBytes(method, parameters, jobSecret), model, now }),
+      );
       const work = prepared.work(settings, index);
       return [rule, parameters.validOutput ? validWork(work) : work] as const;
     }),

@@ -97,34 +97,41 @@ class Reader {
 
   #array(depth: number): JsonValue[] {
     const items: JsonValue[] = [];
-    this.#at++;
-    for (;;) {
-      this.#space();
-      if (this.#match(/\]/y) !== undefined) return items;
-      items.push(this.#value(depth + 1));
-      this.#space();
-      if (this.#match(/,/y) === undefined && this.#text.charAt(this.#at) !== ']')
-        throw this.#error('Expected , or ]');
-    }
+    this.#inside(']', () => items.push(this.#value(depth + 1)));
+    return items;
   }
 
   #object(depth: number): JsonObject {
     const members = Object.create(null) as JsonObject;
-    this.#at++;
-    for (;;) {
-      this.#space();
-      if (this.#match(/\}/y) !== undefined) return members;
+    this.#inside('}', () => {
       const start = this.#at;
       const character = this.#text.charAt(this.#at);
       if (character !== '"' && character !== "'") throw this.#error('Expected a property name in quotes');
       const key = this.#string();
       if (key in members) throw this.#error(`The property '${key}' is there twice in the same object`, start);
       this.#space();
-      if (this.#match(/:/y) === undefined) throw this.#error('Expected : after a property name');
+      if (!this.#take(':')) throw this.#error('Expected : after a property name');
       members[key] = this.#value(depth + 1);
+    });
+    return members;
+  }
+
+  /** Reads what is between brackets, up to the closing one, separated by commas. */
+  #inside(close: string, readOne: () => void): void {
+    this.#at++;
+    for (;;) {
       this.#space();
-      if (this.#match(/,/y) === undefined && this.#text.charAt(this.#at) !== '}')
-        throw this.#error('Expected , or }');
+      if (this.#take(close)) return;
+      readOne();
+      this.#space();
+      if (!this.#take(',') && this.#text.charAt(this.#at) !== close)
+        throw this.#error(`Expected , or ${close}`);
     }
+  }
+
+  #take(character: string): boolean {
+    const isThere = this.#text.charAt(this.#at) === character;
+    if (isThere) this.#at++;
+    return isThere;
   }
 }

@@ -105,6 +105,12 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
+/** What to say of the candidate nearest to a word; nothing where none is near. */
+export function didYouMean(word: string, candidates: Iterable<string>): string {
+  const meant = nearest(word, candidates);
+  return meant === undefined ? '' : `; did you mean '${meant}'?`;
+}
+
 /** Insertions, deletions, replacements and swaps of neighbours between two words; at least `limit` if so many. */
 function editDistance(one: string, two: string, limit: number): number {
   if (Math.abs(one.length - two.length) >= limit) return limit;

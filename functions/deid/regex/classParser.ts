@@ -1,38 +1,9 @@
 import { CharSet } from './charSet.js';
 import type { PatternCursor } from './cursor.js';
-import {
-  digitSet,
-  ignoringCase,
-  nonDigitSet,
-  nonSpaceSet,
-  nonWordSet,
-  propertySet,
-  spaceSet,
-  wordSet,
-} from './unicode.js';
+import { ignoringCase, propertySet, shorthandSet } from './unicode.js';
 
 const MAX_NESTING = 200;
 const HYPHEN = 0x2d;
-
-/** The set of `\d \D \s \S \w \W`; null for any other letter. */
-export function shorthandSet(letter: string): CharSet | null {
-  switch (letter) {
-    case 'd':
-      return digitSet();
-    case 's':
-      return spaceSet();
-    case 'w':
-      return wordSet();
-    case 'D':
-      return nonDigitSet();
-    case 'S':
-      return nonSpaceSet();
-    case 'W':
-      return nonWordSet();
-    default:
-      return null;
-  }
-}
 
 /** The set of `\p{…}` or `\P{…}`, the cursor being after the letter. @throws RegexSyntaxError */
 export function propertyEscape(cursor: PatternCursor, letter: string): CharSet {

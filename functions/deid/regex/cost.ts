@@ -1,5 +1,5 @@
 import { CharSet } from './charSet.js';
-import type { Anchor, LoopNode, RegexNode } from './syntax.js';
+import { partsOf, type Anchor, type LoopNode, type RegexNode } from './syntax.js';
 
 /**
  * What a backtracking matcher that counts nothing, such as JavaScript's, may spend on one try of a pattern from one
@@ -147,27 +147,13 @@ function beforeAnchor(anchor: Anchor, rest: Rest): Rest | null {
   }
 }
 
+/** What captures, and what is not translated. */
+const CAPTURING: ReadonlySet<RegexNode['kind']> = new Set([
+  'capture', 'backreference', 'atomic', 'ifCaptured', 'ifMatches',
+]); // prettier-ignore
+
 function capturesAnything(node: RegexNode): boolean {
-  switch (node.kind) {
-    case 'capture':
-      return true;
-    case 'sequence':
-      return node.items.some(capturesAnything);
-    case 'alternatives':
-      return node.options.some(capturesAnything);
-    case 'loop':
-    case 'look':
-      return capturesAnything(node.body);
-    case 'empty':
-    case 'char':
-    case 'anchor':
-      return false;
-    case 'backreference':
-    case 'atomic':
-    case 'ifCaptured':
-    case 'ifMatches':
-      return true;
-  }
+  return CAPTURING.has(node.kind) || partsOf(node).some(capturesAnything);
 }
 
 function mayBeEmpty(node: RegexNode): boolean {

@@ -2,13 +2,7 @@ import { RegexSyntaxError, type RegexProblem } from './syntax.js';
 import { boundaryWordSet } from './unicode.js';
 
 /** Options of a pattern, by their letters: `(?imnsx)`. */
-export interface Options {
-  readonly i: boolean;
-  readonly m: boolean;
-  readonly n: boolean;
-  readonly s: boolean;
-  readonly x: boolean;
-}
+export type Options = Readonly<Record<'i' | 'm' | 'n' | 's' | 'x', boolean>>;
 
 /** .NET's option None. */
 const NO_OPTIONS: Options = { i: false, m: false, n: false, s: false, x: false };

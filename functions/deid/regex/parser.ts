@@ -1,9 +1,9 @@
 import { CharSet } from './charSet.js';
-import { propertyEscape, readClass, shorthandSet } from './classParser.js';
+import { propertyEscape, readClass } from './classParser.js';
 import { PatternCursor } from './cursor.js';
 import { groupsOf } from './groups.js';
 import type { Anchor, Groups, ParsedRegex, RegexNode } from './syntax.js';
-import { ignoringCase } from './unicode.js';
+import { ignoringCase, shorthandSet } from './unicode.js';
 
 /** Nesting of a pattern that the parser follows. */
 const MAX_NESTING = 200;

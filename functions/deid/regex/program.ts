@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import type { CharSet } from './charSet.js';
 import type { Anchor, CaptureNode, LoopNode, ParsedRegex, RegexNode } from './syntax.js';
 
@@ -103,12 +104,7 @@ class Compiler {
   }
 
   #set(set: CharSet): number {
-    let at = this.#setPlaces.get(set);
-    if (at === undefined) {
-      at = this.#sets.push(set) - 1;
-      this.#setPlaces.set(set, at);
-    }
-    return at;
+    return remembered(this.#setPlaces, set, () => this.#sets.push(set) - 1);
   }
 
   #slot(group: number): number {

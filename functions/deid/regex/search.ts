@@ -1,5 +1,5 @@
 import { CharSet } from './charSet.js';
-import type { RegexNode } from './syntax.js';
+import { partsOf, type RegexNode } from './syntax.js';
 
 /** Where a pattern can match at all. */
 export interface SearchStart {
@@ -90,18 +90,7 @@ function dependsOnStart(node: RegexNode): boolean {
       return node.at === 'previousEnd';
     case 'capture':
       return node.balance !== null || dependsOnStart(node.body);
-    case 'empty':
-    case 'char':
-      return false;
-    case 'sequence':
-      return node.items.some(dependsOnStart);
-    case 'alternatives':
-      return node.options.some(dependsOnStart);
-    case 'loop':
-    case 'look':
-    case 'atomic':
-      return dependsOnStart(node.body);
-    case 'ifMatches':
-      return [node.condition, node.yes, node.no].some(dependsOnStart);
+    default:
+      return partsOf(node).some(dependsOnStart);
   }
 }

@@ -36,6 +36,30 @@ export interface LoopNode {
   readonly lazy: boolean;
 }
 
+/** The nodes directly in a node, in their order. */
+export function partsOf(node: RegexNode): readonly RegexNode[] {
+  switch (node.kind) {
+    case 'sequence':
+      return node.items;
+    case 'alternatives':
+      return node.options;
+    case 'capture':
+    case 'loop':
+    case 'look':
+    case 'atomic':
+      return [node.body];
+    case 'ifCaptured':
+      return [node.yes, node.no];
+    case 'ifMatches':
+      return [node.condition, node.yes, node.no];
+    case 'empty':
+    case 'char':
+    case 'anchor':
+    case 'backreference':
+      return [];
+  }
+}
+
 /**
  * `start` is `\A`, `end` is `\z`, `lastLineEnd` is `\Z`: the end, or before a line break there. `line…` are `^` and `$`
  * with option m, `previousEnd` is `\G`.

@@ -1,6 +1,7 @@
+import { remembered } from '../../common/maps.js';
 import type { CharSet } from './charSet.js';
 import { isLinear } from './cost.js';
-import type { Anchor, ParsedRegex, RegexNode } from './syntax.js';
+import { partsOf, type Anchor, type ParsedRegex, type RegexNode } from './syntax.js';
 
 /** Ranges of sets in an expression: `\\w` has some 700. */
 const MAX_RANGES = 2000;
@@ -43,26 +44,9 @@ export class Translation {
 
 /** Adds a node's groups, in the order of their parentheses, and counts the ranges of its sets. */
 function collect(node: RegexNode, content: { groups: number[]; ranges: number }): void {
-  switch (node.kind) {
-    case 'char':
-      content.ranges += node.set.ranges.length / 2;
-      return;
-    case 'sequence':
-      for (const item of node.items) collect(item, content);
-      return;
-    case 'alternatives':
-      for (const option of node.options) collect(option, content);
-      return;
-    case 'capture':
-      content.groups.push(node.capture as number);
-      collect(node.body, content);
-      return;
-    case 'loop':
-    case 'look':
-      collect(node.body, content);
-      return;
-    default:
-  }
+  if (node.kind === 'char') content.ranges += node.set.ranges.length / 2;
+  if (node.kind === 'capture') content.groups.push(node.capture as number);
+  for (const part of partsOf(node)) collect(part, content);
 }
 
 function sourceOf(node: RegexNode): string {
@@ -119,14 +103,11 @@ function anchorSource(anchor: Anchor): string {
 const sources = new WeakMap<CharSet, string>();
 
 function setSource(set: CharSet): string {
-  let source = sources.get(set);
-  if (source === undefined) {
+  return remembered(sources, set, () => {
     const { ranges } = set;
     const inverse = set.complement().ranges;
-    source = inverse.length < ranges.length ? `[^${rangesSource(inverse)}]` : `[${rangesSource(ranges)}]`;
-    sources.set(set, source);
-  }
-  return source;
+    return inverse.length < ranges.length ? `[^${rangesSource(inverse)}]` : `[${rangesSource(ranges)}]`;
+  });
 }
 
 function rangesSource(ranges: readonly number[]): string {

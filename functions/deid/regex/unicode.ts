@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import { BLOCKS } from './blocks.js';
 import { CharSet } from './charSet.js';
 
@@ -16,63 +17,39 @@ const CASED = new Set(['Lu', 'Ll', 'Lt']);
 
 const sets = new Map<string, CharSet>();
 
-function remembered(name: string, make: () => CharSet): CharSet {
-  let set = sets.get(name);
-  if (set === undefined) {
-    set = make();
-    sets.set(name, set);
-  }
-  return set;
-}
-
 function matching(name: string, pattern: RegExp): CharSet {
-  return remembered(name, () => CharSet.where((code) => pattern.test(String.fromCharCode(code))));
+  return remembered(sets, name, () => CharSet.where((code) => pattern.test(String.fromCharCode(code))));
 }
 
-/** `\w` of .NET: letters, non-spacing marks, decimal digits and connecting punctuation. */
-export function wordSet(): CharSet {
-  return matching('\\w', /[\p{L}\p{Mn}\p{Nd}\p{Pc}]/u);
+/** .NET's `\w` (letters, non-spacing marks, decimal digits and connecting punctuation), `\d` of every script, and `\s`. */
+const SHORTHANDS: Readonly<Record<string, RegExp>> = {
+  w: /[\p{L}\p{Mn}\p{Nd}\p{Pc}]/u,
+  d: /\p{Nd}/u,
+  s: /[\t-\r\x85\p{Z}]/u,
+};
+
+/** The set of `\d \D \s \S \w \W`; null for any other letter. */
+export function shorthandSet(letter: string): CharSet | null {
+  const lower = letter.toLowerCase();
+  const pattern = SHORTHANDS[lower];
+  if (pattern === undefined) return null;
+  const set = matching(`\\${lower}`, pattern);
+  return letter === lower ? set : remembered(sets, `\\${letter}`, () => set.complement());
 }
 
 /** What `\b` and names of groups count as a word: `\w`, the zero width joiner and non-joiner. */
 export function boundaryWordSet(): CharSet {
-  return remembered('\\b', () => wordSet().union(CharSet.of(0x200c, 0x200d)));
-}
-
-/** `\d` of .NET: decimal digits of every script. */
-export function digitSet(): CharSet {
-  return matching('\\d', /\p{Nd}/u);
-}
-
-/** `\s` of .NET. */
-export function spaceSet(): CharSet {
-  return matching('\\s', /[\t-\r\x85\p{Z}]/u);
-}
-
-/** `\W`, `\D` and `\S`. */
-export function nonWordSet(): CharSet {
-  return remembered('\\W', () => wordSet().complement());
-}
-
-export function nonDigitSet(): CharSet {
-  return remembered('\\D', () => digitSet().complement());
-}
-
-export function nonSpaceSet(): CharSet {
-  return remembered('\\S', () => spaceSet().complement());
+  return remembered(sets, '\\b', () => (shorthandSet('w') as CharSet).union(CharSet.of(0x200c, 0x200d)));
 }
 
 /** The code units of a category or block: `Lu`, `IsGreek`. Null for a name that .NET does not know. */
 export function propertySet(name: string, ignoreCase: boolean): CharSet | null {
   if (CATEGORIES.has(name)) {
     if (ignoreCase && CASED.has(name)) return matching('cased', /[\p{Lu}\p{Ll}\p{Lt}]/u);
-    return remembered(name, () => {
-      const pattern = new RegExp(`\\p{${name}}`, 'u');
-      return CharSet.where((code) => pattern.test(String.fromCharCode(code)));
-    });
+    return matching(name, new RegExp(`\\p{${name}}`, 'u'));
   }
   const block = name.startsWith('Is') ? BLOCKS.get(name.slice(2)) : undefined;
-  return block === undefined ? null : remembered(name, () => CharSet.ofRanges(block));
+  return block === undefined ? null : remembered(sets, name, () => CharSet.ofRanges(block));
 }
 
 /** The lower case of a code unit, as in .NET's invariant culture: where it is a single code unit. */

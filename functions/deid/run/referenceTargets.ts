@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import { targetTypeOf } from '../../fhir/referenceTarget.js';
 
 const SLASH = 0x2f;
@@ -26,12 +27,7 @@ export class ReferenceTargets {
 
   ofText(reference: string): number {
     const name = targetTypeOf(reference, this.#isResourceType);
-    let number = this.#numbers.get(name);
-    if (number === undefined) {
-      number = this.#names.push(name) - 1;
-      this.#numbers.set(name, number);
-    }
-    return number;
+    return remembered(this.#numbers, name, () => this.#names.push(name) - 1);
   }
 
   /** Of the bytes of a text that has no escapes. Most references are `Type/id`: this is the short way for these. */

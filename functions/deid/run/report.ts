@@ -1,4 +1,5 @@
 import { increase, increaseAll } from '../../common/counts.js';
+import { remembered } from '../../common/maps.js';
 import { LABELS } from '../methods/labels.js';
 import type { ResourceRun } from './resourceRun.js';
 import { nameOf } from '../../json/keyNames.js';
@@ -44,9 +45,7 @@ export class EngineReport {
 
   /** What the resources of a type contain, to be added to. */
   ofType(type: string): TypeReport {
-    let report = this.#types.get(type);
-    if (report === undefined) this.#types.set(type, (report = emptyTypeReport()));
-    return report;
+    return remembered(this.#types, type, emptyTypeReport);
   }
 
   /** Adds what the result of a resource contains that did not fail. */
@@ -54,9 +53,7 @@ export class EngineReport {
     this.#targets = targets;
     const report = this.ofType(type);
     report.resources++;
-    let tallies = this.#tallies.get(type);
-    if (tallies === undefined)
-      this.#tallies.set(type, (tallies = { elements: new Tally(), counted: new Tally() }));
+    const tallies = remembered(this.#tallies, type, () => ({ elements: new Tally(), counted: new Tally() }));
     tallies.elements.add(elements);
     tallies.counted.add(counted);
     if (problems.length === 0) return;

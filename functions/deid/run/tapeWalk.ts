@@ -22,17 +22,8 @@ import type { FhirElement, FhirType } from '../model/types.js';
 import { MAX_DEPTH } from '../model/node.js';
 import { isPrimitiveOf, primitiveText, type Primitive } from '../model/primitive.js';
 import type { OuterResource, Place, ResourceRun } from './resourceRun.js';
-import {
-  DATE,
-  NOTHING,
-  partOf,
-  PLAIN_FORM,
-  REFERENCE,
-  UNUSUAL,
-  type TapeEntry,
-  type TapeNode,
-  type TapePlan,
-} from '../plan/tapePlan.js';
+import { partOf, UNUSUAL } from '../plan/conditions.js';
+import { DATE, NOTHING, PLAIN_FORM, REFERENCE, type Entry, type Plan, type PlanNode } from '../plan/plan.js';
 import { maskedMembers } from '../model/masked.js';
 import { REMOVED } from '../model/shape.js';
 import { isFormattedAt } from './tapeForm.js';
@@ -55,7 +46,7 @@ export interface TapeResources {
   /** The type of the resource at a value; undefined where it is none that the FHIR version defines. */
   typeAt(tape: JsonTape, value: number): FhirType | undefined;
   /** The plan of the resource at an object; null where only the tree engine can de-identify it. */
-  planAt(type: FhirType, tape: JsonTape, object: number): TapePlan | null;
+  planAt(type: FhirType, tape: JsonTape, object: number): Plan | null;
   /** De-identifies the resource at an object with the tree engine. @throws ProcessingError, FhirPathError, DepthError */
   byTree(tape: JsonTape, object: number, place: Place, fullUrl?: string): JsonObject;
 }
@@ -125,24 +116,18 @@ export class TapeWalk {
   /** Resources inside the outermost one that are around the element that is looked at. */
   private around = 0;
   private rootIdMember = -1;
-  private rootIdEntry: TapeEntry | undefined;
+  private rootIdEntry: Entry | undefined;
   private rootIdBecame = NO_VALUE;
   private rootIdResult: Primitive = '';
-  private readonly survey: Survey;
   private readonly surveyMarks: SurveyMark[] = [];
-  private readonly isValid: boolean;
-  private readonly validates: boolean;
-  private readonly isLooking: boolean;
-  private readonly targets: ReferenceTargets;
+  private readonly survey: Survey;
+  private readonly options: TapeWalkOptions;
   /** Names of the members that the last one of the outermost resource became, where these are not its own. */
   private readonly written: number[] = [];
 
   constructor(run: ResourceRun, work: ElementWork, resources: TapeResources, options: TapeWalkOptions) {
     this.survey = options.survey;
-    this.isValid = options.isValid;
-    this.validates = options.validates;
-    this.isLooking = options.isLooking;
-    this.targets = options.targets;
+    this.options = options;
     this.resources = resources;
     this.run = run;
     this.work = work;
@@ -155,90 +140,51 @@ export class TapeWalk {
    * De-identifies an outermost resource, and adds its line, labels included.
    * @throws UNUSUAL where the tree engine has to do it; anything else that is thrown it will throw again
    */
-  resource(resource: TapeValue, plan: TapePlan, line: LineBuffer): void {
+  resource(resource: TapeValue, plan: Plan, line: LineBuffer): void {
     this.walk(resource, plan, line);
   }
 
   /** Looks at the result of another engine, along a plan without rules. */
-  lookAt(resource: TapeValue, plan: TapePlan): void {
+  lookAt(resource: TapeValue, plan: Plan): void {
     const line = new LineBuffer();
     line.begin(resource.bytes);
     this.walk(resource, plan, line);
   }
 
-  private walk({ tape, node: root }: TapeValue, plan: TapePlan, line: LineBuffer): void {
+  private walk({ tape, node: root }: TapeValue, plan: Plan, line: LineBuffer): void {
     this.tape = tape;
     this.line = line;
     this.around = 0;
-    this.survey.type = plan.root.entry.type?.name ?? '';
+    this.survey.type = plan.root.type?.name ?? '';
     const outer = this.run.startResource(() => partOf(tape, root, plan.patientNames), 'outermost');
     const node = this.begun(plan, root);
     this.rootId(node, root);
-    this.labelled(root, node, 0, outer, true);
+    this.object(root, node, 0, outer);
   }
 
-  /** Writes a resource with its labels, and ends it. */
-  private labelled(
-    resource: number,
-    node: TapeNode,
-    depth: number,
+  /**
+   * Ends a resource, and writes its labels.
+   * @param metaStart where its member `meta` was written, up to `metaEnd`; -1 where it was not
+   */
+  private labels(
     outer: OuterResource,
-    isOutermost: boolean,
+    metaStart: number,
+    metaEnd: number,
+    hadLabels: boolean,
+    hasOthers: boolean,
+    depth: number,
   ): void {
-    if (depth > MAX_DEPTH) throw UNUSUAL;
-    const { tape, line, run } = this;
-    line.byte(OPEN_BRACE);
-    const end = tape.after(resource);
-    let hasOthers = false;
-    let had = 0;
-    let left = 0;
-    // Where the member `meta` was written, and whether it had labels.
-    let metaStart = -1;
-    let metaEnd = -1;
-    let hadLabels = false;
-    // The untold name counts as one that was there before.
-    let mask = 1 << UNRESOLVED_NAME;
-    for (let member = tape.first(resource); member < end; member = tape.after(member)) {
-      const name = tape.name(member);
-      const bit = 1 << (name & 31);
-      if ((mask & bit) !== 0) this.refuseRepeated(resource, member, name);
-      mask |= bit;
-      const start = line.length;
-      const entry = node.entry(name);
-      had |= entry.bit;
-      const became =
-        isOutermost && name === ID
-          ? this.putRootId(member, hasOthers)
-          : (entry.bit & left & node.choices) !== 0
-            ? this.secondChoice(entry, node, resource, member, depth, hasOthers)
-            : this.member(entry, node, resource, member, depth, hasOthers);
-      if (became === GONE) continue;
-      hasOthers = true;
-      if (became === LEFT) {
-        left |= entry.bit;
-        if (isOutermost) this.countElement(name);
-      }
-      if (name !== META) continue;
-      metaStart = start;
-      metaEnd = line.length;
-      hadLabels = tape.member(member, SECURITY) >= 0;
-    }
-    if (node.shape !== null && !node.shape.isComplete(left)) {
-      const missing = this.isValid ? node.shape.missing(had, left) : 0;
-      hasOthers = this.complete(resource, node, missing, left, depth, hasOthers);
-    }
-    const operations = run.endResource(outer);
+    const { line } = this;
+    const operations = this.run.endResource(outer);
     const labels = labelsJson(operations);
-    if (labels !== null) {
-      if (hadLabels) this.label(operations, metaStart, metaEnd);
-      else if (metaEnd >= 0) line.replace(metaEnd - 1, metaEnd - 1, labels.inMeta);
-      else {
-        if (hasOthers) line.byte(COMMA);
-        line.text(labels.meta);
-        if (isOutermost) this.survey.elements.push(META);
-      }
+    if (labels === null) return;
+    if (hadLabels) this.label(operations, metaStart, metaEnd);
+    else if (metaEnd >= 0) line.replace(metaEnd - 1, metaEnd - 1, labels.inMeta);
+    else {
+      if (hasOthers) line.byte(COMMA);
+      line.text(labels.meta);
+      if (depth === 0) this.survey.elements.push(META);
     }
-    line.byte(CLOSE_BRACE);
   }
 
   /** Adds labels to a `meta` that has, or had, some: it was written as a member from `start` to `end`. */
@@ -251,19 +197,19 @@ export class TapeWalk {
   }
 
   /** The plan of a resource's elements, its conditions evaluated. */
-  private begun(plan: TapePlan, resource: number): TapeNode {
-    const { entry, inner } = this.resolved(plan.root, resource);
+  private begun(plan: Plan, resource: number): PlanNode {
+    const entry = this.resolved(plan.root, resource);
     this.work.refuseComplex(entry);
     if (entry.replacement !== null) {
       // Of what was put in the place of a resource, all that has to be there is marked.
-      if (this.isValid || !isEmptyObject(entry.replacement.object)) throw UNUSUAL;
+      if (this.options.isValid || !isEmptyObject(entry.replacement.object)) throw UNUSUAL;
       this.run.did(SUBSTITUTED);
     }
-    return inner;
+    return entry.inner;
   }
 
   /** De-identifies the value of the outermost resource's id, before all else: it may be what dates move by. */
-  private rootId(node: TapeNode, root: number): void {
+  private rootId(node: PlanNode, root: number): void {
     const { tape } = this;
     const member = tape.member(root, ID);
     this.rootIdMember = member;
@@ -285,7 +231,7 @@ export class TapeWalk {
 
   private readonly idOfRoot = (reader: number): Primitive | undefined => {
     const { tape, rootIdMember: member, rootIdEntry: entry } = this;
-    const { rule } = (entry as TapeEntry).entry;
+    const { rule } = entry as Entry;
     const before = tape.kind(member) === STRING ? (tape.primitive(member) as string) : '';
     // Resources inside come after all rules on the outermost one.
     const isDone = this.around > 0 || (rule !== null && reader > rule.index);
@@ -310,7 +256,7 @@ export class TapeWalk {
     this.begin(member, hasOthers);
     this.result = this.rootIdResult;
     this.put(became, member);
-    this.look(this.rootIdEntry as TapeEntry, became, member);
+    this.look(this.rootIdEntry as Entry, became, member);
     return LEFT;
   }
 
@@ -323,7 +269,7 @@ export class TapeWalk {
   }
 
   /** The entry that holds for an element. */
-  private resolved(entry: TapeEntry, object: number): TapeEntry {
+  private resolved(entry: Entry, object: number): Entry {
     let resolved = entry;
     while (resolved.conditions !== null)
       resolved = resolved.conditions.resolve(this.tape, object, this.evaluate);
@@ -332,8 +278,12 @@ export class TapeWalk {
 
   private readonly evaluate: ElementWork['variant'] = (entry, json) => this.work.variant(entry, json);
 
-  /** Walks an object's members and writes it. @returns whether anything is left */
-  private object(object: number, node: TapeNode, depth: number): boolean {
+  /**
+   * Walks an object's members and writes it; the outermost resource is at depth 0.
+   * @param outer set for a resource that gets labels
+   * @returns whether anything is left
+   */
+  private object(object: number, node: PlanNode, depth: number, outer: OuterResource | null = null): boolean {
     if (depth > MAX_DEPTH) throw UNUSUAL;
     const { tape, line } = this;
     if (node.mayBeRemoved) this.survey.keep(this.surveyMarks[depth] as SurveyMark);
@@ -343,6 +293,10 @@ export class TapeWalk {
     let hasOthers = false;
     let had = 0;
     let left = 0;
+    // Where the member `meta` was written, and whether it had labels.
+    let metaStart = -1;
+    let metaEnd = -1;
+    let hadLabels = false;
     // The untold name counts as one that was there before.
     let mask = 1 << UNRESOLVED_NAME;
     for (let member = tape.first(object); member < end; member = tape.after(member)) {
@@ -352,24 +306,34 @@ export class TapeWalk {
       mask |= bit;
       const entry = node.entry(name);
       had |= entry.bit;
+      const start = name === META ? line.length : -1;
       const became =
-        (entry.bit & left & node.choices) === 0
-          ? this.member(entry, node, object, member, depth, hasOthers)
-          : this.secondChoice(entry, node, object, member, depth, hasOthers);
+        depth === 0 && name === ID
+          ? this.putRootId(member, hasOthers)
+          : (entry.bit & left & node.choices) === 0
+            ? this.member(entry, node, object, member, depth, hasOthers)
+            : this.secondChoice(entry, node, object, member, depth, hasOthers);
       if (became === GONE) continue;
       hasOthers = true;
-      if (became !== LEFT) continue;
-      isLeft = true;
-      left |= entry.bit;
+      if (became === LEFT) {
+        isLeft = true;
+        left |= entry.bit;
+        if (depth === 0) this.countElement(name);
+      }
+      if (start < 0) continue;
+      metaStart = start;
+      metaEnd = line.length;
+      hadLabels = tape.member(member, SECURITY) >= 0;
     }
     if (node.shape !== null && !node.shape.isComplete(left) && (isLeft || node.type.isResource)) {
-      const missing = this.isValid ? node.shape.missing(had, left) : 0;
+      const missing = this.options.isValid ? node.shape.missing(had, left) : 0;
       if (missing === REMOVED) {
         this.survey.back(this.surveyMarks[depth] as SurveyMark);
         return false;
       }
-      this.complete(object, node, missing, left, depth, hasOthers);
+      hasOthers = this.complete(object, node, missing, left, depth, hasOthers);
     }
+    if (outer !== null) this.labels(outer, metaStart, metaEnd, hadLabels, hasOthers, depth);
     line.byte(CLOSE_BRACE);
     return isLeft;
   }
@@ -382,7 +346,7 @@ export class TapeWalk {
    */
   private complete(
     object: number,
-    { type, shape }: TapeNode,
+    { type, shape }: PlanNode,
     missing: number,
     left: number,
     depth: number,
@@ -403,7 +367,7 @@ export class TapeWalk {
         if (depth === 0 && this.around === 0) survey.elements.push(nameNumber(key));
       }
     }
-    if (this.validates)
+    if (this.options.validates)
       for (const { element, reason } of shape.problems(there))
         survey.problems.push(`${type.path}.${element} ${reason}`);
     return hasOthers;
@@ -411,8 +375,8 @@ export class TapeWalk {
 
   /** A member of a choice of which another one was written: it is taken back, or noted. */
   private secondChoice(
-    entry: TapeEntry,
-    node: TapeNode,
+    entry: Entry,
+    node: PlanNode,
     object: number,
     member: number,
     depth: number,
@@ -426,8 +390,9 @@ export class TapeWalk {
     survey.keep(surveyMark);
     const became = this.member(entry, node, object, member, depth, hasOthers);
     if (became !== LEFT || isSame) return became;
-    if (this.validates && !this.isValid) survey.problems.push(`${entry.entry.element?.path} choice`);
-    if (!this.isValid) return became;
+    if (this.options.validates && !this.options.isValid)
+      survey.problems.push(`${entry.element?.path} choice`);
+    if (!this.options.isValid) return became;
     line.back(mark);
     survey.back(surveyMark);
     this.dropped(entry, member);
@@ -435,17 +400,18 @@ export class TapeWalk {
   }
 
   /** Whether what was written before of a choice is of the same element: its value, or its sibling. */
-  private isSameChoice({ bit, entry }: TapeEntry, node: TapeNode, object: number, member: number): boolean {
+  private isSameChoice(entry: Entry, node: PlanNode, object: number, member: number): boolean {
     const { tape } = this;
     let isSame = false;
     let isOther = false;
     for (let other = tape.first(object); other < member; other = tape.after(other)) {
       const before = node.entry(tape.name(other));
-      if ((before.bit & bit) === 0) continue;
-      if (before.entry.element === entry.element) isSame = true;
+      if ((before.bit & entry.bit) === 0) continue;
+      if (before.element === entry.element) isSame = true;
       else isOther = true;
     }
-    if (isSame && isOther) throw UNUSUAL;
+    // Of what is only looked at, the other one was noted where it came second.
+    if (isSame && isOther && !this.options.isLooking) throw UNUSUAL;
     return isSame;
   }
 
@@ -457,8 +423,8 @@ export class TapeWalk {
   }
 
   private member(
-    entry: TapeEntry,
-    node: TapeNode,
+    entry: Entry,
+    node: PlanNode,
     object: number,
     member: number,
     depth: number,
@@ -474,17 +440,21 @@ export class TapeWalk {
         if (entry.looks !== NOTHING) this.look(entry, became, member);
         return LEFT;
       }
-      case 'complex': {
+      case 'complex':
+      case 'resource': {
         if (tape.kind(member) !== OBJECT) return this.dropped(entry, member);
         const mark = this.memberMarks[depth] as Mark;
         this.line.keep(mark);
         this.begin(member, hasOthers);
-        if (this.complex(entry, member, depth)) return LEFT;
+        const isLeft =
+          entry.kind === 'complex'
+            ? this.complex(entry, member, depth)
+            : this.inner(entry, node, object, member, depth);
+        if (isLeft) return LEFT;
         this.line.back(mark);
         return GONE;
       }
       case 'list':
-        return this.list(entry, node, object, member, depth, hasOthers);
       case 'resources':
         return this.list(entry, node, object, member, depth, hasOthers);
       case 'values': {
@@ -511,15 +481,6 @@ export class TapeWalk {
         return GONE;
       case 'ignored':
         return GONE;
-      case 'resource': {
-        if (tape.kind(member) !== OBJECT) return this.dropped(entry, member);
-        const mark = this.memberMarks[depth] as Mark;
-        this.line.keep(mark);
-        this.begin(member, hasOthers);
-        if (this.inner(entry, node, object, member, depth)) return LEFT;
-        this.line.back(mark);
-        return GONE;
-      }
     }
   }
 
@@ -533,7 +494,7 @@ export class TapeWalk {
   }
 
   /** What becomes of a primitive's value; where it is changed, it is in `result`. */
-  private decide(entry: TapeEntry, node: number): number {
+  private decide(entry: Entry, node: number): number {
     const { tape } = this;
     const kind = tape.kind(node);
     switch (entry.work) {
@@ -566,18 +527,18 @@ export class TapeWalk {
     }
     if (kind === NULL) return NO_VALUE;
     if (kind === OBJECT || kind === ARRAY) {
-      this.work.drop(entry.entry);
+      this.work.drop(entry);
       return NO_VALUE;
     }
     const value = tape.primitive(node);
-    const after = this.work.changed(entry.entry, value);
+    const after = this.work.changed(entry, value);
     if (after === undefined) return NO_VALUE;
     this.result = after;
     return after === value && (kind !== STRING || tape.isString(node)) ? AS_IT_CAME : CHANGED;
   }
 
   /** Finds or makes the text that replaces another one; it is in `results`, at `place`. */
-  private replace(entry: TapeEntry, node: number): number {
+  private replace(entry: Entry, node: number): number {
     const { tape, run } = this;
     const results = entry.results as TextResults;
     const start = tape.start(node) + 1;
@@ -598,18 +559,18 @@ export class TapeWalk {
   }
 
   /** Counts a value that was written, and notes whether it has the form of its type. */
-  private look(entry: TapeEntry, became: number, node: number): void {
+  private look(entry: Entry, became: number, node: number): void {
     const { tape } = this;
     switch (entry.looks) {
       case NOTHING:
         return;
       case DATE: {
-        const isDate = became === AS_IT_CAME && !this.isLooking;
+        const isDate = became === AS_IT_CAME && !this.options.isLooking;
         const length = isDate ? tape.end(node) - tape.start(node) - 2 : 0;
         const place = PRECISION_OF_LENGTH[length] ?? precisionOf(this.textOf(became, node));
         if (place >= 0) this.survey.counted.push(place);
         // The calendar has it, since it is a date at all.
-        if (length <= 10 && length > 0 && entry.entry.type?.name !== 'instant') return;
+        if (length <= 10 && length > 0 && entry.type?.name !== 'instant') return;
         break;
       }
       case REFERENCE:
@@ -620,14 +581,18 @@ export class TapeWalk {
         if (became === REPLACED || (became === AS_IT_CAME && tape.isVerbatim(node))) return;
         break;
     }
-    // What a method made has the form of its type already where results have to be valid.
-    if (!this.validates || (this.isValid && became !== AS_IT_CAME) || this.isInForm(entry, became, node))
-      return;
-    this.survey.problems.push(`${entry.entry.element?.path} format`);
+    const { isValid, validates } = this.options;
+    if (!validates) return;
+    // What a method made has the form of its type already where results have to be valid. Without one, only the spelling
+    // was changed.
+    const isMade = became !== AS_IT_CAME && (entry.method ?? entry.nodeMethod) !== null;
+    if ((isValid && isMade) || this.isInForm(entry, became, node)) return;
+    this.survey.problems.push(`${entry.element?.path} format`);
   }
 
   private targetOf(became: number, node: number): number {
-    const { tape, targets, results, place } = this;
+    const { tape, results, place } = this;
+    const { targets } = this.options;
     if (became === AS_IT_CAME && tape.isVerbatim(node))
       return targets.ofBytes(tape.bytes, tape.start(node) + 1, tape.end(node) - 1);
     const known = became === REPLACED ? results.note(place) : 0;
@@ -643,27 +608,26 @@ export class TapeWalk {
     return became === REPLACED ? this.results.textAt(this.place) : this.result;
   }
 
-  private isInForm({ entry, lastCode }: TapeEntry, became: number, node: number): boolean {
+  private isInForm(entry: Entry, became: number, node: number): boolean {
     const type = entry.type as FhirType;
     const codes = entry.target?.codes;
     if (codes !== undefined) {
-      if (became === AS_IT_CAME) return lastCode.isOneOf(codes, this.tape, node);
+      if (became === AS_IT_CAME) return entry.lastCode.isOneOf(codes, this.tape, node);
       return codes.has(primitiveText(this.textOf(became, node)));
     }
     if (became === AS_IT_CAME) return isFormattedAt(this.tape, node, type);
     return isFormatted(type, this.textOf(became, node));
   }
 
-  private values(entry: TapeEntry, member: number, depth: number, hasOthers: boolean): number {
+  private values(entry: Entry, member: number, depth: number, hasOthers: boolean): number {
     const { tape, line } = this;
     const mark = this.memberMarks[depth] as Mark;
     line.keep(mark);
     this.begin(member, hasOthers);
     line.byte(OPEN_BRACKET);
     let isLeft = false;
-    const isArray = tape.kind(member) === ARRAY;
     const end = tape.after(member);
-    for (let item = isArray ? tape.first(member) : member; item < end; item = tape.after(item)) {
+    for (let item = this.firstItem(member); item < end; item = tape.after(item)) {
       const became = this.decide(entry, item);
       if (became === NO_VALUE) continue;
       if (isLeft) line.byte(COMMA);
@@ -678,8 +642,8 @@ export class TapeWalk {
   }
 
   private list(
-    entry: TapeEntry,
-    node: TapeNode,
+    entry: Entry,
+    node: PlanNode,
     object: number,
     member: number,
     depth: number,
@@ -692,9 +656,8 @@ export class TapeWalk {
     this.begin(member, hasOthers);
     line.byte(OPEN_BRACKET);
     let isLeft = false;
-    const isArray = tape.kind(member) === ARRAY;
     const end = tape.after(member);
-    for (let item = isArray ? tape.first(member) : member; item < end; item = tape.after(item)) {
+    for (let item = this.firstItem(member); item < end; item = tape.after(item)) {
       if (tape.kind(item) !== OBJECT) {
         this.dropped(entry, item);
         continue;
@@ -715,17 +678,17 @@ export class TapeWalk {
   }
 
   /** Writes a resource that is inside of an object of another. @returns whether it is one, and stays */
-  private inner(entry: TapeEntry, node: TapeNode, object: number, resource: number, depth: number): boolean {
+  private inner(entry: Entry, node: PlanNode, object: number, resource: number, depth: number): boolean {
     const { tape, run, resources } = this;
     if (tape.isEmpty(resource)) return false;
     const type = resources.typeAt(tape, resource);
     if (type === undefined) {
       if (tape.member(resource, UNRESOLVED_NAME) >= 0) throw UNUSUAL;
-      this.work.drop(entry.entry);
+      this.work.drop(entry);
       return false;
     }
-    if (entry.entry.removes) return false;
-    const isContained = entry.entry.element?.key === 'contained';
+    if (entry.removes) return false;
+    const isContained = entry.element?.key === 'contained';
     const place = isContained ? 'contained' : 'inside';
     const url = node.type.path === 'Bundle.entry' ? tape.member(object, FULL_URL) : -1;
     const fullUrl = url >= 0 && tape.kind(url) === STRING ? (tape.primitive(url) as string) : undefined;
@@ -740,34 +703,34 @@ export class TapeWalk {
       if (isContained) {
         this.object(resource, inner, depth + 1);
         run.endResource(outer);
-      } else this.labelled(resource, inner, depth + 1, outer, false);
+      } else this.object(resource, inner, depth + 1, outer);
     }
     this.around--;
     return true;
   }
 
-  private complex(entry: TapeEntry, object: number, depth: number): boolean {
+  private complex(entry: Entry, object: number, depth: number): boolean {
     if (entry.isPlain) return this.object(object, entry.inner, depth + 1);
     if (this.tape.isEmpty(object)) return false;
     const resolved = this.resolved(entry, object);
-    this.work.refuseComplex(resolved.entry);
-    if (resolved.entry.replacement !== null) return this.replaced(resolved, object, depth);
+    this.work.refuseComplex(resolved);
+    if (resolved.replacement !== null) return this.replaced(resolved, object, depth);
     return this.object(object, this.perturbs(resolved, object) ?? resolved.inner, depth + 1);
   }
 
   /** Writes what is substituted for an object. @returns whether that is anything */
-  private replaced(entry: TapeEntry, object: number, depth: number): boolean {
+  private replaced(entry: Entry, object: number, depth: number): boolean {
     const { line } = this;
     const constant = this.constantOf(entry);
     this.run.did(SUBSTITUTED);
     if (constant.json === undefined) {
       const isLeft = this.object(object, entry.inner, depth + 1);
       // What has to be there beside what an earlier rule decided is for the tree engine.
-      if (isLeft && this.isValid) throw UNUSUAL;
+      if (isLeft && this.options.isValid) throw UNUSUAL;
       return isLeft;
     }
     // What an earlier rule decided stays, and takes the place of a part of the replacement.
-    if (this.holdsDecided(object, entry.inner, entry.entry.rule, depth + 1)) throw UNUSUAL;
+    if (this.holdsDecided(object, entry.inner, entry.rule, depth + 1)) throw UNUSUAL;
     const mark = this.otherMarks[depth] as Mark;
     line.keep(mark);
     // For what it drops.
@@ -777,7 +740,7 @@ export class TapeWalk {
     return true;
   }
 
-  private constantOf({ entry }: TapeEntry): Constant {
+  private constantOf(entry: Entry): Constant {
     const constant = this.work.constantOf(entry);
     if (constant === null) throw UNUSUAL;
     if (constant.isCounted) this.survey.isPartial = true;
@@ -785,19 +748,18 @@ export class TapeWalk {
   }
 
   /** Whether another rule than that of an object decides a part of it, or there is a resource in it. */
-  private holdsDecided(object: number, node: TapeNode, rule: Rule | null, depth: number): boolean {
+  private holdsDecided(object: number, node: PlanNode, rule: Rule | null, depth: number): boolean {
     if (depth > MAX_DEPTH) throw UNUSUAL;
     const { tape } = this;
     const end = tape.after(object);
     for (let member = tape.first(object); member < end; member = tape.after(member)) {
       const entry = node.entry(tape.name(member));
       if (entry.kind === 'unknown' || entry.kind === 'ignored') continue;
-      const isArray = tape.kind(member) === ARRAY;
       const itemsEnd = tape.after(member);
-      for (let item = isArray ? tape.first(member) : member; item < itemsEnd; item = tape.after(item)) {
+      for (let item = this.firstItem(member); item < itemsEnd; item = tape.after(item)) {
         const isObject = tape.kind(item) === OBJECT;
-        const resolved = isObject && entry.entry.type !== null ? this.resolved(entry, item) : entry;
-        if (resolved.entry.rule !== rule) return true;
+        const resolved = isObject && entry.type !== null ? this.resolved(entry, item) : entry;
+        if (resolved.rule !== rule) return true;
         if (isObject && this.holdsDecided(item, resolved.inner, rule, depth + 1)) return true;
       }
     }
@@ -805,27 +767,21 @@ export class TapeWalk {
   }
 
   /** The plan of a quantity's children if its value is there to be perturbed. */
-  private perturbs(entry: TapeEntry, object: number): TapeNode | null {
+  private perturbs(entry: Entry, object: number): PlanNode | null {
     const { tape } = this;
     const node = entry.perturbed;
     if (node === null) return null;
     const member = tape.member(object, VALUE);
     if (member < 0 || tape.kind(member) < STRING || tape.kind(member) === NULL) return null;
-    const value = node.entry(VALUE).entry;
-    return value.rule === entry.entry.rule &&
+    const value = node.entry(VALUE);
+    return value.rule === entry.rule &&
       value.type !== null &&
       isPrimitiveOf(value.type, tape.primitive(member))
       ? node
       : null;
   }
 
-  private sibling(
-    entry: TapeEntry,
-    object: number,
-    member: number,
-    depth: number,
-    hasOthers: boolean,
-  ): number {
+  private sibling(entry: Entry, object: number, member: number, depth: number, hasOthers: boolean): number {
     const { tape, line } = this;
     if (tape.kind(member) !== OBJECT) return this.dropped(entry, member);
     let became = GONE;
@@ -835,7 +791,7 @@ export class TapeWalk {
       this.run.did(SUBSTITUTED);
       if (json !== undefined) {
         if (hasOthers) line.byte(COMMA);
-        line.text(`"${entry.entry.otherKey}":${json}`);
+        line.text(`"${entry.otherKey}":${json}`);
         became = LEFT;
         if (depth === 0) this.written.push(entry.otherName);
       }
@@ -852,7 +808,7 @@ export class TapeWalk {
   }
 
   /** Whether a primitive is substituted that has a sibling and no value: where there is one, it is done there. */
-  private isReplacedAlone({ entry }: TapeEntry, value: number, sibling: number): boolean {
+  private isReplacedAlone(entry: Entry, value: number, sibling: number): boolean {
     const { tape } = this;
     if (entry.replacement === null || tape.isEmpty(sibling)) return false;
     if (value < 0 || tape.kind(value) < STRING || tape.kind(value) === NULL) return true;
@@ -862,8 +818,8 @@ export class TapeWalk {
 
   /** Writes values and their siblings, which keep their places beside each other; places with neither close up. */
   private pairs(
-    entry: TapeEntry,
-    node: TapeNode,
+    entry: Entry,
+    node: PlanNode,
     values: number,
     siblings: number,
     depth: number,
@@ -879,7 +835,7 @@ export class TapeWalk {
     aside.begin(tape.bytes);
     line.keep(memberMark);
     if (hasOthers) line.byte(COMMA);
-    line.text(`"${siblingEntry.entry.otherKey}":[`);
+    line.text(`"${siblingEntry.otherKey}":[`);
     let places = 0;
     let hasValues = false;
     let hasSiblings = false;
@@ -910,7 +866,7 @@ export class TapeWalk {
     else line.back(memberMark);
     if (hasSiblings) {
       if (hasOthers || hasValues) line.byte(COMMA);
-      line.text(`"${entry.entry.otherKey}":[`);
+      line.text(`"${entry.otherKey}":[`);
       line.append(aside);
       line.byte(CLOSE_BRACKET);
     }
@@ -930,7 +886,7 @@ export class TapeWalk {
   }
 
   /** Writes a value, or `null` for none. @returns whether there is one */
-  private pairedValue(entry: TapeEntry, value: number, sibling: number, hasOthers: boolean): boolean {
+  private pairedValue(entry: Entry, value: number, sibling: number, hasOthers: boolean): boolean {
     const { tape, line } = this;
     if (hasOthers) line.byte(COMMA);
     if (sibling >= 0 && tape.kind(sibling) === OBJECT && this.isReplacedAlone(entry, value, sibling)) {
@@ -949,7 +905,7 @@ export class TapeWalk {
     return became !== NO_VALUE;
   }
 
-  private pairedSibling(entry: TapeEntry, sibling: number, depth: number, hasOthers: boolean): boolean {
+  private pairedSibling(entry: Entry, sibling: number, depth: number, hasOthers: boolean): boolean {
     if (this.tape.kind(sibling) !== OBJECT) {
       this.dropped(entry, sibling);
       return false;
@@ -958,8 +914,8 @@ export class TapeWalk {
     return this.object(sibling, entry.inner, depth + 1);
   }
 
-  private dropped(entry: TapeEntry, node: number): typeof GONE {
-    if (this.tape.kind(node) !== NULL) this.work.drop(entry.entry);
+  private dropped(entry: Entry, node: number): typeof GONE {
+    if (this.tape.kind(node) !== NULL) this.work.drop(entry);
     return GONE;
   }
 }

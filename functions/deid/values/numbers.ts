@@ -64,10 +64,10 @@ export class Decimal {
     return one.rounded(places).compare(two.rounded(places)) === 0;
   }
 
-  /** Without zeros at the end of its fraction. */
-  trimmed(): Decimal {
+  /** Without zeros at the end of its fraction, which keeps as many digits as are asked for. */
+  trimmed(least = 0): Decimal {
     let { coefficient, scale } = this as Decimal;
-    while (scale > 0 && coefficient % 10n === 0n) {
+    while (scale > least && coefficient % 10n === 0n) {
       coefficient /= 10n;
       scale--;
     }
@@ -123,11 +123,8 @@ export class Decimal {
     const least = Math.max(0, this.scale - other.scale);
     const numerator = this.coefficient * powerOfTen(DIVISION_DIGITS + 1 + other.scale);
     const denominator = other.coefficient * powerOfTen(this.scale);
-    let quotient = new Decimal(numerator / denominator, DIVISION_DIGITS + 1).rounded(DIVISION_DIGITS);
-    while (quotient.scale > least && quotient.coefficient % 10n === 0n) {
-      quotient = new Decimal(quotient.coefficient / 10n, quotient.scale - 1);
-    }
-    return quotient;
+    const quotient = new Decimal(numerator / denominator, DIVISION_DIGITS + 1);
+    return quotient.rounded(DIVISION_DIGITS).trimmed(least);
   }
 
   /** The whole part of the quotient, towards zero; null for a division by zero. */

@@ -59,6 +59,12 @@ describe('what is not defined, or has the wrong type, is dropped and counted', (
     ],
     ['a type that no choice has', '"deceasedString":"Peter"', {}, { 'Patient.(unknown)': 1 }],
     ['a choice by its bare name', '"deceased":true', {}, { 'Patient.(unknown)': 1 }],
+    [
+      'two types of a choice, and a sibling',
+      '"deceasedBoolean":true,"deceasedDateTime":"2020","_deceasedBoolean":{"id":"a"}',
+      { deceasedBoolean: true, deceasedDateTime: '2020', _deceasedBoolean: { id: 'a' } },
+      {},
+    ],
     ['an id that is an object', '"id":{"a":"Peter"}', {}, { 'Patient.id': 1 }],
     ['a sibling that is a text', '"_birthDate":"Peter"', {}, { 'Patient.birthDate': 1 }],
   ])('%s', (_, member, expected, dropped) => {
