@@ -1,6 +1,7 @@
 import type { FhirVersion } from '../functions/fhir/fhirVersion.js';
 import type { Given } from './command.js';
 import { knownVersion } from './configurationFile.js';
+import { printable } from './verify/differences.js';
 import { ExportCheck } from './verify/exportCheck.js';
 import { readSavedExport } from './verify/savedExport.js';
 
@@ -20,7 +21,7 @@ export async function verify({ operand, values, flags }: Given): Promise<number>
   if (process.stderr.isTTY) process.stderr.write('\n');
   const { facts, warnings, differences } = check.end();
   for (const fact of facts) console.log(fact);
-  for (const warning of warnings) console.log(`warning: ${warning}`);
+  for (const warning of warnings) console.log(`warning: ${printable(warning)}`);
   if (differences.count > 0) console.log(`\n${differences.toString()}\n`);
   const isRefused = differences.count > 0 || (flags.has('strict') && warnings.length > 0);
   const said = saved.report === undefined ? 'manifest says' : 'manifest and report say';

@@ -79,6 +79,6 @@ export class Lines {
 }
 
 /** Names come from files of others: what is no printable ASCII could say something else on a terminal. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(/[^ -~…]/g, '?').slice(0, 120);
 }

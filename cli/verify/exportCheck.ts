@@ -175,10 +175,10 @@ export class ExportCheck {
 function compareContent(
   differences: Differences,
   type: string,
-  content: NonNullable<ReportOfType['content']>,
+  content: Partial<NonNullable<ReportOfType['content']>>,
   counted: TypeReport,
 ): void {
-  differences.compareCounts(type, 'with element', content.elements, counted.elements);
-  differences.compareCounts(type, 'dates by', content.dates, new Map(Object.entries(counted.dates)));
-  differences.compareCounts(type, 'references to', content.references, counted.references);
+  differences.compareCounts(type, 'with element', content.elements ?? {}, counted.elements);
+  differences.compareCounts(type, 'dates by', content.dates ?? {}, new Map(Object.entries(counted.dates)));
+  differences.compareCounts(type, 'references to', content.references ?? {}, counted.references);
 }

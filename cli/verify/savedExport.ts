@@ -43,6 +43,16 @@ export function readSavedExport(folder: string, names: { manifest: string; repor
   if (!Array.isArray(manifest.output)) {
     throw new UsageError(`${names.manifest} is no manifest of an export: it has no list output.`);
   }
+  for (const kind of KINDS)
+    if (!isListOf(manifest[kind], ['type', 'url']))
+      throw new UsageError(
+        `${names.manifest} is no manifest of an export: ${kind} is no list of files with type and url.`,
+      );
+  const report: Partial<ExportReport> | undefined = readJson(join(folder, names.report));
+  if (!isListOf(report?.files, ['name', 'type']) || !isListOf(report?.types, ['type']))
+    throw new UsageError(
+      `${names.report} is no report of an export: files or types is no list of what it should have.`,
+    );
   const files = KINDS.flatMap((kind) => (manifest[kind] ?? []).map((file) => savedFile(folder, kind, file)));
   const known = new Set(files.map(({ path }) => path));
   const others = readdirSync(folder).filter(
@@ -52,9 +62,18 @@ export function readSavedExport(folder: string, names: { manifest: string; repor
   return {
     files,
     resourcesWritten: typeof written === 'number' ? written : undefined,
-    report: readJson(join(folder, names.report)),
+    report,
     others,
   };
+}
+
+/** Whether a value is absent, or a list of objects that have texts of some names. */
+function isListOf(list: unknown, names: readonly string[]): boolean {
+  if (list === undefined) return true;
+  return (
+    Array.isArray(list) &&
+    list.every((item) => isRecord(item) && names.every((name) => typeof item[name] === 'string'))
+  );
 }
 
 function savedFile(folder: string, kind: SavedFile['kind'], { type, url, count }: ManifestFile): SavedFile {

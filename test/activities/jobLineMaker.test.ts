@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { JobCache } from '../../functions/activities/jobCache.js';
 import type { JobStore } from '../../functions/adapters/storage/jobStore.js';
+import { EngineReport } from '../../functions/deid/run/report.js';
+import { tapeOf } from '../../functions/json/json.js';
+import { LineBuffer } from '../../functions/json/lineBuffer.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import { resolveKeys } from '../../functions/deid/configuration/keys.js';
 import type { JobRequest } from '../../functions/export/records/job.js';
@@ -54,6 +57,28 @@ describe('the engine of a job', () => {
   it('is none where the pinned configuration is another one', async () => {
     const made = cacheOf(`${TEXT} `, 'first').lineMaker(await jobWith('first'), TRANSACTION_TIME);
     await expect(made).rejects.toMatchObject({ code: 'configuration-invalid' });
+  });
+
+  it.each([
+    [undefined, undefined],
+    ['off', undefined],
+    ['report', undefined],
+    ['refuse', 'not-valid'],
+  ] as const)('does with %s to what is not valid what the job says', async (validation, code) => {
+    const job = await jobWith('first');
+    const request: JobRequest = validation === undefined ? job : { ...job, validation };
+    const lineMaker = await cacheOf(TEXT, 'first').lineMaker(request, TRANSACTION_TIME);
+    const report = new EngineReport();
+    const failure = lineMaker.makeLine(
+      tapeOf('{"resourceType":"Observation","code":{"text":"MrsMiller"}}'),
+      new LineBuffer(),
+      report,
+    );
+    expect(failure?.code).toBe(code);
+    expect(JSON.stringify(failure ?? '')).not.toContain('MrsMiller');
+    expect(report.types.get('Observation')?.notValid).toBe(
+      code === undefined ? (validation === 'report' ? 1 : 0) : undefined,
+    );
   });
 
   it('makes ids of deleted resources, which are nothing else, where what is not valid is refused', async () => {

@@ -16,7 +16,12 @@ interface Writing {
 /** An element's JSON; undefined for one with no value and no children. */
 export function elementJson(node: FhirNode, writing: Writing): JsonObject | undefined {
   const groups = new Map<string, FhirNode[]>();
-  for (const child of node.children) addTo(groups, child.key, child);
+  // Made once: what is dropped of them is counted then.
+  const siblings = new Map<FhirNode, JsonObject | undefined>();
+  for (const child of node.children) {
+    if (child.type.primitive !== null) siblings.set(child, elementJson(child, writing));
+    addTo(groups, child.key, child);
+  }
   const json: JsonObject = {};
   let isEmpty = true;
   const write = (key: string, value: JsonValue | undefined): void => {
@@ -26,8 +31,11 @@ export function elementJson(node: FhirNode, writing: Writing): JsonObject | unde
   };
   const writeGroup = (key: string, isSibling: boolean): void => {
     const group = groups.get(key);
-    if (group !== undefined)
-      write(isSibling ? `_${key}` : key, groupJson(node, key, group, isSibling, writing));
+    if (group === undefined) return;
+    const repeats = node.type.elements.get(key)?.repeats === true;
+    const isPrimitive = group[0]?.type.primitive !== null;
+    if (isPrimitive) write(isSibling ? `_${key}` : key, primitivesJson(repeats, group, isSibling, siblings));
+    else if (!isSibling) write(key, groupJson(repeats, group, writing));
   };
   const written = new Set<string>();
   for (const key in node.source) {
@@ -68,9 +76,11 @@ function bitsOf(type: FhirType, json: JsonObject): number {
   return bits;
 }
 
-/** The element of a member's name, which may be that of a sibling. */
+/** The element of a member's name, which may be that of a primitive's sibling. */
 function elementOf({ elements }: FhirType, key: string): FhirElement | undefined {
-  return elements.get(key.startsWith('_') ? key.slice(1) : key);
+  if (!key.startsWith('_')) return elements.get(key);
+  const element = elements.get(key.slice(1));
+  return element?.type?.primitive == null ? undefined : element;
 }
 
 /** Leaves out all elements of a choice but the first. */
@@ -89,25 +99,22 @@ function refuseSecondChoices(node: FhirNode, json: JsonObject): void {
   }
 }
 
-function groupJson(
-  parent: FhirNode,
-  key: string,
+function groupJson(repeats: boolean, group: readonly FhirNode[], writing: Writing): JsonValue | undefined {
+  const items = group.map((node) =>
+    node.type.isResource ? writing.resourceJson(node) : elementJson(node, writing),
+  );
+  const kept = items.filter((item) => item !== undefined);
+  return kept.length === 0 ? undefined : repeats ? kept : kept[0];
+}
+
+function primitivesJson(
+  repeats: boolean,
   group: readonly FhirNode[],
   isSibling: boolean,
-  writing: Writing,
+  siblings: ReadonlyMap<FhirNode, JsonObject | undefined>,
 ): JsonValue | undefined {
-  const first = group[0] as FhirNode;
-  const repeats = parent.type.elements.get(key)?.repeats === true;
-  if (first.type.primitive === null) {
-    if (isSibling) return undefined;
-    const items = group.map((node) =>
-      node.type.isResource ? writing.resourceJson(node) : elementJson(node, writing),
-    );
-    const kept = items.filter((item) => item !== undefined);
-    return kept.length === 0 ? undefined : repeats ? kept : kept[0];
-  }
   const kept = group
-    .map((node) => ({ value: node.value, sibling: elementJson(node, writing) }))
+    .map((node) => ({ value: node.value, sibling: siblings.get(node) }))
     .filter(({ value, sibling }) => value !== undefined || sibling !== undefined);
   const parts = kept.map(({ value, sibling }) => (isSibling ? sibling : value) ?? null);
   if (parts.every((part) => part === null)) return undefined;

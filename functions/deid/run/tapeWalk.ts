@@ -582,8 +582,11 @@ export class TapeWalk {
         break;
     }
     const { isValid, validates } = this.options;
-    // What a method made has the form of its type already where results have to be valid.
-    if (!validates || (isValid && became !== AS_IT_CAME) || this.isInForm(entry, became, node)) return;
+    if (!validates) return;
+    // What a method made has the form of its type already where results have to be valid. Without one, only the spelling
+    // was changed.
+    const isMade = became !== AS_IT_CAME && (entry.method ?? entry.nodeMethod) !== null;
+    if ((isValid && isMade) || this.isInForm(entry, became, node)) return;
     this.survey.problems.push(`${entry.element?.path} format`);
   }
 

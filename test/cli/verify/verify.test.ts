@@ -371,6 +371,20 @@ describe('a mistake is', () => {
       /There is no manifest\.json in .*--manifest\.$/,
     ],
     [
+      'a file of the manifest without a URL',
+      () => {
+        save('manifest.json', '{"output":[{"type":"Patient"}]}');
+      },
+      /output is no list of files with type and url\.$/,
+    ],
+    [
+      'a report that is none',
+      () => {
+        save('report.json', '{"types":{}}');
+      },
+      /report\.json is no report of an export/,
+    ],
+    [
       'a manifest that is none',
       () => {
         saveJson('manifest.json', {});

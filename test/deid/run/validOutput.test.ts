@@ -353,6 +353,20 @@ describe('with validOutput, what rules leave is valid', () => {
   });
 });
 
+describe('with validOutput, on both engines', () => {
+  it('the second value of a choice is counted once, also inside of a sibling of a primitive', () => {
+    const extension = [{ url: 'a', valueDecimal: 1.5, valueString: 'b' }];
+    const made = engine([]);
+    made.anonymize({ resourceType: 'Patient', active: true, _active: { extension } });
+    expect([...made.takeReport().dropped]).toEqual([['Extension.valueString', 1]]);
+  });
+
+  it('a sibling of what is no primitive is no element that was there', () => {
+    const { after } = result([], { resourceType: 'Organization', _identifier: {}, active: true });
+    expect(after).toEqual({ resourceType: 'Organization', active: true });
+  });
+});
+
 describe('what is not valid', () => {
   const refused = (resource: JsonObject): string[] =>
     result([], resource, 'R4', { ...PARAMETERS, validOutput: false }).problems;
@@ -377,6 +391,24 @@ describe('what is not valid', () => {
     ],
   ])('%j', (resource, problem) => {
     expect(refused(resource)).toContain(problem);
+  });
+
+  it('is found where a value that stays was spelled with escapes', () => {
+    const resource = '{"resourceType":"Patient","name":[{"family":"\\u0000","use":"offici\\u0061"}]}';
+    const both = engine([], 'R4');
+    expect(both.anonymize(resource).outcome).toBe('anonymized');
+    const [report] = both.takeReport().types.values();
+    expect([...(report?.problems.keys() ?? [])].sort()).toEqual([
+      'HumanName.family format',
+      'HumanName.use format',
+    ]);
+  });
+
+  it('does not fail a resource that has two values of a choice, one of them with a sibling', () => {
+    const extension = [{ url: 'a', valueInteger: 1, _valueString: { id: 'b' }, valueString: 'c' }];
+    const before = { resourceType: 'Patient', extension };
+    const made = result([], before, 'R4', { ...PARAMETERS, validOutput: false });
+    expect(made).toEqual({ after: before, problems: ['Extension.valueString choice'] });
   });
 
   it('is an error of the resource where the engine refuses it; the message has no value', () => {
