@@ -286,7 +286,7 @@ export class Entry implements Member {
   readonly #arrival: Arrival;
   readonly #mode: Mode;
   readonly #variants = new Map<string, Entry>();
-  #inner: PlanNode | undefined;
+  private innerNode: PlanNode | undefined;
 
   constructor(plan: Plan, member: Member, arrival: Arrival, mode: Mode) {
     const { type, target } = member;
@@ -344,7 +344,7 @@ export class Entry implements Member {
 
   /** What to do with its children. */
   get inner(): PlanNode {
-    return (this.#inner ??= this.#plan.node(
+    return (this.innerNode ??= this.#plan.node(
       this.type as FhirType,
       this.#arrival,
       this.replacement === null ? this.#mode : 'removing',
@@ -397,8 +397,8 @@ export class PlanNode {
   readonly #mode: Mode;
   /** Names that the definition does not have are not remembered: there is no end to them. */
   readonly #entries = new Map<number, Entry>();
-  readonly #slotNames = new Int32Array(SLOTS).fill(-1);
-  readonly #slotEntries: Entry[];
+  private readonly slotNames = new Int32Array(SLOTS).fill(-1);
+  private readonly slotEntries: Entry[];
 
   constructor(plan: Plan, type: FhirType, active: readonly Position[], inherited: Rule | null, mode: Mode) {
     this.type = type;
@@ -410,20 +410,20 @@ export class PlanNode {
     this.#active = active;
     this.#inherited = inherited;
     this.#mode = mode;
-    this.#slotEntries = Array.from({ length: SLOTS }, () => plan.unknown);
+    this.slotEntries = Array.from({ length: SLOTS }, () => plan.unknown);
   }
 
   /** The entry of a name. */
   entry(name: number): Entry {
     const slot = name & (SLOTS - 1);
-    if (this.#slotNames[slot] === name) return this.#slotEntries[slot] as Entry;
+    if (this.slotNames[slot] === name) return this.slotEntries[slot] as Entry;
     let entry = this.#entries.get(name);
     if (entry === undefined) {
       entry = this.#make(nameOf(name));
       if (entry.kind !== 'unknown') this.#entries.set(name, entry);
     }
-    this.#slotNames[slot] = name;
-    this.#slotEntries[slot] = entry;
+    this.slotNames[slot] = name;
+    this.slotEntries[slot] = entry;
     return entry;
   }
 
