@@ -81,6 +81,11 @@ function precisionOf(value: Primitive): number {
   return precision === undefined ? -1 : DATE_PRECISIONS.indexOf(precision);
 }
 
+/** Where the first element of a choice is kept, by the depth of its object and the bit of the choice. */
+function choicePlace({ bit }: Entry, depth: number): number {
+  return (depth << 5) | Math.clz32(bit);
+}
+
 /** What became of a member. */
 const GONE = 0;
 const WRITTEN = 1;
@@ -122,6 +127,8 @@ export class TapeWalk {
   private readonly surveyMarks: SurveyMark[] = [];
   private readonly survey: Survey;
   private readonly options: TapeWalkOptions;
+  /** What was written first of each choice of the objects that are open. */
+  private readonly firstChoices: (Entry | undefined)[] = [];
   /** Names of the members that the last one of the outermost resource became, where these are not its own. */
   private readonly written: number[] = [];
 
@@ -317,6 +324,7 @@ export class TapeWalk {
       hasOthers = true;
       if (became === LEFT) {
         isLeft = true;
+        if ((entry.bit & node.choices & ~left) !== 0) this.firstChoices[choicePlace(entry, depth)] = entry;
         left |= entry.bit;
         if (depth === 0) this.countElement(name);
       }
@@ -383,36 +391,26 @@ export class TapeWalk {
     hasOthers: boolean,
   ): number {
     const { line, survey } = this;
-    const isSame = this.isSameChoice(entry, node, object, member);
+    const place = choicePlace(entry, depth);
+    const first = this.firstChoices[place];
+    // The value and the sibling of one element are no two values.
+    const isSecond = first !== undefined && first.element !== entry.element;
     const mark: Mark = { length: 0, from: 0, to: 0 };
     const surveyMark: SurveyMark = { counted: 0, problems: 0 };
     line.keep(mark);
     survey.keep(surveyMark);
     const became = this.member(entry, node, object, member, depth, hasOthers);
-    if (became !== LEFT || isSame) return became;
-    if (this.options.validates && !this.options.isValid)
-      survey.problems.push(`${entry.element?.path} choice`);
-    if (!this.options.isValid) return became;
+    if (became !== LEFT || !isSecond) return became;
+    if (!this.options.isValid) {
+      if (this.options.validates) survey.problems.push(`${node.type.path}.${entry.element?.name} choice`);
+      // Once for an object, whatever the order of its members.
+      this.firstChoices[place] = undefined;
+      return became;
+    }
     line.back(mark);
     survey.back(surveyMark);
     this.dropped(entry, member);
     return GONE;
-  }
-
-  /** Whether what was written before of a choice is of the same element: its value, or its sibling. */
-  private isSameChoice(entry: Entry, node: PlanNode, object: number, member: number): boolean {
-    const { tape } = this;
-    let isSame = false;
-    let isOther = false;
-    for (let other = tape.first(object); other < member; other = tape.after(other)) {
-      const before = node.entry(tape.name(other));
-      if ((before.bit & entry.bit) === 0) continue;
-      if (before.element === entry.element) isSame = true;
-      else isOther = true;
-    }
-    // Of what is only looked at, the other one was noted where it came second.
-    if (isSame && isOther && !this.options.isLooking) throw UNUSUAL;
-    return isSame;
   }
 
   /** Counts a member of the outermost resource that was written, by the names under which it is. */

@@ -380,7 +380,7 @@ describe('what is not valid', () => {
     [{ ...OBSERVATION, id: 'a'.repeat(65) }, 'Observation.id format'],
     [{ ...OBSERVATION, language: ' de' }, 'Observation.language format'],
     [{ ...OBSERVATION, implicitRules: 'a b' }, 'Observation.implicitRules format'],
-    [{ ...OBSERVATION, valueString: 'a', valueInteger: 1 }, 'Observation.valueInteger choice'],
+    [{ ...OBSERVATION, valueString: 'a', valueInteger: 1 }, 'Observation.value choice'],
     [{ ...OBSERVATION, valueString: 'a\u0000b' }, 'Observation.valueString format'],
     [{ ...OBSERVATION, extension: [{ valueString: 'a' }] }, 'Extension.url required'],
     [{ ...OBSERVATION, extension: [{ url: 'https://example.org/a' }] }, 'Extension.value ext-1'],
@@ -408,7 +408,7 @@ describe('what is not valid', () => {
     const extension = [{ url: 'a', valueInteger: 1, _valueString: { id: 'b' }, valueString: 'c' }];
     const before = { resourceType: 'Patient', extension };
     const made = result([], before, 'R4', { ...PARAMETERS, validOutput: false });
-    expect(made).toEqual({ after: before, problems: ['Extension.valueString choice'] });
+    expect(made).toEqual({ after: before, problems: ['Extension.value choice'] });
   });
 
   it('is an error of the resource where the engine refuses it; the message has no value', () => {
