@@ -116,7 +116,7 @@ function comparableOutcome({ result, dropped, undecided }: Outcome, configuratio
     ? result.failure.code
     : [
         comparable(parseJson(result.line)),
-        configuration.includes('"replaceWith":null') || dropped,
+        /"replaceWith":(?:null|"")/.test(configuration) || dropped,
         undecided,
       ];
 }
