@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
 import { ExportError } from '../common/errors.js';
 import { FhirModel } from '../deid/model/fhirModel.js';
@@ -10,7 +9,6 @@ import {
   emptyReport,
   type JobPlan,
   type JobRequest,
-  type OutputFile,
   type PlannedPartition,
   type SliceRecord,
   type Waiting,
@@ -18,10 +16,9 @@ import {
 import { Level } from '../export/plan/level.js';
 import type { CompartmentSelection } from '../export/selection/compartment.js';
 import { PatientCounter, type PatientCounterInput } from '../export/selection/patientCount.js';
-import { PROVENANCE } from '../export/selection/provenance.js';
 import type { Members } from '../export/selection/members.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
-import type { LineMaker, LineSink } from '../export/output/lineMaker.js';
+import type { LineMaker } from '../export/output/lineMaker.js';
 import { patientSearches } from '../export/selection/patientSearches.js';
 import { LineIndex } from '../export/slice/doubles.js';
 import { runFileSlice } from '../export/slice/fileSlice.js';
@@ -34,6 +31,7 @@ import {
 } from '../export/slice/slice.js';
 import type { Settings } from '../settings/settings.js';
 import type { ActivityLog } from './activity.js';
+import { AttemptFiles, DELETIONS_TYPE } from './attemptFiles.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { ExportSliceInput, ExportSliceOutput } from './sliceRunner.js';
 import { ProgressReports, watchedSource } from './waiting.js';
@@ -68,8 +66,6 @@ type Shared = Pick<SliceDependencies, 'lineMaker' | 'clock' | 'isStopped' | 'tel
 };
 
 const BYTES_PER_MEBIBYTE = 1_048_576;
-/** Of each output file but the first, where a slice writes one of each type that it finds. */
-const SMALL_BLOCK_BYTES = 524_288;
 
 /**
  * Exports a bounded part of a partition into a file of its own. The name of the file and of the record has a
@@ -246,71 +242,6 @@ function isAsked(
 
 /** Attachments of other resources, and what bulk exports report beside resources. */
 const NOT_BY_DEFAULT: ReadonlySet<string> = new Set(['Binary', 'OperationOutcome']);
-
-/** The files of one attempt, one for each type; their names are of this attempt alone. */
-class AttemptFiles {
-  readonly attempt = randomUUID();
-  readonly #dependencies: ActivityDependencies;
-  readonly #part: Part;
-  readonly #input: ExportSliceInput;
-  readonly #opened = new Map<string, LineSink | undefined>();
-
-  constructor(dependencies: ActivityDependencies, part: Part, input: ExportSliceInput) {
-    this.#dependencies = dependencies;
-    this.#part = part;
-    this.#input = input;
-  }
-
-  async open(type: string): Promise<LineSink> {
-    const { files, settings, now } = this.#dependencies;
-    const { request, planned } = this.#part;
-    await files.confirmContainer(request, settings.allowMixedContainers, now());
-    const name = this.#nameOf(type);
-    const isOneOfMany = planned.file !== undefined && this.#opened.size > 0;
-    // Before it is there: one whose creation seems to fail may exist.
-    this.#opened.set(name, undefined);
-    const blockBytes = isOneOfMany ? SMALL_BLOCK_BYTES : undefined;
-    const file = await files.create(request.container, name, blockBytes);
-    this.#opened.set(name, file);
-    return file;
-  }
-
-  /** Deletes what was written, since the attempt fails. */
-  async discard(reason: unknown): Promise<never> {
-    const { files } = this.#dependencies;
-    const { container } = this.#part.request;
-    // Only tidier: what this cannot delete is an orphan, which the end of the job or the timer deletes.
-    for (const name of this.#opened.keys()) await files.deleteFile(container, name).catch(() => undefined);
-    throw reason;
-  }
-
-  written({ lines, bytes, companions }: Outcome): OutputFile[] {
-    const { isOfDeletions, window } = this.#part.planned;
-    const type = isOfDeletions === true ? DELETIONS_TYPE : window.type;
-    return [
-      ...this.named(type, lines, bytes, isOfDeletions === true ? { of: [window.type] } : {}),
-      ...this.named(PROVENANCE, companions.lines, companions.bytes),
-    ];
-  }
-
-  /** The file of a type, if there is one. */
-  named(type: string, count: number, bytes: number, of: Pick<OutputFile, 'of'> = {}): OutputFile[] {
-    if (count === 0) return [];
-    const name = this.#nameOf(type);
-    const sha256 = this.#opened.get(name)?.sha256;
-    return [{ type, ...of, name, count, bytes, ...(sha256 === undefined ? {} : { sha256 }) }];
-  }
-
-  #nameOf(type: string): string {
-    const { request, planned } = this.#part;
-    const { partition, slice } = this.#input;
-    const what = planned.isOfDeletions === true ? `deleted-${planned.window.type}` : type;
-    return `${request.folder}${what}-${partition}-${slice}-${this.attempt}.ndjson`;
-  }
-}
-
-/** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status `deleted` */
-const DELETIONS_TYPE = 'Bundle';
 
 function limitsOf({ sliceMaxPages, sliceMaxMebibytes, sliceMaxSeconds }: Settings): SliceLimits {
   return {

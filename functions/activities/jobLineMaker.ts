@@ -43,7 +43,8 @@ export async function makeLineMaker(
         );
   if (elements.length === 0) return lineMaker;
   const model = FhirModel.of(fhirVersion);
-  return cuttingLines(lineMaker, elementCutter(elements, model), new ContentCounter(model));
+  const counter = configuration === undefined ? undefined : new ContentCounter(model);
+  return cuttingLines(lineMaker, elementCutter(elements, model), counter);
 }
 
 async function makeAnonymizing(

@@ -104,7 +104,7 @@ function readFailure(error: unknown, number: number): ExportError {
   if (typeof code === 'string' && code.startsWith('Z_')) {
     return new ExportError(
       'source-not-fhir',
-      `${fileName(number)}: it is no complete gzip file. Write it anew, and export again.`,
+      `${fileName(number)}: it is not a complete gzip file. Create it again, and export again.`,
     );
   }
   return failure(error, 'reading a file of SOURCE_CONTAINER');

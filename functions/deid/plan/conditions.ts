@@ -14,7 +14,7 @@ const MAX_LENGTH = 512;
 /** Bytes before a member that is remembered: the number of its name, and its length. */
 const HEAD = 4;
 
-/** Tells by JSON which entry holds at an element whose conditions have to be evaluated. */
+/** Returns, by JSON, the entry that holds at an element whose conditions have to be evaluated. */
 type Evaluate<Entry> = (entry: Entry, json: JsonObject) => Entry;
 
 /** What has conditions. */

@@ -21,7 +21,7 @@ export function readsOf(expression: Expression): readonly Read[] | null {
     // A condition with many alternatives looks at the same part again and again.
     return [...new Map(reads.map((part) => [`${part.names.join('.')} ${part.deep}`, part])).values()];
   } catch (error) {
-    // A variable that nobody knows, too.
+    // A variable that is not known, too.
     if (error instanceof Outside || error instanceof FhirPathError) return null;
     throw error;
   }

@@ -1,4 +1,4 @@
-import { increase, increaseAll } from '../../common/counts.js';
+import { increase } from '../../common/counts.js';
 import { remembered } from '../../common/maps.js';
 import { LABELS } from '../methods/labels.js';
 import type { ResourceRun } from './resourceRun.js';
@@ -21,6 +21,7 @@ export class EngineReport {
   /** What is yet to be added to the types, by their names. */
   readonly #tallies = new Map<string, { readonly elements: Tally; readonly counted: Tally }>();
   #targets: ReferenceTargets | undefined;
+  #countsContent = true;
 
   /** Operations done, by security label code. */
   get labels(): ReadonlyMap<string, number> {
@@ -50,12 +51,17 @@ export class EngineReport {
 
   /** Adds what the result of a resource contains that did not fail. */
   addSurvey({ type, elements, counted, problems }: Survey, targets: ReferenceTargets): void {
-    this.#targets = targets;
     const report = this.ofType(type);
-    report.resources++;
-    const tallies = remembered(this.#tallies, type, () => ({ elements: new Tally(), counted: new Tally() }));
-    tallies.elements.add(elements);
-    tallies.counted.add(counted);
+    if (this.#countsContent) {
+      this.#targets = targets;
+      report.resources++;
+      const tallies = remembered(this.#tallies, type, () => ({
+        elements: new Tally(),
+        counted: new Tally(),
+      }));
+      tallies.elements.add(elements);
+      tallies.counted.add(counted);
+    }
     if (problems.length === 0) return;
     report.notValid++;
     for (const problem of problems) increase(report.problems, problem);
@@ -63,21 +69,22 @@ export class EngineReport {
 
   /** Adds what was done to a resource that did not fail. */
   add({ counts, dropped, undecided }: ResourceRun): void {
-    this.#addLabels(counts);
+    for (let label = 0; label < counts.length; label++)
+      this.#counts[label] = (this.#counts[label] as number) + (counts[label] as number);
     for (const path of dropped) increase(this.dropped, path);
     for (const [rule, count] of undecided) increase(this.undecided, `fhirPathRules[${rule}]`, count);
   }
 
-  /** Adds what another report has, but for what the resources contain. */
-  addWork(other: EngineReport): void {
-    this.resources += other.resources;
-    this.#addLabels(other.#counts);
-    increaseAll(this.dropped, other.dropped);
-    increaseAll(this.undecided, other.undecided);
-  }
-
-  #addLabels(counts: readonly number[]): void {
-    for (let label = 0; label < counts.length; label++)
-      this.#counts[label] = (this.#counts[label] as number) + (counts[label] as number);
+  /**
+   * Runs something whose results are not written as they are: what is done and what is not valid is counted, what the
+   * results contain is not.
+   */
+  withoutContent<T>(work: () => T): T {
+    this.#countsContent = false;
+    try {
+      return work();
+    } finally {
+      this.#countsContent = true;
+    }
   }
 }

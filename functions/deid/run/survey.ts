@@ -5,6 +5,7 @@ export const DATE_PRECISIONS: readonly DatePrecision[] = ['year', 'month', 'day'
 
 /** A state of a survey, to go back to where an object is taken back after its elements were written. */
 export interface SurveyMark {
+  elements: number;
   counted: number;
   problems: number;
 }
@@ -35,11 +36,13 @@ export class Survey {
   }
 
   keep(mark: SurveyMark): void {
+    mark.elements = this.elements.length;
     mark.counted = this.counted.length;
     mark.problems = this.problems.length;
   }
 
-  back({ counted, problems }: SurveyMark): void {
+  back({ elements, counted, problems }: SurveyMark): void {
+    this.elements.length = elements;
     this.counted.length = counted;
     this.problems.length = problems;
   }

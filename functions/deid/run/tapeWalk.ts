@@ -129,8 +129,6 @@ export class TapeWalk {
   private readonly options: TapeWalkOptions;
   /** What was written first of each choice of the objects that are open. */
   private readonly firstChoices: (Entry | undefined)[] = [];
-  /** Names of the members that the last one of the outermost resource became, where these are not its own. */
-  private readonly written: number[] = [];
 
   constructor(run: ResourceRun, work: ElementWork, resources: TapeResources, options: TapeWalkOptions) {
     this.survey = options.survey;
@@ -140,7 +138,8 @@ export class TapeWalk {
     this.work = work;
     for (const marks of [this.memberMarks, this.itemMarks, this.otherMarks])
       for (let depth = 0; depth <= MAX_DEPTH + 1; depth++) marks.push({ length: 0, from: 0, to: 0 });
-    for (let depth = 0; depth <= MAX_DEPTH + 1; depth++) this.surveyMarks.push({ counted: 0, problems: 0 });
+    for (let depth = 0; depth <= MAX_DEPTH + 1; depth++)
+      this.surveyMarks.push({ elements: 0, counted: 0, problems: 0 });
   }
 
   /**
@@ -292,8 +291,8 @@ export class TapeWalk {
    */
   private object(object: number, node: PlanNode, depth: number, outer: OuterResource | null = null): boolean {
     if (depth > MAX_DEPTH) throw UNUSUAL;
-    const { tape, line } = this;
-    if (node.mayBeRemoved) this.survey.keep(this.surveyMarks[depth] as SurveyMark);
+    const { tape, line, survey } = this;
+    if (node.mayBeRemoved) survey.keep(this.surveyMarks[depth] as SurveyMark);
     line.byte(OPEN_BRACE);
     const end = tape.after(object);
     let isLeft = false;
@@ -314,6 +313,7 @@ export class TapeWalk {
       const entry = node.entry(name);
       had |= entry.bit;
       const start = name === META ? line.length : -1;
+      const counted = survey.elements.length;
       const became =
         depth === 0 && name === ID
           ? this.putRootId(member, hasOthers)
@@ -326,7 +326,8 @@ export class TapeWalk {
         isLeft = true;
         if ((entry.bit & node.choices & ~left) !== 0) this.firstChoices[choicePlace(entry, depth)] = entry;
         left |= entry.bit;
-        if (depth === 0) this.countElement(name);
+        // One that was written under other names than its own was counted by these.
+        if (depth === 0 && survey.elements.length === counted) survey.elements.push(name);
       }
       if (start < 0) continue;
       metaStart = start;
@@ -336,7 +337,7 @@ export class TapeWalk {
     if (node.shape !== null && !node.shape.isComplete(left) && (isLeft || node.type.isResource)) {
       const missing = this.options.isValid ? node.shape.missing(had, left) : 0;
       if (missing === REMOVED) {
-        this.survey.back(this.surveyMarks[depth] as SurveyMark);
+        survey.back(this.surveyMarks[depth] as SurveyMark);
         return false;
       }
       hasOthers = this.complete(object, node, missing, left, depth, hasOthers);
@@ -396,7 +397,7 @@ export class TapeWalk {
     // The value and the sibling of one element are no two values.
     const isSecond = first !== undefined && first.element !== entry.element;
     const mark: Mark = { length: 0, from: 0, to: 0 };
-    const surveyMark: SurveyMark = { counted: 0, problems: 0 };
+    const surveyMark: SurveyMark = { elements: 0, counted: 0, problems: 0 };
     line.keep(mark);
     survey.keep(surveyMark);
     const became = this.member(entry, node, object, member, depth, hasOthers);
@@ -411,13 +412,6 @@ export class TapeWalk {
     survey.back(surveyMark);
     this.dropped(entry, member);
     return GONE;
-  }
-
-  /** Counts a member of the outermost resource that was written, by the names under which it is. */
-  private countElement(name: number): void {
-    const { elements } = this.survey;
-    if (this.written.length === 0) elements.push(name);
-    else elements.push(...this.written.splice(0));
   }
 
   private member(
@@ -791,14 +785,14 @@ export class TapeWalk {
         if (hasOthers) line.byte(COMMA);
         line.text(`"${entry.otherKey}":${json}`);
         became = LEFT;
-        if (depth === 0) this.written.push(entry.otherName);
+        if (depth === 0) this.survey.elements.push(entry.otherName);
       }
     }
     const mark = this.memberMarks[depth] as Mark;
     line.keep(mark);
     this.begin(member, hasOthers || became === LEFT);
     if (this.object(member, entry.inner, depth + 1)) {
-      if (depth === 0 && became === LEFT) this.written.push(tape.name(member));
+      if (depth === 0 && became === LEFT) this.survey.elements.push(tape.name(member));
       return LEFT;
     }
     line.back(mark);
@@ -869,8 +863,8 @@ export class TapeWalk {
       line.byte(CLOSE_BRACKET);
     }
     this.asides.push(aside);
-    if (depth === 0 && hasValues) this.written.push(siblingEntry.otherName);
-    if (depth === 0 && hasSiblings) this.written.push(tape.name(siblings));
+    if (depth === 0 && hasValues) this.survey.elements.push(siblingEntry.otherName);
+    if (depth === 0 && hasSiblings) this.survey.elements.push(tape.name(siblings));
     return hasValues || hasSiblings ? LEFT : GONE;
   }
 

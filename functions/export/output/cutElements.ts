@@ -2,11 +2,9 @@ import { isJsonObject, type JsonObject, type JsonValue, stringifyJson, valueAt }
 import { JsonTape } from '../../json/jsonTape.js';
 import { nameNumber } from '../../json/keyNames.js';
 import { LineBuffer } from '../../json/lineBuffer.js';
-import { increaseAll } from '../../common/counts.js';
 import type { FhirModel } from '../../deid/model/fhirModel.js';
 import type { RequestedElement } from '../request/elements.js';
 import type { ContentCounter } from '../../deid/run/contentCounter.js';
-import { EngineReport } from '../../deid/run/report.js';
 import type { LineMaker } from './lineMaker.js';
 
 /** Marks a resource that is not whole: https://terminology.hl7.org/CodeSystem-v3-ObservationValue.html */
@@ -75,28 +73,27 @@ function addKept(tape: JsonTape, kept: ReadonlySet<string>, line: LineBuffer): v
 /**
  * Lines cut after they are made: what an anonymized resource is, may depend on what is cut. The report has what the cut
  * lines contain, and what was not valid of the whole resources: one that is marked as cut may lack anything.
+ * @param counter absent where nothing is counted, as of raw resources
  */
-export function cuttingLines(lineMaker: LineMaker, cut: ElementCutter, counter: ContentCounter): LineMaker {
+export function cuttingLines(
+  lineMaker: LineMaker,
+  cut: ElementCutter,
+  counter: ContentCounter | undefined,
+): LineMaker {
   const whole = new LineBuffer();
   const tape = new JsonTape();
   return {
     ...lineMaker,
     makeLine(resource, line, report) {
       whole.truncate(0);
-      const ofWhole = new EngineReport();
-      const failure = lineMaker.makeLine(resource, whole, ofWhole);
-      report.addWork(ofWhole);
+      const failure = report.withoutContent(() => lineMaker.makeLine(resource, whole, report));
       if (failure !== undefined) return failure;
       if (!tape.read(whole.slice(0, whole.length))) throw new TypeError('A line that is no JSON.');
       const start = line.length;
       cut(tape, line);
-      for (const [type, { notValid, problems }] of ofWhole.types) {
-        const ofType = report.ofType(type);
-        ofType.notValid += notValid;
-        increaseAll(ofType.problems, problems);
-        if (!tape.read(line.slice(start, line.length))) throw new TypeError('A cut line that is no JSON.');
-        counter.add(tape, tape.root, ofType);
-      }
+      if (counter === undefined) return undefined;
+      if (!tape.read(line.slice(start, line.length))) throw new TypeError('A cut line that is no JSON.');
+      counter.add(tape, tape.root, report.ofType(tape.textOf(tape.root, RESOURCE_TYPE) ?? ''));
       return undefined;
     },
   };

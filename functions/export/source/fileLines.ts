@@ -134,7 +134,7 @@ export class LineReader {
   #fault(place: number, what: string): ExportError {
     return new ExportError(
       'source-not-fhir',
-      `${fileName(this.#number)}: the line at byte ${place} ${what}. The export ends, so that nothing is missing without a word. Correct the file or take it away, and export again.`,
+      `${fileName(this.#number)}: the line at byte ${place} ${what}. The export ends, so that no resource is left out silently. Correct or remove the file, and export again.`,
     );
   }
 }

@@ -104,7 +104,7 @@ async function verify(...options: string[]): Promise<{ code: number; out: string
   const log = vi.spyOn(console, 'log').mockImplementation((line: string) => void lines.push(`${line}\n`));
   const command = { name: 'verify', summary: '', operand: 'FOLDER', options: OPTIONS, run: verifyExport };
   const given = readArguments(command, [folder, ...options]);
-  if (given === 'help') throw new Error('Nobody asked for help.');
+  if (given === 'help') throw new Error('Help was not asked for.');
   let code = 2;
   let err = '';
   try {

@@ -367,6 +367,23 @@ describe('with validOutput, on both engines', () => {
   });
 });
 
+describe('what is taken back of one resource', () => {
+  it('is not counted for the next one', () => {
+    const both = engine([{ path: 'Observation.value', method: 'substitute', replaceWith: '1' }]);
+    // The second choice has no value of its own, so that one is put beside its sibling, and taken back with it.
+    both.anonymize({ ...OBSERVATION, valueString: 'a', _valueInteger: { id: 'b' } });
+    both.takeReport();
+    both.anonymize(OBSERVATION);
+    const [report] = both.takeReport().types.values();
+    expect(report?.elements).toEqual(
+      new Map([
+        ['status', 1],
+        ['code', 1],
+      ]),
+    );
+  });
+});
+
 describe('what is not valid', () => {
   const refused = (resource: JsonObject): string[] =>
     result([], resource, 'R4', { ...PARAMETERS, validOutput: false }).problems;

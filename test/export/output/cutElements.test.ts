@@ -2,6 +2,8 @@ import { LineBuffer } from '../../../functions/json/lineBuffer.js';
 import { describe, expect, it } from 'vitest';
 import { ContentCounter } from '../../../functions/deid/run/contentCounter.js';
 import { EngineReport } from '../../../functions/deid/run/report.js';
+import { compileEngine } from '../../../functions/deid/compileEngine.js';
+import { configurationOf, engineOptions } from '../../deid/shared.js';
 import { tapeOf } from '../../../functions/json/json.js';
 import type { LineMaker } from '../../../functions/export/output/lineMaker.js';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
@@ -109,32 +111,23 @@ describe('_elements', () => {
   });
 
   it('counts what is left of resources, and what was not valid of whole ones', () => {
+    const keeping = configurationOf('{"fhirPathRules": [{"path": "Resource", "method": "keep"}]}', 'R4');
+    const engine = compileEngine(keeping, engineOptions('R4'));
     const maker: LineMaker = {
       processingErrors: 'skip',
-      makeLine(_resource, line, report) {
-        report.resources++;
-        report.dropped.set('Patient.x', 1);
-        const ofType = report.ofType('Patient');
-        ofType.resources++;
-        ofType.notValid++;
-        ofType.problems.set('Patient.link.type required', 1);
-        for (const name of ['birthDate', 'generalPractitioner']) ofType.elements.set(name, 1);
-        ofType.dates.day++;
-        ofType.references.set('Practitioner', 1);
-        line.text(
-          '{"resourceType":"Patient","birthDate":"1970-01-02","generalPractitioner":[{"reference":"Practitioner/1"}]}',
-        );
-        return undefined;
-      },
+      makeLine: (resource, line, report) => engine.anonymize(resource, line, report),
     };
+    const patient =
+      '{"resourceType":"Patient","birthDate":"1970-01-02","generalPractitioner":[{"reference":"Practitioner/1"}],"link":[{"other":{"reference":"Patient/2"}}],"x":1}';
     const model = FhirModel.of('R4');
     const cutter = elementCutter([{ type: undefined, element: 'birthDate' }], model);
     const lineMaker = cuttingLines(maker, cutter, new ContentCounter(model));
     const report = new EngineReport();
     const line = new LineBuffer();
-    for (const _ of [1, 2]) lineMaker.makeLine(tapeOf('{}'), line, report);
-    expect([report.resources, report.dropped.get('Patient.x')]).toEqual([2, 2]);
-    expect(contentOf(report.ofType('Patient'))).toEqual({
+    for (const _ of [1, 2]) lineMaker.makeLine(tapeOf(patient), line, report);
+    expect([report.resources, report.dropped.get('Patient.(unknown)')]).toEqual([2, 2]);
+    const counted = report.types.get('Patient');
+    expect(counted && contentOf(counted)).toEqual({
       resources: 2,
       notValid: 2,
       problems: { 'Patient.link.type required': 2 },

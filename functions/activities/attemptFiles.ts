@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import type { LineSink } from '../export/output/lineMaker.js';
+import type { JobRequest, OutputFile, PlannedPartition } from '../export/records/job.js';
+import { PROVENANCE } from '../export/selection/provenance.js';
+import type { SliceResult } from '../export/slice/slice.js';
+import type { ActivityDependencies } from './dependencies.js';
+import type { ExportSliceInput } from './sliceRunner.js';
+
+/** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status `deleted` */
+export const DELETIONS_TYPE = 'Bundle';
+
+/** Of each output file but the first, where a slice writes one of each type that it finds. */
+const SMALL_BLOCK_BYTES = 524_288;
+
+/** What the files of an attempt hold. */
+interface Content {
+  request: JobRequest;
+  planned: PlannedPartition;
+}
+
+/** The files of one attempt, one for each type; their names are of this attempt alone. */
+export class AttemptFiles {
+  readonly attempt = randomUUID();
+  readonly #dependencies: ActivityDependencies;
+  readonly #content: Content;
+  readonly #input: ExportSliceInput;
+  readonly #opened = new Map<string, LineSink | undefined>();
+
+  constructor(dependencies: ActivityDependencies, content: Content, input: ExportSliceInput) {
+    this.#dependencies = dependencies;
+    this.#content = content;
+    this.#input = input;
+  }
+
+  async open(type: string): Promise<LineSink> {
+    const { files, settings, now } = this.#dependencies;
+    const { request, planned } = this.#content;
+    await files.confirmContainer(request, settings.allowMixedContainers, now());
+    const name = this.#nameOf(type);
+    const isOneOfMany = planned.file !== undefined && this.#opened.size > 0;
+    // Before it is there: one whose creation seems to fail may exist.
+    this.#opened.set(name, undefined);
+    const blockBytes = isOneOfMany ? SMALL_BLOCK_BYTES : undefined;
+    const file = await files.create(request.container, name, blockBytes);
+    this.#opened.set(name, file);
+    return file;
+  }
+
+  /** Deletes what was written, since the attempt fails. */
+  async discard(reason: unknown): Promise<never> {
+    const { files } = this.#dependencies;
+    const { container } = this.#content.request;
+    // Only tidier: what this cannot delete is an orphan, which the end of the job or the timer deletes.
+    for (const name of this.#opened.keys()) await files.deleteFile(container, name).catch(() => undefined);
+    throw reason;
+  }
+
+  written({ lines, bytes, companions }: Pick<SliceResult, 'lines' | 'bytes' | 'companions'>): OutputFile[] {
+    const { isOfDeletions, window } = this.#content.planned;
+    const type = isOfDeletions === true ? DELETIONS_TYPE : window.type;
+    return [
+      ...this.named(type, lines, bytes, isOfDeletions === true ? { of: [window.type] } : {}),
+      ...this.named(PROVENANCE, companions.lines, companions.bytes),
+    ];
+  }
+
+  /** The file of a type, if there is one. */
+  named(type: string, count: number, bytes: number, of: Pick<OutputFile, 'of'> = {}): OutputFile[] {
+    if (count === 0) return [];
+    const name = this.#nameOf(type);
+    const sha256 = this.#opened.get(name)?.sha256;
+    return [{ type, ...of, name, count, bytes, ...(sha256 === undefined ? {} : { sha256 }) }];
+  }
+
+  #nameOf(type: string): string {
+    const { request, planned } = this.#content;
+    const { partition, slice } = this.#input;
+    const what = planned.isOfDeletions === true ? `deleted-${planned.window.type}` : type;
+    return `${request.folder}${what}-${partition}-${slice}-${this.attempt}.ndjson`;
+  }
+}
