@@ -219,9 +219,9 @@ describe(
         '{"resourceType":"Person Jane Doe","id":"x"}\n',
         'does not have',
       ],
-      ['a gzip file that is cut', 'ndjson.gz', packed.subarray(0, -9), 'no complete gzip file'],
-      ['a gzip file of another checksum', 'ndjson.gz', broken, 'no complete gzip file'],
-      ['a gzip file that is none', 'ndjson.gz', good, 'no complete gzip file'],
+      ['a gzip file that is cut', 'ndjson.gz', packed.subarray(0, -9), 'not a complete gzip file'],
+      ['a gzip file of another checksum', 'ndjson.gz', broken, 'not a complete gzip file'],
+      ['a gzip file that is none', 'ndjson.gz', good, 'not a complete gzip file'],
       ['a line that is too long', 'ndjson', 'x'.repeat(3_000_000), 'SOURCE_MAX_PAGE_MEBIBYTES'],
     ])('%s', async (_, extension, content, words) => {
       await put('1.ndjson', lines(resource('Patient', 'p1')));
