@@ -20,17 +20,22 @@ import type { Constant } from '../methods/method.js';
 import type { Rule } from '../configuration/rule.js';
 import type { FhirElement, FhirType } from '../model/types.js';
 import { MAX_DEPTH } from '../model/node.js';
-import { isPrimitiveOf, primitiveText, type Primitive } from '../model/primitive.js';
+import { isPrimitiveOf, type Primitive } from '../model/primitive.js';
 import type { OuterResource, Place, ResourceRun } from './resourceRun.js';
 import { partOf, UNUSUAL } from '../plan/conditions.js';
-import { DATE, NOTHING, PLAIN_FORM, REFERENCE, type Entry, type Plan, type PlanNode } from '../plan/plan.js';
+import { NOTHING, type Entry, type Plan, type PlanNode } from '../plan/plan.js';
 import { maskedMembers } from '../model/masked.js';
 import { REMOVED } from '../model/shape.js';
-import { isFormattedAt } from './tapeForm.js';
-import { DATE_PRECISIONS, type Survey, type SurveyMark } from './survey.js';
-import { datePrecisionOf } from '../../fhir/datePrecision.js';
-import { isFormatted } from '../model/format.js';
-import type { ReferenceTargets } from './referenceTargets.js';
+import type { Survey, SurveyMark } from './survey.js';
+import {
+  AS_IT_CAME,
+  CHANGED,
+  NO_VALUE,
+  REPLACED,
+  ValueLook,
+  type LookOptions,
+  type WrittenValues,
+} from './valueLook.js';
 
 const COMMA = 0x2c;
 const COLON = 0x3a;
@@ -51,35 +56,11 @@ export interface TapeResources {
   byTree(tape: JsonTape, object: number, place: Place, fullUrl?: string): JsonObject;
 }
 
-export interface TapeWalkOptions {
-  readonly survey: Survey;
-  /** Whether what has to be there, and was taken away, is marked as masked (`validOutput`). */
-  readonly isValid: boolean;
-  /** Whether it is looked at whether results are valid. */
-  readonly validates: boolean;
-  /** Whether results of another engine are looked at: their values may be any. */
-  readonly isLooking: boolean;
-  readonly targets: ReferenceTargets;
-}
-
 const ID = nameNumber('id');
 const META = nameNumber('meta');
 const SECURITY = nameNumber('security');
 const VALUE = nameNumber('value');
 const FULL_URL = nameNumber('fullUrl');
-
-/** Places in `DATE_PRECISIONS` by the length of a date that is one for certain. */
-const PRECISION_OF_LENGTH: Readonly<Record<number, number>> = { 4: 0, 7: 1, 10: 2 };
-
-/** The place of a text's precision in `DATE_PRECISIONS`; -1 for one that is no date. */
-function precisionOf(value: Primitive): number {
-  if (typeof value !== 'string') return -1;
-  // Most dates that were changed are years.
-  if (value.length === 4 && Number(value) >= 1000 && !value.includes('e'))
-    return PRECISION_OF_LENGTH[4] as number;
-  const precision = datePrecisionOf(value);
-  return precision === undefined ? -1 : DATE_PRECISIONS.indexOf(precision);
-}
 
 /** Where the first element of a choice is kept, by the depth of its object and the bit of the choice. */
 function choicePlace({ bit }: Entry, depth: number): number {
@@ -92,19 +73,13 @@ const WRITTEN = 1;
 /** Written, and more than nothing to FHIR. */
 const LEFT = 2;
 
-/** What becomes of a primitive's value. */
-const NO_VALUE = 0;
-const AS_IT_CAME = 1;
-const CHANGED = 2;
-const REPLACED = 3;
-
 /**
  * Walks a resource on its tape along its plan, and writes what is left as a line. What is seldom met it leaves to the
  * tree engine: names that are there twice or have no number, parts of an element that is substituted which earlier rules
  * decided, and everything that fails.
  */
-export class TapeWalk {
-  private tape = new JsonTape(0);
+export class TapeWalk implements WrittenValues {
+  tape = new JsonTape(0);
   private readonly run: ResourceRun;
   private readonly work: ElementWork;
   private readonly resources: TapeResources;
@@ -115,9 +90,10 @@ export class TapeWalk {
   private readonly otherMarks: Mark[] = [];
   /** Buffers for the siblings of repeated primitives, which are written after these. */
   private readonly asides: LineBuffer[] = [];
-  private result: Primitive = '';
-  private results = NO_RESULTS;
-  private place = 0;
+  result: Primitive = '';
+  results = NO_RESULTS;
+  place = 0;
+  private readonly valueLook: ValueLook;
   /** Resources inside the outermost one that are around the element that is looked at. */
   private around = 0;
   private rootIdMember = -1;
@@ -126,13 +102,14 @@ export class TapeWalk {
   private rootIdResult: Primitive = '';
   private readonly surveyMarks: SurveyMark[] = [];
   private readonly survey: Survey;
-  private readonly options: TapeWalkOptions;
+  private readonly options: LookOptions;
   /** What was written first of each choice of the objects that are open. */
   private readonly firstChoices: (Entry | undefined)[] = [];
 
-  constructor(run: ResourceRun, work: ElementWork, resources: TapeResources, options: TapeWalkOptions) {
+  constructor(run: ResourceRun, work: ElementWork, resources: TapeResources, options: LookOptions) {
     this.survey = options.survey;
     this.options = options;
+    this.valueLook = new ValueLook(options, this);
     this.resources = resources;
     this.run = run;
     this.work = work;
@@ -262,7 +239,7 @@ export class TapeWalk {
     this.begin(member, hasOthers);
     this.result = this.rootIdResult;
     this.put(became, member);
-    this.look(this.rootIdEntry as Entry, became, member);
+    this.valueLook.look(this.rootIdEntry as Entry, became, member);
     return LEFT;
   }
 
@@ -429,7 +406,7 @@ export class TapeWalk {
         if (became === NO_VALUE) return GONE;
         this.begin(member, hasOthers);
         this.put(became, member);
-        if (entry.looks !== NOTHING) this.look(entry, became, member);
+        if (entry.looks !== NOTHING) this.valueLook.look(entry, became, member);
         return LEFT;
       }
       case 'complex':
@@ -550,67 +527,6 @@ export class TapeWalk {
     else line.text(result instanceof JsonNumber ? result.text : String(result));
   }
 
-  /** Counts a value that was written, and notes whether it has the form of its type. */
-  private look(entry: Entry, became: number, node: number): void {
-    const { tape } = this;
-    switch (entry.looks) {
-      case NOTHING:
-        return;
-      case DATE: {
-        const isDate = became === AS_IT_CAME && !this.options.isLooking;
-        const length = isDate ? tape.end(node) - tape.start(node) - 2 : 0;
-        const place = PRECISION_OF_LENGTH[length] ?? precisionOf(this.textOf(became, node));
-        if (place >= 0) this.survey.counted.push(place);
-        // The calendar has it, since it is a date at all.
-        if (length <= 10 && length > 0 && entry.type?.name !== 'instant') return;
-        break;
-      }
-      case REFERENCE:
-        this.survey.addReference(this.targetOf(became, node));
-        if (became !== AS_IT_CAME || tape.isVerbatim(node)) return;
-        break;
-      case PLAIN_FORM:
-        if (became === REPLACED || (became === AS_IT_CAME && tape.isVerbatim(node))) return;
-        break;
-    }
-    const { isValid, validates } = this.options;
-    if (!validates) return;
-    // What a method made has the form of its type already where results have to be valid. Without one, only the spelling
-    // was changed.
-    const isMade = became !== AS_IT_CAME && (entry.method ?? entry.nodeMethod) !== null;
-    if ((isValid && isMade) || this.isInForm(entry, became, node)) return;
-    this.survey.problems.push(`${entry.element?.path} format`);
-  }
-
-  private targetOf(became: number, node: number): number {
-    const { tape, results, place } = this;
-    const { targets } = this.options;
-    if (became === AS_IT_CAME && tape.isVerbatim(node))
-      return targets.ofBytes(tape.bytes, tape.start(node) + 1, tape.end(node) - 1);
-    const known = became === REPLACED ? results.note(place) : 0;
-    if (known > 0) return known - 1;
-    const target = targets.ofText(primitiveText(this.textOf(became, node)));
-    if (became === REPLACED) results.keepNote(place, target + 1);
-    return target;
-  }
-
-  /** A value that was written. */
-  private textOf(became: number, node: number): Primitive {
-    if (became === AS_IT_CAME) return this.tape.primitive(node);
-    return became === REPLACED ? this.results.textAt(this.place) : this.result;
-  }
-
-  private isInForm(entry: Entry, became: number, node: number): boolean {
-    const type = entry.type as FhirType;
-    const codes = entry.target?.codes;
-    if (codes !== undefined) {
-      if (became === AS_IT_CAME) return entry.lastCode.isOneOf(codes, this.tape, node);
-      return codes.has(primitiveText(this.textOf(became, node)));
-    }
-    if (became === AS_IT_CAME) return isFormattedAt(this.tape, node, type);
-    return isFormatted(type, this.textOf(became, node));
-  }
-
   private values(entry: Entry, member: number, depth: number, hasOthers: boolean): number {
     const { tape, line } = this;
     const mark = this.memberMarks[depth] as Mark;
@@ -624,7 +540,7 @@ export class TapeWalk {
       if (became === NO_VALUE) continue;
       if (isLeft) line.byte(COMMA);
       this.put(became, item);
-      if (entry.looks !== NOTHING) this.look(entry, became, item);
+      if (entry.looks !== NOTHING) this.valueLook.look(entry, became, item);
       isLeft = true;
     }
     line.byte(CLOSE_BRACKET);
@@ -892,7 +808,7 @@ export class TapeWalk {
     if (became === NO_VALUE) line.text('null');
     else {
       this.put(became, value);
-      this.look(entry, became, value);
+      this.valueLook.look(entry, became, value);
     }
     return became !== NO_VALUE;
   }
