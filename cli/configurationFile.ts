@@ -1,11 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { configurationText } from '../functions/adapters/configurationText.js';
 import type { Configuration } from '../functions/deid/configuration/configuration.js';
-import {
-  ConfigurationJsonError,
-  parseConfigurationJson,
-} from '../functions/deid/reading/configurationJson.js';
-import type { ConfigurationIssue } from '../functions/deid/reading/issues.js';
+import { parseDocument } from '../functions/deid/reading/document.js';
+import { DocumentError } from '../functions/deid/reading/documentError.js';
+import { issueText, type ConfigurationIssue } from '../functions/deid/reading/issues.js';
 import { resolveKeys } from '../functions/deid/configuration/keys.js';
 import type { Coverage } from '../functions/deid/coverage/coverage.js';
 import { readConfiguration, type ReadOptions } from '../functions/deid/readConfiguration.js';
@@ -86,8 +84,8 @@ export function missingKeys(names: readonly string[], environment: Environment):
   return `${settings} ${names.length === 1 ? 'is' : 'are'} not set${moved}`;
 }
 
-export function printIssue({ severity, path, message }: ConfigurationIssue): void {
-  console.error(`${severity}: ${path === '' ? '' : `${path}: `}${message}`);
+export function printIssue(issue: ConfigurationIssue): void {
+  console.error(`${issue.severity}: ${issueText(issue)}`);
 }
 
 async function readBytes(path: string): Promise<Buffer> {
@@ -102,12 +100,12 @@ async function readBytes(path: string): Promise<Buffer> {
 /** The version a configuration is for, as far as it says. */
 function ownVersion(text: string): FhirVersion | undefined {
   try {
-    const json = parseConfigurationJson(text);
+    const json = parseDocument(text);
     if (!isJsonObject(json)) return undefined;
     const [, value] = Object.entries(json).find(([key]) => key.toLowerCase() === 'fhirversion') ?? [];
     return FHIR_VERSIONS.find((version) => typeof value === 'string' && version === value.toUpperCase());
   } catch (error) {
-    if (error instanceof ConfigurationJsonError) return undefined;
+    if (error instanceof DocumentError) return undefined;
     throw error;
   }
 }

@@ -16,6 +16,9 @@ function issuesOf(
   ).issues;
 }
 
+/** Where an issue is in a configuration of one line. */
+const IN_LINE_1 = { line: 1, column: expect.any(Number) as number };
+
 describe('every problem is reported at once: where, what, and what would be right', () => {
   it.each<[object, string, RegExp]>([
     [
@@ -56,7 +59,7 @@ describe('every problem is reported at once: where, what, and what would be righ
   ])('%j: an error', (rule, path, message) => {
     const errors = issuesOf({ fhirPathRules: [rule] }).filter(({ severity }) => severity === 'error');
     expect(errors).toEqual([
-      { severity: 'error', rule: 0, path, message: expect.stringMatching(message) as string },
+      { severity: 'error', rule: 0, path, message: expect.stringMatching(message) as string, ...IN_LINE_1 },
     ]);
   });
 
@@ -82,6 +85,7 @@ describe('every problem is reported at once: where, what, and what would be righ
         rule: 0,
         path: 'fhirPathRules[0].path',
         message: expect.stringMatching(message) as string,
+        ...IN_LINE_1,
       },
     ]);
   });
@@ -127,6 +131,7 @@ describe('every problem is reported at once: where, what, and what would be righ
         rule: 0,
         path: `fhirPathRules[0].${path}`,
         message: expect.stringMatching(message) as string,
+        ...IN_LINE_1,
       },
     ]);
   });
