@@ -1,5 +1,5 @@
 import { IssueList, caseInsensitive, type ConfigurationIssue } from './reading/issues.js';
-import { FHIR_VERSIONS, type FhirVersion } from '../fhir/fhirVersion.js';
+import type { FhirVersion } from '../fhir/fhirVersion.js';
 import { parseDocument } from './reading/document.js';
 import { DocumentError } from './reading/documentError.js';
 import { Places } from './reading/places.js';
@@ -10,6 +10,7 @@ import { reachOf, type Reach } from './coverage/reach.js';
 import type { Configuration } from './configuration/configuration.js';
 import { ExpressionBudget } from './expression/expressionBudget.js';
 import { readParameters, type Parameters } from './configuration/parameters.js';
+import { checkVersions } from './configuration/versions.js';
 import { readRule, type Rule } from './configuration/rule.js';
 import { keyOf } from './configuration/keys.js';
 import type { Method } from './methods/method.js';
@@ -90,7 +91,7 @@ function readRulesAndReach(text: string, options: ReadOptions): ReadConfiguratio
       );
     }
   }
-  checkVersion(top['fhirVersion'], options.fhirVersion, issues);
+  checkVersions(top['fhirVersion'], options.fhirVersion, issues);
   const processingErrors = readProcessingErrors(top, issues);
   const model = FhirModel.of(options.fhirVersion);
   const { methods = METHODS } = options;
@@ -176,18 +177,6 @@ function parse(text: string, issues: IssueList): JsonObject | undefined {
     issues.error('', error.message);
   }
   return undefined;
-}
-
-function checkVersion(value: JsonValue | undefined, expected: FhirVersion, issues: IssueList): void {
-  if (value === undefined || value === null || value === '') return;
-  if (typeof value === 'string' && value.toUpperCase() === expected) return;
-  const known = typeof value === 'string' && FHIR_VERSIONS.some((version) => version === value.toUpperCase());
-  issues.error(
-    'fhirVersion',
-    known
-      ? `The configuration is for another FHIR version: the data is ${expected}. Leave fhirVersion out to use the data's`
-      : `Not a FHIR version: use ${expected}, or leave it out to use the data's`,
-  );
 }
 
 function readProcessingErrors(top: JsonObject, issues: IssueList): 'raise' | 'skip' {

@@ -25,6 +25,10 @@ beforeAll(() => {
     join(folder, 'wrong.yaml'),
     'fhirVersion: R4\nfhirPathRules:\n- path: Patient.name\n  method: shred\n',
   );
+  writeFileSync(
+    join(folder, 'list.yaml'),
+    'fhirVersion: [R4, R4B]\nfhirPathRules:\n- path: Patient.name\n  method: redact\n',
+  );
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -72,6 +76,19 @@ describe('fhir-deid says what is wrong on its command line', () => {
       ['validate', 'gaps.yaml', '--fhir-version', 'R5'],
       2,
       /for another FHIR version/,
+    ],
+    ['a list of versions, with the first', ['validate', 'list.yaml'], 0, /has no errors\.\n$/],
+    [
+      'a list of versions, with another',
+      ['validate', 'list.yaml', '--fhir-version', 'R4B'],
+      0,
+      /has no errors\.\n$/,
+    ],
+    [
+      'a list of versions, with none of them',
+      ['validate', 'list.yaml', '--fhir-version', 'R5'],
+      2,
+      /fhirVersion \(line 1, column 1\): The configuration is for another/,
     ],
     ['errors before a push', ['config', 'push', 'wrong.json'], 2, /^error: [^]*Unknown method 'shred'/],
     [

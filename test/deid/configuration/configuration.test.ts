@@ -295,3 +295,23 @@ describe('keys', () => {
     expect(JSON.stringify(issues)).not.toContain('topsecret');
   });
 });
+
+describe('fhirVersion is one version or a list of some', () => {
+  it.each([
+    [undefined, undefined],
+    ['R4B', undefined],
+    ['r4b', undefined],
+    [['R4', 'R4B'], undefined],
+    [['R4B'], undefined],
+    ['R4', /is for another FHIR version: the data is R4B/],
+    [['R4', 'R5'], /is for another FHIR version: the data is R4B/],
+    [[], /Not a FHIR version/],
+    [['R4B', 'R9'], /Not a FHIR version/],
+    [['R4B', null], /Not a FHIR version/],
+    [{ R4B: true }, /Not a FHIR version/],
+  ])('%j', (fhirVersion, message) => {
+    const issues = issuesOf({ fhirVersion, fhirPathRules: [] } as object, { fhirVersion: 'R4B' });
+    if (message === undefined) expect(issues).toEqual([]);
+    else expect(issues.map((issue) => issue.message)).toEqual([expect.stringMatching(message)]);
+  });
+});
