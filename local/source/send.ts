@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import { createGzip, gzip as gzipCallback } from 'node:zlib';
+import { createGzip, gzip as gzipCallback, type Gzip } from 'node:zlib';
 import type { Answer, StreamedBody } from './answer.js';
 import type { SourceContext } from './context.js';
 import { faultOf, type Fault } from './faults.js';
@@ -55,6 +55,10 @@ function isCompressed(
   return isOffered && /\bgzip\b/.test(headers['accept-encoding'] ?? '');
 }
 
+function fastGzip(): Gzip {
+  return createGzip({ level: 1 });
+}
+
 /** How a file is sent. */
 interface Sending {
   isZipped: boolean;
@@ -82,16 +86,15 @@ async function stream(
   const source = Readable.from(cutAt === undefined ? chunks : firstBytes(chunks, cutAt), {
     objectMode: false,
   });
-  const zip = () => createGzip({ level: 1 });
   if (cutAt !== undefined) {
     response.flushHeaders();
-    for await (const chunk of isZipped ? source.pipe(zip()) : source) {
+    for await (const chunk of isZipped ? source.pipe(fastGzip()) : source) {
       await new Promise<unknown>((resolve) => response.write(chunk, resolve));
     }
     response.destroy();
   } else if (!isZipped) await pipeline(source, response);
-  else if (faultOf(faults, 'truncatedGzip')) await pipeline(source, zip(), withoutEnd, response);
-  else await pipeline(source, zip(), response);
+  else if (faultOf(faults, 'truncatedGzip')) await pipeline(source, fastGzip(), withoutEnd, response);
+  else await pipeline(source, fastGzip(), response);
 }
 
 async function* withoutEnd(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

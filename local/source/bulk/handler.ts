@@ -53,9 +53,9 @@ export function answerExport(context: SourceContext, call: BulkCall, step: Expor
   if (job.isProtected && call.headers.authorization === undefined) {
     throw new OutcomeError(401, 'forbidden', 'A token is missing', { 'WWW-Authenticate': 'Bearer' });
   }
-  if (step.at === 'status') return status(context, call, job);
+  if (step.at === 'status') return answerStatus(context, call, job);
   if (has(context, 'export-signed-files')) throw notThere();
-  return file(context, call, job);
+  return answerFile(context, call, job);
 }
 
 /** Answers a request to the server of files whose URLs are signed, as storage services do. @throws OutcomeError */
@@ -64,7 +64,7 @@ export function answerSignedFile(context: SourceContext, call: BulkCall, fileSer
   if (call.query.get('sig') !== signatureOf(fileServer, call.path.join('/'))) {
     return storageError(403, 'AuthenticationFailed');
   }
-  return file(context, call, jobOf(context, call));
+  return answerFile(context, call, jobOf(context, call));
 }
 
 function storageError(status: number, code: string): Answer {
@@ -137,7 +137,7 @@ function refuseLevel(context: SourceContext, { kind }: ExportLevel): void {
   if (refusal) throw new OutcomeError(refusal[2], 'not-supported', 'There is no $export at this level');
 }
 
-function status(context: SourceContext, call: BulkCall, job: Job): Answer {
+function answerStatus(context: SourceContext, call: BulkCall, job: Job): Answer {
   if (call.method === 'DELETE') {
     context.state.jobs.remove(job.id);
     return fhirAnswer(202, operationOutcome('informational', 'The export is deleted', 'information'));
@@ -226,7 +226,7 @@ function goneStatus({ settings, now }: SourceContext, job: Job): number | undefi
   return job.goneStatus ?? (now() > job.started + settings.bulk.filesLiveMs ? 410 : undefined);
 }
 
-function file(context: SourceContext, call: BulkCall, job: Job): Answer {
+function answerFile(context: SourceContext, call: BulkCall, job: Job): Answer {
   allow(call, 'GET', 'HEAD');
   const number = filesOf(job).findIndex((other, index) => fileName(index, other) === call.path[2]);
   const found = filesOf(job)[number];
