@@ -4,6 +4,7 @@ import { RecentMap } from '../../common/recentMap.js';
 import { compileEngine } from '../../deid/compileEngine.js';
 import type { Configuration } from '../../deid/configuration/configuration.js';
 import { resolveKeys, withRandomKeys } from '../../deid/configuration/keys.js';
+import { issueText } from '../../deid/reading/issues.js';
 import { readConfiguration } from '../../deid/readConfiguration.js';
 import type { Engine, ProcessingFailure } from '../../deid/run/engine.js';
 import { EngineReport } from '../../deid/run/report.js';
@@ -115,13 +116,7 @@ export class DeIdentification {
       const errors = issues.filter(({ severity }) => severity === 'error');
       throw new RequestError(
         400,
-        errors.map(({ path, message }) =>
-          errorIssue(
-            'invalid',
-            `configuration: ${path === '' ? '' : `${path}: `}${message}`,
-            'configuration',
-          ),
-        ),
+        errors.map((issue) => errorIssue('invalid', `configuration: ${issueText(issue)}`, 'configuration')),
       );
     }
     return { engine: this.#compile(withRandomKeys(configuration)), notes: [SENT_ALONG] };

@@ -7,7 +7,7 @@ const done = { body: new Uint8Array([1]), issues: [] };
 
 describe('the work of $de-identify on threads', () => {
   it('that takes too long is ended, while this thread goes on, and the next is done', async () => {
-    const run = deIdentifyThreads(MODULE, 1, 2000);
+    const run = deIdentifyThreads(MODULE, 1, { ms: 2000, mebibytes: 64 });
     let ticks = 0;
     const ticking = setInterval(() => ticks++, 10);
     await expect(run(task('forever'))).rejects.toMatchObject({
@@ -26,7 +26,7 @@ describe('the work of $de-identify on threads', () => {
   });
 
   it('that takes too much memory is refused, and the next is done', async () => {
-    const run = deIdentifyThreads(MODULE, 1);
+    const run = deIdentifyThreads(MODULE, 1, { ms: 60_000, mebibytes: 64 });
     await expect(run(task('memory'))).rejects.toMatchObject({ status: 422 });
     await expect(run(task(''))).resolves.toEqual(done);
   });
