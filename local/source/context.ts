@@ -1,3 +1,5 @@
+import type { Jobs } from './bulk/jobs.js';
+import type { BulkOptions } from './bulk/options.js';
 import type { Collection } from './collection.js';
 import type { FaultPlan } from './faults.js';
 import type { SourceFhirVersion, SourceOptions } from './settings.js';
@@ -9,6 +11,7 @@ export interface SourceContext {
       Pick<SourceOptions, 'maxCount' | 'defaultCount' | 'paging' | 'unsupported' | 'gzip' | 'behaviours'>
     > & {
       fhirVersion: SourceFhirVersion;
+      bulk: Required<BulkOptions>;
     };
   types: ReadonlySet<string>;
   collections: Map<string, Collection>;
@@ -20,5 +23,6 @@ export interface SourceContext {
     cursorsValidFrom: number;
     /** Requests that may be made now, and since when, where their rate is limited. */
     permits: { left: number; at: number };
+    jobs: Jobs;
   };
 }

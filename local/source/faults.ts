@@ -1,7 +1,9 @@
 /** When a fault happens. Without any of these it happens at every request it can happen to. */
 interface FaultOccasion {
-  /** Only at requests for this resource type. */
+  /** Only at requests for this resource type, or files of it. */
   type?: string;
+  /** Only at this step of an export by the source's own `$export`. */
+  at?: 'kickOff' | 'status' | 'file';
   /** Chance per request, 0 to 1, drawn from the source's fault seed. */
   probability?: number;
   /** At the nth, 2nth, 3nth … request that the fault can happen to. */
@@ -50,8 +52,11 @@ export type Fault = FaultOccasion & (AnswerFault | PageFault);
 
 /** Decides at each request which faults happen. */
 export interface FaultPlan {
-  /** Faults of this request, in the order of the settings; `type` is the resource type asked for. */
-  next(type: string | undefined): readonly Fault[];
+  /**
+   * Faults of this request, in the order of the settings; `type` is the resource type asked for, `at` the step of an
+   * export.
+   */
+  next(type: string | undefined, at?: FaultOccasion['at']): readonly Fault[];
 }
 
 /** A plan that gives the same faults for the same seed and the same sequence of requests. */
@@ -65,11 +70,12 @@ export function createFaultPlan(faults: readonly Fault[], seed: number): FaultPl
     return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
   };
   return {
-    next(type) {
+    next(type, at) {
       const now: Fault[] = [];
       for (const state of states) {
         const { fault } = state;
         if (fault.type !== undefined && fault.type !== type) continue;
+        if (fault.at !== undefined && fault.at !== at) continue;
         state.seen++;
         if (fault.every !== undefined && state.seen % fault.every !== 0) continue;
         if (fault.probability !== undefined && draw() >= fault.probability) continue;

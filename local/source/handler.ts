@@ -1,7 +1,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { gzip as gzipCallback } from 'node:zlib';
+import { createGzip, gzip as gzipCallback } from 'node:zlib';
+import { fhirAnswer, type Answer, type StreamedBody } from './answer.js';
+import { answerExport, exportStep } from './bulk/handler.js';
 import { capabilityStatement } from './capabilityStatement.js';
 import { Collection } from './collection.js';
 import type { SourceContext } from './context.js';
@@ -14,31 +18,31 @@ import { searchPage } from './search.js';
 const gzip = promisify(gzipCallback);
 
 const BASE_PATH = '/fhir';
-const FHIR_JSON = 'application/fhir+json; charset=utf-8';
+const FORM = 'application/x-www-form-urlencoded';
 const SECOND_MS = 1000;
-const MAX_FORM_BYTES = 1024 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
 const LOGIN_PAGE =
   '<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>';
-
-interface Answer {
-  status: number;
-  body: Buffer;
-  contentType: string;
-  headers?: Readonly<Record<string, string>>;
-}
 
 interface Call {
   method: string;
   /** Segments below the base. */
   path: string[];
   query: URLSearchParams;
+  /** Text of a POST that is no form. */
+  body: string;
+  /** URL as it was requested. */
+  url: string;
   request: IncomingMessage;
   /** `http://host:port/fhir`, as the client addressed it. */
   base: string;
   faults: readonly Fault[];
 }
 
-/** Answers the requests of a FHIR server's search, read, delete, history-type and capabilities interactions. */
+/**
+ * Answers the requests of a FHIR server's search, read, delete, history-type and capabilities interactions, and of its
+ * `$export`.
+ */
 export function createRequestHandler(context: SourceContext): RequestListener {
   return (request, response) => {
     handle(context, request, response).catch(() => response.destroy());
@@ -52,7 +56,8 @@ async function handle(
 ): Promise<void> {
   const url = new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`);
   const path = pathBelowBase(url.pathname);
-  const faults = context.state.faults.next(path?.[0]);
+  const step = path && exportStep(path);
+  const faults = context.state.faults.next(step ? step.type : path?.[0], step?.at);
   const wait = faultOf(faults, 'delay');
   if (wait) await delay(wait.milliseconds);
   let answer: Answer;
@@ -72,14 +77,25 @@ async function answerTo(
   faults: readonly Fault[],
 ): Promise<Answer> {
   const method = request.method ?? 'GET';
-  const form = await readForm(request);
-  const query = [url.search.slice(1), form].filter((text) => text !== '').join('&');
+  const text = await readBody(request);
   const { headers } = request;
-  context.settings.onRequest?.({ method, path: path?.join('/') ?? url.pathname, query, headers });
+  const isForm = headers['content-type']?.startsWith(FORM) === true;
+  const query = [url.search.slice(1), isForm ? text : ''].filter((part) => part !== '').join('&');
+  const body = isForm ? '' : text;
+  context.settings.onRequest?.({ method, path: path?.join('/') ?? url.pathname, query, body, headers });
   const base = `${url.origin}${BASE_PATH}`;
   if (!path) throw new OutcomeError(404, 'not-found', `The FHIR base is ${base}`);
   refuseHaste(context);
-  const call = { method, path, query: new URLSearchParams(query), request, base, faults };
+  const call = {
+    method,
+    path,
+    query: new URLSearchParams(query),
+    body,
+    url: url.href,
+    request,
+    base,
+    faults,
+  };
   return faultAnswer(context, faults) ?? route(context, call);
 }
 
@@ -99,19 +115,21 @@ function pathBelowBase(pathname: string): string[] | undefined {
     });
 }
 
-async function readForm(request: IncomingMessage): Promise<string> {
+async function readBody(request: IncomingMessage): Promise<string> {
   if (request.method !== 'POST') return '';
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_FORM_BYTES) throw new OutcomeError(413, 'too-costly', 'The form is larger than 1 MiB');
+    if (size > MAX_BODY_BYTES) throw new OutcomeError(413, 'too-costly', 'The body is larger than 1 MiB');
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8').trim();
 }
 
 function route(context: SourceContext, call: Call): Answer {
+  const step = exportStep(call.path);
+  if (step) return answerExport(context, { ...call, headers: call.request.headers }, step);
   const [type, id, ...rest] = call.path;
   if (type === undefined) throw new OutcomeError(404, 'not-found', 'Only searches by type are supported');
   if (type === 'metadata' && id === undefined) {
@@ -119,7 +137,7 @@ function route(context: SourceContext, call: Call): Answer {
     const { fhirVersion, unsupported, behaviours } = context.settings;
     if (behaviours.includes('metadata-refused'))
       throw new OutcomeError(403, 'not-supported', 'Not for everybody');
-    return json(
+    return fhirAnswer(
       200,
       capabilityStatement(fhirVersion, call.base, [...context.collections.keys()], unsupported),
     );
@@ -134,7 +152,7 @@ function route(context: SourceContext, call: Call): Answer {
     if (context.settings.behaviours.includes('forms-refused')) allow(call, 'GET');
     allow(call, 'POST');
     const contentType = call.request.headers['content-type'] ?? '';
-    if (!contentType.startsWith('application/x-www-form-urlencoded')) {
+    if (!contentType.startsWith(FORM)) {
       throw new OutcomeError(
         415,
         'not-supported',
@@ -145,11 +163,11 @@ function route(context: SourceContext, call: Call): Answer {
   }
   if (id === '_history' && rest.length === 0 && !context.settings.unsupported.includes('_history')) {
     allow(call, 'GET');
-    return json(200, historyPage(collection, call.query, call.base, isStrict(call), context.settings));
+    return fhirAnswer(200, historyPage(collection, call.query, call.base, isStrict(call), context.settings));
   }
   if (rest.length > 0) throw new OutcomeError(404, 'not-supported', `There is no ${call.path.join('/')}`);
   if (call.method === 'DELETE' && (collection.remove(id, context.now()) || collection.wasRemoved(id))) {
-    return json(200, operationOutcome('deleted', `${type}/${id} is deleted`, 'information'));
+    return fhirAnswer(200, operationOutcome('deleted', `${type}/${id} is deleted`, 'information'));
   }
   if (call.method !== 'DELETE') allow(call, 'GET');
   return read(collection, id);
@@ -163,7 +181,7 @@ function allow(call: Call, method: string): void {
 
 function read(collection: Collection, id: string): Answer {
   const row = collection.row(id);
-  if (row !== undefined) return { status: 200, body: resourceText(collection, row), contentType: FHIR_JSON };
+  if (row !== undefined) return fhirAnswer(200, resourceText(collection, row));
   throw collection.wasRemoved(id)
     ? new OutcomeError(410, 'deleted', `${collection.type}/${id} has been deleted`)
     : new OutcomeError(404, 'not-found', `${collection.type}/${id} is not known`);
@@ -172,7 +190,7 @@ function read(collection: Collection, id: string): Answer {
 function search(context: SourceContext, call: Call, collection: Collection): Answer {
   const page = searchPage(context, collection, call.query, call.base, isStrict(call), call.faults);
   const isHidden = context.settings.behaviours.includes('times-hidden') && collection.type !== 'Patient';
-  return { status: 200, body: isHidden ? withoutTimes(page) : page, contentType: FHIR_JSON };
+  return fhirAnswer(200, isHidden ? withoutTimes(page) : page);
 }
 
 /** @throws OutcomeError 429 where more are asked for than a token bucket holds that is filled at the permitted rate */
@@ -214,13 +232,9 @@ function faultAnswer(context: SourceContext, faults: readonly Fault[]): Answer |
 
 function errorAnswer(error: unknown): Answer {
   if (error instanceof OutcomeError) {
-    return { ...json(error.status, operationOutcome(error.code, error.message)), headers: error.headers };
+    return fhirAnswer(error.status, operationOutcome(error.code, error.message), error.headers);
   }
-  return json(500, operationOutcome('exception', 'The source failed to answer'));
-}
-
-function json(status: number, text: string): Answer {
-  return { status, body: Buffer.from(text), contentType: FHIR_JSON };
+  return fhirAnswer(500, operationOutcome('exception', 'The source failed to answer'));
 }
 
 async function send(
@@ -230,21 +244,64 @@ async function send(
   answer: Answer,
   faults: readonly Fault[],
 ): Promise<void> {
-  let { body } = answer;
-  if (faultOf(faults, 'invalidJson')) body = body.subarray(0, Math.ceil(body.length * 0.75));
   response.statusCode = answer.status;
   response.sendDate = false;
   response.setHeader('Date', new Date(context.now()).toUTCString());
   response.setHeader('Content-Type', answer.contentType);
   for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value);
-  if (context.settings.gzip && /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) {
-    body = await gzip(body, { level: 1 });
-    response.setHeader('Content-Encoding', 'gzip');
+  const isZipped =
+    context.settings.gzip &&
+    answer.status !== 206 &&
+    /\bgzip\b/.test(request.headers['accept-encoding'] ?? '');
+  if (isZipped) response.setHeader('Content-Encoding', 'gzip');
+  if (!Buffer.isBuffer(answer.body)) {
+    await stream(request, response, answer.body, isZipped, faults);
+    return;
   }
+  let { body } = answer;
+  if (faultOf(faults, 'invalidJson')) body = body.subarray(0, Math.ceil(body.length * 0.75));
+  if (isZipped) body = await gzip(body, { level: 1 });
   response.setHeader('Content-Length', body.length);
   if (!faultOf(faults, 'cut')) {
     response.end(body);
     return;
   }
   response.write(body.subarray(0, body.length >> 1), () => response.destroy());
+}
+
+async function stream(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { size, chunks }: StreamedBody,
+  isZipped: boolean,
+  faults: readonly Fault[],
+): Promise<void> {
+  if (isZipped) {
+    // Ranges are of the file as it is without compression.
+    response.removeHeader('Accept-Ranges');
+    response.setHeader('ETag', `W/${String(response.getHeader('ETag'))}`);
+  } else response.setHeader('Content-Length', size);
+  if (request.method === 'HEAD') {
+    response.end();
+    return;
+  }
+  if (faultOf(faults, 'cut')) {
+    for (const chunk of firstBytes(chunks, size >> 1)) {
+      await new Promise<unknown>((resolve) => response.write(chunk, resolve));
+    }
+    response.destroy();
+    return;
+  }
+  const source = Readable.from(chunks, { objectMode: false });
+  if (isZipped) await pipeline(source, createGzip({ level: 1 }), response);
+  else await pipeline(source, response);
+}
+
+function* firstBytes(chunks: Iterable<Buffer>, count: number): Generator<Buffer> {
+  let left = count;
+  for (const chunk of chunks) {
+    yield chunk.subarray(0, left);
+    left -= chunk.length;
+    if (left <= 0) return;
+  }
 }

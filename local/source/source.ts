@@ -1,6 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { Jobs } from './bulk/jobs.js';
+import { BULK_DEFAULTS } from './bulk/options.js';
 import { Collection } from './collection.js';
 import { createFaultPlan, type Fault } from './faults.js';
 import { createRequestHandler } from './handler.js';
@@ -23,12 +25,14 @@ export interface RunningSource {
   setFaults(faults: readonly Fault[]): void;
   /** Makes every next link given out so far answer 410. */
   expireCursors(): void;
+  /** Makes the status of every export so far answer 404, as a restart does. */
+  forgetExports(): void;
   /** Ends all connections. */
   close(): Promise<void>;
 }
 
 /**
- * Serves a folder of NDJSON files as a FHIR search server on 127.0.0.1. Reads every file once before it
+ * Serves a folder of NDJSON files as a FHIR server with search and `$export` on 127.0.0.1. Reads every file once before it
  * listens, to index it; resource texts stay on disk.
  */
 export async function startSource(options: SourceOptions): Promise<RunningSource> {
@@ -44,6 +48,7 @@ export async function startSource(options: SourceOptions): Promise<RunningSource
     behaviours: [],
     faultSeed: 1,
     ...options,
+    bulk: { ...BULK_DEFAULTS, ...options.bulk },
   };
   const types = resourceTypesOf(settings.fhirVersion);
   const collections = openCollections(settings.directory, types);
@@ -52,6 +57,7 @@ export async function startSource(options: SourceOptions): Promise<RunningSource
     faults: createFaultPlan(settings.faults ?? [], settings.faultSeed),
     cursorsValidFrom: 0,
     permits: { left: settings.requestsPerSecond ?? 0, at: 0 },
+    jobs: new Jobs(),
   };
   const server = createServer(
     { maxHeaderSize: MAX_HEADER_BYTES },
@@ -90,6 +96,9 @@ export async function startSource(options: SourceOptions): Promise<RunningSource
     },
     expireCursors() {
       state.cursorsValidFrom = now() + 1;
+    },
+    forgetExports() {
+      state.jobs.clear();
     },
     async close() {
       await new Promise<void>((resolve) => {

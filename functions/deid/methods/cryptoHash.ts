@@ -5,6 +5,7 @@ import { Hmac } from './hmac.js';
 import { CRYTOHASH } from './labels.js';
 import { method, type MethodContext, type Run, type Target, type ValueMethod } from './method.js';
 import { ProcessingError } from './processingError.js';
+import { type LiteralReference, partsOfReference, SERVERS_IN_REFERENCES } from './referenceParts.js';
 import { TextResults } from './textResults.js';
 
 const hashFunction = choice('sha256', 'sha384', 'sha512', 'sha3-256', 'sha3-384', 'sha3-512');
@@ -31,7 +32,7 @@ const PARAMETERS = {
   /** Hex digits that hashes are cut to; null for all. */
   truncate,
   /** What becomes of the server's address and the version in a reference: kept, or a pseudonym and nothing. */
-  referenceServers: choice('keep', 'hash'),
+  referenceServers: SERVERS_IN_REFERENCES,
 };
 
 export const CRYPTO_HASH = method({
@@ -63,15 +64,10 @@ const KEEPING_SERVERS: Effect = {
 /** Hashes under a key that is known: names, numbers and dates are few enough to try them all. */
 const GUESSABLE: Effect = { key: 'guessable', clearsAll: false, clears: () => 'partial' };
 
-/** A literal reference (FHIR R4, section 2.3.0.1): the server's base, the type, the id, the version. */
-const LITERAL =
-  /^(https?:\/\/(?:[A-Za-z0-9\\/.:%$~_-]*\/)?)?([A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})(\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
 /** A surrogate without its other half. */
 const HALF_PAIR = /\p{Surrogate}/u;
 /** Hex digits in place of a server: a label of a host name has at most 63 characters (RFC 1035, section 2.3.4). */
 const SERVER_DIGITS = 32;
-const OID = /^urn:oid:([0-2](?:\.(?:0|[1-9][0-9]*))+)$/;
-const UUID = /^urn:uuid:([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$/;
 
 /** Replaces values by their HMAC in lowercase hex digits; of references only the id. */
 class Hasher {
@@ -106,20 +102,23 @@ class Hasher {
   }
 
   #reference(text: string): string {
-    if (text.startsWith('#')) return text === '#' ? text : `#${this.#hash(text.slice(1))}`;
-    const [, server = '', type = '', id = '', version = ''] = LITERAL.exec(text) ?? [];
-    if (this.#resourceTypes.has(type)) return this.#literal(text, server, type, id, version);
-    const oid = OID.exec(text);
-    if (oid !== null) return `urn:oid:${this.#hash(oid[1] ?? '')}`;
-    const uuid = UUID.exec(text);
-    return uuid === null ? this.#hash(text) : `urn:uuid:${this.#hash(uuid[1] ?? '')}`;
+    const parts = partsOfReference(text, this.#resourceTypes);
+    switch (parts.kind) {
+      case 'contained':
+        return parts.id === '' ? text : `#${this.#hash(parts.id)}`;
+      case 'literal':
+        return this.#literal(text, parts);
+      case 'urn':
+        return `${parts.prefix}${this.#hash(parts.id)}`;
+      case 'other':
+        return this.#hash(text);
+    }
   }
 
-  #literal(text: string, server: string, type: string, id: string, version: string): string {
+  #literal(text: string, { server, type, id, version, isBelowResource }: LiteralReference): string {
     const reference = `${type}/${this.#hash(id)}`;
     if (server === '') return this.#keepsServers ? reference + version : reference;
-    // A base that names a resource holds that resource's id, as in https://server/Patient/1/Observation/2.
-    if (server.split('/').some((segment) => this.#resourceTypes.has(segment))) return this.#hash(text);
+    if (isBelowResource) return this.#hash(text);
     if (this.#keepsServers) return `${server}${reference}${version}`;
     // The top-level domain of RFC 2606 that never leads anywhere.
     return `https://${this.#hash(server).slice(0, SERVER_DIGITS)}.invalid/${reference}`;
