@@ -83,12 +83,11 @@ async function membersOf(
   const { level, patients, isGroupHidden } = request;
   const given = patients === undefined ? undefined : new Members(patients);
   if (level.kind !== 'group') return given;
-  const unknown = async (): Promise<undefined> => undefined;
   try {
     const source = sourceOf(requesterOf(request), log);
     const bases = [settings.fhirServerUrl];
     const found: string[] = [];
-    const members = await resolveMembers(request, source, transactionTime, bases, found, unknown);
+    const members = await resolveMembers(request, source, transactionTime, bases, found, notCounted);
     // A source may know the members of a group that does not list them.
     if (members?.ids.length === 0 && taken.level === 'group') return given;
     notes.push(...found);
@@ -104,6 +103,9 @@ async function membersOf(
     throw error;
   }
 }
+
+/** Whether the source has all patients is not looked at. */
+const notCounted = async (): Promise<undefined> => undefined;
 
 const MEMBERS_UNKNOWN =
   'Group: the source does not let it be read, so its members are those whose resources its own export has.';

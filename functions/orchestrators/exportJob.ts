@@ -60,6 +60,7 @@ function* awaitSource(
     if (!step.ok) return step;
     const { start, waitMs } = step.value;
     if (waitMs === null) return { ok: true, value: { start } };
+    // oxlint-disable-next-line no-restricted-globals -- the moment follows from the history
     yield context.df.createTimer(new Date(context.df.currentUtcDateTime.getTime() + waitMs));
   }
   return undefined;

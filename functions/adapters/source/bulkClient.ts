@@ -99,7 +99,7 @@ export class BulkClient {
     const query = new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value]));
     const url = `${baseUrl}/${path}`;
     const response = await this.#open({
-      url: method === 'POST' || query.size === 0 ? url : `${url}?${query}`,
+      url: method === 'POST' || query.size === 0 ? url : `${url}?${query.toString()}`,
       method,
       headers: {
         accept: 'application/fhir+json',

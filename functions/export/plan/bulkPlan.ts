@@ -24,12 +24,16 @@ export function filesToRead(
   request: JobRequest,
   fhirVersion: FhirVersion,
 ): { output: NumberedFile[]; deleted: NumberedFile[] } {
-  const number = (files: readonly BulkFile[], before: number): NumberedFile[] =>
-    files.map((file, index) => ({ ...file, number: before + index + 1 }));
   return {
-    output: number(output, 0).filter(({ type }) => type === undefined || isAsked(request, type, fhirVersion)),
-    deleted: request.since === undefined ? [] : number(deleted, output.length),
+    output: numberedFrom(output, 0).filter(
+      ({ type }) => type === undefined || isAsked(request, type, fhirVersion),
+    ),
+    deleted: request.since === undefined ? [] : numberedFrom(deleted, output.length),
   };
+}
+
+function numberedFrom(files: readonly BulkFile[], before: number): NumberedFile[] {
+  return files.map((file, index) => ({ ...file, number: before + index + 1 }));
 }
 
 /** How the file of a manifest is reached that has a number. */

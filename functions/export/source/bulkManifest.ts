@@ -87,9 +87,11 @@ export function joinPages(pages: readonly BulkManifestPage[]): BulkManifest {
 
 /** What two readings of a manifest have to have in common: signatures in URLs may differ. */
 export function manifestContent({ transactionTime, output, deleted }: BulkManifest): string {
-  const content = (files: readonly BulkFile[]): string[] =>
-    files.map(({ url, type, count }) => JSON.stringify([url.replace(/\?.*$/s, ''), type, count])).sort();
-  return JSON.stringify([transactionTime, content(output), content(deleted)]);
+  return JSON.stringify([transactionTime, contentOf(output), contentOf(deleted)]);
+}
+
+function contentOf(files: readonly BulkFile[]): string[] {
+  return files.map(({ url, type, count }) => JSON.stringify([url.replace(/\?.*$/s, ''), type, count])).sort();
 }
 
 function readFile(file: JsonObject, base: string): BulkFile {
