@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import { readConfiguration } from '../deid/readConfiguration.js';
+import { issueText } from '../deid/reading/issues.js';
 import { ContentCounter } from '../deid/run/contentCounter.js';
 import { compileEngine } from '../deid/compileEngine.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
@@ -72,10 +73,7 @@ async function makeAnonymizing(
   }
   const resolved = await resolveKeys(read.configuration, resolveSecret);
   if (resolved.configuration === undefined) {
-    throw new ExportError(
-      'configuration-invalid',
-      resolved.issues.map(({ path, message }) => `${path}: ${message}`).join('; '),
-    );
+    throw new ExportError('configuration-invalid', resolved.issues.map(issueText).join('; '));
   }
   const jobSecret = await jobs.secret(jobId);
   if (keysDigest(resolved.configuration, jobSecret) !== configuration.keysDigest) {

@@ -15,6 +15,7 @@ export function capabilityStatement(
   base: string,
   types: readonly string[],
   unsupported: readonly string[],
+  listsExport: boolean,
 ): string {
   return JSON.stringify({
     resourceType: 'CapabilityStatement',
@@ -42,9 +43,11 @@ export function capabilityStatement(
             ...[...searchParametersOf(type)].map(([name, parameter]) => ({ name, type: parameter.type })),
           ].filter(({ name }) => !unsupported.includes(name)),
           ...(unsupported.includes('_revinclude') ? {} : { searchRevInclude: [PROVENANCE_OF_MATCHES] }),
-          ...exportOf(type),
+          ...(listsExport ? exportOf(type) : {}),
         })),
-        operation: [{ name: 'export', definition: `${EXPORT_DEFINITIONS}/export` }],
+        ...(listsExport
+          ? { operation: [{ name: 'export', definition: `${EXPORT_DEFINITIONS}/export` }] }
+          : {}),
       },
     ],
   });

@@ -1,11 +1,9 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { createGzip, gzip as gzipCallback } from 'node:zlib';
-import { fhirAnswer, type Answer, type StreamedBody } from './answer.js';
-import { answerExport, exportStep } from './bulk/handler.js';
+import { fhirAnswer, type Answer } from './answer.js';
+import { CANARY } from './bulk/behaviours.js';
+import { answerExport, answerSignedFile, exportStep } from './bulk/handler.js';
+import type { FileServer } from './bulk/signature.js';
 import { capabilityStatement } from './capabilityStatement.js';
 import { Collection } from './collection.js';
 import type { SourceContext } from './context.js';
@@ -14,8 +12,7 @@ import { historyPage } from './history.js';
 import { OutcomeError, operationOutcome } from './outcome.js';
 import { resourceText } from './page.js';
 import { searchPage } from './search.js';
-
-const gzip = promisify(gzipCallback);
+import { send } from './send.js';
 
 const BASE_PATH = '/fhir';
 const FORM = 'application/x-www-form-urlencoded';
@@ -41,11 +38,11 @@ interface Call {
 
 /**
  * Answers the requests of a FHIR server's search, read, delete, history-type and capabilities interactions, and of its
- * `$export`.
+ * `$export`; or those of a server of files, if one is given.
  */
-export function createRequestHandler(context: SourceContext): RequestListener {
+export function createRequestHandler(context: SourceContext, fileServer?: FileServer): RequestListener {
   return (request, response) => {
-    handle(context, request, response).catch(() => response.destroy());
+    handle(context, request, response, fileServer).catch(() => response.destroy());
   };
 }
 
@@ -53,6 +50,7 @@ async function handle(
   context: SourceContext,
   request: IncomingMessage,
   response: ServerResponse,
+  fileServer: FileServer | undefined,
 ): Promise<void> {
   const url = new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`);
   const path = pathBelowBase(url.pathname);
@@ -62,7 +60,7 @@ async function handle(
   if (wait) await delay(wait.milliseconds);
   let answer: Answer;
   try {
-    answer = await answerTo(context, request, url, path, faults);
+    answer = await answerTo(context, request, url, path, faults, fileServer);
   } catch (error) {
     answer = errorAnswer(error);
   }
@@ -75,6 +73,7 @@ async function answerTo(
   url: URL,
   path: string[] | undefined,
   faults: readonly Fault[],
+  fileServer: FileServer | undefined,
 ): Promise<Answer> {
   const method = request.method ?? 'GET';
   const text = await readBody(request);
@@ -96,7 +95,8 @@ async function answerTo(
     base,
     faults,
   };
-  return faultAnswer(context, faults) ?? route(context, call);
+  refuseToken(context, headers.authorization, faults);
+  return faultAnswer(context, faults) ?? route(context, call, fileServer);
 }
 
 /** The segments below the base; `undefined` outside of it. */
@@ -127,9 +127,11 @@ async function readBody(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8').trim();
 }
 
-function route(context: SourceContext, call: Call): Answer {
+function route(context: SourceContext, call: Call, fileServer: FileServer | undefined): Answer {
   const step = exportStep(call.path);
-  if (step) return answerExport(context, { ...call, headers: call.request.headers }, step);
+  const bulkCall = { ...call, headers: call.request.headers };
+  if (fileServer) return answerSignedFile(context, bulkCall, fileServer);
+  if (step) return answerExport(context, bulkCall, step);
   const [type, id, ...rest] = call.path;
   if (type === undefined) throw new OutcomeError(404, 'not-found', 'Only searches by type are supported');
   if (type === 'metadata' && id === undefined) {
@@ -139,11 +141,21 @@ function route(context: SourceContext, call: Call): Answer {
       throw new OutcomeError(403, 'not-supported', 'Not for everybody');
     return fhirAnswer(
       200,
-      capabilityStatement(fhirVersion, call.base, [...context.collections.keys()], unsupported),
+      capabilityStatement(
+        fhirVersion,
+        call.base,
+        [...context.collections.keys()],
+        unsupported,
+        !behaviours.includes('export-not-listed'),
+      ),
     );
   }
   if (!context.types.has(type)) throw new OutcomeError(404, 'not-found', `Unknown resource type ${type}`);
   const collection = context.collections.get(type) ?? new Collection(type);
+  const isSearch = id === undefined || id === '_search' || id === '_history';
+  if (isSearch && context.settings.behaviours.includes('search-refused')) {
+    throw new OutcomeError(403, 'forbidden', 'Searches are not for everybody');
+  }
   if (id === undefined) {
     allow(call, 'GET');
     return search(context, call, collection);
@@ -205,6 +217,15 @@ function refuseHaste({ settings, state }: SourceContext): void {
   state.permits.left--;
 }
 
+/** @throws OutcomeError with 401 for a token that has expired, or expires now */
+function refuseToken({ state }: SourceContext, token: string | undefined, faults: readonly Fault[]): void {
+  if (token === undefined) return;
+  if (faultOf(faults, 'tokenExpires')) state.refusedTokens.add(token);
+  if (!state.refusedTokens.has(token)) return;
+  const headers = { 'WWW-Authenticate': 'Bearer error="invalid_token"' };
+  throw new OutcomeError(401, 'forbidden', 'The token has expired', headers);
+}
+
 function withoutTimes(page: Buffer): Buffer {
   return Buffer.from(page.toString('utf8').replaceAll(/"lastUpdated":"[^"]*",|,?"lastUpdated":"[^"]*"/g, ''));
 }
@@ -222,7 +243,7 @@ function faultAnswer(context: SourceContext, faults: readonly Fault[]): Answer |
     throw new OutcomeError(
       status.status,
       status.status === 429 ? 'throttled' : 'transient',
-      'A setting makes the source answer like this',
+      `A setting makes the source answer like this (${CANARY})`,
       seconds === undefined ? {} : { 'Retry-After': retryAfter },
     );
   }
@@ -235,73 +256,4 @@ function errorAnswer(error: unknown): Answer {
     return fhirAnswer(error.status, operationOutcome(error.code, error.message), error.headers);
   }
   return fhirAnswer(500, operationOutcome('exception', 'The source failed to answer'));
-}
-
-async function send(
-  context: SourceContext,
-  request: IncomingMessage,
-  response: ServerResponse,
-  answer: Answer,
-  faults: readonly Fault[],
-): Promise<void> {
-  response.statusCode = answer.status;
-  response.sendDate = false;
-  response.setHeader('Date', new Date(context.now()).toUTCString());
-  response.setHeader('Content-Type', answer.contentType);
-  for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value);
-  const isZipped =
-    context.settings.gzip &&
-    answer.status !== 206 &&
-    /\bgzip\b/.test(request.headers['accept-encoding'] ?? '');
-  if (isZipped) response.setHeader('Content-Encoding', 'gzip');
-  if (!Buffer.isBuffer(answer.body)) {
-    await stream(request, response, answer.body, isZipped, faults);
-    return;
-  }
-  let { body } = answer;
-  if (faultOf(faults, 'invalidJson')) body = body.subarray(0, Math.ceil(body.length * 0.75));
-  if (isZipped) body = await gzip(body, { level: 1 });
-  response.setHeader('Content-Length', body.length);
-  if (!faultOf(faults, 'cut')) {
-    response.end(body);
-    return;
-  }
-  response.write(body.subarray(0, body.length >> 1), () => response.destroy());
-}
-
-async function stream(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { size, chunks }: StreamedBody,
-  isZipped: boolean,
-  faults: readonly Fault[],
-): Promise<void> {
-  if (isZipped) {
-    // Ranges are of the file as it is without compression.
-    response.removeHeader('Accept-Ranges');
-    response.setHeader('ETag', `W/${String(response.getHeader('ETag'))}`);
-  } else response.setHeader('Content-Length', size);
-  if (request.method === 'HEAD') {
-    response.end();
-    return;
-  }
-  if (faultOf(faults, 'cut')) {
-    for (const chunk of firstBytes(chunks, size >> 1)) {
-      await new Promise<unknown>((resolve) => response.write(chunk, resolve));
-    }
-    response.destroy();
-    return;
-  }
-  const source = Readable.from(chunks, { objectMode: false });
-  if (isZipped) await pipeline(source, createGzip({ level: 1 }), response);
-  else await pipeline(source, response);
-}
-
-function* firstBytes(chunks: Iterable<Buffer>, count: number): Generator<Buffer> {
-  let left = count;
-  for (const chunk of chunks) {
-    yield chunk.subarray(0, left);
-    left -= chunk.length;
-    if (left <= 0) return;
-  }
 }

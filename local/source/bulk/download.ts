@@ -5,16 +5,24 @@ import type { ExportFile } from './exportFile.js';
 
 const FHIR_NDJSON = 'application/fhir+ndjson';
 
-/** Answers a request for a file, or for a range of it (RFC 9110, 14). @throws OutcomeError with 412 or 416 */
-export function download(file: ExportFile, etag: string, headers: IncomingHttpHeaders): Answer {
+/** Answers a request for a file, or for a range of it (RFC 9110, 13 and 14). @throws OutcomeError with 412 or 416 */
+export function download(
+  file: ExportFile,
+  headers: IncomingHttpHeaders,
+  { etag, hasRanges }: { etag: string | undefined; hasRanges: boolean },
+): Answer {
   const match = headers['if-match'];
   if (match !== undefined && match !== '*' && match !== etag) {
     throw new OutcomeError(412, 'invalid', 'The file has another ETag');
   }
   const { size } = file;
-  const common = { ETag: etag, 'Accept-Ranges': 'bytes' };
+  const common = {
+    ...(etag === undefined ? {} : { ETag: etag }),
+    ...(hasRanges ? { 'Accept-Ranges': 'bytes' } : {}),
+  };
   const ifRange = headers['if-range'];
-  const range = ifRange === undefined || ifRange === etag ? readRange(headers.range, size) : undefined;
+  const isWanted = hasRanges && (ifRange === undefined || ifRange === etag);
+  const range = isWanted ? readRange(headers.range, size) : undefined;
   if (range === undefined) return answer(200, file, 0, size, common);
   const [from, to] = range;
   if (from >= to) {

@@ -4,10 +4,12 @@ const CHUNK_BYTES = 1024 * 1024;
 /** What a cut file lacks: its last line break, and some of the line. */
 const CUT_BYTES = 10;
 
+/** Changes a line, which has no line break; `index` is its number in its part, from 0. */
+export type EditLine = (line: string, index: number) => string;
+
 /** Lines of a file: rows of a collection, each changed by `edit`, or texts without line breaks. */
 export type Lines =
-  | { collection: Collection; rows: Uint32Array; edit?: ((line: string) => string) | undefined }
-  | { texts: readonly string[] };
+  { collection: Collection; rows: Uint32Array; edit?: EditLine | undefined } | { texts: readonly string[] };
 
 /** An NDJSON file of an export. It is made anew from its rows whenever it is read. */
 export class ExportFile {
@@ -83,19 +85,19 @@ function* batchesOf(part: Lines): Generator<Batch> {
     };
     if (edit === undefined) yield { size, fill };
     else {
-      const edited = editLines(fill(), edit);
+      const edited = editLines(fill(), first, edit);
       yield { size: edited.length, fill: () => edited };
     }
   }
 }
 
-function editLines(lines: Buffer, edit: (line: string) => string): Buffer {
+function editLines(lines: Buffer, first: number, edit: EditLine): Buffer {
   return Buffer.from(
     lines
       .toString('utf8')
       .split('\n')
       .slice(0, -1)
-      .map((line) => `${edit(line)}\n`)
+      .map((line, index) => `${edit(line, first + index)}\n`)
       .join(''),
   );
 }

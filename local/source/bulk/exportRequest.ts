@@ -16,6 +16,6 @@ export interface ExportRequest {
   /** `Type.element` or `element`. */
   elements: readonly string[];
   allowsPartialManifests: boolean;
-  /** Names of parameters that had no effect. */
+  /** Names of parameters that had no effect, as the client is to learn. */
   ignored: readonly string[];
 }

@@ -8,6 +8,10 @@ export interface BulkOptions {
   retryAfterSeconds?: number;
   /** Most lines of a file. Default 250,000. */
   linesPerFile?: number;
+  /** Output files on a page of a manifest, where it has pages. Default 2. */
+  filesPerPage?: number;
+  /** Milliseconds from the kick-off after which files answer 410, and the status 404. Default a day. */
+  filesLiveMs?: number;
 }
 
 export const BULK_DEFAULTS: Required<BulkOptions> = {
@@ -15,4 +19,19 @@ export const BULK_DEFAULTS: Required<BulkOptions> = {
   runMs: 0,
   retryAfterSeconds: 1,
   linesPerFile: 250_000,
+  filesPerPage: 2,
+  filesLiveMs: 86_400_000,
 };
+
+/** Reads options written as a JSON object of whole numbers. @throws Error naming the one that is none */
+export function parseBulkOptions(text: string): BulkOptions {
+  const values = JSON.parse(text) as Record<string, unknown>;
+  for (const [name, value] of Object.entries(values)) {
+    if (!Object.hasOwn(BULK_DEFAULTS, name) || !Number.isInteger(value)) {
+      throw new Error(
+        `SOURCE_BULK: ${name} is none of ${Object.keys(BULK_DEFAULTS).join(', ')}, or no number`,
+      );
+    }
+  }
+  return values;
+}

@@ -4,6 +4,7 @@ import { parseTimeRange } from '../instant.js';
 import { OutcomeError } from '../outcome.js';
 import type { Query } from '../query.js';
 import { parseSearch } from '../searchRequest.js';
+import type { ExportBehaviour } from './behaviours.js';
 import type { ExportLevel, ExportRequest } from './exportRequest.js';
 
 /** How a kick-off was asked for. */
@@ -31,8 +32,9 @@ const PARAMETERS: Readonly<Record<string, Read>> = {
   _outputFormat: (_draft, value) => {
     if (!OUTPUT_FORMATS.includes(value)) throw wrong('_outputFormat', value, 'not NDJSON');
   },
-  _since: (draft, value) => {
-    draft.time = { ...draft.time, from: instant('_since', value) };
+  _since: (draft, value, { settings }) => {
+    const isExclusive = settings.behaviours.includes('export-since-exclusive');
+    draft.time = { ...draft.time, from: instant('_since', value) + (isExclusive ? 1 : 0) };
   },
   _until: (draft, value) => {
     draft.time = { ...draft.time, to: instant('_until', value) };
@@ -79,20 +81,36 @@ export function readExportRequest(context: SourceContext, kickOff: KickOff): Exp
   for (const [name, value] of parametersOf(kickOff)) {
     const read = isKnown(context, name, kickOff) ? PARAMETERS[name] : undefined;
     if (read !== undefined) read(draft, value, context);
-    else draft.ignored = [...draft.ignored, refuseUnlessLenient(context, name, kickOff.prefer)];
+    else draft.ignored = [...draft.ignored, ...refuseUnlessIgnored(context, name, kickOff.prefer)];
   }
   const { typeFilters, ...request } = draft;
   return { ...request, filters: readFilters(context, typeFilters) };
 }
 
-function isKnown(_context: SourceContext, name: string, { method, level }: KickOff): boolean {
+const UNSUPPORTED: Readonly<Record<string, ExportBehaviour>> = {
+  _type: 'export-no-type',
+  _since: 'export-no-since',
+  _until: 'export-no-until',
+  _typeFilter: 'export-no-type-filter',
+  _elements: 'export-no-elements',
+  patient: 'export-no-patient',
+};
+
+function isKnown({ settings }: SourceContext, name: string, { method, level }: KickOff): boolean {
+  const unsupported = UNSUPPORTED[name];
+  if (unsupported !== undefined && settings.behaviours.includes(unsupported)) return false;
   if (name === 'patient' && (method !== 'POST' || level.kind === 'system')) return false;
+  if (name === 'allowPartialManifests') return settings.behaviours.includes('export-partial');
   return Object.hasOwn(PARAMETERS, name);
 }
 
-/** Returns the name. @throws OutcomeError */
-function refuseUnlessLenient(_context: SourceContext, name: string, prefer: string): string {
-  if (/\bhandling=lenient\b/.test(prefer)) return name;
+/** The names of ignored parameters that the client is to learn of. @throws OutcomeError */
+function refuseUnlessIgnored({ settings }: SourceContext, name: string, prefer: string): string[] {
+  const { behaviours } = settings;
+  const isStrict = /\bhandling=strict\b/.test(prefer);
+  if (behaviours.includes('export-ignores-strict')) return [];
+  if (behaviours.includes('export-ignores') && !isStrict) return [];
+  if (/\bhandling=lenient\b/.test(prefer)) return [name];
   throw new OutcomeError(400, 'not-supported', `The parameter ${name} is not supported`);
 }
 

@@ -28,7 +28,7 @@ export function selectRows(context: SourceContext, request: ExportRequest): Sele
         to: Math.min(query.time.to, request.time.to),
       },
     }));
-    const inLevel = patients && rowsOfPatients(context, collection, patients, false);
+    const inLevel = patients && rowsOfLevel(context, collection, patients);
     const [first, ...others] = searches.map((query) => collection.select(query));
     const found =
       others.length === 0
@@ -86,6 +86,20 @@ function patientsOf(
 function everyPatient({ collections }: SourceContext): string[] {
   const collection = collections.get('Patient');
   return collection ? [...collection.select(ALL)].map((row) => collection.id(row)) : [];
+}
+
+/** The rows in the compartments of patients; of Provenance also those about what is in them (3.0, "Kick-off"). */
+function rowsOfLevel(
+  context: SourceContext,
+  collection: Collection,
+  patients: readonly string[],
+): ReadonlySet<number> {
+  const rows = rowsOfPatients(context, collection, patients, false);
+  if (collection.type !== 'Provenance') return rows;
+  const targets = [...context.collections.values()].flatMap((other) =>
+    [...rowsOfPatients(context, other, patients, false)].map((row) => `${other.type}/${other.id(row)}`),
+  );
+  return new Set([...rows, ...collection.rowsReferring([['target']], targets, false)]);
 }
 
 /** The rows of a type that are in the compartments of patients, and these Patients. */
