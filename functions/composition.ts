@@ -20,7 +20,11 @@ import type { KeyResolver } from './deid/configuration/keys.js';
 import { FhirModel } from './deid/model/fhirModel.js';
 import { openAuthorization } from './http/authorization/openAuthorization.js';
 import { ConfigurationCache } from './http/configurationCache.js';
+import type { RunDeIdentify } from './http/deIdentify/task.js';
+import { deIdentifyThreads } from './http/deIdentify/threads.js';
+import { DeIdentification } from './http/deIdentify/work.js';
 import type { HttpDependencies } from './http/dependencies.js';
+import type { ConfigurationReader } from './http/pinConfiguration.js';
 import type { Settings } from './settings/settings.js';
 
 /**
@@ -38,20 +42,18 @@ export function composeApp(settings: Settings): { activities: MainDependencies; 
   return {
     activities: { ...thread, slices: openSlices(settings, access, thread) },
     http: {
-      settings,
       authorize: openAuthorization(settings.authorization, openAuthorizationServer(settings), isResourceType),
       jobs,
       files,
       bulkOf,
       sourceFiles,
-      configurationBlobs: new ConfigurationBlobs(openStorage(settings.exportStorage), settings.exportStorage),
-      configurationImages: new ConfigurationImages({ ...settings.registries, proxy: settings.proxy }),
-      checkedConfigurations: new ConfigurationCache(
-        settings.fhirVersion,
-        settings.requireCoverage ? 'error' : 'warning',
-      ),
-      resolveSecret: secretsOf(settings),
+      ...configurationReader(settings),
       sourceOf: openSource({ ...settings, sourceMaxAttempts: 1 }, access),
+      // A thread also where slices have none: what callers send may take long.
+      runDeIdentify: deIdentifyThreads(
+        new URL('./deIdentifyThread.js', import.meta.url),
+        Math.max(1, settings.workerThreads),
+      ),
       now,
       isResourceType,
     },
@@ -82,6 +84,25 @@ export function composeThread(settings: Settings, access: SourceAccess): Activit
     cache: new JobCache(jobs, settings.fhirVersion, secretsOf(settings)),
     now: () => Date.now(),
     isResourceType: (name) => model.resource(name) !== undefined,
+  };
+}
+
+/** What does the work of `$de-identify`, on a thread of its own. */
+export function composeDeIdentification(settings: Settings): RunDeIdentify {
+  const work = new DeIdentification({ ...configurationReader(settings), now: () => Date.now() });
+  return (task) => work.run(task);
+}
+
+function configurationReader(settings: Settings): ConfigurationReader {
+  return {
+    settings,
+    configurationBlobs: new ConfigurationBlobs(openStorage(settings.exportStorage), settings.exportStorage),
+    configurationImages: new ConfigurationImages({ ...settings.registries, proxy: settings.proxy }),
+    checkedConfigurations: new ConfigurationCache(
+      settings.fhirVersion,
+      settings.requireCoverage ? 'error' : 'warning',
+    ),
+    resolveSecret: secretsOf(settings),
   };
 }
 
