@@ -5,6 +5,7 @@ import { GENERALIZE } from './generalize.js';
 import { KEEP } from './keep.js';
 import { PERTURB } from './perturb.js';
 import { REDACT } from './redact.js';
+import { REMOVE } from './remove.js';
 import { SUBSTITUTE } from './substitute.js';
 
 /** All methods, in the order in which messages name them. */
@@ -17,4 +18,5 @@ export const METHODS = [
   PERTURB,
   KEEP,
   GENERALIZE,
+  REMOVE,
 ] as const;
