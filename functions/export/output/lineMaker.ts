@@ -27,9 +27,14 @@ export interface LineMaker {
   readonly processingErrors: 'raise' | 'skip' | 'raise-at-end';
   /**
    * Adds the line of a resource, without a line break, from its tape, which stays as it is.
-   * @returns why it failed: then nothing is added, and nothing counted but the resource
+   * @returns why it failed, or `LACKS_PSEUDONYMS`: then nothing is added, and nothing counted but a resource that failed
    */
   makeLine(resource: TapeValue, line: LineBuffer, report: EngineReport): ProcessingFailure | undefined;
+  /**
+   * Asks for the pseudonyms that lines lacked: they are to be made again then. Absent where none can lack any.
+   * @throws ExportError where one cannot be had
+   */
+  askPseudonyms?(): Promise<void>;
   /** The id of a resource in every export of the configuration; `undefined` where it has none that lasts. */
   lastingId?(type: string, id: string): string | undefined;
 }
