@@ -6,7 +6,13 @@ import { SliceThreads } from './activities/sliceThreads.js';
 import { ConfigurationBlobs } from './adapters/configurationBlobs.js';
 import { ConfigurationImages } from './adapters/configurationImages.js';
 import { openAuthorizationServer, openSource, openSourceAccess } from './adapters/source/openSource.js';
-import { shareSourceAccess, type SourceAccess } from './adapters/source/sourceAccess.js';
+import { openPseudonymAccess, openPseudonyms } from './adapters/pseudonyms/openPseudonyms.js';
+import {
+  type RemoteSourceAccess,
+  remoteSourceAccess,
+  shareSourceAccess,
+  type SourceAccess,
+} from './adapters/source/sourceAccess.js';
 import { ExportFiles } from './adapters/storage/exportFiles.js';
 import { JobStore } from './adapters/storage/jobStore.js';
 import { SourceFiles } from './adapters/storage/sourceFiles.js';
@@ -25,9 +31,26 @@ import type { Settings } from './settings/settings.js';
 const MAX_THREAD_MEBIBYTES = 1024;
 const BYTES_PER_MEBIBYTE = 1_048_576;
 
+/** What all threads of this process share at the servers that they ask. */
+export interface Access {
+  readonly source: SourceAccess;
+  readonly pseudonyms: SourceAccess;
+}
+
+/** What a thread is given of it. */
+export interface RemoteAccess {
+  readonly source: RemoteSourceAccess;
+  readonly pseudonyms: RemoteSourceAccess;
+}
+
+/** The access of a thread to which another one gives it. */
+export function remoteAccess({ source, pseudonyms }: RemoteAccess): Access {
+  return { source: remoteSourceAccess(source), pseudonyms: remoteSourceAccess(pseudonyms) };
+}
+
 /** Builds all that the app needs of the outside world, on its main thread. */
 export function composeApp(settings: Settings): { activities: MainDependencies; http: HttpDependencies } {
-  const access = openSourceAccess(settings);
+  const access = { source: openSourceAccess(settings), pseudonyms: openPseudonymAccess(settings) };
   const thread = composeThread(settings, access);
   const { jobs, files, sourceFiles, now, isResourceType } = thread;
   return {
@@ -43,9 +66,10 @@ export function composeApp(settings: Settings): { activities: MainDependencies; 
       checkedConfigurations: new ConfigurationCache(
         settings.fhirVersion,
         settings.requireCoverage ? 'error' : 'warning',
+        settings.pseudonyms.service !== undefined,
       ),
       resolveSecret: secretsOf(settings),
-      sourceOf: openSource({ ...settings, sourceMaxAttempts: 1 }, access),
+      sourceOf: openSource({ ...settings, sourceMaxAttempts: 1 }, access.source),
       now,
       isResourceType,
     },
@@ -54,9 +78,9 @@ export function composeApp(settings: Settings): { activities: MainDependencies; 
 
 /**
  * Builds what the activities of one thread need.
- * @param access what all threads share at the source
+ * @param access what all threads share at the servers that they ask
  */
-export function composeThread(settings: Settings, access: SourceAccess): ActivityDependencies {
+export function composeThread(settings: Settings, access: Access): ActivityDependencies {
   const jobs = new JobStore(openStorage(settings.runtimeStorage));
   const model = FhirModel.of(settings.fhirVersion);
   const { mode } = settings.source;
@@ -64,12 +88,17 @@ export function composeThread(settings: Settings, access: SourceAccess): Activit
     settings,
     jobs,
     files: new ExportFiles(openStorage(settings.exportStorage)),
-    sourceOf: openSource(settings, access),
+    sourceOf: openSource(settings, access.source),
     sourceFiles:
       mode.method === 'files'
         ? new SourceFiles(mode, settings.sourceMaxPageMebibytes * BYTES_PER_MEBIBYTE)
         : undefined,
-    cache: new JobCache(jobs, settings.fhirVersion, secretsOf(settings)),
+    cache: new JobCache(
+      jobs,
+      settings.fhirVersion,
+      secretsOf(settings),
+      openPseudonyms(settings, access.pseudonyms),
+    ),
     now: () => Date.now(),
     isResourceType: (name) => model.resource(name) !== undefined,
   };
@@ -80,13 +109,16 @@ export function slicesOf(thread: ActivityDependencies): SliceRunner {
   return { run: exportSlice(thread), forget: (jobId) => thread.cache.forget(jobId) };
 }
 
-function openSlices(settings: Settings, access: SourceAccess, main: ActivityDependencies): SliceRunner {
+function openSlices(settings: Settings, access: Access, main: ActivityDependencies): SliceRunner {
   if (settings.workerThreads === 0) return slicesOf(main);
   return new SliceThreads(new URL('./sliceThread.js', import.meta.url), settings.workerThreads, () => {
-    const shared = shareSourceAccess(access);
+    const shared: RemoteAccess = {
+      source: shareSourceAccess(access.source),
+      pseudonyms: shareSourceAccess(access.pseudonyms),
+    };
     return {
       workerData: shared,
-      transferList: [shared.port],
+      transferList: [shared.source.port, shared.pseudonyms.port],
       resourceLimits: { maxOldGenerationSizeMb: MAX_THREAD_MEBIBYTES },
     };
   });

@@ -8,6 +8,7 @@ import { outputName } from '../export/output/outputName.js';
 import type { ExportLevel } from '../export/request/scope.js';
 import type { JobRequest } from '../export/records/job.js';
 import { knownParametersOnly, readKickOff } from '../export/request/kickOff.js';
+import { pseudonymsDigest } from '../export/request/pinnedConfiguration.js';
 import { errorIssue, informationIssue, type OutcomeIssue } from '../fhir/operationOutcome.js';
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../jobs/model/instanceIds.js';
@@ -46,7 +47,13 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
         prefer: request.headers.get('prefer') ?? undefined,
         body,
       },
-      { now: now(), isResourceType, hasElement, defaultConfiguration: settings.defaultConfiguration },
+      {
+        now: now(),
+        isResourceType,
+        hasElement,
+        defaultConfiguration: settings.defaultConfiguration,
+        domainPrefixes: settings.pseudonyms.domainPrefixes,
+      },
     );
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
     const permitted = permitKickOff(read.kickOff, caller, settings.authorization, settings.fhirVersion);
@@ -73,6 +80,9 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       workers: await enterRunning(dependencies, jobId, permitted.owner),
       ...(sourceFiles === undefined ? {} : { isOfFiles: true }),
       configuration: pinned?.described,
+      ...(pinned?.asksPseudonyms === true && settings.pseudonyms.service !== undefined
+        ? { pseudonymsDigest: pseudonymsDigest(settings.pseudonyms.identity, secret) }
+        : {}),
       validation: settings.validateOutput,
       stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
       notes: [...permitted.notes, ...notes, ...(pinned?.notes ?? [])],

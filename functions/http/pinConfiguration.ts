@@ -21,6 +21,8 @@ export interface PinnedConfiguration {
   /** What the caller should know of it. */
   notes: string[];
   hasRandomKeys: boolean;
+  /** Whether a service has to make pseudonyms for it. */
+  asksPseudonyms: boolean;
 }
 
 /**
@@ -89,6 +91,7 @@ async function pin(
       ...issues.map(({ path, message }) => `${path}: ${message}`),
     ],
     hasRandomKeys: random.length > 0,
+    asksPseudonyms: read.asksPseudonyms,
   };
 }
 

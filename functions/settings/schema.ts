@@ -4,6 +4,7 @@ import { readOciReference } from '../export/request/ociReference.js';
 import { FHIR_VERSIONS } from '../fhir/fhirVersion.js';
 import { APPROVAL, AUTHORIZATION } from './authorizationSettings.js';
 import { PROXY } from './proxySettings.js';
+import { PSEUDONYMS } from './pseudonymSettings.js';
 import { REGISTRIES } from './registrySettings.js';
 import {
   choice,
@@ -185,6 +186,7 @@ const AREAS = {
     secrets,
     registries: REGISTRIES,
   },
+  Pseudonyms: { pseudonyms: PSEUDONYMS },
   Downloads: {
     downloadLinks: choice(
       'DOWNLOAD_LINKS',
@@ -250,6 +252,7 @@ export const SCHEMA = {
   ...AREAS.Storage,
   ...AREAS.Callers,
   ...AREAS.Configurations,
+  ...AREAS.Pseudonyms,
   ...AREAS.Downloads,
   ...AREAS.Work,
 };

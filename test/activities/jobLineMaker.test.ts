@@ -84,7 +84,8 @@ describe('the engine of a job', () => {
   it('makes ids of deleted resources, which are nothing else, where what is not valid is refused', async () => {
     const request: JobRequest = { ...(await jobWith('first')), validation: 'refuse' };
     const lineMaker = await cacheOf(TEXT, 'first').lineMaker(request, TRANSACTION_TIME);
-    expect(lineMaker.lastingId?.('Patient', 'a')).toMatch(/^[0-9a-f]{64}$/);
-    expect(lineMaker.lastingId?.('Observation', 'a')).toBe(undefined);
+    const ids = await lineMaker.lastingIds?.('Patient')?.(['a', 'b']);
+    expect(ids).toEqual([0, 1].map(() => expect.stringMatching(/^[0-9a-f]{64}$/) as unknown));
+    expect(lineMaker.lastingIds?.('Observation')).toBe(undefined);
   });
 });

@@ -6,6 +6,7 @@ import { exportSlice } from '../../functions/activities/exportSlice.js';
 import { findDoubles } from '../../functions/activities/findDoubles.js';
 import { finishExport } from '../../functions/activities/finishExport.js';
 import { planExport } from '../../functions/activities/planExport.js';
+import { openPseudonymAccess } from '../../functions/adapters/pseudonyms/openPseudonyms.js';
 import { openSourceAccess } from '../../functions/adapters/source/openSource.js';
 import { openStorage } from '../../functions/adapters/storage/storage.js';
 import { composeThread } from '../../functions/composition.js';
@@ -69,7 +70,10 @@ export async function runJob(
     SOURCE_MAX_ATTEMPTS: '1',
     ...environment,
   });
-  const dependencies = composeThread(settings, openSourceAccess(settings));
+  const dependencies = composeThread(settings, {
+    source: openSourceAccess(settings),
+    pseudonyms: openPseudonymAccess(settings),
+  });
   const { jobs, files } = dependencies;
   const jobId = randomBytes(16).toString('hex');
   const secret = randomBytes(32);

@@ -3,6 +3,7 @@ import { pipeline, type Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { type Dispatcher, request as send } from 'undici';
 import { ExportError } from '../../common/errors.js';
+import { askPatiently, type FailedAttempt } from '../attempts.js';
 import { BufferPool } from '../bufferPool.js';
 import { type Dispatchers, openDispatchers } from '../dispatchers.js';
 import { networkFault } from '../networkFault.js';
@@ -12,7 +13,6 @@ import type { SourceCredentials, SourceHeader } from './credentials/sourceCreden
 import type { SourceAccess } from './sourceAccess.js';
 import { safeName } from '../../export/source/honored.js';
 import { attemptsOf, OTHER_METHOD, refusalOf } from '../../export/source/refusals.js';
-import { MAX_PAUSE_MS } from '../../export/source/requestLimiter.js';
 import type { SearchParameters, Source, SourceAnswer } from '../../export/source/source.js';
 
 export interface FhirClientOptions {
@@ -59,18 +59,7 @@ interface SourceRequest {
 
 /** A URL longer than this may be cut or refused on its way (https://www.rfc-editor.org/rfc/rfc9110#section-4.1). */
 const MAX_URL = 2000;
-/** The longest wait between two attempts; a source that asks for more is asked again then. */
-const MAX_WAIT_MS = MAX_PAUSE_MS;
-const FIRST_WAIT_MS = 500;
 const KEEP_ALIVE_MS = 30_000;
-
-/** What an attempt came to that brought no answer. */
-interface Failure {
-  error: ExportError;
-  /** Of an HTTP answer other than 200. */
-  status?: number;
-  waitMs: number;
-}
 
 /** Talks to the source FHIR server: keep-alive, retries with jitter, bounded bodies, no redirects, no foreign links. */
 export class FhirClient implements Source {
@@ -157,50 +146,30 @@ export class FhirClient implements Source {
     return other;
   }
 
-  /** Asks as often as it takes, or is allowed. */
-  async #ask(request: SourceRequest): Promise<SourceAnswer | Failure> {
-    for (let attempt = 1; ; attempt++) {
-      const failure = await this.#inTurn(request);
-      if ('body' in failure) return failure;
-      this.#options.log?.({
-        event: 'source-request-failed',
-        url: request.loggedUrl,
-        parameters: request.parameters,
-        attempt,
-        status: failure.status,
-        code: failure.error.code,
-        retryAfterMs: failure.waitMs,
-      });
-      if (attempt >= Math.min(attemptsOf(failure.error), this.#options.maxAttempts)) return failure;
-      const backoff = Math.min(FIRST_WAIT_MS * 2 ** (attempt - 1), MAX_WAIT_MS / 2) * (0.5 + Math.random());
-      const waitMs = failure.waitMs > 0 ? Math.min(failure.waitMs, MAX_WAIT_MS) : backoff;
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
-    }
-  }
-
-  /** One attempt, when the source bears it and it is the job's turn. */
-  async #inTurn(request: SourceRequest): Promise<SourceAnswer | Failure> {
-    const leave = await this.#options.limiter?.enter(this.#options.job ?? '');
-    let answer: SourceAnswer | Failure | undefined;
-    try {
-      answer = await this.#try(request).catch((error: unknown): Failure => {
-        if (error instanceof ExportError) return { error, waitMs: 0 };
-        throw error;
-      });
-      return answer;
-    } finally {
-      if (answer !== undefined && 'body' in answer) leave?.('served');
-      else if (answer?.status === 429) leave?.('limited', answer.waitMs);
-      else if (answer?.status === 503) leave?.('busy', answer.waitMs);
-      else leave?.('failed');
-    }
+  #ask(request: SourceRequest): Promise<SourceAnswer | FailedAttempt> {
+    const { limiter, job = '', maxAttempts, log } = this.#options;
+    return askPatiently<SourceAnswer>(() => this.#try(request), {
+      limiter,
+      job,
+      attemptsOf: (error) => Math.min(attemptsOf(error), maxAttempts),
+      onFailure: ({ status, error, waitMs }, attempt) =>
+        log?.({
+          event: 'source-request-failed',
+          url: request.loggedUrl,
+          parameters: request.parameters,
+          attempt,
+          status,
+          code: error.code,
+          retryAfterMs: waitMs,
+        }),
+    });
   }
 
   /**
    * @param renewed a header to use after the source refused the one before
    * @throws ExportError where there is no answer, or one that is not FHIR
    */
-  async #try(request: SourceRequest, renewed?: SourceHeader): Promise<SourceAnswer | Failure> {
+  async #try(request: SourceRequest, renewed?: SourceHeader): Promise<SourceAnswer | FailedAttempt> {
     const header = renewed ?? (await this.#credentials.header());
     const { form } = request;
     const signal = AbortSignal.timeout(this.#options.timeoutSeconds * 1000);

@@ -17,6 +17,14 @@ export interface PseudonymService {
   pseudonyms(domain: DomainName, values: readonly string[]): Promise<readonly PseudonymPair[]>;
 }
 
+/** The service of the settings. */
+export interface PseudonymServices {
+  /** Names it and its keys, so that a change is noticed: a secret. */
+  readonly identity: string;
+  /** @param requester who the requests are for, among whom places at the service are shared */
+  of(requester: string): PseudonymService;
+}
+
 /** Pseudonyms that are known at the same time; all are forgotten when there are more. */
 const MAX_KNOWN = 200_000;
 /** A surrogate without its other half: in UTF-8 two of them are one. */

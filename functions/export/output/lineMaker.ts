@@ -18,6 +18,12 @@ export interface LineSink {
   readonly sha256?: string | undefined;
 }
 
+/**
+ * Ids of resources as exports have them; `undefined` for one that cannot be made.
+ * @throws ExportError where pseudonyms cannot be had
+ */
+export type LastingIds = (ids: readonly string[]) => Promise<ReadonlyArray<string | undefined>>;
+
 /** Makes the line of a resource: anonymized, or as it came in a raw export. */
 export interface LineMaker {
   /**
@@ -35,6 +41,6 @@ export interface LineMaker {
    * @throws ExportError where one cannot be had
    */
   askPseudonyms?(): Promise<void>;
-  /** The id of a resource in every export of the configuration; `undefined` where it has none that lasts. */
-  lastingId?(type: string, id: string): string | undefined;
+  /** Makes the ids of resources of a type as every export of the configuration has them; `undefined` where none lasts. */
+  lastingIds?(type: string): LastingIds | undefined;
 }

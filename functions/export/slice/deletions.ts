@@ -13,8 +13,8 @@ import { isInWindow, type Window } from '../walk/window.js';
 
 /** What a slice of deletions needs of the outside world. */
 export interface DeletionDependencies extends Pick<SliceDependencies, 'source' | 'clock' | 'isStopped'> {
-  /** The id of a resource as the export has it. */
-  deletedId: (id: string) => string;
+  /** The ids of resources as the export has them. */
+  deletedIds: (ids: readonly string[]) => Promise<string[]>;
   openFile: () => Promise<LineSink>;
 }
 
@@ -45,7 +45,7 @@ export async function runDeletionSlice(
   limits: SliceLimits,
   dependencies: DeletionDependencies,
 ): Promise<DeletionResult> {
-  const { source, clock, deletedId, isStopped, openFile } = dependencies;
+  const { source, clock, deletedIds, isStopped, openFile } = dependencies;
   const { type } = window;
   const reported = new Set(start.cursor?.told);
   let loop = start.cursor?.loop ?? NO_LOOP;
@@ -81,7 +81,7 @@ export async function runDeletionSlice(
       }
       const gone = [...untold.keys()].filter((id) => !present.has(id));
       // In an order of their own: the source's would join exports under different keys.
-      const lasting = gone.map(deletedId).sort();
+      const lasting = (await deletedIds(gone)).sort();
       for (let at = 0; at < lasting.length; at += MAX_PER_BUNDLE) {
         file ??= await openFile();
         const bundle = bundleOf(type, lasting.slice(at, at + MAX_PER_BUNDLE));
