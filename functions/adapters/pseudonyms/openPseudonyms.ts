@@ -27,7 +27,7 @@ export function openPseudonymAccess(settings: PseudonymUse): SourceAccess {
     timeoutSeconds,
   });
   return {
-    credentials: credentials === noCredentials ? noCredentials : inOwnWords(credentials),
+    credentials: inOwnWords(credentials),
     limiter: new SourceLimiter(maxRequests),
   };
 }
@@ -90,8 +90,10 @@ function inOwnWords(credentials: SourceCredentials): SourceCredentials {
     if (!(error instanceof ExportError)) throw error;
     throw new ExportError(CODES[error.code] ?? error.code, ownWords(error.message), error.retryable);
   };
+  const remedy = ownWords(credentials.remedy);
+  if (credentials === noCredentials) return { ...noCredentials, remedy };
   return {
-    remedy: ownWords(credentials.remedy),
+    remedy,
     header: () => credentials.header().catch(own),
     renewed: (refused) => credentials.renewed(refused).catch(own),
   };
