@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { ConfigurationBlobs } from '../functions/adapters/configurationBlobs.js';
 import { storageFailure, storageStatus } from '../functions/adapters/storage/storage.js';
+import { isYaml } from '../functions/deid/reading/document.js';
 import { isDigest } from '../functions/export/request/ociReference.js';
 import { exportStorageOf, imagesOf, isRegistered, referenceOf } from './config/environment.js';
 import type { Environment } from '../functions/settings/setting.js';
@@ -44,13 +45,18 @@ async function textOf(environment: Environment, name: string, from: string | und
   return (await imagesOf(environment, reference).read(reference, name)).text;
 }
 
+/** The content type of a configuration (YAML's: RFC 9512), for those who look at what is stored. */
+function contentTypeOf(content: Buffer): string {
+  return isYaml(content.toString('utf8')) ? 'application/yaml' : 'application/json';
+}
+
 async function pushBlob(environment: Environment, name: string, content: Buffer): Promise<void> {
   const { service } = exportStorageOf(environment);
   const container = service.getContainerClient(CONTAINER);
   try {
     await container.createIfNotExists();
     const { etag = '' } = await container.getBlockBlobClient(name).upload(content, content.length, {
-      blobHTTPHeaders: { blobContentType: 'application/json' },
+      blobHTTPHeaders: { blobContentType: contentTypeOf(content) },
     });
     console.log(`Pushed to ${CONTAINER}/${name} of the storage account ${service.accountName}. To use it:\n`);
     printQuery({ _anonymizationConfig: name });
@@ -71,6 +77,7 @@ async function pushImage(environment: Environment, name: string, content: Buffer
     reference,
     name,
     content,
+    contentTypeOf(content),
   );
   console.log(`Pushed ${name} to ${text} (${digest}). To use it:\n`);
   printQuery({ _anonymizationConfig: name, _anonymizationConfigCollectionReference: text });

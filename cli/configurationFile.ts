@@ -1,11 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { configurationText } from '../functions/adapters/configurationText.js';
 import type { Configuration } from '../functions/deid/configuration/configuration.js';
-import {
-  ConfigurationJsonError,
-  parseConfigurationJson,
-} from '../functions/deid/reading/configurationJson.js';
-import type { ConfigurationIssue } from '../functions/deid/reading/issues.js';
+import { parseDocument } from '../functions/deid/reading/document.js';
+import { DocumentError } from '../functions/deid/reading/documentError.js';
+import { issueText, type ConfigurationIssue } from '../functions/deid/reading/issues.js';
+import { versionsOf } from '../functions/deid/configuration/versions.js';
 import { resolveKeys } from '../functions/deid/configuration/keys.js';
 import type { Coverage } from '../functions/deid/coverage/coverage.js';
 import { readConfiguration, type ReadOptions } from '../functions/deid/readConfiguration.js';
@@ -26,8 +25,8 @@ interface ConfigurationFile {
 }
 
 /**
- * Reads a configuration and prints its issues. Its FHIR version is that of `--fhir-version`, or of the configuration,
- * or of the app's setting FHIR_VERSION, or R4.
+ * Reads a configuration and prints its issues. Its FHIR version is that of `--fhir-version`, or of the configuration
+ * (of a list, the app's, or the first), or of the app's setting FHIR_VERSION, or R4.
  * @throws UsageError where the file cannot be read, or the configuration has errors
  */
 export async function readConfigurationFile(
@@ -37,10 +36,12 @@ export async function readConfigurationFile(
 ): Promise<ConfigurationFile> {
   const bytes = await readBytes(path);
   const text = configurationText(bytes);
+  const own = ownVersions(text);
+  const ofApp = knownVersion('FHIR_VERSION', environment['FHIR_VERSION']);
   const fhirVersion =
     knownVersion('--fhir-version', values['fhir-version']) ??
-    ownVersion(text) ??
-    knownVersion('FHIR_VERSION', environment['FHIR_VERSION']) ??
+    (ofApp !== undefined && own.includes(ofApp) ? ofApp : own[0]) ??
+    ofApp ??
     'R4';
   const { configuration, coverage, issues } = readConfiguration(text, { ...options, fhirVersion });
   for (const issue of issues) printIssue(issue);
@@ -86,8 +87,8 @@ export function missingKeys(names: readonly string[], environment: Environment):
   return `${settings} ${names.length === 1 ? 'is' : 'are'} not set${moved}`;
 }
 
-export function printIssue({ severity, path, message }: ConfigurationIssue): void {
-  console.error(`${severity}: ${path === '' ? '' : `${path}: `}${message}`);
+export function printIssue(issue: ConfigurationIssue): void {
+  console.error(`${issue.severity}: ${issueText(issue)}`);
 }
 
 async function readBytes(path: string): Promise<Buffer> {
@@ -99,15 +100,15 @@ async function readBytes(path: string): Promise<Buffer> {
   }
 }
 
-/** The version a configuration is for, as far as it says. */
-function ownVersion(text: string): FhirVersion | undefined {
+/** The versions a configuration is for, as far as it says. */
+function ownVersions(text: string): readonly FhirVersion[] {
   try {
-    const json = parseConfigurationJson(text);
-    if (!isJsonObject(json)) return undefined;
+    const json = parseDocument(text);
+    if (!isJsonObject(json)) return [];
     const [, value] = Object.entries(json).find(([key]) => key.toLowerCase() === 'fhirversion') ?? [];
-    return FHIR_VERSIONS.find((version) => typeof value === 'string' && version === value.toUpperCase());
+    return versionsOf(value) ?? [];
   } catch (error) {
-    if (error instanceof ConfigurationJsonError) return undefined;
+    if (error instanceof DocumentError) return [];
     throw error;
   }
 }

@@ -18,6 +18,7 @@ export async function pushArtifact(
   { registry, version }: OciReference,
   name: string,
   content: Buffer,
+  contentType: string,
 ): Promise<string> {
   const manifest = Buffer.from(
     JSON.stringify({
@@ -27,7 +28,7 @@ export async function pushArtifact(
       config: { mediaType: EMPTY.mediaType, digest: digestOf(EMPTY.bytes), size: EMPTY.bytes.length },
       layers: [
         {
-          mediaType: 'application/json',
+          mediaType: contentType,
           digest: digestOf(content),
           size: content.length,
           annotations: { 'org.opencontainers.image.title': name },

@@ -3,6 +3,7 @@ import type { JobStore } from '../adapters/storage/jobStore.js';
 import type { Configuration } from '../deid/configuration/configuration.js';
 import type { PseudonymSource } from '../deid/methods/pseudonyms.js';
 import { readConfiguration } from '../deid/readConfiguration.js';
+import { issueText } from '../deid/reading/issues.js';
 import { ContentCounter } from '../deid/run/contentCounter.js';
 import { compileEngine } from '../deid/compileEngine.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
@@ -100,10 +101,7 @@ async function readPinned(
   }
   const resolved = await resolveKeys(read.configuration, resolveSecret);
   if (resolved.configuration === undefined) {
-    throw new ExportError(
-      'configuration-invalid',
-      resolved.issues.map(({ path, message }) => `${path}: ${message}`).join('; '),
-    );
+    throw new ExportError('configuration-invalid', resolved.issues.map(issueText).join('; '));
   }
   return resolved.configuration;
 }

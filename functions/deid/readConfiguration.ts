@@ -1,6 +1,8 @@
 import { IssueList, caseInsensitive, type ConfigurationIssue } from './reading/issues.js';
-import { FHIR_VERSIONS, type FhirVersion } from '../fhir/fhirVersion.js';
-import { ConfigurationJsonError, parseConfigurationJson } from './reading/configurationJson.js';
+import type { FhirVersion } from '../fhir/fhirVersion.js';
+import { parseDocument } from './reading/document.js';
+import { DocumentError } from './reading/documentError.js';
+import { Places } from './reading/places.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json/json.js';
 import { FhirModel } from './model/fhirModel.js';
 import { coverageIn, coverageIssues, type Coverage } from './coverage/coverage.js';
@@ -8,6 +10,7 @@ import { reachOf, type Reach } from './coverage/reach.js';
 import type { Configuration } from './configuration/configuration.js';
 import { ExpressionBudget } from './expression/expressionBudget.js';
 import { readParameters, type Parameters } from './configuration/parameters.js';
+import { checkVersions } from './configuration/versions.js';
 import { readRule, type Rule } from './configuration/rule.js';
 import { keyOf } from './configuration/keys.js';
 import type { Method } from './methods/method.js';
@@ -38,14 +41,44 @@ export interface ReadOptions {
   methods?: readonly Method[];
 }
 
+/** A configuration that was read. */
+export interface ReadConfiguration {
+  /** There only if no issue is an error. */
+  configuration?: Configuration;
+  /** There if it was looked for, and was not kept from it by errors. */
+  coverage?: Coverage;
+  issues: ConfigurationIssue[];
+}
+
 /**
- * Reads a configuration in the language of Microsoft's FHIR anonymizer and reports all that is wrong with it, before
- * any data is read. `configuration` is there only if no issue is an error.
+ * Reads a configuration in the language of Microsoft's FHIR anonymizer, as JSON or YAML, and reports all that is wrong
+ * with it, before any data is read.
  */
-export function readConfiguration(
-  text: string,
-  options: ReadOptions,
-): { configuration?: Configuration; coverage?: Coverage; issues: ConfigurationIssue[] } {
+export function readConfiguration(text: string, options: ReadOptions): ReadConfiguration {
+  const read = readRulesAndReach(text, options);
+  const { configuration, coverage } = read;
+  const issues = located(read.issues, text);
+  if (configuration === undefined || coverage === undefined) return { ...read, issues };
+  const severity = severityOfCoverage(configuration.parameters, options) ?? 'warning';
+  issues.push(...coverageIssues(coverage, severity, options.isVerbose));
+  return issues.some((issue) => issue.severity === 'error') ? { coverage, issues } : { ...read, issues };
+}
+
+function severityOfCoverage(
+  { requireCoverage }: Parameters,
+  { coverage }: ReadOptions,
+): ReadOptions['coverage'] {
+  return requireCoverage ? 'error' : coverage;
+}
+
+/** The issues, with where in the text each is. */
+function located(issues: readonly ConfigurationIssue[], text: string): ConfigurationIssue[] {
+  const places = new Places();
+  if (issues.some(({ path }) => path !== '')) parseDocument(text, places);
+  return issues.map((issue) => ({ ...issue, ...places.find(issue.path, text) }));
+}
+
+function readRulesAndReach(text: string, options: ReadOptions): ReadConfiguration {
   const issues = new IssueList();
   const json = parse(text, issues);
   if (json === undefined) return { issues: issues.list };
@@ -58,7 +91,7 @@ export function readConfiguration(
       );
     }
   }
-  checkVersion(top['fhirVersion'], options.fhirVersion, issues);
+  checkVersions(top['fhirVersion'], options.fhirVersion, issues);
   const processingErrors = readProcessingErrors(top, issues);
   const model = FhirModel.of(options.fhirVersion);
   const { methods = METHODS } = options;
@@ -68,8 +101,7 @@ export function readConfiguration(
   for (const method of used) method.checkParameters?.(parameters, issues);
   const configuration = { fhirVersion: options.fhirVersion, processingErrors, rules, parameters };
   if (issues.hasErrors) return { issues: issues.list };
-  const severity = parameters.requireCoverage ? 'error' : options.coverage;
-  if (severity === undefined) return { configuration, issues: issues.list };
+  if (severityOfCoverage(parameters, options) === undefined) return { configuration, issues: issues.list };
   const reach = reachOf(configuration);
   warnOfIdleRules(rules, reach, issues);
   warnOfReaders(reach, issues);
@@ -79,11 +111,7 @@ export function readConfiguration(
       'fhirPathRules',
       'The rules are too many and too intertwined: their coverage cannot be judged',
     );
-  const coverage = coverageIn(reach);
-  issues.list.push(...coverageIssues(coverage, severity, options.isVerbose));
-  return issues.hasErrors
-    ? { coverage, issues: issues.list }
-    : { configuration, coverage, issues: issues.list };
+  return { configuration, coverage: coverageIn(reach), issues: issues.list };
 }
 
 /** The parameters of a configuration that was read before without an error. */
@@ -141,26 +169,14 @@ function parse(text: string, issues: IssueList): JsonObject | undefined {
     return undefined;
   }
   try {
-    const json = parseConfigurationJson(text);
+    const json = parseDocument(text);
     if (isJsonObject(json)) return json;
-    issues.error('', 'The configuration must be a JSON object with fhirPathRules');
+    issues.error('', 'The configuration must be a JSON object with fhirPathRules, or the same in YAML');
   } catch (error) {
-    if (!(error instanceof ConfigurationJsonError)) throw error;
+    if (!(error instanceof DocumentError)) throw error;
     issues.error('', error.message);
   }
   return undefined;
-}
-
-function checkVersion(value: JsonValue | undefined, expected: FhirVersion, issues: IssueList): void {
-  if (value === undefined || value === null || value === '') return;
-  if (typeof value === 'string' && value.toUpperCase() === expected) return;
-  const known = typeof value === 'string' && FHIR_VERSIONS.some((version) => version === value.toUpperCase());
-  issues.error(
-    'fhirVersion',
-    known
-      ? `The configuration is for another FHIR version: the data is ${expected}. Leave fhirVersion out to use the data's`
-      : `Not a FHIR version: use ${expected}, or leave it out to use the data's`,
-  );
 }
 
 function readProcessingErrors(top: JsonObject, issues: IssueList): 'raise' | 'skip' {

@@ -1,4 +1,5 @@
 import { randomKeys, resolveKeys } from '../deid/configuration/keys.js';
+import { issueText } from '../deid/reading/issues.js';
 import { ExportError } from '../common/errors.js';
 import { approvalOf } from '../export/request/approval.js';
 import type { ConfigurationOfJob } from '../export/records/job.js';
@@ -62,12 +63,8 @@ async function pin(
   if (keys?.configuration === undefined || coverage === undefined) {
     throw new RequestError(
       400,
-      errors.map(({ path, message }) =>
-        errorIssue(
-          'invalid',
-          `_anonymizationConfig: ${path === '' ? '' : `${path}: `}${message}`,
-          '_anonymizationConfig',
-        ),
+      errors.map((issue) =>
+        errorIssue('invalid', `_anonymizationConfig: ${issueText(issue)}`, '_anonymizationConfig'),
       ),
     );
   }
@@ -88,7 +85,7 @@ async function pin(
         ? [`No configuration was named: ${requested.name}, the default one of this server, is used.`]
         : []),
       ...(random.length === 0 ? [] : [randomKeysNote(random)]),
-      ...issues.map(({ path, message }) => `${path}: ${message}`),
+      ...issues.map(issueText),
     ],
     hasRandomKeys: random.length > 0,
     asksPseudonyms: read.asksPseudonyms,

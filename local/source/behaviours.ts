@@ -1,8 +1,7 @@
-/**
- * Ways in which FHIR servers differ, each by itself; docs/servers.md names who does so. A source that behaves in several
- * of them at once has several.
- */
-export const SOURCE_BEHAVIOURS = {
+import { EXPORT_BEHAVIOURS } from './bulk/behaviours.js';
+
+/** How FHIR servers differ in search, each by itself; docs/servers.md names who does so. */
+export const SEARCH_BEHAVIOURS = {
   'ge-skips-second': '`_lastUpdated=geX` leaves out the rest of the second of X',
   'lt-skips-second':
     '`_lastUpdated=ltX` leaves out the last second before X, and `gtX` the first one after it',
@@ -27,6 +26,9 @@ export const SOURCE_BEHAVIOURS = {
   'patient-required-403': 'the same with 403',
   'times-hidden': 'resources other than Patient have no `meta.lastUpdated`',
 } as const;
+
+/** A source that behaves in several of these at once has several. */
+export const SOURCE_BEHAVIOURS = { ...SEARCH_BEHAVIOURS, ...EXPORT_BEHAVIOURS };
 
 export type SourceBehaviour = keyof typeof SOURCE_BEHAVIOURS;
 

@@ -2,6 +2,8 @@ import { searchParametersOf } from './searchParameters.js';
 import { PROVENANCE_OF_MATCHES } from './searchRequest.js';
 import type { SourceFhirVersion } from './settings.js';
 
+const EXPORT_DEFINITIONS = 'http://hl7.org/fhir/uv/bulkdata/OperationDefinition';
+
 const COMMON_PARAMETERS = [
   { name: '_id', type: 'token' },
   { name: '_lastUpdated', type: 'date' },
@@ -13,6 +15,7 @@ export function capabilityStatement(
   base: string,
   types: readonly string[],
   unsupported: readonly string[],
+  listsExport: boolean,
 ): string {
   return JSON.stringify({
     resourceType: 'CapabilityStatement',
@@ -40,8 +43,19 @@ export function capabilityStatement(
             ...[...searchParametersOf(type)].map(([name, parameter]) => ({ name, type: parameter.type })),
           ].filter(({ name }) => !unsupported.includes(name)),
           ...(unsupported.includes('_revinclude') ? {} : { searchRevInclude: [PROVENANCE_OF_MATCHES] }),
+          ...(listsExport ? exportOf(type) : {}),
         })),
+        ...(listsExport
+          ? { operation: [{ name: 'export', definition: `${EXPORT_DEFINITIONS}/export` }] }
+          : {}),
       },
     ],
   });
+}
+
+function exportOf(type: string): object {
+  if (type !== 'Patient' && type !== 'Group') return {};
+  return {
+    operation: [{ name: 'export', definition: `${EXPORT_DEFINITIONS}/${type.toLowerCase()}-export` }],
+  };
 }

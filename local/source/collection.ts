@@ -76,6 +76,11 @@ export class Collection {
     return row < 0 || this.#table.isRetired(row) ? undefined : row;
   }
 
+  /** The latest row of an id, also of a resource that has been removed; -1 if there is none. */
+  lastRowOf(id: string): number {
+    return this.#table.find(id);
+  }
+
   /** Whether the id was that of a resource that has been removed. */
   wasRemoved(id: string): boolean {
     return this.#table.find(id) >= 0 && this.row(id) === undefined;
@@ -173,10 +178,22 @@ export class Collection {
     );
   }
 
-  #postingsOf(parameter: string): Postings {
-    const known = this.#postings.get(parameter);
-    const postings = known ?? new Postings(this.parameters.get(parameter)!);
-    this.#postings.set(parameter, postings);
+  /** The rows with any of some references (`Type/id`) at elements, each once. */
+  rowsReferring(
+    paths: ReadonlyArray<readonly string[]>,
+    references: readonly string[],
+    withRetired: boolean,
+  ): ReadonlySet<number> {
+    const key = JSON.stringify(paths);
+    const postings = this.#postingsOf(key, { type: 'reference', paths });
+    const rows = references.flatMap((reference) => postings.rows(reference));
+    return new Set(withRetired ? rows : rows.filter((row) => !this.#table.isRetired(row)));
+  }
+
+  #postingsOf(key: string, parameter = this.parameters.get(key)!): Postings {
+    const known = this.#postings.get(key);
+    const postings = known ?? new Postings(parameter);
+    this.#postings.set(key, postings);
     postings.addRows(this.texts, this.#table.count);
     return postings;
   }

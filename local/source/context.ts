@@ -1,3 +1,6 @@
+import type { Jobs } from './bulk/jobs.js';
+import type { BulkOptions } from './bulk/options.js';
+import type { FileServer } from './bulk/signature.js';
 import type { Collection } from './collection.js';
 import type { FaultPlan } from './faults.js';
 import type { SourceFhirVersion, SourceOptions } from './settings.js';
@@ -9,6 +12,7 @@ export interface SourceContext {
       Pick<SourceOptions, 'maxCount' | 'defaultCount' | 'paging' | 'unsupported' | 'gzip' | 'behaviours'>
     > & {
       fhirVersion: SourceFhirVersion;
+      bulk: Required<BulkOptions>;
     };
   types: ReadonlySet<string>;
   collections: Map<string, Collection>;
@@ -20,5 +24,10 @@ export interface SourceContext {
     cursorsValidFrom: number;
     /** Requests that may be made now, and since when, where their rate is limited. */
     permits: { left: number; at: number };
+    jobs: Jobs;
+    /** Where files are, if not at the FHIR base. */
+    fileServer: FileServer | undefined;
+    /** Values of `Authorization` that are no longer good. */
+    refusedTokens: Set<string>;
   };
 }

@@ -1,7 +1,11 @@
+import type { Alteration } from './bulk/alterations.js';
+
 /** When a fault happens. Without any of these it happens at every request it can happen to. */
 interface FaultOccasion {
-  /** Only at requests for this resource type. */
+  /** Only at requests for this resource type, or files of it. */
   type?: string;
+  /** Only at this step of an export by the source's own `$export`. */
+  at?: 'kickOff' | 'status' | 'file';
   /** Chance per request, 0 to 1, drawn from the source's fault seed. */
   probability?: number;
   /** At the nth, 2nth, 3nth … request that the fault can happen to. */
@@ -14,12 +18,14 @@ interface FaultOccasion {
 type AnswerFault =
   /** An OperationOutcome with this status; `retryAfterSeconds` as seconds or as an HTTP date. */
   | { kind: 'status'; status: number; retryAfterSeconds?: number; retryAfterForm?: 'seconds' | 'date' }
-  /** Half of the body, then the connection ends. */
+  /** Half of the body, or some of a file, then the connection ends. */
   | { kind: 'cut' }
   /** The answer comes so much later. */
   | { kind: 'delay'; milliseconds: number }
   /** A login page with status 200. */
   | { kind: 'html' }
+  /** 401, and from now on for every request with this token. */
+  | { kind: 'tokenExpires' }
   /** A body that ends too early, though its length is right. */
   | { kind: 'invalidJson' };
 
@@ -46,12 +52,30 @@ type PageFault =
   /** An entry that is a resource of another type, as an include is. */
   | { kind: 'includeEntry'; includedType: string };
 
-export type Fault = FaultOccasion & (AnswerFault | PageFault);
+/** What goes wrong with an export by the source's own `$export`. */
+type ExportFault =
+  /** At a kick-off: the job ends with 500. */
+  | { kind: 'jobFails' }
+  /** At a file: all files of the job answer this from now on, and its status 404. */
+  | { kind: 'filesExpire'; status: 404 | 410 }
+  /** At a file: it has another ETag from now on. */
+  | { kind: 'fileChanges' }
+  /** At a file, where the client accepts gzip: the compressed body ends too early. */
+  | { kind: 'truncatedGzip' }
+  /** At a file: it is altered, with the ETag that it has without. */
+  | { kind: 'alteredFile'; alteration: Alteration };
+
+export type Fault = FaultOccasion & (AnswerFault | PageFault | ExportFault);
 
 /** Decides at each request which faults happen. */
 export interface FaultPlan {
-  /** Faults of this request, in the order of the settings; `type` is the resource type asked for. */
-  next(type: string | undefined): readonly Fault[];
+  /**
+   * Faults of this request, in the order of the settings; `type` is the resource type asked for, `at` the step of an
+   * export.
+   */
+  next(type: string | undefined, at?: FaultOccasion['at']): readonly Fault[];
+  /** From 0 to 1. */
+  draw(): number;
 }
 
 /** A plan that gives the same faults for the same seed and the same sequence of requests. */
@@ -65,11 +89,13 @@ export function createFaultPlan(faults: readonly Fault[], seed: number): FaultPl
     return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
   };
   return {
-    next(type) {
+    draw,
+    next(type, at) {
       const now: Fault[] = [];
       for (const state of states) {
         const { fault } = state;
         if (fault.type !== undefined && fault.type !== type) continue;
+        if (fault.at !== undefined && fault.at !== at) continue;
         state.seen++;
         if (fault.every !== undefined && state.seen % fault.every !== 0) continue;
         if (fault.probability !== undefined && draw() >= fault.probability) continue;
@@ -98,6 +124,12 @@ const KINDS: Record<Fault['kind'], true> = {
   duplicates: true,
   outcomeEntry: true,
   includeEntry: true,
+  tokenExpires: true,
+  jobFails: true,
+  filesExpire: true,
+  fileChanges: true,
+  truncatedGzip: true,
+  alteredFile: true,
 };
 
 /** Reads faults written as a JSON array. @throws Error naming the entry that is none */

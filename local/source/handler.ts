@@ -1,7 +1,9 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { gzip as gzipCallback } from 'node:zlib';
+import { fhirAnswer, type Answer } from './answer.js';
+import { CANARY } from './bulk/behaviours.js';
+import { answerExport, answerSignedFile, exportStep } from './bulk/handler.js';
+import type { FileServer } from './bulk/signature.js';
 import { capabilityStatement } from './capabilityStatement.js';
 import { Collection } from './collection.js';
 import type { SourceContext } from './context.js';
@@ -10,38 +12,37 @@ import { historyPage } from './history.js';
 import { OutcomeError, operationOutcome } from './outcome.js';
 import { resourceText } from './page.js';
 import { searchPage } from './search.js';
-
-const gzip = promisify(gzipCallback);
+import { send } from './send.js';
 
 const BASE_PATH = '/fhir';
-const FHIR_JSON = 'application/fhir+json; charset=utf-8';
+const FORM = 'application/x-www-form-urlencoded';
 const SECOND_MS = 1000;
-const MAX_FORM_BYTES = 1024 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
 const LOGIN_PAGE =
   '<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>';
-
-interface Answer {
-  status: number;
-  body: Buffer;
-  contentType: string;
-  headers?: Readonly<Record<string, string>>;
-}
 
 interface Call {
   method: string;
   /** Segments below the base. */
   path: string[];
   query: URLSearchParams;
+  /** Text of a POST that is no form. */
+  body: string;
+  /** URL as it was requested. */
+  url: string;
   request: IncomingMessage;
   /** `http://host:port/fhir`, as the client addressed it. */
   base: string;
   faults: readonly Fault[];
 }
 
-/** Answers the requests of a FHIR server's search, read, delete, history-type and capabilities interactions. */
-export function createRequestHandler(context: SourceContext): RequestListener {
+/**
+ * Answers the requests of a FHIR server's search, read, delete, history-type and capabilities interactions, and of its
+ * `$export`; or those of a server of files, if one is given.
+ */
+export function createRequestHandler(context: SourceContext, fileServer?: FileServer): RequestListener {
   return (request, response) => {
-    handle(context, request, response).catch(() => response.destroy());
+    handle(context, request, response, fileServer).catch(() => response.destroy());
   };
 }
 
@@ -49,15 +50,17 @@ async function handle(
   context: SourceContext,
   request: IncomingMessage,
   response: ServerResponse,
+  fileServer: FileServer | undefined,
 ): Promise<void> {
   const url = new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`);
   const path = pathBelowBase(url.pathname);
-  const faults = context.state.faults.next(path?.[0]);
+  const step = path && exportStep(path);
+  const faults = context.state.faults.next(step ? step.type : path?.[0], step?.at);
   const wait = faultOf(faults, 'delay');
   if (wait) await delay(wait.milliseconds);
   let answer: Answer;
   try {
-    answer = await answerTo(context, request, url, path, faults);
+    answer = await answerTo(context, request, url, path, faults, fileServer);
   } catch (error) {
     answer = errorAnswer(error);
   }
@@ -70,17 +73,30 @@ async function answerTo(
   url: URL,
   path: string[] | undefined,
   faults: readonly Fault[],
+  fileServer: FileServer | undefined,
 ): Promise<Answer> {
   const method = request.method ?? 'GET';
-  const form = await readForm(request);
-  const query = [url.search.slice(1), form].filter((text) => text !== '').join('&');
+  const text = await readBody(request);
   const { headers } = request;
-  context.settings.onRequest?.({ method, path: path?.join('/') ?? url.pathname, query, headers });
+  const isForm = headers['content-type']?.startsWith(FORM) === true;
+  const query = [url.search.slice(1), isForm ? text : ''].filter((part) => part !== '').join('&');
+  const body = isForm ? '' : text;
+  context.settings.onRequest?.({ method, path: path?.join('/') ?? url.pathname, query, body, headers });
   const base = `${url.origin}${BASE_PATH}`;
   if (!path) throw new OutcomeError(404, 'not-found', `The FHIR base is ${base}`);
   refuseHaste(context);
-  const call = { method, path, query: new URLSearchParams(query), request, base, faults };
-  return faultAnswer(context, faults) ?? route(context, call);
+  const call = {
+    method,
+    path,
+    query: new URLSearchParams(query),
+    body,
+    url: url.href,
+    request,
+    base,
+    faults,
+  };
+  refuseToken(context, headers.authorization, faults);
+  return faultAnswer(context, faults) ?? route(context, call, fileServer);
 }
 
 /** The segments below the base; `undefined` outside of it. */
@@ -99,19 +115,23 @@ function pathBelowBase(pathname: string): string[] | undefined {
     });
 }
 
-async function readForm(request: IncomingMessage): Promise<string> {
+async function readBody(request: IncomingMessage): Promise<string> {
   if (request.method !== 'POST') return '';
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_FORM_BYTES) throw new OutcomeError(413, 'too-costly', 'The form is larger than 1 MiB');
+    if (size > MAX_BODY_BYTES) throw new OutcomeError(413, 'too-costly', 'The body is larger than 1 MiB');
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8').trim();
 }
 
-function route(context: SourceContext, call: Call): Answer {
+function route(context: SourceContext, call: Call, fileServer: FileServer | undefined): Answer {
+  const step = exportStep(call.path);
+  const bulkCall = { ...call, headers: call.request.headers };
+  if (fileServer) return answerSignedFile(context, bulkCall, fileServer);
+  if (step) return answerExport(context, bulkCall, step);
   const [type, id, ...rest] = call.path;
   if (type === undefined) throw new OutcomeError(404, 'not-found', 'Only searches by type are supported');
   if (type === 'metadata' && id === undefined) {
@@ -119,13 +139,23 @@ function route(context: SourceContext, call: Call): Answer {
     const { fhirVersion, unsupported, behaviours } = context.settings;
     if (behaviours.includes('metadata-refused'))
       throw new OutcomeError(403, 'not-supported', 'Not for everybody');
-    return json(
+    return fhirAnswer(
       200,
-      capabilityStatement(fhirVersion, call.base, [...context.collections.keys()], unsupported),
+      capabilityStatement(
+        fhirVersion,
+        call.base,
+        [...context.collections.keys()],
+        unsupported,
+        !behaviours.includes('export-not-listed'),
+      ),
     );
   }
   if (!context.types.has(type)) throw new OutcomeError(404, 'not-found', `Unknown resource type ${type}`);
   const collection = context.collections.get(type) ?? new Collection(type);
+  const isSearch = id === undefined || id === '_search' || id === '_history';
+  if (isSearch && context.settings.behaviours.includes('search-refused')) {
+    throw new OutcomeError(403, 'forbidden', 'Searches are not for everybody');
+  }
   if (id === undefined) {
     allow(call, 'GET');
     return search(context, call, collection);
@@ -134,7 +164,7 @@ function route(context: SourceContext, call: Call): Answer {
     if (context.settings.behaviours.includes('forms-refused')) allow(call, 'GET');
     allow(call, 'POST');
     const contentType = call.request.headers['content-type'] ?? '';
-    if (!contentType.startsWith('application/x-www-form-urlencoded')) {
+    if (!contentType.startsWith(FORM)) {
       throw new OutcomeError(
         415,
         'not-supported',
@@ -145,11 +175,11 @@ function route(context: SourceContext, call: Call): Answer {
   }
   if (id === '_history' && rest.length === 0 && !context.settings.unsupported.includes('_history')) {
     allow(call, 'GET');
-    return json(200, historyPage(collection, call.query, call.base, isStrict(call), context.settings));
+    return fhirAnswer(200, historyPage(collection, call.query, call.base, isStrict(call), context.settings));
   }
   if (rest.length > 0) throw new OutcomeError(404, 'not-supported', `There is no ${call.path.join('/')}`);
   if (call.method === 'DELETE' && (collection.remove(id, context.now()) || collection.wasRemoved(id))) {
-    return json(200, operationOutcome('deleted', `${type}/${id} is deleted`, 'information'));
+    return fhirAnswer(200, operationOutcome('deleted', `${type}/${id} is deleted`, 'information'));
   }
   if (call.method !== 'DELETE') allow(call, 'GET');
   return read(collection, id);
@@ -163,7 +193,7 @@ function allow(call: Call, method: string): void {
 
 function read(collection: Collection, id: string): Answer {
   const row = collection.row(id);
-  if (row !== undefined) return { status: 200, body: resourceText(collection, row), contentType: FHIR_JSON };
+  if (row !== undefined) return fhirAnswer(200, resourceText(collection, row));
   throw collection.wasRemoved(id)
     ? new OutcomeError(410, 'deleted', `${collection.type}/${id} has been deleted`)
     : new OutcomeError(404, 'not-found', `${collection.type}/${id} is not known`);
@@ -172,7 +202,7 @@ function read(collection: Collection, id: string): Answer {
 function search(context: SourceContext, call: Call, collection: Collection): Answer {
   const page = searchPage(context, collection, call.query, call.base, isStrict(call), call.faults);
   const isHidden = context.settings.behaviours.includes('times-hidden') && collection.type !== 'Patient';
-  return { status: 200, body: isHidden ? withoutTimes(page) : page, contentType: FHIR_JSON };
+  return fhirAnswer(200, isHidden ? withoutTimes(page) : page);
 }
 
 /** @throws OutcomeError 429 where more are asked for than a token bucket holds that is filled at the permitted rate */
@@ -185,6 +215,15 @@ function refuseHaste({ settings, state }: SourceContext): void {
   if (state.permits.left < 1)
     throw new OutcomeError(429, 'throttled', 'Too many requests', { 'Retry-After': '1' });
   state.permits.left--;
+}
+
+/** @throws OutcomeError with 401 for a token that has expired, or expires now */
+function refuseToken({ state }: SourceContext, token: string | undefined, faults: readonly Fault[]): void {
+  if (token === undefined) return;
+  if (faultOf(faults, 'tokenExpires')) state.refusedTokens.add(token);
+  if (!state.refusedTokens.has(token)) return;
+  const headers = { 'WWW-Authenticate': 'Bearer error="invalid_token"' };
+  throw new OutcomeError(401, 'forbidden', 'The token has expired', headers);
 }
 
 function withoutTimes(page: Buffer): Buffer {
@@ -204,7 +243,7 @@ function faultAnswer(context: SourceContext, faults: readonly Fault[]): Answer |
     throw new OutcomeError(
       status.status,
       status.status === 429 ? 'throttled' : 'transient',
-      'A setting makes the source answer like this',
+      `A setting makes the source answer like this (${CANARY})`,
       seconds === undefined ? {} : { 'Retry-After': retryAfter },
     );
   }
@@ -214,37 +253,7 @@ function faultAnswer(context: SourceContext, faults: readonly Fault[]): Answer |
 
 function errorAnswer(error: unknown): Answer {
   if (error instanceof OutcomeError) {
-    return { ...json(error.status, operationOutcome(error.code, error.message)), headers: error.headers };
+    return fhirAnswer(error.status, operationOutcome(error.code, error.message), error.headers);
   }
-  return json(500, operationOutcome('exception', 'The source failed to answer'));
-}
-
-function json(status: number, text: string): Answer {
-  return { status, body: Buffer.from(text), contentType: FHIR_JSON };
-}
-
-async function send(
-  context: SourceContext,
-  request: IncomingMessage,
-  response: ServerResponse,
-  answer: Answer,
-  faults: readonly Fault[],
-): Promise<void> {
-  let { body } = answer;
-  if (faultOf(faults, 'invalidJson')) body = body.subarray(0, Math.ceil(body.length * 0.75));
-  response.statusCode = answer.status;
-  response.sendDate = false;
-  response.setHeader('Date', new Date(context.now()).toUTCString());
-  response.setHeader('Content-Type', answer.contentType);
-  for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value);
-  if (context.settings.gzip && /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) {
-    body = await gzip(body, { level: 1 });
-    response.setHeader('Content-Encoding', 'gzip');
-  }
-  response.setHeader('Content-Length', body.length);
-  if (!faultOf(faults, 'cut')) {
-    response.end(body);
-    return;
-  }
-  response.write(body.subarray(0, body.length >> 1), () => response.destroy());
+  return fhirAnswer(500, operationOutcome('exception', 'The source failed to answer'));
 }

@@ -1,5 +1,6 @@
 import { FHIR_VERSION_NUMBERS, FHIR_VERSIONS } from '../../functions/fhir/fhirVersion.js';
 import { parseBehaviours } from './behaviours.js';
+import { parseBulkOptions } from './bulk/options.js';
 import { parseFaults } from './faults.js';
 import type { SourceFhirVersion, SourceOptions } from './settings.js';
 import { startSource } from './source.js';
@@ -9,7 +10,7 @@ import { startSource } from './source.js';
  * `FHIR_VERSION` (R4: what it says that its data is),
  * `SOURCE_PAGING` (`cursor` or `offset`), `SOURCE_UNSUPPORTED` (comma-separated parameters),
  * `SOURCE_MAX_COUNT` (1000), `SOURCE_REQUESTS_PER_SECOND` (no limit), `SOURCE_GZIP` (`true`), `SOURCE_BEHAVIOURS` (comma-separated names of
- * `behaviours.ts`), `SOURCE_FAULTS` (JSON array of faults),
+ * `behaviours.ts`), `SOURCE_BULK` (JSON object of numbers, as in `bulk/options.ts`), `SOURCE_FAULTS` (JSON array of faults),
  * `SOURCE_FAULT_SEED` (1). Ends when its parent does.
  */
 async function main(): Promise<void> {
@@ -37,6 +38,7 @@ function readOptions(env: NodeJS.ProcessEnv): SourceOptions {
     unsupported: (env['SOURCE_UNSUPPORTED'] ?? '').split(',').filter((name) => name !== ''),
     gzip: env['SOURCE_GZIP'] === 'true',
     behaviours: parseBehaviours(env['SOURCE_BEHAVIOURS'] ?? ''),
+    bulk: parseBulkOptions(env['SOURCE_BULK'] || '{}'),
     ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),
     faults: parseFaults(env['SOURCE_FAULTS'] || '[]'),
     faultSeed: readNumber(env, 'SOURCE_FAULT_SEED', 0, 2 ** 32 - 1) ?? 1,

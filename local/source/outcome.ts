@@ -9,6 +9,7 @@ export type IssueCode =
   | 'throttled'
   | 'transient'
   | 'too-costly'
+  | 'informational'
   | 'exception';
 
 /** An answer that is an error, as a FHIR server gives it. */

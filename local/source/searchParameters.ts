@@ -1,7 +1,7 @@
 /** A search parameter of one resource type: `path` is its element, without type suffixes of choices. */
 export interface SearchParameter {
   type: 'reference' | 'token';
-  paths: string[][];
+  paths: ReadonlyArray<readonly string[]>;
 }
 
 /**

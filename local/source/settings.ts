@@ -1,5 +1,6 @@
 import type { FHIR_VERSION_NUMBERS, FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import type { SourceBehaviour } from './behaviours.js';
+import type { BulkOptions } from './bulk/options.js';
 import type { Fault } from './faults.js';
 
 /** FHIR versions the source can say it speaks. */
@@ -8,10 +9,12 @@ export type SourceFhirVersion = (typeof FHIR_VERSION_NUMBERS)[FhirVersion];
 /** What a request looked like to the source. */
 export interface SourceRequest {
   method: string;
-  /** Path below the base, without the leading slash: `Patient`, `Patient/1`, `metadata`. */
+  /** Path below the base, without the leading slash: `Patient`, `Patient/1`, `metadata`, `$export`. */
   path: string;
   /** Raw query text without the question mark; of a POST search, the body's parameters. */
   query: string;
+  /** Text of a POST that is no form. */
+  body: string;
   headers: NodeJS.Dict<string | string[]>;
 }
 
@@ -42,6 +45,8 @@ export interface SourceOptions {
   gzip?: boolean;
   /** In what it differs from a server that does everything right. Default nothing. */
   behaviours?: readonly SourceBehaviour[];
+  /** The source's own `$export`. */
+  bulk?: BulkOptions;
   /** Requests that are answered in a second, and as many at once; more get 429 with `Retry-After: 1`. Default: any number. */
   requestsPerSecond?: number;
   /** What goes wrong, and when. Default nothing. */

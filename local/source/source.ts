@@ -1,6 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { join } from 'node:path';
+import { Jobs } from './bulk/jobs.js';
+import { BULK_DEFAULTS } from './bulk/options.js';
+import type { FileServer } from './bulk/signature.js';
 import { Collection } from './collection.js';
 import { createFaultPlan, type Fault } from './faults.js';
 import { createRequestHandler } from './handler.js';
@@ -23,12 +27,16 @@ export interface RunningSource {
   setFaults(faults: readonly Fault[]): void;
   /** Makes every next link given out so far answer 410. */
   expireCursors(): void;
+  /** Ids of the exports that were not deleted, in the order of their kick-offs. */
+  readonly exports: readonly string[];
+  /** Makes the status of every export so far answer 404, as a restart does. */
+  forgetExports(): void;
   /** Ends all connections. */
   close(): Promise<void>;
 }
 
 /**
- * Serves a folder of NDJSON files as a FHIR search server on 127.0.0.1. Reads every file once before it
+ * Serves a folder of NDJSON files as a FHIR server with search and `$export` on 127.0.0.1. Reads every file once before it
  * listens, to index it; resource texts stay on disk.
  */
 export async function startSource(options: SourceOptions): Promise<RunningSource> {
@@ -44,6 +52,7 @@ export async function startSource(options: SourceOptions): Promise<RunningSource
     behaviours: [],
     faultSeed: 1,
     ...options,
+    bulk: { ...BULK_DEFAULTS, ...options.bulk },
   };
   const types = resourceTypesOf(settings.fhirVersion);
   const collections = openCollections(settings.directory, types);
@@ -52,19 +61,19 @@ export async function startSource(options: SourceOptions): Promise<RunningSource
     faults: createFaultPlan(settings.faults ?? [], settings.faultSeed),
     cursorsValidFrom: 0,
     permits: { left: settings.requestsPerSecond ?? 0, at: 0 },
+    jobs: new Jobs(),
+    fileServer: undefined as FileServer | undefined,
+    refusedTokens: new Set<string>(),
   };
-  const server = createServer(
-    { maxHeaderSize: MAX_HEADER_BYTES },
-    createRequestHandler({ settings, types, collections, now, state }),
-  );
-  server.keepAliveTimeout = 60_000;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(settings.port, '127.0.0.1', resolve);
-  });
-
-  const address = server.address();
-  const port = typeof address === 'object' && address ? address.port : settings.port;
+  const context = { settings, types, collections, now, state };
+  const servers = [await listen(createRequestHandler(context), settings.port)];
+  const url = `http://127.0.0.1:${portOf(servers[0]!)}/fhir`;
+  if (settings.behaviours.includes('export-signed-files')) {
+    const fileServer = { base: '', key: randomBytes(32) };
+    servers.push(await listen(createRequestHandler(context, fileServer), 0));
+    fileServer.base = `http://127.0.0.1:${portOf(servers[1]!)}/fhir`;
+    state.fileServer = fileServer;
+  }
 
   const collectionOf = (type: string): Collection => {
     if (!types.has(type)) throw new Error(`${type} is not a resource type of FHIR ${settings.fhirVersion}`);
@@ -73,7 +82,7 @@ export async function startSource(options: SourceOptions): Promise<RunningSource
     return collection;
   };
   return {
-    url: `http://127.0.0.1:${port}/fhir`,
+    url,
     insert(type, id, resourceText) {
       if (collectionOf(type).row(id) !== undefined) throw new Error(`${type}/${id} is there already`);
       collectionOf(type).put(id, resourceText, now());
@@ -91,14 +100,39 @@ export async function startSource(options: SourceOptions): Promise<RunningSource
     expireCursors() {
       state.cursorsValidFrom = now() + 1;
     },
+    get exports() {
+      return state.jobs.ids;
+    },
+    forgetExports() {
+      state.jobs.clear();
+    },
     async close() {
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
+      await Promise.all(servers.map(end));
       for (const collection of collections.values()) collection.close();
     },
   };
+}
+
+async function listen(handler: RequestListener, port: number): Promise<Server> {
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, handler);
+  server.keepAliveTimeout = 60_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return server;
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+async function end(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
 }
 
 function openCollections(directory: string, types: ReadonlySet<string>): Map<string, Collection> {

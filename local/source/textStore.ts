@@ -8,6 +8,7 @@ const MAX_RUN_BYTES = 8 * 1024 * 1024;
 /** Characters of `2020-01-01T00:00:00.000Z`. */
 const INSTANT_LENGTH = 24;
 const MICROSECONDS_PER_MILLISECOND = 1000;
+const LINE_FEED = 0x0a;
 
 /** The texts of a table's rows: most of them in a file, those of changed resources in memory. */
 export class TextStore {
@@ -42,6 +43,37 @@ export class TextStore {
     );
     if (!isAscending) byOffset.sort((left, right) => offsets[rows[left]!]! - offsets[rows[right]!]!);
     for (let index = 0; index < rows.length;) index = this.#copyRun(rows, byOffset, index, target, positions);
+  }
+
+  /** Writes the texts of rows into `target`, which they fill, each with a line feed behind it. */
+  copyLines(rows: Uint32Array, target: Buffer): void {
+    if (rows.length === 0) return;
+    if (this.#file && this.#areLines(rows)) {
+      this.#file.read(target, 0, target.length - 1, this.#table.offsets[rows[0]!]!);
+    } else {
+      const positions = new Float64Array(rows.length);
+      let at = 0;
+      for (const [index, row] of rows.entries()) {
+        positions[index] = at;
+        at += this.length(row);
+        target[at++] = LINE_FEED;
+      }
+      this.copy(rows, target, positions);
+    }
+    target[target.length - 1] = LINE_FEED;
+  }
+
+  /** Whether rows follow each other in the file as they are served, with nothing but a line feed in between. */
+  #areLines(rows: Uint32Array): boolean {
+    const { offsets, lengths, insertions } = this.#table;
+    for (let index = 0; index < rows.length; index++) {
+      const row = rows[index]!;
+      if (!isInPlace(insertions[row]!) || offsets[row]! < 0) return false;
+      if (index === 0) continue;
+      const before = rows[index - 1]!;
+      if (offsets[row] !== offsets[before]! + lengths[before]! + 1) return false;
+    }
+    return true;
   }
 
   /** Copies the row at `index` and those behind it that are near in the file; returns the next index. */

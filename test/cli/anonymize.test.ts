@@ -308,12 +308,12 @@ describe('files on the command line', () => {
     [
       'a wrong configuration',
       ['validate', 'wrong.json'],
-      /error: fhirPathRules\[0\]\.method: Unknown method[^]*has an error/,
+      /error: fhirPathRules\[0\]\.method \(line 1, column 37\): Unknown method[^]*has an error/,
     ],
     [
       'a wrong configuration, by the same words for anonymize',
       ['anonymize', '--config', 'wrong.json', '--input', 'in', '--output', 'o'],
-      /error: fhirPathRules\[0\]\.method: Unknown method[^]*has an error/,
+      /error: fhirPathRules\[0\]\.method \(line 1, column 37\): Unknown method[^]*has an error/,
     ],
     [
       'a missing input',

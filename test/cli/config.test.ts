@@ -17,6 +17,18 @@ beforeAll(() => {
   const keyed = { fhirPathRules: [], parameters: { encryptKey: { secretName: 'research' } } };
   writeFileSync(join(folder, 'key.json'), JSON.stringify(keyed));
   writeFileSync(join(folder, 'wrong.json'), GAPS.replace('redact', 'shred'));
+  writeFileSync(
+    join(folder, 'gaps.yaml'),
+    'fhirVersion: R4\nfhirPathRules:\n- path: Patient.name\n  method: redact\n',
+  );
+  writeFileSync(
+    join(folder, 'wrong.yaml'),
+    'fhirVersion: R4\nfhirPathRules:\n- path: Patient.name\n  method: shred\n',
+  );
+  writeFileSync(
+    join(folder, 'list.yaml'),
+    'fhirVersion: [R4, R4B]\nfhirPathRules:\n- path: Patient.name\n  method: redact\n',
+  );
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -52,6 +64,32 @@ describe('fhir-deid says what is wrong on its command line', () => {
       /^The configuration no\.json cannot be read \(ENOENT\)\.\n$/,
     ],
     ['errors', ['validate', 'wrong.json'], 2, /^error: [^]*Unknown method 'shred'[^]*has an error/],
+    ['gaps in YAML', ['validate', 'gaps.yaml'], 0, /Coverage, names[^]*The configuration has no errors\.\n$/],
+    [
+      'errors in YAML',
+      ['validate', 'wrong.yaml'],
+      2,
+      /^error: fhirPathRules\[0\]\.method \(line 4, column 3\): Unknown/,
+    ],
+    [
+      'another version in YAML',
+      ['validate', 'gaps.yaml', '--fhir-version', 'R5'],
+      2,
+      /for another FHIR version/,
+    ],
+    ['a list of versions, with the first', ['validate', 'list.yaml'], 0, /has no errors\.\n$/],
+    [
+      'a list of versions, with another',
+      ['validate', 'list.yaml', '--fhir-version', 'R4B'],
+      0,
+      /has no errors\.\n$/,
+    ],
+    [
+      'a list of versions, with none of them',
+      ['validate', 'list.yaml', '--fhir-version', 'R5'],
+      2,
+      /fhirVersion \(line 1, column 1\): The configuration is for another/,
+    ],
     ['errors before a push', ['config', 'push', 'wrong.json'], 2, /^error: [^]*Unknown method 'shred'/],
     [
       'another version than the app',

@@ -45,7 +45,13 @@ describe('what is pushed can be read, by tag and by digest,', () => {
     if ('problem' in parsed) throw new Error(parsed.problem);
     const { reference } = parsed;
     const content = Buffer.from('{"fhirPathRules":[]}');
-    const digest = await pushArtifact(images.repository(reference), reference, 'safe/a.json', content);
+    const digest = await pushArtifact(
+      images.repository(reference),
+      reference,
+      'safe/a.json',
+      content,
+      'application/json',
+    );
     await expect(read(`${name}:v1`)).resolves.toEqual({ text: content.toString(), digest });
     await expect(read(`${name}@${digest}`)).resolves.toEqual({ text: content.toString(), digest });
     expect([...(await (await images.open(reference)).list())]).toEqual([['safe/a.json', content.length]]);

@@ -7,40 +7,54 @@ const text = readFileSync(new URL('../../docs/configuration.md', import.meta.url
 
 interface Example {
   heading: string;
+  /** A whole configuration instead of rules and parameters. */
+  configuration: string;
   rules: string;
   parameters: string;
   before: string;
   after: string;
 }
 
-/** The examples of the page: rules, perhaps parameters, then a resource before and after. */
+/** The examples of the page: rules, perhaps parameters, or a configuration, then a resource before and after. */
 function examplesOf(markdown: string): Example[] {
   const examples: Example[] = [];
   let heading = '';
   let blocks: Partial<Record<string, string>> = {};
-  for (const [, title, kind, content] of markdown.matchAll(/^#+ (.+)$|^```json (\w+)\n([\s\S]*?)```$/gm)) {
+  for (const [, title, kind, content] of markdown.matchAll(
+    /^#+ (.+)$|^```(?:json|yaml) (\w+)\n([\s\S]*?)```$/gm,
+  )) {
     if (title !== undefined) heading = title;
     if (kind === undefined || content === undefined) continue;
     blocks[kind] = content;
     if (kind !== 'after') continue;
-    const { rules = '', parameters = '{}', before = '' } = blocks;
-    examples.push({ heading, rules, parameters, before, after: content });
+    const { configuration = '', rules = '', parameters = '{}', before = '' } = blocks;
+    examples.push({ heading, configuration, rules, parameters, before, after: content });
     blocks = {};
   }
   return examples;
 }
 
 /** What the engine makes of an example's resource. */
-function resultOf({ rules, parameters, before }: Omit<Example, 'after' | 'heading'>): JsonObject {
-  const keys = { dateShiftKey: 'example', cryptoHashKey: 'example', encryptKey: '0123456789abcdef' };
-  const configuration = {
-    fhirPathRules: JSON.parse(rules) as unknown,
-    parameters: { ...keys, ...(JSON.parse(parameters) as object) },
-  };
-  const result = engineOf(JSON.stringify(configuration), 'R4').anonymize(before);
+function resultOf({
+  configuration,
+  rules,
+  parameters,
+  before,
+}: Omit<Example, 'after' | 'heading'>): JsonObject {
+  const whole = configuration === '' ? textOf(rules, parameters) : configuration;
+  const result = engineOf(whole, 'R4').anonymize(before);
   return result.outcome === 'anonymized'
     ? (JSON.parse(result.line) as JsonObject)
     : { failure: result.failure.message };
+}
+
+/** The configuration of rules and parameters. */
+function textOf(rules: string, parameters: string): string {
+  const keys = { dateShiftKey: 'example', cryptoHashKey: 'example', encryptKey: '0123456789abcdef' };
+  return JSON.stringify({
+    fhirPathRules: JSON.parse(rules) as unknown,
+    parameters: { ...keys, ...(JSON.parse(parameters) as object) },
+  });
 }
 
 describe('the examples in docs/configuration.md', () => {

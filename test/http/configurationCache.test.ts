@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
 import { keysDigest } from '../../functions/export/request/pinnedConfiguration.js';
-import { ConfigurationCache } from '../../functions/http/configurationCache.js';
+import { ConfigurationCache, type CheckedConfiguration } from '../../functions/http/configurationCache.js';
 
 const KEY = 'a key that is in the text';
 
@@ -37,9 +38,12 @@ describe('a configuration that was read before', () => {
     ['keys in its text', { cryptoHashKey: KEY, dateShiftKey: KEY }],
     ['names of secrets', { cryptoHashKey: { secretName: 'mine' } }],
     ['no keys', {}],
-  ])('has the keys that its text gives: %s', (_what, parameters) => {
+    ['keys in YAML', { cryptoHashKey: KEY }],
+  ])('has the keys that its text gives: %s', (what, parameters) => {
     const cache = new ConfigurationCache('R4', 'warning');
-    const [first, second] = [cache.read(text('id', parameters)), cache.read(text('id', parameters))];
+    const json = text('id', parameters);
+    const given = what.includes('YAML') ? stringify(JSON.parse(json)) : json;
+    const [first, second] = [cache.read(given), cache.read(given)];
     expect(second).toEqual(first);
     const secret = Buffer.alloc(32);
     if (first.keys === undefined || second.keys === undefined) throw new Error('no keys');
@@ -51,6 +55,20 @@ describe('a configuration that was read before', () => {
     const first = cache.read('{"fhirPathRules":[{"path":"id"}]}');
     expect(first.keys).toBeUndefined();
     expect(cache.read('{"fhirPathRules":[{"path":"id"}]}')).toEqual(first);
+  });
+
+  it('in YAML is what it is in JSON, under a digest of its own', () => {
+    const cache = new ConfigurationCache('R4', 'warning');
+    const json = text('Patient.id', { cryptoHashKey: KEY });
+    const [inJson, inYaml] = [cache.read(json), cache.read(stringify(JSON.parse(json)))];
+    const withoutPlaces = ({ keys, coverage, issues }: CheckedConfiguration): unknown => ({
+      keys,
+      coverage,
+      issues: issues.map(({ severity, path, message }) => ({ severity, path, message })),
+    });
+    expect(inYaml.keys?.parameters.cryptoHashKey).toEqual({ kind: 'text', text: KEY });
+    expect(withoutPlaces(inYaml)).toEqual(withoutPlaces(inJson));
+    expect(inYaml.digest).not.toBe(inJson.digest);
   });
 
   it('of another text is another one', () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { SOURCE_BEHAVIOURS, type SourceBehaviour } from '../../local/source/behaviours.js';
+import { SEARCH_BEHAVIOURS, type SourceBehaviour } from '../../local/source/behaviours.js';
 import { type RunningSource, startSource } from '../../local/source/source.js';
 import { type Asked, type JobResource, keysOf, runJob, type RunJob } from '../stack/runJob.js';
 import { startTestStorage, type TestStorage } from '../stack/harness.js';
@@ -108,7 +108,7 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
   'type-refused',
   'provenance-refused',
 ] satisfies SourceBehaviour[]);
-const ALONE = Object.keys(SOURCE_BEHAVIOURS).filter((name) => !ELSEWHERE.has(name));
+const ALONE = Object.keys(SEARCH_BEHAVIOURS).filter((name) => !ELSEWHERE.has(name));
 
 describe.each([[], ...ALONE.map((name) => [name]), ...PAIRS] as SourceBehaviour[][])(
   'a source with the behaviours %j %j %j',

@@ -9,6 +9,16 @@ export interface ConfigurationIssue {
   path: string;
   /** What is wrong and what would be right. Never holds a key. */
   message: string;
+  /** Where in the text of the configuration, counted from 1; absent where the message says it. */
+  line?: number;
+  column?: number;
+}
+
+/** An issue as a line of text, without its severity. */
+export function issueText({ path, message, line, column }: ConfigurationIssue): string {
+  if (path === '') return message;
+  const place = line === undefined ? '' : ` (line ${line}, column ${column})`;
+  return `${path}${place}: ${message}`;
 }
 
 /** Issues after which suggestions are no longer made: each is a search through all names. */

@@ -16,6 +16,9 @@ function issuesOf(
   ).issues;
 }
 
+/** Where an issue is in a configuration of one line. */
+const IN_LINE_1 = { line: 1, column: expect.any(Number) as number };
+
 describe('every problem is reported at once: where, what, and what would be right', () => {
   it.each<[object, string, RegExp]>([
     [
@@ -56,7 +59,7 @@ describe('every problem is reported at once: where, what, and what would be righ
   ])('%j: an error', (rule, path, message) => {
     const errors = issuesOf({ fhirPathRules: [rule] }).filter(({ severity }) => severity === 'error');
     expect(errors).toEqual([
-      { severity: 'error', rule: 0, path, message: expect.stringMatching(message) as string },
+      { severity: 'error', rule: 0, path, message: expect.stringMatching(message) as string, ...IN_LINE_1 },
     ]);
   });
 
@@ -82,6 +85,7 @@ describe('every problem is reported at once: where, what, and what would be righ
         rule: 0,
         path: 'fhirPathRules[0].path',
         message: expect.stringMatching(message) as string,
+        ...IN_LINE_1,
       },
     ]);
   });
@@ -127,6 +131,7 @@ describe('every problem is reported at once: where, what, and what would be righ
         rule: 0,
         path: `fhirPathRules[0].${path}`,
         message: expect.stringMatching(message) as string,
+        ...IN_LINE_1,
       },
     ]);
   });
@@ -288,5 +293,25 @@ describe('keys', () => {
     });
     expect(issues.length).toBeGreaterThan(3);
     expect(JSON.stringify(issues)).not.toContain('topsecret');
+  });
+});
+
+describe('fhirVersion is one version or a list of some', () => {
+  it.each([
+    [undefined, undefined],
+    ['R4B', undefined],
+    ['r4b', undefined],
+    [['R4', 'R4B'], undefined],
+    [['R4B'], undefined],
+    ['R4', /is for another FHIR version: the data is R4B/],
+    [['R4', 'R5'], /is for another FHIR version: the data is R4B/],
+    [[], /Not a FHIR version/],
+    [['R4B', 'R9'], /Not a FHIR version/],
+    [['R4B', null], /Not a FHIR version/],
+    [{ R4B: true }, /Not a FHIR version/],
+  ])('%j', (fhirVersion, message) => {
+    const issues = issuesOf({ fhirVersion, fhirPathRules: [] } as object, { fhirVersion: 'R4B' });
+    if (message === undefined) expect(issues).toEqual([]);
+    else expect(issues.map((issue) => issue.message)).toEqual([expect.stringMatching(message)]);
   });
 });

@@ -49,6 +49,8 @@ const zip = (code: (n: number) => string): string =>
 
 /** By what they are made of: those that are read, and those that are refused. */
 const READ: Record<string, string> = {
+  'rules in YAML': `fhirPathRules:\n${Array.from({ length: 2000 }, (_, n) => `- path: Patient.name${n}\n  # what it is for\n  method: redact\n`).join('')}`,
+  'rules in YAML by an alias': `fhirPathRules:\n- &r {path: Patient.name, method: redact}\n${'- *r\n'.repeat(1999)}`,
   'the same rule': allowed(() => 'Patient.name'),
   'rules of many types': allowed((n) => `${['Patient', 'Encounter', 'Claim', 'Bundle'][n % 4]}.id`),
   'elements that are none': allowed((n) => `Patient.e${n}`),
@@ -124,7 +126,17 @@ const REFUSED: Record<string, string> = {
   'ZIP codes that are none': zip(() => '[]'),
   'deep JSON': '['.repeat(MAX_BYTES),
   'comments without end': '/*'.repeat(MAX_BYTES / 2),
-};
+  ...Object.fromEntries(
+    ['- ', '? ', '- [', '#\n', ',', '[,', '!', '&a ', '*a ', '---\n', '%a\n', '"\n', '}\n', 'a: b: ', '- a:\n'].map((part) => [
+      `YAML of nothing but ${JSON.stringify(part)}`,
+      `a:\n  ${part.repeat(MAX_BYTES)}`.slice(0, MAX_BYTES - 500),
+    ]),
+  ),
+  'YAML with an unknown escape many times': `a: "${'\\q'.repeat(MAX_BYTES / 3)}"`,
+  'YAML with many names': filled((n) => `a${n}:`, '\n'),
+  'YAML with many aliases': `- &a b\n${filled(() => '- *a', '\n')}`,
+  'YAML indented ever deeper': filled((n) => `${' '.repeat(n)}a:`, '\n'),
+}; // prettier-ignore
 
 const PATIENT =
   '{"resourceType":"Patient","id":"a","name":[{"use":"official","family":"b","given":["c"]}],"birthDate":"1970-01-01",' +

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { accepted, kickOff } from './bulk/support.js';
 import { ask, ids, resource } from './support.js';
 
 const main = fileURLToPath(new URL('../../../dist/local/source/main.js', import.meta.url));
@@ -33,12 +34,17 @@ test('serves what the environment says, and ends with its parent', async () => {
     SOURCE_PORT: '0',
     SOURCE_UNSUPPORTED: '_sort',
     SOURCE_FAULTS: '[{"kind":"status","status":503,"times":1}]',
+    SOURCE_BEHAVIOURS: 'export-no-system',
+    SOURCE_BULK: '{"retryAfterSeconds":9}',
   });
   const url = await ready(child);
   expect((await ask(`${url}/Patient`)).status).toBe(503);
   expect(ids(await ask(`${url}/Patient`))).toEqual(['a']);
   const strict = await ask(`${url}/Patient?_sort=_id`, { headers: { Prefer: 'handling=strict' } });
   expect(strict.status).toBe(400);
+  expect((await kickOff(`${url}/$export`)).status).toBe(404);
+  const running = await fetch(await accepted(kickOff(`${url}/Patient/$export`)));
+  expect(running.headers.get('retry-after')).toBe('9');
   child.disconnect();
   const [code] = (await once(child, 'exit')) as unknown[];
   expect(code).toBe(0);
@@ -53,6 +59,12 @@ test.each([
     /SOURCE_PAGING must be cursor or offset/,
   ],
   ['faults that are none', { SAMPLE_DATA: '.', SOURCE_FAULTS: '[{}]' }, /Fault 0 has no kind/],
+  [
+    'a number that is none',
+    { SAMPLE_DATA: '.', SOURCE_BULK: '{"poll":1}' },
+    /SOURCE_BULK: poll is none of polls,/,
+  ],
+  ['a behaviour that is none', { SAMPLE_DATA: '.', SOURCE_BEHAVIOURS: 'export' }, /there is no export\./],
   ['a folder that is not there', { SAMPLE_DATA: '/nowhere/at/all' }, /\/nowhere\/at\/all/],
 ])('says what is wrong: %s', async (_name, env, message) => {
   const child = start({ SAMPLE_DATA: '', ...env });

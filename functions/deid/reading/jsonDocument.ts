@@ -1,22 +1,10 @@
 import type { JsonObject, JsonValue } from '../../json/json.js';
 import { numberFromText } from '../../json/jsonNumber.js';
+import { DocumentError } from './documentError.js';
+import { memberPath, type Places } from './places.js';
 
-/** Text that is no JSON even by the reference's lenient rules, with where in it. Quotes none of the text. */
-export class ConfigurationJsonError extends Error {
-  readonly line: number;
-  readonly column: number;
-  constructor(reason: string, text: string, position: number) {
-    const before = text.slice(0, position).split('\n');
-    const line = before.length;
-    const column = (before.at(-1) ?? '').length + 1;
-    super(`${reason} at line ${line}, column ${column}`);
-    this.name = 'ConfigurationJsonError';
-    this.line = line;
-    this.column = column;
-  }
-}
-
-const MAX_DEPTH = 64;
+/** Deepest nesting of a configuration. */
+export const MAX_DEPTH = 64;
 const SPACE = /(?:[\s\ufeff]|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![A-Za-z0-9_.])/y;
 const STRING = /"(?:[^"\\]|\\[\s\S])*"|'(?:[^'\\]|\\[\s\S])*'/y;
@@ -25,27 +13,30 @@ const WORD = /(?:true|false|null)(?![A-Za-z0-9_])/y;
 /**
  * Reads a configuration's JSON as the reference does: comments, single quotes, a comma before a closing bracket
  * and a byte order mark are accepted, a name used twice in an object is not.
- * @throws ConfigurationJsonError
+ * @param places gets where each value is
+ * @throws DocumentError
  */
-export function parseConfigurationJson(text: string): JsonValue {
-  return new Reader(text).read();
+export function parseJsonDocument(text: string, places: Places | undefined): JsonValue {
+  return new Reader(text, places).read();
 }
 
 class Reader {
   #at = 0;
   readonly #text: string;
-  constructor(text: string) {
+  readonly #places: Places | undefined;
+  constructor(text: string, places: Places | undefined) {
     this.#text = text;
+    this.#places = places;
   }
 
-  #error(reason: string, position = this.#at): ConfigurationJsonError {
-    return new ConfigurationJsonError(reason, this.#text, position);
+  #error(reason: string, position = this.#at): DocumentError {
+    return new DocumentError(reason, this.#text, position);
   }
 
   read(): JsonValue {
     this.#space();
     if (this.#at >= this.#text.length) throw this.#error('The configuration is empty');
-    const value = this.#value(0);
+    const value = this.#value(0, '');
     this.#space();
     if (this.#at < this.#text.length) throw this.#error('Text after the end of the configuration');
     return value;
@@ -57,6 +48,14 @@ class Reader {
     this.#at = SPACE.lastIndex;
   }
 
+  /** Notes the place of a value, where places are asked for. @returns its path */
+  #note(path: () => string, position: number): string {
+    if (this.#places === undefined) return '';
+    const noted = path();
+    this.#places.note(noted, position);
+    return noted;
+  }
+
   #match(pattern: RegExp): string | undefined {
     pattern.lastIndex = this.#at;
     if (!pattern.test(this.#text)) return undefined;
@@ -65,12 +64,12 @@ class Reader {
     return found;
   }
 
-  #value(depth: number): JsonValue {
+  #value(depth: number, path: string): JsonValue {
     if (depth > MAX_DEPTH) throw this.#error('JSON nested too deeply');
     this.#space();
     const character = this.#text.charAt(this.#at);
-    if (character === '{') return this.#object(depth);
-    if (character === '[') return this.#array(depth);
+    if (character === '{') return this.#object(depth, path);
+    if (character === '[') return this.#array(depth, path);
     if (character === '"' || character === "'") return this.#string();
     const number = this.#match(NUMBER);
     if (number !== undefined) return numberFromText(number);
@@ -95,13 +94,16 @@ class Reader {
     }
   }
 
-  #array(depth: number): JsonValue[] {
+  #array(depth: number, path: string): JsonValue[] {
     const items: JsonValue[] = [];
-    this.#inside(']', () => items.push(this.#value(depth + 1)));
+    this.#inside(']', () => {
+      const below = this.#note(() => `${path}[${items.length}]`, this.#at);
+      items.push(this.#value(depth + 1, below));
+    });
     return items;
   }
 
-  #object(depth: number): JsonObject {
+  #object(depth: number, path: string): JsonObject {
     const members = Object.create(null) as JsonObject;
     this.#inside('}', () => {
       const start = this.#at;
@@ -111,7 +113,10 @@ class Reader {
       if (key in members) throw this.#error(`The property '${key}' is there twice in the same object`, start);
       this.#space();
       if (!this.#take(':')) throw this.#error('Expected : after a property name');
-      members[key] = this.#value(depth + 1);
+      members[key] = this.#value(
+        depth + 1,
+        this.#note(() => memberPath(path, key), start),
+      );
     });
     return members;
   }
