@@ -61,7 +61,7 @@ export function madePseudonym({ domain, entici }: DomainName, value: string): st
 }
 
 /** Knows all pseudonyms. */
-export const MADE_PSEUDONYMS: PseudonymSource = {
+const MADE_PSEUDONYMS: PseudonymSource = {
   domain: (name) => ({ of: (value) => madePseudonym(name, value) }),
   takeLack: () => false,
 };

@@ -64,7 +64,7 @@ export class PageWriter {
   readonly #dependencies: PageDependencies;
   readonly #lines = new PageLines();
   readonly #counts = new EngineReport();
-  readonly #tape = new JsonTape(0);
+  readonly #tape = new JsonTape();
   #waiting: Waiting[] = [];
   #asked: Asked | undefined;
   #file: LineSink | undefined;
