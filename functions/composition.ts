@@ -5,7 +5,12 @@ import type { SliceRunner } from './activities/sliceRunner.js';
 import { SliceThreads } from './activities/sliceThreads.js';
 import { ConfigurationBlobs } from './adapters/configurationBlobs.js';
 import { ConfigurationImages } from './adapters/configurationImages.js';
-import { openAuthorizationServer, openSource, openSourceAccess } from './adapters/source/openSource.js';
+import {
+  openAuthorizationServer,
+  openBulk,
+  openSource,
+  openSourceAccess,
+} from './adapters/source/openSource.js';
 import { openPseudonymAccess, openPseudonyms } from './adapters/pseudonyms/openPseudonyms.js';
 import {
   type RemoteSourceAccess,
@@ -21,7 +26,11 @@ import type { KeyResolver } from './deid/configuration/keys.js';
 import { FhirModel } from './deid/model/fhirModel.js';
 import { openAuthorization } from './http/authorization/openAuthorization.js';
 import { ConfigurationCache } from './http/configurationCache.js';
+import type { RunDeIdentify } from './http/deIdentify/task.js';
+import { deIdentifyThreads } from './http/deIdentify/threads.js';
+import { DeIdentification } from './http/deIdentify/work.js';
 import type { HttpDependencies } from './http/dependencies.js';
+import type { ConfigurationReader } from './http/pinConfiguration.js';
 import type { Settings } from './settings/settings.js';
 
 /**
@@ -52,24 +61,22 @@ export function remoteAccess({ source, pseudonyms }: RemoteAccess): Access {
 export function composeApp(settings: Settings): { activities: MainDependencies; http: HttpDependencies } {
   const access = { source: openSourceAccess(settings), pseudonyms: openPseudonymAccess(settings) };
   const thread = composeThread(settings, access);
-  const { jobs, files, sourceFiles, now, isResourceType } = thread;
+  const { jobs, files, bulkOf, sourceFiles, now, isResourceType } = thread;
   return {
     activities: { ...thread, slices: openSlices(settings, access, thread) },
     http: {
-      settings,
       authorize: openAuthorization(settings.authorization, openAuthorizationServer(settings), isResourceType),
       jobs,
       files,
+      bulkOf,
       sourceFiles,
-      configurationBlobs: new ConfigurationBlobs(openStorage(settings.exportStorage), settings.exportStorage),
-      configurationImages: new ConfigurationImages({ ...settings.registries, proxy: settings.proxy }),
-      checkedConfigurations: new ConfigurationCache(
-        settings.fhirVersion,
-        settings.requireCoverage ? 'error' : 'warning',
-        settings.pseudonyms.service !== undefined,
-      ),
-      resolveSecret: secretsOf(settings),
+      ...configurationReader(settings),
       sourceOf: openSource({ ...settings, sourceMaxAttempts: 1 }, access.source),
+      // A thread also where slices have none: what callers send may take long.
+      runDeIdentify: deIdentifyThreads(
+        new URL('./deIdentifyThread.js', import.meta.url),
+        Math.max(1, settings.workerThreads),
+      ),
       now,
       isResourceType,
     },
@@ -89,6 +96,10 @@ export function composeThread(settings: Settings, access: Access): ActivityDepen
     jobs,
     files: new ExportFiles(openStorage(settings.exportStorage)),
     sourceOf: openSource(settings, access.source),
+    bulkOf:
+      mode.method === 'bulk' || mode.method === 'auto'
+        ? openBulk(settings, mode.fileHosts, access.source)
+        : undefined,
     sourceFiles:
       mode.method === 'files'
         ? new SourceFiles(mode, settings.sourceMaxPageMebibytes * BYTES_PER_MEBIBYTE)
@@ -101,6 +112,25 @@ export function composeThread(settings: Settings, access: Access): ActivityDepen
     ),
     now: () => Date.now(),
     isResourceType: (name) => model.resource(name) !== undefined,
+  };
+}
+
+/** What does the work of `$de-identify`, on a thread of its own. */
+export function composeDeIdentification(settings: Settings): RunDeIdentify {
+  const work = new DeIdentification({ ...configurationReader(settings), now: () => Date.now() });
+  return (task) => work.run(task);
+}
+
+function configurationReader(settings: Settings): ConfigurationReader {
+  return {
+    settings,
+    configurationBlobs: new ConfigurationBlobs(openStorage(settings.exportStorage), settings.exportStorage),
+    configurationImages: new ConfigurationImages({ ...settings.registries, proxy: settings.proxy }),
+    checkedConfigurations: new ConfigurationCache(
+      settings.fhirVersion,
+      settings.requireCoverage ? 'error' : 'warning',
+    ),
+    resolveSecret: secretsOf(settings),
   };
 }
 

@@ -35,10 +35,18 @@ export async function askPatiently<T extends object>(
     if (!isFailure(answer)) return answer;
     patience.onFailure?.(answer, attempts);
     if (attempts >= patience.attemptsOf(answer.error)) return answer;
-    const backoff = Math.min(FIRST_WAIT_MS * 2 ** (attempts - 1), MAX_WAIT_MS / 2) * (0.5 + Math.random());
-    const waitMs = answer.waitMs > 0 ? Math.min(answer.waitMs, MAX_WAIT_MS) : backoff;
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    await retryPause(attempts, answer.waitMs);
   }
+}
+
+/**
+ * The pause before a request is made again.
+ * @param waitMs what the server asks for; 0 where it does not say
+ */
+export async function retryPause(attempt: number, waitMs: number): Promise<void> {
+  const backoff = Math.min(FIRST_WAIT_MS * 2 ** (attempt - 1), MAX_WAIT_MS / 2) * (0.5 + Math.random());
+  const ms = waitMs > 0 ? Math.min(waitMs, MAX_WAIT_MS) : backoff;
+  await new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 export function isFailure(answer: object): answer is FailedAttempt {

@@ -3,6 +3,7 @@ import { isConfigurationName } from '../export/request/configurationName.js';
 import { readOciReference } from '../export/request/ociReference.js';
 import { FHIR_VERSIONS } from '../fhir/fhirVersion.js';
 import { APPROVAL, AUTHORIZATION } from './authorizationSettings.js';
+import { DE_IDENTIFY } from './deIdentifySettings.js';
 import { PROXY } from './proxySettings.js';
 import { PSEUDONYMS } from './pseudonymSettings.js';
 import { REGISTRIES } from './registrySettings.js';
@@ -187,6 +188,7 @@ const AREAS = {
     registries: REGISTRIES,
   },
   Pseudonyms: { pseudonyms: PSEUDONYMS },
+  Operation: { deIdentify: DE_IDENTIFY },
   Downloads: {
     downloadLinks: choice(
       'DOWNLOAD_LINKS',
@@ -253,6 +255,7 @@ export const SCHEMA = {
   ...AREAS.Callers,
   ...AREAS.Configurations,
   ...AREAS.Pseudonyms,
+  ...AREAS.Operation,
   ...AREAS.Downloads,
   ...AREAS.Work,
 };

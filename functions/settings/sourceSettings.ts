@@ -2,7 +2,17 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { clientAuthentication } from './clientAuthentication.js';
 import { certificates } from './registrySettings.js';
 import { storage } from './storageSettings.js';
-import { anyText, matching, Problem, required, text, type Values, variants } from './setting.js';
+import {
+  anyText,
+  integer,
+  list,
+  matching,
+  Problem,
+  required,
+  text,
+  type Values,
+  variants,
+} from './setting.js';
 
 /** The key that a SMART Backend Services client signs its assertions with. */
 export interface AssertionKey {
@@ -54,13 +64,28 @@ export const privateKey = text(
   { isRequired: true, isSecret: true },
   'Key that assertions are signed with: RSA of 2048 bits or more (signs RS384), or EC P-384 (ES384).',
 );
+const fileHosts = list(
+  'SOURCE_FILE_HOSTS',
+  'hosts separated by commas, with their ports where these are not the usual ones, e.g. files.example.org',
+  (host) => /^[a-z0-9.-]{1,253}(?::\d{1,5})?$/.test(host),
+  { default: '' },
+  'Hosts beside the source where the files of its own export may be, by https: signed links, as a rule. The credentials of the source are not sent there.',
+);
+const maxHours = integer(
+  'SOURCE_EXPORT_MAX_HOURS',
+  { default: 24, min: 1, max: 336, unit: 'hours' },
+  'How long the own export of the source may take, those that it fails before included. Some servers never say that one has failed.',
+);
+
 export const SOURCE = {
   mode: variants(
     'SOURCE_MODE',
     'search',
-    'How the source is read: a server by search, or NDJSON files in a container. See [Files as the source](source-files.md).',
+    'How the source is read: a server by search (`search`), by its own Bulk Data export (`bulk`, see [Bulk export as the source](source-bulk.md)), or by search where it answers one and by its own export elsewhere (`auto`); or NDJSON files in a container (`files`, see [Files as the source](source-files.md)).',
     {
       search: {},
+      bulk: { fileHosts, maxHours },
+      auto: { fileHosts, maxHours },
       files: {
         account: storage(
           'SOURCE_STORAGE',

@@ -1,16 +1,20 @@
-import { createGunzip, createInflate } from 'node:zlib';
-import { pipeline, type Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { type Dispatcher, request as send } from 'undici';
 import { ExportError } from '../../common/errors.js';
 import { askPatiently, type FailedAttempt } from '../attempts.js';
 import { BufferPool } from '../bufferPool.js';
 import { type Dispatchers, openDispatchers } from '../dispatchers.js';
-import { networkFault } from '../networkFault.js';
-import { retryAfterMs } from '../retryAfter.js';
 import { noCredentials } from './credentials/none.js';
-import type { SourceCredentials, SourceHeader } from './credentials/sourceCredentials.js';
+import type { SourceCredentials } from './credentials/sourceCredentials.js';
 import type { SourceAccess } from './sourceAccess.js';
+import {
+  dateOf,
+  decoded,
+  discard,
+  headerOf,
+  retryAfterOf,
+  SourceRequests,
+  type SourceResponse,
+} from './sourceRequests.js';
 import { safeName } from '../../export/source/honored.js';
 import { attemptsOf, OTHER_METHOD, refusalOf } from '../../export/source/refusals.js';
 import type { SearchParameters, Source, SourceAnswer } from '../../export/source/source.js';
@@ -65,18 +69,19 @@ const KEEP_ALIVE_MS = 30_000;
 export class FhirClient implements Source {
   readonly #options: FhirClientOptions;
   readonly #base: URL;
-  readonly #dispatcherFor: Dispatchers;
-  readonly #credentials: SourceCredentials;
+  readonly #requests: SourceRequests;
   /** Whether a search in a form was refused that was answered as a URL. */
   #refusesForms = false;
 
   constructor(options: FhirClientOptions) {
     this.#options = options;
     this.#base = new URL(options.baseUrl);
-    this.#dispatcherFor =
+    this.#requests = new SourceRequests(
       options.dispatcherFor ??
-      openDispatchers({ timeoutMs: options.timeoutSeconds * 1000, keepAliveMs: KEEP_ALIVE_MS });
-    this.#credentials = options.credentials ?? noCredentials;
+        openDispatchers({ timeoutMs: options.timeoutSeconds * 1000, keepAliveMs: KEEP_ALIVE_MS }),
+      options.credentials ?? noCredentials,
+      options.timeoutSeconds,
+    );
   }
 
   search(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
@@ -165,36 +170,30 @@ export class FhirClient implements Source {
     });
   }
 
-  /**
-   * @param renewed a header to use after the source refused the one before
-   * @throws ExportError where there is no answer, or one that is not FHIR
-   */
-  async #try(request: SourceRequest, renewed?: SourceHeader): Promise<SourceAnswer | FailedAttempt> {
-    const header = renewed ?? (await this.#credentials.header());
+  /** @throws ExportError where there is no answer, or one that is not FHIR */
+  async #try(request: SourceRequest): Promise<SourceAnswer | FailedAttempt> {
     const { form } = request;
     const signal = AbortSignal.timeout(this.#options.timeoutSeconds * 1000);
     try {
-      const response = await send(request.url, {
-        dispatcher: this.#dispatcherFor(this.#base),
-        signal,
-        method: form === undefined ? 'GET' : 'POST',
-        headers: {
-          ...(header === undefined ? {} : { [header.name]: header.value }),
-          accept: 'application/fhir+json',
-          'accept-encoding': 'gzip, deflate',
-          prefer: 'handling=strict',
-          ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+      const response = await this.#requests.open(
+        {
+          url: request.url,
+          method: form === undefined ? 'GET' : 'POST',
+          headers: {
+            accept: 'application/fhir+json',
+            'accept-encoding': 'gzip, deflate',
+            prefer: 'handling=strict',
+            ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+          },
+          body: form,
         },
-        ...(form === undefined ? {} : { body: form }),
-      });
+        signal,
+      );
       const status = response.statusCode;
       if (status !== 200) {
         await discard(response);
-        if (status === 401 && header !== undefined && renewed === undefined) {
-          const other = await this.#credentials.renewed(header);
-          if (other !== undefined) return await this.#try(request, other);
-        }
-        return { error: refusalOf(status, this.#credentials.remedy), waitMs: retryAfterOf(response), status };
+        const { remedy } = this.#requests.credentials;
+        return { error: refusalOf(status, remedy), waitMs: retryAfterOf(response), status };
       }
       if (!/[/+]json\b/i.test(headerOf(response, 'content-type') ?? '')) {
         await discard(response);
@@ -207,26 +206,12 @@ export class FhirClient implements Source {
       const page = await this.#readBody(response);
       return { ...page, date: dateOf(response), isForm: form !== undefined };
     } catch (error) {
-      if (error instanceof ExportError) throw error;
-      // The cause holds the URL with its search values, so it is dropped here.
-      if (!signal.aborted) {
-        throw new ExportError(
-          'source-unreachable',
-          `The source cannot be reached or cut the connection (${networkFault(error)}). Check FHIR_SERVER_URL, its name resolution, network and certificate.`,
-          true,
-        );
-      }
-      // Not asked again just so: the caller may ask for less.
-      throw new ExportError(
-        'source-timeout',
-        `The source did not answer within SOURCE_TIMEOUT_SECONDS (${this.#options.timeoutSeconds} s).`,
-        true,
-      );
+      throw this.#requests.faultOf(error, signal);
     }
   }
 
   /** The body as it was before it was compressed, in one piece: of a known length, it is read to its place at once. */
-  async #readBody(response: Response): Promise<Required<Pick<SourceAnswer, 'body' | 'release'>>> {
+  async #readBody(response: SourceResponse): Promise<Required<Pick<SourceAnswer, 'body' | 'release'>>> {
     const { maxPageBytes } = this.#options;
     const length = Number(headerOf(response, 'content-length') ?? Number.NaN);
     const body = decoded(response);
@@ -266,8 +251,6 @@ const pages = new BufferPool(MAX_IDLE_BYTES);
 /** A body of unknown length is read into so many bytes first. */
 const FIRST_BYTES = 65_536;
 
-type Response = Dispatcher.ResponseData;
-
 function tooLarge(maxPageBytes: number): ExportError {
   return new ExportError(
     'source-page-too-large',
@@ -275,40 +258,6 @@ function tooLarge(maxPageBytes: number): ExportError {
   );
 }
 
-function headerOf({ headers }: Response, name: string): string | undefined {
-  const value = headers[name];
-  return Array.isArray(value) ? value[0] : value;
-}
-
-/** The body without the codings that were asked for. Whatever else a source may use does not look like JSON. */
-function decoded(response: Response): Readable {
-  const coding = headerOf(response, 'content-encoding')?.trim().toLowerCase();
-  const decoder =
-    coding === 'gzip' || coding === 'x-gzip'
-      ? createGunzip()
-      : coding === 'deflate'
-        ? createInflate()
-        : undefined;
-  if (decoder === undefined) return response.body;
-  // A failure of either ends both, and the reader of the stream reports it.
-  return pipeline(response.body, decoder, () => undefined);
-}
-
-/** Gives up a body that is not read; the connection may be kept where little is left of it. */
-async function discard({ body }: Response): Promise<void> {
-  await body.dump().catch(() => undefined);
-}
-
 function queryOf(parameters: SearchParameters): string {
   return new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value])).toString();
-}
-
-/** By the source's clock, where it says. */
-function retryAfterOf(response: Response): number {
-  return retryAfterMs(headerOf(response, 'retry-after'), dateOf(response) ?? Date.now());
-}
-
-function dateOf(response: Response): number | undefined {
-  const date = Date.parse(headerOf(response, 'date') ?? '');
-  return Number.isNaN(date) ? undefined : date;
 }
