@@ -5,7 +5,12 @@ import type { SliceRunner } from './activities/sliceRunner.js';
 import { SliceThreads } from './activities/sliceThreads.js';
 import { ConfigurationBlobs } from './adapters/configurationBlobs.js';
 import { ConfigurationImages } from './adapters/configurationImages.js';
-import { openAuthorizationServer, openSource, openSourceAccess } from './adapters/source/openSource.js';
+import {
+  openAuthorizationServer,
+  openBulk,
+  openSource,
+  openSourceAccess,
+} from './adapters/source/openSource.js';
 import { shareSourceAccess, type SourceAccess } from './adapters/source/sourceAccess.js';
 import { ExportFiles } from './adapters/storage/exportFiles.js';
 import { JobStore } from './adapters/storage/jobStore.js';
@@ -15,7 +20,11 @@ import type { KeyResolver } from './deid/configuration/keys.js';
 import { FhirModel } from './deid/model/fhirModel.js';
 import { openAuthorization } from './http/authorization/openAuthorization.js';
 import { ConfigurationCache } from './http/configurationCache.js';
+import type { RunDeIdentify } from './http/deIdentify/task.js';
+import { deIdentifyThreads } from './http/deIdentify/threads.js';
+import { DeIdentification } from './http/deIdentify/work.js';
 import type { HttpDependencies } from './http/dependencies.js';
+import type { ConfigurationReader } from './http/pinConfiguration.js';
 import type { Settings } from './settings/settings.js';
 
 /**
@@ -29,23 +38,22 @@ const BYTES_PER_MEBIBYTE = 1_048_576;
 export function composeApp(settings: Settings): { activities: MainDependencies; http: HttpDependencies } {
   const access = openSourceAccess(settings);
   const thread = composeThread(settings, access);
-  const { jobs, files, sourceFiles, now, isResourceType } = thread;
+  const { jobs, files, bulkOf, sourceFiles, now, isResourceType } = thread;
   return {
     activities: { ...thread, slices: openSlices(settings, access, thread) },
     http: {
-      settings,
       authorize: openAuthorization(settings.authorization, openAuthorizationServer(settings), isResourceType),
       jobs,
       files,
+      bulkOf,
       sourceFiles,
-      configurationBlobs: new ConfigurationBlobs(openStorage(settings.exportStorage), settings.exportStorage),
-      configurationImages: new ConfigurationImages({ ...settings.registries, proxy: settings.proxy }),
-      checkedConfigurations: new ConfigurationCache(
-        settings.fhirVersion,
-        settings.requireCoverage ? 'error' : 'warning',
-      ),
-      resolveSecret: secretsOf(settings),
+      ...configurationReader(settings),
       sourceOf: openSource({ ...settings, sourceMaxAttempts: 1 }, access),
+      // A thread also where slices have none: what callers send may take long.
+      runDeIdentify: deIdentifyThreads(
+        new URL('./deIdentifyThread.js', import.meta.url),
+        Math.max(1, settings.workerThreads),
+      ),
       now,
       isResourceType,
     },
@@ -65,6 +73,10 @@ export function composeThread(settings: Settings, access: SourceAccess): Activit
     jobs,
     files: new ExportFiles(openStorage(settings.exportStorage)),
     sourceOf: openSource(settings, access),
+    bulkOf:
+      mode.method === 'bulk' || mode.method === 'auto'
+        ? openBulk(settings, mode.fileHosts, access)
+        : undefined,
     sourceFiles:
       mode.method === 'files'
         ? new SourceFiles(mode, settings.sourceMaxPageMebibytes * BYTES_PER_MEBIBYTE)
@@ -72,6 +84,25 @@ export function composeThread(settings: Settings, access: SourceAccess): Activit
     cache: new JobCache(jobs, settings.fhirVersion, secretsOf(settings)),
     now: () => Date.now(),
     isResourceType: (name) => model.resource(name) !== undefined,
+  };
+}
+
+/** What does the work of `$de-identify`, on a thread of its own. */
+export function composeDeIdentification(settings: Settings): RunDeIdentify {
+  const work = new DeIdentification({ ...configurationReader(settings), now: () => Date.now() });
+  return (task) => work.run(task);
+}
+
+function configurationReader(settings: Settings): ConfigurationReader {
+  return {
+    settings,
+    configurationBlobs: new ConfigurationBlobs(openStorage(settings.exportStorage), settings.exportStorage),
+    configurationImages: new ConfigurationImages({ ...settings.registries, proxy: settings.proxy }),
+    checkedConfigurations: new ConfigurationCache(
+      settings.fhirVersion,
+      settings.requireCoverage ? 'error' : 'warning',
+    ),
+    resolveSecret: secretsOf(settings),
   };
 }
 

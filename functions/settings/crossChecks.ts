@@ -47,6 +47,11 @@ export const CROSS_CHECKS: readonly CrossCheck[] = [
     find: ({ authorization: { authentication } }, environment) => openness(authentication, environment),
   },
   {
+    of: [authorization.authentication, SCHEMA.deIdentify],
+    find: ({ authorization: { authentication }, deIdentify }) =>
+      deIdentify.method === 'on' ? openOperation(authentication, deIdentify.anyCaller) : undefined,
+  },
+  {
     of: [defaultConfiguration.name, defaultConfiguration.collection],
     find: ({ defaultConfiguration: { name, collection } }) =>
       collection === undefined || name !== undefined
@@ -124,6 +129,25 @@ function openness({ method }: Authentication, environment: Environment): string 
         ? undefined
         : 'AUTHENTICATION=entra needs App Service authentication, without which anybody could write the header that says who is calling: turn it on with Microsoft as identity provider (the platform then sets WEBSITE_AUTH_ENABLED), or set AUTHENTICATION to function-keys or smart';
     case 'smart':
+      return undefined;
+  }
+}
+
+/** Who may use `$de-identify` is said, and not by accident. */
+function openOperation(authentication: Authentication, isForAny: boolean): string | undefined {
+  switch (authentication.method) {
+    case 'none':
+    case 'function-keys':
+      return isForAny
+        ? undefined
+        : `DE_IDENTIFY is on, and AUTHENTICATION=${authentication.method} does not distinguish callers: whoever sends a guessed id gets its pseudonym. Set DE_IDENTIFY_ANY_CALLER to true where everybody who is let in may use it, or AUTHENTICATION to entra or smart`;
+    case 'smart':
+      if (authentication.deIdentifyScope === undefined)
+        return 'DE_IDENTIFY is on, but SMART_DE_IDENTIFY_SCOPE is not set, so no caller could use it';
+      return authentication.deIdentifyScope === authentication.rawScope
+        ? 'SMART_DE_IDENTIFY_SCOPE and SMART_RAW_SCOPE are the same scope: give each permission one of its own'
+        : undefined;
+    case 'entra':
       return undefined;
   }
 }

@@ -3,6 +3,7 @@ import { isConfigurationName } from '../export/request/configurationName.js';
 import { readOciReference } from '../export/request/ociReference.js';
 import { FHIR_VERSIONS } from '../fhir/fhirVersion.js';
 import { APPROVAL, AUTHORIZATION } from './authorizationSettings.js';
+import { DE_IDENTIFY } from './deIdentifySettings.js';
 import { PROXY } from './proxySettings.js';
 import { REGISTRIES } from './registrySettings.js';
 import {
@@ -185,6 +186,7 @@ const AREAS = {
     secrets,
     registries: REGISTRIES,
   },
+  Operation: { deIdentify: DE_IDENTIFY },
   Downloads: {
     downloadLinks: choice(
       'DOWNLOAD_LINKS',
@@ -250,6 +252,7 @@ export const SCHEMA = {
   ...AREAS.Storage,
   ...AREAS.Callers,
   ...AREAS.Configurations,
+  ...AREAS.Operation,
   ...AREAS.Downloads,
   ...AREAS.Work,
 };

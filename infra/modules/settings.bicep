@@ -11,8 +11,16 @@ type ExportSettings = {
   @description('FHIR version of the source. (default R4)')
   FHIR_VERSION: ('STU3' | 'R4' | 'R4B' | 'R5')?
 
-  @description('How the source is read: a server by search, or NDJSON files in a container. See Files as the source (docs/source-files.md). (default search)')
-  SOURCE_MODE: ('search' | 'files')?
+  @description('How the source is read: a server by search (`search`), by its own Bulk Data export (`bulk`, see Bulk export as the source (docs/source-bulk.md)), or by search where it answers one and by its own export elsewhere (`auto`); or NDJSON files in a container (`files`, see Files as the source (docs/source-files.md)). (default search)')
+  SOURCE_MODE: ('search' | 'bulk' | 'auto' | 'files')?
+
+  @description('Hosts beside the source where the files of its own export may be, by https: signed links, as a rule. The credentials of the source are not sent there. (with SOURCE_MODE bulk, auto; hosts separated by commas, with their ports where these are not the usual ones, e.g. files.example.org)')
+  SOURCE_FILE_HOSTS: string?
+
+  @description('How long the own export of the source may take, those that it fails before included. Some servers never say that one has failed. (with SOURCE_MODE bulk, auto; hours; default 24)')
+  @minValue(1)
+  @maxValue(336)
+  SOURCE_EXPORT_MAX_HOURS: int?
 
   @description('Container of the files. (with SOURCE_MODE files (required); the name of a container)')
   SOURCE_CONTAINER: string?
@@ -83,7 +91,7 @@ type ExportSettings = {
   @description('How callers authenticate themselves: with keys that the Functions host checks, with Entra ID by App Service authentication, with tokens of SMART Backend Services, or not at all, which is for localhost only. See Callers (docs/authorization.md). (default function-keys)')
   AUTHENTICATION: ('function-keys' | 'entra' | 'smart' | 'none')?
 
-  @description('The tenant whose users and applications may call, with the app roles `Export.Read` and `Export.Raw`. (with AUTHENTICATION entra (required); the id of a tenant, a GUID)')
+  @description('The tenant whose users and applications may call, with the app roles `Export.Read`, `Export.Raw` and `DeIdentify`. (with AUTHENTICATION entra (required); the id of a tenant, a GUID)')
   ENTRA_TENANT_ID: string?
 
   @description('What `aud` of a token has to name, usually the FHIR base of this app. (with AUTHENTICATION smart (required))')
@@ -108,6 +116,9 @@ type ExportSettings = {
 
   @description('The scope that permits raw exports and searches without limits. Unless set, no caller is permitted. (with AUTHENTICATION smart; one scope of its own that does not begin with system/, such as export.raw)')
   SMART_RAW_SCOPE: string?
+
+  @description('The scope that permits `$de-identify` (docs/de-identify-operation.md), and nothing else. (with AUTHENTICATION smart; one scope of its own that does not begin with system/, such as de-identify)')
+  SMART_DE_IDENTIFY_SCOPE: string?
 
   @description('Search parameters that `_typeFilter` may use without the permission for raw exports. Unless set: code, category, type, class, status, clinical-status, verification-status, intent, priority, severity, vaccine-code, combo-code, component-code, date, onset-date, recorded-date, abatement-date, authored, authoredon, effective, effective-time, issued. With `function-keys` and `none`, where callers are not distinguished, only if set. (names of search parameters without modifiers and chains, separated by commas, such as code, category, date)')
   TYPE_FILTER_PARAMETERS: string?
@@ -156,6 +167,27 @@ type ExportSettings = {
 
   @description('Certificates of private authorities that registries are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is honored, too, where this is not set. (one or more certificates in PEM (-----BEGIN CERTIFICATE-----))')
   ANONYMIZATION_REGISTRY_CA: string?
+
+  @description('Whether `POST [base]/$de-identify` answers with the de-identified form of what is sent. It takes a permission of its own: see The operation `$de-identify` (docs/de-identify-operation.md). (default off)')
+  DE_IDENTIFY: ('off' | 'on')?
+
+  @description('Whether everybody may use it whom `AUTHENTICATION` lets in, with `function-keys` and `none`, where callers are not distinguished. With these it is on only if this is true. (with DE_IDENTIFY on; default false)')
+  DE_IDENTIFY_ANY_CALLER: ('true' | 'false')?
+
+  @description('Largest body of a request; a larger one is 413. (with DE_IDENTIFY on; MiB; default 4)')
+  @minValue(1)
+  @maxValue(16)
+  DE_IDENTIFY_MAX_MEBIBYTES: int?
+
+  @description('Requests of one caller that one instance answers in a minute; one beyond is 429 with `Retry-After`. (with DE_IDENTIFY on; requests; default 600)')
+  @minValue(1)
+  @maxValue(60000)
+  DE_IDENTIFY_REQUESTS_PER_MINUTE: int?
+
+  @description('Requests of one caller that one instance works on at the same time; one beyond is 429 with `Retry-After`. (with DE_IDENTIFY on; requests; default 4)')
+  @minValue(1)
+  @maxValue(16)
+  DE_IDENTIFY_PARALLEL: int?
 
   @description('Where the manifest\'s URLs lead: to the app\'s own download route, under its authorization, or straight to the blobs by SAS links, made anew for each request of the manifest. (default app)')
   DOWNLOAD_LINKS: ('app' | 'sas')?

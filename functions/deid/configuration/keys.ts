@@ -86,6 +86,12 @@ export function randomKeys({ parameters, used }: KeyUse): string[] {
   return used.filter((name) => parameters[name].kind === 'job').sort();
 }
 
+/** A configuration whose keys are all a job's own, however it gives them. */
+export function withRandomKeys(configuration: Configuration): Configuration {
+  const keys = Object.fromEntries(KEYS.map(({ name }) => [name, { kind: 'job' }])) as KeyParameters;
+  return { ...configuration, parameters: { ...configuration.parameters, ...keys } };
+}
+
 /**
  * The bytes of a method's key: of the configuration's text, or derived from the job's secret (HKDF-SHA256, RFC 5869).
  * Never logged.
