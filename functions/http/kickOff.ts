@@ -20,7 +20,7 @@ import { permitKickOff } from './authorization/permitKickOff.js';
 import { pinConfiguration } from './pinConfiguration.js';
 import { readBody } from './requestBody.js';
 import { outcomeResponse, RequestError } from './respond.js';
-import { checkAtFiles, checkAtSource } from './sourceChecks.js';
+import { checkAtBulk, checkAtFiles, checkAtSource } from './sourceChecks.js';
 import type { Handler } from './handler.js';
 
 /** Of a body, which is a list of parameters. */
@@ -34,7 +34,7 @@ export type StartExport = (readLevel: (request: HttpRequest) => ExportLevel) => 
 
 /** Checks everything that can be wrong with a request and its configuration, then starts the job. */
 export function kickOff(dependencies: HttpDependencies): StartExport {
-  const { settings, jobs, files, sourceFiles, sourceOf, now } = dependencies;
+  const { settings, jobs, files, bulkOf, sourceFiles, sourceOf, now } = dependencies;
   const { method } = settings.source.mode;
   const known = knownOf(dependencies);
   return (readLevel) => async (request, client, context, caller) => {
@@ -85,10 +85,13 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       notes: [...permitted.notes, ...notes, ...(pinned?.notes ?? [])],
     };
     try {
-      const source = sourceOf(requesterOf(job), (line) => context.debug(JSON.stringify({ jobId, ...line })));
+      const log = (line: object): void => context.debug(JSON.stringify({ jobId, ...line }));
+      const source = sourceOf(requesterOf(job), log);
       // What a source's own export takes, only its kick-off shows.
       if (method === 'search') await checkAtSource(job, source, settings, now);
       else if (sourceFiles !== undefined) await checkAtFiles(job, sourceFiles, settings, now);
+      else if (method === 'bulk' && bulkOf !== undefined)
+        await checkAtBulk(job, bulkOf(requesterOf(job), log));
       await files.claimContainer(job, settings.allowMixedContainers, now());
       await jobs.create(job, secret, pinned?.text);
       const input: ExportJobInput = {
