@@ -12,6 +12,7 @@ import { informationIssue, type OutcomeIssue } from '../fhir/operationOutcome.js
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../jobs/model/instanceIds.js';
 import { RETRY_AFTER_SECONDS } from '../jobs/model/runningJobs.js';
+import type { KickOffContext } from '../export/request/parameters.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import type { HttpDependencies } from './dependencies.js';
 import { permitConfiguration } from './authorization/permitConfiguration.js';
@@ -33,9 +34,9 @@ export type StartExport = (readLevel: (request: HttpRequest) => ExportLevel) => 
 
 /** Checks everything that can be wrong with a request and its configuration, then starts the job. */
 export function kickOff(dependencies: HttpDependencies): StartExport {
-  const { settings, jobs, files, bulkOf, sourceFiles, sourceOf, now, isResourceType } = dependencies;
+  const { settings, jobs, files, bulkOf, sourceFiles, sourceOf, now } = dependencies;
   const { method } = settings.source.mode;
-  const hasElement = elementNames(FhirModel.of(settings.fhirVersion));
+  const known = knownOf(dependencies);
   return (readLevel) => async (request, client, context, caller) => {
     const level = readLevel(request);
     const body =
@@ -51,7 +52,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
         prefer: request.headers.get('prefer') ?? undefined,
         body: body?.toString('utf8'),
       },
-      { now: now(), isResourceType, hasElement, defaultConfiguration: settings.defaultConfiguration },
+      { now: now(), ...known },
     );
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
     const permitted = permitKickOff(read.kickOff, caller, settings.authorization, settings.fhirVersion);
@@ -78,6 +79,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       workers: await enterRunning(dependencies, jobId, permitted.owner),
       ...(method === 'search' ? {} : { sourceMode: method }),
       configuration: pinned?.described,
+      ...pinned?.pseudonyms,
       validation: settings.validateOutput,
       stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
       notes: [...permitted.notes, ...notes, ...(pinned?.notes ?? [])],
@@ -110,6 +112,16 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     return outcomeResponse(202, acceptedIssues(job), {
       'content-location': `${baseUrl}/_operations/export/${jobId}`,
     });
+  };
+}
+
+/** What requests may name. */
+function knownOf({ settings, isResourceType }: HttpDependencies): Omit<KickOffContext, 'now'> {
+  return {
+    isResourceType,
+    hasElement: elementNames(FhirModel.of(settings.fhirVersion)),
+    defaultConfiguration: settings.defaultConfiguration,
+    domainPrefixes: settings.pseudonyms.domainPrefixes,
   };
 }
 

@@ -7,6 +7,7 @@ import type { FileCursor, FilePart } from '../../export/records/job.js';
 import type { BulkAnswer } from '../../export/source/bulkStatus.js';
 import { fileName, type LineBlock, lineBlocks, lineStart } from '../../export/source/fileLines.js';
 import { refusalOf } from '../../export/source/refusals.js';
+import { retryPause } from '../attempts.js';
 import { parseJson } from '../../json/json.js';
 import { decodeUtf8 } from '../../json/utf8.js';
 import type { SourceAccess } from './sourceAccess.js';
@@ -16,7 +17,6 @@ import {
   discard,
   headerOf,
   retryAfterOf,
-  retryPause,
   type SourceCall,
   type SourceRequests,
   type SourceResponse,
