@@ -41,6 +41,11 @@ export function keyParameters(parameters: KeyParameters): KeyParameters {
   ) as KeyParameters;
 }
 
+/** Whether a service has to make pseudonyms for its rules. */
+export function needsPseudonyms({ rules }: Pick<Configuration, 'rules'>): boolean {
+  return rules.some(({ method }) => method.needsPseudonyms === true);
+}
+
 export function keyUseOf({ parameters, rules }: Configuration): KeyUse {
   const keys = [...new Set(rules.map(({ method }) => method))].flatMap(({ key }) => key ?? []);
   const used = keys.filter((key) => key.isUsed?.(parameters) ?? true).map(({ name }) => name as KeyName);
@@ -63,9 +68,7 @@ export async function resolveKeys<T extends { readonly parameters: KeyParameters
     if (key.kind !== 'secret') continue;
     const text = await resolver(key.secretName);
     const { context } = key;
-    // What is derived from any key fits.
-    const problemOf = context === undefined ? declared.problemOf : undefined;
-    const problem = text === null ? 'was not found' : text === '' ? 'is empty' : problemOf?.(text);
+    const problem = text === null ? 'was not found' : problemOf(declared, text, context !== undefined);
     if (problem === undefined)
       keys[name] = { kind: 'text', text: text as string, ...(context !== undefined && { context }) };
     else
@@ -80,6 +83,12 @@ export async function resolveKeys<T extends { readonly parameters: KeyParameters
     configuration: { ...configuration, parameters: { ...configuration.parameters, ...keys } },
     issues,
   };
+}
+
+/** Why a text cannot be a key, or a master key: of one that is not empty, any key can be derived. */
+function problemOf(declared: MethodKey, text: string, isMaster: boolean): string | undefined {
+  if (text === '') return 'is empty';
+  return isMaster ? undefined : declared.problemOf?.(text);
 }
 
 /**

@@ -4,6 +4,7 @@ import { ENCRYPT } from './encrypt.js';
 import { GENERALIZE } from './generalize.js';
 import { KEEP } from './keep.js';
 import { PERTURB } from './perturb.js';
+import { PSEUDONYMIZE } from './pseudonymize.js';
 import { REDACT } from './redact.js';
 import { REMOVE } from './remove.js';
 import { SUBSTITUTE } from './substitute.js';
@@ -18,5 +19,6 @@ export const METHODS = [
   PERTURB,
   KEEP,
   GENERALIZE,
+  PSEUDONYMIZE,
   REMOVE,
 ] as const;

@@ -53,7 +53,7 @@ describe('remove takes elements away with all that is in them', () => {
     ['a repeated primitive', [{ path: "Patient.name.given.where($this='J.')", method: 'remove' }], patient, { ...patient, name: [{ ...first, given: ['Jane'] }, second] }],
     ['what an earlier rule left in it', [{ path: 'Patient.name.family', method: 'keep' }, { path: 'Patient.name', method: 'remove' }], patient, { ...rest, birthDate: patient.birthDate, _birthDate: patient._birthDate }],
     ['not what an earlier rule left', [{ path: 'Patient.name', method: 'keep' }, { path: 'Patient.name | Patient.birthDate', method: 'remove' }], patient, { ...rest, name }],
-    ['a contained resource', [{ path: 'Patient.contained', method: 'remove' }], patient, (({ contained: _, ...others }) => others)(patient)],
+    ['a contained resource', [{ path: 'Patient.contained', method: 'remove' }], patient, { ...patient, contained: undefined }],
     ['entries of a Bundle, resources included', [{ path: 'Bundle.entry.where(resource is Patient)', method: 'remove' }], bundle, { ...bundle, entry: [encounter] }],
     ['all entries', [{ path: 'Bundle.entry', method: 'remove' }], bundle, { resourceType: 'Bundle', type: 'collection' }],
     ['resources in a Bundle by their type', [{ path: 'Patient', method: 'remove' }], bundle, { ...bundle, entry: [{ fullUrl: 'urn:a' }, encounter, { fullUrl: 'urn:c' }] }],
@@ -241,4 +241,114 @@ describe('dialect', () => {
     const patient = { resourceType: 'Patient', id: 'a' };
     expect(deidentify([ENCRYPT], patient, parametersOf({ dialect }))['id']).toMatch(form);
   });
+});
+
+describe('cryptoHash', () => {
+  const HMAC = '098fe201710ca56e73dfb56cb0c610a66900add818c6d625b44b91eaafe79022';
+  const rulesOf = (path: string, more: object = {}): object[] => [{ path, method: 'cryptoHash', ...more }];
+  const miracum = { cryptoHashKey: 'test', dialect: 'miracum' };
+  const keyed = { cryptoHashKey: 'test', dialect: 'microsoft' };
+
+  it.each<[string, object, string]>([
+    ['12345', miracum, HMAC],
+    ['12345', { ...miracum, cryptoHashAlgorithm: 'HmacSha256' }, HMAC],
+    [
+      '12345',
+      { cryptoHashKey: 'test', cryptoHashAlgorithm: 'blake3' },
+      '45ba7a5138aec390d57363990d3c5baef5744edb9a7c55f64e91f0e13f966a48',
+    ],
+    [
+      'é'.repeat(3000),
+      { cryptoHashKey: 'test', cryptoHashAlgorithm: 'blake3' },
+      'ccb4d1687d32a35ae02dc0144f45afb6abb5b55e7c0d929a31d1df5ba817948b',
+    ],
+  ])('of a text: %.10s %j', (value, parameters, hash) => {
+    const patient = { resourceType: 'Patient', language: value };
+    expect(deidentify(rulesOf('Patient.language'), patient, parameters)['language']).toBe(hash);
+  });
+
+  it.each<[string, string, string, string]>([
+    ['12345', 'a uri', HMAC, HMAC],
+    ['Patient/12345', 'a uri', `Patient/${HMAC}`, 'whole'],
+    ['https://a.example/fhir/Patient/12345', 'a uri', `https://a.example/fhir/Patient/${HMAC}`, 'whole'],
+    ['https://a-b.example/fhir/Patient/12345', 'a uri', 'whole', 'whole'],
+    ['urn:uuid:2a3d4c5e-0000-4000-8000-000000000000', 'a uri', 'whole', 'whole'],
+    ['#12345', 'a uri', 'whole', 'whole'],
+    ['Patient?identifier=12345', 'a uri', `Patient?identifier=${HMAC}`, 'whole'],
+    ['Patient?identifier=http://a-b.example/mrn|12345', 'a uri', `Patient?identifier=http://a-b.example/mrn|${HMAC}`, 'whole'],
+    ['identifier=12345', 'a uri', `identifier=${HMAC}`, 'whole'],
+    ['Pateint?identifier=12345', 'a uri', 'whole', 'whole'],
+    ['Patient?name=12345', 'a uri', 'whole', 'whole'],
+    ['Patient/12345', 'a reference', `Patient/${HMAC}`, `Patient/${HMAC}`],
+    ['Patient?identifier=12345', 'a reference', `Patient?identifier=${HMAC}`, 'whole'],
+    ['https://a-b.example/fhir/Patient/12345', 'a reference', 'whole', `https://a-b.example/fhir/Patient/${HMAC}`],
+    ['https://a.example/Patient/1/Observation/12345', 'a reference', 'whole', 'whole'],
+  ])('%s as %s', (value, kind, inMiracum, inMicrosoft) => {
+    const isUri = kind === 'a uri';
+    const whole = deidentify(rulesOf('Patient.language'), { resourceType: 'Patient', language: value }, keyed)['language'];
+    for (const [parameters, expected] of [[miracum, inMiracum], [keyed, inMicrosoft]] as const) {
+      const bundle = isUri
+        ? { resourceType: 'Bundle', type: 'batch', entry: [{ request: { method: 'PUT', url: value } }] }
+        : { resourceType: 'Encounter', subject: { reference: value } };
+      const path = isUri ? 'Bundle.entry.request.url' : 'Encounter.subject.reference';
+      const after = JSON.stringify(deidentify(rulesOf(path), bundle, parameters));
+      expect(after).toContain(`"${expected === 'whole' ? String(whole) : expected}"`);
+    }
+  }); // prettier-ignore
+
+  it('with referenceServers "hash", no identifier system stays in a conditional reference', () => {
+    const encounter = {
+      resourceType: 'Encounter',
+      subject: { reference: 'Patient?identifier=http://a|12345' },
+    };
+    const after = deidentify(rulesOf('Encounter.subject.reference'), encounter, {
+      ...miracum,
+      referenceServers: 'hash',
+    });
+    expect(JSON.stringify(after)).not.toContain('http://a');
+  });
+
+  it.each([
+    [32, HMAC.slice(0, 32)],
+    ['32', HMAC.slice(0, 32)],
+    [8, HMAC.slice(0, 8)],
+    [64, HMAC],
+    [1000, HMAC],
+    [null, HMAC],
+  ])('truncateToMaxLength: %j', (truncateToMaxLength, hash) => {
+    const patient = {
+      resourceType: 'Patient',
+      id: '12345',
+      generalPractitioner: [{ reference: 'Patient/12345' }],
+    };
+    const rules = [
+      ...rulesOf('Patient.id', { truncateToMaxLength }),
+      ...rulesOf("nodesByType('Reference').reference"),
+    ];
+    const after = deidentify(rules, patient, miracum);
+    expect(after['id']).toBe(hash);
+    expect(after['generalPractitioner']).toEqual([{ reference: `Patient/${HMAC}` }]);
+  });
+
+  it('truncate and truncateToMaxLength: the fewer digits', () => {
+    const parameters = { ...miracum, truncate: 40 };
+    const patient = { resourceType: 'Patient', id: '12345' };
+    for (const [truncateToMaxLength, digits] of [[32, 32], [50, 40]] as const)
+      expect(deidentify(rulesOf('Patient.id', { truncateToMaxLength }), patient, parameters)['id']).toBe(HMAC.slice(0, digits));
+  }); // prettier-ignore
+
+  it.each([
+    [{ truncateToMaxLength: 0 }, {}, 'error', 'fhirPathRules[0].truncateToMaxLength', /whole number/],
+    [{ truncateToMaxLength: -5 }, {}, 'error', 'fhirPathRules[0].truncateToMaxLength', /whole number/],
+    [{ truncateToMaxLength: 'x' }, {}, 'error', 'fhirPathRules[0].truncateToMaxLength', /whole number/],
+    [{ truncateToMaxLength: 16 }, {}, 'warning', 'fhirPathRules[0].truncateToMaxLength', /may get one pseudonym/],
+    [{}, { cryptoHashAlgorithm: 'md5' }, 'error', 'parameters.cryptoHashAlgorithm', /one of hmacSha256, blake3/],
+    [{}, { cryptoHashAlgorithm: 'blake3', cryptoHashFunction: 'sha512' }, 'error', 'parameters.cryptoHashAlgorithm', /not both/],
+  ])('%j %j: an %s', (settings, parameters, severity, path, message) => {
+    const text = JSON.stringify({ fhirPathRules: rulesOf('Patient.id', settings), parameters });
+    const { issues } = readConfiguration(text, { fhirVersion: 'R4' });
+    expect(issues).toContainEqual(
+      expect.objectContaining({ severity, path, message: expect.stringMatching(message) as string }),
+    );
+  }); // prettier-ignore
 });
