@@ -51,7 +51,7 @@ export class PseudonymTable {
   constructor(configuration: Configuration, wanted?: ReadonlySet<string>) {
     const model = FhirModel.of(configuration.fhirVersion);
     const rules = configuration.rules.filter(({ method }) => method === CRYPTO_HASH);
-    const works = [...worksOf(rules, configuration, NO_SECRET, 0).values()];
+    const works = [...worksOf(rules, configuration, { now: 0, jobSecret: NO_SECRET }).values()];
     const forms = (target: Target): ReadonlyArray<(text: string) => string | undefined> =>
       works.map((work) => this.#form(work, target));
     const [text, id] = [typeOf(model, 'string'), typeOf(model, 'id')];

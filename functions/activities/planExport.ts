@@ -312,7 +312,7 @@ async function lastingTypes(
 ): Promise<ReadonlySet<string>> {
   if (request.since === undefined) return new Set();
   const lineMaker = await cache.lineMaker(request, transactionTime);
-  const lasting = types.filter((type) => lineMaker.lastingId?.(type, 'id') !== undefined);
+  const lasting = types.filter((type) => lineMaker.lastingIds?.(type) !== undefined);
   // Slices may run on other threads, which forget its keys at the end of the job.
   cache.forget(request.jobId);
   return new Set(lasting);

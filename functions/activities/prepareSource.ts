@@ -1,9 +1,8 @@
 import type { BulkClient } from '../adapters/source/bulkClient.js';
 import { ExportError } from '../common/errors.js';
-import { bulkKickOffs, ignoresFilters, isRefused, refusedAtKickOff } from '../export/plan/bulkKickOffs.js';
+import { bulkKickOffs, isRefused, refusedAtKickOff } from '../export/plan/bulkKickOffs.js';
 import { type JobRequest, PLANNING, type Waiting } from '../export/records/job.js';
 import type { SourceExport, TakenExport } from '../export/records/sourceExport.js';
-import { NO_VALUE } from '../export/source/honored.js';
 import { joinPages, readManifestPage } from '../export/source/bulkManifest.js';
 import { type BulkAnswer, readStatus, waitOf } from '../export/source/bulkStatus.js';
 import { refusalOf } from '../export/source/refusals.js';
@@ -13,6 +12,7 @@ import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
 import type { ActivityLog } from './activity.js';
 import { chooseSource } from './chooseSource.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { proveFilters } from './proveFilters.js';
 import { ProgressReports } from './waiting.js';
 
 export interface PrepareSourceOutput {
@@ -25,8 +25,6 @@ export interface PrepareSourceOutput {
 /** A source that does not answer for so long is given up. */
 const MAX_SILENCE_MS = 3_600_000;
 const HOUR_MS = 3_600_000;
-/** A filter by a parameter that no server has. */
-const NO_FILTER = [['none-has-this', NO_VALUE]] as const;
 /** A job has no more files. */
 const MAX_PAGES = 10_000;
 
@@ -103,13 +101,11 @@ class SourcePreparation {
   /** Asks for an export, in one way after the other. */
   async #kickOff(): Promise<number | null> {
     const { askedAt, choice } = this.#known;
-    const types = choice?.bulk ?? this.#request.types;
-    if (this.#request.typeFilters.length > 0) {
-      const waitMs = await this.#proveFilters(types);
-      if (waitMs !== undefined) return waitMs;
-    }
+    const request = { ...this.#request, types: choice?.bulk ?? this.#request.types };
+    const busy = request.typeFilters.length === 0 ? undefined : await proveFilters(this.#client, request);
+    if (busy !== undefined) return this.#notNow(busy, this.#dependencies.now() - askedAt);
     let refusal: BulkAnswer | undefined;
-    for (const kickOff of bulkKickOffs({ ...this.#request, types })) {
+    for (const kickOff of bulkKickOffs(request)) {
       const answer = await this.#client.kickOff(kickOff);
       const { statusUrl } = answer;
       if (statusUrl !== undefined)
@@ -124,24 +120,6 @@ class SourcePreparation {
       return null;
     }
     throw refusedAtKickOff(this.#request, refusal);
-  }
-
-  /**
-   * Many servers take filters and ignore them: one that takes a filter by a parameter that cannot exist is not trusted with
-   * others.
-   * @returns when to ask again, where the source does not say now
-   */
-  async #proveFilters(types: string[] | undefined): Promise<number | undefined> {
-    const typeFilters = this.#request.typeFilters.map(({ type }) => ({ type, search: NO_FILTER }));
-    for (const kickOff of bulkKickOffs({ ...this.#request, types, typeFilters })) {
-      const answer = await this.#client.kickOff(kickOff);
-      if (answer.statusUrl !== undefined) {
-        await this.#client.remove(answer.statusUrl);
-        throw ignoresFilters();
-      }
-      if (!isRefused(answer)) return this.#notNow(answer, this.#dependencies.now() - this.#known.askedAt);
-    }
-    return undefined;
   }
 
   async #taken(taken: Omit<TakenExport, 'at'>): Promise<number> {

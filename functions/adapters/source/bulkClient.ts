@@ -7,6 +7,7 @@ import type { FileCursor, FilePart } from '../../export/records/job.js';
 import type { BulkAnswer } from '../../export/source/bulkStatus.js';
 import { fileName, type LineBlock, lineBlocks, lineStart } from '../../export/source/fileLines.js';
 import { refusalOf } from '../../export/source/refusals.js';
+import { retryPause } from '../attempts.js';
 import { parseJson } from '../../json/json.js';
 import { decodeUtf8 } from '../../json/utf8.js';
 import type { SourceAccess } from './sourceAccess.js';
@@ -16,7 +17,6 @@ import {
   discard,
   headerOf,
   retryAfterOf,
-  retryPause,
   type SourceCall,
   type SourceRequests,
   type SourceResponse,
@@ -257,9 +257,10 @@ export class BulkClient {
     }
   }
 
-  #file(
+  async #file(
     { url, needsToken }: ReachedFile,
     headers: Readonly<Record<string, string>>,
+    redirects = 0,
   ): Promise<SourceResponse> {
     const target = new URL(url);
     const isOwn = target.origin === this.#base.origin;
@@ -270,7 +271,11 @@ export class BulkClient {
       );
     }
     const accept = { accept: 'application/fhir+ndjson, */*;q=0.5', ...headers };
-    return this.#send({ url, method: 'GET', headers: accept, isOpen: !isOwn || !needsToken });
+    const response = await this.#send({ url, method: 'GET', headers: accept, isOpen: !isOwn || !needsToken });
+    const place = REDIRECTS.includes(response.statusCode) ? headerOf(response, 'location') : undefined;
+    if (place === undefined || !URL.canParse(place, url) || redirects === MAX_REDIRECTS) return response;
+    await discard(response);
+    return this.#file({ url: new URL(place, url).href, needsToken }, headers, redirects + 1);
   }
 
   /** A URL of the source itself. */
@@ -376,6 +381,10 @@ export class BulkClient {
     );
   }
 }
+
+/** To where a file is, by the same rules as for its URL: https://www.rfc-editor.org/rfc/rfc9110#section-15.4 */
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+const MAX_REDIRECTS = 2;
 
 /** A refusal, and when to ask again. */
 class SourceRefusal extends ExportError {
