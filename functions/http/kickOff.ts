@@ -21,6 +21,7 @@ import { pinConfiguration } from './pinConfiguration.js';
 import { readBody } from './requestBody.js';
 import { outcomeResponse, RequestError } from './respond.js';
 import { checkAtBulk, checkAtFiles, checkAtSource } from './sourceChecks.js';
+import type { Settings } from '../settings/settings.js';
 import type { Handler } from './handler.js';
 
 /** Of a body, which is a list of parameters. */
@@ -39,7 +40,10 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
   const known = knownOf(dependencies);
   return (readLevel) => async (request, client, context, caller) => {
     const level = readLevel(request);
-    const body = await bodyOf(request);
+    const body =
+      request.method === 'POST'
+        ? await readBody(request, MAX_BODY_MEBIBYTES, 'a FHIR Parameters resource')
+        : undefined;
     const read = readKickOff(
       {
         level,
@@ -47,7 +51,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
         url: request.url,
         accept: request.headers.get('accept') ?? undefined,
         prefer: request.headers.get('prefer') ?? undefined,
-        body,
+        body: body?.toString('utf8'),
       },
       { now: now(), ...known },
     );
@@ -91,16 +95,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
         await checkAtBulk(job, bulkOf(requesterOf(job), log));
       await files.claimContainer(job, settings.allowMixedContainers, now());
       await jobs.create(job, secret, pinned?.text);
-      const input: ExportJobInput = {
-        jobId,
-        workers: job.workers,
-        ...(method === 'bulk' || method === 'auto' ? { asksSource: true } : {}),
-        retry: {
-          maxAttempts: settings.activityMaxAttempts,
-          firstRetrySeconds: settings.activityRetrySeconds,
-        },
-      };
-      await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input });
+      await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input: inputOf(job, settings) });
     } catch (error) {
       // Only sooner: the list is cleared of what never began when it keeps another job out.
       await jobs.leaveRunning(jobId).catch(() => undefined);
@@ -112,10 +107,18 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
   };
 }
 
-async function bodyOf(request: HttpRequest): Promise<string | undefined> {
-  if (request.method !== 'POST') return undefined;
-  const bytes = await readBody(request, MAX_BODY_MEBIBYTES, 'a FHIR Parameters resource');
-  return bytes.toString('utf8');
+/** What the orchestration of a job begins with. */
+function inputOf({ jobId, workers }: JobRequest, settings: Settings): ExportJobInput {
+  const { method } = settings.source.mode;
+  return {
+    jobId,
+    workers,
+    ...(method === 'bulk' || method === 'auto' ? { asksSource: true } : {}),
+    retry: {
+      maxAttempts: settings.activityMaxAttempts,
+      firstRetrySeconds: settings.activityRetrySeconds,
+    },
+  };
 }
 
 /** What requests may name. */
