@@ -38,6 +38,8 @@ interface ManifestInput {
   ofOthers: number;
   /** Lines of files left out because another one of the same resource counts. */
   superseded?: number;
+  /** Members without a Patient in the source's own export. */
+  absent?: number;
   /** What is reported of parts that are withheld. */
   withheld: readonly string[];
 }
@@ -100,7 +102,8 @@ export function buildManifest(input: ManifestInput): ExportManifest {
 }
 
 function notesOf(input: ManifestInput): string[] {
-  const { request, plan, deletionNotes, report, foreign, ofOthers, superseded = 0, withheld } = input;
+  const { request, plan, deletionNotes, report, foreign, ofOthers, withheld } = input;
+  const { superseded = 0, absent = 0 } = input;
   const { content = { resources: 0, notValid: 0 }, failures, undated = 0, unproven = {} } = report;
   const refused = failures.filter(({ isType }) => isType === true).map(({ type }) => type);
   const { counts = [], order = [] } = unproven;
@@ -117,6 +120,10 @@ function notesOf(input: ManifestInput): string[] {
     [
       superseded,
       `${superseded} lines of the files are of resources that have another line, and were left out: of each resource, the line with the latest meta.lastUpdated is exported, then the last one in the order of file names.`,
+    ],
+    [
+      absent,
+      `${absent} of the patients asked for have no Patient resource in the source's own export: they do not exist there, or the source has cut its export, so that other resources of theirs may be missing, too.`,
     ],
     [
       refused.length,
@@ -224,7 +231,8 @@ function storedUrl(request: Pick<JobRequest, 'folder'>, name: string): string {
 
 const MAX_TYPES = 10;
 
-function listed(types: readonly string[]): string {
+/** Types for people, the first of many. */
+export function listed(types: readonly string[]): string {
   const some = types.slice(0, MAX_TYPES).join(', ');
   return types.length > MAX_TYPES ? `${some} and ${types.length - MAX_TYPES} more types` : some;
 }
