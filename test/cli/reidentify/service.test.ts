@@ -108,11 +108,11 @@ function run(args: readonly string[], environment: object): Promise<{ code: numb
 /** The ids of patients as an export has them. */
 async function exportedIds(environment: Record<string, string>): Promise<string[]> {
   const settings = readSettings({ ...REQUIRED_SETTINGS, ...environment });
-  const services = openPseudonyms(settings, openPseudonymAccess(settings));
+  const opened = openPseudonyms(settings, openPseudonymAccess(settings));
   const { configuration } = readConfiguration(CONFIGURATION, { fhirVersion: 'R4' });
-  if (services === undefined || configuration === undefined)
+  if (opened === undefined || configuration === undefined)
     throw new Error('There is nothing to export with.');
-  const pseudonyms = new JobPseudonyms(services.of('job'));
+  const pseudonyms = new JobPseudonyms(opened.of('job'));
   const engine = compileEngine(configuration, {
     fhirVersion: 'R4',
     now: 0,
