@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
 import { deletionSentences } from '../export/output/manifest.js';
 import { planDeletions } from '../export/plan/deletionPlan.js';
-import { choiceNotes } from '../export/plan/bulkPlan.js';
+import { choiceNotes, ofBulk, ofTypes } from '../export/plan/bulkPlan.js';
 import { isUnsteady } from '../export/selection/filtered.js';
 import { type JobPlan, type JobRequest, PLANNING, type PlannedPartition } from '../export/records/job.js';
 import {
@@ -91,10 +91,10 @@ async function planOf(
       const { choice } = own;
       const notes = choiceNotes(choice);
       if (choice?.bulk?.length === 0) return withNotes(await planSearches(dependencies, asked, log), notes);
-      const bulk = await planBulk(dependencies, { ...asked, types: choice?.bulk ?? asked.types }, own, log);
+      const bulk = await planBulk(dependencies, ofBulk(asked, choice), own, log);
       if (choice?.bulk === undefined || choice.search.length === 0) return withNotes(bulk, notes);
       // What was read of both is of one moment.
-      const searched = { ...asked, types: choice.search, until: bulk.transactionTime };
+      const searched = { ...ofTypes(asked, choice.search), until: bulk.transactionTime };
       return joinedPlan(bulk, await planSearches(dependencies, searched, log), choice.bulk, notes);
     }
   }
