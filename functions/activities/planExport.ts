@@ -52,15 +52,16 @@ export function planExport(dependencies: ActivityDependencies) {
     if (asked === undefined) throw stateMissing();
     const own =
       asked.sourceMode === 'bulk' || asked.sourceMode === 'auto' ? await jobs.sourceExport(jobId) : undefined;
-    const known = await jobs.plan(jobId);
-    if (known !== undefined) {
-      if ((known.first ?? 0) === (own?.first ?? 0)) return outputOf(known);
-      // Of an export before, by an attempt that came late.
-      await jobs.dropPlan(jobId, own?.first ?? 0);
-    }
-    const made = await planOf(dependencies, asked, own, log);
+    const first = own?.first ?? 0;
     const source = { url: settings.fhirServerUrl, fhirVersion: settings.fhirVersion };
-    return outputOf(await jobs.putPlan(jobId, { ...made, source }));
+    let held = await jobs.plan(jobId);
+    for (let made: MadePlan | undefined; held === undefined || (held.first ?? 0) < first;) {
+      // Of an export before, by an attempt that came late.
+      if (held !== undefined) await jobs.dropPlan(jobId, first);
+      made ??= await planOf(dependencies, asked, own, log);
+      held = await jobs.putPlan(jobId, { ...made, source });
+    }
+    return outputOf(held);
   };
 }
 

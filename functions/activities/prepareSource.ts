@@ -1,6 +1,12 @@
 import type { BulkClient } from '../adapters/source/bulkClient.js';
 import { ExportError } from '../common/errors.js';
-import { type BulkKickOff, bulkKickOffs, isMissing, isRefused, refusedAtKickOff } from '../export/plan/bulkKickOffs.js';
+import {
+  type BulkKickOff,
+  bulkKickOffs,
+  isMissing,
+  isRefused,
+  refusedAtKickOff,
+} from '../export/plan/bulkKickOffs.js';
 import { type JobRequest, PLANNING, type Waiting } from '../export/records/job.js';
 import type { SourceExport, TakenExport } from '../export/records/sourceExport.js';
 import { groupNotFound } from '../export/selection/members.js';
