@@ -7,6 +7,7 @@ import { PSEUDED } from './labels.js';
 import { method, type MethodContext, type Run, type Target, type ValueMethod } from './method.js';
 import { ProcessingError } from './processingError.js';
 import type { EnticiSettings, Pseudonyms } from './pseudonyms.js';
+import { TextResults } from './textResults.js';
 import { type LiteralReference, partsOfReference, SERVERS_IN_REFERENCES } from './referenceParts.js';
 
 const name: Setting<string | undefined> = (value, site) => {
@@ -61,6 +62,8 @@ const CONDITIONAL =
   /^((?:([A-Za-z]+)\?)?identifier=(?:https?:\/\/[A-Za-z0-9\\/.:%$-]*\|)?)([A-Za-z0-9\-.]{1,64})$/;
 /** A surrogate without its other half. */
 const HALF_PAIR = /\p{Surrogate}/u;
+/** Pseudonyms are texts of any form: this has none that a code, an id or a URI must have. */
+const ANY_TEXT = 'any text/|';
 /** In the place of a pseudonym that is missing: what is made with it is given up. */
 const MISSING = 'missing';
 
@@ -73,6 +76,8 @@ class Pseudonymizer {
   readonly #entici: EnticiSettings | undefined;
   readonly #resourceTypes: ReadonlySet<string>;
   readonly #domains = new Map<string, Pseudonyms>();
+  /** Whether a pseudonym was missing that was just looked for. */
+  #lacks = false;
 
   constructor(
     settings: ValuesOf<typeof SETTINGS>,
@@ -89,17 +94,29 @@ class Pseudonymizer {
   ofValue({ type, name: element, parentType }: Target): ValueMethod {
     if (parentType === 'Reference' && element === 'reference') return this.#ofReference;
     if (type.name === 'uri') return element === 'fullUrl' ? this.#ofReference : this.#ofUri;
-    const own = element === 'id' && this.#resourceTypes.has(parentType) ? parentType : undefined;
-    return pseudonymizing((text) => this.#pseudonym(text, own));
+    if (element !== 'id' || !this.#resourceTypes.has(parentType)) return this.#ofText;
+    // Not remembered: no other resource has this id.
+    return pseudonymizing((text) => this.#pseudonym(text, parentType));
   }
 
-  readonly #ofReference = pseudonymizing((text) => this.#reference(text));
+  readonly #ofReference = this.#remembering((text) => this.#reference(text));
+  readonly #ofText = this.#remembering((text) => this.#pseudonym(text, undefined));
   /** A URI that leads to a resource is a reference; any other is a value. */
-  readonly #ofUri = pseudonymizing((text) =>
+  readonly #ofUri = this.#remembering((text) =>
     partsOfReference(text, this.#resourceTypes).kind === 'literal' || this.#conditional(text) !== undefined
       ? this.#reference(text)
       : this.#pseudonym(text, undefined),
   );
+
+  /** The work that remembers what it has made, once the pseudonym in it is known. */
+  #remembering(make: (text: string) => string): ValueMethod {
+    const known = (text: string): string | undefined => {
+      this.#lacks = false;
+      const made = make(text);
+      return this.#lacks ? undefined : made;
+    };
+    return Object.assign(pseudonymizing(make), { results: new TextResults(PSEUDED, known, ANY_TEXT) });
+  }
 
   /** @param otherwise the domain, where the rule has none */
   #pseudonym(text: string, otherwise: string | undefined): string {
@@ -112,7 +129,9 @@ class Pseudonymizer {
         'The rule needs a domain: without one, ids of resources and references that name a type have a pseudonym alone',
       );
     }
-    return this.#pseudonymsOf(domain).of(text) ?? MISSING;
+    const pseudonym = this.#pseudonymsOf(domain).of(text);
+    if (pseudonym === undefined) this.#lacks = true;
+    return pseudonym ?? MISSING;
   }
 
   #pseudonymsOf(domain: string): Pseudonyms {
