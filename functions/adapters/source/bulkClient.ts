@@ -69,6 +69,10 @@ const MAX_MANIFEST_BYTES = 67_108_864;
 const MAX_OUTCOME_BYTES = 1_048_576;
 /** A download that is cut goes on from where it was, so often without a byte between. */
 const MAX_CUTS = 5;
+/** Bytes after a part that are asked for with it. */
+const AFTER_PART_BYTES = 1_048_576;
+/** A source that is slow to delete is asked again later. */
+const MAX_REMOVE_MS = 5000;
 const GZIP_MAGIC = [0x1f, 0x8b];
 
 /** Talks to the source's own bulk export: https://hl7.org/fhir/uv/bulkdata/STU2/export.html */
@@ -138,11 +142,8 @@ export class BulkClient {
 
   /** Deletes an export at the source. @returns whether it is gone */
   async remove(url: string): Promise<boolean> {
-    const response = await this.#open({
-      url: this.#own(new URL(url)),
-      method: 'DELETE',
-      headers: ACCEPT_JSON,
-    });
+    const call = { url: this.#own(new URL(url)), method: 'DELETE', headers: ACCEPT_JSON } as const;
+    const response = await this.#open(call, AbortSignal.timeout(MAX_REMOVE_MS));
     await discard(response);
     // A source that has no DELETE, or has deleted it already, is not asked again.
     return response.statusCode < 500 && ![401, 408, 425, 429].includes(response.statusCode);
@@ -159,7 +160,7 @@ export class BulkClient {
         await discard(response);
         return { bytes: 0, etag, isGzip: false };
       }
-      if (statusCode !== 206 && statusCode !== 200) throw await this.#refusalOfFile(response, number);
+      if (statusCode !== 206 && statusCode !== 200) throw await this.#refusalOfFile(response, file, number);
       const first = await firstBytes(response.body);
       const bytes = Number(/^bytes 0-[01]\/(\d{1,15})$/.exec(range)?.[1] ?? Number.NaN);
       const isWhole =
@@ -222,28 +223,37 @@ export class BulkClient {
     const response = await this.#again(async () => {
       const answer = await this.#file(file, { 'accept-encoding': 'gzip, deflate' });
       if (answer.statusCode === 200) return answer;
-      throw await this.#refusalOfFile(answer, number);
+      throw await this.#refusalOfFile(answer, file, number);
     });
     yield* decoded(response) as AsyncIterable<Buffer>;
   }
 
   /** The stored bytes of a file, whichever way the connection is cut. */
-  async *#ranges({ number, etag, bulk }: FilePart, file: ReachedFile, first: number): AsyncGenerator<Buffer> {
+  async *#ranges(
+    { number, etag, end, bulk }: FilePart,
+    file: ReachedFile,
+    first: number,
+  ): AsyncGenerator<Buffer> {
     const size = bulk?.bytes ?? 0;
     for (let place = first, cuts = 0; place < size;) {
       const from = place;
+      // The last line may end after the part.
+      const to = Math.min(size, Math.max(end, from) + AFTER_PART_BYTES) - 1;
       const response = await this.#again(async () => {
-        const answer = await this.#file(file, { range: `bytes=${from}-`, 'accept-encoding': 'identity' });
+        const range = `bytes=${from}-${to}`;
+        const answer = await this.#file(file, { range, 'accept-encoding': 'identity' });
+        const [, given, all] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headerOf(answer, 'content-range') ?? '') ?? [];
         const isSame =
           answer.statusCode === 206 &&
-          headerOf(answer, 'content-range') === `bytes ${from}-${size - 1}/${size}` &&
+          Number(given) === from &&
+          Number(all) === size &&
           (headerOf(answer, 'etag') ?? '') === etag;
         if (isSame) return answer;
         if ([200, 206, 416].includes(answer.statusCode)) {
           await discard(answer);
           throw lost(number);
         }
-        throw await this.#refusalOfFile(answer, number);
+        throw await this.#refusalOfFile(answer, file, number);
       });
       try {
         for await (const chunk of response.body as AsyncIterable<Buffer>) {
@@ -254,6 +264,8 @@ export class BulkClient {
       } catch (error) {
         if (error instanceof ExportError || ++cuts > MAX_CUTS) throw error;
       }
+      // An answer without a byte is no cut, but must not be asked for without end.
+      if (place === from && ++cuts > MAX_CUTS) throw lost(number);
     }
   }
 
@@ -263,7 +275,7 @@ export class BulkClient {
     redirects = 0,
   ): Promise<SourceResponse> {
     const target = new URL(url);
-    const isOwn = target.origin === this.#base.origin;
+    const isOwn = target.origin === this.#base.origin && target.username === '';
     if (!isOwn && (!isPrivate(target) || !this.#options.fileHosts.has(target.host))) {
       throw new ExportError(
         'source-foreign-link',
@@ -271,7 +283,12 @@ export class BulkClient {
       );
     }
     const accept = { accept: 'application/fhir+ndjson, */*;q=0.5', ...headers };
-    const response = await this.#send({ url, method: 'GET', headers: accept, isOpen: !isOwn || !needsToken });
+    const response = await this.#options.requests.open({
+      url,
+      method: 'GET',
+      headers: accept,
+      isOpen: !isOwn || !needsToken,
+    });
     const place = REDIRECTS.includes(response.statusCode) ? headerOf(response, 'location') : undefined;
     if (place === undefined || !URL.canParse(place, url) || redirects === MAX_REDIRECTS) return response;
     await discard(response);
@@ -288,11 +305,11 @@ export class BulkClient {
   }
 
   /** One request, when the source bears it. */
-  async #open(call: SourceCall): Promise<SourceResponse> {
+  async #open(call: SourceCall, signal?: AbortSignal): Promise<SourceResponse> {
     const { limiter, job } = this.#options;
     const leave = await limiter.enter(job);
     try {
-      const response = await this.#send(call);
+      const response = await this.#options.requests.open(call, signal);
       if (response.statusCode === 429) leave('limited', retryAfterOf(response));
       else leave(response.statusCode < 500 ? 'served' : 'failed');
       return response;
@@ -300,10 +317,6 @@ export class BulkClient {
       leave('failed');
       throw error;
     }
-  }
-
-  #send(call: SourceCall): Promise<SourceResponse> {
-    return this.#options.requests.open(call);
   }
 
   async #answerOf(response: SourceResponse): Promise<BulkAnswer> {
@@ -366,8 +379,11 @@ export class BulkClient {
   }
 
   /** Of a file that is gone, another export may help. */
-  async #refusalOfFile(response: SourceResponse, number: number): Promise<ExportError> {
+  async #refusalOfFile(response: SourceResponse, { url }: ReachedFile, number: number): Promise<ExportError> {
     const refusal = await this.#refusal(response);
+    const isForeign = new URL(url).origin !== this.#base.origin;
+    if (isForeign && [401, 403, 409].includes(response.statusCode))
+      return notOpen(number, response.statusCode);
     return [404, 410].includes(response.statusCode) ? lost(number) : refusal;
   }
 
@@ -430,6 +446,13 @@ function lost(number: number): ExportError {
   return new ExportError(
     'source-export-lost',
     `${fileName({ number, bulk: {} })}: it is gone, or was changed while it was read, so its lines would not fit each other. Let the source keep the files of its exports for longer, and export again.`,
+  );
+}
+
+function notOpen(number: number, status: number): ExportError {
+  return new ExportError(
+    'source-forbidden',
+    `${fileName({ number, bulk: {} })}: its host, another one than that of FHIR_SERVER_URL, answered ${status}, and the credentials of the source are not sent there. Let the source give links that open its files; where they are in a container of Azure Storage, SOURCE_MODE=files reads them with a role on it.`,
   );
 }
 
