@@ -62,6 +62,8 @@ const CONDITIONAL =
   /^((?:([A-Za-z]+)\?)?identifier=(?:https?:\/\/[A-Za-z0-9\\/.:%$-]*\|)?)([A-Za-z0-9\-.]{1,64})$/;
 /** A surrogate without its other half. */
 const HALF_PAIR = /\p{Surrogate}/u;
+/** The domain of ids of contained resources, where the rule has none: `#id` does not say of which type they are. */
+const CONTAINED = 'contained';
 /** Pseudonyms are texts of any form: this has none that a code, an id or a URI must have. */
 const ANY_TEXT = 'any text/|';
 /** In the place of a pseudonym that is missing: what is made with it is given up. */
@@ -96,7 +98,9 @@ class Pseudonymizer {
     if (type.name === 'uri') return element === 'fullUrl' ? this.#ofReference : this.#ofUri;
     if (element !== 'id' || !this.#resourceTypes.has(parentType)) return this.#ofText;
     // Not remembered: no other resource has this id.
-    return pseudonymizing((text) => this.#pseudonym(text, parentType));
+    return pseudonymizing((text, { isContained }) =>
+      this.#pseudonym(text, isContained ? CONTAINED : parentType),
+    );
   }
 
   readonly #ofReference = this.#remembering((text) => this.#reference(text));
@@ -144,7 +148,7 @@ class Pseudonymizer {
     const parts = partsOfReference(text, this.#resourceTypes);
     switch (parts.kind) {
       case 'contained':
-        return parts.id === '' ? text : `#${this.#pseudonym(parts.id, undefined)}`;
+        return parts.id === '' ? text : `#${this.#pseudonym(parts.id, CONTAINED)}`;
       case 'literal':
         return this.#literal(text, parts);
       case 'urn':
@@ -172,9 +176,9 @@ class Pseudonymizer {
   }
 }
 
-function pseudonymizing(make: (text: string) => string): ValueMethod {
+function pseudonymizing(make: (text: string, run: Run) => string): ValueMethod {
   return (value: Primitive, run: Run): string => {
     run.did(PSEUDED);
-    return make(primitiveText(value));
+    return make(primitiveText(value), run);
   };
 }
