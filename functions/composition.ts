@@ -5,7 +5,12 @@ import type { SliceRunner } from './activities/sliceRunner.js';
 import { SliceThreads } from './activities/sliceThreads.js';
 import { ConfigurationBlobs } from './adapters/configurationBlobs.js';
 import { ConfigurationImages } from './adapters/configurationImages.js';
-import { openAuthorizationServer, openSource, openSourceAccess } from './adapters/source/openSource.js';
+import {
+  openAuthorizationServer,
+  openBulk,
+  openSource,
+  openSourceAccess,
+} from './adapters/source/openSource.js';
 import { shareSourceAccess, type SourceAccess } from './adapters/source/sourceAccess.js';
 import { ExportFiles } from './adapters/storage/exportFiles.js';
 import { JobStore } from './adapters/storage/jobStore.js';
@@ -29,7 +34,7 @@ const BYTES_PER_MEBIBYTE = 1_048_576;
 export function composeApp(settings: Settings): { activities: MainDependencies; http: HttpDependencies } {
   const access = openSourceAccess(settings);
   const thread = composeThread(settings, access);
-  const { jobs, files, sourceFiles, now, isResourceType } = thread;
+  const { jobs, files, bulkOf, sourceFiles, now, isResourceType } = thread;
   return {
     activities: { ...thread, slices: openSlices(settings, access, thread) },
     http: {
@@ -37,6 +42,7 @@ export function composeApp(settings: Settings): { activities: MainDependencies; 
       authorize: openAuthorization(settings.authorization, openAuthorizationServer(settings), isResourceType),
       jobs,
       files,
+      bulkOf,
       sourceFiles,
       configurationBlobs: new ConfigurationBlobs(openStorage(settings.exportStorage), settings.exportStorage),
       configurationImages: new ConfigurationImages({ ...settings.registries, proxy: settings.proxy }),
@@ -65,6 +71,10 @@ export function composeThread(settings: Settings, access: SourceAccess): Activit
     jobs,
     files: new ExportFiles(openStorage(settings.exportStorage)),
     sourceOf: openSource(settings, access),
+    bulkOf:
+      mode.method === 'bulk' || mode.method === 'auto'
+        ? openBulk(settings, mode.fileHosts, access)
+        : undefined,
     sourceFiles:
       mode.method === 'files'
         ? new SourceFiles(mode, settings.sourceMaxPageMebibytes * BYTES_PER_MEBIBYTE)

@@ -6,6 +6,9 @@ import type { MainDependencies } from './dependencies.js';
 import { findDoubles } from './findDoubles.js';
 import { finishExport } from './finishExport.js';
 import { planExport } from './planExport.js';
+import { prepareSource } from './prepareSource.js';
+import { proveSource } from './proveSource.js';
+import { renewSource } from './renewSource.js';
 import type { ExportSliceInput } from './sliceRunner.js';
 import { stopExport } from './stopExport.js';
 
@@ -14,6 +17,7 @@ import { stopExport } from './stopExport.js';
  * and attempt names only. All are tried again by the retry policy of their job.
  */
 const ACTIVITIES = {
+  prepareSource,
   planExport,
   claimPartition,
   exportSlice:
@@ -21,8 +25,10 @@ const ACTIVITIES = {
     (input: ExportSliceInput, log: ActivityLog) =>
       slices.run(input, log),
   completePartition,
+  proveSource,
   findDoubles,
   stopExport,
+  renewSource,
   finishExport,
 };
 

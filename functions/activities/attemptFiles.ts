@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { LineSink } from '../export/output/lineMaker.js';
-import type { JobRequest, OutputFile, PlannedPartition } from '../export/records/job.js';
+import { ANY_TYPE, type JobRequest, type OutputFile, type PlannedPartition } from '../export/records/job.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
 import type { SliceResult } from '../export/slice/slice.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -75,7 +75,8 @@ export class AttemptFiles {
   #nameOf(type: string): string {
     const { request, planned } = this.#content;
     const { partition, slice } = this.#input;
-    const what = planned.isOfDeletions === true ? `deleted-${planned.window.type}` : type;
+    const deleted = planned.window.type === ANY_TYPE ? 'deleted' : `deleted-${planned.window.type}`;
+    const what = planned.isOfDeletions === true ? deleted : type;
     return `${request.folder}${what}-${partition}-${slice}-${this.attempt}.ndjson`;
   }
 }

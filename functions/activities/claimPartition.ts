@@ -5,7 +5,10 @@ export interface ClaimPartitionInput {
   jobId: string;
   worker: number;
   turn: number;
-  partitions: number;
+  /** The number of the first partition. */
+  first: number;
+  /** The number after that of the last one. */
+  end: number;
 }
 
 export interface ClaimPartitionOutput {
@@ -15,8 +18,8 @@ export interface ClaimPartitionOutput {
 
 /** Gives a worker its next partition; the same call again gives the same one. */
 export function claimPartition({ jobs }: ActivityDependencies) {
-  return async ({ jobId, worker, turn, partitions }: ClaimPartitionInput): Promise<ClaimPartitionOutput> => {
+  return async ({ jobId, worker, turn, first, end }: ClaimPartitionInput): Promise<ClaimPartitionOutput> => {
     if (!isRunning(stateOf(await jobs.records(jobId)))) return { partition: null };
-    return { partition: (await jobs.claimPartition(jobId, worker, turn, partitions)) ?? null };
+    return { partition: (await jobs.claimPartition(jobId, { worker, turn }, { first, end })) ?? null };
   };
 }

@@ -21,7 +21,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
   return async ({ jobId, partition, last }: CompletePartitionInput): Promise<null> => {
     const files: OutputFile[] = [];
     const report = emptyReport();
-    let deletionNote: DeletionNote | undefined;
+    const deletionNotes: DeletionNote[] = [];
     let walked: number | undefined;
     const provenance = emptyReport();
     const mostPatients = (await jobs.request(jobId))?.minPatients ?? 0;
@@ -30,6 +30,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
     let foreign = 0;
     let ofOthers = 0;
     let resources = 0;
+    let lines: number | undefined;
     const attempts: string[] = [];
     let isOfFile = false;
     const byType = new Map<string, TypeRecord & { counts: PartCounts }>();
@@ -47,7 +48,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
         sum.ofOthers = (sum.ofOthers ?? 0) + (written.ofOthers ?? 0);
         if (written.counts !== undefined) addPartCounts(sum.counts, written.counts, mostPatients);
       }
-      deletionNote ??= slice.deletionNote;
+      deletionNotes.push(...(slice.deletionNotes ?? []));
       walked ??= slice.walked;
       // The chain leads back: the files of a slice come in their order once all are turned round.
       files.push(...[...slice.files].reverse());
@@ -58,6 +59,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
       if (slice.counts !== undefined) addPartCounts(counts, slice.counts, mostPatients);
       seconds += slice.seconds;
       resources = Math.max(resources, slice.resources);
+      if (slice.lines !== undefined) lines = (lines ?? 0) + slice.lines;
       attempt = slice.previous;
     }
     if (mostPatients > 0) {
@@ -68,7 +70,8 @@ export function completePartition({ jobs }: ActivityDependencies) {
       files: files.reverse(),
       seconds,
       report,
-      ...(deletionNote === undefined ? {} : { deletionNote }),
+      ...(deletionNotes.length === 0 ? {} : { deletionNotes }),
+      ...(lines === undefined ? {} : { lines }),
       ...(walked === undefined ? {} : { walked }),
       provenance,
       foreign,

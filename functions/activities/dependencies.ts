@@ -1,3 +1,4 @@
+import type { BulkOf } from '../adapters/source/openSource.js';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import type { SourceFiles } from '../adapters/storage/sourceFiles.js';
@@ -16,6 +17,8 @@ export interface ActivityDependencies {
   sourceOf: (requester: string, log: ActivityLog) => Source;
   /** The files that are the source; `undefined`: it is a server that is searched. */
   sourceFiles: SourceFiles | undefined;
+  /** The source's own bulk export, for one job; `undefined`: it is not read. */
+  bulkOf: BulkOf | undefined;
   cache: JobCache;
   /** The clock of this machine, in milliseconds since the epoch. */
   now: () => number;

@@ -2,17 +2,24 @@ import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
 import { ExportError } from '../common/errors.js';
 import { FhirModel } from '../deid/model/fhirModel.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
+import { runBulkDeletions } from '../export/slice/bulkDeletions.js';
 import { runDeletionSlice } from '../export/slice/deletions.js';
 import {
   asPlanned,
   type DeletionNote,
   emptyReport,
+  type FileCursor,
+  type FilePart,
   type JobPlan,
   type JobRequest,
+  partitionOf,
   type PlannedPartition,
   type SliceRecord,
   type Waiting,
 } from '../export/records/job.js';
+import { reachedFile } from '../export/plan/bulkPlan.js';
+import { isAsked } from '../export/plan/filePlan.js';
+import { reasonAgainst } from '../export/plan/deletionPlan.js';
 import { Level } from '../export/plan/level.js';
 import type { CompartmentSelection } from '../export/selection/compartment.js';
 import { PatientCounter, type PatientCounterInput } from '../export/selection/patientCount.js';
@@ -22,6 +29,8 @@ import type { LineMaker } from '../export/output/lineMaker.js';
 import { patientSearches } from '../export/selection/patientSearches.js';
 import { LineIndex } from '../export/slice/doubles.js';
 import { runFileSlice } from '../export/slice/fileSlice.js';
+import type { LineBlock } from '../export/source/fileLines.js';
+import { requesterOf } from '../export/source/requestLimiter.js';
 import { PatientSlice } from '../export/slice/patientSlice.js';
 import {
   runSlice,
@@ -84,7 +93,8 @@ export function exportSlice(dependencies: ActivityDependencies) {
     let resources = before?.resources ?? 0;
     const report = (waiting?: Waiting): void => reports.add({ partition, resources, isDone: false }, waiting);
     const isStopped = async (): Promise<boolean> => !isRunning(stateOf(await jobs.records(jobId)));
-    const run = planned.file === undefined ? searchSlice : fileSlice;
+    const ofFile = planned.isOfDeletions === true ? deletionFileSlice : fileSlice;
+    const run = planned.file === undefined ? searchSlice : ofFile;
     const { read, ...recorded } = await run(part, {
       dependencies,
       files,
@@ -135,7 +145,7 @@ async function searchSlice(part: Part, shared: Shared): Promise<Recorded> {
   return {
     files: files.written(result),
     cursor: result.cursor,
-    ...(result.note === undefined ? {} : { deletionNote: result.note }),
+    ...(result.note === undefined ? {} : { deletionNotes: [result.note] }),
     ...(result.walked === undefined ? {} : { walked: result.walked }),
     report: result.report,
     provenance: result.companions.report,
@@ -150,21 +160,23 @@ async function searchSlice(part: Part, shared: Shared): Promise<Recorded> {
 async function fileSlice(part: Part, shared: Shared): Promise<Recorded> {
   const { request, planned, before, superseded } = part;
   const { dependencies, files, level } = shared;
-  const { jobs, settings, sourceFiles, isResourceType } = dependencies;
+  const { jobs, settings, isResourceType } = dependencies;
   const { file, window } = planned;
-  if (file === undefined || sourceFiles === undefined) throw otherSource();
+  if (file === undefined) throw otherSource();
+  const { type: ofFile } = file.bulk ?? {};
   const cursor = before?.cursor !== undefined && 'place' in before.cursor ? before.cursor : undefined;
   const index = superseded === undefined ? new LineIndex(await jobs.secret(request.jobId)) : undefined;
   const newCounter = await patientCounters(part, shared);
   const result = await runFileSlice(file, window, limitsOf(settings), {
     ...shared,
-    blocks: sourceFiles.blocks(file, cursor),
+    blocks: await blocksOf(part, file, cursor, shared),
     superseded: superseded ?? new Float64Array(),
     index,
     openFile: (type) => files.open(type),
     choiceOf: (type, refuse) => {
-      if (!isResourceType(type)) refuse();
-      return isAsked(request, type, settings)
+      if (ofFile !== undefined && type !== ofFile) refuse(true);
+      if (!isResourceType(type)) refuse(false);
+      return isAsked(request, type, settings.fhirVersion) && isOfFiles(part, type)
         ? { compartment: level.compartment(type, undefined), patients: newCounter() }
         : undefined;
     },
@@ -180,7 +192,55 @@ async function fileSlice(part: Part, shared: Shared): Promise<Recorded> {
       },
     ]),
   );
-  return { files: [], cursor: result.cursor, report: emptyReport(), byType, read: result.read };
+  const { cursor: next, lines, read } = result;
+  return { files: [], cursor: next, report: emptyReport(), byType, lines, read };
+}
+
+/** A file of deletions of the source's own export. */
+async function deletionFileSlice(part: Part, shared: Shared): Promise<Recorded> {
+  const { request, planned } = part;
+  const { dependencies, files, lineMaker } = shared;
+  const { settings, isResourceType } = dependencies;
+  if (planned.file === undefined) throw otherSource();
+  const { lines, bytes, types, notes } = await runBulkDeletions({
+    blocks: await blocksOf(part, planned.file, undefined, shared),
+    bases: [settings.fhirServerUrl],
+    isKnown: isResourceType,
+    isAsked: (type) => isAsked(request, type, settings.fhirVersion) && isOfFiles(part, type),
+    reasonAgainst: (type) =>
+      reasonAgainst(type, request, (name) => lineMaker.lastingId?.(name, 'id') !== undefined),
+    deletedId: (type, id) => lastingId(lineMaker, type, id),
+    openFile: () => files.open(DELETIONS_TYPE),
+  });
+  return {
+    files: files.named(DELETIONS_TYPE, lines, bytes, { of: types }),
+    cursor: undefined,
+    ...(notes.length === 0 ? {} : { deletionNotes: notes }),
+    report: emptyReport(),
+    read: 0,
+  };
+}
+
+/** Whether a type is read from the files: the source may be searched for others. */
+function isOfFiles({ plan: { bulkTypes } }: Part, type: string): boolean {
+  return bulkTypes?.includes(type) !== false;
+}
+
+/** The lines of a part of a file, wherever it is. */
+async function blocksOf(
+  { request, plan }: Part,
+  file: FilePart,
+  cursor: FileCursor | undefined,
+  { dependencies, log }: Shared,
+): Promise<AsyncIterable<LineBlock>> {
+  const { cache, bulkOf, sourceFiles } = dependencies;
+  if (file.bulk === undefined) {
+    if (sourceFiles === undefined) throw otherSource();
+    return sourceFiles.blocks(file, cursor);
+  }
+  if (bulkOf === undefined || plan.start === undefined) throw otherSource();
+  const manifest = await cache.sourceManifest(request.jobId, plan.start);
+  return bulkOf(requesterOf(request), log).blocks(file, reachedFile(manifest, file.number), cursor);
 }
 
 /** @throws ExportError `job-state-missing` where the job, or the cursor from which the slice continues, is gone */
@@ -198,11 +258,11 @@ async function readPart(
     throw stateMissing();
   }
   checkSource(plan, settings);
-  const first = plan.partitions[partition];
+  const first = partitionOf(plan, partition);
   const shared = { partition, request: asPlanned(request, plan), plan, before };
   if (first !== undefined) return { ...shared, planned: first };
-  const repeated = (await jobs.repeated(jobId))[partition - plan.partitions.length];
-  const planned = plan.partitions[repeated?.partition ?? Number.NaN];
+  const repeated = (await jobs.repeated(jobId, plan))[partition - plan.partitions.length - (plan.first ?? 0)];
+  const planned = partitionOf(plan, repeated?.partition ?? Number.NaN);
   if (repeated === undefined || planned === undefined) throw stateMissing();
   return { ...shared, planned, superseded: await jobs.superseded(jobId, repeated.partition) };
 }
@@ -229,19 +289,6 @@ async function patientCounters(
   };
   return () => new PatientCounter(input);
 }
-
-/** Whether lines of a type are exported of files that have it. */
-function isAsked(
-  { types, permittedTypes, level }: JobRequest,
-  type: string,
-  { fhirVersion }: Settings,
-): boolean {
-  if (level.kind !== 'system' && !patientCompartment(fhirVersion).has(type)) return false;
-  return types?.includes(type) ?? (!NOT_BY_DEFAULT.has(type) && permittedTypes?.includes(type) !== false);
-}
-
-/** Attachments of other resources, and what bulk exports report beside resources. */
-const NOT_BY_DEFAULT: ReadonlySet<string> = new Set(['Binary', 'OperationOutcome']);
 
 function limitsOf({ sliceMaxPages, sliceMaxMebibytes, sliceMaxSeconds }: Settings): SliceLimits {
   return {

@@ -1,5 +1,6 @@
 import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
 import { type IndexOfPart, supersededLines } from '../export/slice/doubles.js';
+import { numbered } from '../export/records/job.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface FindDoublesOutput {
@@ -17,9 +18,10 @@ export function findDoubles({ jobs }: Pick<ActivityDependencies, 'jobs'>) {
     const plan = await jobs.plan(jobId);
     if (plan === undefined) throw stateMissing();
     const parts: Array<{ partition: number; number: number; attempts: readonly string[] }> = [];
-    for (const [partition, { file }] of plan.partitions.entries()) {
+    for (const [partition, { file, isOfDeletions }] of numbered(plan)) {
+      if (file === undefined || isOfDeletions === true) continue;
       const record = await jobs.partition(jobId, partition);
-      if (record?.attempts === undefined || file === undefined) throw stateMissing();
+      if (record?.attempts === undefined) throw stateMissing();
       parts.push({ partition, number: file.number, attempts: record.attempts });
     }
     const indexes = async function* (): AsyncGenerator<IndexOfPart> {
@@ -32,6 +34,6 @@ export function findDoubles({ jobs }: Pick<ActivityDependencies, 'jobs'>) {
     const superseded = await supersededLines(indexes);
     for (const [partition, places] of superseded) await jobs.putSuperseded(jobId, partition, places);
     const repeated = [...superseded].map(([partition, { length: lines }]) => ({ partition, lines }));
-    return { partitions: (await jobs.putRepeated(jobId, repeated)).length };
+    return { partitions: (await jobs.putRepeated(jobId, plan, repeated)).length };
   };
 }

@@ -8,6 +8,7 @@ import {
   addReport,
   asPlanned,
   emptyReport,
+  numbered,
   type JobPlan,
   type JobRequest,
   type OutputFile,
@@ -33,10 +34,11 @@ import {
   withheldTypes,
 } from '../export/selection/patientCount.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
-import { failureOutcomes } from '../export/output/errorFile.js';
+import { errorOutcomes } from '../export/output/errorFile.js';
 import { buildReport } from '../export/output/report.js';
 import { resourceFailed } from '../export/slice/pageWriter.js';
 import { provePartsComplete } from '../export/slice/proof.js';
+import type { SourceIssue } from '../export/source/sourceOutcomes.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import { VERSION } from '../common/version.js';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
@@ -47,7 +49,10 @@ import type { SliceRunner } from './sliceRunner.js';
 
 const AT_ONCE = { concurrency: 8 };
 
-type FinishDependencies = Pick<MainDependencies, 'settings' | 'jobs' | 'files' | 'sourceOf' | 'now'> & {
+type FinishDependencies = Pick<
+  MainDependencies,
+  'settings' | 'jobs' | 'files' | 'bulkOf' | 'sourceOf' | 'now'
+> & {
   slices: Pick<SliceRunner, 'forget'>;
 };
 
@@ -79,7 +84,7 @@ async function complete(
   const plan = await jobs.plan(jobId);
   if (plan === undefined) throw stateMissing();
   const isOfFiles = plan.partitions.some(({ file }) => file !== undefined);
-  const repeated = isOfFiles ? await jobs.repeated(jobId) : [];
+  const repeated = isOfFiles ? await jobs.repeated(jobId, plan) : [];
   const read = await readParts(jobs, jobId, plan, repeated);
   const withheld = await withheldOf(jobs, request, plan, read);
   // What is withheld is as if it had never been read: no file, count or failure of it is reported.
@@ -92,7 +97,7 @@ async function complete(
       .filter(({ planned }) => (planned.isOfDeletions === true) === isOfDeletions)
       .flatMap(({ record }) => record.files);
   const [output, deleted] = [filesOf(false), filesOf(true)];
-  const deletionNotes = parts.flatMap(({ record: { deletionNote } }) => deletionNote ?? []);
+  const deletionNotes = parts.flatMap(({ record }) => record.deletionNotes ?? []);
   const report = emptyReport();
   let foreign = 0;
   let ofOthers = 0;
@@ -109,7 +114,10 @@ async function complete(
   const records = parts.map(({ record }) => record);
   await provePartsComplete(sourceOf(requesterOf(request), log), asPlanned(request, plan), plan, records);
   await files.confirmContainer(request, settings.allowMixedContainers, now());
-  const errors = (await jobs.manifest(jobId)) === undefined ? await writeErrors(files, request, report) : [];
+  const errors =
+    (await jobs.manifest(jobId)) === undefined
+      ? await writeErrors(files, request, report, plan.sourceIssues ?? [])
+      : [];
   // Where two calls run at once, the first manifest holds; the other's error file is an orphan.
   const manifest = await jobs.putManifest(
     jobId,
@@ -153,7 +161,7 @@ async function readParts(
 ): Promise<ReadPart[]> {
   const partsOf = async ([index, planned]: [number, PlannedPartition]): Promise<ReadPart[]> => {
     const again = repeated.findIndex(({ partition }) => partition === index);
-    const partition = again < 0 ? index : plan.partitions.length + again;
+    const partition = again < 0 ? index : (plan.first ?? 0) + plan.partitions.length + again;
     const record = await jobs.partition(jobId, partition);
     if (record === undefined) throw stateMissing();
     if (record.byType === undefined) return [{ partition, planned, record }];
@@ -165,7 +173,7 @@ async function readParts(
       record: { ...own, seconds: (seconds * own.report.read) / Math.max(1, lines) },
     }));
   };
-  return (await pMap(plan.partitions.entries(), partsOf, AT_ONCE)).flat();
+  return (await pMap(numbered(plan), partsOf, AT_ONCE)).flat();
 }
 
 /** The types that are withheld since a part of theirs is of too few patients, and what is reported of all such parts. */
@@ -205,11 +213,12 @@ async function writeErrors(
   files: ExportFiles,
   request: JobRequest,
   report: SliceReport,
+  sourceIssues: readonly SourceIssue[],
 ): Promise<OutputFile[]> {
-  if (report.failures.length === 0) return [];
+  if (report.failures.length + sourceIssues.length === 0) return [];
   const name = `${request.folder}OperationOutcome-${randomUUID()}.ndjson`;
   const file = await files.create(request.container, name);
-  for (const outcome of failureOutcomes(report.failures))
+  for (const outcome of errorOutcomes(report.failures, sourceIssues))
     await file.writeLines(Buffer.from(`${JSON.stringify(outcome)}\n`), 1);
   await file.close();
   const of = [...new Set(report.failures.map(({ type }) => type))];

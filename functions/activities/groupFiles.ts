@@ -27,7 +27,7 @@ async function readGroups(
   let bytes = 0;
   for (const [index, file] of files.entries()) {
     if (!GROUP_FILE.test(file.name)) continue;
-    const reader = new LineReader(index + 1);
+    const reader = new LineReader({ number: index + 1 });
     for await (const block of sourceFiles.blocks(wholeFile(file, index + 1), undefined)) {
       for (const { type, row } of reader.lines(block)) {
         const known = groups.get(row.id ?? '');

@@ -3,6 +3,7 @@ import { RecentMap } from '../common/recentMap.js';
 import type { KeyResolver } from '../deid/configuration/keys.js';
 import type { LineMaker } from '../export/output/lineMaker.js';
 import type { JobRequest } from '../export/records/job.js';
+import type { BulkManifest } from '../export/source/bulkManifest.js';
 import { Members } from '../export/selection/members.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
 import { makeLineMaker } from './jobLineMaker.js';
@@ -13,6 +14,9 @@ const MAX_JOBS = 4;
 interface Kept {
   lineMaker?: Promise<LineMaker>;
   members?: Promise<Members>;
+  sourceManifest?: Promise<BulkManifest>;
+  /** Of which export of the source it is. */
+  start?: number;
 }
 
 /** What this thread keeps of the jobs that it works on: made once per job, and forgotten when the job has ended. */
@@ -43,12 +47,22 @@ export class JobCache {
     return this.#once(jobId, 'members', async () => new Members(await this.#jobs.members(jobId)));
   }
 
+  /** The manifest of an export of the source. @throws ExportError `job-state-missing` where the job has ended */
+  sourceManifest(jobId: string, start: number): Promise<BulkManifest> {
+    const kept = this.#kept.get(jobId);
+    if (kept?.start !== start) delete kept?.sourceManifest;
+    const manifest = this.#once(jobId, 'sourceManifest', () => this.#jobs.sourceManifest(jobId, start));
+    const held = this.#kept.get(jobId);
+    if (held !== undefined) held.start = start;
+    return manifest;
+  }
+
   /** Forgets a job that has ended, its keys above all. */
   forget(jobId: string): void {
     this.#kept.delete(jobId);
   }
 
-  #once<Name extends keyof Kept>(
+  #once<Name extends Exclude<keyof Kept, 'start'>>(
     jobId: string,
     name: Name,
     make: () => NonNullable<Kept[Name]>,

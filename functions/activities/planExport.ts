@@ -1,32 +1,29 @@
 import pMap from 'p-map';
-import { parseJson } from '../json/json.js';
-import { decodeUtf8 } from '../json/utf8.js';
 import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
 import { ExportError } from '../common/errors.js';
-import { readCapabilities, UNKNOWN_CAPABILITIES } from '../export/source/capabilities.js';
 import { deletionSentences } from '../export/output/manifest.js';
 import { planDeletions } from '../export/plan/deletionPlan.js';
+import { choiceNotes } from '../export/plan/bulkPlan.js';
 import { isUnsteady } from '../export/selection/filtered.js';
 import { type JobPlan, type JobRequest, PLANNING, type PlannedPartition } from '../export/records/job.js';
 import { type PatientPlan, planPatientSearches, refusalWithoutPatient } from '../export/plan/patientPlan.js';
-import { patientCompartment } from '../fhir/patientCompartment.js';
 import { planPartitions, transactionInstant } from '../export/plan/partitions.js';
+import type { SourceExport } from '../export/records/sourceExport.js';
 import { count } from '../export/source/count.js';
 import { keptFilters } from '../export/plan/keptFilters.js';
 import type { TypeFilter } from '../export/request/typeFilter.js';
 import { Level } from '../export/plan/level.js';
 import { Members } from '../export/selection/members.js';
 import { EVERYTHING } from '../export/selection/selection.js';
-import { mayTry } from '../export/source/refusals.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
-import type { Source } from '../export/source/source.js';
 import { boundsOf, jobWindow, spanOf, type Window } from '../export/walk/window.js';
-import type { Settings } from '../settings/settings.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { type CompartmentPlan, planCompartment } from './planCompartment.js';
 import { outOfTimeFromNow, type Planning } from './planning.js';
+import { planBulk } from './planBulk.js';
 import { planFiles } from './planFiles.js';
+import { BINARY, inCompartment, listedTypes, readSource, typesOf } from './sourceTypes.js';
 import { ProgressReports, watchedSource } from './waiting.js';
 
 export interface PlanExportInput {
@@ -34,6 +31,8 @@ export interface PlanExportInput {
 }
 
 export interface PlanExportOutput {
+  /** The number of the first partition. */
+  first: number;
   partitions: number;
   /** Whether they are parts of files, among which lines of one resource are looked for when all are read. */
   isOfFiles?: true;
@@ -41,29 +40,80 @@ export interface PlanExportOutput {
 
 /** Smaller partitions are not worth what it costs to begin one. */
 const MIN_PARTITION = 5000;
-/** Attachments of other resources, as large as files are: exported where it is asked for. */
-const BINARY = 'Binary';
-
 /** Fixes the transaction time by the source's clock and what there is to export. */
 export function planExport(dependencies: ActivityDependencies) {
-  const { jobs, settings, sourceFiles } = dependencies;
+  const { jobs, settings } = dependencies;
   return async ({ jobId }: PlanExportInput, log: ActivityLog): Promise<PlanExportOutput> => {
-    const known = await jobs.plan(jobId);
-    if (known !== undefined) return outputOf(known);
     const asked = await jobs.request(jobId);
     if (asked === undefined) throw stateMissing();
-    const made =
-      sourceFiles === undefined
-        ? await planSearches(dependencies, asked, log)
-        : await planFiles(dependencies, sourceFiles, asked);
+    const own =
+      asked.sourceMode === 'bulk' || asked.sourceMode === 'auto' ? await jobs.sourceExport(jobId) : undefined;
+    const known = await jobs.plan(jobId);
+    if (known !== undefined) {
+      if ((known.first ?? 0) === (own?.first ?? 0)) return outputOf(known);
+      // Of an export before, by an attempt that came late.
+      await jobs.dropPlan(jobId, own?.first ?? 0);
+    }
+    const made = await planOf(dependencies, asked, own, log);
     const source = { url: settings.fhirServerUrl, fhirVersion: settings.fhirVersion };
     return outputOf(await jobs.putPlan(jobId, { ...made, source }));
   };
 }
 
-function outputOf({ partitions }: JobPlan): PlanExportOutput {
+function outputOf({ partitions, first = 0 }: JobPlan): PlanExportOutput {
   const isOfFiles = partitions.some(({ file }) => file !== undefined);
-  return { partitions: partitions.length, ...(isOfFiles ? { isOfFiles } : {}) };
+  return { first, partitions: partitions.length, ...(isOfFiles ? { isOfFiles } : {}) };
+}
+
+type MadePlan = Omit<JobPlan, 'source'>;
+
+/** What to export, by the way in which the source is read. */
+async function planOf(
+  dependencies: ActivityDependencies,
+  asked: JobRequest,
+  own: SourceExport | undefined,
+  log: ActivityLog,
+): Promise<MadePlan> {
+  const { sourceFiles } = dependencies;
+  switch (asked.sourceMode ?? 'search') {
+    case 'search':
+      return planSearches(dependencies, asked, log);
+    case 'files':
+      if (sourceFiles === undefined) throw stateMissing();
+      return planFiles(dependencies, sourceFiles, asked);
+    case 'bulk':
+    case 'auto': {
+      if (own === undefined) throw stateMissing();
+      const { choice } = own;
+      const notes = choiceNotes(choice);
+      if (choice?.bulk?.length === 0) return withNotes(await planSearches(dependencies, asked, log), notes);
+      const bulk = await planBulk(dependencies, { ...asked, types: choice?.bulk ?? asked.types }, own, log);
+      if (choice?.bulk === undefined || choice.search.length === 0) return withNotes(bulk, notes);
+      // What was read of both is of one moment.
+      const searched = { ...asked, types: choice.search, until: bulk.transactionTime };
+      return joinedPlan(bulk, await planSearches(dependencies, searched, log), choice.bulk, notes);
+    }
+  }
+}
+
+function withNotes(plan: MadePlan, notes: readonly string[]): MadePlan {
+  return { ...plan, notes: [...notes, ...(plan.notes ?? [])] };
+}
+
+/** The plan of an export that is read by the source's own export and by searches. */
+function joinedPlan(
+  bulk: MadePlan,
+  search: MadePlan,
+  bulkTypes: string[],
+  notes: readonly string[],
+): MadePlan {
+  return {
+    ...bulk,
+    ...search,
+    bulkTypes,
+    partitions: [...bulk.partitions, ...search.partitions],
+    notes: [...notes, ...(bulk.notes ?? []), ...(search.notes ?? [])],
+  };
 }
 
 /** What to export of a source that is searched. */
@@ -71,16 +121,14 @@ async function planSearches(
   dependencies: ActivityDependencies,
   asked: JobRequest,
   log: ActivityLog,
-): Promise<Omit<JobPlan, 'source'>> {
+): Promise<MadePlan> {
   const { jobs, settings, isResourceType } = dependencies;
   const reports = new ProgressReports(jobs, asked.jobId);
   const progress = { partition: PLANNING, resources: 0, isDone: false };
   const source = watchedSource(dependencies, asked, log, (waiting) => reports.add(progress, waiting));
   const { capabilities, date } = await readSource(settings, source, asked);
   const transactionTime = transactionInstant(date, settings.transactionTimeMarginSeconds, asked.until);
-  const listed = capabilities.searchableTypes.filter(
-    (type) => isResourceType(type) && (asked.permittedTypes?.includes(type) ?? true),
-  );
+  const listed = listedTypes(capabilities, asked, isResourceType);
   const typesAsked = typesOf(asked, listed);
   const refusal = await refusalWithoutPatient(source, inCompartment(settings, typesAsked));
   const isPatientByPatient = refusal !== undefined;
@@ -125,60 +173,6 @@ async function planSearches(
       ...deletionSentences(deletions.notes),
     ],
   };
-}
-
-/** The types that are asked for, or those that the source can be searched for. */
-function typesOf({ types, permittedTypes }: JobRequest, listed: readonly string[]): readonly string[] {
-  const asked = types ?? listed.filter((type) => type !== BINARY);
-  if (asked.length > 0) return asked;
-  throw permittedTypes === undefined
-    ? new ExportError(
-        'source-refused',
-        'The CapabilityStatement of the source names no resource type that can be searched. Name the types to export with _type.',
-      )
-    : new ExportError(
-        'forbidden',
-        'The source can be searched for none of the types that the token permits. Get a token for other types.',
-      );
-}
-
-/** What the source says of itself, and its clock. One that refuses to say may still be asked for types by name. */
-async function readSource(
-  settings: Settings,
-  source: Source,
-  asked: JobRequest,
-): Promise<Pick<Planning, 'capabilities'> & { date: number | undefined }> {
-  const [type] = asked.types ?? [];
-  try {
-    const { body, date } = await source.capabilities();
-    return { capabilities: readCapabilities(parseCapabilities(body), settings.fhirVersion), date };
-  } catch (error) {
-    if (type === undefined || !mayTry('leave out', error)) throw error;
-    return { capabilities: UNKNOWN_CAPABILITIES, date: await dateOf(settings, source, asked, type) };
-  }
-}
-
-/** The source's clock, by a search, or by what can be read of a source that refuses that without a patient. */
-async function dateOf(
-  settings: Settings,
-  source: Source,
-  { level, patients = [], types = [] }: JobRequest,
-  type: string,
-): Promise<number | undefined> {
-  try {
-    return (await source.search(type, [['_count', '1']])).date;
-  } catch (error) {
-    const [patient] = patients;
-    if (!mayTry('leave out', error)) throw error;
-    if (level.kind === 'group') return (await source.read('Group', level.groupId))?.date;
-    if (patient === undefined)
-      throw (await refusalWithoutPatient(source, inCompartment(settings, types))) ?? error;
-    return (await source.read('Patient', patient))?.date;
-  }
-}
-
-function inCompartment({ fhirVersion }: Settings, types: readonly string[]): string[] {
-  return types.filter((type) => patientCompartment(fhirVersion).has(type));
 }
 
 /** Where a type has several filters and patients are counted, those of enough patients; `undefined` elsewhere. */
@@ -361,12 +355,4 @@ function planNotes({ typeFilters, elements }: JobRequest): string[] {
     );
   }
   return notes;
-}
-
-function parseCapabilities(body: Buffer): ReturnType<typeof parseJson> {
-  try {
-    return parseJson(decodeUtf8(body));
-  } catch {
-    throw new ExportError('source-not-fhir', 'The CapabilityStatement of the source is not JSON.', true);
-  }
 }

@@ -25,6 +25,8 @@ export type ExportErrorCode =
   | 'source-ignored-parameter'
   | 'source-unverifiable'
   | 'source-search-failed'
+  | 'source-export-failed'
+  | 'source-export-lost'
   | 'source-version'
   | 'resource-failed'
   | 'storage-unavailable'

@@ -1,5 +1,6 @@
 /** https://hl7.org/fhir/R4/valueset-issue-type.html, as far as it is used here. */
 export type IssueType =
+  | 'incomplete'
   | 'invalid'
   | 'required'
   | 'login'

@@ -14,7 +14,7 @@ const MAX_MS = 8000;
  * Stops a running job and deletes its files; of a finished one, deletes the files.
  * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-delete-request
  */
-export function cancelExport({ jobs, files, now }: HttpDependencies): Handler {
+export function cancelExport({ jobs, files, bulkOf, now }: HttpDependencies): Handler {
   return async (request, client, context, caller) => {
     const jobId = readJobId(request);
     const state = visibleTo(caller, stateOf(await jobs.records(jobId)));
@@ -25,7 +25,7 @@ export function cancelExport({ jobs, files, now }: HttpDependencies): Handler {
     const signal = AbortSignal.timeout(MAX_MS);
     let isDone = false;
     try {
-      await endCancelledJob({ jobs, files }, client, state.request, signal);
+      await endCancelledJob({ jobs, files, bulkOf }, client, state.request, signal);
       isDone = true;
     } catch (error) {
       const reason = signal.aborted ? 'left to the timer' : describeThrown(error);

@@ -9,7 +9,7 @@ import type { ConfigurationCache } from './configurationCache.js';
 /** What the HTTP functions need of the outside world, made once in the composition root. */
 export interface HttpDependencies extends Pick<
   ActivityDependencies,
-  'settings' | 'jobs' | 'files' | 'sourceFiles' | 'now' | 'isResourceType'
+  'settings' | 'jobs' | 'files' | 'bulkOf' | 'sourceFiles' | 'now' | 'isResourceType'
 > {
   /** Returns who calls. */
   authorize: Authorize;

@@ -33,6 +33,7 @@ export type StartExport = (readLevel: (request: HttpRequest) => ExportLevel) => 
 /** Checks everything that can be wrong with a request and its configuration, then starts the job. */
 export function kickOff(dependencies: HttpDependencies): StartExport {
   const { settings, jobs, files, sourceFiles, sourceOf, now, isResourceType } = dependencies;
+  const { method } = settings.source.mode;
   const hasElement = elementNames(FhirModel.of(settings.fhirVersion));
   return (readLevel) => async (request, client, context, caller) => {
     const level = readLevel(request);
@@ -71,7 +72,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       folder: container === undefined ? '' : `${place}/`,
       level,
       workers: await enterRunning(dependencies, jobId, permitted.owner),
-      ...(sourceFiles === undefined ? {} : { isOfFiles: true }),
+      ...(method === 'search' ? {} : { sourceMode: method }),
       configuration: pinned?.described,
       validation: settings.validateOutput,
       stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
@@ -79,13 +80,15 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     };
     try {
       const source = sourceOf(requesterOf(job), (line) => context.debug(JSON.stringify({ jobId, ...line })));
-      if (sourceFiles === undefined) await checkAtSource(job, source, settings, now);
-      else await checkAtFiles(job, sourceFiles, settings, now);
+      // What a source's own export takes, only its kick-off shows.
+      if (method === 'search') await checkAtSource(job, source, settings, now);
+      else if (sourceFiles !== undefined) await checkAtFiles(job, sourceFiles, settings, now);
       await files.claimContainer(job, settings.allowMixedContainers, now());
       await jobs.create(job, secret, pinned?.text);
       const input: ExportJobInput = {
         jobId,
         workers: job.workers,
+        ...(method === 'bulk' || method === 'auto' ? { asksSource: true } : {}),
         retry: {
           maxAttempts: settings.activityMaxAttempts,
           firstRetrySeconds: settings.activityRetrySeconds,

@@ -3,6 +3,7 @@ import * as df from 'durable-functions';
 import pMap from 'p-map';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import { endCancelledJob, endJob } from './endJob.js';
+import { closeSource, type SourceCloser } from './closeSource.js';
 import { lookAtInstance, MAX_STARTING_MS, purgeJob } from './jobInstances.js';
 import { expiryOf, isOpen, stateOf } from './model/state.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
@@ -11,7 +12,7 @@ import type { JobRequest } from '../export/records/job.js';
 import { manifestFileNames } from '../export/output/manifest.js';
 import type { Settings } from '../settings/settings.js';
 
-interface CleanUpDependencies {
+interface CleanUpDependencies extends SourceCloser {
   settings: Pick<Settings, 'jobRetentionHours'>;
   jobs: JobStore;
   files: ExportFiles;
@@ -72,6 +73,7 @@ export async function cleanUpJob(
     case 'failed': {
       const isOver = now() > expiryOf(state, settings.jobRetentionHours);
       await jobs.destroyWorkingState(jobId);
+      await closeSource(dependencies, jobId);
       if (isOver || state.name === 'failed') await files.discard(state.request);
       else if (now() - Date.parse(state.at) < STRAGGLER_MS) await deleteOrphans(jobs, files, state.request);
       if (isOver) await forgetJob(jobs, client, state.request);
@@ -94,9 +96,9 @@ async function deleteOrphans(jobs: JobStore, files: ExportFiles, request: JobReq
 
 /** Removes the orchestrations of a job and then its state, without which they could not be found. */
 async function forgetJob(jobs: JobStore, client: df.DurableClient, request: JobRequest): Promise<void> {
-  const { partitions = [] } = (await jobs.plan(request.jobId)) ?? {};
+  const { partitions = [], first = 0 } = (await jobs.plan(request.jobId)) ?? {};
   // Parts of files may have been read twice.
   const repeated = partitions.filter(({ file }) => file !== undefined);
-  await purgeJob(client, request, partitions.length + repeated.length);
+  await purgeJob(client, request, first + partitions.length + repeated.length);
   await jobs.deleteAll(request.jobId);
 }

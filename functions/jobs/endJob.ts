@@ -2,11 +2,12 @@ import type { DurableClient } from 'durable-functions';
 import type { JobRequest } from '../export/records/job.js';
 import { type JobOutcome, type KnownState, outcomeOf } from './model/state.js';
 import { terminateJob, type WorkersOf } from './jobInstances.js';
+import { closeSource, type SourceCloser } from './closeSource.js';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 
-interface Stores {
-  jobs: Pick<JobStore, 'claimedPartitions' | 'destroySecrets' | 'destroyWorkingState'>;
+interface Stores extends SourceCloser {
+  jobs: SourceCloser['jobs'] & Pick<JobStore, 'claimedPartitions' | 'destroySecrets' | 'destroyWorkingState'>;
   files: Pick<ExportFiles, 'discard'>;
 }
 
@@ -16,7 +17,7 @@ interface Stores {
  * @param now milliseconds since the epoch
  */
 export async function endJob(
-  { jobs, files }: Stores & { jobs: Pick<JobStore, 'putOutcome'> },
+  { jobs, files, bulkOf }: Stores & { jobs: Pick<JobStore, 'putOutcome'> },
   state: KnownState,
   now: number,
 ): Promise<JobOutcome['state']> {
@@ -25,7 +26,8 @@ export async function endJob(
   // A cancel holds whatever the outcome says.
   const end = state.name === 'cancelled' ? 'cancelled' : held.state;
   if (end === 'completed') await jobs.destroyWorkingState(request.jobId);
-  else await discardJob({ jobs, files }, request);
+  else await discardJob({ jobs, files, bulkOf }, request);
+  await closeSource({ jobs, bulkOf }, request.jobId);
   return end;
 }
 
@@ -59,5 +61,6 @@ export async function endCancelledJob(
   // Not left to the end: the Durable extension may not answer.
   await jobs.destroySecrets(job.jobId);
   await terminateJob(client, job, await jobs.claimedPartitions(job.jobId));
+  await closeSource(stores, job.jobId);
   await discardJob(stores, job, signal);
 }

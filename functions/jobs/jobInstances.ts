@@ -3,7 +3,13 @@ import pMap from 'p-map';
 import type { JobRequest } from '../export/records/job.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import { type InstanceEnd, type JobState, stateOf } from './model/state.js';
-import { jobInstanceId, workerInstanceId, partitionInstanceId } from './model/instanceIds.js';
+import {
+  GROUPS_PER_START,
+  jobInstanceId,
+  MAX_STARTS,
+  workerInstanceId,
+  partitionInstanceId,
+} from './model/instanceIds.js';
 
 /** A job younger than this without an orchestration may be starting just now. */
 export const MAX_STARTING_MS = 3_600_000;
@@ -33,7 +39,7 @@ const ENDS: Readonly<Partial<Record<OrchestrationRuntimeStatus, InstanceEnd>>> =
 };
 
 /** What the ids of a job's workers follow from: parts of files may be read again, by other workers. */
-export type WorkersOf = Pick<JobRequest, 'jobId' | 'workers' | 'isOfFiles'>;
+export type WorkersOf = Pick<JobRequest, 'jobId' | 'workers' | 'sourceMode'>;
 
 /** Calls to the Durable extension at the same time, each of them a request to the host. */
 const AT_ONCE = { concurrency: 8 };
@@ -68,10 +74,10 @@ export async function purgeJob(client: DurableClient, job: WorkersOf, partitions
   await pMap(ids, (id) => unlessUnknown(client.purgeInstanceHistory(id)), AT_ONCE);
 }
 
-function workerIds({ jobId, workers, isOfFiles }: WorkersOf): string[] {
-  return Array.from({ length: isOfFiles === true ? 2 * workers : workers }, (_, worker) =>
-    workerInstanceId(jobId, worker),
-  );
+function workerIds({ jobId, workers, sourceMode }: WorkersOf): string[] {
+  const groups = { search: 1, files: GROUPS_PER_START, bulk: MAX_STARTS * GROUPS_PER_START };
+  const length = groups[sourceMode === 'auto' ? 'bulk' : (sourceMode ?? 'search')] * workers;
+  return Array.from({ length }, (_, worker) => workerInstanceId(jobId, worker));
 }
 
 /** The client reports an unknown instance by an error that has its status in the text only. */

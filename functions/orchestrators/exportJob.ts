@@ -1,38 +1,42 @@
 import type { OrchestrationContext } from 'durable-functions';
-import { fromHistoryError } from '../common/errors.js';
+import type { StepResult } from '../activities/activity.js';
+import { fromHistoryError, type SafeFailure } from '../common/errors.js';
 import type { ExportWorkerInput } from './exportWorker.js';
-import { workerInstanceId } from '../jobs/model/instanceIds.js';
+import { GROUPS_PER_START, workerInstanceId } from '../jobs/model/instanceIds.js';
 import { type Orchestration, type RetryPolicy, runStep } from './steps.js';
 
 export interface ExportJobInput {
   jobId: string;
   workers: number;
   retry: RetryPolicy;
+  /** Whether the source may have a bulk export of its own that the job reads. */
+  asksSource?: true;
 }
+
+/** Questions per execution how far the source's own export is: some eight events each, so a history stays below a few hundred. */
+const POLLS_PER_EXECUTION = 25;
 
 /**
  * One export: the plan, then workers that take one partition after the other, then the manifest. Parallelism is
- * the number of workers: a sliding window with `Task.any` would schedule its pending tasks again.
+ * the number of workers: a sliding window with `Task.any` would schedule its pending tasks again. An export that the
+ * source makes itself is awaited before; where its files are gone before all are read, another one is awaited.
  */
 export function* exportJob(context: OrchestrationContext): Orchestration<unknown> {
-  const { jobId, workers, retry } = context.df.getInput<ExportJobInput>();
-  const plan = yield* runStep(context, 'planExport', { jobId }, retry);
-  if (plan.ok) {
-    const { partitions, isOfFiles } = plan.value;
-    const input = { jobId, turn: 0, retry };
-    yield* runWorkers(context, { ...input, worker: 0, partitions }, Math.min(workers, partitions));
-    if (isOfFiles === true) {
-      const found = yield* runStep(context, 'findDoubles', { jobId }, retry);
-      if (found.ok) {
-        const again = found.value.partitions;
-        const second = { ...input, worker: workers, partitions: partitions + again };
-        yield* runWorkers(context, second, Math.min(workers, again));
-      } else {
-        yield* runStep(context, 'stopExport', { jobId, failure: found.failure }, retry);
-      }
+  const input = context.df.getInput<ExportJobInput>();
+  const { jobId, retry, asksSource } = input;
+  const ready = asksSource === true ? yield* awaitSource(context, input) : NO_SOURCE;
+  if (ready === undefined) {
+    context.df.continueAsNew(input);
+    return undefined;
+  }
+  const failure = ready.ok ? yield* exportParts(context, input, ready.value.start) : ready.failure;
+  if (failure !== undefined) yield* runStep(context, 'stopExport', { jobId, failure }, retry);
+  if (asksSource === true && ready.ok) {
+    const renewed = yield* runStep(context, 'renewSource', { jobId, start: ready.value.start }, retry);
+    if (renewed.ok && renewed.value.isRenewed) {
+      context.df.continueAsNew(input);
+      return undefined;
     }
-  } else {
-    yield* runStep(context, 'stopExport', { jobId, failure: plan.failure }, retry);
   }
   let end = yield* runStep(context, 'finishExport', { jobId }, retry);
   if (!end.ok) {
@@ -42,6 +46,54 @@ export function* exportJob(context: OrchestrationContext): Orchestration<unknown
   }
   if (!end.ok) throw new Error(`The export could not be finished (${end.failure.code}).`);
   return end.value;
+}
+
+const NO_SOURCE: StepResult<{ start: number }> = { ok: true, value: { start: 1 } };
+
+/** Waits for the source's own export; `undefined`: it is to be awaited in another execution. */
+function* awaitSource(
+  context: OrchestrationContext,
+  { jobId, retry }: ExportJobInput,
+): Orchestration<StepResult<{ start: number }> | undefined> {
+  for (let poll = 0; poll < POLLS_PER_EXECUTION; poll++) {
+    const step = yield* runStep(context, 'prepareSource', { jobId }, retry);
+    if (!step.ok) return step;
+    const { start, waitMs } = step.value;
+    if (waitMs === null) return { ok: true, value: { start } };
+    // oxlint-disable-next-line no-restricted-globals -- the moment follows from the history
+    yield context.df.createTimer(new Date(context.df.currentUtcDateTime.getTime() + waitMs));
+  }
+  return undefined;
+}
+
+/**
+ * Plans and reads all parts. Workers report what fails themselves.
+ * @returns what else failed
+ */
+function* exportParts(
+  context: OrchestrationContext,
+  { jobId, workers, retry, asksSource }: ExportJobInput,
+  start: number,
+): Orchestration<SafeFailure | undefined> {
+  const plan = yield* runStep(context, 'planExport', { jobId }, retry);
+  if (!plan.ok) return plan.failure;
+  const { first, partitions, isOfFiles } = plan.value;
+  // No two have the same number, whichever export of the source they read.
+  const worker = (start - 1) * GROUPS_PER_START * workers;
+  const end = first + partitions;
+  const input = { jobId, turn: 0, retry, first };
+  yield* runWorkers(context, { ...input, worker, end }, Math.min(workers, partitions));
+  if (isOfFiles !== true) return undefined;
+  if (asksSource === true) {
+    const proven = yield* runStep(context, 'proveSource', { jobId }, retry);
+    if (!proven.ok) return proven.failure;
+  }
+  const found = yield* runStep(context, 'findDoubles', { jobId }, retry);
+  if (!found.ok) return found.failure;
+  const again = found.value.partitions;
+  const second = { ...input, worker: worker + workers, end: end + again };
+  yield* runWorkers(context, second, Math.min(workers, again));
+  return undefined;
 }
 
 /** Runs workers until no partition is left. @param first input of the first of them; the others are numbered from there on */

@@ -18,9 +18,9 @@ const TURNS_PER_EXECUTION = 20;
  */
 export function* exportWorker(context: OrchestrationContext): Orchestration<null> {
   const input = context.df.getInput<ExportWorkerInput>();
-  const { jobId, worker, partitions, retry } = input;
+  const { jobId, worker, first, end, retry } = input;
   for (let turn = input.turn; turn < input.turn + TURNS_PER_EXECUTION; turn++) {
-    const claim = yield* runStep(context, 'claimPartition', { jobId, worker, turn, partitions }, retry);
+    const claim = yield* runStep(context, 'claimPartition', { jobId, worker, turn, first, end }, retry);
     if (claim.ok && claim.value.partition === null) return null;
     let failure = claim.ok ? undefined : claim.failure;
     if (claim.ok && claim.value.partition !== null) {

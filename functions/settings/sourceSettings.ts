@@ -2,7 +2,18 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { isLoopback } from '../common/loopback.js';
 import { certificates } from './registrySettings.js';
 import { storage } from './storageSettings.js';
-import { anyText, matching, Problem, required, text, url, type Values, variants } from './setting.js';
+import {
+  anyText,
+  integer,
+  list,
+  matching,
+  Problem,
+  required,
+  text,
+  url,
+  type Values,
+  variants,
+} from './setting.js';
 
 /** The key that a SMART Backend Services client signs its assertions with. */
 export interface AssertionKey {
@@ -67,13 +78,28 @@ const tokenUrl = privateUrl(
   'Token endpoint. With `smart` instead of the one in `.well-known/smart-configuration`, and needed where that is on another server than the source.',
 );
 
+const fileHosts = list(
+  'SOURCE_FILE_HOSTS',
+  'hosts separated by commas, with their ports where these are not the usual ones, e.g. files.example.org',
+  (host) => /^[a-z0-9.-]{1,253}(?::\d{1,5})?$/.test(host),
+  { default: '' },
+  'Hosts beside the source where the files of its own export may be, by https: signed links, as a rule. The credentials of the source are not sent there.',
+);
+const maxHours = integer(
+  'SOURCE_EXPORT_MAX_HOURS',
+  { default: 24, min: 1, max: 336, unit: 'hours' },
+  'How long the own export of the source may take, those that it fails before included. Some servers never say that one has failed.',
+);
+
 export const SOURCE = {
   mode: variants(
     'SOURCE_MODE',
     'search',
-    'How the source is read: a server by search, or NDJSON files in a container. See [Files as the source](source-files.md).',
+    'How the source is read: a server by search (`search`), by its own Bulk Data export (`bulk`, see [Bulk export as the source](source-bulk.md)), or by search where it answers one and by its own export elsewhere (`auto`); or NDJSON files in a container (`files`, see [Files as the source](source-files.md)).',
     {
       search: {},
+      bulk: { fileHosts, maxHours },
+      auto: { fileHosts, maxHours },
       files: {
         account: storage(
           'SOURCE_STORAGE',

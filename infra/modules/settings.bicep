@@ -11,8 +11,16 @@ type ExportSettings = {
   @description('FHIR version of the source. (default R4)')
   FHIR_VERSION: ('STU3' | 'R4' | 'R4B' | 'R5')?
 
-  @description('How the source is read: a server by search, or NDJSON files in a container. See Files as the source (docs/source-files.md). (default search)')
-  SOURCE_MODE: ('search' | 'files')?
+  @description('How the source is read: a server by search (`search`), by its own Bulk Data export (`bulk`, see Bulk export as the source (docs/source-bulk.md)), or by search where it answers one and by its own export elsewhere (`auto`); or NDJSON files in a container (`files`, see Files as the source (docs/source-files.md)). (default search)')
+  SOURCE_MODE: ('search' | 'bulk' | 'auto' | 'files')?
+
+  @description('Hosts beside the source where the files of its own export may be, by https: signed links, as a rule. The credentials of the source are not sent there. (with SOURCE_MODE bulk, auto; hosts separated by commas, with their ports where these are not the usual ones, e.g. files.example.org)')
+  SOURCE_FILE_HOSTS: string?
+
+  @description('How long the own export of the source may take, those that it fails before included. Some servers never say that one has failed. (with SOURCE_MODE bulk, auto; hours; default 24)')
+  @minValue(1)
+  @maxValue(336)
+  SOURCE_EXPORT_MAX_HOURS: int?
 
   @description('Container of the files. (with SOURCE_MODE files (required); the name of a container)')
   SOURCE_CONTAINER: string?

@@ -63,7 +63,11 @@ function clientOf(runtimeStatus: string | undefined | Error): DurableClient {
 
 async function cleanUp(hours: number, client: DurableClient): Promise<void> {
   const now = (): number => STARTED + hours * HOUR_MS;
-  await cleanUpJob({ settings: { jobRetentionHours: 48 }, jobs, files, now }, client, request.jobId);
+  await cleanUpJob(
+    { settings: { jobRetentionHours: 48 }, jobs, files, bulkOf: undefined, now },
+    client,
+    request.jobId,
+  );
 }
 
 async function fileNames(): Promise<string[]> {
@@ -157,7 +161,8 @@ it('a cancel that was cut off is carried through, and found for a day', async ()
     reason: 'cancelled',
     at: new Date(STARTED + 30 * HOUR_MS).toISOString(),
   });
-  for (const worker of [0, 1]) await jobs.claimPartition(request.jobId, worker, 0, 5000);
+  for (const worker of [0, 1])
+    await jobs.claimPartition(request.jobId, { worker: worker, turn: 0 }, { first: 0, end: 5000 });
   await cleanUp(31, clientOf('Running'));
   const underWay = ['', ':worker-0', ':worker-1', ':partition-0', ':partition-1'];
   expect(called).toEqual(underWay.map((part) => `terminate ${request.jobId}${part}`));

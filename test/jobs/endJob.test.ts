@@ -35,7 +35,7 @@ beforeEach(async () => {
   request = jobRequest({ jobId: randomBytes(16).toString('hex') });
   stateThen = [];
   await jobs.create(request, randomBytes(32), '{}');
-  await jobs.claimPartition(request.jobId, 0, 0, 10);
+  await jobs.claimPartition(request.jobId, { worker: 0, turn: 0 }, { first: 0, end: 10 });
 });
 
 async function stateNames(): Promise<string[]> {
@@ -79,7 +79,7 @@ async function cancel(by: DurableClient): Promise<void> {
 }
 
 async function cleanUp(): Promise<void> {
-  const dependencies = { settings, jobs, files: slowFiles, now };
+  const dependencies = { settings, jobs, files: slowFiles, bulkOf: undefined, now };
   await expect(cleanUpJob(dependencies, client, request.jobId)).rejects.toThrow('still being deleted');
 }
 
@@ -88,7 +88,7 @@ async function finish(): Promise<void> {
     throw new Error('not asked for here');
   };
   const slices = { forget: (): void => undefined };
-  const run = finishExport({ settings, jobs, files: slowFiles, sourceOf, now, slices });
+  const run = finishExport({ settings, jobs, files: slowFiles, bulkOf: undefined, sourceOf, now, slices });
   await expect(run({ jobId: request.jobId }, () => undefined)).rejects.toThrow('still being deleted');
 }
 

@@ -4,7 +4,7 @@ import { purgeJob, terminateJob } from '../../functions/jobs/jobInstances.js';
 
 it.each([
   [{}, ['job', 'job:worker-0', 'job:worker-1']],
-  [{ isOfFiles: true as const }, ['job', 'job:worker-0', 'job:worker-1', 'job:worker-2', 'job:worker-3']],
+  [{ sourceMode: 'files' as const }, ['job', 'job:worker-0', 'job:worker-1', 'job:worker-2', 'job:worker-3']],
 ])('cancel and purge find all workers of a job, of files those that read again, too: %o', async (of, ids) => {
   const called: string[] = [];
   const client = {

@@ -5,9 +5,15 @@ import { completePartition } from '../../functions/activities/completePartition.
 import { exportSlice } from '../../functions/activities/exportSlice.js';
 import { findDoubles } from '../../functions/activities/findDoubles.js';
 import { finishExport } from '../../functions/activities/finishExport.js';
+import type { ActivityDependencies } from '../../functions/activities/dependencies.js';
 import { planExport } from '../../functions/activities/planExport.js';
+import { prepareSource } from '../../functions/activities/prepareSource.js';
+import { proveSource } from '../../functions/activities/proveSource.js';
+import { renewSource } from '../../functions/activities/renewSource.js';
+import { stopExport } from '../../functions/activities/stopExport.js';
 import { openSourceAccess } from '../../functions/adapters/source/openSource.js';
 import { openStorage } from '../../functions/adapters/storage/storage.js';
+import { safeFailure } from '../../functions/common/errors.js';
 import { composeThread } from '../../functions/composition.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import type { ConfigurationOfJob, JobPlan, JobRequest } from '../../functions/export/records/job.js';
@@ -73,6 +79,7 @@ export async function runJob(
   const { jobs, files } = dependencies;
   const jobId = randomBytes(16).toString('hex');
   const secret = randomBytes(32);
+  const { method } = settings.source.mode;
   const { configuration, ...scope } = asked;
   const request = jobRequest({
     jobId,
@@ -81,6 +88,7 @@ export async function runJob(
     folder: '',
     workers: 3,
     ...scope,
+    ...(method === 'search' ? {} : { sourceMode: method }),
     ...(configuration === undefined ? {} : { configuration: describe(configuration, secret) }),
   });
   await openStorage(dependencies.settings.exportStorage)
@@ -89,10 +97,11 @@ export async function runJob(
   await jobs.create(request, secret, configuration);
   const noLog = (): void => undefined;
   const run = exportSlice(dependencies);
-  const { partitions, isOfFiles } = await planExport(dependencies)({ jobId }, noLog);
-  const runPartitions = async (first: number, count: number): Promise<void> => {
-    const all = first + count;
-    for (let turn = 0; turn < count; turn++) await jobs.claimPartition(jobId, first, turn, all);
+  const runPartitions = async (first: number, end: number): Promise<void> => {
+    const count = end - first;
+    for (let turn = 0; turn < count; turn++) {
+      await jobs.claimPartition(jobId, { worker: first, turn }, { first, end });
+    }
     const runPartition = async (more: number): Promise<void> => {
       const partition = first + more;
       let previous: string | null = null;
@@ -104,11 +113,28 @@ export async function runJob(
     };
     await pMap(Array(count).keys(), runPartition, { concurrency: workers });
   };
-  await runPartitions(0, partitions);
-  if (isOfFiles === true) {
+  const exportParts = async (): Promise<void> => {
+    const { first, partitions, isOfFiles } = await planExport(dependencies)({ jobId }, noLog);
+    const end = first + partitions;
+    await runPartitions(first, end);
+    if (isOfFiles !== true) return;
+    if (hasOwn) await proveSource(dependencies)({ jobId }, noLog);
     const again = await findDoubles(dependencies)({ jobId });
     if (losesAttempts) expect(await findDoubles(dependencies)({ jobId })).toEqual(again);
-    await runPartitions(partitions, again.partitions);
+    await runPartitions(end, end + again.partitions);
+  };
+  const hasOwn = method === 'bulk' || method === 'auto';
+  for (let isAgain = true; isAgain;) {
+    const start = hasOwn ? await awaitSource(dependencies, jobId) : 1;
+    isAgain = await exportParts().then(
+      () => false,
+      async (error: unknown) => {
+        const failure = safeFailure(error);
+        if (hasOwn) await stopExport(dependencies)({ jobId, failure });
+        if (hasOwn && (await renewSource(dependencies)({ jobId, start })).isRenewed) return true;
+        throw error;
+      },
+    );
   }
   await finishExport({ ...dependencies, slices: { forget: () => undefined } })({ jobId }, noLog);
   const [manifest, plan] = [await jobs.manifest(jobId), await jobs.plan(jobId)];
@@ -140,6 +166,15 @@ export async function runJob(
     blobs,
     resources,
   };
+}
+
+/** Asks as often as it takes; the waits are left out. */
+async function awaitSource(dependencies: ActivityDependencies, jobId: string): Promise<number> {
+  for (let polls = 0; polls < 1000; polls++) {
+    const { start, waitMs } = await prepareSource(dependencies)({ jobId }, () => undefined);
+    if (waitMs === null) return start;
+  }
+  throw new Error('The export of the source does not come to its end.');
 }
 
 /** A configuration as the kick-off notes it. */

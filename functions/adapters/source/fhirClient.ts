@@ -1,18 +1,22 @@
-import { createGunzip, createInflate } from 'node:zlib';
-import { pipeline, type Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { type Dispatcher, request as send } from 'undici';
 import { ExportError } from '../../common/errors.js';
 import { BufferPool } from '../bufferPool.js';
 import { type Dispatchers, openDispatchers } from '../dispatchers.js';
-import { networkFault } from '../networkFault.js';
-import { retryAfterMs } from '../retryAfter.js';
 import { noCredentials } from './credentials/none.js';
-import type { SourceCredentials, SourceHeader } from './credentials/sourceCredentials.js';
+import type { SourceCredentials } from './credentials/sourceCredentials.js';
 import type { SourceAccess } from './sourceAccess.js';
+import {
+  dateOf,
+  decoded,
+  discard,
+  headerOf,
+  retryAfterOf,
+  retryPause,
+  SourceRequests,
+  type SourceResponse,
+} from './sourceRequests.js';
 import { safeName } from '../../export/source/honored.js';
 import { attemptsOf, OTHER_METHOD, refusalOf } from '../../export/source/refusals.js';
-import { MAX_PAUSE_MS } from '../../export/source/requestLimiter.js';
 import type { SearchParameters, Source, SourceAnswer } from '../../export/source/source.js';
 
 export interface FhirClientOptions {
@@ -59,9 +63,6 @@ interface SourceRequest {
 
 /** A URL longer than this may be cut or refused on its way (https://www.rfc-editor.org/rfc/rfc9110#section-4.1). */
 const MAX_URL = 2000;
-/** The longest wait between two attempts; a source that asks for more is asked again then. */
-const MAX_WAIT_MS = MAX_PAUSE_MS;
-const FIRST_WAIT_MS = 500;
 const KEEP_ALIVE_MS = 30_000;
 
 /** What an attempt came to that brought no answer. */
@@ -76,18 +77,19 @@ interface Failure {
 export class FhirClient implements Source {
   readonly #options: FhirClientOptions;
   readonly #base: URL;
-  readonly #dispatcherFor: Dispatchers;
-  readonly #credentials: SourceCredentials;
+  readonly #requests: SourceRequests;
   /** Whether a search in a form was refused that was answered as a URL. */
   #refusesForms = false;
 
   constructor(options: FhirClientOptions) {
     this.#options = options;
     this.#base = new URL(options.baseUrl);
-    this.#dispatcherFor =
+    this.#requests = new SourceRequests(
       options.dispatcherFor ??
-      openDispatchers({ timeoutMs: options.timeoutSeconds * 1000, keepAliveMs: KEEP_ALIVE_MS });
-    this.#credentials = options.credentials ?? noCredentials;
+        openDispatchers({ timeoutMs: options.timeoutSeconds * 1000, keepAliveMs: KEEP_ALIVE_MS }),
+      options.credentials ?? noCredentials,
+      options.timeoutSeconds,
+    );
   }
 
   search(type: string, parameters: SearchParameters): Promise<SourceAnswer> {
@@ -172,9 +174,7 @@ export class FhirClient implements Source {
         retryAfterMs: failure.waitMs,
       });
       if (attempt >= Math.min(attemptsOf(failure.error), this.#options.maxAttempts)) return failure;
-      const backoff = Math.min(FIRST_WAIT_MS * 2 ** (attempt - 1), MAX_WAIT_MS / 2) * (0.5 + Math.random());
-      const waitMs = failure.waitMs > 0 ? Math.min(failure.waitMs, MAX_WAIT_MS) : backoff;
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      await retryPause(attempt, failure.waitMs);
     }
   }
 
@@ -196,36 +196,30 @@ export class FhirClient implements Source {
     }
   }
 
-  /**
-   * @param renewed a header to use after the source refused the one before
-   * @throws ExportError where there is no answer, or one that is not FHIR
-   */
-  async #try(request: SourceRequest, renewed?: SourceHeader): Promise<SourceAnswer | Failure> {
-    const header = renewed ?? (await this.#credentials.header());
+  /** @throws ExportError where there is no answer, or one that is not FHIR */
+  async #try(request: SourceRequest): Promise<SourceAnswer | Failure> {
     const { form } = request;
     const signal = AbortSignal.timeout(this.#options.timeoutSeconds * 1000);
     try {
-      const response = await send(request.url, {
-        dispatcher: this.#dispatcherFor(this.#base),
-        signal,
-        method: form === undefined ? 'GET' : 'POST',
-        headers: {
-          ...(header === undefined ? {} : { [header.name]: header.value }),
-          accept: 'application/fhir+json',
-          'accept-encoding': 'gzip, deflate',
-          prefer: 'handling=strict',
-          ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+      const response = await this.#requests.open(
+        {
+          url: request.url,
+          method: form === undefined ? 'GET' : 'POST',
+          headers: {
+            accept: 'application/fhir+json',
+            'accept-encoding': 'gzip, deflate',
+            prefer: 'handling=strict',
+            ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+          },
+          body: form,
         },
-        ...(form === undefined ? {} : { body: form }),
-      });
+        signal,
+      );
       const status = response.statusCode;
       if (status !== 200) {
         await discard(response);
-        if (status === 401 && header !== undefined && renewed === undefined) {
-          const other = await this.#credentials.renewed(header);
-          if (other !== undefined) return await this.#try(request, other);
-        }
-        return { error: refusalOf(status, this.#credentials.remedy), waitMs: retryAfterOf(response), status };
+        const { remedy } = this.#requests.credentials;
+        return { error: refusalOf(status, remedy), waitMs: retryAfterOf(response), status };
       }
       if (!/[/+]json\b/i.test(headerOf(response, 'content-type') ?? '')) {
         await discard(response);
@@ -238,26 +232,12 @@ export class FhirClient implements Source {
       const page = await this.#readBody(response);
       return { ...page, date: dateOf(response), isForm: form !== undefined };
     } catch (error) {
-      if (error instanceof ExportError) throw error;
-      // The cause holds the URL with its search values, so it is dropped here.
-      if (!signal.aborted) {
-        throw new ExportError(
-          'source-unreachable',
-          `The source cannot be reached or cut the connection (${networkFault(error)}). Check FHIR_SERVER_URL, its name resolution, network and certificate.`,
-          true,
-        );
-      }
-      // Not asked again just so: the caller may ask for less.
-      throw new ExportError(
-        'source-timeout',
-        `The source did not answer within SOURCE_TIMEOUT_SECONDS (${this.#options.timeoutSeconds} s).`,
-        true,
-      );
+      throw this.#requests.faultOf(error, signal);
     }
   }
 
   /** The body as it was before it was compressed, in one piece: of a known length, it is read to its place at once. */
-  async #readBody(response: Response): Promise<Required<Pick<SourceAnswer, 'body' | 'release'>>> {
+  async #readBody(response: SourceResponse): Promise<Required<Pick<SourceAnswer, 'body' | 'release'>>> {
     const { maxPageBytes } = this.#options;
     const length = Number(headerOf(response, 'content-length') ?? Number.NaN);
     const body = decoded(response);
@@ -297,8 +277,6 @@ const pages = new BufferPool(MAX_IDLE_BYTES);
 /** A body of unknown length is read into so many bytes first. */
 const FIRST_BYTES = 65_536;
 
-type Response = Dispatcher.ResponseData;
-
 function tooLarge(maxPageBytes: number): ExportError {
   return new ExportError(
     'source-page-too-large',
@@ -306,40 +284,6 @@ function tooLarge(maxPageBytes: number): ExportError {
   );
 }
 
-function headerOf({ headers }: Response, name: string): string | undefined {
-  const value = headers[name];
-  return Array.isArray(value) ? value[0] : value;
-}
-
-/** The body without the codings that were asked for. Whatever else a source may use does not look like JSON. */
-function decoded(response: Response): Readable {
-  const coding = headerOf(response, 'content-encoding')?.trim().toLowerCase();
-  const decoder =
-    coding === 'gzip' || coding === 'x-gzip'
-      ? createGunzip()
-      : coding === 'deflate'
-        ? createInflate()
-        : undefined;
-  if (decoder === undefined) return response.body;
-  // A failure of either ends both, and the reader of the stream reports it.
-  return pipeline(response.body, decoder, () => undefined);
-}
-
-/** Gives up a body that is not read; the connection may be kept where little is left of it. */
-async function discard({ body }: Response): Promise<void> {
-  await body.dump().catch(() => undefined);
-}
-
 function queryOf(parameters: SearchParameters): string {
   return new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value])).toString();
-}
-
-/** By the source's clock, where it says. */
-function retryAfterOf(response: Response): number {
-  return retryAfterMs(headerOf(response, 'retry-after'), dateOf(response) ?? Date.now());
-}
-
-function dateOf(response: Response): number | undefined {
-  const date = Date.parse(headerOf(response, 'date') ?? '');
-  return Number.isNaN(date) ? undefined : date;
 }

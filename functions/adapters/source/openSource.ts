@@ -1,9 +1,11 @@
 import type { Source } from '../../export/source/source.js';
 import type { Settings } from '../../settings/settings.js';
 import { type Dispatchers, openDispatchers } from '../dispatchers.js';
+import { BulkClient, type BulkFailureLine } from './bulkClient.js';
 import { FhirClient, type SourceFailureLine } from './fhirClient.js';
 import type { SourceAccess } from './sourceAccess.js';
 import { openSourceCredentials } from './credentials/openSourceCredentials.js';
+import { SourceRequests } from './sourceRequests.js';
 import { SourceLimiter } from './sourceLimiter.js';
 
 const KEEP_ALIVE_MS = 30_000;
@@ -35,6 +37,29 @@ export function openSource(settings: Settings, { credentials, limiter }: SourceA
       maxPageBytes: settings.sourceMaxPageMebibytes * BYTES_PER_MEBIBYTE,
       dispatcherFor,
       credentials,
+      limiter,
+      job,
+      log,
+    });
+}
+
+/** The source's own bulk export, for one job at a time. */
+export type BulkOf = (job: string, log: (line: BulkFailureLine) => void) => BulkClient;
+
+/** Opens it with connections of this thread. @param fileHosts hosts where its files may be beside the source */
+export function openBulk(
+  settings: Settings,
+  fileHosts: ReadonlySet<string>,
+  { credentials, limiter }: SourceAccess,
+): BulkOf {
+  const requests = new SourceRequests(dispatchersOf(settings), credentials, settings.sourceTimeoutSeconds);
+  return (job, log) =>
+    new BulkClient({
+      baseUrl: settings.fhirServerUrl,
+      fileHosts,
+      maxAttempts: settings.sourceMaxAttempts,
+      maxLine: settings.sourceMaxPageMebibytes * BYTES_PER_MEBIBYTE,
+      requests,
       limiter,
       job,
       log,

@@ -11,6 +11,8 @@ import type {
   SliceRecord,
 } from '../../export/records/job.js';
 import type { PartCounts } from '../../export/selection/patientCount.js';
+import type { SourceExport } from '../../export/records/sourceExport.js';
+import type { BulkManifest } from '../../export/source/bulkManifest.js';
 import type { ExportManifest } from '../../export/output/manifest.js';
 import { furtherProgress } from '../../export/output/progress.js';
 import { admit, type RunningJob, type RunningLimits, toLookUp } from '../../jobs/model/runningJobs.js';
@@ -30,7 +32,15 @@ const JOB_STATE_CONTAINER = 'fhir-export-jobs';
 /** What goes first at the end of a job, however it ends. */
 const SECRET_BLOBS = ['secret', 'configuration.json'] as const;
 /** What stays until the retention is over, for status and deletion. */
-const KEPT_BLOBS = ['request.json', 'plan.json', 'stop.json', 'outcome.json', 'manifest.json'] as const;
+const KEPT_BLOBS = [
+  'request.json',
+  'plan.json',
+  'stop.json',
+  'outcome.json',
+  'manifest.json',
+  // Until the source's own export is deleted, too.
+  'source.json',
+] as const;
 
 const PARALLEL_DELETIONS = 16;
 /** Writes of one partition's progress at the same time, each of which makes the others try again. */
@@ -179,6 +189,49 @@ export class JobStore {
     return this.#putOnce(`${jobId}/plan.json`, plan);
   }
 
+  /**
+   * Takes a plan away for another one.
+   * @param first the number of the first partition of that one
+   */
+  async dropPlan(jobId: string, first: number): Promise<void> {
+    const plan = await this.plan(jobId);
+    if (plan !== undefined && (plan.first ?? 0) < first) await this.#delete(`${jobId}/plan.json`);
+  }
+
+  /** Takes the failure away by which a job was to stop; a cancel holds. */
+  async dropFailure(jobId: string): Promise<void> {
+    const read = await this.#readBytes(`${jobId}/stop.json`);
+    if (read === undefined) return;
+    const { reason } = JSON.parse(read.bytes.toString('utf8')) as StopReason;
+    if (reason === 'failed') await this.#delete(`${jobId}/stop.json`, { ifMatch: read.etag });
+  }
+
+  /** How far the source's own export is; `undefined` where it was not asked for one. */
+  sourceExport(jobId: string): Promise<SourceExport | undefined> {
+    return this.#readJson<SourceExport>(`${jobId}/source.json`);
+  }
+
+  /** Changes it, unless `change` gives `undefined`; returns what holds. */
+  changeSourceExport(
+    jobId: string,
+    change: (stored: SourceExport | undefined) => SourceExport | undefined,
+  ): Promise<SourceExport | undefined> {
+    return this.#update<SourceExport, SourceExport | undefined>(`${jobId}/source.json`, async (stored) => {
+      const next = change(stored);
+      return { next, result: next ?? stored };
+    });
+  }
+
+  /** The manifest of an export of the source. @throws ExportError where the job has ended */
+  async sourceManifest(jobId: string, start: number): Promise<BulkManifest> {
+    return required(await this.#readJson<BulkManifest>(`${jobId}/source-manifest-${start}.json`));
+  }
+
+  /** Writes it unless it is known; returns the one that holds. */
+  putSourceManifest(jobId: string, start: number, manifest: BulkManifest): Promise<BulkManifest> {
+    return this.#putOnce(`${jobId}/source-manifest-${start}.json`, manifest);
+  }
+
   /** Ids of the patients whose compartments are exported. @throws ExportError where the job has ended */
   async members(jobId: string): Promise<string[]> {
     return required(await this.#readJson<string[]>(`${jobId}/members.json`));
@@ -190,23 +243,23 @@ export class JobStore {
   }
 
   /**
-   * The partition that `worker` works on in its `turn`: the next one that no worker has, `undefined` when all are
-   * taken. The same call again gives the same partition.
+   * The partition that `worker` works on in its `turn`: the next one from `first` on that no worker has, `undefined` when
+   * all before `end` are taken. The same call again gives the same partition.
    * @throws ExportError `job-state-missing` where claims of the worker are gone: its partition may be given again
    */
   claimPartition(
     jobId: string,
-    worker: number,
-    turn: number,
-    partitions: number,
+    { worker, turn }: { worker: number; turn: number },
+    { first, end }: { first: number; end: number },
   ): Promise<number | undefined> {
     return this.#update<Claims, number | undefined>(`${jobId}/claims.json`, async (claims) => {
-      const { next: partition, workers } = claims ?? { next: 0, workers: {} };
+      const { next: unclaimed, workers } = claims ?? { next: 0, workers: {} };
+      const partition = Math.max(unclaimed, first);
       const held = workers[worker];
       if (held !== undefined && held.turn >= turn)
         return { result: held.turn === turn ? held.partition : undefined };
       if (turn > (held === undefined ? 0 : held.turn + 1)) throw stateMissing();
-      if (partition >= partitions) return { result: undefined };
+      if (partition >= end) return { result: undefined };
       const next = { next: partition + 1, workers: { ...workers, [worker]: { turn, partition } } };
       return { next, result: partition };
     });
@@ -256,13 +309,17 @@ export class JobStore {
    * The partitions that are read again without such lines, in the order of the partitions that replace them.
    * @throws ExportError where they are gone
    */
-  async repeated(jobId: string): Promise<readonly RepeatedPart[]> {
-    return required(await this.#readJson<RepeatedPart[]>(`${jobId}/repeated.json`));
+  async repeated(jobId: string, { first = 0 }: JobPlan): Promise<readonly RepeatedPart[]> {
+    return required(await this.#readJson<RepeatedPart[]>(`${jobId}/repeated-${first}.json`));
   }
 
   /** Writes them unless they are known; returns those that hold. */
-  putRepeated(jobId: string, parts: readonly RepeatedPart[]): Promise<readonly RepeatedPart[]> {
-    return this.#putOnce(`${jobId}/repeated.json`, parts);
+  putRepeated(
+    jobId: string,
+    { first = 0 }: JobPlan,
+    parts: readonly RepeatedPart[],
+  ): Promise<readonly RepeatedPart[]> {
+    return this.#putOnce(`${jobId}/repeated-${first}.json`, parts);
   }
 
   partition(jobId: string, partition: number): Promise<PartitionRecord | undefined> {
@@ -292,15 +349,17 @@ export class JobStore {
       for (let attempt = 1; ; attempt++) {
         const found = await unlessMissing(blob.getProperties());
         const reported = found && partitionProgress(progress.partition, found.metadata);
-        const { resources, isDone, waiting } = furtherProgress(reported, progress);
+        const { resources, isDone, waiting, source } = furtherProgress(reported, progress);
         const isSame =
           reported?.resources === resources &&
           reported.isDone === isDone &&
+          reported.source === source &&
           reported.waiting?.code === waiting?.code;
         if (isSame) return;
         const metadata = {
           resources: String(resources),
           done: String(isDone),
+          ...(source === undefined ? {} : { source }),
           ...(waiting === undefined ? {} : { since: waiting.since, code: waiting.code }),
         };
         const conditions = found?.etag === undefined ? IF_NEW : { ifMatch: found.etag };
@@ -439,8 +498,15 @@ export class JobStore {
     });
   }
 
-  async #delete(name: string): Promise<void> {
-    await guarded('the state of a job', () => this.#container.getBlobClient(name).deleteIfExists());
+  /** @param conditions where they do not hold, it stays */
+  async #delete(name: string, conditions?: Conditions): Promise<void> {
+    await guarded('the state of a job', async () => {
+      try {
+        await this.#container.getBlobClient(name).deleteIfExists(conditions && { conditions });
+      } catch (error) {
+        if (conditions === undefined || storageStatus(error) !== 412) throw error;
+      }
+    });
   }
 }
 
@@ -453,11 +519,12 @@ function partitionProgress(
   partition: number,
   metadata: Readonly<Record<string, string>> | undefined,
 ): PartitionProgress {
-  const { since, code } = metadata ?? {};
+  const { since, code, source } = metadata ?? {};
   return {
     partition,
     resources: Number(metadata?.['resources'] ?? 0),
     isDone: metadata?.['done'] === 'true',
+    ...(source === undefined ? {} : { source }),
     ...(since === undefined || code === undefined ? {} : { waiting: { since, code } }),
   };
 }

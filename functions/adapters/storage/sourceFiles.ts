@@ -56,7 +56,8 @@ export class SourceFiles {
    * @throws ExportError, `source-unverifiable` where the file is another one now
    */
   blocks(part: FilePart, cursor: FileCursor | undefined): AsyncGenerator<LineBlock> {
-    const start = lineStart(part, cursor);
+    const { begin, isGzip: isWhole = false } = part;
+    const start = lineStart({ begin, isWhole, isPinned: true }, cursor);
     return lineBlocks(this.#bytes(part, start.first), start, this.#maxLine);
   }
 
@@ -97,14 +98,14 @@ function readFailure(error: unknown, number: number): ExportError {
   if ([404, 412].includes(storageStatus(error))) {
     return new ExportError(
       'source-unverifiable',
-      `${fileName(number)}: it was changed or deleted since the export began, so its lines would not fit each other. Start the export again, when no files are written.`,
+      `${fileName({ number })}: it was changed or deleted since the export began, so its lines would not fit each other. Start the export again, when no files are written.`,
     );
   }
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
   if (typeof code === 'string' && code.startsWith('Z_')) {
     return new ExportError(
       'source-not-fhir',
-      `${fileName(number)}: it is not a complete gzip file. Create it again, and export again.`,
+      `${fileName({ number })}: it is not a complete gzip file. Create it again, and export again.`,
     );
   }
   return failure(error, 'reading a file of SOURCE_CONTAINER');

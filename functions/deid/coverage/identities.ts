@@ -75,6 +75,8 @@ const ELEMENTS: Readonly<Record<string, Identity>> = {
   ),
 };
 
+const UNIT = special('freeText', 'Quantity.unit', 'decision', "nodesByName('unit').ofType(string)");
+
 /** Elements whose value may be of any type, and questionnaires' answers: numbers in them are no measurements. */
 const OPEN_VALUES: Readonly<Record<string, string>> = {
   'QuestionnaireResponse.item.answer':
@@ -128,23 +130,22 @@ const PRIMITIVES: Readonly<Record<string, CoverageCategory>> = {
   xhtml: 'freeText',
 };
 
-/** What identity an element of a type may hold; null for none. */
-export function identityOf(parent: FhirType, element: FhirElement): Identity | null {
-  const type = element.type;
+/** What identity an element may hold; null for none. */
+export function identityOf(element: FhirElement): Identity | null {
+  const { parent, type, path } = element;
   if (type === null || type.primitive === null) return null;
-  const definition = `${parent.path}.${element.key}`;
-  if (HARMLESS.has(definition)) return null;
-  const own = ELEMENTS[definition];
+  if (HARMLESS.has(path)) return null;
+  const own = ELEMENTS[path];
   if (own !== undefined) return own;
   if (element.key === 'id') return idOf(parent);
-  if (QUANTITY_TYPES.has(parent.name)) return ofQuantity(element.key);
+  if (QUANTITY_TYPES.has(parent.name)) return element.key === 'unit' ? UNIT : null;
   const whole = DATA_TYPES[parent.name];
-  if (whole !== undefined) return ofDataType(parent.name, whole, element, type);
+  if (whole !== undefined) return ofDataType(whole, element, type);
   if (parent.path === 'Location.position')
     return special('places', 'Location.position', 'clearing', 'Location.position');
   const open = OPEN_VALUES[parent.path];
   if (open !== undefined && NUMBERS.has(type.name)) return special('numbers', 'value[x]', 'clearing', open);
-  return HARMLESS_TYPES.has(type.name) ? null : ofPrimitive(parent, element, type.name);
+  return HARMLESS_TYPES.has(type.name) ? null : ofPrimitive(element, type.name);
 }
 
 function idOf(parent: FhirType): Identity {
@@ -153,18 +154,8 @@ function idOf(parent: FhirType): Identity {
     : special('identifiers', 'id', 'decision', "nodesByName('id')");
 }
 
-function ofQuantity(key: string): Identity | null {
-  return key === 'unit'
-    ? special('freeText', 'Quantity.unit', 'decision', "nodesByName('unit').ofType(string)")
-    : null;
-}
-
-function ofDataType(
-  name: string,
-  category: CoverageCategory,
-  element: FhirElement,
-  type: FhirType,
-): Identity | null {
+function ofDataType(category: CoverageCategory, element: FhirElement, type: FhirType): Identity | null {
+  const { name } = element.parent;
   // A number in an extension may be a number of a person.
   const isHarmless = HARMLESS_TYPES.has(type.name) && !(name === 'Extension' && NUMBERS.has(type.name));
   if (isHarmless) return null;
@@ -172,7 +163,8 @@ function ofDataType(
   return special(category, name, needs, `nodesByType('${name}')`);
 }
 
-function ofPrimitive(parent: FhirType, element: FhirElement, type: string): Identity {
+function ofPrimitive(element: FhirElement, type: string): Identity {
+  const { parent } = element;
   const isAddress = parent.path.endsWith('.network') || element.key === 'networkString';
   const category = isAddress
     ? 'networkAddresses'

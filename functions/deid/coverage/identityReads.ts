@@ -1,4 +1,4 @@
-import { remembered } from '../../common/maps.js';
+import { addTo, remembered } from '../../common/maps.js';
 import { givesValue, isPerItem, type Argument } from '../expression/functionRow.js';
 import { functionOf } from '../expression/functions.js';
 import type { Expression } from '../expression/syntax.js';
@@ -69,9 +69,9 @@ function readsOfRule(rule: Rule, elements: Elements): readonly IdentityRead[] {
 /** The elements of a FHIR version. */
 class Elements {
   readonly model: FhirModel;
-  /** Elements of all resources, by name and by type. */
-  readonly #byName = new Map<string, Map<string, Item>>();
-  readonly #byType = new Map<string, Map<string, Item>>();
+  /** Those of all resources, by their types. */
+  readonly #byType = new Map<string, FhirElement[]>();
+  readonly #items = new Map<readonly FhirElement[], readonly Item[]>();
   readonly #roots = new Map<string | null, readonly Item[]>();
   #work = 0;
 
@@ -94,48 +94,30 @@ class Elements {
   }
 
   byName(name: string): readonly Item[] {
-    this.#gather();
-    return [...(this.#byName.get(name)?.values() ?? [])];
+    return this.#itemsOf(this.model.elementsByName().get(name) ?? []);
   }
 
   byType(name: string): readonly Item[] {
-    this.#gather();
+    if (this.#byType.size === 0)
+      for (const element of [...this.model.elementsByName().values()].flat())
+        if (element.type !== null) addTo(this.#byType, element.type.name, element);
     const found = this.#byType.get(name);
-    if (found !== undefined) return [...found.values()];
+    if (found !== undefined) return this.#itemsOf(found);
     const type = this.model.type(name) ?? this.model.resource(name);
     return type === undefined ? [] : [{ type, read: null }];
   }
 
   /** One value of each primitive type, of which nothing is known. */
   values(): readonly Item[] {
-    this.#gather();
-    return [...this.#byType.values()].flatMap((items) => {
-      const [first] = items.values();
-      return first === undefined || first.type.primitive === null ? [] : [{ type: first.type, read: null }];
+    return this.model.dataTypeNames().flatMap((name) => {
+      const type = this.model.type(name);
+      return type?.primitive == null ? [] : [{ type, read: null }];
     });
   }
 
-  #gather(): void {
-    if (this.#byName.size > 0) return;
-    const seen = new Set<FhirType>();
-    const open = [...this.model.resourceTypes()];
-    for (let type = open.pop(); type !== undefined; type = open.pop()) {
-      if (seen.has(type)) continue;
-      seen.add(type);
-      for (const element of type.elements.values()) {
-        const item = itemOf(type, element);
-        if (item === null) continue;
-        const key = keyOf(item);
-        remembered(this.#byName, element.name, () => new Map<string, Item>()).set(key, item);
-        remembered(this.#byType, item.type.name, () => new Map<string, Item>()).set(key, item);
-        open.push(item.type);
-      }
-    }
+  #itemsOf(elements: readonly FhirElement[]): readonly Item[] {
+    return remembered(this.#items, elements, () => itemsOf(elements));
   }
-}
-
-function keyOf({ type, read }: Item): string {
-  return `${type.path} ${read?.definition ?? ''}`;
 }
 
 class Reads {
@@ -251,17 +233,11 @@ class Reads {
 
   #named(items: readonly Item[], name: string): Items {
     if (this.#elements.isTooMuch(items.length)) return this.#unknown();
-    const found = new Map<string, Item>();
-    for (const { type } of items) {
-      for (const element of type.elements.values()) {
-        if (element.name !== name) continue;
-        const item = itemOf(type, element);
-        // Any resource may be there.
-        if (item === null) return null;
-        found.set(keyOf(item), item);
-      }
-    }
-    return [...found.values()];
+    const found: FhirElement[] = [];
+    for (const { type } of items)
+      for (const element of type.elements.values()) if (element.name === name) found.push(element);
+    // Any resource may be there.
+    return found.some(({ type }) => type === null) ? null : itemsOf(found);
   }
 }
 
@@ -276,12 +252,16 @@ function isOfValueAlone(expression: Expression): boolean {
   return readsOf(expression)?.every(({ names }) => names.length === 0) === true;
 }
 
-/** @returns null for an element that holds resources */
-function itemOf(parent: FhirType, element: FhirElement): Item | null {
-  if (element.type === null) return null;
-  const definition = `${parent.path}.${element.key}`;
-  const identity = identityOf(parent, element);
-  const isRead = identity?.needs === 'clearing' && !['ages', 'numbers'].includes(identity.category);
-  const read = isRead && !OF_KINDS.has(definition) ? { identity, definition } : null;
-  return { type: element.type, read };
+/** What elements may hold, but for those that hold resources; what is alike is there once. */
+function itemsOf(elements: readonly FhirElement[]): readonly Item[] {
+  const items = new Map<string, Item>();
+  for (const element of elements) {
+    const { type, path: definition } = element;
+    if (type === null) continue;
+    const identity = identityOf(element);
+    const isRead = identity?.needs === 'clearing' && !['ages', 'numbers'].includes(identity.category);
+    const read = isRead && !OF_KINDS.has(definition) ? { identity, definition } : null;
+    items.set(`${type.path} ${read?.definition ?? ''}`, { type, read });
+  }
+  return [...items.values()];
 }

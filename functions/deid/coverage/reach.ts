@@ -8,15 +8,7 @@ import { UNTOUCHED, type Clears, type Effect } from '../methods/effect.js';
 import { REDACT } from '../methods/redact.js';
 import { agesSelected, ALL_AGES, type SelectedAges } from './ages.js';
 import { identityOf, type Identity } from './identities.js';
-import {
-  Everywhere,
-  follow,
-  leadsFurther,
-  leadsTo,
-  leadsToItself,
-  stepsOf,
-  type Move,
-} from '../plan/pattern.js';
+import { Everywhere, leadsFurther, leadsTo, stepsOf, stopsAt, type Move } from '../plan/pattern.js';
 import { identityReadsOf, type IdentityRead } from './identityReads.js';
 
 /** Most work of one walk, in steps followed; a configuration that needs more is not followed. */
@@ -163,9 +155,8 @@ class Walk {
   }
 
   reach(): Reach {
-    for (const name of this.#model.resourceNames()) {
-      const type = this.#model.resource(name);
-      if (type === undefined) continue;
+    for (const type of this.#model.resourceTypes()) {
+      const { name } = type;
       const state: State = {
         positions: [],
         certain: this.#unmatched.index,
@@ -231,7 +222,7 @@ class Walk {
   /** Follows the steps from `at` that stay at an element. @param name the element's name */
   #follow(track: Track, at: number, type: FhirType, name: string, into: State): void {
     const { steps } = track;
-    for (let place = follow(steps, at, type); place >= 0; place = follow(steps, place + 1, type)) {
+    for (const place of stopsAt(steps, at, type, name)) {
       if (++this.#work > MAX_WORK) throw new TooMuchWork();
       const step = steps[place];
       if (step === undefined) {
@@ -240,7 +231,6 @@ class Walk {
       }
       const isEverywhere = place === 0 && track.resourceType === null && leadsFurther(step);
       if (!isEverywhere) into.positions.push({ track, at: place });
-      if (!leadsToItself(step, type, name)) return;
     }
   }
 
@@ -303,8 +293,8 @@ class Walk {
       if (element.type === null) continue;
       this.#work += WORK_OF_ELEMENT;
       const next = this.#arrive(state, element, element.type);
-      const identity = identityOf(type, element);
-      if (identity !== null) this.#judge(type, element, identity, next, surroundings);
+      const identity = identityOf(element);
+      if (identity !== null) this.#judge(element, identity, next, surroundings);
       this.#visit(element.type, next, element.path);
     }
   }
@@ -331,14 +321,8 @@ class Walk {
     return low;
   }
 
-  #judge(
-    parent: FhirType,
-    element: FhirElement,
-    identity: Identity,
-    state: State,
-    surroundings: Surroundings,
-  ): void {
-    const definition = `${parent.path}.${element.key}`;
+  #judge(element: FhirElement, identity: Identity, state: State, surroundings: Surroundings): void {
+    const definition = element.path;
     const leaf = remembered<string, Leaf>(this.#leaves, definition, () => ({
       identity,
       definition,

@@ -33,7 +33,6 @@ const ABSTRACT = new Set(['Resource', 'DomainResource', 'CanonicalResource', 'Me
 
 /** The types of one FHIR version and their elements. */
 export class FhirModel {
-  readonly version: FhirVersion;
   private readonly definitions: Definitions;
   private readonly types = new Map<string, FhirType>();
   /** Names and type names of the elements under each path. */
@@ -42,8 +41,7 @@ export class FhirModel {
   private readonly choices = new Map<string, [name: string, types: readonly string[]][]>();
   private static readonly models = new Map<FhirVersion, FhirModel>();
 
-  private constructor(version: FhirVersion) {
-    this.version = version;
+  private constructor(readonly version: FhirVersion) {
     this.definitions = definitionsOf(version);
     for (const [path, type] of Object.entries(this.definitions.path2Type)) {
       const [parent, key] = splitPath(path);
@@ -115,10 +113,7 @@ export class FhirModel {
         if (element.type !== null) visit(element.type);
       }
     };
-    for (const name of this.resourceNames()) {
-      const type = this.resource(name);
-      if (type !== undefined) visit(type);
-    }
+    for (const type of this.resourceTypes()) visit(type);
     this.byName = byName;
     return byName;
   }
@@ -133,29 +128,25 @@ export class FhirModel {
   }
 
   private typeAt(path: string, name: string): FhirType {
-    const known = this.types.get(path);
-    if (known !== undefined) return known;
-    const primitive = PRIMITIVES[name] ?? null;
-    const isResource = primitive === null && this.isA(name, 'Resource');
-    const type = new LazyType(name, path, isResource, primitive, () =>
-      this.elementsAt(path, primitive !== null),
-    );
-    this.types.set(path, type);
-    return type;
+    return remembered(this.types, path, () => {
+      const primitive = PRIMITIVES[name] ?? null;
+      const isResource = primitive === null && this.isA(name, 'Resource');
+      return new LazyType(name, path, isResource, primitive, (type) => this.elementsOf(type));
+    });
   }
 
-  private elementsAt(path: string, isPrimitive: boolean): Map<string, FhirElement> {
+  private elementsOf(type: FhirType): Map<string, FhirElement> {
+    const { path, isResource } = type;
     const elements = new Map<string, FhirElement>();
     const own = this.keys.get(path) ?? [];
     const demands = this.definitions.demands.get(path);
-    const isResource = this.isA(path, 'Resource');
     const inherited: [string, string][] = isResource
       ? []
       : [
           ['id', 'string'],
           ['extension', 'Extension'],
         ];
-    for (const [key, typeName] of isPrimitive ? inherited : [...own, ...inherited]) {
+    for (const [key, typeName] of type.primitive !== null ? inherited : [...own, ...inherited]) {
       if (elements.has(key)) continue;
       const elementPath = `${path}.${key}`;
       const name = this.choiceName(path, key);
@@ -163,6 +154,7 @@ export class FhirModel {
       elements.set(key, {
         key,
         name,
+        parent: type,
         type: this.elementType(elementPath, key, typeName, isResource),
         repeats: key === 'extension' || this.repeats(elementPath),
         isRequired: demand?.isRequired ?? false,
@@ -209,27 +201,16 @@ export class FhirModel {
 }
 
 class LazyType implements FhirType {
-  readonly name: string;
-  readonly path: string;
-  readonly isResource: boolean;
-  readonly primitive: PrimitiveKind | null;
-  private readonly load: () => ReadonlyMap<string, FhirElement>;
   private loaded: ReadonlyMap<string, FhirElement> | undefined;
   constructor(
-    name: string,
-    path: string,
-    isResource: boolean,
-    primitive: PrimitiveKind | null,
-    load: () => ReadonlyMap<string, FhirElement>,
-  ) {
-    this.name = name;
-    this.path = path;
-    this.isResource = isResource;
-    this.primitive = primitive;
-    this.load = load;
-  }
+    readonly name: string,
+    readonly path: string,
+    readonly isResource: boolean,
+    readonly primitive: PrimitiveKind | null,
+    private readonly load: (type: FhirType) => ReadonlyMap<string, FhirElement>,
+  ) {}
   get elements(): ReadonlyMap<string, FhirElement> {
-    this.loaded ??= this.load();
+    this.loaded ??= this.load(this);
     return this.loaded;
   }
 }

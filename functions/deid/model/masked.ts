@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import type { JsonObject, JsonValue } from '../../json/json.js';
 import { shapeOf, type Shape } from './shape.js';
 import type { FhirElement, FhirType } from './types.js';
@@ -22,12 +23,7 @@ const members = new WeakMap<FhirElement, MaskedMember | null>();
 
 /** How an element is marked as masked; null for what cannot be: a resource, a narrative, an extension. */
 function maskedMember(element: FhirElement): MaskedMember | null {
-  let member = members.get(element);
-  if (member === undefined) {
-    member = makeMember(element);
-    members.set(element, member);
-  }
-  return member;
+  return remembered(members, element, () => makeMember(element));
 }
 
 function makeMember(element: FhirElement): MaskedMember | null {
@@ -82,17 +78,14 @@ export function maskedMembers(
       found.push(member);
     }
   }
-  if (isKnown) remember(shape, missing, found);
+  if (isKnown) {
+    const kept = remembered(knownMembers, shape, () => new Map<number, readonly MaskedMember[]>());
+    if (kept.size < MAX_KNOWN) kept.set(missing, found);
+  }
   return found;
 }
 
 /** By their bits: mostly the same few. */
 const knownMembers = new WeakMap<Shape, Map<number, readonly MaskedMember[]>>();
-
-function remember(shape: Shape, missing: number, found: readonly MaskedMember[]): void {
-  let known = knownMembers.get(shape);
-  if (known === undefined) knownMembers.set(shape, (known = new Map()));
-  if (known.size < MAX_KNOWN) known.set(missing, found);
-}
 
 const MAX_KNOWN = 64;

@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import { CONSTRAINTS, type Constraint } from './constraints.js';
 import type { FhirType } from './types.js';
 
@@ -108,10 +109,6 @@ const shapes = new WeakMap<FhirType, Shape>();
 
 /** The shape of a type's objects. */
 export function shapeOf(type: FhirType): Shape {
-  let shape = shapes.get(type);
-  if (shape === undefined) {
-    const constraints = CONSTRAINTS.filter(({ types }) => types.includes(type.path));
-    shapes.set(type, (shape = new Shape(type, constraints)));
-  }
-  return shape;
+  const constraints = () => CONSTRAINTS.filter(({ types }) => types.includes(type.path));
+  return remembered(shapes, type, () => new Shape(type, constraints()));
 }

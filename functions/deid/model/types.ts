@@ -20,6 +20,8 @@ export interface FhirElement {
   readonly key: string;
   /** Name in FHIRPath: `value`. */
   readonly name: string;
+  /** The type that it is an element of. */
+  readonly parent: FhirType;
   /** Null for an element that holds any resource. */
   readonly type: FhirType | null;
   readonly repeats: boolean;

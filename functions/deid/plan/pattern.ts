@@ -49,28 +49,30 @@ export interface Guard {
 export type Pattern = readonly Step[];
 
 /**
- * Follows the steps from `at` that stay at an element as far as they hold there.
- * @returns the place of the first step that does not only stay (or the end of the steps); -1 where one does not hold
+ * Follows the steps from a place on that hold at an element, were all conditions to hold: the places of those that
+ * do not only stay there, and the end of the steps where it is reached.
+ * @param name the element's name
  */
-export function follow(steps: readonly (Step | PathStep)[], at: number, type: FhirType): number {
-  for (let place = at; ; place++) {
+export function* stopsAt(steps: Pattern, from: number, type: FhirType, name: string): Generator<number> {
+  for (let place = from; ; place++) {
     const step = steps[place];
     switch (step?.kind) {
       case 'type':
-        if (type.name !== step.name) return -1;
+        if (type.name !== step.name) return;
         break;
       case 'resourceType':
-        if (!type.isResource || !isOfType(step.name, type.name)) return -1;
+        if (!type.isResource || !isOfType(step.name, type.name)) return;
         break;
       default:
-        return place;
+        yield place;
+        if (step?.kind !== 'guard' && !leadsToItself(step, type, name)) return;
     }
   }
 }
 
 /** Whether a step also leads to the element where it is, so that the next one holds there, too. */
-export function leadsToItself(step: Step, type: FhirType, name: string): boolean {
-  return step.kind === 'within' && step.self && isWithin(step, type, name);
+function leadsToItself(step: Step | undefined, type: FhirType, name: string): boolean {
+  return step?.kind === 'within' && step.self && isWithin(step, type, name);
 }
 
 /** Whether a step leads from an element to a child. */

@@ -7,7 +7,7 @@ import { shapeOf, type Shape } from '../model/shape.js';
 import type { NodeMethod, Replacement, Target, ValueMethod } from '../methods/method.js';
 import { Conditions } from './conditions.js';
 import { LastCode } from './lastCode.js';
-import { follow, leadsFurther, leadsTo, leadsToItself, type Guard, type Pattern } from './pattern.js';
+import { leadsFurther, leadsTo, stopsAt, type Guard, type Pattern } from './pattern.js';
 import { rawConditionOf, type RawCondition } from './rawCondition.js';
 import type { Rule } from '../configuration/rule.js';
 import type { Works } from './works.js';
@@ -184,19 +184,18 @@ export class Plan {
 
   /** Follows the steps from `at` that stay at an element. @param name the element's name */
   advance(rule: Rule, steps: Pattern, at: number, type: FhirType, name: string, arrival: Arrival): void {
-    for (let place = follow(steps, at, type); place >= 0; place = follow(steps, place + 1, type)) {
+    for (const place of stopsAt(steps, at, type, name)) {
       const step = steps[place];
       if (step === undefined) {
         if (arrival.decision === null || rule.index < arrival.decision.index) arrival.decision = rule;
         return;
       }
+      const position = this.#position(rule, steps, place);
       if (step.kind === 'guard') {
-        arrival.guards.push({ guard: step.condition, position: this.#position(rule, steps, place) });
+        arrival.guards.push({ guard: step.condition, position });
         return;
       }
-      const position = this.#position(rule, steps, place);
       arrival.active.set(position.id, position);
-      if (!leadsToItself(step, type, name)) return;
     }
   }
 

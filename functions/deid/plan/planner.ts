@@ -4,10 +4,9 @@ import { rawConditionOf } from './rawCondition.js';
 import type { FhirType } from '../model/types.js';
 import {
   Everywhere,
-  follow,
   leadsFurther,
   leadsTo,
-  leadsToItself,
+  stopsAt,
   type Guard,
   type Pattern,
   type Step,
@@ -231,7 +230,7 @@ class ConflictSearch {
   #follow(path: Path, from: number, type: FhirType, name: string, into: Possible): void {
     const { rule, before, steps, places } = path;
     let isCertain = !steps.slice(0, from).some(isGuard);
-    for (let at = follow(steps, from, type); at >= 0; at = follow(steps, at + 1, type)) {
+    for (const at of stopsAt(steps, from, type, name)) {
       const place = places[at];
       if (place === undefined) {
         into.first = Math.min(into.first, before);
@@ -242,10 +241,7 @@ class ConflictSearch {
       if (place.step.kind === 'guard') {
         into.guards.push({ place, guard: place.step.condition });
         isCertain = false;
-      } else {
-        into.places.push(place);
-        if (!leadsToItself(place.step, type, name)) return;
-      }
+      } else into.places.push(place);
     }
   }
 

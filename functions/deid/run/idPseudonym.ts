@@ -4,7 +4,7 @@ import { appliesTo } from '../configuration/rulePath.js';
 import type { Method } from '../methods/method.js';
 import { FhirModel } from '../model/fhirModel.js';
 import type { FhirType } from '../model/types.js';
-import { follow, leadsTo, leadsToItself, type Pattern, patternsOf } from '../plan/pattern.js';
+import { leadsTo, type Pattern, patternsOf, stopsAt } from '../plan/pattern.js';
 
 /** What a path does to the id of a resource: it selects it whatever the resource holds, perhaps, or never. */
 type Reach = 'always' | 'perhaps' | 'never';
@@ -33,24 +33,13 @@ function isLastingPseudonym({ isPseudonym, key }: Method, parameters: KeyParamet
 function reachOf(pattern: Pattern, type: FhirType): Reach {
   const idType = type.elements.get('id')?.type;
   if (idType == null) return 'perhaps';
-  const atRoot = stopsAt(pattern, 0, type, type.name);
+  const atRoot = [...stopsAt(pattern, 0, type, type.name)];
   const isWhole = atRoot.includes(pattern.length);
   const isAtId = atRoot.some((at) => {
     const step = pattern[at];
     if (step === undefined || !leadsTo(step, idType, 'id')) return false;
-    return stopsAt(pattern, at + 1, idType, 'id').includes(pattern.length);
+    return [...stopsAt(pattern, at + 1, idType, 'id')].includes(pattern.length);
   });
   if (!isWhole && !isAtId) return 'never';
   return pattern.some(({ kind }) => kind === 'guard') ? 'perhaps' : 'always';
-}
-
-/** The places of the steps that hold at an element, from one on, were all conditions to hold; the end is one, too. */
-function stopsAt(pattern: Pattern, from: number, type: FhirType, name: string): number[] {
-  const stops: number[] = [];
-  for (let at = follow(pattern, from, type); at >= 0; at = follow(pattern, at + 1, type)) {
-    const step = pattern[at];
-    if (step?.kind !== 'guard') stops.push(at);
-    if (step === undefined || (step.kind !== 'guard' && !leadsToItself(step, type, name))) break;
-  }
-  return stops;
 }

@@ -1,8 +1,18 @@
 import type { ResourceFailures } from '../records/job.js';
+import { issueSentence, type SourceIssue } from '../source/sourceOutcomes.js';
 import { errorIssue, type OperationOutcome, operationOutcome } from '../../fhir/operationOutcome.js';
 
+/** What was left out, or is reported of the source: an OperationOutcome a line. */
+export function* errorOutcomes(
+  failures: readonly ResourceFailures[],
+  sourceIssues: readonly SourceIssue[],
+): Generator<OperationOutcome> {
+  yield* failureOutcomes(failures);
+  for (const issue of sourceIssues) yield operationOutcome([errorIssue('incomplete', issueSentence(issue))]);
+}
+
 /** One OperationOutcome per resource or type that was left out, by type and reason; never a value of a resource. */
-export function* failureOutcomes(failures: readonly ResourceFailures[]): Generator<OperationOutcome> {
+function* failureOutcomes(failures: readonly ResourceFailures[]): Generator<OperationOutcome> {
   for (const { type, message, count, isType } of failures) {
     const outcome = operationOutcome([
       isType === true

@@ -242,7 +242,8 @@ function storedUrl(request: Pick<JobRequest, 'folder'>, name: string): string {
 
 const MAX_TYPES = 10;
 
-function listed(types: readonly string[]): string {
+/** Types for people, the first of many. */
+export function listed(types: readonly string[]): string {
   const some = types.slice(0, MAX_TYPES).join(', ');
   return types.length > MAX_TYPES ? `${some} and ${types.length - MAX_TYPES} more types` : some;
 }

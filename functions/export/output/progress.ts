@@ -1,4 +1,12 @@
-import { ANY_TYPE, type JobPlan, type PartitionProgress, type Waiting } from '../records/job.js';
+import {
+  ANY_TYPE,
+  type JobPlan,
+  numbered,
+  partitionOf,
+  PLANNING,
+  type PartitionProgress,
+  type Waiting,
+} from '../records/job.js';
 
 const MAX_CHARACTERS = 99;
 const MAX_SECONDS_BETWEEN_POLLS = 30;
@@ -16,6 +24,8 @@ export interface Progress {
   types: string[];
   /** How many of how many parts are done, in place of the resources: for a job that must not reveal their number. */
   parts?: string;
+  /** How far the source's own export is. */
+  source?: string;
   /** What everything that is under way waits for. */
   waiting?: Waiting;
 }
@@ -45,22 +55,28 @@ export function furtherProgress(
 export function progressOf(plan: JobPlan | undefined, partitions: readonly PartitionProgress[]): Progress {
   const planned = plan?.partitions ?? [];
   const estimates = planned.map(({ estimate }) => estimate);
-  const underWay = partitions.filter(
-    ({ partition, isDone }) => !isDone && (plan === undefined || planned[partition] !== undefined),
+  // Those of exports before are not counted.
+  const counted = partitions.filter(({ partition }) => partition >= (plan?.first ?? 0));
+  const typeOf = (partition: number): string | undefined =>
+    plan === undefined ? ANY_TYPE : partitionOf(plan, partition)?.window.type;
+  const underWay = (plan === undefined ? partitions : counted).filter(
+    ({ partition, isDone }) => !isDone && typeOf(partition) !== undefined,
   );
   const types = underWay
-    .map(({ partition }) => planned[partition]?.window.type ?? ANY_TYPE)
+    .map(({ partition }) => typeOf(partition) ?? ANY_TYPE)
     .filter((type) => type !== ANY_TYPE);
   const waits = underWay.map(({ waiting }) => waiting);
+  const source = partitions.find(({ partition }) => partition === PLANNING)?.source;
   const [waiting] = waits.toSorted((a, b) => ((a?.since ?? '') > (b?.since ?? '') ? -1 : 1));
   return {
     ...(waiting === undefined || waits.includes(undefined) ? {} : { waiting }),
+    ...(source === undefined ? {} : { source }),
     isPlanned: plan !== undefined,
-    done: partitions.reduce((sum, { resources }) => sum + resources, 0),
+    done: counted.reduce((sum, { resources }) => sum + resources, 0),
     total: estimates.every((estimate) => estimate !== undefined)
       ? estimates.reduce((sum, estimate) => sum + estimate, 0)
       : undefined,
-    isComplete: partitions.filter(({ isDone }) => isDone).length === planned.length,
+    isComplete: counted.filter(({ isDone }) => isDone).length === planned.length,
     types: [...new Set(types)],
   };
 }
@@ -73,15 +89,23 @@ export function progressWithoutCounts(
   plan: JobPlan | undefined,
   partitions: readonly PartitionProgress[],
 ): Progress {
-  const { isPlanned, isComplete, waiting } = progressOf(plan, partitions);
+  const { isPlanned, isComplete, waiting, source } = progressOf(plan, partitions);
   const types = new Map<string, boolean>();
   const done = new Set(partitions.filter(({ isDone }) => isDone).map(({ partition }) => partition));
-  for (const [partition, { window }] of (plan?.partitions ?? []).entries()) {
+  for (const [partition, { window }] of plan === undefined ? [] : numbered(plan)) {
     types.set(window.type, types.get(window.type) !== false && done.has(partition));
   }
   const read = [...types.values()].filter(Boolean).length;
   const parts = types.has(ANY_TYPE) ? 'reading' : `reading: ${read} of ${types.size} types`;
-  const counted: Progress = { isPlanned, done: 0, total: undefined, isComplete, types: [], parts };
+  const counted: Progress = {
+    isPlanned,
+    done: 0,
+    total: undefined,
+    isComplete,
+    types: [],
+    parts,
+    ...(source === undefined ? {} : { source }),
+  };
   return waiting === undefined ? counted : { ...counted, waiting };
 }
 
@@ -90,9 +114,10 @@ export function progressWithoutCounts(
  * clients read it so.
  */
 export function progressText(progress: Progress): string {
-  const { isPlanned, done, total, isComplete, types, parts, waiting } = progress;
+  const { isPlanned, done, total, isComplete, types, parts, source, waiting } = progress;
   const wait = waiting === undefined ? '' : `; ${waitingText(waiting)}`;
-  if (!isPlanned) return `planning${wait}`;
+  if (!isPlanned)
+    return `planning${source === undefined ? '' : `; the source's own export: ${source}`}${wait}`;
   if (parts !== undefined) return `${parts}${wait}`;
   const percent = total === undefined || total === 0 ? 100 : Math.min(100, Math.floor((100 * done) / total));
   const amount =

@@ -16,12 +16,13 @@ export function planDeletions(input: DeletionPlanInput): {
   partitions: PlannedPartition[];
   notes: DeletionNote[];
 } {
-  const { request, types, transactionTime } = input;
+  const { request, types, transactionTime, historyTypes, lastingTypes } = input;
   const partitions: PlannedPartition[] = [];
   const notes: DeletionNote[] = [];
   if (request.since === undefined) return { partitions, notes };
   for (const type of types) {
-    const reason = reasonAgainst(type, input);
+    const own = reasonAgainst(type, request, (name) => lastingTypes.has(name));
+    const reason = own ?? (historyTypes.has(type) ? undefined : NO_HISTORY);
     if (reason === undefined) {
       const window = { type, from: request.since, until: transactionTime };
       partitions.push({ window, estimate: 0, isOfDeletions: true });
@@ -32,9 +33,11 @@ export function planDeletions(input: DeletionPlanInput): {
   return { partitions, notes };
 }
 
-function reasonAgainst(
+/** Why deletions of a type are not reported; `undefined`: they are, if they can be read. */
+export function reasonAgainst(
   type: string,
-  { request, historyTypes, lastingTypes }: DeletionPlanInput,
+  request: Pick<JobRequest, 'level' | 'typeFilters' | 'minPatients'>,
+  isLasting: (type: string) => boolean,
 ): string | undefined {
   if (request.level.kind !== 'system') {
     return 'whose compartment a deleted resource was in is not known; an export at system level reports it';
@@ -45,11 +48,10 @@ function reasonAgainst(
   if (request.typeFilters.some((filter) => filter.type === type)) {
     return 'whether a deleted resource matched _typeFilter is not known; an export without it reports it';
   }
-  if (!historyTypes.has(type)) {
-    return 'the CapabilityStatement of the source has no interaction history-type for it';
-  }
-  if (!lastingTypes.has(type)) {
+  if (!isLasting(type)) {
     return 'its ids have no pseudonym that is the same in every export: that takes a cryptoHash rule for the id without a condition, and a cryptoHashKey in the configuration';
   }
   return undefined;
 }
+
+const NO_HISTORY = 'the CapabilityStatement of the source has no interaction history-type for it';

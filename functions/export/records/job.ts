@@ -8,6 +8,7 @@ import type { DeletionCursor } from '../walk/deletionCursor.js';
 import type { PatientCursor } from '../walk/patientCursor.js';
 import type { SliceCursor } from '../selection/selection.js';
 import type { TypeFilter } from '../request/typeFilter.js';
+import type { SourceIssue } from '../source/sourceOutcomes.js';
 import type { Window } from '../walk/window.js';
 import { addedContent, type ContentCounts } from './content.js';
 
@@ -35,8 +36,8 @@ export interface JobRequest extends ExportScope {
   stamp?: ContainerStamp;
   /** Workers the job was started with: the ids of its orchestrations follow from them. */
   workers: number;
-  /** Whether the source is files. */
-  isOfFiles?: true;
+  /** How the source is read, where it is not by search alone. */
+  sourceMode?: 'files' | 'bulk' | 'auto';
   /** `undefined`: a raw export. */
   configuration: ConfigurationOfJob | undefined;
   /** Whether what is written is validated, except in a raw export; absent in jobs of earlier versions: `off`. */
@@ -88,6 +89,12 @@ export interface JobPlan {
   /** The source as the settings had it then: other settings must not go on with the job. */
   source?: { url: string; fhirVersion: FhirVersion };
   partitions: PlannedPartition[];
+  /** The number of the first partition; absent: 0. See `SourceExport`. */
+  first?: number;
+  /** Which of the source's own exports its files are of; absent: none. */
+  start?: number;
+  /** The types that its files are read for, where the source is searched for others; absent: any. */
+  bulkTypes?: string[];
   /** Below the system level, what is exported of the types. */
   compartment?: PlannedCompartment;
   /** The filters that are exported by, where some of the request's are withheld; absent: the request's. */
@@ -96,8 +103,26 @@ export interface JobPlan {
   withheld?: string[];
   /** Types that are left out, since the source refuses to be searched for them. */
   refused?: ResourceFailures[];
+  /** What the source's own export reports. */
+  sourceIssues?: SourceIssue[];
   /** What turned out at the source and the caller should know, for the manifest. Numbers and type names only. */
   notes?: string[];
+}
+
+/** A partition by its number. */
+export function partitionOf(
+  { partitions, first = 0 }: JobPlan,
+  partition: number,
+): PlannedPartition | undefined {
+  return partitions[partition - first];
+}
+
+/** The partitions of a plan with their numbers. */
+export function numbered({
+  partitions,
+  first = 0,
+}: JobPlan): Array<[partition: number, planned: PlannedPartition]> {
+  return partitions.map((planned, index) => [first + index, planned]);
 }
 
 /** A request without the filters that are withheld. */
@@ -126,16 +151,34 @@ export interface DeletionNote {
 
 /** A part of a file of the source: the lines that begin in a range of its bytes. */
 export interface FilePart {
+  /** Of a blob; empty in a file of the source's own export, whose URL the manifest in the job's state has. */
   name: string;
-  /** The version that all slices read. */
+  /** The version that all slices read; empty where the source does not say. */
   etag: string;
-  /** Its place among the files by name, from 1 on: messages name it so, since a name can hold a person's. */
+  /**
+   * Its place among the files by name, or in the manifest, from 1 on: messages name it so, since a name can hold a
+   * person's.
+   */
   number: number;
   /** In bytes of what it holds when it is unpacked. */
   begin: number;
   /** Exclusive. */
   end: number;
   isGzip?: true;
+  /** Of a file of the source's own export. */
+  bulk?: BulkPart;
+}
+
+/** What is known of a file of the source's own export. */
+export interface BulkPart {
+  /** Whether it can be read in ranges; else each slice reads it from its start. */
+  hasRanges: boolean;
+  /** Its size, where it can be read in ranges. */
+  bytes?: number;
+  /** The type that all of its lines have; absent: any. */
+  type?: string;
+  /** Lines it has, where the manifest says. */
+  count?: number;
 }
 
 /** The type of a part of a file: lines show their own. */
@@ -161,11 +204,13 @@ export interface SliceRecord {
   files: OutputFile[];
   /** Where the next slice continues; none where the partition is complete. */
   cursor: SliceCursor | DeletionCursor | PatientCursor | FileCursor | undefined;
-  deletionNote?: DeletionNote;
+  deletionNotes?: DeletionNote[];
   /** Resources that the source gave for the whole partition, exported or not; where that is known. */
   walked?: number;
   /** Resources read so far in the partition, those of earlier slices included. */
   resources: number;
+  /** Lines of a part of a file that were read, of whatever type. */
+  lines?: number;
   seconds: number;
   report: SliceReport;
   /** Of Provenance resources that came along. */
@@ -183,6 +228,8 @@ export interface SliceRecord {
 /** Where the next line of a file begins. */
 export interface FileCursor {
   place: number;
+  /** SHA-256 of all that is before, where the file is read from its start again. */
+  before?: string;
 }
 
 /** What was written of one type. */
@@ -263,6 +310,8 @@ export interface PartitionProgress {
   partition: number;
   resources: number;
   isDone: boolean;
+  /** How far the source's own export is, in words of ours or as a percentage. */
+  source?: string;
   /** Since when the source answers no request of it, if it does not; absent: it does. */
   waiting?: Waiting;
 }

@@ -27,7 +27,7 @@ export interface DeletionResult {
 }
 
 /** Deletions of one type that are reported at most: their ids are remembered, some 100 MB. */
-const MAX_REPORTED = 500_000;
+export const MAX_REPORTED = 500_000;
 /** A link that expires in the pause after a crash does so seldom. */
 const MAX_RESTARTS = 3;
 /** Deletions of one Bundle, which a user of the export may want to send as it is. */
@@ -80,13 +80,7 @@ export async function runDeletionSlice(
         if (lastUpdated === undefined || lastUpdated.seconds >= deletedAt.seconds) present.add(id);
       }
       const gone = [...untold.keys()].filter((id) => !present.has(id));
-      // In an order of their own: the source's would join exports under different keys.
-      const lasting = gone.map(deletedId).sort();
-      for (let at = 0; at < lasting.length; at += MAX_PER_BUNDLE) {
-        file ??= await openFile();
-        const bundle = bundleOf(type, lasting.slice(at, at + MAX_PER_BUNDLE));
-        await file.writeLines(Buffer.from(`${bundle}\n`), 1);
-      }
+      await writeDeletions(type, gone.map(deletedId), async () => (file ??= await openFile()));
       for (const id of gone) reported.add(id);
       next = page.next;
       if (next === undefined) return await finish(undefined);
@@ -105,6 +99,19 @@ export async function runDeletionSlice(
     if (pages >= limits.pages || clock() - startedAt >= limits.milliseconds) {
       return finish({ history: next, loop, told: [...reported], restarts });
     }
+  }
+}
+
+/** Writes Bundles of deletions, in an order of their own: the source's would join exports under different keys. */
+export async function writeDeletions(
+  type: string,
+  ids: readonly string[],
+  openFile: () => Promise<LineSink>,
+): Promise<void> {
+  const sorted = ids.toSorted();
+  for (let at = 0; at < sorted.length; at += MAX_PER_BUNDLE) {
+    const bundle = bundleOf(type, sorted.slice(at, at + MAX_PER_BUNDLE));
+    await (await openFile()).writeLines(Buffer.from(`${bundle}\n`), 1);
   }
 }
 

@@ -21,7 +21,7 @@ export interface FileSliceDependencies
   /** The lines from where the slice begins. */
   blocks: AsyncIterable<LineBlock>;
   /** How lines of a type are chosen; `undefined`: none is exported. @throws ExportError where FHIR has no such type */
-  choiceOf: (type: string, refuse: () => never) => TypeChoice | undefined;
+  choiceOf: (type: string, refuse: (isOfFile: boolean) => never) => TypeChoice | undefined;
   /** Places of lines that others of the same resource supersede, in order. */
   superseded: Float64Array;
   /** Takes the lines; absent where doubles are known. */
@@ -33,6 +33,8 @@ export interface FileSliceResult {
   cursor: FileCursor | undefined;
   /** Lines read that could be exported. */
   read: number;
+  /** All lines read. */
+  lines: number;
   /** Without the files, which the caller names. */
   byType: Map<string, WrittenType>;
 }
@@ -54,11 +56,14 @@ export async function runFileSlice(
 ): Promise<FileSliceResult> {
   const { blocks, clock, isStopped, tellProgress } = dependencies;
   const writers = new TypeWriters(window, dependencies);
-  const reader = new LineReader(part.number);
+  const reader = new LineReader(part);
   const startedAt = clock();
+  // What is read from its start by each slice has as few of them as it can.
+  const isReadAgain = part.isGzip === true || part.bulk?.hasRanges === false;
   let checkedAt = Number.NEGATIVE_INFINITY;
   let toldAt = startedAt;
   let pages = 0;
+  let lines = 0;
   let cursor: FileCursor | undefined;
   for await (const block of blocks) {
     if (clock() - checkedAt >= STOP_CHECK_MS) {
@@ -69,7 +74,8 @@ export async function runFileSlice(
     for (const line of reader.lines(block)) {
       isAtEnd = line.place >= part.end;
       if (isAtEnd) break;
-      writers.write(line, () => reader.refuseType(line.place));
+      writers.write(line, (isOfFile) => reader.refuseType(line.place, isOfFile));
+      lines++;
     }
     await writers.flush();
     if (isAtEnd) break;
@@ -77,17 +83,17 @@ export async function runFileSlice(
       toldAt = clock();
       tellProgress(writers.read);
     }
-    const isOver =
-      ++pages >= limits.pages || writers.bytes >= limits.bytes || clock() - startedAt >= limits.milliseconds;
+    const isFull = ++pages >= limits.pages || writers.bytes >= limits.bytes;
+    const isOver = (isFull && !isReadAgain) || clock() - startedAt >= limits.milliseconds;
     const place = block.place + block.bytes.length;
     if (isOver && place < part.end) {
-      cursor = { place };
+      cursor = block.digest === undefined ? { place } : { place, before: block.digest() };
       break;
     }
     // The event loop gets a turn, so that the host and other slices stay alive.
     await new Promise((resolve) => setImmediate(resolve));
   }
-  return { cursor, read: writers.read, byType: await writers.close() };
+  return { cursor, read: writers.read, lines, byType: await writers.close() };
 }
 
 /** The output files of a slice, one a type. */
@@ -111,7 +117,7 @@ class TypeWriters {
     return this.#open.reduce((sum, { writer }) => sum + writer.bytes, 0);
   }
 
-  write({ place, type, row }: FileLine, refuse: () => never): void {
+  write({ place, type, row }: FileLine, refuse: (isOfFile: boolean) => never): void {
     const { index } = this.#dependencies;
     const own = this.#of(type, refuse);
     if (own === undefined) return;
@@ -153,7 +159,10 @@ class TypeWriters {
     return [...this.#byType.values()].filter((own) => own !== undefined);
   }
 
-  #of(type: string, refuse: () => never): { choice: TypeChoice; writer: PageWriter } | undefined {
+  #of(
+    type: string,
+    refuse: (isOfFile: boolean) => never,
+  ): { choice: TypeChoice; writer: PageWriter } | undefined {
     if (this.#byType.has(type)) return this.#byType.get(type);
     const choice = this.#dependencies.choiceOf(type, refuse);
     const own = choice && {

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { createHash, type Hash } from 'node:crypto';
 import { ExportError } from '../../common/errors.js';
 import { JsonTape, OBJECT } from '../../json/jsonTape.js';
 import { readHead, resourceRow, type SearchRow } from './resourceRow.js';
@@ -8,6 +9,8 @@ export interface LineBlock {
   bytes: Buffer;
   /** Where they begin in the file. */
   place: number;
+  /** SHA-256 of the file to their end, where it is read from its start again. */
+  readonly digest?: () => string;
 }
 
 /** From where lines are read. */
@@ -18,6 +21,8 @@ export interface LineStart {
   from: number;
   /** Whether a line that began before is left out. */
   skipsLine: boolean;
+  /** SHA-256 of what is before `from`; absent: it is not looked at. */
+  before?: string;
 }
 
 /** A line of a file. */
@@ -33,17 +38,23 @@ const LINE_BREAK = 0x0a;
 
 /**
  * Where the lines of a part begin.
+ * @param isWhole whether it can be read from the start of the file only
+ * @param isPinned whether something else shows that the file is the same as before
  * @param cursor where the next line begins, if lines were read already
  */
 export function lineStart(
-  { begin, isGzip }: { begin: number; isGzip?: true },
-  cursor: { place: number } | undefined,
+  { begin, isWhole, isPinned }: { begin: number; isWhole: boolean; isPinned: boolean },
+  cursor: { place: number; before?: string } | undefined,
 ): LineStart {
   const skipsLine = cursor === undefined && begin > 0;
   // The byte before the part shows whether a line begins with it.
   const from = cursor?.place ?? begin - (skipsLine ? 1 : 0);
-  return { first: isGzip === true ? 0 : from, from, skipsLine };
+  const start = { first: isWhole ? 0 : from, from, skipsLine };
+  return isWhole && !isPinned ? { ...start, before: cursor?.before ?? EMPTY } : start;
 }
+
+/** Of nothing. */
+const EMPTY = createHash('sha256').digest('hex');
 
 /**
  * Cuts the bytes of a file into blocks of whole lines; the last one need not end with a line break.
@@ -52,7 +63,7 @@ export function lineStart(
  */
 export async function* lineBlocks(
   chunks: AsyncIterable<Buffer>,
-  { first, from, skipsLine }: LineStart,
+  { first, from, skipsLine, before }: LineStart,
   maxLine: number,
   blockBytes = BLOCK_BYTES,
 ): AsyncGenerator<LineBlock> {
@@ -61,9 +72,19 @@ export async function* lineBlocks(
   let place = from;
   let toDrop = from - first;
   let isSkipping = skipsLine;
+  const hash = before === undefined ? undefined : createHash('sha256');
+  const block = (end: number): LineBlock => {
+    const bytes = held.subarray(0, end);
+    return hash === undefined ? { bytes, place } : { bytes, place, digest: () => digestOf(hash, bytes) };
+  };
   for await (const chunk of chunks) {
     let rest = chunk.subarray(Math.min(toDrop, chunk.length));
-    toDrop -= chunk.length - rest.length;
+    if (toDrop > 0) {
+      const dropped = chunk.length - rest.length;
+      hash?.update(chunk.subarray(0, dropped));
+      toDrop -= dropped;
+      if (toDrop === 0 && hash !== undefined && digestOf(hash) !== before) throw otherFile();
+    }
     if (isSkipping) {
       const end = rest.indexOf(LINE_BREAK);
       isSkipping = end < 0;
@@ -79,24 +100,30 @@ export async function* lineBlocks(
     filled += rest.copy(held, filled);
     if (filled < blockBytes) continue;
     const end = held.subarray(0, filled).lastIndexOf(LINE_BREAK) + 1;
-    if (end > 0) yield { bytes: held.subarray(0, end), place };
+    if (end > 0) yield block(end);
+    hash?.update(held.subarray(0, end));
     held.copyWithin(0, end, filled);
     filled -= end;
     place += end;
     if (filled > maxLine) throw tooLong(maxLine);
   }
-  if (filled > 0) yield { bytes: held.subarray(0, filled), place };
+  if (toDrop > 0) throw otherFile();
+  if (filled > 0) yield block(filled);
+}
+
+/** What was hashed so far, and more. */
+function digestOf(hash: Hash, more: Buffer = Buffer.alloc(0)): string {
+  return hash.copy().update(more).digest('hex');
 }
 
 /** Reads the lines of blocks, one at a time: a line is valid until the next one. Blank lines are left out. */
 export class LineReader {
   readonly #tape = new JsonTape();
-  readonly #number: number;
+  readonly #file: NamedFile;
   #type = '';
 
-  /** @param number of the file, for messages */
-  constructor(number: number) {
-    this.#number = number;
+  constructor(file: NamedFile) {
+    this.#file = file;
   }
 
   /** @throws ExportError `source-not-fhir` where a line is no resource */
@@ -126,22 +153,47 @@ export class LineReader {
     return { place, type: head.resourceType, row };
   }
 
-  /** @throws ExportError always: a line whose type FHIR does not have */
-  refuseType(place: number): never {
-    throw this.#fault(place, 'has a resourceType that the FHIR version (FHIR_VERSION) does not have');
+  /** @throws ExportError always: a line whose type FHIR does not have, or another one than its file */
+  refuseType(place: number, isOfFile: boolean): never {
+    throw this.#fault(
+      place,
+      isOfFile
+        ? 'has another resourceType than the manifest says of the file'
+        : 'has a resourceType that the FHIR version (FHIR_VERSION) does not have',
+    );
   }
 
   #fault(place: number, what: string): ExportError {
+    const remedy =
+      this.#file.bulk === undefined ? 'Correct or remove the file' : 'Look for the cause at the source';
     return new ExportError(
       'source-not-fhir',
-      `${fileName(this.#number)}: the line at byte ${place} ${what}. The export ends, so that no resource is left out silently. Correct or remove the file, and export again.`,
+      `${fileName(this.#file)}: the line at byte ${place} ${what}. The export ends, so that no resource is left out silently. ${remedy}, and export again.`,
+      // Another download may be whole.
+      this.#file.bulk !== undefined,
     );
   }
 }
 
+/** A file in messages. */
+export interface NamedFile {
+  number: number;
+  /** Of the source's own export. */
+  bulk?: object;
+}
+
 /** What messages call a file, whose name can hold a person's. */
-export function fileName(number: number): string {
-  return `File ${number} of the source, in the order of their names`;
+export function fileName({ number, bulk }: NamedFile): string {
+  return bulk === undefined
+    ? `File ${number} of the source, in the order of their names`
+    : `File ${number} of the source's own export, in the order of its manifest`;
+}
+
+function otherFile(): ExportError {
+  return new ExportError(
+    'source-export-lost',
+    'A file of the source is another one than before, although it was to be read on from where it was left, so its lines would not fit each other. Export again.',
+  );
 }
 
 function isBlank(line: Buffer): boolean {

@@ -1,3 +1,9 @@
+/** Exports that a job begins at its source at most: another one where one fails, or its files are gone. */
+export const MAX_STARTS = 3;
+
+/** Of each, files may be read twice, by other workers. */
+export const GROUPS_PER_START = 2;
+
 /** The job's own instance. All others derive from it, so that cancel and purge find the whole tree. */
 export function jobInstanceId(jobId: string): string {
   return jobId;

@@ -48,7 +48,13 @@ export const JOB_STATES: Readonly<Record<JobStateName, StateFacts>> = {
     next: ['stopping', 'lost', 'completed', 'cancelled'],
   },
   /** A step failed for good; the job is about to end. */
-  stopping: { isRunning: false, hasEnded: false, isVisible: true, next: ['lost', 'failed', 'cancelled'] },
+  stopping: {
+    isRunning: false,
+    hasEnded: false,
+    isVisible: true,
+    // Again, by another export of the source.
+    next: ['running', 'lost', 'failed', 'cancelled'],
+  },
   /** Its orchestration is gone without an outcome; the timer ends the job. */
   lost: { isRunning: false, hasEnded: false, isVisible: true, next: ['failed', 'cancelled'] },
   completed: { isRunning: false, hasEnded: true, isVisible: true, next: ['cancelled', 'unknown'] },

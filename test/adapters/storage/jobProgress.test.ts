@@ -38,11 +38,15 @@ it('of attempts that report at the same time, the furthest counts', async () => 
 it('claims that storage has lost are found before a partition is given to a second worker', async () => {
   const lost = expect.objectContaining({ code: 'job-state-missing', retryable: false });
   await expect(jobs.checkClaim(jobId, 0)).rejects.toEqual(lost);
-  expect(await jobs.claimPartition(jobId, 0, 0, 3)).toBe(0);
+  expect(await jobs.claimPartition(jobId, { worker: 0, turn: 0 }, { first: 0, end: 3 })).toBe(0);
   await expect(jobs.checkClaim(jobId, 0)).resolves.toBeUndefined();
   await expect(jobs.checkClaim(jobId, 1)).rejects.toEqual(lost);
   // The worker was in its turn 1 before.
-  await expect(jobs.claimPartition(jobId, 0, 2, 3)).rejects.toEqual(lost);
-  await expect(jobs.claimPartition(jobId, 1, 1, 3)).rejects.toEqual(lost);
-  expect(await jobs.claimPartition(jobId, 0, 1, 3)).toBe(1);
+  await expect(jobs.claimPartition(jobId, { worker: 0, turn: 2 }, { first: 0, end: 3 })).rejects.toEqual(
+    lost,
+  );
+  await expect(jobs.claimPartition(jobId, { worker: 1, turn: 1 }, { first: 0, end: 3 })).rejects.toEqual(
+    lost,
+  );
+  expect(await jobs.claimPartition(jobId, { worker: 0, turn: 1 }, { first: 0, end: 3 })).toBe(1);
 });

@@ -95,7 +95,7 @@ function leftIn(
   for (const [key, member] of Object.entries(json)) {
     const element = type.elements.get(key.replace(/^_/, ''));
     if (element === undefined) continue;
-    const identity = identityOf(type, element);
+    const identity = identityOf(element);
     for (const item of Array.isArray(member) ? member : [member]) {
       if (isJsonObject(item)) {
         const inner = element.type ?? model.resource(String(item['resourceType']));

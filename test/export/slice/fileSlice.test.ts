@@ -26,11 +26,11 @@ async function linesOf(
   let cursor: FileCursor | undefined;
   for (let slices = 0; slices === 0 || cursor !== undefined; slices++) {
     if (slices > file.length + 1) throw new Error('A part does not come to its end.');
-    const start = lineStart(part, cursor);
+    const start = lineStart({ begin: part.begin, isWhole: part.isGzip === true, isPinned: false }, cursor);
     ({ cursor } = await runFileSlice(
       part,
       WINDOW,
-      { pages: 1, bytes: Infinity, milliseconds: Infinity },
+      { pages: Infinity, bytes: Infinity, milliseconds: 0 },
       {
         blocks: lineBlocks(chunksOf(file.subarray(start.first), chunkBytes), start, MAX_LINE, blockBytes),
         choiceOf: () => ({

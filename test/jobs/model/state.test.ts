@@ -107,7 +107,7 @@ describe('the table of states', () => {
   it.each<[JobStateName, JobStateName[]]>([
     ['unknown', ['running']],
     ['running', ['stopping', 'lost', 'completed', 'cancelled']],
-    ['stopping', ['lost', 'failed', 'cancelled']],
+    ['stopping', ['running', 'lost', 'failed', 'cancelled']],
     ['lost', ['failed', 'cancelled']],
     ['completed', ['unknown', 'cancelled']],
     ['failed', ['unknown', 'cancelled']],

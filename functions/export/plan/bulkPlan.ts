@@ -1,0 +1,131 @@
+import type { FhirVersion } from '../../fhir/fhirVersion.js';
+import type { BulkPart, FilePart, JobRequest, PlannedPartition } from '../records/job.js';
+import type { SourceChoice, TakenExport } from '../records/sourceExport.js';
+import type { BulkFile, BulkManifest } from '../source/bulkManifest.js';
+import { listed } from '../output/manifest.js';
+import { fileWindow, isAsked, planParts } from './filePlan.js';
+
+/** A file of a manifest, with its number in it, from 1 on. */
+export interface NumberedFile extends BulkFile {
+  number: number;
+}
+
+/** What a file turned out to be. */
+export interface ReadFile extends NumberedFile {
+  /** `undefined` where it cannot be read in ranges, so that its size is not known. */
+  bytes: number | undefined;
+  etag: string;
+  isGzip: boolean;
+}
+
+/** The files of a manifest that a job reads: those of its types, and those of deletions where it reports them. */
+export function filesToRead(
+  { output, deleted }: BulkManifest,
+  request: JobRequest,
+  fhirVersion: FhirVersion,
+): { output: NumberedFile[]; deleted: NumberedFile[] } {
+  return {
+    output: numberedFrom(output, 0).filter(
+      ({ type }) => type === undefined || isAsked(request, type, fhirVersion),
+    ),
+    deleted: request.since === undefined ? [] : numberedFrom(deleted, output.length),
+  };
+}
+
+function numberedFrom(files: readonly BulkFile[], before: number): NumberedFile[] {
+  return files.map((file, index) => ({ ...file, number: before + index + 1 }));
+}
+
+/** How the file of a manifest is reached that has a number. */
+export function reachedFile(
+  { output, deleted, error, requiresAccessToken }: BulkManifest,
+  number: number,
+): { url: string; needsToken: boolean } {
+  const file = [...output, ...deleted, ...error][number - 1];
+  if (file === undefined) throw new TypeError('the manifest has no such file');
+  return { url: file.url, needsToken: requiresAccessToken };
+}
+
+/** Which types are read how, and why, where that was tried. */
+export function choiceNotes(choice: SourceChoice | undefined): string[] {
+  if (choice === undefined) return [];
+  const { bulk, search } = choice;
+  if (bulk?.length === 0)
+    return [
+      'The source was read by searches: it answers them, or has no export of its own that it lets the app begin.',
+    ];
+  const which = bulk === undefined ? 'all types' : listed(bulk);
+  const others = search.length === 0 ? '' : ' The others were read by searches.';
+  return [
+    `Read from the source's own export, since the source does not answer a search for them: ${which}.${others}`,
+  ];
+}
+
+/** The parts of the files of an export of the source. */
+export function planBulkParts(
+  output: readonly ReadFile[],
+  deleted: readonly NumberedFile[],
+  request: JobRequest,
+): PlannedPartition[] {
+  const parts = planParts(
+    output.map((file) => ({ part: partOf(file), bytes: file.bytes })),
+    request,
+  );
+  const window = fileWindow(request);
+  return [
+    ...parts,
+    ...deleted.map(({ number }): PlannedPartition => {
+      const file = {
+        name: '',
+        etag: '',
+        number,
+        begin: 0,
+        end: Number.MAX_SAFE_INTEGER,
+        bulk: { hasRanges: false },
+      };
+      return { window, estimate: 0, isOfDeletions: true, file };
+    }),
+  ];
+}
+
+function partOf({ number, type, count, bytes, etag, isGzip }: ReadFile): FilePart {
+  const bulk: BulkPart = {
+    hasRanges: bytes !== undefined,
+    ...(bytes === undefined ? {} : { bytes }),
+    ...(type === undefined ? {} : { type }),
+    ...(count === undefined ? {} : { count }),
+  };
+  const whole = { name: '', etag, number, begin: 0, end: Number.MAX_SAFE_INTEGER, bulk };
+  return isGzip ? { ...whole, isGzip } : whole;
+}
+
+/** What a caller should know of an export that the source made. */
+export function bulkNotes(
+  { level, typeFilters, patients }: JobRequest,
+  taken: TakenExport,
+  manifest: BulkManifest,
+  output: readonly ReadFile[],
+): string[] {
+  const again = output.filter(({ bytes }) => bytes === undefined).length;
+  return [
+    "Read from the source's own export ($export). What has changed at the source since it was begun may be missing.",
+    ...(taken.level === level.kind
+      ? []
+      : [
+          `The source gave no export of its own of the level ${level.kind}, so one of the level ${taken.level} was read, and whose resources they are was decided by their references.`,
+        ]),
+    ...(typeFilters.length > 0 ? ['_typeFilter was applied by the source.'] : []),
+    ...(patients === undefined ? [] : ['Whether the source has all patients asked for was not looked at.']),
+    ...(manifest.output.length === 0
+      ? ["The source's own export has no files, so there is nothing to export."]
+      : []),
+    ...(again === 0
+      ? []
+      : [
+          `${again} files of the source could not be read in ranges: each was read by one worker, from its start again where that took several calls.`,
+        ]),
+    ...(level.kind === 'system'
+      ? []
+      : ['Provenance: only those are exported that name a patient themselves, as files are read once.']),
+  ];
+}
