@@ -5,6 +5,7 @@ import type { SourceOf } from '../adapters/source/openSource.js';
 import type { KeyResolver } from '../deid/configuration/keys.js';
 import type { Authorize } from './authorization/authorize.js';
 import type { ConfigurationCache } from './configurationCache.js';
+import type { RunDeIdentify } from './deIdentify/task.js';
 
 /** What the HTTP functions need of the outside world, made once in the composition root. */
 export interface HttpDependencies extends Pick<
@@ -21,4 +22,5 @@ export interface HttpDependencies extends Pick<
   resolveSecret: KeyResolver;
   /** The source, for what is asked at a kick-off: each request is tried once. */
   sourceOf: SourceOf;
+  runDeIdentify: RunDeIdentify;
 }

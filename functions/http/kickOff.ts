@@ -8,21 +8,23 @@ import { outputName } from '../export/output/outputName.js';
 import type { ExportLevel } from '../export/request/scope.js';
 import type { JobRequest } from '../export/records/job.js';
 import { knownParametersOnly, readKickOff } from '../export/request/kickOff.js';
-import { errorIssue, informationIssue, type OutcomeIssue } from '../fhir/operationOutcome.js';
+import { informationIssue, type OutcomeIssue } from '../fhir/operationOutcome.js';
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../jobs/model/instanceIds.js';
 import { RETRY_AFTER_SECONDS } from '../jobs/model/runningJobs.js';
+import type { KickOffContext } from '../export/request/parameters.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import type { HttpDependencies } from './dependencies.js';
 import { permitConfiguration } from './authorization/permitConfiguration.js';
 import { permitKickOff } from './authorization/permitKickOff.js';
 import { pinConfiguration } from './pinConfiguration.js';
+import { readBody } from './requestBody.js';
 import { outcomeResponse, RequestError } from './respond.js';
-import { checkAtFiles, checkAtSource } from './sourceChecks.js';
+import { checkAtBulk, checkAtFiles, checkAtSource } from './sourceChecks.js';
 import type { Handler } from './handler.js';
 
-const MAX_BODY_BYTES = 1_048_576;
-const BODY_TYPES = ['application/fhir+json', 'application/json'];
+/** Of a body, which is a list of parameters. */
+const MAX_BODY_MEBIBYTES = 1;
 /** 128 random bits: who knows the id may see the job. */
 const JOB_ID_BYTES = 16;
 const SECRET_BYTES = 32;
@@ -32,12 +34,15 @@ export type StartExport = (readLevel: (request: HttpRequest) => ExportLevel) => 
 
 /** Checks everything that can be wrong with a request and its configuration, then starts the job. */
 export function kickOff(dependencies: HttpDependencies): StartExport {
-  const { settings, jobs, files, sourceFiles, sourceOf, now, isResourceType } = dependencies;
+  const { settings, jobs, files, bulkOf, sourceFiles, sourceOf, now } = dependencies;
   const { method } = settings.source.mode;
-  const hasElement = elementNames(FhirModel.of(settings.fhirVersion));
+  const known = knownOf(dependencies);
   return (readLevel) => async (request, client, context, caller) => {
     const level = readLevel(request);
-    const body = request.method === 'POST' ? await readBody(request) : undefined;
+    const body =
+      request.method === 'POST'
+        ? await readBody(request, MAX_BODY_MEBIBYTES, 'a FHIR Parameters resource')
+        : undefined;
     const read = readKickOff(
       {
         level,
@@ -45,9 +50,9 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
         url: request.url,
         accept: request.headers.get('accept') ?? undefined,
         prefer: request.headers.get('prefer') ?? undefined,
-        body,
+        body: body?.toString('utf8'),
       },
-      { now: now(), isResourceType, hasElement, defaultConfiguration: settings.defaultConfiguration },
+      { now: now(), ...known },
     );
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
     const permitted = permitKickOff(read.kickOff, caller, settings.authorization, settings.fhirVersion);
@@ -74,15 +79,19 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       workers: await enterRunning(dependencies, jobId, permitted.owner),
       ...(method === 'search' ? {} : { sourceMode: method }),
       configuration: pinned?.described,
+      ...pinned?.pseudonyms,
       validation: settings.validateOutput,
       stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
       notes: [...permitted.notes, ...notes, ...(pinned?.notes ?? [])],
     };
     try {
-      const source = sourceOf(requesterOf(job), (line) => context.debug(JSON.stringify({ jobId, ...line })));
+      const log = (line: object): void => context.debug(JSON.stringify({ jobId, ...line }));
+      const source = sourceOf(requesterOf(job), log);
       // What a source's own export takes, only its kick-off shows.
       if (method === 'search') await checkAtSource(job, source, settings, now);
       else if (sourceFiles !== undefined) await checkAtFiles(job, sourceFiles, settings, now);
+      else if (method === 'bulk' && bulkOf !== undefined)
+        await checkAtBulk(job, bulkOf(requesterOf(job), log));
       await files.claimContainer(job, settings.allowMixedContainers, now());
       await jobs.create(job, secret, pinned?.text);
       const input: ExportJobInput = {
@@ -103,6 +112,16 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     return outcomeResponse(202, acceptedIssues(job), {
       'content-location': `${baseUrl}/_operations/export/${jobId}`,
     });
+  };
+}
+
+/** What requests may name. */
+function knownOf({ settings, isResourceType }: HttpDependencies): Omit<KickOffContext, 'now'> {
+  return {
+    isResourceType,
+    hasElement: elementNames(FhirModel.of(settings.fhirVersion)),
+    defaultConfiguration: settings.defaultConfiguration,
+    domainPrefixes: settings.pseudonyms.domainPrefixes,
   };
 }
 
@@ -133,29 +152,4 @@ function acceptedIssues(job: JobRequest): OutcomeIssue[] {
     ...(job.configuration === undefined ? [] : [informationIssue(approvalSentence(job.configuration))]),
     ...job.notes.map(informationIssue),
   ];
-}
-
-/** The body as text; bounded, since it is a list of parameters. */
-async function readBody(request: HttpRequest): Promise<string> {
-  const contentType = (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
-    bytes += chunk.byteLength;
-    // What is too much is dropped but read: the host gives no answer of a function that stops in the middle.
-    if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
-  }
-  if (bytes > MAX_BODY_BYTES) {
-    throw new RequestError(413, 'The body is larger than 1 MiB, the most that is taken.');
-  }
-  if (bytes > 0 && !BODY_TYPES.includes(contentType)) {
-    throw new RequestError(415, [
-      errorIssue(
-        'not-supported',
-        'The body must be a FHIR Parameters resource as JSON: send it with Content-Type: application/fhir+json.',
-        'Content-Type',
-      ),
-    ]);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }

@@ -1,9 +1,12 @@
 import { app, type HttpMethod, type HttpResponseInit } from '@azure/functions';
 import * as df from 'durable-functions';
 import type { HttpDependencies } from './dependencies.js';
+import type { Permission } from './authorization/authorize.js';
 import { UNKNOWN_CALLER } from './authorization/caller.js';
 import type { Handler } from './handler.js';
 import { cancelExport } from './cancelExport.js';
+import { definition, DEFINITION_PATH } from './deIdentify/definition.js';
+import { deIdentify, operationIsOff } from './deIdentify/deIdentify.js';
 import { downloadFile } from './downloadFile.js';
 import { exportStatus } from './exportStatus.js';
 import { corsHeaders, preflight } from './cors.js';
@@ -16,8 +19,8 @@ import { smartConfiguration } from './smartConfiguration.js';
 interface Route {
   name: string;
   route: string;
-  /** Who may call: all, or those that the settings' method of authentication lets in. */
-  access: 'open' | 'authorized';
+  /** Who may call: all, or those whom the settings' method of authentication gives the permission. */
+  access: 'open' | Permission;
   methods: Partial<Record<HttpMethod, Handler>>;
 }
 
@@ -33,7 +36,7 @@ export function routes(dependencies: HttpDependencies): Route[] {
   const start = kickOff(dependencies);
   const exportAt = (name: string, route: string, readLevel: Parameters<typeof start>[0]): Route => {
     const handler = start(readLevel);
-    return { name, route, access: 'authorized', methods: { GET: handler, POST: handler } };
+    return { name, route, access: 'export', methods: { GET: handler, POST: handler } };
   };
   const status = exportStatus(dependencies);
   const download = downloadFile(dependencies);
@@ -44,19 +47,30 @@ export function routes(dependencies: HttpDependencies): Route[] {
     {
       name: 'exportStatus',
       route: 'fhir/_operations/export/{jobId}',
-      access: 'authorized',
+      access: 'export',
       methods: { GET: status, HEAD: status, DELETE: cancelExport(dependencies) },
     },
     {
       name: 'downloadFile',
       route: 'fhir/_operations/export/{jobId}/files/{file}',
-      access: 'authorized',
+      access: 'export',
       methods: { GET: download, HEAD: download },
     },
+    ...deIdentifyRoutes(dependencies),
     openRoute('metadata', 'fhir/metadata', metadata(dependencies)),
     openRoute('smartConfiguration', 'fhir/.well-known/smart-configuration', smartConfiguration(dependencies)),
     openRoute('healthz', 'healthz', healthy),
     { name: 'unknownPath', route: '{*path}', access: 'open', methods: {} },
+  ];
+}
+
+function deIdentifyRoutes(dependencies: HttpDependencies): Route[] {
+  const { deIdentify: limits } = dependencies.settings;
+  const shared = { name: 'deIdentify', route: 'fhir/$de-identify' };
+  if (limits.method === 'off') return [{ ...shared, access: 'open', methods: { POST: operationIsOff } }];
+  return [
+    { ...shared, access: 'deIdentify', methods: { POST: deIdentify(dependencies, limits) } },
+    openRoute('deIdentifyDefinition', `fhir/${DEFINITION_PATH}`, definition(dependencies)),
   ];
 }
 
@@ -98,7 +112,7 @@ export function registerRoutes(dependencies: HttpDependencies): void {
             const answered = preflight(request, corsOrigins, allowed);
             if (answered !== undefined) return answered;
             const handler = methods[request.method as HttpMethod] ?? refuse;
-            const caller = access === 'open' ? UNKNOWN_CALLER : await authorize(request);
+            const caller = access === 'open' ? UNKNOWN_CALLER : await authorize(request, access);
             return handler(request, df.getClient(context), context, caller);
           }),
         ),

@@ -1,4 +1,4 @@
-import { privateUrl } from './sourceSettings.js';
+import { privateUrl } from './clientAuthentication.js';
 import { anyText, choice, integer, list, matching, text, type Values, variants } from './setting.js';
 import { APPROVAL_RULES, type ApprovalPolicy } from '../export/request/approval.js';
 import { isDigest } from '../export/request/ociReference.js';
@@ -29,6 +29,8 @@ export const DEFAULT_FILTER_PARAMETERS: readonly string[] = (
 ).split(' ');
 
 const ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(' ');
+// RFC 6749, section 3.3. A scope that gives access to types is in the token of every caller.
+const ownScope = matching(/^(?!system\/)[\x21\x23-\x5b\x5d-\x7e]+$/);
 const REQUIRED = { isRequired: true } as const;
 
 export const AUTHORIZATION = {
@@ -45,7 +47,7 @@ export const AUTHORIZATION = {
           (found) =>
             /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(found) ? found.toLowerCase() : undefined,
           REQUIRED,
-          'The tenant whose users and applications may call, with the app roles `Export.Read` and `Export.Raw`.',
+          'The tenant whose users and applications may call, with the app roles `Export.Read`, `Export.Raw` and `DeIdentify`.',
         ),
       },
       smart: {
@@ -82,10 +84,16 @@ export const AUTHORIZATION = {
         rawScope: text(
           'SMART_RAW_SCOPE',
           'one scope of its own that does not begin with system/, such as export.raw',
-          // RFC 6749, section 3.3. A scope that gives access to types is in the token of every caller.
-          matching(/^(?!system\/)[\x21\x23-\x5b\x5d-\x7e]+$/),
+          ownScope,
           {},
           'The scope that permits raw exports and searches without limits. Unless set, no caller is permitted.',
+        ),
+        deIdentifyScope: text(
+          'SMART_DE_IDENTIFY_SCOPE',
+          'one scope of its own that does not begin with system/, such as de-identify',
+          ownScope,
+          {},
+          'The scope that permits [`$de-identify`](de-identify-operation.md), and nothing else.',
         ),
       },
       none: {},

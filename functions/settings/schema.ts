@@ -3,7 +3,9 @@ import { isConfigurationName } from '../export/request/configurationName.js';
 import { readOciReference } from '../export/request/ociReference.js';
 import { FHIR_VERSIONS } from '../fhir/fhirVersion.js';
 import { APPROVAL, AUTHORIZATION } from './authorizationSettings.js';
+import { DE_IDENTIFY } from './deIdentifySettings.js';
 import { PROXY } from './proxySettings.js';
+import { PSEUDONYMS } from './pseudonymSettings.js';
 import { REGISTRIES } from './registrySettings.js';
 import {
   choice,
@@ -185,6 +187,8 @@ const AREAS = {
     secrets,
     registries: REGISTRIES,
   },
+  Pseudonyms: { pseudonyms: PSEUDONYMS },
+  Operation: { deIdentify: DE_IDENTIFY },
   Downloads: {
     downloadLinks: choice(
       'DOWNLOAD_LINKS',
@@ -250,6 +254,8 @@ export const SCHEMA = {
   ...AREAS.Storage,
   ...AREAS.Callers,
   ...AREAS.Configurations,
+  ...AREAS.Pseudonyms,
+  ...AREAS.Operation,
   ...AREAS.Downloads,
   ...AREAS.Work,
 };

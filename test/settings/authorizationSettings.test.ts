@@ -149,3 +149,45 @@ it('by default no filter is on what identifies a person', () => {
     /name|family|given|ident|address|telecom|phone|email|birth|death|^_|text|content|patient|subject|participant|account|url|link/;
   expect(DEFAULT_FILTER_PARAMETERS.filter((name) => identifying.test(name))).toEqual([]);
 });
+
+describe('$de-identify is on only where it is said who may use it: with', () => {
+  const ON = { DE_IDENTIFY: 'on' };
+  it.each<[string, Record<string, string>, RegExp]>([
+    ['function keys', { ...AZURE, ...ON }, /AUTHENTICATION=function-keys.*DE_IDENTIFY_ANY_CALLER/],
+    [
+      'no authentication',
+      { ...CORE_TOOLS, ...ON, AUTHENTICATION: 'none' },
+      /AUTHENTICATION=none.*DE_IDENTIFY_ANY_CALLER/,
+    ],
+    [
+      'SMART without its scope',
+      { ...AZURE, ...ON, ...SMART, DE_IDENTIFY_ANY_CALLER: 'true' },
+      /SMART_DE_IDENTIFY_SCOPE is not set/,
+    ],
+    [
+      'a scope of SMART that is that of raw exports',
+      { ...AZURE, ...ON, ...SMART, SMART_DE_IDENTIFY_SCOPE: 'raw', SMART_RAW_SCOPE: 'raw' },
+      /the same scope/,
+    ],
+    [
+      'a scope of SMART that every caller has',
+      { ...AZURE, ...SMART, SMART_DE_IDENTIFY_SCOPE: 'system/*.rs' },
+      /SMART_DE_IDENTIFY_SCOPE must be/,
+    ],
+  ])('%s the app does not start', (_name, environment, problem) => {
+    expect(problemsOf(environment)).toMatch(problem);
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ['function keys and DE_IDENTIFY_ANY_CALLER', { ...AZURE, ...ON, DE_IDENTIFY_ANY_CALLER: 'true' }],
+    [
+      'no authentication and DE_IDENTIFY_ANY_CALLER',
+      { ...CORE_TOOLS, ...ON, AUTHENTICATION: 'none', DE_IDENTIFY_ANY_CALLER: 'true' },
+    ],
+    ['SMART and its scope', { ...AZURE, ...ON, ...SMART, SMART_DE_IDENTIFY_SCOPE: 'de-identify' }],
+    ['Entra ID', { ...AZURE, ...ON, ...ENTRA, WEBSITE_AUTH_ENABLED: 'True' }],
+    ['function keys where it is off', { ...AZURE, DE_IDENTIFY: 'off' }],
+  ])('%s the app starts', (_name, environment) => {
+    expect(problemsOf(environment)).toBe('');
+  });
+});

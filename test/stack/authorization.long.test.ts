@@ -68,8 +68,17 @@ interface Answer {
   body: string;
 }
 
-async function ask(url: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> {
-  const response = await fetch(url, { method, headers });
+async function ask(
+  url: string,
+  headers: Record<string, string> = {},
+  method = 'GET',
+  sent?: object,
+): Promise<Answer> {
+  const body =
+    sent !== undefined && method === 'POST'
+      ? { body: JSON.stringify(sent), headers: { ...headers, 'content-type': 'application/fhir+json' } }
+      : { headers };
+  const response = await fetch(url, { method, ...body });
   return { status: response.status, headers: response.headers, body: await response.text() };
 }
 
@@ -119,6 +128,8 @@ describe('with SMART Backend Services', () => {
       SMART_JWKS_URL: server.jwksUrl,
       SMART_TOKEN_URL: `${ISSUER}/token`,
       SMART_RAW_SCOPE: 'export.raw',
+      SMART_DE_IDENTIFY_SCOPE: 'de-identify',
+      DE_IDENTIFY: 'on',
       ALLOW_RAW_EXPORT: 'true',
     });
     base = test.stack.baseUrl;
@@ -146,12 +157,36 @@ describe('with SMART Backend Services', () => {
     ['GET', `/_operations/export/${UNKNOWN_JOB}`],
     ['DELETE', `/_operations/export/${UNKNOWN_JOB}`],
     ['GET', `/_operations/export/${UNKNOWN_JOB}/files/x`],
+    ['POST', '/$de-identify'],
   ])('%s %s asks for a token', async (method, path) => {
     const answer = await ask(`${base}${path}`, KICK_OFF, method);
     expect(answer.status).toBe(401);
     expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="fhir"');
     expect(answer.headers.get('content-type')).toMatch(/^application\/fhir\+json/);
     expect(words(answer)).toContain('.well-known/smart-configuration');
+  });
+
+  it.each<[scope: string, path: string, status: number]>([
+    ['system/*.rs export.raw', '/$de-identify', 403],
+    ['de-identify', '/$de-identify', 200],
+    ['de-identify', '/$export', 403],
+    ['de-identify', `/_operations/export/${UNKNOWN_JOB}`, 403],
+    ['de-identify', `/_operations/export/${UNKNOWN_JOB}/files/x`, 403],
+  ])('the scopes %s at %s: %i, since no permission implies the other', async (scope, path, status) => {
+    const answer = await ask(
+      `${base}${path}`,
+      await client(scope),
+      path === '/$de-identify' ? 'POST' : 'GET',
+      {
+        resourceType: 'Parameters',
+        parameter: [
+          { name: 'resource', resource: { resourceType: 'Patient', id: 'p' } },
+          { name: '_anonymizationConfig', valueString: SAMPLE_CONFIGURATION },
+        ],
+      },
+    );
+    expect(answer.status).toBe(status);
+    if (status === 403) expect(answer.headers.get('www-authenticate')).toContain('insufficient_scope');
   });
 
   it('shows any caller where to get a token', async () => {
@@ -323,13 +358,22 @@ describe('with Entra ID', () => {
   const ENTRA = { AUTHENTICATION: 'entra', ENTRA_TENANT_ID: TENANT };
 
   it("believes the platform's principal while the platform's authentication is on", async () => {
-    const test = await startTestStack({ ...ENTRA, WEBSITE_AUTH_ENABLED: 'True' });
+    const test = await startTestStack({ ...ENTRA, WEBSITE_AUTH_ENABLED: 'True', DE_IDENTIFY: 'on' });
     const base = test.stack.baseUrl;
     const query = `_type=Patient&${DEIDENTIFIED}entra`;
     expect((await ask(`${base}/$export?${query}`, KICK_OFF)).status).toBe(401);
     const withoutRole = await ask(`${base}/$export?${query}`, principal('a'));
     expect(withoutRole.status).toBe(403);
     expect(words(withoutRole)).toContain('Export.Read');
+    for (const [role, status] of [
+      ['Export.Read', 403],
+      ['DeIdentify', 200],
+    ] as const) {
+      const url = `${base}/$de-identify?_anonymizationConfig=${SAMPLE_CONFIGURATION}`;
+      const asked = await ask(url, principal('a', role), 'POST', { resourceType: 'Patient', id: 'p' });
+      expect(asked.status).toBe(status);
+    }
+    expect((await ask(`${base}/$export?${query}`, principal('a', 'DeIdentify'))).status).toBe(403);
     const mine = principal('a', 'Export.Read');
     const started = await ask(`${base}/$export?${query}`, mine);
     expect(started.status).toBe(202);
@@ -384,6 +428,8 @@ it('with function keys, the host lets no caller to an export without one', async
     ...REQUIRED_SETTINGS,
     FHIR_SERVER_URL: 'http://127.0.0.1:9/fhir',
     AUTHENTICATION: 'function-keys',
+    DE_IDENTIFY: 'on',
+    DE_IDENTIFY_ANY_CALLER: 'true',
   });
   const host = await startHost({
     scriptRoot: PROJECT_ROOT,
@@ -395,6 +441,7 @@ it('with function keys, the host lets no caller to an export without one', async
   process.env = before;
   for (const path of [
     '$export',
+    '$de-identify',
     `_operations/export/${UNKNOWN_JOB}`,
     `_operations/export/${UNKNOWN_JOB}/files/x`,
   ]) {

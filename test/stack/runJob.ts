@@ -7,6 +7,7 @@ import { findDoubles } from '../../functions/activities/findDoubles.js';
 import { finishExport } from '../../functions/activities/finishExport.js';
 import type { ActivityDependencies } from '../../functions/activities/dependencies.js';
 import { planExport } from '../../functions/activities/planExport.js';
+import { openPseudonymAccess } from '../../functions/adapters/pseudonyms/openPseudonyms.js';
 import { prepareSource } from '../../functions/activities/prepareSource.js';
 import { proveSource } from '../../functions/activities/proveSource.js';
 import { renewSource } from '../../functions/activities/renewSource.js';
@@ -75,7 +76,10 @@ export async function runJob(
     SOURCE_MAX_ATTEMPTS: '1',
     ...environment,
   });
-  const dependencies = composeThread(settings, openSourceAccess(settings));
+  const dependencies = composeThread(settings, {
+    source: openSourceAccess(settings),
+    pseudonyms: openPseudonymAccess(settings),
+  });
   const { jobs, files } = dependencies;
   const jobId = randomBytes(16).toString('hex');
   const secret = randomBytes(32);

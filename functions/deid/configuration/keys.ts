@@ -41,6 +41,11 @@ export function keyParameters(parameters: KeyParameters): KeyParameters {
   ) as KeyParameters;
 }
 
+/** Whether a service has to make pseudonyms for its rules. */
+export function needsPseudonyms({ rules }: Pick<Configuration, 'rules'>): boolean {
+  return rules.some(({ method }) => method.needsPseudonyms === true);
+}
+
 export function keyUseOf({ parameters, rules }: Configuration): KeyUse {
   const keys = [...new Set(rules.map(({ method }) => method))].flatMap(({ key }) => key ?? []);
   const used = keys.filter((key) => key.isUsed?.(parameters) ?? true).map(({ name }) => name as KeyName);
@@ -84,6 +89,12 @@ export async function resolveKeys<T extends { readonly parameters: KeyParameters
  */
 export function randomKeys({ parameters, used }: KeyUse): string[] {
   return used.filter((name) => parameters[name].kind === 'job').sort();
+}
+
+/** A configuration whose keys are all a job's own, however it gives them. */
+export function withRandomKeys(configuration: Configuration): Configuration {
+  const keys = Object.fromEntries(KEYS.map(({ name }) => [name, { kind: 'job' }])) as KeyParameters;
+  return { ...configuration, parameters: { ...configuration.parameters, ...keys } };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Authorize } from './authorize.js';
+import type { Authorize, Permission } from './authorize.js';
 import { notBelieved, notPermitted, unauthenticated } from './bearer.js';
 import { ownerOf } from './caller.js';
 import { isRecord } from '../../common/isRecord.js';
@@ -6,6 +6,8 @@ import { isRecord } from '../../common/isRecord.js';
 /** App roles, as the app registration has to define them. */
 export const EXPORT_READ = 'Export.Read';
 const EXPORT_RAW = 'Export.Raw';
+/** The role that each permission takes. */
+const ROLES: Readonly<Record<Permission, string>> = { export: EXPORT_READ, deIdentify: 'DeIdentify' };
 
 /** Types that a claim goes by: its own name, and the one that the platform maps it to. */
 const CLAIMS = {
@@ -26,7 +28,7 @@ interface Principal {
  * https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
  */
 export function entra(tenantId: string): Authorize {
-  return async (request) => {
+  return async (request, asked = 'export') => {
     const header = request.headers.get('x-ms-client-principal');
     if (header === null || header === '') {
       throw unauthenticated('Sign in with Entra ID: send a token for this app as Authorization: Bearer ….');
@@ -51,9 +53,9 @@ export function entra(tenantId: string): Authorize {
       throw notBelieved('The token is of another tenant than the one that may call here.');
     }
     const roles = values('role');
-    if (!roles.includes(EXPORT_READ)) {
+    if (!roles.includes(ROLES[asked])) {
       throw notPermitted(
-        `The app role ${EXPORT_READ} is missing. Have it assigned to you in the enterprise application of this app.`,
+        `The app role ${ROLES[asked]} is missing. Have it assigned to you in the enterprise application of this app.`,
       );
     }
     return {

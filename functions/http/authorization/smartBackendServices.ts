@@ -47,8 +47,8 @@ export function smartBackendServices(
     timeoutDuration: JWKS_TIMEOUT_MS,
     [customFetch]: readKeys,
   });
-  const { rawScope } = settings;
-  return async (request) => {
+  const { rawScope, deIdentifyScope } = settings;
+  return async (request, asked = 'export') => {
     const header = request.headers.get('authorization');
     if (header === null) {
       throw unauthenticated(
@@ -60,8 +60,15 @@ export function smartBackendServices(
       throw notBelieved('The header Authorization must be Bearer and one signed token (a JWT).');
     }
     const payload = await verify(token);
-    const scopes = readScopes(scopesOf(payload), rawScope, isResourceType);
-    if (scopes.types !== 'all' && scopes.types.size === 0) {
+    const given = scopesOf(payload);
+    if (asked === 'deIdentify' && (deIdentifyScope === undefined || !given.includes(deIdentifyScope))) {
+      throw notPermitted(
+        'The token has no scope that permits $de-identify, which is the one that SMART_DE_IDENTIFY_SCOPE names.',
+        deIdentifyScope === undefined ? '' : `, scope="${deIdentifyScope}"`,
+      );
+    }
+    const scopes = readScopes(given, rawScope, isResourceType);
+    if (asked === 'export' && scopes.types !== 'all' && scopes.types.size === 0) {
       throw notPermitted(
         'The token has no scope that permits an export: it takes system/*.rs, or system/<type>.rs for each type, without search parameters (system/*.read in the older form).',
         ', scope="system/*.rs"',

@@ -1,5 +1,6 @@
 import { HttpRequest } from '@azure/functions';
 import { describe, expect, it } from 'vitest';
+import type { Permission } from '../../../functions/http/authorization/authorize.js';
 import type { Caller } from '../../../functions/http/authorization/caller.js';
 import { entra } from '../../../functions/http/authorization/entra.js';
 import { RequestError } from '../../../functions/http/respond.js';
@@ -23,13 +24,14 @@ function header(claims: Claims, more: object = {}): string {
   return Buffer.from(JSON.stringify(principal)).toString('base64');
 }
 
-function ask(principal: string | undefined): Promise<Caller> {
+function ask(principal: string | undefined, asked?: Permission): Promise<Caller> {
   return entra(TENANT)(
     new HttpRequest({
       method: 'GET',
       url: 'https://export.example.org/fhir/$export',
       headers: principal === undefined ? {} : { 'x-ms-client-principal': principal },
     }),
+    asked,
   );
 }
 
@@ -48,6 +50,27 @@ describe('a principal of App Service authentication', () => {
     expect(await ask(header([...reader, ['roles', 'Export.Raw']]))).toMatchObject({
       permissions: { raw: true },
     });
+  });
+
+  it.each<[roles: string[], Permission, isPermitted: boolean]>([
+    [['Export.Read'], 'export', true],
+    [['Export.Read'], 'deIdentify', false],
+    [['Export.Raw'], 'deIdentify', false],
+    [['Export.Read', 'Export.Raw'], 'deIdentify', false],
+    [['DeIdentify'], 'deIdentify', true],
+    [['DeIdentify'], 'export', false],
+    [['DeIdentify', 'Export.Raw'], 'export', false],
+    [['Export.Read', 'DeIdentify'], 'deIdentify', true],
+    [['Export.Read', 'DeIdentify'], 'export', true],
+    [['deidentify'], 'deIdentify', false],
+    [[], 'deIdentify', false],
+  ])('with the app roles %j: the permission %s is given: %s', async (roles, asked, isPermitted) => {
+    const principal = header([
+      ...reader.slice(0, 2),
+      ...roles.map((role): Claims[number] => ['roles', role]),
+    ]);
+    const answer = await ask(principal, asked).catch((error: unknown) => error);
+    expect(answer).toMatchObject(isPermitted ? { kind: 'known' } : { status: 403 });
   });
 
   it('is the same by the short names of its claims and by the mapped ones', async () => {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDispatchers } from '../../../functions/adapters/dispatchers.js';
 import type { SmartSettings } from '../../../functions/settings/authorizationSettings.js';
 import { smartBackendServices } from '../../../functions/http/authorization/smartBackendServices.js';
+import type { Permission } from '../../../functions/http/authorization/authorize.js';
 import { RequestError } from '../../../functions/http/respond.js';
 import { testCertificate } from '../../adapters/registry/testRegistry.js';
 import {
@@ -41,6 +42,7 @@ function settings(more: Partial<SmartSettings> = {}): SmartSettings {
     algorithms: new Set(['RS384', 'ES384']),
     clockSkewSeconds: 60,
     rawScope: 'export.raw',
+    deIdentifyScope: undefined,
     ...more,
   };
 }
@@ -75,6 +77,33 @@ async function answer(
     };
   }
 }
+
+describe('the scope that SMART_DE_IDENTIFY_SCOPE names', () => {
+  const scope = 'de-identify';
+  it.each<[granted: string, named: string | undefined, asked: Permission, isPermitted: boolean]>([
+    ['system/*.rs', scope, 'export', true],
+    ['system/*.rs', scope, 'deIdentify', false],
+    ['system/*.cruds', scope, 'deIdentify', false],
+    ['system/*.rs export.raw', scope, 'deIdentify', false],
+    ['de-identify', scope, 'deIdentify', true],
+    ['de-identify', scope, 'export', false],
+    ['de-identify export.raw', scope, 'export', false],
+    ['system/*.rs de-identify', scope, 'deIdentify', true],
+    ['system/*.rs de-identify', scope, 'export', true],
+    ['de-identify', undefined, 'deIdentify', false],
+    ['undefined', undefined, 'deIdentify', false],
+    ['De-Identify', scope, 'deIdentify', false],
+    ['', scope, 'deIdentify', false],
+  ])(
+    'with %j, where it names %j: the permission %s is given: %s',
+    async (granted, named, asked, isPermitted) => {
+      const authorize = smartBackendServices(settings({ deIdentifyScope: named }), direct, isResourceType);
+      const token = await sign(key, { scope: granted });
+      const result = await authorize(request(`Bearer ${token}`), asked).catch((error: unknown) => error);
+      expect(result).toMatchObject(isPermitted ? { kind: 'known' } : { status: 403 });
+    },
+  );
+});
 
 const seconds = (): number => Math.floor(Date.now() / 1000);
 
