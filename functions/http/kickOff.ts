@@ -21,6 +21,7 @@ import { pinConfiguration } from './pinConfiguration.js';
 import { readBody } from './requestBody.js';
 import { outcomeResponse, RequestError } from './respond.js';
 import { checkAtBulk, checkAtFiles, checkAtSource } from './sourceChecks.js';
+import type { Settings } from '../settings/settings.js';
 import type { Handler } from './handler.js';
 
 /** Of a body, which is a list of parameters. */
@@ -94,16 +95,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
         await checkAtBulk(job, bulkOf(requesterOf(job), log));
       await files.claimContainer(job, settings.allowMixedContainers, now());
       await jobs.create(job, secret, pinned?.text);
-      const input: ExportJobInput = {
-        jobId,
-        workers: job.workers,
-        ...(method === 'bulk' || method === 'auto' ? { asksSource: true } : {}),
-        retry: {
-          maxAttempts: settings.activityMaxAttempts,
-          firstRetrySeconds: settings.activityRetrySeconds,
-        },
-      };
-      await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input });
+      await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input: inputOf(job, settings) });
     } catch (error) {
       // Only sooner: the list is cleared of what never began when it keeps another job out.
       await jobs.leaveRunning(jobId).catch(() => undefined);
@@ -112,6 +104,20 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     return outcomeResponse(202, acceptedIssues(job), {
       'content-location': `${baseUrl}/_operations/export/${jobId}`,
     });
+  };
+}
+
+/** What the orchestration of a job begins with. */
+function inputOf({ jobId, workers }: JobRequest, settings: Settings): ExportJobInput {
+  const { method } = settings.source.mode;
+  return {
+    jobId,
+    workers,
+    ...(method === 'bulk' || method === 'auto' ? { asksSource: true } : {}),
+    retry: {
+      maxAttempts: settings.activityMaxAttempts,
+      firstRetrySeconds: settings.activityRetrySeconds,
+    },
   };
 }
 
