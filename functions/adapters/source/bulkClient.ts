@@ -107,6 +107,8 @@ export class BulkClient {
       method,
       headers: {
         accept: 'application/fhir+json',
+        // Some servers give equal kick-offs the same export, which would be as old as the first and deleted with it.
+        'cache-control': 'no-cache',
         // Only the source can apply a filter, so it must not ignore it.
         prefer: isStrict ? 'respond-async, handling=strict' : 'respond-async',
         ...(method === 'POST' ? { 'content-type': 'application/fhir+json' } : {}),
