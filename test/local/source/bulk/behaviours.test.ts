@@ -141,11 +141,11 @@ const SHOWN: Record<ExportBehaviour, () => Promise<void>> = {
     }),
   'export-reuses-jobs': () =>
     having(['export-reuses-jobs'], async ({ url }) => {
-      const ask = (headers = {}): Promise<string> =>
+      const begin = (headers = {}): Promise<string> =>
         accepted(kickOff(`${url}/$export?_type=Patient`, headers));
-      const status = await ask();
-      expect(await ask()).toBe(status);
-      expect(await ask({ 'cache-control': 'no-cache' })).not.toBe(status);
+      const status = await begin();
+      expect(await begin()).toBe(status);
+      expect(await begin({ 'cache-control': 'no-cache' })).not.toBe(status);
       expect(await accepted(kickOff(`${url}/$export`))).not.toBe(status);
     }),
   'export-no-type': () => unsupported('export-no-type', { name: '_type', valueString: 'Patient' }, KEYS),
