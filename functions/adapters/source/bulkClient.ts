@@ -107,6 +107,8 @@ export class BulkClient {
       method,
       headers: {
         accept: 'application/fhir+json',
+        // Some servers give a job that asked for the same its export once more.
+        'cache-control': 'no-cache',
         // Only the source can apply a filter, so it must not ignore it.
         prefer: isStrict ? 'respond-async, handling=strict' : 'respond-async',
         ...(method === 'POST' ? { 'content-type': 'application/fhir+json' } : {}),
@@ -162,9 +164,13 @@ export class BulkClient {
       }
       if (statusCode !== 206 && statusCode !== 200) throw await this.#refusalOfFile(response, file, number);
       const first = await firstBytes(response.body);
-      const bytes = Number(/^bytes 0-[01]\/(\d{1,15})$/.exec(range)?.[1] ?? Number.NaN);
+      // Some servers give the length of the range as that of the file.
+      const [, last, all] = /^bytes 0-([01])\/(\d{1,15})$/.exec(range) ?? [];
+      const bytes = Number(all);
       const isWhole =
-        statusCode === 200 || Number.isNaN(bytes) || headerOf(response, 'content-encoding') !== undefined;
+        statusCode === 200 ||
+        Number(last) !== Math.min(1, bytes - 1) ||
+        headerOf(response, 'content-encoding') !== undefined;
       return {
         bytes: isWhole ? undefined : bytes,
         etag,
@@ -279,7 +285,7 @@ export class BulkClient {
     if (!isOwn && (!isPrivate(target) || !this.#options.fileHosts.has(target.host))) {
       throw new ExportError(
         'source-foreign-link',
-        "A file of the source's own export is on another server than FHIR_SERVER_URL, and was not read. If that is right, name its host in SOURCE_FILE_HOSTS; the credentials of the source are not sent there.",
+        `A file of the source's own export is on another server (${target.host}) than FHIR_SERVER_URL, or not by https, and was not read. If that is right, name its host in SOURCE_FILE_HOSTS; the credentials of the source are not sent there.`,
       );
     }
     const accept = { accept: 'application/fhir+ndjson, */*;q=0.5', ...headers };
