@@ -69,7 +69,7 @@ describe('the domain of a pseudonym', () => {
     };
     expect(made(["nodesByName('id')"], bundle)).toMatchObject({
       id: '<Bundle|b>',
-      entry: [{ resource: { id: '<Patient|1>', contained: [{ id: '<Organization|o>' }] } }],
+      entry: [{ resource: { id: '<Patient|1>', contained: [{ id: '<contained|o>' }] } }],
     });
   });
 
@@ -97,6 +97,7 @@ describe('a reference', () => {
     ['Patient?identifier=http://example.org/mrn|123', DOMAIN, 'Patient?identifier=http://example.org/mrn|<D|123>'],
     ['identifier=123', DOMAIN, 'identifier=<D|123>'],
     ['#p1', DOMAIN, '#<D|p1>'],
+    ['#p1', {}, '#<contained|p1>'],
     ['#', DOMAIN, '#'],
     ['Unheard/123', DOMAIN, '<D|Unheard/123>'],
     ['the neighbour', DOMAIN, '<D|the neighbour>'],
@@ -104,7 +105,7 @@ describe('a reference', () => {
     expect(reference(text, given)).toBe(after);
   }); // prettier-ignore
 
-  it.each(['#p1', 'identifier=123', 'the neighbour', 'Unheard/123', 'Unheard?identifier=123'])(
+  it.each(['identifier=123', 'the neighbour', 'Unheard/123', 'Unheard?identifier=123'])(
     'that names no type has no domain of its own: %s',
     (text) => {
       expect(reference(text)).toMatchObject({ code: 'no-domain', rule: 0 });
@@ -121,6 +122,19 @@ describe('a reference', () => {
     );
     expect(observation).toMatchObject({
       subject: { reference: `Patient/${String((patient as JsonObject)['id'])}` },
+    });
+  });
+
+  it('to a contained resource has the same pseudonym as its id, whatever its type is', () => {
+    const contained = [
+      { resourceType: 'Organization', id: 'o', partOf: { reference: '#p' } },
+      { resourceType: 'Patient', id: 'p' },
+    ];
+    const resource = { resourceType: 'Observation', id: '1', contained, subject: { reference: '#p' } };
+    expect(made(['Resource.id', "nodesByType('Reference').reference"], resource)).toMatchObject({
+      id: '<Observation|1>',
+      contained: [{ id: '<contained|o>', partOf: { reference: '#<contained|p>' } }, { id: '<contained|p>' }],
+      subject: { reference: '#<contained|p>' },
     });
   });
 
