@@ -251,6 +251,12 @@ describe('cryptoHash', () => {
 
   it.each<[string, object, string]>([
     ['12345', miracum, HMAC],
+    // As recorded in fhir-pseudonymizer's own tests.
+    [
+      'example',
+      { cryptoHashKey: 'fhir-pseudonymizer', cryptoHashAlgorithm: 'blake3' },
+      'ca4176e86455dcfd3ec17bd1d5ea398abd14ebb8f3a67a3bc4f6752598d4d2ae',
+    ],
     ['12345', { ...miracum, cryptoHashAlgorithm: 'HmacSha256' }, HMAC],
     [
       '12345',
