@@ -101,7 +101,7 @@ it('a service gives the pseudonyms of its domains, on all threads, with credenti
     // Half of an answer ends a job, and says so.
     service.always = { change: (pairs) => pairs.slice(1) };
     await expect(
-      exportedIds({ _container: 'three', _domainPrefix: 'study-a-', _type: 'Patient' }),
+      exportedIds({ _container: 'one', _domainPrefix: 'study-a-', _type: 'Patient' }),
     ).rejects.toThrow(/The pseudonym service has answered for \d+ of \d+ values/);
   } finally {
     await service.stop();

@@ -2,7 +2,7 @@ import { remembered } from '../../common/maps.js';
 import { isJsonObject } from '../../json/json.js';
 import { primitiveText, type Primitive } from '../model/primitive.js';
 import type { Setting, ValuesOf } from '../reading/settings.js';
-import { CLEARING, KEEPING_SERVERS } from './effect.js';
+import { CLEARING, KEEPING_SERVERS_IN_URLS } from './effect.js';
 import { PSEUDED } from './labels.js';
 import { method, type MethodContext, type Run, type Target, type ValueMethod } from './method.js';
 import { ProcessingError } from './processingError.js';
@@ -53,9 +53,9 @@ export const PSEUDONYMIZE = method({
   parameters: PARAMETERS,
   labels: [PSEUDED],
   clears:
-    'everything: what is left is a pseudonym, which the pseudonym service can undo; references in part, unless `referenceServers` is `hash`',
+    'everything: what is left is a pseudonym, which the pseudonym service can undo; references and URIs of resources in part, unless `referenceServers` is `hash`',
   needsPseudonyms: true,
-  effect: (_, { referenceServers }) => (referenceServers === 'keep' ? KEEPING_SERVERS : CLEARING),
+  effect: (_, { referenceServers }) => (referenceServers === 'keep' ? KEEPING_SERVERS_IN_URLS : CLEARING),
   prepare: (context) => {
     const resourceTypes = new Set(context.model.resourceNames());
     return { work: (settings) => new Pseudonymizer(settings, context, resourceTypes) };
@@ -93,6 +93,10 @@ class Pseudonymizer {
     this.#prefix = context.domainPrefix ?? settings['domain-prefix'] ?? settings['namespace-prefix'] ?? '';
     this.#entici = settings.entici;
     this.#resourceTypes = resourceTypes;
+  }
+
+  get #keepsServers(): boolean {
+    return this.#context.parameters.referenceServers === 'keep';
   }
 
   ofValue({ type, name: element, parentType }: Target): ValueMethod {
@@ -160,7 +164,10 @@ class Pseudonymizer {
         const conditional = conditionalReference(text, this.#resourceTypes);
         if (conditional === undefined) return this.#pseudonym(text, undefined);
         const { before, type, value } = conditional;
-        return `${before}${this.#pseudonym(value, type)}`;
+        // The system of the identifier may name a server that takes no part in what is exported.
+        return this.#keepsServers || !before.endsWith('|')
+          ? `${before}${this.#pseudonym(value, type)}`
+          : this.#pseudonym(text, type);
       }
     }
   }
@@ -168,9 +175,7 @@ class Pseudonymizer {
   #literal(text: string, { server, type, id, version, isBelowResource }: LiteralReference): string {
     if (isBelowResource) return this.#pseudonym(text, type);
     const reference = `${type}/${this.#pseudonym(id, type)}`;
-    return this.#context.parameters.referenceServers === 'keep'
-      ? `${server}${reference}${version}`
-      : reference;
+    return this.#keepsServers ? `${server}${reference}${version}` : reference;
   }
 }
 

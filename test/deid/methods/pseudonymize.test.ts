@@ -95,6 +95,8 @@ describe('a reference', () => {
     ['urn:oid:1.2.3', DOMAIN, 'urn:oid:<D|1.2.3>'],
     ['Patient?identifier=http://example.org/mrn|123', {}, 'Patient?identifier=http://example.org/mrn|<Patient|123>'],
     ['Patient?identifier=http://example.org/mrn|123', DOMAIN, 'Patient?identifier=http://example.org/mrn|<D|123>'],
+    ['Patient?identifier=http://example.org/mrn|123', { parameters: { referenceServers: 'hash' } }, '<Patient|Patient?identifier=http://example.org/mrn|123>'],
+    ['Patient?identifier=123', { parameters: { referenceServers: 'hash' } }, 'Patient?identifier=<Patient|123>'],
     ['identifier=123', DOMAIN, 'identifier=<D|123>'],
     ['#p1', DOMAIN, '#<D|p1>'],
     ['#p1', {}, '#<contained|p1>'],
@@ -195,6 +197,16 @@ describe('pseudonymize', () => {
     const { issues } = readConfiguration(text, { fhirVersion: 'R4' });
     expect(issues.map(({ path, message }) => `${path}: ${message}`)).toEqual([problem]);
   }); // prettier-ignore
+
+  it.each([
+    ['keep', ['references partial', 'urls partial']],
+    ['hash', []],
+  ])('clears URIs as far as servers go, which it takes for references: %s', (referenceServers, left) => {
+    const rules = [{ path: "nodesByType('uri')", method: 'pseudonymize', domain: 'D' }, { path: 'Resource', method: 'redact' }]; // prettier-ignore
+    const text = JSON.stringify({ fhirPathRules: rules, parameters: { referenceServers } });
+    const { gaps } = coverageOf(configurationOf(text, 'R4'));
+    expect([...new Set(gaps.map(({ category, reach }) => `${category} ${reach}`))]).toEqual(left);
+  });
 
   it.each([
     ['keep', 'partial'],
