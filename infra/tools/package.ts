@@ -79,7 +79,7 @@ function appModules(root: string): string[] {
 async function reachedFiles(root: string, modules: readonly string[]): Promise<string[]> {
   const development = developmentPackages(root);
   const traces = await Promise.all(
-    [[], ['module-sync']].map((conditions) =>
+    [['node'], ['node', 'module-sync']].map((conditions) =>
       nodeFileTrace([...modules], {
         base: root,
         processCwd: root,
