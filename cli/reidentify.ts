@@ -71,7 +71,11 @@ export async function decrypt(given: Given): Promise<number> {
   const { input = '', output = '', audit = AUDIT_FILE } = given.values;
   const { configuration, digest } = await readConfiguration(given, ENCRYPT);
   const key = keyBytes(ENCRYPT, configuration.parameters, NO_SECRET);
-  const decryption = new Decryption(key, FhirModel.of(configuration.fhirVersion));
+  const decryption = new Decryption(
+    key,
+    FhirModel.of(configuration.fhirVersion),
+    configuration.parameters.dialect,
+  );
   const written = new PrivateFile(output);
   let count = 0;
   let errors = 0;

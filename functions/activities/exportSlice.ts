@@ -88,7 +88,8 @@ export function exportSlice(dependencies: ActivityDependencies) {
     const part = await readPart(dependencies, input);
     const { request, plan, planned, before } = part;
     const files = new AttemptFiles(dependencies, part, input);
-    const members = plan.compartment?.hasMembers === true ? await cache.members(jobId) : undefined;
+    const members =
+      plan.compartment?.hasMembers === true ? await cache.members(jobId, plan.first) : undefined;
     const reports = new ProgressReports(jobs, jobId);
     let resources = before?.resources ?? 0;
     const report = (waiting?: Waiting): void => reports.add({ partition, resources, isDone: false }, waiting);

@@ -13,11 +13,15 @@ import { makeLineMaker } from './jobLineMaker.js';
 const MAX_JOBS = 4;
 
 interface Kept {
-  lineMaker?: Promise<LineMaker>;
-  members?: Promise<Members>;
-  sourceManifest?: Promise<BulkManifest>;
-  /** Of which export of the source it is. */
-  start?: number;
+  lineMaker?: Of<LineMaker>;
+  members?: Of<Members>;
+  sourceManifest?: Of<BulkManifest>;
+}
+
+/** What is kept, and of what it is: another export of the source has another plan. */
+interface Of<T> {
+  of: string | number;
+  value: Promise<T>;
 }
 
 /** What this thread keeps of the jobs that it works on: made once per job, and forgotten when the job has ended. */
@@ -46,7 +50,7 @@ export class JobCache {
    * @throws ExportError `job-state-missing` where the job has ended
    */
   lineMaker(request: JobRequest, transactionTime: string): Promise<LineMaker> {
-    return this.#once(request.jobId, 'lineMaker', () =>
+    return this.#once(request.jobId, 'lineMaker', transactionTime, () =>
       makeLineMaker(request, transactionTime, {
         jobs: this.#jobs,
         fhirVersion: this.#fhirVersion,
@@ -56,19 +60,17 @@ export class JobCache {
     );
   }
 
-  /** @throws ExportError `job-state-missing` where the job has ended */
-  members(jobId: string): Promise<Members> {
-    return this.#once(jobId, 'members', async () => new Members(await this.#jobs.members(jobId)));
+  /**
+   * @param first the number of the first partition of the plan that they are of
+   * @throws ExportError `job-state-missing` where the job has ended
+   */
+  members(jobId: string, first = 0): Promise<Members> {
+    return this.#once(jobId, 'members', first, async () => new Members(await this.#jobs.members(jobId)));
   }
 
   /** The manifest of an export of the source. @throws ExportError `job-state-missing` where the job has ended */
   sourceManifest(jobId: string, start: number): Promise<BulkManifest> {
-    const kept = this.#kept.get(jobId);
-    if (kept?.start !== start) delete kept?.sourceManifest;
-    const manifest = this.#once(jobId, 'sourceManifest', () => this.#jobs.sourceManifest(jobId, start));
-    const held = this.#kept.get(jobId);
-    if (held !== undefined) held.start = start;
-    return manifest;
+    return this.#once(jobId, 'sourceManifest', start, () => this.#jobs.sourceManifest(jobId, start));
   }
 
   /** Forgets a job that has ended, its keys above all. */
@@ -76,17 +78,20 @@ export class JobCache {
     this.#kept.delete(jobId);
   }
 
-  #once<Name extends Exclude<keyof Kept, 'start'>>(
+  #once<Name extends keyof Kept>(
     jobId: string,
     name: Name,
-    make: () => NonNullable<Kept[Name]>,
-  ): NonNullable<Kept[Name]> {
+    of: string | number,
+    make: () => NonNullable<Kept[Name]>['value'],
+  ): NonNullable<Kept[Name]>['value'] {
     const kept: Kept = this.#kept.get(jobId) ?? {};
-    const made = kept[name] ?? make();
-    kept[name] = made;
     this.#kept.set(jobId, kept);
+    const held = kept[name];
+    if (held?.of === of) return held.value;
+    const made = { of, value: make() } as NonNullable<Kept[Name]>;
+    kept[name] = made;
     // What failed is tried anew by the next call.
-    made.catch(() => delete kept[name]);
-    return made;
+    made.value.catch(() => kept[name] === made && delete kept[name]);
+    return made.value;
   }
 }

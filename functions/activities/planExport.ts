@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
 import { deletionSentences } from '../export/output/manifest.js';
 import { planDeletions } from '../export/plan/deletionPlan.js';
-import { choiceNotes } from '../export/plan/bulkPlan.js';
+import { choiceNotes, ofBulk, ofTypes } from '../export/plan/bulkPlan.js';
 import { isUnsteady } from '../export/selection/filtered.js';
 import { type JobPlan, type JobRequest, PLANNING, type PlannedPartition } from '../export/records/job.js';
 import {
@@ -52,15 +52,16 @@ export function planExport(dependencies: ActivityDependencies) {
     if (asked === undefined) throw stateMissing();
     const own =
       asked.sourceMode === 'bulk' || asked.sourceMode === 'auto' ? await jobs.sourceExport(jobId) : undefined;
-    const known = await jobs.plan(jobId);
-    if (known !== undefined) {
-      if ((known.first ?? 0) === (own?.first ?? 0)) return outputOf(known);
-      // Of an export before, by an attempt that came late.
-      await jobs.dropPlan(jobId, own?.first ?? 0);
-    }
-    const made = await planOf(dependencies, asked, own, log);
+    const first = own?.first ?? 0;
     const source = { url: settings.fhirServerUrl, fhirVersion: settings.fhirVersion };
-    return outputOf(await jobs.putPlan(jobId, { ...made, source }));
+    let held = await jobs.plan(jobId);
+    for (let made: MadePlan | undefined; held === undefined || (held.first ?? 0) < first;) {
+      // Of an export before, by an attempt that came late.
+      if (held !== undefined) await jobs.dropPlan(jobId, first);
+      made ??= await planOf(dependencies, asked, own, log);
+      held = await jobs.putPlan(jobId, { ...made, source });
+    }
+    return outputOf(held);
   };
 }
 
@@ -91,10 +92,10 @@ async function planOf(
       const { choice } = own;
       const notes = choiceNotes(choice);
       if (choice?.bulk?.length === 0) return withNotes(await planSearches(dependencies, asked, log), notes);
-      const bulk = await planBulk(dependencies, { ...asked, types: choice?.bulk ?? asked.types }, own, log);
+      const bulk = await planBulk(dependencies, ofBulk(asked, choice), own, log);
       if (choice?.bulk === undefined || choice.search.length === 0) return withNotes(bulk, notes);
       // What was read of both is of one moment.
-      const searched = { ...asked, types: choice.search, until: bulk.transactionTime };
+      const searched = { ...ofTypes(asked, choice.search), until: bulk.transactionTime };
       return joinedPlan(bulk, await planSearches(dependencies, searched, log), choice.bulk, notes);
     }
   }

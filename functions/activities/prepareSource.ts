@@ -1,10 +1,17 @@
 import type { BulkClient } from '../adapters/source/bulkClient.js';
 import { ExportError } from '../common/errors.js';
-import { bulkKickOffs, isMissing, isRefused, refusedAtKickOff } from '../export/plan/bulkKickOffs.js';
+import {
+  type BulkKickOff,
+  bulkKickOffs,
+  isMissing,
+  isRefused,
+  refusedAtKickOff,
+} from '../export/plan/bulkKickOffs.js';
 import { type JobRequest, PLANNING, type Waiting } from '../export/records/job.js';
 import type { SourceExport, TakenExport } from '../export/records/sourceExport.js';
 import { groupNotFound } from '../export/selection/members.js';
 import { allWithheld } from '../export/selection/patientCount.js';
+import { ofBulk } from '../export/plan/bulkPlan.js';
 import { refuseSeveralFilters } from '../export/plan/patientPlan.js';
 import { joinPages, readManifestPage } from '../export/source/bulkManifest.js';
 import { type BulkAnswer, readStatus, waitOf } from '../export/source/bulkStatus.js';
@@ -107,8 +114,12 @@ class SourcePreparation {
   async #kickOff(): Promise<number | null> {
     const { askedAt, choice } = this.#known;
     const { level } = this.#request;
-    const request = { ...this.#request, types: choice?.bulk ?? this.#request.types };
-    const busy = request.typeFilters.length === 0 ? undefined : await proveFilters(this.#client, request);
+    const request = ofBulk(this.#request, choice);
+    const client = {
+      kickOff: (kickOff: BulkKickOff) => this.#client.kickOff(kickOff),
+      remove: (url: string) => this.#remove(url),
+    };
+    const busy = request.typeFilters.length === 0 ? undefined : await proveFilters(client, request);
     if (busy !== undefined) return this.#notNow(busy, this.#dependencies.now() - askedAt);
     refuseSeveralFilters(request, 'the own export of the source says of no resource which filter it matches');
     let refusal: BulkAnswer | undefined;
@@ -150,8 +161,17 @@ class SourcePreparation {
       taken: { ...taken, at: stored.answeredAt },
     }));
     // Another attempt was quicker, or the job has ended.
-    if (held?.taken?.statusUrl !== taken.statusUrl) await this.#client.remove(taken.statusUrl);
+    if (held?.taken?.statusUrl !== taken.statusUrl) await this.#remove(taken.statusUrl);
     return waitOf({ retryAfterMs: 0 }, 0);
+  }
+
+  /** Deletes an export that is not read, at the latest at the end of the job. */
+  async #remove(statusUrl: string): Promise<void> {
+    const isGone = await this.#client.remove(statusUrl).catch(() => false);
+    if (isGone) return;
+    await this.#dependencies.jobs.changeSourceExport(this.#request.jobId, (stored) =>
+      stored === undefined ? undefined : { ...stored, formerUrls: [...stored.formerUrls, statusUrl] },
+    );
   }
 
   /** @throws ExportError where the source has no such Group, or does not let it be read */
@@ -166,7 +186,8 @@ class SourcePreparation {
   /** A kick-off that the source may take later. */
   async #notNow(answer: BulkAnswer, elapsedMs: number): Promise<number> {
     const status = readStatus(answer, elapsedMs, (code) => this.#denied(code));
-    if (status.kind !== 'waiting') throw noKickOff(answer.status);
+    // One that is taken without a word where is not asked for again and again: each would be another export.
+    if (status.kind !== 'waiting' || answer.status < 400) throw noKickOff(answer.status);
     await this.#change((stored) => stored);
     await this.#report(status.error);
     return status.waitMs;
@@ -269,7 +290,7 @@ function noKickOff(status: number): ExportError {
   return new ExportError(
     'source-export-failed',
     `The source answered ${status} to the kick-off of its own export, without a status URL in Content-Location. Look for the cause in its own log.`,
-    true,
+    status >= 500,
   );
 }
 

@@ -14,7 +14,7 @@ const NO_FILTER = [['none-has-this', NO_VALUE]] as const;
  * @throws ExportError `invalid-request` where it takes it
  */
 export async function proveFilters(
-  client: Pick<BulkClient, 'kickOff' | 'remove'>,
+  client: Pick<BulkClient, 'kickOff'> & { remove: (statusUrl: string) => Promise<unknown> },
   request: JobRequest,
 ): Promise<BulkAnswer | undefined> {
   const typeFilters = request.typeFilters.map(({ type }) => ({ type, search: NO_FILTER }));

@@ -27,7 +27,10 @@ export function renewSource({ jobs, now }: ActivityDependencies) {
     const next = await jobs.changeSourceExport(jobId, (stored) =>
       stored?.start === start ? nextStart({ ...stored, answeredAt: now() }, first) : undefined,
     );
-    await jobs.dropPlan(jobId, next?.first ?? first);
+    const begin = next?.first ?? first;
+    // Who the members are is looked up anew, unless that is done.
+    if (plan !== undefined && (plan.first ?? 0) < begin) await jobs.dropMembers(jobId);
+    await jobs.dropPlan(jobId, begin);
     await jobs.dropFailure(jobId);
     return { isRenewed: true };
   };

@@ -73,7 +73,7 @@ const fileHosts = list(
 );
 const maxHours = integer(
   'SOURCE_EXPORT_MAX_HOURS',
-  { default: 24, min: 1, max: 336, unit: 'hours' },
+  { default: 24, min: 1, max: 720, unit: 'hours' },
   'How long the own export of the source may take, those that it fails before included. Some servers never say that one has failed.',
 );
 

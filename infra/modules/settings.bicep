@@ -19,7 +19,7 @@ type ExportSettings = {
 
   @description('How long the own export of the source may take, those that it fails before included. Some servers never say that one has failed. (with SOURCE_MODE bulk, auto; hours; default 24)')
   @minValue(1)
-  @maxValue(336)
+  @maxValue(720)
   SOURCE_EXPORT_MAX_HOURS: int?
 
   @description('Container of the files. (with SOURCE_MODE files (required); the name of a container)')

@@ -44,3 +44,15 @@ it('a job that has ended is forgotten, as is the one longest unused of more than
   for (const jobId of ['a', 'b', 'c', 'd', 'e', 'a']) await cache.members(jobId);
   expect(reads).toEqual(['a', 'a', 'b', 'c', 'd', 'e', 'a']);
 });
+
+it('what is of a plan is made anew for another one, which follows another export of the source', async () => {
+  const { cache, reads } = counting();
+  const request = jobRequest({ jobId: 'a', elements: [{ type: undefined, element: 'id' }] as never });
+  const before = await cache.lineMaker(request, TRANSACTION_TIME);
+  expect(await cache.lineMaker(request, TRANSACTION_TIME)).toBe(before);
+  expect(await cache.lineMaker(request, '2026-11-26T00:00:00Z')).not.toBe(before);
+  const members = await cache.members('a');
+  expect(await cache.members('a', 0)).toBe(members);
+  expect(await cache.members('a', 12)).not.toBe(members);
+  expect(reads).toEqual(['a', 'a']);
+});

@@ -11,7 +11,6 @@ import { ExportError } from '../../common/errors.js';
 import type { OciReference } from '../../export/request/ociReference.js';
 import {
   mediaTypeOf,
-  MAX_LAYER_BYTES,
   MAX_MANIFEST_BYTES,
   type RawManifest,
   registryFailure,
@@ -153,7 +152,7 @@ async function sendThrough(
     return { request, status, headers, bodyAsText: bytes.toString('utf8') };
   }
   if (digest === undefined) return { request, status, headers, readableStreamBody: response.body };
-  const verified = verifiedBytes(response.body, digest, MAX_LAYER_BYTES);
+  const verified = verifiedBytes(response.body, digest);
   // What is wrong from the begin is reported from here: of a blob without bytes the SDK would see the end at once.
   const first = await verified.next();
   const body = async function* (): AsyncGenerator<Uint8Array> {

@@ -4,7 +4,6 @@ import { isDigest, type OciReference } from '../../export/request/ociReference.j
 import type { RegistryCredentials } from '../../settings/registrySettings.js';
 import {
   mediaTypeOf,
-  MAX_LAYER_BYTES,
   MAX_MANIFEST_BYTES,
   type RawManifest,
   type RegistryAccess,
@@ -80,7 +79,7 @@ export class DistributionRepository implements RegistryRepository {
       throw registryRefused(response.status, registry);
     }
     try {
-      yield* verifiedBytes(response.body, digest, MAX_LAYER_BYTES);
+      yield* verifiedBytes(response.body, digest);
     } catch (error) {
       throw cutOff(error, registry);
     }

@@ -2,7 +2,12 @@ import { buffer } from 'node:stream/consumers';
 import { ExportError } from '../../common/errors.js';
 import { MAX_CONFIGURATION_BYTES, tooLarge } from '../configurationText.js';
 import { type Layer, layersOf, manifestOfIndex } from './ociManifest.js';
-import { MAX_LAYER_BYTES, type RawManifest, type RegistryRepository } from './registryRepository.js';
+import {
+  checkLayerSize,
+  invalidImage,
+  type RawManifest,
+  type RegistryRepository,
+} from './registryRepository.js';
 import { findInArchive, listArchive } from './tarArchive.js';
 
 /** An image or artifact whose tag has been resolved: its content cannot change any more. */
@@ -33,7 +38,7 @@ export class OciArtifact {
   async read(path: string): Promise<Buffer> {
     for (const layer of this.#layers.toReversed()) {
       if (layer.file !== undefined && layer.file.replace(/^\.\//, '') !== path) continue;
-      checkSize(layer);
+      checkLayerSize(layer.bytes);
       if (layer.file !== undefined) return this.#readWhole(layer);
       const found = await findInArchive(this.#bytes(layer), path, MAX_CONFIGURATION_BYTES);
       switch (found.kind) {
@@ -59,7 +64,7 @@ export class OciArtifact {
   async list(): Promise<Map<string, number>> {
     const files = new Map<string, number>();
     for (const layer of this.#layers) {
-      checkSize(layer);
+      checkLayerSize(layer.bytes);
       if (layer.file !== undefined) files.set(layer.file, layer.bytes);
       else for (const [name, bytes] of await listArchive(this.#bytes(layer))) files.set(name, bytes);
     }
@@ -80,20 +85,8 @@ export class OciArtifact {
       yield chunk;
     }
     if (left !== 0) {
-      throw new ExportError(
-        'configuration-invalid',
-        '_anonymizationConfigCollectionReference: a layer has another size than the manifest says. Push the image again.',
-      );
+      throw invalidImage('a layer has another size than the manifest says. Push the image again');
     }
-  }
-}
-
-function checkSize({ bytes }: Layer): void {
-  if (bytes > MAX_LAYER_BYTES) {
-    throw new ExportError(
-      'configuration-invalid',
-      `_anonymizationConfigCollectionReference: a layer of the image is larger than ${MAX_LAYER_BYTES / 1_048_576} MiB, the most that is taken. Push the configurations as an image of their own.`,
-    );
   }
 }
 

@@ -1,6 +1,5 @@
-import { ExportError } from '../../common/errors.js';
 import { isDigest } from '../../export/request/ociReference.js';
-import type { RawManifest } from './registryRepository.js';
+import { invalidImage, type RawManifest } from './registryRepository.js';
 import { isRecord } from '../../common/isRecord.js';
 
 const INDEX_MEDIA_TYPES = [
@@ -46,7 +45,7 @@ export function manifestOfIndex(raw: RawManifest): string | undefined {
   );
   const [only, ...others] = manifests.length === 1 ? manifests : amd64;
   if (only === undefined || others.length > 0) {
-    throw invalid(
+    throw invalidImage(
       'the index holds several images and none that is the one for linux/amd64. Give the digest of the image you mean',
     );
   }
@@ -60,10 +59,10 @@ export function manifestOfIndex(raw: RawManifest): string | undefined {
 export function layersOf(raw: RawManifest): Layer[] {
   const json = parse(raw);
   if (INDEX_MEDIA_TYPES.includes(mediaTypeOf(json, raw))) {
-    throw invalid('the index holds another index. Give the digest of the image you mean');
+    throw invalidImage('the index holds another index. Give the digest of the image you mean');
   }
   const layers = list(json['layers']);
-  if (layers.length > MAX_LAYERS) throw invalid(`the image has more than ${MAX_LAYERS} layers`);
+  if (layers.length > MAX_LAYERS) throw invalidImage(`the image has more than ${MAX_LAYERS} layers`);
   return layers.flatMap((layer) => {
     const kept = layerOf(layer);
     return kept === undefined ? [] : [kept];
@@ -76,7 +75,7 @@ function layerOf(descriptor: Json): Layer | undefined {
   const annotations = isRecord(descriptor['annotations']) ? descriptor['annotations'] : {};
   const title = annotations[TITLE];
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
-    throw invalid('a layer in the manifest has no size');
+    throw invalidImage('a layer in the manifest has no size');
   }
   const layer = { digest: digestOf(descriptor), bytes: size };
   if (typeof title !== 'string') {
@@ -94,16 +93,16 @@ function parse({ bytes }: RawManifest): Json {
   try {
     json = JSON.parse(bytes.toString('utf8'));
   } catch {
-    throw invalid('the manifest is not JSON');
+    throw invalidImage('the manifest is not JSON');
   }
   if (!isRecord(json) || json['schemaVersion'] !== 2) {
-    throw invalid(
+    throw invalidImage(
       'the manifest is of an old or unknown kind (schemaVersion is not 2). Push the image with a current tool',
     );
   }
   // One document that reads as both would be different things to different tools.
   if (json['manifests'] !== undefined && json['layers'] !== undefined) {
-    throw invalid('the manifest is image and index at once');
+    throw invalidImage('the manifest is image and index at once');
   }
   return json;
 }
@@ -111,24 +110,20 @@ function parse({ bytes }: RawManifest): Json {
 function mediaTypeOf(json: Json, { mediaType }: RawManifest): string {
   const own = json['mediaType'];
   if (typeof own === 'string' && own !== mediaType)
-    throw invalid('the manifest says to be of another media type than the registry says');
+    throw invalidImage('the manifest says to be of another media type than the registry says');
   if (!MANIFEST_MEDIA_TYPES.includes(mediaType))
-    throw invalid('the manifest is neither of an image nor of an index');
+    throw invalidImage('the manifest is neither of an image nor of an index');
   return mediaType;
 }
 
 function digestOf({ digest }: Json): string {
   if (typeof digest !== 'string' || !isDigest(digest))
-    throw invalid('a digest in the manifest is not SHA-256');
+    throw invalidImage('a digest in the manifest is not SHA-256');
   return digest;
 }
 
 function list(value: unknown): Json[] {
   if (!Array.isArray(value) || !value.every(isRecord))
-    throw invalid('the manifest lacks its list of layers or images');
+    throw invalidImage('the manifest lacks its list of layers or images');
   return value;
-}
-
-function invalid(problem: string): ExportError {
-  return new ExportError('configuration-invalid', `_anonymizationConfigCollectionReference: ${problem}.`);
 }

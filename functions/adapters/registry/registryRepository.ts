@@ -4,7 +4,7 @@ import type { OciReference } from '../../export/request/ociReference.js';
 /** Manifests are kilobytes; this is the registries' own limit. */
 export const MAX_MANIFEST_BYTES = 4 * 1_048_576;
 /** Compressed; Azure's limit. */
-export const MAX_LAYER_BYTES = 100 * 1_048_576;
+const MAX_LAYER_BYTES = 100 * 1_048_576;
 
 export interface RawManifest {
   /** Without parameters. */
@@ -61,6 +61,19 @@ export function registryDenied(
         : `. Give ${access.identity} the role AcrPull on the registry; see to the registry's firewall, too.`;
   const what = `The registry ${registry} answered ${status} for ${repository}`;
   return new ExportError('registry-denied', `${what}${advice}`);
+}
+
+/** An image that cannot be used. */
+export function invalidImage(problem: string): ExportError {
+  return new ExportError('configuration-invalid', `_anonymizationConfigCollectionReference: ${problem}.`);
+}
+
+/** @throws ExportError where a layer has more bytes than are taken */
+export function checkLayerSize(bytes: number): void {
+  if (bytes <= MAX_LAYER_BYTES) return;
+  throw invalidImage(
+    `a layer of the image is larger than ${MAX_LAYER_BYTES / 1_048_576} MiB, the most that is taken. Push the configurations as an image of their own`,
+  );
 }
 
 /** Any other answer than what the distribution protocol has for success. */

@@ -67,18 +67,16 @@ export class RegistryTransport {
       const location = response.headers['location'] ?? '';
       const target = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
       if (target?.protocol !== 'https:' || target.username !== '' || redirects >= MAX_REDIRECTS) {
-        throw new ExportError(
-          'registry-unavailable',
+        throw unavailable(
           `The registry ${request.url.host} leads to a place that is not followed: more than ${MAX_REDIRECTS} redirects, or not https.`,
+          false,
         );
       }
       response = await this.#send({ method: 'GET', url: target, headers: {} }, signal);
       if (!isRedirect(response) && response.status !== 200) {
         discard(response);
-        throw new ExportError(
-          'registry-unavailable',
+        throw unavailable(
           `The storage of the registry ${request.url.host}, at ${target.host}, answered ${response.status}. See to the firewall of the registry's storage.`,
-          true,
         );
       }
       url = target;
@@ -89,8 +87,9 @@ export class RegistryTransport {
   async #send(request: RegistryRequest, signal: AbortSignal): Promise<RegistryResponse> {
     const { host } = request.url;
     for (let attempt = 1; ; attempt++) {
-      const { response, error, waitMs } = await this.#try(request, signal);
-      if (response !== undefined) return response;
+      const answer = await this.#try(request, signal);
+      if ('status' in answer) return answer;
+      const { error, waitMs } = answer;
       const wait = Math.max(waitMs, FIRST_WAIT_MS * 2 ** (attempt - 1) * (0.5 + Math.random()));
       if (attempt >= MAX_ATTEMPTS || wait > MAX_WAIT_MS) throw error;
       await sleep(wait, undefined, { signal }).catch(() => {
@@ -102,7 +101,7 @@ export class RegistryTransport {
   async #try(
     { method, url, headers, body }: RegistryRequest,
     signal: AbortSignal,
-  ): Promise<{ response: RegistryResponse | undefined; error: ExportError; waitMs: number }> {
+  ): Promise<RegistryResponse | { error: ExportError; waitMs: number }> {
     const { host } = url;
     try {
       const answer = await send(url.href, {
@@ -113,27 +112,20 @@ export class RegistryTransport {
         signal,
       });
       const response = { status: answer.statusCode, headers: flat(answer.headers), body: answer.body };
-      const error = new ExportError(
-        'registry-unavailable',
-        `The registry ${host} kept answering ${answer.statusCode}. Try again when it is less busy.`,
-        true,
-      );
-      if (![408, 429].includes(response.status) && response.status < 500)
-        return { response, error, waitMs: 0 };
+      if (![408, 429].includes(response.status) && response.status < 500) return response;
       discard(response);
       return {
-        response: undefined,
-        error,
+        error: unavailable(
+          `The registry ${host} kept answering ${answer.statusCode}. Try again when it is less busy.`,
+        ),
         waitMs: retryAfterMs(response.headers['retry-after'], Date.now()),
       };
     } catch (error) {
       if (signal.aborted) throw outOfTime(host);
-      const failure = new ExportError(
-        'registry-unavailable',
-        `The registry ${host} cannot be reached: ${networkFault(error)}.`,
-        true,
-      );
-      return { response: undefined, error: failure, waitMs: 0 };
+      return {
+        error: unavailable(`The registry ${host} cannot be reached: ${networkFault(error)}.`),
+        waitMs: 0,
+      };
     }
   }
 }
@@ -153,9 +145,9 @@ export async function readBytes(
     throw cutOff(error, host);
   });
   if (bytes !== undefined) return bytes;
-  throw new ExportError(
-    'registry-unavailable',
+  throw unavailable(
     `The registry ${host} answered with more than the ${mostBytes} bytes that are taken.`,
+    false,
   );
 }
 
@@ -168,11 +160,7 @@ export function discard({ body }: RegistryResponse): void {
 export function cutOff(error: unknown, host: string): ExportError {
   if (error instanceof ExportError) return error;
   if (error instanceof Error && /^(AbortError|TimeoutError)$/.test(error.name)) return outOfTime(host);
-  return new ExportError(
-    'registry-unavailable',
-    `The registry ${host} did not send all of an answer: ${networkFault(error)}.`,
-    true,
-  );
+  return unavailable(`The registry ${host} did not send all of an answer: ${networkFault(error)}.`);
 }
 
 export function notRegistered(host: string): ExportError {
@@ -182,11 +170,13 @@ export function notRegistered(host: string): ExportError {
   );
 }
 
+function unavailable(problem: string, retryable = true): ExportError {
+  return new ExportError('registry-unavailable', problem, retryable);
+}
+
 function outOfTime(host: string): ExportError {
-  return new ExportError(
-    'registry-unavailable',
+  return unavailable(
     `The registry ${host} took too long to send the image. Try again; a smaller image is quicker.`,
-    true,
   );
 }
 

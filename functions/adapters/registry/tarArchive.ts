@@ -3,6 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { createGunzip } from 'node:zlib';
 import tar from 'tar-stream';
 import { ExportError } from '../../common/errors.js';
+import { invalidImage } from './registryRepository.js';
 
 /** What an archive may unpack to. */
 const MAX_UNPACKED_BYTES = 512 * 1_048_576;
@@ -93,7 +94,7 @@ async function* entriesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Arc
 
 function unreadable(error: unknown): never {
   if (error instanceof ExportError) throw error;
-  throw invalid('a layer is not a whole tar archive, plain or in gzip. Push the image again');
+  throw invalidImage('a layer is not a whole tar archive, plain or in gzip. Push the image again');
 }
 
 async function* bounded(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -101,7 +102,7 @@ async function* bounded(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   for await (const chunk of source) {
     bytes += chunk.byteLength;
     if (bytes > MAX_UNPACKED_BYTES) {
-      throw invalid(
+      throw invalidImage(
         `a layer unpacks to more than ${MAX_UNPACKED_BYTES / 1_048_576} MiB. Push the configurations as an image of their own`,
       );
     }
@@ -124,7 +125,7 @@ async function peek(
   }
   const all = async function* (): AsyncGenerator<Uint8Array> {
     try {
-      if (isZstandard(first)) throw invalid('a layer is compressed with zstd. Push it with gzip');
+      if (isZstandard(first)) throw invalidImage('a layer is compressed with zstd. Push it with gzip');
       if (first.length > 0) yield first;
       while (!isAtEnd) {
         const { value, done } = await iterator.next();
@@ -168,8 +169,4 @@ function plainName(name: string): string | undefined {
   if (name.startsWith('/')) return undefined;
   const segments = name.split('/').filter((segment) => segment !== '' && segment !== '.');
   return segments.length === 0 || segments.includes('..') ? undefined : segments.join('/');
-}
-
-function invalid(problem: string): ExportError {
-  return new ExportError('configuration-invalid', `_anonymizationConfigCollectionReference: ${problem}.`);
 }

@@ -1,27 +1,22 @@
 import { createHash } from 'node:crypto';
-import { ExportError } from '../../common/errors.js';
+import type { ExportError } from '../../common/errors.js';
+import { checkLayerSize, invalidImage } from './registryRepository.js';
 
 /**
  * The bytes of `source`, of which the last part is held back until the digest of all has proved right: a reader of
  * the end has seen what the digest says.
- * @throws ExportError where the digest is another, or there are more than `mostBytes`
+ * @throws ExportError where the digest is another, or there are more bytes than a layer may have
  */
 export async function* verifiedBytes(
   source: AsyncIterable<Uint8Array>,
   digest: string,
-  mostBytes: number,
 ): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
   let held: Uint8Array | undefined;
   let bytes = 0;
   for await (const chunk of source) {
     bytes += chunk.byteLength;
-    if (bytes > mostBytes) {
-      throw new ExportError(
-        'configuration-invalid',
-        `_anonymizationConfigCollectionReference: a layer of the image is larger than ${Math.floor(mostBytes / 1_048_576)} MiB, the most that is taken. Push the configurations as an image of their own.`,
-      );
-    }
+    checkLayerSize(bytes);
     hash.update(chunk);
     if (held !== undefined) yield held;
     held = chunk;
@@ -32,8 +27,7 @@ export async function* verifiedBytes(
 
 /** What a registry sent is not what its digest says: damaged, or not what was pushed. */
 export function wrongDigest(): ExportError {
-  return new ExportError(
-    'configuration-invalid',
-    '_anonymizationConfigCollectionReference: what the registry sent has another digest than it should have. Nothing of it was used. Push the image again; if that does not help, ask who runs the registry.',
+  return invalidImage(
+    'what the registry sent has another digest than it should have. Nothing of it was used. Push the image again; if that does not help, ask who runs the registry',
   );
 }

@@ -107,6 +107,8 @@ export class BulkClient {
       method,
       headers: {
         accept: 'application/fhir+json',
+        // Some servers give a job that asked for the same its export once more.
+        'cache-control': 'no-cache',
         // Only the source can apply a filter, so it must not ignore it.
         prefer: isStrict ? 'respond-async, handling=strict' : 'respond-async',
         ...(method === 'POST' ? { 'content-type': 'application/fhir+json' } : {}),
@@ -162,13 +164,17 @@ export class BulkClient {
       }
       if (statusCode !== 206 && statusCode !== 200) throw await this.#refusalOfFile(response, file, number);
       const first = await firstBytes(response.body);
-      const bytes = Number(/^bytes 0-[01]\/(\d{1,15})$/.exec(range)?.[1] ?? Number.NaN);
+      // Some servers give the length of the range as that of the file.
+      const [, last, all] = /^bytes 0-([01])\/(\d{1,15})$/.exec(range) ?? [];
+      const bytes = Number(all);
       const isWhole =
-        statusCode === 200 || Number.isNaN(bytes) || headerOf(response, 'content-encoding') !== undefined;
+        statusCode === 200 ||
+        Number(last) !== Math.min(1, bytes - 1) ||
+        headerOf(response, 'content-encoding') !== undefined;
       return {
         bytes: isWhole ? undefined : bytes,
         etag,
-        isGzip: GZIP_MAGIC.every((byte, at) => first[at] === byte),
+        isGzip: isGzip(first),
       };
     });
   }
@@ -207,10 +213,11 @@ export class BulkClient {
     const leave = await this.#options.limiter.enter(this.#options.job);
     let isServed = false;
     try {
-      const stored =
-        part.bulk?.hasRanges === true ? this.#ranges(part, file, first) : this.#whole(part, file);
-      // What ends one of them ends the other, and what is iterated reports it.
-      yield* part.isGzip === true ? pipeline(Readable.from(stored), createGunzip(), () => undefined) : stored;
+      yield* part.bulk?.hasRanges === true
+        ? part.isGzip === true
+          ? gunzipped(this.#ranges(part, file, first))
+          : this.#ranges(part, file, first)
+        : gunzippedIfGzip(await this.#whole(part, file));
       isServed = true;
     } catch (error) {
       throw this.#readFailure(error, part.number);
@@ -219,13 +226,13 @@ export class BulkClient {
     }
   }
 
-  async *#whole({ number }: FilePart, file: ReachedFile): AsyncGenerator<Buffer> {
+  async #whole({ number }: FilePart, file: ReachedFile): Promise<AsyncIterable<Buffer>> {
     const response = await this.#again(async () => {
       const answer = await this.#file(file, { 'accept-encoding': 'gzip, deflate' });
       if (answer.statusCode === 200) return answer;
       throw await this.#refusalOfFile(answer, file, number);
     });
-    yield* decoded(response) as AsyncIterable<Buffer>;
+    return decoded(response);
   }
 
   /** The stored bytes of a file, whichever way the connection is cut. */
@@ -279,7 +286,7 @@ export class BulkClient {
     if (!isOwn && (!isPrivate(target) || !this.#options.fileHosts.has(target.host))) {
       throw new ExportError(
         'source-foreign-link',
-        "A file of the source's own export is on another server than FHIR_SERVER_URL, and was not read. If that is right, name its host in SOURCE_FILE_HOSTS; the credentials of the source are not sent there.",
+        `A file of the source's own export is on another server (${target.host}) than FHIR_SERVER_URL, or not by https, and was not read. If that is right, name its host in SOURCE_FILE_HOSTS; the credentials of the source are not sent there.`,
       );
     }
     const accept = { accept: 'application/fhir+ndjson, */*;q=0.5', ...headers };
@@ -435,6 +442,36 @@ function parametersResource(parameters: BulkKickOff['parameters']): object {
   }));
   return { resourceType: 'Parameters', parameter };
 }
+
+/** What ends one of the streams ends the other, and what is iterated reports it. */
+function gunzipped(stored: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  return pipeline(Readable.from(stored), createGunzip(), () => undefined);
+}
+
+/**
+ * What is read whole is known for gzip by its own first bytes: some servers call a gzip file a content coding, or code
+ * what they were asked for as it is.
+ */
+async function* gunzippedIfGzip(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const chunks = body[Symbol.asyncIterator]();
+  let first = Buffer.alloc(0);
+  const rest = async function* (): AsyncGenerator<Buffer> {
+    if (first.length > 0) yield first;
+    yield* { [Symbol.asyncIterator]: () => chunks };
+  };
+  try {
+    while (first.length < GZIP_MAGIC.length) {
+      const next = await chunks.next();
+      if (next.done === true) break;
+      first = Buffer.concat([first, next.value]);
+    }
+    yield* isGzip(first) ? gunzipped(rest()) : rest();
+  } finally {
+    await chunks.return?.();
+  }
+}
+
+const isGzip = (first: Buffer): boolean => GZIP_MAGIC.every((byte, at) => first[at] === byte);
 
 /** The first bytes of a body, of which no more is read. */
 async function firstBytes(body: Readable): Promise<Buffer> {

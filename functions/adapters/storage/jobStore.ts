@@ -194,8 +194,10 @@ export class JobStore {
    * @param first the number of the first partition of that one
    */
   async dropPlan(jobId: string, first: number): Promise<void> {
-    const plan = await this.plan(jobId);
-    if (plan !== undefined && (plan.first ?? 0) < first) await this.#delete(`${jobId}/plan.json`);
+    const read = await this.#readBytes(`${jobId}/plan.json`);
+    if (read === undefined) return;
+    const plan = JSON.parse(read.bytes.toString('utf8')) as JobPlan;
+    if ((plan.first ?? 0) < first) await this.#delete(`${jobId}/plan.json`, { ifMatch: read.etag });
   }
 
   /** Takes the failure away by which a job was to stop; a cancel holds. */
@@ -240,6 +242,11 @@ export class JobStore {
   /** Writes the members unless they are known; returns those that hold. */
   putMembers(jobId: string, ids: readonly string[]): Promise<readonly string[]> {
     return this.#putOnce(`${jobId}/members.json`, ids);
+  }
+
+  /** Takes them away, for those of another plan. */
+  async dropMembers(jobId: string): Promise<void> {
+    await this.#delete(`${jobId}/members.json`);
   }
 
   /**

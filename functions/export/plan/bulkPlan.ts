@@ -64,6 +64,16 @@ export function reachedFile(
   return { url: file.url, needsToken: requiresAccessToken };
 }
 
+/** What a job reads by the source's own export, where it reads other types by searches. */
+export function ofBulk(request: JobRequest, choice: SourceChoice | undefined): JobRequest {
+  return choice?.bulk === undefined ? request : ofTypes(request, choice.bulk);
+}
+
+/** What a job reads of some types. */
+export function ofTypes(request: JobRequest, types: string[]): JobRequest {
+  return { ...request, types, typeFilters: request.typeFilters.filter(({ type }) => types.includes(type)) };
+}
+
 /** Which types are read how, and why, where that was tried. */
 export function choiceNotes(choice: SourceChoice | undefined): string[] {
   if (choice === undefined) return [];

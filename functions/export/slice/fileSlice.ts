@@ -59,7 +59,8 @@ export async function runFileSlice(
   const reader = new LineReader(part);
   const startedAt = clock();
   // What is read from its start by each slice has as few of them as it can.
-  const isReadAgain = part.isGzip === true || part.bulk?.hasRanges === false;
+  const { bulk } = part;
+  const isReadAgain = bulk !== undefined && (part.isGzip === true || !bulk.hasRanges);
   let checkedAt = Number.NEGATIVE_INFINITY;
   let toldAt = startedAt;
   let pages = 0;
