@@ -4,27 +4,38 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { compileEngine } from '../functions/deid/compileEngine.js';
 import { readConfiguration } from '../functions/deid/readConfiguration.js';
-import type { Engine, EngineOptions } from '../functions/deid/run/engine.js';
+import type { EngineOptions } from '../functions/deid/run/engine.js';
 import type { Environment } from '../functions/settings/setting.js';
 import { coverageOf } from '../functions/deid/coverage/coverage.js';
 import { increase } from '../functions/common/counts.js';
 import { AnonymizeSummary } from './anonymizeSummary.js';
+import type { AnonymizingEngine } from './lineQueue.js';
+import { pseudonymsFor } from './pseudonyms.js';
 import { ArgumentsError, type Given, UsageError } from './command.js';
 import { missingKeys, readConfigurationFile, withKeys } from './configurationFile.js';
 import { anonymizeFile, isKnownFile, type FileResult, type FileTask } from './anonymizeFile.js';
 
 /** What every thread needs to make the same engine: a configuration that was read has functions, which no message takes. */
-interface EngineSettings extends Pick<EngineOptions, 'fhirVersion' | 'now' | 'jobSecret' | 'validation'> {
+interface EngineSettings extends Pick<
+  EngineOptions,
+  'fhirVersion' | 'now' | 'jobSecret' | 'validation' | 'domainPrefix'
+> {
   /** Of the configuration, which has no errors. */
   readonly text: string;
   readonly environment: Environment;
 }
 
-async function makeEngine({ text, environment, ...options }: EngineSettings): Promise<Engine> {
+async function makeEngine({ text, environment, ...options }: EngineSettings): Promise<AnonymizingEngine> {
   const read = readConfiguration(text, options).configuration;
   if (read === undefined) throw new Error('The configuration was read before.');
   const { configuration } = await withKeys(read, environment);
-  return compileEngine(configuration, { ...options, randomBytes: (size) => randomBytes(size) });
+  const pseudonyms = pseudonymsFor(configuration, environment);
+  const engine = compileEngine(configuration, {
+    ...options,
+    pseudonyms,
+    randomBytes: (size) => randomBytes(size),
+  });
+  return { engine, pseudonyms };
 }
 
 interface Arguments extends Pick<EngineOptions, 'now' | 'validation'> {
@@ -48,7 +59,7 @@ function readArguments({ values }: Given): Arguments {
 /** Reads the configuration, says what its rules leave, and checks whether its keys are there. */
 async function readSettings(
   given: Given,
-  options: Pick<EngineOptions, 'now' | 'validation'>,
+  options: Pick<EngineOptions, 'now' | 'validation' | 'domainPrefix'>,
 ): Promise<EngineSettings> {
   const read = await readConfigurationFile(given.values['config'] ?? '', given, {});
   const { isComplete, gaps } = read.coverage ?? coverageOf(read.configuration);
@@ -61,6 +72,7 @@ async function readSettings(
   const { text, fhirVersion } = read;
   const { environment } = given;
   const { missing } = await withKeys(read.configuration, environment);
+  pseudonymsFor(read.configuration, environment);
   if (missing.length > 0) throw new UsageError(`${missingKeys(missing, environment)}.`);
   return { text, fhirVersion, environment, ...options, jobSecret: randomBytes(32) };
 }
@@ -179,8 +191,8 @@ function serveThread(): void {
 /** `fhir-deid anonymize`. */
 export async function anonymize(given: Given): Promise<number> {
   const { now, jobs, validation } = readArguments(given);
-  const { input = '', output = '', report } = given.values;
-  const settings = await readSettings(given, { now, validation });
+  const { input = '', output = '', report, 'domain-prefix': domainPrefix } = given.values;
+  const settings = await readSettings(given, { now, validation, domainPrefix });
   const { tasks, leftAside } = workOf(input, output);
   refuseOverwriting(tasks);
   const summary = new AnonymizeSummary(settings);

@@ -1,18 +1,14 @@
-import { isUtf8 } from 'node:buffer';
 import { createReadStream, createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
-import type { Engine, ResourceContext } from '../functions/deid/run/engine.js';
 import { EngineReport } from '../functions/deid/run/report.js';
 import { contentOf, type ContentCounts } from '../functions/export/records/content.js';
-import { notJson } from '../functions/json/json.js';
-import { JsonTape, OBJECT } from '../functions/json/jsonTape.js';
-import { LineBuffer } from '../functions/json/lineBuffer.js';
-import { notUtf8 } from '../functions/json/utf8.js';
-import { GZIP_MAGIC } from './gzip.js';
+import { ExportError } from '../functions/common/errors.js';
+import type { ResourceContext } from '../functions/deid/run/engine.js';
+import { type AnonymizingEngine, type LineResult, LineQueue } from './lineQueue.js';
 
 /** One file to de-identify, and where to. */
 export interface FileTask {
@@ -59,30 +55,30 @@ export function isKnownFile(name: string): boolean {
  * one that is. The output appears under its name only when it is complete; with `processingErrors: raise` it does not
  * appear if there was an error, and never if the input could not be read to its end.
  */
-export async function anonymizeFile(engine: Engine, task: FileTask): Promise<FileResult> {
+export async function anonymizeFile(
+  { engine, pseudonyms }: AnonymizingEngine,
+  task: FileTask,
+): Promise<FileResult> {
   const errors: FileError[] = [];
   const partial = `${task.output}.partial`;
   mkdirSync(dirname(task.output), { recursive: true });
   const output = openOutput(partial, GZIP_FILE.test(task.output));
   const report = new EngineReport();
-  const tape = new JsonTape();
-  const made = new LineBuffer();
   let isComplete = true;
   try {
-    for await (const [line, bytes] of resourceBytes(task.input)) {
-      made.truncate(0);
-      const problem =
-        problemOf(tape, bytes) ??
-        engine.anonymize({ tape, node: tape.root, bytes }, made, report, task.context);
-      if (problem === undefined) {
-        made.byte(LINE_BREAK);
-        // The stream keeps the bytes, and the buffer is used again.
-        if (!output.lines.write(Buffer.from(made.slice(0, made.length)))) await once(output.lines, 'drain');
-        continue;
+    const lines = new LineQueue(engine, pseudonyms, report, task.context);
+    const write = async (results: readonly LineResult[]): Promise<void> => {
+      for (const { line, made } of results) {
+        if (Buffer.isBuffer(made)) {
+          if (!output.lines.write(made)) await once(output.lines, 'drain');
+          continue;
+        }
+        const { message, rule } = made;
+        errors.push({ file: task.input, line, message, ...(rule === undefined ? {} : { rule }) });
       }
-      const { message, rule } = problem;
-      errors.push({ file: task.input, line, message, ...(rule === undefined ? {} : { rule }) });
-    }
+    };
+    for await (const [line, bytes] of resourceBytes(task.input)) await write(await lines.add(line, bytes));
+    await write(await lines.take());
     output.lines.end();
     await output.closed;
   } catch (error) {
@@ -111,16 +107,6 @@ function openOutput(path: string, isCompressed: boolean): { lines: Writable; clo
   // It is awaited at the end; until then, its failure is not looked at.
   closed.catch(() => undefined);
   return { lines, closed };
-}
-
-/** Reads bytes onto a tape. @returns what is wrong with them, if they are no JSON object */
-function problemOf(tape: JsonTape, bytes: Buffer): { message: string; rule?: number } | undefined {
-  if (isUtf8(bytes) && tape.read(bytes))
-    return tape.kind(tape.root) === OBJECT ? undefined : { message: 'Not a JSON object' };
-  if (bytes.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC))
-    return { message: 'Not JSON: it is gzip. Give the file a name that ends with .gz' };
-  const error = isUtf8(bytes) ? notJson(tape) : notUtf8(bytes);
-  return { message: `Not JSON: ${error.message}` };
 }
 
 /** Lines of an NDJSON file with their numbers, or the whole of another file as its line 1. */
@@ -179,6 +165,7 @@ function isOpening(line: Buffer): boolean {
 
 /** Why a file is not complete, without an error's message: it may hold more than should be shown. */
 function reasonOf(error: unknown): string {
+  if (error instanceof ExportError) return error.message;
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
   if (code.startsWith('Z_')) return `The file is not gzip, or not complete: ${code}`;
   return `The file could not be read or its result not be written: ${code}`;

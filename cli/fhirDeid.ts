@@ -54,6 +54,11 @@ const COMMANDS: readonly Command[] = [
         description:
           'counts results that are not valid FHIR, by element and reason (report, also without a value); with refuse each is an error',
       },
+      'domain-prefix': {
+        value: 'TEXT',
+        description:
+          'what the domains of pseudonyms begin with, in the place of the domain-prefix of rules; the service is that of PSEUDONYM_SERVICE, with the settings of the app',
+      },
       report: {
         value: 'FILE',
         description: 'where what was done and what the results contain, by type, is written as JSON',

@@ -120,8 +120,8 @@ export async function service(given: Given): Promise<number> {
   let found = 0;
   try {
     written.line('pseudonym,value,unique');
-    const keys = way.by === 'value' ? linesOf(file ?? '') : wanted;
-    for await (const key of keys) {
+    const keys = way.by === 'value' ? await setOfLines(file ?? '') : wanted;
+    for (const key of keys) {
       const other = way.by === 'value' ? await way.pseudonymOf(key) : await way.valueOf(key);
       const [pseudonym, value] = way.by === 'value' ? [other, key] : [key, other];
       if (pseudonym === undefined || value === undefined || !wanted.has(pseudonym)) continue;

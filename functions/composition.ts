@@ -133,6 +133,7 @@ function configurationReader(settings: Settings): ConfigurationReader {
     checkedConfigurations: new ConfigurationCache(
       settings.fhirVersion,
       settings.requireCoverage ? 'error' : 'warning',
+      settings.pseudonyms.service !== undefined,
     ),
     resolveSecret: secretsOf(settings),
   };

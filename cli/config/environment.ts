@@ -53,7 +53,8 @@ export function imagesOf(environment: Environment, reference: OciReference): Con
   });
 }
 
-function settingsOf<S extends Settings>(settings: S, environment: Environment): Values<S> {
+/** The values of settings. @throws UsageError where there are problems */
+export function settingsOf<S extends Settings>(settings: S, environment: Environment): Values<S> {
   const problems: string[] = [];
   const values = readValues(settings, environment, (_setting, problem) => problems.push(problem));
   if (problems.length > 0) throw new UsageError(`${problems.join('. ')}.`);

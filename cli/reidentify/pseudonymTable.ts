@@ -22,6 +22,7 @@ const RUN: Run = {
   fileName: '',
   folderName: '',
   patient: null,
+  isContained: false,
   rootId: () => '',
   did: () => undefined,
   wasUndecided: () => undefined,

@@ -43,7 +43,7 @@ export class ConfigurationCache {
    * @param coverage severity of what the rules leave
    * @param hasPseudonyms whether there is a service that makes pseudonyms
    */
-  constructor(fhirVersion: FhirVersion, coverage: 'warning' | 'error', hasPseudonyms = false) {
+  constructor(fhirVersion: FhirVersion, coverage: 'warning' | 'error', hasPseudonyms: boolean) {
     this.#fhirVersion = fhirVersion;
     this.#coverage = coverage;
     this.#hasPseudonyms = hasPseudonyms;

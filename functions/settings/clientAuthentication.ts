@@ -16,8 +16,9 @@ interface Words {
 export function clientAuthentication({ prefix, server, scopes, tokenEndpoint }: Words) {
   const clientId = text(
     `${prefix}_CLIENT_ID`,
-    'printable ASCII',
-    matching(/^[\x20-\x7e]{1,500}$/),
+    'printable ASCII, 4096 characters at most',
+    // Some servers' client ids are signed documents with the client's keys.
+    matching(/^[\x20-\x7e]{1,4096}$/),
     {},
     'Client id at the token endpoint, or of the user-assigned managed identity.',
   );

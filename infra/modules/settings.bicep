@@ -34,7 +34,7 @@ type ExportSettings = {
   @description('Header that every request to the source has. (with SOURCE_AUTHENTICATION header; the name of a header that lets a client in, such as Authorization or X-Api-Key; default Authorization)')
   SOURCE_HEADER_NAME: string?
 
-  @description('Client id at the token endpoint, or of the user-assigned managed identity. (with SOURCE_AUTHENTICATION managed-identity, smart (required), client-credentials (required); printable ASCII)')
+  @description('Client id at the token endpoint, or of the user-assigned managed identity. (with SOURCE_AUTHENTICATION managed-identity, smart (required), client-credentials (required); printable ASCII, 4096 characters at most)')
   SOURCE_CLIENT_ID: string?
 
   @description('Requested with a token. `smart`: `system/*.rs` unless set; `managed-identity`: `https://<host of the source>/.default` unless set. (with SOURCE_AUTHENTICATION managed-identity, smart, client-credentials; scopes, separated by single spaces)')
@@ -183,7 +183,7 @@ type ExportSettings = {
   @description('Header that every request to the pseudonym service has. (with PSEUDONYM_AUTHENTICATION header; the name of a header that lets a client in, such as Authorization or X-Api-Key; default Authorization)')
   PSEUDONYM_HEADER_NAME: string?
 
-  @description('Client id at the token endpoint, or of the user-assigned managed identity. (with PSEUDONYM_AUTHENTICATION managed-identity, client-credentials (required); printable ASCII)')
+  @description('Client id at the token endpoint, or of the user-assigned managed identity. (with PSEUDONYM_AUTHENTICATION managed-identity, client-credentials (required); printable ASCII, 4096 characters at most)')
   PSEUDONYM_CLIENT_ID: string?
 
   @description('Requested with a token. `managed-identity`: `https://<host of the service>/.default` unless set. (with PSEUDONYM_AUTHENTICATION managed-identity, client-credentials; scopes, separated by single spaces)')

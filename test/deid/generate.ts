@@ -259,6 +259,8 @@ export class ConfigurationGenerator {
 
   private method(): { method: string; [setting: string]: unknown } {
     const { choices } = this;
+    // Not often: the tree engine does it.
+    if (choices.chance(3)) return { method: 'remove' };
     switch (choices.below(10)) {
       case 0:
         return { method: 'keep' };

@@ -61,6 +61,7 @@ function readerOf(settings: Settings, text: string): ConfigurationReader {
     checkedConfigurations: new ConfigurationCache(
       settings.fhirVersion,
       settings.requireCoverage ? 'error' : 'warning',
+      settings.pseudonyms.service !== undefined,
     ),
     resolveSecret: async () => null,
   } as unknown as ConfigurationReader;

@@ -27,7 +27,7 @@ function costOf(run: () => unknown): number {
 
 describe('a configuration that was read before', () => {
   it('costs next to nothing, and says the same', () => {
-    const cache = new ConfigurationCache('R4', 'warning');
+    const cache = new ConfigurationCache('R4', 'warning', false);
     const first = cache.read(LONG);
     const costs = Array.from({ length: 3 }, () => costOf(() => cache.read(LONG)));
     expect(Math.min(...costs)).toBeLessThan(10);
@@ -40,7 +40,7 @@ describe('a configuration that was read before', () => {
     ['no keys', {}],
     ['keys in YAML', { cryptoHashKey: KEY }],
   ])('has the keys that its text gives: %s', (what, parameters) => {
-    const cache = new ConfigurationCache('R4', 'warning');
+    const cache = new ConfigurationCache('R4', 'warning', false);
     const json = text('id', parameters);
     const given = what.includes('YAML') ? stringify(JSON.parse(json)) : json;
     const [first, second] = [cache.read(given), cache.read(given)];
@@ -51,14 +51,14 @@ describe('a configuration that was read before', () => {
   });
 
   it('that is wrong is refused again, with the same errors', () => {
-    const cache = new ConfigurationCache('R4', 'warning');
+    const cache = new ConfigurationCache('R4', 'warning', false);
     const first = cache.read('{"fhirPathRules":[{"path":"id"}]}');
     expect(first.keys).toBeUndefined();
     expect(cache.read('{"fhirPathRules":[{"path":"id"}]}')).toEqual(first);
   });
 
   it('in YAML is what it is in JSON, under a digest of its own', () => {
-    const cache = new ConfigurationCache('R4', 'warning');
+    const cache = new ConfigurationCache('R4', 'warning', false);
     const json = text('Patient.id', { cryptoHashKey: KEY });
     const [inJson, inYaml] = [cache.read(json), cache.read(stringify(JSON.parse(json)))];
     const withoutPlaces = ({ keys, coverage, issues }: CheckedConfiguration): unknown => ({
@@ -72,7 +72,7 @@ describe('a configuration that was read before', () => {
   });
 
   it('of another text is another one', () => {
-    const cache = new ConfigurationCache('R4', 'warning');
+    const cache = new ConfigurationCache('R4', 'warning', false);
     cache.read(text('id', { cryptoHashKey: KEY }));
     const other = cache.read(text('id', { cryptoHashKey: `${KEY}!` }));
     expect(other.keys?.parameters.cryptoHashKey).toEqual({ kind: 'text', text: `${KEY}!` });
@@ -81,7 +81,7 @@ describe('a configuration that was read before', () => {
 
 describe('what is kept of configurations', () => {
   it('has no key that is written in a text', () => {
-    const cache = new ConfigurationCache('R4', 'warning');
+    const cache = new ConfigurationCache('R4', 'warning', false);
     const keys = { cryptoHashKey: KEY, dateShiftKey: KEY, encryptKey: KEY.slice(0, 16) };
     expect(cache.read(text('id', keys)).keys?.parameters.encryptKey).toEqual({
       kind: 'text',
@@ -92,7 +92,7 @@ describe('what is kept of configurations', () => {
   });
 
   it('is bounded', () => {
-    const cache = new ConfigurationCache('R4', 'warning');
+    const cache = new ConfigurationCache('R4', 'warning', false);
     for (let n = 0; n < 40; n++) cache.read(`{"fhirPathRules":[],"parameters":{},"a${n}":1}`);
     expect(cache.kept).toHaveLength(32);
   });
@@ -100,7 +100,7 @@ describe('what is kept of configurations', () => {
 
 it('refuses rules that pseudonymize where there is no service', () => {
   const rules = JSON.stringify({ fhirPathRules: [{ path: 'Patient.id', method: 'pseudonymize' }] });
-  const { issues, keys } = new ConfigurationCache('R4', 'warning').read(rules);
+  const { issues, keys } = new ConfigurationCache('R4', 'warning', false).read(rules);
   expect(keys).toBe(undefined);
   expect(issues.find(({ severity }) => severity === 'error')?.message).toMatch(/PSEUDONYM_SERVICE/);
   const usable = new ConfigurationCache('R4', 'warning', true).read(rules);

@@ -65,6 +65,11 @@ describe('how the source is called', () => {
       { ...credentials, SOURCE_TOKEN_URL: 'http://127.0.0.1:8/token' },
       {},
     ],
+    [
+      'SMART with a client id that holds the keys of the client',
+      { ...smart, SOURCE_CLIENT_ID: 'x'.repeat(4096) },
+      { clientId: 'x'.repeat(4096) },
+    ],
     ['SMART with PEM', smart, { scope: 'system/*.rs', assertionKey: { algorithm: 'RS384', keyId: 'ours' } }],
     [
       'SMART with PEM on one line',
@@ -115,6 +120,11 @@ describe('how the source is called', () => {
       'SMART without all',
       { SOURCE_AUTHENTICATION: 'smart' },
       [/^SOURCE_CLIENT_ID is missing/, /^SOURCE_PRIVATE_KEY is missing/],
+    ],
+    [
+      'a client id that is too long',
+      { ...smart, SOURCE_CLIENT_ID: 'x'.repeat(4097) },
+      [/^SOURCE_CLIENT_ID must be printable ASCII, 4096 characters at most/],
     ],
     ['no kid', { ...smart, SOURCE_KEY_ID: '' }, [/^SOURCE_KEY_ID is missing/]],
     ['no key', { ...smart, SOURCE_PRIVATE_KEY: 'hunter2' }, [/^SOURCE_PRIVATE_KEY must be a private key/]],

@@ -16,14 +16,16 @@ const CONFIGURATION = {
 
 /**
  * Kills the host `times` times in the middle of exports, which all have to hold everything once.
- * @param environment settings of another source
+ * @param environment settings of another source; `SAMPLE_DATA`: the folder of what it has
  * @param prepare puts the sample data there
+ * @param mostMs between the start of the host and its kill
  */
 export async function expectToSurviveKills(
   times: number,
   seed: number,
   environment: Record<string, string> = {},
   prepare: (sample: string) => Promise<void> = async () => undefined,
+  mostMs = 950,
 ): Promise<void> {
   const test = await startTestStack({
     // Slices on a thread of their own; one is quicker to start after each kill than two.
@@ -38,7 +40,7 @@ export async function expectToSurviveKills(
     await test.putConfiguration('keeps-ids.json', CONFIGURATION);
     const random = createRandom(seed);
     const client = new ExportClient(test.stack.baseUrl);
-    const sample = join(test.stack.dataDirectory, 'sample');
+    const sample = environment['SAMPLE_DATA'] ?? join(test.stack.dataDirectory, 'sample');
     const expected = sourceIds(sample);
     await prepare(sample);
     let kills = 0;
@@ -48,7 +50,7 @@ export async function expectToSurviveKills(
       const statusUrl = await client.kickOff({ _container: 'crash', _anonymizationConfig: 'keeps-ids.json' });
       let isDone = false;
       while (!isDone && kills < times) {
-        await new Promise((resolve) => setTimeout(resolve, 50 + random.next() * 900));
+        await new Promise((resolve) => setTimeout(resolve, 50 + random.next() * (mostMs - 50)));
         await test.stack.host.kill();
         kills++;
         await test.stack.restartHost();

@@ -49,6 +49,7 @@ export async function startTestStack(environment: Record<string, string>): Promi
       PORT: '0',
       SOURCE_PORT: '0',
       AZURITE_BLOB_PORT: '0',
+      AZURITE_TABLE_PORT: '0',
       LOCAL_DATA: directory,
       WORKER_THREADS: '0',
       ...environment,

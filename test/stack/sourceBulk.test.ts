@@ -98,6 +98,16 @@ describe("the source's own export as the source", { timeout: 60_000 }, () => {
     expect(keysOf((await exported(asked)).resources)).toEqual(expected.filter(isExpected).toSorted());
   });
 
+  it('is an export of its own where the source gives the same one to equal kick-offs', async () => {
+    await openSource({ behaviours: ['export-reuses-jobs'] });
+    const headers = { accept: 'application/fhir+json', prefer: 'respond-async' };
+    await (await fetch(`${source?.url}/$export`, { headers })).arrayBuffer();
+    const others = source?.exports;
+    expect(keysOf((await exported()).resources)).toEqual(expected.toSorted());
+    expect(others).toHaveLength(1);
+    expect(source?.exports).toEqual(others);
+  });
+
   it('is begun again where its files are gone', async () => {
     let files = 0;
     await openSource({

@@ -1,11 +1,10 @@
-import { compileExpression } from '../expression/evaluate.js';
 import type { ExpressionBudget } from '../expression/expressionBudget.js';
 import { parseFhirPath } from '../expression/parser.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
 import type { Method } from '../methods/method.js';
 import type { FhirModel } from '../model/fhirModel.js';
 import type { FhirType } from '../model/types.js';
-import { readExpression } from '../reading/expressions.js';
+import { checkedExpression, readExpression } from '../reading/expressions.js';
 import { didYouMean, nearest, type IssueList } from '../reading/issues.js';
 import { readSettings, type Settings, type ValuesOf } from '../reading/settings.js';
 import { checkPath, type Types } from './pathChecks.js';
@@ -64,7 +63,7 @@ function readPath(
   const path = value.trim();
   return readExpression(
     () => {
-      compileExpression(parseFhirPath(path, budget));
+      checkedExpression(path, budget);
       const resourceType = LEADING_TYPE.exec(path)?.[1] ?? null;
       const rest = resourceType === null ? path : path.slice(resourceType.length).replace(/^\s*\.?/, '');
       const expression = rest.trim() === '' ? null : parseFhirPath(rest);

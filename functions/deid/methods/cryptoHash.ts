@@ -3,7 +3,7 @@ import { primitiveText, type Primitive } from '../model/primitive.js';
 import { choice, type Setting } from '../reading/settings.js';
 import { KeyedBlake3 } from './blake3.js';
 import { dialect, wholeNumber } from './dialect.js';
-import { CLEARING, isKnown, KEEPING_SERVERS, type Effect } from './effect.js';
+import { CLEARING, isKnown, KEEPING_SERVERS, KEEPING_SERVERS_IN_URLS, type Effect } from './effect.js';
 import { Hmac } from './hmac.js';
 import { derivedKey, KEY_DERIVATION, masterKey } from './keyDerivation.js';
 import { CRYTOHASH } from './labels.js';
@@ -102,13 +102,6 @@ export const CRYPTO_HASH = method({
     };
   },
 });
-
-/** What URLs of resources keep in fhir-pseudonymizer's dialect. */
-const KEEPING_SERVERS_IN_URLS: Effect = {
-  key: 'keeps servers in URLs',
-  clearsAll: false,
-  clears: ({ category }) => (category === 'references' || category === 'urls' ? 'partial' : 'full'),
-};
 
 /** Hashes under a key that is known: names, numbers and dates are few enough to try them all. */
 const GUESSABLE: Effect = { key: 'guessable', clearsAll: false, clears: () => 'partial' };

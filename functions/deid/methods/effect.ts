@@ -41,6 +41,13 @@ export const KEEPING_SERVERS: Effect = {
   clears: ({ category }) => (category === 'references' ? 'partial' : 'full'),
 };
 
+/** The same where URIs that lead to resources are taken for references. */
+export const KEEPING_SERVERS_IN_URLS: Effect = {
+  key: 'keeps servers in URLs',
+  clearsAll: false,
+  clears: ({ category }) => (category === 'references' || category === 'urls' ? 'partial' : 'full'),
+};
+
 /** A key that is written in the configuration is known to anyone who wrote the configuration or reads it. */
 export function isKnown(key: Key): boolean {
   return key.kind === 'text';

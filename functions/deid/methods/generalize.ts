@@ -4,12 +4,11 @@ import type { Collection } from '../expression/collection.js';
 import { compileExpression, evaluate } from '../expression/evaluate.js';
 import { valueText } from '../expression/conversions.js';
 import { booleanOf } from '../expression/operators.js';
-import { parseFhirPath } from '../expression/parser.js';
 import type { Expression } from '../expression/syntax.js';
 import { Decimal, FhirPathError, Temporal, type Value } from '../values/values.js';
 import { FhirNode } from '../model/node.js';
 import type { Primitive } from '../model/primitive.js';
-import { readExpression } from '../reading/expressions.js';
+import { checkedExpression, readExpression } from '../reading/expressions.js';
 import { choice, type Setting, type SettingSite, type ValuesOf } from '../reading/settings.js';
 import type { Effect } from './effect.js';
 import { GENERALIZED } from './labels.js';
@@ -49,11 +48,7 @@ function expressionIn(
     return undefined;
   }
   return readExpression(
-    () => {
-      const expression = parseFhirPath(source, site.budget);
-      compileExpression(expression);
-      return expression;
-    },
+    () => checkedExpression(source, site.budget),
     `The ${part} is not a FHIRPath expression`,
     (problem) => site.error(problem, `["${key}"]`),
   );

@@ -163,6 +163,8 @@ export interface Run {
   readonly folderName: string;
   /** The patient the resource belongs to, as it came; null for none or several, and where no method needs it. */
   readonly patient: string | null;
+  /** Whether the resource that is processed is contained in another: then its id says nothing outside of that one. */
+  readonly isContained: boolean;
   /** The id of the outermost resource as a rule finds it; empty without one. */
   rootId(rule: number): string;
   /** Counts an operation, by the place of its label. */

@@ -2,7 +2,7 @@ import { remembered } from '../../common/maps.js';
 import { isJsonObject } from '../../json/json.js';
 import { primitiveText, type Primitive } from '../model/primitive.js';
 import type { Setting, ValuesOf } from '../reading/settings.js';
-import { CLEARING, KEEPING_SERVERS } from './effect.js';
+import { CLEARING, KEEPING_SERVERS_IN_URLS } from './effect.js';
 import { PSEUDED } from './labels.js';
 import { method, type MethodContext, type Run, type Target, type ValueMethod } from './method.js';
 import { ProcessingError } from './processingError.js';
@@ -13,6 +13,7 @@ import {
   partsOfReference,
   SERVERS_IN_REFERENCES,
 } from './referenceParts.js';
+import { TextResults } from './textResults.js';
 
 const name: Setting<string | undefined> = (value, site) => {
   if (value === undefined || value === null) return undefined;
@@ -52,9 +53,9 @@ export const PSEUDONYMIZE = method({
   parameters: PARAMETERS,
   labels: [PSEUDED],
   clears:
-    'everything: what is left is a pseudonym, which the pseudonym service can undo; references in part, unless `referenceServers` is `hash`',
+    'everything: what is left is a pseudonym, which the pseudonym service can undo; references and URIs of resources in part, unless `referenceServers` is `hash`',
   needsPseudonyms: true,
-  effect: (_, { referenceServers }) => (referenceServers === 'keep' ? KEEPING_SERVERS : CLEARING),
+  effect: (_, { referenceServers }) => (referenceServers === 'keep' ? KEEPING_SERVERS_IN_URLS : CLEARING),
   prepare: (context) => {
     const resourceTypes = new Set(context.model.resourceNames());
     return { work: (settings) => new Pseudonymizer(settings, context, resourceTypes) };
@@ -63,6 +64,10 @@ export const PSEUDONYMIZE = method({
 
 /** A surrogate without its other half. */
 const HALF_PAIR = /\p{Surrogate}/u;
+/** The domain of ids of contained resources, where the rule has none: `#id` does not say of which type they are. */
+const CONTAINED = 'contained';
+/** Pseudonyms are texts of any form: this has none that a code, an id or a URI must have. */
+const ANY_TEXT = 'any text/|';
 /** In the place of a pseudonym that is missing: what is made with it is given up. */
 const MISSING = 'missing';
 
@@ -75,6 +80,8 @@ class Pseudonymizer {
   readonly #entici: EnticiSettings | undefined;
   readonly #resourceTypes: ReadonlySet<string>;
   readonly #domains = new Map<string, Pseudonyms>();
+  /** Whether a pseudonym was missing that was just looked for. */
+  #lacks = false;
 
   constructor(
     settings: ValuesOf<typeof SETTINGS>,
@@ -88,21 +95,39 @@ class Pseudonymizer {
     this.#resourceTypes = resourceTypes;
   }
 
+  get #keepsServers(): boolean {
+    return this.#context.parameters.referenceServers === 'keep';
+  }
+
   ofValue({ type, name: element, parentType }: Target): ValueMethod {
     if (parentType === 'Reference' && element === 'reference') return this.#ofReference;
     if (type.name === 'uri') return element === 'fullUrl' ? this.#ofReference : this.#ofUri;
-    const own = element === 'id' && this.#resourceTypes.has(parentType) ? parentType : undefined;
-    return pseudonymizing((text) => this.#pseudonym(text, own));
+    if (element !== 'id' || !this.#resourceTypes.has(parentType)) return this.#ofText;
+    // Not remembered: no other resource has this id.
+    return pseudonymizing((text, { isContained }) =>
+      this.#pseudonym(text, isContained ? CONTAINED : parentType),
+    );
   }
 
-  readonly #ofReference = pseudonymizing((text) => this.#reference(text));
+  readonly #ofReference = this.#remembering((text) => this.#reference(text));
+  readonly #ofText = this.#remembering((text) => this.#pseudonym(text, undefined));
   /** A URI that leads to a resource is a reference; any other is a value. */
-  readonly #ofUri = pseudonymizing((text) =>
+  readonly #ofUri = this.#remembering((text) =>
     partsOfReference(text, this.#resourceTypes).kind === 'literal' ||
     conditionalReference(text, this.#resourceTypes) !== undefined
       ? this.#reference(text)
       : this.#pseudonym(text, undefined),
   );
+
+  /** The work that remembers what it has made, once the pseudonym in it is known. */
+  #remembering(make: (text: string) => string): ValueMethod {
+    const known = (text: string): string | undefined => {
+      this.#lacks = false;
+      const made = make(text);
+      return this.#lacks ? undefined : made;
+    };
+    return Object.assign(pseudonymizing(make), { results: new TextResults(PSEUDED, known, ANY_TEXT) });
+  }
 
   /** @param otherwise the domain, where the rule has none */
   #pseudonym(text: string, otherwise: string | undefined): string {
@@ -115,7 +140,9 @@ class Pseudonymizer {
         'The rule needs a domain: without one, ids of resources and references that name a type have a pseudonym alone',
       );
     }
-    return this.#pseudonymsOf(domain).of(text) ?? MISSING;
+    const pseudonym = this.#pseudonymsOf(domain).of(text);
+    if (pseudonym === undefined) this.#lacks = true;
+    return pseudonym ?? MISSING;
   }
 
   #pseudonymsOf(domain: string): Pseudonyms {
@@ -128,7 +155,7 @@ class Pseudonymizer {
     const parts = partsOfReference(text, this.#resourceTypes);
     switch (parts.kind) {
       case 'contained':
-        return parts.id === '' ? text : `#${this.#pseudonym(parts.id, undefined)}`;
+        return parts.id === '' ? text : `#${this.#pseudonym(parts.id, CONTAINED)}`;
       case 'literal':
         return this.#literal(text, parts);
       case 'urn':
@@ -137,7 +164,10 @@ class Pseudonymizer {
         const conditional = conditionalReference(text, this.#resourceTypes);
         if (conditional === undefined) return this.#pseudonym(text, undefined);
         const { before, type, value } = conditional;
-        return `${before}${this.#pseudonym(value, type)}`;
+        // The system of the identifier may name a server that takes no part in what is exported.
+        return this.#keepsServers || !before.endsWith('|')
+          ? `${before}${this.#pseudonym(value, type)}`
+          : this.#pseudonym(text, type);
       }
     }
   }
@@ -145,15 +175,13 @@ class Pseudonymizer {
   #literal(text: string, { server, type, id, version, isBelowResource }: LiteralReference): string {
     if (isBelowResource) return this.#pseudonym(text, type);
     const reference = `${type}/${this.#pseudonym(id, type)}`;
-    return this.#context.parameters.referenceServers === 'keep'
-      ? `${server}${reference}${version}`
-      : reference;
+    return this.#keepsServers ? `${server}${reference}${version}` : reference;
   }
 }
 
-function pseudonymizing(make: (text: string) => string): ValueMethod {
+function pseudonymizing(make: (text: string, run: Run) => string): ValueMethod {
   return (value: Primitive, run: Run): string => {
     run.did(PSEUDED);
-    return make(primitiveText(value));
+    return make(primitiveText(value), run);
   };
 }

@@ -23,12 +23,20 @@ export class TextResults {
   /** Places in the store by hash: open addressing, half full at most. */
   private readonly places = new Int32Array(SLOTS);
 
-  /** What is made of a text, whether it is remembered or not. */
-  readonly make: (text: string) => string;
+  /** What is made of a text, whether it is remembered or not; undefined where that is not known yet. */
+  readonly make: (text: string) => string | undefined;
+  readonly #sample: string | undefined;
 
-  constructor(label: number, make: (text: string) => string) {
+  /** @param sample a text whose form all results have; without one, what is made of any text */
+  constructor(label: number, make: (text: string) => string | undefined, sample?: string) {
     this.label = label;
     this.make = make;
+    this.#sample = sample;
+  }
+
+  /** A text of the form that results have. */
+  get sample(): string {
+    return this.#sample ?? this.make('a') ?? '';
   }
 
   /** The place of the result for the text that these bytes are; 0 for none. */
@@ -58,9 +66,11 @@ export class TextResults {
     return length <= MAX_LENGTH;
   }
 
-  /** Remembers the result for the text that `find` has not found just now. @returns its place */
+  /** Remembers the result for the text that `find` has not found just now. @returns its place; 0 where there is none yet */
   add(bytes: Buffer, start: number, end: number): number {
-    const json = Buffer.from(JSON.stringify(this.make(bytes.toString('utf8', start, end))));
+    const text = this.make(bytes.toString('utf8', start, end));
+    if (text === undefined) return 0;
+    const json = Buffer.from(JSON.stringify(text));
     const length = end - start;
     if (this.filled + length + json.length + HEAD > MAX_BYTES || this.used >= SLOTS / 2) {
       this.places.fill(0);

@@ -28,7 +28,7 @@ function validMethod(method: ValueMethod, target: Target): ValueMethod {
   if (method.taken !== undefined || (method.isFormed === true && name !== 'instant')) return method;
   // Hashes are neither codes of a value set nor of another form, but may be too long for an id.
   if (method.results !== undefined && TEXTS.has(name) && target.codes === undefined) {
-    if (isFormatted(target.type, method.results.make('a'))) return method;
+    if (isFormatted(target.type, method.results.sample)) return method;
   }
   return (value, run) => {
     const after = method(value, run);

@@ -14,6 +14,7 @@ export interface OuterResource {
   readonly operations: number;
   readonly patient: string | null;
   readonly bundle: BundlePatients | null;
+  readonly isContained: boolean;
 }
 
 const NO_ID = (): undefined => undefined;
@@ -36,6 +37,7 @@ export class ResourceRun implements Run {
   folderName = '';
   /** The patient the resource belongs to, as it came; null for none or several. */
   patient: string | null = null;
+  isContained = false;
   /** The Patients of the Bundle that the resource is in. */
   private bundle: BundlePatients | null = null;
   private operations = 0;
@@ -79,8 +81,14 @@ export class ResourceRun implements Run {
    * @param fullUrl of the entry of a Bundle that it is in
    */
   startResource(resource: () => JsonObject, place: Place, fullUrl?: string): OuterResource {
-    const outer = { operations: this.operations, patient: this.patient, bundle: this.bundle };
+    const outer = {
+      operations: this.operations,
+      patient: this.patient,
+      bundle: this.bundle,
+      isContained: this.isContained,
+    };
     this.operations = 0;
+    this.isContained = place === 'contained';
     // What is contained is part of the resource around it, and of its patient.
     if (place === 'contained' || this.patientIn === null) return outer;
     const json = resource();
@@ -95,6 +103,7 @@ export class ResourceRun implements Run {
     this.operations = outer.operations | own;
     this.patient = outer.patient;
     this.bundle = outer.bundle;
+    this.isContained = outer.isContained;
     return this.addsLabels ? own : 0;
   }
 
@@ -106,6 +115,7 @@ export class ResourceRun implements Run {
     this.rule = undefined;
     this.patient = null;
     this.bundle = null;
+    this.isContained = false;
     this.operations = 0;
     this.counts.fill(0);
     this.dropped.length = 0;

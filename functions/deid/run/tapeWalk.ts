@@ -197,10 +197,12 @@ export class TapeWalk implements WrittenValues {
     if (member < 0) return;
     this.rootIdEntry = node.entry(ID);
     const { results } = this.rootIdEntry;
-    if (results !== undefined && tape.isVerbatim(member) && !tape.isEmptyString(member)) {
-      // Not remembered: no other resource has this id.
-      this.run.did(results.label);
-      this.rootIdResult = results.make(tape.primitive(member) as string);
+    const isText = results !== undefined && tape.isVerbatim(member) && !tape.isEmptyString(member);
+    // Not remembered: no other resource has this id.
+    const made = isText ? results.make(tape.primitive(member) as string) : undefined;
+    if (made !== undefined) {
+      this.run.did(results?.label ?? 0);
+      this.rootIdResult = made;
       this.rootIdBecame = CHANGED;
     } else {
       this.rootIdBecame = this.decide(this.rootIdEntry, member);
@@ -510,9 +512,10 @@ export class TapeWalk implements WrittenValues {
     const start = tape.start(node) + 1;
     const end = tape.end(node) - 1;
     if (!results.remembers(end - start)) return NO_VALUE;
+    this.place = results.find(tape.bytes, start, end) || results.add(tape.bytes, start, end);
+    if (this.place === 0) return NO_VALUE;
     run.did(results.label);
     this.results = results;
-    this.place = results.find(tape.bytes, start, end) || results.add(tape.bytes, start, end);
     return REPLACED;
   }
 

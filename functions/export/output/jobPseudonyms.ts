@@ -27,8 +27,8 @@ export interface PseudonymServices {
 
 /** Pseudonyms that are known at the same time; all are forgotten when there are more. */
 const MAX_KNOWN = 200_000;
-/** A surrogate without its other half: in UTF-8 two of them are one. */
-const HALF_PAIR = /\p{Surrogate}/u;
+/** A surrogate without its other half, which in UTF-8 is as any other one; a control character, which no text of FHIR has. */
+const NO_TEXT = /\p{Surrogate}|\p{Cc}/u;
 
 /** The pseudonyms of one job on one thread: known ones, those that are missing, and those that are asked for now. */
 export class JobPseudonyms implements PseudonymSource {
@@ -128,7 +128,7 @@ class Domain implements Pseudonyms {
       if (!open.has(value)) throw wrong('has answered for a value that it was not asked for');
       if ((answer.get(value) ?? this.#known.get(value) ?? pseudonym) !== pseudonym)
         throw wrong('has given two pseudonyms to one value');
-      if (pseudonym.trim() === '' || HALF_PAIR.test(pseudonym))
+      if (pseudonym.trim() === '' || NO_TEXT.test(pseudonym))
         throw wrong('has given a pseudonym without text');
       if (pseudonym.trim().toLowerCase() === value.trim().toLowerCase())
         throw wrong('has given a value itself as its pseudonym');

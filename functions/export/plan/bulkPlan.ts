@@ -170,6 +170,11 @@ export function bulkNotes(
           `${again} files of the source could not be read in ranges: each was read by one worker, from its start again where that took several calls.`,
         ]),
     ...(since !== undefined && reason !== undefined ? [`Deletions are not reported: ${reason}.`] : []),
+    ...(since !== undefined && reason === undefined && manifest.deleted.length === 0
+      ? [
+          "The source's own export lists no deletions. Many sources never do, so that is no proof that nothing was deleted.",
+        ]
+      : []),
     ...(level.kind === 'system'
       ? []
       : ['Provenance: only those are exported that name a patient themselves, as files are read once.']),

@@ -27,6 +27,8 @@ const YIELD_MS = 10;
 /** Bytes of lines that wait to be put in order: all of a page, unless its resources are large. */
 const MAX_HELD = 4_194_304;
 
+/** Bytes of resources that wait for pseudonyms, besides those that came last. */
+const MAX_WAITING = 4_194_304;
 /** A resource, or a page of them, whose pseudonyms were asked for so often has more than can be known at a time. */
 const MAX_ROUNDS = 20;
 
@@ -53,8 +55,10 @@ interface Waiting {
 
 /** Resources whose pseudonyms are asked for. */
 interface Asked {
-  readonly waiting: readonly Waiting[];
+  readonly resources: readonly Waiting[];
+  readonly bytes: number;
   readonly answer: Promise<void>;
+  isAnswered: boolean;
 }
 
 /** Turns rows into lines of the slice's file. */
@@ -66,7 +70,7 @@ export class PageWriter {
   readonly #counts = new EngineReport();
   readonly #tape = new JsonTape();
   #waiting: Waiting[] = [];
-  #asked: Asked | undefined;
+  readonly #asked: Asked[] = [];
   #file: LineSink | undefined;
 
   constructor(type: string, dependencies: PageDependencies) {
@@ -114,8 +118,11 @@ export class PageWriter {
   }
 
   async close(): Promise<{ lines: number; bytes: number; report: SliceReport }> {
-    do await this.flush();
-    while (this.#waiting.length > 0 || this.#asked !== undefined);
+    do {
+      this.#ask();
+      await this.#makeAsked(0);
+    } while (this.#waiting.length > 0);
+    await this.#writeLines();
     await this.#file?.close();
     const lines = this.#file?.lines ?? 0;
     this.report.written = lines;
@@ -167,32 +174,47 @@ export class PageWriter {
   }
 
   /**
-   * Writes the lines that are made. Those that lack pseudonyms wait for the next call, so that the service answers while
-   * another page is read; `close` waits for them.
+   * Writes the lines that are made. Those that lack pseudonyms wait for a later call, so that the service answers while
+   * other pages are read; `close` waits for them.
    * @throws ExportError where a pseudonym cannot be had
    */
   async flush(): Promise<void> {
-    const asked = this.#asked;
-    this.#asked = this.#ask();
-    await asked?.answer;
-    for (const { bytes, ...how } of asked?.waiting ?? []) {
-      if (!this.#tape.read(bytes)) throw new TypeError('A resource that is no JSON.');
-      this.#make({ tape: this.#tape, node: this.#tape.root, bytes }, how);
-      if (this.#lines.bytes >= MAX_HELD) await this.#writeLines();
-    }
+    this.#ask();
+    await this.#makeAsked(MAX_WAITING);
     await this.#writeLines();
   }
 
   /** Begins to ask for the pseudonyms that resources wait for. */
-  #ask(): Asked | undefined {
-    const waiting = this.#waiting;
-    if (waiting.length === 0) return undefined;
-    if (waiting.some(({ rounds }) => rounds > MAX_ROUNDS)) throw tooManyPseudonyms(this.#type);
+  #ask(): void {
+    const resources = this.#waiting;
+    if (resources.length === 0) return;
+    if (resources.some(({ rounds }) => rounds > MAX_ROUNDS)) throw tooManyPseudonyms(this.#type);
     this.#waiting = [];
     const answer = Promise.resolve(this.#dependencies.lineMaker.askPseudonyms?.());
-    // It is awaited with the next page.
-    answer.catch(() => undefined);
-    return { waiting, answer };
+    const bytes = resources.reduce((sum, resource) => sum + resource.bytes.length, 0);
+    const asked: Asked = { resources, answer, bytes, isAnswered: false };
+    this.#asked.push(asked);
+    const end = (): void => {
+      asked.isAnswered = true;
+    };
+    // A failure is thrown when it is its turn.
+    answer.then(end, end);
+  }
+
+  /** Makes the lines whose pseudonyms have come, and of others as many that no more bytes wait than given. */
+  async #makeAsked(most: number): Promise<void> {
+    let waiting = this.#asked.reduce((sum, { bytes }) => sum + bytes, 0);
+    for (let asked = this.#asked[0]; asked?.isAnswered === true || waiting > most; asked = this.#asked[0]) {
+      if (asked === undefined) return;
+      await asked.answer;
+      this.#asked.shift();
+      waiting -= asked.bytes;
+      for (const { bytes, ...how } of asked.resources) {
+        if (!this.#tape.read(bytes)) throw new TypeError('A resource that is no JSON.');
+        this.#make({ tape: this.#tape, node: this.#tape.root, bytes }, how);
+        if (this.#lines.bytes >= MAX_HELD) await this.#writeLines();
+      }
+    }
   }
 
   async #writeLines(): Promise<void> {

@@ -13,6 +13,8 @@ export const EXPORT_BEHAVIOURS = {
   'export-get-only': 'a kick-off by POST is refused with 405',
   'export-post-only': 'a kick-off by GET is refused with 405, as the ballot of STU 4 has it',
   'export-one-job': 'a kick-off while a job is running is refused with 429 and `Retry-After`',
+  'export-reuses-jobs':
+    'a kick-off by the same URL as one before gets its job, unless it has `Cache-Control: no-cache` (HAPI)',
   'export-no-type': 'the parameter `_type` is not supported',
   'export-no-since': 'the parameter `_since` is not supported',
   'export-no-until': 'the parameter `_until` is not supported',

@@ -44,8 +44,8 @@ export class Jobs {
     return [...this.#jobs.keys()];
   }
 
-  some(condition: (job: Job) => boolean): boolean {
-    return [...this.#jobs.values()].some(condition);
+  find(condition: (job: Job) => boolean): Job | undefined {
+    return [...this.#jobs.values()].find(condition);
   }
 
   remove(id: string): void {

@@ -17,7 +17,7 @@ export function kickOff(context: SourceContext, call: BulkCall, level: ExportLev
   );
   allow(call, ...methods);
   const { retryAfterSeconds } = context.settings.bulk;
-  if (has(context, 'export-one-job') && context.state.jobs.some((job) => isRunning(context, job))) {
+  if (has(context, 'export-one-job') && context.state.jobs.find((job) => isRunning(context, job))) {
     const wait = { 'Retry-After': String(retryAfterSeconds) };
     throw new OutcomeError(429, 'throttled', 'Another export is running', wait);
   }
@@ -26,14 +26,18 @@ export function kickOff(context: SourceContext, call: BulkCall, level: ExportLev
     level,
     prefer: String(call.headers['prefer'] ?? ''),
   });
-  const { id } = context.state.jobs.add({
-    ...makeFiles(context, request),
-    request,
-    url: call.url,
-    started: context.now(),
-    isProtected: call.headers.authorization !== undefined,
-    fails: faultOf(call.faults, 'jobFails') !== undefined,
-  });
+  const mayReuse = has(context, 'export-reuses-jobs') && call.headers['cache-control'] !== 'no-cache';
+  const known = mayReuse ? context.state.jobs.find(({ url }) => url === call.url) : undefined;
+  const { id } =
+    known ??
+    context.state.jobs.add({
+      ...makeFiles(context, request),
+      request,
+      url: call.url,
+      started: context.now(),
+      isProtected: call.headers.authorization !== undefined,
+      fails: faultOf(call.faults, 'jobFails') !== undefined,
+    });
   const isInQuery = has(context, 'export-status-query');
   const statusUrl = `${call.base}/${isInQuery ? `${PATHS.poll}?_jobId=${id}` : `${PATHS.status}/${id}`}`;
   return fhirAnswer(202, operationOutcome('informational', 'The export is accepted', 'information'), {

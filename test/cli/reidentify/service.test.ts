@@ -133,7 +133,7 @@ async function exportedIds(environment: Record<string, string>): Promise<string[
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'reidentify-service-'));
-  writeFileSync(join(folder, 'ids.txt'), [...IDS, 'never-exported'].join('\n'));
+  writeFileSync(join(folder, 'ids.txt'), [...IDS, 'never-exported', IDS[0]].join('\n'));
   server = createServer((request, response) => {
     void (async () => {
       const body = request.method === 'GET' ? undefined : await json(request);

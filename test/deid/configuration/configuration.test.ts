@@ -63,6 +63,42 @@ describe('every problem is reported at once: where, what, and what would be righ
     ]);
   });
 
+  it.each<[string, string]>([
+    ['Patient.name.extension(1)', 'Argument 1 of extension() must be a string: write it in single quotes'],
+    ['Patient.name.where(family.startsWith(1))', 'Argument 1 of startsWith() must be a string'],
+    ["Patient.name.where(family.replace('a', 1.5) = 'b')", 'Argument 2 of replace() must be a string'],
+    ['Patient.name.where(family.matches(@2020))', 'Argument 1 of matches() must be a string'],
+    ["Patient.name.where(family.replaceMatches('a', true) = 'b')", 'Argument 2 of replaceMatches() must be'],
+    ["Patient.name.take('1')", 'Argument 1 of take() must be an integer: write it without quotes'],
+    ['Patient.name.skip(1.0)', 'Argument 1 of skip() must be an integer'],
+    ['nodesByType(1)', 'Argument 1 of nodesByType() must be a string'],
+    ["Patient.name['1'].family", 'An index must be an integer'],
+  ])('%s: an error, since it fails on every resource', (path, message) => {
+    const problem = `Not a FHIRPath expression: ${message}`;
+    const errors = issuesOf({ fhirPathRules: [{ path, method: 'redact' }] }).filter(
+      ({ severity }) => severity === 'error',
+    );
+    expect(errors).toMatchObject([
+      { path: 'fhirPathRules[0].path', message: expect.stringContaining(problem) as string },
+    ]);
+  });
+
+  it.each([
+    "Patient.name.extension('1')",
+    'Patient.name.extension({})',
+    'Patient.name.extension(id)',
+    'Patient.name.take(1)',
+    'Patient.name.take(-1)',
+    'Patient.name.trace(1)',
+    'Patient.name[0].family',
+    "Observation.where(value.toQuantity('mg') > 1)",
+  ])('%s: no error', (path) => {
+    const errors = issuesOf({ fhirPathRules: [{ path, method: 'redact' }] }).filter(
+      ({ severity }) => severity === 'error',
+    );
+    expect(errors).toEqual([]);
+  });
+
   it.each<[string, RegExp]>([
     ['Pateint.name', /no resource type 'Pateint'; did you mean 'Patient'/],
     ['Patient.nmae', /no element 'nmae' in Patient; did you mean 'name'/],

@@ -69,7 +69,7 @@ describe('the domain of a pseudonym', () => {
     };
     expect(made(["nodesByName('id')"], bundle)).toMatchObject({
       id: '<Bundle|b>',
-      entry: [{ resource: { id: '<Patient|1>', contained: [{ id: '<Organization|o>' }] } }],
+      entry: [{ resource: { id: '<Patient|1>', contained: [{ id: '<contained|o>' }] } }],
     });
   });
 
@@ -95,8 +95,11 @@ describe('a reference', () => {
     ['urn:oid:1.2.3', DOMAIN, 'urn:oid:<D|1.2.3>'],
     ['Patient?identifier=http://example.org/mrn|123', {}, 'Patient?identifier=http://example.org/mrn|<Patient|123>'],
     ['Patient?identifier=http://example.org/mrn|123', DOMAIN, 'Patient?identifier=http://example.org/mrn|<D|123>'],
+    ['Patient?identifier=http://example.org/mrn|123', { parameters: { referenceServers: 'hash' } }, '<Patient|Patient?identifier=http://example.org/mrn|123>'],
+    ['Patient?identifier=123', { parameters: { referenceServers: 'hash' } }, 'Patient?identifier=<Patient|123>'],
     ['identifier=123', DOMAIN, 'identifier=<D|123>'],
     ['#p1', DOMAIN, '#<D|p1>'],
+    ['#p1', {}, '#<contained|p1>'],
     ['#', DOMAIN, '#'],
     ['Unheard/123', DOMAIN, '<D|Unheard/123>'],
     ['the neighbour', DOMAIN, '<D|the neighbour>'],
@@ -104,7 +107,7 @@ describe('a reference', () => {
     expect(reference(text, given)).toBe(after);
   }); // prettier-ignore
 
-  it.each(['#p1', 'identifier=123', 'the neighbour', 'Unheard/123', 'Unheard?identifier=123'])(
+  it.each(['identifier=123', 'the neighbour', 'Unheard/123', 'Unheard?identifier=123'])(
     'that names no type has no domain of its own: %s',
     (text) => {
       expect(reference(text)).toMatchObject({ code: 'no-domain', rule: 0 });
@@ -121,6 +124,19 @@ describe('a reference', () => {
     );
     expect(observation).toMatchObject({
       subject: { reference: `Patient/${String((patient as JsonObject)['id'])}` },
+    });
+  });
+
+  it('to a contained resource has the same pseudonym as its id, whatever its type is', () => {
+    const contained = [
+      { resourceType: 'Organization', id: 'o', partOf: { reference: '#p' } },
+      { resourceType: 'Patient', id: 'p' },
+    ];
+    const resource = { resourceType: 'Observation', id: '1', contained, subject: { reference: '#p' } };
+    expect(made(['Resource.id', "nodesByType('Reference').reference"], resource)).toMatchObject({
+      id: '<Observation|1>',
+      contained: [{ id: '<contained|o>', partOf: { reference: '#<contained|p>' } }, { id: '<contained|p>' }],
+      subject: { reference: '#<contained|p>' },
     });
   });
 
@@ -181,6 +197,16 @@ describe('pseudonymize', () => {
     const { issues } = readConfiguration(text, { fhirVersion: 'R4' });
     expect(issues.map(({ path, message }) => `${path}: ${message}`)).toEqual([problem]);
   }); // prettier-ignore
+
+  it.each([
+    ['keep', ['references partial', 'urls partial']],
+    ['hash', []],
+  ])('clears URIs as far as servers go, which it takes for references: %s', (referenceServers, left) => {
+    const rules = [{ path: "nodesByType('uri')", method: 'pseudonymize', domain: 'D' }, { path: 'Resource', method: 'redact' }]; // prettier-ignore
+    const text = JSON.stringify({ fhirPathRules: rules, parameters: { referenceServers } });
+    const { gaps } = coverageOf(configurationOf(text, 'R4'));
+    expect([...new Set(gaps.map(({ category, reach }) => `${category} ${reach}`))]).toEqual(left);
+  });
 
   it.each([
     ['keep', 'partial'],

@@ -429,6 +429,14 @@ export class PlainEngine {
         this.substitute(element, this.replacement(element, rule.replaceWith ?? null));
         for (const each of [element, ...allBelow(element)]) each.isDecided = true;
         return;
+      case 'remove': {
+        const { parent } = element;
+        if (parent === null) return;
+        parent.children = parent.children.filter((child) => child !== element);
+        this.did('REDACTED');
+        for (const each of [element, ...allBelow(element)]) each.isDecided = true;
+        return;
+      }
       case 'generalize':
         if (type.primitive === null) throw new Error('generalize is for values');
         if (element.value !== undefined) element.value = this.generalize(rule, element, element.value);

@@ -139,6 +139,15 @@ const SHOWN: Record<ExportBehaviour, () => Promise<void>> = {
       await fetch(status.replace(/[^/]+$/, source.exports[1]!), { method: 'DELETE' });
       expect(await statusOf(`${source.url}/$export`)).toBe(202);
     }),
+  'export-reuses-jobs': () =>
+    having(['export-reuses-jobs'], async ({ url }) => {
+      const begin = (headers = {}): Promise<string> =>
+        accepted(kickOff(`${url}/$export?_type=Patient`, headers));
+      const status = await begin();
+      expect(await begin()).toBe(status);
+      expect(await begin({ 'cache-control': 'no-cache' })).not.toBe(status);
+      expect(await accepted(kickOff(`${url}/$export`))).not.toBe(status);
+    }),
   'export-no-type': () => unsupported('export-no-type', { name: '_type', valueString: 'Patient' }, KEYS),
   'export-no-since': () =>
     unsupported('export-no-since', { name: '_since', valueInstant: '2024-03-01T00:00:00Z' }),
