@@ -16,22 +16,24 @@ export interface RenewSourceInput {
 export function renewSource({ jobs, now }: ActivityDependencies) {
   return async ({ jobId, start }: RenewSourceInput): Promise<{ isRenewed: boolean }> => {
     const known = await jobs.sourceExport(jobId);
-    const state = stateOf(await jobs.records(jobId));
+    const records = await jobs.records(jobId);
+    const state = stateOf(records);
     const isLost = state.name === 'stopping' && state.failure.code === 'source-export-lost';
     if (known === undefined || known.choice?.bulk?.length === 0) return { isRenewed: false };
     if (known.start === start && (!isLost || start >= MAX_STARTS)) return { isRenewed: false };
     const plan = await jobs.plan(jobId);
     // Of each partition, a part of a file may have been read again under a number of its own.
-    const first =
-      plan === undefined ? known.first : (plan.first ?? 0) + Math.max(1, 2 * plan.partitions.length);
+    const first = (plan?.first ?? known.first) + Math.max(1, 2 * (plan?.partitions.length ?? 0));
     const next = await jobs.changeSourceExport(jobId, (stored) =>
-      stored?.start === start ? nextStart({ ...stored, answeredAt: now() }, first) : undefined,
+      stored?.start === start
+        ? nextStart({ ...stored, answeredAt: now(), lostAt: records.stop?.at }, first)
+        : undefined,
     );
     const begin = next?.first ?? first;
     // Who the members are is looked up anew, unless that is done.
     if (plan !== undefined && (plan.first ?? 0) < begin) await jobs.dropMembers(jobId);
     await jobs.dropPlan(jobId, begin);
-    await jobs.dropFailure(jobId);
+    if (next?.lostAt !== undefined) await jobs.dropFailure(jobId, next.lostAt);
     return { isRenewed: true };
   };
 }

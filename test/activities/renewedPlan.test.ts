@@ -58,8 +58,8 @@ class Store {
     dropMembers: async () => {
       this.members = undefined;
     },
-    dropFailure: async () => {
-      this.stopped = undefined;
+    dropFailure: async (_: string, since: string) => {
+      if (this.stopped?.at === since) this.stopped = undefined;
     },
   };
 
@@ -98,7 +98,10 @@ it('a renewal takes plan, members and failure away, but not those of the next pl
   store.source.taken = { statusUrl: 'http://source/second', level: 'system', at: 0 };
   await planExport(store.dependencies)({ jobId: 'a' }, () => undefined);
   store.members = ['of the second'];
+  const second = { ...LOST, at: '2026-01-02T00:00:00Z' };
+  store.stopped = second;
   expect(await renew({ jobId: 'a', start: 1 })).toEqual({ isRenewed: true });
   expect(store.members).toEqual(['of the second']);
   expect(store.held?.first).toBe(8);
+  expect(store.stopped).toEqual(second);
 });

@@ -200,12 +200,12 @@ export class JobStore {
     if ((plan.first ?? 0) < first) await this.#delete(`${jobId}/plan.json`, { ifMatch: read.etag });
   }
 
-  /** Takes the failure away by which a job was to stop; a cancel holds. */
-  async dropFailure(jobId: string): Promise<void> {
+  /** Takes the failure away by which a job was to stop since a moment; a cancel, or another failure, holds. */
+  async dropFailure(jobId: string, since: string): Promise<void> {
     const read = await this.#readBytes(`${jobId}/stop.json`);
     if (read === undefined) return;
-    const { reason } = JSON.parse(read.bytes.toString('utf8')) as StopReason;
-    if (reason === 'failed') await this.#delete(`${jobId}/stop.json`, { ifMatch: read.etag });
+    const { reason, at } = JSON.parse(read.bytes.toString('utf8')) as StopReason;
+    if (reason === 'failed' && at === since) await this.#delete(`${jobId}/stop.json`, { ifMatch: read.etag });
   }
 
   /** How far the source's own export is; `undefined` where it was not asked for one. */

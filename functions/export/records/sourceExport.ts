@@ -10,6 +10,8 @@ export interface SourceExport {
   askedAt: number;
   /** When it answered last. */
   answeredAt: number;
+  /** `at` of the failure for which it was begun in place of another one. */
+  lostAt?: string | undefined;
   /** This one, once the source has taken it. */
   taken?: TakenExport;
   /** Status URLs of others, which are to be deleted. Private. */
