@@ -11,7 +11,13 @@ import {
   openSource,
   openSourceAccess,
 } from './adapters/source/openSource.js';
-import { shareSourceAccess, type SourceAccess } from './adapters/source/sourceAccess.js';
+import { openPseudonymAccess, openPseudonyms } from './adapters/pseudonyms/openPseudonyms.js';
+import {
+  type RemoteSourceAccess,
+  remoteSourceAccess,
+  shareSourceAccess,
+  type SourceAccess,
+} from './adapters/source/sourceAccess.js';
 import { ExportFiles } from './adapters/storage/exportFiles.js';
 import { JobStore } from './adapters/storage/jobStore.js';
 import { SourceFiles } from './adapters/storage/sourceFiles.js';
@@ -34,9 +40,26 @@ import type { Settings } from './settings/settings.js';
 const MAX_THREAD_MEBIBYTES = 1024;
 const BYTES_PER_MEBIBYTE = 1_048_576;
 
+/** What all threads of this process share at the servers that they ask. */
+export interface Access {
+  readonly source: SourceAccess;
+  readonly pseudonyms: SourceAccess;
+}
+
+/** What a thread is given of it. */
+export interface RemoteAccess {
+  readonly source: RemoteSourceAccess;
+  readonly pseudonyms: RemoteSourceAccess;
+}
+
+/** The access of a thread to which another one gives it. */
+export function remoteAccess({ source, pseudonyms }: RemoteAccess): Access {
+  return { source: remoteSourceAccess(source), pseudonyms: remoteSourceAccess(pseudonyms) };
+}
+
 /** Builds all that the app needs of the outside world, on its main thread. */
 export function composeApp(settings: Settings): { activities: MainDependencies; http: HttpDependencies } {
-  const access = openSourceAccess(settings);
+  const access = { source: openSourceAccess(settings), pseudonyms: openPseudonymAccess(settings) };
   const thread = composeThread(settings, access);
   const { jobs, files, bulkOf, sourceFiles, now, isResourceType } = thread;
   return {
@@ -48,7 +71,7 @@ export function composeApp(settings: Settings): { activities: MainDependencies; 
       bulkOf,
       sourceFiles,
       ...configurationReader(settings),
-      sourceOf: openSource({ ...settings, sourceMaxAttempts: 1 }, access),
+      sourceOf: openSource({ ...settings, sourceMaxAttempts: 1 }, access.source),
       // A thread also where slices have none: what callers send may take long.
       runDeIdentify: deIdentifyThreads(
         new URL('./deIdentifyThread.js', import.meta.url),
@@ -62,9 +85,9 @@ export function composeApp(settings: Settings): { activities: MainDependencies; 
 
 /**
  * Builds what the activities of one thread need.
- * @param access what all threads share at the source
+ * @param access what all threads share at the servers that they ask
  */
-export function composeThread(settings: Settings, access: SourceAccess): ActivityDependencies {
+export function composeThread(settings: Settings, access: Access): ActivityDependencies {
   const jobs = new JobStore(openStorage(settings.runtimeStorage));
   const model = FhirModel.of(settings.fhirVersion);
   const { mode } = settings.source;
@@ -72,16 +95,21 @@ export function composeThread(settings: Settings, access: SourceAccess): Activit
     settings,
     jobs,
     files: new ExportFiles(openStorage(settings.exportStorage)),
-    sourceOf: openSource(settings, access),
+    sourceOf: openSource(settings, access.source),
     bulkOf:
       mode.method === 'bulk' || mode.method === 'auto'
-        ? openBulk(settings, mode.fileHosts, access)
+        ? openBulk(settings, mode.fileHosts, access.source)
         : undefined,
     sourceFiles:
       mode.method === 'files'
         ? new SourceFiles(mode, settings.sourceMaxPageMebibytes * BYTES_PER_MEBIBYTE)
         : undefined,
-    cache: new JobCache(jobs, settings.fhirVersion, secretsOf(settings)),
+    cache: new JobCache(
+      jobs,
+      settings.fhirVersion,
+      secretsOf(settings),
+      openPseudonyms(settings, access.pseudonyms),
+    ),
     now: () => Date.now(),
     isResourceType: (name) => model.resource(name) !== undefined,
   };
@@ -111,13 +139,16 @@ export function slicesOf(thread: ActivityDependencies): SliceRunner {
   return { run: exportSlice(thread), forget: (jobId) => thread.cache.forget(jobId) };
 }
 
-function openSlices(settings: Settings, access: SourceAccess, main: ActivityDependencies): SliceRunner {
+function openSlices(settings: Settings, access: Access, main: ActivityDependencies): SliceRunner {
   if (settings.workerThreads === 0) return slicesOf(main);
   return new SliceThreads(new URL('./sliceThread.js', import.meta.url), settings.workerThreads, () => {
-    const shared = shareSourceAccess(access);
+    const shared: RemoteAccess = {
+      source: shareSourceAccess(access.source),
+      pseudonyms: shareSourceAccess(access.pseudonyms),
+    };
     return {
       workerData: shared,
-      transferList: [shared.port],
+      transferList: [shared.source.port, shared.pseudonyms.port],
       resourceLimits: { maxOldGenerationSizeMb: MAX_THREAD_MEBIBYTES },
     };
   });

@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 /**
- * Runs Azurite's blob service in a process of its own, with Azurite's own arguments, and ends with its parent:
+ * Runs Azurite's blob service, or its table service where `AZURITE_SERVICE` is `table`, in a process of its own, with Azurite's own arguments, and ends with its parent:
  * Azurite alone would outlive a parent that was killed.
  *
  * Azurite saves what it knows of its blobs every five seconds, for which it has no setting, and when it is closed. The
@@ -22,4 +22,5 @@ if (unsaved !== undefined) {
   writeFileSync(unsaved, '');
   process.once('beforeExit', () => rmSync(unsaved, { force: true }));
 }
-createRequire(import.meta.url)('azurite/dist/src/blob/main.js');
+const service = process.env['AZURITE_SERVICE'] === 'table' ? 'table' : 'blob';
+createRequire(import.meta.url)(`azurite/dist/src/${service}/main.js`);

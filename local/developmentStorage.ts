@@ -5,8 +5,10 @@ export const RUNTIME_ACCOUNT = 'devstoreaccount1';
 export const EXPORT_ACCOUNT = 'fhirexports';
 
 export const DEFAULT_BLOB_PORT = 10_000;
+export const DEFAULT_TABLE_PORT = 10_002;
 
-/** Connection string of an account of the embedded stack. */
-export function developmentStorage(account: string, blobPort: number): string {
-  return `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${DEVELOPMENT_KEY};BlobEndpoint=http://127.0.0.1:${blobPort}/${account};`;
+/** Connection string of an account of the embedded stack. @param tablePort of its tables, where it has some */
+export function developmentStorage(account: string, blobPort: number, tablePort?: number): string {
+  const tables = tablePort === undefined ? '' : `TableEndpoint=http://127.0.0.1:${tablePort}/${account};`;
+  return `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${DEVELOPMENT_KEY};BlobEndpoint=http://127.0.0.1:${blobPort}/${account};${tables}`;
 }

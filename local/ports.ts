@@ -1,11 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { DEFAULT_BLOB_PORT } from './developmentStorage.js';
+import { DEFAULT_BLOB_PORT, DEFAULT_TABLE_PORT } from './developmentStorage.js';
 
 /** The parts of the stack that listen: names for messages, the settings of their ports, and the usual ports. */
 export const PARTS = {
   storage: { name: 'storage', setting: 'AZURITE_BLOB_PORT', otherwise: DEFAULT_BLOB_PORT },
+  tables: { name: 'the table storage', setting: 'AZURITE_TABLE_PORT', otherwise: DEFAULT_TABLE_PORT },
   source: { name: 'the sample FHIR source', setting: 'SOURCE_PORT', otherwise: 8080 },
   host: { name: 'the Functions host', setting: 'PORT', otherwise: 7071 },
 } as const;

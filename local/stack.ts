@@ -91,7 +91,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   try {
     const ports = new StackPorts(dataDirectory, environment, report);
     const blobPort = await ports.take('storage');
-    const account = (name: string): string => developmentStorage(name, blobPort);
+    // Nothing but pseudonyms is in tables: the stand-in of the Functions host has its own histories.
+    const hasTables = environment['PSEUDONYM_SERVICE']?.toLowerCase() === 'local';
+    const tablePort = hasTables ? await ports.take('tables') : undefined;
+    const account = (name: string): string => developmentStorage(name, blobPort, tablePort);
     const ownsExportStorage =
       !isSet(environment, 'EXPORT_STORAGE') && !isSet(environment, 'EXPORT_STORAGE__blobServiceUri');
     const exportStorage = ownsExportStorage ? account(EXPORT_ACCOUNT) : environment['EXPORT_STORAGE'];
@@ -105,19 +108,34 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       const accounts = [RUNTIME_ACCOUNT, EXPORT_ACCOUNT]
         .map((name) => `${name}:${DEVELOPMENT_KEY}`)
         .join(';');
-      const variables = { AZURITE_ACCOUNTS: accounts, AZURITE_UNSAVED_FILE: unsaved };
-      const azurite = start({ ...PARTS.storage, logFile: 'azurite.log' }, 'azurite.js', variables, [
-        '--blobHost',
-        '127.0.0.1',
-        '--blobPort',
-        String(blobPort),
-        '--location',
-        location,
-        '--silent',
-        '--disableTelemetry',
-        '--skipApiVersionCheck',
-      ]);
-      await azurite.ready(() => answers(`http://127.0.0.1:${blobPort}/`, () => true));
+      const startAzurite = async (service: 'blob' | 'table', port: number): Promise<void> => {
+        const isOfBlobs = service === 'blob';
+        const variables = {
+          AZURITE_ACCOUNTS: accounts,
+          AZURITE_SERVICE: service,
+          ...(isOfBlobs ? { AZURITE_UNSAVED_FILE: unsaved } : {}),
+        };
+        const part = isOfBlobs ? PARTS.storage : PARTS.tables;
+        const azurite = start(
+          { ...part, logFile: isOfBlobs ? 'azurite.log' : 'azurite-tables.log' },
+          'azurite.js',
+          variables,
+          [
+            `--${service}Host`,
+            '127.0.0.1',
+            `--${service}Port`,
+            String(port),
+            '--location',
+            location,
+            '--silent',
+            '--disableTelemetry',
+            '--skipApiVersionCheck',
+          ],
+        );
+        await azurite.ready(() => answers(`http://127.0.0.1:${port}/`, () => true));
+      };
+      await startAzurite('blob', blobPort);
+      if (tablePort !== undefined) await startAzurite('table', tablePort);
     }
     if (exportStorage !== undefined) {
       report('putting the sample configurations into container anonymization');

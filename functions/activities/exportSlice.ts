@@ -208,8 +208,8 @@ async function deletionFileSlice(part: Part, shared: Shared): Promise<Recorded> 
     isKnown: isResourceType,
     isAsked: (type) => isAsked(request, type, settings.fhirVersion) && isOfFiles(part, type),
     reasonAgainst: (type) =>
-      reasonAgainst(type, request, (name) => lineMaker.lastingId?.(name, 'id') !== undefined),
-    deletedId: (type, id) => lastingId(lineMaker, type, id),
+      reasonAgainst(type, request, (name) => lineMaker.lastingIds?.(name) !== undefined),
+    deletedIds: (type, ids) => lastingIds(lineMaker, type, ids),
     openFile: () => files.open(DELETIONS_TYPE),
   });
   return {
@@ -352,7 +352,7 @@ async function runDeletions(
     limitsOf(settings),
     {
       source,
-      deletedId: (id) => lastingId(lineMaker, window.type, id),
+      deletedIds: (ids) => lastingIds(lineMaker, window.type, ids),
       openFile: () => openFile(DELETIONS_TYPE),
       clock,
       isStopped,
@@ -383,8 +383,9 @@ function otherSource(): ExportError {
 }
 
 /** @throws ExportError where the plan was wrong: an id is never passed through */
-function lastingId(lineMaker: LineMaker, type: string, id: string): string {
-  const lasting = lineMaker.lastingId?.(type, id);
-  if (lasting !== undefined) return lasting;
+async function lastingIds(lineMaker: LineMaker, type: string, ids: readonly string[]): Promise<string[]> {
+  const made = (await lineMaker.lastingIds?.(type)?.(ids)) ?? [];
+  const lasting = made.filter((id) => id !== undefined);
+  if (lasting.length === ids.length) return lasting;
   throw new ExportError('resource-failed', `The id of a deleted ${type} could not be anonymized.`);
 }

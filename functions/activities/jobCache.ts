@@ -1,6 +1,7 @@
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import { RecentMap } from '../common/recentMap.js';
 import type { KeyResolver } from '../deid/configuration/keys.js';
+import type { PseudonymServices } from '../export/output/jobPseudonyms.js';
 import type { LineMaker } from '../export/output/lineMaker.js';
 import type { JobRequest } from '../export/records/job.js';
 import type { BulkManifest } from '../export/source/bulkManifest.js';
@@ -24,12 +25,20 @@ export class JobCache {
   readonly #jobs: JobStore;
   readonly #fhirVersion: FhirVersion;
   readonly #resolveSecret: KeyResolver;
+  readonly #pseudonyms: PseudonymServices | undefined;
   readonly #kept = new RecentMap<string, Kept>(MAX_JOBS);
 
-  constructor(jobs: JobStore, fhirVersion: FhirVersion, resolveSecret: KeyResolver) {
+  /** @param pseudonyms absent: none can be made */
+  constructor(
+    jobs: JobStore,
+    fhirVersion: FhirVersion,
+    resolveSecret: KeyResolver,
+    pseudonyms?: PseudonymServices,
+  ) {
     this.#jobs = jobs;
     this.#fhirVersion = fhirVersion;
     this.#resolveSecret = resolveSecret;
+    this.#pseudonyms = pseudonyms;
   }
 
   /**
@@ -38,7 +47,12 @@ export class JobCache {
    */
   lineMaker(request: JobRequest, transactionTime: string): Promise<LineMaker> {
     return this.#once(request.jobId, 'lineMaker', () =>
-      makeLineMaker(request, transactionTime, this.#jobs, this.#fhirVersion, this.#resolveSecret),
+      makeLineMaker(request, transactionTime, {
+        jobs: this.#jobs,
+        fhirVersion: this.#fhirVersion,
+        resolveSecret: this.#resolveSecret,
+        pseudonyms: this.#pseudonyms,
+      }),
     );
   }
 

@@ -1,12 +1,16 @@
 import pMap from 'p-map';
 import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
-import { ExportError } from '../common/errors.js';
 import { deletionSentences } from '../export/output/manifest.js';
 import { planDeletions } from '../export/plan/deletionPlan.js';
 import { choiceNotes } from '../export/plan/bulkPlan.js';
 import { isUnsteady } from '../export/selection/filtered.js';
 import { type JobPlan, type JobRequest, PLANNING, type PlannedPartition } from '../export/records/job.js';
-import { type PatientPlan, planPatientSearches, refusalWithoutPatient } from '../export/plan/patientPlan.js';
+import {
+  type PatientPlan,
+  planPatientSearches,
+  refusalWithoutPatient,
+  refuseSeveralFilters,
+} from '../export/plan/patientPlan.js';
 import { planPartitions, transactionInstant } from '../export/plan/partitions.js';
 import type { SourceExport } from '../export/records/sourceExport.js';
 import { count } from '../export/source/count.js';
@@ -142,7 +146,7 @@ async function planSearches(
     isPatientByPatient,
   };
   const below = asked.level.kind === 'system' ? undefined : await planCompartment(planningAll, typesAsked);
-  if (isPatientByPatient) refuseSeveralFilters(asked);
+  if (isPatientByPatient) refuseSeveralFilters(asked, 'the source has to be read patient by patient');
   const filters = await countFilters(planningAll, below);
   const request = filters === undefined ? asked : { ...asked, typeFilters: filters.kept };
   const isLeft = (type: string): boolean =>
@@ -312,7 +316,7 @@ async function lastingTypes(
 ): Promise<ReadonlySet<string>> {
   if (request.since === undefined) return new Set();
   const lineMaker = await cache.lineMaker(request, transactionTime);
-  const lasting = types.filter((type) => lineMaker.lastingId?.(type, 'id') !== undefined);
+  const lasting = types.filter((type) => lineMaker.lastingIds?.(type) !== undefined);
   // Slices may run on other threads, which forget its keys at the end of the job.
   cache.forget(request.jobId);
   return new Set(lasting);
@@ -326,16 +330,6 @@ function partitionWithoutPatients(window: Window): PlannedPartition {
     estimate: 0,
     memberSearch: { parameters: [], batch: 1, first: 0, end: 0, patientByPatient },
   };
-}
-
-/** Which filters find enough patients is asked without a patient. */
-function refuseSeveralFilters({ minPatients = 0, typeFilters }: JobRequest): void {
-  const types = typeFilters.map(({ type }) => type);
-  if (minPatients === 0 || new Set(types).size === types.length) return;
-  throw new ExportError(
-    'invalid-request',
-    '_typeFilter: the source has to be read patient by patient, where a type can have one filter only, since patients are counted (MIN_PATIENTS). Ask for one filter of each type, or get the permission for raw exports.',
-  );
 }
 
 const BINARY_LEFT_OUT = 'Binary is left out unless it is asked for: name it in _type to have it.';

@@ -1,18 +1,21 @@
 import type { BulkClient } from '../adapters/source/bulkClient.js';
 import { ExportError } from '../common/errors.js';
-import { bulkKickOffs, ignoresFilters, isRefused, refusedAtKickOff } from '../export/plan/bulkKickOffs.js';
+import { bulkKickOffs, isRefused, refusedAtKickOff } from '../export/plan/bulkKickOffs.js';
 import { type JobRequest, PLANNING, type Waiting } from '../export/records/job.js';
 import type { SourceExport, TakenExport } from '../export/records/sourceExport.js';
-import { NO_VALUE } from '../export/source/honored.js';
+import { groupNotFound } from '../export/selection/members.js';
+import { allWithheld } from '../export/selection/patientCount.js';
+import { refuseSeveralFilters } from '../export/plan/patientPlan.js';
 import { joinPages, readManifestPage } from '../export/source/bulkManifest.js';
 import { type BulkAnswer, readStatus, waitOf } from '../export/source/bulkStatus.js';
-import { refusalOf } from '../export/source/refusals.js';
+import { onRefusal, refusalOf } from '../export/source/refusals.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import { MAX_STARTS } from '../jobs/model/instanceIds.js';
 import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
 import type { ActivityLog } from './activity.js';
 import { chooseSource } from './chooseSource.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { proveFilters } from './proveFilters.js';
 import { ProgressReports } from './waiting.js';
 
 export interface PrepareSourceOutput {
@@ -25,8 +28,6 @@ export interface PrepareSourceOutput {
 /** A source that does not answer for so long is given up. */
 const MAX_SILENCE_MS = 3_600_000;
 const HOUR_MS = 3_600_000;
-/** A filter by a parameter that no server has. */
-const NO_FILTER = [['none-has-this', NO_VALUE]] as const;
 /** A job has no more files. */
 const MAX_PAGES = 10_000;
 
@@ -68,6 +69,7 @@ class SourcePreparation {
   readonly #known: SourceExport;
   readonly #client: BulkClient;
   readonly #maxHours: number;
+  readonly #log: ActivityLog;
 
   constructor(
     dependencies: ActivityDependencies,
@@ -83,6 +85,7 @@ class SourcePreparation {
     this.#known = known;
     this.#client = bulkOf(requesterOf(request), log);
     this.#maxHours = mode.maxHours;
+    this.#log = log;
   }
 
   async step(): Promise<PrepareSourceOutput> {
@@ -103,18 +106,25 @@ class SourcePreparation {
   /** Asks for an export, in one way after the other. */
   async #kickOff(): Promise<number | null> {
     const { askedAt, choice } = this.#known;
-    const types = choice?.bulk ?? this.#request.types;
-    if (this.#request.typeFilters.length > 0) {
-      const waitMs = await this.#proveFilters(types);
-      if (waitMs !== undefined) return waitMs;
-    }
+    const { level } = this.#request;
+    const request = { ...this.#request, types: choice?.bulk ?? this.#request.types };
+    const busy = request.typeFilters.length === 0 ? undefined : await proveFilters(this.#client, request);
+    if (busy !== undefined) return this.#notNow(busy, this.#dependencies.now() - askedAt);
+    refuseSeveralFilters(request, 'the own export of the source says of no resource which filter it matches');
     let refusal: BulkAnswer | undefined;
-    for (const kickOff of bulkKickOffs({ ...this.#request, types })) {
+    let isGroupKnown = level.kind !== 'group';
+    for (const kickOff of bulkKickOffs(request)) {
+      if (!isGroupKnown && kickOff.level.kind !== 'group') {
+        // Before the data of others is asked for on its behalf.
+        await this.#requireGroup(level);
+        isGroupKnown = true;
+      }
       const answer = await this.#client.kickOff(kickOff);
       const { statusUrl } = answer;
       if (statusUrl !== undefined)
         return this.#taken({ statusUrl, level: kickOff.level.kind, ...dateOf(answer) });
-      if (!isRefused(answer)) return this.#notNow(answer, this.#dependencies.now() - askedAt);
+      const isOnlyTried = choice !== undefined && answer.status === 403;
+      if (!isRefused(answer) && !isOnlyTried) return this.#notNow(answer, this.#dependencies.now() - askedAt);
       // The first refusal is of what was asked for; those of what is wider say less.
       refusal ??= answer;
     }
@@ -123,25 +133,11 @@ class SourcePreparation {
       await this.#change((stored) => ({ ...stored, choice: { ...choice, bulk: [] }, isComplete: true }));
       return null;
     }
-    throw refusedAtKickOff(this.#request, refusal);
-  }
-
-  /**
-   * Many servers take filters and ignore them: one that takes a filter by a parameter that cannot exist is not trusted with
-   * others.
-   * @returns when to ask again, where the source does not say now
-   */
-  async #proveFilters(types: string[] | undefined): Promise<number | undefined> {
-    const typeFilters = this.#request.typeFilters.map(({ type }) => ({ type, search: NO_FILTER }));
-    for (const kickOff of bulkKickOffs({ ...this.#request, types, typeFilters })) {
-      const answer = await this.#client.kickOff(kickOff);
-      if (answer.statusUrl !== undefined) {
-        await this.#client.remove(answer.statusUrl);
-        throw ignoresFilters();
-      }
-      if (!isRefused(answer)) return this.#notNow(answer, this.#dependencies.now() - this.#known.askedAt);
-    }
-    return undefined;
+    const refused = refusedAtKickOff(request, refusal);
+    if (request.isGroupHidden !== true) throw refused;
+    // Of a group that is not there, it would be another error.
+    this.#log({ code: refused.code, message: refused.message });
+    throw allWithheld(request.minPatients ?? 0);
   }
 
   async #taken(taken: Omit<TakenExport, 'at'>): Promise<number> {
@@ -152,6 +148,15 @@ class SourcePreparation {
     // Another attempt was quicker, or the job has ended.
     if (held?.taken?.statusUrl !== taken.statusUrl) await this.#client.remove(taken.statusUrl);
     return waitOf({ retryAfterMs: 0 }, 0);
+  }
+
+  /** @throws ExportError where the source has no such Group, or does not let it be read */
+  async #requireGroup(level: JobRequest['level']): Promise<void> {
+    if (level.kind !== 'group') return;
+    const { isGroupHidden, minPatients = 0 } = this.#request;
+    const source = this.#dependencies.sourceOf(requesterOf(this.#request), this.#log);
+    const group = await source.read('Group', level.groupId).catch(onRefusal('leave out', () => undefined));
+    if (group === undefined) throw isGroupHidden === true ? allWithheld(minPatients) : groupNotFound();
   }
 
   /** A kick-off that the source may take later. */

@@ -11,7 +11,7 @@ const REMEDIES: ReadonlyArray<readonly [RegExp, string]> = [
   ],
   [
     /^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT\w*)$/,
-    'its certificate is not of an authority that is known here: make its authority known (SOURCE_CA for the source, ANONYMIZATION_REGISTRY_CA for registries, NODE_EXTRA_CA_CERTS for all)',
+    'its certificate is not of an authority that is known here: make its authority known (SOURCE_CA for the source, PSEUDONYM_CA for the pseudonym service, ANONYMIZATION_REGISTRY_CA for registries, NODE_EXTRA_CA_CERTS for all)',
   ],
   [/^CERT_HAS_EXPIRED$/, 'its certificate has expired: have it renewed'],
   [/^CERT_NOT_YET_VALID$/, 'its certificate is not valid yet: check the clocks'],

@@ -5,6 +5,7 @@
 export function retryAfterMs(header: string | undefined, now: number): number {
   const value = header?.trim() ?? '';
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
+  // Some servers give the second of the epoch: as a number of seconds, it would be decades.
+  const date = /^\d{10}$/.test(value) ? Number(value) * 1000 : Date.parse(value);
   return Number.isNaN(date) ? 0 : Math.max(0, date - now);
 }

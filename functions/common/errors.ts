@@ -34,6 +34,10 @@ export type ExportErrorCode =
   | 'storage-conflict'
   | 'registry-denied'
   | 'registry-unavailable'
+  | 'pseudonym-service-unavailable'
+  | 'pseudonym-service-denied'
+  | 'pseudonym-service-refused'
+  | 'pseudonym-service-wrong'
   | 'job-stopped'
   | 'job-state-missing'
   | 'internal';

@@ -2,7 +2,14 @@ import type { FhirVersion } from '../fhir/fhirVersion.js';
 import { patientElements } from '../fhir/patientsOf.js';
 import type { Configuration } from './configuration/configuration.js';
 import { ElementWork } from './run/elementWork.js';
-import type { Engine, EngineOptions, ProcessingFailure, ResourceContext, Validation } from './run/engine.js';
+import {
+  type Engine,
+  type EngineOptions,
+  LACKS_PSEUDONYMS,
+  type ProcessingFailure,
+  type ResourceContext,
+  type Validation,
+} from './run/engine.js';
 import { ProcessingError } from './methods/processingError.js';
 import { failureOf } from './run/failures.js';
 import { isJsonObject, stringifyJson, valueAt, type JsonObject } from '../json/json.js';
@@ -10,6 +17,7 @@ import { JsonTape, OBJECT, refuseReleased, STRING, type TapeValue } from '../jso
 import { nameNumber, numberingAll } from '../json/keyNames.js';
 import type { LineBuffer } from '../json/lineBuffer.js';
 import { REDACT } from './methods/redact.js';
+import type { PseudonymSource } from './methods/pseudonyms.js';
 import { FhirModel } from './model/fhirModel.js';
 import type { FhirType } from './model/types.js';
 import { FhirNode } from './model/node.js';
@@ -75,6 +83,7 @@ class CompiledEngine implements Engine, TapeResources {
   private lastType: FhirType | undefined;
   private readonly survey = new Survey();
   private readonly validation: Validation;
+  private readonly pseudonyms: PseudonymSource | undefined;
   /** Looks at results that are not all the tape's. */
   private readonly makeSurveyor: () => CompiledEngine;
   private surveyor: CompiledEngine | undefined;
@@ -88,10 +97,11 @@ class CompiledEngine implements Engine, TapeResources {
     this.processingErrors = configuration.processingErrors;
     this.model = FhirModel.of(options.fhirVersion);
     this.rules = rulesOf(configuration);
-    this.works = worksOf(this.rules, configuration, options.jobSecret, options.now);
+    this.works = worksOf(this.rules, configuration, options);
     this.patterns = patternsOfAll(this.rules);
     this.tree = new TreeEngine(this.rules, this.works, options.now, configuration.parameters);
     this.validation = options.validation;
+    this.pseudonyms = options.pseudonyms;
     this.makeSurveyor = () => {
       const parameters = { ...configuration.parameters, unmatched: 'keep', validOutput: false } as const;
       return new CompiledEngine(
@@ -126,9 +136,9 @@ class CompiledEngine implements Engine, TapeResources {
     const { run } = this;
     const { length } = line;
     refuseReleased(resource);
-    report.resources++;
     run.restart(fileName, folderName);
     let { survey } = this;
+    let failure: ProcessingFailure | undefined;
     survey.restart();
     const isByTape = this.anonymizeByTape(resource, line);
     try {
@@ -143,8 +153,14 @@ class CompiledEngine implements Engine, TapeResources {
       }
       if (this.validation === 'refuse' && survey.problems.length > 0) throw notValid(survey.problems);
     } catch (error) {
+      failure = failureOf(error, run.rule);
+    }
+    // Whatever else became of it: it was made with a text in the place of a pseudonym.
+    if (this.pseudonyms?.takeLack() === true) failure = LACKS_PSEUDONYMS;
+    else report.resources++;
+    if (failure !== undefined) {
       line.truncate(length);
-      return failureOf(error, run.rule);
+      return failure;
     }
     report.add(run);
     report.addSurvey(survey, this.targets);

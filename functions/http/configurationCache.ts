@@ -1,7 +1,7 @@
 import { RecentMap } from '../common/recentMap.js';
 import type { ConfigurationIssue } from '../deid/reading/issues.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
-import { keyParameters, keyUseOf, type KeyUse } from '../deid/configuration/keys.js';
+import { keyParameters, keyUseOf, type KeyUse, needsPseudonyms } from '../deid/configuration/keys.js';
 import type { Key } from '../deid/reading/settings.js';
 import { readConfiguration, rereadParameters } from '../deid/readConfiguration.js';
 import { type CoverageSummary, summaryOf } from '../export/request/approval.js';
@@ -10,10 +10,19 @@ import { configurationDigest } from '../export/request/pinnedConfiguration.js';
 /** Most configurations of which is kept what was found. */
 const MAX_KEPT = 32;
 
+const NO_SERVICE: ConfigurationIssue = {
+  severity: 'error',
+  path: 'fhirPathRules',
+  message:
+    'Rules pseudonymize, and this server has no service that makes pseudonyms: set PSEUDONYM_SERVICE, or use cryptoHash',
+};
+
 /** What kick-off has to know of a configuration: no rules. Holds keys, where there are any in its text. */
 export interface CheckedConfiguration {
   readonly digest: string;
   readonly issues: readonly ConfigurationIssue[];
+  /** Whether its rules need a service that makes pseudonyms. */
+  readonly asksPseudonyms: boolean;
   /** How its keys are given, and what for; absent where an issue is an error. */
   readonly keys?: KeyUse;
   /** Absent where it was not looked for, since there are errors. */
@@ -27,12 +36,17 @@ export interface CheckedConfiguration {
 export class ConfigurationCache {
   readonly #fhirVersion: FhirVersion;
   readonly #coverage: 'warning' | 'error';
+  readonly #hasPseudonyms: boolean;
   readonly #kept = new RecentMap<string, CheckedConfiguration>(MAX_KEPT);
 
-  /** @param coverage severity of what the rules leave */
-  constructor(fhirVersion: FhirVersion, coverage: 'warning' | 'error') {
+  /**
+   * @param coverage severity of what the rules leave
+   * @param hasPseudonyms whether there is a service that makes pseudonyms
+   */
+  constructor(fhirVersion: FhirVersion, coverage: 'warning' | 'error', hasPseudonyms = false) {
     this.#fhirVersion = fhirVersion;
     this.#coverage = coverage;
+    this.#hasPseudonyms = hasPseudonyms;
   }
 
   /** What is kept: no keys are in it. */
@@ -51,10 +65,13 @@ export class ConfigurationCache {
       fhirVersion: this.#fhirVersion,
       coverage: this.#coverage,
     });
+    const asksPseudonyms = configuration !== undefined && needsPseudonyms(configuration);
+    const isUsable = this.#hasPseudonyms || !asksPseudonyms;
     const checked: CheckedConfiguration = {
       digest,
-      issues,
-      ...(configuration === undefined ? {} : { keys: keyUseOf(configuration) }),
+      issues: isUsable ? issues : [...issues, NO_SERVICE],
+      asksPseudonyms,
+      ...(configuration === undefined || !isUsable ? {} : { keys: keyUseOf(configuration) }),
       ...(coverage === undefined ? {} : { coverage: summaryOf(coverage) }),
     };
     this.#kept.set(digest, withoutKeys(checked));

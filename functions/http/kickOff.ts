@@ -12,6 +12,7 @@ import { informationIssue, type OutcomeIssue } from '../fhir/operationOutcome.js
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../jobs/model/instanceIds.js';
 import { RETRY_AFTER_SECONDS } from '../jobs/model/runningJobs.js';
+import type { KickOffContext } from '../export/request/parameters.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import type { HttpDependencies } from './dependencies.js';
 import { permitConfiguration } from './authorization/permitConfiguration.js';
@@ -19,7 +20,8 @@ import { permitKickOff } from './authorization/permitKickOff.js';
 import { pinConfiguration } from './pinConfiguration.js';
 import { readBody } from './requestBody.js';
 import { outcomeResponse, RequestError } from './respond.js';
-import { checkAtFiles, checkAtSource } from './sourceChecks.js';
+import { checkAtBulk, checkAtFiles, checkAtSource } from './sourceChecks.js';
+import type { Settings } from '../settings/settings.js';
 import type { Handler } from './handler.js';
 
 /** Of a body, which is a list of parameters. */
@@ -33,9 +35,9 @@ export type StartExport = (readLevel: (request: HttpRequest) => ExportLevel) => 
 
 /** Checks everything that can be wrong with a request and its configuration, then starts the job. */
 export function kickOff(dependencies: HttpDependencies): StartExport {
-  const { settings, jobs, files, sourceFiles, sourceOf, now, isResourceType } = dependencies;
+  const { settings, jobs, files, bulkOf, sourceFiles, sourceOf, now } = dependencies;
   const { method } = settings.source.mode;
-  const hasElement = elementNames(FhirModel.of(settings.fhirVersion));
+  const known = knownOf(dependencies);
   return (readLevel) => async (request, client, context, caller) => {
     const level = readLevel(request);
     const body =
@@ -51,7 +53,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
         prefer: request.headers.get('prefer') ?? undefined,
         body: body?.toString('utf8'),
       },
-      { now: now(), isResourceType, hasElement, defaultConfiguration: settings.defaultConfiguration },
+      { now: now(), ...known },
     );
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
     const permitted = permitKickOff(read.kickOff, caller, settings.authorization, settings.fhirVersion);
@@ -78,27 +80,22 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       workers: await enterRunning(dependencies, jobId, permitted.owner),
       ...(method === 'search' ? {} : { sourceMode: method }),
       configuration: pinned?.described,
+      ...pinned?.pseudonyms,
       validation: settings.validateOutput,
       stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
       notes: [...permitted.notes, ...notes, ...(pinned?.notes ?? [])],
     };
     try {
-      const source = sourceOf(requesterOf(job), (line) => context.debug(JSON.stringify({ jobId, ...line })));
+      const log = (line: object): void => context.debug(JSON.stringify({ jobId, ...line }));
+      const source = sourceOf(requesterOf(job), log);
       // What a source's own export takes, only its kick-off shows.
       if (method === 'search') await checkAtSource(job, source, settings, now);
       else if (sourceFiles !== undefined) await checkAtFiles(job, sourceFiles, settings, now);
+      else if (method === 'bulk' && bulkOf !== undefined)
+        await checkAtBulk(job, bulkOf(requesterOf(job), log));
       await files.claimContainer(job, settings.allowMixedContainers, now());
       await jobs.create(job, secret, pinned?.text);
-      const input: ExportJobInput = {
-        jobId,
-        workers: job.workers,
-        ...(method === 'bulk' || method === 'auto' ? { asksSource: true } : {}),
-        retry: {
-          maxAttempts: settings.activityMaxAttempts,
-          firstRetrySeconds: settings.activityRetrySeconds,
-        },
-      };
-      await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input });
+      await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input: inputOf(job, settings) });
     } catch (error) {
       // Only sooner: the list is cleared of what never began when it keeps another job out.
       await jobs.leaveRunning(jobId).catch(() => undefined);
@@ -107,6 +104,30 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     return outcomeResponse(202, acceptedIssues(job), {
       'content-location': `${baseUrl}/_operations/export/${jobId}`,
     });
+  };
+}
+
+/** What the orchestration of a job begins with. */
+function inputOf({ jobId, workers }: JobRequest, settings: Settings): ExportJobInput {
+  const { method } = settings.source.mode;
+  return {
+    jobId,
+    workers,
+    ...(method === 'bulk' || method === 'auto' ? { asksSource: true } : {}),
+    retry: {
+      maxAttempts: settings.activityMaxAttempts,
+      firstRetrySeconds: settings.activityRetrySeconds,
+    },
+  };
+}
+
+/** What requests may name. */
+function knownOf({ settings, isResourceType }: HttpDependencies): Omit<KickOffContext, 'now'> {
+  return {
+    isResourceType,
+    hasElement: elementNames(FhirModel.of(settings.fhirVersion)),
+    defaultConfiguration: settings.defaultConfiguration,
+    domainPrefixes: settings.pseudonyms.domainPrefixes,
   };
 }
 

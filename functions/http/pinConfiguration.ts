@@ -2,9 +2,9 @@ import { randomKeys, resolveKeys } from '../deid/configuration/keys.js';
 import { issueText } from '../deid/reading/issues.js';
 import { ExportError } from '../common/errors.js';
 import { approvalOf } from '../export/request/approval.js';
-import type { ConfigurationOfJob } from '../export/records/job.js';
+import type { ConfigurationOfJob, JobRequest } from '../export/records/job.js';
 import type { RequestedConfiguration } from '../export/request/kickOff.js';
-import { keysDigest } from '../export/request/pinnedConfiguration.js';
+import { keysDigest, pseudonymsDigest } from '../export/request/pinnedConfiguration.js';
 import { errorIssue } from '../fhir/operationOutcome.js';
 import { whyNotApproved } from './authorization/permitConfiguration.js';
 import type { HttpDependencies } from './dependencies.js';
@@ -22,6 +22,8 @@ export interface PinnedConfiguration {
   /** What the caller should know of it. */
   notes: string[];
   hasRandomKeys: boolean;
+  /** What names the service that has to make pseudonyms for it. */
+  pseudonyms: Pick<JobRequest, 'pseudonymsDigest'>;
 }
 
 /**
@@ -86,6 +88,9 @@ async function pin(
       ...issues.map(issueText),
     ],
     hasRandomKeys: random.length > 0,
+    pseudonyms: read.asksPseudonyms
+      ? { pseudonymsDigest: pseudonymsDigest(settings.pseudonyms.identity, secret) }
+      : {},
   };
 }
 

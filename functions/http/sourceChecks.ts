@@ -1,5 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { groupsOf } from '../activities/groupFiles.js';
+import { proveFilters } from '../activities/proveFilters.js';
+import type { BulkClient } from '../adapters/source/bulkClient.js';
 import type { SourceFiles } from '../adapters/storage/sourceFiles.js';
 import { ExportError } from '../common/errors.js';
 import { resolveMembers } from '../export/plan/jobMembers.js';
@@ -72,6 +74,19 @@ export async function checkAtFiles(
     await resolveMembers({ level, patients }, groups, at, [fhirServerUrl], [], async () => undefined);
   };
   await settle([check()]);
+}
+
+/**
+ * The same of a source whose own export is read: what it takes, only a kick-off shows, so that the job finds it out; but
+ * filters, which many take and ignore, are tried.
+ * @throws RequestError 400
+ */
+export async function checkAtBulk(
+  request: JobRequest,
+  client: Pick<BulkClient, 'kickOff' | 'remove'>,
+): Promise<void> {
+  if (request.typeFilters.length === 0) return;
+  await settle([proveFilters(client, request).then(() => undefined)]);
 }
 
 /** Waits for checks as long as a kick-off may. */

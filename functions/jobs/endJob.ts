@@ -61,6 +61,6 @@ export async function endCancelledJob(
   // Not left to the end: the Durable extension may not answer.
   await jobs.destroySecrets(job.jobId);
   await terminateJob(client, job, await jobs.claimedPartitions(job.jobId));
-  await closeSource(stores, job.jobId);
   await discardJob(stores, job, signal);
+  await closeSource(stores, job.jobId);
 }

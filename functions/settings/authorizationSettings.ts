@@ -1,4 +1,4 @@
-import { privateUrl } from './sourceSettings.js';
+import { privateUrl } from './clientAuthentication.js';
 import { anyText, choice, integer, list, matching, text, type Values, variants } from './setting.js';
 import { APPROVAL_RULES, type ApprovalPolicy } from '../export/request/approval.js';
 import { isDigest } from '../export/request/ociReference.js';

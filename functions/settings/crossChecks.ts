@@ -4,7 +4,8 @@ import type { Authentication } from './authorizationSettings.js';
 import { isTrusted } from './registrySettings.js';
 import { SCHEMA } from './schema.js';
 import type { Environment, Setting, Values } from './setting.js';
-import { isPrivateUrl, privateKey } from './sourceSettings.js';
+import { isPrivateUrl } from './clientAuthentication.js';
+import { privateKey } from './sourceSettings.js';
 import { isSameAccount } from './storageSettings.js';
 
 /** `functionTimeout` in host.json. */
@@ -20,7 +21,7 @@ interface CrossCheck {
   readonly find: (given: Given, environment: Environment) => string | undefined;
 }
 
-const { authorization, source, defaultConfiguration, registries } = SCHEMA;
+const { authorization, source, pseudonyms, defaultConfiguration, registries } = SCHEMA;
 
 export const CROSS_CHECKS: readonly CrossCheck[] = [
   {
@@ -82,14 +83,29 @@ export const CROSS_CHECKS: readonly CrossCheck[] = [
         : undefined,
   },
   {
-    of: [SCHEMA.sliceMaxSeconds, SCHEMA.sourceMaxAttempts, SCHEMA.sourceTimeoutSeconds],
+    of: [
+      SCHEMA.sliceMaxSeconds,
+      SCHEMA.sourceMaxAttempts,
+      SCHEMA.sourceTimeoutSeconds,
+      pseudonyms.service,
+      pseudonyms.maxAttempts,
+      pseudonyms.timeoutSeconds,
+    ],
     // A slice looks at its time between pages, so the last of them may begin just before it is over.
-    find: ({ sliceMaxSeconds, sourceMaxAttempts, sourceTimeoutSeconds }) => {
+    find: ({ sliceMaxSeconds, sourceMaxAttempts, sourceTimeoutSeconds, pseudonyms: service }) => {
       const pause = MAX_PAUSE_MS / 1000;
+      const patience = (attempts: number, timeout: number): number =>
+        attempts * timeout + (attempts - 1) * pause;
+      const isAsked = service.service.method !== 'none';
       const longest =
-        sliceMaxSeconds + sourceMaxAttempts * sourceTimeoutSeconds + (sourceMaxAttempts - 1) * pause;
+        sliceMaxSeconds +
+        patience(sourceMaxAttempts, sourceTimeoutSeconds) +
+        (isAsked ? patience(service.maxAttempts, service.timeoutSeconds) : 0);
+      const names = isAsked
+        ? 'SOURCE_MAX_ATTEMPTS of SOURCE_TIMEOUT_SECONDS and PSEUDONYM_MAX_ATTEMPTS of PSEUDONYM_TIMEOUT_SECONDS'
+        : 'SOURCE_MAX_ATTEMPTS of SOURCE_TIMEOUT_SECONDS';
       return longest > FUNCTION_TIMEOUT_SECONDS
-        ? `SLICE_MAX_SECONDS, then SOURCE_MAX_ATTEMPTS of SOURCE_TIMEOUT_SECONDS with waits of up to ${pause} s between them, may take ${longest} s, but the host ends a call after ${FUNCTION_TIMEOUT_SECONDS} s (functionTimeout in host.json), and a slow source would be asked for the same again and again: lower one of the three`
+        ? `SLICE_MAX_SECONDS, then ${names} with waits of up to ${pause} s between them, may take ${longest} s, but the host ends a call after ${FUNCTION_TIMEOUT_SECONDS} s (functionTimeout in host.json), and a slow source would be asked for the same again and again: lower one of the ${isAsked ? 'five' : 'three'}`
         : undefined;
     },
   },

@@ -5,6 +5,7 @@ import { FHIR_VERSIONS } from '../fhir/fhirVersion.js';
 import { APPROVAL, AUTHORIZATION } from './authorizationSettings.js';
 import { DE_IDENTIFY } from './deIdentifySettings.js';
 import { PROXY } from './proxySettings.js';
+import { PSEUDONYMS } from './pseudonymSettings.js';
 import { REGISTRIES } from './registrySettings.js';
 import {
   choice,
@@ -186,6 +187,7 @@ const AREAS = {
     secrets,
     registries: REGISTRIES,
   },
+  Pseudonyms: { pseudonyms: PSEUDONYMS },
   Operation: { deIdentify: DE_IDENTIFY },
   Downloads: {
     downloadLinks: choice(
@@ -252,6 +254,7 @@ export const SCHEMA = {
   ...AREAS.Storage,
   ...AREAS.Callers,
   ...AREAS.Configurations,
+  ...AREAS.Pseudonyms,
   ...AREAS.Operation,
   ...AREAS.Downloads,
   ...AREAS.Work,

@@ -2,6 +2,7 @@ import type { ApprovalPolicy } from '../export/request/approval.js';
 import type { OciReference } from '../export/request/ociReference.js';
 import { approvalPolicy, type AuthorizationSettings } from './authorizationSettings.js';
 import { CROSS_CHECKS, servesLoopback } from './crossChecks.js';
+import { pseudonymSettings, type PseudonymSettings } from './pseudonymSettings.js';
 import type { RegistrySettings } from './registrySettings.js';
 import { SCHEMA } from './schema.js';
 import { type Environment, readValues, type Setting, type Values } from './setting.js';
@@ -12,9 +13,10 @@ type Given = Values<typeof SCHEMA>;
 /** Every setting of the app, validated. Units are in the names. */
 export interface Settings extends Omit<
   Given,
-  'source' | 'authorization' | 'approval' | 'registries' | 'defaultConfiguration'
+  'source' | 'pseudonyms' | 'authorization' | 'approval' | 'registries' | 'defaultConfiguration'
 > {
   readonly source: SourceSettings;
+  readonly pseudonyms: PseudonymSettings;
   readonly authorization: AuthorizationSettings;
   /** Which configurations count as de-identification. */
   readonly approval: ApprovalPolicy;
@@ -58,6 +60,7 @@ export function readSettings(environment: Environment): Settings {
   return {
     ...given,
     source: sourceSettings(given.source, given.fhirServerUrl),
+    pseudonyms: pseudonymSettings(given.pseudonyms),
     authorization: { ...authorization, servesLoopback: servesLoopback(environment) },
     approval: approvalPolicy(given.approval, authorization.authentication),
     registries: { ...trusted, ...registries },

@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { isLoopback } from '../common/loopback.js';
+import { clientAuthentication } from './clientAuthentication.js';
 import { certificates } from './registrySettings.js';
 import { storage } from './storageSettings.js';
 import {
@@ -10,7 +10,6 @@ import {
   Problem,
   required,
   text,
-  url,
   type Values,
   variants,
 } from './setting.js';
@@ -49,21 +48,14 @@ export interface SourceSettings {
 const SMART_SCOPE = 'system/*.rs';
 const MIN_RSA_BITS = 2048;
 
-const clientId = text(
-  'SOURCE_CLIENT_ID',
-  'printable ASCII',
-  matching(/^[\x20-\x7e]{1,500}$/),
-  {},
-  'Client id at the token endpoint, or of the user-assigned managed identity.',
-);
-const scope = text(
-  'SOURCE_SCOPE',
-  'scopes, separated by single spaces',
-  // RFC 6749, section 3.3
-  matching(/^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/),
-  {},
-  `Requested with a token. \`smart\`: \`${SMART_SCOPE}\` unless set; \`managed-identity\`: \`https://<host of the source>/.default\` unless set.`,
-);
+const client = clientAuthentication({
+  prefix: 'SOURCE',
+  server: 'the source',
+  scopes: `\`smart\`: \`${SMART_SCOPE}\` unless set; \`managed-identity\`: \`https://<host of the source>/.default\` unless set.`,
+  tokenEndpoint:
+    'Token endpoint. With `smart` instead of the one in `.well-known/smart-configuration`, and needed where that is on another server than the source.',
+});
+const { clientId, scope, tokenUrl } = client;
 /** Exported for the check that a key has an id. */
 export const privateKey = text(
   'SOURCE_PRIVATE_KEY',
@@ -72,12 +64,6 @@ export const privateKey = text(
   { isRequired: true, isSecret: true },
   'Key that assertions are signed with: RSA of 2048 bits or more (signs RS384), or EC P-384 (ES384).',
 );
-const tokenUrl = privateUrl(
-  'SOURCE_TOKEN_URL',
-  {},
-  'Token endpoint. With `smart` instead of the one in `.well-known/smart-configuration`, and needed where that is on another server than the source.',
-);
-
 const fileHosts = list(
   'SOURCE_FILE_HOSTS',
   'hosts separated by commas, with their ports where these are not the usual ones, e.g. files.example.org',
@@ -128,25 +114,7 @@ export const SOURCE = {
     'How the app authenticates itself at the source: see [Authentication at the source](source-authentication.md). All but `none` need a source by https, unless it is on this machine.',
     {
       none: {},
-      header: {
-        name: text(
-          'SOURCE_HEADER_NAME',
-          'the name of a header that lets a client in, such as Authorization or X-Api-Key',
-          // A token of RFC 9110, section 5.6.2, that is not one the client itself sends.
-          matching(
-            /^(?!(?:accept|accept-encoding|connection|content-.*|expect|host|keep-alive|prefer|proxy-.*|te|trailer|transfer-encoding|upgrade)$)[!#$%&'*+.^_`|~\w-]{1,100}$/i,
-          ),
-          { default: 'Authorization' },
-          'Header that every request to the source has.',
-        ),
-        value: text(
-          'SOURCE_HEADER_VALUE',
-          'printable ASCII on one line',
-          matching(/^[\x20-\x7e]{1,16384}$/),
-          { isRequired: true, isSecret: true },
-          'Value of the header, such as `Bearer …`.',
-        ),
-      },
+      header: client.header,
       'managed-identity': { clientId, scope },
       smart: {
         clientId: required(clientId),
@@ -161,18 +129,7 @@ export const SOURCE = {
         tokenUrl,
         scope,
       },
-      'client-credentials': {
-        clientId: required(clientId),
-        clientSecret: text(
-          'SOURCE_CLIENT_SECRET',
-          'text',
-          anyText,
-          { isRequired: true, isSecret: true },
-          'Secret of the client.',
-        ),
-        tokenUrl: required(tokenUrl),
-        scope,
-      },
+      'client-credentials': client.clientCredentials,
     },
   ),
   ca: certificates(
@@ -203,28 +160,9 @@ export function sourceSettings(
   }
 }
 
-/** A URL by https, or on this machine: what goes there or comes from there cannot be read or changed in between. */
-export function privateUrl<const O extends { isRequired?: true }>(
-  name: string,
-  options: O,
-  description: string,
-): ReturnType<typeof url<O>> {
-  return url(
-    name,
-    'an https URL without user and fragment, e.g. https://login.example.org/token',
-    (found) => isPrivateUrl(found) && found.hash === '' && `${found.username}${found.password}` === '',
-    options,
-    description,
-  );
-}
-
 /** Whether it is a token endpoint by https, or on this machine; no user in it, no fragment (RFC 6749, section 3.2). */
 export function isTokenUrl(found: string): boolean {
   return tokenUrl.parse(found) !== undefined;
-}
-
-export function isPrivateUrl(found: URL): boolean {
-  return found.protocol === 'https:' || (found.protocol === 'http:' && isLoopback(found));
 }
 
 /**

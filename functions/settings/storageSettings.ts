@@ -2,7 +2,8 @@ import { isUnresolved, type Setting, UNRESOLVED } from './setting.js';
 
 /** Where a storage account is and how it is reached: with a connection string, or with an identity. */
 export type StorageAccount =
-  { connectionString: string } | { blobServiceUri: string; clientId: string | undefined };
+  | { connectionString: string }
+  | { blobServiceUri: string; tableServiceUri?: string | undefined; clientId: string | undefined };
 
 const LOCAL = { sample: 'UseDevelopmentStorage=true' };
 
@@ -50,7 +51,11 @@ export function storage(
       } else if (!/^https:/i.test(blobServiceUri) || !URL.canParse(blobServiceUri)) {
         report(`${name}__blobServiceUri must be an https URL, e.g. https://account.blob.core.windows.net`);
       }
-      return { blobServiceUri, clientId: text('__clientId') || undefined };
+      return {
+        blobServiceUri,
+        tableServiceUri: text('__tableServiceUri') || undefined,
+        clientId: text('__clientId') || undefined,
+      };
     },
   };
 }

@@ -85,7 +85,7 @@ resource appUsesRuntimeQueues 'Microsoft.Authorization/roleAssignments@2022-04-0
   }
 }
 
-@description('The Durable task hub keeps histories and instances in tables of the runtime account.')
+@description('The Durable task hub keeps histories and instances in tables of the runtime account, the app pseudonyms (PSEUDONYM_SERVICE local).')
 resource appUsesRuntimeTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: runtimeStorage
   name: guid(runtimeStorage.id, appPrincipalId, STORAGE_TABLE_DATA_CONTRIBUTOR)

@@ -168,6 +168,56 @@ type ExportSettings = {
   @description('Certificates of private authorities that registries are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is honored, too, where this is not set. (one or more certificates in PEM (-----BEGIN CERTIFICATE-----))')
   ANONYMIZATION_REGISTRY_CA: string?
 
+  @description('What makes the pseudonyms of rules `pseudonymize`: see Pseudonym services (docs/pseudonym-services.md). `local`: a table in the storage account of the runtime. (default none)')
+  PSEUDONYM_SERVICE: ('none' | 'local' | 'gpas' | 'vfps' | 'entici')?
+
+  @description('Base URL of the pseudonym service, by https unless it is on this machine. (with PSEUDONYM_SERVICE gpas (required), vfps (required), entici (required); an https URL without user and fragment, e.g. https://login.example.org/token)')
+  PSEUDONYM_URL: string?
+
+  @description('Version of gPAS whose operations are called: `1.10.3` and all later ones (`$pseudonymizeAllowCreate`), or `1.10.2` (`$pseudonymize-allow-create`). (with PSEUDONYM_SERVICE gpas; default 1.10.3)')
+  PSEUDONYM_GPAS_VERSION: ('1.10.3' | '1.10.2')?
+
+  @description('How the app authenticates itself at the pseudonym service: as at the source (docs/source-authentication.md), with the settings that begin with `PSEUDONYM_`. (default none)')
+  PSEUDONYM_AUTHENTICATION: ('none' | 'header' | 'managed-identity' | 'client-credentials')?
+
+  @description('Header that every request to the pseudonym service has. (with PSEUDONYM_AUTHENTICATION header; the name of a header that lets a client in, such as Authorization or X-Api-Key; default Authorization)')
+  PSEUDONYM_HEADER_NAME: string?
+
+  @description('Client id at the token endpoint, or of the user-assigned managed identity. (with PSEUDONYM_AUTHENTICATION managed-identity, client-credentials (required); printable ASCII)')
+  PSEUDONYM_CLIENT_ID: string?
+
+  @description('Requested with a token. `managed-identity`: `https://<host of the service>/.default` unless set. (with PSEUDONYM_AUTHENTICATION managed-identity, client-credentials; scopes, separated by single spaces)')
+  PSEUDONYM_SCOPE: string?
+
+  @description('Token endpoint. (with PSEUDONYM_AUTHENTICATION client-credentials (required); an https URL without user and fragment, e.g. https://login.example.org/token)')
+  PSEUDONYM_TOKEN_URL: string?
+
+  @description('Certificates of private authorities that the pseudonym service and its token endpoint are trusted by, besides the public ones. `NODE_EXTRA_CA_CERTS` is honored, too, where this is not set. (one or more certificates in PEM (-----BEGIN CERTIFICATE-----))')
+  PSEUDONYM_CA: string?
+
+  @description('Values of one request, where the service takes several (`gpas`). (values; default 100)')
+  @minValue(1)
+  @maxValue(1000)
+  PSEUDONYM_BATCH_SIZE: int?
+
+  @description('Most requests at a time that one instance has at the pseudonym service, of all its jobs. (requests; default 8)')
+  @minValue(1)
+  @maxValue(256)
+  PSEUDONYM_MAX_REQUESTS: int?
+
+  @description('How long one request to the pseudonym service may take, to the last byte. (seconds; default 30)')
+  @minValue(1)
+  @maxValue(600)
+  PSEUDONYM_TIMEOUT_SECONDS: int?
+
+  @description('Attempts per request on 408, 429, 5xx, timeouts and cut connections, before the slice is tried again. (attempts; default 6)')
+  @minValue(1)
+  @maxValue(20)
+  PSEUDONYM_MAX_ATTEMPTS: int?
+
+  @description('What callers may have domains begin with, by `_domainPrefix`. Who may name a prefix gets pseudonyms that fit other exports with it. (texts separated by commas, such as project-a-)')
+  PSEUDONYM_DOMAIN_PREFIXES: string?
+
   @description('Whether `POST [base]/$de-identify` answers with the de-identified form of what is sent. It takes a permission of its own: see The operation `$de-identify` (docs/de-identify-operation.md). (default off)')
   DE_IDENTIFY: ('off' | 'on')?
 
@@ -259,4 +309,13 @@ type KeyVaultSettings = {
 
   @description('Users and passwords by registry. A registry without is read anonymously; one of Azure (`*.azurecr.io`) with the managed identity, which needs the role AcrPull. (JSON as in Docker\'s config.json: {"auths":{"registry.example.org":{"username":"…","password":"…"}}}, or "auth" with Base64 of user:password)')
   ANONYMIZATION_REGISTRY_CREDENTIALS: string?
+
+  @description('Key under which values are looked up in the table. With another key, every value gets another pseudonym. (with PSEUDONYM_SERVICE local (required); text of 32 characters or more)')
+  PSEUDONYM_KEY: string?
+
+  @description('Value of the header, such as `Bearer …`. (with PSEUDONYM_AUTHENTICATION header (required); printable ASCII on one line)')
+  PSEUDONYM_HEADER_VALUE: string?
+
+  @description('Secret of the client. (with PSEUDONYM_AUTHENTICATION client-credentials (required))')
+  PSEUDONYM_CLIENT_SECRET: string?
 }

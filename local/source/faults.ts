@@ -4,8 +4,8 @@ import type { Alteration } from './bulk/alterations.js';
 interface FaultOccasion {
   /** Only at requests for this resource type, or files of it. */
   type?: string;
-  /** Only at this step of an export by the source's own `$export`. */
-  at?: 'kickOff' | 'status' | 'file';
+  /** Only at this step of an export by the source's own `$export`; `redirect`: a request for a file that leads to another one. */
+  at?: 'kickOff' | 'status' | 'redirect' | 'file';
   /** Chance per request, 0 to 1, drawn from the source's fault seed. */
   probability?: number;
   /** At the nth, 2nth, 3nth … request that the fault can happen to. */
@@ -56,6 +56,8 @@ type PageFault =
 type ExportFault =
   /** At a kick-off: the job ends with 500. */
   | { kind: 'jobFails' }
+  /** At the status: the manifest has these members instead of its own; `null` takes one away. */
+  | { kind: 'manifestMembers'; members: Readonly<Record<string, unknown>> }
   /** At a file: all files of the job answer this from now on, and its status 404. */
   | { kind: 'filesExpire'; status: 404 | 410 }
   /** At a file: it has another ETag from now on. */
@@ -126,6 +128,7 @@ const KINDS: Record<Fault['kind'], true> = {
   includeEntry: true,
   tokenExpires: true,
   jobFails: true,
+  manifestMembers: true,
   filesExpire: true,
   fileChanges: true,
   truncatedGzip: true,

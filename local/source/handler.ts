@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { setTimeout as delay } from 'node:timers/promises';
 import { fhirAnswer, type Answer } from './answer.js';
 import { CANARY } from './bulk/behaviours.js';
-import { answerExport, answerSignedFile, exportStep } from './bulk/handler.js';
+import { answerExport, exportStep } from './bulk/handler.js';
 import type { FileServer } from './bulk/signature.js';
 import { capabilityStatement } from './capabilityStatement.js';
 import { Collection } from './collection.js';
@@ -54,7 +54,7 @@ async function handle(
 ): Promise<void> {
   const url = new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`);
   const path = pathBelowBase(url.pathname);
-  const step = path && exportStep(path);
+  const step = path && exportStep(context, path, fileServer);
   const faults = context.state.faults.next(step ? step.type : path?.[0], step?.at);
   const wait = faultOf(faults, 'delay');
   if (wait) await delay(wait.milliseconds);
@@ -128,10 +128,9 @@ async function readBody(request: IncomingMessage): Promise<string> {
 }
 
 function route(context: SourceContext, call: Call, fileServer: FileServer | undefined): Answer {
-  const step = exportStep(call.path);
-  const bulkCall = { ...call, headers: call.request.headers };
-  if (fileServer) return answerSignedFile(context, bulkCall, fileServer);
-  if (step) return answerExport(context, bulkCall, step);
+  const step = exportStep(context, call.path, fileServer);
+  if (fileServer && step?.at !== 'file') throw new OutcomeError(404, 'not-found', 'Only files are here');
+  if (step) return answerExport(context, { ...call, headers: call.request.headers }, step, fileServer);
   const [type, id, ...rest] = call.path;
   if (type === undefined) throw new OutcomeError(404, 'not-found', 'Only searches by type are supported');
   if (type === 'metadata' && id === undefined) {

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { join } from 'node:path';
+import type { SourceBehaviour } from './behaviours.js';
+import type { ExportBehaviour } from './bulk/behaviours.js';
 import { Jobs } from './bulk/jobs.js';
 import { BULK_DEFAULTS } from './bulk/options.js';
 import type { FileServer } from './bulk/signature.js';
@@ -49,7 +51,7 @@ export async function startSource(options: SourceOptions): Promise<RunningSource
     paging: 'cursor' as const,
     unsupported: [],
     gzip: false,
-    behaviours: [],
+    behaviours: [] as readonly SourceBehaviour[],
     faultSeed: 1,
     ...options,
     bulk: { ...BULK_DEFAULTS, ...options.bulk },
@@ -68,7 +70,8 @@ export async function startSource(options: SourceOptions): Promise<RunningSource
   const context = { settings, types, collections, now, state };
   const servers = [await listen(createRequestHandler(context), settings.port)];
   const url = `http://127.0.0.1:${portOf(servers[0]!)}/fhir`;
-  if (settings.behaviours.includes('export-signed-files')) {
+  const ofFileServer: readonly ExportBehaviour[] = ['export-signed-files', 'export-redirected-files'];
+  if (ofFileServer.some((name) => settings.behaviours.includes(name))) {
     const fileServer = { base: '', key: randomBytes(32) };
     servers.push(await listen(createRequestHandler(context, fileServer), 0));
     fileServer.base = `http://127.0.0.1:${portOf(servers[1]!)}/fhir`;

@@ -3,11 +3,19 @@ import { JobCache } from '../../functions/activities/jobCache.js';
 import type { JobStore } from '../../functions/adapters/storage/jobStore.js';
 import { EngineReport } from '../../functions/deid/run/report.js';
 import { tapeOf } from '../../functions/json/json.js';
+import type { PseudonymServices } from '../../functions/export/output/jobPseudonyms.js';
+import type { LineMaker } from '../../functions/export/output/lineMaker.js';
+import { LACKS_PSEUDONYMS } from '../../functions/deid/run/engine.js';
+import { madePseudonym } from '../deid/shared.js';
 import { LineBuffer } from '../../functions/json/lineBuffer.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import { resolveKeys } from '../../functions/deid/configuration/keys.js';
 import type { JobRequest } from '../../functions/export/records/job.js';
-import { configurationDigest, keysDigest } from '../../functions/export/request/pinnedConfiguration.js';
+import {
+  configurationDigest,
+  keysDigest,
+  pseudonymsDigest,
+} from '../../functions/export/request/pinnedConfiguration.js';
 
 const SECRET = Buffer.alloc(32, 1);
 const TEXT = JSON.stringify({
@@ -84,7 +92,80 @@ describe('the engine of a job', () => {
   it('makes ids of deleted resources, which are nothing else, where what is not valid is refused', async () => {
     const request: JobRequest = { ...(await jobWith('first')), validation: 'refuse' };
     const lineMaker = await cacheOf(TEXT, 'first').lineMaker(request, TRANSACTION_TIME);
-    expect(lineMaker.lastingId?.('Patient', 'a')).toMatch(/^[0-9a-f]{64}$/);
-    expect(lineMaker.lastingId?.('Observation', 'a')).toBe(undefined);
+    const ids = await lineMaker.lastingIds?.('Patient')?.(['a', 'b']);
+    expect(ids).toEqual([0, 1].map(() => expect.stringMatching(/^[0-9a-f]{64}$/) as unknown));
+    expect(lineMaker.lastingIds?.('Observation')).toBe(undefined);
+  });
+});
+
+describe('the pseudonyms of a job', () => {
+  const RULES = JSON.stringify({ fhirPathRules: [{ path: 'Patient.id', method: 'pseudonymize' }] });
+  const asked: string[][] = [];
+  const SERVICES: PseudonymServices = {
+    identity: 'gpas https://gpas.example.org',
+    of: () => ({
+      batchSize: 100,
+      pseudonyms: async (domain, values) => {
+        asked.push([...values]);
+        return values.map((value) => [value, madePseudonym(domain, value)] as const);
+      },
+    }),
+  };
+
+  async function lineMakerWith(
+    services: PseudonymServices | undefined,
+    more: Partial<JobRequest> = {},
+  ): Promise<LineMaker> {
+    asked.length = 0;
+    const { configuration } = readConfiguration(RULES, { fhirVersion: 'R4' });
+    if (configuration === undefined) throw new Error('The configuration of the test cannot be read.');
+    const request = {
+      jobId: 'job',
+      elements: [],
+      configuration: {
+        name: 'a.json',
+        digest: configurationDigest(RULES),
+        keysDigest: keysDigest(configuration, SECRET),
+      },
+      pseudonymsDigest: pseudonymsDigest(SERVICES.identity, SECRET),
+      ...more,
+    } as unknown as JobRequest;
+    const jobs = { configuration: async () => RULES, secret: async () => SECRET } as unknown as JobStore;
+    return new JobCache(jobs, 'R4', async () => null, services).lineMaker(request, TRANSACTION_TIME);
+  }
+
+  it('are those of the service', async () => {
+    const lineMaker = await lineMakerWith(SERVICES);
+    const line = new LineBuffer();
+    const patient = tapeOf('{"resourceType":"Patient","id":"1"}');
+    expect(lineMaker.makeLine(patient, line, new EngineReport())).toBe(LACKS_PSEUDONYMS);
+    await lineMaker.askPseudonyms?.();
+    expect(lineMaker.makeLine(patient, line, new EngineReport())).toBe(undefined);
+    expect(line.slice(0, line.length).toString()).toContain(`"${madePseudonym({ domain: 'Patient' }, '1')}"`);
+  });
+
+  it('are in the domains of the prefix that the job was kicked off with', async () => {
+    const lineMaker = await lineMakerWith(SERVICES, { domainPrefix: 'project-a-' });
+    expect(await lineMaker.lastingIds?.('Patient')?.(['1'])).toEqual([
+      madePseudonym({ domain: 'project-a-Patient' }, '1'),
+    ]);
+  });
+
+  it('are there for ids of deleted resources, in one batch, and no other value is sent', async () => {
+    const lineMaker = await lineMakerWith(SERVICES);
+    const ids = await lineMaker.lastingIds?.('Patient')?.(['1', '2']);
+    expect(ids).toEqual(['1', '2'].map((id) => madePseudonym({ domain: 'Patient' }, id)));
+    expect(asked).toEqual([['1', '2']]);
+    expect(lineMaker.lastingIds?.('Observation')).toBe(undefined);
+  });
+
+  it.each([
+    ['another one', { ...SERVICES, identity: 'local' }],
+    ['none', undefined],
+  ])('is none where the pseudonym service was changed since: %s', async (_, services) => {
+    await expect(lineMakerWith(services)).rejects.toMatchObject({
+      code: 'configuration-invalid',
+      message: expect.stringMatching(/pseudonym service were changed/) as unknown,
+    });
   });
 });

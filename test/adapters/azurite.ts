@@ -24,8 +24,12 @@ export interface Emulator {
 /**
  * Starts the emulator on a free port.
  * @param tls certificate and key, PEM: then it speaks https, and takes tokens as well as keys
+ * @param service of the emulator: one of them
  */
-export async function startEmulator(tls?: { cert: string; key: string }): Promise<Emulator> {
+export async function startEmulator(
+  tls?: { cert: string; key: string },
+  service: 'blob' | 'table' = 'blob',
+): Promise<Emulator> {
   const directory = mkdtempSync(join(tmpdir(), 'fhir-export-storage-'));
   const port = await freePort(0);
   const secure: string[] = [];
@@ -40,11 +44,12 @@ export async function startEmulator(tls?: { cert: string; key: string }): Promis
     name: 'storage',
     module: join(PROJECT_ROOT, 'dist', 'local', 'azurite.js'),
     arguments: [
-      ...['--blobHost', '127.0.0.1', '--blobPort', String(port), '--location', directory],
+      ...[`--${service}Host`, '127.0.0.1', `--${service}Port`, String(port), '--location', directory],
       ...['--silent', '--disableTelemetry', '--skipApiVersionCheck', ...secure],
     ],
     environment: {
       ...process.env,
+      AZURITE_SERVICE: service,
       AZURITE_ACCOUNTS: [RUNTIME_ACCOUNT, EXPORT_ACCOUNT]
         .map((name) => `${name}:${DEVELOPMENT_KEY}`)
         .join(';'),
@@ -56,7 +61,7 @@ export async function startEmulator(tls?: { cert: string; key: string }): Promis
   return {
     port,
     account: RUNTIME_ACCOUNT,
-    connectionString: developmentStorage(RUNTIME_ACCOUNT, port),
+    connectionString: developmentStorage(RUNTIME_ACCOUNT, port, port),
     async stop() {
       await part.stop();
       rmSync(directory, { recursive: true, force: true });

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import type { Configuration } from '../../functions/deid/configuration/configuration.js';
+import type { DomainName, PseudonymSource } from '../../functions/deid/methods/pseudonyms.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import type { EngineOptions } from '../../functions/deid/run/engine.js';
 import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
@@ -52,6 +54,18 @@ function seededBytes(seed: number): (size: number) => Uint8Array {
   };
 }
 
+/** Pseudonyms as a service would make them: of domain and value, and not to be guessed from the value by looking. */
+export function madePseudonym({ domain, entici }: DomainName, value: string): string {
+  const what = JSON.stringify([domain, entici?.resourceType, entici?.project, value]);
+  return createHash('sha256').update(what).digest('hex').slice(0, 16);
+}
+
+/** Knows all pseudonyms. */
+const MADE_PSEUDONYMS: PseudonymSource = {
+  domain: (name) => ({ of: (value) => madePseudonym(name, value) }),
+  takeLack: () => false,
+};
+
 export function engineOptions(fhirVersion: FhirVersion, seed = 1): EngineOptions {
   return {
     fhirVersion,
@@ -59,6 +73,7 @@ export function engineOptions(fhirVersion: FhirVersion, seed = 1): EngineOptions
     jobSecret: new Uint8Array(32).fill(7),
     randomBytes: seededBytes(seed),
     validation: 'report',
+    pseudonyms: MADE_PSEUDONYMS,
   };
 }
 

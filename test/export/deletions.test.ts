@@ -83,7 +83,7 @@ describe('deletions', () => {
       { pages: 1, bytes: Infinity, milliseconds: Infinity },
       {
         source,
-        deletedId: (id) => id,
+        deletedIds: async (ids) => [...ids],
         openFile: () => Promise.reject(new Error('nothing is to be written')),
         clock: () => 0,
         isStopped: () => Promise.resolve(false),

@@ -65,7 +65,7 @@ export async function tellDeletions(
       { pages: 1, bytes: Infinity, milliseconds: Infinity },
       {
         source,
-        deletedId: (id) => `hash-of-${id}`,
+        deletedIds: async (ids) => ids.map((id) => `hash-of-${id}`),
         openFile: () => Promise.resolve(arraySink(lines)),
         clock: () => 0,
         isStopped: () => Promise.resolve(false),

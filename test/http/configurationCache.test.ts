@@ -97,3 +97,12 @@ describe('what is kept of configurations', () => {
     expect(cache.kept).toHaveLength(32);
   });
 });
+
+it('refuses rules that pseudonymize where there is no service', () => {
+  const rules = JSON.stringify({ fhirPathRules: [{ path: 'Patient.id', method: 'pseudonymize' }] });
+  const { issues, keys } = new ConfigurationCache('R4', 'warning').read(rules);
+  expect(keys).toBe(undefined);
+  expect(issues.find(({ severity }) => severity === 'error')?.message).toMatch(/PSEUDONYM_SERVICE/);
+  const usable = new ConfigurationCache('R4', 'warning', true).read(rules);
+  expect(usable).toMatchObject({ asksPseudonyms: true, keys: {} });
+});

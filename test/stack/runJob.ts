@@ -8,6 +8,7 @@ import { exportSlice } from '../../functions/activities/exportSlice.js';
 import { findDoubles } from '../../functions/activities/findDoubles.js';
 import { finishExport } from '../../functions/activities/finishExport.js';
 import { planExport } from '../../functions/activities/planExport.js';
+import { openPseudonymAccess } from '../../functions/adapters/pseudonyms/openPseudonyms.js';
 import { prepareSource } from '../../functions/activities/prepareSource.js';
 import { proveSource } from '../../functions/activities/proveSource.js';
 import { renewSource } from '../../functions/activities/renewSource.js';
@@ -89,9 +90,12 @@ export async function runJob(
     SOURCE_MAX_ATTEMPTS: '1',
     ...environment,
   });
+  const composed = composeThread(settings, {
+    source: openSourceAccess(settings),
+    pseudonyms: openPseudonymAccess(settings),
+  });
   // Waits are left out: the clock is put forward instead.
   let waitedMs = 0;
-  const composed = composeThread(settings, openSourceAccess(settings));
   const dependencies = { ...composed, now: () => Date.now() + waitedMs };
   const { jobs, files } = dependencies;
   const jobId = randomBytes(16).toString('hex');

@@ -7,6 +7,7 @@ import type { FileCursor, FilePart } from '../../export/records/job.js';
 import type { BulkAnswer } from '../../export/source/bulkStatus.js';
 import { fileName, type LineBlock, lineBlocks, lineStart } from '../../export/source/fileLines.js';
 import { refusalOf } from '../../export/source/refusals.js';
+import { retryPause } from '../attempts.js';
 import { parseJson } from '../../json/json.js';
 import { decodeUtf8 } from '../../json/utf8.js';
 import type { SourceAccess } from './sourceAccess.js';
@@ -16,7 +17,6 @@ import {
   discard,
   headerOf,
   retryAfterOf,
-  retryPause,
   type SourceCall,
   type SourceRequests,
   type SourceResponse,
@@ -69,6 +69,10 @@ const MAX_MANIFEST_BYTES = 67_108_864;
 const MAX_OUTCOME_BYTES = 1_048_576;
 /** A download that is cut goes on from where it was, so often without a byte between. */
 const MAX_CUTS = 5;
+/** Bytes after a part that are asked for with it. */
+const AFTER_PART_BYTES = 1_048_576;
+/** A source that is slow to delete is asked again later. */
+const MAX_REMOVE_MS = 5000;
 const GZIP_MAGIC = [0x1f, 0x8b];
 
 /** Talks to the source's own bulk export: https://hl7.org/fhir/uv/bulkdata/STU2/export.html */
@@ -138,11 +142,8 @@ export class BulkClient {
 
   /** Deletes an export at the source. @returns whether it is gone */
   async remove(url: string): Promise<boolean> {
-    const response = await this.#open({
-      url: this.#own(new URL(url)),
-      method: 'DELETE',
-      headers: ACCEPT_JSON,
-    });
+    const call = { url: this.#own(new URL(url)), method: 'DELETE', headers: ACCEPT_JSON } as const;
+    const response = await this.#open(call, AbortSignal.timeout(MAX_REMOVE_MS));
     await discard(response);
     // A source that has no DELETE, or has deleted it already, is not asked again.
     return response.statusCode < 500 && ![401, 408, 425, 429].includes(response.statusCode);
@@ -228,15 +229,24 @@ export class BulkClient {
   }
 
   /** The stored bytes of a file, whichever way the connection is cut. */
-  async *#ranges({ number, etag, bulk }: FilePart, file: ReachedFile, first: number): AsyncGenerator<Buffer> {
+  async *#ranges(
+    { number, etag, end, bulk }: FilePart,
+    file: ReachedFile,
+    first: number,
+  ): AsyncGenerator<Buffer> {
     const size = bulk?.bytes ?? 0;
     for (let place = first, cuts = 0; place < size;) {
       const from = place;
+      // The last line may end after the part.
+      const to = Math.min(size, Math.max(end, from) + AFTER_PART_BYTES) - 1;
       const response = await this.#again(async () => {
-        const answer = await this.#file(file, { range: `bytes=${from}-`, 'accept-encoding': 'identity' });
+        const range = `bytes=${from}-${to}`;
+        const answer = await this.#file(file, { range, 'accept-encoding': 'identity' });
+        const [, given, all] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headerOf(answer, 'content-range') ?? '') ?? [];
         const isSame =
           answer.statusCode === 206 &&
-          headerOf(answer, 'content-range') === `bytes ${from}-${size - 1}/${size}` &&
+          Number(given) === from &&
+          Number(all) === size &&
           (headerOf(answer, 'etag') ?? '') === etag;
         if (isSame) return answer;
         if ([200, 206, 416].includes(answer.statusCode)) {
@@ -257,9 +267,10 @@ export class BulkClient {
     }
   }
 
-  #file(
+  async #file(
     { url, needsToken }: ReachedFile,
     headers: Readonly<Record<string, string>>,
+    redirects = 0,
   ): Promise<SourceResponse> {
     const target = new URL(url);
     const isOwn = target.origin === this.#base.origin;
@@ -270,7 +281,16 @@ export class BulkClient {
       );
     }
     const accept = { accept: 'application/fhir+ndjson, */*;q=0.5', ...headers };
-    return this.#send({ url, method: 'GET', headers: accept, isOpen: !isOwn || !needsToken });
+    const response = await this.#options.requests.open({
+      url,
+      method: 'GET',
+      headers: accept,
+      isOpen: !isOwn || !needsToken,
+    });
+    const place = REDIRECTS.includes(response.statusCode) ? headerOf(response, 'location') : undefined;
+    if (place === undefined || !URL.canParse(place, url) || redirects === MAX_REDIRECTS) return response;
+    await discard(response);
+    return this.#file({ url: new URL(place, url).href, needsToken }, headers, redirects + 1);
   }
 
   /** A URL of the source itself. */
@@ -283,11 +303,11 @@ export class BulkClient {
   }
 
   /** One request, when the source bears it. */
-  async #open(call: SourceCall): Promise<SourceResponse> {
+  async #open(call: SourceCall, signal?: AbortSignal): Promise<SourceResponse> {
     const { limiter, job } = this.#options;
     const leave = await limiter.enter(job);
     try {
-      const response = await this.#send(call);
+      const response = await this.#options.requests.open(call, signal);
       if (response.statusCode === 429) leave('limited', retryAfterOf(response));
       else leave(response.statusCode < 500 ? 'served' : 'failed');
       return response;
@@ -295,10 +315,6 @@ export class BulkClient {
       leave('failed');
       throw error;
     }
-  }
-
-  #send(call: SourceCall): Promise<SourceResponse> {
-    return this.#options.requests.open(call);
   }
 
   async #answerOf(response: SourceResponse): Promise<BulkAnswer> {
@@ -376,6 +392,10 @@ export class BulkClient {
     );
   }
 }
+
+/** To where a file is, by the same rules as for its URL: https://www.rfc-editor.org/rfc/rfc9110#section-15.4 */
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+const MAX_REDIRECTS = 2;
 
 /** A refusal, and when to ask again. */
 class SourceRefusal extends ExportError {

@@ -1,5 +1,6 @@
 import { finished } from 'node:stream/promises';
 import { ExportError } from '../../common/errors.js';
+import { askPatiently, type FailedAttempt } from '../attempts.js';
 import { BufferPool } from '../bufferPool.js';
 import { type Dispatchers, openDispatchers } from '../dispatchers.js';
 import { noCredentials } from './credentials/none.js';
@@ -11,7 +12,6 @@ import {
   discard,
   headerOf,
   retryAfterOf,
-  retryPause,
   SourceRequests,
   type SourceResponse,
 } from './sourceRequests.js';
@@ -64,14 +64,6 @@ interface SourceRequest {
 /** A URL longer than this may be cut or refused on its way (https://www.rfc-editor.org/rfc/rfc9110#section-4.1). */
 const MAX_URL = 2000;
 const KEEP_ALIVE_MS = 30_000;
-
-/** What an attempt came to that brought no answer. */
-interface Failure {
-  error: ExportError;
-  /** Of an HTTP answer other than 200. */
-  status?: number;
-  waitMs: number;
-}
 
 /** Talks to the source FHIR server: keep-alive, retries with jitter, bounded bodies, no redirects, no foreign links. */
 export class FhirClient implements Source {
@@ -159,45 +151,27 @@ export class FhirClient implements Source {
     return other;
   }
 
-  /** Asks as often as it takes, or is allowed. */
-  async #ask(request: SourceRequest): Promise<SourceAnswer | Failure> {
-    for (let attempt = 1; ; attempt++) {
-      const failure = await this.#inTurn(request);
-      if ('body' in failure) return failure;
-      this.#options.log?.({
-        event: 'source-request-failed',
-        url: request.loggedUrl,
-        parameters: request.parameters,
-        attempt,
-        status: failure.status,
-        code: failure.error.code,
-        retryAfterMs: failure.waitMs,
-      });
-      if (attempt >= Math.min(attemptsOf(failure.error), this.#options.maxAttempts)) return failure;
-      await retryPause(attempt, failure.waitMs);
-    }
-  }
-
-  /** One attempt, when the source bears it and it is the job's turn. */
-  async #inTurn(request: SourceRequest): Promise<SourceAnswer | Failure> {
-    const leave = await this.#options.limiter?.enter(this.#options.job ?? '');
-    let answer: SourceAnswer | Failure | undefined;
-    try {
-      answer = await this.#try(request).catch((error: unknown): Failure => {
-        if (error instanceof ExportError) return { error, waitMs: 0 };
-        throw error;
-      });
-      return answer;
-    } finally {
-      if (answer !== undefined && 'body' in answer) leave?.('served');
-      else if (answer?.status === 429) leave?.('limited', answer.waitMs);
-      else if (answer?.status === 503) leave?.('busy', answer.waitMs);
-      else leave?.('failed');
-    }
+  #ask(request: SourceRequest): Promise<SourceAnswer | FailedAttempt> {
+    const { limiter, job = '', maxAttempts, log } = this.#options;
+    return askPatiently<SourceAnswer>(() => this.#try(request), {
+      limiter,
+      job,
+      attemptsOf: (error) => Math.min(attemptsOf(error), maxAttempts),
+      onFailure: ({ status, error, waitMs }, attempt) =>
+        log?.({
+          event: 'source-request-failed',
+          url: request.loggedUrl,
+          parameters: request.parameters,
+          attempt,
+          status,
+          code: error.code,
+          retryAfterMs: waitMs,
+        }),
+    });
   }
 
   /** @throws ExportError where there is no answer, or one that is not FHIR */
-  async #try(request: SourceRequest): Promise<SourceAnswer | Failure> {
+  async #try(request: SourceRequest): Promise<SourceAnswer | FailedAttempt> {
     const { form } = request;
     const signal = AbortSignal.timeout(this.#options.timeoutSeconds * 1000);
     try {

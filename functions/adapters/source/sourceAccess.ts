@@ -70,7 +70,7 @@ export function shareSourceAccess({ credentials, limiter }: SourceAccess): Remot
     places.clear();
   });
   port.unref();
-  return { port: port2, remedy: credentials.remedy, isOpen: credentials === noCredentials };
+  return { port: port2, remedy: credentials.remedy, isOpen: credentials.header === noCredentials.header };
 }
 
 const headerOf = (answer: FromOwner): SourceHeader | undefined =>
@@ -100,7 +100,7 @@ export function remoteSourceAccess({ port, remedy, isOpen }: RemoteSourceAccess)
     });
   return {
     credentials: isOpen
-      ? noCredentials
+      ? { ...noCredentials, remedy }
       : {
           remedy,
           header: async () => headerOf(await ask((call) => ({ kind: 'header', call }))),

@@ -5,12 +5,7 @@ import { ExportError } from '../../common/errors.js';
 import type { Dispatchers } from '../dispatchers.js';
 import { networkFault } from '../networkFault.js';
 import { retryAfterMs } from '../retryAfter.js';
-import { MAX_PAUSE_MS } from '../../export/source/requestLimiter.js';
 import type { SourceCredentials, SourceHeader } from './credentials/sourceCredentials.js';
-
-/** The longest wait between two attempts; a source that asks for more is asked again then. */
-const MAX_WAIT_MS = MAX_PAUSE_MS;
-const FIRST_WAIT_MS = 500;
 
 export type SourceResponse = Dispatcher.ResponseData;
 
@@ -115,14 +110,4 @@ export function retryAfterOf(response: SourceResponse): number {
 export function dateOf(response: SourceResponse): number | undefined {
   const date = Date.parse(headerOf(response, 'date') ?? '');
   return Number.isNaN(date) ? undefined : date;
-}
-
-/**
- * The pause before a request is made again.
- * @param waitMs what the source asks for; 0 where it does not say
- */
-export async function retryPause(attempt: number, waitMs: number): Promise<void> {
-  const backoff = Math.min(FIRST_WAIT_MS * 2 ** (attempt - 1), MAX_WAIT_MS / 2) * (0.5 + Math.random());
-  const ms = waitMs > 0 ? Math.min(waitMs, MAX_WAIT_MS) : backoff;
-  await new Promise((resolve) => setTimeout(resolve, ms));
 }

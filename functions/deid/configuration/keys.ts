@@ -41,6 +41,11 @@ export function keyParameters(parameters: KeyParameters): KeyParameters {
   ) as KeyParameters;
 }
 
+/** Whether a service has to make pseudonyms for its rules. */
+export function needsPseudonyms({ rules }: Pick<Configuration, 'rules'>): boolean {
+  return rules.some(({ method }) => method.needsPseudonyms === true);
+}
+
 export function keyUseOf({ parameters, rules }: Configuration): KeyUse {
   const keys = [...new Set(rules.map(({ method }) => method))].flatMap(({ key }) => key ?? []);
   const used = keys.filter((key) => key.isUsed?.(parameters) ?? true).map(({ name }) => name as KeyName);

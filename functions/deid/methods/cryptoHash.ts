@@ -1,6 +1,6 @@
 import { primitiveText, type Primitive } from '../model/primitive.js';
 import { choice, key, type Setting } from '../reading/settings.js';
-import { CLEARING, isKnown, type Effect } from './effect.js';
+import { CLEARING, isKnown, KEEPING_SERVERS, type Effect } from './effect.js';
 import { Hmac } from './hmac.js';
 import { CRYTOHASH } from './labels.js';
 import { method, type MethodContext, type Run, type Target, type ValueMethod } from './method.js';
@@ -53,13 +53,6 @@ export const CRYPTO_HASH = method({
     return { work: () => hasher };
   },
 });
-
-/** The address of a server that stays in a reference may name a person. */
-const KEEPING_SERVERS: Effect = {
-  key: 'cryptoHash keep',
-  clearsAll: false,
-  clears: ({ category }) => (category === 'references' ? 'partial' : 'full'),
-};
 
 /** Hashes under a key that is known: names, numbers and dates are few enough to try them all. */
 const GUESSABLE: Effect = { key: 'guessable', clearsAll: false, clears: () => 'partial' };

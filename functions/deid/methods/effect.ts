@@ -34,6 +34,13 @@ export const UNTOUCHED: Effect = { key: 'untouched', clearsAll: false, clears: (
 /** Nothing of an identity is left, or a pseudonym. */
 export const CLEARING: Effect = { key: 'clear', clearsAll: true, clears: () => 'full' };
 
+/** A pseudonym; the address of a server that stays in a reference may name a person. */
+export const KEEPING_SERVERS: Effect = {
+  key: 'keeps servers',
+  clearsAll: false,
+  clears: ({ category }) => (category === 'references' ? 'partial' : 'full'),
+};
+
 /** A key that is written in the configuration is known to anyone who wrote the configuration or reads it. */
 export function isKnown(key: Key): boolean {
   return key.kind === 'text';

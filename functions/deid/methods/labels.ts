@@ -15,6 +15,7 @@ const CODINGS = [
   { code: 'PERTURBED', display: 'exact value is replaced with another exact value' },
   { code: 'SUBSTITUTED', display: 'exact value is replaced with a predefined value' },
   { code: 'GENERALIZED', display: 'exact value is replaced with a general value' },
+  { system: SYSTEM, code: 'PSEUDED', display: 'pseudonymized' },
 ] as const satisfies readonly JsonObject[];
 
 /** The codes of the labels. */
@@ -28,6 +29,7 @@ export const MASKED = 3;
 export const PERTURBED = 4;
 export const SUBSTITUTED = 5;
 export const GENERALIZED = 6;
+export const PSEUDED = 7;
 
 /** Adds the labels of a set of operations (bit n for the label at place n) to `meta.security`, those it has not. */
 export function addLabels(resource: JsonObject, operations: number): void {

@@ -8,6 +8,7 @@ import type { FhirType } from '../model/types.js';
 import type { IssueList } from '../reading/issues.js';
 import type { Settings, ValuesOf } from '../reading/settings.js';
 import type { Effect } from './effect.js';
+import type { PseudonymSource } from './pseudonyms.js';
 import type { TextResults } from './textResults.js';
 
 /**
@@ -34,6 +35,8 @@ export interface Method<S extends Settings = Settings, P extends Settings = Sett
   readonly appliesUndecided?: boolean;
   /** Whether it makes a pseudonym: the same of the same value and key. */
   readonly isPseudonym?: boolean;
+  /** Whether its pseudonyms are made elsewhere, one for each value that lasts. */
+  readonly needsPseudonyms?: boolean;
   /** Expressions among the settings: they are evaluated on the values that a rule selects. */
   expressions?(settings: ValuesOf<S>): readonly Expression[];
   /** Whether its work depends on whose patient's resource it is. */
@@ -80,6 +83,9 @@ export interface MethodContext<P extends Settings = Settings> {
   readonly model: FhirModel;
   /** Milliseconds since the epoch, from which ages are measured. */
   readonly now: number;
+  readonly pseudonyms: PseudonymSource;
+  /** Takes the place of the prefix of domains that rules have. */
+  readonly domainPrefix: string | undefined;
 }
 
 /** A method in one engine. */

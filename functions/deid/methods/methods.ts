@@ -4,6 +4,7 @@ import { ENCRYPT } from './encrypt.js';
 import { GENERALIZE } from './generalize.js';
 import { KEEP } from './keep.js';
 import { PERTURB } from './perturb.js';
+import { PSEUDONYMIZE } from './pseudonymize.js';
 import { REDACT } from './redact.js';
 import { SUBSTITUTE } from './substitute.js';
 
@@ -17,4 +18,5 @@ export const METHODS = [
   PERTURB,
   KEEP,
   GENERALIZE,
+  PSEUDONYMIZE,
 ] as const;

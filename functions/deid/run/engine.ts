@@ -1,15 +1,12 @@
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import type { TapeValue } from '../../json/jsonTape.js';
 import type { LineBuffer } from '../../json/lineBuffer.js';
+import type { WorkOptions } from '../plan/works.js';
 import type { EngineReport } from './report.js';
 
 /** What an engine needs from outside: no clock and no randomness is read inside. */
-export interface EngineOptions {
+export interface EngineOptions extends WorkOptions {
   fhirVersion: FhirVersion;
-  /** Instant the 89-year rule measures ages from, in milliseconds since the epoch. */
-  now: number;
-  /** 32 random bytes of the job; keys that the configuration leaves empty are derived from it (HKDF). */
-  jobSecret: Uint8Array;
   /** Returns `size` random bytes: initialization vectors and noise. */
   randomBytes: (size: number) => Uint8Array;
   /** Whether results are validated as FHIR, and what is done with one that is not valid. */
@@ -35,6 +32,15 @@ export interface ProcessingFailure {
   rule?: number;
 }
 
+/**
+ * A resource that needs pseudonyms which its engine's source does not know yet: they are noted there, and the resource is
+ * to be given again once they are known. It counts for nothing until then.
+ */
+export const LACKS_PSEUDONYMS: ProcessingFailure = {
+  code: 'lacks-pseudonyms',
+  message: 'A pseudonym is missing',
+};
+
 /** A compiled configuration. Not shared between jobs: it holds the job's keys. */
 export interface Engine {
   /** What happens to a run when a resource fails: `raise` ends it, `skip` leaves the resource out. */
@@ -42,7 +48,7 @@ export interface Engine {
   /**
    * De-identifies one resource of a tape, which stays as it is, and adds its line to `line`, without a line break. Never
    * throws for anything in the resource.
-   * @returns why it failed: then nothing is added to the line
+   * @returns why it failed, or `LACKS_PSEUDONYMS`: then nothing is added to the line
    */
   anonymize(
     resource: TapeValue,

@@ -11,8 +11,8 @@ type Reach = 'always' | 'perhaps' | 'never';
 
 /**
  * Whether a configuration makes the same pseudonym of an id in every export: the first rule that may reach the id of
- * a resource of this type makes pseudonyms, reaches it whatever else the resource holds, and has a key that is not the
- * job's own.
+ * a resource of this type makes pseudonyms, reaches it whatever else the resource holds, and has a service, or a key that
+ * is not the job's own.
  */
 export function hasLastingIds({ rules, parameters, fhirVersion }: Configuration, typeName: string): boolean {
   const type = FhirModel.of(fhirVersion).resource(typeName);
@@ -26,7 +26,11 @@ export function hasLastingIds({ rules, parameters, fhirVersion }: Configuration,
   return false;
 }
 
-function isLastingPseudonym({ isPseudonym, key }: Method, parameters: KeyParameters): boolean {
+function isLastingPseudonym(
+  { isPseudonym, needsPseudonyms, key }: Method,
+  parameters: KeyParameters,
+): boolean {
+  if (needsPseudonyms === true) return true;
   return isPseudonym === true && key !== undefined && keyOf(key, parameters).kind !== 'job';
 }
 

@@ -18,6 +18,12 @@ export interface LineSink {
   readonly sha256?: string | undefined;
 }
 
+/**
+ * Ids of resources as exports have them; `undefined` for one that cannot be made.
+ * @throws ExportError where pseudonyms cannot be had
+ */
+export type LastingIds = (ids: readonly string[]) => Promise<ReadonlyArray<string | undefined>>;
+
 /** Makes the line of a resource: anonymized, or as it came in a raw export. */
 export interface LineMaker {
   /**
@@ -27,9 +33,14 @@ export interface LineMaker {
   readonly processingErrors: 'raise' | 'skip' | 'raise-at-end';
   /**
    * Adds the line of a resource, without a line break, from its tape, which stays as it is.
-   * @returns why it failed: then nothing is added, and nothing counted but the resource
+   * @returns why it failed, or `LACKS_PSEUDONYMS`: then nothing is added, and nothing counted but a resource that failed
    */
   makeLine(resource: TapeValue, line: LineBuffer, report: EngineReport): ProcessingFailure | undefined;
-  /** The id of a resource in every export of the configuration; `undefined` where it has none that lasts. */
-  lastingId?(type: string, id: string): string | undefined;
+  /**
+   * Asks for the pseudonyms that lines lacked: they are to be made again then. Absent where none can lack any.
+   * @throws ExportError where one cannot be had
+   */
+  askPseudonyms?(): Promise<void>;
+  /** Makes the ids of resources of a type as every export of the configuration has them; `undefined` where none lasts. */
+  lastingIds?(type: string): LastingIds | undefined;
 }

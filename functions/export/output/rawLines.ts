@@ -16,5 +16,5 @@ export const rawLines: LineMaker = {
     line.text(stringifyJson(valueAt(tape, node)));
     return undefined;
   },
-  lastingId: (_type, id) => id,
+  lastingIds: () => async (ids) => ids,
 };

@@ -82,19 +82,13 @@ const REFUSED: readonly number[] = [400, 404, 405, 406, 411, 414, 415, 422, 501]
 
 /** What it means that the source takes none of the kick-offs. */
 export function refusedAtKickOff(
-  { level, typeFilters }: Pick<JobRequest, 'level' | 'typeFilters'>,
+  { typeFilters }: Pick<JobRequest, 'typeFilters'>,
   refusal: BulkAnswer | undefined,
 ): ExportError {
   if (typeFilters.length > 0) {
     return new ExportError(
       'invalid-request',
       `_typeFilter: the source's own export, by which it is read (SOURCE_MODE), answered ${refusal?.status ?? 'nothing'}, and only the source can apply it. Leave it out; _type, _since, _until, _elements and patient work.`,
-    );
-  }
-  if (level.kind === 'group' && refusal?.status === 404) {
-    return new ExportError(
-      'not-found',
-      'The source has no Group of this id, or no export of its own for Groups, for all patients or as a whole.',
     );
   }
   return new ExportError(

@@ -1,5 +1,12 @@
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
-import type { BulkPart, FilePart, JobRequest, PlannedPartition } from '../records/job.js';
+import {
+  ANY_TYPE,
+  type BulkPart,
+  type FilePart,
+  type JobRequest,
+  type PlannedPartition,
+} from '../records/job.js';
+import { reasonAgainst } from './deletionPlan.js';
 import type { SourceChoice, TakenExport } from '../records/sourceExport.js';
 import type { BulkFile, BulkManifest } from '../source/bulkManifest.js';
 import { listed } from '../output/manifest.js';
@@ -28,12 +35,20 @@ export function filesToRead(
     output: numberedFrom(output, 0).filter(
       ({ type }) => type === undefined || isAsked(request, type, fhirVersion),
     ),
-    deleted: request.since === undefined ? [] : numberedFrom(deleted, output.length),
+    deleted:
+      request.since !== undefined && deletionsRefused(request) === undefined
+        ? numberedFrom(deleted, output.length)
+        : [],
   };
 }
 
 function numberedFrom(files: readonly BulkFile[], before: number): NumberedFile[] {
   return files.map((file, index) => ({ ...file, number: before + index + 1 }));
+}
+
+/** Why no deletions are reported, of whatever type; `undefined`: they are, of those types where they can be. */
+function deletionsRefused(request: JobRequest): string | undefined {
+  return reasonAgainst(ANY_TYPE, request, () => true);
 }
 
 /** How the file of a manifest is reached that has a number. */
@@ -73,7 +88,7 @@ export function planBulkParts(
   );
   const window = fileWindow(request);
   return [
-    ...parts,
+    ...parts.map((planned) => ({ ...planned, estimate: estimateOf(planned) })),
     ...deleted.map(({ number }): PlannedPartition => {
       const file = {
         name: '',
@@ -86,6 +101,15 @@ export function planBulkParts(
       return { window, estimate: 0, isOfDeletions: true, file };
     }),
   ];
+}
+
+/** Lines of a part, as the manifest counts those of its file. */
+function estimateOf({ file }: PlannedPartition): number | undefined {
+  const { count, bytes } = file?.bulk ?? {};
+  if (file === undefined || count === undefined) return undefined;
+  return file.isGzip === true || bytes === undefined || bytes === 0
+    ? count
+    : Math.round((count * (file.end - file.begin)) / bytes);
 }
 
 function partOf({ number, type, count, bytes, etag, isGzip }: ReadFile): FilePart {
@@ -101,11 +125,13 @@ function partOf({ number, type, count, bytes, etag, isGzip }: ReadFile): FilePar
 
 /** What a caller should know of an export that the source made. */
 export function bulkNotes(
-  { level, typeFilters, patients }: JobRequest,
+  request: JobRequest,
   taken: TakenExport,
   manifest: BulkManifest,
   output: readonly ReadFile[],
 ): string[] {
+  const { level, typeFilters, patients, since } = request;
+  const reason = deletionsRefused(request);
   const again = output.filter(({ bytes }) => bytes === undefined).length;
   return [
     "Read from the source's own export ($export). What has changed at the source since it was begun may be missing.",
@@ -124,6 +150,7 @@ export function bulkNotes(
       : [
           `${again} files of the source could not be read in ranges: each was read by one worker, from its start again where that took several calls.`,
         ]),
+    ...(since !== undefined && reason !== undefined ? [`Deletions are not reported: ${reason}.`] : []),
     ...(level.kind === 'system'
       ? []
       : ['Provenance: only those are exported that name a patient themselves, as files are read once.']),

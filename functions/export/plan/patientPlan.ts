@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import { ExportError } from '../../common/errors.js';
 import { type CompartmentLink, patientCompartment } from '../../fhir/patientCompartment.js';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
-import type { PlannedPartition, ResourceFailures } from '../records/job.js';
+import type { JobRequest, PlannedPartition, ResourceFailures } from '../records/job.js';
 import type { TypeFilter } from '../request/typeFilter.js';
 import { memberValue, type MemberSearch, OWN_ID, PATIENT, patientPaths } from '../selection/compartment.js';
 import type { Members } from '../selection/members.js';
@@ -226,5 +226,21 @@ function isAnswered(source: Source, type: string, parameters: SearchParameters):
   return source.search(type, parameters).then(
     () => true,
     onRefusal('leave out', () => false),
+  );
+}
+
+/**
+ * Where patients are counted, each filter of a type has to be asked by itself.
+ * @param why it cannot be
+ */
+export function refuseSeveralFilters(
+  { minPatients = 0, typeFilters }: Pick<JobRequest, 'minPatients' | 'typeFilters'>,
+  why: string,
+): void {
+  const types = typeFilters.map(({ type }) => type);
+  if (minPatients === 0 || new Set(types).size === types.length) return;
+  throw new ExportError(
+    'invalid-request',
+    `_typeFilter: ${why}, so a type can have one filter only, since patients are counted (MIN_PATIENTS). Ask for one filter of each type, or get the permission for raw exports.`,
   );
 }

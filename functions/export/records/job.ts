@@ -40,6 +40,8 @@ export interface JobRequest extends ExportScope {
   sourceMode?: 'files' | 'bulk' | 'auto';
   /** `undefined`: a raw export. */
   configuration: ConfigurationOfJob | undefined;
+  /** Of the service that makes its pseudonyms; absent where it needs none. */
+  pseudonymsDigest?: string;
   /** Whether what is written is validated, except in a raw export; absent in jobs of earlier versions: `off`. */
   validation?: Validation;
   /** Things a caller should know: warnings of the configuration, parameters that were ignored. */

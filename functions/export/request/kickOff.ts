@@ -78,7 +78,7 @@ export function readKickOff(
   }
   if (issues.length > 0) return { kickOff: undefined, issues: bounded(issues) };
   const { types, typeFilters = [], elements = [], patients, since, until, pageSize, container } = values;
-  const { configuration: name, etag, collection } = values;
+  const { configuration: name, etag, collection, domainPrefix } = values;
   return {
     kickOff: {
       types,
@@ -88,6 +88,7 @@ export function readKickOff(
       since,
       until,
       pageSize,
+      ...(domainPrefix === undefined ? {} : { domainPrefix }),
       container,
       configuration:
         name !== undefined

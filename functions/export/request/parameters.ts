@@ -13,6 +13,8 @@ export interface KickOffContext extends ElementNames {
   now: number;
   /** What a request gets that names no configuration. */
   defaultConfiguration?: { name: string; collection: OciReference | undefined } | undefined;
+  /** What callers may have the domains of pseudonyms begin with; none without. */
+  domainPrefixes?: ReadonlySet<string>;
 }
 
 /** What the readers of parameters need. */
@@ -167,6 +169,15 @@ export const PARAMETERS = {
     problem('value', `_maxCount must be a whole number from 1 to ${MAX_PAGE_SIZE}.`);
     return undefined;
   }),
+  domainPrefix: one(
+    '_domainPrefix',
+    'what the [domains of pseudonyms](pseudonym-services.md#domains) begin with, one of `PSEUDONYM_DOMAIN_PREFIXES`; takes the place of the `domain-prefix` of rules',
+    (text, { problem, domainPrefixes }) => {
+      if (domainPrefixes?.has(text) === true) return text;
+      problem('value', '_domainPrefix must be one that PSEUDONYM_DOMAIN_PREFIXES names: ask the operator of this server.');
+      return undefined;
+    },
+  ),
   isParallel: several('_isParallel', 'taken, without effect', () => undefined),
 } satisfies Readonly<Record<string, Single<unknown> | Repeated<unknown>>>; // prettier-ignore
 

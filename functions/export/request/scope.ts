@@ -14,4 +14,6 @@ export interface ExportScope {
   since: string | undefined;
   until: string | undefined;
   pageSize: number | undefined;
+  /** What the domains of pseudonyms begin with; absent: as the rules say. */
+  domainPrefix?: string;
 }

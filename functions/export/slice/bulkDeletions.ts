@@ -17,8 +17,8 @@ export interface BulkDeletionDependencies {
   isAsked: (type: string) => boolean;
   /** Why deletions of a type are not reported; `undefined`: they are. */
   reasonAgainst: (type: string) => string | undefined;
-  /** The id of a resource as the export has it. */
-  deletedId: (type: string, id: string) => string;
+  /** The ids of resources as the export has them. */
+  deletedIds: (type: string, ids: readonly string[]) => Promise<string[]>;
   openFile: () => Promise<LineSink>;
 }
 
@@ -32,7 +32,7 @@ export async function runBulkDeletions(dependencies: BulkDeletionDependencies): 
   types: string[];
   notes: DeletionNote[];
 }> {
-  const { blocks, bases, isKnown, isAsked, reasonAgainst, deletedId, openFile } = dependencies;
+  const { blocks, bases, isKnown, isAsked, reasonAgainst, deletedIds, openFile } = dependencies;
   const byType = new Map<string, Set<string>>();
   const notes = new Map<string, DeletionNote>();
   const note = (type: string, reason: string): unknown => notes.set(`${type} ${reason}`, { type, reason });
@@ -54,13 +54,13 @@ export async function runBulkDeletions(dependencies: BulkDeletionDependencies): 
         continue;
       }
       const ids = byType.get(type) ?? new Set();
-      byType.set(type, ids.add(deletedId(type, id)));
+      byType.set(type, ids.add(id));
       count++;
     }
   }
   let file: LineSink | undefined;
   for (const [type, ids] of byType)
-    await writeDeletions(type, [...ids], async () => (file ??= await openFile()));
+    await writeDeletions(type, await deletedIds(type, [...ids]), async () => (file ??= await openFile()));
   await file?.close();
   return {
     lines: file?.lines ?? 0,

@@ -13,8 +13,8 @@ import { isInWindow, type Window } from '../walk/window.js';
 
 /** What a slice of deletions needs of the outside world. */
 export interface DeletionDependencies extends Pick<SliceDependencies, 'source' | 'clock' | 'isStopped'> {
-  /** The id of a resource as the export has it. */
-  deletedId: (id: string) => string;
+  /** The ids of resources as the export has them. */
+  deletedIds: (ids: readonly string[]) => Promise<string[]>;
   openFile: () => Promise<LineSink>;
 }
 
@@ -45,7 +45,7 @@ export async function runDeletionSlice(
   limits: SliceLimits,
   dependencies: DeletionDependencies,
 ): Promise<DeletionResult> {
-  const { source, clock, deletedId, isStopped, openFile } = dependencies;
+  const { source, clock, deletedIds, isStopped, openFile } = dependencies;
   const { type } = window;
   const reported = new Set(start.cursor?.told);
   let loop = start.cursor?.loop ?? NO_LOOP;
@@ -80,7 +80,7 @@ export async function runDeletionSlice(
         if (lastUpdated === undefined || lastUpdated.seconds >= deletedAt.seconds) present.add(id);
       }
       const gone = [...untold.keys()].filter((id) => !present.has(id));
-      await writeDeletions(type, gone.map(deletedId), async () => (file ??= await openFile()));
+      await writeDeletions(type, await deletedIds(gone), async () => (file ??= await openFile()));
       for (const id of gone) reported.add(id);
       next = page.next;
       if (next === undefined) return await finish(undefined);

@@ -1,7 +1,9 @@
 import { ExportError } from '../../common/errors.js';
+import { LACKS_PSEUDONYMS } from '../../deid/run/engine.js';
 import { EngineReport } from '../../deid/run/report.js';
 import { referencesAt } from '../../fhir/reference.js';
 import type { JsonObject } from '../../json/json.js';
+import { JsonTape, type TapeValue } from '../../json/jsonTape.js';
 import type { LineMaker, LineSink } from '../output/lineMaker.js';
 import { PageLines } from '../output/pageLines.js';
 import { addedContent, contentOf } from '../records/content.js';
@@ -25,6 +27,9 @@ const YIELD_MS = 10;
 /** Bytes of lines that wait to be put in order: all of a page, unless its resources are large. */
 const MAX_HELD = 4_194_304;
 
+/** A resource, or a page of them, whose pseudonyms were asked for so often has more than can be known at a time. */
+const MAX_ROUNDS = 20;
+
 /** Whose resource it is, nothing can say: it fails in whatever search it is found. */
 const NOT_UTF8 = { code: 'not-utf8', message: 'Its bytes are not UTF-8, as JSON has to be.' };
 
@@ -36,6 +41,22 @@ export function resourceFailed(type: string, message: string): ExportError {
   );
 }
 
+/** A resource that waits for pseudonyms, with what is to be done when its line is made. */
+interface Waiting {
+  readonly bytes: Buffer;
+  /** Whether its line is written, or only counts. */
+  readonly isWritten: boolean;
+  /** How often its pseudonyms were asked for. */
+  readonly rounds: number;
+  readonly onMade: () => void;
+}
+
+/** Resources whose pseudonyms are asked for. */
+interface Asked {
+  readonly waiting: readonly Waiting[];
+  readonly answer: Promise<void>;
+}
+
 /** Turns rows into lines of the slice's file. */
 export class PageWriter {
   readonly report = emptyReport();
@@ -43,6 +64,9 @@ export class PageWriter {
   readonly #dependencies: PageDependencies;
   readonly #lines = new PageLines();
   readonly #counts = new EngineReport();
+  readonly #tape = new JsonTape();
+  #waiting: Waiting[] = [];
+  #asked: Asked | undefined;
   #file: LineSink | undefined;
 
   constructor(type: string, dependencies: PageDependencies) {
@@ -64,7 +88,7 @@ export class PageWriter {
     let turnAt = clock();
     for (const row of rows) {
       this.add(part, row, isExported);
-      if (this.#lines.bytes >= MAX_HELD) await this.flush();
+      if (this.#lines.bytes >= MAX_HELD) await this.#writeLines();
       if (clock() - turnAt >= YIELD_MS) {
         await new Promise((resolve) => setImmediate(resolve));
         turnAt = clock();
@@ -78,23 +102,20 @@ export class PageWriter {
    * can be written.
    */
   count(part: string, rows: readonly SearchRow[], isExported: (resource: () => JsonObject) => boolean): void {
-    const { lineMaker, patients } = this.#dependencies;
-    const { buffer } = this.#lines;
-    const { length } = buffer;
+    const { patients } = this.#dependencies;
     for (const row of rows) {
       if (patients.isFull(part)) break;
       if (row.json === undefined) continue;
       const resource = row.resource();
       if (!isExported(() => resource)) continue;
       const seen = patients.look(part, () => [resource]);
-      // Neither the line nor what it counts is a part of the slice.
-      const failure = lineMaker.makeLine(row.json, buffer, new EngineReport());
-      if (failure === undefined) patients.add(part, seen, row.id);
-      buffer.truncate(length);
+      this.#make(row.json, { isWritten: false, rounds: 0, onMade: () => patients.add(part, seen, row.id) });
     }
   }
 
   async close(): Promise<{ lines: number; bytes: number; report: SliceReport }> {
+    do await this.flush();
+    while (this.#waiting.length > 0 || this.#asked !== undefined);
     await this.#file?.close();
     const lines = this.#file?.lines ?? 0;
     this.report.written = lines;
@@ -112,7 +133,7 @@ export class PageWriter {
     row: SearchRow,
     isExported: (row: SearchRow, resource: () => JsonObject) => boolean,
   ): void {
-    const { lineMaker, patients } = this.#dependencies;
+    const { patients } = this.#dependencies;
     if (row.json === undefined) {
       this.report.read++;
       return this.#fail(NOT_UTF8);
@@ -122,15 +143,59 @@ export class PageWriter {
     if (!isExported(row, resource)) return;
     this.report.read++;
     const seen = patients.look(part, () => [resource()]);
-    const failure = lineMaker.makeLine(row.json, this.#lines.buffer, this.#counts);
-    if (failure !== undefined) return this.#fail(failure);
-    this.#lines.end();
     // What is not written does not count.
-    patients.add(part, seen, row.id);
+    this.#make(row.json, { isWritten: true, rounds: 0, onMade: () => patients.add(part, seen, row.id) });
   }
 
-  /** Writes the lines that wait. */
+  /** Makes the line of a resource, now or when its pseudonyms are known. */
+  #make(json: TapeValue, how: Omit<Waiting, 'bytes'>): void {
+    const { lineMaker } = this.#dependencies;
+    const { buffer } = this.#lines;
+    const { length } = buffer;
+    // Neither a line that is not written nor what it counts is a part of the slice.
+    const failure = lineMaker.makeLine(json, buffer, how.isWritten ? this.#counts : new EngineReport());
+    if (failure === LACKS_PSEUDONYMS) {
+      const { tape, node, bytes } = json;
+      // The bytes may be used for others then.
+      const own = bytes.subarray(tape.start(node), tape.end(node));
+      this.#waiting.push({ ...how, rounds: how.rounds + 1, bytes: Buffer.from(own) });
+    } else if (failure === undefined) {
+      if (how.isWritten) this.#lines.end();
+      else buffer.truncate(length);
+      how.onMade();
+    } else if (how.isWritten) this.#fail(failure);
+  }
+
+  /**
+   * Writes the lines that are made. Those that lack pseudonyms wait for the next call, so that the service answers while
+   * another page is read; `close` waits for them.
+   * @throws ExportError where a pseudonym cannot be had
+   */
   async flush(): Promise<void> {
+    const asked = this.#asked;
+    this.#asked = this.#ask();
+    await asked?.answer;
+    for (const { bytes, ...how } of asked?.waiting ?? []) {
+      if (!this.#tape.read(bytes)) throw new TypeError('A resource that is no JSON.');
+      this.#make({ tape: this.#tape, node: this.#tape.root, bytes }, how);
+      if (this.#lines.bytes >= MAX_HELD) await this.#writeLines();
+    }
+    await this.#writeLines();
+  }
+
+  /** Begins to ask for the pseudonyms that resources wait for. */
+  #ask(): Asked | undefined {
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return undefined;
+    if (waiting.some(({ rounds }) => rounds > MAX_ROUNDS)) throw tooManyPseudonyms(this.#type);
+    this.#waiting = [];
+    const answer = Promise.resolve(this.#dependencies.lineMaker.askPseudonyms?.());
+    // It is awaited with the next page.
+    answer.catch(() => undefined);
+    return { waiting, answer };
+  }
+
+  async #writeLines(): Promise<void> {
     const lines = this.#lines.count;
     if (lines === 0) return;
     this.#file ??= await this.#dependencies.openFile(this.#type);
@@ -145,6 +210,13 @@ export class PageWriter {
     const endsJob = processingErrors === 'raise-at-end' ? { endsJob: true as const } : {};
     addFailure(this.report, { type: this.#type, code, message, count: 1, ...endsJob });
   }
+}
+
+function tooManyPseudonyms(type: string): ExportError {
+  return new ExportError(
+    'pseudonym-service-wrong',
+    `A page of ${type} resources has more values to pseudonymize than can be known at a time. Lower PAGE_SIZE.`,
+  );
 }
 
 /** Counts what comes along by the patients of the resources on the page that it is about. */

@@ -19,11 +19,14 @@ export const EXPORT_BEHAVIOURS = {
   'export-no-type-filter': 'the parameter `_typeFilter` is not supported',
   'export-no-elements': 'the parameter `_elements` is not supported',
   'export-no-patient': 'the parameter `patient` is not supported',
+  'export-one-filter': 'two `_typeFilter` of a type are refused with 400 (Oracle Health)',
   'export-ignores':
     'parameters that are not supported are ignored unless `Prefer` has `handling=strict`, and nothing says so',
   'export-ignores-strict': 'parameters that are not supported are always ignored, and nothing says so',
   'export-since-exclusive': '`_since` leaves out what has exactly this `meta.lastUpdated`',
   'export-relative-status': '`Content-Location` is a path',
+  'export-status-query': 'the URL of the status has its id in the query (HAPI)',
+  'export-delete-404': 'the deletion of a job that is done is answered with 404 (HAPI)',
   'export-retry-date': '`Retry-After` of a running job is a date',
   'export-retry-absent': 'a running job has no `Retry-After`',
   'export-no-progress': 'a running job has no `X-Progress`',
@@ -39,10 +42,20 @@ export const EXPORT_BEHAVIOURS = {
   'export-no-counts': 'the manifest has no `count`',
   'export-mixed-order': 'the files of a type do not follow each other in the manifest',
   'export-no-deleted': 'the manifest has no `deleted`',
+  'export-bare-manifest': 'the manifest has `transactionTime` and `output` only (older HAPI)',
+  'export-no-output': 'the manifest of an export without resources has no `output` (LinuxForHealth)',
+  'export-checksums':
+    'the files in the manifest have an `extension` that is an array, with checksum and length (DPC of CMS)',
   'export-error-file': 'the manifest has an error file, whose texts hold the name of a patient',
   'export-relative-files': 'the URLs of files are relative to the URL of the manifest',
   'export-signed-files':
     'files are on another port, at URLs that are good without a token (`requiresAccessToken` is false); a request with a token is refused with 400',
+  'export-redirected-files':
+    'files need the token and are answered with 307 to another port, at URLs as with `export-signed-files` (Oracle Health)',
+  'export-binary-files':
+    'a file that is requested without `Accept: application/fhir+ndjson` is a Binary, as JSON (HAPI)',
+  'export-strict-accept':
+    'a file that is requested with an `Accept` that has another type is refused with 406',
   'export-no-ranges': 'a request for a range is answered with 200 and the whole file',
   'export-no-etag': 'files have no ETag',
   'export-forced-gzip': 'files are compressed, whatever the client accepts',

@@ -3,7 +3,7 @@ import type { Answer } from '../answer.js';
 import { OutcomeError } from '../outcome.js';
 import type { ExportFile } from './exportFile.js';
 
-const FHIR_NDJSON = 'application/fhir+ndjson';
+export const FHIR_NDJSON = 'application/fhir+ndjson';
 
 /** Answers a request for a file, or for a range of it (RFC 9110, 13 and 14). @throws OutcomeError with 412 or 416 */
 export function download(

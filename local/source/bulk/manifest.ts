@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { ExportBehaviour } from './behaviours.js';
 import type { ExportFile } from './exportFile.js';
 import type { Job } from './jobs.js';
@@ -16,7 +17,11 @@ export interface ManifestForm {
   /** Pages that are ready. */
   pages: number;
   requiresAccessToken: boolean;
+  /** Members that it has instead of its own; `null`: it has none of the name. */
+  members: Readonly<Record<string, unknown>>;
 }
+
+const BARE = ['transactionTime', 'output'];
 
 /** A page of a job's manifest (Bulk Data Access 2.0, 3.0 and the ballot of 4.0, "Output Manifest"), as JSON. */
 export function manifest(job: Job, page: number, form: ManifestForm): string {
@@ -25,6 +30,7 @@ export function manifest(job: Job, page: number, form: ManifestForm): string {
     files.map((file) => ({
       type: file.type,
       url: form.urlOf(file),
+      ...(has('export-checksums') ? { extension: checksums(file) } : {}),
       ...(has('export-no-counts') ? {} : { count: file.lines + (has('export-wrong-counts') ? 1 : 0) }),
     }));
   const known = has('export-manifest-grows') && job.readings === 1 ? job.output.slice(0, -1) : job.output;
@@ -35,14 +41,27 @@ export function manifest(job: Job, page: number, form: ManifestForm): string {
   const link = isLast ? {} : { link: [{ relation: 'next', url: form.urlOfPage(page + 1) }] };
   const errors = entries(job.errors);
   const isStu4 = has('export-stu4');
-  return JSON.stringify({
+  const members = {
     ...(isStu4 ? { manifestType: MANIFEST_TYPE } : {}),
     transactionTime: new Date(job.started).toISOString(),
     ...(isStu4 ? { outputFormat: 'application/fhir+ndjson' } : { request: job.url }),
     requiresAccessToken: form.requiresAccessToken,
-    output: entries(output),
+    ...(has('export-no-output') && output.length === 0 ? {} : { output: entries(output) }),
     ...(has('export-no-deleted') ? {} : { deleted: page === 0 ? entries(job.deleted) : [] }),
     ...(isStu4 ? { outcome: errors } : { error: errors }),
     ...link,
-  });
+  };
+  const kept = Object.entries({ ...members, ...form.members }).filter(
+    ([name, value]) => value !== null && (BARE.includes(name) || !has('export-bare-manifest')),
+  );
+  return JSON.stringify(Object.fromEntries(kept));
+}
+
+function checksums(file: ExportFile): object[] {
+  const hash = createHash('sha256');
+  for (const chunk of file.read(0, file.size)) hash.update(chunk);
+  return [
+    { url: 'https://dpc.cms.gov/checksum', valueString: `sha256:${hash.digest('hex')}` },
+    { url: 'https://dpc.cms.gov/file_length', valueDecimal: file.size },
+  ];
 }

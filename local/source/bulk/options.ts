@@ -12,7 +12,11 @@ export interface BulkOptions {
   filesPerPage?: number;
   /** Milliseconds from the kick-off after which files answer 410, and the status 404. Default a day. */
   filesLiveMs?: number;
+  /** Milliseconds after which a signed URL is refused with 403; the manifest, or the redirect, gives another one. Default a day. */
+  urlsLiveMs?: number;
 }
+
+const DAY_MS = 86_400_000;
 
 export const BULK_DEFAULTS: Required<BulkOptions> = {
   polls: 1,
@@ -20,7 +24,8 @@ export const BULK_DEFAULTS: Required<BulkOptions> = {
   retryAfterSeconds: 1,
   linesPerFile: 250_000,
   filesPerPage: 2,
-  filesLiveMs: 86_400_000,
+  filesLiveMs: DAY_MS,
+  urlsLiveMs: DAY_MS,
 };
 
 /** Reads options written as a JSON object of whole numbers. @throws Error naming the one that is none */

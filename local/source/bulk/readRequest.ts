@@ -150,6 +150,9 @@ function readFilters(context: SourceContext, texts: readonly string[]): Map<stri
       defaultCount: 1,
       strict: true,
     });
+    if (filters.has(type) && context.settings.behaviours.includes('export-one-filter')) {
+      throw wrong('_typeFilter', text, 'a type may have one search');
+    }
     filters.set(type, [...(filters.get(type) ?? []), query]);
   }
   return filters;

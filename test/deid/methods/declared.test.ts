@@ -9,6 +9,7 @@ const NEEDED: Readonly<Record<string, object>> = {
   substitute: { replaceWith: 'x' },
   perturb: { span: 1 },
   generalize: { cases: { true: "'x'" } },
+  pseudonymize: { domain: 'x' },
 };
 
 const RESOURCE = JSON.stringify({

@@ -61,7 +61,7 @@ function ruleByRule(configuration: Configuration, version: FhirVersion): (text: 
   }
   const tree = new TreeEngine(
     rules,
-    worksOf(rules, configuration, options.jobSecret, options.now),
+    worksOf(rules, configuration, options),
     options.now,
     configuration.parameters,
   );

@@ -11,6 +11,7 @@ const context = {
   now: Date.parse('2026-11-21T12:00:00Z'),
   isResourceType: (name: string): boolean => ['Patient', 'Observation'].includes(name),
   hasElement: elementNames(FhirModel.of('R4')),
+  domainPrefixes: new Set(['project-a-']),
 };
 
 function read(query: string, more: Partial<RawKickOff> = {}): ReturnType<typeof readKickOff> {
@@ -98,6 +99,7 @@ describe('a kick-off is accepted', () => {
       {},
     ],
     ['with Prefer beside other preferences', '', { prefer: 'return=minimal, respond-async' }, {}],
+    ['with a prefix of domains', '?_domainPrefix=project-a-', {}, { domainPrefix: 'project-a-' }],
     ['with what Azure knows', '?_isParallel=true&_maxCount=100', {}, { pageSize: 100 }],
     ['with every output format', '?_outputFormat=application/fhir%2Bndjson', {}, {}],
     ['with a host key', '?code=abc', {}, {}],
@@ -412,3 +414,12 @@ describe('what the list says of a parameter holds:', () => {
     );
   });
 });
+
+it.each(['project-b-', 'project-a', 'PROJECT-A-', ''])(
+  'a prefix of domains that the settings do not name is refused: %s',
+  (prefix) => {
+    const { issues } = read(`?_domainPrefix=${prefix}`);
+    expect(issues.map(({ expression }) => expression?.[0])).toEqual(['_domainPrefix']);
+    expect(JSON.stringify(issues)).not.toContain('project-a-');
+  },
+);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -147,6 +148,14 @@ const SHOWN: Record<ExportBehaviour, () => Promise<void>> = {
   'export-no-elements': () => unsupported('export-no-elements', { name: '_elements', valueString: 'id' }),
   'export-no-patient': () =>
     unsupported('export-no-patient', { name: 'patient', valueReference: { reference: 'Patient/p1' } }),
+  'export-one-filter': () =>
+    having(['export-one-filter'], async ({ url }) => {
+      const filter = (status: string) => `_typeFilter=Observation%3Fstatus%3D${status}`;
+      const path = `${url}/$export?_type=Observation&${filter('final')}`;
+      expect(await statusOf(path)).toBe(202);
+      expect(await statusOf(`${path}&${filter('amended')}`)).toBe(400);
+      expect(await statusOf(`${path}&_typeFilter=Patient%3Factive%3Dtrue`)).toBe(202);
+    }),
   'export-ignores': () => ignoring('export-ignores', 400),
   'export-ignores-strict': () => ignoring('export-ignores-strict', 202),
   'export-since-exclusive': () =>
@@ -164,6 +173,28 @@ const SHOWN: Record<ExportBehaviour, () => Promise<void>> = {
       const kicked = await kickOff(`${url}/Patient/$export`);
       expect(kicked.headers.get('content-location')).toMatch(/^\/fhir\/export-status\/[^/]+$/);
       expect((await finished(await accepted(kicked))).status).toBe(200);
+    }),
+  'export-status-query': () =>
+    having(['export-status-query', 'export-relative-files', 'export-relative-status'], async (source) => {
+      const kicked = await kickOff(`${source.url}/$export`);
+      const [id] = source.exports;
+      expect(kicked.headers.get('content-location')).toBe(`/fhir/$export-poll-status?_jobId=${id}`);
+      const status = await accepted(kicked);
+      const { manifest } = await finished(status);
+      expect(await linesOf({ url: new URL(manifest.output[0]!.url, status).href })).toEqual(FILES.Group);
+      expect((await fetch(status.replace(/\?.*/, ''))).status).toBe(404);
+      expect((await fetch(status, { method: 'DELETE' })).status).toBe(202);
+      expect(source.exports).toEqual([]);
+    }),
+  'export-delete-404': () =>
+    having(['export-delete-404'], async ({ url }) => {
+      const [running, done] = [
+        await accepted(kickOff(`${url}/$export`)),
+        await accepted(kickOff(`${url}/$export`)),
+      ];
+      await finished(done);
+      const deleted = async (status: string) => (await fetch(status, { method: 'DELETE' })).status;
+      expect([await deleted(running), await deleted(done)]).toEqual([202, 404]);
     }),
   'export-retry-date': async () => {
     const { polls } = await polled(['export-retry-date'], { bulk: { retryAfterSeconds: 30 } });
@@ -301,6 +332,26 @@ const SHOWN: Record<ExportBehaviour, () => Promise<void>> = {
     ofSource(['export-no-deleted'], (manifest) => {
       expect(Object.keys(manifest)).not.toContain('deleted');
     }),
+  'export-bare-manifest': () =>
+    ofSource(['export-bare-manifest'], (manifest) => {
+      expect(Object.keys(manifest)).toEqual(['transactionTime', 'output']);
+    }),
+  'export-no-output': () =>
+    ofSource(['export-no-output'], async (manifest, source) => {
+      expect(manifest.output).toHaveLength(5);
+      expect(await exported(source, '$export?_type=Device')).not.toHaveProperty('output');
+    }),
+  'export-checksums': () =>
+    ofSource(['export-checksums'], async ({ output }) => {
+      const { body } = await raw(output[0]!.url);
+      const digest = createHash('sha256').update(body).digest('hex');
+      expect(output[0]).toMatchObject({
+        extension: [
+          { url: 'https://dpc.cms.gov/checksum', valueString: `sha256:${digest}` },
+          { url: 'https://dpc.cms.gov/file_length', valueDecimal: body.length },
+        ],
+      });
+    }),
   'export-error-file': () =>
     ofSource(['export-error-file'], async ({ error }) => {
       const lines = await linesOf(error![0]!);
@@ -327,6 +378,49 @@ const SHOWN: Record<ExportBehaviour, () => Promise<void>> = {
       expect((await raw(file.href, headers)).status).toBe(400);
       expect((await raw(file.href.replace(/sig=.*/, 'sig=0'))).status).toBe(403);
       expect((await raw(`${url}${file.pathname.replace('/fhir', '')}`, headers)).status).toBe(404);
+    }),
+  'export-redirected-files': async () => {
+    const headers = { Authorization: 'Bearer t' };
+    const redirected = async ({ url }: RunningSource): Promise<string> => {
+      const { manifest } = await finished(await accepted(kickOff(`${url}/$export`, headers)), headers);
+      expect([manifest.requiresAccessToken, manifest.output[0]!.url.startsWith(url)]).toEqual([true, true]);
+      expect((await raw(manifest.output[0]!.url)).status).toBe(401);
+      const redirect = await raw(manifest.output[0]!.url, headers);
+      expect(redirect.status).toBe(307);
+      expect(new URL(redirect.headers.location!).origin).not.toBe(new URL(url).origin);
+      return redirect.headers.location!;
+    };
+    await having(['export-redirected-files'], async (source) => {
+      const location = await redirected(source);
+      expect(await linesOf({ url: location })).toEqual(FILES.Group);
+      expect((await raw(location, headers)).status).toBe(400);
+      expect((await raw(new URL('/fhir/Patient', location).href)).status).toBe(404);
+    });
+    const expired = { bulk: { urlsLiveMs: -1 } };
+    await having(
+      ['export-redirected-files'],
+      async (source) => expect((await raw(await redirected(source))).status).toBe(403),
+      expired,
+    );
+  },
+  'export-binary-files': () =>
+    ofSource(['export-binary-files'], async ({ output }) => {
+      const wrapped = await raw(output[0]!.url, { Accept: 'application/fhir+json, */*' });
+      const data = Buffer.from(`${FILES.Group[0]}\n`).toString('base64');
+      expect(JSON.parse(wrapped.text)).toEqual({
+        resourceType: 'Binary',
+        contentType: 'application/fhir+ndjson',
+        data,
+      });
+      const plain = await raw(output[0]!.url, { Accept: 'application/fhir+ndjson' });
+      expect(plain.text).toBe(`${FILES.Group[0]}\n`);
+    }),
+  'export-strict-accept': () =>
+    ofSource(['export-strict-accept'], async ({ output }) => {
+      const status = async (accept: string) => (await raw(output[0]!.url, { Accept: accept })).status;
+      expect(await status('application/fhir+json')).toBe(406);
+      expect(await status('application/fhir+ndjson')).toBe(200);
+      expect(await status('*/*')).toBe(200);
     }),
   'export-no-ranges': () =>
     ofSource(['export-no-ranges'], async ({ output }) => {

@@ -94,6 +94,50 @@ describe('an export', () => {
     });
   });
 
+  test('below the system level has the Provenance of what is in the compartments', async () => {
+    const about = (id: string, target: string) =>
+      resource('Provenance', id, '2024-01-01T00:00:00Z', `,"target":[{"reference":"${target}"}]`);
+    const provenance = [
+      about('of-patient', 'Patient/a'),
+      about('of-observation', OBSERVATIONS[0]!),
+      about('of-other', OBSERVATIONS[2]!),
+      about('of-organization', 'Organization/x'),
+    ];
+    await serving({ ...FILES, Provenance: provenance }, {}, async (source) => {
+      const keysAt = async (path: string) => keysOf(await exported(source, `${path}?_type=Provenance`));
+      expect(await keysAt('$export')).toHaveLength(4);
+      expect(await keysAt('Patient/$export')).toEqual(
+        ['of-observation', 'of-other', 'of-patient'].map((id) => `Provenance/${id}`),
+      );
+      expect(await keysAt('Group/g/$export')).toEqual(
+        ['of-observation', 'of-patient'].map((id) => `Provenance/${id}`),
+      );
+    });
+  });
+
+  test('has only _elements, and a tag that says so', async () => {
+    await serving(FILES, {}, async (source) => {
+      const path = '$export?_type=Observation&_elements=status,Patient.name,Observation.code';
+      const file = (await exported(source, path)).output[0]!;
+      const lines = await linesOf(file);
+      expect(JSON.parse(lines[1]!)).toEqual({
+        resourceType: 'Observation',
+        id: 'o-a-2024-02-01T00:00:00Z',
+        meta: {
+          lastUpdated: '2024-02-01T00:00:00Z',
+          tag: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue', code: 'SUBSETTED' }],
+        },
+        status: 'final',
+        code: { coding: [{ code: '1,2' }] },
+      });
+      const { headers } = await raw(file.url);
+      expect(headers['content-length']).toBe(String(Buffer.byteLength(`${lines.join('\n')}\n`)));
+      const [from, to] = [lines[0]!.length - 5, lines[0]!.length + 20];
+      const part = await raw(file.url, { Range: `bytes=${from}-${to - 1}` });
+      expect(part.text).toBe(lines.join('\n').slice(from, to));
+    });
+  });
+
   test('by POST has its parameters in a Parameters resource, patients among them', async () => {
     await serving(FILES, {}, async ({ url }) => {
       const parameters = [

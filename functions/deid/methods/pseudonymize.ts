@@ -1,0 +1,161 @@
+import { remembered } from '../../common/maps.js';
+import { isJsonObject } from '../../json/json.js';
+import { primitiveText, type Primitive } from '../model/primitive.js';
+import type { Setting, ValuesOf } from '../reading/settings.js';
+import { CLEARING, KEEPING_SERVERS } from './effect.js';
+import { PSEUDED } from './labels.js';
+import { method, type MethodContext, type Run, type Target, type ValueMethod } from './method.js';
+import { ProcessingError } from './processingError.js';
+import type { EnticiSettings, Pseudonyms } from './pseudonyms.js';
+import { type LiteralReference, partsOfReference, SERVERS_IN_REFERENCES } from './referenceParts.js';
+
+const name: Setting<string | undefined> = (value, site) => {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string' && value !== '' && value === value.trim()) return value;
+  site.error('Must be a text that is not empty, without space around it');
+  return undefined;
+};
+
+const entici: Setting<EnticiSettings | undefined> = (value, site) => {
+  if (value === undefined || value === null) return undefined;
+  const { resourceType, project } = isJsonObject(value) ? value : {};
+  if (typeof resourceType !== 'string' || !/^[A-Z][A-Za-z]+$/.test(resourceType))
+    site.error('Needs resourceType, a resource type of FHIR, for example "Patient"');
+  else if (project !== undefined && (typeof project !== 'string' || project === ''))
+    site.error('Must be a text that is not empty', '.project');
+  else return { resourceType, project };
+  return undefined;
+};
+
+const SETTINGS = {
+  domain: name,
+  /** The same, as users of Vfps call it. */
+  namespace: name,
+  'domain-prefix': name,
+  'namespace-prefix': name,
+  entici,
+};
+
+const PARAMETERS = {
+  /** What becomes of the server's address and the version in a reference: kept, or left out. */
+  referenceServers: SERVERS_IN_REFERENCES,
+};
+
+export const PSEUDONYMIZE = method({
+  name: 'pseudonymize',
+  settings: SETTINGS,
+  parameters: PARAMETERS,
+  labels: [PSEUDED],
+  clears:
+    'everything: what is left is a pseudonym, which the pseudonym service can undo; references in part, unless `referenceServers` is `hash`',
+  needsPseudonyms: true,
+  effect: (_, { referenceServers }) => (referenceServers === 'keep' ? KEEPING_SERVERS : CLEARING),
+  prepare: (context) => {
+    const resourceTypes = new Set(context.model.resourceNames());
+    return { work: (settings) => new Pseudonymizer(settings, context, resourceTypes) };
+  },
+});
+
+/** A reference to whatever has an identifier: its type, where it names one, and the value alone. */
+const CONDITIONAL =
+  /^((?:([A-Za-z]+)\?)?identifier=(?:https?:\/\/[A-Za-z0-9\\/.:%$-]*\|)?)([A-Za-z0-9\-.]{1,64})$/;
+/** A surrogate without its other half. */
+const HALF_PAIR = /\p{Surrogate}/u;
+/** In the place of a pseudonym that is missing: what is made with it is given up. */
+const MISSING = 'missing';
+
+/** Replaces values by the pseudonyms of a service; of references only the id. */
+class Pseudonymizer {
+  readonly #context: MethodContext<typeof PARAMETERS>;
+  /** Of the rule, whatever the element is. */
+  readonly #domain: string | undefined;
+  readonly #prefix: string;
+  readonly #entici: EnticiSettings | undefined;
+  readonly #resourceTypes: ReadonlySet<string>;
+  readonly #domains = new Map<string, Pseudonyms>();
+
+  constructor(
+    settings: ValuesOf<typeof SETTINGS>,
+    context: MethodContext<typeof PARAMETERS>,
+    resourceTypes: ReadonlySet<string>,
+  ) {
+    this.#context = context;
+    this.#domain = settings.domain ?? settings.namespace;
+    this.#prefix = context.domainPrefix ?? settings['domain-prefix'] ?? settings['namespace-prefix'] ?? '';
+    this.#entici = settings.entici;
+    this.#resourceTypes = resourceTypes;
+  }
+
+  ofValue({ type, name: element, parentType }: Target): ValueMethod {
+    if (parentType === 'Reference' && element === 'reference') return this.#ofReference;
+    if (type.name === 'uri') return element === 'fullUrl' ? this.#ofReference : this.#ofUri;
+    const own = element === 'id' && this.#resourceTypes.has(parentType) ? parentType : undefined;
+    return pseudonymizing((text) => this.#pseudonym(text, own));
+  }
+
+  readonly #ofReference = pseudonymizing((text) => this.#reference(text));
+  /** A URI that leads to a resource is a reference; any other is a value. */
+  readonly #ofUri = pseudonymizing((text) =>
+    partsOfReference(text, this.#resourceTypes).kind === 'literal' || this.#conditional(text) !== undefined
+      ? this.#reference(text)
+      : this.#pseudonym(text, undefined),
+  );
+
+  /** @param otherwise the domain, where the rule has none */
+  #pseudonym(text: string, otherwise: string | undefined): string {
+    if (HALF_PAIR.test(text))
+      throw new ProcessingError('not-unicode', 'A text to pseudonymize holds half of a surrogate pair');
+    const domain = this.#domain ?? otherwise;
+    if (domain === undefined) {
+      throw new ProcessingError(
+        'no-domain',
+        'The rule needs a domain: without one, ids of resources and references that name a type have a pseudonym alone',
+      );
+    }
+    return this.#pseudonymsOf(domain).of(text) ?? MISSING;
+  }
+
+  #pseudonymsOf(domain: string): Pseudonyms {
+    return remembered(this.#domains, domain, () =>
+      this.#context.pseudonyms.domain({ domain: this.#prefix + domain, entici: this.#entici }),
+    );
+  }
+
+  #reference(text: string): string {
+    const parts = partsOfReference(text, this.#resourceTypes);
+    switch (parts.kind) {
+      case 'contained':
+        return parts.id === '' ? text : `#${this.#pseudonym(parts.id, undefined)}`;
+      case 'literal':
+        return this.#literal(text, parts);
+      case 'urn':
+        return `${parts.prefix}${this.#pseudonym(parts.id, parts.prefix)}`;
+      case 'other': {
+        const [before, type, value] = this.#conditional(text) ?? ['', undefined, text];
+        return `${before}${this.#pseudonym(value, type)}`;
+      }
+    }
+  }
+
+  #literal(text: string, { server, type, id, version, isBelowResource }: LiteralReference): string {
+    if (isBelowResource) return this.#pseudonym(text, type);
+    const reference = `${type}/${this.#pseudonym(id, type)}`;
+    return this.#context.parameters.referenceServers === 'keep'
+      ? `${server}${reference}${version}`
+      : reference;
+  }
+
+  /** A conditional reference: what comes before its value, the type if it names one, and the value. */
+  #conditional(text: string): [before: string, type: string | undefined, value: string] | undefined {
+    const [, before = '', type, value] = CONDITIONAL.exec(text) ?? [];
+    if (value === undefined || (type !== undefined && !this.#resourceTypes.has(type))) return undefined;
+    return [before, type, value];
+  }
+}
+
+function pseudonymizing(make: (text: string) => string): ValueMethod {
+  return (value: Primitive, run: Run): string => {
+    run.did(PSEUDED);
+    return make(primitiveText(value));
+  };
+}
