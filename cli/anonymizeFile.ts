@@ -124,7 +124,7 @@ function problemOf(tape: JsonTape, bytes: Buffer): { message: string; rule?: num
 }
 
 /** Lines of an NDJSON file with their numbers, or the whole of another file as its line 1. */
-async function* resourceBytes(path: string): AsyncGenerator<[line: number, bytes: Buffer]> {
+export async function* resourceBytes(path: string): AsyncGenerator<[line: number, bytes: Buffer]> {
   const file = createReadStream(path);
   const content = GZIP_FILE.test(path) ? createGunzip() : new PassThrough();
   const reading = pipeline(file, content);

@@ -17,6 +17,9 @@ export class ArgumentsError extends UsageError {
   override readonly name = 'ArgumentsError';
 }
 
+/** What may be meant to give a key. */
+const KEY_OPTION = /^--?[a-z-]*(?:key|secret|password|token)/i;
+
 interface Option {
   /** The placeholder of its value in the help; without it the option is a flag. */
   readonly value?: string;
@@ -85,6 +88,11 @@ function parse(
   options: Command['options'],
   args: readonly string[],
 ): { values: Readonly<Record<string, unknown>>; positionals: string[] } {
+  if (args.some((arg) => KEY_OPTION.test(arg))) {
+    throw new ArgumentsError(
+      'Keys are never taken from the command line, which other users and the history of the shell see: set ANONYMIZATION_SECRET_<name> in the environment or local.settings.json.',
+    );
+  }
   const types = Object.entries(options).map(
     ([option, { value }]) =>
       [option, { type: value === undefined ? ('boolean' as const) : ('string' as const) }] as const,

@@ -12,6 +12,18 @@ const KEYS =
 const PLACE =
   'Without a reference it is about the container anonymization of the export storage account: that of EXPORT_STORAGE or EXPORT_STORAGE__blobServiceUri, from the environment or local.settings.json, or that of the embedded stack.';
 
+const NEW_FILE = {
+  value: 'FILE',
+  description: 'a new file, which its owner alone may read (mode 600)',
+  isRequired: true,
+} as const;
+const AUDIT = {
+  value: 'FILE',
+  description:
+    'the file to which a line is added about who did this, when, with which configuration and how much, without a value; reidentify-audit.ndjson without it',
+};
+const ONLY_HERE = 'Run it only where the keys may be; the app has no such route.';
+
 /** All commands. What a command needs is loaded when it runs. */
 const COMMANDS: readonly Command[] = [
   {
@@ -77,6 +89,47 @@ const COMMANDS: readonly Command[] = [
       },
     },
     run: async (given) => (await import('./verify.js')).verify(given),
+  },
+  {
+    name: 'reidentify ids',
+    summary: `Writes the table of pseudonyms that cryptoHash makes of values of the source, as CSV: pseudonym, value, and whether it is of no other value among those given. ${KEYS} ${ONLY_HERE}`,
+    options: {
+      config: { value: 'FILE', description: 'the configuration of the export', isRequired: true },
+      output: NEW_FILE,
+      ids: {
+        value: 'FILE',
+        description:
+          'values of the source, one a line: ids, references such as Patient/1, or what else is hashed',
+      },
+      types: {
+        value: 'TYPE[,TYPE]',
+        description:
+          'instead of a file the ids of all resources of these types, read from the source by the settings of the app: FHIR_SERVER_URL, SOURCE_AUTHENTICATION and so on',
+      },
+      pseudonyms: {
+        value: 'FILE',
+        description: 'pseudonyms that are looked for, one a line; without it all are written',
+      },
+      audit: AUDIT,
+      'fhir-version': FHIR_VERSION,
+    },
+    run: async (given) => (await import('./reidentify.js')).ids(given),
+  },
+  {
+    name: 'reidentify decrypt',
+    summary: `Decrypts what encrypt made of elements of resources. ${KEYS} ${ONLY_HERE}`,
+    options: {
+      config: { value: 'FILE', description: 'the configuration of the export', isRequired: true },
+      input: {
+        value: 'FILE',
+        description: 'a resource or Bundle, or NDJSON (.ndjson, .jsonl), compressed (.gz) or not',
+        isRequired: true,
+      },
+      output: NEW_FILE,
+      audit: AUDIT,
+      'fhir-version': FHIR_VERSION,
+    },
+    run: async (given) => (await import('./reidentify.js')).decrypt(given),
   },
   {
     name: 'config push',

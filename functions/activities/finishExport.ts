@@ -132,6 +132,7 @@ async function complete(
       foreign,
       ofOthers,
       superseded: superseded(request, repeated),
+      absent: await absentMembers(jobs, request, plan, parts),
       withheld: withheld.notes,
     }),
   );
@@ -202,6 +203,25 @@ async function withheldOf(
   if (withheld.size === types.size) throw allWithheld(most);
   const named = [...withheld, ...(plan.withheld ?? [])].sort();
   return { types: withheld, notes: named.length === 0 ? [] : [withheldNote(named, most)] };
+}
+
+/**
+ * How many members have no Patient in the source's own export, which some servers cut without a word. Of what is narrowed by
+ * other parameters, or may be withheld, that is not known.
+ */
+async function absentMembers(
+  jobs: Pick<JobStore, 'members'>,
+  request: JobRequest,
+  { start, compartment }: JobPlan,
+  parts: readonly ReadPart[],
+): Promise<number> {
+  const { jobId, types, since, until, typeFilters, minPatients = 0 } = request;
+  const isNarrowed = since !== undefined || until !== undefined || typeFilters.length > 0 || minPatients > 0;
+  if (start === undefined || compartment?.hasMembers !== true || isNarrowed) return 0;
+  if (types?.includes('Patient') === false) return 0;
+  const patients = parts.filter(({ planned }) => planned.window.type === 'Patient');
+  const found = patients.reduce((sum, { record }) => sum + record.report.read, 0);
+  return (await jobs.members(jobId)).length - found;
 }
 
 /** How many lines of files others superseded: nothing, where the number might show what is withheld. */

@@ -29,11 +29,11 @@ export async function planBulk(
   { start, first, taken }: SourceExport,
   log: ActivityLog,
 ): Promise<Omit<JobPlan, 'source'>> {
-  const { bulkOf, jobs, settings } = dependencies;
+  const { bulkOf, jobs, settings, isResourceType } = dependencies;
   const client = bulkOf?.(requesterOf(request), log);
   if (client === undefined || taken === undefined) throw stateMissing();
   const manifest = await jobs.sourceManifest(request.jobId, start);
-  const { output, deleted } = filesToRead(manifest, request, settings.fhirVersion);
+  const { output, deleted, unknown } = filesToRead(manifest, request, settings.fhirVersion, isResourceType);
   const probe = async (file: NumberedFile): Promise<ReadFile> => ({
     ...file,
     ...(await client.probe(reachedFile(manifest, file.number), file.number)),
@@ -42,7 +42,7 @@ export async function planBulk(
   // Some sources give the time at which their export ended: what changed while it was made may be missing in it.
   const begun = Math.min(taken.date ?? Infinity, Date.parse(manifest.transactionTime));
   const transactionTime = transactionInstant(begun, 0, request.until);
-  const notes = bulkNotes(request, taken, manifest, read);
+  const notes = bulkNotes(request, taken, manifest, read, unknown);
   const sourceIssues = await issuesOf(client, manifest);
   const plan = {
     transactionTime,

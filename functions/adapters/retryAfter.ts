@@ -5,7 +5,8 @@
 export function retryAfterMs(header: string | undefined, now: number): number {
   const value = header?.trim() ?? '';
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
-  // Some servers give the second of the epoch: as a number of seconds, it would be decades.
-  const date = /^\d{10}$/.test(value) ? Number(value) * 1000 : Date.parse(value);
+  // Some servers give a moment since the epoch, in seconds or milliseconds: as seconds to wait, it would be decades.
+  const isEpoch = /^\d{10}(?:\d{3})?$/.test(value);
+  const date = isEpoch ? Number(value.padEnd(13, '0')) : Date.parse(value);
   return Number.isNaN(date) ? 0 : Math.max(0, date - now);
 }

@@ -160,7 +160,7 @@ export class BulkClient {
         await discard(response);
         return { bytes: 0, etag, isGzip: false };
       }
-      if (statusCode !== 206 && statusCode !== 200) throw await this.#refusalOfFile(response, number);
+      if (statusCode !== 206 && statusCode !== 200) throw await this.#refusalOfFile(response, file, number);
       const first = await firstBytes(response.body);
       const bytes = Number(/^bytes 0-[01]\/(\d{1,15})$/.exec(range)?.[1] ?? Number.NaN);
       const isWhole =
@@ -223,7 +223,7 @@ export class BulkClient {
     const response = await this.#again(async () => {
       const answer = await this.#file(file, { 'accept-encoding': 'gzip, deflate' });
       if (answer.statusCode === 200) return answer;
-      throw await this.#refusalOfFile(answer, number);
+      throw await this.#refusalOfFile(answer, file, number);
     });
     yield* decoded(response) as AsyncIterable<Buffer>;
   }
@@ -253,7 +253,7 @@ export class BulkClient {
           await discard(answer);
           throw lost(number);
         }
-        throw await this.#refusalOfFile(answer, number);
+        throw await this.#refusalOfFile(answer, file, number);
       });
       try {
         for await (const chunk of response.body as AsyncIterable<Buffer>) {
@@ -377,8 +377,11 @@ export class BulkClient {
   }
 
   /** Of a file that is gone, another export may help. */
-  async #refusalOfFile(response: SourceResponse, number: number): Promise<ExportError> {
+  async #refusalOfFile(response: SourceResponse, { url }: ReachedFile, number: number): Promise<ExportError> {
     const refusal = await this.#refusal(response);
+    const isForeign = new URL(url).origin !== this.#base.origin;
+    if (isForeign && [401, 403, 409].includes(response.statusCode))
+      return notOpen(number, response.statusCode);
     return [404, 410].includes(response.statusCode) ? lost(number) : refusal;
   }
 
@@ -441,6 +444,13 @@ function lost(number: number): ExportError {
   return new ExportError(
     'source-export-lost',
     `${fileName({ number, bulk: {} })}: it is gone, or was changed while it was read, so its lines would not fit each other. Let the source keep the files of its exports for longer, and export again.`,
+  );
+}
+
+function notOpen(number: number, status: number): ExportError {
+  return new ExportError(
+    'source-forbidden',
+    `${fileName({ number, bulk: {} })}: its host, another one than that of FHIR_SERVER_URL, answered ${status}, and the credentials of the source are not sent there. Let the source give links that open its files; where they are in a container of Azure Storage, SOURCE_MODE=files reads them with a role on it.`,
   );
 }
 

@@ -5,7 +5,8 @@ import { CLEARING, isKnown, UNTOUCHED } from './effect.js';
 import { MASKED } from './labels.js';
 import { method, type ValueMethod } from './method.js';
 
-const IV_BYTES = 16;
+/** Bytes of the initialization vector, before the ciphertext. */
+export const IV_BYTES = 16;
 const LENGTH = 'must be 16, 24 or 32 bytes long in UTF-8';
 
 const aesKey: Setting<Key> = (value, site) => {
@@ -34,9 +35,14 @@ export const ENCRYPT = method({
   },
 });
 
+/** The cipher of a key, as OpenSSL names it. */
+export function cipherOf(bytes: Uint8Array): string {
+  return `aes-${bytes.length * 8}-cbc`;
+}
+
 /** AES-CBC with PKCS#7 padding; the random initialization vector comes before the ciphertext, all in Base64. */
 function encrypt(bytes: Uint8Array): ValueMethod {
-  const algorithm = `aes-${bytes.length * 8}-cbc`;
+  const algorithm = cipherOf(bytes);
   return (value, run) => {
     run.did(MASKED);
     const iv = run.randomBytes(IV_BYTES);

@@ -37,6 +37,8 @@ interface ManifestInput {
   ofOthers: number;
   /** Lines of files left out because another one of the same resource counts. */
   superseded?: number;
+  /** Members without a Patient in the source's own export. */
+  absent?: number;
   /** What is reported of parts that are withheld. */
   withheld: readonly string[];
 }
@@ -58,7 +60,17 @@ export interface FileLinks {
 
 /** The manifest of a complete export as it is stored: its URLs are names of files, which `linkManifest` replaces. */
 export function buildManifest(input: ManifestInput): ExportManifest {
-  const { request, plan, deletionNotes, report, foreign, ofOthers, superseded = 0, withheld } = input;
+  const {
+    request,
+    plan,
+    deletionNotes,
+    report,
+    foreign,
+    ofOthers,
+    superseded = 0,
+    absent = 0,
+    withheld,
+  } = input;
   const entry = ({ type, of, name, count }: OutputFile): ManifestFile => ({
     type,
     ...(of === undefined ? {} : { of }),
@@ -73,6 +85,7 @@ export function buildManifest(input: ManifestInput): ExportManifest {
     ...foreignNotes(foreign),
     ...othersNotes(ofOthers),
     ...supersededNotes(superseded),
+    ...absentNotes(absent),
     ...refusalNotes(report),
     ...validityNotes(report),
     ...doubtNotes(report),
@@ -127,6 +140,13 @@ function supersededNotes(count: number): string[] {
   if (count === 0) return [];
   return [
     `${count} lines of the files are of resources that have another line, and were left out: of each resource, the line with the latest meta.lastUpdated is exported, then the last one in the order of file names.`,
+  ];
+}
+
+function absentNotes(count: number): string[] {
+  if (count === 0) return [];
+  return [
+    `${count} of the patients asked for have no Patient resource in the source's own export: they do not exist there, or the source has cut its export, so that other resources of theirs may be missing, too.`,
   ];
 }
 

@@ -30,11 +30,14 @@ export function filesToRead(
   { output, deleted }: BulkManifest,
   request: JobRequest,
   fhirVersion: FhirVersion,
-): { output: NumberedFile[]; deleted: NumberedFile[] } {
+  isResourceType: (type: string) => boolean,
+): { output: NumberedFile[]; deleted: NumberedFile[]; unknown: number } {
+  const numbered = numberedFrom(output, 0);
+  // Servers export types of their own, too, and what is in them no configuration knows.
+  const files = numbered.filter(({ type }) => type === undefined || isResourceType(type));
   return {
-    output: numberedFrom(output, 0).filter(
-      ({ type }) => type === undefined || isAsked(request, type, fhirVersion),
-    ),
+    unknown: numbered.length - files.length,
+    output: files.filter(({ type }) => type === undefined || isAsked(request, type, fhirVersion)),
     deleted:
       request.since !== undefined && deletionsRefused(request) === undefined
         ? numberedFrom(deleted, output.length)
@@ -129,6 +132,7 @@ export function bulkNotes(
   taken: TakenExport,
   manifest: BulkManifest,
   output: readonly ReadFile[],
+  unknown: number,
 ): string[] {
   const { level, typeFilters, patients, since } = request;
   const reason = deletionsRefused(request);
@@ -145,6 +149,11 @@ export function bulkNotes(
     ...(manifest.output.length === 0
       ? ["The source's own export has no files, so there is nothing to export."]
       : []),
+    ...(unknown === 0
+      ? []
+      : [
+          `${unknown} files of the source's own export were left out, since their types are none of the FHIR version (FHIR_VERSION).`,
+        ]),
     ...(again === 0
       ? []
       : [

@@ -26,6 +26,8 @@ const SECOND_MS = 1000;
 const MAX_WAIT_MS = 3_600_000;
 /** Of a source that does not say when to ask again: a tenth of the time that it has taken, within these. */
 const MAX_OWN_WAIT_MS = 60_000;
+/** Of what the source asks for, a twentieth of that time at least, up to this. */
+const LEAST_WAIT_MS = 10_000;
 /** What gateways answer in the place of a server, or a server that has no time. */
 const BUSY: readonly number[] = [408, 425, 429, 502, 503, 504];
 const GONE: readonly number[] = [404, 410];
@@ -66,10 +68,10 @@ export function readStatus(
   return { kind: 'failed', isGone: false };
 }
 
-/** When to ask again. */
+/** When to ask again: some servers ask for a second, and block who asks sixty times a minute. */
 export function waitOf({ retryAfterMs }: Pick<BulkAnswer, 'retryAfterMs'>, elapsedMs: number): number {
-  const wait =
-    retryAfterMs > 0 ? Math.min(retryAfterMs, MAX_WAIT_MS) : Math.min(elapsedMs / 10, MAX_OWN_WAIT_MS);
+  const asked = Math.max(Math.min(retryAfterMs, MAX_WAIT_MS), Math.min(elapsedMs / 20, LEAST_WAIT_MS));
+  const wait = retryAfterMs > 0 ? asked : Math.min(elapsedMs / 10, MAX_OWN_WAIT_MS);
   return Math.max(SECOND_MS, Math.round(wait));
 }
 

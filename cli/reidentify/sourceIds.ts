@@ -1,0 +1,57 @@
+import { openSource, openSourceAccess } from '../../functions/adapters/source/openSource.js';
+import { checkLoop, NO_LOOP } from '../../functions/export/source/linkLoop.js';
+import { onRefusal } from '../../functions/export/source/refusals.js';
+import { readAnswer } from '../../functions/export/source/searchPage.js';
+import type { Environment } from '../../functions/settings/setting.js';
+import { readSettings, SettingsError } from '../../functions/settings/settings.js';
+import { UsageError } from '../command.js';
+
+/** Settings of the app that reading the source does not need. */
+const UNUSED = {
+  EXPORT_STORAGE: 'UseDevelopmentStorage=true',
+  AzureWebJobsStorage: 'UseDevelopmentStorage=true',
+};
+/** Settings about callers, which there are none of. */
+const NO_CALLERS = { AUTHENTICATION: 'function-keys', DE_IDENTIFY: 'off' };
+
+/**
+ * References to all resources of types that the source has, read by `Type?_elements=id` with the settings of the app.
+ * @throws UsageError where the settings do not do; ExportError where the source does not answer
+ */
+export async function* sourceReferences(
+  types: readonly string[],
+  environment: Environment,
+): AsyncGenerator<string> {
+  const settings = settingsOf(environment);
+  const source = openSource(settings, openSourceAccess(settings))('reidentify', () => undefined);
+  for (const type of types) {
+    const size = ['_count', String(settings.pageSize)] as const;
+    // A source that refuses `_elements` gives whole resources.
+    const first = source
+      .search(type, [['_elements', 'id'], size])
+      .catch(onRefusal('leave out', () => source.search(type, [size])));
+    let page = readAnswer(await first, type);
+    let loop = NO_LOOP;
+    for (;;) {
+      for (const { id } of page.rows) if (id !== undefined) yield `${type}/${id}`;
+      const { next } = page;
+      page.release?.();
+      if (next === undefined) break;
+      loop = checkLoop(loop, next, type);
+      page = readAnswer(await source.follow(next), type);
+    }
+  }
+}
+
+function settingsOf(environment: Environment): ReturnType<typeof readSettings> {
+  try {
+    const settings = readSettings({ ...UNUSED, ...environment, ...NO_CALLERS });
+    if (settings.source.mode.method !== 'files') return settings;
+  } catch (error) {
+    if (error instanceof SettingsError) throw new UsageError(error.message);
+    throw error;
+  }
+  throw new UsageError(
+    'The source is files (SOURCE_MODE): list their ids in a file, and give it with --ids.',
+  );
+}
