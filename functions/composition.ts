@@ -117,7 +117,11 @@ export function composeThread(settings: Settings, access: Access): ActivityDepen
 
 /** What does the work of `$de-identify`, on a thread of its own. */
 export function composeDeIdentification(settings: Settings): RunDeIdentify {
-  const work = new DeIdentification({ ...configurationReader(settings), now: () => Date.now() });
+  const work = new DeIdentification({
+    ...configurationReader(settings),
+    pseudonyms: openPseudonyms(settings, openPseudonymAccess(settings)),
+    now: () => Date.now(),
+  });
   return (task) => work.run(task);
 }
 

@@ -1,6 +1,6 @@
 import type { BulkClient } from '../adapters/source/bulkClient.js';
 import { ExportError } from '../common/errors.js';
-import { bulkKickOffs, isRefused, refusedAtKickOff } from '../export/plan/bulkKickOffs.js';
+import { bulkKickOffs, isMissing, isRefused, refusedAtKickOff } from '../export/plan/bulkKickOffs.js';
 import { type JobRequest, PLANNING, type Waiting } from '../export/records/job.js';
 import type { SourceExport, TakenExport } from '../export/records/sourceExport.js';
 import { groupNotFound } from '../export/selection/members.js';
@@ -113,7 +113,10 @@ class SourcePreparation {
     refuseSeveralFilters(request, 'the own export of the source says of no resource which filter it matches');
     let refusal: BulkAnswer | undefined;
     let isGroupKnown = level.kind !== 'group';
+    const missing: string[] = [];
     for (const kickOff of bulkKickOffs(request)) {
+      // By either method: the source has no export of that level, whatever the parameters.
+      if (missing.filter((kind) => kind === kickOff.level.kind).length > 1) continue;
       if (!isGroupKnown && kickOff.level.kind !== 'group') {
         // Before the data of others is asked for on its behalf.
         await this.#requireGroup(level);
@@ -125,6 +128,7 @@ class SourcePreparation {
         return this.#taken({ statusUrl, level: kickOff.level.kind, ...dateOf(answer) });
       const isOnlyTried = choice !== undefined && answer.status === 403;
       if (!isRefused(answer) && !isOnlyTried) return this.#notNow(answer, this.#dependencies.now() - askedAt);
+      if (isMissing(answer)) missing.push(kickOff.level.kind);
       // The first refusal is of what was asked for; those of what is wider say less.
       refusal ??= answer;
     }

@@ -1,3 +1,4 @@
+import { remembered } from '../common/maps.js';
 import type { FhirVersion } from './fhirVersion.js';
 
 /** A search parameter that puts resources into the compartments of the patients that its elements refer to. */
@@ -170,11 +171,7 @@ const compartments = new Map<FhirVersion, ReadonlyMap<string, readonly Compartme
  * compartment besides.
  */
 export function patientCompartment(version: FhirVersion): ReadonlyMap<string, readonly CompartmentLink[]> {
-  const known = compartments.get(version);
-  if (known !== undefined) return known;
-  const made = new Map(readTable(`${COMMON}${TABLES[version]}`));
-  compartments.set(version, made);
-  return made;
+  return remembered(compartments, version, () => new Map(readTable(`${COMMON}${TABLES[version]}`)));
 }
 
 /** What of a version names the patients of resources that by the definition are not in their compartments for it. */

@@ -1,3 +1,4 @@
+import { remembered } from '../common/maps.js';
 import type { FhirVersion } from './fhirVersion.js';
 import { isJsonObject, type JsonObject } from '../json/json.js';
 import { outsideCompartment, patientCompartment } from './patientCompartment.js';
@@ -34,17 +35,14 @@ const pathsOfVersion = new Map<FhirVersion, ReadonlyMap<string, readonly Path[]>
 
 /** The elements that name the patients of each type, each once. */
 function naming(version: FhirVersion): ReadonlyMap<string, readonly Path[]> {
-  const known = pathsOfVersion.get(version);
-  if (known !== undefined) return known;
-  const byType = new Map<string, Map<string, Path>>();
-  for (const [type, links] of [...patientCompartment(version), ...outsideCompartment(version)]) {
-    const paths = byType.get(type) ?? new Map<string, Path>();
-    for (const path of links.flatMap((link) => link.paths)) paths.set(path.join('.'), path);
-    byType.set(type, paths);
-  }
-  const made = new Map([...byType].map(([type, paths]) => [type, [...paths.values()]] as const));
-  pathsOfVersion.set(version, made);
-  return made;
+  return remembered(pathsOfVersion, version, () => {
+    const byType = new Map<string, Map<string, Path>>();
+    for (const [type, links] of [...patientCompartment(version), ...outsideCompartment(version)]) {
+      const paths = remembered(byType, type, () => new Map<string, Path>());
+      for (const path of links.flatMap((link) => link.paths)) paths.set(path.join('.'), path);
+    }
+    return new Map([...byType].map(([type, paths]) => [type, [...paths.values()]] as const));
+  });
 }
 
 /**

@@ -33,6 +33,7 @@ const STATUS_OF_CODE: Readonly<Partial<Record<ExportErrorCode, number>>> = {
   'source-unreachable': 503,
   'storage-unavailable': 503,
   'registry-unavailable': 503,
+  'pseudonym-service-unavailable': 503,
 };
 
 /** An answer other than success, with everything that is wrong. */

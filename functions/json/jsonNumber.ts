@@ -11,10 +11,7 @@ export type JsonScalar = string | number | boolean | JsonNumber;
 
 /** A number that keeps its digits: `1.50`, `1.20e3`, decimals longer than a double holds. */
 export class JsonNumber {
-  readonly text: string;
-  constructor(text: string) {
-    this.text = text;
-  }
+  constructor(readonly text: string) {}
   /** Only `stringifyJson` may write one of these: it puts the digits in the place of the mark. */
   toJSON(): string {
     written++;

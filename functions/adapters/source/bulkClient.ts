@@ -264,6 +264,8 @@ export class BulkClient {
       } catch (error) {
         if (error instanceof ExportError || ++cuts > MAX_CUTS) throw error;
       }
+      // An answer without a byte is no cut, but must not be asked for without end.
+      if (place === from && ++cuts > MAX_CUTS) throw lost(number);
     }
   }
 
@@ -273,7 +275,7 @@ export class BulkClient {
     redirects = 0,
   ): Promise<SourceResponse> {
     const target = new URL(url);
-    const isOwn = target.origin === this.#base.origin;
+    const isOwn = target.origin === this.#base.origin && target.username === '';
     if (!isOwn && (!isPrivate(target) || !this.#options.fileHosts.has(target.host))) {
       throw new ExportError(
         'source-foreign-link',

@@ -68,16 +68,13 @@ function readsOfRule(rule: Rule, elements: Elements): readonly IdentityRead[] {
 
 /** The elements of a FHIR version. */
 class Elements {
-  readonly model: FhirModel;
   /** Those of all resources, by their types. */
   readonly #byType = new Map<string, FhirElement[]>();
   readonly #items = new Map<readonly FhirElement[], readonly Item[]>();
   readonly #roots = new Map<string | null, readonly Item[]>();
   #work = 0;
 
-  constructor(model: FhirModel) {
-    this.model = model;
-  }
+  constructor(readonly model: FhirModel) {}
 
   /** Whether there was more work than one configuration is worth. */
   isTooMuch(work: number): boolean {

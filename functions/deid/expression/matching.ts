@@ -1,3 +1,5 @@
+import { remembered } from '../../common/maps.js';
+import { RecentMap } from '../../common/recentMap.js';
 import { Regex } from '../regex/regex.js';
 import { RegexLimitError, RegexSteps } from '../regex/steps.js';
 import { RegexSyntaxError } from '../regex/syntax.js';
@@ -16,17 +18,11 @@ export class PatternError extends FhirPathError {
   override readonly name = 'PatternError';
 }
 
-const kept = new Map<string, Regex>();
+const kept = new RecentMap<string, Regex>(MAX_KEPT);
 
 /** @throws RegexSyntaxError */
 function regexOf(pattern: string): Regex {
-  let regex = kept.get(pattern);
-  if (regex === undefined) {
-    regex = Regex.compile(pattern);
-    if (kept.size >= MAX_KEPT) kept.clear();
-    kept.set(pattern, regex);
-  }
-  return regex;
+  return remembered(kept, pattern, () => Regex.compile(pattern));
 }
 
 /**

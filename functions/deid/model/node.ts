@@ -24,39 +24,29 @@ export class DepthError extends Error {
  * define is no child.
  */
 export class FhirNode {
-  readonly parent: FhirNode | null;
   /** Name without a choice's type suffix; of a resource's root its type. */
   readonly name: string;
-  readonly type: FhirType;
   /** Name in JSON; empty for a root. */
   readonly key: string;
-  /** Value of a primitive; undefined where there is none, or no more. */
-  value: Primitive | undefined;
-  /** JSON of a complex element, or of a primitive's `_` sibling. */
-  readonly source: JsonObject | undefined;
   /** Whether a rule has reached it: the first one decides. */
   decided = false;
   /** Whether it was put in the place of what was there: then its source does not say what was taken away. */
   isReplacement: boolean;
   private readonly depth: number;
-  private readonly context: NodeContext;
   private made: FhirNode[] | undefined;
 
   constructor(
-    context: NodeContext,
-    parent: FhirNode | null,
+    private readonly context: NodeContext,
+    readonly parent: FhirNode | null,
     element: Pick<FhirElement, 'name' | 'key'>,
-    type: FhirType,
-    value: Primitive | undefined,
-    source: JsonObject | undefined,
+    readonly type: FhirType,
+    /** Value of a primitive; undefined where there is none, or no more. */
+    public value: Primitive | undefined,
+    /** JSON of a complex element, or of a primitive's `_` sibling. */
+    readonly source: JsonObject | undefined,
   ) {
-    this.context = context;
-    this.parent = parent;
     this.name = element.name;
     this.key = element.key;
-    this.type = type;
-    this.value = value;
-    this.source = source;
     this.isReplacement = parent?.isReplacement === true;
     this.depth = parent === null ? 0 : parent.depth + 1;
     if (this.depth > MAX_DEPTH) throw new DepthError();

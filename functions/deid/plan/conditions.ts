@@ -30,14 +30,12 @@ interface Conditional {
 export class Conditions<Entry extends Conditional> {
   /** Numbers of the names they look at; null where they look at all of the element. */
   private readonly looksAt: ReadonlySet<number> | null;
-  private readonly entry: Entry;
   /** Bit n is set where `looksAt` has a number that ends with these five bits. */
   private readonly lookMask: number;
   private readonly seen: (Buffer | undefined)[] = [];
   private readonly verdicts: Entry[] = [];
 
-  constructor(entry: Entry) {
-    this.entry = entry;
+  constructor(private readonly entry: Entry) {
     this.looksAt = namesOf(entry);
     let mask = 0;
     for (const name of this.looksAt ?? []) mask |= 1 << (name & 31);

@@ -1,13 +1,12 @@
 /** A set of UTF-16 code units, as .NET's classes are. Immutable. */
 export class CharSet {
-  /** First and last code unit of each range, ascending, ranges apart. */
-  readonly ranges: readonly number[];
   /** Membership of the first 256, worked out when first asked for. */
   #latin: Uint8Array | null = null;
 
-  private constructor(ranges: readonly number[]) {
-    this.ranges = ranges;
-  }
+  private constructor(
+    /** First and last code unit of each range, ascending, ranges apart. */
+    readonly ranges: readonly number[],
+  ) {}
 
   static readonly NONE = new CharSet([]);
   static readonly ALL = new CharSet([0, 0xffff]);

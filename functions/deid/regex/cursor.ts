@@ -20,13 +20,10 @@ const SIMPLE_ESCAPES: Readonly<Record<string, number>> = {
 
 /** A place in a pattern, the options that hold there, and the small parts that can be read there. */
 export class PatternCursor {
-  readonly text: string;
   at = 0;
   options: Options = NO_OPTIONS;
 
-  constructor(text: string) {
-    this.text = text;
-  }
+  constructor(readonly text: string) {}
 
   get isAtEnd(): boolean {
     return this.at >= this.text.length;

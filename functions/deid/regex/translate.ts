@@ -83,21 +83,18 @@ function within(node: RegexNode): string {
     : `(?:${source})`;
 }
 
+const ANCHORS: Partial<Record<Anchor, string>> = {
+  start: '^',
+  end: '$',
+  lastLineEnd: '(?=\\n?$)',
+  lineStart: '(?<![^\\n])',
+  lineEnd: '(?![^\\n])',
+};
+
 function anchorSource(anchor: Anchor): string {
-  switch (anchor) {
-    case 'start':
-      return '^';
-    case 'end':
-      return '$';
-    case 'lastLineEnd':
-      return '(?=\\n?$)';
-    case 'lineStart':
-      return '(?<![^\\n])';
-    case 'lineEnd':
-      return '(?![^\\n])';
-    default:
-      throw new TypeError(`${anchor} is not translated`);
-  }
+  const source = ANCHORS[anchor];
+  if (source === undefined) throw new TypeError(`${anchor} is not translated`);
+  return source;
 }
 
 const sources = new WeakMap<CharSet, string>();

@@ -80,9 +80,6 @@ const LEFT = 2;
  */
 export class TapeWalk implements WrittenValues {
   tape = new JsonTape(0);
-  private readonly run: ResourceRun;
-  private readonly work: ElementWork;
-  private readonly resources: TapeResources;
   private line = new LineBuffer();
   /** Where to go back to, by depth: to the begin of a member, of an item, and of what is written beside. */
   private readonly memberMarks: Mark[] = [];
@@ -102,17 +99,17 @@ export class TapeWalk implements WrittenValues {
   private rootIdResult: Primitive = '';
   private readonly surveyMarks: SurveyMark[] = [];
   private readonly survey: Survey;
-  private readonly options: LookOptions;
   /** What was written first of each choice of the objects that are open. */
   private readonly firstChoices: (Entry | undefined)[] = [];
 
-  constructor(run: ResourceRun, work: ElementWork, resources: TapeResources, options: LookOptions) {
+  constructor(
+    private readonly run: ResourceRun,
+    private readonly work: ElementWork,
+    private readonly resources: TapeResources,
+    private readonly options: LookOptions,
+  ) {
     this.survey = options.survey;
-    this.options = options;
     this.valueLook = new ValueLook(options, this);
-    this.resources = resources;
-    this.run = run;
-    this.work = work;
     for (const marks of [this.memberMarks, this.itemMarks, this.otherMarks])
       for (let depth = 0; depth <= MAX_DEPTH + 1; depth++) marks.push({ length: 0, from: 0, to: 0 });
     for (let depth = 0; depth <= MAX_DEPTH + 1; depth++)

@@ -1,9 +1,6 @@
 /** A 64-bit integer: what `div` gives for decimals. In JSON a string, as FHIR writes `integer64`. */
 export class Long {
-  readonly value: bigint;
-  constructor(value: bigint) {
-    this.value = value;
-  }
+  constructor(readonly value: bigint) {}
   toString(): string {
     return String(this.value);
   }
@@ -11,10 +8,7 @@ export class Long {
 
 /** An expression that cannot be evaluated on this input. Its message names functions and types, never values. */
 export class FhirPathError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'FhirPathError';
-  }
+  override readonly name: string = 'FhirPathError';
 }
 
 /** Most digits after the point that a division is carried to. */

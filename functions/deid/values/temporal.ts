@@ -33,27 +33,15 @@ const MAX_OFFSET = 14 * 60;
 
 /** A date, date-time or time of any precision. `fields`: year, month, day, hour, minute, second — or from hour on. */
 export class Temporal {
-  readonly kind: TemporalKind;
-  readonly text: string;
-  readonly fields: readonly number[];
-  /** Digits of the second's fraction, with the point; empty without one. */
-  readonly fraction: string;
-  /** Minutes east of UTC; null where the text names no zone. */
-  readonly offset: number | null;
-
   private constructor(
-    kind: TemporalKind,
-    text: string,
-    fields: readonly number[],
-    fraction: string,
-    offset: number | null,
-  ) {
-    this.kind = kind;
-    this.text = text;
-    this.fields = fields;
-    this.fraction = fraction;
-    this.offset = offset;
-  }
+    readonly kind: TemporalKind,
+    readonly text: string,
+    readonly fields: readonly number[],
+    /** Digits of the second's fraction, with the point; empty without one. */
+    readonly fraction: string,
+    /** Minutes east of UTC; null where the text names no zone. */
+    readonly offset: number | null,
+  ) {}
 
   /** Reads `2015`, `2015-02`, `2015-02-07`, and with a time of any precision; null for no day of the calendar. */
   static parseDateTime(text: string, kind: 'Date' | 'DateTime'): Temporal | null {

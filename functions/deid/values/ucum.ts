@@ -1,4 +1,6 @@
 import { createRequire } from 'node:module';
+import { remembered } from '../../common/maps.js';
+import { RecentMap } from '../../common/recentMap.js';
 import { Decimal } from './numbers.js';
 
 /** What is used of `@lhncbc/ucum-lhc`, which comes without types. */
@@ -19,7 +21,7 @@ const MAX_FACTORS = 1000;
 const MAX_CODE_LENGTH = 100;
 
 let library: UcumLibrary | undefined;
-const factors = new Map<string, Decimal | null>();
+const factors = new RecentMap<string, Decimal | null>(MAX_FACTORS);
 
 /**
  * How many of one UCUM unit another is: 1 `kg` is 1000 `g`. Null for units that do not convert by a factor: of other
@@ -27,14 +29,7 @@ const factors = new Map<string, Decimal | null>();
  */
 export function conversionFactor(from: string, to: string): Decimal | null {
   if (from.length > MAX_CODE_LENGTH || to.length > MAX_CODE_LENGTH) return null;
-  const key = `${from}\n${to}`;
-  let factor = factors.get(key);
-  if (factor === undefined) {
-    factor = findFactor(from, to);
-    if (factors.size >= MAX_FACTORS) factors.clear();
-    factors.set(key, factor);
-  }
-  return factor;
+  return remembered(factors, `${from}\n${to}`, () => findFactor(from, to));
 }
 
 function findFactor(from: string, to: string): Decimal | null {

@@ -1,3 +1,4 @@
+import { addTo } from '../../common/maps.js';
 import { isCalledDeidentified } from '../request/approval.js';
 import type { DeletionNote, JobPlan, JobRequest, OutputFile, SliceReport } from '../records/job.js';
 
@@ -60,17 +61,7 @@ export interface FileLinks {
 
 /** The manifest of a complete export as it is stored: its URLs are names of files, which `linkManifest` replaces. */
 export function buildManifest(input: ManifestInput): ExportManifest {
-  const {
-    request,
-    plan,
-    deletionNotes,
-    report,
-    foreign,
-    ofOthers,
-    superseded = 0,
-    absent = 0,
-    withheld,
-  } = input;
+  const { request, plan, report } = input;
   const entry = ({ type, of, name, count }: OutputFile): ManifestFile => ({
     type,
     ...(of === undefined ? {} : { of }),
@@ -78,19 +69,7 @@ export function buildManifest(input: ManifestInput): ExportManifest {
     count,
   });
   const { configuration } = request;
-  const notes = [
-    ...request.notes,
-    ...(plan.notes ?? []),
-    ...deletionSentences(deletionNotes),
-    ...foreignNotes(foreign),
-    ...othersNotes(ofOthers),
-    ...supersededNotes(superseded),
-    ...absentNotes(absent),
-    ...refusalNotes(report),
-    ...validityNotes(report),
-    ...doubtNotes(report),
-    ...withheld,
-  ];
+  const notes = notesOf(input);
   return {
     transactionTime: plan.transactionTime,
     request: request.requestUrl,
@@ -122,68 +101,58 @@ export function buildManifest(input: ManifestInput): ExportManifest {
   };
 }
 
-function foreignNotes(count: number): string[] {
-  if (count === 0) return [];
-  return [
-    `Resources that refer to patients only by URLs of another base were met ${count} times and left out. Where that base is the source's own, set FHIR_SERVER_URL to it.`,
-  ];
-}
-
-function othersNotes(count: number): string[] {
-  if (count === 0) return [];
-  return [
-    `${count} resources belong also to patients who were not asked for and were left out. report.json counts them by type.`,
-  ];
-}
-
-function supersededNotes(count: number): string[] {
-  if (count === 0) return [];
-  return [
-    `${count} lines of the files are of resources that have another line, and were left out: of each resource, the line with the latest meta.lastUpdated is exported, then the last one in the order of file names.`,
-  ];
-}
-
-function absentNotes(count: number): string[] {
-  if (count === 0) return [];
-  return [
-    `${count} of the patients asked for have no Patient resource in the source's own export: they do not exist there, or the source has cut its export, so that other resources of theirs may be missing, too.`,
-  ];
-}
-
-function validityNotes({ content }: SliceReport): string[] {
-  const { resources, notValid } = content ?? { resources: 0, notValid: 0 };
-  if (notValid === 0) return [];
-  return [
-    `${notValid} of ${resources} resources are not valid FHIR. report.json counts them by type, element and reason.`,
-  ];
-}
-
-function refusalNotes({ failures }: SliceReport): string[] {
-  const types = failures.filter(({ isType }) => isType === true).map(({ type }) => type);
-  if (types.length === 0) return [];
-  return [
-    `Left out, since the source refuses to be searched for them although its CapabilityStatement lists them: ${listed(types)}. The error file has what it answered.`,
-  ];
-}
-
-function doubtNotes({ undated = 0, unproven = {} }: SliceReport): string[] {
-  const notes: string[] = [];
-  if (unproven.counts !== undefined) {
-    notes.push(
-      `That nothing is missing is not shown by a count for ${listed(unproven.counts)}: the source does not count them, or gives estimates.`,
-    );
-  }
-  if (unproven.order !== undefined) {
-    notes.push(
-      `The source does not sort ${listed(unproven.order)} by _lastUpdated, so they were read by its next links: where resources were added, changed or deleted meanwhile, others may be missing or come twice.`,
-    );
-  }
-  if (undated > 0) {
-    notes.push(
+function notesOf(input: ManifestInput): string[] {
+  const { request, plan, deletionNotes, report, foreign, ofOthers, withheld } = input;
+  const { superseded = 0, absent = 0 } = input;
+  const { content = { resources: 0, notValid: 0 }, failures, undated = 0, unproven = {} } = report;
+  const refused = failures.filter(({ isType }) => isType === true).map(({ type }) => type);
+  const { counts = [], order = [] } = unproven;
+  // Each with what it is said of: where that is 0, it is not.
+  const counted: readonly (readonly [count: number, note: string])[] = [
+    [
+      foreign,
+      `Resources that refer to patients only by URLs of another base were met ${foreign} times and left out. Where that base is the source's own, set FHIR_SERVER_URL to it.`,
+    ],
+    [
+      ofOthers,
+      `${ofOthers} resources belong also to patients who were not asked for and were left out. report.json counts them by type.`,
+    ],
+    [
+      superseded,
+      `${superseded} lines of the files are of resources that have another line, and were left out: of each resource, the line with the latest meta.lastUpdated is exported, then the last one in the order of file names.`,
+    ],
+    [
+      absent,
+      `${absent} of the patients asked for have no Patient resource in the source's own export: they do not exist there, or the source has cut its export, so that other resources of theirs may be missing, too.`,
+    ],
+    [
+      refused.length,
+      `Left out, since the source refuses to be searched for them although its CapabilityStatement lists them: ${listed(refused)}. The error file has what it answered.`,
+    ],
+    [
+      content.notValid,
+      `${content.notValid} of ${content.resources} resources are not valid FHIR. report.json counts them by type, element and reason.`,
+    ],
+    [
+      counts.length,
+      `That nothing is missing is not shown by a count for ${listed(counts)}: the source does not count them, or gives estimates.`,
+    ],
+    [
+      order.length,
+      `The source does not sort ${listed(order)} by _lastUpdated, so they were read by its next links: where resources were added, changed or deleted meanwhile, others may be missing or come twice.`,
+    ],
+    [
+      undated,
       `${undated} resources of the source have no meta.lastUpdated, so they are exported whatever _since and _until say.`,
-    );
-  }
-  return notes;
+    ],
+  ];
+  return [
+    ...request.notes,
+    ...(plan.notes ?? []),
+    ...deletionSentences(deletionNotes),
+    ...counted.flatMap(([count, note]) => (count > 0 ? note : [])),
+    ...withheld,
+  ];
 }
 
 /** A stored manifest with the links that a reader of it can use. */
@@ -271,7 +240,7 @@ export function listed(types: readonly string[]): string {
 /** Why `deleted` is empty or not complete, for the manifest: one sentence per reason. */
 export function deletionSentences(notes: readonly DeletionNote[]): string[] {
   const byReason = new Map<string, string[]>();
-  for (const { type, reason } of notes) byReason.set(reason, [...(byReason.get(reason) ?? []), type]);
+  for (const { type, reason } of notes) addTo(byReason, reason, type);
   return [...byReason].map(([reason, types]) => {
     return `Deletions of ${listed(types)} are not reported, or not all: ${reason.replace(/\.$/, '')}.`;
   });

@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import {
   addFailure,
@@ -56,11 +57,9 @@ export function buildReport(
   engineVersion: string,
 ): ExportReport {
   const types = new Map<string, ReportOfType>();
-  const sumOf = (type: string): ReportOfType => {
-    const sum = types.get(type) ?? { type, files: 0, bytes: 0, ofOthers: 0, seconds: 0, ...emptyReport() };
-    types.set(type, sum);
-    return sum;
-  };
+  const empty = { files: 0, bytes: 0, ofOthers: 0, seconds: 0 };
+  const sumOf = (type: string): ReportOfType =>
+    remembered(types, type, () => ({ type, ...empty, ...emptyReport() }));
   for (const { planned, record } of parts) {
     if (planned.isOfDeletions === true) continue;
     const sum = sumOf(planned.window.type);

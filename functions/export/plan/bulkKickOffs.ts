@@ -77,6 +77,13 @@ export function isRefused({ status }: BulkAnswer): boolean {
   return REFUSED.includes(status);
 }
 
+/** Whether the source has no operation there. */
+export function isMissing({ status }: BulkAnswer): boolean {
+  return MISSING.includes(status);
+}
+
+const MISSING: readonly number[] = [404, 405, 501];
+
 /** Statuses by which servers refuse an operation, a level, a method or a parameter. */
 const REFUSED: readonly number[] = [400, 404, 405, 406, 411, 414, 415, 422, 501];
 

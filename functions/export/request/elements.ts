@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import type { FhirModel } from '../../deid/model/fhirModel.js';
 import { MAX_NAMES, namesIn } from './names.js';
 import { errorIssue, type OutcomeIssue } from '../../fhir/operationOutcome.js';
@@ -18,14 +19,11 @@ export interface ElementNames {
 /** Looks root elements up in a FHIR version: by their keys, choice elements also by their name without the type. */
 export function elementNames(model: FhirModel): ElementNames['hasElement'] {
   const names = new Map<string, ReadonlySet<string>>();
-  const namesOf = (type: string): ReadonlySet<string> => {
-    const known = names.get(type);
-    if (known !== undefined) return known;
-    const elements = [...(model.resource(type)?.elements.values() ?? [])];
-    const found = new Set(elements.flatMap(({ key, name }) => [key, name]));
-    names.set(type, found);
-    return found;
-  };
+  const namesOf = (type: string): ReadonlySet<string> =>
+    remembered(names, type, () => {
+      const elements = [...(model.resource(type)?.elements.values() ?? [])];
+      return new Set(elements.flatMap(({ key, name }) => [key, name]));
+    });
   const all = model.resourceNames();
   const inAny = new Set(all.flatMap((type) => [...namesOf(type)]));
   return (types, element) =>

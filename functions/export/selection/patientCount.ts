@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
+import { remembered } from '../../common/maps.js';
 import { ExportError } from '../../common/errors.js';
 import { patientsOf } from '../../fhir/patientsOf.js';
 import { referencedOf } from '../../fhir/reference.js';
@@ -96,15 +97,14 @@ export class PatientCounter implements PatientCount {
     if (most === 0) return;
     const type = part.slice(0, part.indexOf('/'));
     if (patients.size > 0 && !this.isFull(part)) {
-      const counted = this.#patients.get(part) ?? new Set();
-      this.#patients.set(part, counted);
+      const counted = remembered(this.#patients, part, () => new Set());
       for (const patient of patients) if (counted.size < most) counted.add(patient);
     }
     if (this.#outside.has(type) && id !== undefined) {
-      sampleOf(this.#written, type).set(this.#digest(`${type}/${id}`), () => true);
+      remembered(this.#written, type, () => new Sample()).set(this.#digest(`${type}/${id}`), () => true);
     }
     for (const target of targets) {
-      const referred = sampleOf(this.#referred, target.slice(0, target.indexOf('/')));
+      const referred = remembered(this.#referred, target.slice(0, target.indexOf('/')), () => new Sample());
       const by = referred.set(this.#digest(target), () => new Set<string>());
       for (const patient of patients) if (by !== undefined && by.size < most) by.add(patient);
     }
@@ -220,12 +220,6 @@ class Sample<Value> {
   entries(): Array<[string, Value]> {
     return [...this.#values].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, MAX_TARGETS);
   }
-}
-
-function sampleOf<Value>(samples: Map<string, Sample<Value>>, type: string): Sample<Value> {
-  const sample = samples.get(type) ?? new Sample<Value>();
-  samples.set(type, sample);
-  return sample;
 }
 
 function merged(some: readonly string[] | undefined, more: readonly string[], most: number): string[] {

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { addTo } from '../../common/maps.js';
 import type { SearchRow } from '../source/resourceRow.js';
 
 /** Bytes of a digest of type and id, then those of the time in microseconds, and of the place of the line. */
@@ -133,9 +134,7 @@ async function decide(
       if (isLater) counting.set(digest, line);
       const loser = isLater ? other : line;
       if (loser === undefined) continue;
-      const places = superseded.get(loser.partition) ?? [];
-      superseded.set(loser.partition, places);
-      places.push(loser.place);
+      addTo(superseded, loser.partition, loser.place);
     }
   }
 }

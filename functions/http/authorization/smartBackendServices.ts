@@ -115,29 +115,13 @@ export function smartBackendServices(
 
 /** Why a token is refused: which of its claims is wrong. Nothing of the token is reported. */
 function refusal(error: unknown, { algorithms }: SmartSettings): RequestError {
-  if (error instanceof errors.JWTExpired) return notBelieved('The token has expired. Get a new one.');
-  if (error instanceof errors.JWTClaimValidationFailed) {
+  const code = error instanceof errors.JOSEError ? error.code : '';
+  if (error instanceof errors.JWTClaimValidationFailed)
     return notBelieved(CLAIM_PROBLEMS[error.claim] ?? 'A claim of the token is not as it has to be.');
-  }
-  if (error instanceof errors.JOSEAlgNotAllowed) {
+  if (error instanceof errors.JOSEAlgNotAllowed)
     return notBelieved(`The token must be signed with ${[...algorithms].join(' or ')} (SMART_ALGORITHMS).`);
-  }
-  if (
-    error instanceof errors.JWSSignatureVerificationFailed ||
-    error instanceof errors.JWKSNoMatchingKey ||
-    error instanceof errors.JWKSMultipleMatchingKeys
-  ) {
-    return notBelieved(
-      'The token is not signed with the key of the authorization server that its kid names.',
-    );
-  }
-  if (
-    error instanceof errors.JWSInvalid ||
-    error instanceof errors.JWTInvalid ||
-    error instanceof errors.JOSENotSupported
-  ) {
-    return notBelieved('The token cannot be read as a signed JWT.');
-  }
+  const problem = PROBLEMS.get(code);
+  if (problem !== undefined) return notBelieved(problem);
   return new RequestError(
     503,
     'The keys of the authorization server cannot be read for now, so no token can be checked. Try again; if it stays so, SMART_JWKS_URL is wrong or not reached.',
@@ -155,6 +139,18 @@ async function boundedBody({ status, body }: KeysAnswer): Promise<Blob | null> {
   if (bytes === undefined) throw new Error('too large');
   return new Blob([bytes]);
 }
+
+const NOT_OF_KEY = 'The token is not signed with the key of the authorization server that its kid names.';
+const NOT_READ = 'The token cannot be read as a signed JWT.';
+const PROBLEMS = new Map<string, string>([
+  [errors.JWTExpired.code, 'The token has expired. Get a new one.'],
+  [errors.JWSSignatureVerificationFailed.code, NOT_OF_KEY],
+  [errors.JWKSNoMatchingKey.code, NOT_OF_KEY],
+  [errors.JWKSMultipleMatchingKeys.code, NOT_OF_KEY],
+  [errors.JWSInvalid.code, NOT_READ],
+  [errors.JWTInvalid.code, NOT_READ],
+  [errors.JOSENotSupported.code, NOT_READ],
+]);
 
 const CLAIM_PROBLEMS: Record<string, string> = {
   iss: 'The token is of another issuer than SMART_ISSUER.',

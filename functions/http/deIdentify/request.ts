@@ -17,6 +17,8 @@ export interface DeIdentifyRequest {
     | { readonly kind: 'named'; readonly requested: RequestedConfiguration }
     /** The text of one that was sent along. */
     | { readonly kind: 'sent'; readonly text: string };
+  /** What the domains of pseudonyms are to begin with. */
+  readonly domainPrefix: string | undefined;
 }
 
 /** Parameters that are texts: those that `$export` has under the same names, and a configuration itself. */
@@ -24,6 +26,8 @@ const NAME = '_anonymizationConfig';
 const COLLECTION = '_anonymizationConfigCollectionReference';
 const SENT = 'configuration';
 const TEXTS: readonly string[] = [NAME, COLLECTION, SENT];
+/** The setting that there is, as fhir-pseudonymizer names it. */
+const DOMAIN_PREFIX = 'domain-prefix';
 const IN_URL: readonly string[] = [NAME, COLLECTION];
 /** The keys of the host, which are no parameters of the operation. */
 const OF_HOST: readonly string[] = ['code', 'clientid'];
@@ -42,7 +46,11 @@ export function readDeIdentifyRequest(body: Buffer, search: string): DeIdentifyR
   readUrl(search, texts);
   const isParameters = tape.textOf(node, nameNumber('resourceType')) === 'Parameters';
   const resource = isParameters ? readParameters(tape, node, texts) : node;
-  return { resource: { tape, node: resource, bytes }, configuration: configurationOf(texts) };
+  return {
+    resource: { tape, node: resource, bytes },
+    configuration: configurationOf(texts),
+    domainPrefix: texts.get(DOMAIN_PREFIX),
+  };
 }
 
 function jsonOf(body: Buffer): TapeValue {
@@ -72,7 +80,7 @@ function readUrl(search: string, texts: Map<string, string>): void {
 /** @returns the node of the resource that is to be de-identified */
 function readParameters(tape: JsonTape, root: number, texts: Map<string, string>): number {
   let resource: number | undefined;
-  for (const [index, node] of parametersOf(tape, root).entries()) {
+  for (const [index, node] of itemsOf(tape, root, 'parameter', 'Parameters.parameter').entries()) {
     const place = `Parameters.parameter[${index}]`;
     const name = tape.kind(node) === OBJECT ? tape.textOf(node, nameNumber('name')) : undefined;
     if (name === 'resource') {
@@ -83,7 +91,7 @@ function readParameters(tape: JsonTape, root: number, texts: Map<string, string>
       const text = tape.textOf(node, nameNumber('valueString'));
       if (text === undefined) throw wrong('invalid', `The parameter ${name} must have a valueString.`, place);
       addText(texts, name, text);
-    } else if (name === 'settings') refuseSettings(tape, node, place);
+    } else if (name === 'settings') readSettings(tape, node, place, texts);
     else {
       const known = `resource, settings, ${TEXTS.join(', ')}`;
       throw wrong('not-supported', `This parameter is not known: the operation takes ${known}.`, place);
@@ -97,16 +105,15 @@ function readParameters(tape: JsonTape, root: number, texts: Map<string, string>
   );
 }
 
-/** The nodes of the parameters. */
-function parametersOf(tape: JsonTape, root: number): number[] {
-  const list = tape.lastMember(root, nameNumber('parameter'));
+/** The nodes of a list of parameters. @param place of the list, for messages */
+function itemsOf(tape: JsonTape, object: number, name: string, place: string): number[] {
+  const list = tape.lastMember(object, nameNumber(name));
   if (list < 0) return [];
-  if (tape.kind(list) !== ARRAY)
-    throw wrong('invalid', 'Parameters.parameter must be an array.', 'Parameters.parameter');
+  if (tape.kind(list) !== ARRAY) throw wrong('invalid', `${place} must be an array.`, place);
   const nodes: number[] = [];
   for (let node = tape.first(list); node < tape.after(list); node = tape.after(node)) {
     if (nodes.push(node) > MAX_PARAMETERS)
-      throw wrong('too-long', `The body has more than ${MAX_PARAMETERS} parameters.`, 'Parameters.parameter');
+      throw wrong('too-long', `${place} has more than ${MAX_PARAMETERS} items.`, place);
   }
   return nodes;
 }
@@ -121,11 +128,17 @@ function resourceOf(tape: JsonTape, parameter: number, place: string): number {
   );
 }
 
-/** No setting is known: one that is ignored would give another result than was asked for. */
-function refuseSettings(tape: JsonTape, node: number, place: string): void {
-  const parts = tape.lastMember(node, nameNumber('part'));
-  if (parts < 0 || (tape.kind(parts) === ARRAY && tape.isEmpty(parts))) return;
-  throw wrong('not-supported', 'The operation takes no settings: put them into the configuration.', place);
+/** A setting that were ignored would give another result than was asked for. */
+function readSettings(tape: JsonTape, node: number, place: string, texts: Map<string, string>): void {
+  for (const part of itemsOf(tape, node, 'part', `${place}.part`)) {
+    const name = tape.kind(part) === OBJECT ? tape.textOf(part, nameNumber('name')) : undefined;
+    const text = name === undefined ? undefined : tape.textOf(part, nameNumber('valueString'));
+    if (name !== DOMAIN_PREFIX || text === undefined) {
+      const known = `The operation takes one setting, ${DOMAIN_PREFIX} with a valueString`;
+      throw wrong('not-supported', `${known}: put others into the configuration.`, place);
+    }
+    addText(texts, DOMAIN_PREFIX, text);
+  }
 }
 
 function addText(texts: Map<string, string>, name: string, text: string): void {

@@ -3,6 +3,7 @@ import { ConfigurationCache } from '../../../functions/http/configurationCache.j
 import type { OutcomeIssue } from '../../../functions/fhir/operationOutcome.js';
 import type { DeIdentifyAnswer } from '../../../functions/http/deIdentify/task.js';
 import { DeIdentification } from '../../../functions/http/deIdentify/work.js';
+import type { PseudonymServices } from '../../../functions/export/output/jobPseudonyms.js';
 import { readSettings } from '../../../functions/settings/settings.js';
 import { REQUIRED_SETTINGS } from '../../environment.js';
 
@@ -18,6 +19,7 @@ export interface Answered {
 export function inProcess(
   configurations: Readonly<Record<string, object>>,
   environment: Readonly<Record<string, string>> = {},
+  pseudonyms?: PseudonymServices,
 ): (body: string | Buffer, search?: string) => Promise<Answered> {
   const settings = readSettings({ ...REQUIRED_SETTINGS, ...environment });
   const work = new DeIdentification({
@@ -30,7 +32,8 @@ export function inProcess(
       },
     } as never,
     configurationImages: undefined as never,
-    checkedConfigurations: new ConfigurationCache(settings.fhirVersion, 'warning'),
+    checkedConfigurations: new ConfigurationCache(settings.fhirVersion, 'warning', pseudonyms !== undefined),
+    pseudonyms,
     resolveSecret: async (name) => settings.secrets.get(name) ?? null,
     now: () => Date.UTC(2026, 0, 1),
   });

@@ -1,6 +1,8 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ExportError } from '../../../functions/common/errors.js';
+import type { PseudonymServices } from '../../../functions/export/output/jobPseudonyms.js';
 import { randomly } from '../../random.js';
 import { inProcess, parameters } from './inProcess.js';
 
@@ -209,7 +211,7 @@ describe('$de-identify', () => {
       parameters({ name: 'settings', part: [{ name: CANARY, valueString: CANARY }] }),
       '',
       400,
-      /no settings/,
+      /one setting/,
     ],
     [
       'a configuration that is no text',
@@ -263,6 +265,73 @@ describe('$de-identify', () => {
     expect(`${answer.status} ${answer.text}`).toMatch(new RegExp(`^${status} `));
     expect(answer.text).toMatch(words);
     expect(answer.text).not.toContain(CANARY);
+  });
+
+  describe('with rules that pseudonymize', () => {
+    const asked: string[] = [];
+    let isDown = false;
+    const service: PseudonymServices = {
+      identity: 'service',
+      of: () => ({
+        batchSize: 1,
+        pseudonyms: async ({ domain }, values) => {
+          if (isDown) throw new ExportError('pseudonym-service-unavailable', 'The service is down.', true);
+          asked.push(...values.map((value) => `${domain} ${value}`));
+          return values.map((value) => [value, `made-${domain}-${value.length}`]);
+        },
+      }),
+    };
+    const PSEUDONYMIZING = {
+      fhirPathRules: [{ path: 'Resource.id', method: 'pseudonymize', domain: 'ids' }],
+      parameters: { unmatched: 'redact' },
+    };
+    const environment = { PSEUDONYM_DOMAIN_PREFIXES: 'project-', DEFAULT_ANONYMIZATION_CONFIG: 'p.json' };
+    const pseudonymizing = inProcess({ 'p.json': PSEUDONYMIZING }, environment, service);
+    const resource = { name: 'resource', resource: PATIENT };
+    const prefixed = (prefix: string): string =>
+      parameters(resource, {
+        name: 'settings',
+        part: [{ name: 'domain-prefix', valueString: prefix }],
+      });
+
+    it('asks the service for an approved configuration, once for what it knows', async () => {
+      expect(idOf((await pseudonymizing(body(PATIENT))).text)).toBe(`made-ids-${CANARY.length}`);
+      expect(idOf((await pseudonymizing(body(PATIENT))).text)).toBe(`made-ids-${CANARY.length}`);
+      expect(asked).toEqual([`ids ${CANARY}`]);
+    });
+
+    it('takes a prefix of domains that the settings name, and no other', async () => {
+      expect(idOf((await pseudonymizing(prefixed('project-'))).text)).toBe(
+        `made-project-ids-${CANARY.length}`,
+      );
+      const refused = await pseudonymizing(prefixed('other-'));
+      expect(refused).toMatchObject({ status: 400, text: expect.stringContaining('PREFIXES') as unknown });
+    });
+
+    it('asks it for no configuration that is sent along', async () => {
+      const before = asked.length;
+      const sent = { name: 'configuration', valueString: JSON.stringify(PSEUDONYMIZING) };
+      const answer = await pseudonymizing(parameters(resource, sent));
+      expect(answer).toMatchObject({ status: 400, text: expect.stringContaining('named only') as unknown });
+      expect(asked).toHaveLength(before);
+    });
+
+    it('passes no value through where the service does not answer', async () => {
+      isDown = true;
+      const answer = await pseudonymizing(body({ ...PATIENT, id: 'another' }));
+      expect(answer).toMatchObject({ status: 400, text: 'The service is down.' });
+    });
+
+    it('refuses it where there is no service', async () => {
+      const answer = await inProcess({ 'p.json': PSEUDONYMIZING })(
+        body(PATIENT),
+        '?_anonymizationConfig=p.json',
+      );
+      expect(answer).toMatchObject({
+        status: 400,
+        text: expect.stringContaining('PSEUDONYM_SERVICE') as unknown,
+      });
+    });
   });
 
   it('refuses bytes that are no UTF-8', async () => {
