@@ -126,6 +126,8 @@ class SourcePreparation {
       const { statusUrl } = answer;
       if (statusUrl !== undefined)
         return this.#taken({ statusUrl, level: kickOff.level.kind, ...dateOf(answer) });
+      // Asked again, the source would begin another export each time.
+      if (answer.status === 202) throw noKickOff(answer.status, false);
       const isOnlyTried = choice !== undefined && answer.status === 403;
       if (!isRefused(answer) && !isOnlyTried) return this.#notNow(answer, this.#dependencies.now() - askedAt);
       if (isMissing(answer)) missing.push(kickOff.level.kind);
@@ -166,7 +168,7 @@ class SourcePreparation {
   /** A kick-off that the source may take later. */
   async #notNow(answer: BulkAnswer, elapsedMs: number): Promise<number> {
     const status = readStatus(answer, elapsedMs, (code) => this.#denied(code));
-    if (status.kind !== 'waiting') throw noKickOff(answer.status);
+    if (status.kind !== 'waiting') throw noKickOff(answer.status, true);
     await this.#change((stored) => stored);
     await this.#report(status.error);
     return status.waitMs;
@@ -265,11 +267,11 @@ function tooLate(hours: number): ExportError {
   );
 }
 
-function noKickOff(status: number): ExportError {
+function noKickOff(status: number, isPassing: boolean): ExportError {
   return new ExportError(
     'source-export-failed',
     `The source answered ${status} to the kick-off of its own export, without a status URL in Content-Location. Look for the cause in its own log.`,
-    true,
+    isPassing,
   );
 }
 

@@ -4,12 +4,12 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, request a
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ExportErrorCode } from '../../functions/common/errors.js';
 import { CANARY } from '../../local/source/bulk/behaviours.js';
 import type { SourceOptions } from '../../local/source/settings.js';
 import { type RunningSource, startSource } from '../../local/source/source.js';
-import type { TestStorage } from './harness.js';
+import { startTestStorage, type TestStorage } from './harness.js';
 import { type Asked, keysOf, runJob, type RunJob, type Running } from './runJob.js';
 
 const PATIENTS = 12;
@@ -60,18 +60,21 @@ export interface Altered {
 
 /** One habit or fault of a source, and what becomes of an export of it. */
 export interface BulkRow {
+  /** Whether it is left to the long tests. */
+  isLong?: true;
   behaviours?: SourceOptions['behaviours'];
   faults?: SourceOptions['faults'];
   bulk?: SourceOptions['bulk'];
   /** Of `Running`. */
   attempts?: number;
   polled?: Running['polled'];
+  jumpMs?: number;
   /** Whether the app has a token for the source. */
   hasToken?: boolean;
   asked?: Partial<Asked>;
   environment?: (source: RunningSource) => Record<string, string>;
   /** Called before each request is answered. */
-  before?: (request: SeenRequest, source: RunningSource) => void;
+  before?: ((request: SeenRequest, source: RunningSource) => void) | undefined;
   /** Changes what the source answers. */
   alter?: (answer: Altered, request: { path: string; headers: IncomingHttpHeaders }) => Altered;
   /** What is exported; all unless it says otherwise. */
@@ -93,7 +96,7 @@ export interface Ended {
 }
 
 /** Where the small source's data is. */
-export class BulkSourceData {
+class BulkSourceData {
   readonly directory = mkdtempSync(join(tmpdir(), 'fhir-bulk-'));
 
   constructor() {
@@ -108,15 +111,34 @@ export class BulkSourceData {
   }
 }
 
+/** Tests of those rows of the tables that are meant. */
+export function describeRows(
+  tables: Readonly<Record<string, Readonly<Record<string, BulkRow>>>>,
+  isMeant: (row: BulkRow) => boolean,
+): void {
+  let storage: TestStorage;
+  let data: BulkSourceData;
+  beforeAll(async () => {
+    storage = await startTestStorage();
+    data = new BulkSourceData();
+  }, 60_000);
+  afterAll(async () => {
+    await storage.end();
+    data.remove();
+  });
+  describe.each(Object.entries(tables))('an export of a source %s', (_, rows) => {
+    const meant = Object.entries(rows).filter(([, row]) => isMeant(row));
+    describe.concurrent('', { timeout: 60_000 }, () => {
+      it.each(meant)('%s', (__, row) => expectRow(storage, data, row));
+    });
+  });
+}
+
 /**
  * Runs an export of a source that has a habit or fault, and checks how it ends: complete with every resource once, or
  * with an error in plain words and without a file; the source's own export deleted; and nowhere a text or URL of it.
  */
-export async function expectRow(
-  storage: TestStorage,
-  { directory }: BulkSourceData,
-  row: BulkRow,
-): Promise<void> {
+async function expectRow(storage: TestStorage, { directory }: BulkSourceData, row: BulkRow): Promise<void> {
   const requests: SeenRequest[] = [];
   const { behaviours = [], faults = [], bulk = {} } = row;
   const source: RunningSource = await startSource({
@@ -139,10 +161,11 @@ export async function expectRow(
       ...(row.hasToken === true ? { SOURCE_AUTHENTICATION: 'header', SOURCE_HEADER_VALUE: TOKEN } : {}),
       ...row.environment?.(source),
     };
-    const { attempts = 2, polled } = row;
+    const { attempts = 2, polled, jumpMs = 0 } = row;
     const base = environment['FHIR_SERVER_URL'] ?? altering?.url ?? source.url;
     const running = {
       workers: 4,
+      jumpMs,
       attempts,
       seen: (text: string) => seen.push(text),
       ...(polled ? { polled } : {}),
@@ -188,7 +211,10 @@ async function startAltering(
         const { 'transfer-encoding': _, 'content-length': __, ...own } = answer.headers;
         const path = target.replace(/^\/fhir\//, '');
         const altered = alter({ status: answer.statusCode ?? 500, headers: own, body }, { path, headers });
-        response.writeHead(altered.status, altered.headers).end(altered.body);
+        for (const [name, value] of Object.entries(altered.headers)) {
+          if (value !== undefined) response.setHeader(name, value);
+        }
+        response.writeHead(altered.status).end(altered.body);
       });
     });
     onward.on('error', () => response.destroy());

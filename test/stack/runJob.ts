@@ -68,6 +68,8 @@ export interface Running {
   attempts?: number;
   /** Is given all that leaves the steps: log lines, what the Durable history keeps, and the progress that callers see. */
   seen?: (text: string) => void;
+  /** By how much the clock is put forward with each pause beside it. */
+  jumpMs?: number;
   /** Called when the source was asked how far its own export is. */
   polled?: (job: { jobId: string; jobs: JobStore }) => Promise<void>;
 }
@@ -78,7 +80,14 @@ export async function runJob(
   fhirServerUrl: string,
   asked: Asked,
   environment: Record<string, string> = {},
-  { workers = 1, losesAttempts = false, attempts = 1, seen = () => undefined, polled }: Running = {},
+  {
+    workers = 1,
+    losesAttempts = false,
+    attempts = 1,
+    seen = () => undefined,
+    jumpMs = 0,
+    polled,
+  }: Running = {},
 ): Promise<RunJob> {
   const settings = readSettings({
     FHIR_SERVER_URL: fhirServerUrl,
@@ -158,7 +167,7 @@ export async function runJob(
     for (let polls = 0; polls < 5000; polls++) {
       const { start, waitMs } = await step(prepareSource(dependencies), { jobId });
       if (waitMs === null) return start;
-      waitedMs += waitMs;
+      waitedMs += waitMs + jumpMs;
       await polled?.({ jobId, jobs });
     }
     throw new Error('The export of the source does not come to its end.');

@@ -161,14 +161,16 @@ export class BulkClient {
         return { bytes: 0, etag, isGzip: false };
       }
       if (statusCode !== 206 && statusCode !== 200) throw await this.#refusalOfFile(response, file, number);
-      const first = await firstBytes(response.body);
-      const bytes = Number(/^bytes 0-[01]\/(\d{1,15})$/.exec(range)?.[1] ?? Number.NaN);
-      const isWhole =
-        statusCode === 200 || Number.isNaN(bytes) || headerOf(response, 'content-encoding') !== undefined;
+      const first = await this.#firstBytes(response.body);
+      const [, last = Number.NaN, bytes = Number.NaN] =
+        /^bytes 0-([01])\/(\d{1,15})$/.exec(range)?.map(Number) ?? [];
+      // Some servers give the size of the range, or leave out its last byte.
+      const isRange = statusCode === 206 && last === Math.min(1, bytes - 1) && first.length === last + 1;
+      const isCoded = headerOf(response, 'content-encoding') !== undefined;
       return {
-        bytes: isWhole ? undefined : bytes,
+        bytes: isRange && !isCoded ? bytes : undefined,
         etag,
-        isGzip: GZIP_MAGIC.every((byte, at) => first[at] === byte),
+        isGzip: !isCoded && GZIP_MAGIC.every((byte, at) => first[at] === byte),
       };
     });
   }
@@ -219,9 +221,12 @@ export class BulkClient {
     }
   }
 
-  async *#whole({ number }: FilePart, file: ReachedFile): AsyncGenerator<Buffer> {
+  async *#whole({ number, isGzip }: FilePart, file: ReachedFile): AsyncGenerator<Buffer> {
     const response = await this.#again(async () => {
-      const answer = await this.#file(file, { 'accept-encoding': 'gzip, deflate' });
+      // Else some servers call what is in the file a coding of it.
+      const answer = await this.#file(file, {
+        'accept-encoding': isGzip === true ? 'identity' : 'gzip, deflate',
+      });
       if (answer.statusCode === 200) return answer;
       throw await this.#refusalOfFile(answer, file, number);
     });
@@ -255,6 +260,7 @@ export class BulkClient {
         }
         throw await this.#refusalOfFile(answer, file, number);
       });
+      let cut: unknown = lost(number);
       try {
         for await (const chunk of response.body as AsyncIterable<Buffer>) {
           yield chunk;
@@ -262,8 +268,10 @@ export class BulkClient {
           cuts = 0;
         }
       } catch (error) {
-        if (error instanceof ExportError || ++cuts > MAX_CUTS) throw error;
+        if (error instanceof ExportError) throw error;
+        cut = error;
       }
+      if (place === from && ++cuts > MAX_CUTS) throw cut;
       // An answer without a byte is no cut, but must not be asked for without end.
       if (place === from && ++cuts > MAX_CUTS) throw lost(number);
     }
@@ -387,6 +395,20 @@ export class BulkClient {
     return [404, 410].includes(response.statusCode) ? lost(number) : refusal;
   }
 
+  /** The first two bytes of a body, of which no more is read. */
+  async #firstBytes(body: Readable): Promise<Buffer> {
+    let first = Buffer.alloc(0);
+    try {
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        first = Buffer.concat([first, chunk]);
+        if (first.length >= GZIP_MAGIC.length) break;
+      }
+    } catch (error) {
+      throw this.#options.requests.faultOf(error);
+    }
+    return first;
+  }
+
   #readFailure(error: unknown, number: number): ExportError {
     const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
     if (typeof code !== 'string' || !code.startsWith('Z_')) return this.#options.requests.faultOf(error);
@@ -434,12 +456,6 @@ function parametersResource(parameters: BulkKickOff['parameters']): object {
     ...(VALUES[name]?.(value) ?? { valueString: value }),
   }));
   return { resourceType: 'Parameters', parameter };
-}
-
-/** The first bytes of a body, of which no more is read. */
-async function firstBytes(body: Readable): Promise<Buffer> {
-  for await (const chunk of body) return chunk as Buffer;
-  return Buffer.alloc(0);
 }
 
 function lost(number: number): ExportError {
