@@ -132,6 +132,22 @@ const COMMANDS: readonly Command[] = [
     run: async (given) => (await import('./reidentify.js')).decrypt(given),
   },
   {
+    name: 'reidentify service',
+    summary: `Asks the pseudonym service of the settings (PSEUDONYM_SERVICE and so on, from the environment or local.settings.json) for the values of pseudonyms: gPAS by $dePseudonymize, or Vfps. Of the table local, which has no values, it finds the pseudonyms of a list of values. ${ONLY_HERE}`,
+    options: {
+      domain: {
+        value: 'NAME',
+        description: 'the domain of the pseudonyms, with its prefix',
+        isRequired: true,
+      },
+      pseudonyms: { value: 'FILE', description: 'pseudonyms, one a line', isRequired: true },
+      ids: { value: 'FILE', description: 'for the table local: values that may be theirs, one a line' },
+      output: NEW_FILE,
+      audit: AUDIT,
+    },
+    run: async (given) => (await import('./reidentify.js')).service(given),
+  },
+  {
     name: 'config push',
     operand: 'FILE',
     summary: `Checks a configuration and puts it where exports read it from. ${PLACE}`,

@@ -15,6 +15,7 @@ import { missingKeys, readConfigurationFile, withKeys } from './configurationFil
 import { Decryption } from './reidentify/decryption.js';
 import { PrivateFile } from './reidentify/privateFile.js';
 import { PseudonymTable, type PseudonymRow } from './reidentify/pseudonymTable.js';
+import { openWayBack } from './reidentify/services.js';
 import { sourceReferences } from './reidentify/sourceIds.js';
 
 const AUDIT_FILE = 'reidentify-audit.ndjson';
@@ -70,7 +71,11 @@ export async function decrypt(given: Given): Promise<number> {
   const { input = '', output = '', audit = AUDIT_FILE } = given.values;
   const { configuration, digest } = await readConfiguration(given, ENCRYPT);
   const key = keyBytes(ENCRYPT, configuration.parameters, NO_SECRET);
-  const decryption = new Decryption(key, FhirModel.of(configuration.fhirVersion));
+  const decryption = new Decryption(
+    key,
+    FhirModel.of(configuration.fhirVersion),
+    configuration.parameters.dialect,
+  );
   const written = new PrivateFile(output);
   let count = 0;
   let errors = 0;
@@ -102,6 +107,37 @@ export async function decrypt(given: Given): Promise<number> {
     `resources: ${count}\ndecrypted: ${decrypted}\nof the form of encrypted texts, and kept: ${kept}`,
   );
   return errors === 0 ? 0 : 1;
+}
+
+/** `fhir-deid reidentify service`. */
+export async function service(given: Given): Promise<number> {
+  const { domain = '', pseudonyms = '', ids: file, output = '', audit = AUDIT_FILE } = given.values;
+  const way = openWayBack(domain, given.environment);
+  const wanted = await setOfLines(pseudonyms);
+  if (way.by === 'value' && file === undefined)
+    throw new ArgumentsError('The table has no values: give --ids, a file of those that may be looked for.');
+  const written = new PrivateFile(output);
+  let found = 0;
+  try {
+    written.line('pseudonym,value,unique');
+    const keys = way.by === 'value' ? linesOf(file ?? '') : wanted;
+    for await (const key of keys) {
+      const other = way.by === 'value' ? await way.pseudonymOf(key) : await way.valueOf(key);
+      const [pseudonym, value] = way.by === 'value' ? [other, key] : [key, other];
+      if (pseudonym === undefined || value === undefined || !wanted.has(pseudonym)) continue;
+      // A service gives one value one pseudonym, and no other value the same.
+      written.line(csvLine({ pseudonym, value, isUnique: true }));
+      found++;
+    }
+  } catch (error) {
+    written.discard();
+    throw error;
+  }
+  const counts = { wanted: wanted.size, notFound: wanted.size - found };
+  written.complete(audit, { command: 'reidentify service', domain, counts });
+  console.log(`pseudonyms: ${found}\nnot found: ${counts.notFound} of ${wanted.size}`);
+  if (found === 0) console.log('None was found: is --domain the one of the export, with its prefix?');
+  return 0;
 }
 
 /** Reads a configuration with its keys, of which that of a method has to be one that lasts. */

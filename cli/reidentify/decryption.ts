@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { createDecipheriv } from 'node:crypto';
+import type { Dialect } from '../../functions/deid/methods/dialect.js';
 import { cipherOf, IV_BYTES } from '../../functions/deid/methods/encrypt.js';
 import { validValue } from '../../functions/deid/methods/validWork.js';
 import type { FhirModel } from '../../functions/deid/model/fhirModel.js';
@@ -10,7 +11,9 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../functions/j
 const BLOCK = 16;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 /** A hash has the form of a ciphertext by its length alone. */
-const HEX = /^[0-9a-f]+$/;
+const HASH = /^[0-9a-f]+$/;
+/** As fhir-pseudonymizer writes it. */
+const HEX = /^(?:[0-9A-F]{2})+$/;
 /** Of what no text of FHIR has: https://hl7.org/fhir/R4/datatypes.html#string */
 const CONTROL = /[^\P{Cc}\t\n\r]/u;
 
@@ -22,12 +25,14 @@ const CONTROL = /[^\P{Cc}\t\n\r]/u;
 export class Decryption {
   readonly #key: Uint8Array;
   readonly #model: FhirModel;
+  readonly #isHex: boolean;
   decrypted = 0;
   /** Texts of the right form that stay. */
   kept = 0;
 
-  /** @param key 16, 24 or 32 bytes */
-  constructor(key: Uint8Array, model: FhirModel) {
+  /** @param key 16, 24 or 32 bytes, @param dialect of the configuration: how ciphertexts are written */
+  constructor(key: Uint8Array, model: FhirModel, dialect: Dialect | null) {
+    this.#isHex = dialect === 'miracum';
     this.#key = key;
     this.#model = model;
   }
@@ -72,8 +77,8 @@ export class Decryption {
   }
 
   #plain(text: string): string | undefined {
-    if (!BASE64.test(text) || HEX.test(text)) return undefined;
-    const bytes = Buffer.from(text, 'base64');
+    if (this.#isHex ? !HEX.test(text) : !BASE64.test(text) || HASH.test(text)) return undefined;
+    const bytes = Buffer.from(text, this.#isHex ? 'hex' : 'base64');
     if (bytes.length < IV_BYTES + BLOCK || bytes.length % BLOCK !== 0) return undefined;
     const plain = this.#decipher(bytes);
     if (plain === undefined) this.kept++;

@@ -10,7 +10,9 @@ const FLUSH_CHARACTERS = 65_536;
 export interface AuditEntry {
   readonly command: string;
   /** Digest of the configuration. */
-  readonly configuration: string;
+  readonly configuration?: string;
+  /** Of a pseudonym service. */
+  readonly domain?: string;
   readonly counts: Readonly<Record<string, number>>;
 }
 
@@ -73,15 +75,14 @@ export class PrivateFile {
   }
 }
 
-function auditLine({ command, configuration, counts }: AuditEntry): object {
+function auditLine({ counts, ...entry }: AuditEntry): object {
   const sudo = process.env['SUDO_USER'];
   return {
     at: new Date().toISOString(),
     user: userName(),
     ...(sudo === undefined ? {} : { sudoUser: sudo }),
     host: hostname(),
-    command,
-    configuration,
+    ...entry,
     ...counts,
   };
 }

@@ -3,16 +3,15 @@ import { checkLoop, NO_LOOP } from '../../functions/export/source/linkLoop.js';
 import { onRefusal } from '../../functions/export/source/refusals.js';
 import { readAnswer } from '../../functions/export/source/searchPage.js';
 import type { Environment } from '../../functions/settings/setting.js';
-import { readSettings, SettingsError } from '../../functions/settings/settings.js';
+import type { Settings } from '../../functions/settings/settings.js';
 import { UsageError } from '../command.js';
+import { appSettings } from './appSettings.js';
 
 /** Settings of the app that reading the source does not need. */
 const UNUSED = {
   EXPORT_STORAGE: 'UseDevelopmentStorage=true',
   AzureWebJobsStorage: 'UseDevelopmentStorage=true',
 };
-/** Settings about callers, which there are none of. */
-const NO_CALLERS = { AUTHENTICATION: 'function-keys', DE_IDENTIFY: 'off' };
 
 /**
  * References to all resources of types that the source has, read by `Type?_elements=id` with the settings of the app.
@@ -43,14 +42,9 @@ export async function* sourceReferences(
   }
 }
 
-function settingsOf(environment: Environment): ReturnType<typeof readSettings> {
-  try {
-    const settings = readSettings({ ...UNUSED, ...environment, ...NO_CALLERS });
-    if (settings.source.mode.method !== 'files') return settings;
-  } catch (error) {
-    if (error instanceof SettingsError) throw new UsageError(error.message);
-    throw error;
-  }
+function settingsOf(environment: Environment): Settings {
+  const settings = appSettings(environment, UNUSED);
+  if (settings.source.mode.method !== 'files') return settings;
   throw new UsageError(
     'The source is files (SOURCE_MODE): list their ids in a file, and give it with --ids.',
   );

@@ -116,6 +116,7 @@ class CompiledEngine implements Engine, TapeResources {
         ? options.fhirVersion
         : null,
       options.randomBytes,
+      configuration.parameters.shouldAddSecurityTag,
     );
     const work = new ElementWork(this.model, this.run, options.now, isLooking);
     this.tapeWalk = new TapeWalk(this.run, work, this, {

@@ -1,6 +1,7 @@
 import { IssueList, caseInsensitive, type ConfigurationIssue } from './reading/issues.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
-import { parseDocument } from './reading/document.js';
+import { inferDialect } from './configuration/dialect.js';
+import { isYaml, parseDocument } from './reading/document.js';
 import { DocumentError } from './reading/documentError.js';
 import { Places } from './reading/places.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json/json.js';
@@ -96,7 +97,11 @@ function readRulesAndReach(text: string, options: ReadOptions): ReadConfiguratio
   const model = FhirModel.of(options.fhirVersion);
   const { methods = METHODS } = options;
   const rules = readRules(top['fhirPathRules'], methods, model, issues);
-  const parameters = readParameters(top['parameters'], methods, issues);
+  const given = readParameters(top['parameters'], methods, issues);
+  const parameters = {
+    ...given,
+    dialect: given.dialect ?? inferDialect(json, isYaml(text), rules, given, issues),
+  };
   const used = new Set(rules.map(({ method }) => method));
   for (const method of used) method.checkParameters?.(parameters, issues);
   const configuration = { fhirVersion: options.fhirVersion, processingErrors, rules, parameters };

@@ -34,7 +34,7 @@ export function openPseudonymAccess(settings: PseudonymUse): SourceAccess {
 
 /** The pseudonym service of the settings, with connections of this thread; `undefined` where there is none. */
 export function openPseudonyms(settings: PseudonymUse, access: SourceAccess): PseudonymServices | undefined {
-  const { service, identity, timeoutSeconds, maxAttempts, batchSize } = settings.pseudonyms;
+  const { service, identity, batchSize } = settings.pseudonyms;
   if (service === undefined) return undefined;
   if (service.method === 'local') {
     const { key } = service;
@@ -46,19 +46,20 @@ export function openPseudonyms(settings: PseudonymUse, access: SourceAccess): Ps
   return {
     identity,
     of: (requester) =>
-      openRemote(
-        service,
-        new ServiceClient({
-          url: service.url,
-          timeoutSeconds,
-          maxAttempts,
-          dispatcherFor,
-          access,
-          requester,
-        }),
-        batchSize,
-      ),
+      openRemote(service, openServiceClient(service, settings, access, requester, dispatcherFor), batchSize),
   };
+}
+
+/** What asks a service by HTTP. */
+export function openServiceClient(
+  { url }: RemoteService,
+  settings: PseudonymUse,
+  access: SourceAccess,
+  requester: string,
+  dispatcherFor = dispatchersOf(settings),
+): ServiceClient {
+  const { timeoutSeconds, maxAttempts } = settings.pseudonyms;
+  return new ServiceClient({ url, timeoutSeconds, maxAttempts, dispatcherFor, access, requester });
 }
 
 function openRemote(service: RemoteService, client: ServiceClient, batchSize: number): PseudonymService {

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { RestError, TableClient, type TransactionAction } from '@azure/data-tables';
+import type { ExportError } from '../../common/errors.js';
 import { addTo } from '../../common/maps.js';
 import type { DomainName } from '../../deid/methods/pseudonyms.js';
 import type { PseudonymPair, PseudonymService } from '../../export/output/jobPseudonyms.js';
@@ -50,6 +51,14 @@ export class PseudonymTable implements PseudonymService {
     this.#table = openTable(options.account);
   }
 
+  /** The pseudonym that a value has; `undefined` where none was made. Nothing is added to the table. */
+  async find(domain: DomainName, value: string): Promise<string | undefined> {
+    const { partitionKey, rowKey } = this.#row(domain, value);
+    return this.#read(partitionKey, rowKey).catch((error: unknown) => {
+      throw tableFailure(error);
+    });
+  }
+
   async pseudonyms(domain: DomainName, values: readonly string[]): Promise<readonly PseudonymPair[]> {
     try {
       this.#created ??= this.#table.createTable();
@@ -68,12 +77,7 @@ export class PseudonymTable implements PseudonymService {
     } catch (error) {
       // Made anew by the next call.
       this.#created = undefined;
-      throw storageFailure(
-        error,
-        'AzureWebJobsStorage',
-        'the table of pseudonyms',
-        'Storage Table Data Contributor',
-      );
+      throw tableFailure(error);
     }
   }
 
@@ -134,6 +138,11 @@ export class PseudonymTable implements PseudonymService {
       .digest('hex');
     return { value, partitionKey: `${ofDomain}-${rowKey.slice(0, PARTITION_DIGITS)}`, rowKey };
   }
+}
+
+function tableFailure(error: unknown): ExportError {
+  const role = 'Storage Table Data Contributor';
+  return storageFailure(error, 'AzureWebJobsStorage', 'the table of pseudonyms', role);
 }
 
 function openTable(account: StorageAccount): TableClient {

@@ -24,7 +24,8 @@ export interface ServiceRequest {
   /** Below the base of the service, with a slash before it. */
   readonly path: string;
   readonly contentType: string;
-  readonly body: unknown;
+  /** `undefined`: nothing is sent, by GET. */
+  readonly body?: unknown;
   /** For messages: what the configuration calls the place where the pseudonyms are made. */
   readonly domain: string;
 }
@@ -39,6 +40,11 @@ export class ServiceClient {
 
   constructor(options: ServiceClientOptions) {
     this.#options = options;
+  }
+
+  /** What a URL below the base has. */
+  get(request: Omit<ServiceRequest, 'body'>): Promise<unknown> {
+    return this.post(request);
   }
 
   /** @returns the JSON of an answer of status 200 or 201 @throws ExportError without a word of request and answer */
@@ -58,17 +64,18 @@ export class ServiceClient {
     const { credentials } = access;
     const header = renewed ?? (await credentials.header());
     const signal = AbortSignal.timeout(timeoutSeconds * 1000);
+    const isGet = request.body === undefined;
     try {
       const response = await send(`${url}${request.path}`, {
         dispatcher: dispatcherFor(new URL(url)),
         signal,
-        method: 'POST',
+        method: isGet ? 'GET' : 'POST',
         headers: {
           ...(header === undefined ? {} : { [header.name]: header.value }),
           accept: request.contentType,
-          'content-type': request.contentType,
+          ...(isGet ? {} : { 'content-type': request.contentType }),
         },
-        body: JSON.stringify(request.body),
+        body: isGet ? null : JSON.stringify(request.body),
       });
       const status = response.statusCode;
       if (status === 200 || status === 201) return { json: await readJson(response) };

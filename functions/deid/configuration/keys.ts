@@ -67,8 +67,10 @@ export async function resolveKeys<T extends { readonly parameters: KeyParameters
     const key = configuration.parameters[name];
     if (key.kind !== 'secret') continue;
     const text = await resolver(key.secretName);
-    const problem = text === null ? 'was not found' : text === '' ? 'is empty' : declared.problemOf?.(text);
-    if (problem === undefined) keys[name] = { kind: 'text', text: text as string };
+    const { context } = key;
+    const problem = text === null ? 'was not found' : problemOf(declared, text, context !== undefined);
+    if (problem === undefined)
+      keys[name] = { kind: 'text', text: text as string, ...(context !== undefined && { context }) };
     else
       issues.push({
         severity: 'error',
@@ -81,6 +83,12 @@ export async function resolveKeys<T extends { readonly parameters: KeyParameters
     configuration: { ...configuration, parameters: { ...configuration.parameters, ...keys } },
     issues,
   };
+}
+
+/** Why a text cannot be a key, or a master key: of one that is not empty, any key can be derived. */
+function problemOf(declared: MethodKey, text: string, isMaster: boolean): string | undefined {
+  if (text === '') return 'is empty';
+  return isMaster ? undefined : declared.problemOf?.(text);
 }
 
 /**
@@ -98,7 +106,7 @@ export function withRandomKeys(configuration: Configuration): Configuration {
 }
 
 /**
- * The bytes of a method's key: of the configuration's text, or derived from the job's secret (HKDF-SHA256, RFC 5869).
+ * The bytes of a method's key: of the configuration's text, derived from it for its context, or derived from the job's secret (HKDF-SHA256, RFC 5869).
  * Never logged.
  * @param jobSecret 32 bytes
  */
@@ -108,7 +116,10 @@ export function keyBytes(method: Method, parameters: Parameters, jobSecret: Uint
   const key = keyOf(method.key, parameters);
   if (key.kind === 'secret')
     throw new Error('The keys a configuration names must be resolved before it is compiled');
-  if (key.kind === 'text') return Buffer.from(key.text, 'utf8');
+  if (key.kind === 'text')
+    return key.context === undefined || method.key.derive === undefined
+      ? Buffer.from(key.text, 'utf8')
+      : method.key.derive(key.text, key.context);
   return new Uint8Array(
     hkdfSync('sha256', jobSecret, new Uint8Array(0), `fhir-deidentified-export ${method.key.name}`, 32),
   );

@@ -1,9 +1,10 @@
 import { ExpressionBudget } from '../expression/expressionBudget.js';
 import { isJsonObject, type JsonValue } from '../../json/json.js';
 import type { Method } from '../methods/method.js';
+import { dialect } from '../methods/dialect.js';
 import type { METHODS } from '../methods/methods.js';
 import { caseInsensitive, didYouMean, type IssueList } from '../reading/issues.js';
-import { choice, flag, readSettings, type Settings, type ValuesOf } from '../reading/settings.js';
+import { choice, flag, readSettings, unlessOff, type Settings, type ValuesOf } from '../reading/settings.js';
 
 /** The parameters that are no method's. */
 const GENERAL = {
@@ -15,6 +16,10 @@ const GENERAL = {
   validOutput: flag,
   /** Whether an identifying element that no rule reaches is an error. */
   requireCoverage: flag,
+  /** Whether results have labels that say what was done. */
+  shouldAddSecurityTag: unlessOff,
+  /** Whose results hold where tools differ; null as long as it is not known. */
+  dialect,
 };
 
 type OfMethods<P> = P extends Settings ? (of: ValuesOf<P>) => void : never;

@@ -65,6 +65,7 @@ export const DATE_SHIFT = method({
     '`date`, `dateTime`, `instant`, as pseudonyms of dates, and nothing else; in part under a key that is written in the configuration, nothing with an offset that it gives',
   needsPatient: ({ dateShiftScope }) => dateShiftScope === 'patient',
   checkParameters,
+  dependsOnDialect: () => true,
   effect: (_, parameters) => effectOf(parameters),
   prepare: (context) => {
     const redactor = new Redactor(context.parameters, context.now);
@@ -77,8 +78,10 @@ export const DATE_SHIFT = method({
           return typeof moved === 'string' ? moved.slice(0, 'yyyy-mm-dd'.length) : moved;
         };
         const ofDateTime = context.parameters.dateShiftOutput === 'date' ? shiftToDate : shift;
+        const shiftMoment: ValueMethod = (value, run) => redactor.moment(shift(value, run));
         // An instant without a time would be none.
-        const ofDate = ({ name }: FhirType): ValueMethod => (name === 'instant' ? shift : ofDateTime);
+        const ofInstant = context.parameters.dialect === 'miracum' ? shiftMoment : shift;
+        const ofDate = ({ name }: FhirType): ValueMethod => (name === 'instant' ? ofInstant : ofDateTime);
         return { ofValue: ({ type }) => (isDate(type) ? ofDate(type) : null) };
       },
     };

@@ -1,7 +1,9 @@
 import { createCipheriv } from 'node:crypto';
 import { primitiveText } from '../model/primitive.js';
-import { key, type Key, type Setting } from '../reading/settings.js';
+import type { Key, Setting } from '../reading/settings.js';
+import { dialect, type Dialect } from './dialect.js';
 import { CLEARING, isKnown, UNTOUCHED } from './effect.js';
+import { derivedKey, KEY_DERIVATION, masterKey } from './keyDerivation.js';
 import { MASKED } from './labels.js';
 import { method, type ValueMethod } from './method.js';
 
@@ -10,8 +12,8 @@ export const IV_BYTES = 16;
 const LENGTH = 'must be 16, 24 or 32 bytes long in UTF-8';
 
 const aesKey: Setting<Key> = (value, site) => {
-  const read = key(value, site);
-  if (read.kind === 'text' && !isAesKey(read.text))
+  const read = masterKey(value, site);
+  if (read.kind === 'text' && read.context === undefined && !isAesKey(read.text))
     site.error('Must be 16, 24 or 32 bytes long in UTF-8 (or empty, for a key of the job)');
   return read;
 };
@@ -23,14 +25,19 @@ function isAesKey(text: string): boolean {
 export const ENCRYPT = method({
   name: 'encrypt',
   settings: {},
-  parameters: { encryptKey: aesKey },
-  key: { name: 'encryptKey', problemOf: (text) => (isAesKey(text) ? undefined : LENGTH) },
+  parameters: { encryptKey: aesKey, dialect, ...KEY_DERIVATION },
+  key: {
+    name: 'encryptKey',
+    problemOf: (text) => (isAesKey(text) ? undefined : LENGTH),
+    derive: (master, context) => derivedKey(master, context, 'encrypt'),
+  },
+  dependsOnDialect: () => true,
   labels: [MASKED],
   clears:
     'everything: what is left is a pseudonym, which anyone with the key can undo; nothing under a key that is written in the configuration',
   effect: (_, { encryptKey }) => (isKnown(encryptKey) ? UNTOUCHED : CLEARING),
   prepare: (context) => {
-    const ofValue = encrypt(context.key);
+    const ofValue = encrypt(context.key, context.parameters.dialect);
     return { work: () => ({ ofValue: () => ofValue }) };
   },
 });
@@ -40,15 +47,17 @@ export function cipherOf(bytes: Uint8Array): string {
   return `aes-${bytes.length * 8}-cbc`;
 }
 
-/** AES-CBC with PKCS#7 padding; the random initialization vector comes before the ciphertext, all in Base64. */
-function encrypt(bytes: Uint8Array): ValueMethod {
+/**
+ * AES-CBC with PKCS#7 padding; the random initialization vector comes before the ciphertext, all in Base64, or in hex
+ * digits as fhir-pseudonymizer writes it.
+ */
+function encrypt(bytes: Uint8Array, written: Dialect | null): ValueMethod {
   const algorithm = cipherOf(bytes);
   return (value, run) => {
     run.did(MASKED);
     const iv = run.randomBytes(IV_BYTES);
     const cipher = createCipheriv(algorithm, bytes, iv);
-    return Buffer.concat([iv, cipher.update(primitiveText(value), 'utf8'), cipher.final()]).toString(
-      'base64',
-    );
+    const encrypted = Buffer.concat([iv, cipher.update(primitiveText(value), 'utf8'), cipher.final()]);
+    return written === 'miracum' ? encrypted.toString('hex').toUpperCase() : encrypted.toString('base64');
   };
 }

@@ -33,6 +33,10 @@ export interface Method<S extends Settings = Settings, P extends Settings = Sett
   readonly quantities?: ReadonlySet<string>;
   /** Whether its rules act where `undecidedConditions` is `apply`. */
   readonly appliesUndecided?: boolean;
+  /** Whether only the tree engine can do its work. */
+  readonly needsTree?: boolean;
+  /** Whether what it gives depends on the dialect. */
+  dependsOnDialect?(parameters: ValuesOf<P>): boolean;
   /** Whether it makes a pseudonym: the same of the same value and key. */
   readonly isPseudonym?: boolean;
   /** Whether its pseudonyms are made elsewhere, one for each value that lasts. */
@@ -64,8 +68,10 @@ export interface MethodKey<P extends Settings = Settings> {
   readonly name: string & keyof P;
   /** Whether its rules use the key at all; always without. */
   isUsed?(parameters: ValuesOf<P>): boolean;
-  /** Why a text cannot be the key; undefined where it can. */
+  /** Why a text cannot be the key; undefined where it can. Not asked of a master key. */
   problemOf?(text: string): string | undefined;
+  /** The bytes of the key that a master key gives for a context. */
+  derive?(master: string, context: string): Uint8Array;
 }
 
 /** The types that a rule's path selects; there is at least one. */
@@ -102,6 +108,8 @@ export interface Work {
   readonly ofNode?: (target: Target) => NodeMethod;
   /** What is put in the place of an element and all below it. */
   readonly replacement?: Replacement;
+  /** Set where an element goes with all that is in it, whatever earlier rules decided: the label that this counts for. */
+  readonly removes?: number;
 }
 
 /** What is put in the place of an element and all below it. */

@@ -6,6 +6,7 @@ import { KEEP } from './keep.js';
 import { PERTURB } from './perturb.js';
 import { PSEUDONYMIZE } from './pseudonymize.js';
 import { REDACT } from './redact.js';
+import { REMOVE } from './remove.js';
 import { SUBSTITUTE } from './substitute.js';
 
 /** All methods, in the order in which messages name them. */
@@ -19,4 +20,5 @@ export const METHODS = [
   KEEP,
   GENERALIZE,
   PSEUDONYMIZE,
+  REMOVE,
 ] as const;

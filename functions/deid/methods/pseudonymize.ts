@@ -7,7 +7,12 @@ import { PSEUDED } from './labels.js';
 import { method, type MethodContext, type Run, type Target, type ValueMethod } from './method.js';
 import { ProcessingError } from './processingError.js';
 import type { EnticiSettings, Pseudonyms } from './pseudonyms.js';
-import { type LiteralReference, partsOfReference, SERVERS_IN_REFERENCES } from './referenceParts.js';
+import {
+  conditionalReference,
+  type LiteralReference,
+  partsOfReference,
+  SERVERS_IN_REFERENCES,
+} from './referenceParts.js';
 
 const name: Setting<string | undefined> = (value, site) => {
   if (value === undefined || value === null) return undefined;
@@ -56,9 +61,6 @@ export const PSEUDONYMIZE = method({
   },
 });
 
-/** A reference to whatever has an identifier: its type, where it names one, and the value alone. */
-const CONDITIONAL =
-  /^((?:([A-Za-z]+)\?)?identifier=(?:https?:\/\/[A-Za-z0-9\\/.:%$-]*\|)?)([A-Za-z0-9\-.]{1,64})$/;
 /** A surrogate without its other half. */
 const HALF_PAIR = /\p{Surrogate}/u;
 /** In the place of a pseudonym that is missing: what is made with it is given up. */
@@ -96,7 +98,8 @@ class Pseudonymizer {
   readonly #ofReference = pseudonymizing((text) => this.#reference(text));
   /** A URI that leads to a resource is a reference; any other is a value. */
   readonly #ofUri = pseudonymizing((text) =>
-    partsOfReference(text, this.#resourceTypes).kind === 'literal' || this.#conditional(text) !== undefined
+    partsOfReference(text, this.#resourceTypes).kind === 'literal' ||
+    conditionalReference(text, this.#resourceTypes) !== undefined
       ? this.#reference(text)
       : this.#pseudonym(text, undefined),
   );
@@ -131,7 +134,9 @@ class Pseudonymizer {
       case 'urn':
         return `${parts.prefix}${this.#pseudonym(parts.id, parts.prefix)}`;
       case 'other': {
-        const [before, type, value] = this.#conditional(text) ?? ['', undefined, text];
+        const conditional = conditionalReference(text, this.#resourceTypes);
+        if (conditional === undefined) return this.#pseudonym(text, undefined);
+        const { before, type, value } = conditional;
         return `${before}${this.#pseudonym(value, type)}`;
       }
     }
@@ -143,13 +148,6 @@ class Pseudonymizer {
     return this.#context.parameters.referenceServers === 'keep'
       ? `${server}${reference}${version}`
       : reference;
-  }
-
-  /** A conditional reference: what comes before its value, the type if it names one, and the value. */
-  #conditional(text: string): [before: string, type: string | undefined, value: string] | undefined {
-    const [, before = '', type, value] = CONDITIONAL.exec(text) ?? [];
-    if (value === undefined || (type !== undefined && !this.#resourceTypes.has(type))) return undefined;
-    return [before, type, value];
   }
 }
 

@@ -1,7 +1,9 @@
 import { calendarDay } from '../../fhir/calendar.js';
 import { JsonNumber, numberText } from '../../json/jsonNumber.js';
+import { firstInstantOf } from '../model/format.js';
 import { decimalOf, type Primitive } from '../model/primitive.js';
 import { flag, type Setting, type ValuesOf } from '../reading/settings.js';
+import { dialect, writtenInstant } from './dialect.js';
 import { CLEARING, type Effect } from './effect.js';
 import { ABSTRED, REDACTED } from './labels.js';
 import { method, type Run, type Target, type ValueMethod } from './method.js';
@@ -52,6 +54,7 @@ const PARAMETERS = {
   strictZipCodes: flag,
   /** Whether a year is over the age limit when anyone born in it is, or will be before it ends. */
   ageLimitByYear: flag,
+  dialect,
 };
 type Parameters = ValuesOf<typeof PARAMETERS>;
 
@@ -63,6 +66,7 @@ export const REDACT = method({
   clears:
     "everything; with partial dates and ages what Safe Harbor lets stay; with partial ZIP codes only if `restrictedZipCodeTabulationAreas` has the 17 areas of HHS's guidance",
   appliesUndecided: true,
+  dependsOnDialect: ({ enablePartialDatesForRedact }) => enablePartialDatesForRedact,
   effect: (settings, parameters) => {
     const effect = redactEffect(parameters);
     return settings.above === undefined ? effect : aboveEffect(settings.above, effect);
@@ -117,6 +121,8 @@ export class Redactor {
     if (limit !== undefined && (primitive === 'decimal' || primitive === 'integer'))
       return (value, run) => (isUpTo(value, limit) ? value : takeAway(value, run));
     if ((primitive === 'date' || primitive === 'dateTime') && this.parameters.enablePartialDatesForRedact) {
+      if (target.type.name === 'instant' && this.parameters.dialect === 'miracum')
+        return (value, run) => this.moment(this.date(value, run));
       return Object.assign((value: Primitive, run: Run) => this.date(value, run), {
         isFormed: true,
       } as const);
@@ -135,6 +141,12 @@ export class Redactor {
     if (!this.parameters.enablePartialDatesForRedact || typeof value !== 'string' || this.isOverAge(value))
       return undefined;
     return value.slice(0, 4);
+  }
+
+  /** An instant, or the first one of its year, as fhir-pseudonymizer writes it. */
+  moment(value: Primitive | undefined): Primitive | undefined {
+    if (typeof value !== 'string') return value;
+    return value.length === 4 ? firstInstantOf(value) : writtenInstant(value);
   }
 
   /** Whether a date lies so far back that someone alive then would be over 89. Parts it lacks count as the first. */

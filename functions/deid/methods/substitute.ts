@@ -138,7 +138,7 @@ class Substitute implements Replacement {
     const replacement = node.makeChild(node, node.type, value, isPrimitive ? undefined : this.object);
     run.did(SUBSTITUTED);
     substitute(node, replacement);
-    decideAll(node);
+    node.decideAll();
   }
 }
 
@@ -196,7 +196,7 @@ function substitute(node: FhirNode, replacement: FhirNode | null): void {
       children.push(child);
     } else {
       // A rule that has selected it as well has nothing to do there any more.
-      decideAll(child);
+      child.decideAll();
       if (target !== undefined) children.push(copyInto(node, target));
     }
   }
@@ -221,9 +221,4 @@ function copyInto(parent: FhirNode, original: FhirNode): FhirNode {
   const copy = parent.makeChild(original, original.type, original.value, original.source);
   copy.isReplacement = true;
   return copy;
-}
-
-function decideAll(node: FhirNode): void {
-  node.decided = true;
-  for (const child of node.children) if (!child.decided) decideAll(child);
 }

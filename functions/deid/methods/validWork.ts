@@ -13,6 +13,7 @@ const NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$/;
 export function validWork(work: Work): Work {
   const { ofNode, replacement } = work;
   return {
+    ...work,
     ofValue: (target) => {
       const method = work.ofValue(target);
       return method === null ? null : validMethod(method, target);

@@ -70,6 +70,17 @@ export class FhirNode {
     this.isReplacement = true;
   }
 
+  /** Takes a child away. */
+  remove(child: FhirNode): void {
+    this.made = this.children.filter((other) => other !== child);
+  }
+
+  /** Has a rule reach it and all below it that none has reached. */
+  decideAll(): void {
+    this.decided = true;
+    for (const child of this.children) if (!child.decided) child.decideAll();
+  }
+
   /** A child that was not in the JSON. */
   makeChild(
     element: Pick<FhirElement, 'name' | 'key'>,

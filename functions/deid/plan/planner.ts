@@ -41,15 +41,19 @@ export function planFor(
   // Whether one may select something whatever elements there are.
   let alwaysTree = false;
   const leaveToTree = (rule: Rule): void => {
-    const name = rule.expression === null ? null : firstName(rule.expression);
+    const name = firstName(rule.expression);
     if (name === null) alwaysTree = true;
     else for (const element of type.elements.values()) if (element.name === name) refused.add(element.key);
   };
   // The resource around all is known only to an engine that holds it all.
   if (rules.some(({ path }) => path.includes('rootResource'))) alwaysTree = true;
+  // A resource that may be taken out of the one around it.
+  if (rules.some(({ method, expression }) => method.needsTree === true && firstName(expression) === null))
+    alwaysTree = true;
   const own = rules.filter((rule) => appliesTo(rule, type.name));
   for (const rule of own) {
-    const patterns = looksAtValueOnly(rule) ? (patternsOf.get(rule) ?? null) : null;
+    const isForTape = rule.method.needsTree !== true && looksAtValueOnly(rule);
+    const patterns = isForTape ? (patternsOf.get(rule) ?? null) : null;
     if (patterns === null) leaveToTree(rule);
     else planned.push({ rule, patterns });
   }

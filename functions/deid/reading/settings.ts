@@ -66,6 +66,10 @@ export const flag: Setting<boolean> = (value, site) => {
   return text === 'true';
 };
 
+/** The same; true without. */
+export const unlessOff: Setting<boolean> = (value, site) =>
+  value === undefined || value === null || flag(value, site);
+
 /** One of some names, in any case. @param absent what holds without one */
 export function choice<T extends string>(absent: T, ...others: T[]): Setting<T> {
   const choices = [absent, ...others];
@@ -79,11 +83,14 @@ export function choice<T extends string>(absent: T, ...others: T[]): Setting<T> 
   };
 }
 
-/** A key: the job's own (derived from its secret), given in the configuration, or named there and kept elsewhere. */
+/**
+ * A key: the job's own (derived from its secret), given in the configuration, or named there and kept elsewhere. With a
+ * `context` it is a master key, from which the key is derived.
+ */
 export type Key =
   | { readonly kind: 'job' }
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'secret'; readonly secretName: string };
+  | { readonly kind: 'text'; readonly text: string; readonly context?: string }
+  | { readonly kind: 'secret'; readonly secretName: string; readonly context?: string };
 
 export const key: Setting<Key> = (value, site) => {
   if (value === undefined || value === null || value === '') return { kind: 'job' };

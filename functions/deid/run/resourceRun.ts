@@ -42,8 +42,14 @@ export class ResourceRun implements Run {
   private readonly patientIn: FhirVersion | null;
   readonly randomBytes: (size: number) => Uint8Array;
 
-  /** @param patientIn the FHIR version by which to find the patient; null where no method needs it */
-  constructor(patientIn: FhirVersion | null, randomBytes: (size: number) => Uint8Array) {
+  private readonly addsLabels: boolean;
+
+  /**
+   * @param patientIn the FHIR version by which to find the patient; null where no method needs it
+   * @param addsLabels whether resources get labels
+   */
+  constructor(patientIn: FhirVersion | null, randomBytes: (size: number) => Uint8Array, addsLabels: boolean) {
+    this.addsLabels = addsLabels;
     this.patientIn = patientIn;
     this.randomBytes = randomBytes;
   }
@@ -83,13 +89,13 @@ export class ResourceRun implements Run {
     return outer;
   }
 
-  /** Ends a resource: gives the operations done in it, which also count for the resource around it. */
+  /** Ends a resource: gives the operations to label it with, those done in it, which also count for the one around it. */
   endResource(outer: OuterResource): number {
     const own = this.operations;
     this.operations = outer.operations | own;
     this.patient = outer.patient;
     this.bundle = outer.bundle;
-    return own;
+    return this.addsLabels ? own : 0;
   }
 
   /** Begins an outermost resource, whatever became of the one before. */

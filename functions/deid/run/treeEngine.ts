@@ -114,7 +114,8 @@ export class TreeEngine {
     const work = this.works.get(rule);
     if (method.isForPrimitives === true && node.type.primitive === null)
       throw new FhirPathError(`${method.name} is for primitive elements`);
-    if (work?.replacement !== undefined) work.replacement.apply(node, run);
+    if (work?.removes !== undefined) remove(node, work.removes, run);
+    else if (work?.replacement !== undefined) work.replacement.apply(node, run);
     else if (work?.ofNode !== undefined) node.value = work.ofNode(targetOf(node))(node, environment, run);
     else if (method.quantities?.has(node.type.name) === true) this.perturbQuantity(rule, node, run);
     else this.changeValue(rule, node, run);
@@ -147,6 +148,14 @@ export class TreeEngine {
     if (!isContained) addLabels(json, operations.get(node) ?? 0);
     return json;
   }
+}
+
+/** Takes a node away with all that is in it. The outermost resource stays, and each of its elements goes. */
+function remove(node: FhirNode, label: number, run: ResourceRun): void {
+  if (node.parent === null) return;
+  node.parent.remove(node);
+  node.decideAll();
+  run.did(label);
 }
 
 function selector(rule: Rule): TreeRule['select'] {

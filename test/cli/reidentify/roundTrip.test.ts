@@ -61,6 +61,8 @@ const parameters = fc.record({
   truncate: fc.option(fc.integer({ min: 32, max: 64 })),
   referenceServers: fc.constantFrom('keep', 'hash'),
   validOutput: fc.boolean(),
+  dialect: fc.constantFrom('microsoft', 'miracum'),
+  keyDerivationContext: fc.option(fc.string()),
 });
 const text = fc
   .string({ unit: 'binary', minLength: 1, maxLength: 60 })
@@ -105,28 +107,35 @@ describe('after an export, who has the keys finds again', () => {
 
   it('with encrypt: the text itself, numbers and booleans as such, and all else as it came', () => {
     fc.assert(
-      fc.property(text, fc.boolean(), fc.integer(), (note, isTrue, integer) => {
-        const configuration = configurationOf({});
-        const resource = {
-          resourceType: 'Observation',
-          id: 'o',
-          status: 'final',
-          note: [{ text: note }],
-          valueInteger: integer,
-          component: [{ valueBoolean: isTrue }, { valueString: note }],
-        };
-        const made = exported(configuration, resource);
-        const decryption = new Decryption(
-          keyBytes(ENCRYPT, configuration.parameters, SECRET),
-          FhirModel.of('R4'),
-        );
-        const found = decryption.resource(made);
-        expect({ ...(JSON.parse(stringifyJson(found)) as object), id: 'o', meta: undefined }).toEqual({
-          ...resource,
-          meta: undefined,
-        });
-        expect(decryption).toMatchObject({ decrypted: 4, kept: 0 });
-      }),
+      fc.property(
+        text,
+        fc.boolean(),
+        fc.integer(),
+        fc.constantFrom('microsoft', 'miracum'),
+        (note, isTrue, integer, dialect) => {
+          const configuration = configurationOf({ dialect });
+          const resource = {
+            resourceType: 'Observation',
+            id: 'o',
+            status: 'final',
+            note: [{ text: note }],
+            valueInteger: integer,
+            component: [{ valueBoolean: isTrue }, { valueString: note }],
+          };
+          const made = exported(configuration, resource);
+          const decryption = new Decryption(
+            keyBytes(ENCRYPT, configuration.parameters, SECRET),
+            FhirModel.of('R4'),
+            configuration.parameters.dialect,
+          );
+          const found = decryption.resource(made);
+          expect({ ...(JSON.parse(stringifyJson(found)) as object), id: 'o', meta: undefined }).toEqual({
+            ...resource,
+            meta: undefined,
+          });
+          expect(decryption).toMatchObject({ decrypted: 4, kept: 0 });
+        },
+      ),
       randomly(100),
     );
   });
@@ -168,7 +177,8 @@ describe('the table of pseudonyms', () => {
 });
 
 describe('what is not encrypted stays, and so does what the key does not fit', () => {
-  const decryption = (key: string): Decryption => new Decryption(Buffer.from(key), FhirModel.of('R4'));
+  const decryption = (key: string): Decryption =>
+    new Decryption(Buffer.from(key), FhirModel.of('R4'), 'microsoft');
   it.each<[string, string]>([
     ['a hash', 'a'.repeat(64)],
     ['Base64 of another length', Buffer.alloc(33).toString('base64')],

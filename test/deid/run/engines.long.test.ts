@@ -66,7 +66,11 @@ function ruleByRule(configuration: Configuration, version: FhirVersion): (text: 
     configuration.parameters,
   );
   const isByPatient = configuration.parameters.dateShiftScope === 'patient';
-  const run = new ResourceRun(isByPatient ? options.fhirVersion : null, sameBytes);
+  const run = new ResourceRun(
+    isByPatient ? options.fhirVersion : null,
+    sameBytes,
+    configuration.parameters.shouldAddSecurityTag,
+  );
   return (text) => {
     const dropped = new Map<string, number>();
     run.restart('', '');
