@@ -7,6 +7,7 @@ import {
   type NumberedFile,
   planBulkParts,
   reachedFile,
+  tooFewLines,
   type ReadFile,
 } from '../export/plan/bulkPlan.js';
 import { hiddenGroup, resolveMembers } from '../export/plan/jobMembers.js';
@@ -39,6 +40,9 @@ export async function planBulk(
     ...(await client.probe(reachedFile(manifest, file.number), file.number)),
   });
   const read = await pMap(output, probe, { concurrency: settings.sourceMaxRequests });
+  // Of an empty file there is no part that could show that lines are missing.
+  for (const { number, bytes, count = 0 } of read)
+    if (bytes === 0 && count > 0) throw tooFewLines(number, 0, count);
   // Some sources give the time at which their export ended: what changed while it was made may be missing in it.
   const begun = Math.min(taken.date ?? Infinity, Date.parse(manifest.transactionTime));
   const transactionTime = transactionInstant(begun, 0, request.until);

@@ -137,6 +137,7 @@ class SourcePreparation {
       const { statusUrl } = answer;
       if (statusUrl !== undefined)
         return this.#taken({ statusUrl, level: kickOff.level.kind, ...dateOf(answer) });
+      // Asked again, the source would begin another export each time.
       const isOnlyTried = choice !== undefined && answer.status === 403;
       if (!isRefused(answer) && !isOnlyTried) return this.#notNow(answer, this.#dependencies.now() - askedAt);
       if (isMissing(answer)) missing.push(kickOff.level.kind);

@@ -1,8 +1,8 @@
 import pMap from 'p-map';
 import { ExportError } from '../common/errors.js';
+import { tooFewLines } from '../export/plan/bulkPlan.js';
 import { numbered } from '../export/records/job.js';
 import { type BulkManifest, manifestContent } from '../export/source/bulkManifest.js';
-import { fileName } from '../export/source/fileLines.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
 import type { ActivityLog } from './activity.js';
@@ -28,7 +28,7 @@ export function proveSource({ jobs, bulkOf }: ActivityDependencies) {
       linesOf.set(file.number, { read: read + lines, count: file.bulk.count });
     };
     await pMap(numbered(plan), add, { concurrency: 8 });
-    for (const [number, { read, count }] of linesOf) if (read < count) throw tooFew(number, read, count);
+    for (const [number, { read, count }] of linesOf) if (read < count) throw tooFewLines(number, read, count);
     const { statusUrl } = source.taken ?? {};
     if (plan.start === undefined || statusUrl === undefined || bulkOf === undefined) return null;
     const client = bulkOf(requesterOf(state.request), log);
@@ -46,13 +46,6 @@ export function proveSource({ jobs, bulkOf }: ActivityDependencies) {
     if (manifestContent(manifest) !== manifestContent(first)) throw otherManifest();
     return null;
   };
-}
-
-function tooFew(number: number, read: number, count: number): ExportError {
-  return new ExportError(
-    'source-export-lost',
-    `${fileName({ number, bulk: {} })}: it has ${read} lines, but the manifest counts ${count}. Look for the cause at the source, and export again.`,
-  );
 }
 
 function otherManifest(): ExportError {

@@ -20,6 +20,8 @@ const MAX_HEADER_BYTES = 256 * 1024;
 export interface RunningSource {
   /** The FHIR base: `http://127.0.0.1:<port>/fhir`. */
   readonly url: string;
+  /** Host and port of the server of signed files, where there is one. */
+  readonly fileHost: string | undefined;
   /** Adds a resource; its `meta.lastUpdated` becomes the source's now. */
   insert(type: string, id: string, resourceText: string): void;
   /** Replaces a resource; its `meta.lastUpdated` becomes the source's now. */
@@ -86,6 +88,7 @@ export async function startSource(options: SourceOptions): Promise<RunningSource
   };
   return {
     url,
+    fileHost: state.fileServer && new URL(state.fileServer.base).host,
     insert(type, id, resourceText) {
       if (collectionOf(type).row(id) !== undefined) throw new Error(`${type}/${id} is there already`);
       collectionOf(type).put(id, resourceText, now());

@@ -94,7 +94,7 @@ async function exportOf(
       source.url,
       { level: { kind: 'group', groupId: 'group-0' }, types: TYPES, ...asked },
       { PAGE_SIZE: '10', SLICE_MAX_PAGES: '5' },
-      losesAttempts,
+      { losesAttempts },
     );
   } finally {
     await source.close();

@@ -77,8 +77,7 @@ async function read(requestsPerSecond?: number): Promise<{ seconds: number; requ
       source.url,
       { level: { kind: 'group', groupId: 'all' }, types: MEASURED },
       { SLICE_MAX_PAGES: '400', PAGE_SIZE: '500', SOURCE_MAX_ATTEMPTS: '6', SLICE_MAX_SECONDS: '600' },
-      false,
-      4,
+      { workers: 4 },
     );
     expect(resources.length).toBe(PATIENTS * MEASURED.length);
   } finally {

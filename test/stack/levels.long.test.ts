@@ -238,7 +238,7 @@ describe('the Group level', () => {
       source.url,
       { ...groupLevel(groupOf('2')), types: [...types] },
       { PAGE_SIZE: '2', SLICE_MAX_PAGES: '10' },
-      true,
+      { losesAttempts: true },
     );
     expect(keysOf(exported)).toEqual(
       expected((id) => members.has(id)).filter((key) => types.has(key.split('/')[0] ?? '')),

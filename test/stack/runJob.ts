@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import type { InvocationContext } from '@azure/functions';
 import pMap from 'p-map';
 import { expect } from 'vitest';
+import { activity, type ActivityLog } from '../../functions/activities/activity.js';
 import { completePartition } from '../../functions/activities/completePartition.js';
 import { exportSlice } from '../../functions/activities/exportSlice.js';
 import { findDoubles } from '../../functions/activities/findDoubles.js';
 import { finishExport } from '../../functions/activities/finishExport.js';
-import type { ActivityDependencies } from '../../functions/activities/dependencies.js';
 import { planExport } from '../../functions/activities/planExport.js';
 import { openPseudonymAccess } from '../../functions/adapters/pseudonyms/openPseudonyms.js';
 import { prepareSource } from '../../functions/activities/prepareSource.js';
@@ -13,8 +14,9 @@ import { proveSource } from '../../functions/activities/proveSource.js';
 import { renewSource } from '../../functions/activities/renewSource.js';
 import { stopExport } from '../../functions/activities/stopExport.js';
 import { openSourceAccess } from '../../functions/adapters/source/openSource.js';
+import type { JobStore } from '../../functions/adapters/storage/jobStore.js';
 import { openStorage } from '../../functions/adapters/storage/storage.js';
-import { safeFailure } from '../../functions/common/errors.js';
+import { type SafeFailure, safeFailure } from '../../functions/common/errors.js';
 import { composeThread } from '../../functions/composition.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import type { ConfigurationOfJob, JobPlan, JobRequest } from '../../functions/export/records/job.js';
@@ -40,6 +42,8 @@ export interface RunJob {
   blobs: string[];
   /** Every resource that was exported, in the order of the files. */
   resources: JobResource[];
+  /** Lines of the files of errors and of deletions. */
+  texts: string[];
 }
 
 /** What a job is asked for, besides what every one of these jobs has. */
@@ -54,17 +58,36 @@ export type Asked = Pick<JobRequest, 'level'> &
     configuration?: string;
   };
 
-/**
- * A raw export by the app's own activities, as the orchestrators call them, against the storage of a stack; `workers`
- * partitions are read at the same time. Every slice's first attempt is lost where `losesAttempts` says so.
- */
+/** How the steps of a job are run. */
+export interface Running {
+  /** Partitions that are read at the same time. Default 1. */
+  workers?: number;
+  /** Whether each slice's first attempt is lost. */
+  losesAttempts?: boolean;
+  /** How often a step is tried whose failure may pass. Default 1. */
+  attempts?: number;
+  /** Is given all that leaves the steps: log lines, what the Durable history keeps, and the progress that callers see. */
+  seen?: (text: string) => void;
+  /** By how much the clock is put forward with each pause beside it. */
+  jumpMs?: number;
+  /** Called when the source was asked how far its own export is. */
+  polled?: (job: { jobId: string; jobs: JobStore }) => Promise<void>;
+}
+
+/** A raw export by the app's own activities, as the orchestrators call them, against the storage of a stack. */
 export async function runJob(
   { stack }: TestStorage,
   fhirServerUrl: string,
   asked: Asked,
   environment: Record<string, string> = {},
-  losesAttempts = false,
-  workers = 1,
+  {
+    workers = 1,
+    losesAttempts = false,
+    attempts = 1,
+    seen = () => undefined,
+    jumpMs = 0,
+    polled,
+  }: Running = {},
 ): Promise<RunJob> {
   const settings = readSettings({
     FHIR_SERVER_URL: fhirServerUrl,
@@ -76,10 +99,13 @@ export async function runJob(
     SOURCE_MAX_ATTEMPTS: '1',
     ...environment,
   });
-  const dependencies = composeThread(settings, {
+  const composed = composeThread(settings, {
     source: openSourceAccess(settings),
     pseudonyms: openPseudonymAccess(settings),
   });
+  // Waits are left out: the clock is put forward instead.
+  let waitedMs = 0;
+  const dependencies = { ...composed, now: () => Date.now() + waitedMs };
   const { jobs, files } = dependencies;
   const jobId = randomBytes(16).toString('hex');
   const secret = randomBytes(32);
@@ -99,7 +125,15 @@ export async function runJob(
     .getContainerClient(request.container)
     .createIfNotExists();
   await jobs.create(request, secret, configuration);
-  const noLog = (): void => undefined;
+  const putProgress = jobs.putProgress.bind(jobs);
+  jobs.putProgress = (id, progress) => {
+    seen(JSON.stringify(progress));
+    return putProgress(id, progress);
+  };
+  const step = <Input extends { jobId: string }, Output>(
+    run: (input: Input, log: ActivityLog) => Promise<Output>,
+    input: Input,
+  ): Promise<Output> => runStep(run, input, attempts, seen);
   const run = exportSlice(dependencies);
   const runPartitions = async (first: number, end: number): Promise<void> => {
     const count = end - first;
@@ -110,37 +144,58 @@ export async function runJob(
       const partition = first + more;
       let previous: string | null = null;
       for (let slice = 0, isDone = false; !isDone; slice++) {
-        if (losesAttempts) await run({ jobId, partition, slice, previous }, noLog);
-        ({ attempt: previous, isDone } = await run({ jobId, partition, slice, previous }, noLog));
+        if (losesAttempts) await step(run, { jobId, partition, slice, previous });
+        ({ attempt: previous, isDone } = await step(run, { jobId, partition, slice, previous }));
       }
-      await completePartition(dependencies)({ jobId, partition, last: previous ?? '' });
+      await step(completePartition(dependencies), { jobId, partition, last: previous ?? '' });
     };
     await pMap(Array(count).keys(), runPartition, { concurrency: workers });
   };
   const exportParts = async (): Promise<void> => {
-    const { first, partitions, isOfFiles } = await planExport(dependencies)({ jobId }, noLog);
+    const { first, partitions, isOfFiles } = await step(planExport(dependencies), { jobId });
     const end = first + partitions;
     await runPartitions(first, end);
     if (isOfFiles !== true) return;
-    if (hasOwn) await proveSource(dependencies)({ jobId }, noLog);
-    const again = await findDoubles(dependencies)({ jobId });
-    if (losesAttempts) expect(await findDoubles(dependencies)({ jobId })).toEqual(again);
+    if (hasOwn) await step(proveSource(dependencies), { jobId });
+    const again = await step(findDoubles(dependencies), { jobId });
+    if (losesAttempts) expect(await step(findDoubles(dependencies), { jobId })).toEqual(again);
     await runPartitions(end, end + again.partitions);
   };
   const hasOwn = method === 'bulk' || method === 'auto';
+  /** Asks as often as it takes. */
+  const awaitSource = async (): Promise<number> => {
+    for (let polls = 0; polls < 5000; polls++) {
+      const { start, waitMs } = await step(prepareSource(dependencies), { jobId });
+      if (waitMs === null) return start;
+      waitedMs += waitMs + jumpMs;
+      await polled?.({ jobId, jobs });
+    }
+    throw new Error('The export of the source does not come to its end.');
+  };
+  const finish = (): Promise<unknown> =>
+    step(finishExport({ ...dependencies, slices: { forget: () => undefined } }), { jobId });
+  const stop = async (failure: SafeFailure): Promise<void> => {
+    await step(stopExport(dependencies), { jobId, failure });
+  };
+  const end = async (error: unknown): Promise<never> => {
+    if (hasOwn) {
+      await stop(safeFailure(error));
+      await finish();
+    }
+    throw error;
+  };
   for (let isAgain = true; isAgain;) {
-    const start = hasOwn ? await awaitSource(dependencies, jobId) : 1;
+    const start = hasOwn ? await awaitSource().catch(end) : 1;
     isAgain = await exportParts().then(
       () => false,
       async (error: unknown) => {
-        const failure = safeFailure(error);
-        if (hasOwn) await stopExport(dependencies)({ jobId, failure });
-        if (hasOwn && (await renewSource(dependencies)({ jobId, start })).isRenewed) return true;
-        throw error;
+        if (hasOwn) await stop(safeFailure(error));
+        if (hasOwn && (await step(renewSource(dependencies), { jobId, start })).isRenewed) return true;
+        return end(error);
       },
     );
   }
-  await finishExport({ ...dependencies, slices: { forget: () => undefined } })({ jobId }, noLog);
+  await finish().catch(end);
   const [manifest, plan] = [await jobs.manifest(jobId), await jobs.plan(jobId)];
   if (manifest === undefined || plan === undefined) throw new Error('The job has no manifest.');
   const readText = async (name: string): Promise<Buffer> => {
@@ -160,6 +215,11 @@ export async function runJob(
     }
     resources.push(...own);
   }
+  const texts: string[] = [];
+  for (const { url } of [...manifest.error, ...(manifest.deleted ?? [])]) {
+    const name = decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
+    texts.push(...(await readText(name)).toString('utf8').trimEnd().split('\n'));
+  }
   const report = JSON.parse((await readText(REPORT_FILE)).toString('utf8')) as ExportReport;
   const blobs = [...(await files.list(request.container, '')).keys()];
   return {
@@ -169,16 +229,37 @@ export async function runJob(
     report,
     blobs,
     resources,
+    texts,
   };
 }
 
-/** Asks as often as it takes; the waits are left out. */
-async function awaitSource(dependencies: ActivityDependencies, jobId: string): Promise<number> {
-  for (let polls = 0; polls < 1000; polls++) {
-    const { start, waitMs } = await prepareSource(dependencies)({ jobId }, () => undefined);
-    if (waitMs === null) return start;
+/** A step as the runtime runs it, which throws as the step does when it fails for good. */
+async function runStep<Input extends { jobId: string }, Output>(
+  run: (input: Input, log: ActivityLog) => Promise<Output>,
+  input: Input,
+  attempts: number,
+  seen: (text: string) => void,
+): Promise<Output> {
+  const context = { warn: seen, debug: seen, error: seen } as unknown as InvocationContext;
+  let thrown: unknown;
+  const noted = activity((own: Input, log: ActivityLog) =>
+    run(own, log).catch((error: unknown) => {
+      thrown = error;
+      throw error;
+    }),
+  );
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const result = await noted(input, context);
+      seen(JSON.stringify(result));
+      if (result.ok) return result.value;
+      break;
+    } catch (error) {
+      seen(String(error));
+      if (attempt >= attempts) break;
+    }
   }
-  throw new Error('The export of the source does not come to its end.');
+  throw thrown;
 }
 
 /** A configuration as the kick-off notes it. */

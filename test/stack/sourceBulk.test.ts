@@ -71,7 +71,10 @@ afterEach(() => close());
 
 function exported(asked: Partial<Asked> = {}, environment: Record<string, string> = {}): Promise<RunJob> {
   const settings = { SOURCE_MODE: 'bulk', SLICE_MAX_PAGES: '1', ...environment };
-  return runJob(storage, source?.url ?? '', { level: { kind: 'system' }, ...asked }, settings, true, 2);
+  return runJob(storage, source?.url ?? '', { level: { kind: 'system' }, ...asked }, settings, {
+    losesAttempts: true,
+    workers: 2,
+  });
 }
 
 describe("the source's own export as the source", { timeout: 60_000 }, () => {

@@ -67,7 +67,7 @@ function sourceFilesOf({ source: { mode } }: Settings): SourceFiles {
 function exported(asked: Partial<Asked> = {}, environment: Record<string, string> = {}): Promise<RunJob> {
   const settings = { ...settingsOfFiles(), ...environment };
   const all: Asked = { level: { kind: 'system' }, ...asked };
-  return runJob(storage, 'https://ehr.example/fhir', all, settings, true, 2);
+  return runJob(storage, 'https://ehr.example/fhir', all, settings, { losesAttempts: true, workers: 2 });
 }
 
 describe('files as the source', { timeout: 60_000 }, () => {

@@ -163,16 +163,14 @@ export class BulkClient {
         return { bytes: 0, etag, isGzip: false };
       }
       if (statusCode !== 206 && statusCode !== 200) throw await this.#refusalOfFile(response, file, number);
-      const first = await firstBytes(response.body);
-      // Some servers give the length of the range as that of the file.
-      const [, last, all] = /^bytes 0-([01])\/(\d{1,15})$/.exec(range) ?? [];
-      const bytes = Number(all);
-      const isWhole =
-        statusCode === 200 ||
-        Number(last) !== Math.min(1, bytes - 1) ||
-        headerOf(response, 'content-encoding') !== undefined;
+      const first = await this.#firstBytes(response.body);
+      const [, last = Number.NaN, bytes = Number.NaN] =
+        /^bytes 0-([01])\/(\d{1,15})$/.exec(range)?.map(Number) ?? [];
+      // Some servers give the size of the range, or leave out its last byte.
+      const isRange = statusCode === 206 && last === Math.min(1, bytes - 1) && first.length === last + 1;
+      const isCoded = headerOf(response, 'content-encoding') !== undefined;
       return {
-        bytes: isWhole ? undefined : bytes,
+        bytes: isRange && !isCoded ? bytes : undefined,
         etag,
         isGzip: isGzip(first),
       };
@@ -262,6 +260,7 @@ export class BulkClient {
         }
         throw await this.#refusalOfFile(answer, file, number);
       });
+      let cut: unknown = lost(number);
       try {
         for await (const chunk of response.body as AsyncIterable<Buffer>) {
           yield chunk;
@@ -269,10 +268,11 @@ export class BulkClient {
           cuts = 0;
         }
       } catch (error) {
-        if (error instanceof ExportError || ++cuts > MAX_CUTS) throw error;
+        if (error instanceof ExportError) throw error;
+        cut = error;
       }
       // An answer without a byte is no cut, but must not be asked for without end.
-      if (place === from && ++cuts > MAX_CUTS) throw lost(number);
+      if (place === from && ++cuts > MAX_CUTS) throw cut;
     }
   }
 
@@ -286,7 +286,7 @@ export class BulkClient {
     if (!isOwn && (!isPrivate(target) || !this.#options.fileHosts.has(target.host))) {
       throw new ExportError(
         'source-foreign-link',
-        `A file of the source's own export is on another server (${target.host}) than FHIR_SERVER_URL, or not by https, and was not read. If that is right, name its host in SOURCE_FILE_HOSTS; the credentials of the source are not sent there.`,
+        "A file of the source's own export is on another server than FHIR_SERVER_URL, or not by https, and was not read. If that is right, name its host in SOURCE_FILE_HOSTS: the manifest of an export that is started at the source by hand shows it. The credentials of the source are not sent there.",
       );
     }
     const accept = { accept: 'application/fhir+ndjson, */*;q=0.5', ...headers };
@@ -394,6 +394,20 @@ export class BulkClient {
     return [404, 410].includes(response.statusCode) ? lost(number) : refusal;
   }
 
+  /** The first two bytes of a body, of which no more is read. */
+  async #firstBytes(body: Readable): Promise<Buffer> {
+    let first = Buffer.alloc(0);
+    try {
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        first = Buffer.concat([first, chunk]);
+        if (first.length >= GZIP_MAGIC.length) break;
+      }
+    } catch (error) {
+      throw this.#options.requests.faultOf(error);
+    }
+    return first;
+  }
+
   #readFailure(error: unknown, number: number): ExportError {
     const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
     if (typeof code !== 'string' || !code.startsWith('Z_')) return this.#options.requests.faultOf(error);
@@ -472,12 +486,6 @@ async function* gunzippedIfGzip(body: AsyncIterable<Buffer>): AsyncGenerator<Buf
 }
 
 const isGzip = (first: Buffer): boolean => GZIP_MAGIC.every((byte, at) => first[at] === byte);
-
-/** The first bytes of a body, of which no more is read. */
-async function firstBytes(body: Readable): Promise<Buffer> {
-  for await (const chunk of body) return chunk as Buffer;
-  return Buffer.alloc(0);
-}
 
 function lost(number: number): ExportError {
   return new ExportError(

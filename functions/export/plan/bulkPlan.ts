@@ -1,3 +1,4 @@
+import { ExportError } from '../../common/errors.js';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import {
   ANY_TYPE,
@@ -8,6 +9,7 @@ import {
 } from '../records/job.js';
 import { reasonAgainst } from './deletionPlan.js';
 import type { SourceChoice, TakenExport } from '../records/sourceExport.js';
+import { fileName } from '../source/fileLines.js';
 import type { BulkFile, BulkManifest } from '../source/bulkManifest.js';
 import { listed } from '../output/manifest.js';
 import { fileWindow, isAsked, planParts } from './filePlan.js';
@@ -179,4 +181,12 @@ export function bulkNotes(
       ? []
       : ['Provenance: only those are exported that name a patient themselves, as files are read once.']),
   ];
+}
+
+/** A file without all the lines that the manifest counts. */
+export function tooFewLines(number: number, read: number, count: number): ExportError {
+  return new ExportError(
+    'source-export-lost',
+    `${fileName({ number, bulk: {} })}: it has ${read} lines, but the manifest counts ${count}. Look for the cause at the source, and export again.`,
+  );
 }

@@ -104,8 +104,11 @@ function readFile(file: JsonObject, base: string): BulkFile {
 }
 
 function absolute(url: JsonValue | undefined, base: string): string {
-  if (typeof url !== 'string' || !URL.canParse(url, base)) throw noManifest('has a file without a URL');
-  return new URL(url, base).href;
+  const target = typeof url === 'string' && URL.canParse(url, base) ? new URL(url, base) : undefined;
+  if (target === undefined || !/^https?:$/.test(target.protocol)) {
+    throw noManifest('has a file or a page without a URL by http or https');
+  }
+  return target.href;
 }
 
 function objectsIn(value: JsonValue | undefined): JsonObject[] {
