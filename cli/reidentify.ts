@@ -49,6 +49,15 @@ export async function ids(given: Given): Promise<number> {
     written.discard();
     throw error;
   }
+  if (count > 0 && table.size === 0) {
+    written.discard();
+    console.error(
+      wanted === undefined
+        ? 'No value could be hashed: see the form of the ids.'
+        : `None of ${wanted.size} pseudonyms was found: the key is not that of the export, or the values are others.`,
+    );
+    return 1;
+  }
   const counts = {
     given: count,
     pseudonyms: table.size,
@@ -93,6 +102,11 @@ export async function decrypt(given: Given): Promise<number> {
     written.discard();
     throw unreadable(input, error);
   }
+  if (errors > 0) {
+    written.discard();
+    console.error(`No output, since ${errors} of ${count} lines cannot be read.`);
+    return 1;
+  }
   const { decrypted, kept } = decryption;
   if (decrypted === 0 && kept > 0) {
     written.discard();
@@ -106,7 +120,7 @@ export async function decrypt(given: Given): Promise<number> {
   console.log(
     `resources: ${count}\ndecrypted: ${decrypted}\nof the form of encrypted texts, and kept: ${kept}`,
   );
-  return errors === 0 ? 0 : 1;
+  return 0;
 }
 
 /** `fhir-deid reidentify service`. */

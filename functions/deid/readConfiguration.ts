@@ -85,7 +85,10 @@ function readRulesAndReach(text: string, options: ReadOptions): ReadConfiguratio
   if (json === undefined) return { issues: issues.list };
   const top = caseInsensitive(json, TOP_LEVEL, '', issues);
   for (const key of Object.keys(json)) {
-    if (!TOP_LEVEL.some((known) => known.toLowerCase() === key.toLowerCase())) {
+    if (/^(?:extends|includes?|imports?)$/i.test(key)) {
+      // Ignored, all rules that it is meant to bring would be missing.
+      issues.error(key, 'A configuration has all of its rules itself: copy those of the other one into it');
+    } else if (!TOP_LEVEL.some((known) => known.toLowerCase() === key.toLowerCase())) {
       issues.warn(
         key,
         `Unknown setting, ignored; known are ${TOP_LEVEL.filter((name) => name !== 'processingError').join(', ')}`,

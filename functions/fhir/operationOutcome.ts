@@ -46,3 +46,8 @@ export function errorIssue(code: IssueType, diagnostics: string, expression?: st
 export function informationIssue(diagnostics: string): OutcomeIssue {
   return { severity: 'information', code: 'informational', diagnostics };
 }
+
+/** What has gone otherwise than its caller may think. */
+export function warningIssue(diagnostics: string): OutcomeIssue {
+  return { severity: 'warning', code: 'processing', diagnostics };
+}

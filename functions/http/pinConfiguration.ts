@@ -84,7 +84,7 @@ async function pin(
       ...(requested.isDefault
         ? [`No configuration was named: ${requested.name}, the default one of this server, is used.`]
         : []),
-      ...(random.length === 0 ? [] : [randomKeysNote(random)]),
+      ...(random.length === 0 ? [] : [randomKeysNote(random, read.asksPseudonyms)]),
       ...issues.map(issueText),
     ],
     hasRandomKeys: random.length > 0,
@@ -124,6 +124,10 @@ function defaultProblem(message: string): string {
   return `The default configuration of this server (DEFAULT_ANONYMIZATION_CONFIG) cannot be used. ${message}`;
 }
 
-function randomKeysNote(keys: readonly string[]): string {
-  return `The configuration gives no ${keys.join(' and no ')}, so random keys are used, for this export alone: it cannot be joined with any other, nor with the next one by _since. Give keys in the configuration where that is needed.`;
+/** @param asksPseudonyms whether a service makes pseudonyms, which have no key of the configuration */
+function randomKeysNote(keys: readonly string[], asksPseudonyms: boolean): string {
+  const what = asksPseudonyms
+    ? 'what they make fits no other export, nor the next one by _since; what the rules pseudonymize fits every export by the same service and domains'
+    : 'it cannot be joined with any other, nor with the next one by _since';
+  return `The configuration gives no ${keys.join(' and no ')}, so random keys are used, for this export alone: ${what}. Give keys in the configuration where that is needed.`;
 }

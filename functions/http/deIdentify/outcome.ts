@@ -1,5 +1,5 @@
 import type { EngineReport } from '../../deid/run/report.js';
-import { type IssueType, operationOutcome, type OutcomeIssue } from '../../fhir/operationOutcome.js';
+import { operationOutcome, type OutcomeIssue, warningIssue } from '../../fhir/operationOutcome.js';
 
 /** Of what is said of a result: a header is bounded. */
 const MAX_ISSUES = 20;
@@ -10,16 +10,15 @@ export function outcomeIssues(report: EngineReport): OutcomeIssue[] {
   const problems = [...report.types.values()].flatMap(({ problems: found }) => [...found]);
   return [
     ...[...report.dropped].map(([path, count]) =>
-      warning(
-        'processing',
+      warningIssue(
         `Dropped, ${times(count)}: ${path} is unknown to this FHIR version, or its value is of the wrong type.`,
       ),
     ),
     ...[...report.undecided].map(([rule, count]) =>
-      warning('processing', `A condition of ${rule} could not be decided, ${times(count)}.`),
+      warningIssue(`A condition of ${rule} could not be decided, ${times(count)}.`),
     ),
     ...problems.map(([problem, count]) =>
-      warning('processing', `The result is not valid FHIR, ${times(count)}: ${problem}.`),
+      warningIssue(`The result is not valid FHIR, ${times(count)}: ${problem}.`),
     ),
   ];
 }
@@ -32,7 +31,7 @@ export function outcomeHeader(issues: readonly OutcomeIssue[]): string | undefin
   if (issues.length === 0) return undefined;
   for (let kept = Math.min(issues.length, MAX_ISSUES); ; kept--) {
     const left = issues.length - kept;
-    const more = left === 0 ? [] : [warning('informational', `There are ${left} more issues.`)];
+    const more = left === 0 ? [] : [warningIssue(`There are ${left} more issues.`)];
     const text = JSON.stringify(operationOutcome([...issues.slice(0, kept), ...more]));
     if (text.length <= MAX_HEADER_CHARACTERS || kept === 0) return text.replaceAll(/[^\x20-\x7e]/g, '?');
   }
@@ -40,8 +39,4 @@ export function outcomeHeader(issues: readonly OutcomeIssue[]): string | undefin
 
 function times(count: number): string {
   return count === 1 ? 'once' : `${count} times`;
-}
-
-function warning(code: IssueType, diagnostics: string): OutcomeIssue {
-  return { severity: 'warning', code, diagnostics };
 }

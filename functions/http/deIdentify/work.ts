@@ -14,7 +14,13 @@ import {
 } from '../../deid/run/engine.js';
 import { EngineReport } from '../../deid/run/report.js';
 import { JobPseudonyms, type PseudonymServices } from '../../export/output/jobPseudonyms.js';
-import { errorIssue, informationIssue } from '../../fhir/operationOutcome.js';
+import { approvalSentence } from '../../export/request/approval.js';
+import {
+  errorIssue,
+  informationIssue,
+  type OutcomeIssue,
+  warningIssue,
+} from '../../fhir/operationOutcome.js';
 import { LineBuffer } from '../../json/lineBuffer.js';
 import { whyNotApproved } from '../authorization/permitConfiguration.js';
 import { type ConfigurationReader, pinConfiguration, type PinnedConfiguration } from '../pinConfiguration.js';
@@ -44,7 +50,8 @@ interface MadeEngine {
   readonly engine: Engine;
   /** Its pseudonyms; `undefined` where its rules need none. */
   readonly pseudonyms: JobPseudonyms | undefined;
-  readonly notes: readonly string[];
+  /** What is to be said of the configuration. */
+  readonly notes: readonly OutcomeIssue[];
 }
 
 /** De-identifies what requests bring, and keeps nothing of it. */
@@ -80,7 +87,7 @@ export class DeIdentification {
     if (failure !== undefined) throw refusal(failure);
     return {
       body: Uint8Array.from(line.slice(0, line.length)),
-      issues: [...notes.map(informationIssue), ...outcomeIssues(report)],
+      issues: [...notes, ...outcomeIssues(report)],
     };
   }
 
@@ -141,7 +148,11 @@ export class DeIdentification {
     const made = {
       engine: this.#compile(resolved, { pseudonyms, domainPrefix }),
       pseudonyms,
-      notes: hasRandomKeys ? [RANDOM_KEYS] : [],
+      notes: [
+        // Where it counts by its place alone, its caller cannot know what it leaves.
+        ...(described.coverage?.isComplete === true ? [] : [warningIssue(approvalSentence(described))]),
+        ...(hasRandomKeys ? [informationIssue(RANDOM_KEYS)] : []),
+      ],
       madeAt: now(),
     };
     if (!hasRandomKeys) this.#engines.set(name, made);
@@ -167,7 +178,7 @@ export class DeIdentification {
     return {
       engine: this.#compile(withRandomKeys(configuration)),
       pseudonyms: undefined,
-      notes: [SENT_ALONG],
+      notes: [informationIssue(SENT_ALONG), ...(requireCoverage ? [] : [warningIssue(NOT_LOOKED_AT)])],
     };
   }
 
@@ -189,6 +200,8 @@ export class DeIdentification {
 
 const SENT_ALONG =
   'The configuration was sent along: its keys are random, for this request alone, whatever it says of keys.';
+const NOT_LOOKED_AT =
+  'Whether the configuration that was sent along leaves identities was not looked at: fhir-deid validate shows it.';
 const RANDOM_KEYS =
   'The configuration gives no key that its rules use, so a random one is used, for this request alone.';
 

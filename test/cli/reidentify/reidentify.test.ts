@@ -210,6 +210,28 @@ describe('fhir-deid reidentify', () => {
     expect(audit + said).not.toMatch(/canary/i);
   });
 
+  it('gives no output of a file with a line that is no resource', async () => {
+    write('bad.ndjson', `${readFileSync(join(folder, 'made.ndjson'), 'utf8')}{bad\n`);
+    const output = newFile();
+    const { code, said } = await run([
+      ...['reidentify', 'decrypt', '--config', 'config.json', '--input', 'bad.ndjson', '--output', output],
+    ]);
+    expect(`${code} ${said}`).toMatch(
+      /^1 .*bad\.ndjson:4: Not a JSON object.*No output, since 1 of 4 lines/s,
+    );
+    expect(existsSync(output)).toBe(false);
+  });
+
+  it('says that none of the pseudonyms was found, and gives no table', async () => {
+    write('others.txt', 'one\ntwo\n');
+    const output = newFile();
+    const { code, said } = await run(
+      ids('--ids', 'ids.txt', '--output', output, '--pseudonyms', 'others.txt'),
+    );
+    expect(`${code} ${said}`).toMatch(/^1 .*None of 2 pseudonyms was found: the key/s);
+    expect(existsSync(output)).toBe(false);
+  });
+
   const wanting = (
     name: string,
     parameters: object,

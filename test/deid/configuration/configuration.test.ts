@@ -20,6 +20,22 @@ function issuesOf(
 const IN_LINE_1 = { line: 1, column: expect.any(Number) as number };
 
 describe('every problem is reported at once: where, what, and what would be right', () => {
+  it.each(['extends', 'Includes', 'import'])(
+    '%s: an error, since the rules that it names would be missing',
+    (name) => {
+      const configuration = {
+        [name]: 'hipaa-safe-harbor-r4.json',
+        fhirPathRules: [{ path: 'Patient.name', method: 'redact' }],
+      };
+      expect(issuesOf(configuration)).toContainEqual({
+        severity: 'error',
+        path: name,
+        message: expect.stringContaining('has all of its rules itself') as string,
+        ...IN_LINE_1,
+      });
+    },
+  );
+
   it.each<[object, string, RegExp]>([
     [
       { path: 'Patient.name', method: 'redcat' },

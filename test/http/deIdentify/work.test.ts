@@ -48,6 +48,13 @@ const body = (resource: object): string => JSON.stringify(resource);
 const idOf = (text: string): string => (JSON.parse(text) as { id: string }).id;
 
 describe('$de-identify', () => {
+  it('says what a configuration may leave that counts by its place alone', async () => {
+    const anywhere = inProcess(CONFIGURATIONS, { ...SMART, CONFIGURATION_APPROVAL: 'container' });
+    const { status, issues } = await anywhere(body(PATIENT), '_anonymizationConfig=leaky.json');
+    expect(status).toBe(200);
+    expect(JSON.stringify(issues)).toContain('It may leave identities: ');
+  });
+
   it('answers with the resource that an export would write, under the keys of the deployment', async () => {
     const { status, text, issues } = await ask(body(PATIENT));
     expect({ status, issues }).toEqual({ status: 200, issues: [] });
