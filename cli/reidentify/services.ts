@@ -26,7 +26,7 @@ export type WayBack =
   | { readonly by: 'value'; pseudonymOf(value: string): Promise<string | undefined> };
 
 /**
- * The way back of the pseudonym service of the settings, in one of its domains.
+ * Re-identification by the pseudonym service of the settings, in one of its domains.
  * @throws UsageError where there is none
  */
 export function openWayBack(domain: string, environment: Environment): WayBack {

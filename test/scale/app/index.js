@@ -39,11 +39,11 @@ df.app.orchestration('exportJob', exportJob);
 df.app.orchestration('exportWorker', exportWorker);
 df.app.orchestration('exportPartition', exportPartition);
 
-df.app.activity('planExport', { handler: async () => ok({ partitions: shape.partitions }) });
+df.app.activity('planExport', { handler: async () => ok({ first: 0, partitions: shape.partitions }) });
 df.app.activity('claimPartition', {
-  handler: async ({ worker, turn, partitions }) => {
+  handler: async ({ worker, turn, end }) => {
     const key = `${worker}/${turn}`;
-    if (!claims.has(key)) claims.set(key, claimed < partitions ? claimed++ : null);
+    if (!claims.has(key)) claims.set(key, claimed < end ? claimed++ : null);
     return ok({ partition: claims.get(key) });
   },
 });
