@@ -116,7 +116,8 @@ export class BothWays {
       expectSame(countsOf(report), this.countsIn(written.slice(BEFORE.length)), about);
     }
     // What is dropped from a resource that is substituted, or inside an element that is, may or may not be counted.
-    const mayDiffer = this.rules.includes('"substitute"') && /"(?:contained|resource|outcome|issues)"/.test(json);
+    const mayDiffer =
+      this.rules.includes('"substitute"') && /"(?:contained|resource|outcome|issues)"/.test(json);
     expectSame(plainReport(report, mayDiffer), plainReport(counted, mayDiffer), about);
     expectSame(resource.bytes.equals(came), true, about);
     return isTaken;
