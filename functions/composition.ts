@@ -22,6 +22,7 @@ import { ExportFiles } from './adapters/storage/exportFiles.js';
 import { JobStore } from './adapters/storage/jobStore.js';
 import { SourceFiles } from './adapters/storage/sourceFiles.js';
 import { openStorage } from './adapters/storage/storage.js';
+import { threadLimits } from './common/threadLimits.js';
 import type { KeyResolver } from './deid/configuration/keys.js';
 import { FhirModel } from './deid/model/fhirModel.js';
 import { openAuthorization } from './http/authorization/openAuthorization.js';
@@ -154,7 +155,7 @@ function openSlices(settings: Settings, access: Access, main: ActivityDependenci
     return {
       workerData: shared,
       transferList: [shared.source.port, shared.pseudonyms.port],
-      resourceLimits: { maxOldGenerationSizeMb: MAX_THREAD_MEBIBYTES },
+      resourceLimits: threadLimits(MAX_THREAD_MEBIBYTES),
     };
   });
 }

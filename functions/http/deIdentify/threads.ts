@@ -1,4 +1,5 @@
 import { Tinypool } from 'tinypool';
+import { threadLimits } from '../../common/threadLimits.js';
 import { RequestError } from '../respond.js';
 import type { DeIdentifyAnswer, RunDeIdentify } from './task.js';
 
@@ -42,7 +43,7 @@ function open(module: URL, max: number, mebibytes: number): Tinypool {
     idleTimeout: IDLE_MS,
     // A thread that waits for work has to see to its connections, too.
     useAtomics: false,
-    resourceLimits: { maxOldGenerationSizeMb: mebibytes },
+    resourceLimits: threadLimits(mebibytes),
   });
   // A thread that has died without work is replaced when there is some.
   pool.on('error', () => undefined);
