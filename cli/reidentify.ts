@@ -15,7 +15,7 @@ import { missingKeys, readConfigurationFile, withKeys } from './configurationFil
 import { Decryption } from './reidentify/decryption.js';
 import { PrivateFile } from './reidentify/privateFile.js';
 import { PseudonymTable, type PseudonymRow } from './reidentify/pseudonymTable.js';
-import { openWayBack } from './reidentify/services.js';
+import { openReidentification } from './reidentify/services.js';
 import { sourceReferences } from './reidentify/sourceIds.js';
 
 const AUDIT_FILE = 'reidentify-audit.ndjson';
@@ -126,18 +126,18 @@ export async function decrypt(given: Given): Promise<number> {
 /** `fhir-deid reidentify service`. */
 export async function service(given: Given): Promise<number> {
   const { domain = '', pseudonyms = '', ids: file, output = '', audit = AUDIT_FILE } = given.values;
-  const way = openWayBack(domain, given.environment);
+  const asked = openReidentification(domain, given.environment);
   const wanted = await setOfLines(pseudonyms);
-  if (way.by === 'value' && file === undefined)
+  if (asked.by === 'value' && file === undefined)
     throw new ArgumentsError('The table has no values: give --ids, a file of those that may be looked for.');
   const written = new PrivateFile(output);
   let found = 0;
   try {
     written.line('pseudonym,value,unique');
-    const keys = way.by === 'value' ? await setOfLines(file ?? '') : wanted;
+    const keys = asked.by === 'value' ? await setOfLines(file ?? '') : wanted;
     for (const key of keys) {
-      const other = way.by === 'value' ? await way.pseudonymOf(key) : await way.valueOf(key);
-      const [pseudonym, value] = way.by === 'value' ? [other, key] : [key, other];
+      const other = asked.by === 'value' ? await asked.pseudonymOf(key) : await asked.valueOf(key);
+      const [pseudonym, value] = asked.by === 'value' ? [other, key] : [key, other];
       if (pseudonym === undefined || value === undefined || !wanted.has(pseudonym)) continue;
       // A service gives one value one pseudonym, and no other value the same.
       written.line(csvLine({ pseudonym, value, isUnique: true }));

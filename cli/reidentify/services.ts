@@ -21,7 +21,7 @@ const UNUSED = { FHIR_SERVER_URL: 'http://localhost/fhir', EXPORT_STORAGE: 'UseD
 const DEPSEUDONYMIZE = { '1.10.2': '/$de-pseudonymize', '1.10.3': '/$dePseudonymize' } as const;
 
 /** Finds the value of a pseudonym, or the pseudonym of a value. Neither makes a new pseudonym. */
-export type WayBack =
+export type ServiceReidentification =
   | { readonly by: 'pseudonym'; valueOf(pseudonym: string): Promise<string | undefined> }
   | { readonly by: 'value'; pseudonymOf(value: string): Promise<string | undefined> };
 
@@ -29,7 +29,7 @@ export type WayBack =
  * Re-identification by the pseudonym service of the settings, in one of its domains.
  * @throws UsageError where there is none
  */
-export function openWayBack(domain: string, environment: Environment): WayBack {
+export function openReidentification(domain: string, environment: Environment): ServiceReidentification {
   const runtime = environment['AzureWebJobsStorage'] ?? '';
   const needed = runtime === '' ? { AzureWebJobsStorage: 'UseDevelopmentStorage=true' } : {};
   const settings = appSettings(environment, { ...UNUSED, ...needed });
@@ -62,7 +62,7 @@ export function openWayBack(domain: string, environment: Environment): WayBack {
   }
 }
 
-function byPseudonym(ask: (pseudonym: string) => Promise<string | undefined>): WayBack {
+function byPseudonym(ask: (pseudonym: string) => Promise<string | undefined>): ServiceReidentification {
   // A service refuses a pseudonym that it does not have, in ways of its own.
   const valueOf = (pseudonym: string): Promise<string | undefined> =>
     ask(pseudonym).catch((error: unknown) => {

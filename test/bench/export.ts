@@ -3,11 +3,10 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ExportClient } from '../../local/exportClient.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
 import { generateSample } from '../../local/sample/sample.js';
-import { SAMPLE_CONFIGURATION, startStack } from '../../local/stack.js';
-import { processUsage } from './processUsage.js';
+import { startStack } from '../../local/stack.js';
+import { measureExport } from './measureExport.js';
 
 /** One export end to end, beside the ceiling of the same data on the same machine in the same run. */
 interface Measurement {
@@ -61,18 +60,7 @@ async function measure(resources: number, directory: string): Promise<Measuremen
     },
   });
   try {
-    const client = new ExportClient(stack.baseUrl);
-    const before = processUsage(stack.host.pid)?.cpuSeconds;
-    const begin = performance.now();
-    const statusUrl = await client.kickOff({
-      _container: 'bench',
-      _anonymizationConfig: SAMPLE_CONFIGURATION,
-    });
-    const manifest = await client.manifest(statusUrl, 200, () => undefined);
-    const seconds = (performance.now() - begin) / 1000;
-    const usage = processUsage(stack.host.pid);
-    const exported = manifest.output.reduce((sum, { count }) => sum + count, 0);
-    if (exported !== resources) throw new Error(`${exported} of ${resources} resources were exported.`);
+    const { seconds, usage } = await measureExport(stack, resources);
     const ceiling = JSON.parse(
       execFileSync(
         process.execPath,
@@ -91,10 +79,7 @@ async function measure(resources: number, directory: string): Promise<Measuremen
       ceilingSeconds: ceiling.seconds,
       ratioToCeiling: seconds / ceiling.seconds,
       peakMebibytes: usage?.peakMebibytes,
-      cpuSecondsPerMillion:
-        usage === undefined || before === undefined
-          ? undefined
-          : ((usage.cpuSeconds - before) / resources) * 1_000_000,
+      cpuSecondsPerMillion: usage === undefined ? undefined : (usage.cpuSeconds / resources) * 1_000_000,
     };
   } finally {
     await stack.stop();

@@ -2,12 +2,11 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ExportClient } from '../../local/exportClient.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
 import { StackProcess } from '../../local/processes.js';
 import { generateSample } from '../../local/sample/sample.js';
-import { SAMPLE_CONFIGURATION, startStack } from '../../local/stack.js';
-import { processUsage } from './processUsage.js';
+import { startStack } from '../../local/stack.js';
+import { measureExport } from './measureExport.js';
 
 /**
  * What an export from the source's own bulk export takes, by what the same export by search takes: in turn, from one
@@ -91,24 +90,9 @@ async function measure(mode: Mode, url: string, resources: number, local: string
     },
   });
   try {
-    const client = new ExportClient(stack.baseUrl);
-    const before = processUsage(stack.host.pid);
-    const begin = performance.now();
-    const statusUrl = await client.kickOff({
-      _container: 'bench',
-      _anonymizationConfig: SAMPLE_CONFIGURATION,
-    });
-    const manifest = await client.manifest(statusUrl, 200, () => undefined);
-    const seconds = (performance.now() - begin) / 1000;
-    const usage = processUsage(stack.host.pid);
-    const exported = manifest.output.reduce((sum, { count }) => sum + count, 0);
-    if (exported !== resources) throw new Error(`${exported} of ${resources} resources were exported.`);
-    if (before === undefined || usage === undefined) throw new Error('Only Linux counts for a process.');
-    return {
-      seconds,
-      cpuSeconds: usage.cpuSeconds - before.cpuSeconds,
-      peakMebibytes: usage.peakMebibytes,
-    };
+    const { seconds, usage } = await measureExport(stack, resources);
+    if (usage === undefined) throw new Error('Only Linux counts for a process.');
+    return { seconds, ...usage };
   } finally {
     await stack.stop();
     rmSync(local, { recursive: true, force: true });
