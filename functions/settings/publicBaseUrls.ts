@@ -13,14 +13,15 @@ export const publicBaseUrls: Setting<readonly string[] | undefined> = text(
 
 function readBaseUrls(found: string): readonly string[] | Problem | undefined {
   const items = itemsOf(found);
-  const isBase = (item: string): boolean => {
-    if (!URL.canParse(item) || /[?#]/.test(item)) return false;
-    const url = new URL(item);
-    return isPrivateUrl(url) && `${url.username}${url.password}` === '';
-  };
   if (items.length === 0 || !items.every(isBase)) return undefined;
   const urls = items.map((item) => new URL(item));
   if (new Set(urls.map(({ host }) => host)).size < urls.length)
     return new Problem('names a host twice: a request shows only its host, so give one URL for each host');
   return urls.map(({ href }) => href.replace(/\/+$/, ''));
+}
+
+function isBase(item: string): boolean {
+  if (!URL.canParse(item) || /[?#]/.test(item)) return false;
+  const url = new URL(item);
+  return isPrivateUrl(url) && `${url.username}${url.password}` === '';
 }
