@@ -7,6 +7,7 @@ import { expiryOf } from '../jobs/model/state.js';
 import { matchesETag } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
 import { unknownJob } from './jobOfPath.js';
+import { baseUrlOf } from './publicUrls.js';
 
 const MINUTE_MS = 60_000;
 
@@ -27,7 +28,9 @@ export function manifestAnswer({ settings, files, now }: HttpDependencies): Answ
     const expires = isSigned ? Math.min(over, now() + lifetime) : over;
     // Signed links are other ones each time; those a client has are good for half of their lifetime at least.
     const turn = isSigned ? Math.floor(now() / (lifetime / 2)) : 0;
-    const etag = etagOf(manifest, settings.downloadLinks, turn);
+    // A job may be older than the setting, and its status asked for by another of the hosts than its kick-off.
+    const baseUrl = settings.publicBaseUrls === undefined ? job.baseUrl : baseUrlOf(request, settings);
+    const etag = etagOf([manifest, settings.downloadLinks, baseUrl, turn]);
     const headers = {
       etag,
       expires: new Date(expires).toUTCString(),
@@ -36,7 +39,10 @@ export function manifestAnswer({ settings, files, now }: HttpDependencies): Answ
     if (matchesETag(request.headers.get('if-none-match'), etag)) return { status: 304, headers };
     const links = isSigned
       ? await signed(job, expires)
-      : { requiresAccessToken: true, urlOf: (file: string) => downloadUrl(job, file) };
+      : {
+          requiresAccessToken: true,
+          urlOf: (file: string) => downloadUrl({ baseUrl, jobId: job.jobId }, file),
+        };
     return {
       status: 200,
       headers: { 'content-type': 'application/json', ...headers },
@@ -51,7 +57,7 @@ export function manifestAnswer({ settings, files, now }: HttpDependencies): Answ
 }
 
 /** Weak: the signatures in two answers differ. */
-function etagOf(manifest: ExportManifest, links: string, turn: number): string {
-  const text = JSON.stringify([manifest, links, turn]);
-  return `W/"${createHash('sha256').update(text).digest('base64url').slice(0, 32)}"`;
+function etagOf(content: readonly unknown[]): string {
+  const digest = createHash('sha256').update(JSON.stringify(content)).digest('base64url');
+  return `W/"${digest.slice(0, 32)}"`;
 }
