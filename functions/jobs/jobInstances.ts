@@ -39,7 +39,7 @@ const ENDS: Readonly<Partial<Record<OrchestrationRuntimeStatus, InstanceEnd>>> =
 };
 
 /** What the ids of a job's workers follow from: parts of files may be read again, by other workers. */
-export type WorkersOf = Pick<JobRequest, 'jobId' | 'workers' | 'sourceMode'>;
+export type WorkersOf = Pick<JobRequest, 'jobId' | 'workers' | 'sourceMode' | 'referencedTypes'>;
 
 /** Calls to the Durable extension at the same time, each of them a request to the host. */
 const AT_ONCE = { concurrency: 8 };
@@ -74,8 +74,12 @@ export async function purgeJob(client: DurableClient, job: WorkersOf, partitions
   await pMap(ids, (id) => unlessUnknown(client.purgeInstanceHistory(id)), AT_ONCE);
 }
 
-function workerIds({ jobId, workers, sourceMode }: WorkersOf): string[] {
-  const groups = { search: 1, files: GROUPS_PER_START, bulk: MAX_STARTS * GROUPS_PER_START };
+function workerIds({ jobId, workers, sourceMode, referencedTypes = [] }: WorkersOf): string[] {
+  const groups = {
+    search: referencedTypes.length > 0 ? GROUPS_PER_START : 1,
+    files: GROUPS_PER_START,
+    bulk: MAX_STARTS * GROUPS_PER_START,
+  };
   const length = groups[sourceMode === 'auto' ? 'bulk' : (sourceMode ?? 'search')] * workers;
   return Array.from({ length }, (_, worker) => workerInstanceId(jobId, worker));
 }
