@@ -58,7 +58,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
     const permitted = permitKickOff(read.kickOff, caller, settings.authorization, settings.fhirVersion);
     const secret = randomBytes(SECRET_BYTES);
-    const { configuration, container, asksRaw, notes, ...scope } = read.kickOff;
+    const { configuration, container, asksRaw, ignored, ...scope } = read.kickOff;
     const pinned =
       configuration === undefined ? undefined : await pinConfiguration(dependencies, configuration, secret);
     permitConfiguration(pinned?.described, asksRaw, caller, settings);
@@ -83,7 +83,8 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       ...pinned?.pseudonyms,
       validation: settings.validateOutput,
       stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
-      notes: [...permitted.notes, ...notes, ...(pinned?.notes ?? [])],
+      notes: [...permitted.notes, ...(pinned?.notes ?? [])],
+      ...(ignored.length === 0 ? {} : { ignored }),
     };
     try {
       const log = (line: object): void => context.debug(JSON.stringify({ jobId, ...line }));
@@ -156,6 +157,7 @@ function acceptedIssues(job: JobRequest): OutcomeIssue[] {
       `The export was accepted as job ${job.jobId}. Poll the URL in Content-Location for its status.`,
     ),
     ...(job.configuration === undefined ? [] : [informationIssue(approvalSentence(job.configuration))]),
+    ...(job.ignored ?? []),
     ...job.notes.map(informationIssue),
   ];
 }
