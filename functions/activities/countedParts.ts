@@ -1,5 +1,10 @@
 import type { JobStore } from '../adapters/storage/jobStore.js';
-import { type JobPlan, numbered, type PlannedPartition, type ReferencedRound } from '../export/records/job.js';
+import {
+  type JobPlan,
+  numbered,
+  type PlannedPartition,
+  type ReferencedRound,
+} from '../export/records/job.js';
 
 /** A partition of which the records count. */
 export interface CountedPart {
@@ -44,10 +49,6 @@ export async function nextPartition(
 }
 
 /** Parts of files that are read again: none where no file is read. */
-export async function repeatedOf(
-  jobs: Jobs,
-  jobId: string,
-  plan: JobPlan,
-): ReturnType<JobStore['repeated']> {
+export async function repeatedOf(jobs: Jobs, jobId: string, plan: JobPlan): ReturnType<JobStore['repeated']> {
   return plan.partitions.some(({ file }) => file !== undefined) ? jobs.repeated(jobId, plan) : [];
 }

@@ -68,10 +68,7 @@ interface Part {
 }
 
 /** What every attempt needs, whatever its source. */
-type Shared = Pick<
-  SliceDependencies,
-  'lineMaker' | 'references' | 'clock' | 'isStopped' | 'tellProgress'
-> & {
+type Shared = Pick<SliceDependencies, 'lineMaker' | 'references' | 'clock' | 'isStopped' | 'tellProgress'> & {
   dependencies: ActivityDependencies;
   files: AttemptFiles;
   level: Level;
@@ -94,7 +91,8 @@ export function exportSlice(dependencies: ActivityDependencies) {
     const { jobId, partition, previous } = input;
     const part = await readPart(dependencies, input);
     const { request, plan, planned, before } = part;
-    const references = plan.referenced && new ReferenceCollector(plan.referenced, plan.compartment?.bases ?? []);
+    const references =
+      plan.referenced && new ReferenceCollector(plan.referenced, plan.compartment?.bases ?? []);
     const files = new AttemptFiles(dependencies, part, input);
     const members =
       plan.compartment?.hasMembers === true ? await cache.members(jobId, plan.first) : undefined;
@@ -140,7 +138,6 @@ export function exportSlice(dependencies: ActivityDependencies) {
 async function searchSlice(part: Part, shared: Shared): Promise<Recorded> {
   const { request, planned } = part;
   const { dependencies, files, level, log, report } = shared;
-  const { settings } = dependencies;
   const { type } = planned.window;
   const compartment = level.compartment(type, planned.memberSearch);
   const source = watchedSource(dependencies, request, (line) => log({ type, ...line }), report);
@@ -187,9 +184,11 @@ async function fileSlice(part: Part, shared: Shared): Promise<Recorded> {
     choiceOf: (type, refuse) => {
       if (ofFile !== undefined && type !== ofFile) refuse(true);
       if (!isResourceType(type)) refuse(false);
-      return isAsked(request, type, settings.fhirVersion) && isOfFiles(part, type)
-        ? { compartment: level.compartment(type, undefined), patients: newCounter() }
-        : undefined;
+      if (!isAsked(request, type, settings.fhirVersion) || !isOfFiles(part, type)) return undefined;
+      // Of what exported resources refer to, the source has decided what its own export has.
+      const isReferenced = request.referencedTypes?.includes(type) === true;
+      const compartment = isReferenced ? undefined : level.compartment(type, undefined);
+      return { compartment, patients: newCounter() };
     },
   });
   if (index !== undefined) await jobs.putIndex(request.jobId, part.partition, files.attempt, index.bytes);
@@ -274,7 +273,8 @@ async function readPart(
   if (first !== undefined) return { ...shared, planned: first };
   const number = partition - plan.partitions.length - (plan.first ?? 0);
   const repeated = (await repeatedOf(jobs, jobId, plan))[number];
-  if (repeated === undefined) return { ...shared, planned: await referencedPart(jobs, jobId, plan, partition) };
+  if (repeated === undefined)
+    return { ...shared, planned: await referencedPart(jobs, jobId, plan, partition) };
   const planned = partitionOf(plan, repeated.partition);
   if (planned === undefined) throw stateMissing();
   return { ...shared, planned, superseded: await jobs.superseded(jobId, repeated.partition) };

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pMap from 'p-map';
 import { endJob } from '../jobs/endJob.js';
+import { MAX_REFERENCED_ROUNDS } from '../jobs/model/instanceIds.js';
 import { type JobOutcome, stateMissing, stateOf } from '../jobs/model/state.js';
 import { ExportError } from '../common/errors.js';
 import {
@@ -134,6 +135,7 @@ async function complete(
       superseded: superseded(request, repeated),
       absent: await absentMembers(jobs, request, plan, parts),
       unresolved: unresolved(request, parts),
+      isReferencedCut: rounds.length === MAX_REFERENCED_ROUNDS,
       withheld: withheld.notes,
     }),
   );

@@ -23,7 +23,8 @@ export class ReferenceCollector {
   add({ tape, node }: TapeValue): void {
     for (const text of tape.textsOf(node, REFERENCE)) {
       const target = readReference(text, this.#bases);
-      if (target !== undefined && this.#types.has(target.type)) this.#names.add(`${target.type}/${target.id}`);
+      if (target !== undefined && this.#types.has(target.type))
+        this.#names.add(`${target.type}/${target.id}`);
     }
   }
 

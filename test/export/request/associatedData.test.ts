@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { readKickOff } from '../../../functions/export/request/kickOff.js';
 import { elementNames } from '../../../functions/export/request/elements.js';
+import { patientCompartment } from '../../../functions/fhir/patientCompartment.js';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 
 const context = {
   now: Date.parse('2026-11-21T12:00:00Z'),
-  isResourceType: (name: string): boolean => ['Patient', 'Observation', 'Provenance'].includes(name),
+  isResourceType: (name: string): boolean => /^[A-Z]/.test(name),
+  isInCompartment: (name: string): boolean => patientCompartment('R4').has(name),
   hasElement: elementNames(FhirModel.of('R4')),
 };
 
