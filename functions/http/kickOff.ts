@@ -19,6 +19,7 @@ import type { HttpDependencies } from './dependencies.js';
 import { permitConfiguration } from './authorization/permitConfiguration.js';
 import { permitKickOff } from './authorization/permitKickOff.js';
 import { pinConfiguration } from './pinConfiguration.js';
+import { baseUrlOf, requestUrlOf } from './publicUrls.js';
 import { readBody } from './requestBody.js';
 import { outcomeResponse, RequestError } from './respond.js';
 import { checkAtBulk, checkAtFiles, checkAtSource } from './sourceChecks.js';
@@ -68,13 +69,13 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     const startedAt = new Date(now()).toISOString();
     const jobId = randomBytes(JOB_ID_BYTES).toString('hex');
     const place = outputName(startedAt, jobId);
-    const baseUrl = `${new URL(request.url).origin}/fhir`;
+    const baseUrl = baseUrlOf(request, settings);
     const job: JobRequest = {
       ...permitted,
       ...scope,
       ...(referenced.length === 0 ? {} : { referencedTypes: referenced }),
       jobId,
-      requestUrl: knownParametersOnly(request.url),
+      requestUrl: knownParametersOnly(requestUrlOf(request, settings)),
       baseUrl,
       startedAt,
       container: container ?? place,
