@@ -4,6 +4,7 @@ import type { JobRequest } from '../export/records/job.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import { type InstanceEnd, type JobState, stateOf } from './model/state.js';
 import {
+  GROUPS_OF_FILES,
   GROUPS_PER_START,
   jobInstanceId,
   MAX_STARTS,
@@ -75,13 +76,15 @@ export async function purgeJob(client: DurableClient, job: WorkersOf, partitions
 }
 
 function workerIds({ jobId, workers, sourceMode, referencedTypes = [] }: WorkersOf): string[] {
-  const groups = {
-    search: referencedTypes.length > 0 ? GROUPS_PER_START : 1,
-    files: GROUPS_PER_START,
-    bulk: MAX_STARTS * GROUPS_PER_START,
-  };
-  const length = groups[sourceMode === 'auto' ? 'bulk' : (sourceMode ?? 'search')] * workers;
-  return Array.from({ length }, (_, worker) => workerInstanceId(jobId, worker));
+  const ofFiles = sourceMode === undefined ? 1 : GROUPS_OF_FILES;
+  const groups = referencedTypes.length > 0 ? GROUPS_PER_START : ofFiles;
+  const starts = sourceMode === 'bulk' || sourceMode === 'auto' ? MAX_STARTS : 1;
+  const ids: string[] = [];
+  for (let start = 0; start < starts; start++) {
+    const first = start * GROUPS_PER_START * workers;
+    for (let more = 0; more < groups * workers; more++) ids.push(workerInstanceId(jobId, first + more));
+  }
+  return ids;
 }
 
 /** The client reports an unknown instance by an error that has its status in the text only. */

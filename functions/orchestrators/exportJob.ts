@@ -2,7 +2,12 @@ import type { OrchestrationContext } from 'durable-functions';
 import type { StepResult } from '../activities/activity.js';
 import { fromHistoryError, type SafeFailure } from '../common/errors.js';
 import type { ExportWorkerInput } from './exportWorker.js';
-import { GROUPS_PER_START, MAX_REFERENCED_ROUNDS, workerInstanceId } from '../jobs/model/instanceIds.js';
+import {
+  GROUPS_OF_FILES,
+  GROUPS_PER_START,
+  MAX_REFERENCED_ROUNDS,
+  workerInstanceId,
+} from '../jobs/model/instanceIds.js';
 import { type Orchestration, type RetryPolicy, runStep } from './steps.js';
 
 export interface ExportJobInput {
@@ -95,7 +100,11 @@ function* exportParts(
     yield* runWorkers(context, second, Math.min(workers, again));
   }
   if (followsReferences !== true) return undefined;
-  return yield* exportReferenced(context, { ...input, worker: worker + 2 * workers, end }, workers);
+  return yield* exportReferenced(
+    context,
+    { ...input, worker: worker + GROUPS_OF_FILES * workers, end },
+    workers,
+  );
 }
 
 /**
