@@ -16,6 +16,7 @@ import { jobRequest } from './requests.js';
 
 const BASE = 'https://host.example/fhir/Patient/$export';
 const CONTEXT = {
+  isInCompartment: (): boolean => true,
   now: Date.parse('2026-11-21T12:00:00Z'),
   isResourceType: (name: string): boolean => ['Patient', 'Observation', 'Condition'].includes(name),
   hasElement: elementNames(FhirModel.of('R4')),

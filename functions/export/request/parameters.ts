@@ -15,6 +15,8 @@ export interface KickOffContext extends ElementNames {
   now: number;
   /** The version of the guide of a request that names none; absent: STU 2. */
   guide?: GuideVersion;
+  /** Whether a type can be in a Patient compartment. */
+  isInCompartment: (type: string) => boolean;
   /** What a request gets that names no configuration. */
   defaultConfiguration?: { name: string; collection: OciReference | undefined } | undefined;
   /** What callers may have the domains of pseudonyms begin with; none without. */
