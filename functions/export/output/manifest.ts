@@ -86,6 +86,7 @@ export function buildManifest(input: ManifestInput): ExportManifest {
             configurationCoverage: configuration.coverage,
             configuration: configuration.name,
             configurationDigest: configuration.digest,
+            configurationExtends: configuration.extends,
             configurationEtag: configuration.etag,
             configurationCollectionReference: configuration.collection?.reference,
             configurationCollectionDigest: configuration.collection?.digest,
