@@ -14,7 +14,7 @@ import {
   parseJson,
   stringifyJson,
 } from '../functions/json/json.js';
-import { ExportClient, type Manifest } from './exportClient.js';
+import { ExportClient, type Manifest } from '../cli/export/exportClient.js';
 import { PROJECT_ROOT } from './paths.js';
 import { ProgressLine } from './progressLine.js';
 import { type Stack, startStack } from './stack.js';

@@ -235,10 +235,11 @@ async function writeErrors(
   report: SliceReport,
   sourceIssues: readonly SourceIssue[],
 ): Promise<OutputFile[]> {
-  if (report.failures.length + sourceIssues.length === 0) return [];
+  const { ignored = [] } = request;
+  if (report.failures.length + sourceIssues.length + ignored.length === 0) return [];
   const name = `${request.folder}OperationOutcome-${randomUUID()}.ndjson`;
   const file = await files.create(request.container, name);
-  for (const outcome of errorOutcomes(report.failures, sourceIssues))
+  for (const outcome of errorOutcomes(report.failures, sourceIssues, ignored))
     await file.writeLines(Buffer.from(`${JSON.stringify(outcome)}\n`), 1);
   await file.close();
   const of = [...new Set(report.failures.map(({ type }) => type))];

@@ -18,6 +18,7 @@ import type { HttpDependencies } from './dependencies.js';
 import { permitConfiguration } from './authorization/permitConfiguration.js';
 import { permitKickOff } from './authorization/permitKickOff.js';
 import { pinConfiguration } from './pinConfiguration.js';
+import { baseUrlOf, requestUrlOf } from './publicUrls.js';
 import { readBody } from './requestBody.js';
 import { outcomeResponse, RequestError } from './respond.js';
 import { checkAtBulk, checkAtFiles, checkAtSource } from './sourceChecks.js';
@@ -58,7 +59,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
     const permitted = permitKickOff(read.kickOff, caller, settings.authorization, settings.fhirVersion);
     const secret = randomBytes(SECRET_BYTES);
-    const { configuration, container, asksRaw, notes, ...scope } = read.kickOff;
+    const { configuration, container, asksRaw, ignored, ...scope } = read.kickOff;
     const pinned =
       configuration === undefined ? undefined : await pinConfiguration(dependencies, configuration, secret);
     permitConfiguration(pinned?.described, asksRaw, caller, settings);
@@ -66,12 +67,12 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     const startedAt = new Date(now()).toISOString();
     const jobId = randomBytes(JOB_ID_BYTES).toString('hex');
     const place = outputName(startedAt, jobId);
-    const baseUrl = `${new URL(request.url).origin}/fhir`;
+    const baseUrl = baseUrlOf(request, settings);
     const job: JobRequest = {
       ...permitted,
       ...scope,
       jobId,
-      requestUrl: knownParametersOnly(request.url),
+      requestUrl: knownParametersOnly(requestUrlOf(request, settings)),
       baseUrl,
       startedAt,
       container: container ?? place,
@@ -83,7 +84,8 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       ...pinned?.pseudonyms,
       validation: settings.validateOutput,
       stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
-      notes: [...permitted.notes, ...notes, ...(pinned?.notes ?? [])],
+      notes: [...permitted.notes, ...(pinned?.notes ?? [])],
+      ...(ignored.length === 0 ? {} : { ignored }),
     };
     try {
       const log = (line: object): void => context.debug(JSON.stringify({ jobId, ...line }));
@@ -156,6 +158,7 @@ function acceptedIssues(job: JobRequest): OutcomeIssue[] {
       `The export was accepted as job ${job.jobId}. Poll the URL in Content-Location for its status.`,
     ),
     ...(job.configuration === undefined ? [] : [informationIssue(approvalSentence(job.configuration))]),
+    ...(job.ignored ?? []),
     ...job.notes.map(informationIssue),
   ];
 }

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DeploymentPackage, makePackage } from '../../infra/tools/package.js';
-import { ExportClient } from '../../local/exportClient.js';
+import { ExportClient } from '../../cli/export/exportClient.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
 import { downloadLines, startTestStack, type TestStack } from '../stack/harness.js';

@@ -149,6 +149,7 @@ function notesOf(input: ManifestInput): string[] {
   ];
   return [
     ...request.notes,
+    ...(request.ignored ?? []).map(({ diagnostics }) => diagnostics),
     ...(plan.notes ?? []),
     ...deletionSentences(deletionNotes),
     ...counted.flatMap(([count, note]) => (count > 0 ? note : [])),

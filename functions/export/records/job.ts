@@ -1,5 +1,6 @@
 import type { Validation } from '../../deid/run/engine.js';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
+import type { OutcomeIssue } from '../../fhir/operationOutcome.js';
 import type { ApprovalRule, CoverageSummary } from '../request/approval.js';
 import type { MemberSearch } from '../selection/compartment.js';
 import type { ExportLevel, ExportScope } from '../request/scope.js';
@@ -44,8 +45,10 @@ export interface JobRequest extends ExportScope {
   pseudonymsDigest?: string;
   /** Whether what is written is validated, except in a raw export; absent in jobs of earlier versions: `off`. */
   validation?: Validation;
-  /** Things a caller should know: warnings of the configuration, parameters that were ignored. */
+  /** Things a caller should know, such as warnings of the configuration. */
   notes: string[];
+  /** What of the request was ignored; absent: nothing. */
+  ignored?: OutcomeIssue[];
 }
 
 /** What a container holds: giving a container away gives everything that is in it. */

@@ -1,4 +1,5 @@
-import { errorIssue, type OutcomeIssue } from '../../fhir/operationOutcome.js';
+import { withAssociatedTypes } from './associatedData.js';
+import { errorIssue, type OutcomeIssue, warningIssue } from '../../fhir/operationOutcome.js';
 import { compareInstants, parseInstant } from '../../fhir/instant.js';
 import { readGiven, readHeaders, type GivenParameter, type RawKickOff } from './given.js';
 import { printable, quoted } from './names.js';
@@ -21,7 +22,8 @@ export interface KickOff extends ExportScope {
   configuration: RequestedConfiguration | undefined;
   /** Whether `_raw=true` is said. */
   asksRaw: boolean;
-  notes: string[];
+  /** What is ignored, since the caller is lenient: of each a warning. */
+  ignored: OutcomeIssue[];
 }
 
 /** A configuration by where it is: from the image `collection`, or from blob storage. */
@@ -60,8 +62,9 @@ export function readKickOff(
     return { kickOff: undefined, issues: [...issues, errorIssue('too-long', text)] };
   }
   const given = readGiven(raw, issues);
-  const notes = checkUnknown(given, isLenient, issues);
-  const values = readValues(given, raw, context, issues);
+  const ignored: OutcomeIssue[] = [];
+  checkUnknown(given, isLenient, issues, ignored);
+  const values = readValues(given, raw, { ...context, ignored: isLenient ? ignored : undefined }, issues);
   checkInstants(values, issues);
   const isNamed = given.has('_anonymizationconfig');
   checkConfiguration(given, issues);
@@ -76,12 +79,16 @@ export function readKickOff(
       ),
     );
   }
-  if (issues.length > 0) return { kickOff: undefined, issues: bounded(issues) };
+  if (issues.length > 0) {
+    const more = `There are ${issues.length - MAX_ISSUES} more problems of this kind.`;
+    return { kickOff: undefined, issues: bounded(issues, errorIssue('invalid', more)) };
+  }
   const { types, typeFilters = [], elements = [], patients, since, until, pageSize, container } = values;
-  const { configuration: name, etag, collection, domainPrefix } = values;
+  const { configuration: name, etag, collection, domainPrefix, associatedData = [] } = values;
   return {
     kickOff: {
-      types,
+      types: withAssociatedTypes(types, associatedData),
+      ...(associatedData.length === 0 ? {} : { associatedData }),
       typeFilters,
       elements,
       patients,
@@ -95,32 +102,47 @@ export function readKickOff(
           ? { name, etag, collection, isDefault: false }
           : standard && { ...standard, etag: undefined, isDefault: true },
       asksRaw,
-      notes: notes.length > MAX_ISSUES ? [...notes.slice(0, MAX_ISSUES), 'Others were ignored, too.'] : notes,
+      ignored: bounded(ignored, ignoredIssue('Others were ignored, too.')),
     },
     issues: [],
   };
 }
 
+const LENIENT = 'Leave it out, or send Prefer: handling=lenient to have it ignored.';
+
 type Given = ReadonlyMap<string, GivenParameter>;
 
-/** Refuses unknown parameters; those that may be ignored are noted where the caller is lenient. */
-function checkUnknown(given: Given, isLenient: boolean, issues: OutcomeIssue[]): string[] {
-  const notes: string[] = [];
+/** Refuses unknown parameters; those that may be ignored are where the caller is lenient. */
+function checkUnknown(
+  given: Given,
+  isLenient: boolean,
+  issues: OutcomeIssue[],
+  ignored: OutcomeIssue[],
+): void {
   for (const [name, { spelled }] of given) {
     if (PARAMETER_NAMES.has(name) || HOST_PARAMETERS.has(name)) continue;
     if (isLenient && isIgnorable(spelled)) {
-      notes.push(`The parameter ${quoted(spelled)} is not known and was ignored.`);
+      ignored.push(
+        ignoredIssue(`The parameter ${quoted(spelled)} is not known and was ignored.`, printable(spelled)),
+      );
       continue;
     }
-    const otherwise = isIgnorable(spelled) ? ', or send Prefer: handling=lenient to have it ignored' : '';
-    const text = `The parameter ${quoted(spelled)} is not supported. Leave it out${otherwise}.`;
+    const text = `The parameter ${quoted(spelled)} is not supported. ${isIgnorable(spelled) ? LENIENT : 'Leave it out.'}`;
     issues.push(errorIssue('not-supported', text, printable(spelled)));
   }
-  return notes;
+}
+
+function ignoredIssue(text: string, parameter?: string): OutcomeIssue {
+  return warningIssue(text, 'not-supported', parameter);
 }
 
 /** Reads what is given of the list of parameters, one by one. */
-function readValues(given: Given, raw: RawKickOff, context: KickOffContext, issues: OutcomeIssue[]): Values {
+function readValues(
+  given: Given,
+  raw: RawKickOff,
+  { ignored, ...context }: KickOffContext & { ignored: OutcomeIssue[] | undefined },
+  issues: OutcomeIssue[],
+): Values {
   const values: Record<string, unknown> & Values = {};
   for (const [key, parameter] of Object.entries(PARAMETERS)) {
     const found = namesOf(parameter).flatMap((name) => given.get(name) ?? []);
@@ -132,7 +154,11 @@ function readValues(given: Given, raw: RawKickOff, context: KickOffContext, issu
       raw,
       found.some(({ isInUrl }) => isInUrl),
     );
-    const reading: Reading = { ...context, issues, problem, types: values.types };
+    const unsupported: Reading['unsupported'] = (text) => {
+      if (ignored === undefined) problem('not-supported', `${text} ${LENIENT}`);
+      else ignored.push(ignoredIssue(`${text} It was ignored.`, name));
+    };
+    const reading: Reading = { ...context, issues, problem, unsupported, types: values.types };
     if (place !== undefined) problem('not-supported', place);
     else if (parameter.takes === 'several')
       values[key] = parameter.read(
@@ -226,8 +252,6 @@ function isIgnorable(name: string): boolean {
   return /^[\w.:-]+$/.test(name) && !MAY_ANONYMIZE.test(name);
 }
 
-function bounded(issues: OutcomeIssue[]): OutcomeIssue[] {
-  if (issues.length <= MAX_ISSUES) return issues;
-  const more = `There are ${issues.length - MAX_ISSUES} more problems of this kind.`;
-  return [...issues.slice(0, MAX_ISSUES), errorIssue('invalid', more)];
+function bounded(issues: OutcomeIssue[], others: OutcomeIssue): OutcomeIssue[] {
+  return issues.length <= MAX_ISSUES ? issues : [...issues.slice(0, MAX_ISSUES), others];
 }

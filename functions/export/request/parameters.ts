@@ -1,6 +1,7 @@
 import type { IssueType, OutcomeIssue } from '../../fhir/operationOutcome.js';
 import { isId } from '../../fhir/reference.js';
 import { compareInstants, instantFromMilliseconds, parseInstant } from '../../fhir/instant.js';
+import { ASSOCIATED_DATA, readAssociatedData } from './associatedData.js';
 import { isConfigurationName } from './configurationName.js';
 import { readElements, type ElementNames } from './elements.js';
 import type { RawKickOff } from './given.js';
@@ -22,6 +23,8 @@ export interface Reading extends KickOffContext {
   readonly issues: OutcomeIssue[];
   /** Reports something wrong with the parameter. */
   readonly problem: (code: IssueType, text: string) => void;
+  /** Reports a value that is not supported: a lenient caller has it ignored. */
+  readonly unsupported: (text: string) => void;
   /** What `_type` names; it is read before what depends on it. */
   readonly types: string[] | undefined;
 }
@@ -118,6 +121,13 @@ export const PARAMETERS = {
     // In a URL, ids of patients would be in the logs of whatever it passes.
     isInBodyOnly: true,
   },
+  associatedData: several(
+    'includeAssociatedData',
+    Object.entries(ASSOCIATED_DATA)
+      .map(([name, { meaning }]) => `\`${name}\`: ${meaning}`)
+      .join('; '),
+    readAssociatedData,
+  ),
   container: one(
     '_container',
     'container of the export storage account, see [below](#where-files-go). Required where the request names a configuration',

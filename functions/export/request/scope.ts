@@ -1,3 +1,4 @@
+import type { AssociatedData } from './associatedData.js';
 import type { RequestedElement } from './elements.js';
 import type { TypeFilter } from './typeFilter.js';
 
@@ -14,6 +15,8 @@ export interface ExportScope {
   since: string | undefined;
   until: string | undefined;
   pageSize: number | undefined;
+  /** What is exported with it; absent: nothing is asked for. */
+  associatedData?: AssociatedData[];
   /** What the domains of pseudonyms begin with; absent: as the rules say. */
   domainPrefix?: string;
 }

@@ -107,7 +107,16 @@ describe('a kick-off is accepted', () => {
       'leniently, with a note',
       '?_foo=1',
       { prefer: 'respond-async, handling=lenient' },
-      { notes: ['The parameter "_foo" is not known and was ignored.'] },
+      {
+        ignored: [
+          {
+            severity: 'warning',
+            code: 'not-supported',
+            diagnostics: 'The parameter "_foo" is not known and was ignored.',
+            expression: ['_foo'],
+          },
+        ],
+      },
     ],
     [
       'as POST with Parameters',
