@@ -143,6 +143,7 @@ function configurationOf({ configuration }: Pick<JobRequest, 'configuration'>): 
     configurationCoverage: configuration.coverage,
     configuration: configuration.name,
     configurationDigest: configuration.digest,
+    configurationExtends: configuration.extends,
     configurationEtag: configuration.etag,
     configurationCollectionReference: configuration.collection?.reference,
     configurationCollectionDigest: configuration.collection?.digest,
