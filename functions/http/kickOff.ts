@@ -92,7 +92,11 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       configuration: pinned?.described,
       ...pinned?.pseudonyms,
       validation: settings.validateOutput,
-      stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
+      stamp: stampOf(
+        pinned?.described,
+        pinned?.hasRandomKeys === true,
+        pinned?.pseudonyms.pseudonymsDigest === undefined ? undefined : scope.domainPrefix,
+      ),
       notes: [...permitted.notes, ...(pinned?.notes ?? [])],
       ...(ignored.length === 0 ? {} : { ignored }),
     };
