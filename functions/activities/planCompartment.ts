@@ -7,6 +7,8 @@ import {
   splitSearches,
 } from '../export/selection/memberPlan.js';
 import { countReadable } from '../export/plan/patientPlan.js';
+import { allPatients } from '../export/plan/allPatients.js';
+import { isRunning, stateOf } from '../jobs/model/state.js';
 import { hiddenGroup, resolveMembers } from '../export/plan/jobMembers.js';
 import { Members } from '../export/selection/members.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
@@ -39,10 +41,8 @@ export interface CompartmentPlan {
  * Fixes whose compartments a job exports, and from which types. The members are written down once, in the job's
  * state, and are the same for all of its slices.
  */
-export async function planCompartment(
-  { jobs, settings, source, request, capabilities, transactionTime, isPatientByPatient, now }: Planning,
-  asked: readonly string[],
-): Promise<CompartmentPlan> {
+export async function planCompartment(input: Planning, asked: readonly string[]): Promise<CompartmentPlan> {
+  const { jobs, settings, source, request, capabilities, transactionTime, isPatientByPatient, now } = input;
   const isOutOfTime = outOfTimeFromNow(now);
   const compartmentTypes = patientCompartment(settings.fhirVersion);
   const bases = [...new Set([settings.fhirServerUrl, capabilities.url ?? settings.fhirServerUrl])];
@@ -55,8 +55,17 @@ export async function planCompartment(
         : countReadable(members.ids, source, settings.sourceMaxRequests, isOutOfTime);
   const resolving = resolveMembers(request, source, transactionTime, bases, notes, present);
   const resolved = await (request.isGroupHidden === true ? resolving.catch(hiddenGroup) : resolving);
-  const members =
-    resolved === undefined ? undefined : new Members(await jobs.putMembers(request.jobId, resolved.ids));
+  const listsAll = resolved === undefined && request.organizedBy !== undefined;
+  const ids = listsAll
+    ? await allPatients({
+        ...input,
+        fhirVersion: settings.fhirVersion,
+        pageSize: request.pageSize ?? settings.pageSize,
+        clock: now,
+        isStopped: async () => !isRunning(stateOf(await jobs.records(request.jobId))),
+      })
+    : resolved?.ids;
+  const members = ids === undefined ? undefined : new Members(await jobs.putMembers(request.jobId, ids));
   const types = asked.filter((type) => compartmentTypes.has(type));
   const others = asked.filter(
     (type) => !compartmentTypes.has(type) && request.referencedTypes?.includes(type) !== true,
@@ -72,11 +81,20 @@ export async function planCompartment(
     types.includes(PROVENANCE) &&
     !isFiltered &&
     !isPatientByPatient &&
+    request.organizedBy === undefined &&
     (await sendsProvenance(source, bases));
-  if (types.includes(PROVENANCE) && !comesAlong && types.length > 1) notes.push(provenanceNote(isFiltered));
+  if (types.includes(PROVENANCE) && !comesAlong && types.length > 1) {
+    const isOrganized = request.organizedBy !== undefined;
+    notes.push(provenanceNote(isFiltered, isOrganized));
+  }
   const lists: KnownLists = {};
   return {
-    compartment: { hasMembers: members !== undefined, bases, includesProvenance: comesAlong },
+    compartment: {
+      hasMembers: members !== undefined,
+      ...(listsAll ? { hasAllPatients: true } : {}),
+      bases,
+      includesProvenance: comesAlong,
+    },
     // Where patients are counted, a group without members must look like one of few.
     types: members?.ids.length === 0 && (request.minPatients ?? 0) === 0 ? [] : types,
     hasNoPatients: members?.ids.length === 0,
@@ -103,7 +121,9 @@ export async function planCompartment(
   };
 }
 
-function provenanceNote(isFiltered: boolean): string {
+function provenanceNote(isFiltered: boolean, isOrganized: boolean): string {
+  if (isOrganized)
+    return 'Provenance: only those are exported that name a patient themselves, since files have one patient after the other (organizeOutputBy).';
   const why = isFiltered
     ? 'there is a filter for them in _typeFilter'
     : 'the source does not send others along with their targets (_revinclude=Provenance:target), or has none';

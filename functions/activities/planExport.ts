@@ -19,6 +19,7 @@ import type { TypeFilter } from '../export/request/typeFilter.js';
 import { Level } from '../export/plan/level.js';
 import { Members } from '../export/selection/members.js';
 import { EVERYTHING } from '../export/selection/selection.js';
+import { OWN_ID } from '../export/selection/compartment.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import { boundsOf, jobWindow, spanOf, type Window } from '../export/walk/window.js';
 import type { ActivityLog } from './activity.js';
@@ -227,11 +228,13 @@ async function planParts(
 ): Promise<Parts> {
   const { request, transactionTime } = planning;
   const isOutOfTime = outOfTimeFromNow(planning.now);
+  if (below?.hasNoPatients === true && request.organizedBy !== undefined) return { partitions: [] };
   if (below?.hasNoPatients === true) {
     return {
       partitions: types.map((type) => partitionWithoutPatients(jobWindow(type, request, transactionTime))),
     };
   }
+  if (request.organizedBy !== undefined) return planBlocks(planning, types, isOutOfTime);
   if (planning.isPatientByPatient && below !== undefined) return planPatients(planning, types);
   const partitions =
     below?.compartment.hasMembers === true
@@ -268,6 +271,49 @@ async function planWindows(
   if (request.level.kind === 'system') return partitions;
   // Of most types, most sources have no patient's.
   return partitions.filter(({ estimate }) => estimate !== 0 || (request.minPatients ?? 0) > 0);
+}
+
+/** The resources of members, written patient by patient: each worker has a part of the members. */
+async function planBlocks(
+  planning: Planning,
+  types: readonly string[],
+  isOutOfTime: () => boolean,
+): Promise<Parts> {
+  const { jobs, source, request, transactionTime, settings, isPatientByPatient } = planning;
+  const isThere = async (type: string): Promise<boolean> => {
+    if (isPatientByPatient || isOutOfTime()) return true;
+    const bounds = boundsOf(spanOf(jobWindow(type, request, transactionTime)));
+    // What is wrong with the source, the searches will report.
+    return (await count(source, type, bounds).catch(() => undefined)) !== 0;
+  };
+  const there = await pMap(types, isThere, { concurrency: settings.parallelPartitions });
+  const found = types.filter((_, nth) => there[nth] === true);
+  // A block begins with the Patient.
+  found.sort((one, other) => Number(other === PATIENT_TYPE) - Number(one === PATIENT_TYPE));
+  const whole = await planPatients({ ...planning, request: { ...request, workers: 1 } }, found);
+  const { length } = await jobs.members(request.jobId);
+  const parts = Math.min(length, request.workers);
+  const at = (part: number): number => Math.floor((length * part) / parts);
+  const searches = whole.partitions.map(({ window: { type }, memberSearch }) => {
+    const { parameters = [], patientByPatient } = memberSearch ?? {};
+    const takesNoCount = patientByPatient?.takesNoCount === true;
+    // By its own id alone: whom other Patients have links to, has a block, too.
+    return { type, parameters: type === PATIENT_TYPE ? [OWN_ID] : parameters, takesNoCount };
+  });
+  const window = jobWindow(PATIENT_TYPE, request, transactionTime);
+  const partitions = Array.from(
+    { length: searches.length === 0 ? 0 : parts },
+    (_, part): PlannedPartition => ({
+      window,
+      estimate: undefined,
+      blocks: { first: at(part), end: at(part + 1), types: searches },
+    }),
+  );
+  return {
+    ...whole,
+    partitions,
+    notes: [BY_PATIENT, ...(whole.notes ?? []).slice(isPatientByPatient ? 0 : 1)],
+  };
 }
 
 /** The resources of members, read patient by patient. */
@@ -342,6 +388,9 @@ function partitionWithoutPatients(window: Window): PlannedPartition {
   };
 }
 
+const PATIENT_TYPE = 'Patient';
+const BY_PATIENT =
+  'The files have one patient after the other (organizeOutputBy), each with the resources of the Patient compartment. One that names several patients is in the block of one of them alone, and what names only patients whom the source does not have is left out. The source was read patient by patient, so such an export is not of one moment: what was changed or deleted while it ran may be as it was before or after, or missing.';
 const BINARY_LEFT_OUT = 'Binary is left out unless it is asked for: name it in _type to have it.';
 
 function planNotes({ typeFilters, elements }: JobRequest): string[] {

@@ -47,9 +47,9 @@ export class Level {
 
   #compartment(type: string, memberSearch: MemberSearch | undefined): CompartmentSelection {
     const links = patientCompartment(this.#fhirVersion).get(type) ?? [];
-    const bases = this.#plan.compartment?.bases ?? [];
+    const { bases = [], hasAllPatients = false } = this.#plan.compartment ?? {};
     return new CompartmentSelection(
-      { type, fhirVersion: this.#fhirVersion, links, bases, members: this.#members },
+      { type, fhirVersion: this.#fhirVersion, links, bases, members: this.#members, hasAllPatients },
       memberSearch,
     );
   }

@@ -103,6 +103,7 @@ export function readKickOff(
     context.isInCompartment,
     issues,
   );
+  checkOrganized(values, referencedTypes, issues);
   if (issues.length > 0) {
     const more = `There are ${issues.length - MAX_ISSUES} more problems of this kind.`;
     return { kickOff: undefined, issues: bounded(issues, errorIssue('invalid', more)) };
@@ -225,12 +226,30 @@ function checkInstants({ since, until }: Values, issues: OutcomeIssue[]): void {
 }
 
 /** What of the values says how files are written. */
-function formOf({ allowsPartialManifests, minFileBytes, maxFileBytes }: Values): OutputForm {
+function formOf({ allowsPartialManifests, organizedBy, minFileBytes, maxFileBytes }: Values): OutputForm {
   return {
     ...(allowsPartialManifests === true ? { allowsPartialManifests } : {}),
+    ...(organizedBy === undefined ? {} : { organizedBy }),
     ...(minFileBytes === undefined ? {} : { minFileBytes }),
     ...(maxFileBytes === undefined ? {} : { maxFileBytes }),
   };
+}
+
+/** What does not go with files by patient. */
+function checkOrganized(
+  { organizedBy, maxFileBytes }: Values,
+  referencedTypes: readonly string[],
+  issues: OutcomeIssue[],
+): void {
+  if (organizedBy === undefined) return;
+  const refuse = (text: string): void => {
+    issues.push(errorIssue('not-supported', `organizeOutputBy: ${text}`, 'organizeOutputBy'));
+  };
+  if (maxFileBytes !== undefined) refuse('it cannot go with _maximumFileSize. Leave one of them out.');
+  if (referencedTypes.length > 0)
+    refuse(
+      `${referencedTypes.join(', ')} that exported resources refer to are in no patient's block. Export them without organizeOutputBy.`,
+    );
 }
 
 function checkFileSizes({ minFileBytes, maxFileBytes }: Values, issues: OutcomeIssue[]): void {
