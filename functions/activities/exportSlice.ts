@@ -132,7 +132,7 @@ async function searchSlice(part: Part, shared: Shared): Promise<Recorded> {
   const { dependencies, files, level, log, report } = shared;
   const { settings } = dependencies;
   const { type } = planned.window;
-  const compartment = level.compartment(type, planned.memberSearch);
+  const compartment = level.compartment(type, planned);
   const source = watchedSource(dependencies, request, (line) => log({ type, ...line }), report);
   const patients = (await patientCounters(part, shared))();
   const run = planned.isOfDeletions === true ? runDeletions : runResources;
@@ -140,7 +140,7 @@ async function searchSlice(part: Part, shared: Shared): Promise<Recorded> {
     ...shared,
     source,
     patients,
-    companions: level.companions(type, request, source),
+    companions: level.companions(type, planned, request, source),
     openFile: (written) => files.open(written),
   });
   return {
@@ -178,7 +178,11 @@ async function fileSlice(part: Part, shared: Shared): Promise<Recorded> {
       if (ofFile !== undefined && type !== ofFile) refuse(true);
       if (!isResourceType(type)) refuse(false);
       return isAsked(request, type, settings.fhirVersion) && isOfFiles(part, type)
-        ? { compartment: level.compartment(type, undefined), patients: newCounter() }
+        ? {
+            compartment: level.compartment(type, {}),
+            earlier: level.hasJoined ? level.compartment(type, { isOfJoined: true }) : undefined,
+            patients: newCounter(),
+          }
         : undefined;
     },
   });
@@ -300,11 +304,12 @@ function limitsOf({ sliceMaxPages, sliceMaxMebibytes, sliceMaxSeconds }: Setting
 }
 
 async function runResources(
-  { request, plan, planned: { window, memberSearch }, before }: Part,
+  { request, plan, planned, before }: Part,
   compartment: CompartmentSelection | undefined,
   settings: Settings,
   dependencies: SliceDependencies,
 ): Promise<Outcome> {
+  const { window, memberSearch, isOfJoined } = planned;
   const pageSize = request.pageSize ?? settings.pageSize;
   const cursor = before?.cursor;
   const patientByPatient = memberSearch?.patientByPatient;
@@ -315,7 +320,7 @@ async function runResources(
       {
         pageSize,
         cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined,
-        mayLeaveOut: mayLeaveOut(request, plan, window.type),
+        mayLeaveOut: mayLeaveOut(request, plan, planned),
       },
       limitsOf(settings),
       dependencies,
@@ -331,6 +336,7 @@ async function runResources(
       pageSize: patientByPatient.takesNoCount ? undefined : pageSize,
       concurrency: settings.sourceMaxRequests,
       cursor: cursor !== undefined && 'patientSearch' in cursor ? cursor : undefined,
+      leavesOutUndated: isOfJoined === true,
     },
     limitsOf(settings),
     dependencies,
@@ -363,9 +369,13 @@ async function runDeletions(
 }
 
 /** Whether the caller has not asked by name for the type of a partition, and the partition is all there is of it. */
-function mayLeaveOut({ types, typeFilters }: JobRequest, { partitions }: JobPlan, type: string): boolean {
+function mayLeaveOut(
+  { types, typeFilters }: JobRequest,
+  { partitions }: JobPlan,
+  { window: { type }, isOfJoined }: PlannedPartition,
+): boolean {
   const parts = partitions.filter(
-    ({ window, isOfDeletions }) => window.type === type && isOfDeletions !== true,
+    (part) => part.window.type === type && part.isOfDeletions !== true && part.isOfJoined === isOfJoined,
   );
   return types === undefined && parts.length === 1 && !typeFilters.some((filter) => filter.type === type);
 }

@@ -199,6 +199,8 @@ export interface PlannedPartition {
   isOfDeletions?: true;
   /** The searches for the members' resources; absent: the whole type is walked. */
   memberSearch?: MemberSearch;
+  /** Whether it is of what members who joined after `_since` had before; absent: of what changed since, of all. */
+  isOfJoined?: true;
 }
 
 /** What one attempt of one slice did. The slice that the orchestrator saw complete names it; others are orphans. */
