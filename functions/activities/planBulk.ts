@@ -60,6 +60,10 @@ export async function planBulk(
   if (request.level.kind === 'system') return plan;
   const members = await membersOf(dependencies, request, taken, transactionTime, notes, log);
   if (members !== undefined) await jobs.putMembers(request.jobId, members.stored);
+  else if (mayHaveJoined(request)) {
+    notes.push(WHATEVER_IT_HAS);
+    plan.partitions = planBulkParts(read, deleted, { ...request, since: undefined });
+  }
   const bases = [settings.fhirServerUrl];
   return { ...plan, compartment: { hasMembers: members !== undefined, bases, includesProvenance: false } };
 }
@@ -110,6 +114,14 @@ async function membersOf(
     throw error;
   }
 }
+
+/** Whether somebody of a group whose members are not known may have joined after `_since`, and may be alone in that. */
+function mayHaveJoined({ level, since, minPatients = 0 }: JobRequest): boolean {
+  return level.kind === 'group' && since !== undefined && minPatients === 0;
+}
+
+const WHATEVER_IT_HAS =
+  "Group: who joined it after _since is not known, so all that the source's own export by _since has is exported, also what was not changed since.";
 
 const MEMBERS_UNKNOWN =
   'Group: the source does not let it be read, so its members are those whose resources its own export has.';

@@ -132,7 +132,7 @@ async function serve(options: Partial<SourceOptions> = {}): Promise<void> {
 }
 
 /** A raw export of the group. */
-function exported(
+function exportOf(
   asked: Partial<Asked>,
   environment: Record<string, string> = KEY,
   losesAttempts = false,
@@ -189,10 +189,10 @@ describe('an export of a changed Group by _since', { timeout: 60_000 }, () => {
     await serve(options);
     // It comes along with searches that sort.
     const hasProvenance = options.behaviours === undefined;
-    const first = await exported({ until: CUT }, { ...KEY, ...environment });
+    const first = await exportOf({ until: CUT }, { ...KEY, ...environment });
     expect(keysOf(first.resources)).toEqual(expected(before, { until: CUT }, hasProvenance));
     source.update('Group', 'cohort', groupOf(after));
-    const second = await exported({ since: CUT }, { ...KEY, ...environment }, true);
+    const second = await exportOf({ since: CUT }, { ...KEY, ...environment }, true);
     expect(keysOf(second.resources)).toEqual(expected(after, { since: CUT, joined }, hasProvenance));
     expect(second.plan.partitions.some(isRead)).toBe(true);
     expect(newcomers(second.notes)).toEqual([
@@ -217,9 +217,9 @@ describe('an export of a changed Group by _since', { timeout: 60_000 }, () => {
       SOURCE_STORAGE: developmentStorage(RUNTIME_ACCOUNT, emulator.port),
       SOURCE_CONTAINER: 'changing',
     };
-    await exported({ until: CUT }, files);
+    await exportOf({ until: CUT }, files);
     await put('Group.ndjson', `${groupOf(after)}\n`);
-    const { resources: second } = await exported({ since: CUT }, files, true);
+    const { resources: second } = await exportOf({ since: CUT }, files, true);
     expect(keysOf(second)).toEqual(expected(after, { since: CUT, joined }, false));
   });
 
@@ -247,7 +247,7 @@ describe('an export of a changed Group by _since', { timeout: 60_000 }, () => {
   ])('that goes by %s', async (_basis, group, whole, members, notes) => {
     await serve();
     if (group !== undefined) source.update('Group', 'cohort', group);
-    const run = await exported({ since: CUT }, {});
+    const run = await exportOf({ since: CUT }, {});
     expect(keysOf(run.resources)).toEqual(expected(members, { since: CUT, joined: whole }));
     expect(newcomers(run.notes)).toEqual(notes.map((note) => expect.stringMatching(note) as string));
   });
@@ -255,9 +255,9 @@ describe('an export of a changed Group by _since', { timeout: 60_000 }, () => {
   it('has what newcomers had before once there are enough of them (MIN_PATIENTS)', async () => {
     await serve();
     const limited = { minPatients: 4, types: ['Observation', 'Condition'] };
-    await exported({ until: CUT, ...limited });
+    await exportOf({ until: CUT, ...limited });
     source.update('Group', 'cohort', groupOf([...before, 7, 8]));
-    const second = await exported({ since: CUT, until: LATER, ...limited });
+    const second = await exportOf({ since: CUT, until: LATER, ...limited });
     const ofTypes = (keys: string[]): string[] => keys.filter((key) => /^(Observation|Condition)/.test(key));
     const few = { since: CUT, until: LATER };
     expect(keysOf(second.resources)).toEqual(ofTypes(expected([...before, 7, 8], few)));
@@ -266,18 +266,18 @@ describe('an export of a changed Group by _since', { timeout: 60_000 }, () => {
       expect.stringMatching(/^Group: fewer than 4 patients, or none, left/),
     ]);
     source.update('Group', 'cohort', groupOf([...before, 7, 8, 9, 10]));
-    const third = await exported({ since: LATER, ...limited });
+    const third = await exportOf({ since: LATER, ...limited });
     const enough = { since: LATER, joined: [7, 8, 9, 10] };
     expect(keysOf(third.resources)).toEqual(ofTypes(expected([...before, 7, 8, 9, 10], enough)));
   });
 
   it('with another key knows nothing of the export before', async () => {
     await serve();
-    await exported({ until: CUT, types: ['Patient'] });
+    await exportOf({ until: CUT, types: ['Patient'] });
     source.update('Group', 'cohort', groupOf(before));
     const other = { MEMBERSHIP_KEY: KEY.MEMBERSHIP_KEY.toUpperCase() };
     for (const environment of [KEY, other]) {
-      const { notes } = await exported({ since: CUT, types: ['Patient'] }, environment);
+      const { notes } = await exportOf({ since: CUT, types: ['Patient'] }, environment);
       expect(newcomers(notes)).toHaveLength(environment === KEY ? 0 : 2);
     }
   });
@@ -295,7 +295,7 @@ describe('what is remembered of members', { timeout: 60_000 }, () => {
 
   it('names neither them nor the group', async () => {
     await serve();
-    await exported({ until: CUT, types: ['Patient'] });
+    await exportOf({ until: CUT, types: ['Patient'] });
     const names = await remembered();
     expect(names.length).toBeGreaterThan(0);
     for (const name of names) {

@@ -12,8 +12,8 @@ import { PROGRESS_MS, type SliceDependencies, type SliceLimits, STOP_CHECK_MS } 
 export interface TypeChoice {
   /** `undefined` at the system level. */
   compartment: CompartmentSelection | undefined;
-  /** Of lines of before the window: the resources of members who joined after `_since`; absent: none. */
-  earlier?: CompartmentSelection | undefined;
+  /** How lines of before the window are chosen, where members joined after `_since`; absent: none is exported. */
+  earlier?: { compartment: CompartmentSelection | undefined };
   patients: PatientCounter;
 }
 
@@ -131,9 +131,9 @@ class TypeWriters {
     const { choice, writer } = own;
     const where = row.lastUpdated === undefined ? 'in' : placeIn(this.#span, row.lastUpdated);
     if (where === 'after' || (where === 'before' && choice.earlier === undefined)) return;
-    const selection = where === 'before' ? choice.earlier : choice.compartment;
+    const { compartment } = where === 'before' ? (choice.earlier ?? choice) : choice;
     writer.add(partOf(type), row, (_, resource) => {
-      if (selection?.isExported(0, resource) === false) return false;
+      if (compartment?.isExported(0, resource) === false) return false;
       if (row.lastUpdated === undefined) this.#countUndated(writer);
       return true;
     });
@@ -152,8 +152,8 @@ class TypeWriters {
       const counts = patients.counts();
       written.set(type, {
         ...(await own.writer.close()),
-        foreign: (compartment?.foreign ?? 0) + (earlier?.foreign ?? 0),
-        ofOthers: (compartment?.ofOthers ?? 0) + (earlier?.ofOthers ?? 0),
+        foreign: (compartment?.foreign ?? 0) + (earlier?.compartment?.foreign ?? 0),
+        ofOthers: (compartment?.ofOthers ?? 0) + (earlier?.compartment?.ofOthers ?? 0),
         counts,
       });
     }

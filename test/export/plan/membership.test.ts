@@ -6,7 +6,6 @@ import {
   membershipRecord,
   newcomersOf,
 } from '../../../functions/export/plan/membership.js';
-import type { JobRequest } from '../../../functions/export/records/job.js';
 import { BEGAN } from '../../../functions/export/selection/members.js';
 import { earlierWindow, isInWindow, jobWindow } from '../../../functions/export/walk/window.js';
 import { parseInstant } from '../../../functions/fhir/instant.js';
@@ -15,7 +14,11 @@ import { jobRequest } from '../requests.js';
 const SOURCE = 'https://ehr.example/fhir';
 const AT = '2026-05-10T12:00:00Z';
 const KEY = 'the key of a deployment, as long as it has to be';
-const GROUP: Partial<JobRequest> = { level: { kind: 'group', groupId: 'g' }, owner: 'o' };
+const GROUP = {
+  jobId: 'a',
+  level: { kind: 'group', groupId: 'g' },
+  owner: 'o',
+} as const;
 
 it('a record is found again by exports of the same chain as of the same instant alone', () => {
   const own = membershipRecord(KEY, jobRequest(GROUP), SOURCE, AT);
