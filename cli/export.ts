@@ -129,7 +129,7 @@ function report({ manifest, bytes }: SavedFiles): void {
 /** What this app says about an export. */
 function notesOf({ extension }: Manifest): string[] {
   const notes = isRecord(extension) ? extension['notes'] : undefined;
-  return Array.isArray(notes) ? notes.filter((note) => typeof note === 'string') : [];
+  return [notes].flat().filter((note) => typeof note === 'string');
 }
 
 /** @param resume the line that continues the export, where the server has accepted one */

@@ -11,6 +11,7 @@ import {
 import { type BulkStatus, readStatus } from '../../functions/export/source/bulkStatus.js';
 import { ExportError } from '../../functions/common/errors.js';
 import type { JsonObject } from '../../functions/json/json.js';
+import { asStu2 } from '../verify/stu2Form.js';
 import { type Clock, Patience, SYSTEM_CLOCK } from './clock.js';
 import { objectOf, plain, wordsOf } from './outcomeWords.js';
 import { FailedExport, failureOf, ServerFailure } from './serverFailure.js';
@@ -27,8 +28,8 @@ export interface Manifest {
 }
 
 export interface KickOff extends Omit<BulkKickOff, 'method'> {
-  /** Whether the server may ignore parameters that it does not know. */
-  readonly isLenient: boolean;
+  /** What is preferred beside an asynchronous answer: `handling=lenient`. */
+  readonly preferences: readonly string[];
 }
 
 /** An export that the server has accepted. */
@@ -40,6 +41,7 @@ export interface Accepted {
 
 const ACCEPT = { accept: 'application/json, application/fhir+json;q=0.9' };
 const MAX_PAGES = 10_000;
+const LISTS: ReadonlySet<string> = new Set(['_type', '_elements', 'includeAssociatedData']);
 /** Hosts refuse longer request lines: 8 KiB with the method and the version is usual. */
 const MAX_URL_CHARACTERS = 7000;
 
@@ -56,14 +58,14 @@ export class ExportClient {
   }
 
   /**
-   * Starts a system-level export and returns its status URL.
+   * Starts a system-level export of this app and returns its status URL.
    * @throws Error with the OperationOutcome where it is refused
    */
   async kickOff(parameters: Readonly<Record<string, string>>): Promise<string> {
     const { statusUrl } = await this.start({
       level: { kind: 'system' },
       parameters: Object.entries(parameters),
-      isLenient: false,
+      preferences: ['bulk-data-version=2.0.0'],
     });
     return statusUrl;
   }
@@ -79,8 +81,8 @@ export class ExportClient {
       const { status, header, retryAfterMs, body } = await this.requests.ask(call);
       const place = header('content-location') ?? header('location');
       if (status === 405 && call.method === 'GET') {
-        // The ballot of STU 4 has POST alone.
-        call = this.#kickOffCall(kickOff, 'POST');
+        // The ballot of STU 4 has POST alone, and one value in each parameter.
+        call = this.#kickOffCall({ ...kickOff, parameters: separated(kickOff.parameters) }, 'POST');
         continue;
       }
       const words = wordsOf(body);
@@ -101,7 +103,7 @@ export class ExportClient {
   }
 
   /**
-   * Polls until the manifest is there, at most `everyMs` apart; one of several pages is joined.
+   * Polls until the manifest is there, at most `everyMs` apart. Its pages are joined, and its names are those of STU 2.
    * @throws ServerFailure with the OperationOutcome where the export failed
    */
   async manifest(statusUrl: string, everyMs: number, report: (progress: string) => void): Promise<Manifest> {
@@ -110,25 +112,21 @@ export class ExportClient {
     for (let url: string | undefined = statusUrl; url !== undefined;) {
       const { body }: Answer = await this.#complete(url, everyMs, report);
       const page: BulkManifestPage = pageOf(body, url);
-      pages.push(objectOf(body) ?? {});
+      pages.push(asStu2(objectOf(body) ?? {}));
       read.push(page);
       url = page.next;
       if (pages.length > MAX_PAGES) throw new ServerFailure('The pages of the manifest have no end.', false);
     }
-    const { output, deleted, error } = joined(read);
-    const { link: _link, outcome: _outcome, ...first } = pages[0] ?? {};
+    const files = joined(read);
+    const { link: _link, ...first } = pages[0] ?? {};
     // All that an entry has, with its URL as it is from here.
-    const rowsOf = (names: readonly string[], files: readonly { url: string }[]): unknown[] =>
+    const rowsOf = (kind: 'output' | 'deleted' | 'error'): unknown[] =>
       pages
-        .flatMap((page) => names.flatMap((name) => page[name] ?? []))
+        .flatMap((page) => page[kind] ?? [])
         .filter(isRecord)
-        .map((row, index) => ({ ...row, url: files[index]?.url }));
-    return {
-      ...first,
-      output: rowsOf(['output'], output),
-      deleted: rowsOf(['deleted'], deleted),
-      error: rowsOf(['error', 'outcome'], error),
-    } as unknown as Manifest;
+        .map((row, index) => ({ ...row, url: files[kind][index]?.url }));
+    const lists = { output: rowsOf('output'), deleted: rowsOf('deleted'), error: rowsOf('error') };
+    return { ...first, ...lists } as unknown as Manifest;
   }
 
   /** A short file of the export. @throws ServerFailure where it cannot be had */
@@ -163,8 +161,7 @@ export class ExportClient {
 
   /** A GET, unless it has parameters of bodies or its URL would be too long. */
   #kickOffCall(kickOff: KickOff, method: 'GET' | 'POST' = 'GET'): SourceCall {
-    const prefer = kickOff.isLenient ? 'handling=lenient' : undefined;
-    const call = kickOffCall(this.#baseUrl, { ...kickOff, method }, prefer);
+    const call = kickOffCall(this.#baseUrl, { ...kickOff, method }, kickOff.preferences);
     const isInUrl =
       call.url.length <= MAX_URL_CHARACTERS && kickOff.parameters.every(([name]) => name !== 'patient');
     return isInUrl || method === 'POST' ? call : this.#kickOffCall(kickOff, 'POST');
@@ -208,6 +205,13 @@ export class ExportClient {
   #refusal(what: string, url: string, status: number, waitMs: number): ServerFailure {
     return this.requests.refusal(what, status, waitMs, !this.requests.isOwn(url));
   }
+}
+
+/** Lists as repeated parameters. */
+function separated(parameters: KickOff['parameters']): KickOff['parameters'] {
+  return parameters.flatMap(([name, value]) =>
+    LISTS.has(name) ? value.split(',').map((each) => [name, each] as const) : [[name, value] as const],
+  );
 }
 
 /** The page of a manifest, as far as a client has to understand it. @throws ServerFailure */

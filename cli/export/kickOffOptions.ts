@@ -73,6 +73,7 @@ export const KICK_OFF_OPTIONS: Options = {
   },
   raw: { description: 'asks for data with identities, which the server has to allow' },
   parameter: repeated('NAME=VALUE', 'any other parameter of the kick-off'),
+  prefer: repeated('PREFERENCE', 'any other preference of the kick-off, as bulk-data-version=4.0.0-ballot'),
   lenient: { description: 'lets the server ignore parameters that it does not know (handling=lenient)' },
 };
 
@@ -96,7 +97,7 @@ export function kickOffOf({ values, lists, flags }: Given): KickOff {
       ...(flags.has('raw') ? [['_raw', 'true'] as const] : []),
       ...others,
     ],
-    isLenient: flags.has('lenient'),
+    preferences: [...(flags.has('lenient') ? ['handling=lenient'] : []), ...(lists['prefer'] ?? [])],
   };
 }
 

@@ -4,6 +4,7 @@ import { isRecord } from '../../functions/common/isRecord.js';
 import type { ExportManifest, ManifestFile } from '../../functions/export/output/manifest.js';
 import type { ExportReport } from '../../functions/export/output/report.js';
 import { UsageError } from '../command.js';
+import { asStu2 } from './stu2Form.js';
 import { encodedLastPart, lastPart, savedNames } from './savedNames.js';
 
 const KINDS = ['output', 'deleted', 'error'] as const;
@@ -35,7 +36,8 @@ export function readSavedExport(folder: string, names: { manifest: string; repor
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
     throw new UsageError(`There is no folder ${folder}.`);
   }
-  const manifest: Partial<ExportManifest> | undefined = readJson(join(folder, names.manifest));
+  const read = readJson(join(folder, names.manifest));
+  const manifest: Partial<ExportManifest> | undefined = read === undefined ? undefined : asStu2({ ...read });
   if (manifest === undefined) {
     throw new UsageError(
       `There is no ${names.manifest} in ${folder}: save the body of the export's complete status there, or name the file with --manifest.`,

@@ -96,9 +96,7 @@ export class BulkClient {
     const { baseUrl } = this.#options;
     // Only the source can apply a filter, so it must not ignore it.
     const isStrict = kickOff.parameters.some(([name]) => name === '_typeFilter');
-    const response = await this.#open(
-      kickOffCall(baseUrl, kickOff, isStrict ? 'handling=strict' : undefined),
-    );
+    const response = await this.#open(kickOffCall(baseUrl, kickOff, isStrict ? ['handling=strict'] : []));
     const answer = await this.#answerOf(response);
     const place = headerOf(response, 'content-location') ?? headerOf(response, 'location');
     if (response.statusCode !== 202 || place === undefined || !URL.canParse(place, `${baseUrl}/`))

@@ -11,12 +11,12 @@ const VALUES: Readonly<Record<string, (value: string) => object>> = {
 /**
  * The request that starts a bulk export at a server.
  * @param baseUrl FHIR base without trailing slash
- * @param prefer what is preferred beside an asynchronous answer
+ * @param preferences what is preferred beside an asynchronous answer
  */
 export function kickOffCall(
   baseUrl: string,
   { level, method, parameters }: BulkKickOff,
-  prefer?: 'handling=strict' | 'handling=lenient',
+  preferences: readonly string[] = [],
 ): SourceCall {
   const path =
     level.kind === 'system'
@@ -33,7 +33,7 @@ export function kickOffCall(
       accept: 'application/fhir+json',
       // Some servers give a job that asked for the same its export once more.
       'cache-control': 'no-cache',
-      prefer: prefer === undefined ? 'respond-async' : `respond-async, ${prefer}`,
+      prefer: ['respond-async', ...preferences].join(', '),
       ...(method === 'POST' ? { 'content-type': 'application/fhir+json' } : {}),
     },
     body: method === 'POST' ? JSON.stringify(parametersResource(parameters)) : undefined,

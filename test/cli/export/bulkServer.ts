@@ -30,7 +30,7 @@ export interface ServedFile {
 export const SECRET = 'MrsMiller';
 
 /** Some files of an export, with a name in each line of a Patient. */
-export function someFiles(): Record<string, ServedFile> {
+function someFiles(): Record<string, ServedFile> {
   const patients = Array.from(
     { length: 400 },
     (_, index) => `{"resourceType":"Patient","id":"p${index}","name":[{"family":"${SECRET}"}]}\n`,
