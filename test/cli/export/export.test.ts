@@ -96,7 +96,18 @@ describe('an export', () => {
     ['of a group', ['--level', 'group/a b'], { method: 'GET', url: '/fhir/Group/a%20b/$export' }],
     [
       'with parameters of this app',
-      ['--config', 'c.json', '--container', 'research', '--raw', '--parameter', '_maxCount=7', '--lenient'],
+      [
+        '--config',
+        'c.json',
+        '--container',
+        'research',
+        '--raw',
+        '--parameter',
+        '_maxCount=7',
+        '--lenient',
+        '--prefer',
+        'bulk-data-version=2.0.0',
+      ],
       {
         url: '/fhir/$export?_container=research&_anonymizationConfig=c.json&_raw=true&_maxCount=7',
         headers: { prefer: 'respond-async, handling=lenient, bulk-data-version=2.0.0' },
