@@ -59,6 +59,12 @@ export function routes(dependencies: HttpDependencies): Route[] {
       methods: { GET: status, HEAD: status, DELETE: cancelExport(dependencies) },
     },
     {
+      name: 'manifestPage',
+      route: 'fhir/_operations/export/{jobId}/manifests/{page}',
+      access: 'export',
+      methods: { GET: status, HEAD: status },
+    },
+    {
       name: 'downloadFile',
       route: 'fhir/_operations/export/{jobId}/files/{file}',
       access: 'export',

@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ExportClient } from '../../cli/export/exportClient.js';
+import { ExportClient, type Manifest } from '../../cli/export/exportClient.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
 import { VERSION } from '../../functions/common/version.js';
 import { downloadLines, startTestStack, type TestStack } from './harness.js';
@@ -531,6 +531,44 @@ describe('an export', () => {
     expect(Object.keys(manifest)).not.toContain('request');
     const [file] = manifest.output;
     expect((await (await fetch(file?.url ?? '')).arrayBuffer()).byteLength).toBe(file?.fileSize);
+  }, 60_000);
+
+  it('in pages has each file once, whenever they are asked for', async () => {
+    const query = `_container=research&_anonymizationConfig=${SAMPLE_CONFIGURATION}&allowPartialManifests=true&_type=Patient,Encounter,Condition,Observation`;
+    const started = await fetch(`${host}/fhir/$export?${query}`, { headers: KICK_OFF });
+    expect(started.status).toBe(202);
+    type Page = Manifest & { link?: Array<{ url: string }> };
+    const bodies = new Map<string, Page>();
+    const files: string[] = [];
+    let url = started.headers.get('content-location') ?? '';
+    for (let isComplete = false; !isComplete;) {
+      const status = await fetch(url);
+      expect([200, 202]).toContain(status.status);
+      const text = await status.text();
+      if (text === '') {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        continue;
+      }
+      const page = JSON.parse(text) as Page;
+      const { link, ...fixed } = page;
+      expect(fixed).toEqual(bodies.get(url) ?? fixed);
+      if (!bodies.has(url)) {
+        bodies.set(url, fixed);
+        for (const file of page.output) {
+          files.push(file.url);
+          expect((await downloadLines({ ...page, output: [file] })).get(file.type)).toHaveLength(file.count);
+        }
+      }
+      isComplete = status.status === 200 && link === undefined;
+      url = link?.[0]?.url ?? url;
+      if (!isComplete && link === undefined) await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    const names = await test.blobNames('research');
+    const folder = names.find((name) => name.endsWith(files[0]?.split('/').at(-1) ?? ''))?.split('/')[0];
+    const copy = await test.blobText('research', `${folder}/manifest.json`);
+    const whole = (JSON.parse(copy) as Manifest).output.map(({ url: file }) => file.split('/').at(-1));
+    expect(new Set(files.map((file) => file.split('/').at(-1)))).toEqual(new Set(whole));
+    expect(files).toHaveLength(whole.length);
   }, 60_000);
 
   it('of only what changed since has just that', async () => {
