@@ -1,4 +1,5 @@
 import { FHIR_VERSION_NUMBERS, type FhirVersion } from '../fhir/fhirVersion.js';
+import { STU_4 } from '../export/request/guide.js';
 import { RELEASED, VERSION } from '../common/version.js';
 import { leastLimits } from './authorization/permitKickOff.js';
 import { securityStatement } from './authorization/securityStatement.js';
@@ -53,7 +54,7 @@ export function metadata({ settings, capabilities }: HttpDependencies): Handler 
             documentation: stated === undefined ? OF_EXPORTS + OF_VERSION : OF_EXPORTS,
             ...(security === undefined ? {} : { security }),
             resource: withLevels(types).map((type) => resource(type, fhirVersion, hasGroupList(settings))),
-            operation: [...['export', ...levels].map((id) => exportOperation(fhirVersion, id)), ...own],
+            operation: [...['export', ...levels].flatMap((id) => exportOperations(fhirVersion, id)), ...own],
           },
         ],
       }),
@@ -92,12 +93,17 @@ function resource(
     type,
     ...(interaction.length === 0 ? {} : { interaction }),
     ...(searchParam.length === 0 ? {} : { searchParam }),
-    ...(level === undefined ? {} : { operation: [exportOperation(fhirVersion, level)] }),
+    ...(level === undefined ? {} : { operation: exportOperations(fhirVersion, level) }),
   };
 }
 
-function exportOperation(fhirVersion: FhirVersion, id: string): object {
-  return operation(fhirVersion, 'export', `${BULK_DATA}/OperationDefinition/${id}`);
+/** A name for each version of the guide that differs: https://hl7.org/fhir/uv/bulkdata/4.0.0-202609-ballot/export.html */
+function exportOperations(fhirVersion: FhirVersion, id: string): object[] {
+  const definition = `${BULK_DATA}/OperationDefinition/${id}`;
+  return [
+    operation(fhirVersion, 'export', definition),
+    operation(fhirVersion, 'export-v4', `${definition}|${STU_4}`),
+  ];
 }
 
 function operation(fhirVersion: FhirVersion, name: string, definition: string): object {

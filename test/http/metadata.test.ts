@@ -92,22 +92,24 @@ it.each(FHIR_VERSIONS)(
       const onTypes = rest?.resource
         .filter(({ operation }) => operation !== undefined)
         .map(({ type, operation }) => [type, operation]);
-      const named = (id: string): object => ({ name: 'export', definition: `${OPERATIONS}/${id}` });
-      if (version === 'STU3') {
-        expect(onTypes).toEqual([]);
-        expect(rest?.operation).toEqual(
-          ['export', 'group-export', 'patient-export'].map((id) => ({
-            name: 'export',
-            definition: { reference: `${OPERATIONS}/${id}` },
-          })),
-        );
-      } else {
-        expect(onTypes).toEqual([
-          ['Group', [named('group-export')]],
-          ['Patient', [named('patient-export')]],
-        ]);
-        expect(rest?.operation).toEqual([named('export')]);
-      }
+      const named = (id: string): object[] =>
+        [
+          ['export', `${OPERATIONS}/${id}`],
+          ['export-v4', `${OPERATIONS}/${id}|4.0.0-ballot`],
+        ].map(([name, definition]) => ({
+          name,
+          definition: version === 'STU3' ? { reference: definition } : definition,
+        }));
+      expect(onTypes).toEqual(
+        version === 'STU3'
+          ? []
+          : [
+              ['Group', named('group-export')],
+              ['Patient', named('patient-export')],
+            ],
+      );
+      const levels = version === 'STU3' ? ['export', 'group-export', 'patient-export'] : ['export'];
+      expect(rest?.operation).toEqual(levels.flatMap(named));
     }
   },
 );

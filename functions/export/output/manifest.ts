@@ -20,6 +20,8 @@ export interface ManifestFile {
   /** In the stored manifest, the name of the file below the job's folder, percent-encoded. */
   url: string;
   count: number;
+  /** In the stored manifest alone; absent in those of earlier versions. */
+  bytes?: number;
 }
 
 interface ManifestInput {
@@ -40,6 +42,10 @@ interface ManifestInput {
   superseded?: number;
   /** Members without a Patient in the source's own export. */
   absent?: number;
+  /** Resources that exported ones refer to and that the source does not have. */
+  unresolved?: number;
+  /** Whether what these refer to was not followed to its end. */
+  isReferencedCut?: boolean;
   /** What is reported of parts that are withheld. */
   withheld: readonly string[];
 }
@@ -62,11 +68,12 @@ export interface FileLinks {
 /** The manifest of a complete export as it is stored: its URLs are names of files, which `linkManifest` replaces. */
 export function buildManifest(input: ManifestInput): ExportManifest {
   const { request, plan, report } = input;
-  const entry = ({ type, of, name, count }: OutputFile): ManifestFile => ({
+  const entry = ({ type, of, name, count, bytes }: OutputFile): ManifestFile => ({
     type,
     ...(of === undefined ? {} : { of }),
     url: storedUrl(request, name),
     count,
+    bytes,
   });
   const { configuration } = request;
   const notes = notesOf(input);
@@ -103,7 +110,7 @@ export function buildManifest(input: ManifestInput): ExportManifest {
 
 function notesOf(input: ManifestInput): string[] {
   const { request, plan, deletionNotes, report, foreign, ofOthers, withheld } = input;
-  const { superseded = 0, absent = 0 } = input;
+  const { superseded = 0, absent = 0, unresolved = 0, isReferencedCut = false } = input;
   const { content = { resources: 0, notValid: 0 }, failures, undated = 0, unproven = {} } = report;
   const refused = failures.filter(({ isType }) => isType === true).map(({ type }) => type);
   const { counts = [], order = [] } = unproven;
@@ -124,6 +131,11 @@ function notesOf(input: ManifestInput): string[] {
     [
       absent,
       `${absent} of the patients asked for have no Patient resource in the source's own export: they do not exist there, or the source has cut its export, so that other resources of theirs may be missing, too.`,
+    ],
+    [unresolved, `${unresolved} resources that exported ones refer to are not at the source.`],
+    [
+      Number(isReferencedCut),
+      'References were followed from one resource to the next ten times: what is behind that is missing.',
     ],
     [
       refused.length,
@@ -156,7 +168,7 @@ function notesOf(input: ManifestInput): string[] {
   ];
 }
 
-/** A stored manifest with the links that a reader of it can use. */
+/** A stored manifest by STU 2, with the links that a reader of it can use. */
 export function linkManifest(
   manifest: ExportManifest,
   { requiresAccessToken, urlOf }: FileLinks,
@@ -174,15 +186,6 @@ export function linkManifest(
     error: manifest.error.map(linked),
     extension: { ...manifest.extension, report: urlOf(REPORT_FILE) },
   };
-}
-
-/**
- * The copy of a manifest that lies beside the files, for anyone who may read those: the kick-off URL without its query,
- * which may hold search values.
- */
-export function manifestCopy(manifest: ExportManifest, urlOf: FileLinks['urlOf']): ExportManifest {
-  const { request, ...rest } = linkManifest(manifest, { requiresAccessToken: true, urlOf });
-  return { ...rest, request: request.replace(/\?.*$/s, '') };
 }
 
 /** Names of the files that a stored manifest names, below the job's folder. */
@@ -221,7 +224,7 @@ export function downloadUrl({ baseUrl, jobId }: Pick<JobRequest, 'baseUrl' | 'jo
 }
 
 /** Name of a file of a stored manifest: its last segment, where it is one with URLs. */
-function fileOf({ url }: Pick<ManifestFile, 'url'>): string {
+export function fileOf({ url }: Pick<ManifestFile, 'url'>): string {
   return decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
 }
 
