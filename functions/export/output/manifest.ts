@@ -93,6 +93,7 @@ export function buildManifest(input: ManifestInput): ExportManifest {
             configurationCoverage: configuration.coverage,
             configuration: configuration.name,
             configurationDigest: configuration.digest,
+            configurationExtends: configuration.extends,
             configurationEtag: configuration.etag,
             configurationCollectionReference: configuration.collection?.reference,
             configurationCollectionDigest: configuration.collection?.digest,

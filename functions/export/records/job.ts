@@ -76,8 +76,10 @@ export function isValidated({
 /** Which configuration a job uses, as it was read at kick-off. */
 export interface ConfigurationOfJob {
   name: string;
-  /** SHA-256 of its text. */
+  /** SHA-256 of its text, with that of the sample that it extends. */
   digest: string;
+  /** Name and version of the sample that it extends. */
+  extends?: string;
   /** Version of the blob it was read from. */
   etag?: string;
   /** The image it was read from: the reference as it was given, and its digest then. */
