@@ -56,7 +56,13 @@ export interface JobRequest extends ExportScope, OutputForm {
 /** What a container holds: giving a container away gives everything that is in it. */
 export type ContainerStamp =
   | { content: 'raw' }
-  | { content: 'deidentified'; configurationDigest: string; keys: 'random' | 'given' }
+  | {
+      content: 'deidentified';
+      configurationDigest: string;
+      keys: 'random' | 'given';
+      /** What the domains of pseudonyms begin with by the request, percent-encoded; absent where none are made, or it names none. */
+      domainPrefix?: string;
+    }
   /** More than one kind of data, or files of unknown origin: so for good. */
   | { content: 'mixed' };
 
@@ -76,8 +82,10 @@ export function isValidated({
 /** Which configuration a job uses, as it was read at kick-off. */
 export interface ConfigurationOfJob {
   name: string;
-  /** SHA-256 of its text. */
+  /** SHA-256 of its text, with that of the sample that it extends. */
   digest: string;
+  /** Name and version of the sample that it extends. */
+  extends?: string;
   /** Version of the blob it was read from. */
   etag?: string;
   /** The image it was read from: the reference as it was given, and its digest then. */
