@@ -621,8 +621,11 @@ describe('an export', () => {
     const statusUrl = response.headers.get('content-location') ?? '';
     const client = new ExportClient(test.stack.baseUrl);
     await expect(client.manifest(statusUrl, 100, () => undefined)).rejects.toThrow(
-      /failed \(422\).*OperationOutcome.*Observation resource could not be anonymized.*processingErrors/,
+      /failed \(422\).*Observation resource could not be anonymized.*processingErrors/,
     );
+    const ended = await fetch(statusUrl);
+    expect(ended.status).toBe(422);
+    expect(await ended.json()).toMatchObject({ resourceType: 'OperationOutcome' });
     expect(await test.blobNames('failing')).toEqual([]);
   }, 60_000);
 
