@@ -58,7 +58,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
     const permitted = permitKickOff(read.kickOff, caller, settings.authorization, settings.fhirVersion);
     const secret = randomBytes(SECRET_BYTES);
-    const { configuration, container, asksRaw, ignored, ...scope } = read.kickOff;
+    const { configuration, container, asksRaw, notes, ignored, ...scope } = read.kickOff;
     const pinned =
       configuration === undefined ? undefined : await pinConfiguration(dependencies, configuration, secret);
     permitConfiguration(pinned?.described, asksRaw, caller, settings);
@@ -83,7 +83,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       ...pinned?.pseudonyms,
       validation: settings.validateOutput,
       stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
-      notes: [...permitted.notes, ...(pinned?.notes ?? [])],
+      notes: [...permitted.notes, ...notes, ...(pinned?.notes ?? [])],
       ...(ignored.length === 0 ? {} : { ignored }),
     };
     try {
@@ -129,6 +129,7 @@ function knownOf({ settings, isResourceType }: HttpDependencies): Omit<KickOffCo
     hasElement: elementNames(FhirModel.of(settings.fhirVersion)),
     defaultConfiguration: settings.defaultConfiguration,
     domainPrefixes: settings.pseudonyms.domainPrefixes,
+    requiresAccept: settings.requireAccept,
   };
 }
 

@@ -202,6 +202,10 @@ const AREAS = {
       'How long a SAS link of a manifest works, never beyond the retention of the job.',
     ),
     corsOrigins,
+    requireAccept: flag(
+      'REQUIRE_ACCEPT',
+      'Whether a kick-off has to send `Accept: application/fhir+json`. Otherwise one without `Accept`, or with `*/*` or `application/json`, is taken, too.',
+    ),
     jobRetentionHours: integer(
       'JOB_RETENTION_HOURS',
       { default: 168, min: 1, max: 8760, unit: 'hours' },

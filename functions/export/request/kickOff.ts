@@ -9,11 +9,14 @@ import {
   PARAMETER_NAMES,
   PARAMETERS,
   placeProblem,
+  spelledOf,
   type KickOffContext,
   type Reading,
   type Values,
 } from './parameters.js';
 import type { ExportScope } from './scope.js';
+import { cutOffText, filteredTypes, looksCutOff } from './typeFilter.js';
+import { nearest } from '../../deid/reading/issues.js';
 
 /** What a kick-off asks for, checked. */
 export interface KickOff extends ExportScope {
@@ -22,6 +25,8 @@ export interface KickOff extends ExportScope {
   configuration: RequestedConfiguration | undefined;
   /** Whether `_raw=true` is said. */
   asksRaw: boolean;
+  /** How parameters were read that are not as exact as they could be. */
+  notes: string[];
   /** What is ignored, since the caller is lenient: of each a warning. */
   ignored: OutcomeIssue[];
 }
@@ -39,6 +44,10 @@ export interface RequestedConfiguration {
 const MAX_URL_CHARACTERS = 65_536;
 /** A request can be wrong in as many ways as it has parameters. */
 const MAX_ISSUES = 100;
+/** Of a name that may be meant for another one, in characters. */
+const MAX_MEANT = 60;
+/** Names in one message. */
+const MAX_NAMES = 10;
 
 /** Parts of the names of anonymization parameters, rightly spelled or nearly, and of what others may call them. */
 const MAY_ANONYMIZE =
@@ -56,15 +65,22 @@ export function readKickOff(
   context: KickOffContext,
 ): { kickOff: KickOff; issues: [] } | { kickOff: undefined; issues: OutcomeIssue[] } {
   const issues: OutcomeIssue[] = [];
-  const isLenient = readHeaders(raw, issues);
+  const isLenient = readHeaders(raw, context.requiresAccept === true, issues);
   if (raw.url.length > MAX_URL_CHARACTERS) {
     const text = `The URL has more than ${MAX_URL_CHARACTERS} characters. Send the parameters in the body of a POST.`;
     return { kickOff: undefined, issues: [...issues, errorIssue('too-long', text)] };
   }
-  const given = readGiven(raw, issues);
+  const given = readGiven(raw, (name) => PARAMETER_NAMES.has(name), issues);
   const ignored: OutcomeIssue[] = [];
+  const notes: string[] = [];
+  checkCutOff(given, isLenient, issues, ignored);
   checkUnknown(given, isLenient, issues, ignored);
-  const values = readValues(given, raw, { ...context, ignored: isLenient ? ignored : undefined }, issues);
+  const values = readValues(
+    given,
+    raw,
+    { ...context, notes, ignored: isLenient ? ignored : undefined },
+    issues,
+  );
   checkInstants(values, issues);
   const isNamed = given.has('_anonymizationconfig');
   checkConfiguration(given, issues);
@@ -80,7 +96,7 @@ export function readKickOff(
     );
   }
   if (issues.length > 0) {
-    const more = `There are ${issues.length - MAX_ISSUES} more problems of this kind.`;
+    const more = `There ${issues.length - MAX_ISSUES === 1 ? 'is 1 more problem' : `are ${issues.length - MAX_ISSUES} more problems`} of this kind.`;
     return { kickOff: undefined, issues: bounded(issues, errorIssue('invalid', more)) };
   }
   const { types, typeFilters = [], elements = [], patients, since, until, pageSize, container } = values;
@@ -102,6 +118,7 @@ export function readKickOff(
           ? { name, etag, collection, isDefault: false }
           : standard && { ...standard, etag: undefined, isDefault: true },
       asksRaw,
+      notes,
       ignored: bounded(ignored, ignoredIssue('Others were ignored, too.')),
     },
     issues: [],
@@ -121,15 +138,48 @@ function checkUnknown(
 ): void {
   for (const [name, { spelled }] of given) {
     if (PARAMETER_NAMES.has(name) || HOST_PARAMETERS.has(name)) continue;
+    // Of those that no answer has, the nearest name is not looked for.
+    const isShown = issues.length + ignored.length <= MAX_ISSUES && spelled.length <= MAX_MEANT;
+    const near = isShown ? nearest(name, PARAMETER_NAMES) : undefined;
+    const meant = near === undefined ? '' : ` Did you mean ${spelledOf(near)}?`;
     if (isLenient && isIgnorable(spelled)) {
-      ignored.push(
-        ignoredIssue(`The parameter ${quoted(spelled)} is not known and was ignored.`, printable(spelled)),
-      );
-      continue;
+      const text = `The parameter ${quoted(spelled)} is not known and was ignored.${meant}`;
+      ignored.push(ignoredIssue(text, printable(spelled)));
+    } else {
+      const text = `The parameter ${quoted(spelled)} is not supported.${meant} ${isIgnorable(spelled) ? LENIENT : 'Leave it out.'}`;
+      issues.push(errorIssue('not-supported', text, printable(spelled)));
     }
-    const text = `The parameter ${quoted(spelled)} is not supported. ${isIgnorable(spelled) ? LENIENT : 'Leave it out.'}`;
-    issues.push(errorIssue('not-supported', text, printable(spelled)));
   }
+}
+
+/**
+ * Takes out what looks like the rest of a filter that was cut off at an `&`. It is refused, or ignored with a warning:
+ * without it, more is exported than was meant.
+ */
+function checkCutOff(
+  given: Map<string, GivenParameter>,
+  isLenient: boolean,
+  issues: OutcomeIssue[],
+  ignored: OutcomeIssue[],
+): void {
+  // In a URL, `patient` can only be a part of a filter.
+  const found = [...given].filter(
+    ([name, { spelled, afterFilter }]) =>
+      (name === 'patient' || !PARAMETER_NAMES.has(name)) && looksCutOff(spelled, afterFilter),
+  );
+  if (found.length === 0) return;
+  const types = filteredTypes(given.get('_typefilter')?.values ?? []);
+  // Without a value, what looks like a name is the rest of a value perhaps.
+  const names = found.map(([, { spelled, values }]) =>
+    values.every((value) => value === '') ? 'a parameter without value' : quoted(spelled),
+  );
+  const text = cutOffText([...new Set(names)].slice(0, MAX_NAMES), types);
+  if (isLenient && found.every(([name, { spelled }]) => name !== 'patient' && isIgnorable(spelled)))
+    ignored.push(
+      ignoredIssue(`${text} It was ignored, so more may be exported than was meant.`, '_typeFilter'),
+    );
+  else issues.push(errorIssue('invalid', text, '_typeFilter'));
+  for (const [name] of found) given.delete(name);
 }
 
 function ignoredIssue(text: string, parameter?: string): OutcomeIssue {
@@ -140,7 +190,7 @@ function ignoredIssue(text: string, parameter?: string): OutcomeIssue {
 function readValues(
   given: Given,
   raw: RawKickOff,
-  { ignored, ...context }: KickOffContext & { ignored: OutcomeIssue[] | undefined },
+  { ignored, notes, ...context }: KickOffContext & { ignored: OutcomeIssue[] | undefined; notes: string[] },
   issues: OutcomeIssue[],
 ): Values {
   const values: Record<string, unknown> & Values = {};
@@ -158,7 +208,8 @@ function readValues(
       if (ignored === undefined) problem('not-supported', `${text} ${LENIENT}`);
       else ignored.push(ignoredIssue(`${text} It was ignored.`, name));
     };
-    const reading: Reading = { ...context, issues, problem, unsupported, types: values.types };
+    const note: Reading['note'] = (text) => notes.push(text);
+    const reading: Reading = { ...context, issues, problem, unsupported, note, types: values.types };
     if (place !== undefined) problem('not-supported', place);
     else if (parameter.takes === 'several')
       values[key] = parameter.read(
