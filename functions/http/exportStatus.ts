@@ -21,6 +21,7 @@ import { matchesETag } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
 import { type Caller, requireAccess, requireTypes } from './authorization/caller.js';
 import { readJobId, unknownJob, visibleTo } from './jobOfPath.js';
+import { baseUrlOf } from './publicUrls.js';
 import { PollLimiter } from './pollLimiter.js';
 import { outcomeResponse, RequestError, statusOf } from './respond.js';
 import type { Handler } from './handler.js';
@@ -78,7 +79,9 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
     const expires = isSigned ? Math.min(over, now() + lifetime) : over;
     // Signed links are other ones each time; those a client has are good for half of their lifetime at least.
     const turn = isSigned ? Math.floor(now() / (lifetime / 2)) : 0;
-    const etag = etagOf(manifest, settings.downloadLinks, turn);
+    // A job may be older than the setting, and its status asked for by another of the hosts than its kick-off.
+    const baseUrl = settings.publicBaseUrls === undefined ? job.baseUrl : baseUrlOf(request, settings);
+    const etag = etagOf([manifest, settings.downloadLinks, baseUrl, turn]);
     const headers = {
       etag,
       expires: new Date(expires).toUTCString(),
@@ -89,7 +92,7 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
       ? await signed(job, manifest, expires)
       : linkManifest(manifest, {
           requiresAccessToken: true,
-          urlOf: (file) => downloadUrl(job, file),
+          urlOf: (file) => downloadUrl({ baseUrl, jobId: job.jobId }, file),
         });
     return {
       status: 200,
@@ -121,7 +124,7 @@ function pollerOf(caller: Caller, jobId: string): string {
 }
 
 /** Weak: the signatures in two answers differ. */
-function etagOf(manifest: ExportManifest, links: string, turn: number): string {
-  const text = JSON.stringify([manifest, links, turn]);
-  return `W/"${createHash('sha256').update(text).digest('base64url').slice(0, 32)}"`;
+function etagOf(content: readonly unknown[]): string {
+  const digest = createHash('sha256').update(JSON.stringify(content)).digest('base64url');
+  return `W/"${digest.slice(0, 32)}"`;
 }

@@ -8,6 +8,7 @@ import { outputName } from '../export/output/outputName.js';
 import type { ExportLevel } from '../export/request/scope.js';
 import type { JobRequest } from '../export/records/job.js';
 import { knownParametersOnly, readKickOff } from '../export/request/kickOff.js';
+import { patientCompartment } from '../fhir/patientCompartment.js';
 import { informationIssue, type OutcomeIssue } from '../fhir/operationOutcome.js';
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../jobs/model/instanceIds.js';
@@ -18,6 +19,7 @@ import type { HttpDependencies } from './dependencies.js';
 import { permitConfiguration } from './authorization/permitConfiguration.js';
 import { permitKickOff } from './authorization/permitKickOff.js';
 import { pinConfiguration } from './pinConfiguration.js';
+import { baseUrlOf, requestUrlOf } from './publicUrls.js';
 import { readBody } from './requestBody.js';
 import { outcomeResponse, RequestError } from './respond.js';
 import { checkAtBulk, checkAtFiles, checkAtSource } from './sourceChecks.js';
@@ -35,7 +37,7 @@ export type StartExport = (readLevel: (request: HttpRequest) => ExportLevel) => 
 
 /** Checks everything that can be wrong with a request and its configuration, then starts the job. */
 export function kickOff(dependencies: HttpDependencies): StartExport {
-  const { settings, jobs, files, bulkOf, sourceFiles, sourceOf, now } = dependencies;
+  const { settings, jobs, files, now } = dependencies;
   const { method } = settings.source.mode;
   const known = knownOf(dependencies);
   return (readLevel) => async (request, client, context, caller) => {
@@ -58,7 +60,16 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
     const permitted = permitKickOff(read.kickOff, caller, settings.authorization, settings.fhirVersion);
     const secret = randomBytes(SECRET_BYTES);
-    const { configuration, container, asksRaw, notes, ignored, ...scope } = read.kickOff;
+    const {
+      configuration,
+      container,
+      asksRaw,
+      notes,
+      ignored,
+      referencedTypes = [],
+      ...scope
+    } = read.kickOff;
+    const referenced = referencedTypes.filter((type) => permitted.permittedTypes?.includes(type) !== false);
     const pinned =
       configuration === undefined ? undefined : await pinConfiguration(dependencies, configuration, secret);
     permitConfiguration(pinned?.described, asksRaw, caller, settings);
@@ -66,12 +77,13 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     const startedAt = new Date(now()).toISOString();
     const jobId = randomBytes(JOB_ID_BYTES).toString('hex');
     const place = outputName(startedAt, jobId);
-    const baseUrl = `${new URL(request.url).origin}/fhir`;
+    const baseUrl = baseUrlOf(request, settings);
     const job: JobRequest = {
       ...permitted,
       ...scope,
+      ...(referenced.length === 0 ? {} : { referencedTypes: referenced }),
       jobId,
-      requestUrl: knownParametersOnly(request.url),
+      requestUrl: knownParametersOnly(requestUrlOf(request, settings)),
       baseUrl,
       startedAt,
       container: container ?? place,
@@ -88,12 +100,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     };
     try {
       const log = (line: object): void => context.debug(JSON.stringify({ jobId, ...line }));
-      const source = sourceOf(requesterOf(job), log);
-      // What a source's own export takes, only its kick-off shows.
-      if (method === 'search') await checkAtSource(job, source, settings, now);
-      else if (sourceFiles !== undefined) await checkAtFiles(job, sourceFiles, settings, now);
-      else if (method === 'bulk' && bulkOf !== undefined)
-        await checkAtBulk(job, bulkOf(requesterOf(job), log));
+      await checkSource(dependencies, job, log);
       await files.claimContainer(job, settings.allowMixedContainers, now());
       await jobs.create(job, secret, pinned?.text);
       await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input: inputOf(job, settings) });
@@ -106,6 +113,19 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       'content-location': `${baseUrl}/_operations/export/${jobId}`,
     });
   };
+}
+
+/** Asks what is read whether it has what the job is to export. */
+async function checkSource(
+  { settings, bulkOf, sourceFiles, sourceOf, now }: HttpDependencies,
+  job: JobRequest,
+  log: (line: object) => void,
+): Promise<void> {
+  const { method } = settings.source.mode;
+  // What a source's own export takes, only its kick-off shows.
+  if (method === 'search') await checkAtSource(job, sourceOf(requesterOf(job), log), settings, now);
+  else if (sourceFiles !== undefined) await checkAtFiles(job, sourceFiles, settings, now);
+  else if (method === 'bulk' && bulkOf !== undefined) await checkAtBulk(job, bulkOf(requesterOf(job), log));
 }
 
 /** What the orchestration of a job begins with. */
@@ -126,6 +146,7 @@ function inputOf({ jobId, workers }: JobRequest, settings: Settings): ExportJobI
 function knownOf({ settings, isResourceType }: HttpDependencies): Omit<KickOffContext, 'now'> {
   return {
     isResourceType,
+    isInCompartment: (type) => patientCompartment(settings.fhirVersion).has(type),
     hasElement: elementNames(FhirModel.of(settings.fhirVersion)),
     defaultConfiguration: settings.defaultConfiguration,
     domainPrefixes: settings.pseudonyms.domainPrefixes,

@@ -4,6 +4,7 @@ import { securityStatement } from './authorization/securityStatement.js';
 import type { HttpDependencies } from './dependencies.js';
 import { DEFINITION_PATH } from './deIdentify/definition.js';
 import type { Handler } from './handler.js';
+import { baseUrlOf } from './publicUrls.js';
 
 const BULK_DATA = 'http://hl7.org/fhir/uv/bulkdata';
 const NAME = 'De-identified FHIR Bulk Data export';
@@ -29,7 +30,7 @@ export function metadata({ settings }: HttpDependencies): Handler {
           operation: [operation('export')],
         };
   return async (request) => {
-    const url = `${new URL(request.url).origin}/fhir`;
+    const url = baseUrlOf(request, settings);
     const own =
       settings.deIdentify.method === 'on' ? [named('de-identify', `${url}/${DEFINITION_PATH}`)] : [];
     return {

@@ -6,6 +6,7 @@ import { APPROVAL, AUTHORIZATION } from './authorizationSettings.js';
 import { DE_IDENTIFY } from './deIdentifySettings.js';
 import { PROXY } from './proxySettings.js';
 import { PSEUDONYMS } from './pseudonymSettings.js';
+import { publicBaseUrls } from './publicBaseUrls.js';
 import { REGISTRIES } from './registrySettings.js';
 import {
   choice,
@@ -152,6 +153,7 @@ const AREAS = {
   Storage: STORAGE,
   Callers: {
     authorization: AUTHORIZATION,
+    publicBaseUrls,
     maxRunningExports: integer(
       'MAX_RUNNING_EXPORTS',
       { default: 100, min: 1, max: 10_000, unit: 'exports' },

@@ -14,6 +14,7 @@ import {
   type Reading,
   type Values,
 } from './parameters.js';
+import { readReferencedTypes } from './referencedTypes.js';
 import type { ExportScope } from './scope.js';
 import { cutOffText, filteredTypes, looksCutOff } from './typeFilter.js';
 import { nearest } from '../../deid/reading/issues.js';
@@ -23,6 +24,8 @@ export interface KickOff extends ExportScope {
   container: string | undefined;
   /** `undefined`: raw data is asked for, or nothing is said. */
   configuration: RequestedConfiguration | undefined;
+  /** Types of which what exported resources refer to is exported; absent: none. */
+  referencedTypes?: string[];
   /** Whether `_raw=true` is said. */
   asksRaw: boolean;
   /** How parameters were read that are not as exact as they could be. */
@@ -82,28 +85,31 @@ export function readKickOff(
     issues,
   );
   checkInstants(values, issues);
-  const isNamed = given.has('_anonymizationconfig');
-  checkConfiguration(given, issues);
   const asksRaw = values.raw === 'true';
   const standard = asksRaw ? undefined : context.defaultConfiguration;
-  if (values.raw === 'false' && !isNamed && standard === undefined) {
-    issues.push(
-      errorIssue(
-        'required',
-        '_raw=false asks for de-identified data, and there is no default configuration here: name one with _anonymizationConfig.',
-        '_anonymizationConfig',
-      ),
-    );
-  }
+  checkConfiguration(given, issues);
+  if (values.raw === 'false' && standard === undefined) requireConfiguration(given, issues);
+  const allTypes = withAssociatedTypes(values.types, values.associatedData ?? []);
+  const referencedTypes = readReferencedTypes(
+    {
+      level: raw.level,
+      types: allTypes,
+      typeFilters: values.typeFilters ?? [],
+      associatedData: values.associatedData ?? [],
+    },
+    context,
+    issues,
+  );
   if (issues.length > 0) {
     const more = `There ${issues.length - MAX_ISSUES === 1 ? 'is 1 more problem' : `are ${issues.length - MAX_ISSUES} more problems`} of this kind.`;
     return { kickOff: undefined, issues: bounded(issues, errorIssue('invalid', more)) };
   }
-  const { types, typeFilters = [], elements = [], patients, since, until, pageSize, container } = values;
+  const { typeFilters = [], elements = [], patients, since, until, pageSize, container } = values;
   const { configuration: name, etag, collection, domainPrefix, associatedData = [] } = values;
   return {
     kickOff: {
-      types: withAssociatedTypes(types, associatedData),
+      types: allTypes,
+      ...(referencedTypes.length === 0 ? {} : { referencedTypes }),
       ...(associatedData.length === 0 ? {} : { associatedData }),
       typeFilters,
       elements,
@@ -278,6 +284,14 @@ function checkConfiguration(given: Given, issues: OutcomeIssue[]): void {
       '_container is required with _anonymizationConfig: the container of the export storage account that takes the files.',
       '_container',
     );
+}
+
+/** What a kick-off needs that asks for de-identified data where there is no default configuration. */
+function requireConfiguration(given: Given, issues: OutcomeIssue[]): void {
+  if (given.has('_anonymizationconfig')) return;
+  const text =
+    '_raw=false asks for de-identified data, and there is no default configuration here: name one with _anonymizationConfig.';
+  issues.push(errorIssue('required', text, '_anonymizationConfig'));
 }
 
 /**

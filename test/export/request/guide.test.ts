@@ -106,6 +106,7 @@ describe.each(Object.entries(RULES))('%s', (_section, rows) => {
       {
         now: Date.parse('2026-11-21T12:00:00Z'),
         isResourceType: (name) => ['Patient', 'Observation'].includes(name),
+        isInCompartment: () => true,
         hasElement: elementNames(FhirModel.of('R4')),
       },
     );
