@@ -1,26 +1,27 @@
 import { withAssociatedTypes } from './associatedData.js';
-import { errorIssue, type OutcomeIssue, warningIssue } from '../../fhir/operationOutcome.js';
+import { errorIssue, type OutcomeIssue } from '../../fhir/operationOutcome.js';
 import { compareInstants, parseInstant } from '../../fhir/instant.js';
 import { readGiven, readHeaders, type GivenParameter, type RawKickOff } from './given.js';
-import { printable, quoted } from './names.js';
+import { STU_4 } from './guide.js';
+import { MAX_ISSUES, printable } from './names.js';
 import type { OciReference } from './ociReference.js';
 import {
   namesOf,
   PARAMETER_NAMES,
   PARAMETERS,
   placeProblem,
-  spelledOf,
   type KickOffContext,
   type Reading,
   type Values,
 } from './parameters.js';
+import { readGuidePreferences } from './preferences.js';
+import type { ExportScope, OutputForm } from './scope.js';
+import { checkStu4Form } from './stu4Form.js';
 import { readReferencedTypes } from './referencedTypes.js';
-import type { ExportScope } from './scope.js';
-import { cutOffText, filteredTypes, looksCutOff } from './typeFilter.js';
-import { nearest } from '../../deid/reading/issues.js';
+import { checkCutOff, checkUnknown, ignoredIssue, LENIENT } from './unknownParameters.js';
 
 /** What a kick-off asks for, checked. */
-export interface KickOff extends ExportScope {
+export interface KickOff extends ExportScope, OutputForm {
   container: string | undefined;
   /** `undefined`: raw data is asked for, or nothing is said. */
   configuration: RequestedConfiguration | undefined;
@@ -30,6 +31,8 @@ export interface KickOff extends ExportScope {
   asksRaw: boolean;
   /** How parameters were read that are not as exact as they could be. */
   notes: string[];
+  /** What `Preference-Applied` lists beside `respond-async`. */
+  applied: string[];
   /** What is ignored, since the caller is lenient: of each a warning. */
   ignored: OutcomeIssue[];
 }
@@ -45,20 +48,6 @@ export interface RequestedConfiguration {
 
 /** Of a URL, in characters: what is longer goes into the body of a POST. */
 const MAX_URL_CHARACTERS = 65_536;
-/** A request can be wrong in as many ways as it has parameters. */
-const MAX_ISSUES = 100;
-/** Of a name that may be meant for another one, in characters. */
-const MAX_MEANT = 60;
-/** Names in one message. */
-const MAX_NAMES = 10;
-
-/** Parts of the names of anonymization parameters, rightly spelled or nearly, and of what others may call them. */
-const MAY_ANONYMIZE =
-  /an+[o0]n|[aoi]n[iy]m|n[iy]mi[sz]|de-?_?id|ident|conf|etag|collection|reference|mask|redact|safe|hipaa|^_?an/i;
-
-/** The host's keys, in lower case: they are not parameters of the operation. */
-const HOST_PARAMETERS = new Set(['code', 'clientid']);
-
 /**
  * Reads and checks a kick-off request, all problems at once.
  * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-kick-off-request
@@ -68,12 +57,19 @@ export function readKickOff(
   context: KickOffContext,
 ): { kickOff: KickOff; issues: [] } | { kickOff: undefined; issues: OutcomeIssue[] } {
   const issues: OutcomeIssue[] = [];
-  const isLenient = readHeaders(raw, context.requiresAccept === true, issues);
+  const { preferences, isLenient } = readHeaders(raw, context.requiresAccept === true, issues);
+  const { guide, applied, hasSeparateStatus } = readGuidePreferences(
+    preferences,
+    raw,
+    context.guide ?? '2.0.0',
+    issues,
+  );
   if (raw.url.length > MAX_URL_CHARACTERS) {
     const text = `The URL has more than ${MAX_URL_CHARACTERS} characters. Send the parameters in the body of a POST.`;
     return { kickOff: undefined, issues: [...issues, errorIssue('too-long', text)] };
   }
   const given = readGiven(raw, (name) => PARAMETER_NAMES.has(name), issues);
+  if (guide === STU_4) checkStu4Form(raw, given, issues);
   const ignored: OutcomeIssue[] = [];
   const notes: string[] = [];
   checkCutOff(given, isLenient, issues, ignored);
@@ -85,6 +81,7 @@ export function readKickOff(
     issues,
   );
   checkInstants(values, issues);
+  checkFileSizes(values, issues);
   const asksRaw = values.raw === 'true';
   const standard = asksRaw ? undefined : context.defaultConfiguration;
   checkConfiguration(given, issues);
@@ -125,72 +122,17 @@ export function readKickOff(
           : standard && { ...standard, etag: undefined, isDefault: true },
       asksRaw,
       notes,
+      guide,
+      ...(hasSeparateStatus ? { hasSeparateStatus } : {}),
+      ...formOf(values),
+      applied,
       ignored: bounded(ignored, ignoredIssue('Others were ignored, too.')),
     },
     issues: [],
   };
 }
 
-const LENIENT = 'Leave it out, or send Prefer: handling=lenient to have it ignored.';
-
 type Given = ReadonlyMap<string, GivenParameter>;
-
-/** Refuses unknown parameters; those that may be ignored are where the caller is lenient. */
-function checkUnknown(
-  given: Given,
-  isLenient: boolean,
-  issues: OutcomeIssue[],
-  ignored: OutcomeIssue[],
-): void {
-  for (const [name, { spelled }] of given) {
-    if (PARAMETER_NAMES.has(name) || HOST_PARAMETERS.has(name)) continue;
-    // Of those that no answer has, the nearest name is not looked for.
-    const isShown = issues.length + ignored.length <= MAX_ISSUES && spelled.length <= MAX_MEANT;
-    const near = isShown ? nearest(name, PARAMETER_NAMES) : undefined;
-    const meant = near === undefined ? '' : ` Did you mean ${spelledOf(near)}?`;
-    if (isLenient && isIgnorable(spelled)) {
-      const text = `The parameter ${quoted(spelled)} is not known and was ignored.${meant}`;
-      ignored.push(ignoredIssue(text, printable(spelled)));
-    } else {
-      const text = `The parameter ${quoted(spelled)} is not supported.${meant} ${isIgnorable(spelled) ? LENIENT : 'Leave it out.'}`;
-      issues.push(errorIssue('not-supported', text, printable(spelled)));
-    }
-  }
-}
-
-/**
- * Takes out what looks like the rest of a filter that was cut off at an `&`. It is refused, or ignored with a warning:
- * without it, more is exported than was meant.
- */
-function checkCutOff(
-  given: Map<string, GivenParameter>,
-  isLenient: boolean,
-  issues: OutcomeIssue[],
-  ignored: OutcomeIssue[],
-): void {
-  // In a URL, `patient` can only be a part of a filter.
-  const found = [...given].filter(
-    ([name, { spelled, afterFilter }]) =>
-      (name === 'patient' || !PARAMETER_NAMES.has(name)) && looksCutOff(spelled, afterFilter),
-  );
-  if (found.length === 0) return;
-  const types = filteredTypes(given.get('_typefilter')?.values ?? []);
-  // Without a value, what looks like a name is the rest of a value perhaps.
-  const names = found.map(([, { spelled, values }]) =>
-    values.every((value) => value === '') ? 'a parameter without value' : quoted(spelled),
-  );
-  const text = cutOffText([...new Set(names)].slice(0, MAX_NAMES), types);
-  if (isLenient && found.every(([name, { spelled }]) => name !== 'patient' && isIgnorable(spelled)))
-    ignored.push(
-      ignoredIssue(`${text} It was ignored, so more may be exported than was meant.`, '_typeFilter'),
-    );
-  else issues.push(errorIssue('invalid', text, '_typeFilter'));
-  for (const [name] of found) given.delete(name);
-}
-
-function ignoredIssue(text: string, parameter?: string): OutcomeIssue {
-  return warningIssue(text, 'not-supported', parameter);
-}
 
 /** Reads what is given of the list of parameters, one by one. */
 function readValues(
@@ -252,6 +194,20 @@ function checkInstants({ since, until }: Values, issues: OutcomeIssue[]): void {
     issues.push(errorIssue('value', '_since must be before _until.', '_since'));
 }
 
+/** What of the values says how files are written. */
+function formOf({ minFileBytes, maxFileBytes }: Values): OutputForm {
+  return {
+    ...(minFileBytes === undefined ? {} : { minFileBytes }),
+    ...(maxFileBytes === undefined ? {} : { maxFileBytes }),
+  };
+}
+
+function checkFileSizes({ minFileBytes, maxFileBytes }: Values, issues: OutcomeIssue[]): void {
+  if (minFileBytes === undefined || maxFileBytes === undefined || maxFileBytes > minFileBytes) return;
+  const text = '_maximumFileSize must be greater than _minimumFileSize.';
+  issues.push(errorIssue('value', text, '_maximumFileSize'));
+}
+
 /** What the parameters of a configuration need of each other. */
 function checkConfiguration(given: Given, issues: OutcomeIssue[]): void {
   const hasName = given.has('_anonymizationconfig');
@@ -306,15 +262,6 @@ export function knownParametersOnly(url: string): string {
     return PARAMETER_NAMES.has(name.toLowerCase());
   });
   return kept.length === 0 ? path : `${path}?${kept.join('&')}`;
-}
-
-/**
- * Whether an unknown parameter may be ignored at all. One that may be meant to ask for anonymization never is:
- * ignored, it would export something else than was asked for. That is any name that looks like one, in any letter
- * case, and any name with characters that may hide one (blanks, percent signs, letters of other alphabets).
- */
-function isIgnorable(name: string): boolean {
-  return /^[\w.:-]+$/.test(name) && !MAY_ANONYMIZE.test(name);
 }
 
 function bounded(issues: OutcomeIssue[], others: OutcomeIssue): OutcomeIssue[] {

@@ -40,8 +40,7 @@ export function readTypeFilters(
     problem(`the filters have more than ${MAX_CHARACTERS} characters. Export in several jobs.`);
     return [];
   }
-  // A comma after a backslash is a part of a search's value.
-  const texts = values.flatMap((value) => value.split(/(?<!\\),(?=\s*[A-Z][A-Za-z]*\?)/));
+  const texts = values.flatMap(separatedFilters);
   if (texts.length > MAX_GIVEN) {
     problem(`there are more than ${MAX_FILTERS} filters. Export in several jobs.`);
     return [];
@@ -75,32 +74,7 @@ export function readTypeFilters(
   return [...filters.values()];
 }
 
-/** A search parameter by its form, with modifier or chain. Those of a kick-off have capital letters, or begin with `_`. */
-const SEARCH_PARAMETER =
-  /^(?:_(?:id|lastUpdated|tag|profile|security|source|text|content|list|has|filter|query|in|language)|[a-z][a-z0-9-]*)(?:[.:][\w.:-]+)?$/;
-/** Keys of the Functions host are longer than values of a search. */
-const HOST_KEY = /^[\w+/=-]{40,}$/;
-
-/**
- * Whether a parameter behind `_typeFilter` in a URL looks like a part of the filter, whose `&` was not percent-encoded.
- * @param values those behind the filter
- */
-export function looksCutOff(name: string, values: readonly string[]): boolean {
-  return SEARCH_PARAMETER.test(name) && values.some((value) => name !== 'code' || !HOST_KEY.test(value));
+/** The filters of one value. A comma after a backslash is a part of a search's value. */
+export function separatedFilters(value: string): string[] {
+  return value.split(/(?<!\\),(?=\s*[A-Z][A-Za-z]*\?)/);
 }
-
-/** What is wrong where an `&` of a filter was not percent-encoded. @param names of what was cut off */
-export function cutOffText(names: readonly string[], types: readonly string[]): string {
-  const filter = types.length === 0 ? 'a filter' : `a filter for ${types.join(' or ')}`;
-  return `_typeFilter: ${names.join(', ')} ${names.length === 1 ? 'looks' : 'look'} like a part of ${filter} whose & was not percent-encoded. Write %26 for each & in a filter (Observation?code=1%26status=final), or send filters in the body of a POST.`;
-}
-
-/** The types that filters begin with, as far as they look like types. */
-export function filteredTypes(values: readonly string[]): string[] {
-  return [...new Set(values.flatMap((value) => /^\s*([A-Z][A-Za-z]{1,63})\?/.exec(value)?.[1] ?? []))].slice(
-    0,
-    MAX_SHOWN,
-  );
-}
-
-const MAX_SHOWN = 10;
