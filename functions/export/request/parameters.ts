@@ -202,6 +202,14 @@ export const PARAMETERS = {
       return undefined;
     },
   ),
+  allowsPartialManifests: one(
+    'allowPartialManifests',
+    '`true`: files that are ready can be had while the job runs, by [pages of the manifest](#manifests-in-pages)',
+    (text, { problem }) => {
+      if (text !== 'true' && text !== 'false') problem('value', 'allowPartialManifests must be true or false.');
+      return text === 'true';
+    },
+  ),
   minFileBytes: one(
     '_minimumFileSize',
     'bytes that each file should have at least, a whole number: a call goes on until it has written as many, or for as long as `SLICE_MAX_SECONDS`; the last file of a type, or of a part of it, is smaller',
@@ -213,7 +221,6 @@ export const PARAMETERS = {
     (text, reading) => readFileSize('_maximumFileSize', text, MIN_MAXIMUM_BYTES, reading),
   ),
   isParallel: several('_isParallel', 'taken, without effect', () => undefined),
-  allowPartialManifests: one('allowPartialManifests', '`true` or `false`, without effect: the manifest is given when it is whole', readFlag('allowPartialManifests')),
   format: one(
     '_format',
     '`json`, `application/json` or `application/fhir+json`: what every answer is in',
