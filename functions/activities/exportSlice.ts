@@ -14,6 +14,7 @@ import {
   type JobRequest,
   partitionOf,
   type PlannedPartition,
+  type BlockType,
   type SliceRecord,
   type TypeRecord,
   type Waiting,
@@ -33,7 +34,7 @@ import { runFileSlice } from '../export/slice/fileSlice.js';
 import type { LineBlock } from '../export/source/fileLines.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import { type BlockSearches, inOrderOfBlocks, runBlockSlice } from '../export/slice/blockSlice.js';
-import { jobWindow } from '../export/walk/window.js';
+import { earlierWindow, jobWindow } from '../export/walk/window.js';
 import { PatientSlice } from '../export/slice/patientSlice.js';
 import { ReferenceCollector } from '../export/slice/referenceCollector.js';
 import { runReferencedSlice } from '../export/slice/referencedSlice.js';
@@ -143,7 +144,7 @@ async function searchSlice(part: Part, shared: Shared): Promise<Recorded> {
   const { request, planned } = part;
   const { dependencies, files, level, log, report } = shared;
   const { type } = planned.window;
-  const compartment = level.compartment(type, planned.memberSearch);
+  const compartment = level.compartment(type, planned);
   const source = watchedSource(dependencies, request, (line) => log({ type, ...line }), report);
   const patients = (await patientCounters(part, shared))();
   const run = runOf(planned);
@@ -151,7 +152,7 @@ async function searchSlice(part: Part, shared: Shared): Promise<Recorded> {
     ...shared,
     source,
     patients,
-    companions: level.companions(type, request, source),
+    companions: level.companions(type, planned, request, source),
     openFile: (written) => files.open(written),
   });
   return {
@@ -176,17 +177,21 @@ async function blockSlice(part: Part, shared: Shared): Promise<Recorded> {
   const { blocks } = planned;
   if (blocks === undefined || members === undefined) throw stateMissing();
   const source = watchedSource(dependencies, request, log, report);
-  const compartments: Array<[type: string, compartment: CompartmentSelection | undefined]> = [];
-  const searchesOf = (type: string, parameters: readonly string[], id: string): BlockSearches => {
-    const first = members.indexOf(id);
-    const search = { parameters, batch: 1, first, end: first + 1, patientByPatient: { takesNoCount: false } };
-    const compartment = level.compartment(type, search);
+  const compartments: Array<[type: string, compartment: CompartmentSelection]> = [];
+  const searchesOf = ({ type, parameters, isOfJoined }: BlockType, id: string): BlockSearches | undefined => {
+    const first = (isOfJoined === true ? members.joined : members)?.indexOf(id) ?? -1;
+    if (first < 0) return undefined;
+    const patientByPatient = { takesNoCount: false };
+    const memberSearch = { parameters, batch: 1, first, end: first + 1, patientByPatient };
+    const chosen = { memberSearch, ...(isOfJoined === true ? { isOfJoined } : {}) };
+    const compartment = level.compartment(type, chosen);
     if (compartment === undefined) throw stateMissing();
     compartments.push([type, compartment]);
     const filters = request.typeFilters.filter((filter) => filter.type === type);
+    const windowOf = isOfJoined === true ? earlierWindow : jobWindow;
     return {
       searches: patientSearches(compartment, filters),
-      window: jobWindow(type, request, plan.transactionTime),
+      window: windowOf(type, request, plan.transactionTime),
     };
   };
   const cursor = before?.cursor !== undefined && 'block' in before.cursor ? before.cursor : undefined;
@@ -211,7 +216,7 @@ async function blockSlice(part: Part, shared: Shared): Promise<Recorded> {
   for (const [type, sum] of result.byType) byType[type] = { files: [], report: sum };
   for (const [type, compartment] of compartments) {
     const sum = byType[type];
-    if (sum === undefined || compartment === undefined) continue;
+    if (sum === undefined) continue;
     sum.foreign = (sum.foreign ?? 0) + compartment.foreign;
     sum.ofOthers = (sum.ofOthers ?? 0) + compartment.ofOthers;
   }
@@ -245,8 +250,14 @@ async function fileSlice(part: Part, shared: Shared): Promise<Recorded> {
       if (!isAsked(request, type, settings.fhirVersion) || !isOfFiles(part, type)) return undefined;
       // Of what exported resources refer to, the source has decided what its own export has.
       const isReferenced = request.referencedTypes?.includes(type) === true;
-      const compartment = isReferenced ? undefined : level.compartment(type, undefined);
-      return { compartment, patients: newCounter() };
+      const compartmentOf = (
+        chosen: Pick<PlannedPartition, 'isOfJoined'>,
+      ): CompartmentSelection | undefined => (isReferenced ? undefined : level.compartment(type, chosen));
+      return {
+        compartment: compartmentOf({}),
+        ...(level.hasJoined ? { earlier: { compartment: compartmentOf({ isOfJoined: true }) } } : {}),
+        patients: newCounter(),
+      };
     },
   });
   if (index !== undefined) await jobs.putIndex(request.jobId, part.partition, files.attempt, index.bytes);
@@ -388,11 +399,12 @@ function limitsOf(
 }
 
 async function runResources(
-  { request, plan, planned: { window, memberSearch }, before }: Part,
+  { request, plan, planned, before }: Part,
   compartment: CompartmentSelection | undefined,
   { settings }: Pick<ActivityDependencies, 'jobs' | 'settings'>,
   dependencies: SliceDependencies,
 ): Promise<Outcome> {
+  const { window, memberSearch, isOfJoined } = planned;
   const pageSize = request.pageSize ?? settings.pageSize;
   const cursor = before?.cursor;
   const patientByPatient = memberSearch?.patientByPatient;
@@ -403,7 +415,7 @@ async function runResources(
       {
         pageSize,
         cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined,
-        mayLeaveOut: mayLeaveOut(request, plan, window.type),
+        mayLeaveOut: mayLeaveOut(request, plan, planned),
       },
       limitsOf(settings, request),
       dependencies,
@@ -419,6 +431,7 @@ async function runResources(
       pageSize: patientByPatient.takesNoCount ? undefined : pageSize,
       concurrency: settings.sourceMaxRequests,
       cursor: cursor !== undefined && 'patientSearch' in cursor ? cursor : undefined,
+      leavesOutUndated: isOfJoined === true,
     },
     limitsOf(settings, request),
     dependencies,
@@ -476,9 +489,13 @@ async function runDeletions(
 }
 
 /** Whether the caller has not asked by name for the type of a partition, and the partition is all there is of it. */
-function mayLeaveOut({ types, typeFilters }: JobRequest, { partitions }: JobPlan, type: string): boolean {
+function mayLeaveOut(
+  { types, typeFilters }: JobRequest,
+  { partitions }: JobPlan,
+  { window: { type }, isOfJoined }: PlannedPartition,
+): boolean {
   const parts = partitions.filter(
-    ({ window, isOfDeletions }) => window.type === type && isOfDeletions !== true,
+    (part) => part.window.type === type && part.isOfDeletions !== true && part.isOfJoined === isOfJoined,
   );
   return types === undefined && parts.length === 1 && !typeFilters.some((filter) => filter.type === type);
 }

@@ -14,6 +14,7 @@ import { Members } from '../export/selection/members.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
 import type { SearchParameters } from '../export/source/source.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
+import { knownMembership } from './membership.js';
 import { outOfTimeFromNow, type Planning } from './planning.js';
 
 /** What is exported below the system level. */
@@ -21,14 +22,15 @@ export interface CompartmentPlan {
   compartment: PlannedCompartment;
   /** Of the types asked for, those that can be in a Patient compartment. */
   types: string[];
-  /** Whether there is no patient whose resources could be exported. */
-  hasNoPatients: boolean;
+  /** The patients whose resources are exported; `undefined`: all of the source. */
+  members: Members | undefined;
   notes: string[];
   /**
-   * The searches for a type's resources in a window, partition by partition; `undefined` where the whole type is to be
-   * walked. `bounds` are the window's, as search parameters.
+   * The searches for members' resources of a type in a window, partition by partition; `undefined` where the whole type
+   * is to be walked. `bounds` are the window's, as search parameters.
    */
   searchesFor(
+    members: Members,
     type: string,
     bounds: SearchParameters,
     typeCount: number | undefined,
@@ -41,8 +43,12 @@ export interface CompartmentPlan {
  * Fixes whose compartments a job exports, and from which types. The members are written down once, in the job's
  * state, and are the same for all of its slices.
  */
-export async function planCompartment(input: Planning, asked: readonly string[]): Promise<CompartmentPlan> {
-  const { jobs, settings, source, request, capabilities, transactionTime, isPatientByPatient, now } = input;
+export async function planCompartment(
+  planning: Planning,
+  asked: readonly string[],
+): Promise<CompartmentPlan> {
+  const { jobs, settings, source, request, capabilities, transactionTime, isPatientByPatient, now } =
+    planning;
   const isOutOfTime = outOfTimeFromNow(now);
   const compartmentTypes = patientCompartment(settings.fhirVersion);
   const bases = [...new Set([settings.fhirServerUrl, capabilities.url ?? settings.fhirServerUrl])];
@@ -53,19 +59,13 @@ export async function planCompartment(input: Planning, asked: readonly string[])
       : request.patients === undefined
         ? Promise.resolve(undefined)
         : countReadable(members.ids, source, settings.sourceMaxRequests, isOutOfTime);
-  const resolving = resolveMembers(request, source, transactionTime, bases, notes, present);
+  const known = await knownMembership({ jobs, settings }, request);
+  const input = { source, transactionTime, bases, notes, countOf: present, known };
+  const resolving = resolveMembers(request, input);
   const resolved = await (request.isGroupHidden === true ? resolving.catch(hiddenGroup) : resolving);
   const listsAll = resolved === undefined && request.organizedBy !== undefined;
-  const ids = listsAll
-    ? await allPatients({
-        ...input,
-        fhirVersion: settings.fhirVersion,
-        pageSize: request.pageSize ?? settings.pageSize,
-        clock: now,
-        isStopped: async () => !isRunning(stateOf(await jobs.records(request.jobId))),
-      })
-    : resolved?.ids;
-  const members = ids === undefined ? undefined : new Members(await jobs.putMembers(request.jobId, ids));
+  const stored = listsAll ? await listAll(planning) : resolved?.stored;
+  const members = stored === undefined ? undefined : Members.of(await jobs.putMembers(request.jobId, stored));
   const types = asked.filter((type) => compartmentTypes.has(type));
   const others = asked.filter(
     (type) => !compartmentTypes.has(type) && request.referencedTypes?.includes(type) !== true,
@@ -97,15 +97,14 @@ export async function planCompartment(input: Planning, asked: readonly string[])
     },
     // Where patients are counted, a group without members must look like one of few.
     types: members?.ids.length === 0 && (request.minPatients ?? 0) === 0 ? [] : types,
-    hasNoPatients: members?.ids.length === 0,
+    members,
     notes,
-    searchesFor: async (type, bounds, typeCount, pageSize, isPlanOutOfTime) => {
-      if (members === undefined) return undefined;
+    searchesFor: async (among, type, bounds, typeCount, pageSize, isPlanOutOfTime) => {
       const links = compartmentTypes.get(type) ?? [];
       const { memberSearch, estimate } = await planMemberSearch({
         type,
         links,
-        members,
+        members: among,
         bounds,
         typeCount,
         pageSize,
@@ -119,6 +118,18 @@ export async function planCompartment(input: Planning, asked: readonly string[])
         : splitSearches({ memberSearch, estimate }, request.workers);
     },
   };
+}
+
+/** All patients of the source, where files are by patient. */
+function listAll({ jobs, settings, source, request, transactionTime, now }: Planning): Promise<string[]> {
+  return allPatients({
+    source,
+    transactionTime,
+    fhirVersion: settings.fhirVersion,
+    pageSize: request.pageSize ?? settings.pageSize,
+    clock: now,
+    isStopped: async () => !isRunning(stateOf(await jobs.records(request.jobId))),
+  });
 }
 
 function provenanceNote(isFiltered: boolean, isOrganized: boolean): string {

@@ -1,10 +1,16 @@
 import pMap from 'p-map';
 import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
-import { deletionSentences } from '../export/output/manifest.js';
+import { deletionSentences, listed as listedFew } from '../export/output/manifest.js';
 import { planDeletions } from '../export/plan/deletionPlan.js';
 import { choiceNotes, ofBulk, ofTypes } from '../export/plan/bulkPlan.js';
 import { isUnsteady } from '../export/selection/filtered.js';
-import { type JobPlan, type JobRequest, PLANNING, type PlannedPartition } from '../export/records/job.js';
+import {
+  type BlockType,
+  type JobPlan,
+  type JobRequest,
+  PLANNING,
+  type PlannedPartition,
+} from '../export/records/job.js';
 import {
   type PatientPlan,
   planPatientSearches,
@@ -17,11 +23,18 @@ import { count } from '../export/source/count.js';
 import { keptFilters } from '../export/plan/keptFilters.js';
 import type { TypeFilter } from '../export/request/typeFilter.js';
 import { Level } from '../export/plan/level.js';
-import { Members } from '../export/selection/members.js';
+import type { Members } from '../export/selection/members.js';
 import { EVERYTHING } from '../export/selection/selection.js';
 import { OWN_ID } from '../export/selection/compartment.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
-import { boundsOf, jobWindow, spanOf, type Window } from '../export/walk/window.js';
+import {
+  boundsOf,
+  earlierBounds,
+  earlierWindow,
+  jobWindow,
+  spanOf,
+  type Window,
+} from '../export/walk/window.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { type CompartmentPlan, planCompartment } from './planCompartment.js';
@@ -182,6 +195,7 @@ async function planSearches(
     ...(below === undefined || referencedTypes.length === 0 ? {} : { referenced: referencedTypes }),
     notes: [
       ...planNotes(request),
+      ...unusedFilters(asked, below === undefined ? typesAsked : inCompartment(settings, typesAsked)),
       ...(asked.types === undefined && listed.includes(BINARY) ? [BINARY_LEFT_OUT] : []),
       ...(below?.notes ?? []),
       ...(parts.notes ?? []),
@@ -197,7 +211,7 @@ async function countFilters(
 ): Promise<{ kept: TypeFilter[]; withheld: string[] } | undefined> {
   const { jobId, typeFilters, minPatients = 0 } = request;
   if (minPatients === 0 || typeFilters.length < 2) return undefined;
-  const members = below?.compartment.hasMembers === true ? new Members(await jobs.members(jobId)) : undefined;
+  const members = below?.members;
   const level = new Level(
     { transactionTime, partitions: [], ...(below === undefined ? {} : { compartment: below.compartment }) },
     settings.fhirVersion,
@@ -209,8 +223,17 @@ async function countFilters(
     fhirVersion: settings.fhirVersion,
     pageSize: request.pageSize ?? settings.pageSize,
     source,
-    windowOf: (type) => jobWindow(type, request, transactionTime),
-    baseOf: (type) => level.compartment(type, undefined) ?? EVERYTHING,
+    placesOf: (type) => [
+      { window: jobWindow(type, request, transactionTime), base: level.compartment(type, {}) ?? EVERYTHING },
+      ...(members?.joined === undefined
+        ? []
+        : [
+            {
+              window: earlierWindow(type, request, transactionTime),
+              base: level.compartment(type, { isOfJoined: true }) ?? EVERYTHING,
+            },
+          ]),
+    ],
     isCounted: members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
     isStopped: async () => !isRunning(stateOf(await jobs.records(jobId))),
     isOutOfTime: outOfTimeFromNow(now),
@@ -228,19 +251,42 @@ async function planParts(
 ): Promise<Parts> {
   const { request, transactionTime } = planning;
   const isOutOfTime = outOfTimeFromNow(planning.now);
-  if (below?.hasNoPatients === true && request.organizedBy !== undefined) return { partitions: [] };
-  if (below?.hasNoPatients === true) {
+  const members = below?.members;
+  if (request.organizedBy !== undefined && members !== undefined)
+    return planBlocks(planning, types, members, isOutOfTime);
+  if (members?.ids.length === 0) {
     return {
       partitions: types.map((type) => partitionWithoutPatients(jobWindow(type, request, transactionTime))),
     };
   }
-  if (request.organizedBy !== undefined) return planBlocks(planning, types, isOutOfTime);
-  if (planning.isPatientByPatient && below !== undefined) return planPatients(planning, types);
-  const partitions =
-    below?.compartment.hasMembers === true
-      ? planMembers(planning, { ...below, types }, isOutOfTime)
-      : planWindows(planning, types, isOutOfTime);
-  return { partitions: await partitions };
+  if (below === undefined || members === undefined) {
+    return { partitions: await planWindows(planning, types, isOutOfTime) };
+  }
+  const parts = await planMembers(planning, { ...below, types }, members, isOutOfTime);
+  if (members.joined === undefined) return parts;
+  // What they had before: no moment is in both windows.
+  const bounds = earlierBounds(request.since, transactionTime);
+  const earlier = { ...planning, request: { ...request, ...bounds }, transactionTime: bounds.until };
+  const more = await planMembers(earlier, { ...below, types }, members.joined, isOutOfTime);
+  const ofJoined = more.partitions.map((part) => ({ ...part, isOfJoined: true as const }));
+  return { ...parts, partitions: [...parts.partitions, ...ofJoined].sort(byEstimate) };
+}
+
+/** The largest first, so that none runs alone at the end. */
+function byEstimate(a: PlannedPartition, b: PlannedPartition): number {
+  return (b.estimate ?? 0) - (a.estimate ?? 0);
+}
+
+/** The resources of members, by the searches that the source answers. */
+async function planMembers(
+  planning: Planning,
+  below: CompartmentPlan,
+  members: Members,
+  isOutOfTime: () => boolean,
+): Promise<Parts> {
+  return planning.isPatientByPatient
+    ? planPatients(planning, below.types, members)
+    : { partitions: await planSearchesFor(planning, below, members, isOutOfTime) };
 }
 
 /** Whole types, split by time. */
@@ -277,11 +323,14 @@ async function planWindows(
 async function planBlocks(
   planning: Planning,
   types: readonly string[],
+  members: Members,
   isOutOfTime: () => boolean,
 ): Promise<Parts> {
-  const { jobs, source, request, transactionTime, settings, isPatientByPatient } = planning;
+  if (members.ids.length === 0) return { partitions: [] };
+  const { source, request, transactionTime, settings, isPatientByPatient } = planning;
   const isThere = async (type: string): Promise<boolean> => {
-    if (isPatientByPatient || isOutOfTime()) return true;
+    // Of members who joined, what is older counts, too.
+    if (isPatientByPatient || members.joined !== undefined || isOutOfTime()) return true;
     const bounds = boundsOf(spanOf(jobWindow(type, request, transactionTime)));
     // What is wrong with the source, the searches will report.
     return (await count(source, type, bounds).catch(() => undefined)) !== 0;
@@ -290,15 +339,16 @@ async function planBlocks(
   const found = types.filter((_, nth) => there[nth] === true);
   // A block begins with the Patient.
   found.sort((one, other) => Number(other === PATIENT_TYPE) - Number(one === PATIENT_TYPE));
-  const whole = await planPatients({ ...planning, request: { ...request, workers: 1 } }, found);
-  const { length } = await jobs.members(request.jobId);
+  const whole = await planPatients({ ...planning, request: { ...request, workers: 1 } }, found, members);
+  const { length } = members.ids;
   const parts = Math.min(length, request.workers);
   const at = (part: number): number => Math.floor((length * part) / parts);
-  const searches = whole.partitions.map(({ window: { type }, memberSearch }) => {
+  const searches = whole.partitions.flatMap(({ window: { type }, memberSearch }): BlockType[] => {
     const { parameters = [], patientByPatient } = memberSearch ?? {};
     const takesNoCount = patientByPatient?.takesNoCount === true;
     // By its own id alone: whom other Patients have links to, has a block, too.
-    return { type, parameters: type === PATIENT_TYPE ? [OWN_ID] : parameters, takesNoCount };
+    const search = { type, parameters: type === PATIENT_TYPE ? [OWN_ID] : parameters, takesNoCount };
+    return members.joined === undefined ? [search] : [search, { ...search, isOfJoined: true }];
   });
   const window = jobWindow(PATIENT_TYPE, request, transactionTime);
   const partitions = Array.from(
@@ -318,8 +368,9 @@ async function planBlocks(
 
 /** The resources of members, read patient by patient. */
 async function planPatients(
-  { jobs, settings, source, request, capabilities, transactionTime }: Planning,
+  { settings, source, request, capabilities, transactionTime }: Planning,
   types: readonly string[],
+  members: Members,
 ): Promise<Parts> {
   if (types.length === 0) return { partitions: [], notes: [], refused: [] };
   const { searches, notes, refused } = await planPatientSearches({
@@ -329,7 +380,7 @@ async function planPatients(
     types,
     isNamed: request.types !== undefined,
     typeFilters: request.typeFilters,
-    members: new Members(await jobs.members(request.jobId)),
+    members,
     pageSize: request.pageSize ?? settings.pageSize,
     parallel: request.workers,
     concurrency: settings.sourceMaxRequests,
@@ -341,9 +392,10 @@ async function planPatients(
 }
 
 /** The resources of members, split by members; of types that are walked as a whole, by time. */
-async function planMembers(
+async function planSearchesFor(
   planning: Planning,
   below: CompartmentPlan,
+  members: Members,
   isOutOfTime: () => boolean,
 ): Promise<PlannedPartition[]> {
   const { settings, source, request, transactionTime } = planning;
@@ -355,14 +407,13 @@ async function planMembers(
     // Estimates are for progress and order only; what is wrong with the source, the walk will report.
     const estimate = isOutOfTime() ? undefined : await count(source, type, bounds).catch(() => undefined);
     if (estimate === 0 && (request.minPatients ?? 0) === 0) return [];
-    const parts = await below.searchesFor(type, bounds, estimate, pageSize, isOutOfTime);
+    const parts = await below.searchesFor(members, type, bounds, estimate, pageSize, isOutOfTime);
     if (parts === undefined) walked.push(type);
     return (parts ?? []).map((part) => ({ window, ...part }));
   };
   const planned = await pMap(below.types, plan, { concurrency: settings.parallelPartitions });
   const windows = await planWindows(planning, walked, isOutOfTime);
-  // The largest first, so that none runs alone at the end.
-  return [...planned.flat(), ...windows].sort((a, b) => (b.estimate ?? 0) - (a.estimate ?? 0));
+  return [...planned.flat(), ...windows].sort(byEstimate);
 }
 
 /** The types whose ids stay the same from one export to the next. */
@@ -391,6 +442,15 @@ function partitionWithoutPatients(window: Window): PlannedPartition {
 const PATIENT_TYPE = 'Patient';
 const BY_PATIENT =
   'The files have one patient after the other (organizeOutputBy), each with the resources of the Patient compartment. One that names several patients is in the block of one of them alone, and what names only patients whom the source does not have is left out. The source was read patient by patient, so such an export is not of one moment: what was changed or deleted while it ran may be as it was before or after, or missing.';
+/** Of an export that names no types, the filters of types that it does not have. */
+function unusedFilters({ types, typeFilters }: JobRequest, exported: readonly string[]): string[] {
+  const unused = new Set(typeFilters.map(({ type }) => type).filter((type) => !exported.includes(type)));
+  if (types !== undefined || unused.size === 0) return [];
+  return [
+    `_typeFilter: filters have no effect for types that the source does not list or that this level does not export: ${listedFew([...unused])}.`,
+  ];
+}
+
 const BINARY_LEFT_OUT = 'Binary is left out unless it is asked for: name it in _type to have it.';
 
 function planNotes({ typeFilters, elements }: JobRequest): string[] {

@@ -9,7 +9,7 @@ import type { Source } from '../source/source.js';
 import { valueAt } from '../../json/json.js';
 
 /** Patients whose resources are asked for one by one at most: for each, a job has as many requests as types. */
-export const MAX_LISTED_PATIENTS = 100_000;
+const MAX_LISTED_PATIENTS = 100_000;
 const PAGES_AT_ONCE = 20;
 const DAY_MS = 86_400_000;
 

@@ -207,7 +207,15 @@ export interface BlockPart {
   /** Exclusive. */
   end: number;
   /** The searches for one patient's resources, by type, in the order of a block. */
-  types: Array<{ type: string; parameters: readonly string[]; takesNoCount: boolean }>;
+  types: BlockType[];
+}
+
+export interface BlockType {
+  type: string;
+  parameters: readonly string[];
+  takesNoCount: boolean;
+  /** Whether it is of what members who joined after `_since` had before; others have none. */
+  isOfJoined?: true;
 }
 
 /** Where the next slice of such a part continues. It holds ids and URLs of the source, so it is private. */
@@ -237,6 +245,8 @@ export interface PlannedPartition {
   blocks?: BlockPart;
   /** The searches for the members' resources; absent: the whole type is walked. */
   memberSearch?: MemberSearch;
+  /** Whether it is of what members who joined after `_since` had before; absent: of what changed since, of all. */
+  isOfJoined?: true;
   /** Whether it is of resources that exported ones refer to; the job's state has their ids. */
   isReferenced?: true;
 }

@@ -8,6 +8,7 @@ import {
   addReport,
   type BlockCursor,
   type BlockPart,
+  type BlockType,
   emptyReport,
   type SliceReport,
 } from '../records/job.js';
@@ -28,8 +29,8 @@ export interface BlockSliceInput {
   cursor: BlockCursor | undefined;
   /** Ids of the members in the order of blocks. */
   ids: readonly string[];
-  /** @param id of a patient */
-  searchesOf: (type: string, parameters: readonly string[], id: string) => BlockSearches;
+  /** @returns `undefined`: of that patient there are none */
+  searchesOf: (type: BlockType, id: string) => BlockSearches | undefined;
   pageSize: number;
   concurrency: number;
 }
@@ -98,8 +99,11 @@ export async function runBlockSlice(
     const id = ids[block] ?? '';
     file.begin(id, isBegun);
     for (; type < part.types.length && cursor === undefined; type++) {
-      const { type: name, parameters, takesNoCount } = part.types[type] as BlockPart['types'][number];
-      const { searches, window } = input.searchesOf(name, parameters, id);
+      const asked = part.types[type] as BlockType;
+      const { type: name, takesNoCount } = asked;
+      const found = input.searchesOf(asked, id);
+      if (found === undefined) continue;
+      const { searches, window } = found;
       const start = {
         pageSize: takesNoCount ? undefined : input.pageSize,
         concurrency: input.concurrency,
