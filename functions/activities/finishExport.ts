@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import pMap from 'p-map';
 import { endJob } from '../jobs/endJob.js';
+import { closePages } from '../jobs/manifestPages.js';
+import { informationIssue } from '../fhir/operationOutcome.js';
 import { MAX_REFERENCED_ROUNDS } from '../jobs/model/instanceIds.js';
 import { type JobOutcome, stateMissing, stateOf } from '../jobs/model/state.js';
 import { ExportError } from '../common/errors.js';
@@ -18,7 +20,13 @@ import {
   type RepeatedPart,
   type SliceReport,
 } from '../export/records/job.js';
-import { buildManifest, MANIFEST_FILE, manifestFileNames, REPORT_FILE } from '../export/output/manifest.js';
+import {
+  buildManifest,
+  lateNotes,
+  MANIFEST_FILE,
+  manifestFileNames,
+  REPORT_FILE,
+} from '../export/output/manifest.js';
 import {
   addPartCounts,
   allWithheld,
@@ -27,6 +35,7 @@ import {
   withheldNote,
   withheldTypes,
 } from '../export/selection/patientCount.js';
+import { Members } from '../export/selection/members.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
 import { manifestCopy } from '../export/output/shownManifest.js';
 import { errorOutcomes } from '../export/output/errorFile.js';
@@ -41,6 +50,7 @@ import type { JobStore } from '../adapters/storage/jobStore.js';
 import type { ActivityLog } from './activity.js';
 import { type CountedPart, countedParts, repeatedOf } from './countedParts.js';
 import type { MainDependencies } from './dependencies.js';
+import { rememberMembership } from './membership.js';
 import type { SliceRunner } from './sliceRunner.js';
 
 const AT_ONCE = { concurrency: 8 };
@@ -110,29 +120,28 @@ async function complete(
   const records = parts.map(({ record }) => record);
   await provePartsComplete(sourceOf(requesterOf(request), log), asPlanned(request, plan), plan, records);
   await files.confirmContainer(request, settings.allowMixedContainers, now());
+  const findings = {
+    deletionNotes,
+    report,
+    foreign,
+    ofOthers,
+    superseded: superseded(request, repeated),
+    absent: await absentMembers(jobs, request, plan, parts),
+    unresolved: unresolved(request, parts),
+    isReferencedCut: rounds.length === MAX_REFERENCED_ROUNDS,
+    withheld: withheld.notes,
+  };
+  const isPaged = (await closePages(jobs, request)).pages.length > 0;
+  // All pages have the same extension, so what is known now is not in it.
+  const notes = isPaged ? lateNotes(findings) : [];
   const errors =
     (await jobs.manifest(jobId)) === undefined
-      ? await writeErrors(files, request, report, plan.sourceIssues ?? [])
+      ? await writeErrors(files, request, report, plan.sourceIssues ?? [], notes)
       : [];
   // Where two calls run at once, the first manifest holds; the other's error file is an orphan.
   const manifest = await jobs.putManifest(
     jobId,
-    buildManifest({
-      request,
-      plan,
-      output,
-      deleted,
-      deletionNotes,
-      errors,
-      report,
-      foreign,
-      ofOthers,
-      superseded: superseded(request, repeated),
-      absent: await absentMembers(jobs, request, plan, parts),
-      unresolved: unresolved(request, parts),
-      isReferencedCut: rounds.length === MAX_REFERENCED_ROUNDS,
-      withheld: withheld.notes,
-    }),
+    buildManifest({ request, plan, output, deleted, errors, isPaged, ...findings }),
   );
   const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`), request.guide);
   await files.write(container, `${folder}${MANIFEST_FILE}`, toText(copy));
@@ -146,6 +155,7 @@ async function complete(
   );
   checkFiles([...output, ...deleted], found);
   await files.settleContainer(request);
+  await rememberMembership({ jobs, settings }, request, plan);
 }
 
 /**
@@ -217,7 +227,7 @@ async function absentMembers(
   if (types?.includes('Patient') === false) return 0;
   const patients = parts.filter(({ planned }) => planned.window.type === 'Patient');
   const found = patients.reduce((sum, { record }) => sum + record.report.read, 0);
-  return (await jobs.members(jobId)).length - found;
+  return Members.of(await jobs.members(jobId)).ids.length - found;
 }
 
 /** How many lines of files others superseded: nothing, where the number might show what is withheld. */
@@ -244,8 +254,9 @@ async function writeErrors(
   request: JobRequest,
   report: SliceReport,
   sourceIssues: readonly SourceIssue[],
+  notes: readonly string[],
 ): Promise<OutputFile[]> {
-  const { ignored = [] } = request;
+  const ignored = [...(request.ignored ?? []), ...notes.map(informationIssue)];
   if (report.failures.length + sourceIssues.length + ignored.length === 0) return [];
   const name = `${request.folder}OperationOutcome-${randomUUID()}.ndjson`;
   const file = await files.create(request.container, name);

@@ -35,20 +35,20 @@ const NAMES = [
   '_type', '_TYPE', '_since', '_until', '_till', '_outputFormat', '_typeFilter', '_typefilter', '_elements',
   'patient', '_container', '_anonymizationConfig', '_anonymizationConfigEtag',
   '_anonymizationConfigCollectionReference', '_raw', '_isParallel', '_maxCount', 'code', '_foo', '', '%00',
-  '_anonymization%20Config', '__proto__', 'constructor', '%', '[]',
+  '_anonymization%20Config', 'includeAssociatedData', 'allowPartialManifests', '_format', '_pretty', '__proto__', 'constructor', '%', '[]',
 ]; // prettier-ignore
 const VALUES = [
   '', 'Patient', 'Observation,Patient', 'Foo', '%00', '%2500', '..', '../..', '%2e%2e%2f', 'a'.repeat(3000),
   ','.repeat(2000), '%ff%fe', '%', '%zz', '2020-01-01T00:00:00Z', '2020-13-01T00:00:00Z', '9999-12-31T23:59:59.999Z',
-  '-1', '0', '1e9', '99999', 'true', 'null', 'NaN', '[object Object]', '{"a":1}', '<script>', '%0d%0aX-Evil: 1',
-  'Patient?name=x', 'Patient%3Fname%3Dx%2CObservation%3Fcode%3D1', 'Patient?_sort=name', 'Patient?', '?', '??',
+  '0000', '9999', '9998-12', '2020-02-30', '2020-01-31T23:59', '9998-12-31T23:59', '-1', '0', '1e9', '99999', 'true', 'null', 'NaN', '[object Object]', '{"a":1}', '<script>', '%0d%0aX-Evil: 1',
+  'Patient?name=x', 'Patient?name=x&name=y&patient=1&code=2', 'Patient%3Fname%3Dx%2CObservation%3Fcode%3D1', 'Patient?_sort=name', 'Patient?', '?', '??',
   'Patient/1', 'Group/1', 'anonymization', '$web', 'research', 'My.Container', 'azure-webjobs-hosts',
   SAMPLE_CONFIGURATION, 'none.json', '/etc/passwd', 'a\\b', '"0x1"', '*', 'r.example/a:1', 'r.example/a@sha256:0',
   '127.0.0.1:1/a:1', 'ndjson', 'application/fhir+ndjson', '%F0%9F%98%80', '%ED%A0%80', '%E2%80%8B', "' OR 1=1 --",
 ]; // prettier-ignore
 const PATHS = [
   '/fhir/$export', '/fhir/%24export', '/fhir/$EXPORT', '/fhir/Patient/$export', '/fhir/Group/1/$export',
-  '/fhir/Group/ID/$export', '/fhir/ID/$export', '/fhir/Patient/ID/$export', '/fhir/metadata', '/healthz',
+  '/fhir/Group/ID/$export', '/fhir/ID/$export', '/fhir/Patient/ID/$export', '/fhir/metadata', '/fhir/Group', '/healthz',
   '/fhir/_operations/export/ID', '/fhir/_operations/export/0123456789abcdef0123456789abcdef',
   '/fhir/_operations/export/0123456789abcdef0123456789abcdef/files/ID', '/fhir/_operations/export/ID/files/ID/ID',
   '/fhir/ID', '/', '//', '/fhir//$export', '/fhir/./$export', '/fhir/../fhir/$export', '/ID/ID/ID/ID',
@@ -76,6 +76,8 @@ const BODIES = [
   '{"resourceType":"Parameters","parameter":{}}', '{"resourceType":"Parameters","parameter":[null]}',
   '{"resourceType":"Parameters","parameter":[{"name":"patient","valueReference":{"reference":["x"]}}]}',
   '{"resourceType":"Parameters","parameter":[{"name":"__proto__","valueString":"x"}]}',
+  '{"resourceType":"Parameters","parameter":[{"name":"x","part":[{"name":"y"}]}]}',
+  '{"resourceType":"Parameters","parameter":[{"name":"includeAssociatedData","valueCoding":{"code":["x"]}}]}',
   '{"resourceType":"Parameters","parameter":[{"name":"_since","valueInstant":{"a":1}}]}',
   '{"resourceType":"Parameters","parameter":[{"name":"_type","valueString":"\\ud800"}]}',
   `{"resourceType":"Parameters","parameter":[${'{"name":"_type","valueString":"X"},'.repeat(3000)}{}]}`,

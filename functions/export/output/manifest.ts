@@ -1,3 +1,4 @@
+import { quantity } from '../../common/counts.js';
 import { addTo } from '../../common/maps.js';
 import { isCalledDeidentified } from '../request/approval.js';
 import type { DeletionNote, JobPlan, JobRequest, OutputFile, SliceReport } from '../records/job.js';
@@ -11,6 +12,8 @@ export interface ExportManifest {
   deleted: ManifestFile[];
   error: ManifestFile[];
   extension: Record<string, unknown>;
+  /** Where the next page is; absent in the stored one. */
+  link?: Array<{ relation: 'next'; url: string }>;
 }
 
 export interface ManifestFile {
@@ -48,6 +51,8 @@ interface ManifestInput {
   isReferencedCut?: boolean;
   /** What is reported of parts that are withheld. */
   withheld: readonly string[];
+  /** Whether callers have seen pages of it while the job ran. */
+  isPaged?: boolean;
 }
 
 /** Files beside the data, under these names. */
@@ -65,42 +70,33 @@ export interface FileLinks {
   urlOf: (file: string) => string;
 }
 
-/** The manifest of a complete export as it is stored: its URLs are names of files, which `linkManifest` replaces. */
+/**
+ * The manifest of a complete export as it is stored: its URLs are names of files, which `linkManifest` replaces. One of
+ * which callers have seen pages has the fields of these, besides its files.
+ */
 export function buildManifest(input: ManifestInput): ExportManifest {
-  const { request, plan, report } = input;
-  const entry = ({ type, of, name, count, bytes }: OutputFile): ManifestFile => ({
-    type,
-    ...(of === undefined ? {} : { of }),
-    url: storedUrl(request, name),
-    count,
-    bytes,
-  });
-  const { configuration } = request;
+  const { request, plan, report, isPaged = false } = input;
+  const entry = (file: OutputFile): ManifestFile => manifestEntry(request, file);
+  const files = {
+    output: input.output.map(entry),
+    deleted: input.deleted.map(entry),
+    error: input.errors.map(entry),
+  };
+  if (isPaged) return { ...earlyManifest(request, plan), ...files };
+  const counts =
+    request.configuration === undefined
+      ? {}
+      : { droppedElements: report.dropped, securityLabels: report.labels };
   const notes = notesOf(input);
   return {
     transactionTime: plan.transactionTime,
     request: request.requestUrl,
     requiresAccessToken: true,
-    output: input.output.map(entry),
-    deleted: input.deleted.map(entry),
-    error: input.errors.map(entry),
+    ...files,
     extension: {
-      ...(configuration === undefined
-        ? { deidentified: false }
-        : {
-            deidentified: isCalledDeidentified(configuration.approval),
-            configurationApproval: configuration.approval ?? 'none',
-            configurationCoverage: configuration.coverage,
-            configuration: configuration.name,
-            configurationDigest: configuration.digest,
-            configurationExtends: configuration.extends,
-            configurationEtag: configuration.etag,
-            configurationCollectionReference: configuration.collection?.reference,
-            configurationCollectionDigest: configuration.collection?.digest,
-            notice: NO_GUARANTEE,
-            droppedElements: report.dropped,
-            securityLabels: report.labels,
-          }),
+      ...configurationOf(request),
+      ...instantsOf(request),
+      ...counts,
       report: REPORT_FILE,
       resourcesRead: report.read,
       resourcesWritten: report.written,
@@ -109,25 +105,94 @@ export function buildManifest(input: ManifestInput): ExportManifest {
   };
 }
 
+/** What is known of a manifest once the job is planned, without files. */
+export function earlyManifest(request: JobRequest, plan: JobPlan): ExportManifest {
+  const notes = earlyNotes(request, plan);
+  return {
+    transactionTime: plan.transactionTime,
+    request: request.requestUrl,
+    requiresAccessToken: true,
+    output: [],
+    deleted: [],
+    error: [],
+    extension: {
+      ...configurationOf(request),
+      ...instantsOf(request),
+      report: REPORT_FILE,
+      ...(notes.length === 0 ? {} : { notes }),
+    },
+  };
+}
+
+/** A file as a stored manifest has it. */
+export function manifestEntry(
+  request: Pick<JobRequest, 'folder'>,
+  { type, of, name, count, bytes }: OutputFile,
+): ManifestFile {
+  return {
+    type,
+    ...(of === undefined ? {} : { of }),
+    url: storedUrl(request, name),
+    count,
+    bytes,
+  };
+}
+
+function configurationOf({ configuration }: Pick<JobRequest, 'configuration'>): Record<string, unknown> {
+  if (configuration === undefined) return { deidentified: false };
+  return {
+    deidentified: isCalledDeidentified(configuration.approval),
+    configurationApproval: configuration.approval ?? 'none',
+    configurationCoverage: configuration.coverage,
+    configuration: configuration.name,
+    configurationDigest: configuration.digest,
+    configurationExtends: configuration.extends,
+    configurationEtag: configuration.etag,
+    configurationCollectionReference: configuration.collection?.reference,
+    configurationCollectionDigest: configuration.collection?.digest,
+    notice: NO_GUARANTEE,
+  };
+}
+
+/** The bounds of time that were used, where the request has them. */
+function instantsOf({ since, until }: JobRequest): Record<string, string> {
+  return { ...(since === undefined ? {} : { since }), ...(until === undefined ? {} : { until }) };
+}
+
+function earlyNotes(request: JobRequest, plan: JobPlan): string[] {
+  return [
+    ...request.notes,
+    ...(request.ignored ?? []).map(({ diagnostics }) => diagnostics),
+    ...(plan.notes ?? []),
+  ];
+}
+
 function notesOf(input: ManifestInput): string[] {
-  const { request, plan, deletionNotes, report, foreign, ofOthers, withheld } = input;
+  return [...earlyNotes(input.request, input.plan), ...lateNotes(input)];
+}
+
+/** What is known at the end of the job. */
+export function lateNotes(
+  input: Omit<ManifestInput, 'request' | 'plan' | 'output' | 'deleted' | 'errors' | 'isPaged'>,
+): string[] {
+  const { deletionNotes, report, foreign, ofOthers, withheld } = input;
   const { superseded = 0, absent = 0, unresolved = 0, isReferencedCut = false } = input;
   const { content = { resources: 0, notValid: 0 }, failures, undated = 0, unproven = {} } = report;
   const refused = failures.filter(({ isType }) => isType === true).map(({ type }) => type);
   const { counts = [], order = [] } = unproven;
   // Each with what it is said of: where that is 0, it is not.
-  const counted: readonly (readonly [count: number, note: string])[] = [
+  const byCount: readonly (readonly [count: number, note: string])[] = [
     [
       foreign,
-      `Resources that refer to patients only by URLs of another base were met ${foreign} times and left out. Where that base is the source's own, set FHIR_SERVER_URL to it.`,
+      `Resources that refer to patients only by URLs of another base were met ${foreign === 1 ? 'once' : `${foreign} times`} and left out. Where that base is the source's own, set FHIR_SERVER_URL to it.`,
     ],
     [
       ofOthers,
-      `${ofOthers} resources belong also to patients who were not asked for and were left out. report.json counts them by type.`,
+      `${quantity(ofOthers, 'resource belongs also to patients who were not asked for and was', 'resources belong also to patients who were not asked for and were')} left out. report.json counts them by type.`,
     ],
     [
       superseded,
-      `${superseded} lines of the files are of resources that have another line, and were left out: of each resource, the line with the latest meta.lastUpdated is exported, then the last one in the order of file names.`,
+      `${quantity(superseded, 'line of the files is of a resource that has another line, and was', 'lines of the files are of resources that have another line, and were')} left out: of each resource, the line with the latest meta.lastUpdated is exported, then the last one in the order of file names.`,
     ],
     [
       absent,
@@ -144,7 +209,7 @@ function notesOf(input: ManifestInput): string[] {
     ],
     [
       content.notValid,
-      `${content.notValid} of ${content.resources} resources are not valid FHIR. report.json counts them by type, element and reason.`,
+      `Of ${quantity(content.resources, 'resource', 'resources')}, ${quantity(content.notValid, 'is', 'are')} not valid FHIR. report.json counts them by type, element and reason.`,
     ],
     [
       counts.length,
@@ -156,15 +221,12 @@ function notesOf(input: ManifestInput): string[] {
     ],
     [
       undated,
-      `${undated} resources of the source have no meta.lastUpdated, so they are exported whatever _since and _until say.`,
+      `${quantity(undated, 'resource of the source has', 'resources of the source have')} no meta.lastUpdated: what has none is exported whatever _since and _until say.`,
     ],
   ];
   return [
-    ...request.notes,
-    ...(request.ignored ?? []).map(({ diagnostics }) => diagnostics),
-    ...(plan.notes ?? []),
     ...deletionSentences(deletionNotes),
-    ...counted.flatMap(([count, note]) => (count > 0 ? note : [])),
+    ...byCount.flatMap(([count, note]) => (count > 0 ? note : [])),
     ...withheld,
   ];
 }
@@ -189,18 +251,21 @@ export function linkManifest(
   };
 }
 
+/** The files that a manifest names. */
+type ManifestLists = Pick<ExportManifest, 'output' | 'deleted' | 'error'>;
+
 /** Names of the files that a stored manifest names, below the job's folder. */
-export function manifestFiles(manifest: ExportManifest): string[] {
+export function manifestFiles(manifest: ManifestLists): string[] {
   return [...manifest.output, ...manifest.deleted, ...manifest.error].map(fileOf);
 }
 
 /** The types of resources that a stored manifest reports on, by which a caller's token is judged. */
-export function typesInManifest({ output, deleted, error }: ExportManifest): string[] {
+export function typesInManifest({ output, deleted, error }: ManifestLists): string[] {
   return typesOf([...output, ...deleted, ...error]);
 }
 
 /** Those that a file of it reports on; the report covers all. */
-export function typesInFile(manifest: ExportManifest, file: string): string[] {
+export function typesInFile(manifest: ManifestLists, file: string): string[] {
   if (file === REPORT_FILE) return typesInManifest(manifest);
   const { output, deleted, error } = manifest;
   return typesOf([...output, ...deleted, ...error].filter((entry) => fileOf(entry) === file));

@@ -56,7 +56,13 @@ export interface JobRequest extends ExportScope, OutputForm {
 /** What a container holds: giving a container away gives everything that is in it. */
 export type ContainerStamp =
   | { content: 'raw' }
-  | { content: 'deidentified'; configurationDigest: string; keys: 'random' | 'given' }
+  | {
+      content: 'deidentified';
+      configurationDigest: string;
+      keys: 'random' | 'given';
+      /** What the domains of pseudonyms begin with by the request, percent-encoded; absent where none are made, or it names none. */
+      domainPrefix?: string;
+    }
   /** More than one kind of data, or files of unknown origin: so for good. */
   | { content: 'mixed' };
 
@@ -205,6 +211,8 @@ export interface PlannedPartition {
   isOfDeletions?: true;
   /** The searches for the members' resources; absent: the whole type is walked. */
   memberSearch?: MemberSearch;
+  /** Whether it is of what members who joined after `_since` had before; absent: of what changed since, of all. */
+  isOfJoined?: true;
   /** Whether it is of resources that exported ones refer to; the job's state has their ids. */
   isReferenced?: true;
 }
