@@ -7,7 +7,7 @@ import { type RunningSource, startSource } from '../../local/source/source.js';
 import { startTestStorage, type TestStorage } from './harness.js';
 import { type Asked, type JobResource, keysOf, runJob, type RunJob } from './runJob.js';
 
-const TYPES = ['Patient', 'Encounter', 'Condition'];
+const TYPES = ['Patient', 'Condition', 'Observation'];
 const CONFIGURATION = JSON.stringify({
   fhirPathRules: [
     { path: 'Resource.id', method: 'cryptoHash' },
@@ -25,7 +25,7 @@ let resources: JobResource[];
 beforeAll(async () => {
   storage = await startTestStorage();
   directory = mkdtempSync(join(tmpdir(), 'fhir-organized-'));
-  generateSample({ directory, seed: 5, patients: 5 });
+  generateSample({ directory, seed: 5, patients: 2 });
   resources = readdirSync(directory).flatMap((file) =>
     readFileSync(join(directory, file), 'utf8')
       .trimEnd()
@@ -83,8 +83,7 @@ const patientOf = (resource: JobResource): string =>
 describe('files by patient', () => {
   it.each([
     ['raw', {}, false],
-    ['de-identified', { configuration: CONFIGURATION }, false],
-    ['whose attempts are lost', { configuration: CONFIGURATION }, true],
+    ['de-identified, where attempts are lost', { configuration: CONFIGURATION }, true],
   ])('have every resource once, after the header of its patient: %s', async (_name, asked, losesAttempts) => {
     const plain = await exportOf(asked);
     await source.close();
@@ -135,20 +134,5 @@ describe('files by patient', () => {
     expect(blocks.flatMap((block) => block.resources)).toHaveLength(plain.resources.length);
     for (const { patient, resources: own } of blocks)
       expect(new Set(own.map(patientOf))).toEqual(new Set([patient]));
-  });
-
-  it('do not have the patients in the order of their ids', async () => {
-    const order = async (): Promise<string[]> => [
-      ...new Set(
-        blocksOf(await exportOf({ types: ['Patient'], organizedBy: 'Patient' })).map(
-          ({ patient }) => patient,
-        ),
-      ),
-    ];
-    const first = await order();
-    await source.close();
-    const second = await order();
-    expect([...first].sort()).toEqual([...second].sort());
-    expect(first).not.toEqual(second);
   });
 });
