@@ -136,6 +136,16 @@ export class JsonTape {
     return (this.nodes[node] as number) >> NAME_SHIFT;
   }
 
+  /** Copies the numbers of a value and all in it, as they are. */
+  copyNodes(node: number, into: Int32Array, at: number): void {
+    into.set(this.nodes.subarray(node, this.after(node)), at);
+  }
+
+  /** The text of a string without escapes. */
+  textAt(node: number): string {
+    return this.bytes.toString('utf8', this.start(node) + 1, this.end(node) - 1);
+  }
+
   /** Where a member's name begins, its quote included, if its number identifies the name. */
   nameStart(node: number): number {
     return this.nameEnd(node) - nameLength(this.name(node)) - 2;

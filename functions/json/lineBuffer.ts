@@ -91,6 +91,13 @@ export class LineBuffer {
     this.put(bytes, start, end);
   }
 
+  /** Adds many bytes from elsewhere. */
+  add(bytes: Buffer, start: number, end: number): void {
+    this.flush();
+    if (this.filled + end - start > this.bytes.length) this.grow(end - start);
+    this.filled += bytes.copy(this.bytes, this.filled, start, end);
+  }
+
   /** Adds all bytes of another one. */
   append(other: LineBuffer): void {
     other.flush();

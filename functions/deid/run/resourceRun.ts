@@ -60,9 +60,9 @@ export class ResourceRun implements Run {
     this.dropped.push(path);
   };
 
-  did(label: number): void {
+  did(label: number, times = 1): void {
     this.operations |= 1 << label;
-    this.counts[label] = (this.counts[label] ?? 0) + 1;
+    this.counts[label] = (this.counts[label] ?? 0) + times;
   }
 
   wasUndecided(conditions: number): void {
