@@ -26,6 +26,10 @@ const ELEMENTS: usize = 0x1000;
 const MAX_ELEMENTS: i32 = 1024;
 const COUNTED: usize = 0x2000;
 const MAX_COUNTED: i32 = 8192;
+const SCHEDULE: usize = 0xa000;
+const BLOCKS: usize = 0xa100;
+const STATE: usize = 0xa300;
+const DIGEST: usize = 0xa340;
 const KEY: usize = 0xc000;
 const ID: usize = 0xd000;
 const SCRATCH: usize = 0x10000;
@@ -63,6 +67,7 @@ const FALSE: i32 = 6;
 const NULL: i32 = 7;
 const IS_ESCAPED: i32 = 8;
 const IS_REWRITTEN: i32 = 16;
+const IS_WIDE: i32 = 32;
 const IS_LONG: i32 = 64;
 const IS_FRACTION: i32 = 128;
 
@@ -103,6 +108,7 @@ const NO_VALUE: i32 = 0;
 const AS_IT_CAME: i32 = 1;
 const CHANGED: i32 = 2;
 const REPLACED: i32 = 3;
+const HASHED: i32 = 4;
 const GONE: i32 = 0;
 const WRITTEN: i32 = 1;
 const LEFT: i32 = 2;
@@ -135,6 +141,7 @@ let isLookedAt: i32 = 0;
 /** What became of the id of the outermost resource, whose JSON is at `ID` where it has another. */
 let idBecame: i32 = 0;
 let idLength: i32 = 0;
+let nodeOfRoot: i32 = 0;
 
 // Numbers that the host reads and writes, at the begin of the memory.
 const HEAD_OPERATIONS: usize = 0;
@@ -177,6 +184,7 @@ export function resource(
   from = INPUT;
   to = INPUT;
   hasSiblings = siblings;
+  nodeOfRoot = node;
   idBecame = id;
   idLength = idSize;
   for (let at: usize = 0; at < 40; at += 8) store<u64>(at, 0);
@@ -361,7 +369,13 @@ function putId(member: usize, hasOthers: bool): i32 {
   if (idBecame === NO_VALUE) return GONE;
   begin(member, 2, hasOthers);
   if (idBecame === AS_IT_CAME) piece(startOf(member), endOf(member));
-  else copy(ID, idLength);
+  else if (idBecame === HASHED) {
+    const start = startOf(member) + 1;
+    hashedText(load<u32>(rowOf(nodeOfRoot, idName), 40) as usize, start, start, endOf(member) - 1);
+    copy(SCRATCH, madeLength);
+    did(load<i32>(rowOf(nodeOfRoot, idName), 16));
+    return LEFT;
+  } else copy(ID, idLength);
   lookAtId();
   return LEFT;
 }
@@ -661,7 +675,7 @@ function decide(entry: usize, at: usize): i32 {
     case REPLACED_TEXT: {
       const length = (endOf(at) - startOf(at) - 2) as i32;
       if ((head & (KIND | IS_ESCAPED)) === STRING && length > 0 && length <= MAX_TEXT) {
-        if (replaced(entry, at, length as usize)) return REPLACED;
+        if (replaced(entry, head, at, length as usize)) return REPLACED;
       }
       break;
     }
@@ -694,15 +708,20 @@ function byHost(entry: usize, at: usize): i32 {
   return became;
 }
 
-function replaced(entry: usize, at: usize, length: usize): bool {
+function replaced(entry: usize, head: i32, at: usize, length: usize): bool {
   const tag = load<u32>(entry, 36) as usize;
   const start = startOf(at) + 1;
   if (!find(tag, start, length)) {
-    const size = make(entry, placeOf(at));
-    if (size < 0) return false;
-    note = load<i32>(HEAD_NOTE);
+    const hash = load<u32>(entry, 40) as usize;
+    if (hash === 0 || (head & IS_WIDE) !== 0 || !hashed(hash, start, length)) {
+      const size = make(entry, placeOf(at));
+      if (size < 0) return false;
+      // The host may have remembered something else: the place of this text may be another now.
+      find(tag, start, length);
+      note = load<i32>(HEAD_NOTE);
+      madeLength = size;
+    }
     madeAt = SCRATCH;
-    madeLength = size;
     remember(tag, start, length);
   }
   did(load<i32>(entry, 16));
@@ -820,4 +839,158 @@ function lookAt(entry: usize, became: i32, at: usize): void {
       break;
   }
   look(entry, placeOf(at));
+}
+
+// Hashes: HMAC-SHA256 (RFC 2104, FIPS 180-4). What is known of a key: the states behind its two padded blocks, how many
+// digits stay, and whether a text is a reference, of which the id alone is hashed.
+const OUTER: usize = 32;
+const DIGITS: usize = 64;
+const IS_REFERENCE: usize = 68;
+
+/** Makes the two states of a key whose padded blocks are in `SCRATCH`. */
+export function knowKey(hash: usize, digits: i32, isReference: i32): void {
+  begun(hash);
+  compress(hash, SCRATCH);
+  begun(hash + OUTER);
+  compress(hash + OUTER, SCRATCH + 64);
+  store<i32>(hash + DIGITS, digits);
+  store<i32>(hash + IS_REFERENCE, isReference);
+}
+
+/** Remembers the resource type that the relative reference at a value begins with. @param number as `note` is */
+export function knowType(hash: usize, place: i32, length: i32, number: i32): void {
+  const start = startOf(tapeBase + ((place as usize) << 2)) + 1;
+  if (find(hash, start, length as usize)) return;
+  note = number;
+  madeLength = 0;
+  remember(hash, start, length as usize);
+}
+
+/** Puts the JSON of what replaces a text into `SCRATCH`. @returns false where only the host can */
+function hashed(hash: usize, start: usize, length: usize): bool {
+  const end = start + length;
+  if (load<i32>(hash + IS_REFERENCE) === 0) {
+    note = 0;
+    hashedText(hash, start, start, end);
+    return true;
+  }
+  let id = start;
+  while (id < end && load<u8>(id) !== 0x2f) id++;
+  const slot = slotOfText;
+  if (id === end || !find(hash, start, id - start)) return false;
+  slotOfText = slot;
+  id++;
+  if (id === end || end - id > 64) return false;
+  for (let at = id; at < end; at++) if (!isOfId(load<u8>(at))) return false;
+  hashedText(hash, start, id, end);
+  return true;
+}
+
+function isOfId(code: u32): bool {
+  const letter = (code | 0x20) - 0x61;
+  return letter < 26 || code - 0x30 < 10 || code === 0x2d || code === 0x2e;
+}
+
+/** Writes a JSON string to `SCRATCH`: what comes before a text, and its hash. */
+function hashedText(hash: usize, start: usize, text: usize, end: usize): void {
+  const before = text - start;
+  store<u8>(SCRATCH, QUOTE as u8);
+  for (let at: usize = 0; at < before; at += 16) v128.store(SCRATCH + 1 + at, v128.load(start + at));
+  hmac(hash, text, end - text);
+  const place = SCRATCH + 1 + before;
+  writeHex(DIGEST, place);
+  writeHex(DIGEST + 16, place + 32);
+  const digits = load<u32>(hash + DIGITS) as usize;
+  store<u8>(place + digits, QUOTE as u8);
+  madeLength = (before + digits + 2) as i32;
+}
+
+/** Sixteen bytes as 32 hexadecimal digits. */
+function writeHex(bytes: usize, target: usize): void {
+  const digits = v128(0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66);
+  const all = v128.load(bytes);
+  const high = v128.swizzle(digits, i8x16.shr_u(all, 4));
+  const low = v128.swizzle(digits, v128.and(all, i8x16.splat(15)));
+  v128.store(target, v128.shuffle<u8>(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
+  v128.store(target + 16, v128.shuffle<u8>(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
+}
+
+/** The HMAC of up to 200 bytes, at `DIGEST`. */
+function hmac(hash: usize, start: usize, length: usize): void {
+  const end = (length + 72) & ~63;
+  memory.fill(BLOCKS, 0, end);
+  for (let at: usize = 0; at < length; at++) store<u8>(BLOCKS + at, load<u8>(start + at));
+  finish(hash, length, end);
+  store<u64>(BLOCKS + 32, 0x80);
+  store<u64>(BLOCKS + 40, 0);
+  store<u64>(BLOCKS + 48, 0);
+  for (let at: usize = 0; at < 32; at += 8) store<u64>(BLOCKS + at, load<u64>(DIGEST + at));
+  finish(hash + OUTER, 32, 64);
+}
+
+/** Ends a hash whose first 64 bytes are known as a state: of the bytes in `BLOCKS`, with zeros behind up to `end`. */
+function finish(state: usize, length: usize, end: usize): void {
+  store<u8>(BLOCKS + length, 0x80);
+  store<u64>(BLOCKS + end - 8, bswap<u64>(((length as u64) + 64) << 3));
+  for (let at: usize = 0; at < 32; at += 8) store<u64>(STATE + at, load<u64>(state + at));
+  for (let block: usize = 0; block < end; block += 64) compress(STATE, BLOCKS + block);
+  for (let at: usize = 0; at < 32; at += 4) store<u32>(DIGEST + at, bswap<u32>(load<u32>(STATE + at)));
+}
+
+const FIRST_STATE = memory.data<u32>([
+  0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+]);
+const CONSTANTS = memory.data<u32>([
+  0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98,
+  0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786,
+  0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8,
+  0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13,
+  0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819,
+  0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a,
+  0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
+  0xc67178f2,
+]);
+
+function begun(state: usize): void {
+  for (let at: usize = 0; at < 32; at += 8) store<u64>(state + at, load<u64>(FIRST_STATE + at));
+}
+
+function compress(state: usize, block: usize): void {
+  for (let at: usize = 0; at < 64; at += 4) store<u32>(SCHEDULE + at, bswap<u32>(load<u32>(block + at)));
+  for (let at = SCHEDULE + 64; at < SCHEDULE + 256; at += 4) {
+    const old = load<u32>(at - 60);
+    const late = load<u32>(at - 8);
+    const one = rotr<u32>(old, 7) ^ rotr<u32>(old, 18) ^ (old >>> 3);
+    const other = rotr<u32>(late, 17) ^ rotr<u32>(late, 19) ^ (late >>> 10);
+    store<u32>(at, load<u32>(at - 64) + one + load<u32>(at - 28) + other);
+  }
+  let a = load<u32>(state);
+  let b = load<u32>(state, 4);
+  let c = load<u32>(state, 8);
+  let d = load<u32>(state, 12);
+  let e = load<u32>(state, 16);
+  let f = load<u32>(state, 20);
+  let g = load<u32>(state, 24);
+  let h = load<u32>(state, 28);
+  for (let at: usize = 0; at < 256; at += 4) {
+    const big = rotr<u32>(e, 6) ^ rotr<u32>(e, 11) ^ rotr<u32>(e, 25);
+    const one = h + big + ((e & f) ^ (~e & g)) + load<u32>(CONSTANTS + at) + load<u32>(SCHEDULE + at);
+    const two = (rotr<u32>(a, 2) ^ rotr<u32>(a, 13) ^ rotr<u32>(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+    h = g;
+    g = f;
+    f = e;
+    e = d + one;
+    d = c;
+    c = b;
+    b = a;
+    a = one + two;
+  }
+  store<u32>(state, load<u32>(state) + a);
+  store<u32>(state, load<u32>(state, 4) + b, 4);
+  store<u32>(state, load<u32>(state, 8) + c, 8);
+  store<u32>(state, load<u32>(state, 12) + d, 12);
+  store<u32>(state, load<u32>(state, 16) + e, 16);
+  store<u32>(state, load<u32>(state, 20) + f, 20);
+  store<u32>(state, load<u32>(state, 24) + g, 24);
+  store<u32>(state, load<u32>(state, 28) + h, 28);
 }

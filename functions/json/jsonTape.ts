@@ -141,6 +141,13 @@ export class JsonTape {
     into.set(this.nodes.subarray(node, this.after(node)), at);
   }
 
+  /** Whether a value is a string of ASCII without escapes that has one character, and no more than a number. */
+  isAsciiText(node: number, most: number): boolean {
+    if (((this.nodes[node] as number) & (KIND | IS_ESCAPED | IS_WIDE)) !== STRING) return false;
+    const length = this.end(node) - this.start(node) - 2;
+    return length > 0 && length <= most;
+  }
+
   /** The text of a string without escapes. */
   textAt(node: number): string {
     return this.bytes.toString('utf8', this.start(node) + 1, this.end(node) - 1);

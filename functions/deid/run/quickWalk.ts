@@ -2,10 +2,10 @@ import { remembered } from '../../common/maps.js';
 import { JsonTape } from '../../json/jsonTape.js';
 import { nameLength, nameNumber } from '../../json/keyNames.js';
 import type { LineBuffer } from '../../json/lineBuffer.js';
-import type { TextResults } from '../methods/textResults.js';
+import type { HashWork, TextResults } from '../methods/textResults.js';
 import { LABELS } from '../methods/labels.js';
 import { UNUSUAL } from '../plan/conditions.js';
-import { DATE, FORM, REFERENCE, type Entry, type PlanNode } from '../plan/plan.js';
+import { DATE, FORM, NOTHING, REFERENCE, type Entry, type PlanNode } from '../plan/plan.js';
 import type { ResourceRun } from './resourceRun.js';
 import { DATE_PRECISIONS, type Survey } from './survey.js';
 import type { LookOptions } from './valueLook.js';
@@ -88,12 +88,20 @@ const ENTRY = {
   flags: 7,
   names: 8,
   results: 9,
+  hash: 10,
   mask: 12,
   otherName: 13,
 } as const;
 
+/** Most bytes of a text that is hashed in the memory. */
+const MAX_HASHED = 200;
 const TYPE_NAME = 'resourceType'.length;
 const UNASKED = -1;
+/** Room for what is known of a key: two states, and two numbers. */
+const NO_KEY: readonly number[] = Array.from({ length: 18 }, () => 0);
+const RELATIVE = /^([A-Za-z]+)\/[A-Za-z0-9\-.]{1,64}$/;
+/** What became of an id that is hashed in the memory. */
+export const HASHED = 4;
 
 /** What the walk does for the program that is no table: a value or an object at a time. */
 export interface WalkWork {
@@ -150,6 +158,7 @@ export class QuickWalk implements WalkHost {
   readonly #rows = new Map<Entry, number>();
   readonly #numbers = new Map<PlanNode, number>();
   readonly #results = new Map<TextResults, number>();
+  readonly #keys = new Map<TextResults, number>();
   #slots = 0;
   #lists = LISTS;
   #isFull = false;
@@ -197,6 +206,13 @@ export class QuickWalk implements WalkHost {
     };
   }
 
+  /** Whether a value is hashed in the memory, and not looked at. */
+  hashes({ results, looks }: Entry, tape: JsonTape, node: number): boolean {
+    if (results?.hash === undefined || results.hash.isType !== undefined) return false;
+    if (looks !== NOTHING && !(looks === FORM && this.#options.isValid)) return false;
+    return tape.isAsciiText(node, MAX_HASHED);
+  }
+
   /** Adds what was counted of the last resource. */
   addCounts(run: ResourceRun, { elements, counted }: Survey): void {
     const { ints } = this.#memory as WalkMemory;
@@ -220,6 +236,7 @@ export class QuickWalk implements WalkHost {
     this.#rows.clear();
     this.#numbers.clear();
     this.#results.clear();
+    this.#keys.clear();
     this.#slots = 0;
     this.#lists = LISTS;
     this.#isFull = false;
@@ -303,8 +320,19 @@ export class QuickWalk implements WalkHost {
     if (text === undefined) return -1;
     const json = JSON.stringify(text);
     if (3 * json.length > MAX_SCRATCH) throw UNUSUAL;
-    memory.ints[HEAD.note] = looks === REFERENCE ? DATE_PRECISIONS.length + this.#options.targets.ofText(text) + 1 : 0;
+    const note = looks === REFERENCE ? DATE_PRECISIONS.length + this.#options.targets.ofText(text) + 1 : 0;
+    memory.ints[HEAD.note] = note;
+    this.#knowType(row, place, note);
     return memory.bytes.write(json, SCRATCH);
+  }
+
+  /** Of relative references to a type, the first is made here, and all others in the memory. */
+  #knowType(row: number, place: number, note: number): void {
+    const hash = this.#entryAt(row).results?.hash;
+    const [, type = ''] = RELATIVE.exec(this.#tape.textAt(place)) ?? [];
+    if (hash?.isType?.(type) !== true) return;
+    const { ints, program } = this.#own;
+    program.knowType(ints[row / 4 + ENTRY.hash] as number, place, type.length, note);
   }
 
   look(row: number, place: number): void {
@@ -385,6 +413,7 @@ export class QuickWalk implements WalkHost {
       conditions === null ? 0 : conditions.looksAt === null ? -1 : this.#list([...conditions.looksAt]);
     ints[at + ENTRY.mask] = conditions?.lookMask ?? 0;
     ints[at + ENTRY.results] = results === undefined ? 0 : this.#numberOfResults(results);
+    ints[at + ENTRY.hash] = results?.hash === undefined ? 0 : this.#knownKey(results, results.hash);
     ints[at + ENTRY.otherName] = entry.otherName;
     this.#entries.push(entry);
     this.#rows.set(entry, row);
@@ -400,6 +429,19 @@ export class QuickWalk implements WalkHost {
 
   #numberOfResults(results: TextResults): number {
     return remembered(this.#results, results, () => this.#results.size + 1);
+  }
+
+  /** The place of what is known of a key. */
+  #knownKey(results: TextResults, { pads, digits, isType }: HashWork): number {
+    return remembered(this.#keys, results, () => {
+      const { bytes, program } = this.#own;
+      const place = this.#list(NO_KEY) + 4;
+      bytes.set(pads.inner, SCRATCH);
+      bytes.set(pads.outer, SCRATCH + pads.inner.length);
+      program.knowKey(place, digits, isType === undefined ? 0 : 1);
+      bytes.fill(0, SCRATCH, SCRATCH + 2 * pads.inner.length);
+      return place;
+    });
   }
 
   /** Puts numbers into the memory, with how many there are before them. @returns their place */

@@ -26,7 +26,7 @@ import { partOf, UNUSUAL } from '../plan/conditions.js';
 import { NOTHING, type Entry, type Plan, type PlanNode } from '../plan/plan.js';
 import { maskedMembers } from '../model/masked.js';
 import { REMOVED } from '../model/shape.js';
-import { QuickWalk, type WalkWork } from './quickWalk.js';
+import { HASHED, QuickWalk, type WalkWork } from './quickWalk.js';
 import type { Survey, SurveyMark } from './survey.js';
 import {
   AS_IT_CAME,
@@ -145,7 +145,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
   /** @returns false where nothing was done */
   private quickly({ tape, node: root }: TapeValue, plan: Plan, line: LineBuffer): boolean {
     this.made.truncate(0);
-    const { outer, node } = this.begunResource(tape, root, plan, this.made);
+    const { outer, node } = this.begunResource(tape, root, plan, this.made, true);
     if (this.rootIdBecame === CHANGED || this.rootIdBecame === REPLACED) {
       this.result = this.rootIdResult;
       this.put(this.rootIdBecame, this.rootIdMember);
@@ -173,7 +173,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
   }
 
   private walk({ tape, node: root }: TapeValue, plan: Plan, line: LineBuffer): void {
-    const { outer, node } = this.begunResource(tape, root, plan, line);
+    const { outer, node } = this.begunResource(tape, root, plan, line, false);
     this.object(root, node, 0, outer);
   }
 
@@ -183,6 +183,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
     root: number,
     plan: Plan,
     line: LineBuffer,
+    isQuick: boolean,
   ): { readonly outer: OuterResource; readonly node: PlanNode } {
     this.tape = tape;
     this.line = line;
@@ -190,7 +191,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
     this.survey.type = plan.root.type?.name ?? '';
     const outer = this.run.startResource(() => partOf(tape, root, plan.patientNames), 'outermost');
     const node = this.begun(plan, root);
-    this.rootId(node, root);
+    this.rootId(node, root, isQuick);
     return { outer, node };
   }
 
@@ -313,7 +314,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
   }
 
   /** De-identifies the value of the outermost resource's id, before all else: it may be what dates move by. */
-  private rootId(node: PlanNode, root: number): void {
+  private rootId(node: PlanNode, root: number, isQuick: boolean): void {
     const { tape } = this;
     const member = tape.member(root, ID);
     this.rootIdMember = member;
@@ -321,6 +322,11 @@ export class TapeWalk implements WrittenValues, WalkWork {
     if (member < 0) return;
     this.rootIdEntry = node.entry(ID);
     const { results } = this.rootIdEntry;
+    if (isQuick && this.quick.hashes(this.rootIdEntry, tape, member)) {
+      this.rootIdBecame = HASHED;
+      this.run.idOfRoot = this.idOfRoot;
+      return;
+    }
     const isText = results !== undefined && tape.isVerbatim(member) && !tape.isEmptyString(member);
     // Not remembered: no other resource has this id.
     const made = isText ? results.make(tape.primitive(member) as string) : undefined;
@@ -349,6 +355,8 @@ export class TapeWalk implements WrittenValues, WalkWork {
     switch (this.rootIdBecame) {
       case AS_IT_CAME:
         return before;
+      case HASHED:
+        return this.rootIdEntry?.results?.make(before) ?? '';
       case CHANGED:
         return typeof this.rootIdResult === 'string' ? this.rootIdResult : '';
       default:

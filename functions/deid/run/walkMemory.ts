@@ -92,6 +92,10 @@ export interface WalkHost {
 interface Program {
   readonly memory: { readonly buffer: ArrayBuffer };
   reset(id: number, meta: number): void;
+  /** Makes what is known of a key whose padded blocks are in `SCRATCH`. */
+  knowKey(hash: number, digits: number, isReference: number): void;
+  /** Remembers a resource type that references begin with. */
+  knowType(hash: number, place: number, length: number, number: number): void;
   resource(
     node: number,
     start: number,
