@@ -1,3 +1,4 @@
+import { programOf } from '../../common/webAssembly.js';
 import { WALK_PROGRAM } from './walkProgram.js';
 
 /*
@@ -106,18 +107,34 @@ interface Program {
   ): number;
 }
 
-/** What this needs of the interface that ECMAScript's types lack: https://www.w3.org/TR/wasm-js-api-1/ */
-interface WebAssemblyInterface {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
-}
-
-const { WebAssembly } = globalThis as unknown as { WebAssembly?: WebAssemblyInterface };
+const instantiate = programOf<Program>(WALK_PROGRAM);
 
 /** Memories of a thread: as many engines may take turns without either forgetting anything. */
 const MAX_MEMORIES = 3;
 const memories: WalkMemory[] = [];
-let module: object | undefined;
+
+/** What a program imports: the host's methods, whichever host it is. */
+function importsOf(host: () => WalkHost): Readonly<Record<keyof WalkHost, unknown>> {
+  const imports: WalkHost = {
+    entry: (node, name) => host().entry(node, name),
+    inner: (row) => host().inner(row),
+    resolve: (row, place) => host().resolve(row, place),
+    value: (row, place) => host().value(row, place),
+    make: (row, place) => host().make(row, place),
+    look: (row, place) => host().look(row, place),
+    drop: (row) => host().drop(row),
+    dropUnknown: (node) => host().dropUnknown(node),
+    complete: (node, place, had, left, depth, hasOthers) =>
+      host().complete(node, place, had, left, depth, hasOthers),
+    keep: (depth) => host().keep(depth),
+    back: (depth) => host().back(depth),
+    beginInner: (row, node, place) => host().beginInner(row, node, place),
+    endInner: () => host().endInner(),
+    lookAtId: () => host().lookAtId(),
+    leave: () => host().leave(),
+  };
+  return imports;
+}
 
 /** The memory of the quick walk and the program that works on it. */
 export class WalkMemory {
@@ -128,31 +145,11 @@ export class WalkMemory {
   host: WalkHost | undefined;
   #owner: object;
 
-  private constructor({ Module, Instance }: WebAssemblyInterface, owner: object) {
+  private constructor(program: Program, owner: object) {
     this.#owner = owner;
-    module ??= new Module(Buffer.from(WALK_PROGRAM, 'base64'));
-    const host = (): WalkHost => this.host as WalkHost;
-    const walk: WalkHost = {
-      entry: (node, name) => host().entry(node, name),
-      inner: (row) => host().inner(row),
-      resolve: (row, place) => host().resolve(row, place),
-      value: (row, place) => host().value(row, place),
-      make: (row, place) => host().make(row, place),
-      look: (row, place) => host().look(row, place),
-      drop: (row) => host().drop(row),
-      dropUnknown: (node) => host().dropUnknown(node),
-      complete: (node, place, had, left, depth, hasOthers) =>
-        host().complete(node, place, had, left, depth, hasOthers),
-      keep: (depth) => host().keep(depth),
-      back: (depth) => host().back(depth),
-      beginInner: (row, node, place) => host().beginInner(row, node, place),
-      endInner: () => host().endInner(),
-      lookAtId: () => host().lookAtId(),
-      leave: () => host().leave(),
-    };
-    this.program = new Instance(module, { walk }).exports as Program;
-    this.ints = new Int32Array(this.program.memory.buffer);
-    this.bytes = Buffer.from(this.program.memory.buffer);
+    this.program = program;
+    this.ints = new Int32Array(program.memory.buffer);
+    this.bytes = Buffer.from(program.memory.buffer);
   }
 
   /**
@@ -160,17 +157,24 @@ export class WalkMemory {
    * than before has to reset it. Undefined where there is no WebAssembly.
    */
   static of(owner: object): WalkMemory | undefined {
-    if (WebAssembly === undefined) return undefined;
     const place = memories.findIndex((memory) => memory.isOf(owner));
     if (place === 0) return memories[0];
     if (place < 0 && memories.length < MAX_MEMORIES) {
-      const made = new WalkMemory(WebAssembly, owner);
-      memories.unshift(made);
+      const made = WalkMemory.#made(owner);
+      if (made !== undefined) memories.unshift(made);
       return made;
     }
     const [memory] = memories.splice(place, 1) as [WalkMemory];
     memories.unshift(memory);
     memory.#owner = owner;
+    return memory;
+  }
+
+  static #made(owner: object): WalkMemory | undefined {
+    let memory: WalkMemory | undefined;
+    const host = (): WalkHost => memory?.host as WalkHost;
+    const program = instantiate({ walk: importsOf(host) });
+    memory = program && new WalkMemory(program, owner);
     return memory;
   }
 
