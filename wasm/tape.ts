@@ -277,7 +277,11 @@ function nameAt(start: usize): i32 {
   let slot = mixed(low, high ^ (length as u64)) & NAME_MASK;
   let record = load<u32>(NAME_SLOTS + (slot << 2)) as usize;
   for (; record !== 0; record = load<u32>(NAME_SLOTS + (slot << 2)) as usize) {
-    if (load<u32>(record, 4) === (length as u32) && load<u64>(record, 8) === low && load<u64>(record, 16) === high) {
+    if (
+      load<u32>(record, 4) === (length as u32) &&
+      load<u64>(record, 8) === low &&
+      load<u64>(record, 16) === high
+    ) {
       let at: usize = 16;
       while (at < length && load<u64>(record + 8 + at) === part(start + at, length - at)) at += 8;
       if (at >= length) return load<i32>(record);

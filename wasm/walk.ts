@@ -170,14 +170,7 @@ export function reset(id: i32, meta: i32): void {
  * @param start where it begins in its page, @param place on the tape of its page
  * @returns the bytes that were written
  */
-export function resource(
-  node: i32,
-  start: i32,
-  place: i32,
-  siblings: i32,
-  id: i32,
-  idSize: i32,
-): i32 {
+export function resource(node: i32, start: i32, place: i32, siblings: i32, id: i32, idSize: i32): i32 {
   inputBase = INPUT - (start as usize);
   tapeBase = TAPE - ((place as usize) << 2);
   filled = OUTPUT;
@@ -398,14 +391,7 @@ function dropped(entry: usize, at: usize): i32 {
   return GONE;
 }
 
-function walkMember(
-  entry: usize,
-  node: i32,
-  object: usize,
-  member: usize,
-  depth: i32,
-  hasOthers: bool,
-): i32 {
+function walkMember(entry: usize, node: i32, object: usize, member: usize, depth: i32, hasOthers: bool): i32 {
   const kind = load<i32>(entry);
   switch (kind) {
     case VALUE_ENTRY: {
@@ -788,10 +774,7 @@ function isToken(start: usize, end: usize): bool {
   for (; at + 16 <= end; at += 16) {
     const bytes = v128.load(at);
     // As signed bytes, those that are not ASCII are below all others.
-    const isOther = v128.or(
-      i8x16.le_s(bytes, i8x16.splat(0x20)),
-      i8x16.eq(bytes, i8x16.splat(0x7f)),
-    );
+    const isOther = v128.or(i8x16.le_s(bytes, i8x16.splat(0x20)), i8x16.eq(bytes, i8x16.splat(0x7f)));
     if (v128.any_true(isOther)) return false;
   }
   for (; at < end; at++) {
@@ -907,12 +890,32 @@ function hashedText(hash: usize, start: usize, text: usize, end: usize): void {
 
 /** Sixteen bytes as 32 hexadecimal digits. */
 function writeHex(bytes: usize, target: usize): void {
-  const digits = v128(0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66);
+  const digits = v128(
+    0x30,
+    0x31,
+    0x32,
+    0x33,
+    0x34,
+    0x35,
+    0x36,
+    0x37,
+    0x38,
+    0x39,
+    0x61,
+    0x62,
+    0x63,
+    0x64,
+    0x65,
+    0x66,
+  );
   const all = v128.load(bytes);
   const high = v128.swizzle(digits, i8x16.shr_u(all, 4));
   const low = v128.swizzle(digits, v128.and(all, i8x16.splat(15)));
   v128.store(target, v128.shuffle<u8>(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
-  v128.store(target + 16, v128.shuffle<u8>(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
+  v128.store(
+    target + 16,
+    v128.shuffle<u8>(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31),
+  );
 }
 
 /** The HMAC of up to 200 bytes, at `DIGEST`. */

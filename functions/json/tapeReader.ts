@@ -20,7 +20,7 @@ interface Program {
 
 const NOTHING = Buffer.alloc(0);
 
-const instantiate = programOf<Program>(TAPE_PROGRAM);
+const instantiate = programOf(TAPE_PROGRAM);
 
 /** What `JsonTape.read` does, for most texts. */
 export class TapeReader {
@@ -36,7 +36,7 @@ export class TapeReader {
         nameNumber: (start: number, length: number) =>
           nameAt(this.#text, this.#start + start, this.#start + start + length),
       },
-    });
+    }) as Program | undefined;
     const buffer = this.#program?.memory.buffer ?? new ArrayBuffer(0);
     this.#bytes = Buffer.from(buffer);
     this.#ints = new Int32Array(buffer);

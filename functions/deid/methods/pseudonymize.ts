@@ -126,7 +126,9 @@ class Pseudonymizer {
       const made = make(text);
       return this.#lacks ? undefined : made;
     };
-    return Object.assign(pseudonymizing(make), { results: new TextResults(PSEUDED, known, { sample: ANY_TEXT }) });
+    return Object.assign(pseudonymizing(make), {
+      results: new TextResults(PSEUDED, known, { sample: ANY_TEXT }),
+    });
   }
 
   /** @param otherwise the domain, where the rule has none */

@@ -347,15 +347,15 @@ export class QuickWalk implements WalkHost {
     this.#work.dropUnknown(this.#nodeAt(node));
   }
 
-  complete(
-    node: number,
-    place: number,
-    had: number,
-    left: number,
-    depth: number,
-    hasOthers: number,
-  ): number {
-    const hasMembers = this.#work.completeObject(place, this.#nodeAt(node), had, left, depth, hasOthers === 1);
+  complete(node: number, place: number, had: number, left: number, depth: number, hasOthers: number): number {
+    const hasMembers = this.#work.completeObject(
+      place,
+      this.#nodeAt(node),
+      had,
+      left,
+      depth,
+      hasOthers === 1,
+    );
     this.#tell(this.#own);
     return hasMembers === undefined ? -1 : hasMembers ? 1 : 0;
   }

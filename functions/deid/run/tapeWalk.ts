@@ -160,7 +160,14 @@ export class TapeWalk implements WrittenValues, WalkWork {
     line.add(bytes, start, end);
     if (metaEnd < 0) this.labels(outer, -1, -1, false, hasOthers, 0);
     else
-      this.labels(outer, length + metaStart, length + metaEnd, tape.member(meta, SECURITY) >= 0, hasOthers, 0);
+      this.labels(
+        outer,
+        length + metaStart,
+        length + metaEnd,
+        tape.member(meta, SECURITY) >= 0,
+        hasOthers,
+        0,
+      );
     line.byte(CLOSE_BRACE);
     return true;
   }
@@ -231,9 +238,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
     hasOthers: boolean,
   ): boolean | undefined {
     const missing = this.missingOf(node, had, left);
-    return missing === REMOVED
-      ? undefined
-      : this.complete(object, node, missing, left, depth, hasOthers);
+    return missing === REMOVED ? undefined : this.complete(object, node, missing, left, depth, hasOthers);
   }
 
   keepSurvey(depth: number): void {

@@ -72,14 +72,7 @@ export interface WalkHost {
   drop(row: number): void;
   dropUnknown(node: number): void;
   /** Writes what an object has to have. @returns -1 where it has to go; else whether it has members */
-  complete(
-    node: number,
-    place: number,
-    had: number,
-    left: number,
-    depth: number,
-    hasOthers: number,
-  ): number;
+  complete(node: number, place: number, had: number, left: number, depth: number, hasOthers: number): number;
   keep(depth: number): void;
   back(depth: number): void;
   /** Begins a resource that is inside of another. @returns its node; -1 where nothing of it is left */
@@ -107,7 +100,7 @@ interface Program {
   ): number;
 }
 
-const instantiate = programOf<Program>(WALK_PROGRAM);
+const instantiate = programOf(WALK_PROGRAM);
 
 /** Memories of a thread: as many engines may take turns without either forgetting anything. */
 const MAX_MEMORIES = 3;
@@ -173,7 +166,7 @@ export class WalkMemory {
   static #made(owner: object): WalkMemory | undefined {
     let memory: WalkMemory | undefined;
     const host = (): WalkHost => memory?.host as WalkHost;
-    const program = instantiate({ walk: importsOf(host) });
+    const program = instantiate({ walk: importsOf(host) }) as Program | undefined;
     memory = program && new WalkMemory(program, owner);
     return memory;
   }
