@@ -203,7 +203,7 @@ function watchingTape<T>(work: () => T, onTaken: () => void): T {
 const quickly = TapeWalk.prototype['quickly']; // oxlint-disable-line typescript/unbound-method
 
 /** Runs something while the tape is walked without WebAssembly. */
-function withoutQuickWalk<T>(work: () => T): T {
+export function withoutQuickWalk<T>(work: () => T): T {
   TapeWalk.prototype['quickly'] = () => false;
   try {
     return work();
