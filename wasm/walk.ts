@@ -14,8 +14,7 @@ declare function look(row: usize, place: i32): void;
 declare function drop(row: usize): void;
 declare function dropUnknown(node: i32): void;
 declare function complete(node: i32, place: i32, had: i32, left: i32, depth: i32, hasOthers: i32): i32;
-declare function keep(depth: i32): void;
-declare function back(depth: i32): void;
+declare function back(elements: i32, counted: i32, problems: i32): void;
 declare function beginInner(row: usize, node: i32, place: i32): i32;
 declare function endInner(): void;
 declare function lookAtId(): void;
@@ -100,7 +99,6 @@ const IS_DAY: i32 = 4;
 
 // Rows of nodes.
 const HAS_SHAPE: i32 = 1;
-const MAY_BE_REMOVED: i32 = 2;
 const IS_RESOURCE: i32 = 4;
 
 // What became of a value, and of a member.
@@ -154,6 +152,9 @@ const HEAD_HAS_OTHERS: usize = 24;
 const HEAD_LENGTH: usize = 28;
 const HEAD_NOTE: usize = 32;
 const HEAD_IS_KEPT: usize = 36;
+const HEAD_HOST_ELEMENTS: usize = 40;
+const HEAD_HOST_COUNTED: usize = 44;
+const HEAD_HOST_PROBLEMS: usize = 48;
 
 /** Forgets what it remembers of an engine; the host has cleared the tables. */
 export function reset(id: i32, meta: i32): void {
@@ -180,7 +181,7 @@ export function resource(node: i32, start: i32, place: i32, siblings: i32, id: i
   nodeOfRoot = node;
   idBecame = id;
   idLength = idSize;
-  for (let at: usize = 0; at < 40; at += 8) store<u64>(at, 0);
+  for (let at: usize = 0; at < 56; at += 8) store<u64>(at, 0);
   for (let at: usize = 0; at < 64; at += 8) store<u64>(COUNTS + at, 0);
   store<i32>(HEAD_META_END, -1);
   store<i32>(HEAD_META, -1);
@@ -302,7 +303,9 @@ function object(at: usize, node: i32, depth: i32): bool {
   const choices = load<i32>(row, 4);
   const elementsBefore = load<i32>(HEAD_ELEMENTS);
   const countedBefore = load<i32>(HEAD_COUNTED);
-  if ((flags & MAY_BE_REMOVED) !== 0) keep(depth);
+  const hostElements = load<i32>(HEAD_HOST_ELEMENTS);
+  const hostCounted = load<i32>(HEAD_HOST_COUNTED);
+  const hostProblems = load<i32>(HEAD_HOST_PROBLEMS);
   byte(0x7b);
   const end = after(at);
   let isLeft = false;
@@ -343,7 +346,7 @@ function object(at: usize, node: i32, depth: i32): bool {
       if (depth === 0) leave();
       store<i32>(HEAD_ELEMENTS, elementsBefore);
       store<i32>(HEAD_COUNTED, countedBefore);
-      back(depth);
+      back(hostElements, hostCounted, hostProblems);
       return false;
     }
     hasOthers = others !== 0;
@@ -374,10 +377,16 @@ function putId(member: usize, hasOthers: bool): i32 {
 }
 
 function begin(member: usize, nameLength: i32, hasOthers: bool): void {
-  if (hasOthers) byte(0x2c);
   let end = startOf(member) - 1;
   while (load<u8>(end) !== QUOTE) end--;
-  piece(end - 1 - (nameLength as usize), end + 1);
+  const start = end - 1 - (nameLength as usize);
+  // Mostly it is what comes next in the text.
+  const next = hasOthers ? to + 1 : to;
+  if (start === next && (!hasOthers || load<u8>(to) === 0x2c)) to = end + 1;
+  else {
+    if (hasOthers) byte(0x2c);
+    piece(start, end + 1);
+  }
   byte(0x3a);
 }
 
@@ -967,6 +976,8 @@ function compress(state: usize, block: usize): void {
     const other = rotr<u32>(late, 17) ^ rotr<u32>(late, 19) ^ (late >>> 10);
     store<u32>(at, load<u32>(at - 64) + one + load<u32>(at - 28) + other);
   }
+  for (let at: usize = 0; at < 256; at += 16)
+    v128.store(SCHEDULE + at, i32x4.add(v128.load(SCHEDULE + at), v128.load(CONSTANTS + at)));
   let a = load<u32>(state);
   let b = load<u32>(state, 4);
   let c = load<u32>(state, 8);
@@ -975,18 +986,56 @@ function compress(state: usize, block: usize): void {
   let f = load<u32>(state, 20);
   let g = load<u32>(state, 24);
   let h = load<u32>(state, 28);
-  for (let at: usize = 0; at < 256; at += 4) {
-    const big = rotr<u32>(e, 6) ^ rotr<u32>(e, 11) ^ rotr<u32>(e, 25);
-    const one = h + big + ((e & f) ^ (~e & g)) + load<u32>(CONSTANTS + at) + load<u32>(SCHEDULE + at);
-    const two = (rotr<u32>(a, 2) ^ rotr<u32>(a, 13) ^ rotr<u32>(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
-    h = g;
-    g = f;
-    f = e;
-    e = d + one;
-    d = c;
-    c = b;
-    b = a;
-    a = one + two;
+  // Eight rounds: after them, each variable has its own name again.
+  for (let at: usize = 0; at < 256; at += 32) {
+    h +=
+      (rotr<u32>(e, 6) ^ rotr<u32>(e, 11) ^ rotr<u32>(e, 25)) +
+      (g ^ (e & (f ^ g))) +
+      load<u32>(SCHEDULE + at, 0);
+    d += h;
+    h += (rotr<u32>(a, 2) ^ rotr<u32>(a, 13) ^ rotr<u32>(a, 22)) + ((a & b) | (c & (a | b)));
+    g +=
+      (rotr<u32>(d, 6) ^ rotr<u32>(d, 11) ^ rotr<u32>(d, 25)) +
+      (f ^ (d & (e ^ f))) +
+      load<u32>(SCHEDULE + at, 4);
+    c += g;
+    g += (rotr<u32>(h, 2) ^ rotr<u32>(h, 13) ^ rotr<u32>(h, 22)) + ((h & a) | (b & (h | a)));
+    f +=
+      (rotr<u32>(c, 6) ^ rotr<u32>(c, 11) ^ rotr<u32>(c, 25)) +
+      (e ^ (c & (d ^ e))) +
+      load<u32>(SCHEDULE + at, 8);
+    b += f;
+    f += (rotr<u32>(g, 2) ^ rotr<u32>(g, 13) ^ rotr<u32>(g, 22)) + ((g & h) | (a & (g | h)));
+    e +=
+      (rotr<u32>(b, 6) ^ rotr<u32>(b, 11) ^ rotr<u32>(b, 25)) +
+      (d ^ (b & (c ^ d))) +
+      load<u32>(SCHEDULE + at, 12);
+    a += e;
+    e += (rotr<u32>(f, 2) ^ rotr<u32>(f, 13) ^ rotr<u32>(f, 22)) + ((f & g) | (h & (f | g)));
+    d +=
+      (rotr<u32>(a, 6) ^ rotr<u32>(a, 11) ^ rotr<u32>(a, 25)) +
+      (c ^ (a & (b ^ c))) +
+      load<u32>(SCHEDULE + at, 16);
+    h += d;
+    d += (rotr<u32>(e, 2) ^ rotr<u32>(e, 13) ^ rotr<u32>(e, 22)) + ((e & f) | (g & (e | f)));
+    c +=
+      (rotr<u32>(h, 6) ^ rotr<u32>(h, 11) ^ rotr<u32>(h, 25)) +
+      (b ^ (h & (a ^ b))) +
+      load<u32>(SCHEDULE + at, 20);
+    g += c;
+    c += (rotr<u32>(d, 2) ^ rotr<u32>(d, 13) ^ rotr<u32>(d, 22)) + ((d & e) | (f & (d | e)));
+    b +=
+      (rotr<u32>(g, 6) ^ rotr<u32>(g, 11) ^ rotr<u32>(g, 25)) +
+      (a ^ (g & (h ^ a))) +
+      load<u32>(SCHEDULE + at, 24);
+    f += b;
+    b += (rotr<u32>(c, 2) ^ rotr<u32>(c, 13) ^ rotr<u32>(c, 22)) + ((c & d) | (e & (c | d)));
+    a +=
+      (rotr<u32>(f, 6) ^ rotr<u32>(f, 11) ^ rotr<u32>(f, 25)) +
+      (h ^ (f & (g ^ h))) +
+      load<u32>(SCHEDULE + at, 28);
+    e += a;
+    a += (rotr<u32>(b, 2) ^ rotr<u32>(b, 13) ^ rotr<u32>(b, 22)) + ((b & c) | (d & (b | c)));
   }
   store<u32>(state, load<u32>(state) + a);
   store<u32>(state, load<u32>(state, 4) + b, 4);

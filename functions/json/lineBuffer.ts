@@ -19,7 +19,7 @@ export class LineBuffer {
   private view = viewOf(this.bytes);
   private filled = 0;
   private source: Buffer = this.bytes;
-  private sourceView = this.view;
+  private sourceView: DataView | undefined;
   /** The piece of the source that is yet to be copied. */
   private from = 0;
   private to = 0;
@@ -27,7 +27,7 @@ export class LineBuffer {
   /** Begins to take pieces of a source. */
   begin(source: Buffer): void {
     this.flush();
-    if (source !== this.source) this.sourceView = viewOf(source);
+    if (source !== this.source) this.sourceView = undefined;
     this.source = source;
     this.from = 0;
     this.to = 0;
@@ -145,7 +145,7 @@ export class LineBuffer {
     const length = to - from;
     if (length === 0) return;
     if (this.filled + length > this.bytes.length) this.grow(length);
-    if (length < SHORT) this.put(this.sourceView, from, to);
+    if (length < SHORT) this.put((this.sourceView ??= viewOf(this.source)), from, to);
     else this.filled += this.source.copy(this.bytes, this.filled, from, to);
     this.from = to;
   }

@@ -73,7 +73,6 @@ const IS_PLAIN = 1;
 const IS_LEFT_ALONE = 2;
 const IS_DAY = 4;
 const HAS_SHAPE = 1;
-const MAY_BE_REMOVED = 2;
 const IS_RESOURCE = 4;
 
 /** Where the numbers of an entry's row are. */
@@ -121,8 +120,6 @@ export interface WalkWork {
     depth: number,
     hasOthers: boolean,
   ): boolean | undefined;
-  keepSurvey(depth: number): void;
-  backToSurvey(depth: number): void;
   /** Begins a resource that is inside of another. @returns its plan; undefined where nothing of it is left */
   beginInner(entry: Entry, resource: number): PlanNode | undefined;
   endInner(): void;
@@ -253,8 +250,14 @@ export class QuickWalk implements WalkHost {
     return length;
   }
 
-  #tell(memory: WalkMemory): void {
+  /** Hands over what was written, and how much was counted so far. */
+  #tell(): void {
+    const memory = this.#own;
+    const { elements, counted, problems } = this.#options.survey;
     memory.ints[HEAD.length] = this.#takeLine(memory, SCRATCH, MAX_SCRATCH);
+    memory.ints[HEAD.hostElements] = elements.length;
+    memory.ints[HEAD.hostCounted] = counted.length;
+    memory.ints[HEAD.hostProblems] = problems.length;
   }
 
   get #own(): WalkMemory {
@@ -301,7 +304,7 @@ export class QuickWalk implements WalkHost {
     const { problems, counted } = this.#options.survey;
     const [problemsBefore, countedBefore] = [problems.length, counted.length];
     const became = this.#work.changeValue(entry, place);
-    this.#tell(memory);
+    this.#tell();
     const { ints } = memory;
     const years = entry.method?.ofYears;
     const isKept =
@@ -337,6 +340,7 @@ export class QuickWalk implements WalkHost {
 
   look(row: number, place: number): void {
     this.#own.ints[HEAD.isKept] = this.#work.lookAtKept(this.#entryAt(row), place) ? 1 : 0;
+    this.#tell();
   }
 
   drop(row: number): void {
@@ -356,16 +360,12 @@ export class QuickWalk implements WalkHost {
       depth,
       hasOthers === 1,
     );
-    this.#tell(this.#own);
+    this.#tell();
     return hasMembers === undefined ? -1 : hasMembers ? 1 : 0;
   }
 
-  keep(depth: number): void {
-    this.#work.keepSurvey(depth);
-  }
-
-  back(depth: number): void {
-    this.#work.backToSurvey(depth);
+  back(elements: number, counted: number, problems: number): void {
+    this.#options.survey.back({ elements, counted, problems });
   }
 
   beginInner(row: number, _node: number, place: number): number {
@@ -379,6 +379,7 @@ export class QuickWalk implements WalkHost {
 
   lookAtId(): void {
     this.#work.lookAtId();
+    this.#tell();
   }
 
   leave(): never {
@@ -466,9 +467,7 @@ export class QuickWalk implements WalkHost {
     ints[at] = shape?.required ?? 0;
     ints[at + 1] = node.choices;
     ints[at + 2] =
-      (shape !== null && (isValid || validates) ? HAS_SHAPE : 0) |
-      (node.mayBeRemoved ? MAY_BE_REMOVED : 0) |
-      (node.type.isResource ? IS_RESOURCE : 0);
+      (shape !== null && (isValid || validates) ? HAS_SHAPE : 0) | (node.type.isResource ? IS_RESOURCE : 0);
     ints[at + 3] = this.#list(rules.flatMap(({ beside, oneOf }) => [beside, oneOf])) + 4;
     ints[at + 4] = rules.length;
     this.#nodes.push(node);

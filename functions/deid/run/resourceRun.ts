@@ -118,7 +118,7 @@ export class ResourceRun implements Run {
     this.isContained = false;
     this.operations = 0;
     this.counts.fill(0);
-    this.dropped.length = 0;
+    if (this.dropped.length > 0) this.dropped.length = 0;
     if (this.undecided.size > 0) this.undecided.clear();
     this.idOfRoot = NO_ID;
   }

@@ -241,14 +241,6 @@ export class TapeWalk implements WrittenValues, WalkWork {
     return missing === REMOVED ? undefined : this.complete(object, node, missing, left, depth, hasOthers);
   }
 
-  keepSurvey(depth: number): void {
-    this.survey.keep(this.surveyMarks[depth] as SurveyMark);
-  }
-
-  backToSurvey(depth: number): void {
-    this.survey.back(this.surveyMarks[depth] as SurveyMark);
-  }
-
   beginInner(entry: Entry, resource: number): PlanNode | undefined {
     const { tape, run, resources } = this;
     const type = resources.typeAt(tape, resource);
@@ -292,7 +284,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
     else if (metaEnd >= 0) line.replace(metaEnd - 1, metaEnd - 1, labels.inMeta);
     else {
       if (hasOthers) line.byte(COMMA);
-      line.text(labels.meta);
+      line.add(labels.meta, 0, labels.meta.length);
       if (depth === 0) this.survey.elements.push(META);
     }
   }

@@ -18,6 +18,9 @@ export const HEAD = {
   length: 7,
   note: 8,
   isKept: 9,
+  hostElements: 10,
+  hostCounted: 11,
+  hostProblems: 12,
 } as const;
 /** How often each operation was done, by the place of its label. */
 export const COUNTS = 0x100;
@@ -73,8 +76,8 @@ export interface WalkHost {
   dropUnknown(node: number): void;
   /** Writes what an object has to have. @returns -1 where it has to go; else whether it has members */
   complete(node: number, place: number, had: number, left: number, depth: number, hasOthers: number): number;
-  keep(depth: number): void;
-  back(depth: number): void;
+  /** Takes back what was counted since there was this much of it. */
+  back(elements: number, counted: number, problems: number): void;
   /** Begins a resource that is inside of another. @returns its node; -1 where nothing of it is left */
   beginInner(row: number, node: number, place: number): number;
   endInner(): void;
@@ -119,8 +122,7 @@ function importsOf(host: () => WalkHost): Readonly<Record<keyof WalkHost, unknow
     dropUnknown: (node) => host().dropUnknown(node),
     complete: (node, place, had, left, depth, hasOthers) =>
       host().complete(node, place, had, left, depth, hasOthers),
-    keep: (depth) => host().keep(depth),
-    back: (depth) => host().back(depth),
+    back: (elements, counted, problems) => host().back(elements, counted, problems),
     beginInner: (row, node, place) => host().beginInner(row, node, place),
     endInner: () => host().endInner(),
     lookAtId: () => host().lookAtId(),
