@@ -112,9 +112,9 @@ class ComparedTape extends JsonTape {
 }
 
 function numbersOf(tape: JsonTape): Int32Array {
-  const numbers = new Int32Array(tape.after(tape.root) - tape.root);
-  tape.copyNodes(tape.root, numbers, 0);
-  return numbers;
+  const all = new Int32Array(tape.after(tape.root) - tape.root);
+  tape.copyNodes(tape.root, all, 0);
+  return all;
 }
 
 /** What a parser finds; `undefined` where it finds no JSON. */
