@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import pMap from 'p-map';
 import { endJob } from '../jobs/endJob.js';
+import { closePages } from '../jobs/manifestPages.js';
+import { informationIssue } from '../fhir/operationOutcome.js';
+import { MAX_REFERENCED_ROUNDS } from '../jobs/model/instanceIds.js';
 import { type JobOutcome, stateMissing, stateOf } from '../jobs/model/state.js';
 import { ExportError } from '../common/errors.js';
 import {
@@ -8,20 +11,19 @@ import {
   addReport,
   asPlanned,
   emptyReport,
-  numbered,
   type JobPlan,
   type JobRequest,
   type OutputFile,
   type PartitionRecord,
-  type PlannedPartition,
   type ReadPart,
+  type ReferencedRound,
   type RepeatedPart,
   type SliceReport,
 } from '../export/records/job.js';
 import {
   buildManifest,
+  lateNotes,
   MANIFEST_FILE,
-  manifestCopy,
   manifestFileNames,
   REPORT_FILE,
 } from '../export/output/manifest.js';
@@ -34,6 +36,7 @@ import {
   withheldTypes,
 } from '../export/selection/patientCount.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
+import { manifestCopy } from '../export/output/shownManifest.js';
 import { errorOutcomes } from '../export/output/errorFile.js';
 import { buildReport } from '../export/output/report.js';
 import { resourceFailed } from '../export/slice/pageWriter.js';
@@ -44,6 +47,7 @@ import { VERSION } from '../common/version.js';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import type { ActivityLog } from './activity.js';
+import { type CountedPart, countedParts, repeatedOf } from './countedParts.js';
 import type { MainDependencies } from './dependencies.js';
 import type { SliceRunner } from './sliceRunner.js';
 
@@ -83,9 +87,9 @@ async function complete(
   const { jobId, container, folder } = request;
   const plan = await jobs.plan(jobId);
   if (plan === undefined) throw stateMissing();
-  const isOfFiles = plan.partitions.some(({ file }) => file !== undefined);
-  const repeated = isOfFiles ? await jobs.repeated(jobId, plan) : [];
-  const read = await readParts(jobs, jobId, plan, repeated);
+  const repeated = await repeatedOf(jobs, jobId, plan);
+  const rounds = plan.referenced === undefined ? [] : await jobs.referencedRounds(jobId, plan);
+  const read = await readParts(jobs, jobId, plan, rounds);
   const withheld = await withheldOf(jobs, request, plan, read);
   // What is withheld is as if it had never been read: no file, count or failure of it is reported.
   const parts = read.map((part): ReadPart => {
@@ -114,29 +118,30 @@ async function complete(
   const records = parts.map(({ record }) => record);
   await provePartsComplete(sourceOf(requesterOf(request), log), asPlanned(request, plan), plan, records);
   await files.confirmContainer(request, settings.allowMixedContainers, now());
+  const findings = {
+    deletionNotes,
+    report,
+    foreign,
+    ofOthers,
+    superseded: superseded(request, repeated),
+    absent: await absentMembers(jobs, request, plan, parts),
+    unresolved: unresolved(request, parts),
+    isReferencedCut: rounds.length === MAX_REFERENCED_ROUNDS,
+    withheld: withheld.notes,
+  };
+  const isPaged = (await closePages(jobs, request)).pages.length > 0;
+  // All pages have the same extension, so what is known now is not in it.
+  const notes = isPaged ? lateNotes(findings) : [];
   const errors =
     (await jobs.manifest(jobId)) === undefined
-      ? await writeErrors(files, request, report, plan.sourceIssues ?? [])
+      ? await writeErrors(files, request, report, plan.sourceIssues ?? [], notes)
       : [];
   // Where two calls run at once, the first manifest holds; the other's error file is an orphan.
   const manifest = await jobs.putManifest(
     jobId,
-    buildManifest({
-      request,
-      plan,
-      output,
-      deleted,
-      deletionNotes,
-      errors,
-      report,
-      foreign,
-      ofOthers,
-      superseded: superseded(request, repeated),
-      absent: await absentMembers(jobs, request, plan, parts),
-      withheld: withheld.notes,
-    }),
+    buildManifest({ request, plan, output, deleted, errors, isPaged, ...findings }),
   );
-  const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`));
+  const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`), request.guide);
   await files.write(container, `${folder}${MANIFEST_FILE}`, toText(copy));
   const summary = buildReport(request, plan, parts, new Date(now()).toISOString(), VERSION);
   await files.write(container, `${folder}${REPORT_FILE}`, toText(summary));
@@ -158,11 +163,9 @@ async function readParts(
   jobs: JobStore,
   jobId: string,
   plan: JobPlan,
-  repeated: readonly RepeatedPart[],
+  rounds: readonly ReferencedRound[],
 ): Promise<ReadPart[]> {
-  const partsOf = async ([index, planned]: [number, PlannedPartition]): Promise<ReadPart[]> => {
-    const again = repeated.findIndex(({ partition }) => partition === index);
-    const partition = again < 0 ? index : (plan.first ?? 0) + plan.partitions.length + again;
+  const partsOf = async ({ partition, planned }: CountedPart): Promise<ReadPart[]> => {
     const record = await jobs.partition(jobId, partition);
     if (record === undefined) throw stateMissing();
     if (record.byType === undefined) return [{ partition, planned, record }];
@@ -174,7 +177,7 @@ async function readParts(
       record: { ...own, seconds: (seconds * own.report.read) / Math.max(1, lines) },
     }));
   };
-  return (await pMap(numbered(plan), partsOf, AT_ONCE)).flat();
+  return (await pMap(await countedParts(jobs, jobId, plan, rounds), partsOf, AT_ONCE)).flat();
 }
 
 /** The types that are withheld since a part of theirs is of too few patients, and what is reported of all such parts. */
@@ -229,16 +232,32 @@ function superseded({ minPatients = 0 }: JobRequest, repeated: readonly Repeated
   return minPatients > 0 ? 0 : repeated.reduce((sum, { lines }) => sum + lines, 0);
 }
 
+/**
+ * How many resources that exported ones refer to the source does not have: nothing, where the number might show what is
+ * withheld.
+ */
+function unresolved({ minPatients = 0 }: JobRequest, parts: readonly ReadPart[]): number {
+  if (minPatients > 0) return 0;
+  return parts
+    .filter(({ planned }) => planned.isReferenced === true)
+    .reduce((sum, { planned: { estimate = 0 }, record: { report } }) => {
+      const failed = report.failures.filter(({ code }) => code.startsWith('source-'));
+      return sum + estimate - report.read - failed.reduce((all, { count }) => all + count, 0);
+    }, 0);
+}
+
 async function writeErrors(
   files: ExportFiles,
   request: JobRequest,
   report: SliceReport,
   sourceIssues: readonly SourceIssue[],
+  notes: readonly string[],
 ): Promise<OutputFile[]> {
-  if (report.failures.length + sourceIssues.length === 0) return [];
+  const ignored = [...(request.ignored ?? []), ...notes.map(informationIssue)];
+  if (report.failures.length + sourceIssues.length + ignored.length === 0) return [];
   const name = `${request.folder}OperationOutcome-${randomUUID()}.ndjson`;
   const file = await files.create(request.container, name);
-  for (const outcome of errorOutcomes(report.failures, sourceIssues))
+  for (const outcome of errorOutcomes(report.failures, sourceIssues, ignored))
     await file.writeLines(Buffer.from(`${JSON.stringify(outcome)}\n`), 1);
   await file.close();
   const of = [...new Set(report.failures.map(({ type }) => type))];

@@ -35,19 +35,27 @@ export function operationOutcome(issues: OutcomeIssue[]): OperationOutcome {
 }
 
 export function errorIssue(code: IssueType, diagnostics: string, expression?: string): OutcomeIssue {
-  return {
-    severity: 'error',
-    code,
-    diagnostics,
-    ...(expression === undefined ? {} : { expression: [expression] }),
-  };
+  return issueOf('error', code, diagnostics, expression);
 }
 
 export function informationIssue(diagnostics: string): OutcomeIssue {
-  return { severity: 'information', code: 'informational', diagnostics };
+  return issueOf('information', 'informational', diagnostics);
 }
 
 /** What has gone otherwise than its caller may think. */
-export function warningIssue(diagnostics: string): OutcomeIssue {
-  return { severity: 'warning', code: 'processing', diagnostics };
+export function warningIssue(
+  diagnostics: string,
+  code: IssueType = 'processing',
+  expression?: string,
+): OutcomeIssue {
+  return issueOf('warning', code, diagnostics, expression);
+}
+
+function issueOf(
+  severity: OutcomeIssue['severity'],
+  code: IssueType,
+  diagnostics: string,
+  expression?: string,
+): OutcomeIssue {
+  return { severity, code, diagnostics, ...(expression === undefined ? {} : { expression: [expression] }) };
 }

@@ -1,15 +1,12 @@
-import { createHash } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+import type { DurableClient } from 'durable-functions';
 import { lookAtInstance } from '../jobs/jobInstances.js';
-import { expiryOf, isOpen, stateOf } from '../jobs/model/state.js';
+import { isOpen, type KnownState, stateOf } from '../jobs/model/state.js';
 import type { SafeFailure } from '../common/errors.js';
-import type { JobRequest } from '../export/records/job.js';
-import {
-  downloadUrl,
-  type ExportManifest,
-  linkManifest,
-  typesInManifest,
-} from '../export/output/manifest.js';
+import { typesInManifest } from '../export/output/manifest.js';
+import { mayShowEarly, pageOfComplete, pageWhileRunning } from '../export/output/manifestPages.js';
+import { pagesSoFar } from '../jobs/manifestPages.js';
 import {
   progressOf,
   progressText,
@@ -17,22 +14,23 @@ import {
   secondsToNextPoll,
 } from '../export/output/progress.js';
 import { errorIssue } from '../fhir/operationOutcome.js';
-import { matchesETag } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
 import { type Caller, requireAccess, requireTypes } from './authorization/caller.js';
 import { readJobId, unknownJob, visibleTo } from './jobOfPath.js';
+import { ManifestAnswers } from './manifestAnswer.js';
 import { PollLimiter } from './pollLimiter.js';
 import { outcomeResponse, RequestError, statusOf } from './respond.js';
 import type { Handler } from './handler.js';
 
-const MINUTE_MS = 60_000;
-
 /** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
-export function exportStatus({ settings, jobs, files, now }: HttpDependencies): Handler {
+export function exportStatus(dependencies: HttpDependencies): Handler {
+  const { jobs, now } = dependencies;
+  const answers = new ManifestAnswers(dependencies);
   const limiter = new PollLimiter();
   return async (request, client, _context, caller) => {
     const jobId = readJobId(request);
-    const poller = pollerOf(caller, jobId);
+    const nth = readPage(request);
+    const poller = pollerOf(caller, jobId) + (nth === 0 ? '' : ` ${nth}`);
     const seconds = request.method === 'GET' ? limiter.secondsToWait(poller, now()) : undefined;
     if (seconds !== undefined) {
       throw new RequestError(
@@ -46,65 +44,74 @@ export function exportStatus({ settings, jobs, files, now }: HttpDependencies): 
     const known = visibleTo(caller, recorded);
     const { request: job } = known;
     requireAccess(caller, job);
+    const answer = await stateResponse({ request, client, caller, poller, nth }, known);
+    return job.hasSeparateStatus === true ? withSeparateStatus(answer) : answer;
+  };
+
+  async function stateResponse(
+    { request, client, caller, poller, nth }: StatusRequest,
+    known: KnownState,
+  ): Promise<HttpResponseInit> {
+    const { request: job } = known;
+    const { jobId } = job;
     const state = isOpen(known) ? await lookAtInstance(jobs, client, known, now()) : known;
     if (state.name === 'failed' || state.name === 'lost') return failureResponse(state.failure);
     if (known.name === 'completed') {
       const manifest = await jobs.manifest(jobId);
       if (manifest === undefined) throw unknownJob();
       requireTypes(caller, typesInManifest(manifest));
-      return manifestResponse(request, known, manifest);
+      const pages = mayShowEarly(job) ? await jobs.manifestPages(jobId) : undefined;
+      const page = pageOfComplete(manifest, pages ?? { pages: [] }, nth);
+      if (page === undefined) throw noPage();
+      return answers.complete(request, known, { ...page, next: page.hasNext ? nth + 1 : undefined });
     }
     const [plan, partitions] = await Promise.all([jobs.plan(jobId), jobs.progress(jobId)]);
     const isCounted = (job.minPatients ?? 0) === 0;
     const progress = isCounted ? progressOf(plan, partitions) : progressWithoutCounts(plan, partitions);
     const retryAfter = secondsToNextPoll(progress, (now() - Date.parse(job.startedAt)) / 1000);
     limiter.noteRetryAfter(poller, retryAfter, now());
+    const headers = { 'x-progress': progressText(progress), 'retry-after': String(retryAfter) };
+    const page =
+      plan === undefined || known.name !== 'running'
+        ? undefined
+        : pageWhileRunning(job, plan, await pagesSoFar(jobs, job, plan, partitions), nth);
+    if (page === undefined) {
+      if (nth > 0) throw noPage();
+      return { status: 202, headers };
+    }
+    requireTypes(caller, typesInManifest(page.manifest));
+    const next = page.hasNext ? nth + 1 : undefined;
     return {
       status: 202,
-      headers: { 'x-progress': progressText(progress), 'retry-after': String(retryAfter) },
-    };
-  };
-
-  async function manifestResponse(
-    request: HttpRequest,
-    state: { request: JobRequest; at: string },
-    manifest: ExportManifest,
-  ): Promise<HttpResponseInit> {
-    const job = state.request;
-    const over = expiryOf(state, settings.jobRetentionHours);
-    if (over <= now()) throw unknownJob();
-    const lifetime = settings.sasLifetimeMinutes * MINUTE_MS;
-    const isSigned = settings.downloadLinks === 'sas';
-    const expires = isSigned ? Math.min(over, now() + lifetime) : over;
-    // Signed links are other ones each time; those a client has are good for half of their lifetime at least.
-    const turn = isSigned ? Math.floor(now() / (lifetime / 2)) : 0;
-    const etag = etagOf(manifest, settings.downloadLinks, turn);
-    const headers = {
-      etag,
-      expires: new Date(expires).toUTCString(),
-      'cache-control': 'private, no-cache',
-    };
-    if (matchesETag(request.headers.get('if-none-match'), etag)) return { status: 304, headers };
-    const linked = isSigned
-      ? await signed(job, manifest, expires)
-      : linkManifest(manifest, {
-          requiresAccessToken: true,
-          urlOf: (file) => downloadUrl(job, file),
-        });
-    return {
-      status: 200,
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(linked),
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: await answers.running(request, job, { ...page, next }),
     };
   }
+}
 
-  async function signed(job: JobRequest, manifest: ExportManifest, expires: number): Promise<ExportManifest> {
-    const linkTo = await files.readLinks(job.container, new Date(expires), now());
-    return linkManifest(manifest, {
-      requiresAccessToken: false,
-      urlOf: (file) => linkTo(`${job.folder}${file}`),
-    });
-  }
+/** A request for the status of a job, or for a page of its manifest. */
+interface StatusRequest {
+  request: HttpRequest;
+  client: DurableClient;
+  caller: Caller;
+  poller: string;
+  /** The page: 0 is the status itself. */
+  nth: number;
+}
+
+/** The number of the page in the path; 0 in that of the status. */
+function readPage({ params }: HttpRequest): number {
+  const { page } = params;
+  if (page === undefined) return 0;
+  if (!/^[1-9]\d{0,8}$/.test(page)) throw noPage();
+  return Number(page);
+}
+
+function noPage(): RequestError {
+  return new RequestError(
+    404,
+    'The manifest of this export has no such page: unknown, or not there yet. Follow the links of its pages, from the status on.',
+  );
 }
 
 function failureResponse({ code, message }: SafeFailure): HttpResponseInit {
@@ -115,13 +122,19 @@ function failureResponse({ code, message }: SafeFailure): HttpResponseInit {
     : outcomeResponse(status, [errorIssue(issue, message)]);
 }
 
+/**
+ * An answer whose own status is that of the status request, and not of the job.
+ * https://hl7.org/fhir/uv/bulkdata/STU3/export.html#headers
+ */
+function withSeparateStatus(answer: HttpResponseInit): HttpResponseInit {
+  const { status = 200 } = answer;
+  if (status === 304) return answer;
+  const headers = new Headers(answer.headers);
+  headers.set('x-export-status', `${status} ${STATUS_CODES[status] ?? ''}`.trim());
+  return { ...answer, status: 200, headers: Object.fromEntries(headers) };
+}
+
 /** Whose polls are counted together: others, who learn nothing of the job, use up none of its caller's. */
 function pollerOf(caller: Caller, jobId: string): string {
   return caller.kind === 'known' ? `${jobId} ${caller.owner}` : jobId;
-}
-
-/** Weak: the signatures in two answers differ. */
-function etagOf(manifest: ExportManifest, links: string, turn: number): string {
-  const text = JSON.stringify([manifest, links, turn]);
-  return `W/"${createHash('sha256').update(text).digest('base64url').slice(0, 32)}"`;
 }

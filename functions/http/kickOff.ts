@@ -5,9 +5,11 @@ import { approvalSentence } from '../export/request/approval.js';
 import { elementNames } from '../export/request/elements.js';
 import { stampOf } from '../export/output/containerStamp.js';
 import { outputName } from '../export/output/outputName.js';
+import type { GuideVersion } from '../export/request/guide.js';
 import type { ExportLevel } from '../export/request/scope.js';
-import type { JobRequest } from '../export/records/job.js';
+import type { ContainerStamp, JobRequest } from '../export/records/job.js';
 import { knownParametersOnly, readKickOff } from '../export/request/kickOff.js';
+import { patientCompartment } from '../fhir/patientCompartment.js';
 import { informationIssue, type OutcomeIssue } from '../fhir/operationOutcome.js';
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../jobs/model/instanceIds.js';
@@ -17,7 +19,8 @@ import { requesterOf } from '../export/source/requestLimiter.js';
 import type { HttpDependencies } from './dependencies.js';
 import { permitConfiguration } from './authorization/permitConfiguration.js';
 import { permitKickOff } from './authorization/permitKickOff.js';
-import { pinConfiguration } from './pinConfiguration.js';
+import { pinConfiguration, type PinnedConfiguration } from './pinConfiguration.js';
+import { baseUrlOf, requestUrlOf } from './publicUrls.js';
 import { readBody } from './requestBody.js';
 import { outcomeResponse, RequestError } from './respond.js';
 import { checkAtBulk, checkAtFiles, checkAtSource } from './sourceChecks.js';
@@ -30,15 +33,18 @@ const MAX_BODY_MEBIBYTES = 1;
 const JOB_ID_BYTES = 16;
 const SECRET_BYTES = 32;
 
-/** Starts an export of the level that `readLevel` finds in the request. */
-export type StartExport = (readLevel: (request: HttpRequest) => ExportLevel) => Handler;
+/**
+ * Starts an export of the level that `readLevel` finds in the request.
+ * @param guide the version of the guide that the path names
+ */
+export type StartExport = (readLevel: (request: HttpRequest) => ExportLevel, guide?: GuideVersion) => Handler;
 
 /** Checks everything that can be wrong with a request and its configuration, then starts the job. */
 export function kickOff(dependencies: HttpDependencies): StartExport {
   const { settings, jobs, files, bulkOf, sourceFiles, sourceOf, now } = dependencies;
   const { method } = settings.source.mode;
   const known = knownOf(dependencies);
-  return (readLevel) => async (request, client, context, caller) => {
+  return (readLevel, guide) => async (request, client, context, caller) => {
     const level = readLevel(request);
     const body =
       request.method === 'POST'
@@ -52,13 +58,16 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
         accept: request.headers.get('accept') ?? undefined,
         prefer: request.headers.get('prefer') ?? undefined,
         body: body?.toString('utf8'),
+        ...(guide === undefined ? {} : { guide }),
       },
       { now: now(), ...known },
     );
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
     const permitted = permitKickOff(read.kickOff, caller, settings.authorization, settings.fhirVersion);
     const secret = randomBytes(SECRET_BYTES);
-    const { configuration, container, asksRaw, notes, ...scope } = read.kickOff;
+    const { configuration, container, asksRaw, applied, ignored, ...asked } = read.kickOff;
+    const { referencedTypes = [], ...scope } = asked;
+    const referenced = referencedTypes.filter((type) => permitted.permittedTypes?.includes(type) !== false);
     const pinned =
       configuration === undefined ? undefined : await pinConfiguration(dependencies, configuration, secret);
     permitConfiguration(pinned?.described, asksRaw, caller, settings);
@@ -66,12 +75,13 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     const startedAt = new Date(now()).toISOString();
     const jobId = randomBytes(JOB_ID_BYTES).toString('hex');
     const place = outputName(startedAt, jobId);
-    const baseUrl = `${new URL(request.url).origin}/fhir`;
+    const baseUrl = baseUrlOf(request, settings);
     const job: JobRequest = {
       ...permitted,
       ...scope,
+      ...(referenced.length === 0 ? {} : { referencedTypes: referenced }),
       jobId,
-      requestUrl: knownParametersOnly(request.url),
+      requestUrl: knownParametersOnly(requestUrlOf(request, settings)),
       baseUrl,
       startedAt,
       container: container ?? place,
@@ -82,8 +92,9 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       configuration: pinned?.described,
       ...pinned?.pseudonyms,
       validation: settings.validateOutput,
-      stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
-      notes: [...permitted.notes, ...notes, ...(pinned?.notes ?? [])],
+      stamp: stampFor(pinned, scope.domainPrefix),
+      notes: [...permitted.notes, ...(pinned?.notes ?? [])],
+      ...(ignored.length === 0 ? {} : { ignored }),
     };
     try {
       const log = (line: object): void => context.debug(JSON.stringify({ jobId, ...line }));
@@ -103,8 +114,19 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     }
     return outcomeResponse(202, acceptedIssues(job), {
       'content-location': `${baseUrl}/_operations/export/${jobId}`,
+      ...(applied.length === 0 ? {} : { 'preference-applied': ['respond-async', ...applied].join(', ') }),
     });
   };
+}
+
+/** Where no service makes pseudonyms, the prefix of their domains says nothing. */
+function stampFor(pinned: PinnedConfiguration | undefined, domainPrefix: string | undefined): ContainerStamp {
+  const asksPseudonyms = pinned?.pseudonyms.pseudonymsDigest !== undefined;
+  return stampOf(
+    pinned?.described,
+    pinned?.hasRandomKeys === true,
+    asksPseudonyms ? domainPrefix : undefined,
+  );
 }
 
 /** What the orchestration of a job begins with. */
@@ -125,9 +147,11 @@ function inputOf({ jobId, workers }: JobRequest, settings: Settings): ExportJobI
 function knownOf({ settings, isResourceType }: HttpDependencies): Omit<KickOffContext, 'now'> {
   return {
     isResourceType,
+    isInCompartment: (type) => patientCompartment(settings.fhirVersion).has(type),
     hasElement: elementNames(FhirModel.of(settings.fhirVersion)),
     defaultConfiguration: settings.defaultConfiguration,
     domainPrefixes: settings.pseudonyms.domainPrefixes,
+    guide: settings.bulkDataVersion,
   };
 }
 
@@ -156,6 +180,7 @@ function acceptedIssues(job: JobRequest): OutcomeIssue[] {
       `The export was accepted as job ${job.jobId}. Poll the URL in Content-Location for its status.`,
     ),
     ...(job.configuration === undefined ? [] : [informationIssue(approvalSentence(job.configuration))]),
+    ...(job.ignored ?? []),
     ...job.notes.map(informationIssue),
   ];
 }

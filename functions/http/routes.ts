@@ -11,9 +11,11 @@ import { downloadFile } from './downloadFile.js';
 import { exportStatus } from './exportStatus.js';
 import { corsHeaders, preflight } from './cors.js';
 import { instanceLevel, typeLevel } from './exportLevel.js';
+import { groupList } from './groupList.js';
 import { kickOff } from './kickOff.js';
 import { metadata } from './metadata.js';
 import { RequestError, respond } from './respond.js';
+import { STU_4 } from '../export/request/guide.js';
 import { smartConfiguration } from './smartConfiguration.js';
 
 interface Route {
@@ -38,12 +40,19 @@ export function routes(dependencies: HttpDependencies): Route[] {
     const handler = start(readLevel);
     return { name, route, access: 'export', methods: { GET: handler, POST: handler } };
   };
+  // A CapabilityStatement names the operation of each version: a client takes the one that it knows.
+  const stu4At = (name: string, route: string, readLevel: Parameters<typeof start>[0]): Route => {
+    return { name, route, access: 'export', methods: { POST: start(readLevel, STU_4) } };
+  };
   const status = exportStatus(dependencies);
   const download = downloadFile(dependencies);
   return [
     exportAt('systemExport', 'fhir/$export', () => ({ kind: 'system' })),
     exportAt('typeExport', 'fhir/{type}/$export', typeLevel),
     exportAt('instanceExport', 'fhir/{type}/{id}/$export', instanceLevel),
+    stu4At('systemExportV4', 'fhir/$export-v4', () => ({ kind: 'system' })),
+    stu4At('typeExportV4', 'fhir/{type}/$export-v4', typeLevel),
+    stu4At('instanceExportV4', 'fhir/{type}/{id}/$export-v4', instanceLevel),
     {
       name: 'exportStatus',
       route: 'fhir/_operations/export/{jobId}',
@@ -51,17 +60,29 @@ export function routes(dependencies: HttpDependencies): Route[] {
       methods: { GET: status, HEAD: status, DELETE: cancelExport(dependencies) },
     },
     {
+      name: 'manifestPage',
+      route: 'fhir/_operations/export/{jobId}/manifests/{page}',
+      access: 'export',
+      methods: { GET: status, HEAD: status },
+    },
+    {
       name: 'downloadFile',
       route: 'fhir/_operations/export/{jobId}/files/{file}',
       access: 'export',
       methods: { GET: download, HEAD: download },
     },
+    groupsRoute(dependencies),
     ...deIdentifyRoutes(dependencies),
     openRoute('metadata', 'fhir/metadata', metadata(dependencies)),
     openRoute('smartConfiguration', 'fhir/.well-known/smart-configuration', smartConfiguration(dependencies)),
     openRoute('healthz', 'healthz', healthy),
     { name: 'unknownPath', route: '{*path}', access: 'open', methods: {} },
   ];
+}
+
+function groupsRoute(dependencies: HttpDependencies): Route {
+  const list = groupList(dependencies);
+  return { name: 'groups', route: 'fhir/Group', access: 'export', methods: { GET: list, HEAD: list } };
 }
 
 function deIdentifyRoutes(dependencies: HttpDependencies): Route[] {

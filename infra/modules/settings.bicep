@@ -128,6 +128,9 @@ type ExportSettings = {
   @maxValue(1000)
   MIN_PATIENTS: int?
 
+  @description('FHIR base URL as clients know it, where a gateway is in front of the app; every URL in an answer begins with it. Where clients know it by several hosts, one URL for each: the first is used unless `X-Original-Host` or `X-Forwarded-Host` names the host of another. See [Behind a gateway](operations.md#behind-a-gateway). Unless set: the host of the request. (https URLs without user, query and fragment, separated by commas, e.g. https://api.example.org/hospital/fhir)')
+  PUBLIC_BASE_URL: string?
+
   @description('Exports that may run at the same time; a kick-off beyond is 429 with `Retry-After`. (exports; default 100)')
   @minValue(1)
   @maxValue(10000)
@@ -246,6 +249,9 @@ type ExportSettings = {
   @minValue(5)
   @maxValue(1440)
   SAS_LIFETIME_MINUTES: int?
+
+  @description('Version of the Bulk Data Access guide by which a request is read and answered that names none: STU 2 (STU 3 differs by its parameters only, which both understand), or the ballot of STU 4, which takes a `POST` alone. (default 2.0.0)')
+  BULK_DATA_VERSION: ('2.0.0' | '3.0.0' | '4.0.0-ballot')?
 
   @description('Origins of web pages whose scripts may use the interface. (origins separated by commas, in lower case and without path or closing slash, e.g. https://app.example.org; or *)')
   CORS_ORIGINS: string?

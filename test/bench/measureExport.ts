@@ -1,4 +1,4 @@
-import { ExportClient } from '../../local/exportClient.js';
+import { ExportClient } from '../../cli/export/exportClient.js';
 import { SAMPLE_CONFIGURATION, type Stack } from '../../local/stack.js';
 import { type ProcessUsage, processUsage } from './processUsage.js';
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
-import type { Manifest } from '../../local/exportClient.js';
+import type { Manifest } from '../../cli/export/exportClient.js';
 
 /** What an export broke: the words say which promise, and where. */
 export class Violation extends Error {

@@ -1,5 +1,5 @@
 import type { ContainerClient } from '@azure/storage-blob';
-import type { Manifest } from '../../local/exportClient.js';
+import type { Manifest } from '../../cli/export/exportClient.js';
 import { outputNameEnd } from '../../functions/export/output/outputName.js';
 import { createRandom } from '../../local/sample/random.js';
 import { checkComplete, namesBelow, stateNames, Violation } from './checker.js';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Resource } from '@medplum/fhirtypes';
 import { afterEach, beforeAll, afterAll, describe, expect, it } from 'vitest';
-import { ExportClient, type Manifest } from '../../local/exportClient.js';
+import { ExportClient, type Manifest } from '../../cli/export/exportClient.js';
 import { createRandom } from '../../local/sample/random.js';
 import { generateSample } from '../../local/sample/sample.js';
 import { downloadLines, startTestStack, type TestStack } from '../stack/harness.js';

@@ -14,7 +14,7 @@ import {
 import { expect } from 'vitest';
 import { FHIR_VERSION_NUMBERS, type FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { DEVELOPMENT_KEY, EXPORT_ACCOUNT } from '../../local/developmentStorage.js';
-import { ExportClient, type Manifest } from '../../local/exportClient.js';
+import { ExportClient, type Manifest } from '../../cli/export/exportClient.js';
 import { freePort } from '../../local/ports.js';
 import { type RunningSource, startSource } from '../../local/source/source.js';
 import { startTestStack, type TestStack } from '../stack/harness.js';

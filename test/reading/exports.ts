@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ExportClient } from '../../local/exportClient.js';
+import { ExportClient } from '../../cli/export/exportClient.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
 import { downloadLines, startTestStack } from '../stack/harness.js';
 import type { Counts, Resource } from './counts.js';

@@ -1,6 +1,6 @@
 import { BlobServiceClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ExportClient } from '../../local/exportClient.js';
+import { ExportClient } from '../../cli/export/exportClient.js';
 import { type TestStack, startTestStack } from '../stack/harness.js';
 import { waitFor } from '../local/host/waitFor.js';
 

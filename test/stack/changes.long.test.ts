@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ExportClient, type Manifest } from '../../local/exportClient.js';
+import { ExportClient, type Manifest } from '../../cli/export/exportClient.js';
 import { SimulatedSource } from '../export/simulatedSource.js';
 import { downloadLines, startTestStack, type TestStack } from './harness.js';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { outputNameEnd } from '../../functions/export/output/outputName.js';
-import { ExportClient } from '../../local/exportClient.js';
+import { ExportClient } from '../../cli/export/exportClient.js';
 import { createRandom } from '../../local/sample/random.js';
 import { sourceIds } from '../faults/checker.js';
 import { downloadLines, startTestStack } from './harness.js';

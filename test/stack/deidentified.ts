@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { expect } from 'vitest';
-import { ExportClient, type Manifest } from '../../local/exportClient.js';
+import { ExportClient, type Manifest } from '../../cli/export/exportClient.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
 import { downloadLines, startTestStack, type TestStack } from './harness.js';
 import { expectVerified } from './verified.js';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
-import type { Manifest } from '../../local/exportClient.js';
+import type { Manifest } from '../../cli/export/exportClient.js';
 import { developmentStorage, EXPORT_ACCOUNT } from '../../local/developmentStorage.js';
 import { type Stack, startStack } from '../../local/stack.js';
 import { startEmulator } from '../adapters/azurite.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { ExportClient } from '../../local/exportClient.js';
+import { ExportClient } from '../../cli/export/exportClient.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
 import { startTestStack, type TestStack } from './harness.js';
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { ExportClient } from '../../local/exportClient.js';
+import { ExportClient } from '../../cli/export/exportClient.js';
 import { StandIn } from '../adapters/pseudonyms/standIn.js';
 import { madePseudonym } from '../deid/shared.js';
 import { sourceIds } from '../faults/checker.js';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ExportClient } from '../../local/exportClient.js';
+import { ExportClient } from '../../cli/export/exportClient.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
 import { freePort } from '../../local/ports.js';
 import { downloadLines, startTestStack, type TestStack } from './harness.js';

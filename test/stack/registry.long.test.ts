@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ExportClient, type Manifest } from '../../local/exportClient.js';
+import { ExportClient, type Manifest } from '../../cli/export/exportClient.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
 import { downloadLines, startTestStack, type TestStack } from './harness.js';
 import { digestOf, TestRegistry } from '../adapters/registry/testRegistry.js';

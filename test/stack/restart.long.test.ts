@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { ExportClient } from '../../local/exportClient.js';
+import { ExportClient } from '../../cli/export/exportClient.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
 import { sourceIds } from '../faults/checker.js';

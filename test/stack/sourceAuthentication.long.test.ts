@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ExportClient } from '../../local/exportClient.js';
+import { ExportClient } from '../../cli/export/exportClient.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
 import { type RunningSource, startSource } from '../../local/source/source.js';
 import { downloadLines, startTestStack, type TestStack } from './harness.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { ExportCheck } from '../../cli/verify/exportCheck.js';
 import { readSavedExport } from '../../cli/verify/savedExport.js';
-import type { Manifest } from '../../local/exportClient.js';
+import type { Manifest } from '../../cli/export/exportClient.js';
 
 /** Downloads an export as a client does, and expects it to be what its manifest and report say, to the digest. */
 export async function expectVerified(manifest: Manifest): Promise<void> {

@@ -7,6 +7,7 @@ import type {
   JobRequest,
   PartitionProgress,
   PartitionRecord,
+  ReferencedRound,
   RepeatedPart,
   SliceRecord,
 } from '../../export/records/job.js';
@@ -14,6 +15,7 @@ import type { PartCounts } from '../../export/selection/patientCount.js';
 import type { SourceExport } from '../../export/records/sourceExport.js';
 import type { BulkManifest } from '../../export/source/bulkManifest.js';
 import type { ExportManifest } from '../../export/output/manifest.js';
+import type { ManifestPages } from '../../export/output/manifestPages.js';
 import { furtherProgress } from '../../export/output/progress.js';
 import { admit, type RunningJob, type RunningLimits, toLookUp } from '../../jobs/model/runningJobs.js';
 import {
@@ -35,9 +37,11 @@ const SECRET_BLOBS = ['secret', 'configuration.json'] as const;
 const KEPT_BLOBS = [
   'request.json',
   'plan.json',
+  'referenced.json',
   'stop.json',
   'outcome.json',
   'manifest.json',
+  'pages.json',
   // Until the source's own export is deleted, too.
   'source.json',
 ] as const;
@@ -54,6 +58,9 @@ const MAX_KICK_OFF_MS = 120_000;
 const guarded = guarding('AzureWebJobsStorage');
 const IF_NEW = { ifNoneMatch: '*' };
 type Conditions = typeof IF_NEW | { ifMatch: string };
+
+/** By the number of the first partition of the plan. */
+type ReferencedRounds = Record<number, ReferencedRound[]>;
 
 interface Claims {
   /** The partition that the next claim gets. */
@@ -329,6 +336,47 @@ export class JobStore {
     return this.#putOnce(`${jobId}/repeated-${first}.json`, parts);
   }
 
+  /** What an attempt wrote refers to, a name a line. @throws ExportError where it is gone */
+  async references(jobId: string, partition: number, attempt: string): Promise<string> {
+    return required(await this.#read(`${jobId}/references/${partition}/${attempt}`));
+  }
+
+  async putReferences(jobId: string, partition: number, attempt: string, lines: string): Promise<void> {
+    await this.#write(`${jobId}/references/${partition}/${attempt}`, lines);
+  }
+
+  /** Ids of the resources of a partition that exported ones refer to. @throws ExportError where they are gone */
+  async referencedIds(jobId: string, partition: number): Promise<string[]> {
+    const text = required(await this.#read(`${jobId}/referenced/${partition}`));
+    return text === '' ? [] : text.split('\n');
+  }
+
+  /** Writes them; whoever repeats it writes the same. */
+  async putReferencedIds(jobId: string, partition: number, ids: readonly string[]): Promise<void> {
+    await this.#write(`${jobId}/referenced/${partition}`, ids.join('\n'));
+  }
+
+  /** What is read of what exported resources refer to, as far as that is planned. */
+  async referencedRounds(jobId: string, { first = 0 }: JobPlan): Promise<readonly ReferencedRound[]> {
+    return (await this.#readJson<ReferencedRounds>(`${jobId}/referenced.json`))?.[first] ?? [];
+  }
+
+  /** Adds a round unless it is known; returns the one that holds. */
+  putReferencedRound(
+    jobId: string,
+    { first = 0 }: JobPlan,
+    number: number,
+    round: ReferencedRound,
+  ): Promise<ReferencedRound> {
+    return this.#update<ReferencedRounds, ReferencedRound>(`${jobId}/referenced.json`, async (stored) => {
+      const rounds = stored?.[first] ?? [];
+      const held = rounds[number];
+      return held === undefined
+        ? { next: { ...stored, [first]: [...rounds, round] }, result: round }
+        : { result: held };
+    });
+  }
+
   partition(jobId: string, partition: number): Promise<PartitionRecord | undefined> {
     return this.#readJson<PartitionRecord>(`${jobId}/partitions/${partition}.json`);
   }
@@ -417,6 +465,22 @@ export class JobStore {
   /** Writes the manifest, unless there is one; returns the one that holds. */
   putManifest(jobId: string, manifest: ExportManifest): Promise<ExportManifest> {
     return this.#putOnce(`${jobId}/manifest.json`, manifest);
+  }
+
+  /** The pages of the manifest that were made while the job ran; `undefined` without any. */
+  manifestPages(jobId: string): Promise<ManifestPages | undefined> {
+    return this.#readJson<ManifestPages>(`${jobId}/pages.json`);
+  }
+
+  /** Changes them, unless `change` gives `undefined`; returns those that hold. */
+  changeManifestPages(
+    jobId: string,
+    change: (stored: ManifestPages | undefined) => ManifestPages | undefined,
+  ): Promise<ManifestPages> {
+    return this.#update<ManifestPages, ManifestPages>(`${jobId}/pages.json`, async (stored) => {
+      const next = change(stored);
+      return { next, result: next ?? stored ?? { pages: [] } };
+    });
   }
 
   /** Ids of all jobs that have any state. */

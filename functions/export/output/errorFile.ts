@@ -1,14 +1,21 @@
 import type { ResourceFailures } from '../records/job.js';
 import { issueSentence, type SourceIssue } from '../source/sourceOutcomes.js';
-import { errorIssue, type OperationOutcome, operationOutcome } from '../../fhir/operationOutcome.js';
+import {
+  errorIssue,
+  type OperationOutcome,
+  operationOutcome,
+  type OutcomeIssue,
+} from '../../fhir/operationOutcome.js';
 
-/** What was left out, or is reported of the source: an OperationOutcome a line. */
+/** What was left out, is reported of the source, or was ignored of the request: an OperationOutcome a line. */
 export function* errorOutcomes(
   failures: readonly ResourceFailures[],
   sourceIssues: readonly SourceIssue[],
+  ignored: readonly OutcomeIssue[],
 ): Generator<OperationOutcome> {
   yield* failureOutcomes(failures);
   for (const issue of sourceIssues) yield operationOutcome([errorIssue('incomplete', issueSentence(issue))]);
+  for (const issue of ignored) yield operationOutcome([issue]);
 }
 
 /** One OperationOutcome per resource or type that was left out, by type and reason; never a value of a resource. */

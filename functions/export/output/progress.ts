@@ -1,3 +1,4 @@
+import { MAX_PERCENT } from '../source/bulkStatus.js';
 import {
   ANY_TYPE,
   type JobPlan,
@@ -76,7 +77,7 @@ export function progressOf(plan: JobPlan | undefined, partitions: readonly Parti
     total: estimates.every((estimate) => estimate !== undefined)
       ? estimates.reduce((sum, estimate) => sum + estimate, 0)
       : undefined,
-    isComplete: counted.filter(({ isDone }) => isDone).length === planned.length,
+    isComplete: counted.filter(({ isDone }) => isDone).length >= planned.length,
     types: [...new Set(types)],
   };
 }
@@ -119,7 +120,7 @@ export function progressText(progress: Progress): string {
   if (!isPlanned)
     return `planning${source === undefined ? '' : `; the source's own export: ${source}`}${wait}`;
   if (parts !== undefined) return `${parts}${wait}`;
-  const percent = total === undefined || total === 0 ? 100 : Math.min(100, Math.floor((100 * done) / total));
+  const percent = Math.min(MAX_PERCENT, total === 0 ? MAX_PERCENT : Math.floor((100 * done) / (total ?? 1)));
   const amount =
     total === undefined ? `reading: ${done} resources` : `${percent}%: ${done} of ${total} resources`;
   if (waiting !== undefined) return `${amount}${wait}`;

@@ -1,8 +1,9 @@
 import type { Validation } from '../../deid/run/engine.js';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
+import type { OutcomeIssue } from '../../fhir/operationOutcome.js';
 import type { ApprovalRule, CoverageSummary } from '../request/approval.js';
 import type { MemberSearch } from '../selection/compartment.js';
-import type { ExportLevel, ExportScope } from '../request/scope.js';
+import type { ExportLevel, ExportScope, OutputForm } from '../request/scope.js';
 import type { PartCounts } from '../selection/patientCount.js';
 import type { DeletionCursor } from '../walk/deletionCursor.js';
 import type { PatientCursor } from '../walk/patientCursor.js';
@@ -13,7 +14,7 @@ import type { Window } from '../walk/window.js';
 import { addedContent, type ContentCounts } from './content.js';
 
 /** What was asked for at kick-off, as it stays until the job is deleted. Private: the URL may hold search values. */
-export interface JobRequest extends ExportScope {
+export interface JobRequest extends ExportScope, OutputForm {
   jobId: string;
   /** Kick-off URL as the manifest repeats it, without function keys. */
   requestUrl: string;
@@ -25,6 +26,8 @@ export interface JobRequest extends ExportScope {
   minPatients?: number;
   /** Whether its caller may not learn whether the source has the group. */
   isGroupHidden?: true;
+  /** Types of which a job below the system level exports what exported resources refer to; absent: none. */
+  referencedTypes?: string[];
   /** FHIR base that the caller used; the URLs of status and files begin with it. */
   baseUrl: string;
   startedAt: string;
@@ -44,14 +47,22 @@ export interface JobRequest extends ExportScope {
   pseudonymsDigest?: string;
   /** Whether what is written is validated, except in a raw export; absent in jobs of earlier versions: `off`. */
   validation?: Validation;
-  /** Things a caller should know: warnings of the configuration, parameters that were ignored. */
+  /** Things a caller should know, such as warnings of the configuration. */
   notes: string[];
+  /** What of the request was ignored; absent: nothing. */
+  ignored?: OutcomeIssue[];
 }
 
 /** What a container holds: giving a container away gives everything that is in it. */
 export type ContainerStamp =
   | { content: 'raw' }
-  | { content: 'deidentified'; configurationDigest: string; keys: 'random' | 'given' }
+  | {
+      content: 'deidentified';
+      configurationDigest: string;
+      keys: 'random' | 'given';
+      /** What the domains of pseudonyms begin with by the request, percent-encoded; absent where none are made, or it names none. */
+      domainPrefix?: string;
+    }
   /** More than one kind of data, or files of unknown origin: so for good. */
   | { content: 'mixed' };
 
@@ -71,8 +82,10 @@ export function isValidated({
 /** Which configuration a job uses, as it was read at kick-off. */
 export interface ConfigurationOfJob {
   name: string;
-  /** SHA-256 of its text. */
+  /** SHA-256 of its text, with that of the sample that it extends. */
   digest: string;
+  /** Name and version of the sample that it extends. */
+  extends?: string;
   /** Version of the blob it was read from. */
   etag?: string;
   /** The image it was read from: the reference as it was given, and its digest then. */
@@ -99,6 +112,8 @@ export interface JobPlan {
   bulkTypes?: string[];
   /** Below the system level, what is exported of the types. */
   compartment?: PlannedCompartment;
+  /** Types of which what exported resources refer to is read when all partitions are; absent: none. */
+  referenced?: string[];
   /** The filters that are exported by, where some of the request's are withheld; absent: the request's. */
   typeFilters?: TypeFilter[];
   /** Parts of the request that are withheld, as of too few patients: names of types and numbers of filters. */
@@ -113,7 +128,7 @@ export interface JobPlan {
 
 /** A partition by its number. */
 export function partitionOf(
-  { partitions, first = 0 }: JobPlan,
+  { partitions, first = 0 }: Pick<JobPlan, 'partitions' | 'first'>,
   partition: number,
 ): PlannedPartition | undefined {
   return partitions[partition - first];
@@ -123,7 +138,7 @@ export function partitionOf(
 export function numbered({
   partitions,
   first = 0,
-}: JobPlan): Array<[partition: number, planned: PlannedPartition]> {
+}: Pick<JobPlan, 'partitions' | 'first'>): Array<[partition: number, planned: PlannedPartition]> {
   return partitions.map((planned, index) => [first + index, planned]);
 }
 
@@ -196,6 +211,20 @@ export interface PlannedPartition {
   isOfDeletions?: true;
   /** The searches for the members' resources; absent: the whole type is walked. */
   memberSearch?: MemberSearch;
+  /** Whether it is of resources that exported ones refer to; the job's state has their ids. */
+  isReferenced?: true;
+}
+
+/** What exported resources refer to, and was not read before. */
+export interface ReferencedRound {
+  /** The number of the first partition. */
+  first: number;
+  partitions: PlannedPartition[];
+}
+
+/** Where the next one of a list of ids is. */
+export interface ReferencedCursor {
+  nextId: number;
 }
 
 /** What one attempt of one slice did. The slice that the orchestrator saw complete names it; others are orphans. */
@@ -205,7 +234,7 @@ export interface SliceRecord {
   /** The files it wrote, one a type; none where no resource was left to write. */
   files: OutputFile[];
   /** Where the next slice continues; none where the partition is complete. */
-  cursor: SliceCursor | DeletionCursor | PatientCursor | FileCursor | undefined;
+  cursor: SliceCursor | DeletionCursor | PatientCursor | FileCursor | ReferencedCursor | undefined;
   deletionNotes?: DeletionNote[];
   /** Resources that the source gave for the whole partition, exported or not; where that is known. */
   walked?: number;
@@ -288,7 +317,7 @@ export interface PartitionRecord extends Omit<
 > {
   /** Of a part of a file, in place of the files and reports above. */
   byType?: Record<string, TypeRecord>;
-  /** The attempts that count: of parts of files, their indexes show doubles. */
+  /** The attempts that count: their indexes of files show doubles, and their references what is exported with them. */
   attempts?: string[];
 }
 

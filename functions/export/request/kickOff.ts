@@ -1,7 +1,9 @@
-import { errorIssue, type OutcomeIssue } from '../../fhir/operationOutcome.js';
+import { withAssociatedTypes } from './associatedData.js';
+import { errorIssue, type OutcomeIssue, warningIssue } from '../../fhir/operationOutcome.js';
 import { compareInstants, parseInstant } from '../../fhir/instant.js';
 import { readGiven, readHeaders, type GivenParameter, type RawKickOff } from './given.js';
-import { printable, quoted } from './names.js';
+import { STU_4 } from './guide.js';
+import { HOST_PARAMETERS, printable, quoted } from './names.js';
 import type { OciReference } from './ociReference.js';
 import {
   namesOf,
@@ -12,16 +14,24 @@ import {
   type Reading,
   type Values,
 } from './parameters.js';
-import type { ExportScope } from './scope.js';
+import { readGuidePreferences } from './preferences.js';
+import type { ExportScope, OutputForm } from './scope.js';
+import { checkStu4Form } from './stu4Form.js';
+import { readReferencedTypes } from './referencedTypes.js';
 
 /** What a kick-off asks for, checked. */
-export interface KickOff extends ExportScope {
+export interface KickOff extends ExportScope, OutputForm {
   container: string | undefined;
   /** `undefined`: raw data is asked for, or nothing is said. */
   configuration: RequestedConfiguration | undefined;
+  /** Types of which what exported resources refer to is exported; absent: none. */
+  referencedTypes?: string[];
   /** Whether `_raw=true` is said. */
   asksRaw: boolean;
-  notes: string[];
+  /** What `Preference-Applied` lists beside `respond-async`. */
+  applied: string[];
+  /** What is ignored, since the caller is lenient: of each a warning. */
+  ignored: OutcomeIssue[];
 }
 
 /** A configuration by where it is: from the image `collection`, or from blob storage. */
@@ -42,9 +52,6 @@ const MAX_ISSUES = 100;
 const MAY_ANONYMIZE =
   /an+[o0]n|[aoi]n[iy]m|n[iy]mi[sz]|de-?_?id|ident|conf|etag|collection|reference|mask|redact|safe|hipaa|^_?an/i;
 
-/** The host's keys, in lower case: they are not parameters of the operation. */
-const HOST_PARAMETERS = new Set(['code', 'clientid']);
-
 /**
  * Reads and checks a kick-off request, all problems at once.
  * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-kick-off-request
@@ -54,15 +61,24 @@ export function readKickOff(
   context: KickOffContext,
 ): { kickOff: KickOff; issues: [] } | { kickOff: undefined; issues: OutcomeIssue[] } {
   const issues: OutcomeIssue[] = [];
-  const isLenient = readHeaders(raw, issues);
+  const { preferences, isLenient } = readHeaders(raw, issues);
+  const { guide, applied, hasSeparateStatus } = readGuidePreferences(
+    preferences,
+    raw,
+    context.guide ?? '2.0.0',
+    issues,
+  );
   if (raw.url.length > MAX_URL_CHARACTERS) {
     const text = `The URL has more than ${MAX_URL_CHARACTERS} characters. Send the parameters in the body of a POST.`;
     return { kickOff: undefined, issues: [...issues, errorIssue('too-long', text)] };
   }
   const given = readGiven(raw, issues);
-  const notes = checkUnknown(given, isLenient, issues);
-  const values = readValues(given, raw, context, issues);
+  if (guide === STU_4) checkStu4Form(raw, given, issues);
+  const ignored: OutcomeIssue[] = [];
+  checkUnknown(given, isLenient, issues, ignored);
+  const values = readValues(given, raw, { ...context, ignored: isLenient ? ignored : undefined }, issues);
   checkInstants(values, issues);
+  checkFileSizes(values, issues);
   const isNamed = given.has('_anonymizationconfig');
   checkConfiguration(given, issues);
   const asksRaw = values.raw === 'true';
@@ -76,12 +92,28 @@ export function readKickOff(
       ),
     );
   }
-  if (issues.length > 0) return { kickOff: undefined, issues: bounded(issues) };
-  const { types, typeFilters = [], elements = [], patients, since, until, pageSize, container } = values;
-  const { configuration: name, etag, collection, domainPrefix } = values;
+  const allTypes = withAssociatedTypes(values.types, values.associatedData ?? []);
+  const referencedTypes = readReferencedTypes(
+    {
+      level: raw.level,
+      types: allTypes,
+      typeFilters: values.typeFilters ?? [],
+      associatedData: values.associatedData ?? [],
+    },
+    context.isInCompartment,
+    issues,
+  );
+  if (issues.length > 0) {
+    const more = `There are ${issues.length - MAX_ISSUES} more problems of this kind.`;
+    return { kickOff: undefined, issues: bounded(issues, errorIssue('invalid', more)) };
+  }
+  const { typeFilters = [], elements = [], patients, since, until, pageSize, container } = values;
+  const { configuration: name, etag, collection, domainPrefix, associatedData = [] } = values;
   return {
     kickOff: {
-      types,
+      types: allTypes,
+      ...(referencedTypes.length === 0 ? {} : { referencedTypes }),
+      ...(associatedData.length === 0 ? {} : { associatedData }),
       typeFilters,
       elements,
       patients,
@@ -95,32 +127,51 @@ export function readKickOff(
           ? { name, etag, collection, isDefault: false }
           : standard && { ...standard, etag: undefined, isDefault: true },
       asksRaw,
-      notes: notes.length > MAX_ISSUES ? [...notes.slice(0, MAX_ISSUES), 'Others were ignored, too.'] : notes,
+      guide,
+      ...(hasSeparateStatus ? { hasSeparateStatus } : {}),
+      ...formOf(values),
+      applied,
+      ignored: bounded(ignored, ignoredIssue('Others were ignored, too.')),
     },
     issues: [],
   };
 }
 
+const LENIENT = 'Leave it out, or send Prefer: handling=lenient to have it ignored.';
+
 type Given = ReadonlyMap<string, GivenParameter>;
 
-/** Refuses unknown parameters; those that may be ignored are noted where the caller is lenient. */
-function checkUnknown(given: Given, isLenient: boolean, issues: OutcomeIssue[]): string[] {
-  const notes: string[] = [];
+/** Refuses unknown parameters; those that may be ignored are where the caller is lenient. */
+function checkUnknown(
+  given: Given,
+  isLenient: boolean,
+  issues: OutcomeIssue[],
+  ignored: OutcomeIssue[],
+): void {
   for (const [name, { spelled }] of given) {
     if (PARAMETER_NAMES.has(name) || HOST_PARAMETERS.has(name)) continue;
     if (isLenient && isIgnorable(spelled)) {
-      notes.push(`The parameter ${quoted(spelled)} is not known and was ignored.`);
+      ignored.push(
+        ignoredIssue(`The parameter ${quoted(spelled)} is not known and was ignored.`, printable(spelled)),
+      );
       continue;
     }
-    const otherwise = isIgnorable(spelled) ? ', or send Prefer: handling=lenient to have it ignored' : '';
-    const text = `The parameter ${quoted(spelled)} is not supported. Leave it out${otherwise}.`;
+    const text = `The parameter ${quoted(spelled)} is not supported. ${isIgnorable(spelled) ? LENIENT : 'Leave it out.'}`;
     issues.push(errorIssue('not-supported', text, printable(spelled)));
   }
-  return notes;
+}
+
+function ignoredIssue(text: string, parameter?: string): OutcomeIssue {
+  return warningIssue(text, 'not-supported', parameter);
 }
 
 /** Reads what is given of the list of parameters, one by one. */
-function readValues(given: Given, raw: RawKickOff, context: KickOffContext, issues: OutcomeIssue[]): Values {
+function readValues(
+  given: Given,
+  raw: RawKickOff,
+  { ignored, ...context }: KickOffContext & { ignored: OutcomeIssue[] | undefined },
+  issues: OutcomeIssue[],
+): Values {
   const values: Record<string, unknown> & Values = {};
   for (const [key, parameter] of Object.entries(PARAMETERS)) {
     const found = namesOf(parameter).flatMap((name) => given.get(name) ?? []);
@@ -132,7 +183,11 @@ function readValues(given: Given, raw: RawKickOff, context: KickOffContext, issu
       raw,
       found.some(({ isInUrl }) => isInUrl),
     );
-    const reading: Reading = { ...context, issues, problem, types: values.types };
+    const unsupported: Reading['unsupported'] = (text) => {
+      if (ignored === undefined) problem('not-supported', `${text} ${LENIENT}`);
+      else ignored.push(ignoredIssue(`${text} It was ignored.`, name));
+    };
+    const reading: Reading = { ...context, issues, problem, unsupported, types: values.types };
     if (place !== undefined) problem('not-supported', place);
     else if (parameter.takes === 'several')
       values[key] = parameter.read(
@@ -167,6 +222,21 @@ function checkInstants({ since, until }: Values, issues: OutcomeIssue[]): void {
   const [from, to] = [parseInstant(since), parseInstant(until)];
   if (from !== undefined && to !== undefined && compareInstants(from, to) >= 0)
     issues.push(errorIssue('value', '_since must be before _until.', '_since'));
+}
+
+/** What of the values says how files are written. */
+function formOf({ allowsPartialManifests, minFileBytes, maxFileBytes }: Values): OutputForm {
+  return {
+    ...(allowsPartialManifests === true ? { allowsPartialManifests } : {}),
+    ...(minFileBytes === undefined ? {} : { minFileBytes }),
+    ...(maxFileBytes === undefined ? {} : { maxFileBytes }),
+  };
+}
+
+function checkFileSizes({ minFileBytes, maxFileBytes }: Values, issues: OutcomeIssue[]): void {
+  if (minFileBytes === undefined || maxFileBytes === undefined || maxFileBytes > minFileBytes) return;
+  const text = '_maximumFileSize must be greater than _minimumFileSize.';
+  issues.push(errorIssue('value', text, '_maximumFileSize'));
 }
 
 /** What the parameters of a configuration need of each other. */
@@ -226,8 +296,6 @@ function isIgnorable(name: string): boolean {
   return /^[\w.:-]+$/.test(name) && !MAY_ANONYMIZE.test(name);
 }
 
-function bounded(issues: OutcomeIssue[]): OutcomeIssue[] {
-  if (issues.length <= MAX_ISSUES) return issues;
-  const more = `There are ${issues.length - MAX_ISSUES} more problems of this kind.`;
-  return [...issues.slice(0, MAX_ISSUES), errorIssue('invalid', more)];
+function bounded(issues: OutcomeIssue[], others: OutcomeIssue): OutcomeIssue[] {
+  return issues.length <= MAX_ISSUES ? issues : [...issues.slice(0, MAX_ISSUES), others];
 }

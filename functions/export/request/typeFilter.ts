@@ -21,6 +21,11 @@ const MAX_CHARACTERS = 131_072;
 /** The plus sign before a time zone's offset, which is read as a blank where a client has encoded it once only, or not at all. */
 const OFFSET_SIGN = /(?<=T[\d:.]{5,20})[+ ](?=\d\d:\d\d)/g;
 
+/** Whether no filter may use a search parameter, whoever asks. */
+export function isReserved(name: string): boolean {
+  return RESERVED.has(name.toLowerCase());
+}
+
 /**
  * Reads `_typeFilter`: `Type?search`, repeated or separated by commas. A search may hold commas itself, and clients
  * percent-encode the separating ones, too: a comma separates only where `Type?` follows.
@@ -40,8 +45,7 @@ export function readTypeFilters(
     problem(`the filters have more than ${MAX_CHARACTERS} characters. Export in several jobs.`);
     return [];
   }
-  // A comma after a backslash is a part of a search's value.
-  const texts = values.flatMap((value) => value.split(/(?<!\\),(?=\s*[A-Z][A-Za-z]*\?)/));
+  const texts = values.flatMap(separatedFilters);
   if (texts.length > MAX_GIVEN) {
     problem(`there are more than ${MAX_FILTERS} filters. Export in several jobs.`);
     return [];
@@ -66,7 +70,7 @@ export function readTypeFilters(
     }
     for (const name of new Set(search.map(([each]) => each))) {
       const plain = name.split(':')[0]?.toLowerCase() ?? '';
-      if (RESERVED.has(plain)) problem(`${plain} may not be used in a filter. Leave it out.`);
+      if (isReserved(plain)) problem(`${plain} may not be used in a filter. Leave it out.`);
     }
     filters.set(JSON.stringify([type, search]), { type, search });
   }
@@ -82,4 +86,9 @@ export function readTypeFilters(
   if (filters.size > MAX_FILTERS)
     problem(`there are more than ${MAX_FILTERS} filters. Export in several jobs.`);
   return [...filters.values()];
+}
+
+/** The filters of one value. A comma after a backslash is a part of a search's value. */
+export function separatedFilters(value: string): string[] {
+  return value.split(/(?<!\\),(?=\s*[A-Z][A-Za-z]*\?)/);
 }

@@ -82,6 +82,9 @@ function isPassing({ status, outcome }: BulkAnswer): boolean {
   return issues.length > 0 && issues.every((issue) => isJsonObject(issue) && PASSING.has(issue['code']));
 }
 
+/** Of a job that is not complete: clients take 100 % for its end. */
+export const MAX_PERCENT = 99;
+
 /** Words of progress without a meaning of their own for a patient. */
 const WORDS =
   /^(?:accepted|active|building|complete|completed|done|export|exporting|files|finishing|generating|in|job|now|pending|preparing|processing|progress|queued|resources|running|started|starting|submitted|the|waiting|writing)$/;
@@ -89,7 +92,8 @@ const WORDS =
 /** Of the text that a source gives, the percentage, or words that are known: what else it holds may be of a patient. */
 function progressOf(text: string | undefined): { progress?: string } {
   const percent = /(?<![\d.])(\d{1,3})(?:\.\d+)?\s?%/.exec(text ?? '')?.[1];
-  if (percent !== undefined && Number(percent) <= 100) return { progress: `${percent}%` };
+  if (percent !== undefined && Number(percent) <= 100)
+    return { progress: `${Math.min(MAX_PERCENT, Number(percent))}%` };
   const words = (text ?? '').toLowerCase().match(/[a-z]+/g) ?? [];
   const isKnown = words.length > 0 && words.length <= 6 && !/\d/.test(text ?? '');
   return isKnown && words.every((word) => WORDS.test(word)) ? { progress: words.join(' ') } : {};

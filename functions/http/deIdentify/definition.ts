@@ -1,6 +1,7 @@
 import { RELEASED, VERSION } from '../../common/version.js';
 import type { HttpDependencies } from '../dependencies.js';
 import type { Handler } from '../handler.js';
+import { baseUrlOf } from '../publicUrls.js';
 
 /** Path of the definition below the FHIR base. */
 export const DEFINITION_PATH = 'OperationDefinition/de-identify';
@@ -27,7 +28,7 @@ export function definition({ settings }: Pick<HttpDependencies, 'settings'>): Ha
     body: JSON.stringify({
       resourceType: 'OperationDefinition',
       id: 'de-identify',
-      url: `${new URL(request.url).origin}/fhir/${DEFINITION_PATH}`,
+      url: `${baseUrlOf(request, settings)}/${DEFINITION_PATH}`,
       version: VERSION,
       name: 'DeIdentify',
       status: 'active',

@@ -42,9 +42,14 @@ describe('X-Progress', () => {
       ],
     ],
     [
-      '100%: 120 of 100 resources; finishing',
+      '99%: 120 of 100 resources; finishing',
       plan,
       [0, 1, 2].map((partition) => ({ partition, resources: 40, isDone: true })),
+    ],
+    [
+      '99%: 0 of 0 resources; finishing',
+      planOf(['Observation', 0]),
+      [{ partition: 0, resources: 0, isDone: true }],
     ],
     [
       'reading: 7 resources; Patient',

@@ -10,6 +10,7 @@ const BASE = 'https://host.example/fhir/$export';
 const context = {
   now: Date.parse('2026-11-21T12:00:00Z'),
   isResourceType: (name: string): boolean => ['Patient', 'Observation'].includes(name),
+  isInCompartment: (): boolean => true,
   hasElement: elementNames(FhirModel.of('R4')),
   domainPrefixes: new Set(['project-a-']),
 };
@@ -107,7 +108,16 @@ describe('a kick-off is accepted', () => {
       'leniently, with a note',
       '?_foo=1',
       { prefer: 'respond-async, handling=lenient' },
-      { notes: ['The parameter "_foo" is not known and was ignored.'] },
+      {
+        ignored: [
+          {
+            severity: 'warning',
+            code: 'not-supported',
+            diagnostics: 'The parameter "_foo" is not known and was ignored.',
+            expression: ['_foo'],
+          },
+        ],
+      },
     ],
     [
       'as POST with Parameters',

@@ -50,7 +50,7 @@ describe('the status of the own export of the source', () => {
   it.each<[string, string | undefined]>([
     ['45%', '45%'],
     ['45.5 % complete', '45%'],
-    ['100%', '100%'],
+    ['100%', '99%'],
     ['in-progress', 'in progress'],
     ['Build in progress - OVERALL', undefined],
     ['0% complete, Please wait...', '0%'],
