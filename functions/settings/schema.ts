@@ -12,6 +12,7 @@ import { REGISTRIES } from './registrySettings.js';
 import {
   choice,
   flag,
+  hmacKey,
   integer,
   isSetting,
   isUnresolved,
@@ -151,7 +152,19 @@ const AREAS = {
       "How far `transactionTime` lies behind the source's clock, for transactions that are under way.",
     ),
   },
-  Storage: STORAGE,
+  Storage: {
+    ...STORAGE,
+    membershipKey: hmacKey(
+      'MEMBERSHIP_KEY',
+      {},
+      'Key under which the members that an export of a Group had are remembered, as digests, in the storage account of the runtime. With it, an export by `_since` knows who has joined the Group since the export before: see [Members who join and leave](consistency.md#members-who-join-and-leave). Without it, nothing is remembered.',
+    ),
+    membershipDays: integer(
+      'MEMBERSHIP_DAYS',
+      { default: 100, min: 1, max: 1000, unit: 'days' },
+      'How long the members that an export of a Group had are remembered: longer than the time from one export of a chain to the next.',
+    ),
+  },
   Callers: {
     authorization: AUTHORIZATION,
     publicBaseUrls,
@@ -211,6 +224,10 @@ const AREAS = {
       'Version of the Bulk Data Access guide by which a request is read and answered that names none: STU 2 (STU 3 differs by its parameters only, which both understand), or the ballot of STU 4, which takes a `POST` alone.',
     ),
     corsOrigins,
+    requireAccept: flag(
+      'REQUIRE_ACCEPT',
+      'Whether a kick-off has to send `Accept: application/fhir+json`. Otherwise one without `Accept`, or with `*/*` or `application/json`, is taken, too.',
+    ),
     jobRetentionHours: integer(
       'JOB_RETENTION_HOURS',
       { default: 168, min: 1, max: 8760, unit: 'hours' },

@@ -88,6 +88,11 @@ type ExportSettings = {
   @maxValue(3600)
   TRANSACTION_TIME_MARGIN_SECONDS: int?
 
+  @description('How long the members that an export of a Group had are remembered: longer than the time from one export of a chain to the next. (days; default 100)')
+  @minValue(1)
+  @maxValue(1000)
+  MEMBERSHIP_DAYS: int?
+
   @description('How callers authenticate themselves: with keys that the Functions host checks, with Entra ID by App Service authentication, with tokens of SMART Backend Services, or not at all, which is for localhost only. See Callers (docs/authorization.md). (default function-keys)')
   AUTHENTICATION: ('function-keys' | 'entra' | 'smart' | 'none')?
 
@@ -256,6 +261,9 @@ type ExportSettings = {
   @description('Origins of web pages whose scripts may use the interface. (origins separated by commas, in lower case and without path or closing slash, e.g. https://app.example.org; or *)')
   CORS_ORIGINS: string?
 
+  @description('Whether a kick-off has to send `Accept: application/fhir+json`. Otherwise one without `Accept`, or with `*/*` or `application/json`, is taken, too. (default false)')
+  REQUIRE_ACCEPT: ('true' | 'false')?
+
   @description('How long a finished job and its files stay. (hours; default 168)')
   @minValue(1)
   @maxValue(8760)
@@ -312,6 +320,9 @@ type KeyVaultSettings = {
 
   @description('Secret of the client. (with SOURCE_AUTHENTICATION client-credentials (required))')
   SOURCE_CLIENT_SECRET: string?
+
+  @description('Key under which the members that an export of a Group had are remembered, as digests, in the storage account of the runtime. With it, an export by `_since` knows who has joined the Group since the export before: see [Members who join and leave](consistency.md#members-who-join-and-leave). Without it, nothing is remembered. (text of 32 characters or more)')
+  MEMBERSHIP_KEY: string?
 
   @description('Users and passwords by registry. A registry without is read anonymously; one of Azure (`*.azurecr.io`) with the managed identity, which needs the role AcrPull. (JSON as in Docker\'s config.json: {"auths":{"registry.example.org":{"username":"…","password":"…"}}}, or "auth" with Base64 of user:password)')
   ANONYMIZATION_REGISTRY_CREDENTIALS: string?
