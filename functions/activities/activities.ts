@@ -6,6 +6,7 @@ import type { MainDependencies } from './dependencies.js';
 import { findDoubles } from './findDoubles.js';
 import { finishExport } from './finishExport.js';
 import { planExport } from './planExport.js';
+import { planReferenced } from './planReferenced.js';
 import { prepareSource } from './prepareSource.js';
 import { proveSource } from './proveSource.js';
 import { renewSource } from './renewSource.js';
@@ -27,6 +28,7 @@ const ACTIVITIES = {
   completePartition,
   proveSource,
   findDoubles,
+  planReferenced,
   stopExport,
   renewSource,
   finishExport,

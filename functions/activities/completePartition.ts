@@ -24,7 +24,7 @@ export function completePartition({ jobs }: ActivityDependencies) {
     const deletionNotes: DeletionNote[] = [];
     let walked: number | undefined;
     const provenance = emptyReport();
-    const mostPatients = (await jobs.request(jobId))?.minPatients ?? 0;
+    const { minPatients: mostPatients = 0, referencedTypes = [] } = (await jobs.request(jobId)) ?? {};
     const counts = emptyCounts();
     let seconds = 0;
     let foreign = 0;
@@ -76,7 +76,8 @@ export function completePartition({ jobs }: ActivityDependencies) {
       provenance,
       foreign,
       ofOthers,
-      ...(isOfFile ? { byType: Object.fromEntries([...byType].map(withoutCounts)), attempts } : {}),
+      ...(isOfFile ? { byType: Object.fromEntries([...byType].map(withoutCounts)) } : {}),
+      ...(isOfFile || referencedTypes.length > 0 ? { attempts } : {}),
     });
     await jobs.putProgress(jobId, { partition, resources, isDone: true });
     return null;

@@ -32,6 +32,8 @@ import { runFileSlice } from '../export/slice/fileSlice.js';
 import type { LineBlock } from '../export/source/fileLines.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import { PatientSlice } from '../export/slice/patientSlice.js';
+import { ReferenceCollector } from '../export/slice/referenceCollector.js';
+import { runReferencedSlice } from '../export/slice/referencedSlice.js';
 import {
   runSlice,
   type SliceDependencies,
@@ -40,7 +42,9 @@ import {
 } from '../export/slice/slice.js';
 import type { Settings } from '../settings/settings.js';
 import type { ActivityLog } from './activity.js';
+import type { JobStore } from '../adapters/storage/jobStore.js';
 import { AttemptFiles, DELETIONS_TYPE } from './attemptFiles.js';
+import { repeatedOf } from './countedParts.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { ExportSliceInput, ExportSliceOutput } from './sliceRunner.js';
 import { ProgressReports, watchedSource } from './waiting.js';
@@ -64,7 +68,7 @@ interface Part {
 }
 
 /** What every attempt needs, whatever its source. */
-type Shared = Pick<SliceDependencies, 'lineMaker' | 'clock' | 'isStopped' | 'tellProgress'> & {
+type Shared = Pick<SliceDependencies, 'lineMaker' | 'references' | 'clock' | 'isStopped' | 'tellProgress'> & {
   dependencies: ActivityDependencies;
   files: AttemptFiles;
   level: Level;
@@ -87,6 +91,8 @@ export function exportSlice(dependencies: ActivityDependencies) {
     const { jobId, partition, previous } = input;
     const part = await readPart(dependencies, input);
     const { request, plan, planned, before } = part;
+    const references =
+      plan.referenced && new ReferenceCollector(plan.referenced, plan.compartment?.bases ?? []);
     const files = new AttemptFiles(dependencies, part, input);
     const members =
       plan.compartment?.hasMembers === true ? await cache.members(jobId, plan.first) : undefined;
@@ -98,6 +104,7 @@ export function exportSlice(dependencies: ActivityDependencies) {
     const run = planned.file === undefined ? searchSlice : ofFile;
     const { read, ...recorded } = await run(part, {
       dependencies,
+      references,
       files,
       level: new Level(plan, settings.fhirVersion, members),
       members,
@@ -111,6 +118,7 @@ export function exportSlice(dependencies: ActivityDependencies) {
         report();
       },
     }).catch((error: unknown) => files.discard(error));
+    if (references !== undefined) await jobs.putReferences(jobId, partition, files.attempt, references.lines);
     await reports.settled();
     resources = (before?.resources ?? 0) + read;
     await jobs.putSlice(jobId, partition, files.attempt, {
@@ -130,13 +138,12 @@ export function exportSlice(dependencies: ActivityDependencies) {
 async function searchSlice(part: Part, shared: Shared): Promise<Recorded> {
   const { request, planned } = part;
   const { dependencies, files, level, log, report } = shared;
-  const { settings } = dependencies;
   const { type } = planned.window;
   const compartment = level.compartment(type, planned.memberSearch);
   const source = watchedSource(dependencies, request, (line) => log({ type, ...line }), report);
   const patients = (await patientCounters(part, shared))();
-  const run = planned.isOfDeletions === true ? runDeletions : runResources;
-  const result = await run(part, compartment, settings, {
+  const run = runOf(planned);
+  const result = await run(part, compartment, dependencies, {
     ...shared,
     source,
     patients,
@@ -177,9 +184,11 @@ async function fileSlice(part: Part, shared: Shared): Promise<Recorded> {
     choiceOf: (type, refuse) => {
       if (ofFile !== undefined && type !== ofFile) refuse(true);
       if (!isResourceType(type)) refuse(false);
-      return isAsked(request, type, settings.fhirVersion) && isOfFiles(part, type)
-        ? { compartment: level.compartment(type, undefined), patients: newCounter() }
-        : undefined;
+      if (!isAsked(request, type, settings.fhirVersion) || !isOfFiles(part, type)) return undefined;
+      // Of what exported resources refer to, the source has decided what its own export has.
+      const isReferenced = request.referencedTypes?.includes(type) === true;
+      const compartment = isReferenced ? undefined : level.compartment(type, undefined);
+      return { compartment, patients: newCounter() };
     },
   });
   if (index !== undefined) await jobs.putIndex(request.jobId, part.partition, files.attempt, index.bytes);
@@ -262,10 +271,27 @@ async function readPart(
   const first = partitionOf(plan, partition);
   const shared = { partition, request: asPlanned(request, plan), plan, before };
   if (first !== undefined) return { ...shared, planned: first };
-  const repeated = (await jobs.repeated(jobId, plan))[partition - plan.partitions.length - (plan.first ?? 0)];
-  const planned = partitionOf(plan, repeated?.partition ?? Number.NaN);
-  if (repeated === undefined || planned === undefined) throw stateMissing();
+  const number = partition - plan.partitions.length - (plan.first ?? 0);
+  const repeated = (await repeatedOf(jobs, jobId, plan))[number];
+  if (repeated === undefined)
+    return { ...shared, planned: await referencedPart(jobs, jobId, plan, partition) };
+  const planned = partitionOf(plan, repeated.partition);
+  if (planned === undefined) throw stateMissing();
   return { ...shared, planned, superseded: await jobs.superseded(jobId, repeated.partition) };
+}
+
+/** A partition of what exported resources refer to. */
+async function referencedPart(
+  jobs: JobStore,
+  jobId: string,
+  plan: JobPlan,
+  partition: number,
+): Promise<PlannedPartition> {
+  for (const round of await jobs.referencedRounds(jobId, plan)) {
+    const planned = partitionOf(round, partition);
+    if (planned !== undefined) return planned;
+  }
+  throw stateMissing();
 }
 
 const isCounting = ({ minPatients = 0 }: JobRequest): boolean => minPatients > 0;
@@ -278,7 +304,7 @@ async function patientCounters(
   const { fhirVersion } = dependencies.settings;
   const types =
     planned.file === undefined
-      ? plan.partitions.map(({ window }) => window.type)
+      ? [...plan.partitions.map(({ window }) => window.type), ...(plan.referenced ?? [])]
       : FhirModel.of(fhirVersion).resourceNames();
   const input: PatientCounterInput = {
     most: request.minPatients ?? 0,
@@ -302,7 +328,7 @@ function limitsOf({ sliceMaxPages, sliceMaxMebibytes, sliceMaxSeconds }: Setting
 async function runResources(
   { request, plan, planned: { window, memberSearch }, before }: Part,
   compartment: CompartmentSelection | undefined,
-  settings: Settings,
+  { settings }: Pick<ActivityDependencies, 'jobs' | 'settings'>,
   dependencies: SliceDependencies,
 ): Promise<Outcome> {
   const pageSize = request.pageSize ?? settings.pageSize;
@@ -337,10 +363,35 @@ async function runResources(
   ).run();
 }
 
+function runOf({ isOfDeletions, isReferenced }: PlannedPartition): typeof runResources {
+  if (isReferenced === true) return runReferenced;
+  return isOfDeletions === true ? runDeletions : runResources;
+}
+
+async function runReferenced(
+  { partition, request, planned: { window }, before }: Part,
+  _compartment: undefined | CompartmentSelection,
+  { jobs, settings }: Pick<ActivityDependencies, 'jobs' | 'settings'>,
+  dependencies: SliceDependencies,
+): Promise<Outcome> {
+  const cursor = before?.cursor;
+  return runReferencedSlice(
+    {
+      type: window.type,
+      ids: await jobs.referencedIds(request.jobId, partition),
+      pageSize: request.pageSize ?? settings.pageSize,
+      concurrency: settings.sourceMaxRequests,
+      cursor: cursor !== undefined && 'nextId' in cursor ? cursor : undefined,
+    },
+    limitsOf(settings),
+    dependencies,
+  );
+}
+
 async function runDeletions(
   { request, planned: { window }, before }: Part,
   _compartment: undefined | CompartmentSelection,
-  settings: Settings,
+  { settings }: Pick<ActivityDependencies, 'jobs' | 'settings'>,
   { source, lineMaker, openFile, clock, isStopped }: SliceDependencies,
 ): Promise<Outcome> {
   const cursor = before?.cursor;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pMap from 'p-map';
 import { endJob } from '../jobs/endJob.js';
+import { MAX_REFERENCED_ROUNDS } from '../jobs/model/instanceIds.js';
 import { type JobOutcome, stateMissing, stateOf } from '../jobs/model/state.js';
 import { ExportError } from '../common/errors.js';
 import {
@@ -8,13 +9,12 @@ import {
   addReport,
   asPlanned,
   emptyReport,
-  numbered,
   type JobPlan,
   type JobRequest,
   type OutputFile,
   type PartitionRecord,
-  type PlannedPartition,
   type ReadPart,
+  type ReferencedRound,
   type RepeatedPart,
   type SliceReport,
 } from '../export/records/job.js';
@@ -44,6 +44,7 @@ import { VERSION } from '../common/version.js';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import type { ActivityLog } from './activity.js';
+import { type CountedPart, countedParts, repeatedOf } from './countedParts.js';
 import type { MainDependencies } from './dependencies.js';
 import type { SliceRunner } from './sliceRunner.js';
 
@@ -83,9 +84,9 @@ async function complete(
   const { jobId, container, folder } = request;
   const plan = await jobs.plan(jobId);
   if (plan === undefined) throw stateMissing();
-  const isOfFiles = plan.partitions.some(({ file }) => file !== undefined);
-  const repeated = isOfFiles ? await jobs.repeated(jobId, plan) : [];
-  const read = await readParts(jobs, jobId, plan, repeated);
+  const repeated = await repeatedOf(jobs, jobId, plan);
+  const rounds = plan.referenced === undefined ? [] : await jobs.referencedRounds(jobId, plan);
+  const read = await readParts(jobs, jobId, plan, rounds);
   const withheld = await withheldOf(jobs, request, plan, read);
   // What is withheld is as if it had never been read: no file, count or failure of it is reported.
   const parts = read.map((part): ReadPart => {
@@ -133,6 +134,8 @@ async function complete(
       ofOthers,
       superseded: superseded(request, repeated),
       absent: await absentMembers(jobs, request, plan, parts),
+      unresolved: unresolved(request, parts),
+      isReferencedCut: rounds.length === MAX_REFERENCED_ROUNDS,
       withheld: withheld.notes,
     }),
   );
@@ -158,11 +161,9 @@ async function readParts(
   jobs: JobStore,
   jobId: string,
   plan: JobPlan,
-  repeated: readonly RepeatedPart[],
+  rounds: readonly ReferencedRound[],
 ): Promise<ReadPart[]> {
-  const partsOf = async ([index, planned]: [number, PlannedPartition]): Promise<ReadPart[]> => {
-    const again = repeated.findIndex(({ partition }) => partition === index);
-    const partition = again < 0 ? index : (plan.first ?? 0) + plan.partitions.length + again;
+  const partsOf = async ({ partition, planned }: CountedPart): Promise<ReadPart[]> => {
     const record = await jobs.partition(jobId, partition);
     if (record === undefined) throw stateMissing();
     if (record.byType === undefined) return [{ partition, planned, record }];
@@ -174,7 +175,7 @@ async function readParts(
       record: { ...own, seconds: (seconds * own.report.read) / Math.max(1, lines) },
     }));
   };
-  return (await pMap(numbered(plan), partsOf, AT_ONCE)).flat();
+  return (await pMap(await countedParts(jobs, jobId, plan, rounds), partsOf, AT_ONCE)).flat();
 }
 
 /** The types that are withheld since a part of theirs is of too few patients, and what is reported of all such parts. */
@@ -227,6 +228,20 @@ async function absentMembers(
 /** How many lines of files others superseded: nothing, where the number might show what is withheld. */
 function superseded({ minPatients = 0 }: JobRequest, repeated: readonly RepeatedPart[]): number {
   return minPatients > 0 ? 0 : repeated.reduce((sum, { lines }) => sum + lines, 0);
+}
+
+/**
+ * How many resources that exported ones refer to the source does not have: nothing, where the number might show what is
+ * withheld.
+ */
+function unresolved({ minPatients = 0 }: JobRequest, parts: readonly ReadPart[]): number {
+  if (minPatients > 0) return 0;
+  return parts
+    .filter(({ planned }) => planned.isReferenced === true)
+    .reduce((sum, { planned: { estimate = 0 }, record: { report } }) => {
+      const failed = report.failures.filter(({ code }) => code.startsWith('source-'));
+      return sum + estimate - report.read - failed.reduce((all, { count }) => all + count, 0);
+    }, 0);
 }
 
 async function writeErrors(

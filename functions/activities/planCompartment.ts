@@ -58,7 +58,9 @@ export async function planCompartment(
   const members =
     resolved === undefined ? undefined : new Members(await jobs.putMembers(request.jobId, resolved.ids));
   const types = asked.filter((type) => compartmentTypes.has(type));
-  const others = asked.filter((type) => !compartmentTypes.has(type));
+  const others = asked.filter(
+    (type) => !compartmentTypes.has(type) && request.referencedTypes?.includes(type) !== true,
+  );
   if (request.types !== undefined && others.length > 0) {
     notes.push(
       `_type: ${others.join(', ')} cannot be in a Patient compartment, so there is nothing to export of it at this level.`,

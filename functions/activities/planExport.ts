@@ -40,6 +40,8 @@ export interface PlanExportOutput {
   partitions: number;
   /** Whether they are parts of files, among which lines of one resource are looked for when all are read. */
   isOfFiles?: true;
+  /** Whether what exported resources refer to is read, when all are read. */
+  followsReferences?: true;
 }
 
 /** Smaller partitions are not worth what it costs to begin one. */
@@ -65,9 +67,14 @@ export function planExport(dependencies: ActivityDependencies) {
   };
 }
 
-function outputOf({ partitions, first = 0 }: JobPlan): PlanExportOutput {
+function outputOf({ partitions, first = 0, referenced }: JobPlan): PlanExportOutput {
   const isOfFiles = partitions.some(({ file }) => file !== undefined);
-  return { first, partitions: partitions.length, ...(isOfFiles ? { isOfFiles } : {}) };
+  return {
+    first,
+    partitions: partitions.length,
+    ...(isOfFiles ? { isOfFiles } : {}),
+    ...(referenced === undefined ? {} : { followsReferences: true }),
+  };
 }
 
 type MadePlan = Omit<JobPlan, 'source'>;
@@ -131,6 +138,7 @@ async function planSearches(
   const reports = new ProgressReports(jobs, asked.jobId);
   const progress = { partition: PLANNING, resources: 0, isDone: false };
   const source = watchedSource(dependencies, asked, log, (waiting) => reports.add(progress, waiting));
+  const { referencedTypes = [] } = asked;
   const { capabilities, date } = await readSource(settings, source, asked);
   const transactionTime = transactionInstant(date, settings.transactionTimeMarginSeconds, asked.until);
   const listed = listedTypes(capabilities, asked, isResourceType);
@@ -170,6 +178,7 @@ async function planSearches(
     ...(below === undefined ? {} : { compartment: below.compartment }),
     ...(filters === undefined ? {} : { typeFilters: filters.kept, withheld: filters.withheld }),
     ...(parts.refused === undefined ? {} : { refused: parts.refused }),
+    ...(below === undefined || referencedTypes.length === 0 ? {} : { referenced: referencedTypes }),
     notes: [
       ...planNotes(request),
       ...(asked.types === undefined && listed.includes(BINARY) ? [BINARY_LEFT_OUT] : []),

@@ -12,7 +12,8 @@ export interface CompartmentLink {
  * The Patient compartment of the FHIR versions (CompartmentDefinition/patient, and the SearchParameters it names), a
  * resource type a line: search parameters, each with the elements it looks at where they have another name. Types
  * without a link to patients are in no compartment. Left out are STU3's chains (`agent.patient` of AuditEvent,
- * `target.patient` of Provenance), which no resource alone shows.
+ * `target.patient` of Provenance), which no resource alone shows. Added is `Device.patient`: by the definition a Device is
+ * in no compartment, although it may be in its patient.
  */
 const COMMON = `
 Account subject
@@ -63,6 +64,7 @@ Condition patient=subject asserter
 Consent patient
 Coverage policy-holder=policyHolder subscriber beneficiary payor
 DetectedIssue patient
+Device patient
 DeviceUseStatement subject
 DocumentManifest subject author recipient
 Media subject
@@ -150,7 +152,6 @@ const TABLES: Record<FhirVersion, string> = {
 /** Elements that name the patient of a resource, and yet put it into no compartment by the definition. */
 const OUTSIDE_R4 = `
 Contract subject
-Device patient
 GuidanceResponse subject
 Task for
 `;

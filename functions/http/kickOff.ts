@@ -8,6 +8,7 @@ import { outputName } from '../export/output/outputName.js';
 import type { ExportLevel } from '../export/request/scope.js';
 import type { JobRequest } from '../export/records/job.js';
 import { knownParametersOnly, readKickOff } from '../export/request/kickOff.js';
+import { patientCompartment } from '../fhir/patientCompartment.js';
 import { informationIssue, type OutcomeIssue } from '../fhir/operationOutcome.js';
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../jobs/model/instanceIds.js';
@@ -59,7 +60,8 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
     const permitted = permitKickOff(read.kickOff, caller, settings.authorization, settings.fhirVersion);
     const secret = randomBytes(SECRET_BYTES);
-    const { configuration, container, asksRaw, ignored, ...scope } = read.kickOff;
+    const { configuration, container, asksRaw, ignored, referencedTypes = [], ...scope } = read.kickOff;
+    const referenced = referencedTypes.filter((type) => permitted.permittedTypes?.includes(type) !== false);
     const pinned =
       configuration === undefined ? undefined : await pinConfiguration(dependencies, configuration, secret);
     permitConfiguration(pinned?.described, asksRaw, caller, settings);
@@ -71,6 +73,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     const job: JobRequest = {
       ...permitted,
       ...scope,
+      ...(referenced.length === 0 ? {} : { referencedTypes: referenced }),
       jobId,
       requestUrl: knownParametersOnly(requestUrlOf(request, settings)),
       baseUrl,
@@ -127,6 +130,7 @@ function inputOf({ jobId, workers }: JobRequest, settings: Settings): ExportJobI
 function knownOf({ settings, isResourceType }: HttpDependencies): Omit<KickOffContext, 'now'> {
   return {
     isResourceType,
+    isInCompartment: (type) => patientCompartment(settings.fhirVersion).has(type),
     hasElement: elementNames(FhirModel.of(settings.fhirVersion)),
     defaultConfiguration: settings.defaultConfiguration,
     domainPrefixes: settings.pseudonyms.domainPrefixes,

@@ -57,7 +57,7 @@ export async function checkAtSource(
  * @throws RequestError 400 or 404
  */
 export async function checkAtFiles(
-  { level, patients, typeFilters, isGroupHidden }: JobRequest,
+  { level, patients, typeFilters, isGroupHidden, referencedTypes }: JobRequest,
   sourceFiles: SourceFiles,
   { fhirServerUrl }: CheckSettings,
   now: () => number,
@@ -66,6 +66,10 @@ export async function checkAtFiles(
     const text =
       '_typeFilter: the source is files (SOURCE_MODE), which cannot be searched. Leave it out; _type, _since, _until, _elements and patient work.';
     throw new RequestError(400, [errorIssue('not-supported', text, '_typeFilter')]);
+  }
+  if (referencedTypes !== undefined) {
+    const text = `_type, includeAssociatedData: the source is files (SOURCE_MODE), in which what exported resources refer to cannot be looked up: leave out ${referencedTypes.join(', ')}, or export with [base]/$export.`;
+    throw new RequestError(400, [errorIssue('not-supported', text, '_type')]);
   }
   if (level.kind !== 'group' || isGroupHidden === true) return;
   const check = async (): Promise<void> => {

@@ -96,9 +96,12 @@ async function deleteOrphans(jobs: JobStore, files: ExportFiles, request: JobReq
 
 /** Removes the orchestrations of a job and then its state, without which they could not be found. */
 async function forgetJob(jobs: JobStore, client: df.DurableClient, request: JobRequest): Promise<void> {
-  const { partitions = [], first = 0 } = (await jobs.plan(request.jobId)) ?? {};
+  const plan = await jobs.plan(request.jobId);
+  const { partitions = [], first = 0 } = plan ?? {};
   // Parts of files may have been read twice.
   const repeated = partitions.filter(({ file }) => file !== undefined);
-  await purgeJob(client, request, first + partitions.length + repeated.length);
+  const last = plan && (await jobs.referencedRounds(request.jobId, plan)).at(-1);
+  const end = last === undefined ? 0 : last.first + last.partitions.length;
+  await purgeJob(client, request, Math.max(end, first + partitions.length + repeated.length));
   await jobs.deleteAll(request.jobId);
 }

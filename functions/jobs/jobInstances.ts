@@ -4,6 +4,7 @@ import type { JobRequest } from '../export/records/job.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import { type InstanceEnd, type JobState, stateOf } from './model/state.js';
 import {
+  GROUPS_OF_FILES,
   GROUPS_PER_START,
   jobInstanceId,
   MAX_STARTS,
@@ -39,7 +40,7 @@ const ENDS: Readonly<Partial<Record<OrchestrationRuntimeStatus, InstanceEnd>>> =
 };
 
 /** What the ids of a job's workers follow from: parts of files may be read again, by other workers. */
-export type WorkersOf = Pick<JobRequest, 'jobId' | 'workers' | 'sourceMode'>;
+export type WorkersOf = Pick<JobRequest, 'jobId' | 'workers' | 'sourceMode' | 'referencedTypes'>;
 
 /** Calls to the Durable extension at the same time, each of them a request to the host. */
 const AT_ONCE = { concurrency: 8 };
@@ -74,10 +75,16 @@ export async function purgeJob(client: DurableClient, job: WorkersOf, partitions
   await pMap(ids, (id) => unlessUnknown(client.purgeInstanceHistory(id)), AT_ONCE);
 }
 
-function workerIds({ jobId, workers, sourceMode }: WorkersOf): string[] {
-  const groups = { search: 1, files: GROUPS_PER_START, bulk: MAX_STARTS * GROUPS_PER_START };
-  const length = groups[sourceMode === 'auto' ? 'bulk' : (sourceMode ?? 'search')] * workers;
-  return Array.from({ length }, (_, worker) => workerInstanceId(jobId, worker));
+function workerIds({ jobId, workers, sourceMode, referencedTypes = [] }: WorkersOf): string[] {
+  const ofFiles = sourceMode === undefined ? 1 : GROUPS_OF_FILES;
+  const groups = referencedTypes.length > 0 ? GROUPS_PER_START : ofFiles;
+  const starts = sourceMode === 'bulk' || sourceMode === 'auto' ? MAX_STARTS : 1;
+  const ids: string[] = [];
+  for (let start = 0; start < starts; start++) {
+    const first = start * GROUPS_PER_START * workers;
+    for (let more = 0; more < groups * workers; more++) ids.push(workerInstanceId(jobId, first + more));
+  }
+  return ids;
 }
 
 /** The client reports an unknown instance by an error that has its status in the text only. */

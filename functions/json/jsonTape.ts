@@ -254,6 +254,18 @@ export class JsonTape {
     return false;
   }
 
+  /** The strings that members of a name have, anywhere within a value. @param name its number */
+  *textsOf(value: number, name: number): Generator<string> {
+    const { nodes } = this;
+    const end = this.after(value);
+    for (let at = value; at < end; at += NODE_SIZE) {
+      if (((nodes[at] as number) & KIND) !== STRING) continue;
+      const own = (nodes[at] as number) >> NAME_SHIFT;
+      if (own === name || (own === UNRESOLVED_NAME && this.nameText(at) === nameOf(name)))
+        yield this.primitive(at) as string;
+    }
+  }
+
   /** The value at a node that is no object or array. */
   scalar(node: number): JsonScalar | null {
     return this.kind(node) === NULL ? null : this.primitive(node);

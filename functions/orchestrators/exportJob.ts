@@ -2,7 +2,12 @@ import type { OrchestrationContext } from 'durable-functions';
 import type { StepResult } from '../activities/activity.js';
 import { fromHistoryError, type SafeFailure } from '../common/errors.js';
 import type { ExportWorkerInput } from './exportWorker.js';
-import { GROUPS_PER_START, workerInstanceId } from '../jobs/model/instanceIds.js';
+import {
+  GROUPS_OF_FILES,
+  GROUPS_PER_START,
+  MAX_REFERENCED_ROUNDS,
+  workerInstanceId,
+} from '../jobs/model/instanceIds.js';
 import { type Orchestration, type RetryPolicy, runStep } from './steps.js';
 
 export interface ExportJobInput {
@@ -77,22 +82,51 @@ function* exportParts(
 ): Orchestration<SafeFailure | undefined> {
   const plan = yield* runStep(context, 'planExport', { jobId }, retry);
   if (!plan.ok) return plan.failure;
-  const { first, partitions, isOfFiles } = plan.value;
+  const { first, partitions, isOfFiles, followsReferences } = plan.value;
   // No two have the same number, whichever export of the source they read.
   const worker = (start - 1) * GROUPS_PER_START * workers;
   const end = first + partitions;
   const input = { jobId, turn: 0, retry, first };
   yield* runWorkers(context, { ...input, worker, end }, Math.min(workers, partitions));
-  if (isOfFiles !== true) return undefined;
-  if (asksSource === true) {
-    const proven = yield* runStep(context, 'proveSource', { jobId }, retry);
-    if (!proven.ok) return proven.failure;
+  if (isOfFiles === true) {
+    if (asksSource === true) {
+      const proven = yield* runStep(context, 'proveSource', { jobId }, retry);
+      if (!proven.ok) return proven.failure;
+    }
+    const found = yield* runStep(context, 'findDoubles', { jobId }, retry);
+    if (!found.ok) return found.failure;
+    const again = found.value.partitions;
+    const second = { ...input, worker: worker + workers, end: end + again };
+    yield* runWorkers(context, second, Math.min(workers, again));
   }
-  const found = yield* runStep(context, 'findDoubles', { jobId }, retry);
-  if (!found.ok) return found.failure;
-  const again = found.value.partitions;
-  const second = { ...input, worker: worker + workers, end: end + again };
-  yield* runWorkers(context, second, Math.min(workers, again));
+  if (followsReferences !== true) return undefined;
+  return yield* exportReferenced(
+    context,
+    { ...input, worker: worker + GROUPS_OF_FILES * workers, end },
+    workers,
+  );
+}
+
+/**
+ * Reads what exported resources refer to, and what that refers to, until nothing is new.
+ * @param first input of the first worker
+ * @returns what failed but was not reported by a worker
+ */
+function* exportReferenced(
+  context: OrchestrationContext,
+  first: ExportWorkerInput,
+  workers: number,
+): Orchestration<SafeFailure | undefined> {
+  const { jobId, retry } = first;
+  for (let round = 0; round < MAX_REFERENCED_ROUNDS; round++) {
+    const plan = yield* runStep(context, 'planReferenced', { jobId, round }, retry);
+    if (!plan.ok) return plan.failure;
+    const { partitions } = plan.value;
+    if (partitions === 0) break;
+    const worker = first.worker + round * workers;
+    const input = { ...first, worker, first: plan.value.first, end: plan.value.first + partitions };
+    yield* runWorkers(context, input, Math.min(workers, partitions));
+  }
   return undefined;
 }
 

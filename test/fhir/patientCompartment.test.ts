@@ -4,8 +4,8 @@ import { definitionsOf } from '../../functions/deid/model/definitions.js';
 import { outsideCompartment, patientCompartment } from '../../functions/fhir/patientCompartment.js';
 import { searchParametersOf } from '../../local/source/searchParameters.js';
 
-/** How many types the CompartmentDefinition of a version links to patients. */
-const TYPES: Record<FhirVersion, number> = { STU3: 64, R4: 66, R4B: 66, R5: 73 };
+/** How many types the CompartmentDefinition of a version links to patients, and Device, before R5. */
+const TYPES: Record<FhirVersion, number> = { STU3: 65, R4: 67, R4B: 67, R5: 73 };
 
 /** The types that an element's references may have; `undefined` where it is no reference. */
 function targetsOf(

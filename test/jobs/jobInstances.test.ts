@@ -4,8 +4,14 @@ import { purgeJob, terminateJob } from '../../functions/jobs/jobInstances.js';
 
 it.each([
   [{}, ['job', 'job:worker-0', 'job:worker-1']],
-  [{ sourceMode: 'files' as const }, ['job', 'job:worker-0', 'job:worker-1', 'job:worker-2', 'job:worker-3']],
-])('cancel and purge find all workers of a job, of files those that read again, too: %o', async (of, ids) => {
+  [{ sourceMode: 'files' as const }, ['job', ...numbered(0, 4)]],
+  [{ referencedTypes: ['Practitioner'] }, ['job', ...numbered(0, 24)]],
+  [
+    { sourceMode: 'bulk' as const },
+    // Of each export of the source, those that read its files, and read them again.
+    ['job', ...numbered(0, 4), ...numbered(24, 28), ...numbered(48, 52)],
+  ],
+])('cancel and purge find all workers of a job: %o', async (of, ids) => {
   const called: string[] = [];
   const client = {
     terminate: async (id: string) => void called.push(id),
@@ -18,3 +24,7 @@ it.each([
   await purgeJob(client, job, 2);
   expect(called).toEqual([...ids, 'job:partition-0', 'job:partition-1']);
 });
+
+function numbered(first: number, end: number): string[] {
+  return Array.from({ length: end - first }, (_, more) => `job:worker-${first + more}`);
+}

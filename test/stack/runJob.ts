@@ -8,6 +8,7 @@ import { exportSlice } from '../../functions/activities/exportSlice.js';
 import { findDoubles } from '../../functions/activities/findDoubles.js';
 import { finishExport } from '../../functions/activities/finishExport.js';
 import { planExport } from '../../functions/activities/planExport.js';
+import { planReferenced } from '../../functions/activities/planReferenced.js';
 import { openPseudonymAccess } from '../../functions/adapters/pseudonyms/openPseudonyms.js';
 import { prepareSource } from '../../functions/activities/prepareSource.js';
 import { proveSource } from '../../functions/activities/proveSource.js';
@@ -51,7 +52,15 @@ export type Asked = Pick<JobRequest, 'level'> &
   Partial<
     Pick<
       JobRequest,
-      'types' | 'typeFilters' | 'patients' | 'since' | 'until' | 'pageSize' | 'minPatients' | 'isGroupHidden'
+      | 'types'
+      | 'typeFilters'
+      | 'patients'
+      | 'since'
+      | 'until'
+      | 'pageSize'
+      | 'minPatients'
+      | 'isGroupHidden'
+      | 'referencedTypes'
     >
   > & {
     /** Text of a configuration; a raw export without. */
@@ -152,10 +161,18 @@ export async function runJob(
     await pMap(Array(count).keys(), runPartition, { concurrency: workers });
   };
   const exportParts = async (): Promise<void> => {
-    const { first, partitions, isOfFiles } = await step(planExport(dependencies), { jobId });
-    const end = first + partitions;
-    await runPartitions(first, end);
-    if (isOfFiles !== true) return;
+    const planned = await step(planExport(dependencies), { jobId });
+    const end = planned.first + planned.partitions;
+    await runPartitions(planned.first, end);
+    if (planned.isOfFiles === true) await repeatParts(end);
+    for (let round = 0, isLast = planned.followsReferences !== true; !isLast; round++) {
+      const { first, partitions } = await step(planReferenced(dependencies), { jobId, round });
+      if (losesAttempts) await step(planReferenced(dependencies), { jobId, round });
+      await runPartitions(first, first + partitions);
+      isLast = partitions === 0;
+    }
+  };
+  const repeatParts = async (end: number): Promise<void> => {
     if (hasOwn) await step(proveSource(dependencies), { jobId });
     const again = await step(findDoubles(dependencies), { jobId });
     if (losesAttempts) expect(await step(findDoubles(dependencies), { jobId })).toEqual(again);

@@ -7,6 +7,7 @@ import type {
   JobRequest,
   PartitionProgress,
   PartitionRecord,
+  ReferencedRound,
   RepeatedPart,
   SliceRecord,
 } from '../../export/records/job.js';
@@ -35,6 +36,7 @@ const SECRET_BLOBS = ['secret', 'configuration.json'] as const;
 const KEPT_BLOBS = [
   'request.json',
   'plan.json',
+  'referenced.json',
   'stop.json',
   'outcome.json',
   'manifest.json',
@@ -54,6 +56,9 @@ const MAX_KICK_OFF_MS = 120_000;
 const guarded = guarding('AzureWebJobsStorage');
 const IF_NEW = { ifNoneMatch: '*' };
 type Conditions = typeof IF_NEW | { ifMatch: string };
+
+/** By the number of the first partition of the plan. */
+type ReferencedRounds = Record<number, ReferencedRound[]>;
 
 interface Claims {
   /** The partition that the next claim gets. */
@@ -327,6 +332,47 @@ export class JobStore {
     parts: readonly RepeatedPart[],
   ): Promise<readonly RepeatedPart[]> {
     return this.#putOnce(`${jobId}/repeated-${first}.json`, parts);
+  }
+
+  /** What an attempt wrote refers to, a name a line. @throws ExportError where it is gone */
+  async references(jobId: string, partition: number, attempt: string): Promise<string> {
+    return required(await this.#read(`${jobId}/references/${partition}/${attempt}`));
+  }
+
+  async putReferences(jobId: string, partition: number, attempt: string, lines: string): Promise<void> {
+    await this.#write(`${jobId}/references/${partition}/${attempt}`, lines);
+  }
+
+  /** Ids of the resources of a partition that exported ones refer to. @throws ExportError where they are gone */
+  async referencedIds(jobId: string, partition: number): Promise<string[]> {
+    const text = required(await this.#read(`${jobId}/referenced/${partition}`));
+    return text === '' ? [] : text.split('\n');
+  }
+
+  /** Writes them; whoever repeats it writes the same. */
+  async putReferencedIds(jobId: string, partition: number, ids: readonly string[]): Promise<void> {
+    await this.#write(`${jobId}/referenced/${partition}`, ids.join('\n'));
+  }
+
+  /** What is read of what exported resources refer to, as far as that is planned. */
+  async referencedRounds(jobId: string, { first = 0 }: JobPlan): Promise<readonly ReferencedRound[]> {
+    return (await this.#readJson<ReferencedRounds>(`${jobId}/referenced.json`))?.[first] ?? [];
+  }
+
+  /** Adds a round unless it is known; returns the one that holds. */
+  putReferencedRound(
+    jobId: string,
+    { first = 0 }: JobPlan,
+    number: number,
+    round: ReferencedRound,
+  ): Promise<ReferencedRound> {
+    return this.#update<ReferencedRounds, ReferencedRound>(`${jobId}/referenced.json`, async (stored) => {
+      const rounds = stored?.[first] ?? [];
+      const held = rounds[number];
+      return held === undefined
+        ? { next: { ...stored, [first]: [...rounds, round] }, result: round }
+        : { result: held };
+    });
   }
 
   partition(jobId: string, partition: number): Promise<PartitionRecord | undefined> {

@@ -40,6 +40,10 @@ interface ManifestInput {
   superseded?: number;
   /** Members without a Patient in the source's own export. */
   absent?: number;
+  /** Resources that exported ones refer to and that the source does not have. */
+  unresolved?: number;
+  /** Whether what these refer to was not followed to its end. */
+  isReferencedCut?: boolean;
   /** What is reported of parts that are withheld. */
   withheld: readonly string[];
 }
@@ -103,7 +107,7 @@ export function buildManifest(input: ManifestInput): ExportManifest {
 
 function notesOf(input: ManifestInput): string[] {
   const { request, plan, deletionNotes, report, foreign, ofOthers, withheld } = input;
-  const { superseded = 0, absent = 0 } = input;
+  const { superseded = 0, absent = 0, unresolved = 0, isReferencedCut = false } = input;
   const { content = { resources: 0, notValid: 0 }, failures, undated = 0, unproven = {} } = report;
   const refused = failures.filter(({ isType }) => isType === true).map(({ type }) => type);
   const { counts = [], order = [] } = unproven;
@@ -124,6 +128,11 @@ function notesOf(input: ManifestInput): string[] {
     [
       absent,
       `${absent} of the patients asked for have no Patient resource in the source's own export: they do not exist there, or the source has cut its export, so that other resources of theirs may be missing, too.`,
+    ],
+    [unresolved, `${unresolved} resources that exported ones refer to are not at the source.`],
+    [
+      Number(isReferencedCut),
+      'References were followed from one resource to the next ten times: what is behind that is missing.',
     ],
     [
       refused.length,

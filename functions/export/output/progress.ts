@@ -77,7 +77,7 @@ export function progressOf(plan: JobPlan | undefined, partitions: readonly Parti
     total: estimates.every((estimate) => estimate !== undefined)
       ? estimates.reduce((sum, estimate) => sum + estimate, 0)
       : undefined,
-    isComplete: counted.filter(({ isDone }) => isDone).length === planned.length,
+    isComplete: counted.filter(({ isDone }) => isDone).length >= planned.length,
     types: [...new Set(types)],
   };
 }

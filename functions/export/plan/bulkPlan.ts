@@ -146,7 +146,7 @@ export function bulkNotes(
   output: readonly ReadFile[],
   unknown: number,
 ): string[] {
-  const { level, typeFilters, patients, since } = request;
+  const { level, typeFilters, patients, since, referencedTypes } = request;
   const reason = deletionsRefused(request);
   const again = output.filter(({ bytes }) => bytes === undefined).length;
   return [
@@ -177,6 +177,11 @@ export function bulkNotes(
           "The source's own export lists no deletions. Many sources never do, so that is no proof that nothing was deleted.",
         ]
       : []),
+    ...(referencedTypes === undefined
+      ? []
+      : [
+          `Of ${referencedTypes.join(', ')}, the export has those that the source's own export has: whether these are all that exported resources refer to, the source has decided.`,
+        ]),
     ...(level.kind === 'system'
       ? []
       : ['Provenance: only those are exported that name a patient themselves, as files are read once.']),

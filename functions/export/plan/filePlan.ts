@@ -75,11 +75,17 @@ export function fileWindow({ since, until }: Pick<JobRequest, 'since' | 'until'>
 
 /** Whether lines of a type are exported of files that have it. */
 export function isAsked(
-  { types, permittedTypes, level }: Pick<JobRequest, 'types' | 'permittedTypes' | 'level'>,
+  {
+    types,
+    permittedTypes,
+    level,
+    referencedTypes,
+  }: Pick<JobRequest, 'types' | 'permittedTypes' | 'level' | 'referencedTypes'>,
   type: string,
   fhirVersion: FhirVersion,
 ): boolean {
-  if (level.kind !== 'system' && !patientCompartment(fhirVersion).has(type)) return false;
+  if (level.kind !== 'system' && !patientCompartment(fhirVersion).has(type))
+    return referencedTypes?.includes(type) === true;
   return types?.includes(type) ?? (!NOT_BY_DEFAULT.has(type) && permittedTypes?.includes(type) !== false);
 }
 

@@ -26,6 +26,8 @@ export interface JobRequest extends ExportScope {
   minPatients?: number;
   /** Whether its caller may not learn whether the source has the group. */
   isGroupHidden?: true;
+  /** Types of which a job below the system level exports what exported resources refer to; absent: none. */
+  referencedTypes?: string[];
   /** FHIR base that the caller used; the URLs of status and files begin with it. */
   baseUrl: string;
   startedAt: string;
@@ -102,6 +104,8 @@ export interface JobPlan {
   bulkTypes?: string[];
   /** Below the system level, what is exported of the types. */
   compartment?: PlannedCompartment;
+  /** Types of which what exported resources refer to is read when all partitions are; absent: none. */
+  referenced?: string[];
   /** The filters that are exported by, where some of the request's are withheld; absent: the request's. */
   typeFilters?: TypeFilter[];
   /** Parts of the request that are withheld, as of too few patients: names of types and numbers of filters. */
@@ -116,7 +120,7 @@ export interface JobPlan {
 
 /** A partition by its number. */
 export function partitionOf(
-  { partitions, first = 0 }: JobPlan,
+  { partitions, first = 0 }: Pick<JobPlan, 'partitions' | 'first'>,
   partition: number,
 ): PlannedPartition | undefined {
   return partitions[partition - first];
@@ -126,7 +130,7 @@ export function partitionOf(
 export function numbered({
   partitions,
   first = 0,
-}: JobPlan): Array<[partition: number, planned: PlannedPartition]> {
+}: Pick<JobPlan, 'partitions' | 'first'>): Array<[partition: number, planned: PlannedPartition]> {
   return partitions.map((planned, index) => [first + index, planned]);
 }
 
@@ -199,6 +203,20 @@ export interface PlannedPartition {
   isOfDeletions?: true;
   /** The searches for the members' resources; absent: the whole type is walked. */
   memberSearch?: MemberSearch;
+  /** Whether it is of resources that exported ones refer to; the job's state has their ids. */
+  isReferenced?: true;
+}
+
+/** What exported resources refer to, and was not read before. */
+export interface ReferencedRound {
+  /** The number of the first partition. */
+  first: number;
+  partitions: PlannedPartition[];
+}
+
+/** Where the next one of a list of ids is. */
+export interface ReferencedCursor {
+  nextId: number;
 }
 
 /** What one attempt of one slice did. The slice that the orchestrator saw complete names it; others are orphans. */
@@ -208,7 +226,7 @@ export interface SliceRecord {
   /** The files it wrote, one a type; none where no resource was left to write. */
   files: OutputFile[];
   /** Where the next slice continues; none where the partition is complete. */
-  cursor: SliceCursor | DeletionCursor | PatientCursor | FileCursor | undefined;
+  cursor: SliceCursor | DeletionCursor | PatientCursor | FileCursor | ReferencedCursor | undefined;
   deletionNotes?: DeletionNote[];
   /** Resources that the source gave for the whole partition, exported or not; where that is known. */
   walked?: number;
@@ -291,7 +309,7 @@ export interface PartitionRecord extends Omit<
 > {
   /** Of a part of a file, in place of the files and reports above. */
   byType?: Record<string, TypeRecord>;
-  /** The attempts that count: of parts of files, their indexes show doubles. */
+  /** The attempts that count: their indexes of files show doubles, and their references what is exported with them. */
   attempts?: string[];
 }
 

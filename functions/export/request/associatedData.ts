@@ -9,12 +9,25 @@ interface AssociatedDataSet {
   readonly types: readonly string[];
 }
 
+/** Types outside of the Patient compartment of which exports of patients can have what exported resources refer to. */
+export const REFERENCED_TYPES: readonly string[] = [
+  'Practitioner',
+  'PractitionerRole',
+  'Organization',
+  'Location',
+  'Medication',
+];
+
 /** The sets that are supported. A new one is a row. */
 export const ASSOCIATED_DATA = {
   RelevantProvenanceResources: {
     meaning:
       'all Provenance of what is exported, also where `_type` does not name Provenance (at the system level, all Provenance of the source)',
     types: ['Provenance'],
+  },
+  _referenced: {
+    meaning: `the ${REFERENCED_TYPES.join(', ')} resources that exported ones refer to, and those that these refer to (at the system level, all of these types)`,
+    types: REFERENCED_TYPES,
   },
 } as const satisfies Readonly<Record<string, AssociatedDataSet>>;
 

@@ -13,6 +13,7 @@ import {
   type Reading,
   type Values,
 } from './parameters.js';
+import { readReferencedTypes } from './referencedTypes.js';
 import type { ExportScope } from './scope.js';
 
 /** What a kick-off asks for, checked. */
@@ -20,6 +21,8 @@ export interface KickOff extends ExportScope {
   container: string | undefined;
   /** `undefined`: raw data is asked for, or nothing is said. */
   configuration: RequestedConfiguration | undefined;
+  /** Types of which what exported resources refer to is exported; absent: none. */
+  referencedTypes?: string[];
   /** Whether `_raw=true` is said. */
   asksRaw: boolean;
   /** What is ignored, since the caller is lenient: of each a warning. */
@@ -79,15 +82,27 @@ export function readKickOff(
       ),
     );
   }
+  const allTypes = withAssociatedTypes(values.types, values.associatedData ?? []);
+  const referencedTypes = readReferencedTypes(
+    {
+      level: raw.level,
+      types: allTypes,
+      typeFilters: values.typeFilters ?? [],
+      associatedData: values.associatedData ?? [],
+    },
+    context.isInCompartment,
+    issues,
+  );
   if (issues.length > 0) {
     const more = `There are ${issues.length - MAX_ISSUES} more problems of this kind.`;
     return { kickOff: undefined, issues: bounded(issues, errorIssue('invalid', more)) };
   }
-  const { types, typeFilters = [], elements = [], patients, since, until, pageSize, container } = values;
+  const { typeFilters = [], elements = [], patients, since, until, pageSize, container } = values;
   const { configuration: name, etag, collection, domainPrefix, associatedData = [] } = values;
   return {
     kickOff: {
-      types: withAssociatedTypes(types, associatedData),
+      types: allTypes,
+      ...(referencedTypes.length === 0 ? {} : { referencedTypes }),
       ...(associatedData.length === 0 ? {} : { associatedData }),
       typeFilters,
       elements,

@@ -12,6 +12,8 @@ import { readTypeFilters } from './typeFilter.js';
 
 export interface KickOffContext extends ElementNames {
   now: number;
+  /** Whether a type can be in a Patient compartment. */
+  isInCompartment: (type: string) => boolean;
   /** What a request gets that names no configuration. */
   defaultConfiguration?: { name: string; collection: OciReference | undefined } | undefined;
   /** What callers may have the domains of pseudonyms begin with; none without. */

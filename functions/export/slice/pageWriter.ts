@@ -10,12 +10,15 @@ import { addedContent, contentOf } from '../records/content.js';
 import { addCounts, addFailure, addUndecided, emptyReport, type SliceReport } from '../records/job.js';
 import type { PatientCount } from '../selection/patientCount.js';
 import type { SearchRow } from '../source/resourceRow.js';
+import type { ReferenceCollector } from './referenceCollector.js';
 
 /** What turns resources into lines of files. */
 export interface PageDependencies {
   lineMaker: LineMaker;
   /** Counts the patients whose data is written. */
   patients: PatientCount;
+  /** Takes what written resources refer to; absent: nothing of it is exported. */
+  references?: ReferenceCollector | undefined;
   /** Called once a type, when its first line is there. */
   openFile: (type: string) => Promise<LineSink>;
   /** Milliseconds since any fixed moment. */
@@ -167,8 +170,10 @@ export class PageWriter {
       const own = bytes.subarray(tape.start(node), tape.end(node));
       this.#waiting.push({ ...how, rounds: how.rounds + 1, bytes: Buffer.from(own) });
     } else if (failure === undefined) {
-      if (how.isWritten) this.#lines.end();
-      else buffer.truncate(length);
+      if (how.isWritten) {
+        this.#lines.end();
+        this.#dependencies.references?.add(json);
+      } else buffer.truncate(length);
       how.onMade();
     } else if (how.isWritten) this.#fail(failure);
   }

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { readKickOff } from '../../../functions/export/request/kickOff.js';
 import { elementNames } from '../../../functions/export/request/elements.js';
+import { patientCompartment } from '../../../functions/fhir/patientCompartment.js';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 
 const context = {
   now: Date.parse('2026-11-21T12:00:00Z'),
-  isResourceType: (name: string): boolean => ['Patient', 'Observation', 'Provenance'].includes(name),
+  isResourceType: (name: string): boolean => /^[A-Z]/.test(name),
+  isInCompartment: (name: string): boolean => patientCompartment('R4').has(name),
   hasElement: elementNames(FhirModel.of('R4')),
 };
 
@@ -75,5 +77,48 @@ describe('includeAssociatedData', () => {
       ]);
     }
     expect(kickOff?.associatedData).toBeUndefined();
+  });
+});
+
+/** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#query-parameters `_type`: types outside of the Patient compartment */
+describe('types of which an export of patients has what exported resources refer to', () => {
+  it.each([
+    ['are those that _type names beside one of the compartment', '?_type=Patient,Location', ['Location']],
+    [
+      'are all of them by includeAssociatedData',
+      '?includeAssociatedData=_referenced',
+      ['Practitioner', 'PractitionerRole', 'Organization', 'Location', 'Medication'],
+    ],
+    ['are none by default', '', undefined],
+    ['are none where _type names no other', '?_type=Patient', undefined],
+  ])('%s', (_name, query, referencedTypes) => {
+    const { kickOff, issues } = read(query, 'strict');
+    expect(issues).toEqual([]);
+    expect(kickOff?.referencedTypes).toEqual(referencedTypes);
+  });
+
+  it.each([
+    [
+      'alone',
+      '?_type=Practitioner,Location',
+      '_type',
+      /^_type names only types that are in no Patient compart/,
+    ],
+    [
+      'with a filter',
+      '?_type=Patient,Location&_typeFilter=Location%3Fname%3Dx',
+      '_typeFilter',
+      /^_typeFilter: of Location, .* cannot be filtered/,
+    ],
+  ])('are refused %s', (_name, query, expression, words) => {
+    const { issues } = read(query, 'strict');
+    expect(issues).toEqual([
+      {
+        severity: 'error',
+        code: 'not-supported',
+        diagnostics: expect.stringMatching(words),
+        expression: [expression],
+      },
+    ]);
   });
 });

@@ -16,6 +16,7 @@ const model = FhirModel.of('R4');
 const context = {
   now: Date.parse('2026-11-21T12:00:00Z'),
   isResourceType: (name: string): boolean => model.resource(name) !== undefined,
+  isInCompartment: (): boolean => true,
   hasElement: elementNames(model),
 };
 

@@ -10,6 +10,7 @@ const BASE = 'https://host.example/fhir/$export';
 const context = {
   now: Date.parse('2026-11-21T12:00:00Z'),
   isResourceType: (name: string): boolean => ['Patient', 'Observation'].includes(name),
+  isInCompartment: (): boolean => true,
   hasElement: elementNames(FhirModel.of('R4')),
   domainPrefixes: new Set(['project-a-']),
 };

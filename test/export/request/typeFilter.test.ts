@@ -20,7 +20,12 @@ function fromUrl(...values: string[]): ReturnType<typeof readKickOff> {
     prefer: 'respond-async',
     body: undefined,
   };
-  return readKickOff(raw, { now: Date.parse('2026-11-21T12:00:00Z'), isResourceType, hasElement });
+  return readKickOff(raw, {
+    now: Date.parse('2026-11-21T12:00:00Z'),
+    isResourceType,
+    hasElement,
+    isInCompartment: () => true,
+  });
 }
 
 const OBSERVATION = { type: 'Observation', search: [['code', '1']] };
