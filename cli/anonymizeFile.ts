@@ -23,7 +23,7 @@ interface FileError {
   file: string;
   line: number;
   message: string;
-  rule?: number;
+  rule?: string;
 }
 
 /** What became of a file. */

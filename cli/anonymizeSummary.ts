@@ -33,8 +33,8 @@ export class AnonymizeSummary {
     for (const [type, counts] of result.isWritten ? result.content : [])
       this.#content.set(type, addedContent(this.#content.get(type), counts));
     for (const { file, line, message, rule } of result.errors) {
-      increase(this.#byRule, rule === undefined ? 'the data' : `fhirPathRules[${rule}]`);
-      const where = rule === undefined ? '' : ` (fhirPathRules[${rule}])`;
+      increase(this.#byRule, rule ?? 'the data');
+      const where = rule === undefined ? '' : ` (${rule})`;
       console.error(`${file}:${line}: ${message}${where}`);
     }
   }

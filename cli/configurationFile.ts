@@ -1,15 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { configurationText } from '../functions/adapters/configurationText.js';
 import type { Configuration } from '../functions/deid/configuration/configuration.js';
-import { parseDocument } from '../functions/deid/reading/document.js';
-import { DocumentError } from '../functions/deid/reading/documentError.js';
 import { issueText, type ConfigurationIssue } from '../functions/deid/reading/issues.js';
-import { versionsOf } from '../functions/deid/configuration/versions.js';
 import { resolveKeys } from '../functions/deid/configuration/keys.js';
 import type { Coverage } from '../functions/deid/coverage/coverage.js';
-import { readConfiguration, type ReadOptions } from '../functions/deid/readConfiguration.js';
+import { readConfiguration, type ReadOptions, versionsOfText } from '../functions/deid/readConfiguration.js';
 import { FHIR_VERSIONS, type FhirVersion } from '../functions/fhir/fhirVersion.js';
-import { isJsonObject } from '../functions/json/json.js';
 import { secretSetting } from '../functions/settings/schema.js';
 import type { Environment } from '../functions/settings/setting.js';
 import { type Given, UsageError } from './command.js';
@@ -36,7 +32,7 @@ export async function readConfigurationFile(
 ): Promise<ConfigurationFile> {
   const bytes = await readBytes(path);
   const text = configurationText(bytes);
-  const own = ownVersions(text);
+  const own = versionsOfText(text);
   const ofApp = knownVersion('FHIR_VERSION', environment['FHIR_VERSION']);
   const fhirVersion =
     knownVersion('--fhir-version', values['fhir-version']) ??
@@ -97,19 +93,6 @@ async function readBytes(path: string): Promise<Buffer> {
   } catch (error) {
     const reason = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
     throw new UsageError(`The configuration ${path} cannot be read${reason}.`);
-  }
-}
-
-/** The versions a configuration is for, as far as it says. */
-function ownVersions(text: string): readonly FhirVersion[] {
-  try {
-    const json = parseDocument(text);
-    if (!isJsonObject(json)) return [];
-    const [, value] = Object.entries(json).find(([key]) => key.toLowerCase() === 'fhirversion') ?? [];
-    return versionsOf(value) ?? [];
-  } catch (error) {
-    if (error instanceof DocumentError) return [];
-    throw error;
   }
 }
 

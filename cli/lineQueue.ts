@@ -116,7 +116,7 @@ function tooManyPseudonyms(): ExportError {
 }
 
 /** Reads bytes onto a tape. @returns what is wrong with them, if they are no JSON object */
-function problemOf(tape: JsonTape, bytes: Buffer): { message: string; rule?: number } | undefined {
+function problemOf(tape: JsonTape, bytes: Buffer): { message: string; rule?: string } | undefined {
   if (isUtf8(bytes) && tape.read(bytes))
     return tape.kind(tape.root) === OBJECT ? undefined : { message: 'Not a JSON object' };
   if (bytes.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC))

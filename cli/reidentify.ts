@@ -6,6 +6,7 @@ import { CRYPTO_HASH } from '../functions/deid/methods/cryptoHash.js';
 import { ENCRYPT } from '../functions/deid/methods/encrypt.js';
 import type { Method } from '../functions/deid/methods/method.js';
 import { FhirModel } from '../functions/deid/model/fhirModel.js';
+import { pinnedText } from '../functions/deid/readConfiguration.js';
 import { configurationDigest } from '../functions/export/request/pinnedConfiguration.js';
 import { isJsonObject, JsonError, parseJson, stringifyJson } from '../functions/json/json.js';
 import { decodeUtf8 } from '../functions/json/utf8.js';
@@ -170,7 +171,7 @@ async function readConfiguration(
     );
   const { configuration, missing } = await withKeys(read.configuration, environment);
   if (missing.length > 0) throw new UsageError(`${missingKeys(missing, environment)}.`);
-  return { configuration, digest: configurationDigest(read.text) };
+  return { configuration, digest: configurationDigest(pinnedText(read.text)) };
 }
 
 function resourceOf(bytes: Buffer): ReturnType<typeof parseObject> {

@@ -1,3 +1,5 @@
+import { pinnedText } from '../functions/deid/readConfiguration.js';
+import { configurationDigest } from '../functions/export/request/pinnedConfiguration.js';
 import type { Given } from './command.js';
 import { missingKeys, printIssue, readConfigurationFile, withKeys } from './configurationFile.js';
 
@@ -14,6 +16,7 @@ export async function checkConfiguration(path: string, given: Given): Promise<Bu
     const message = `${missingKeys(missing, given.environment)}: the app needs it`;
     printIssue({ severity: 'warning', path: 'parameters', message });
   }
+  console.log(`The digest of the configuration is ${configurationDigest(pinnedText(read.text))}.`);
   if (read.coverage?.isComplete === true) console.log('The coverage of the configuration is complete.');
   return read.bytes;
 }

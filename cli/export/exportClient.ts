@@ -20,7 +20,7 @@ export class ExportClient {
    */
   async kickOff(parameters: Record<string, string>): Promise<string> {
     const response = await fetch(`${this.#baseUrl}/$export?${new URLSearchParams(parameters).toString()}`, {
-      headers: { accept: 'application/fhir+json', prefer: 'respond-async' },
+      headers: { accept: 'application/fhir+json', prefer: 'respond-async, bulk-data-version=2.0.0' },
     });
     const statusUrl = response.headers.get('content-location');
     const body = await response.text();

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isRecord } from '../../functions/common/isRecord.js';
 import type { ExportManifest, ManifestFile } from '../../functions/export/output/manifest.js';
+import { EXTENSIONS } from '../../functions/export/output/shownManifest.js';
 import type { ExportReport } from '../../functions/export/output/report.js';
 import { UsageError } from '../command.js';
 
@@ -34,7 +35,7 @@ export function readSavedExport(folder: string, names: { manifest: string; repor
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
     throw new UsageError(`There is no folder ${folder}.`);
   }
-  const manifest: Partial<ExportManifest> | undefined = readJson(join(folder, names.manifest));
+  const manifest = asStu2(readJson(join(folder, names.manifest)));
   if (manifest === undefined) {
     throw new UsageError(
       `There is no ${names.manifest} in ${folder}: save the body of the export's complete status there, or name the file with --manifest.`,
@@ -65,6 +66,25 @@ export function readSavedExport(folder: string, names: { manifest: string; repor
     report,
     others,
   };
+}
+
+/** A manifest of STU 4 with the names of STU 2, as far as they are looked at; one of STU 2 as it is. */
+function asStu2(read: object | undefined): Partial<ExportManifest> | undefined {
+  if (read === undefined || !('manifestType' in read)) return read;
+  const { deleted, outcome, extension, ...rest }: Record<string, unknown> = { ...read };
+  const written = (Array.isArray(extension) ? extension : []).find(
+    (each) => isRecord(each) && each['url'] === `${EXTENSIONS}resourcesWritten`,
+  ) as Record<string, unknown> | undefined;
+  return {
+    ...rest,
+    deleted: typed(deleted, 'Bundle'),
+    error: typed(outcome, 'OperationOutcome'),
+    extension: { resourcesWritten: written?.['valueInteger'] },
+  } as Partial<ExportManifest>;
+}
+
+function typed(files: unknown, type: string): unknown {
+  return Array.isArray(files) ? files.map((file: object) => ({ type, ...file })) : files;
 }
 
 /** Whether a value is absent, or a list of objects that have texts of some names. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { LineSink } from '../export/output/lineMaker.js';
+import { SplitFile } from '../export/output/splitFile.js';
 import { ANY_TYPE, type JobRequest, type OutputFile, type PlannedPartition } from '../export/records/job.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
 import type { SliceResult } from '../export/slice/slice.js';
@@ -25,6 +26,8 @@ export class AttemptFiles {
   readonly #content: Content;
   readonly #input: ExportSliceInput;
   readonly #opened = new Map<string, LineSink | undefined>();
+  /** The files of a type that was split, in order. */
+  readonly #split = new Map<string, SplitFile>();
 
   constructor(dependencies: ActivityDependencies, content: Content, input: ExportSliceInput) {
     this.#dependencies = dependencies;
@@ -33,10 +36,18 @@ export class AttemptFiles {
   }
 
   async open(type: string): Promise<LineSink> {
+    const { maxFileBytes } = this.#content.request;
+    if (maxFileBytes === undefined) return this.#create(this.#nameOf(type));
+    const create = (nth: number): Promise<LineSink> => this.#create(this.#nameOf(type, nth));
+    const split = new SplitFile(await create(0), maxFileBytes, create);
+    this.#split.set(type, split);
+    return split;
+  }
+
+  async #create(name: string): Promise<LineSink> {
     const { files, settings, now } = this.#dependencies;
     const { request, planned } = this.#content;
     await files.confirmContainer(request, settings.allowMixedContainers, now());
-    const name = this.#nameOf(type);
     const isOneOfMany = planned.file !== undefined && this.#opened.size > 0;
     // Before it is there: one whose creation seems to fail may exist.
     this.#opened.set(name, undefined);
@@ -64,19 +75,27 @@ export class AttemptFiles {
     ];
   }
 
-  /** The file of a type, if there is one. */
+  /** The files of a type, if there are any. */
   named(type: string, count: number, bytes: number, of: Pick<OutputFile, 'of'> = {}): OutputFile[] {
     if (count === 0) return [];
-    const name = this.#nameOf(type);
-    const sha256 = this.#opened.get(name)?.sha256;
-    return [{ type, ...of, name, count, bytes, ...(sha256 === undefined ? {} : { sha256 }) }];
+    const named = (name: string, written: { count: number; bytes: number }): OutputFile => {
+      const sha256 = this.#opened.get(name)?.sha256;
+      return { type, ...of, name, ...written, ...(sha256 === undefined ? {} : { sha256 }) };
+    };
+    const split = this.#split.get(type);
+    if (split === undefined) return [named(this.#nameOf(type), { count, bytes })];
+    return split.parts.map((part, nth) =>
+      named(this.#nameOf(type, nth), { count: part.lines, bytes: part.bytes }),
+    );
   }
 
-  #nameOf(type: string): string {
+  /** @param nth of the files of a type that is split: all but the first show it */
+  #nameOf(type: string, nth = 0): string {
     const { request, planned } = this.#content;
     const { partition, slice } = this.#input;
     const deleted = planned.window.type === ANY_TYPE ? 'deleted' : `deleted-${planned.window.type}`;
     const what = planned.isOfDeletions === true ? deleted : type;
-    return `${request.folder}${what}-${partition}-${slice}-${this.attempt}.ndjson`;
+    const part = nth === 0 ? '' : `-${nth}`;
+    return `${request.folder}${what}-${partition}-${slice}-${this.attempt}${part}.ndjson`;
   }
 }

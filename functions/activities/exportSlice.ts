@@ -175,7 +175,7 @@ async function fileSlice(part: Part, shared: Shared): Promise<Recorded> {
   const cursor = before?.cursor !== undefined && 'place' in before.cursor ? before.cursor : undefined;
   const index = superseded === undefined ? new LineIndex(await jobs.secret(request.jobId)) : undefined;
   const newCounter = await patientCounters(part, shared);
-  const result = await runFileSlice(file, window, limitsOf(settings), {
+  const result = await runFileSlice(file, window, limitsOf(settings, request), {
     ...shared,
     blocks: await blocksOf(part, file, cursor, shared),
     superseded: superseded ?? new Float64Array(),
@@ -317,10 +317,14 @@ async function patientCounters(
   return () => new PatientCounter(input);
 }
 
-function limitsOf({ sliceMaxPages, sliceMaxMebibytes, sliceMaxSeconds }: Settings): SliceLimits {
+/** A request that wants larger files has longer slices, but for the time that one may take. */
+function limitsOf(
+  { sliceMaxPages, sliceMaxMebibytes, sliceMaxSeconds }: Settings,
+  { minFileBytes }: Pick<JobRequest, 'minFileBytes'>,
+): SliceLimits {
   return {
-    pages: sliceMaxPages,
-    bytes: sliceMaxMebibytes * BYTES_PER_MEBIBYTE,
+    pages: minFileBytes === undefined ? sliceMaxPages : Number.POSITIVE_INFINITY,
+    bytes: Math.max(sliceMaxMebibytes * BYTES_PER_MEBIBYTE, minFileBytes ?? 0),
     milliseconds: sliceMaxSeconds * 1000,
   };
 }
@@ -343,7 +347,7 @@ async function runResources(
         cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined,
         mayLeaveOut: mayLeaveOut(request, plan, window.type),
       },
-      limitsOf(settings),
+      limitsOf(settings, request),
       dependencies,
     );
   }
@@ -358,7 +362,7 @@ async function runResources(
       concurrency: settings.sourceMaxRequests,
       cursor: cursor !== undefined && 'patientSearch' in cursor ? cursor : undefined,
     },
-    limitsOf(settings),
+    limitsOf(settings, request),
     dependencies,
   ).run();
 }
@@ -383,7 +387,7 @@ async function runReferenced(
       concurrency: settings.sourceMaxRequests,
       cursor: cursor !== undefined && 'nextId' in cursor ? cursor : undefined,
     },
-    limitsOf(settings),
+    limitsOf(settings, request),
     dependencies,
   );
 }
@@ -401,7 +405,7 @@ async function runDeletions(
       pageSize: request.pageSize ?? settings.pageSize,
       cursor: cursor !== undefined && 'history' in cursor ? cursor : undefined,
     },
-    limitsOf(settings),
+    limitsOf(settings, request),
     {
       source,
       deletedIds: (ids) => lastingIds(lineMaker, window.type, ids),

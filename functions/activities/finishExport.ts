@@ -18,13 +18,7 @@ import {
   type RepeatedPart,
   type SliceReport,
 } from '../export/records/job.js';
-import {
-  buildManifest,
-  MANIFEST_FILE,
-  manifestCopy,
-  manifestFileNames,
-  REPORT_FILE,
-} from '../export/output/manifest.js';
+import { buildManifest, MANIFEST_FILE, manifestFileNames, REPORT_FILE } from '../export/output/manifest.js';
 import {
   addPartCounts,
   allWithheld,
@@ -34,6 +28,7 @@ import {
   withheldTypes,
 } from '../export/selection/patientCount.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
+import { manifestCopy } from '../export/output/shownManifest.js';
 import { errorOutcomes } from '../export/output/errorFile.js';
 import { buildReport } from '../export/output/report.js';
 import { resourceFailed } from '../export/slice/pageWriter.js';
@@ -139,7 +134,7 @@ async function complete(
       withheld: withheld.notes,
     }),
   );
-  const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`));
+  const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`), request.guide);
   await files.write(container, `${folder}${MANIFEST_FILE}`, toText(copy));
   const summary = buildReport(request, plan, parts, new Date(now()).toISOString(), VERSION);
   await files.write(container, `${folder}${REPORT_FILE}`, toText(summary));

@@ -95,7 +95,7 @@ async function readPinned(
       'The pinned configuration is not the one of the kick-off.',
     );
   }
-  const read = readConfiguration(text, { fhirVersion });
+  const read = readConfiguration(text, { fhirVersion, isPinned: true });
   if (read.configuration === undefined) {
     throw new ExportError('configuration-invalid', 'The pinned configuration cannot be read.');
   }

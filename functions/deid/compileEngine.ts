@@ -42,10 +42,8 @@ export function compileEngine(configuration: Configuration, options: EngineOptio
 function rulesOf(configuration: Configuration): readonly Rule[] {
   if (configuration.parameters.unmatched === 'keep') return configuration.rules;
   const index = configuration.rules.reduce((most, rule) => Math.max(most, rule.index), -1) + 1;
-  return [
-    ...configuration.rules,
-    { index, path: 'Resource', resourceType: 'Resource', expression: null, method: REDACT, settings: {} },
-  ];
+  const all = { path: 'Resource', resourceType: 'Resource', expression: null, settings: {} };
+  return [...configuration.rules, { ...all, index, place: 'parameters.unmatched', method: REDACT }];
 }
 
 /** Problems that a message names. */
@@ -154,7 +152,7 @@ class CompiledEngine implements Engine, TapeResources {
       }
       if (this.validation === 'refuse' && survey.problems.length > 0) throw notValid(survey.problems);
     } catch (error) {
-      failure = failureOf(error, run.rule);
+      failure = failureOf(error, run.rule, this.rules);
     }
     // Whatever else became of it: it was made with a text in the place of a pseudonym.
     if (this.pseudonyms?.takeLack() === true) failure = LACKS_PSEUDONYMS;
@@ -163,7 +161,7 @@ class CompiledEngine implements Engine, TapeResources {
       line.truncate(length);
       return failure;
     }
-    report.add(run);
+    report.add(run, this.rules);
     report.addSurvey(survey, this.targets);
     return undefined;
   }

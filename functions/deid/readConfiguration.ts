@@ -1,6 +1,7 @@
-import { IssueList, caseInsensitive, type ConfigurationIssue } from './reading/issues.js';
+import { IssueList, placeOf, type ConfigurationIssue } from './reading/issues.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
 import { inferDialect } from './configuration/dialect.js';
+import { extended, pinned, type Extended, type RuleList, TOP_LEVEL } from './configuration/extended.js';
 import { isYaml, parseDocument } from './reading/document.js';
 import { DocumentError } from './reading/documentError.js';
 import { Places } from './reading/places.js';
@@ -11,8 +12,8 @@ import { reachOf, type Reach } from './coverage/reach.js';
 import type { Configuration } from './configuration/configuration.js';
 import { ExpressionBudget } from './expression/expressionBudget.js';
 import { readParameters, type Parameters } from './configuration/parameters.js';
-import { checkVersions } from './configuration/versions.js';
-import { readRule, type Rule } from './configuration/rule.js';
+import { checkVersions, versionsOf } from './configuration/versions.js';
+import { namedRule, readRule, type Rule } from './configuration/rule.js';
 import { keyOf } from './configuration/keys.js';
 import type { Method } from './methods/method.js';
 import { METHODS } from './methods/methods.js';
@@ -26,8 +27,6 @@ const MAX_RULES = 2000;
 /** Most rules that are named for one reason. */
 const MAX_NAMED = 20;
 
-const TOP_LEVEL = ['fhirVersion', 'processingErrors', 'processingError', 'fhirPathRules', 'parameters'];
-
 /** What is asked of `readConfiguration`. */
 export interface ReadOptions {
   fhirVersion: FhirVersion;
@@ -40,6 +39,8 @@ export interface ReadOptions {
   isVerbose?: boolean;
   /** The methods that there are; all that are listed without. */
   methods?: readonly Method[];
+  /** Whether the text is one that `pinnedText` made. */
+  isPinned?: boolean;
 }
 
 /** A configuration that was read. */
@@ -48,6 +49,8 @@ export interface ReadConfiguration {
   configuration?: Configuration;
   /** There if it was looked for, and was not kept from it by errors. */
   coverage?: Coverage;
+  /** Name and version of the sample that it extends. */
+  sample?: string;
   issues: ConfigurationIssue[];
 }
 
@@ -57,12 +60,32 @@ export interface ReadConfiguration {
  */
 export function readConfiguration(text: string, options: ReadOptions): ReadConfiguration {
   const read = readRulesAndReach(text, options);
-  const { configuration, coverage } = read;
+  const { configuration, ...found } = read;
   const issues = located(read.issues, text);
-  if (configuration === undefined || coverage === undefined) return { ...read, issues };
+  if (configuration === undefined || found.coverage === undefined) return { ...read, issues };
   const severity = severityOfCoverage(configuration.parameters, options) ?? 'warning';
-  issues.push(...coverageIssues(coverage, severity, options.isVerbose));
-  return issues.some((issue) => issue.severity === 'error') ? { coverage, issues } : { ...read, issues };
+  issues.push(...coverageIssues(found.coverage, configuration.rules, severity, options.isVerbose));
+  return { ...(issues.some((issue) => issue.severity === 'error') ? found : read), issues };
+}
+
+/**
+ * The text that stands for a configuration from its kick-off on: the text itself; of one that extends a sample, a text
+ * that has the sample in it. Its digest is that of the configuration. Only `readConfiguration` with `isPinned` reads it.
+ */
+export function pinnedText(text: string): string {
+  const json = parse(text, new IssueList());
+  return (json && pinned(json)) ?? text;
+}
+
+/** The FHIR versions that a configuration, or the sample that it extends, is for; none where neither says so. */
+export function versionsOfText(text: string): readonly FhirVersion[] {
+  return versionsOf(topOf(text)['fhirVersion']) ?? [];
+}
+
+/** The members of a configuration, without what is wrong with it. */
+function topOf(text: string): JsonObject {
+  const issues = new IssueList();
+  return extended(parse(text, issues) ?? {}, {}, issues).top;
 }
 
 function severityOfCoverage(
@@ -83,66 +106,72 @@ function readRulesAndReach(text: string, options: ReadOptions): ReadConfiguratio
   const issues = new IssueList();
   const json = parse(text, issues);
   if (json === undefined) return { issues: issues.list };
-  const top = caseInsensitive(json, TOP_LEVEL, '', issues);
-  for (const key of Object.keys(json)) {
-    if (/^(?:extends|includes?|imports?)$/i.test(key)) {
-      // Ignored, all rules that it is meant to bring would be missing.
-      issues.error(key, 'A configuration has all of its rules itself: copy those of the other one into it');
-    } else if (!TOP_LEVEL.some((known) => known.toLowerCase() === key.toLowerCase())) {
-      issues.warn(
-        key,
-        `Unknown setting, ignored; known are ${TOP_LEVEL.filter((name) => name !== 'processingError').join(', ')}`,
-      );
-    }
-  }
+  warnOfUnknown(json, issues);
+  const whole = extended(json, options, issues);
+  const { top, sample } = whole;
+  if (sample !== undefined && options.isPinned !== true && (pinned(json) ?? '').length > MAX_LENGTH)
+    issues.error('extends', `Together with ${sample} the configuration is larger than 1 MiB`);
   checkVersions(top['fhirVersion'], options.fhirVersion, issues);
   const processingErrors = readProcessingErrors(top, issues);
   const model = FhirModel.of(options.fhirVersion);
   const { methods = METHODS } = options;
-  const rules = readRules(top['fhirPathRules'], methods, model, issues);
+  const rules = readRules(whole, methods, model, issues);
   const given = readParameters(top['parameters'], methods, issues);
   const parameters = {
     ...given,
-    dialect: given.dialect ?? inferDialect(json, isYaml(text), rules, given, issues),
+    dialect: given.dialect ?? inferDialect(json, isYaml(text) && sample === undefined, rules, given, issues),
   };
   const used = new Set(rules.map(({ method }) => method));
   for (const method of used) method.checkParameters?.(parameters, issues);
   const configuration = { fhirVersion: options.fhirVersion, processingErrors, rules, parameters };
-  if (issues.hasErrors) return { issues: issues.list };
-  if (severityOfCoverage(parameters, options) === undefined) return { configuration, issues: issues.list };
+  const read = { ...(sample !== undefined && { sample }), issues: issues.list };
+  if (issues.hasErrors) return read;
+  if (severityOfCoverage(parameters, options) === undefined) return { ...read, configuration };
   const reach = reachOf(configuration);
   warnOfIdleRules(rules, reach, issues);
-  warnOfReaders(reach, issues);
+  warnOfReaders(rules, reach, issues);
   warnOfKnownKeys(used, parameters, issues);
   if (reach.isCutShort)
     issues.warn(
       'fhirPathRules',
       'The rules are too many and too intertwined: their coverage cannot be judged',
     );
-  return { configuration, coverage: coverageIn(reach), issues: issues.list };
+  return { ...read, configuration, coverage: coverageIn(reach) };
 }
 
 /** The parameters of a configuration that was read before without an error. */
 export function rereadParameters(text: string): Parameters {
-  const issues = new IssueList();
-  const json = parse(text, issues) ?? {};
-  return readParameters(caseInsensitive(json, TOP_LEVEL, '', issues)['parameters'], METHODS, issues);
+  return readParameters(topOf(text)['parameters'], METHODS, new IssueList());
+}
+
+/** Reports members that are not read. */
+function warnOfUnknown(json: JsonObject, issues: IssueList): void {
+  for (const key of Object.keys(json)) {
+    if (TOP_LEVEL.some((known) => known.toLowerCase() === key.toLowerCase())) continue;
+    // Ignored, all rules that it is meant to bring would be missing.
+    if (/^(?:includes?|imports?)$/i.test(key))
+      issues.error(key, 'A configuration has all of its rules itself, or extends one sample: see extends');
+    else
+      issues.warn(
+        key,
+        `Unknown setting, ignored; known are ${TOP_LEVEL.filter((name) => name !== 'processingError').join(', ')}`,
+      );
+  }
 }
 
 /** Warns of rules that can never act. Not of those whose path selects nothing: of these was warned before. */
 function warnOfIdleRules(rules: readonly Rule[], { idle }: Reach, issues: IssueList): void {
   const warned = new Set(issues.list.map(({ rule }) => rule));
-  const paths = new Map(rules.map(({ index, path }) => [index, path]));
   const found = idle.filter(({ rule }) => !warned.has(rule));
-  warnOfPaths(found, 'never act, for the same reason', issues, ({ by }) => {
+  warnOfPaths(found, rules, 'never act, for the same reason', issues, ({ by }) => {
     const reason = 'decides all that it selects: the first rule that reaches an element decides it';
-    return `Never acts: fhirPathRules[${by}] ('${paths.get(by)}') ${reason}`;
+    return `Never acts: ${namedRule(rules, by)} ${reason}`;
   });
 }
 
 /** Warns of rules that do one thing or another by what an identity is. */
-function warnOfReaders({ readers }: Reach, issues: IssueList): void {
-  warnOfPaths(readers, 'depend on identities', issues, ({ reads }) => {
+function warnOfReaders(rules: readonly Rule[], { readers }: Reach, issues: IssueList): void {
+  warnOfPaths(readers, rules, 'depend on identities', issues, ({ reads }) => {
     const looked = reads.slice(0, 3).map(({ definition }) => definition);
     return `What this rule does depends on ${looked.join(', ')}: its author reads off the output what they are. Coverage is not complete with it`;
   });
@@ -151,11 +180,15 @@ function warnOfReaders({ readers }: Reach, issues: IssueList): void {
 /** Warns of the paths of some rules, of the first ones one by one. */
 function warnOfPaths<T extends { readonly rule: number }>(
   found: readonly T[],
+  rules: readonly Rule[],
   what: string,
   issues: IssueList,
   message: (one: T) => string,
 ): void {
-  for (const one of found.slice(0, MAX_NAMED)) issues.ofRule(one.rule).warn('path', message(one));
+  for (const one of found.slice(0, MAX_NAMED)) {
+    const { rule: index } = one;
+    issues.ofRule({ index, place: placeOf(rules, index) }).warn('path', message(one));
+  }
   if (found.length > MAX_NAMED)
     issues.warn('fhirPathRules', `${found.length - MAX_NAMED} more rules ${what}`);
 }
@@ -217,29 +250,24 @@ function readProcessingErrors(top: JsonObject, issues: IssueList): 'raise' | 'sk
 }
 
 function readRules(
-  value: JsonValue | undefined,
+  { rules: lists, sample }: Extended,
   methods: readonly Method[],
   model: FhirModel,
   issues: IssueList,
 ): Rule[] {
-  if (!Array.isArray(value)) {
+  const written = lists.flatMap((list) => writtenRules(list, issues));
+  if (written.length > MAX_RULES) {
+    const together = sample === undefined ? '' : ` together with ${sample}`;
     issues.error(
       'fhirPathRules',
-      'An array of rules is required: [{"path": "Patient.name", "method": "redact"}, …]',
-    );
-    return [];
-  }
-  if (value.length > MAX_RULES) {
-    issues.error(
-      'fhirPathRules',
-      `A configuration may have ${MAX_RULES} rules, and this one has ${value.length}: join paths of one method with |`,
+      `A configuration may have ${MAX_RULES} rules, and this one has ${written.length}${together}: join paths of one method with |`,
     );
     return [];
   }
   const rules: Rule[] = [];
   const budget = new ExpressionBudget();
-  for (const [index, json] of value.entries()) {
-    const rule = readRule(json, index, methods, model, budget, issues.ofRule(index));
+  for (const [index, { place, json }] of written.entries()) {
+    const rule = readRule(json, { index, place }, methods, model, budget, issues.ofRule({ index, place }));
     if (rule !== undefined) rules.push(rule);
     if (budget.isSpent || issues.isFull) break;
   }
@@ -249,4 +277,11 @@ function readRules(
       'There may be more paths that never match: they are not looked for any further',
     );
   return rules;
+}
+
+/** The rules of a list, each with its place. */
+function writtenRules({ at, value }: RuleList, issues: IssueList): { place: string; json: JsonValue }[] {
+  if (Array.isArray(value)) return value.map((json, index) => ({ place: `${at}[${index}]`, json }));
+  issues.error(at, 'An array of rules is required: [{"path": "Patient.name", "method": "redact"}, …]');
+  return [];
 }

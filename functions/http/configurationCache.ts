@@ -3,7 +3,7 @@ import type { ConfigurationIssue } from '../deid/reading/issues.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
 import { keyParameters, keyUseOf, type KeyUse, needsPseudonyms } from '../deid/configuration/keys.js';
 import type { Key } from '../deid/reading/settings.js';
-import { readConfiguration, rereadParameters } from '../deid/readConfiguration.js';
+import { pinnedText, readConfiguration, rereadParameters } from '../deid/readConfiguration.js';
 import { type CoverageSummary, summaryOf } from '../export/request/approval.js';
 import { configurationDigest } from '../export/request/pinnedConfiguration.js';
 
@@ -19,7 +19,10 @@ const NO_SERVICE: ConfigurationIssue = {
 
 /** What kick-off has to know of a configuration: no rules. Holds keys, where there are any in its text. */
 export interface CheckedConfiguration {
+  /** Of `pinnedText`: of one that extends a sample it covers both. */
   readonly digest: string;
+  /** Name and version of the sample that it extends; absent where it extends none. */
+  readonly sample?: string;
   readonly issues: readonly ConfigurationIssue[];
   /** Whether its rules need a service that makes pseudonyms. */
   readonly asksPseudonyms: boolean;
@@ -55,26 +58,27 @@ export class ConfigurationCache {
   }
 
   read(text: string): CheckedConfiguration {
-    const digest = configurationDigest(text);
-    const known = this.#kept.get(digest);
-    return known === undefined ? this.#readNew(text, digest) : withKeys(known, text);
+    const name = configurationDigest(text);
+    const known = this.#kept.get(name);
+    return known === undefined ? this.#readNew(text, name) : withKeys(known, text);
   }
 
-  #readNew(text: string, digest: string): CheckedConfiguration {
-    const { configuration, coverage, issues } = readConfiguration(text, {
+  #readNew(text: string, name: string): CheckedConfiguration {
+    const { configuration, coverage, sample, issues } = readConfiguration(text, {
       fhirVersion: this.#fhirVersion,
       coverage: this.#coverage,
     });
     const asksPseudonyms = configuration !== undefined && needsPseudonyms(configuration);
     const isUsable = this.#hasPseudonyms || !asksPseudonyms;
     const checked: CheckedConfiguration = {
-      digest,
+      digest: sample === undefined ? name : configurationDigest(pinnedText(text)),
+      ...(sample !== undefined && { sample }),
       issues: isUsable ? issues : [...issues, NO_SERVICE],
       asksPseudonyms,
       ...(configuration === undefined || !isUsable ? {} : { keys: keyUseOf(configuration) }),
       ...(coverage === undefined ? {} : { coverage: summaryOf(coverage) }),
     };
-    this.#kept.set(digest, withoutKeys(checked));
+    this.#kept.set(name, withoutKeys(checked));
     return checked;
   }
 }

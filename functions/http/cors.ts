@@ -2,7 +2,7 @@ import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 
 /** Headers of answers that a script of another origin may read, beside those it always may. */
 const EXPOSED =
-  'Content-Location, Retry-After, X-Progress, ETag, Expires, Content-Range, Accept-Ranges, Content-Encoding, X-OperationOutcome';
+  'Content-Location, Retry-After, X-Progress, ETag, Expires, Content-Range, Accept-Ranges, Content-Encoding, X-OperationOutcome, X-Export-Status, Preference-Applied';
 /** Headers of requests that a script of another origin may send. */
 const ALLOWED =
   'Accept, Authorization, Content-Type, If-None-Match, If-Range, Prefer, Range, X-Functions-Key';

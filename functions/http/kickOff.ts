@@ -5,6 +5,7 @@ import { approvalSentence } from '../export/request/approval.js';
 import { elementNames } from '../export/request/elements.js';
 import { stampOf } from '../export/output/containerStamp.js';
 import { outputName } from '../export/output/outputName.js';
+import type { GuideVersion } from '../export/request/guide.js';
 import type { ExportLevel } from '../export/request/scope.js';
 import type { JobRequest } from '../export/records/job.js';
 import { knownParametersOnly, readKickOff } from '../export/request/kickOff.js';
@@ -32,15 +33,18 @@ const MAX_BODY_MEBIBYTES = 1;
 const JOB_ID_BYTES = 16;
 const SECRET_BYTES = 32;
 
-/** Starts an export of the level that `readLevel` finds in the request. */
-export type StartExport = (readLevel: (request: HttpRequest) => ExportLevel) => Handler;
+/**
+ * Starts an export of the level that `readLevel` finds in the request.
+ * @param guide the version of the guide that the path names
+ */
+export type StartExport = (readLevel: (request: HttpRequest) => ExportLevel, guide?: GuideVersion) => Handler;
 
 /** Checks everything that can be wrong with a request and its configuration, then starts the job. */
 export function kickOff(dependencies: HttpDependencies): StartExport {
   const { settings, jobs, files, bulkOf, sourceFiles, sourceOf, now } = dependencies;
   const { method } = settings.source.mode;
   const known = knownOf(dependencies);
-  return (readLevel) => async (request, client, context, caller) => {
+  return (readLevel, guide) => async (request, client, context, caller) => {
     const level = readLevel(request);
     const body =
       request.method === 'POST'
@@ -54,13 +58,15 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
         accept: request.headers.get('accept') ?? undefined,
         prefer: request.headers.get('prefer') ?? undefined,
         body: body?.toString('utf8'),
+        ...(guide === undefined ? {} : { guide }),
       },
       { now: now(), ...known },
     );
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
     const permitted = permitKickOff(read.kickOff, caller, settings.authorization, settings.fhirVersion);
     const secret = randomBytes(SECRET_BYTES);
-    const { configuration, container, asksRaw, ignored, referencedTypes = [], ...scope } = read.kickOff;
+    const { configuration, container, asksRaw, applied, ignored, ...asked } = read.kickOff;
+    const { referencedTypes = [], ...scope } = asked;
     const referenced = referencedTypes.filter((type) => permitted.permittedTypes?.includes(type) !== false);
     const pinned =
       configuration === undefined ? undefined : await pinConfiguration(dependencies, configuration, secret);
@@ -108,6 +114,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     }
     return outcomeResponse(202, acceptedIssues(job), {
       'content-location': `${baseUrl}/_operations/export/${jobId}`,
+      ...(applied.length === 0 ? {} : { 'preference-applied': ['respond-async', ...applied].join(', ') }),
     });
   };
 }
@@ -134,6 +141,7 @@ function knownOf({ settings, isResourceType }: HttpDependencies): Omit<KickOffCo
     hasElement: elementNames(FhirModel.of(settings.fhirVersion)),
     defaultConfiguration: settings.defaultConfiguration,
     domainPrefixes: settings.pseudonyms.domainPrefixes,
+    guide: settings.bulkDataVersion,
   };
 }
 

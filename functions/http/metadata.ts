@@ -1,4 +1,5 @@
 import { FHIR_VERSION_NUMBERS } from '../fhir/fhirVersion.js';
+import { STU_4 } from '../export/request/guide.js';
 import { RELEASED, VERSION } from '../common/version.js';
 import { securityStatement } from './authorization/securityStatement.js';
 import type { HttpDependencies } from './dependencies.js';
@@ -17,17 +18,21 @@ export function metadata({ settings }: HttpDependencies): Handler {
     name,
     definition: fhirVersion === 'STU3' ? { reference: definition } : definition,
   });
-  const operation = (id: string): object => named('export', `${BULK_DATA}/OperationDefinition/${id}`);
+  // A name for each version of the guide that differs: https://hl7.org/fhir/uv/bulkdata/4.0.0-202609-ballot/export.html
+  const operations = (id: string): object[] => {
+    const definition = `${BULK_DATA}/OperationDefinition/${id}`;
+    return [named('export', definition), named('export-v4', `${definition}|${STU_4}`)];
+  };
   // STU3 has operations of the system only; there they are side by side.
   const rest =
     fhirVersion === 'STU3'
-      ? { operation: [operation('export'), operation('patient-export'), operation('group-export')] }
+      ? { operation: ['export', 'patient-export', 'group-export'].flatMap(operations) }
       : {
           resource: [
-            { type: 'Group', operation: [operation('group-export')] },
-            { type: 'Patient', operation: [operation('patient-export')] },
+            { type: 'Group', operation: operations('group-export') },
+            { type: 'Patient', operation: operations('patient-export') },
           ],
-          operation: [operation('export')],
+          operation: operations('export'),
         };
   return async (request) => {
     const url = baseUrlOf(request, settings);

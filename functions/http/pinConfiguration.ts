@@ -1,4 +1,5 @@
 import { randomKeys, resolveKeys } from '../deid/configuration/keys.js';
+import { pinnedText } from '../deid/readConfiguration.js';
 import { issueText } from '../deid/reading/issues.js';
 import { ExportError } from '../common/errors.js';
 import { approvalOf } from '../export/request/approval.js';
@@ -17,6 +18,7 @@ export type ConfigurationReader = Pick<
 >;
 
 export interface PinnedConfiguration {
+  /** As `pinnedText` makes it: with the sample that it extends. */
   text: string;
   described: ConfigurationOfJob;
   /** What the caller should know of it. */
@@ -59,7 +61,7 @@ async function pin(
   const keys = read.keys === undefined ? undefined : await resolveKeys(read.keys, resolveSecret);
   const issues = [...read.issues, ...(keys?.issues ?? [])];
   const errors = issues.filter(({ severity }) => severity === 'error');
-  const { digest, coverage } = read;
+  const { digest, coverage, sample } = read;
   if (keys?.configuration === undefined || coverage === undefined) {
     throw new RequestError(
       400,
@@ -71,10 +73,11 @@ async function pin(
   const random = randomKeys(keys.configuration);
   const approval = approvalOf(settings.approval, { digest, coverage });
   return {
-    text,
+    text: sample === undefined ? text : pinnedText(text),
     described: {
       name: requested.name,
       digest,
+      ...(sample !== undefined && { extends: sample }),
       coverage,
       ...(approval === undefined ? {} : { approval }),
       keysDigest: keysDigest(keys.configuration, secret),

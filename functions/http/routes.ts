@@ -14,6 +14,7 @@ import { instanceLevel, typeLevel } from './exportLevel.js';
 import { kickOff } from './kickOff.js';
 import { metadata } from './metadata.js';
 import { RequestError, respond } from './respond.js';
+import { STU_4 } from '../export/request/guide.js';
 import { smartConfiguration } from './smartConfiguration.js';
 
 interface Route {
@@ -38,12 +39,19 @@ export function routes(dependencies: HttpDependencies): Route[] {
     const handler = start(readLevel);
     return { name, route, access: 'export', methods: { GET: handler, POST: handler } };
   };
+  // A CapabilityStatement names the operation of each version: a client takes the one that it knows.
+  const stu4At = (name: string, route: string, readLevel: Parameters<typeof start>[0]): Route => {
+    return { name, route, access: 'export', methods: { POST: start(readLevel, STU_4) } };
+  };
   const status = exportStatus(dependencies);
   const download = downloadFile(dependencies);
   return [
     exportAt('systemExport', 'fhir/$export', () => ({ kind: 'system' })),
     exportAt('typeExport', 'fhir/{type}/$export', typeLevel),
     exportAt('instanceExport', 'fhir/{type}/{id}/$export', instanceLevel),
+    stu4At('systemExportV4', 'fhir/$export-v4', () => ({ kind: 'system' })),
+    stu4At('typeExportV4', 'fhir/{type}/$export-v4', typeLevel),
+    stu4At('instanceExportV4', 'fhir/{type}/{id}/$export-v4', instanceLevel),
     {
       name: 'exportStatus',
       route: 'fhir/_operations/export/{jobId}',

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { isConfigurationName } from '../export/request/configurationName.js';
+import { GUIDE_VERSIONS } from '../export/request/guide.js';
 import { readOciReference } from '../export/request/ociReference.js';
 import { FHIR_VERSIONS } from '../fhir/fhirVersion.js';
 import { APPROVAL, AUTHORIZATION } from './authorizationSettings.js';
@@ -202,6 +203,12 @@ const AREAS = {
       'SAS_LIFETIME_MINUTES',
       { default: 60, min: 5, max: 1440, unit: 'minutes' },
       'How long a SAS link of a manifest works, never beyond the retention of the job.',
+    ),
+    bulkDataVersion: choice(
+      'BULK_DATA_VERSION',
+      GUIDE_VERSIONS,
+      { default: '2.0.0' },
+      'Version of the Bulk Data Access guide by which a request is read and answered that names none: STU 2 (STU 3 differs by its parameters only, which both understand), or the ballot of STU 4, which takes a `POST` alone.',
     ),
     corsOrigins,
     jobRetentionHours: integer(

@@ -250,6 +250,9 @@ type ExportSettings = {
   @maxValue(1440)
   SAS_LIFETIME_MINUTES: int?
 
+  @description('Version of the Bulk Data Access guide by which a request is read and answered that names none: STU 2 (STU 3 differs by its parameters only, which both understand), or the ballot of STU 4, which takes a `POST` alone. (default 2.0.0)')
+  BULK_DATA_VERSION: ('2.0.0' | '3.0.0' | '4.0.0-ballot')?
+
   @description('Origins of web pages whose scripts may use the interface. (origins separated by commas, in lower case and without path or closing slash, e.g. https://app.example.org; or *)')
   CORS_ORIGINS: string?
 

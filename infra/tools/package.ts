@@ -10,7 +10,7 @@ const MODIFIED = new Date(1980, 0, 1);
 const LICENCE = /^(licen[cs]e|notice|thirdpartynotice)[^/]*$/i;
 /** Types, source maps, texts, tests, builds for browsers: what Node never loads, unless the trace says so. */
 const USELESS =
-  /\.(map|[cm]?ts|tsx|flow|md|markdown|tsbuildinfo|ya?ml|html|coffee|min\.js|umd\.js)$|(^|\/)(browser|browser-dist|react-native|workerd|types|typings|es|tests?|__tests__|examples?|docs|\.github|umd|iife|min|locale|benchmarks?)\/|(^|\/)\.[^/]+$|(^|\/)(CHANGELOG|README|AUTHORS|HISTORY)[^/]*$/i;
+  /^dist\/(esm\/)?axios\.js$|\.(map|[cm]?ts|tsx|flow|md|markdown|tsbuildinfo|ya?ml|html|coffee|min\.js|umd\.js)$|(^|\/)(browser|browser-dist|dist-browser|dstu2|react-native|workerd|types|typings|es|tests?|__tests__|examples?|docs|\.github|umd|iife|min|locale|benchmarks?)\/|(^|\/)\.[^/]+$|(^|\/)(CHANGELOG|README|AUTHORS|HISTORY)[^/]*$/i;
 
 export interface DeploymentPackage {
   /** Folder with what is in the archive. */

@@ -67,6 +67,24 @@ describe('the engine of a job', () => {
     await expect(made).rejects.toMatchObject({ code: 'configuration-invalid' });
   });
 
+  it('is of the sample that was pinned, whatever the samples of the app are now', async () => {
+    const rules = [{ path: 'Patient.gender', method: 'redact' }];
+    const text = JSON.stringify({
+      extends: { sample: 'gone@7', configuration: { fhirVersion: 'R4', fhirPathRules: rules } },
+    });
+    const job = await jobWith('first');
+    const { configuration } = readConfiguration(text, { fhirVersion: 'R4', isPinned: true });
+    if (configuration === undefined || job.configuration === undefined) throw new Error('cannot be read');
+    const digests = { digest: configurationDigest(text), keysDigest: keysDigest(configuration, SECRET) };
+    const request = { ...job, configuration: { ...job.configuration, ...digests } };
+    const lineMaker = await cacheOf(text, 'first').lineMaker(request, TRANSACTION_TIME);
+    const line = new LineBuffer();
+    const patient = tapeOf('{"resourceType":"Patient","gender":"male","birthDate":"1980-01-01"}');
+    lineMaker.makeLine(patient, line, new EngineReport());
+    expect(JSON.parse(line.slice(0, line.length).toString())).toMatchObject({ birthDate: '1980-01-01' });
+    expect(line.slice(0, line.length).toString()).not.toContain('"male"');
+  });
+
   it.each([
     [undefined, undefined],
     ['off', undefined],

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -391,9 +392,31 @@ describe('files on the command line', () => {
   it('validate checks the configuration and lists what no rule clears', () => {
     const config = write('config.json', JSON.stringify(CONFIGURATION));
     const { code, out, err } = run('validate', config);
-    expect([code, out.trim()]).toEqual([0, 'The configuration has no errors.']);
+    const digest = createHash('sha256').update(JSON.stringify(CONFIGURATION)).digest('hex');
+    expect([code, out.trim().split('\n')]).toEqual([
+      0,
+      [`The digest of the configuration is sha256:${digest}.`, 'The configuration has no errors.'],
+    ]);
     expect(err).toMatch(
       /warning: fhirPathRules: Coverage, telephone.*: no rule clears Patient\.contact\.telecom/,
     );
+  });
+
+  it('a configuration that extends a sample is checked and used together with it', () => {
+    const config = write(
+      'extends.yaml',
+      'extends: hipaa-safe-harbor-r5@1\nparameters: {strictZipCodes: null}\n',
+    );
+    const { code, out, err } = run('validate', config);
+    expect([code, err]).toEqual([0, '']);
+    expect(out).toContain('The coverage of the configuration is complete.');
+    const input = write(
+      'extended.ndjson',
+      `${JSON.stringify({ resourceType: 'Patient', birthDate: '1980-02-03' })}\n`,
+    );
+    expect(
+      run('anonymize', '--config', config, '--input', input, '--output', join(folder, 'extended-out')).code,
+    ).toBe(0);
+    expect(readFileSync(join(folder, 'extended-out'), 'utf8')).toContain('"birthDate":"1980"');
   });
 });

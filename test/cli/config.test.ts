@@ -25,6 +25,7 @@ beforeAll(() => {
     join(folder, 'wrong.yaml'),
     'fhirVersion: R4\nfhirPathRules:\n- path: Patient.name\n  method: shred\n',
   );
+  writeFileSync(join(folder, 'extends.yaml'), 'extends: hipaa-safe-harbor-r4@1\n');
   writeFileSync(
     join(folder, 'list.yaml'),
     'fhirVersion: [R4, R4B]\nfhirPathRules:\n- path: Patient.name\n  method: redact\n',
@@ -76,6 +77,18 @@ describe('fhir-deid says what is wrong on its command line', () => {
       ['validate', 'gaps.yaml', '--fhir-version', 'R5'],
       2,
       /for another FHIR version/,
+    ],
+    [
+      'a configuration that extends a sample',
+      ['validate', 'extends.yaml'],
+      0,
+      /^The digest of the configuration is sha256:[0-9a-f]{64}\.\nThe coverage [^]*has no errors\.\n$/,
+    ],
+    [
+      'a sample of another version',
+      ['validate', 'extends.yaml', '--fhir-version', 'R5'],
+      2,
+      /^error: extends \(line 1, column 1\): hipaa-safe-harbor-r4@1 is for R4/,
     ],
     ['a list of versions, with the first', ['validate', 'list.yaml'], 0, /has no errors\.\n$/],
     [

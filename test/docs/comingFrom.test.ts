@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { TOP_LEVEL } from '../../functions/deid/configuration/extended.js';
 import { METHODS } from '../../functions/deid/methods/methods.js';
 import { configurationOf } from '../deid/shared.js';
 
@@ -13,11 +14,7 @@ const named = new Set(
 );
 
 const KNOWN = [
-  'fhirVersion',
-  'processingErrors',
-  'processingError',
-  'fhirPathRules',
-  'parameters',
+  ...TOP_LEVEL,
   'path',
   'method',
   ...Object.keys(configurationOf('{"fhirPathRules":[]}', 'R4').parameters),

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import { type JsonObject } from '../../functions/json/json.js';
 import { engineOf } from '../deid/shared.js';
 
@@ -64,6 +65,14 @@ describe('the examples in docs/configuration.md', () => {
     const headings = new Set(examples.map(({ heading }) => heading));
     for (const method of ['redact', 'dateShift', 'cryptoHash', 'substitute', 'perturb', 'generalize'])
       expect(headings).toContain(method);
+  });
+
+  it('with a sample leaves no identity', () => {
+    const extending = examples.filter(({ configuration }) => configuration.includes('extends:'));
+    expect(extending).toHaveLength(1);
+    const whole = (extending[0]?.configuration ?? '').replaceAll('Key: example', "Key: ''");
+    const { coverage, issues } = readConfiguration(whole, { fhirVersion: 'R4', coverage: 'error' });
+    expect([coverage?.isComplete, issues]).toEqual([true, []]);
   });
 
   it.each(examples)('$heading: $rules', ({ after, ...example }) => {

@@ -5,6 +5,7 @@ import {
   approvalSentence,
   summaryOf,
 } from '../../functions/export/request/approval.js';
+import { pinnedText } from '../../functions/deid/readConfiguration.js';
 import { configurationDigest } from '../../functions/export/request/pinnedConfiguration.js';
 import { emptyReport, type ConfigurationOfJob, type JobRequest } from '../../functions/export/records/job.js';
 import { buildManifest } from '../../functions/export/output/manifest.js';
@@ -121,6 +122,74 @@ describe('the rule of approval', () => {
     const coverage = { isComplete: false };
     const policy = { rule: 'digest' as const, digests: new Set([DIGEST]) };
     expect(approvalOf(policy, { digest: DIGEST.slice(0, -1), coverage })).toBeUndefined();
+  });
+});
+
+describe('a configuration that extends a sample', () => {
+  const text = (more: object = {}): string =>
+    JSON.stringify({ extends: 'hipaa-safe-harbor-r4@1', fhirPathRulesAfter: [], ...more });
+  const KEEPING = { fhirPathRules: [{ path: 'Patient.birthDate', method: 'keep' }] };
+
+  it.each<[ApprovalRule, object, ApprovalRule | undefined]>([
+    ['coverage', {}, 'coverage'],
+    ['coverage', KEEPING, undefined],
+    ['container', KEEPING, 'container'],
+    ['digest', {}, undefined],
+  ])('%s, %j: counts by %s, for rules of both', async (rule, more, approval) => {
+    const described = await describedOf(withRule(rule), text(more));
+    expect(described.approval).toBe(approval);
+    expect(described.extends).toBe('hipaa-safe-harbor-r4@1');
+    expect(approvalSentence(described)).toContain(
+      'a.json, which extends hipaa-safe-harbor-r4@1, has the digest',
+    );
+  });
+
+  it('is listed by a digest of both, and not by that of its file', async () => {
+    const digest = configurationDigest(pinnedText(text(KEEPING)));
+    const listed = { CONFIGURATION_DIGESTS: digest };
+    expect(await describedOf(withRule('digest', listed), text(KEEPING))).toMatchObject({
+      digest,
+      approval: 'digest',
+    });
+    // As if another version of the app had another text of the sample.
+    const other = { CONFIGURATION_DIGESTS: configurationDigest(text(KEEPING)) };
+    expect((await describedOf(withRule('digest', other), text(KEEPING))).approval).toBeUndefined();
+  });
+
+  it('is pinned with the sample in it, at each kick-off', async () => {
+    const reader = readerOf(withRule('coverage'), text());
+    for (let kickOff = 0; kickOff < 2; kickOff++) {
+      const pinned = await pinConfiguration(reader, REQUESTED, Buffer.alloc(32));
+      expect(pinned.text).toBe(pinnedText(text()));
+      expect(pinned.described.digest).toBe(configurationDigest(pinned.text));
+    }
+  });
+});
+
+describe('the note on random keys', () => {
+  const text = (method: string): string =>
+    JSON.stringify({
+      fhirPathRules: [
+        { path: 'Patient.id', method },
+        { path: 'Patient.identifier.value', method: 'cryptoHash' },
+      ],
+    });
+  const SERVICE = { PSEUDONYM_SERVICE: 'gpas', PSEUDONYM_URL: 'https://gpas.example.org' };
+  const notesOf = async (method: string): Promise<string> => {
+    const reader = readerOf(withRule('container', SERVICE), text(method));
+    return (await pinConfiguration(reader, REQUESTED, Buffer.alloc(32))).notes.join('\n');
+  };
+
+  it('says that nothing can be joined', async () => {
+    expect(await notesOf('cryptoHash')).toMatch(
+      /gives no cryptoHashKey, so random keys are used, for this export alone: it cannot be joined with any other/,
+    );
+  });
+
+  it('says that pseudonyms of the service fit every export, where rules pseudonymize', async () => {
+    const notes = await notesOf('pseudonymize');
+    expect(notes).toMatch(/gives no cryptoHashKey.*what the rules pseudonymize fits every export/);
+    expect(notes).not.toContain('it cannot be joined');
   });
 });
 

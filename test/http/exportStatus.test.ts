@@ -3,6 +3,7 @@ import type { DurableClient } from 'durable-functions';
 import { expect, it } from 'vitest';
 import type { HttpDependencies } from '../../functions/http/dependencies.js';
 import { exportStatus } from '../../functions/http/exportStatus.js';
+import type { JobRequest } from '../../functions/export/records/job.js';
 import { jobRequest } from '../export/requests.js';
 
 const JOB_ID = '0'.repeat(32);
@@ -10,11 +11,12 @@ const JOB_ID = '0'.repeat(32);
 /** The answer for a job whose orchestration is in a state and whose outcome is read in this order. */
 async function statusOf(
   runtimeStatus: string,
-  ...outcomes: Array<object | undefined>
-): Promise<{ status: number; text: string }> {
+  outcomes: Array<object | undefined>,
+  change: Partial<JobRequest> = {},
+): Promise<{ status: number; text: string; jobStatus: string | null }> {
   const jobs = {
     records: async () => ({
-      request: jobRequest({ jobId: JOB_ID }),
+      request: jobRequest({ jobId: JOB_ID, ...change }),
       outcome: outcomes.shift(),
       stop: undefined,
     }),
@@ -29,7 +31,12 @@ async function statusOf(
     {} as InvocationContext,
     { kind: 'unknown' },
   );
-  return { status: answer.status ?? 200, text: typeof answer.body === 'string' ? answer.body : '' };
+  const text = typeof answer.body === 'string' ? answer.body : '';
+  return {
+    status: answer.status ?? 200,
+    text,
+    jobStatus: new Headers(answer.headers).get('x-export-status'),
+  };
 }
 
 it.each([
@@ -38,7 +45,19 @@ it.each([
   ['ended, and its outcome is lost', 'Completed', [undefined, undefined], 500, /lost what was written last/],
   ['failed', 'Failed', [undefined], 500, /ended unexpectedly/],
 ] as const)('the status of a job that %s', async (_name, runtimeStatus, outcomes, status, text) => {
-  const answer = await statusOf(runtimeStatus, ...outcomes);
+  const answer = await statusOf(runtimeStatus, [...outcomes]);
   expect(answer.status).toBe(status);
   expect(answer.text).toMatch(text);
 });
+
+/** https://hl7.org/fhir/uv/bulkdata/STU3/export.html#bulk-data-status-request */
+it.each([
+  ['runs', 'Running', '202 Accepted', /^$/],
+  ['failed', 'Failed', '500 Internal Server Error', /ended unexpectedly/],
+] as const)(
+  'the status of the status request, of a job that %s',
+  async (_name, runtimeStatus, jobStatus, text) => {
+    const answer = await statusOf(runtimeStatus, [undefined, undefined], { hasSeparateStatus: true });
+    expect(answer).toEqual({ status: 200, jobStatus, text: expect.stringMatching(text) });
+  },
+);

@@ -49,7 +49,10 @@ describe('routes in the order of the host, which is that of the names', () => {
   it('overlap only with the catch-all, and where a status is asked for that is none', () => {
     const between = overlaps.filter(({ second }) => second.name !== 'unknownPath');
     expect(between.map(({ first, second, paths }) => [first.name, second.name, paths[0]?.join('/')])).toEqual(
-      [['exportStatus', 'instanceExport', 'fhir/_operations/export/$export']],
+      [
+        ['exportStatus', 'instanceExport', 'fhir/_operations/export/$export'],
+        ['exportStatus', 'instanceExportV4', 'fhir/_operations/export/$export-v4'],
+      ],
     );
     expect(overlaps.filter(({ second }) => second.name === 'unknownPath')).toHaveLength(all.length - 1);
   });

@@ -38,7 +38,12 @@ describe('the deployment package', () => {
   it('holds the app, its dependencies and their licences, nothing else', () => {
     const own = made.files.filter((file) => !file.startsWith('node_modules/'));
     expect(
-      own.filter((file) => !/^(host\.json|package\.json|dist\/functions\/[\w/]+\.js(on)?)$/.test(file)),
+      own.filter(
+        (file) =>
+          !/^(host\.json|package\.json|dist\/functions\/[\w/]+\.js(on)?|dist\/configurations\/[\w@-]+\.json)$/.test(
+            file,
+          ),
+      ),
     ).toEqual([]);
     expect(made.files.filter((file) => /\.(map|ts|mts|cts|node)$/.test(file))).toEqual([]);
     expect(made.files.some((file) => file.startsWith('node_modules/@azure/functions/LICENSE'))).toBe(true);

@@ -418,10 +418,13 @@ describe('every answer other than success is an OperationOutcome that names what
 
 it('says what it can', async () => {
   const response = await fetch(`${host}/fhir/metadata`);
-  const operation = (id: string): object => ({
-    name: 'export',
-    definition: `http://hl7.org/fhir/uv/bulkdata/OperationDefinition/${id}`,
-  });
+  const operations = (id: string): object[] => {
+    const definition = `http://hl7.org/fhir/uv/bulkdata/OperationDefinition/${id}`;
+    return [
+      { name: 'export', definition },
+      { name: 'export-v4', definition: `${definition}|4.0.0-ballot` },
+    ];
+  };
   expect(await response.json()).toMatchObject({
     resourceType: 'CapabilityStatement',
     fhirVersion: '4.0.1',
@@ -431,10 +434,10 @@ it('says what it can', async () => {
       {
         mode: 'server',
         resource: [
-          { type: 'Group', operation: [operation('group-export')] },
-          { type: 'Patient', operation: [operation('patient-export')] },
+          { type: 'Group', operation: operations('group-export') },
+          { type: 'Patient', operation: operations('patient-export') },
         ],
-        operation: [operation('export')],
+        operation: operations('export'),
       },
     ],
   });
@@ -498,6 +501,36 @@ describe('an export', () => {
     }
     const other = (manifest.output[0]?.url ?? '').replace(/[^/]+$/, 'manifest.json');
     expect((await fetch(other)).status).toBe(404);
+  }, 60_000);
+
+  it('by STU 4, with a status of its own, goes the same way', async () => {
+    const body = parametersResource(
+      { name: '_type', valueString: 'Patient' },
+      { name: '_container', valueString: 'research' },
+      { name: '_anonymizationConfig', valueString: SAMPLE_CONFIGURATION },
+    );
+    const headers = {
+      ...KICK_OFF,
+      prefer: 'respond-async, separate-export-status',
+      'content-type': 'application/fhir+json',
+    };
+    const operation = `${host}/fhir/$export-v4`;
+    expect((await fetch(operation, { headers })).status).toBe(405);
+    const started = await fetch(operation, { method: 'POST', headers, body });
+    expect(started.headers.get('preference-applied')).toBe('respond-async, separate-export-status');
+    const statusUrl = started.headers.get('content-location') ?? '';
+    let status: Response;
+    do {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      status = await fetch(statusUrl);
+      expect(status.status).toBe(200);
+    } while (status.headers.get('x-export-status') === '202 Accepted');
+    expect(status.headers.get('x-export-status')).toBe('200 OK');
+    const manifest = (await status.json()) as { output: Array<{ url: string; fileSize: number }> };
+    expect(manifest).toMatchObject({ outputFormat: 'application/fhir+ndjson', extension: expect.any(Array) });
+    expect(Object.keys(manifest)).not.toContain('request');
+    const [file] = manifest.output;
+    expect((await (await fetch(file?.url ?? '')).arrayBuffer()).byteLength).toBe(file?.fileSize);
   }, 60_000);
 
   it('of only what changed since has just that', async () => {

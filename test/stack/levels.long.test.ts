@@ -54,7 +54,10 @@ function textsAt(value: unknown, names: readonly string[]): string[] {
     : [];
 }
 
-/** Where the types of the sample name patients whose compartment they are in, by hand from the R4 definition. */
+/**
+ * Where the types of the sample name patients whose compartment they are in, by hand from the R4 definition; and of whom
+ * a Device is.
+ */
 const LINKS: Record<string, string[]> = {
   AllergyIntolerance: ['patient', 'recorder', 'asserter'],
   Appointment: ['participant.actor'],
@@ -63,6 +66,7 @@ const LINKS: Record<string, string[]> = {
   Claim: ['patient', 'payee.party'],
   Condition: ['subject', 'asserter'],
   Coverage: ['policyHolder', 'subscriber', 'beneficiary', 'payor'],
+  Device: ['patient'],
   DiagnosticReport: ['subject'],
   DocumentReference: ['subject', 'author'],
   Encounter: ['subject'],
@@ -144,7 +148,7 @@ describe('the Patient level', () => {
     expect(notes).toEqual([]);
     expect(manifest.extension['resourcesWritten']).toBe(exported.length);
     const types = new Set(exported.map(({ resourceType }) => resourceType));
-    for (const type of ['Practitioner', 'Organization', 'Location', 'Device'])
+    for (const type of ['Practitioner', 'Organization', 'Location'])
       expect(types).not.toContain(type);
   });
 

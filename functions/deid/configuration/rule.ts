@@ -5,18 +5,21 @@ import type { Method } from '../methods/method.js';
 import type { FhirModel } from '../model/fhirModel.js';
 import type { FhirType } from '../model/types.js';
 import { checkedExpression, readExpression } from '../reading/expressions.js';
-import { didYouMean, nearest, type IssueList } from '../reading/issues.js';
+import { didYouMean, nearest, placeOf, type IssueList, type RulePlace } from '../reading/issues.js';
 import { readSettings, type Settings, type ValuesOf } from '../reading/settings.js';
 import { checkPath, type Types } from './pathChecks.js';
 import type { RulePath } from './rulePath.js';
 
 /** One rule of a configuration, checked. */
-export interface Rule extends RulePath {
-  /** Place in `fhirPathRules`. */
-  readonly index: number;
+export interface Rule extends RulePath, RulePlace {
   readonly method: Method;
   /** The values of the method's settings. */
   readonly settings: ValuesOf<Settings>;
+}
+
+/** A rule as a message names it, with its path: `fhirPathRules[3] ('Patient.name')`. */
+export function namedRule(rules: readonly Rule[], index: number): string {
+  return `${placeOf(rules, index)} ('${rules.find((rule) => rule.index === index)?.path}')`;
 }
 
 const LEADING_TYPE = /^([A-Z][A-Za-z]*)(?![A-Za-z0-9_(])(?:\.|$|(?=[^.]))/;
@@ -30,7 +33,7 @@ const MAX_NAMED = 6;
  */
 export function readRule(
   json: JsonValue,
-  index: number,
+  place: RulePlace,
   methods: readonly Method[],
   model: FhirModel,
   budget: ExpressionBudget,
@@ -40,6 +43,7 @@ export function readRule(
     issues.error('', 'A rule must be an object with path and method');
     return undefined;
   }
+  checkNames(json, issues);
   const path = readPath(json['path'], budget, issues);
   const types = path === undefined ? null : checkPath(path, model, issues);
   const method = readMethod(json, methods, issues);
@@ -48,7 +52,16 @@ export function readRule(
   const settings = readSettings(method.settings, json, '', issues, budget);
   if (issues.errors > errors) return undefined;
   checkUse(method, settings, types, issues);
-  return path === undefined ? undefined : { index, ...path, method, settings };
+  return path === undefined ? undefined : { ...place, ...path, method, settings };
+}
+
+/** Reports a name that is meant to be `path` or `method`, where that one is missing. */
+function checkNames(json: JsonObject, issues: IssueList): void {
+  const missing = ['path', 'method'].filter((name) => json[name] === undefined);
+  for (const key of Object.keys(json)) {
+    const meant = key === 'path' || key === 'method' ? undefined : nearest(key, missing);
+    if (meant !== undefined) issues.error(key, `Unknown setting; did you mean '${meant}'?`);
+  }
 }
 
 function readPath(

@@ -1,5 +1,6 @@
 import { addTo, remembered } from '../../common/maps.js';
 import type { Configuration } from '../configuration/configuration.js';
+import { namedRule, type Rule } from '../configuration/rule.js';
 import type { ConfigurationIssue } from '../reading/issues.js';
 import type { CoverageCategory } from '../methods/effect.js';
 import { reachOf, type Leaf, type Reach } from './reach.js';
@@ -28,6 +29,8 @@ export interface CoverageGap {
   readonly parameters: Readonly<Record<string, string>>;
   /** Whether `keep` is enough: no element says anything of a person, unless a source misuses it. */
   readonly mayBeKept: boolean;
+  /** The first rule that was seen to decide some of them without clearing them; absent where none does. */
+  readonly by?: number;
 }
 
 /** What each category is called in messages, in the order of the list. */
@@ -59,7 +62,11 @@ export function coverageOf(configuration: Configuration): Coverage {
 }
 
 /** A gap while its elements are gathered. */
-type OpenGap = Omit<CoverageGap, 'paths' | 'mayBeKept'> & { paths: string[]; mayBeKept: boolean };
+type OpenGap = Omit<CoverageGap, 'paths' | 'mayBeKept' | 'by'> & {
+  paths: string[];
+  mayBeKept: boolean;
+  by?: number;
+};
 type Group = { gap: OpenGap; dataTypes: Set<string>; rules: Set<string> };
 
 /** The coverage that a walk over a configuration found. */
@@ -77,6 +84,7 @@ export function coverageIn({ leaves, isCutShort }: Reach): Coverage {
       });
       group.gap.paths.push(...paths);
       group.gap.mayBeKept &&= needs === 'decision';
+      if (leaf.by !== undefined) group.gap.by = Math.min(group.gap.by ?? Infinity, leaf.by);
       group.dataTypes.add(dataType);
       for (const rule of path.split(' | ')) group.rules.add(rule);
     }
@@ -141,6 +149,7 @@ function inOrder({ category, paths }: OpenGap): string[] {
  */
 export function coverageIssues(
   { gaps }: Coverage,
+  rules: readonly Rule[],
   severity: ConfigurationIssue['severity'],
   isVerbose = false,
 ): ConfigurationIssue[] {
@@ -151,7 +160,7 @@ export function coverageIssues(
   const most = isVerbose || families.size <= MAX_ISSUES ? families.size : MAX_ISSUES - 1;
   const messages = [...families.values()]
     .slice(0, most)
-    .map((family) => textOf(family, isVerbose ? Infinity : MAX_NAMED));
+    .map((family) => textOf(family, rules, isVerbose ? Infinity : MAX_NAMED));
   if (most < families.size)
     messages.push(
       `Coverage: ${families.size - most} more kinds of identities are left; --verbose lists them`,
@@ -159,14 +168,18 @@ export function coverageIssues(
   return messages.map((message) => ({ severity, path: 'fhirPathRules', message }));
 }
 
-function textOf(family: readonly CoverageGap[], most: number): string {
+function textOf(family: readonly CoverageGap[], rules: readonly Rule[], most: number): string {
   const [{ category, suggestion, parameters }] = family as [CoverageGap];
   const types = new Set(family.flatMap(({ dataType }) => dataType.split(', ')));
   const paths = new Set(family.flatMap((gap) => gap.suggestion.path.split(' | ')));
   const found = family.map((gap) => {
     const named = gap.paths.slice(0, most).join(', ');
     const more = gap.paths.length > most ? ` and ${gap.paths.length - most} more` : '';
-    return `${gap.reach === 'none' ? 'no rule clears' : 'cleared only in part, or on a condition:'} ${named}${more}`;
+    const by =
+      gap.by === undefined
+        ? ''
+        : `, since ${namedRule(rules, gap.by)} decides these, or some, and leaves them`;
+    return `${gap.reach === 'none' ? 'no rule clears' : 'cleared only in part, or on a condition:'} ${named}${more}${by}`;
   });
   const rule = JSON.stringify({ ...suggestion, path: [...paths].join(' | ') });
   const needed =

@@ -26,6 +26,8 @@ export interface Leaf {
   /** Surroundings in which it was looked at, and those where it is not cleared. */
   surroundings: number;
   readonly left: { readonly clears: Exclude<Clears, 'full'>; readonly places: ReadonlySet<string> }[];
+  /** The least rule that was seen to decide it somewhere without clearing it. */
+  by?: number;
 }
 
 /** What a walk over all that a configuration can meet found. */
@@ -339,7 +341,10 @@ class Walk {
         : { clears: effect.clears(identity, element), ages };
     });
     const clears = definition === 'Quantity.value' ? agesLeft(outcomes) : together(outcomes, identity);
-    if (clears !== 'full') leaf.left.push({ clears, places: surroundings.places });
+    if (clears === 'full') return;
+    leaf.left.push({ clears, places: surroundings.places });
+    if (state.certain < this.#unmatched.index && outcomes.at(-1)?.clears !== 'full')
+      leaf.by = Math.min(leaf.by ?? Infinity, state.certain);
   }
 
   #idle(): Reach['idle'] {

@@ -3,9 +3,12 @@ import type { JsonObject, JsonValue } from '../../json/json.js';
 /** One thing wrong, or questionable, in a configuration. Quotes the configuration, never a resource. */
 export interface ConfigurationIssue {
   severity: 'error' | 'warning';
-  /** Zero-based index in `fhirPathRules`; absent for problems outside the rules. */
+  /** The rule's index among all rules, in the order in which they act; absent for problems outside the rules. */
   rule?: number;
-  /** Where in the configuration: `fhirPathRules[3].path`, `parameters.encryptKey`. */
+  /**
+   * Where in the configuration: `fhirPathRules[3].path`, `parameters.encryptKey`; in the sample that it extends:
+   * `hipaa-safe-harbor-r4@1 fhirPathRules[3].path`.
+   */
   path: string;
   /** What is wrong and what would be right. Never holds a key. */
   message: string;
@@ -21,6 +24,19 @@ export function issueText({ path, message, line, column }: ConfigurationIssue): 
   return `${path}${place}: ${message}`;
 }
 
+/** Where a rule is. */
+export interface RulePlace {
+  /** Among all rules, in the order in which they act. */
+  readonly index: number;
+  /** As messages name it: `fhirPathRules[3]`, `hipaa-safe-harbor-r4@1 fhirPathRules[3]`. */
+  readonly place: string;
+}
+
+/** How messages name the rule of an index. */
+export function placeOf(rules: readonly RulePlace[], index: number): string {
+  return rules.find((rule) => rule.index === index)?.place ?? '';
+}
+
 /** Issues after which suggestions are no longer made: each is a search through all names. */
 const MAX_SUGGESTIONS = 100;
 
@@ -31,18 +47,18 @@ const MAX_ISSUES = 2000;
 /** Collects what is wrong with a configuration. */
 export class IssueList {
   readonly list: ConfigurationIssue[];
-  readonly #rule: number | undefined;
+  readonly #rule: RulePlace | undefined;
   /** Errors that were found through this object, taken or not. */
   errors = 0;
 
-  constructor(list: ConfigurationIssue[] = [], rule?: number) {
+  constructor(list: ConfigurationIssue[] = [], rule?: RulePlace) {
     this.list = list;
     this.#rule = rule;
   }
 
   /** The same list, for the settings of one rule: paths are relative to it. */
-  ofRule(index: number): IssueList {
-    return new IssueList(this.list, index);
+  ofRule(rule: RulePlace): IssueList {
+    return new IssueList(this.list, rule);
   }
 
   get hasErrors(): boolean {
@@ -79,8 +95,8 @@ export class IssueList {
       this.list.push({ severity, path, message });
       return;
     }
-    const at = `fhirPathRules[${this.#rule}]`;
-    this.list.push({ severity, rule: this.#rule, path: path === '' ? at : `${at}.${path}`, message });
+    const { index: rule, place } = this.#rule;
+    this.list.push({ severity, rule, path: path === '' ? place : `${place}.${path}`, message });
   }
 }
 

@@ -29,7 +29,8 @@ export interface ResourceContext {
 export interface ProcessingFailure {
   code: string;
   message: string;
-  rule?: number;
+  /** `fhirPathRules[3]`, `hipaa-safe-harbor-r4@1 fhirPathRules[3]` */
+  rule?: string;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { increase } from '../../common/counts.js';
 import { remembered } from '../../common/maps.js';
 import { LABELS } from '../methods/labels.js';
+import { placeOf, type RulePlace } from '../reading/issues.js';
 import type { ResourceRun } from './resourceRun.js';
 import { nameOf } from '../../json/keyNames.js';
 import type { ReferenceTargets } from './referenceTargets.js';
@@ -68,11 +69,11 @@ export class EngineReport {
   }
 
   /** Adds what was done to a resource that did not fail. */
-  add({ counts, dropped, undecided }: ResourceRun): void {
+  add({ counts, dropped, undecided }: ResourceRun, places: readonly RulePlace[]): void {
     for (let label = 0; label < counts.length; label++)
       this.#counts[label] = (this.#counts[label] as number) + (counts[label] as number);
     for (const path of dropped) increase(this.dropped, path);
-    for (const [rule, count] of undecided) increase(this.undecided, `fhirPathRules[${rule}]`, count);
+    for (const [rule, count] of undecided) increase(this.undecided, placeOf(places, rule), count);
   }
 
   /**

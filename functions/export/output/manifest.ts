@@ -20,6 +20,8 @@ export interface ManifestFile {
   /** In the stored manifest, the name of the file below the job's folder, percent-encoded. */
   url: string;
   count: number;
+  /** In the stored manifest alone; absent in those of earlier versions. */
+  bytes?: number;
 }
 
 interface ManifestInput {
@@ -66,11 +68,12 @@ export interface FileLinks {
 /** The manifest of a complete export as it is stored: its URLs are names of files, which `linkManifest` replaces. */
 export function buildManifest(input: ManifestInput): ExportManifest {
   const { request, plan, report } = input;
-  const entry = ({ type, of, name, count }: OutputFile): ManifestFile => ({
+  const entry = ({ type, of, name, count, bytes }: OutputFile): ManifestFile => ({
     type,
     ...(of === undefined ? {} : { of }),
     url: storedUrl(request, name),
     count,
+    bytes,
   });
   const { configuration } = request;
   const notes = notesOf(input);
@@ -90,6 +93,7 @@ export function buildManifest(input: ManifestInput): ExportManifest {
             configurationCoverage: configuration.coverage,
             configuration: configuration.name,
             configurationDigest: configuration.digest,
+            configurationExtends: configuration.extends,
             configurationEtag: configuration.etag,
             configurationCollectionReference: configuration.collection?.reference,
             configurationCollectionDigest: configuration.collection?.digest,
@@ -165,7 +169,7 @@ function notesOf(input: ManifestInput): string[] {
   ];
 }
 
-/** A stored manifest with the links that a reader of it can use. */
+/** A stored manifest by STU 2, with the links that a reader of it can use. */
 export function linkManifest(
   manifest: ExportManifest,
   { requiresAccessToken, urlOf }: FileLinks,
@@ -183,15 +187,6 @@ export function linkManifest(
     error: manifest.error.map(linked),
     extension: { ...manifest.extension, report: urlOf(REPORT_FILE) },
   };
-}
-
-/**
- * The copy of a manifest that lies beside the files, for anyone who may read those: the kick-off URL without its query,
- * which may hold search values.
- */
-export function manifestCopy(manifest: ExportManifest, urlOf: FileLinks['urlOf']): ExportManifest {
-  const { request, ...rest } = linkManifest(manifest, { requiresAccessToken: true, urlOf });
-  return { ...rest, request: request.replace(/\?.*$/s, '') };
 }
 
 /** Names of the files that a stored manifest names, below the job's folder. */
@@ -230,7 +225,7 @@ export function downloadUrl({ baseUrl, jobId }: Pick<JobRequest, 'baseUrl' | 'jo
 }
 
 /** Name of a file of a stored manifest: its last segment, where it is one with URLs. */
-function fileOf({ url }: Pick<ManifestFile, 'url'>): string {
+export function fileOf({ url }: Pick<ManifestFile, 'url'>): string {
   return decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
 }
 

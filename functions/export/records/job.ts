@@ -3,7 +3,7 @@ import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import type { OutcomeIssue } from '../../fhir/operationOutcome.js';
 import type { ApprovalRule, CoverageSummary } from '../request/approval.js';
 import type { MemberSearch } from '../selection/compartment.js';
-import type { ExportLevel, ExportScope } from '../request/scope.js';
+import type { ExportLevel, ExportScope, OutputForm } from '../request/scope.js';
 import type { PartCounts } from '../selection/patientCount.js';
 import type { DeletionCursor } from '../walk/deletionCursor.js';
 import type { PatientCursor } from '../walk/patientCursor.js';
@@ -14,7 +14,7 @@ import type { Window } from '../walk/window.js';
 import { addedContent, type ContentCounts } from './content.js';
 
 /** What was asked for at kick-off, as it stays until the job is deleted. Private: the URL may hold search values. */
-export interface JobRequest extends ExportScope {
+export interface JobRequest extends ExportScope, OutputForm {
   jobId: string;
   /** Kick-off URL as the manifest repeats it, without function keys. */
   requestUrl: string;
@@ -76,8 +76,10 @@ export function isValidated({
 /** Which configuration a job uses, as it was read at kick-off. */
 export interface ConfigurationOfJob {
   name: string;
-  /** SHA-256 of its text. */
+  /** SHA-256 of its text, with that of the sample that it extends. */
   digest: string;
+  /** Name and version of the sample that it extends. */
+  extends?: string;
   /** Version of the blob it was read from. */
   etag?: string;
   /** The image it was read from: the reference as it was given, and its digest then. */

@@ -59,11 +59,13 @@ const WHY: Readonly<Record<ApprovalRule, string>> = {
 export function approvalSentence({
   name,
   digest,
+  extends: sample,
   coverage,
   approval,
 }: {
   name: string;
   digest: string;
+  extends?: string;
   coverage?: CoverageSummary;
   approval?: ApprovalRule;
 }): string {
@@ -71,7 +73,8 @@ export function approvalSentence({
     approval === undefined
       ? 'it does not count as de-identification here, so the export is of raw data'
       : WHY[approval];
-  return `The configuration ${name} has the digest ${digest}. ${coverage === undefined ? 'Its coverage is not known' : coverageSentence(coverage)}; ${why}.`;
+  const extending = sample === undefined ? '' : `, which extends ${sample},`;
+  return `The configuration ${name}${extending} has the digest ${digest}. ${coverage === undefined ? 'Its coverage is not known' : coverageSentence(coverage)}; ${why}.`;
 }
 
 /** Without a full stop. */

@@ -1,4 +1,5 @@
 import { errorIssue, type OutcomeIssue } from '../../fhir/operationOutcome.js';
+import type { GuideVersion } from './guide.js';
 import type { ExportLevel } from './scope.js';
 import { isRecord } from '../../common/isRecord.js';
 
@@ -12,6 +13,8 @@ export interface RawKickOff {
   prefer: string | undefined;
   /** Body of a POST. */
   body: string | undefined;
+  /** The version of the guide that its URL names; absent: none. */
+  guide?: GuideVersion;
 }
 
 /** One parameter as a request gives it: its name as the caller spelled it, and its values. */
@@ -26,8 +29,11 @@ export interface GivenParameter {
 const MAX_PARAMETERS = 10_100;
 const MAX_HEADER_CHARACTERS = 8192;
 
-/** Returns whether the caller prefers lenient handling. */
-export function readHeaders(raw: RawKickOff, issues: OutcomeIssue[]): boolean {
+/** Returns the caller's preferences, and whether lenient handling is among them. */
+export function readHeaders(
+  raw: RawKickOff,
+  issues: OutcomeIssue[],
+): { preferences: string[]; isLenient: boolean } {
   const accepts = headerText(raw.accept)
     .split(',')
     .map((part) => part.split(';')[0]?.trim().toLowerCase());
@@ -44,7 +50,8 @@ export function readHeaders(raw: RawKickOff, issues: OutcomeIssue[]): boolean {
   if (handling.some((preference) => !['handling=strict', 'handling=lenient'].includes(preference))) {
     issues.push(errorIssue('value', 'Prefer: handling must be strict or lenient.', 'Prefer'));
   }
-  return handling.includes('handling=lenient') && !handling.includes('handling=strict');
+  const isLenient = handling.includes('handling=lenient') && !handling.includes('handling=strict');
+  return { preferences, isLenient };
 }
 
 /** A header that is longer than any sensible one is as if it were not there. */
@@ -100,7 +107,7 @@ function readParametersResource(body: string, issues: OutcomeIssue[]): Array<[st
     if (!isRecord(parameter) || typeof parameter['name'] !== 'string') return malformed();
     const values = valueNames(parameter);
     const given = parameter[values[0] ?? ''];
-    const value = isRecord(given) ? given['reference'] : given;
+    const value = isRecord(given) ? (given['reference'] ?? given['code']) : given;
     if (values.length !== 1 || !['string', 'number', 'boolean'].includes(typeof value)) return malformed();
     pairs.push([parameter['name'], String(value)]);
   }

@@ -2,7 +2,8 @@ import { withAssociatedTypes } from './associatedData.js';
 import { errorIssue, type OutcomeIssue, warningIssue } from '../../fhir/operationOutcome.js';
 import { compareInstants, parseInstant } from '../../fhir/instant.js';
 import { readGiven, readHeaders, type GivenParameter, type RawKickOff } from './given.js';
-import { printable, quoted } from './names.js';
+import { STU_4 } from './guide.js';
+import { HOST_PARAMETERS, printable, quoted } from './names.js';
 import type { OciReference } from './ociReference.js';
 import {
   namesOf,
@@ -13,11 +14,13 @@ import {
   type Reading,
   type Values,
 } from './parameters.js';
+import { readGuidePreferences } from './preferences.js';
+import type { ExportScope, OutputForm } from './scope.js';
+import { checkStu4Form } from './stu4Form.js';
 import { readReferencedTypes } from './referencedTypes.js';
-import type { ExportScope } from './scope.js';
 
 /** What a kick-off asks for, checked. */
-export interface KickOff extends ExportScope {
+export interface KickOff extends ExportScope, OutputForm {
   container: string | undefined;
   /** `undefined`: raw data is asked for, or nothing is said. */
   configuration: RequestedConfiguration | undefined;
@@ -25,6 +28,8 @@ export interface KickOff extends ExportScope {
   referencedTypes?: string[];
   /** Whether `_raw=true` is said. */
   asksRaw: boolean;
+  /** What `Preference-Applied` lists beside `respond-async`. */
+  applied: string[];
   /** What is ignored, since the caller is lenient: of each a warning. */
   ignored: OutcomeIssue[];
 }
@@ -47,9 +52,6 @@ const MAX_ISSUES = 100;
 const MAY_ANONYMIZE =
   /an+[o0]n|[aoi]n[iy]m|n[iy]mi[sz]|de-?_?id|ident|conf|etag|collection|reference|mask|redact|safe|hipaa|^_?an/i;
 
-/** The host's keys, in lower case: they are not parameters of the operation. */
-const HOST_PARAMETERS = new Set(['code', 'clientid']);
-
 /**
  * Reads and checks a kick-off request, all problems at once.
  * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-kick-off-request
@@ -59,16 +61,24 @@ export function readKickOff(
   context: KickOffContext,
 ): { kickOff: KickOff; issues: [] } | { kickOff: undefined; issues: OutcomeIssue[] } {
   const issues: OutcomeIssue[] = [];
-  const isLenient = readHeaders(raw, issues);
+  const { preferences, isLenient } = readHeaders(raw, issues);
+  const { guide, applied, hasSeparateStatus } = readGuidePreferences(
+    preferences,
+    raw,
+    context.guide ?? '2.0.0',
+    issues,
+  );
   if (raw.url.length > MAX_URL_CHARACTERS) {
     const text = `The URL has more than ${MAX_URL_CHARACTERS} characters. Send the parameters in the body of a POST.`;
     return { kickOff: undefined, issues: [...issues, errorIssue('too-long', text)] };
   }
   const given = readGiven(raw, issues);
+  if (guide === STU_4) checkStu4Form(raw, given, issues);
   const ignored: OutcomeIssue[] = [];
   checkUnknown(given, isLenient, issues, ignored);
   const values = readValues(given, raw, { ...context, ignored: isLenient ? ignored : undefined }, issues);
   checkInstants(values, issues);
+  checkFileSizes(values, issues);
   const isNamed = given.has('_anonymizationconfig');
   checkConfiguration(given, issues);
   const asksRaw = values.raw === 'true';
@@ -117,6 +127,10 @@ export function readKickOff(
           ? { name, etag, collection, isDefault: false }
           : standard && { ...standard, etag: undefined, isDefault: true },
       asksRaw,
+      guide,
+      ...(hasSeparateStatus ? { hasSeparateStatus } : {}),
+      ...formOf(values),
+      applied,
       ignored: bounded(ignored, ignoredIssue('Others were ignored, too.')),
     },
     issues: [],
@@ -208,6 +222,20 @@ function checkInstants({ since, until }: Values, issues: OutcomeIssue[]): void {
   const [from, to] = [parseInstant(since), parseInstant(until)];
   if (from !== undefined && to !== undefined && compareInstants(from, to) >= 0)
     issues.push(errorIssue('value', '_since must be before _until.', '_since'));
+}
+
+/** What of the values says how files are written. */
+function formOf({ minFileBytes, maxFileBytes }: Values): OutputForm {
+  return {
+    ...(minFileBytes === undefined ? {} : { minFileBytes }),
+    ...(maxFileBytes === undefined ? {} : { maxFileBytes }),
+  };
+}
+
+function checkFileSizes({ minFileBytes, maxFileBytes }: Values, issues: OutcomeIssue[]): void {
+  if (minFileBytes === undefined || maxFileBytes === undefined || maxFileBytes > minFileBytes) return;
+  const text = '_maximumFileSize must be greater than _minimumFileSize.';
+  issues.push(errorIssue('value', text, '_maximumFileSize'));
 }
 
 /** What the parameters of a configuration need of each other. */

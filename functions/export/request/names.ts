@@ -19,3 +19,6 @@ export function printable(text: string): string {
 export function quoted(text: string): string {
   return `"${printable(text)}"`;
 }
+
+/** The host's keys, in lower case: they are not parameters of the operation. */
+export const HOST_PARAMETERS: ReadonlySet<string> = new Set(['code', 'clientid']);

@@ -5,6 +5,7 @@ import { ASSOCIATED_DATA, readAssociatedData } from './associatedData.js';
 import { isConfigurationName } from './configurationName.js';
 import { readElements, type ElementNames } from './elements.js';
 import type { RawKickOff } from './given.js';
+import type { GuideVersion } from './guide.js';
 import { MAX_NAMES, namesIn, quoted } from './names.js';
 import { readOciReference, type OciReference } from './ociReference.js';
 import type { ExportLevel } from './scope.js';
@@ -12,6 +13,8 @@ import { readTypeFilters } from './typeFilter.js';
 
 export interface KickOffContext extends ElementNames {
   now: number;
+  /** The version of the guide of a request that names none; absent: STU 2. */
+  guide?: GuideVersion;
   /** Whether a type can be in a Patient compartment. */
   isInCompartment: (type: string) => boolean;
   /** What a request gets that names no configuration. */
@@ -75,6 +78,10 @@ const MAX_PAGE_SIZE = 10_000;
 const MAX_PATIENTS = 10_000;
 /** A `_since` is the source's clock, as a manifest's `transactionTime`, which may be so far ahead of ours. */
 const MAX_CLOCK_SKEW_MS = 10 * 60_000;
+/** A file for each resource would be too many. */
+const MIN_MAXIMUM_BYTES = 1_048_576;
+/** The largest `positiveInt`. */
+const MAX_FILE_BYTES = 2_147_483_647;
 /** Unknown names that a message repeats. */
 const MAX_SHOWN = 10;
 
@@ -190,6 +197,16 @@ export const PARAMETERS = {
       return undefined;
     },
   ),
+  minFileBytes: one(
+    '_minimumFileSize',
+    'bytes that each file should have at least, a whole number: a call goes on until it has written as many, or for as long as `SLICE_MAX_SECONDS`; the last file of a type, or of a part of it, is smaller',
+    (text, reading) => readFileSize('_minimumFileSize', text, 1, reading),
+  ),
+  maxFileBytes: one(
+    '_maximumFileSize',
+    'bytes that no file has more of, from 1048576 on; a resource that is larger has a file of its own',
+    (text, reading) => readFileSize('_maximumFileSize', text, MIN_MAXIMUM_BYTES, reading),
+  ),
   isParallel: several('_isParallel', 'taken, without effect', () => undefined),
 } satisfies Readonly<Record<string, Single<unknown> | Repeated<unknown>>>; // prettier-ignore
 
@@ -231,6 +248,14 @@ function readInstant(name: string, value: string, { problem }: Reading): string 
     'value',
     `${name} must be a FHIR instant with seconds and time zone, such as 2026-01-31T00:00:00Z.`,
   );
+  return undefined;
+}
+
+/** https://hl7.org/fhir/uv/bulkdata/4.0.0-202609-ballot/async.html#parameters */
+function readFileSize(name: string, text: string, least: number, { problem }: Reading): number | undefined {
+  const bytes = /^[1-9]\d{0,9}$/.test(text) ? Number(text) : 0;
+  if (bytes >= least && bytes <= MAX_FILE_BYTES) return bytes;
+  problem('value', `${name} must be a whole number of bytes from ${least} to ${MAX_FILE_BYTES}.`);
   return undefined;
 }
 

@@ -1,5 +1,6 @@
 import type { AssociatedData } from './associatedData.js';
 import type { RequestedElement } from './elements.js';
+import type { GuideVersion } from './guide.js';
 import type { TypeFilter } from './typeFilter.js';
 
 /** Whose data an export is of: of the whole source, of all patients, or of the members of a group. */
@@ -19,4 +20,16 @@ export interface ExportScope {
   associatedData?: AssociatedData[];
   /** What the domains of pseudonyms begin with; absent: as the rules say. */
   domainPrefix?: string;
+}
+
+/** In which form a job is answered, and its files are written. */
+export interface OutputForm {
+  /** The version of the guide; absent: STU 2. */
+  guide?: GuideVersion;
+  /** Whether the HTTP status of a status request says nothing of the job. */
+  hasSeparateStatus?: boolean;
+  /** Bytes that each file should have at least; absent: as the settings have it. */
+  minFileBytes?: number;
+  /** Bytes that no file has more of, unless one resource has; absent: no bound. */
+  maxFileBytes?: number;
 }

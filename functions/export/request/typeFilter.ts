@@ -40,8 +40,7 @@ export function readTypeFilters(
     problem(`the filters have more than ${MAX_CHARACTERS} characters. Export in several jobs.`);
     return [];
   }
-  // A comma after a backslash is a part of a search's value.
-  const texts = values.flatMap((value) => value.split(/(?<!\\),(?=\s*[A-Z][A-Za-z]*\?)/));
+  const texts = values.flatMap(separatedFilters);
   if (texts.length > MAX_GIVEN) {
     problem(`there are more than ${MAX_FILTERS} filters. Export in several jobs.`);
     return [];
@@ -82,4 +81,9 @@ export function readTypeFilters(
   if (filters.size > MAX_FILTERS)
     problem(`there are more than ${MAX_FILTERS} filters. Export in several jobs.`);
   return [...filters.values()];
+}
+
+/** The filters of one value. A comma after a backslash is a part of a search's value. */
+export function separatedFilters(value: string): string[] {
+  return value.split(/(?<!\\),(?=\s*[A-Z][A-Za-z]*\?)/);
 }

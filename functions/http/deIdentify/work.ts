@@ -137,7 +137,7 @@ export class DeIdentification {
     const name = JSON.stringify([described.digest, domainPrefix]);
     const kept = this.#engines.get(name);
     if (kept !== undefined && now() - kept.madeAt < MAX_ENGINE_MS) return kept;
-    const { configuration } = readConfiguration(text, settings);
+    const { configuration } = readConfiguration(text, { fhirVersion: settings.fhirVersion, isPinned: true });
     const resolved = configuration && (await resolveKeys(configuration, resolveSecret)).configuration;
     // It was read, and its keys were found, when it was pinned.
     if (resolved === undefined) throw new Error('The configuration was read before');
@@ -227,6 +227,6 @@ function noService(): RequestError {
 
 /** A resource that cannot be de-identified is dropped as a whole, whatever `processingErrors` says. */
 function refusal({ message, rule }: ProcessingFailure): RequestError {
-  const where = rule === undefined ? '' : ` (fhirPathRules[${rule}])`;
+  const where = rule === undefined ? '' : ` (${rule})`;
   return new RequestError(422, `The resource could not be de-identified: ${message}${where}.`);
 }

@@ -74,6 +74,17 @@ function manifest(): Json {
   };
 }
 
+function asStu4({ output, deleted, error }: Json): Json {
+  const untyped = (files: Json[]): Json[] => files.map(({ type: _type, ...file }) => file);
+  return {
+    manifestType: 'http://hl7.org/fhir/uv/bulkdata/StructureDefinition/BulkDataManifest',
+    output,
+    deleted: untyped(deleted),
+    outcome: untyped(error),
+    extension: [{ url: 'urn:fhir-deidentified-export:manifest:resourcesWritten', valueInteger: 5 }],
+  };
+}
+
 function report(): Json {
   const counter = new ContentCounter(FhirModel.of('R4'));
   const types = [PATIENTS, OBSERVATIONS].map((name) => {
@@ -132,6 +143,7 @@ afterAll(() => rmSync(parent, { recursive: true, force: true }));
 describe('an export is as it says', () => {
   it.each<[string, () => void, string[]]>([
     ['as it was written', () => undefined, []],
+    ['with a manifest of STU 4', () => saveJson('manifest.json', asStu4(manifest())), []],
     [
       'with compressed files, under their names or with .gz',
       () => {

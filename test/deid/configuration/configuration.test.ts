@@ -20,7 +20,7 @@ function issuesOf(
 const IN_LINE_1 = { line: 1, column: expect.any(Number) as number };
 
 describe('every problem is reported at once: where, what, and what would be right', () => {
-  it.each(['extends', 'Includes', 'import'])(
+  it.each(['include', 'Includes', 'import'])(
     '%s: an error, since the rules that it names would be missing',
     (name) => {
       const configuration = {
@@ -77,6 +77,16 @@ describe('every problem is reported at once: where, what, and what would be righ
     expect(errors).toEqual([
       { severity: 'error', rule: 0, path, message: expect.stringMatching(message) as string, ...IN_LINE_1 },
     ]);
+  });
+
+  it.each([
+    [{ path: 'Patient.name', methd: 'redact' }, 'methd', 'method'],
+    [{ path: 'Patient.name', Method: 'redact' }, 'Method', 'method'],
+    [{ pth: 'Patient.name', method: 'redact' }, 'pth', 'path'],
+  ])('%j: a mistyped name is an error at its place, beside what is missing', (rule, name, meant) => {
+    const errors = issuesOf({ fhirPathRules: [rule] }).filter(({ severity }) => severity === 'error');
+    expect(errors.map(({ path }) => path)).toEqual([`fhirPathRules[0].${name}`, `fhirPathRules[0].${meant}`]);
+    expect(errors[0]).toMatchObject({ message: `Unknown setting; did you mean '${meant}'?`, ...IN_LINE_1 });
   });
 
   it.each<[string, string]>([

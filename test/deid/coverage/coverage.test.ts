@@ -206,6 +206,22 @@ describe('findings', () => {
     expect(found?.isComplete).toBe(true);
   });
 
+  it.each<[string, Rule[], string]>([
+    ['that keeps a resource', [{ path: 'Patient', method: 'keep' }, ALL], "fhirPathRules[0] ('Patient')"],
+    ['that keeps one element, and so the extensions in it', [{ path: NAME, method: 'redact' }, { path: 'Patient.birthDate', method: 'dateShift' }, ALL], "fhirPathRules[1] ('Patient.birthDate')"],
+  ])('is no more than its first rule leaves: one %s is named', (_name, rules, named) => {
+    const left = issuesOf(rules).filter(({ message }) => message.startsWith('Coverage, identifiers'));
+    expect(left.length).toBeGreaterThan(0);
+    for (const { message } of left) expect(message).toContain(`, since ${named} decides these, or some, and leaves them`);
+  }); // prettier-ignore
+
+  it('names no rule where none decides what is left', () => {
+    const messages = issuesOf([{ path: 'Patient.birthDate', method: 'redact' }]).map(
+      ({ message }) => message,
+    );
+    expect(messages.join('\n')).not.toContain(', since ');
+  });
+
   it('of rules too intertwined to be followed: as if there were none', () => {
     const names = [...FhirModel.of('R4').elementsByName().keys()];
     const rules = names.slice(0, 1000).map((name, at) => ({

@@ -170,7 +170,7 @@ describe('a resource on which a pattern takes too many steps', () => {
     code: 'expression-failed',
     message:
       'matches(): Matching a regular expression took too many steps: repeat less, or anchor the pattern',
-    rule: 0,
+    rule: 'fhirPathRules[0]',
   };
 
   it('fails, without a word of it', () => {
@@ -197,7 +197,7 @@ describe('a resource on which a pattern takes too many steps', () => {
     expect(resultOf(configuration(rule), resource)).toEqual({
       code: 'expression-failed',
       message: "An argument of matches() is malformed: ')' is missing (at character 10)",
-      rule: 0,
+      rule: 'fhirPathRules[0]',
     });
   });
 });

@@ -49,7 +49,7 @@ describe('conditions of several rules', () => {
     const rules = [one, other].map((condition, index): Rule => {
       const path = `where(${condition})`;
       const expression = parseFhirPath(path);
-      return { index, path, resourceType: 'Observation', expression, method: KEEP, settings: {} };
+      return { index, place: '', path, resourceType: 'Observation', expression, method: KEEP, settings: {} };
     });
     const guards = [...patternsOfAll(rules).values()].map((patterns) => {
       const step = patterns?.[0]?.[0];

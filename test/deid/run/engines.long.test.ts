@@ -52,6 +52,7 @@ function ruleByRule(configuration: Configuration, version: FhirVersion): (text: 
   if (configuration.parameters.unmatched === 'redact') {
     rules.push({
       index: last,
+      place: 'parameters.unmatched',
       path: 'Resource',
       resourceType: 'Resource',
       expression: null,
@@ -89,7 +90,7 @@ function ruleByRule(configuration: Configuration, version: FhirVersion): (text: 
       };
     } catch (error) {
       return {
-        result: { outcome: 'failed', failure: failureOf(error, run.rule) },
+        result: { outcome: 'failed', failure: failureOf(error, run.rule, rules) },
         dropped: [],
         undecided: [],
       };
