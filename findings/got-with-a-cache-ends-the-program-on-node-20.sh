@@ -2,7 +2,7 @@
 # got 11.8.6, as bulk-data-client 1.2.1 has it, on Node 20 and 18.
 # Expected: a request with the option "cache" resolves with the response, whatever its size and speed, on each version of
 # Node that starts it; or it rejects.
-# Seen: on Node 20, where head and body of the answer come together, as a small CapabilityStatement does, it neither
+# Seen: on Node 20, where head and body of the answer are read at once (up to 64 KiB), as a CapabilityStatement, it neither
 # resolves nor rejects: with nothing left to wait for, the program ends in its middle, with code 0 and without a word.
 # Where the body comes a moment later than the head, or without a cache, it resolves. On Node 18 it always does.
 set -euo pipefail
