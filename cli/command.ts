@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { Environment } from '../functions/settings/setting.js';
 
-const PROGRAM = 'fhir-deid';
+export const PROGRAM = 'fhir-deid';
 const WIDTH = 110;
 const INDENT = 26;
 
@@ -27,6 +27,8 @@ interface Option {
   readonly valueWithout?: string;
   readonly description: string;
   readonly isRequired?: true;
+  /** Whether it may be given several times. */
+  readonly isRepeated?: true;
 }
 
 /** What a command was given. */
@@ -34,6 +36,8 @@ export interface Given {
   /** Of options with a value. */
   readonly values: Readonly<Record<string, string | undefined>>;
   readonly flags: ReadonlySet<string>;
+  /** Of options that may be given several times, where one was given. */
+  readonly lists: Readonly<Record<string, readonly string[] | undefined>>;
   /** What is no option; empty where it may be left out and was. */
   readonly operand: string;
   /** The environment and, for what is not set there, `local.settings.json`. */
@@ -47,6 +51,8 @@ export interface Command {
   /** In brackets where it may be left out; `undefined`: none is taken. */
   readonly operand?: string;
   readonly options: Readonly<Record<string, Option>>;
+  /** What its exit codes mean, where that is not what it is for most. */
+  readonly exitCodes?: string;
   /** @returns the exit code */
   readonly run: (given: Given) => Promise<number>;
 }
@@ -80,6 +86,9 @@ export function readArguments(
       entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
     ),
     flags: new Set(entries.flatMap(([option, value]) => (value === true ? [option] : []))),
+    lists: Object.fromEntries(
+      entries.filter((entry): entry is [string, string[]] => Array.isArray(entry[1])),
+    ),
     operand: first ?? '',
   };
 }
@@ -90,12 +99,15 @@ function parse(
 ): { values: Readonly<Record<string, unknown>>; positionals: string[] } {
   if (args.some((arg) => KEY_OPTION.test(arg))) {
     throw new ArgumentsError(
-      'Keys are never taken from the command line, which other users and the history of the shell see: set ANONYMIZATION_SECRET_<name> in the environment or local.settings.json.',
+      'Keys are never taken from the command line, which other users and the history of the shell see: set ANONYMIZATION_SECRET_<name>, or for export CALLER_…, in the environment or local.settings.json.',
     );
   }
   const types = Object.entries(options).map(
-    ([option, { value }]) =>
-      [option, { type: value === undefined ? ('boolean' as const) : ('string' as const) }] as const,
+    ([option, { value, isRepeated = false }]) =>
+      [
+        option,
+        { type: value === undefined ? ('boolean' as const) : ('string' as const), multiple: isRepeated },
+      ] as const,
   );
   try {
     return parseArgs({
@@ -115,7 +127,7 @@ function withValue(options: Command['options'], arg: string): string {
 }
 
 /** What a command does and takes. */
-export function helpOf({ name, summary, operand, options }: Command): string {
+export function helpOf({ name, summary, operand, options, exitCodes = EXIT_CODES }: Command): string {
   const all = Object.entries(options);
   const usage = [
     PROGRAM,
@@ -134,7 +146,7 @@ export function helpOf({ name, summary, operand, options }: Command): string {
     usage,
     wrapped(summary),
     ...(lines.length === 0 ? [] : [lines.join('\n')]),
-    wrapped(EXIT_CODES),
+    wrapped(exitCodes),
   ].join('\n\n');
 }
 

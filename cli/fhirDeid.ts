@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { applyLocalSettings } from '../local/host/localSettings.js';
 import { PROJECT_ROOT } from '../local/paths.js';
+import { KICK_OFF_OPTIONS } from './export/kickOffOptions.js';
 import { ArgumentsError, type Command, helpOf, overviewOf, readArguments, UsageError } from './command.js';
 
 const FHIR_VERSION = {
@@ -23,6 +24,9 @@ const AUDIT = {
     'the file to which a line is added about who did this, when, with which configuration and how much, without a value; reidentify-audit.ndjson without it',
 };
 const ONLY_HERE = 'Run it only where the keys may be; the app has no such route.';
+
+const CALLER =
+  'It authenticates itself by the settings CALLER_AUTHENTICATION (none, function-key, entra, smart, client-credentials, bearer-token) and so on, from the environment or local.settings.json: see docs/client.md.';
 
 /** All commands. What a command needs is loaded when it runs. */
 const COMMANDS: readonly Command[] = [
@@ -94,6 +98,27 @@ const COMMANDS: readonly Command[] = [
       },
     },
     run: async (given) => (await import('./verify.js')).verify(given),
+  },
+  {
+    name: 'export',
+    summary: `Exports data of any FHIR server with Bulk Data $export: starts the export, waits for it, downloads its files, and checks them as verify does. A file is complete when it has its own name; before, .partial is at its end. ${CALLER}`,
+    options: {
+      base: { value: 'URL', description: 'FHIR base of the server', isRequired: true },
+      output: { value: 'FOLDER', description: 'a new folder for the files, manifest.json and report.json' },
+      ...KICK_OFF_OPTIONS,
+      resume: {
+        value: 'STATUS_URL',
+        description: 'continues an export, and its downloads in the folder, instead of a new one',
+      },
+      cancel: {
+        value: 'STATUS_URL',
+        description: 'cancels an export that runs, or deletes the files of a complete one at the server',
+      },
+      parallel: { value: 'N', description: 'files at the same time, 5 without it' },
+    },
+    exitCodes:
+      'Exit codes: 0 every file is there and is what manifest and report say; 1 the server refused or failed, or files are not what is said of them; 2 a mistake in the command line or the settings; 3 not complete, and 130 interrupted: the line that is printed continues.',
+    run: async (given) => (await import('./export.js')).exportData(given),
   },
   {
     name: 'reidentify ids',

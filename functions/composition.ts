@@ -10,7 +10,9 @@ import {
   openBulk,
   openSource,
   openSourceAccess,
+  type SourceOf,
 } from './adapters/source/openSource.js';
+import { CapabilitiesCache } from './adapters/source/capabilitiesCache.js';
 import { openPseudonymAccess, openPseudonyms } from './adapters/pseudonyms/openPseudonyms.js';
 import {
   type RemoteSourceAccess,
@@ -25,6 +27,7 @@ import { openStorage } from './adapters/storage/storage.js';
 import { threadLimits } from './common/threadLimits.js';
 import type { KeyResolver } from './deid/configuration/keys.js';
 import { FhirModel } from './deid/model/fhirModel.js';
+import { readCapabilities } from './export/source/capabilities.js';
 import { openAuthorization } from './http/authorization/openAuthorization.js';
 import { ConfigurationCache } from './http/configurationCache.js';
 import type { RunDeIdentify } from './http/deIdentify/task.js';
@@ -32,6 +35,8 @@ import { deIdentifyThreads } from './http/deIdentify/threads.js';
 import { DeIdentification } from './http/deIdentify/work.js';
 import type { HttpDependencies } from './http/dependencies.js';
 import type { ConfigurationReader } from './http/pinConfiguration.js';
+import { parseJson } from './json/json.js';
+import { decodeUtf8 } from './json/utf8.js';
 import type { Settings } from './settings/settings.js';
 
 /**
@@ -63,6 +68,7 @@ export function composeApp(settings: Settings): { activities: MainDependencies; 
   const access = { source: openSourceAccess(settings), pseudonyms: openPseudonymAccess(settings) };
   const thread = composeThread(settings, access);
   const { jobs, files, bulkOf, sourceFiles, now, isResourceType } = thread;
+  const sourceOf = openSource({ ...settings, sourceMaxAttempts: 1 }, access.source);
   return {
     activities: { ...thread, slices: openSlices(settings, access, thread) },
     http: {
@@ -72,7 +78,8 @@ export function composeApp(settings: Settings): { activities: MainDependencies; 
       bulkOf,
       sourceFiles,
       ...configurationReader(settings),
-      sourceOf: openSource({ ...settings, sourceMaxAttempts: 1 }, access.source),
+      sourceOf,
+      capabilities: openCapabilities(settings, sourceOf, now),
       // A thread also where slices have none: what callers send may take long.
       runDeIdentify: deIdentifyThreads(
         new URL('./deIdentifyThread.js', import.meta.url),
@@ -82,6 +89,20 @@ export function composeApp(settings: Settings): { activities: MainDependencies; 
       isResourceType,
     },
   };
+}
+
+/** What the source says of itself; files say nothing, nor does a server of which its own export alone is read. */
+function openCapabilities(
+  { source, fhirVersion }: Settings,
+  sourceOf: SourceOf,
+  now: () => number,
+): CapabilitiesCache | undefined {
+  const { method } = source.mode;
+  if (method !== 'search' && method !== 'auto') return undefined;
+  return new CapabilitiesCache(async () => {
+    const { body } = await sourceOf('metadata', () => undefined).capabilities();
+    return readCapabilities(parseJson(decodeUtf8(body)), fhirVersion);
+  }, now);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { ExportReport } from '../functions/export/output/report.js';
 import { compileEngine } from '../functions/deid/compileEngine.js';
@@ -15,11 +15,15 @@ import {
   stringifyJson,
 } from '../functions/json/json.js';
 import { ExportClient, type Manifest } from '../cli/export/exportClient.js';
+import { ExportFolder } from '../cli/export/exportFolder.js';
+import { ProgressBar } from '../cli/export/progressBar.js';
+import { saveExport, type SavedFiles } from '../cli/export/saveExport.js';
+import { lastPart } from '../cli/verify/savedNames.js';
 import { PROJECT_ROOT } from './paths.js';
-import { ProgressLine } from './progressLine.js';
 import { type Stack, startStack } from './stack.js';
 
 const POLL_MS = 250;
+const DOWNLOADS = 4;
 /** Patients of the source of whom one is shown. */
 const SHOWN_OF = 100;
 
@@ -44,22 +48,16 @@ async function demonstrate(stack: Stack): Promise<void> {
     _anonymizationConfig: stack.sampleConfiguration,
   });
   console.log(`exporting from ${stack.fhirServerUrl} with ${stack.sampleConfiguration} …`);
-  const progress = new ProgressLine(process.stdout);
-  let manifest: Manifest;
-  try {
-    manifest = await client.manifest(statusUrl, POLL_MS, (text) => progress.show(text));
-    progress.show(`complete in ${((performance.now() - exportedAt) / 1000).toFixed(1)} s`);
-  } finally {
-    progress.end();
-  }
-
   const directory = join(stack.dataDirectory, 'demo', statusUrl.slice(statusUrl.lastIndexOf('/') + 1));
-  console.log(`downloading ${manifest.output.length + manifest.error.length} files …`);
-  const sizes = await download(manifest, directory);
-  await writeFile(join(directory, 'manifest.json'), JSON.stringify(manifest, undefined, 2));
-  const report = await readReport(manifest, directory);
+  const folder = new ExportFolder(directory);
+  folder.claim(statusUrl);
+  const options = { parallel: DOWNLOADS, everyMs: POLL_MS };
+  const bar = new ProgressBar(process.stdout);
+  const { manifest, report, bytes } = await saveExport(client, statusUrl, folder, bar, options);
+  console.log(`complete in ${((performance.now() - exportedAt) / 1000).toFixed(1)} s`);
+  if (report === undefined) throw new Error('The export has no report.');
   const seconds = new Map(report.types.map((row) => [row.type, row.seconds]));
-  console.log(`\n${table(manifest, sizes, seconds)}`);
+  console.log(`\n${table(manifest, bytes, seconds)}`);
   console.log(`\nOutput and manifest: ${relative(process.cwd(), directory) || '.'}/`);
   console.log(`The same in storage: container ${container}, beside manifest.json and report.json`);
   console.log('\nNo legal or regulatory standard is guaranteed by this configuration.');
@@ -78,43 +76,17 @@ function validLine(
   return `valid FHIR: ${figure(all - notValid)} of ${figure(all)}${list}`;
 }
 
-/** Downloads every file of the manifest; returns their sizes by URL. */
-async function download(manifest: Manifest, directory: string): Promise<Map<string, number>> {
-  mkdirSync(directory, { recursive: true });
-  const sizes = new Map<string, number>();
-  for (const { url } of [...manifest.output, ...manifest.error]) {
-    const response = await fetch(url);
-    if (!response.ok) throw new Error(`A download was refused (${response.status}).`);
-    const bytes = Buffer.from(await response.arrayBuffer());
-    sizes.set(url, bytes.length);
-    await writeFile(join(directory, fileName(url)), bytes);
-  }
-  return sizes;
-}
-
-function fileName(url: string): string {
-  return decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
-}
-
 function figure(count: number): string {
   return count.toLocaleString('en-US');
 }
 
-/** The job's report, which is kept beside the manifest. */
-async function readReport(manifest: Manifest, directory: string): Promise<ExportReport> {
-  const response = await fetch(String(manifest.extension['report']));
-  const text = await response.text();
-  await writeFile(join(directory, 'report.json'), text);
-  return JSON.parse(text) as ExportReport;
-}
-
-function table(manifest: Manifest, sizes: Map<string, number>, seconds: Map<string, number>): string {
+function table(manifest: Manifest, sizes: SavedFiles['bytes'], seconds: Map<string, number>): string {
   const rows = manifest.output
     .map(({ type, url, count }) => [
       type,
       String(count),
-      fileName(url),
-      `${((sizes.get(url) ?? 0) / 1024).toFixed(1)} KiB`,
+      lastPart(url),
+      `${((sizes.get(lastPart(url)) ?? 0) / 1024).toFixed(1)} KiB`,
       (seconds.get(type) ?? 0).toFixed(2),
     ])
     .sort(([a = ''], [b = '']) => (a < b ? -1 : 1));
@@ -144,7 +116,7 @@ function table(manifest: Manifest, sizes: Map<string, number>, seconds: Map<stri
  */
 async function showPatient(stack: Stack, manifest: Manifest, directory: string): Promise<void> {
   const files = manifest.output.filter(({ type }) => type === 'Patient');
-  const texts = await Promise.all(files.map(({ url }) => readFile(join(directory, fileName(url)), 'utf8')));
+  const texts = await Promise.all(files.map(({ url }) => readFile(join(directory, lastPart(url)), 'utf8')));
   const lines = texts.flatMap((text) => text.trimEnd().split('\n'));
   const search = await fetch(`${stack.fhirServerUrl}/Patient?_sort=_lastUpdated&_count=${SHOWN_OF}`, {
     headers: { accept: 'application/fhir+json' },

@@ -29,6 +29,8 @@ export interface Stack {
   /** FHIR base of the app. */
   readonly baseUrl: string;
   readonly fhirServerUrl: string;
+  /** `SOURCE_MODE`, as it was given. */
+  readonly sourceMode: string;
   readonly fhirVersion: FhirVersion;
   /** Name of the sample configuration for it. */
   readonly sampleConfiguration: string;
@@ -177,6 +179,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     return {
       baseUrl,
       fhirServerUrl,
+      sourceMode: environment['SOURCE_MODE'] || 'search',
       fhirVersion,
       sampleConfiguration: sampleConfiguration(fhirVersion),
       containerSuffix: fhirVersion === 'R4' ? '' : `-${fhirVersion.toLowerCase()}`,

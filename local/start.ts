@@ -11,10 +11,15 @@ async function main(): Promise<void> {
   process.once('SIGTERM', stop);
   console.log(`
 The export runs at   ${stack.baseUrl}
-It reads from        ${stack.fhirServerUrl}
+It reads from        ${stack.fhirServerUrl} (SOURCE_MODE=${stack.sourceMode})
 Logs and data are in ${stack.dataDirectory}
 
-Start a de-identified export and keep its status URL (if it is empty, the export was refused:
+One command starts a de-identified export, downloads it into a new folder, and checks the files:
+
+  npm run export -- --base ${stack.baseUrl} --container research${stack.containerSuffix} \\
+    --config ${stack.sampleConfiguration} --output my-export
+
+Or with curl. Start an export and keep its status URL (if it is empty, the export was refused:
 -o /dev/stderr in place of -o /dev/null shows why):
 
   STATUS=$(curl -s -D - -o /dev/null -H 'Accept: application/fhir+json' -H 'Prefer: respond-async' \\

@@ -1,54 +1,241 @@
+import { isRecord } from '../../functions/common/isRecord.js';
+import { kickOffCall } from '../../functions/adapters/source/kickOffCall.js';
+import type { SourceCall } from '../../functions/adapters/source/sourceRequests.js';
+import type { BulkKickOff } from '../../functions/export/plan/bulkKickOffs.js';
+import {
+  type BulkManifest,
+  type BulkManifestPage,
+  joinPages,
+  readManifestPage,
+} from '../../functions/export/source/bulkManifest.js';
+import { type BulkStatus, readStatus } from '../../functions/export/source/bulkStatus.js';
+import { ExportError } from '../../functions/common/errors.js';
+import type { JsonObject } from '../../functions/json/json.js';
+import { asStu2 } from '../verify/stu2Form.js';
+import { type Clock, Patience, SYSTEM_CLOCK } from './clock.js';
+import { objectOf, plain, wordsOf } from './outcomeWords.js';
+import { FailedExport, failureOf, ServerFailure } from './serverFailure.js';
+import { type Answer, ServerRequests } from './serverRequests.js';
+
 /** The manifest of a complete export, as far as a client needs it. */
 export interface Manifest {
   transactionTime: string;
+  requiresAccessToken?: boolean;
   output: Array<{ type: string; url: string; count: number }>;
+  deleted?: Array<{ type: string; url: string; count: number }>;
   error: Array<{ type: string; url: string; count: number }>;
   extension: Record<string, unknown>;
 }
 
-/** A small Bulk Data client: https://hl7.org/fhir/uv/bulkdata/STU2/export.html */
-export class ExportClient {
-  readonly #baseUrl: string;
+export interface KickOff extends Omit<BulkKickOff, 'method'> {
+  /** What is preferred beside an asynchronous answer: `handling=lenient`. */
+  readonly preferences: readonly string[];
+}
 
-  constructor(baseUrl: string) {
-    this.#baseUrl = baseUrl;
+/** An export that the server has accepted. */
+export interface Accepted {
+  readonly statusUrl: string;
+  /** What the server says about it. */
+  readonly words: readonly string[];
+}
+
+const ACCEPT = { accept: 'application/json, application/fhir+json;q=0.9' };
+const MAX_PAGES = 10_000;
+const LISTS: ReadonlySet<string> = new Set(['_type', '_elements', 'includeAssociatedData']);
+/** Hosts refuse longer request lines: 8 KiB with the method and the version is usual. */
+const MAX_URL_CHARACTERS = 7000;
+
+/** A Bulk Data client of any server: https://hl7.org/fhir/uv/bulkdata/STU2/export.html */
+export class ExportClient {
+  readonly requests: ServerRequests;
+  readonly #baseUrl: string;
+  readonly #clock: Clock;
+
+  constructor(baseUrl: string, requests = new ServerRequests(baseUrl), clock = SYSTEM_CLOCK) {
+    this.#baseUrl = baseUrl.replace(/\/+$/, '');
+    this.requests = requests;
+    this.#clock = clock;
   }
 
   /**
-   * Starts a system-level export and returns its status URL.
+   * Starts a system-level export of this app and returns its status URL.
    * @throws Error with the OperationOutcome where it is refused
    */
-  async kickOff(parameters: Record<string, string>): Promise<string> {
-    const response = await fetch(`${this.#baseUrl}/$export?${new URLSearchParams(parameters).toString()}`, {
-      headers: { accept: 'application/fhir+json', prefer: 'respond-async, bulk-data-version=2.0.0' },
+  async kickOff(parameters: Readonly<Record<string, string>>): Promise<string> {
+    const { statusUrl } = await this.start({
+      level: { kind: 'system' },
+      parameters: Object.entries(parameters),
+      preferences: ['bulk-data-version=2.0.0'],
     });
-    const statusUrl = response.headers.get('content-location');
-    const body = await response.text();
-    if (response.status !== 202 || statusUrl === null) {
-      throw new Error(`The export was refused (${response.status}): ${body}`);
-    }
     return statusUrl;
   }
 
   /**
-   * Polls until the manifest is there, at most `everyMs` apart.
-   * @throws Error with the OperationOutcome where the export failed
+   * Starts an export. It is asked for once more only where the server says that it has not begun one.
+   * @throws ServerFailure with the OperationOutcome where it is refused
    */
-  async manifest(statusUrl: string, everyMs: number, report: (progress: string) => void): Promise<Manifest> {
+  async start(kickOff: KickOff, report: (text: string) => void = () => undefined): Promise<Accepted> {
+    let call = this.#kickOffCall(kickOff);
+    const patience = new Patience(this.#clock, this.requests.signal);
     for (;;) {
-      const response = await fetch(statusUrl);
-      const body = await response.text();
-      if (response.status === 200) return JSON.parse(body) as Manifest;
-      if (response.status === 429) {
-        await new Promise((resolve) =>
-          setTimeout(resolve, Number(response.headers.get('retry-after') ?? 1) * 1000),
-        );
+      const { status, header, retryAfterMs, body } = await this.requests.ask(call);
+      const place = header('content-location') ?? header('location');
+      if (status === 405 && call.method === 'GET') {
+        // The ballot of STU 4 has POST alone, and one value in each parameter.
+        call = this.#kickOffCall({ ...kickOff, parameters: separated(kickOff.parameters) }, 'POST');
         continue;
       }
-      if (response.status !== 202) throw new Error(`The export failed (${response.status}): ${body}`);
-      report(response.headers.get('x-progress') ?? '');
-      const wishedMs = Number(response.headers.get('retry-after') ?? 1) * 1000;
-      await new Promise((resolve) => setTimeout(resolve, Math.min(wishedMs, everyMs)));
+      const words = wordsOf(body);
+      if (status === 202 && place !== undefined && URL.canParse(place, call.url))
+        return { statusUrl: new URL(place, call.url).href, words };
+      const failure = new ServerFailure(
+        status === 202
+          ? 'The server accepted the export and gave no URL of its status (Content-Location).'
+          : status === 401 && words.length === 0
+            ? this.requests.refusal('The kick-off', status, 0, false).message
+            : `The export was refused (${status})${sentenceOf(words)}`,
+        status === 429 || (status === 503 && retryAfterMs > 0),
+        retryAfterMs,
+      );
+      report(`waiting, since the server has no place for another export (${status})`);
+      await patience.after(failure);
     }
   }
+
+  /**
+   * Polls until the manifest is there, at most `everyMs` apart. Its pages are joined, and its names are those of STU 2.
+   * @throws ServerFailure with the OperationOutcome where the export failed
+   */
+  async manifest(statusUrl: string, everyMs: number, report: (progress: string) => void): Promise<Manifest> {
+    const pages: Array<Record<string, unknown>> = [];
+    const read: BulkManifestPage[] = [];
+    for (let url: string | undefined = statusUrl; url !== undefined;) {
+      const { body }: Answer = await this.#complete(url, everyMs, report);
+      const page: BulkManifestPage = pageOf(body, url);
+      pages.push(asStu2(objectOf(body) ?? {}));
+      read.push(page);
+      url = page.next;
+      if (pages.length > MAX_PAGES) throw new ServerFailure('The pages of the manifest have no end.', false);
+    }
+    const files = joined(read);
+    const { link: _link, ...first } = pages[0] ?? {};
+    // All that an entry has, with its URL as it is from here.
+    const rowsOf = (kind: 'output' | 'deleted' | 'error'): unknown[] =>
+      pages
+        .flatMap((page) => page[kind] ?? [])
+        .filter(isRecord)
+        .map((row, index) => ({ ...row, url: files[kind][index]?.url }));
+    const lists = { output: rowsOf('output'), deleted: rowsOf('deleted'), error: rowsOf('error') };
+    return { ...first, ...lists } as unknown as Manifest;
+  }
+
+  /** A short file of the export. @throws ServerFailure where it cannot be had */
+  async read(url: string, needsToken: boolean): Promise<Buffer> {
+    const patience = new Patience(this.#clock, this.requests.signal);
+    for (;;) {
+      try {
+        const call = { url, method: 'GET', headers: {}, isOpen: !needsToken } as const;
+        const { status, body, retryAfterMs } = await this.requests.ask(call);
+        if (status === 200) return body;
+        const isOpen = !needsToken || !this.requests.isOwn(url);
+        throw this.requests.refusal('The report', status, retryAfterMs, isOpen);
+      } catch (error) {
+        await patience.after(failureOf(error));
+      }
+    }
+  }
+
+  /** Cancels an export, or deletes the files of one that is complete. @throws ServerFailure where it is not there */
+  async cancel(statusUrl: string): Promise<void> {
+    const { status, body, retryAfterMs } = await this.requests.ask({
+      url: statusUrl,
+      method: 'DELETE',
+      headers: ACCEPT,
+    });
+    if (status < 300) return;
+    const [words] = wordsOf(body);
+    throw words === undefined
+      ? this.#refusal('The cancellation', statusUrl, status, retryAfterMs)
+      : new ServerFailure(`The cancellation was refused (${status}): ${words}`, false);
+  }
+
+  /** A GET, unless it has parameters of bodies or its URL would be too long. */
+  #kickOffCall(kickOff: KickOff, method: 'GET' | 'POST' = 'GET'): SourceCall {
+    const call = kickOffCall(this.#baseUrl, { ...kickOff, method }, kickOff.preferences);
+    const isInUrl =
+      call.url.length <= MAX_URL_CHARACTERS && kickOff.parameters.every(([name]) => name !== 'patient');
+    return isInUrl || method === 'POST' ? call : this.#kickOffCall(kickOff, 'POST');
+  }
+
+  /** What a URL answers when it no longer answers that the server is at work. */
+  async #complete(url: string, everyMs: number, report: (progress: string) => void): Promise<Answer> {
+    const beganAt = this.#clock.now();
+    const patience = new Patience(this.#clock, this.requests.signal);
+    for (;;) {
+      let failure: ServerFailure;
+      try {
+        const answer = await this.requests.ask({ url, method: 'GET', headers: ACCEPT });
+        const status = this.#statusOf(answer, url, this.#clock.now() - beganAt);
+        if (status.kind === 'complete') return answer;
+        if (status.kind === 'failed') throw new FailedExport(failureWords(answer), false);
+        if (status.error === undefined) {
+          patience.reset();
+          report(plain(answer.header('x-progress') ?? ''));
+          await this.#clock.wait(Math.min(status.waitMs, everyMs), this.requests.signal);
+          continue;
+        }
+        failure = new ServerFailure(failureWords(answer), true, answer.retryAfterMs);
+      } catch (error) {
+        failure = failureOf(error);
+      }
+      await patience.after(failure);
+    }
+  }
+
+  #statusOf(answer: Answer, url: string, elapsedMs: number): BulkStatus {
+    const outcome = answer.status < 400 ? undefined : (objectOf(answer.body) as JsonObject | undefined);
+    return readStatus(
+      { ...answer, outcome },
+      elapsedMs,
+      // Caught where it is thrown: the words are those of a failure.
+      (status) => new ExportError('forbidden', this.#refusal('The status', url, status, 0).message),
+    );
+  }
+
+  #refusal(what: string, url: string, status: number, waitMs: number): ServerFailure {
+    return this.requests.refusal(what, status, waitMs, !this.requests.isOwn(url));
+  }
+}
+
+/** Lists as repeated parameters. */
+function separated(parameters: KickOff['parameters']): KickOff['parameters'] {
+  return parameters.flatMap(([name, value]) =>
+    LISTS.has(name) ? value.split(',').map((each) => [name, each] as const) : [[name, value] as const],
+  );
+}
+
+/** The page of a manifest, as far as a client has to understand it. @throws ServerFailure */
+function pageOf(body: Buffer, url: string): BulkManifestPage {
+  try {
+    return readManifestPage(body, url);
+  } catch (error) {
+    throw failureOf(error);
+  }
+}
+
+function joined(pages: readonly BulkManifestPage[]): BulkManifest {
+  try {
+    return joinPages(pages);
+  } catch (error) {
+    throw failureOf(error);
+  }
+}
+
+function failureWords({ status, body }: Answer): string {
+  return `The export failed (${status})${sentenceOf(wordsOf(body))}`;
+}
+
+/** The end of a sentence with what a server says. */
+function sentenceOf(words: readonly string[]): string {
+  return words.length === 0 ? '.' : `: ${words.join('\n- ')}`;
 }

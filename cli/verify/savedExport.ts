@@ -2,9 +2,10 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isRecord } from '../../functions/common/isRecord.js';
 import type { ExportManifest, ManifestFile } from '../../functions/export/output/manifest.js';
-import { EXTENSIONS } from '../../functions/export/output/shownManifest.js';
 import type { ExportReport } from '../../functions/export/output/report.js';
 import { UsageError } from '../command.js';
+import { asStu2 } from './stu2Form.js';
+import { encodedLastPart, lastPart, savedNames } from './savedNames.js';
 
 const KINDS = ['output', 'deleted', 'error'] as const;
 const LINES_FILE = /\.ndjson(?:\.gz)?$/i;
@@ -12,7 +13,7 @@ const LINES_FILE = /\.ndjson(?:\.gz)?$/i;
 /** A file that the manifest names. */
 export interface SavedFile extends Pick<ManifestFile, 'type'> {
   readonly kind: (typeof KINDS)[number];
-  /** As the app named it: the last part of its URL. */
+  /** As the app named it, the last part of its URL; as `fhir-deid export` named it, where that is no name. */
   readonly name: string;
   /** Bulk Data leaves it to servers to give it. */
   readonly count: number | undefined;
@@ -35,7 +36,8 @@ export function readSavedExport(folder: string, names: { manifest: string; repor
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
     throw new UsageError(`There is no folder ${folder}.`);
   }
-  const manifest = asStu2(readJson(join(folder, names.manifest)));
+  const read = readJson(join(folder, names.manifest));
+  const manifest: Partial<ExportManifest> | undefined = read === undefined ? undefined : asStu2({ ...read });
   if (manifest === undefined) {
     throw new UsageError(
       `There is no ${names.manifest} in ${folder}: save the body of the export's complete status there, or name the file with --manifest.`,
@@ -54,7 +56,9 @@ export function readSavedExport(folder: string, names: { manifest: string; repor
     throw new UsageError(
       `${names.report} is no report of an export: files or types is no list of what it should have.`,
     );
-  const files = KINDS.flatMap((kind) => (manifest[kind] ?? []).map((file) => savedFile(folder, kind, file)));
+  const entries = KINDS.flatMap((kind) => (manifest[kind] ?? []).map((file) => [kind, file] as const));
+  const savedAs = savedNames(entries.map(([, file]) => file));
+  const files = entries.map(([kind, file], index) => savedFile(folder, kind, file, savedAs[index] ?? ''));
   const known = new Set(files.map(({ path }) => path));
   const others = readdirSync(folder).filter(
     (name) => LINES_FILE.test(name) && !known.has(join(folder, name)),
@@ -68,25 +72,6 @@ export function readSavedExport(folder: string, names: { manifest: string; repor
   };
 }
 
-/** A manifest of STU 4 with the names of STU 2, as far as they are looked at; one of STU 2 as it is. */
-function asStu2(read: object | undefined): Partial<ExportManifest> | undefined {
-  if (read === undefined || !('manifestType' in read)) return read;
-  const { deleted, outcome, extension, ...rest }: Record<string, unknown> = { ...read };
-  const written = (Array.isArray(extension) ? extension : []).find(
-    (each) => isRecord(each) && each['url'] === `${EXTENSIONS}resourcesWritten`,
-  ) as Record<string, unknown> | undefined;
-  return {
-    ...rest,
-    deleted: typed(deleted, 'Bundle'),
-    error: typed(outcome, 'OperationOutcome'),
-    extension: { resourcesWritten: written?.['valueInteger'] },
-  } as Partial<ExportManifest>;
-}
-
-function typed(files: unknown, type: string): unknown {
-  return Array.isArray(files) ? files.map((file: object) => ({ type, ...file })) : files;
-}
-
 /** Whether a value is absent, or a list of objects that have texts of some names. */
 function isListOf(list: unknown, names: readonly string[]): boolean {
   if (list === undefined) return true;
@@ -96,24 +81,20 @@ function isListOf(list: unknown, names: readonly string[]): boolean {
   );
 }
 
-function savedFile(folder: string, kind: SavedFile['kind'], { type, url, count }: ManifestFile): SavedFile {
-  const last = url.replace(/[?#].*$/s, '').replace(/^.*\//s, '');
-  const name = decoded(last);
-  const path = [name, last]
-    .flatMap((saved) => [saved, `${saved}.gz`])
+/** @param savedAs the name that `fhir-deid export` gives it; other clients take that of its URL */
+function savedFile(
+  folder: string,
+  kind: SavedFile['kind'],
+  { type, url, count }: ManifestFile,
+  savedAs: string,
+): SavedFile {
+  const found = [savedAs, lastPart(url), encodedLastPart(url)]
+    .flatMap((saved) => [saved, `${saved}.gz`].map((file) => ({ saved, file })))
     // What leads out of the folder is no name of a file.
-    .filter((saved) => saved === basename(saved) && !saved.includes('\0'))
-    .map((saved) => join(folder, saved))
-    .find((saved) => existsSync(saved) && statSync(saved).isFile());
-  return { kind, type, name, count, path };
-}
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
+    .filter(({ file }) => file === basename(file) && !file.includes('\0'))
+    .map(({ saved, file }) => ({ saved, path: join(folder, file) }))
+    .find(({ path }) => existsSync(path) && statSync(path).isFile());
+  return { kind, type, name: found?.saved === savedAs ? savedAs : lastPart(url), count, path: found?.path };
 }
 
 function readJson(path: string): object | undefined {

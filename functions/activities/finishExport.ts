@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import pMap from 'p-map';
 import { endJob } from '../jobs/endJob.js';
+import { closePages } from '../jobs/manifestPages.js';
+import { informationIssue } from '../fhir/operationOutcome.js';
 import { MAX_REFERENCED_ROUNDS } from '../jobs/model/instanceIds.js';
 import { type JobOutcome, stateMissing, stateOf } from '../jobs/model/state.js';
 import { ExportError } from '../common/errors.js';
@@ -18,7 +20,13 @@ import {
   type RepeatedPart,
   type SliceReport,
 } from '../export/records/job.js';
-import { buildManifest, MANIFEST_FILE, manifestFileNames, REPORT_FILE } from '../export/output/manifest.js';
+import {
+  buildManifest,
+  lateNotes,
+  MANIFEST_FILE,
+  manifestFileNames,
+  REPORT_FILE,
+} from '../export/output/manifest.js';
 import {
   addPartCounts,
   allWithheld,
@@ -110,29 +118,28 @@ async function complete(
   const records = parts.map(({ record }) => record);
   await provePartsComplete(sourceOf(requesterOf(request), log), asPlanned(request, plan), plan, records);
   await files.confirmContainer(request, settings.allowMixedContainers, now());
+  const findings = {
+    deletionNotes,
+    report,
+    foreign,
+    ofOthers,
+    superseded: superseded(request, repeated),
+    absent: await absentMembers(jobs, request, plan, parts),
+    unresolved: unresolved(request, parts),
+    isReferencedCut: rounds.length === MAX_REFERENCED_ROUNDS,
+    withheld: withheld.notes,
+  };
+  const isPaged = (await closePages(jobs, request)).pages.length > 0;
+  // All pages have the same extension, so what is known now is not in it.
+  const notes = isPaged ? lateNotes(findings) : [];
   const errors =
     (await jobs.manifest(jobId)) === undefined
-      ? await writeErrors(files, request, report, plan.sourceIssues ?? [])
+      ? await writeErrors(files, request, report, plan.sourceIssues ?? [], notes)
       : [];
   // Where two calls run at once, the first manifest holds; the other's error file is an orphan.
   const manifest = await jobs.putManifest(
     jobId,
-    buildManifest({
-      request,
-      plan,
-      output,
-      deleted,
-      deletionNotes,
-      errors,
-      report,
-      foreign,
-      ofOthers,
-      superseded: superseded(request, repeated),
-      absent: await absentMembers(jobs, request, plan, parts),
-      unresolved: unresolved(request, parts),
-      isReferencedCut: rounds.length === MAX_REFERENCED_ROUNDS,
-      withheld: withheld.notes,
-    }),
+    buildManifest({ request, plan, output, deleted, errors, isPaged, ...findings }),
   );
   const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`), request.guide);
   await files.write(container, `${folder}${MANIFEST_FILE}`, toText(copy));
@@ -244,8 +251,9 @@ async function writeErrors(
   request: JobRequest,
   report: SliceReport,
   sourceIssues: readonly SourceIssue[],
+  notes: readonly string[],
 ): Promise<OutputFile[]> {
-  const { ignored = [] } = request;
+  const ignored = [...(request.ignored ?? []), ...notes.map(informationIssue)];
   if (report.failures.length + sourceIssues.length + ignored.length === 0) return [];
   const name = `${request.folder}OperationOutcome-${randomUUID()}.ndjson`;
   const file = await files.create(request.container, name);

@@ -1,10 +1,10 @@
 import type { SourceFiles } from '../adapters/storage/sourceFiles.js';
 import { ExportError } from '../common/errors.js';
 import { type SourceFile, wholeFile } from '../export/plan/filePlan.js';
+import { isEarlier } from '../export/selection/groupList.js';
 import { LineReader } from '../export/source/fileLines.js';
 import type { SearchRow } from '../export/source/resourceRow.js';
 import type { Source } from '../export/source/source.js';
-import { compareInstants } from '../fhir/instant.js';
 
 /** Files that Groups are looked for in: to read all files for one of them could take hours. */
 const GROUP_FILE = /(?:^|\/)Group[^/]*$/;
@@ -25,26 +25,29 @@ async function readGroups(
 ): Promise<ReadonlyMap<string, Group>> {
   const groups = new Map<string, Group>();
   let bytes = 0;
-  for (const [index, file] of files.entries()) {
-    if (!GROUP_FILE.test(file.name)) continue;
-    const reader = new LineReader({ number: index + 1 });
-    for await (const block of sourceFiles.blocks(wholeFile(file, index + 1), undefined)) {
-      for (const { type, row } of reader.lines(block)) {
-        const known = groups.get(row.id ?? '');
-        if (type !== 'Group' || row.id === undefined || isEarlier(row, known)) continue;
-        const body = Buffer.from(JSON.stringify(row.resource()));
-        groups.set(row.id, { body, date: undefined, lastUpdated: row.lastUpdated });
-        bytes += body.length;
-        if (bytes > MAX_GROUPS) throw tooLarge();
-      }
-    }
+  for await (const row of groupRows(sourceFiles, files)) {
+    const { id, lastUpdated } = row;
+    if (id === undefined || isEarlier(lastUpdated, groups.get(id)?.lastUpdated)) continue;
+    const body = Buffer.from(JSON.stringify(row.resource()));
+    groups.set(id, { body, date: undefined, lastUpdated });
+    bytes += body.length;
+    if (bytes > MAX_GROUPS) throw tooLarge();
   }
   return groups;
 }
 
-function isEarlier({ lastUpdated }: SearchRow, known: Group | undefined): boolean {
-  if (known?.lastUpdated === undefined) return false;
-  return lastUpdated === undefined || compareInstants(lastUpdated, known.lastUpdated) < 0;
+/** The Groups of the files, line by line: one may be there several times. */
+export async function* groupRows(
+  sourceFiles: SourceFiles,
+  files: readonly SourceFile[],
+): AsyncGenerator<SearchRow> {
+  for (const [index, file] of files.entries()) {
+    if (!GROUP_FILE.test(file.name)) continue;
+    const reader = new LineReader({ number: index + 1 });
+    for await (const block of sourceFiles.blocks(wholeFile(file, index + 1), undefined)) {
+      for (const { type, row } of reader.lines(block)) if (type === 'Group') yield row;
+    }
+  }
 }
 
 function tooLarge(): ExportError {

@@ -1,6 +1,7 @@
 import type { ActivityDependencies } from '../activities/dependencies.js';
 import type { ConfigurationBlobs } from '../adapters/configurationBlobs.js';
 import type { ConfigurationImages } from '../adapters/configurationImages.js';
+import type { CapabilitiesCache } from '../adapters/source/capabilitiesCache.js';
 import type { SourceOf } from '../adapters/source/openSource.js';
 import type { KeyResolver } from '../deid/configuration/keys.js';
 import type { Authorize } from './authorization/authorize.js';
@@ -22,5 +23,7 @@ export interface HttpDependencies extends Pick<
   resolveSecret: KeyResolver;
   /** The source, for what is asked at a kick-off: each request is tried once. */
   sourceOf: SourceOf;
+  /** What the source says of itself, for `/metadata`; absent where it is not asked. */
+  capabilities: CapabilitiesCache | undefined;
   runDeIdentify: RunDeIdentify;
 }

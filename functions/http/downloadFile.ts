@@ -1,13 +1,14 @@
 import type { Readable } from 'node:stream';
 import { constants, createGzip } from 'node:zlib';
 import { ExportError } from '../common/errors.js';
-import { manifestFiles, REPORT_FILE, typesInFile } from '../export/output/manifest.js';
+import { type ExportManifest, manifestFiles, REPORT_FILE, typesInFile } from '../export/output/manifest.js';
+import { filesOfPages, mayShowEarly } from '../export/output/manifestPages.js';
 import { errorIssue } from '../fhir/operationOutcome.js';
 import { acceptsGzip, type ByteRange, isRangeCurrent, matchesETag, readByteRange } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
 import { requireAccess, requireTypes } from './authorization/caller.js';
 import { readJobId, unknownJob, visibleTo } from './jobOfPath.js';
-import { expiryOf, stateOf } from '../jobs/model/state.js';
+import { expiryOf, type KnownState, stateOf } from '../jobs/model/state.js';
 import { pacedBody } from './pacedBody.js';
 import { decoded } from './pathParameter.js';
 import { RequestError } from './respond.js';
@@ -27,21 +28,20 @@ export const MAX_COMPRESSED_BYTES = (MAX_MS / 1000) * 125_000 * 4;
  * Streams a file that the manifest of a complete job names, and no other: as a whole, compressed where the client
  * takes gzip, or the part that a `Range` asks for.
  */
-export function downloadFile({ settings, jobs, files, now }: HttpDependencies): Handler {
+export function downloadFile(dependencies: HttpDependencies): Handler {
+  const { jobs, files } = dependencies;
   return async (request, _client, context, caller) => {
     // Before anything is waited for: it is forgotten when the client goes away.
     const response = responseOf(context.invocationId);
     const bodyOf = (stream: Readable): ReturnType<typeof pacedBody> => pacedBody(stream, response, MAX_MS);
     const jobId = readJobId(request);
-    const [records, manifest] = await Promise.all([jobs.records(jobId), jobs.manifest(jobId)]);
-    const state = visibleTo(caller, stateOf(records));
-    if (state.name !== 'completed' || manifest === undefined) throw unknownJob();
-    if (expiryOf(state, settings.jobRetentionHours) <= now()) throw unknownJob();
+    const state = visibleTo(caller, stateOf(await jobs.records(jobId)));
     const { request: job } = state;
     requireAccess(caller, job);
+    const given = await givenFiles(dependencies, state);
     const file = decoded(request.params['file'] ?? '');
-    if (file !== undefined) requireTypes(caller, typesInFile(manifest, file));
-    if (file === undefined || ![...manifestFiles(manifest), REPORT_FILE].includes(file)) {
+    if (file !== undefined) requireTypes(caller, typesInFile(given, file));
+    if (file === undefined || !given.names.includes(file)) {
       throw new ExportError('not-found', 'The manifest of this export names no such file.');
     }
     const name = `${job.folder}${file}`;
@@ -105,6 +105,23 @@ export function downloadFile({ settings, jobs, files, now }: HttpDependencies): 
       ...(isHead || bytes === 0 ? {} : { body: bodyOf(await read()) }),
     };
   };
+}
+
+interface GivenFiles extends Pick<ExportManifest, 'output' | 'deleted' | 'error'> {
+  names: string[];
+}
+
+/** The files that callers may have: of a complete job, and of pages of the manifest of a running one. */
+async function givenFiles({ settings, jobs, now }: HttpDependencies, state: KnownState): Promise<GivenFiles> {
+  const { jobId } = state.request;
+  if (state.name === 'running' && mayShowEarly(state.request)) {
+    const given = filesOfPages((await jobs.manifestPages(jobId)) ?? { pages: [] });
+    return { ...given, names: manifestFiles(given) };
+  }
+  const manifest = state.name === 'completed' ? await jobs.manifest(jobId) : undefined;
+  if (state.name !== 'completed' || manifest === undefined) throw unknownJob();
+  if (expiryOf(state, settings.jobRetentionHours) <= now()) throw unknownJob();
+  return { ...manifest, names: [...manifestFiles(manifest), REPORT_FILE] };
 }
 
 function compressed(stream: Readable): Readable {

@@ -5,6 +5,8 @@ import { lookAtInstance } from '../jobs/jobInstances.js';
 import { isOpen, type KnownState, stateOf } from '../jobs/model/state.js';
 import type { SafeFailure } from '../common/errors.js';
 import { typesInManifest } from '../export/output/manifest.js';
+import { mayShowEarly, pageOfComplete, pageWhileRunning } from '../export/output/manifestPages.js';
+import { pagesSoFar } from '../jobs/manifestPages.js';
 import {
   progressOf,
   progressText,
@@ -15,7 +17,7 @@ import { errorIssue } from '../fhir/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
 import { type Caller, requireAccess, requireTypes } from './authorization/caller.js';
 import { readJobId, unknownJob, visibleTo } from './jobOfPath.js';
-import { manifestAnswer } from './manifestAnswer.js';
+import { ManifestAnswers } from './manifestAnswer.js';
 import { PollLimiter } from './pollLimiter.js';
 import { outcomeResponse, RequestError, statusOf } from './respond.js';
 import type { Handler } from './handler.js';
@@ -23,11 +25,12 @@ import type { Handler } from './handler.js';
 /** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
 export function exportStatus(dependencies: HttpDependencies): Handler {
   const { jobs, now } = dependencies;
-  const answerManifest = manifestAnswer(dependencies);
+  const answers = new ManifestAnswers(dependencies);
   const limiter = new PollLimiter();
   return async (request, client, _context, caller) => {
     const jobId = readJobId(request);
-    const poller = pollerOf(caller, jobId);
+    const nth = readPage(request);
+    const poller = pollerOf(caller, jobId) + (nth === 0 ? '' : ` ${nth}`);
     const seconds = request.method === 'GET' ? limiter.secondsToWait(poller, now()) : undefined;
     if (seconds !== undefined) {
       throw new RequestError(
@@ -41,16 +44,13 @@ export function exportStatus(dependencies: HttpDependencies): Handler {
     const known = visibleTo(caller, recorded);
     const { request: job } = known;
     requireAccess(caller, job);
-    const answer = await stateResponse(request, client, caller, known, poller);
+    const answer = await stateResponse({ request, client, caller, poller, nth }, known);
     return job.hasSeparateStatus === true ? withSeparateStatus(answer) : answer;
   };
 
   async function stateResponse(
-    request: HttpRequest,
-    client: DurableClient,
-    caller: Caller,
+    { request, client, caller, poller, nth }: StatusRequest,
     known: KnownState,
-    poller: string,
   ): Promise<HttpResponseInit> {
     const { request: job } = known;
     const { jobId } = job;
@@ -60,18 +60,58 @@ export function exportStatus(dependencies: HttpDependencies): Handler {
       const manifest = await jobs.manifest(jobId);
       if (manifest === undefined) throw unknownJob();
       requireTypes(caller, typesInManifest(manifest));
-      return answerManifest(request, known, manifest);
+      const pages = mayShowEarly(job) ? await jobs.manifestPages(jobId) : undefined;
+      const page = pageOfComplete(manifest, pages ?? { pages: [] }, nth);
+      if (page === undefined) throw noPage();
+      return answers.complete(request, known, { ...page, next: page.hasNext ? nth + 1 : undefined });
     }
     const [plan, partitions] = await Promise.all([jobs.plan(jobId), jobs.progress(jobId)]);
     const isCounted = (job.minPatients ?? 0) === 0;
     const progress = isCounted ? progressOf(plan, partitions) : progressWithoutCounts(plan, partitions);
     const retryAfter = secondsToNextPoll(progress, (now() - Date.parse(job.startedAt)) / 1000);
     limiter.noteRetryAfter(poller, retryAfter, now());
+    const headers = { 'x-progress': progressText(progress), 'retry-after': String(retryAfter) };
+    const page =
+      plan === undefined || known.name !== 'running'
+        ? undefined
+        : pageWhileRunning(job, plan, await pagesSoFar(jobs, job, plan, partitions), nth);
+    if (page === undefined) {
+      if (nth > 0) throw noPage();
+      return { status: 202, headers };
+    }
+    requireTypes(caller, typesInManifest(page.manifest));
+    const next = page.hasNext ? nth + 1 : undefined;
     return {
       status: 202,
-      headers: { 'x-progress': progressText(progress), 'retry-after': String(retryAfter) },
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: await answers.running(request, job, { ...page, next }),
     };
   }
+}
+
+/** A request for the status of a job, or for a page of its manifest. */
+interface StatusRequest {
+  request: HttpRequest;
+  client: DurableClient;
+  caller: Caller;
+  poller: string;
+  /** The page: 0 is the status itself. */
+  nth: number;
+}
+
+/** The number of the page in the path; 0 in that of the status. */
+function readPage({ params }: HttpRequest): number {
+  const { page } = params;
+  if (page === undefined) return 0;
+  if (!/^[1-9]\d{0,8}$/.test(page)) throw noPage();
+  return Number(page);
+}
+
+function noPage(): RequestError {
+  return new RequestError(
+    404,
+    'The manifest of this export has no such page: unknown, or not there yet. Follow the links of its pages, from the status on.',
+  );
 }
 
 function failureResponse({ code, message }: SafeFailure): HttpResponseInit {

@@ -7,7 +7,7 @@ import { stampOf } from '../export/output/containerStamp.js';
 import { outputName } from '../export/output/outputName.js';
 import type { GuideVersion } from '../export/request/guide.js';
 import type { ExportLevel } from '../export/request/scope.js';
-import type { JobRequest } from '../export/records/job.js';
+import type { ContainerStamp, JobRequest } from '../export/records/job.js';
 import { knownParametersOnly, readKickOff } from '../export/request/kickOff.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
 import { informationIssue, type OutcomeIssue } from '../fhir/operationOutcome.js';
@@ -19,7 +19,7 @@ import { requesterOf } from '../export/source/requestLimiter.js';
 import type { HttpDependencies } from './dependencies.js';
 import { permitConfiguration } from './authorization/permitConfiguration.js';
 import { permitKickOff } from './authorization/permitKickOff.js';
-import { pinConfiguration } from './pinConfiguration.js';
+import { pinConfiguration, type PinnedConfiguration } from './pinConfiguration.js';
 import { baseUrlOf, requestUrlOf } from './publicUrls.js';
 import { readBody } from './requestBody.js';
 import { outcomeResponse, RequestError } from './respond.js';
@@ -92,7 +92,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       configuration: pinned?.described,
       ...pinned?.pseudonyms,
       validation: settings.validateOutput,
-      stamp: stampOf(pinned?.described, pinned?.hasRandomKeys === true),
+      stamp: stampFor(pinned, scope.domainPrefix),
       notes: [...permitted.notes, ...(pinned?.notes ?? [])],
       ...(ignored.length === 0 ? {} : { ignored }),
     };
@@ -117,6 +117,16 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       ...(applied.length === 0 ? {} : { 'preference-applied': ['respond-async', ...applied].join(', ') }),
     });
   };
+}
+
+/** Where no service makes pseudonyms, the prefix of their domains says nothing. */
+function stampFor(pinned: PinnedConfiguration | undefined, domainPrefix: string | undefined): ContainerStamp {
+  const asksPseudonyms = pinned?.pseudonyms.pseudonymsDigest !== undefined;
+  return stampOf(
+    pinned?.described,
+    pinned?.hasRandomKeys === true,
+    asksPseudonyms ? domainPrefix : undefined,
+  );
 }
 
 /** What the orchestration of a job begins with. */

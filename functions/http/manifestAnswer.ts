@@ -11,49 +11,96 @@ import { baseUrlOf } from './publicUrls.js';
 
 const MINUTE_MS = 60_000;
 
-/** The answer with a manifest of a job, by the job's version of the guide. */
-export type AnswerManifest = (
-  request: HttpRequest,
-  state: { request: JobRequest; at: string },
-  manifest: ExportManifest,
-) => Promise<HttpResponseInit>;
+/** The links of a job's files, and where they lead. */
+interface JobLinks extends FileLinks {
+  baseUrl: string;
+}
 
-export function manifestAnswer({ settings, files, now }: HttpDependencies): AnswerManifest {
-  return async (request, state, manifest) => {
+/** Answers with manifests of jobs, by the version of the guide of each. */
+export class ManifestAnswers {
+  readonly #dependencies: Pick<HttpDependencies, 'settings' | 'files' | 'now'>;
+
+  constructor(dependencies: HttpDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** The manifest, or a page of it, of a complete job. */
+  async complete(
+    request: HttpRequest,
+    state: { request: JobRequest; at: string },
+    { manifest, next }: LinkedManifest,
+  ): Promise<HttpResponseInit> {
+    const { settings, now } = this.#dependencies;
     const job = state.request;
     const over = expiryOf(state, settings.jobRetentionHours);
     if (over <= now()) throw unknownJob();
-    const lifetime = settings.sasLifetimeMinutes * MINUTE_MS;
-    const isSigned = settings.downloadLinks === 'sas';
-    const expires = isSigned ? Math.min(over, now() + lifetime) : over;
+    const expires = this.#expiry(over);
     // Signed links are other ones each time; those a client has are good for half of their lifetime at least.
-    const turn = isSigned ? Math.floor(now() / (lifetime / 2)) : 0;
-    // A job may be older than the setting, and its status asked for by another of the hosts than its kick-off.
-    const baseUrl = settings.publicBaseUrls === undefined ? job.baseUrl : baseUrlOf(request, settings);
-    const etag = etagOf([manifest, settings.downloadLinks, baseUrl, turn]);
+    const turn = settings.downloadLinks === 'sas' ? Math.floor(now() / (this.#lifetime / 2)) : 0;
+    const baseUrl = this.#baseUrl(request, job);
+    const etag = etagOf([
+      manifest,
+      settings.downloadLinks,
+      baseUrl,
+      turn,
+      ...(next === undefined ? [] : [next]),
+    ]);
     const headers = {
       etag,
       expires: new Date(expires).toUTCString(),
       'cache-control': 'private, no-cache',
     };
     if (matchesETag(request.headers.get('if-none-match'), etag)) return { status: 304, headers };
-    const links = isSigned
-      ? await signed(job, expires)
-      : {
-          requiresAccessToken: true,
-          urlOf: (file: string) => downloadUrl({ baseUrl, jobId: job.jobId }, file),
-        };
+    const links = await this.#links(job, baseUrl, expires);
     return {
       status: 200,
       headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(shownManifest(manifest, links, job.guide)),
+      body: bodyOf(job, { manifest, next }, links),
     };
-  };
-
-  async function signed(job: JobRequest, expires: number): Promise<FileLinks> {
-    const linkTo = await files.readLinks(job.container, new Date(expires), now());
-    return { requiresAccessToken: false, urlOf: (file) => linkTo(`${job.folder}${file}`) };
   }
+
+  /** The body of a page of a running job. */
+  async running(request: HttpRequest, job: JobRequest, linked: LinkedManifest): Promise<string> {
+    const { now } = this.#dependencies;
+    const links = await this.#links(job, this.#baseUrl(request, job), now() + this.#lifetime);
+    return bodyOf(job, linked, links);
+  }
+
+  get #lifetime(): number {
+    return this.#dependencies.settings.sasLifetimeMinutes * MINUTE_MS;
+  }
+
+  #expiry(over: number): number {
+    const { settings, now } = this.#dependencies;
+    return settings.downloadLinks === 'sas' ? Math.min(over, now() + this.#lifetime) : over;
+  }
+
+  /** A job may be older than the setting, and its status asked for by another of the hosts than its kick-off. */
+  #baseUrl(request: HttpRequest, job: JobRequest): string {
+    const { settings } = this.#dependencies;
+    return settings.publicBaseUrls === undefined ? job.baseUrl : baseUrlOf(request, settings);
+  }
+
+  async #links(job: JobRequest, baseUrl: string, expires: number): Promise<JobLinks> {
+    const { settings, files, now } = this.#dependencies;
+    const { jobId } = job;
+    if (settings.downloadLinks !== 'sas')
+      return { baseUrl, requiresAccessToken: true, urlOf: (file) => downloadUrl({ baseUrl, jobId }, file) };
+    const linkTo = await files.readLinks(job.container, new Date(expires), now());
+    return { baseUrl, requiresAccessToken: false, urlOf: (file) => linkTo(`${job.folder}${file}`) };
+  }
+}
+
+/** A manifest, and the number of its next page. */
+interface LinkedManifest {
+  manifest: ExportManifest;
+  next: number | undefined;
+}
+
+function bodyOf({ jobId, guide }: JobRequest, { manifest, next }: LinkedManifest, links: JobLinks): string {
+  const url = `${links.baseUrl}/_operations/export/${jobId}/manifests/${next}`;
+  const link = next === undefined ? {} : { link: [{ relation: 'next' as const, url }] };
+  return JSON.stringify(shownManifest({ ...manifest, ...link }, links, guide));
 }
 
 /** Weak: the signatures in two answers differ. */

@@ -1,43 +1,39 @@
-import { FHIR_VERSION_NUMBERS } from '../fhir/fhirVersion.js';
+import { FHIR_VERSION_NUMBERS, type FhirVersion } from '../fhir/fhirVersion.js';
 import { STU_4 } from '../export/request/guide.js';
 import { RELEASED, VERSION } from '../common/version.js';
+import { leastLimits } from './authorization/permitKickOff.js';
 import { securityStatement } from './authorization/securityStatement.js';
 import type { HttpDependencies } from './dependencies.js';
 import { DEFINITION_PATH } from './deIdentify/definition.js';
+import { type ExportableType, exportableTypes } from './exportableTypes.js';
+import { hasGroupList } from './groupList.js';
 import type { Handler } from './handler.js';
 import { baseUrlOf } from './publicUrls.js';
 
 const BULK_DATA = 'http://hl7.org/fhir/uv/bulkdata';
 const NAME = 'De-identified FHIR Bulk Data export';
+const OF_EXPORTS =
+  'Resources are read by the export operations alone. The types are those that _type can name, and their search parameters those that _typeFilter can use; by _lastUpdated, _since and _until decide.';
+const OF_VERSION =
+  ' The source does not name its types, or could not be read: these are all of the FHIR version.';
+
+/** The operations on the type of each level; STU3 has operations of the system only. */
+const LEVELS = { Group: 'group-export', Patient: 'patient-export' } as const;
 
 /** The CapabilityStatement: https://hl7.org/fhir/uv/bulkdata/STU2/CapabilityStatement-bulk-data.html */
-export function metadata({ settings }: HttpDependencies): Handler {
+export function metadata({ settings, capabilities }: HttpDependencies): Handler {
   const { fhirVersion } = settings;
   const security = securityStatement(settings.authorization.authentication, fhirVersion);
-  const named = (name: string, definition: string): object => ({
-    name,
-    definition: fhirVersion === 'STU3' ? { reference: definition } : definition,
-  });
-  // A name for each version of the guide that differs: https://hl7.org/fhir/uv/bulkdata/4.0.0-202609-ballot/export.html
-  const operations = (id: string): object[] => {
-    const definition = `${BULK_DATA}/OperationDefinition/${id}`;
-    return [named('export', definition), named('export-v4', `${definition}|${STU_4}`)];
-  };
-  // STU3 has operations of the system only; there they are side by side.
-  const rest =
-    fhirVersion === 'STU3'
-      ? { operation: ['export', 'patient-export', 'group-export'].flatMap(operations) }
-      : {
-          resource: [
-            { type: 'Group', operation: operations('group-export') },
-            { type: 'Patient', operation: operations('patient-export') },
-          ],
-          operation: operations('export'),
-        };
   return async (request) => {
     const url = baseUrlOf(request, settings);
+    const stated = await capabilities?.get();
+    const limits = leastLimits(settings.authorization, fhirVersion);
+    const types = exportableTypes(stated, limits, fhirVersion);
     const own =
-      settings.deIdentify.method === 'on' ? [named('de-identify', `${url}/${DEFINITION_PATH}`)] : [];
+      settings.deIdentify.method === 'on'
+        ? [operation(fhirVersion, 'de-identify', `${url}/${DEFINITION_PATH}`)]
+        : [];
+    const levels = fhirVersion === 'STU3' ? Object.values(LEVELS) : [];
     return {
       status: 200,
       headers: { 'content-type': 'application/fhir+json; charset=utf-8' },
@@ -55,12 +51,61 @@ export function metadata({ settings }: HttpDependencies): Handler {
         rest: [
           {
             mode: 'server',
+            documentation: stated === undefined ? OF_EXPORTS + OF_VERSION : OF_EXPORTS,
             ...(security === undefined ? {} : { security }),
-            ...rest,
-            operation: [...rest.operation, ...own],
+            resource: withLevels(types).map((type) => resource(type, fhirVersion, hasGroupList(settings))),
+            operation: [...['export', ...levels].flatMap((id) => exportOperations(fhirVersion, id)), ...own],
           },
         ],
       }),
     };
   };
+}
+
+/** The types, and those that have an operation whether they can be exported or not. */
+function withLevels(types: readonly ExportableType[]): ExportableType[] {
+  const named = new Set(types.map(({ type }) => type));
+  const more = Object.keys(LEVELS).filter((type) => !named.has(type));
+  return [...types, ...more.map((type) => ({ type, searchParam: [] }))];
+}
+
+function resource(
+  { type, searchParam }: ExportableType,
+  fhirVersion: FhirVersion,
+  listsGroups: boolean,
+): object {
+  const search =
+    type === 'Group' && listsGroups
+      ? [
+          {
+            code: 'search-type',
+            documentation: 'Lists the groups that the caller may know of, without parameters.',
+          },
+        ]
+      : [];
+  const level = fhirVersion === 'STU3' ? undefined : LEVELS[type as keyof typeof LEVELS];
+  // STU3 requires one.
+  const interaction =
+    fhirVersion === 'STU3' && search.length === 0
+      ? [{ code: 'search-type', documentation: 'By the export operations alone.' }]
+      : search;
+  return {
+    type,
+    ...(interaction.length === 0 ? {} : { interaction }),
+    ...(searchParam.length === 0 ? {} : { searchParam }),
+    ...(level === undefined ? {} : { operation: exportOperations(fhirVersion, level) }),
+  };
+}
+
+/** A name for each version of the guide that differs: https://hl7.org/fhir/uv/bulkdata/4.0.0-202609-ballot/export.html */
+function exportOperations(fhirVersion: FhirVersion, id: string): object[] {
+  const definition = `${BULK_DATA}/OperationDefinition/${id}`;
+  return [
+    operation(fhirVersion, 'export', definition),
+    operation(fhirVersion, 'export-v4', `${definition}|${STU_4}`),
+  ];
+}
+
+function operation(fhirVersion: FhirVersion, name: string, definition: string): object {
+  return { name, definition: fhirVersion === 'STU3' ? { reference: definition } : definition };
 }

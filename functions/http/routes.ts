@@ -11,6 +11,7 @@ import { downloadFile } from './downloadFile.js';
 import { exportStatus } from './exportStatus.js';
 import { corsHeaders, preflight } from './cors.js';
 import { instanceLevel, typeLevel } from './exportLevel.js';
+import { groupList } from './groupList.js';
 import { kickOff } from './kickOff.js';
 import { metadata } from './metadata.js';
 import { RequestError, respond } from './respond.js';
@@ -59,17 +60,29 @@ export function routes(dependencies: HttpDependencies): Route[] {
       methods: { GET: status, HEAD: status, DELETE: cancelExport(dependencies) },
     },
     {
+      name: 'manifestPage',
+      route: 'fhir/_operations/export/{jobId}/manifests/{page}',
+      access: 'export',
+      methods: { GET: status, HEAD: status },
+    },
+    {
       name: 'downloadFile',
       route: 'fhir/_operations/export/{jobId}/files/{file}',
       access: 'export',
       methods: { GET: download, HEAD: download },
     },
+    groupsRoute(dependencies),
     ...deIdentifyRoutes(dependencies),
     openRoute('metadata', 'fhir/metadata', metadata(dependencies)),
     openRoute('smartConfiguration', 'fhir/.well-known/smart-configuration', smartConfiguration(dependencies)),
     openRoute('healthz', 'healthz', healthy),
     { name: 'unknownPath', route: '{*path}', access: 'open', methods: {} },
   ];
+}
+
+function groupsRoute(dependencies: HttpDependencies): Route {
+  const list = groupList(dependencies);
+  return { name: 'groups', route: 'fhir/Group', access: 'export', methods: { GET: list, HEAD: list } };
 }
 
 function deIdentifyRoutes(dependencies: HttpDependencies): Route[] {

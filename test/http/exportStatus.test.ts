@@ -1,6 +1,7 @@
 import type { HttpRequest, InvocationContext } from '@azure/functions';
 import type { DurableClient } from 'durable-functions';
 import { expect, it } from 'vitest';
+import type { ManifestPages } from '../../functions/export/output/manifestPages.js';
 import type { HttpDependencies } from '../../functions/http/dependencies.js';
 import { exportStatus } from '../../functions/http/exportStatus.js';
 import type { JobRequest } from '../../functions/export/records/job.js';
@@ -61,3 +62,40 @@ it.each([
     expect(answer).toEqual({ status: 200, jobStatus, text: expect.stringMatching(text) });
   },
 );
+
+/** https://hl7.org/fhir/uv/bulkdata/STU3/export.html#response---in-progress-status */
+it('a running job has a manifest of what is ready where the request allows it, and links to the next page', async () => {
+  let pages: ManifestPages = { pages: [] };
+  const record = { files: [{ type: 'Patient', name: 'f/P.ndjson', count: 2, bytes: 9 }] };
+  const jobs = {
+    records: async () => ({
+      request: jobRequest({ jobId: JOB_ID, folder: 'f/', allowsPartialManifests: true }),
+    }),
+    plan: async () => ({
+      transactionTime: '2026-01-01T00:00:00Z',
+      partitions: [{ window: { type: 'Patient' } }],
+    }),
+    progress: async () => [{ partition: pages.pages.length, resources: 1, isDone: true }],
+    partition: async () => record,
+    manifestPages: async () => pages,
+    changeManifestPages: async (_: string, change: (stored: ManifestPages) => ManifestPages) =>
+      (pages = change(pages)),
+  };
+  const settings = { downloadLinks: 'app' };
+  const handler = exportStatus({ jobs, settings, now: () => 0 } as unknown as HttpDependencies);
+  const client = { getStatus: async () => ({ runtimeStatus: 'Running' }) } as unknown as DurableClient;
+  const ask = async (page?: string): Promise<[number | undefined, object]> => {
+    const params = { jobId: JOB_ID, ...(page === undefined ? {} : { page }) };
+    const request = { params, method: 'GET', headers: new Headers() } as unknown as HttpRequest;
+    const answer = await handler(request, client, {} as InvocationContext, { kind: 'unknown' });
+    return [answer.status, JSON.parse(String(answer.body)) as object];
+  };
+  const output = [
+    { type: 'Patient', url: `http://host/fhir/_operations/export/${JOB_ID}/files/P.ndjson`, count: 2 },
+  ];
+  expect(await ask()).toEqual([202, expect.objectContaining({ output, error: [] })]);
+  const link = [{ relation: 'next', url: `http://host/fhir/_operations/export/${JOB_ID}/manifests/1` }];
+  expect(await ask()).toEqual([202, expect.objectContaining({ output, link })]);
+  expect((await ask('1'))[1]).toMatchObject({ output: [{ type: 'Patient' }] });
+  await expect(ask('9')).rejects.toMatchObject({ status: 404 });
+});

@@ -23,11 +23,15 @@ function readLinks(): Map<string, Array<{ parameter: string; expressions: string
   const definition = readJson('fhir/r4/compartmentdefinition-patient.json') as {
     resource: Array<{ code: string; param?: string[] }>;
   };
+  // Of the app's own: a Device, which the definition has in no compartment, is in that of its patient.
+  const inCompartments = definition.resource.map((row) =>
+    row.code === 'Device' ? { code: 'Device', param: ['patient'] } : row,
+  );
   const parameters = SEARCH_PARAMETER_BUNDLE_FILES.flatMap(
     (file) => (readJson(file) as Bundle<SearchParameter>).entry ?? [],
   ).map(({ resource }) => resource as SearchParameter);
   return new Map(
-    definition.resource
+    inCompartments
       .filter(({ param = [] }) => param.length > 0)
       .map(({ code, param = [] }) => [
         code,

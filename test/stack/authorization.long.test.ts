@@ -158,12 +158,24 @@ describe('with SMART Backend Services', () => {
     ['DELETE', `/_operations/export/${UNKNOWN_JOB}`],
     ['GET', `/_operations/export/${UNKNOWN_JOB}/files/x`],
     ['POST', '/$de-identify'],
+    ['GET', '/Group'],
   ])('%s %s asks for a token', async (method, path) => {
     const answer = await ask(`${base}${path}`, KICK_OFF, method);
     expect(answer.status).toBe(401);
     expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="fhir"');
     expect(answer.headers.get('content-type')).toMatch(/^application\/fhir\+json/);
     expect(words(answer)).toContain('.well-known/smart-configuration');
+  });
+
+  it.each([
+    ['system/*.rs', 403],
+    ['system/Patient.rs', 403],
+    ['de-identify', 403],
+    ['system/Group.rs', 200],
+    ['system/Patient.rs export.raw', 200],
+  ])('the scopes %s at the list of groups: %i', async (scope, status) => {
+    const answer = await ask(`${base}/Group`, await client(scope));
+    expect(`${answer.status} ${answer.status === status ? '' : answer.body}`).toBe(`${status} `);
   });
 
   it.each<[scope: string, path: string, status: number]>([

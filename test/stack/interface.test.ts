@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ExportClient } from '../../cli/export/exportClient.js';
+import { ExportClient, type Manifest } from '../../cli/export/exportClient.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
 import { VERSION } from '../../functions/common/version.js';
 import { downloadLines, startTestStack, type TestStack } from './harness.js';
@@ -55,6 +55,8 @@ describe('every answer other than success is an OperationOutcome that names what
       /GET, HEAD, DELETE/,
     ],
     ['a wrong method on the metadata', 'DELETE', '/fhir/metadata', {}, 405, /GET/],
+    ['a search for groups', 'GET', '/fhir/Group?name=a', {}, 400, /no parameters/],
+    ['a wrong method on the groups', 'POST', '/fhir/Group', {}, 405, /GET/],
     ['an OPTIONS request', 'OPTIONS', '/fhir/$export', {}, 405, /GET, POST/],
     ['no headers', 'GET', '/fhir/$export', { accept: '*/*' }, 400, /Accept: application\/fhir\+json/],
     ['a raw export', 'GET', '/fhir/$export', KICK_OFF, 403, /ALLOW_RAW_EXPORT/],
@@ -425,23 +427,46 @@ it('says what it can', async () => {
       { name: 'export-v4', definition: `${definition}|4.0.0-ballot` },
     ];
   };
-  expect(await response.json()).toMatchObject({
+  const statement = (await response.json()) as { rest: Array<{ resource: Array<{ type: string }> }> };
+  const [rest] = statement.rest;
+  const resources = rest?.resource ?? [];
+  // Those of the source, not all of R4.
+  expect(resources.map(({ type }) => type)).toEqual(expect.arrayContaining(['Encounter', 'Observation']));
+  expect(resources.length).toBeLessThan(60);
+  const lastUpdated = { name: '_lastUpdated', type: 'date' };
+  for (const [type, id] of [
+    ['Group', 'group-export'],
+    ['Patient', 'patient-export'],
+  ] as const) {
+    expect(resources.find((resource) => resource.type === type)).toMatchObject({
+      operation: operations(id),
+      searchParam: expect.arrayContaining([lastUpdated]) as unknown,
+    });
+  }
+  expect(statement).toMatchObject({
     resourceType: 'CapabilityStatement',
     fhirVersion: '4.0.1',
     instantiates: ['http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data'],
     implementation: { url: `${host}/fhir` },
-    rest: [
-      {
-        mode: 'server',
-        resource: [
-          { type: 'Group', operation: operations('group-export') },
-          { type: 'Patient', operation: operations('patient-export') },
-        ],
-        operation: operations('export'),
-      },
-    ],
+    rest: [{ mode: 'server', operation: operations('export') }],
   });
   expect((await fetch(`${host}/healthz`)).status).toBe(200);
+});
+
+it('lists the groups that can be exported', async () => {
+  const response = await fetch(`${host}/fhir/Group`);
+  const bundle = (await response.json()) as { total: number; entry: Array<{ resource: { id: string } }> };
+  expect(bundle).toMatchObject({
+    type: 'searchset',
+    link: [{ relation: 'self', url: `${host}/fhir/Group` }],
+  });
+  expect(bundle.total).toBeGreaterThan(1);
+  const [first] = bundle.entry;
+  const started = await fetch(`${host}/fhir/Group/${first?.resource.id}/$export?_type=Group&${SAFE_HARBOR}`, {
+    headers: KICK_OFF,
+  });
+  expect(started.status).toBe(202);
+  await fetch(started.headers.get('content-location') ?? '', { method: 'DELETE' });
 });
 
 describe('an export', () => {
@@ -533,6 +558,44 @@ describe('an export', () => {
     expect((await (await fetch(file?.url ?? '')).arrayBuffer()).byteLength).toBe(file?.fileSize);
   }, 60_000);
 
+  it('in pages has each file once, whenever they are asked for', async () => {
+    const query = `_container=research&_anonymizationConfig=${SAMPLE_CONFIGURATION}&allowPartialManifests=true&_type=Patient,Encounter,Condition,Observation`;
+    const started = await fetch(`${host}/fhir/$export?${query}`, { headers: KICK_OFF });
+    expect(started.status).toBe(202);
+    type Page = Manifest & { link?: Array<{ url: string }> };
+    const bodies = new Map<string, Page>();
+    const files: string[] = [];
+    let url = started.headers.get('content-location') ?? '';
+    for (let isComplete = false; !isComplete;) {
+      const status = await fetch(url);
+      expect([200, 202]).toContain(status.status);
+      const text = await status.text();
+      if (text === '') {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        continue;
+      }
+      const page = JSON.parse(text) as Page;
+      const { link, ...fixed } = page;
+      expect(fixed).toEqual(bodies.get(url) ?? fixed);
+      if (!bodies.has(url)) {
+        bodies.set(url, fixed);
+        for (const file of page.output) {
+          files.push(file.url);
+          expect((await downloadLines({ ...page, output: [file] })).get(file.type)).toHaveLength(file.count);
+        }
+      }
+      isComplete = status.status === 200 && link === undefined;
+      url = link?.[0]?.url ?? url;
+      if (!isComplete && link === undefined) await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    const names = await test.blobNames('research');
+    const folder = names.find((name) => name.endsWith(files[0]?.split('/').at(-1) ?? ''))?.split('/')[0];
+    const copy = await test.blobText('research', `${folder}/manifest.json`);
+    const whole = (JSON.parse(copy) as Manifest).output.map(({ url: file }) => file.split('/').at(-1));
+    expect(new Set(files.map((file) => file.split('/').at(-1)))).toEqual(new Set(whole));
+    expect(files).toHaveLength(whole.length);
+  }, 60_000);
+
   it('of only what changed since has just that', async () => {
     const client = new ExportClient(test.stack.baseUrl);
     const parameters = {
@@ -558,8 +621,11 @@ describe('an export', () => {
     const statusUrl = response.headers.get('content-location') ?? '';
     const client = new ExportClient(test.stack.baseUrl);
     await expect(client.manifest(statusUrl, 100, () => undefined)).rejects.toThrow(
-      /failed \(422\).*OperationOutcome.*Observation resource could not be anonymized.*processingErrors/,
+      /failed \(422\).*Observation resource could not be anonymized.*processingErrors/,
     );
+    const ended = await fetch(statusUrl);
+    expect(ended.status).toBe(422);
+    expect(await ended.json()).toMatchObject({ resourceType: 'OperationOutcome' });
     expect(await test.blobNames('failing')).toEqual([]);
   }, 60_000);
 

@@ -148,8 +148,7 @@ describe('the Patient level', () => {
     expect(notes).toEqual([]);
     expect(manifest.extension['resourcesWritten']).toBe(exported.length);
     const types = new Set(exported.map(({ resourceType }) => resourceType));
-    for (const type of ['Practitioner', 'Organization', 'Location'])
-      expect(types).not.toContain(type);
+    for (const type of ['Practitioner', 'Organization', 'Location']) expect(types).not.toContain(type);
   });
 
   it('exports what was asked of it: types, a window, and no Provenance without its type', async () => {

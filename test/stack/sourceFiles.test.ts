@@ -6,11 +6,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SourceFiles } from '../../functions/adapters/storage/sourceFiles.js';
 import { wholeFile } from '../../functions/export/plan/filePlan.js';
 import type { JobRequest } from '../../functions/export/records/job.js';
+import type { HttpDependencies } from '../../functions/http/dependencies.js';
+import { groupList } from '../../functions/http/groupList.js';
 import { checkAtFiles } from '../../functions/http/sourceChecks.js';
 import { readSettings, type Settings } from '../../functions/settings/settings.js';
 import { developmentStorage, EXPORT_ACCOUNT, RUNTIME_ACCOUNT } from '../../local/developmentStorage.js';
 import { startEmulator, type Emulator } from '../adapters/azurite.js';
 import { REQUIRED_SETTINGS } from '../environment.js';
+import { answerOf } from '../http/answers.js';
 import { jobRequest } from '../export/requests.js';
 import type { TestStorage } from './harness.js';
 import { type Asked, keysOf, runJob, type RunJob } from './runJob.js';
@@ -295,6 +298,21 @@ describe('a kick-off for files', () => {
     await source.delete();
     expect(await checked({ level: { kind: 'group', groupId: 'g' } })).toBeUndefined();
   });
+});
+
+it('the groups of files are listed, each by its latest line', async () => {
+  const [asDevices, asPersons] = [{ type: 'device' }, { type: 'person', name: 'secret', subject: undefined }];
+  await put(
+    'x/Group-1.ndjson',
+    lines(resource('Group', 'b', 2, asPersons), resource('Group', 'a', 1, asDevices)),
+  );
+  await put('x/Group-2.ndjson', lines(resource('Group', 'a', 3, asPersons), resource('Patient', 'p')));
+  const settings = readSettings({ ...REQUIRED_SETTINGS, ...settingsOfFiles() });
+  const parts = { settings, sourceFiles: sourceFilesOf(settings), now: () => Date.now() };
+  const url = 'https://app.example.org/fhir/Group';
+  const bundle = await answerOf(groupList(parts as unknown as HttpDependencies), { url });
+  expect(bundle).toMatchObject({ total: 2, entry: [{ resource: { id: 'a' } }, { resource: { id: 'b' } }] });
+  expect(JSON.stringify(bundle)).not.toContain('secret');
 });
 
 describe('a download that fails', { timeout: 60_000 }, () => {

@@ -8,6 +8,8 @@ import type { Validation } from '../../functions/deid/run/engine.js';
 import { FHIR_VERSIONS, type FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
 import { generateSample } from '../../local/sample/sample.js';
+import { GroupList } from '../../functions/export/selection/groupList.js';
+import { SMART, sourceStatement, statementOf } from '../http/answers.js';
 import { configurationOf, engineOptions, filesIn, hasShared, readText, SHARED } from '../deid/shared.js';
 import {
   firely,
@@ -36,6 +38,8 @@ function hospital(fhirVersion: FhirVersion): string[] {
   generateSample({ directory, fhirVersion });
   return linesIn(directory);
 }
+
+const textOf = (resource: object): string => JSON.stringify(resource);
 
 /** The first resources of each type. */
 function some(lines: readonly string[], each: number): string[] {
@@ -103,6 +107,49 @@ describe.each(FHIR_VERSIONS)('the hospital of %s, de-identified', (version) => {
 
   it.runIf(version === 'R5')('has the types that @types/fhir declares', () => {
     expect(typesOfR5(some(lines, 20))).toEqual(NONE);
+  });
+});
+
+describe.each(FHIR_VERSIONS)('what the interface of %s answers', (version) => {
+  const ofSmart: string[] = [];
+  const others: string[] = [];
+  const bundles: string[] = [];
+  beforeAll(async () => {
+    const [one, smart] = [{ FHIR_VERSION: version }, { ...SMART, FHIR_VERSION: version }];
+    const operation = { DE_IDENTIFY: 'on', DE_IDENTIFY_ANY_CALLER: 'true' };
+    const source = sourceStatement({ Patient: ['birthdate:date'], Group: [], Observation: ['code:token'] });
+    ofSmart.push(...[await statementOf(smart), await statementOf(smart, source)].map(textOf));
+    others.push(...[await statementOf(one), await statementOf({ ...one, ...operation }, source)].map(textOf));
+    const groups = new GroupList(version, true);
+    groups.add({ id: 'a', lastUpdated: undefined, resource: () => ({ name: 'A' }) });
+    bundles.push(textOf(groups.bundle('https://app.example.org/fhir/Group')));
+    groups.cut();
+    const cut = groups.bundle('https://app.example.org/fhir/Group') as { entry: Array<{ resource: object }> };
+    bundles.push(textOf(cut));
+    others.push(...cut.entry.map(({ resource }) => textOf(resource)));
+  });
+
+  it.runIf(withFirely && (version === 'R4' || version === 'R4B'))('is read by Firely', () => {
+    expect(firely([...ofSmart, ...others, ...bundles])).toMatchObject(NONE);
+  });
+
+  // The extension with the token endpoint is of a guide that Firely's validator does not have.
+  it.runIf(withFirely && version === 'R4')('is valid for Firely, invariants included', () => {
+    const short = [...others, ...bundles].filter((line) => line.length < 10_000);
+    expect(firely(short, true)).toMatchObject({ ...NONE, resources: 5 });
+  });
+
+  it.runIf(version === 'R4')('is valid for Medplum', async () => {
+    expect(await medplum([...ofSmart, ...others, ...bundles])).toEqual(NONE);
+  });
+
+  // Neither the schema nor the types know resources in resources.
+  it.runIf(version === 'STU3')('is valid by HL7’s JSON schema', () => {
+    expect(schemaOfStu3([...ofSmart, ...others])).toEqual(NONE);
+  });
+
+  it.runIf(version === 'R5')('has the types that @types/fhir declares', () => {
+    expect(typesOfR5([...ofSmart, ...others])).toEqual(NONE);
   });
 });
 

@@ -8,6 +8,7 @@ import type { BulkAnswer } from '../../export/source/bulkStatus.js';
 import { fileName, type LineBlock, lineBlocks, lineStart } from '../../export/source/fileLines.js';
 import { refusalOf } from '../../export/source/refusals.js';
 import { retryPause } from '../attempts.js';
+import { kickOffCall } from './kickOffCall.js';
 import { parseJson } from '../../json/json.js';
 import { decodeUtf8 } from '../../json/utf8.js';
 import type { SourceAccess } from './sourceAccess.js';
@@ -91,30 +92,11 @@ export class BulkClient {
   }
 
   /** Asks for an export; the source has taken it where there is a URL of its status. */
-  async kickOff({ level, method, parameters }: BulkKickOff): Promise<BulkAnswer & { statusUrl?: string }> {
+  async kickOff(kickOff: BulkKickOff): Promise<BulkAnswer & { statusUrl?: string }> {
     const { baseUrl } = this.#options;
-    const path =
-      level.kind === 'system'
-        ? '$export'
-        : level.kind === 'patient'
-          ? 'Patient/$export'
-          : `Group/${encodeURIComponent(level.groupId)}/$export`;
-    const isStrict = parameters.some(([name]) => name === '_typeFilter');
-    const query = new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value]));
-    const url = `${baseUrl}/${path}`;
-    const response = await this.#open({
-      url: method === 'POST' || query.size === 0 ? url : `${url}?${query.toString()}`,
-      method,
-      headers: {
-        accept: 'application/fhir+json',
-        // Some servers give a job that asked for the same its export once more.
-        'cache-control': 'no-cache',
-        // Only the source can apply a filter, so it must not ignore it.
-        prefer: isStrict ? 'respond-async, handling=strict' : 'respond-async',
-        ...(method === 'POST' ? { 'content-type': 'application/fhir+json' } : {}),
-      },
-      body: method === 'POST' ? JSON.stringify(parametersResource(parameters)) : undefined,
-    });
+    // Only the source can apply a filter, so it must not ignore it.
+    const isStrict = kickOff.parameters.some(([name]) => name === '_typeFilter');
+    const response = await this.#open(kickOffCall(baseUrl, kickOff, isStrict ? ['handling=strict'] : []));
     const answer = await this.#answerOf(response);
     const place = headerOf(response, 'content-location') ?? headerOf(response, 'location');
     if (response.statusCode !== 202 || place === undefined || !URL.canParse(place, `${baseUrl}/`))
@@ -442,20 +424,6 @@ const ACCEPT_JSON = {
 };
 
 const isPrivate = (url: URL): boolean => url.protocol === 'https:' || isLoopback(url);
-
-/** Types of the parameters in a POST: https://hl7.org/fhir/uv/bulkdata/STU2/export.html#query-parameters */
-const VALUES: Readonly<Record<string, (value: string) => object>> = {
-  _since: (value) => ({ valueInstant: value }),
-  patient: (reference) => ({ valueReference: { reference } }),
-};
-
-function parametersResource(parameters: BulkKickOff['parameters']): object {
-  const parameter = parameters.map(([name, value]) => ({
-    name,
-    ...(VALUES[name]?.(value) ?? { valueString: value }),
-  }));
-  return { resourceType: 'Parameters', parameter };
-}
 
 /** What ends one of the streams ends the other, and what is iterated reports it. */
 function gunzipped(stored: AsyncIterable<Buffer>): AsyncIterable<Buffer> {

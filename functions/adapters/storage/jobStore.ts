@@ -15,6 +15,7 @@ import type { PartCounts } from '../../export/selection/patientCount.js';
 import type { SourceExport } from '../../export/records/sourceExport.js';
 import type { BulkManifest } from '../../export/source/bulkManifest.js';
 import type { ExportManifest } from '../../export/output/manifest.js';
+import type { ManifestPages } from '../../export/output/manifestPages.js';
 import { furtherProgress } from '../../export/output/progress.js';
 import { admit, type RunningJob, type RunningLimits, toLookUp } from '../../jobs/model/runningJobs.js';
 import {
@@ -40,6 +41,7 @@ const KEPT_BLOBS = [
   'stop.json',
   'outcome.json',
   'manifest.json',
+  'pages.json',
   // Until the source's own export is deleted, too.
   'source.json',
 ] as const;
@@ -463,6 +465,22 @@ export class JobStore {
   /** Writes the manifest, unless there is one; returns the one that holds. */
   putManifest(jobId: string, manifest: ExportManifest): Promise<ExportManifest> {
     return this.#putOnce(`${jobId}/manifest.json`, manifest);
+  }
+
+  /** The pages of the manifest that were made while the job ran; `undefined` without any. */
+  manifestPages(jobId: string): Promise<ManifestPages | undefined> {
+    return this.#readJson<ManifestPages>(`${jobId}/pages.json`);
+  }
+
+  /** Changes them, unless `change` gives `undefined`; returns those that hold. */
+  changeManifestPages(
+    jobId: string,
+    change: (stored: ManifestPages | undefined) => ManifestPages | undefined,
+  ): Promise<ManifestPages> {
+    return this.#update<ManifestPages, ManifestPages>(`${jobId}/pages.json`, async (stored) => {
+      const next = change(stored);
+      return { next, result: next ?? stored ?? { pages: [] } };
+    });
   }
 
   /** Ids of all jobs that have any state. */

@@ -51,7 +51,8 @@ export function readRule(
   const { errors } = issues;
   const settings = readSettings(method.settings, json, '', issues, budget);
   if (issues.errors > errors) return undefined;
-  checkUse(method, settings, types, issues);
+  const element = path?.expression?.kind === 'member' ? path.expression.name : undefined;
+  checkUse(method, settings, { types, element }, issues);
   return path === undefined ? undefined : { ...place, ...path, method, settings };
 }
 
@@ -114,9 +115,14 @@ function readMethod(json: JsonObject, methods: readonly Method[], issues: IssueL
 /**
  * Adds what is wrong with a method that can do nothing to any element its path may select (a warning), or that fails
  * on all of them in the reference (an error).
- * @param selected what the path may select; null where that cannot be known
+ * @param types what the path may select; null where that cannot be known
  */
-function checkUse(method: Method, settings: ValuesOf<Settings>, selected: Types, issues: IssueList): void {
+function checkUse(
+  method: Method,
+  settings: ValuesOf<Settings>,
+  { types: selected, element }: { types: Types; element: string | undefined },
+  issues: IssueList,
+): void {
   if (selected === null || selected.size === 0) return;
   const types = [...selected];
   const named = namesOf(types);
@@ -125,7 +131,7 @@ function checkUse(method: Method, settings: ValuesOf<Settings>, selected: Types,
     issues.error('method', `${name} is for primitive elements, and the path selects only ${named}`);
   if (changes !== undefined && !types.some((type) => holds(type, changes)))
     issues.warn('method', `Does nothing: ${name} ${changes.what}, and the path selects only ${named}`);
-  method.check?.(settings, { types, named }, issues);
+  method.check?.(settings, { types, named, element }, issues);
 }
 
 function namesOf(types: readonly FhirType[]): string {

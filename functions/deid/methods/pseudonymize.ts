@@ -47,6 +47,11 @@ const PARAMETERS = {
   referenceServers: SERVERS_IN_REFERENCES,
 };
 
+/** Elements that may say themselves which resource type their domain is of. */
+const OF_A_TYPE = new Set(['id', 'reference', 'fullUrl']);
+const NO_DOMAIN =
+  'The rule needs a domain: without one, ids of resources and references that name a type have a pseudonym alone';
+
 export const PSEUDONYMIZE = method({
   name: 'pseudonymize',
   settings: SETTINGS,
@@ -55,6 +60,12 @@ export const PSEUDONYMIZE = method({
   clears:
     'everything: what is left is a pseudonym, which the pseudonym service can undo; references and URIs of resources in part, unless `referenceServers` is `hash`',
   needsPseudonyms: true,
+  check: ({ domain, namespace }, { types, named, element }, issues) => {
+    if (domain !== undefined || namespace !== undefined || element === undefined) return;
+    const hasNone = types.every(({ name: type, primitive }) => primitive !== null && type !== 'uri');
+    if (hasNone && !OF_A_TYPE.has(element))
+      issues.error('domain', `${NO_DOMAIN}; the path selects only ${named}`);
+  },
   effect: (_, { referenceServers }) => (referenceServers === 'keep' ? KEEPING_SERVERS_IN_URLS : CLEARING),
   prepare: (context) => {
     const resourceTypes = new Set(context.model.resourceNames());
@@ -135,10 +146,7 @@ class Pseudonymizer {
       throw new ProcessingError('not-unicode', 'A text to pseudonymize holds half of a surrogate pair');
     const domain = this.#domain ?? otherwise;
     if (domain === undefined) {
-      throw new ProcessingError(
-        'no-domain',
-        'The rule needs a domain: without one, ids of resources and references that name a type have a pseudonym alone',
-      );
+      throw new ProcessingError('no-domain', NO_DOMAIN);
     }
     const pseudonym = this.#pseudonymsOf(domain).of(text);
     if (pseudonym === undefined) this.#lacks = true;

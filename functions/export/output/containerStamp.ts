@@ -16,12 +16,17 @@ export const MAX_RESERVATIONS = 100;
 const CONTENT = 'fhirexportcontent';
 const CONFIGURATION = 'fhirexportconfiguration';
 const KEYS = 'fhirexportkeys';
+const DOMAIN_PREFIX = 'fhirexportdomainprefix';
 const RESERVED = 'fhirexportreserved';
 
-/** The stamp of a container that takes the files of a job. */
+/**
+ * The stamp of a container that takes the files of a job.
+ * @param domainPrefix of the pseudonyms that a service makes: with another one they do not fit
+ */
 export function stampOf(
   configuration: ConfigurationOfJob | undefined,
   hasRandomKeys: boolean,
+  domainPrefix?: string,
 ): ContainerStamp {
   return configuration?.approval === undefined
     ? { content: 'raw' }
@@ -29,6 +34,8 @@ export function stampOf(
         content: 'deidentified',
         configurationDigest: configuration.digest,
         keys: hasRandomKeys ? 'random' : 'given',
+        // A header takes no text of any form.
+        ...(domainPrefix !== undefined && { domainPrefix: encodeURIComponent(domainPrefix) }),
       };
 }
 
@@ -38,7 +45,11 @@ export function toMetadata({ stamp, reservations }: ContainerClaim): Record<stri
   return {
     [CONTENT]: stamp.content,
     ...(stamp.content === 'deidentified'
-      ? { [CONFIGURATION]: stamp.configurationDigest, [KEYS]: stamp.keys }
+      ? {
+          [CONFIGURATION]: stamp.configurationDigest,
+          [KEYS]: stamp.keys,
+          ...(stamp.domainPrefix !== undefined && { [DOMAIN_PREFIX]: stamp.domainPrefix }),
+        }
       : {}),
     ...(reservations.size === 0
       ? {}
@@ -50,7 +61,7 @@ export function toMetadata({ stamp, reservations }: ContainerClaim): Record<stri
 export function withoutClaim(metadata: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(metadata).filter(
-      ([name]) => ![CONTENT, CONFIGURATION, KEYS, RESERVED].includes(name.toLowerCase()),
+      ([name]) => ![CONTENT, CONFIGURATION, KEYS, DOMAIN_PREFIX, RESERVED].includes(name.toLowerCase()),
     ),
   );
 }
@@ -71,10 +82,11 @@ function readStamp(known: ReadonlyMap<string, string>): ContainerStamp | undefin
   if (content === 'raw') return { content };
   const configurationDigest = known.get(CONFIGURATION);
   const keys = known.get(KEYS);
+  const domainPrefix = known.get(DOMAIN_PREFIX);
   return content === 'deidentified' &&
     configurationDigest !== undefined &&
     (keys === 'random' || keys === 'given')
-    ? { content, configurationDigest, keys }
+    ? { content, configurationDigest, keys, ...(domainPrefix !== undefined && { domainPrefix }) }
     : { content: 'mixed' };
 }
 
@@ -84,6 +96,7 @@ export function stampFits(found: ContainerStamp, wanted: ContainerStamp): boolea
   return (
     found.content === 'deidentified' &&
     wanted.content === 'deidentified' &&
-    wanted.configurationDigest === found.configurationDigest
+    wanted.configurationDigest === found.configurationDigest &&
+    wanted.domainPrefix === found.domainPrefix
   );
 }

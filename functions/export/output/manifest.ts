@@ -11,6 +11,8 @@ export interface ExportManifest {
   deleted: ManifestFile[];
   error: ManifestFile[];
   extension: Record<string, unknown>;
+  /** Where the next page is; absent in the stored one. */
+  link?: Array<{ relation: 'next'; url: string }>;
 }
 
 export interface ManifestFile {
@@ -48,6 +50,8 @@ interface ManifestInput {
   isReferencedCut?: boolean;
   /** What is reported of parts that are withheld. */
   withheld: readonly string[];
+  /** Whether callers have seen pages of it while the job ran. */
+  isPaged?: boolean;
 }
 
 /** Files beside the data, under these names. */
@@ -65,42 +69,32 @@ export interface FileLinks {
   urlOf: (file: string) => string;
 }
 
-/** The manifest of a complete export as it is stored: its URLs are names of files, which `linkManifest` replaces. */
+/**
+ * The manifest of a complete export as it is stored: its URLs are names of files, which `linkManifest` replaces. One of
+ * which callers have seen pages has the fields of these, besides its files.
+ */
 export function buildManifest(input: ManifestInput): ExportManifest {
-  const { request, plan, report } = input;
-  const entry = ({ type, of, name, count, bytes }: OutputFile): ManifestFile => ({
-    type,
-    ...(of === undefined ? {} : { of }),
-    url: storedUrl(request, name),
-    count,
-    bytes,
-  });
-  const { configuration } = request;
+  const { request, plan, report, isPaged = false } = input;
+  const entry = (file: OutputFile): ManifestFile => manifestEntry(request, file);
+  const files = {
+    output: input.output.map(entry),
+    deleted: input.deleted.map(entry),
+    error: input.errors.map(entry),
+  };
+  if (isPaged) return { ...earlyManifest(request, plan), ...files };
+  const counts =
+    request.configuration === undefined
+      ? {}
+      : { droppedElements: report.dropped, securityLabels: report.labels };
   const notes = notesOf(input);
   return {
     transactionTime: plan.transactionTime,
     request: request.requestUrl,
     requiresAccessToken: true,
-    output: input.output.map(entry),
-    deleted: input.deleted.map(entry),
-    error: input.errors.map(entry),
+    ...files,
     extension: {
-      ...(configuration === undefined
-        ? { deidentified: false }
-        : {
-            deidentified: isCalledDeidentified(configuration.approval),
-            configurationApproval: configuration.approval ?? 'none',
-            configurationCoverage: configuration.coverage,
-            configuration: configuration.name,
-            configurationDigest: configuration.digest,
-            configurationExtends: configuration.extends,
-            configurationEtag: configuration.etag,
-            configurationCollectionReference: configuration.collection?.reference,
-            configurationCollectionDigest: configuration.collection?.digest,
-            notice: NO_GUARANTEE,
-            droppedElements: report.dropped,
-            securityLabels: report.labels,
-          }),
+      ...configurationOf(request),
+      ...counts,
       report: REPORT_FILE,
       resourcesRead: report.read,
       resourcesWritten: report.written,
@@ -109,8 +103,71 @@ export function buildManifest(input: ManifestInput): ExportManifest {
   };
 }
 
+/** What is known of a manifest once the job is planned, without files. */
+export function earlyManifest(request: JobRequest, plan: JobPlan): ExportManifest {
+  const notes = earlyNotes(request, plan);
+  return {
+    transactionTime: plan.transactionTime,
+    request: request.requestUrl,
+    requiresAccessToken: true,
+    output: [],
+    deleted: [],
+    error: [],
+    extension: {
+      ...configurationOf(request),
+      report: REPORT_FILE,
+      ...(notes.length === 0 ? {} : { notes }),
+    },
+  };
+}
+
+/** A file as a stored manifest has it. */
+export function manifestEntry(
+  request: Pick<JobRequest, 'folder'>,
+  { type, of, name, count, bytes }: OutputFile,
+): ManifestFile {
+  return {
+    type,
+    ...(of === undefined ? {} : { of }),
+    url: storedUrl(request, name),
+    count,
+    bytes,
+  };
+}
+
+function configurationOf({ configuration }: Pick<JobRequest, 'configuration'>): Record<string, unknown> {
+  if (configuration === undefined) return { deidentified: false };
+  return {
+    deidentified: isCalledDeidentified(configuration.approval),
+    configurationApproval: configuration.approval ?? 'none',
+    configurationCoverage: configuration.coverage,
+    configuration: configuration.name,
+    configurationDigest: configuration.digest,
+    configurationExtends: configuration.extends,
+    configurationEtag: configuration.etag,
+    configurationCollectionReference: configuration.collection?.reference,
+    configurationCollectionDigest: configuration.collection?.digest,
+    notice: NO_GUARANTEE,
+  };
+}
+
+function earlyNotes(request: JobRequest, plan: JobPlan): string[] {
+  return [
+    ...request.notes,
+    ...(request.ignored ?? []).map(({ diagnostics }) => diagnostics),
+    ...(plan.notes ?? []),
+  ];
+}
+
 function notesOf(input: ManifestInput): string[] {
-  const { request, plan, deletionNotes, report, foreign, ofOthers, withheld } = input;
+  return [...earlyNotes(input.request, input.plan), ...lateNotes(input)];
+}
+
+/** What is known at the end of the job. */
+export function lateNotes(
+  input: Omit<ManifestInput, 'request' | 'plan' | 'output' | 'deleted' | 'errors' | 'isPaged'>,
+): string[] {
+  const { deletionNotes, report, foreign, ofOthers, withheld } = input;
   const { superseded = 0, absent = 0, unresolved = 0, isReferencedCut = false } = input;
   const { content = { resources: 0, notValid: 0 }, failures, undated = 0, unproven = {} } = report;
   const refused = failures.filter(({ isType }) => isType === true).map(({ type }) => type);
@@ -160,9 +217,6 @@ function notesOf(input: ManifestInput): string[] {
     ],
   ];
   return [
-    ...request.notes,
-    ...(request.ignored ?? []).map(({ diagnostics }) => diagnostics),
-    ...(plan.notes ?? []),
     ...deletionSentences(deletionNotes),
     ...counted.flatMap(([count, note]) => (count > 0 ? note : [])),
     ...withheld,
@@ -189,18 +243,21 @@ export function linkManifest(
   };
 }
 
+/** The files that a manifest names. */
+type ManifestLists = Pick<ExportManifest, 'output' | 'deleted' | 'error'>;
+
 /** Names of the files that a stored manifest names, below the job's folder. */
-export function manifestFiles(manifest: ExportManifest): string[] {
+export function manifestFiles(manifest: ManifestLists): string[] {
   return [...manifest.output, ...manifest.deleted, ...manifest.error].map(fileOf);
 }
 
 /** The types of resources that a stored manifest reports on, by which a caller's token is judged. */
-export function typesInManifest({ output, deleted, error }: ExportManifest): string[] {
+export function typesInManifest({ output, deleted, error }: ManifestLists): string[] {
   return typesOf([...output, ...deleted, ...error]);
 }
 
 /** Those that a file of it reports on; the report covers all. */
-export function typesInFile(manifest: ExportManifest, file: string): string[] {
+export function typesInFile(manifest: ManifestLists, file: string): string[] {
   if (file === REPORT_FILE) return typesInManifest(manifest);
   const { output, deleted, error } = manifest;
   return typesOf([...output, ...deleted, ...error].filter((entry) => fileOf(entry) === file));

@@ -19,6 +19,7 @@ interface Stu4Manifest {
   deleted?: Stu4File[];
   outcome?: Stu4File[];
   extension: Extension[];
+  link?: ExportManifest['link'];
 }
 
 /** What a reader of a manifest gets. */
@@ -69,7 +70,7 @@ export function manifestCopy(
 
 /** A stored manifest as STU 4 has it: `outcome` for `error`, extensions of FHIR, no `request`, no empty lists of others. */
 function stu4Manifest(
-  { transactionTime, output, deleted, error, extension }: ExportManifest,
+  { transactionTime, output, deleted, error, extension, link }: ExportManifest,
   { requiresAccessToken, urlOf }: FileLinks,
 ): Stu4Manifest {
   const linked = (file: ManifestFile): Stu4File => ({
@@ -88,6 +89,7 @@ function stu4Manifest(
     extension: Object.entries({ ...extension, report: urlOf(REPORT_FILE) }).flatMap(([name, value]) =>
       extensionsOf(`${EXTENSIONS}${name}`, value),
     ),
+    ...(link === undefined ? {} : { link }),
   };
 }
 

@@ -192,7 +192,7 @@ async function parametersOf(
 function candidates(
   type: string,
   links: readonly CompartmentLink[],
-  known: ReadonlySet<string> | undefined,
+  known: Pick<ReadonlySet<string>, 'has'> | undefined,
 ): string[] {
   const own = type === 'Patient' ? [OWN_ID] : [PATIENT];
   const all = [...new Set([...own, ...links.map(({ parameter }) => parameter)])];

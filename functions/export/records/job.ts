@@ -56,7 +56,13 @@ export interface JobRequest extends ExportScope, OutputForm {
 /** What a container holds: giving a container away gives everything that is in it. */
 export type ContainerStamp =
   | { content: 'raw' }
-  | { content: 'deidentified'; configurationDigest: string; keys: 'random' | 'given' }
+  | {
+      content: 'deidentified';
+      configurationDigest: string;
+      keys: 'random' | 'given';
+      /** What the domains of pseudonyms begin with by the request, percent-encoded; absent where none are made, or it names none. */
+      domainPrefix?: string;
+    }
   /** More than one kind of data, or files of unknown origin: so for good. */
   | { content: 'mixed' };
 

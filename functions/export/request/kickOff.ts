@@ -225,8 +225,9 @@ function checkInstants({ since, until }: Values, issues: OutcomeIssue[]): void {
 }
 
 /** What of the values says how files are written. */
-function formOf({ minFileBytes, maxFileBytes }: Values): OutputForm {
+function formOf({ allowsPartialManifests, minFileBytes, maxFileBytes }: Values): OutputForm {
   return {
+    ...(allowsPartialManifests === true ? { allowsPartialManifests } : {}),
     ...(minFileBytes === undefined ? {} : { minFileBytes }),
     ...(maxFileBytes === undefined ? {} : { maxFileBytes }),
   };

@@ -197,6 +197,14 @@ export const PARAMETERS = {
       return undefined;
     },
   ),
+  allowsPartialManifests: one(
+    'allowPartialManifests',
+    '`true`: files that are ready can be had while the job runs, by [pages of the manifest](#manifests-in-pages)',
+    (text, { problem }) => {
+      if (text !== 'true' && text !== 'false') problem('value', 'allowPartialManifests must be true or false.');
+      return text === 'true';
+    },
+  ),
   minFileBytes: one(
     '_minimumFileSize',
     'bytes that each file should have at least, a whole number: a call goes on until it has written as many, or for as long as `SLICE_MAX_SECONDS`; the last file of a type, or of a part of it, is smaller',

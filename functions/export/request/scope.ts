@@ -28,6 +28,8 @@ export interface OutputForm {
   guide?: GuideVersion;
   /** Whether the HTTP status of a status request says nothing of the job. */
   hasSeparateStatus?: boolean;
+  /** Whether a running job may have a manifest of what is ready, and the manifest pages. */
+  allowsPartialManifests?: boolean;
   /** Bytes that each file should have at least; absent: as the settings have it. */
   minFileBytes?: number;
   /** Bytes that no file has more of, unless one resource has; absent: no bound. */

@@ -21,6 +21,11 @@ const MAX_CHARACTERS = 131_072;
 /** The plus sign before a time zone's offset, which is read as a blank where a client has encoded it once only, or not at all. */
 const OFFSET_SIGN = /(?<=T[\d:.]{5,20})[+ ](?=\d\d:\d\d)/g;
 
+/** Whether no filter may use a search parameter, whoever asks. */
+export function isReserved(name: string): boolean {
+  return RESERVED.has(name.toLowerCase());
+}
+
 /**
  * Reads `_typeFilter`: `Type?search`, repeated or separated by commas. A search may hold commas itself, and clients
  * percent-encode the separating ones, too: a comma separates only where `Type?` follows.
@@ -65,7 +70,7 @@ export function readTypeFilters(
     }
     for (const name of new Set(search.map(([each]) => each))) {
       const plain = name.split(':')[0]?.toLowerCase() ?? '';
-      if (RESERVED.has(plain)) problem(`${plain} may not be used in a filter. Leave it out.`);
+      if (isReserved(plain)) problem(`${plain} may not be used in a filter. Leave it out.`);
     }
     filters.set(JSON.stringify([type, search]), { type, search });
   }

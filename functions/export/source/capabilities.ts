@@ -1,14 +1,15 @@
 import { FHIR_VERSION_NUMBERS, type FhirVersion } from '../../fhir/fhirVersion.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
 import { ExportError } from '../../common/errors.js';
+import { remembered } from '../../common/maps.js';
 
 /** What the source says of itself: https://hl7.org/fhir/R4/capabilitystatement.html */
 export interface Capabilities {
   searchableTypes: string[];
   /** Types whose history can be read. */
   historyTypes: ReadonlySet<string>;
-  /** Per type, the search parameters it says it has; types of which it names none are not in here. */
-  searchParameters: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Per type, the search parameters it says it has, with what each says is its type; types of which it names none are not in here. */
+  searchParameters: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** Per type, the values of `_revinclude` it says it has; likewise. */
   reverseIncludes: ReadonlyMap<string, ReadonlySet<string>>;
   /** The base it gives as its own, without trailing slash; the one it is reached by may be another. */
@@ -45,13 +46,12 @@ export function readCapabilities(value: JsonValue, fhirVersion: FhirVersion): Ca
   }
   const types = new Set<string>();
   const historyTypes = new Set<string>();
-  const searchParameters = new Map<string, Set<string>>();
+  const searchParameters = new Map<string, Map<string, string>>();
   const reverseIncludes = new Map<string, Set<string>>();
   for (const rest of objects(value['rest'])) {
     for (const resource of objects(rest['resource'])) {
       if (typeof resource['type'] !== 'string') continue;
-      const names = objects(resource['searchParam']).map(({ name }) => name);
-      addNames(searchParameters, resource['type'], names);
+      addParameters(searchParameters, resource['type'], objects(resource['searchParam']));
       addNames(reverseIncludes, resource['type'], resource['searchRevInclude']);
       const interactions = objects(resource['interaction']).map(({ code }) => code);
       if (interactions.includes('search-type')) types.add(resource['type']);
@@ -67,6 +67,17 @@ export function readCapabilities(value: JsonValue, fhirVersion: FhirVersion): Ca
     reverseIncludes,
     url: typeof url === 'string' && /^https?:\/\/./.test(url) ? url.replace(/\/+$/, '') : undefined,
   };
+}
+
+function addParameters(
+  to: Map<string, Map<string, string>>,
+  ofType: string,
+  parameters: readonly JsonObject[],
+): void {
+  for (const { name, type } of parameters) {
+    if (typeof name === 'string')
+      remembered(to, ofType, () => new Map()).set(name, typeof type === 'string' ? type : '');
+  }
 }
 
 function addNames(to: Map<string, Set<string>>, type: string, names: unknown): void {

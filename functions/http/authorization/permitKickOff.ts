@@ -9,7 +9,7 @@ import type { JobRequest } from '../../export/records/job.js';
 import type { KickOff } from '../../export/request/kickOff.js';
 import { type SearchLimits, searchLimitIssues } from '../../export/request/searchLimits.js';
 import { RequestError } from '../respond.js';
-import { type Caller, permittedTypes, requireRaw, requireTypes } from './caller.js';
+import { type Caller, permittedTypes, requireRaw, requireTypes, UNKNOWN_CALLER } from './caller.js';
 
 type Permitted = Pick<JobRequest, 'owner' | 'permittedTypes' | 'minPatients' | 'isGroupHidden' | 'notes'>;
 
@@ -50,14 +50,14 @@ export function permitKickOff(
  * Whether a caller may learn which groups there are: who may ask for single patients, or has a permission for groups by
  * name. One for all types says nothing of groups, which may be of one person.
  */
-function mayKnowGroups(caller: Caller, { allowsPatients }: SearchLimits): boolean {
+export function mayKnowGroups(caller: Caller, { allowsPatients }: SearchLimits): boolean {
   if (allowsPatients || caller.kind === 'unknown') return allowsPatients;
   const { types } = caller.permissions;
   return types !== 'all' && types.has('Group');
 }
 
 /** Callers who are all alike are limited only where the settings say so. */
-function searchLimitsOf(
+export function searchLimitsOf(
   caller: Caller,
   settings: AuthorizationSettings,
   fhirVersion: FhirVersion,
@@ -83,3 +83,17 @@ function searchLimitsOf(
     minPatients: raw ? 0 : (minPatients ?? DEFAULT_MIN_PATIENTS),
   };
 }
+
+/** What every caller may do who may export: with the least of permissions, where callers are distinguished. */
+export function leastLimits(settings: AuthorizationSettings, fhirVersion: FhirVersion): SearchLimits {
+  const { method } = settings.authentication;
+  const isDistinguished = method === 'entra' || method === 'smart';
+  return searchLimitsOf(isDistinguished ? LEAST : UNKNOWN_CALLER, settings, fhirVersion);
+}
+
+const LEAST: Caller = {
+  kind: 'known',
+  owner: '',
+  permissions: { types: 'all', raw: false },
+  rawPermission: undefined,
+};

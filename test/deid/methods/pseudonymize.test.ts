@@ -75,7 +75,31 @@ describe('the domain of a pseudonym', () => {
 
   it('has to be named for anything else: nothing passes through', () => {
     const patient = { resourceType: 'Patient', id: '1', identifier: [{ value: 'MRN1' }] };
-    expect(made(['Patient.identifier.value'], patient)).toMatchObject({ code: 'no-domain' });
+    expect(made(['Patient.identifier'], patient)).toMatchObject({ code: 'no-domain' });
+  });
+
+  it.each([
+    ['Patient.identifier.value', true],
+    ["nodesByType('Identifier').value", true],
+    ["Patient.identifier.where(use = 'official').value", true],
+    ['Patient.birthDate', true],
+    ['Patient.id', false],
+    ["nodesByName('id')", false],
+    ["nodesByType('Reference').reference", false],
+    ['Bundle.entry.fullUrl', false],
+    ["nodesByType('Identifier').system", false],
+    ['Patient.identifier', false],
+  ])('that is missing where every value needs one is an error of the configuration: %s', (path, isWrong) => {
+    const errorsOf = (settings: object): unknown[] => {
+      const text = JSON.stringify({ fhirPathRules: [{ path, method: 'pseudonymize', ...settings }] });
+      return readConfiguration(text, { fhirVersion: 'R4' }).issues.map((issue) => [
+        issue.severity,
+        issue.path,
+      ]);
+    };
+    expect(errorsOf({})).toEqual(isWrong ? [['error', 'fhirPathRules[0].domain']] : []);
+    expect(errorsOf({ domain: 'D' })).toEqual([]);
+    expect(errorsOf({ namespace: 'D' })).toEqual([]);
   });
 });
 

@@ -1,0 +1,208 @@
+import { join } from 'node:path';
+import pMap from 'p-map';
+import { isRecord } from '../../functions/common/isRecord.js';
+import type { ExportReport } from '../../functions/export/output/report.js';
+import { savedNames } from '../verify/savedNames.js';
+import { type Clock, SYSTEM_CLOCK } from './clock.js';
+import { Downloader, type FileLink } from './download.js';
+import type { ExportClient, Manifest } from './exportClient.js';
+import type { ExportFolder } from './exportFolder.js';
+import type { ProgressBar } from './progressBar.js';
+import { objectOf } from './outcomeWords.js';
+import { bytesThere } from './partialFile.js';
+import { ServerFailure, UnfinishedError } from './serverFailure.js';
+
+export interface SaveOptions {
+  /** Files at a time. */
+  readonly parallel: number;
+  /** Between two polls at most. */
+  readonly everyMs?: number;
+  readonly clock?: Clock;
+}
+
+export interface SavedFiles {
+  readonly manifest: Manifest;
+  readonly report: ExportReport | undefined;
+  /** Sizes as they are on the disk, by name. */
+  readonly bytes: ReadonlyMap<string, number>;
+}
+
+const MAX_NAMED = 10;
+const POLL_MS = Number.POSITIVE_INFINITY;
+
+/**
+ * Waits for an export, and downloads all of its files into its folder, but for those that are there.
+ * @throws ServerFailure where it fails; UnfinishedError where files cannot be had: the others are there
+ */
+export async function saveExport(
+  client: ExportClient,
+  statusUrl: string,
+  folder: ExportFolder,
+  bar: ProgressBar,
+  options: SaveOptions,
+): Promise<SavedFiles> {
+  try {
+    const { everyMs = POLL_MS } = options;
+    const manifest = await client.manifest(statusUrl, everyMs, (text) => bar.server(text));
+    return await saveFiles(client, statusUrl, manifest, folder, bar, options);
+  } finally {
+    bar.end();
+  }
+}
+
+async function saveFiles(
+  client: ExportClient,
+  statusUrl: string,
+  manifest: Manifest,
+  folder: ExportFolder,
+  bar: ProgressBar,
+  { parallel, clock = SYSTEM_CLOCK }: SaveOptions,
+): Promise<SavedFiles> {
+  const { requests } = client;
+  folder.saveManifest(manifest);
+  const links = new Links(client, statusUrl, manifest);
+  const report = await saveReport(client, manifest, folder);
+  const downloader = new Downloader(requests, clock);
+  const progress = new Progress(links.names.length, report, bar);
+  const missing: string[] = [];
+  const save = async (name: string): Promise<void> => {
+    const path = join(folder.path, name);
+    const there = await bytesThere(path);
+    progress.set(name, there.bytes);
+    if (!there.isComplete) {
+      await downloader.save({
+        path,
+        link: () => links.of(name),
+        renewed: (refused) => links.renewed(name, refused),
+        onBytes: (size) => progress.set(name, size),
+      });
+    }
+    progress.complete();
+  };
+  const trySave = async (name: string): Promise<void> => {
+    requests.signal?.throwIfAborted();
+    try {
+      await save(name);
+    } catch (error) {
+      missing.push(`${name}: ${problemOf(error)}`);
+    }
+  };
+  await pMap(links.names, trySave, { concurrency: parallel });
+  if (missing.length > 0) {
+    const more = missing.length - MAX_NAMED;
+    const lines = [...missing.slice(0, MAX_NAMED), ...(more > 0 ? [`and ${more} more`] : [])];
+    throw new UnfinishedError(
+      `${missing.length} of ${links.names.length} files are not complete:\n- ${lines.join('\n- ')}`,
+    );
+  }
+  return { manifest, report, bytes: progress.bytes };
+}
+
+/** What is wrong with a file. @throws any other error, among them what the signal is aborted with */
+function problemOf(error: unknown): string {
+  if (error instanceof ServerFailure) return error.message;
+  if (error instanceof Error && 'syscall' in error && 'code' in error)
+    return `It cannot be written (${String(error.code)}).`;
+  throw error;
+}
+
+class Progress {
+  readonly bytes = new Map<string, number>();
+  readonly #bar: ProgressBar;
+  readonly #allFiles: number;
+  readonly #allBytes: number | undefined;
+  #files = 0;
+  #sum = 0;
+
+  constructor(allFiles: number, report: ExportReport | undefined, bar: ProgressBar) {
+    this.#allFiles = allFiles;
+    this.#allBytes = report?.files.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.#bar = bar;
+  }
+
+  set(name: string, bytes: number): void {
+    this.#sum += bytes - (this.bytes.get(name) ?? 0);
+    this.bytes.set(name, bytes);
+    this.#say();
+  }
+
+  complete(): void {
+    this.#files++;
+    this.#say();
+  }
+
+  #say(): void {
+    const [files, bytes] = [this.#files, this.#sum];
+    this.#bar.download({ files, allFiles: this.#allFiles, bytes, allBytes: this.#allBytes });
+  }
+}
+
+/** Where the files are. Signed links expire, so that they are asked for anew. */
+class Links {
+  readonly names: readonly string[];
+  readonly #client: ExportClient;
+  readonly #statusUrl: string;
+  #links: ReadonlyMap<string, FileLink>;
+  #renewal: Promise<void> | undefined;
+
+  constructor(client: ExportClient, statusUrl: string, manifest: Manifest) {
+    this.#client = client;
+    this.#statusUrl = statusUrl;
+    this.#links = linksOf(manifest);
+    this.names = [...this.#links.keys()];
+  }
+
+  of(name: string): FileLink {
+    const link = this.#links.get(name);
+    if (link === undefined) throw new ServerFailure('The manifest does not name the file any more.', false);
+    return link;
+  }
+
+  /** Another link than the one that was refused, by one request for all who wait. */
+  async renewed(name: string, refused: FileLink): Promise<FileLink | undefined> {
+    if (this.of(name).url === refused.url) {
+      this.#renewal ??= this.#renew().finally(() => {
+        this.#renewal = undefined;
+      });
+      await this.#renewal;
+    }
+    const link = this.of(name);
+    return link.url === refused.url ? undefined : link;
+  }
+
+  async #renew(): Promise<void> {
+    this.#links = linksOf(await this.#client.manifest(this.#statusUrl, POLL_MS, () => undefined));
+  }
+}
+
+function linksOf(manifest: Manifest): ReadonlyMap<string, FileLink> {
+  const files = [...manifest.output, ...(manifest.deleted ?? []), ...manifest.error];
+  const needsToken = manifest.requiresAccessToken !== false;
+  const names = savedNames(files);
+  return new Map(names.map((name, index) => [name, { url: files[index]?.url ?? '', needsToken }]));
+}
+
+/** Reads and saves the report of this app's exports; `undefined` where a server has none. */
+async function saveReport(
+  client: ExportClient,
+  manifest: Manifest,
+  folder: ExportFolder,
+): Promise<ExportReport | undefined> {
+  const url = reportUrlOf(manifest);
+  if (url === undefined) return undefined;
+  const body = await client.read(url, manifest.requiresAccessToken !== false).catch((error: unknown) => {
+    // Another server may mean something else by it.
+    if (error instanceof ServerFailure && !error.isPassing) return undefined;
+    throw error;
+  });
+  const report = body === undefined ? undefined : objectOf(body);
+  if (body === undefined || !Array.isArray(report?.['files']) || !Array.isArray(report['types']))
+    return undefined;
+  folder.saveReport(body);
+  return report as unknown as ExportReport;
+}
+
+function reportUrlOf({ extension }: Manifest): string | undefined {
+  const url = isRecord(extension) ? extension['report'] : undefined;
+  return typeof url === 'string' && /^https?:/.test(url) && URL.canParse(url) ? url : undefined;
+}

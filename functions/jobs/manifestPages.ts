@@ -1,0 +1,57 @@
+import pMap from 'p-map';
+import type { JobStore } from '../adapters/storage/jobStore.js';
+import {
+  type CompletePart,
+  type ManifestPages,
+  mayShowEarly,
+  pageOf,
+} from '../export/output/manifestPages.js';
+import { type JobPlan, type JobRequest, type PartitionProgress, partitionOf } from '../export/records/job.js';
+
+type Jobs = Pick<JobStore, 'manifestPages' | 'changeManifestPages' | 'partition'>;
+
+const NO_PAGES: ManifestPages = { pages: [] };
+const AT_ONCE = { concurrency: 8 };
+
+/**
+ * The pages of a running job, with one more where partitions were completed since the last one was made. Of two calls at a
+ * time, one makes it.
+ */
+export async function pagesSoFar(
+  jobs: Jobs,
+  request: JobRequest,
+  plan: JobPlan,
+  progress: readonly PartitionProgress[],
+): Promise<ManifestPages> {
+  if (!mayShowEarly(request)) return NO_PAGES;
+  const { jobId } = request;
+  const stored = (await jobs.manifestPages(jobId)) ?? NO_PAGES;
+  if (stored.isClosed === true) return stored;
+  const given = new Set(stored.pages.flatMap(({ parts }) => parts));
+  const done = progress.filter(({ partition, isDone }) => isDone && partition >= 0 && !given.has(partition));
+  const complete = async ({ partition }: PartitionProgress): Promise<CompletePart[]> => {
+    // A slice reports that it is the last one before the partition's record is there.
+    const record = await jobs.partition(jobId, partition);
+    if (record === undefined) return [];
+    const isOfDeletions = partitionOf(plan, partition)?.isOfDeletions === true;
+    return [{ partition, isOfDeletions, files: record.files }];
+  };
+  const page = pageOf(request, (await pMap(done, complete, AT_ONCE)).flat());
+  if (page === undefined) return stored;
+  return jobs.changeManifestPages(jobId, (now = NO_PAGES) =>
+    now.isClosed === true || now.pages.length > stored.pages.length
+      ? undefined
+      : { pages: [...now.pages, page] },
+  );
+}
+
+/** The pages of a job that is about to end; none is added from now on. */
+export async function closePages(
+  jobs: Pick<JobStore, 'changeManifestPages'>,
+  request: JobRequest,
+): Promise<ManifestPages> {
+  if (!mayShowEarly(request)) return NO_PAGES;
+  return jobs.changeManifestPages(request.jobId, (now = NO_PAGES) =>
+    now.isClosed === true ? undefined : { ...now, isClosed: true },
+  );
+}
