@@ -223,6 +223,11 @@ describe('the log of bulk-data-client, as we read it', () => {
     expect(endOfBulkDataClient(progress, manifest)).toEqual(['status_complete', 'manifest_complete']);
   });
 
+  it('begins with a /metadata that it does not store, by which on Node 20 it would end without a word', async () => {
+    const { headers } = await fetch(`${base}/metadata`);
+    expect(headers.get('cache-control')).toBe('no-store');
+  });
+
   it('is of a client that finds the token endpoint in /metadata', async () => {
     expect(tokenUrlForBulkDataClient(await capabilities())).toBe(server.tokenUrl);
   });
