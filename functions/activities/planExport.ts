@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
-import { deletionSentences } from '../export/output/manifest.js';
+import { deletionSentences, listed as listedFew } from '../export/output/manifest.js';
 import { planDeletions } from '../export/plan/deletionPlan.js';
 import { choiceNotes, ofBulk, ofTypes } from '../export/plan/bulkPlan.js';
 import { isUnsteady } from '../export/selection/filtered.js';
@@ -181,6 +181,7 @@ async function planSearches(
     ...(below === undefined || referencedTypes.length === 0 ? {} : { referenced: referencedTypes }),
     notes: [
       ...planNotes(request),
+      ...unusedFilters(asked, below === undefined ? typesAsked : inCompartment(settings, typesAsked)),
       ...(asked.types === undefined && listed.includes(BINARY) ? [BINARY_LEFT_OUT] : []),
       ...(below?.notes ?? []),
       ...(parts.notes ?? []),
@@ -340,6 +341,15 @@ function partitionWithoutPatients(window: Window): PlannedPartition {
     estimate: 0,
     memberSearch: { parameters: [], batch: 1, first: 0, end: 0, patientByPatient },
   };
+}
+
+/** Of an export that names no types, the filters of types that it does not have. */
+function unusedFilters({ types, typeFilters }: JobRequest, exported: readonly string[]): string[] {
+  const unused = new Set(typeFilters.map(({ type }) => type).filter((type) => !exported.includes(type)));
+  if (types !== undefined || unused.size === 0) return [];
+  return [
+    `_typeFilter: filters have no effect for types that the source does not list or that this level does not export: ${listedFew([...unused])}.`,
+  ];
 }
 
 const BINARY_LEFT_OUT = 'Binary is left out unless it is asked for: name it in _type to have it.';

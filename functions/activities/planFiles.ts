@@ -1,3 +1,4 @@
+import { quantity } from '../common/counts.js';
 import { oldestOf, planFileParts } from '../export/plan/filePlan.js';
 import { hiddenGroup, resolveMembers } from '../export/plan/jobMembers.js';
 import { transactionInstant } from '../export/plan/partitions.js';
@@ -48,5 +49,5 @@ function fileNotes({ level, types, since, patients }: JobRequest): string[] {
 }
 
 function othersNote(count: number): string {
-  return `${count} files were not read, since their names do not end with .ndjson, .jsonl, .ndjson.gz or .jsonl.gz.`;
+  return `${quantity(count, 'file was', 'files were')} not read, with a name that does not end with .ndjson, .jsonl, .ndjson.gz or .jsonl.gz.`;
 }

@@ -1,3 +1,8 @@
+/** A number with the words for one, or for another number: "1 file was", "2 files were". */
+export function quantity(count: number, one: string, more: string): string {
+  return `${count} ${count === 1 ? one : more}`;
+}
+
 /** Adds to the count of a name. */
 export function increase(counts: Map<string, number>, name: string, by = 1): void {
   counts.set(name, (counts.get(name) ?? 0) + by);

@@ -1,4 +1,4 @@
-import { dayNumber, daysInMonth } from '../fhir/calendar.js';
+import { dayNumber, daysInMonth, padded } from '../fhir/calendar.js';
 
 /**
  * A FHIR `instant` with all the digits of its fraction, which servers may have more of than a `Date` holds.
@@ -52,6 +52,39 @@ function twoDigits(text: string, at: number): number {
 function secondsOf(hour: number, minute: number, second: number): number {
   return minute < 60 && second < 60 ? (hour * 60 + minute) * 60 + second : Number.NaN;
 }
+
+/** Offsets from UTC of the places where a day begins first and ends last. */
+const FIRST_ZONE = '+14:00';
+const LAST_ZONE = '-12:00';
+const PARTIAL =
+  /^(?<year>\d{4})(?:-(?<month>\d\d)(?:-(?<day>\d\d)(?:T(?<time>\d\d:\d\d)(?<second>:\d\d(?:\.\d{1,20})?)?(?<zone>Z|[+-]\d\d:\d\d)?)?)?)?$/;
+
+/**
+ * The earliest or the latest instant that a date or time may mean: of a year, month, day or minute its first or its last
+ * moment; without a time zone, that of the zone where it is first or last. An instant is meant as it is.
+ * https://hl7.org/fhir/R4/datatypes.html#dateTime
+ * @returns `undefined` where the text is none of these, or in the first or last year that can be written
+ */
+export function instantMeant(text: string, which: 'earliest' | 'latest'): Instant | undefined {
+  const instant = parseInstant(text);
+  const parts = PARTIAL.exec(text)?.groups;
+  if (instant !== undefined || parts === undefined) return instant;
+  const { year = '', month, day, time, second, zone } = parts;
+  if (year === '0000' || year === '9999') return undefined;
+  const isLast = which === 'latest';
+  const lastMonth = month ?? (isLast ? '12' : '01');
+  const lastDay = day ?? (isLast ? padded(daysInMonth(Number(year), Number(lastMonth)), 2) : '01');
+  const date = `${year}-${lastMonth}-${lastDay}`;
+  const meant = parseInstant(
+    `${date}T${time ?? (isLast ? '24:00' : '00:00')}${second ?? ':00'}${zone ?? (isLast ? LAST_ZONE : FIRST_ZONE)}`,
+  );
+  const isMinute = time !== undefined && second === undefined;
+  return meant === undefined
+    ? undefined
+    : parseInstant(searchValue(laterInstant(meant, isLast && isMinute ? MINUTE_MS : 0)));
+}
+
+const MINUTE_MS = 60_000;
 
 /** Negative when `a` is before `b`, zero when they are the same moment, positive when after. */
 export function compareInstants(a: Instant, b: Instant): number {

@@ -4,6 +4,7 @@ import { GroupList, LISTED_ELEMENTS } from '../export/selection/groupList.js';
 import { checkLoop, NO_LOOP } from '../export/source/linkLoop.js';
 import { readAnswer } from '../export/source/searchPage.js';
 import { onRefusal } from '../export/source/refusals.js';
+import { requesterOf } from '../export/source/requestLimiter.js';
 import type { SearchParameters, Source } from '../export/source/source.js';
 import { errorIssue } from '../fhir/operationOutcome.js';
 import type { Settings } from '../settings/settings.js';
@@ -16,8 +17,8 @@ import { baseUrlOf } from './publicUrls.js';
 import { RequestError } from './respond.js';
 
 const GROUP = 'Group';
-/** How the source's requests are told apart from those of jobs. */
-const REQUESTER = 'groups';
+/** In the place of a job's id: requests at the source are of a job of a caller. */
+const NO_JOB = 'groups';
 /** After this, the list has what was read by then. */
 const MAX_MS = 30_000;
 /** Of the host, and of the format of the answer, which is JSON. */
@@ -43,7 +44,8 @@ export function groupList(dependencies: HttpDependencies): Handler {
     if (sourceFiles === undefined) {
       const log = (line: object): void => context.debug(JSON.stringify(line));
       const elements = hasNames ? [...LISTED_ELEMENTS, 'name'] : LISTED_ELEMENTS;
-      await readSource(list, sourceOf(REQUESTER, log), searchOf(elements, settings), isOutOfTime);
+      const requester = requesterOf({ jobId: NO_JOB, ...(caller.kind === 'known' ? caller : {}) });
+      await readSource(list, sourceOf(requester, log), searchOf(elements, settings), isOutOfTime);
     } else {
       for await (const row of groupRows(sourceFiles, (await sourceFiles.list()).files)) {
         list.add(row);

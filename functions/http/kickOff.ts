@@ -41,7 +41,7 @@ export type StartExport = (readLevel: (request: HttpRequest) => ExportLevel, gui
 
 /** Checks everything that can be wrong with a request and its configuration, then starts the job. */
 export function kickOff(dependencies: HttpDependencies): StartExport {
-  const { settings, jobs, files, bulkOf, sourceFiles, sourceOf, now } = dependencies;
+  const { settings, jobs, files, now } = dependencies;
   const { method } = settings.source.mode;
   const known = knownOf(dependencies);
   return (readLevel, guide) => async (request, client, context, caller) => {
@@ -65,7 +65,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
     const permitted = permitKickOff(read.kickOff, caller, settings.authorization, settings.fhirVersion);
     const secret = randomBytes(SECRET_BYTES);
-    const { configuration, container, asksRaw, applied, ignored, ...asked } = read.kickOff;
+    const { configuration, container, asksRaw, applied, notes, ignored, ...asked } = read.kickOff;
     const { referencedTypes = [], ...scope } = asked;
     const referenced = referencedTypes.filter((type) => permitted.permittedTypes?.includes(type) !== false);
     const pinned =
@@ -93,17 +93,12 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       ...pinned?.pseudonyms,
       validation: settings.validateOutput,
       stamp: stampFor(pinned, scope.domainPrefix),
-      notes: [...permitted.notes, ...(pinned?.notes ?? [])],
+      notes: [...permitted.notes, ...notes, ...(pinned?.notes ?? [])],
       ...(ignored.length === 0 ? {} : { ignored }),
     };
     try {
       const log = (line: object): void => context.debug(JSON.stringify({ jobId, ...line }));
-      const source = sourceOf(requesterOf(job), log);
-      // What a source's own export takes, only its kick-off shows.
-      if (method === 'search') await checkAtSource(job, source, settings, now);
-      else if (sourceFiles !== undefined) await checkAtFiles(job, sourceFiles, settings, now);
-      else if (method === 'bulk' && bulkOf !== undefined)
-        await checkAtBulk(job, bulkOf(requesterOf(job), log));
+      await checkSource(dependencies, job, log);
       await files.claimContainer(job, settings.allowMixedContainers, now());
       await jobs.create(job, secret, pinned?.text);
       await client.startNew('exportJob', { instanceId: jobInstanceId(jobId), input: inputOf(job, settings) });
@@ -117,6 +112,19 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       ...(applied.length === 0 ? {} : { 'preference-applied': ['respond-async', ...applied].join(', ') }),
     });
   };
+}
+
+/** Asks what is read whether it has what the job is to export. */
+async function checkSource(
+  { settings, bulkOf, sourceFiles, sourceOf, now }: HttpDependencies,
+  job: JobRequest,
+  log: (line: object) => void,
+): Promise<void> {
+  const { method } = settings.source.mode;
+  // What a source's own export takes, only its kick-off shows.
+  if (method === 'search') await checkAtSource(job, sourceOf(requesterOf(job), log), settings, now);
+  else if (sourceFiles !== undefined) await checkAtFiles(job, sourceFiles, settings, now);
+  else if (method === 'bulk' && bulkOf !== undefined) await checkAtBulk(job, bulkOf(requesterOf(job), log));
 }
 
 /** Where no service makes pseudonyms, the prefix of their domains says nothing. */
@@ -151,6 +159,7 @@ function knownOf({ settings, isResourceType }: HttpDependencies): Omit<KickOffCo
     hasElement: elementNames(FhirModel.of(settings.fhirVersion)),
     defaultConfiguration: settings.defaultConfiguration,
     domainPrefixes: settings.pseudonyms.domainPrefixes,
+    requiresAccept: settings.requireAccept,
     guide: settings.bulkDataVersion,
   };
 }

@@ -211,6 +211,10 @@ const AREAS = {
       'Version of the Bulk Data Access guide by which a request is read and answered that names none: STU 2 (STU 3 differs by its parameters only, which both understand), or the ballot of STU 4, which takes a `POST` alone.',
     ),
     corsOrigins,
+    requireAccept: flag(
+      'REQUIRE_ACCEPT',
+      'Whether a kick-off has to send `Accept: application/fhir+json`. Otherwise one without `Accept`, or with `*/*` or `application/json`, is taken, too.',
+    ),
     jobRetentionHours: integer(
       'JOB_RETENTION_HOURS',
       { default: 168, min: 1, max: 8760, unit: 'hours' },

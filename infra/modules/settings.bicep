@@ -256,6 +256,9 @@ type ExportSettings = {
   @description('Origins of web pages whose scripts may use the interface. (origins separated by commas, in lower case and without path or closing slash, e.g. https://app.example.org; or *)')
   CORS_ORIGINS: string?
 
+  @description('Whether a kick-off has to send `Accept: application/fhir+json`. Otherwise one without `Accept`, or with `*/*` or `application/json`, is taken, too. (default false)')
+  REQUIRE_ACCEPT: ('true' | 'false')?
+
   @description('How long a finished job and its files stay. (hours; default 168)')
   @minValue(1)
   @maxValue(8760)

@@ -98,7 +98,7 @@ async function refusalOf(answer: Promise<unknown>): Promise<string> {
 const PAGE: Page = { groups: [group('b'), group('a')] };
 
 describe('the list of groups', () => {
-  it('has ids, and nothing that tells who is in a group', async () => {
+  it('has ids, and nothing that shows who is in a group', async () => {
     const { bundle, asked } = await listOf([PAGE]);
     const described = (id: string): object => ({
       fullUrl: `${BASE}/Group/${id}`,

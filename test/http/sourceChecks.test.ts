@@ -89,7 +89,12 @@ describe('the kick-off reports', () => {
       /1 of the 2/,
       REFUSES_COUNTS,
     ],
-    ['how many are no members', { ...GROUP, patients: ['one', 'three'] }, 400, /1 of the 2 .* no members/],
+    [
+      'how many are no members',
+      { ...GROUP, patients: ['one', 'three'] },
+      400,
+      /1 of the 2 .* is no member of/,
+    ],
     [
       'that there is no such group for its patients',
       { ...NO_GROUP, patients: ['one'] },

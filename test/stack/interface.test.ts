@@ -58,7 +58,7 @@ describe('every answer other than success is an OperationOutcome that names what
     ['a search for groups', 'GET', '/fhir/Group?name=a', {}, 400, /no parameters/],
     ['a wrong method on the groups', 'POST', '/fhir/Group', {}, 405, /GET/],
     ['an OPTIONS request', 'OPTIONS', '/fhir/$export', {}, 405, /GET, POST/],
-    ['no headers', 'GET', '/fhir/$export', { accept: '*/*' }, 400, /Accept: application\/fhir\+json/],
+    ['no headers', 'GET', '/fhir/$export', { accept: '*/*' }, 400, /Prefer: respond-async/],
     ['a raw export', 'GET', '/fhir/$export', KICK_OFF, 403, /ALLOW_RAW_EXPORT/],
     ['the percent-encoded operation', 'GET', '/fhir/%24export', KICK_OFF, 403, /ALLOW_RAW_EXPORT/],
     ['an unknown type', 'GET', `/fhir/$export?_type=Foo&${SAFE_HARBOR}`, KICK_OFF, 400, /"Foo"/],
@@ -171,9 +171,9 @@ describe('every answer other than success is an OperationOutcome that names what
       /application\/fhir\+ndjson/,
     ],
     [
-      'a date as _since',
+      'a date of another form as _since',
       'GET',
-      `/fhir/$export?_since=2020-01-01&${SAFE_HARBOR}`,
+      `/fhir/$export?_since=1.1.2020&${SAFE_HARBOR}`,
       KICK_OFF,
       400,
       /FHIR instant/,
@@ -187,12 +187,12 @@ describe('every answer other than success is an OperationOutcome that names what
       /future/,
     ],
     [
-      'a filter without _type',
+      'a filter that is cut off at an &',
       'GET',
-      `/fhir/$export?_typeFilter=Patient%3Fgender%3Dmale&${SAFE_HARBOR}`,
+      `/fhir/$export?${SAFE_HARBOR}&_typeFilter=Patient?gender=male&active=true`,
       KICK_OFF,
       400,
-      /needs _type/,
+      /"active" looks like a part of a filter for Patient whose & was not percent-encoded/,
     ],
     [
       'a filter of another type',
@@ -276,10 +276,10 @@ describe('every answer other than success is an OperationOutcome that names what
       /Prefer: respond-async/,
     ],
     [
-      'Accept of plain JSON',
+      'Accept of HTML',
       'GET',
       `/fhir/$export?${SAFE_HARBOR}`,
-      { accept: 'application/json', prefer: 'respond-async' },
+      { accept: 'text/html', prefer: 'respond-async' },
       400,
       /Accept: application\/fhir\+json/,
     ],
@@ -400,6 +400,7 @@ describe('every answer other than success is an OperationOutcome that names what
   it('all problems of a request at once', async () => {
     const response = await fetch(
       `${host}/fhir/Patient/$export?_type=Foo&_since=now&_foo=1&_outputFormat=csv`,
+      { headers: { accept: 'text/html' } },
     );
     const { issue } = (await response.json()) as Outcome;
     expect(issue.map(({ expression }) => expression?.[0])).toEqual([
@@ -614,6 +615,33 @@ describe('an export', () => {
     expect(all.output[0]?.count).toBeGreaterThan(total);
   }, 60_000);
 
+  it('without _type, with a filter and a year as _since, has all types, that one filtered, and what was understood', async () => {
+    const client = new ExportClient(test.stack.baseUrl);
+    const filter = 'code=http://loinc.org|8302-2';
+    const since = '2021-12-31T10:00:00.000Z';
+    const statusUrl = await client.kickOff({
+      _container: 'filtered',
+      _anonymizationConfig: SAMPLE_CONFIGURATION,
+      _since: '2022',
+      _typeFilter: `Observation?${filter},Binary?_id=1`,
+    });
+    const manifest = await client.manifest(statusUrl, 100, () => undefined);
+    const sources = await fetch(
+      `${test.stack.fhirServerUrl}/Observation?${filter}&_lastUpdated=ge${since}&_summary=count`,
+    );
+    const { total } = (await sources.json()) as { total: number };
+    expect(total).toBeGreaterThan(0);
+    const counts = new Map(manifest.output.map(({ type, count }) => [type, count]));
+    expect(counts.get('Observation')).toBe(total);
+    expect(counts.size).toBeGreaterThan(3);
+    expect(manifest.extension['since']).toBe(since);
+    const notes = (manifest.extension['notes'] as string[]).join('\n');
+    expect(notes).toContain(
+      `_since is no instant, and was read as the earliest one that it may mean: ${since}.`,
+    );
+    expect(notes).toMatch(/_typeFilter: filters have no effect .*: Binary\./);
+  }, 60_000);
+
   it('that a resource fails ends as failed, says why, and leaves no file', async () => {
     const response = await fetch(`${host}/fhir/$export?_container=failing&_anonymizationConfig=fails.json`, {
       headers: KICK_OFF,
@@ -666,12 +694,14 @@ describe('an export', () => {
 describe('a kick-off is accepted', () => {
   it.each([
     ['with Accept among others', { accept: 'text/html, application/fhir+json; fhirVersion=4.0, */*' }, ''],
+    ['with Accept of plain JSON', { accept: 'application/json' }, '&_format=json&_pretty=false'],
     ['with other preferences', { prefer: 'wait=10; respond-async, return=minimal' }, ''],
     ['strictly', { prefer: 'respond-async, handling=strict' }, ''],
     ['leniently, without what is not known', { prefer: 'respond-async, handling=lenient' }, '&_foo=1'],
     ['with every output format', {}, '&_outputFormat=ndjson'],
     ['with another one', {}, '&_OUTPUTFORMAT=application/fhir%2Bndjson'],
     ['with what Azure knows', {}, '&_isParallel=true&_maxCount=10&_till=2999-01-01T00:00:00Z'],
+    ['with a day as _since', {}, '&_since=2020-01-01'],
     ['with a filter', {}, '&_typefilter=Patient%3Fgender%3Dmale'],
     ['with a host key, which is not returned', {}, '&code=hunter2'],
     ['into a folder of a container that is there', {}, '&_CONTAINER=accepted'],
@@ -683,16 +713,29 @@ describe('a kick-off is accepted', () => {
     const text = await response.text();
     const statusUrl = response.headers.get('content-location') ?? '';
     expect(text + statusUrl).not.toContain('hunter2');
-    expect((JSON.parse(text) as Outcome).issue.every(({ severity }) => severity === 'information')).toBe(
-      true,
+    const isLenient = name.startsWith('leniently');
+    const warnings = (JSON.parse(text) as Outcome).issue.filter(({ severity }) => severity !== 'information');
+    expect(warnings.map(({ severity, expression }) => [severity, expression])).toEqual(
+      isLenient ? [['warning', ['_foo']]] : [],
     );
-    if (name.startsWith('leniently')) expect(text).toMatch(/_foo.*was ignored/);
+    if (isLenient) expect(text).toMatch(/_foo.*was ignored/);
     // The sample gives no keys.
     expect(text).toMatch(/random keys.*next one by _since/);
     const manifest = await new ExportClient(test.stack.baseUrl).manifest(statusUrl, 1000, () => undefined);
     expect(JSON.stringify(manifest)).not.toContain('hunter2');
     expect(JSON.stringify(manifest)).not.toContain('_foo=');
     expect(JSON.stringify(manifest.extension['notes'])).toMatch(/random keys/);
+    const errors = await Promise.all(manifest.error.map(async ({ url: file }) => (await fetch(file)).text()));
+    const outcomes = errors
+      .join('')
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Outcome);
+    expect(outcomes.flatMap(({ issue }) => issue)).toEqual(
+      isLenient
+        ? [expect.objectContaining({ severity: 'warning', code: 'not-supported', expression: ['_foo'] })]
+        : [],
+    );
     const folders = await test.blobNames('accepted');
     expect(folders.every((blob) => /^\d{14}-[0-9a-f]{32}\//.test(blob))).toBe(true);
   });

@@ -91,7 +91,7 @@ describe('files as the source', { timeout: 60_000 }, () => {
       ...['Condition/c0', 'Condition/c1', 'Condition/c2', 'Encounter/e0', 'Encounter/e1'],
       ...['Patient/p0', 'Patient/p1', 'Patient/p2'],
     ]);
-    expect(notes).toContainEqual(expect.stringContaining('1 files were not read'));
+    expect(notes).toContainEqual(expect.stringContaining('1 file was not read'));
     expect(report.types.map(({ type, read, written }) => [type, read, written])).toEqual([
       ['Condition', 3, 3],
       ['Encounter', 2, 2],

@@ -1,3 +1,4 @@
+import { quantity } from '../../common/counts.js';
 import { addTo } from '../../common/maps.js';
 import { isCalledDeidentified } from '../request/approval.js';
 import type { DeletionNote, JobPlan, JobRequest, OutputFile, SliceReport } from '../records/job.js';
@@ -94,6 +95,7 @@ export function buildManifest(input: ManifestInput): ExportManifest {
     ...files,
     extension: {
       ...configurationOf(request),
+      ...instantsOf(request),
       ...counts,
       report: REPORT_FILE,
       resourcesRead: report.read,
@@ -115,6 +117,7 @@ export function earlyManifest(request: JobRequest, plan: JobPlan): ExportManifes
     error: [],
     extension: {
       ...configurationOf(request),
+      ...instantsOf(request),
       report: REPORT_FILE,
       ...(notes.length === 0 ? {} : { notes }),
     },
@@ -151,6 +154,11 @@ function configurationOf({ configuration }: Pick<JobRequest, 'configuration'>): 
   };
 }
 
+/** The bounds of time that were used, where the request has them. */
+function instantsOf({ since, until }: JobRequest): Record<string, string> {
+  return { ...(since === undefined ? {} : { since }), ...(until === undefined ? {} : { until }) };
+}
+
 function earlyNotes(request: JobRequest, plan: JobPlan): string[] {
   return [
     ...request.notes,
@@ -173,18 +181,18 @@ export function lateNotes(
   const refused = failures.filter(({ isType }) => isType === true).map(({ type }) => type);
   const { counts = [], order = [] } = unproven;
   // Each with what it is said of: where that is 0, it is not.
-  const counted: readonly (readonly [count: number, note: string])[] = [
+  const byCount: readonly (readonly [count: number, note: string])[] = [
     [
       foreign,
-      `Resources that refer to patients only by URLs of another base were met ${foreign} times and left out. Where that base is the source's own, set FHIR_SERVER_URL to it.`,
+      `Resources that refer to patients only by URLs of another base were met ${foreign === 1 ? 'once' : `${foreign} times`} and left out. Where that base is the source's own, set FHIR_SERVER_URL to it.`,
     ],
     [
       ofOthers,
-      `${ofOthers} resources belong also to patients who were not asked for and were left out. report.json counts them by type.`,
+      `${quantity(ofOthers, 'resource belongs also to patients who were not asked for and was', 'resources belong also to patients who were not asked for and were')} left out. report.json counts them by type.`,
     ],
     [
       superseded,
-      `${superseded} lines of the files are of resources that have another line, and were left out: of each resource, the line with the latest meta.lastUpdated is exported, then the last one in the order of file names.`,
+      `${quantity(superseded, 'line of the files is of a resource that has another line, and was', 'lines of the files are of resources that have another line, and were')} left out: of each resource, the line with the latest meta.lastUpdated is exported, then the last one in the order of file names.`,
     ],
     [
       absent,
@@ -201,7 +209,7 @@ export function lateNotes(
     ],
     [
       content.notValid,
-      `${content.notValid} of ${content.resources} resources are not valid FHIR. report.json counts them by type, element and reason.`,
+      `Of ${quantity(content.resources, 'resource', 'resources')}, ${quantity(content.notValid, 'is', 'are')} not valid FHIR. report.json counts them by type, element and reason.`,
     ],
     [
       counts.length,
@@ -213,12 +221,12 @@ export function lateNotes(
     ],
     [
       undated,
-      `${undated} resources of the source have no meta.lastUpdated, so they are exported whatever _since and _until say.`,
+      `${quantity(undated, 'resource of the source has', 'resources of the source have')} no meta.lastUpdated: what has none is exported whatever _since and _until say.`,
     ],
   ];
   return [
     ...deletionSentences(deletionNotes),
-    ...counted.flatMap(([count, note]) => (count > 0 ? note : [])),
+    ...byCount.flatMap(([count, note]) => (count > 0 ? note : [])),
     ...withheld,
   ];
 }

@@ -1,3 +1,4 @@
+import { quantity } from '../../common/counts.js';
 import { MAX_PERCENT } from '../source/bulkStatus.js';
 import {
   ANY_TYPE,
@@ -122,7 +123,9 @@ export function progressText(progress: Progress): string {
   if (parts !== undefined) return `${parts}${wait}`;
   const percent = Math.min(MAX_PERCENT, total === 0 ? MAX_PERCENT : Math.floor((100 * done) / (total ?? 1)));
   const amount =
-    total === undefined ? `reading: ${done} resources` : `${percent}%: ${done} of ${total} resources`;
+    total === undefined
+      ? `reading: ${quantity(done, 'resource', 'resources')}`
+      : `${percent}%: ${done} of ${quantity(total, 'resource', 'resources')}`;
   if (waiting !== undefined) return `${amount}${wait}`;
   if (isComplete) return `${amount}; finishing`;
   let text = amount;

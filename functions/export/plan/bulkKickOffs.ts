@@ -1,6 +1,7 @@
 import type { ExportLevel, ExportScope } from '../request/scope.js';
 import type { SearchParameters } from '../source/source.js';
 import type { BulkAnswer } from '../source/bulkStatus.js';
+import { safeName } from '../source/honored.js';
 import { ExportError } from '../../common/errors.js';
 import type { JobRequest } from '../records/job.js';
 
@@ -87,15 +88,22 @@ const MISSING: readonly number[] = [404, 405, 501];
 /** Statuses by which servers refuse an operation, a level, a method or a parameter. */
 const REFUSED: readonly number[] = [400, 404, 405, 406, 411, 414, 415, 422, 501];
 
+/** Search parameters in a message. */
+const MAX_NAMES = 10;
+
 /** What it means that the source takes none of the kick-offs. */
 export function refusedAtKickOff(
   { typeFilters }: Pick<JobRequest, 'typeFilters'>,
   refusal: BulkAnswer | undefined,
 ): ExportError {
   if (typeFilters.length > 0) {
+    const searched = typeFilters.flatMap(({ type, search }) =>
+      search.map(([name]) => `${safeName(name)} of ${type}`),
+    );
+    const names = [...new Set(searched)].slice(0, MAX_NAMES);
     return new ExportError(
       'invalid-request',
-      `_typeFilter: the source's own export, by which it is read (SOURCE_MODE), answered ${refusal?.status ?? 'nothing'}, and only the source can apply it. Leave it out; _type, _since, _until, _elements and patient work.`,
+      `_typeFilter: the source's own export, by which it is read (SOURCE_MODE), answered ${refusal?.status ?? 'nothing'}, and only the source can apply it. Probably it does not know a search parameter of a filter (${names.join(', ')}), or its value, or takes no _typeFilter. Check the filters, or leave them out; _type, _since, _until, _elements and patient work.`,
     );
   }
   return new ExportError(

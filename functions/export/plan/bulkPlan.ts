@@ -1,3 +1,4 @@
+import { quantity } from '../../common/counts.js';
 import { ExportError } from '../../common/errors.js';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import {
@@ -164,12 +165,12 @@ export function bulkNotes(
     ...(unknown === 0
       ? []
       : [
-          `${unknown} files of the source's own export were left out, since their types are none of the FHIR version (FHIR_VERSION).`,
+          `${quantity(unknown, 'file', 'files')} of the source's own export ${unknown === 1 ? 'was' : 'were'} left out, of a type that is none of the FHIR version (FHIR_VERSION).`,
         ]),
     ...(again === 0
       ? []
       : [
-          `${again} files of the source could not be read in ranges: each was read by one worker, from its start again where that took several calls.`,
+          `${quantity(again, 'file', 'files')} of the source could not be read in ranges: each was read by one worker, from its start again where that took several calls.`,
         ]),
     ...(since !== undefined && reason !== undefined ? [`Deletions are not reported: ${reason}.`] : []),
     ...(since !== undefined && reason === undefined && manifest.deleted.length === 0
@@ -192,6 +193,6 @@ export function bulkNotes(
 export function tooFewLines(number: number, read: number, count: number): ExportError {
   return new ExportError(
     'source-export-lost',
-    `${fileName({ number, bulk: {} })}: it has ${read} lines, but the manifest counts ${count}. Look for the cause at the source, and export again.`,
+    `${fileName({ number, bulk: {} })}: it has ${quantity(read, 'line', 'lines')}, but the manifest counts ${count}. Look for the cause at the source, and export again.`,
   );
 }

@@ -1,3 +1,4 @@
+import { quantity } from '../../common/counts.js';
 import { ExportError } from '../../common/errors.js';
 import { isJsonObject, type JsonObject, parseJson } from '../../json/json.js';
 import { decodeUtf8 } from '../../json/utf8.js';
@@ -19,10 +20,11 @@ export async function resolveMembers(
     if (patients === undefined) return undefined;
     const members = new Members(patients);
     const present = await countOf(members);
-    if (present !== undefined && present < members.ids.length) {
+    const { length } = members.ids;
+    if (present !== undefined && present < length) {
       throw new ExportError(
         'invalid-request',
-        `patient: ${members.ids.length - present} of the ${members.ids.length} patients asked for do not exist at the source. Ask for those only that do.`,
+        `patient: ${length - present} of the ${quantity(length, 'patient', 'patients')} asked for ${length - present === 1 ? 'does' : 'do'} not exist at the source. Ask for those only that do.`,
       );
     }
     return members;
@@ -34,7 +36,7 @@ export async function resolveMembers(
     if (strangers.length > 0) {
       throw new ExportError(
         'invalid-request',
-        `patient: ${strangers.length} of the ${patients.length} patients asked for are no members of the Group. Ask for members only, or leave patient out.`,
+        `patient: ${strangers.length} of the ${quantity(patients.length, 'patient', 'patients')} asked for ${strangers.length === 1 ? 'is no member' : 'are no members'} of the Group. Ask for members only, or leave patient out.`,
       );
     }
   }
@@ -42,7 +44,9 @@ export async function resolveMembers(
   if (members.ids.length === 0) notes.push('Group: it has no patients, so there is nothing to export.');
   const present = await countOf(members);
   if (present !== undefined && present < members.ids.length) {
-    notes.push(`Group: ${members.ids.length - present} members do not exist at the source.`);
+    notes.push(
+      `Group: ${quantity(members.ids.length - present, 'member does', 'members do')} not exist at the source.`,
+    );
   }
   return members;
 }

@@ -22,23 +22,33 @@ export interface GivenParameter {
   readonly spelled: string;
   readonly values: string[];
   /** Whether a value is in the URL. */
-  isInUrl: boolean;
+  readonly isInUrl: boolean;
+  /** The values that follow a `_typeFilter` in the URL. */
+  readonly afterFilter: string[];
 }
 
 /** Parameters of a request, the patients of a long list with each of its own. */
 const MAX_PARAMETERS = 10_100;
 const MAX_HEADER_CHARACTERS = 8192;
 
+/** What clients that know nothing of FHIR send, or nothing at all. */
+const ACCEPTED = ['', '*/*', 'application/*', 'application/json'];
+
 /** Returns the caller's preferences, and whether lenient handling is among them. */
 export function readHeaders(
   raw: RawKickOff,
+  requiresAccept: boolean,
   issues: OutcomeIssue[],
 ): { preferences: string[]; isLenient: boolean } {
   const accepts = headerText(raw.accept)
     .split(',')
-    .map((part) => part.split(';')[0]?.trim().toLowerCase());
-  if (!accepts.includes('application/fhir+json')) {
-    issues.push(errorIssue('required', 'The header Accept: application/fhir+json is required.', 'Accept'));
+    .map((part) => part.split(';')[0]?.trim().toLowerCase() ?? '');
+  const accepted = ['application/fhir+json', ...(requiresAccept ? [] : ACCEPTED)];
+  if (!accepts.some((type) => accepted.includes(type))) {
+    const text = requiresAccept
+      ? 'The header Accept: application/fhir+json is required.'
+      : 'The header Accept names no type of the answers. Send Accept: application/fhir+json, or none.';
+    issues.push(errorIssue('required', text, 'Accept'));
   }
   const preferences = headerText(raw.prefer)
     .split(/[,;]/)
@@ -59,24 +69,40 @@ function headerText(text = ''): string {
   return text.length > MAX_HEADER_CHARACTERS ? '' : text;
 }
 
-/** The parameters of the URL and of the body, by name in lower case. */
-export function readGiven(raw: RawKickOff, issues: OutcomeIssue[]): Map<string, GivenParameter> {
+/**
+ * The parameters of the URL and of the body, by name in lower case.
+ * @param isKnown whether a name in lower case is a parameter: it needs a value that can be one
+ */
+export function readGiven(
+  raw: RawKickOff,
+  isKnown: (name: string) => boolean,
+  issues: OutcomeIssue[],
+): Map<string, GivenParameter> {
   const given = new Map<string, GivenParameter>();
-  const add = (spelled: string, value: string, isInUrl = false): void => {
+  const add = (spelled: string, value: string, isInUrl = false): GivenParameter => {
     const name = spelled.toLowerCase();
-    const known = given.get(name);
-    if (known === undefined) given.set(name, { spelled, values: [value], isInUrl });
-    else known.values.push(value);
+    const known = given.get(name) ?? { spelled, values: [], isInUrl, afterFilter: [] };
+    known.values.push(value);
+    given.set(name, known);
+    return known;
   };
-  for (const [name, value] of new URL(raw.url).searchParams) add(name, value, true);
+  for (const [name, value] of new URL(raw.url).searchParams) {
+    const isAfterFilter = given.has('_typefilter');
+    const parameter = add(name, value, true);
+    if (isAfterFilter) parameter.afterFilter.push(value);
+  }
   if (raw.method === 'POST' && raw.body !== undefined && raw.body.trim() !== '') {
-    for (const [name, value] of readParametersResource(raw.body, issues)) add(name, value);
+    for (const [name, value] of readParametersResource(raw.body, isKnown, issues)) add(name, value);
   }
   return given;
 }
 
 /** Reads a FHIR `Parameters` resource: https://hl7.org/fhir/R4/parameters.html */
-function readParametersResource(body: string, issues: OutcomeIssue[]): Array<[string, string]> {
+function readParametersResource(
+  body: string,
+  isKnown: (name: string) => boolean,
+  issues: OutcomeIssue[],
+): Array<[string, string]> {
   const malformed = (): [] => {
     issues.push(
       errorIssue(
@@ -105,20 +131,22 @@ function readParametersResource(body: string, issues: OutcomeIssue[]): Array<[st
   const pairs: Array<[string, string]> = [];
   for (const parameter of parameters as unknown[]) {
     if (!isRecord(parameter) || typeof parameter['name'] !== 'string') return malformed();
-    const values = valueNames(parameter);
-    const given = parameter[values[0] ?? ''];
-    const value = isRecord(given) ? (given['reference'] ?? given['code']) : given;
-    if (values.length !== 1 || !['string', 'number', 'boolean'].includes(typeof value)) return malformed();
-    pairs.push([parameter['name'], String(value)]);
+    const { name } = parameter;
+    const value = valueOf(parameter);
+    // What is not known is refused or ignored, whatever its value is.
+    if (value === undefined && isKnown(name.toLowerCase())) return malformed();
+    pairs.push([name, value ?? '']);
   }
   return pairs;
 }
 
-/** The first two names of values that a parameter has: it may have one. */
-function valueNames(parameter: Record<string, unknown>): string[] {
+/** The value of a parameter as text, of a reference or coding its main part; `undefined` where it has not one. */
+function valueOf(parameter: Record<string, unknown>): string | undefined {
   const names: string[] = [];
   for (const name in parameter) {
-    if (/^value[A-Z]/.test(name) && names.push(name) > 1) break;
+    if (/^value[A-Z]/.test(name) && names.push(name) > 1) return undefined;
   }
-  return names;
+  const given = parameter[names[0] ?? ''];
+  const value = isRecord(given) ? (given['reference'] ?? given['code']) : given;
+  return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : undefined;
 }

@@ -1,9 +1,9 @@
 import { withAssociatedTypes } from './associatedData.js';
-import { errorIssue, type OutcomeIssue, warningIssue } from '../../fhir/operationOutcome.js';
+import { errorIssue, type OutcomeIssue } from '../../fhir/operationOutcome.js';
 import { compareInstants, parseInstant } from '../../fhir/instant.js';
 import { readGiven, readHeaders, type GivenParameter, type RawKickOff } from './given.js';
 import { STU_4 } from './guide.js';
-import { HOST_PARAMETERS, printable, quoted } from './names.js';
+import { MAX_ISSUES, printable } from './names.js';
 import type { OciReference } from './ociReference.js';
 import {
   namesOf,
@@ -18,6 +18,7 @@ import { readGuidePreferences } from './preferences.js';
 import type { ExportScope, OutputForm } from './scope.js';
 import { checkStu4Form } from './stu4Form.js';
 import { readReferencedTypes } from './referencedTypes.js';
+import { checkCutOff, checkUnknown, ignoredIssue, LENIENT } from './unknownParameters.js';
 
 /** What a kick-off asks for, checked. */
 export interface KickOff extends ExportScope, OutputForm {
@@ -28,6 +29,8 @@ export interface KickOff extends ExportScope, OutputForm {
   referencedTypes?: string[];
   /** Whether `_raw=true` is said. */
   asksRaw: boolean;
+  /** How parameters were read that are not as exact as they could be. */
+  notes: string[];
   /** What `Preference-Applied` lists beside `respond-async`. */
   applied: string[];
   /** What is ignored, since the caller is lenient: of each a warning. */
@@ -45,13 +48,6 @@ export interface RequestedConfiguration {
 
 /** Of a URL, in characters: what is longer goes into the body of a POST. */
 const MAX_URL_CHARACTERS = 65_536;
-/** A request can be wrong in as many ways as it has parameters. */
-const MAX_ISSUES = 100;
-
-/** Parts of the names of anonymization parameters, rightly spelled or nearly, and of what others may call them. */
-const MAY_ANONYMIZE =
-  /an+[o0]n|[aoi]n[iy]m|n[iy]mi[sz]|de-?_?id|ident|conf|etag|collection|reference|mask|redact|safe|hipaa|^_?an/i;
-
 /**
  * Reads and checks a kick-off request, all problems at once.
  * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-kick-off-request
@@ -61,7 +57,7 @@ export function readKickOff(
   context: KickOffContext,
 ): { kickOff: KickOff; issues: [] } | { kickOff: undefined; issues: OutcomeIssue[] } {
   const issues: OutcomeIssue[] = [];
-  const { preferences, isLenient } = readHeaders(raw, issues);
+  const { preferences, isLenient } = readHeaders(raw, context.requiresAccept === true, issues);
   const { guide, applied, hasSeparateStatus } = readGuidePreferences(
     preferences,
     raw,
@@ -72,26 +68,24 @@ export function readKickOff(
     const text = `The URL has more than ${MAX_URL_CHARACTERS} characters. Send the parameters in the body of a POST.`;
     return { kickOff: undefined, issues: [...issues, errorIssue('too-long', text)] };
   }
-  const given = readGiven(raw, issues);
+  const given = readGiven(raw, (name) => PARAMETER_NAMES.has(name), issues);
   if (guide === STU_4) checkStu4Form(raw, given, issues);
   const ignored: OutcomeIssue[] = [];
+  const notes: string[] = [];
+  checkCutOff(given, isLenient, issues, ignored);
   checkUnknown(given, isLenient, issues, ignored);
-  const values = readValues(given, raw, { ...context, ignored: isLenient ? ignored : undefined }, issues);
+  const values = readValues(
+    given,
+    raw,
+    { ...context, notes, ignored: isLenient ? ignored : undefined },
+    issues,
+  );
   checkInstants(values, issues);
   checkFileSizes(values, issues);
-  const isNamed = given.has('_anonymizationconfig');
-  checkConfiguration(given, issues);
   const asksRaw = values.raw === 'true';
   const standard = asksRaw ? undefined : context.defaultConfiguration;
-  if (values.raw === 'false' && !isNamed && standard === undefined) {
-    issues.push(
-      errorIssue(
-        'required',
-        '_raw=false asks for de-identified data, and there is no default configuration here: name one with _anonymizationConfig.',
-        '_anonymizationConfig',
-      ),
-    );
-  }
+  checkConfiguration(given, issues);
+  if (values.raw === 'false' && standard === undefined) requireConfiguration(given, issues);
   const allTypes = withAssociatedTypes(values.types, values.associatedData ?? []);
   const referencedTypes = readReferencedTypes(
     {
@@ -100,11 +94,11 @@ export function readKickOff(
       typeFilters: values.typeFilters ?? [],
       associatedData: values.associatedData ?? [],
     },
-    context.isInCompartment,
+    context,
     issues,
   );
   if (issues.length > 0) {
-    const more = `There are ${issues.length - MAX_ISSUES} more problems of this kind.`;
+    const more = `There ${issues.length - MAX_ISSUES === 1 ? 'is 1 more problem' : `are ${issues.length - MAX_ISSUES} more problems`} of this kind.`;
     return { kickOff: undefined, issues: bounded(issues, errorIssue('invalid', more)) };
   }
   const { typeFilters = [], elements = [], patients, since, until, pageSize, container } = values;
@@ -127,6 +121,7 @@ export function readKickOff(
           ? { name, etag, collection, isDefault: false }
           : standard && { ...standard, etag: undefined, isDefault: true },
       asksRaw,
+      notes,
       guide,
       ...(hasSeparateStatus ? { hasSeparateStatus } : {}),
       ...formOf(values),
@@ -137,39 +132,13 @@ export function readKickOff(
   };
 }
 
-const LENIENT = 'Leave it out, or send Prefer: handling=lenient to have it ignored.';
-
 type Given = ReadonlyMap<string, GivenParameter>;
-
-/** Refuses unknown parameters; those that may be ignored are where the caller is lenient. */
-function checkUnknown(
-  given: Given,
-  isLenient: boolean,
-  issues: OutcomeIssue[],
-  ignored: OutcomeIssue[],
-): void {
-  for (const [name, { spelled }] of given) {
-    if (PARAMETER_NAMES.has(name) || HOST_PARAMETERS.has(name)) continue;
-    if (isLenient && isIgnorable(spelled)) {
-      ignored.push(
-        ignoredIssue(`The parameter ${quoted(spelled)} is not known and was ignored.`, printable(spelled)),
-      );
-      continue;
-    }
-    const text = `The parameter ${quoted(spelled)} is not supported. ${isIgnorable(spelled) ? LENIENT : 'Leave it out.'}`;
-    issues.push(errorIssue('not-supported', text, printable(spelled)));
-  }
-}
-
-function ignoredIssue(text: string, parameter?: string): OutcomeIssue {
-  return warningIssue(text, 'not-supported', parameter);
-}
 
 /** Reads what is given of the list of parameters, one by one. */
 function readValues(
   given: Given,
   raw: RawKickOff,
-  { ignored, ...context }: KickOffContext & { ignored: OutcomeIssue[] | undefined },
+  { ignored, notes, ...context }: KickOffContext & { ignored: OutcomeIssue[] | undefined; notes: string[] },
   issues: OutcomeIssue[],
 ): Values {
   const values: Record<string, unknown> & Values = {};
@@ -187,7 +156,8 @@ function readValues(
       if (ignored === undefined) problem('not-supported', `${text} ${LENIENT}`);
       else ignored.push(ignoredIssue(`${text} It was ignored.`, name));
     };
-    const reading: Reading = { ...context, issues, problem, unsupported, types: values.types };
+    const note: Reading['note'] = (text) => notes.push(text);
+    const reading: Reading = { ...context, issues, problem, unsupported, note, types: values.types };
     if (place !== undefined) problem('not-supported', place);
     else if (parameter.takes === 'several')
       values[key] = parameter.read(
@@ -273,6 +243,14 @@ function checkConfiguration(given: Given, issues: OutcomeIssue[]): void {
     );
 }
 
+/** What a kick-off needs that asks for de-identified data where there is no default configuration. */
+function requireConfiguration(given: Given, issues: OutcomeIssue[]): void {
+  if (given.has('_anonymizationconfig')) return;
+  const text =
+    '_raw=false asks for de-identified data, and there is no default configuration here: name one with _anonymizationConfig.';
+  issues.push(errorIssue('required', text, '_anonymizationConfig'));
+}
+
 /**
  * A kick-off URL as it may be repeated in a manifest: without keys of the host, and without parameters that were
  * ignored, whose values may be anything.
@@ -285,15 +263,6 @@ export function knownParametersOnly(url: string): string {
     return PARAMETER_NAMES.has(name.toLowerCase());
   });
   return kept.length === 0 ? path : `${path}?${kept.join('&')}`;
-}
-
-/**
- * Whether an unknown parameter may be ignored at all. One that may be meant to ask for anonymization never is:
- * ignored, it would export something else than was asked for. That is any name that looks like one, in any letter
- * case, and any name with characters that may hide one (blanks, percent signs, letters of other alphabets).
- */
-function isIgnorable(name: string): boolean {
-  return /^[\w.:-]+$/.test(name) && !MAY_ANONYMIZE.test(name);
 }
 
 function bounded(issues: OutcomeIssue[], others: OutcomeIssue): OutcomeIssue[] {

@@ -22,3 +22,5 @@ export function quoted(text: string): string {
 
 /** The host's keys, in lower case: they are not parameters of the operation. */
 export const HOST_PARAMETERS: ReadonlySet<string> = new Set(['code', 'clientid']);
+/** Of an answer: a request can be wrong in as many ways as it has parameters. */
+export const MAX_ISSUES = 100;

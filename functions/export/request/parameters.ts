@@ -1,6 +1,6 @@
 import type { IssueType, OutcomeIssue } from '../../fhir/operationOutcome.js';
 import { isId } from '../../fhir/reference.js';
-import { compareInstants, instantFromMilliseconds, parseInstant } from '../../fhir/instant.js';
+import { compareInstants, instantFromMilliseconds, instantMeant, parseInstant } from '../../fhir/instant.js';
 import { ASSOCIATED_DATA, readAssociatedData } from './associatedData.js';
 import { isConfigurationName } from './configurationName.js';
 import { readElements, type ElementNames } from './elements.js';
@@ -21,6 +21,8 @@ export interface KickOffContext extends ElementNames {
   defaultConfiguration?: { name: string; collection: OciReference | undefined } | undefined;
   /** What callers may have the domains of pseudonyms begin with; none without. */
   domainPrefixes?: ReadonlySet<string>;
+  /** Whether `Accept: application/fhir+json` has to be sent. */
+  requiresAccept?: boolean;
 }
 
 /** What the readers of parameters need. */
@@ -28,6 +30,8 @@ export interface Reading extends KickOffContext {
   readonly issues: OutcomeIssue[];
   /** Reports something wrong with the parameter. */
   readonly problem: (code: IssueType, text: string) => void;
+  /** Notes how the parameter was read. */
+  readonly note: (text: string) => void;
   /** Reports a value that is not supported: a lenient caller has it ignored. */
   readonly unsupported: (text: string) => void;
   /** What `_type` names; it is read before what depends on it. */
@@ -68,6 +72,7 @@ function several<T>(name: string, meaning: string, read: Repeated<T>['read']): R
 }
 
 const OUTPUT_FORMATS = ['application/fhir+ndjson', 'application/ndjson', 'ndjson'];
+const FORMATS = ['json', 'application/json', 'application/fhir+json'];
 /**
  * Containers of configurations, of the app's own state, of the Functions host and of the Durable task hub, and those
  * that a job has for itself, which go with it.
@@ -98,9 +103,9 @@ export const PARAMETERS = {
   ),
   since: one(
     '_since',
-    'FHIR instant, with seconds and time zone, not in the future: only what was changed since',
+    'FHIR instant, not in the future: only what was changed since. A year, month, day or minute, and a time without zone, is read as the earliest instant that it may mean (without zone: at UTC+14)',
     (text, reading) => {
-      const since = readInstant('_since', text, reading);
+      const since = readInstant('_since', text, 'earliest', reading);
       const parsed = parseInstant(since);
       const latest = instantFromMilliseconds(reading.now + MAX_CLOCK_SKEW_MS);
       if (parsed !== undefined && compareInstants(parsed, latest) > 0)
@@ -109,14 +114,14 @@ export const PARAMETERS = {
     },
   ),
   until: {
-    ...one('_until', 'FHIR instant, with seconds and time zone, after `_since`: only what was changed before', (text, reading) =>
-      readInstant('_until', text, reading)),
+    ...one('_until', 'FHIR instant, after `_since`: only what was changed before. What is less precise is read as the latest instant that it may mean (without zone: at UTC-12)', (text, reading) =>
+      readInstant('_until', text, 'latest', reading)),
     aliases: ['_till'],
   },
   types: several('_type', 'resource types, separated by commas', readTypes),
   typeFilters: several(
     '_typeFilter',
-    '`Type?search`, separated by commas, for types that `_type` names. Several for one type are alternatives. Only a comma that is followed by `Type?` separates, percent-encoded or not, so a search may hold commas itself. `_sort`, `_count`, `_include`, `_revinclude`, `_summary`, `_elements` and the like cannot be used in it, nor a search parameter without value. At most 100 filters. Send long ones in the body of a `POST`: the host answers a URL over 8 KiB with an empty 414',
+    '`Type?search`, separated by commas, for types that `_type` names, if it is given. Several for one type are alternatives. Only a comma that is followed by `Type?` separates, percent-encoded or not, so a search may hold commas itself. `_sort`, `_count`, `_include`, `_revinclude`, `_summary`, `_elements` and the like cannot be used in it, nor a search parameter without value. In a URL, `&` in it is `%26`. At most 100 filters. Send long ones in the body of a `POST`: the host answers a URL over 8 KiB with an empty 414',
     (values, { types, isResourceType, issues }) => readTypeFilters(values, types, isResourceType, issues),
   ),
   elements: several(
@@ -216,6 +221,15 @@ export const PARAMETERS = {
     (text, reading) => readFileSize('_maximumFileSize', text, MIN_MAXIMUM_BYTES, reading),
   ),
   isParallel: several('_isParallel', 'taken, without effect', () => undefined),
+  format: one(
+    '_format',
+    '`json`, `application/json` or `application/fhir+json`: what every answer is in',
+    (text, { unsupported }) => {
+      if (!FORMATS.includes(text.replaceAll(' ', '+').toLowerCase()))
+        unsupported(`_format can be ${FORMATS.join(', ')}: there is no other format.`);
+    },
+  ),
+  pretty: one('_pretty', '`true` or `false`, without effect', readFlag('_pretty')),
 } satisfies Readonly<Record<string, Single<unknown> | Repeated<unknown>>>; // prettier-ignore
 
 type Key = keyof typeof PARAMETERS;
@@ -228,6 +242,12 @@ export const PARAMETER_NAMES: ReadonlySet<string> = new Set(Object.values(PARAME
 /** The names that a parameter matches, in lower case. */
 export function namesOf({ name, aliases }: Pick<Parameter, 'name' | 'aliases'>): string[] {
   return [name, ...aliases].map((each) => each.toLowerCase());
+}
+
+/** A name of a parameter as the list has it, by the same in lower case. */
+export function spelledOf(name: string): string {
+  const all = Object.values(PARAMETERS).flatMap(({ name: first, aliases }) => [first, ...aliases]);
+  return all.find((each) => each.toLowerCase() === name) ?? name;
 }
 
 /** Whether a request of a level and method can have a parameter, and what is wrong if not. */
@@ -249,14 +269,31 @@ const PATHS = {
   group: '[base]/Group/[id]/$export',
 } as const;
 
-function readInstant(name: string, value: string, { problem }: Reading): string | undefined {
+/** An instant, or the one that a date or time of less precision is read as, with a note. */
+function readInstant(
+  name: string,
+  value: string,
+  which: 'earliest' | 'latest',
+  { problem, note }: Reading,
+): string | undefined {
   const text = value.replace(/ (?=\d\d:\d\d$)/, '+');
-  if (parseInstant(text) !== undefined) return text;
-  problem(
-    'value',
-    `${name} must be a FHIR instant with seconds and time zone, such as 2026-01-31T00:00:00Z.`,
-  );
-  return undefined;
+  const instant = instantMeant(text, which);
+  if (instant === undefined) {
+    problem(
+      'value',
+      `${name} must be a FHIR instant, such as 2026-01-31T00:00:00Z, or a date or time of less precision, such as 2026-01-31.`,
+    );
+  } else if (instant.text !== text) {
+    note(`${name} is no instant, and was read as the ${which} one that it may mean: ${instant.text}.`);
+  }
+  return instant?.text;
+}
+
+/** A value without effect on what is exported. */
+function readFlag(name: string): (text: string, reading: Reading) => undefined {
+  return (text, { problem }) => {
+    if (!/^(true|false)$/i.test(text)) problem('value', `${name} must be true or false.`);
+  };
 }
 
 /** https://hl7.org/fhir/uv/bulkdata/4.0.0-202609-ballot/async.html#parameters */

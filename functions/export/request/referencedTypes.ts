@@ -19,13 +19,18 @@ interface Asked {
  */
 export function readReferencedTypes(
   { level, types, typeFilters, associatedData }: Asked,
-  isInCompartment: (type: string) => boolean,
+  {
+    isResourceType,
+    isInCompartment,
+  }: { isResourceType: (type: string) => boolean; isInCompartment: (type: string) => boolean },
   issues: OutcomeIssue[],
 ): string[] {
   if (level.kind === 'system') return [];
   const asked = types ?? (associatedData.includes('_referenced') ? REFERENCED_TYPES : []);
   const referenced = asked.filter((type) => REFERENCED_TYPES.includes(type));
-  if (types !== undefined && types.length > 0 && !types.some(isInCompartment)) {
+  // What is no type at all is reported as that.
+  const isOfOthers = (type: string): boolean => isResourceType(type) && !isInCompartment(type);
+  if (types !== undefined && types.length > 0 && types.every(isOfOthers)) {
     const text =
       '_type names only types that are in no Patient compartment, of which an export of patients has nothing by itself. Name types of the compartment with them, such as Patient or Observation, or export with [base]/$export.';
     issues.push(errorIssue('not-supported', text, '_type'));

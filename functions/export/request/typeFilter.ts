@@ -74,15 +74,6 @@ export function readTypeFilters(
     }
     filters.set(JSON.stringify([type, search]), { type, search });
   }
-  if (values.length > 0 && types === undefined) {
-    issues.push(
-      errorIssue(
-        'required',
-        '_typeFilter needs _type, which names the types that are exported at all.',
-        '_type',
-      ),
-    );
-  }
   if (filters.size > MAX_FILTERS)
     problem(`there are more than ${MAX_FILTERS} filters. Export in several jobs.`);
   return [...filters.values()];

@@ -14,7 +14,7 @@ export const LISTED_ELEMENTS = ['type', 'actual', 'membership'];
 /** Kinds of members that can be Patients: https://hl7.org/fhir/R4/valueset-group-type.html */
 const KINDS = new Set(['person', 'animal']);
 
-/** The groups that can be exported, by id, with what tells them apart. */
+/** The groups that can be exported, by id. */
 export class GroupList {
   readonly #fhirVersion: FhirVersion;
   readonly #hasNames: boolean;

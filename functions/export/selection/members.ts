@@ -1,3 +1,4 @@
+import { quantity } from '../../common/counts.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
 import { ExportError } from '../../common/errors.js';
 import { readReference } from '../../fhir/reference.js';
@@ -27,18 +28,29 @@ export class Members {
   }
 }
 
-/** What of a group is left out, as its notes say it: memberships, members, and groups in it. */
+/** What of a group is left out, as its notes say it of one and of more: memberships, members, and groups in it. */
 const LEFT_OUT = {
-  inactive: 'memberships are inactive and were left out',
+  inactive: ['membership is inactive and was left out', 'memberships are inactive and were left out'],
   /** At the transaction time. */
-  outOfPeriod: 'memberships have ended, or not begun, and were left out',
+  outOfPeriod: [
+    'membership has ended, or not begun, and was left out',
+    'memberships have ended, or not begun, and were left out',
+  ],
   /** Devices, practitioners and so on. */
-  notPatients: 'members are neither patients nor groups and were ignored',
+  notPatients: [
+    'member is neither a patient nor a group and was ignored',
+    'members are neither patients nor groups and were ignored',
+  ],
   /** Or on another server, or named in a way that cannot be read. */
-  unresolved:
+  unresolved: [
+    'member is not named by a reference to a resource of the source (an identifier alone, perhaps) and was ignored',
     'members are not named by a reference to a resource of the source (an identifier alone, perhaps) and were ignored',
-  missingGroups: 'groups in the group do not exist at the source and were ignored',
-};
+  ],
+  missingGroups: [
+    'group in the group does not exist at the source and was ignored',
+    'groups in the group do not exist at the source and were ignored',
+  ],
+} as const;
 type LeftOut = keyof typeof LEFT_OUT;
 
 /** What a group comes to, and how much of it was left out. */
@@ -180,7 +192,7 @@ function withSeconds(text: string): string {
 /** What was left out of a group, in words and numbers that are safe everywhere. */
 export function groupNotes(group: GroupMembers): string[] {
   const some = Object.entries(LEFT_OUT).filter(([what]) => group[what as LeftOut] > 0);
-  return some.map(([what, words]) => `Group: ${group[what as LeftOut]} ${words}.`);
+  return some.map(([what, [one, more]]) => `Group: ${quantity(group[what as LeftOut], one, more)}.`);
 }
 
 export function groupNotFound(): ExportError {

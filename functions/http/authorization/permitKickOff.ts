@@ -25,7 +25,8 @@ export function permitKickOff(
   fhirVersion: FhirVersion,
 ): Permitted {
   if (kickOff.configuration === undefined) requireRaw(caller);
-  requireTypes(caller, kickOff.types ?? []);
+  const { types: asked = [], typeFilters } = kickOff;
+  requireTypes(caller, [...new Set([...asked, ...typeFilters.map(({ type }) => type)])]);
   const limits = searchLimitsOf(caller, settings, fhirVersion);
   const raw =
     (caller.kind === 'known' ? caller.rawPermission : undefined) ?? 'the permission for raw exports';

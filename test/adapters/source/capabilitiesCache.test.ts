@@ -4,7 +4,7 @@ import { type Capabilities, UNKNOWN_CAPABILITIES } from '../../../functions/expo
 
 const MINUTE = 60_000;
 
-/** A source that answers when it is told to, and a clock that stands still. */
+/** A source that answers when it is told to, and a clock that is set. */
 function started(maxWaitMs = 0) {
   let time = 0;
   const waiting: Array<{ answer: (found: Capabilities) => void; fail: (error: Error) => void }> = [];

@@ -15,7 +15,11 @@ const context = {
   domainPrefixes: new Set(['project-a-']),
 };
 
-function read(query: string, more: Partial<RawKickOff> = {}): ReturnType<typeof readKickOff> {
+function read(
+  query: string,
+  more: Partial<RawKickOff> = {},
+  requiresAccept = false,
+): ReturnType<typeof readKickOff> {
   return readKickOff(
     {
       level: { kind: 'system' },
@@ -26,7 +30,7 @@ function read(query: string, more: Partial<RawKickOff> = {}): ReturnType<typeof 
       body: undefined,
       ...more,
     },
-    context,
+    { ...context, requiresAccept },
   );
 }
 
@@ -137,8 +141,7 @@ describe('a kick-off is accepted', () => {
 
 describe('a kick-off is refused, naming the parameter', () => {
   it.each([
-    ['a missing Accept', '', { accept: undefined }, ['Accept']],
-    ['another Accept', '', { accept: 'application/json' }, ['Accept']],
+    ['an Accept of other types', '', { accept: 'text/html, application/fhir+xml' }, ['Accept']],
     ['a missing Prefer', '', { prefer: undefined }, ['Prefer']],
     ['a malformed handling', '', { prefer: 'respond-async, handling=maybe' }, ['Prefer']],
     [
@@ -208,7 +211,9 @@ describe('a kick-off is refused, naming the parameter', () => {
         ['patient'],
       ],
     ),
-    ['a date instead of an instant', '?_since=2020-01-01', {}, ['_since']],
+    ['a _since that is no date', '?_since=2020-1-1', {}, ['_since']],
+    ['an impossible day without a time', '?_since=2023-02-30', {}, ['_since']],
+    ['a date that is read as a time in the future', '?_since=2027', {}, ['_since']],
     ['an impossible day', '?_since=2023-02-30T00:00:00Z', {}, ['_since']],
     ['a future _since', '?_since=2026-11-21T12:10:01Z', {}, ['_since']],
     ['_since after _until', '?_since=2020-01-02T00:00:00Z&_until=2020-01-01T00:00:00Z', {}, ['_since']],
@@ -292,6 +297,27 @@ describe('a kick-off is refused, naming the parameter', () => {
       for (const { diagnostics } of issues) expect(diagnostics.length).toBeGreaterThan(10);
     },
   );
+});
+
+it.each([undefined, '*/*', 'application/json', 'text/html'])(
+  'with REQUIRE_ACCEPT, Accept: %s is refused',
+  (accept) => {
+    const { issues } = read('', { accept }, true);
+    expect(issues.map(({ expression }) => expression?.[0])).toEqual(['Accept']);
+    expect(read('', { accept: 'text/html, application/fhir+json' }, true).issues).toEqual([]);
+  },
+);
+
+it.each([
+  ['_typ', '_type'],
+  ['_Outputformat_', '_outputFormat'],
+  ['_anonymisationConfig', '_anonymizationConfig'],
+  ['includeAssociateData', 'includeAssociatedData'],
+  ['_foo', undefined],
+  ['x'.repeat(5000), undefined],
+])('of a parameter %s, the one that was meant is named: %s', (name, meant) => {
+  const [issue] = read(`?${name}=1`).issues;
+  expect(/Did you mean (\w+)\?/.exec(issue?.diagnostics ?? '')?.[1]).toBe(meant);
 });
 
 describe('a default configuration', () => {

@@ -103,11 +103,10 @@ describe('a filter is refused', () => {
     expect(issues[0]?.diagnostics).toMatch(words);
   });
 
-  it('of a type that _type does not name, or without _type', () => {
+  it('of a type that _type does not name', () => {
     const issues: OutcomeIssue[] = [];
     readTypeFilters(['Observation?code=1'], ['Patient'], isResourceType, issues);
-    readTypeFilters(['Observation?code=1'], undefined, isResourceType, issues);
-    expect(issues.map(({ expression }) => expression?.[0])).toEqual(['_typeFilter', '_type']);
+    expect(issues.map(({ expression }) => expression?.[0])).toEqual(['_typeFilter']);
   });
 
   it('in hundreds, at once and quickly', () => {

@@ -88,10 +88,10 @@ describe('groups in groups', () => {
     });
     expect(patients).toEqual([]);
     expect(notes).toEqual([
-      'Group: 1 memberships are inactive and were left out.',
+      'Group: 1 membership is inactive and was left out.',
       'Group: 3 members are neither patients nor groups and were ignored.',
-      expect.stringMatching(/^Group: 1 members are not named by a reference/),
-      'Group: 1 groups in the group do not exist at the source and were ignored.',
+      expect.stringMatching(/^Group: 1 member is not named by a reference/),
+      'Group: 1 group in the group does not exist at the source and was ignored.',
     ]);
   });
 
