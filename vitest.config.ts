@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
 // Packages of their own, some 100 MB each, that not everybody needs.
@@ -53,6 +54,8 @@ const OF_OWN_PACKAGES = ['test/interop/**', 'test/reading/**', 'test/validity/**
 /** A test's name has its tier: `npm test` runs `*.test.ts`, `npm run test:rest` runs `*.long.test.ts`. */
 export default defineConfig({
   test: {
+    // One for each core: the runner itself has little to do, and leaves one idle unless told otherwise.
+    maxWorkers: availableParallelism(),
     projects: [
       project({
         name: 'quick',

@@ -27,7 +27,7 @@ export interface Manifest {
   extension: Record<string, unknown>;
 }
 
-export interface KickOff extends Omit<BulkKickOff, 'method'> {
+export interface KickOff extends BulkKickOff {
   /** What is preferred beside an asynchronous answer: `handling=lenient`. */
   readonly preferences: readonly string[];
 }
@@ -64,6 +64,7 @@ export class ExportClient {
   async kickOff(parameters: Readonly<Record<string, string>>): Promise<string> {
     const { statusUrl } = await this.start({
       level: { kind: 'system' },
+      method: 'GET',
       parameters: Object.entries(parameters),
       preferences: ['bulk-data-version=2.0.0'],
     });
@@ -81,8 +82,7 @@ export class ExportClient {
       const { status, header, retryAfterMs, body } = await this.requests.ask(call);
       const place = header('content-location') ?? header('location');
       if (status === 405 && call.method === 'GET') {
-        // The ballot of STU 4 has POST alone, and one value in each parameter.
-        call = this.#kickOffCall({ ...kickOff, parameters: separated(kickOff.parameters) }, 'POST');
+        call = this.#kickOffCall({ ...kickOff, method: 'POST' });
         continue;
       }
       const words = wordsOf(body);
@@ -159,12 +159,14 @@ export class ExportClient {
       : new ServerFailure(`The cancellation was refused (${status}): ${words}`, false);
   }
 
-  /** A GET, unless it has parameters of bodies or its URL would be too long. */
-  #kickOffCall(kickOff: KickOff, method: 'GET' | 'POST' = 'GET'): SourceCall {
-    const call = kickOffCall(this.#baseUrl, { ...kickOff, method }, kickOff.preferences);
-    const isInUrl =
-      call.url.length <= MAX_URL_CHARACTERS && kickOff.parameters.every(([name]) => name !== 'patient');
-    return isInUrl || method === 'POST' ? call : this.#kickOffCall(kickOff, 'POST');
+  /** A POST has one value in each parameter, as the ballot of STU 4 has it, unless it takes the place of a GET. */
+  #kickOffCall(kickOff: KickOff): SourceCall {
+    const { method, parameters, preferences } = kickOff;
+    if (method === 'POST')
+      return kickOffCall(this.#baseUrl, { ...kickOff, parameters: separated(parameters) }, preferences);
+    const call = kickOffCall(this.#baseUrl, kickOff, preferences);
+    const isInUrl = call.url.length <= MAX_URL_CHARACTERS && parameters.every(([name]) => name !== 'patient');
+    return isInUrl ? call : kickOffCall(this.#baseUrl, { ...kickOff, method: 'POST' }, preferences);
   }
 
   /** What a URL answers when it no longer answers that the server is at work. */

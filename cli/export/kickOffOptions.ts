@@ -74,6 +74,7 @@ export const KICK_OFF_OPTIONS: Options = {
   raw: { description: 'asks for data with identities, which the server has to allow' },
   parameter: repeated('NAME=VALUE', 'any other parameter of the kick-off'),
   prefer: repeated('PREFERENCE', 'any other preference of the kick-off, as bulk-data-version=4.0.0-ballot'),
+  post: { description: 'sends the kick-off by POST, as the ballot of STU 4 has it' },
   lenient: { description: 'lets the server ignore parameters that it does not know (handling=lenient)' },
 };
 
@@ -91,6 +92,7 @@ export function kickOffOf({ values, lists, flags }: Given): KickOff {
   });
   return {
     level: levelOf(values['level'] ?? 'system'),
+    method: flags.has('post') ? 'POST' : 'GET',
     parameters: [
       ...named,
       ...(values['patients'] === undefined ? [] : patientsIn(values['patients'])),

@@ -139,7 +139,7 @@ async function searchSlice(part: Part, shared: Shared): Promise<Recorded> {
   const { request, planned } = part;
   const { dependencies, files, level, log, report } = shared;
   const { type } = planned.window;
-  const compartment = level.compartment(type, planned.memberSearch);
+  const compartment = level.compartment(type, planned);
   const source = watchedSource(dependencies, request, (line) => log({ type, ...line }), report);
   const patients = (await patientCounters(part, shared))();
   const run = runOf(planned);
@@ -147,7 +147,7 @@ async function searchSlice(part: Part, shared: Shared): Promise<Recorded> {
     ...shared,
     source,
     patients,
-    companions: level.companions(type, request, source),
+    companions: level.companions(type, planned, request, source),
     openFile: (written) => files.open(written),
   });
   return {
@@ -187,8 +187,14 @@ async function fileSlice(part: Part, shared: Shared): Promise<Recorded> {
       if (!isAsked(request, type, settings.fhirVersion) || !isOfFiles(part, type)) return undefined;
       // Of what exported resources refer to, the source has decided what its own export has.
       const isReferenced = request.referencedTypes?.includes(type) === true;
-      const compartment = isReferenced ? undefined : level.compartment(type, undefined);
-      return { compartment, patients: newCounter() };
+      const compartmentOf = (
+        chosen: Pick<PlannedPartition, 'isOfJoined'>,
+      ): CompartmentSelection | undefined => (isReferenced ? undefined : level.compartment(type, chosen));
+      return {
+        compartment: compartmentOf({}),
+        ...(level.hasJoined ? { earlier: { compartment: compartmentOf({ isOfJoined: true }) } } : {}),
+        patients: newCounter(),
+      };
     },
   });
   if (index !== undefined) await jobs.putIndex(request.jobId, part.partition, files.attempt, index.bytes);
@@ -330,11 +336,12 @@ function limitsOf(
 }
 
 async function runResources(
-  { request, plan, planned: { window, memberSearch }, before }: Part,
+  { request, plan, planned, before }: Part,
   compartment: CompartmentSelection | undefined,
   { settings }: Pick<ActivityDependencies, 'jobs' | 'settings'>,
   dependencies: SliceDependencies,
 ): Promise<Outcome> {
+  const { window, memberSearch, isOfJoined } = planned;
   const pageSize = request.pageSize ?? settings.pageSize;
   const cursor = before?.cursor;
   const patientByPatient = memberSearch?.patientByPatient;
@@ -345,7 +352,7 @@ async function runResources(
       {
         pageSize,
         cursor: cursor !== undefined && 'search' in cursor ? cursor : undefined,
-        mayLeaveOut: mayLeaveOut(request, plan, window.type),
+        mayLeaveOut: mayLeaveOut(request, plan, planned),
       },
       limitsOf(settings, request),
       dependencies,
@@ -361,6 +368,7 @@ async function runResources(
       pageSize: patientByPatient.takesNoCount ? undefined : pageSize,
       concurrency: settings.sourceMaxRequests,
       cursor: cursor !== undefined && 'patientSearch' in cursor ? cursor : undefined,
+      leavesOutUndated: isOfJoined === true,
     },
     limitsOf(settings, request),
     dependencies,
@@ -418,9 +426,13 @@ async function runDeletions(
 }
 
 /** Whether the caller has not asked by name for the type of a partition, and the partition is all there is of it. */
-function mayLeaveOut({ types, typeFilters }: JobRequest, { partitions }: JobPlan, type: string): boolean {
+function mayLeaveOut(
+  { types, typeFilters }: JobRequest,
+  { partitions }: JobPlan,
+  { window: { type }, isOfJoined }: PlannedPartition,
+): boolean {
   const parts = partitions.filter(
-    ({ window, isOfDeletions }) => window.type === type && isOfDeletions !== true,
+    (part) => part.window.type === type && part.isOfDeletions !== true && part.isOfJoined === isOfJoined,
   );
   return types === undefined && parts.length === 1 && !typeFilters.some((filter) => filter.type === type);
 }

@@ -35,6 +35,7 @@ import {
   withheldNote,
   withheldTypes,
 } from '../export/selection/patientCount.js';
+import { Members } from '../export/selection/members.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
 import { manifestCopy } from '../export/output/shownManifest.js';
 import { errorOutcomes } from '../export/output/errorFile.js';
@@ -49,6 +50,7 @@ import type { JobStore } from '../adapters/storage/jobStore.js';
 import type { ActivityLog } from './activity.js';
 import { type CountedPart, countedParts, repeatedOf } from './countedParts.js';
 import type { MainDependencies } from './dependencies.js';
+import { rememberMembership } from './membership.js';
 import type { SliceRunner } from './sliceRunner.js';
 
 const AT_ONCE = { concurrency: 8 };
@@ -153,6 +155,7 @@ async function complete(
   );
   checkFiles([...output, ...deleted], found);
   await files.settleContainer(request);
+  await rememberMembership({ jobs, settings }, request, plan);
 }
 
 /**
@@ -224,7 +227,7 @@ async function absentMembers(
   if (types?.includes('Patient') === false) return 0;
   const patients = parts.filter(({ planned }) => planned.window.type === 'Patient');
   const found = patients.reduce((sum, { record }) => sum + record.report.read, 0);
-  return (await jobs.members(jobId)).length - found;
+  return Members.of(await jobs.members(jobId)).ids.length - found;
 }
 
 /** How many lines of files others superseded: nothing, where the number might show what is withheld. */

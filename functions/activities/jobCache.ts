@@ -65,7 +65,7 @@ export class JobCache {
    * @throws ExportError `job-state-missing` where the job has ended
    */
   members(jobId: string, first = 0): Promise<Members> {
-    return this.#once(jobId, 'members', first, async () => new Members(await this.#jobs.members(jobId)));
+    return this.#once(jobId, 'members', first, async () => Members.of(await this.#jobs.members(jobId)));
   }
 
   /** The manifest of an export of the source. @throws ExportError `job-state-missing` where the job has ended */

@@ -22,6 +22,7 @@ import { countIssues, type SourceIssue } from '../export/source/sourceOutcomes.j
 import { stateMissing } from '../jobs/model/state.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { knownMembership } from './membership.js';
 
 /** What to export of the source's own export: who, and the parts of its files. */
 export async function planBulk(
@@ -58,7 +59,11 @@ export async function planBulk(
   };
   if (request.level.kind === 'system') return plan;
   const members = await membersOf(dependencies, request, taken, transactionTime, notes, log);
-  if (members !== undefined) await jobs.putMembers(request.jobId, members.ids);
+  if (members !== undefined) await jobs.putMembers(request.jobId, members.stored);
+  else if (mayHaveJoined(request)) {
+    notes.push(WHATEVER_IT_HAS);
+    plan.partitions = planBulkParts(read, deleted, { ...request, since: undefined });
+  }
   const bases = [settings.fhirServerUrl];
   return { ...plan, compartment: { hasMembers: members !== undefined, bases, includesProvenance: false } };
 }
@@ -77,7 +82,7 @@ async function issuesOf(client: BulkClient, manifest: BulkManifest): Promise<Sou
 
 /** The members whose compartments are exported; `undefined`: whoever is in the source's export. */
 async function membersOf(
-  { sourceOf, settings }: ActivityDependencies,
+  { sourceOf, jobs, settings }: ActivityDependencies,
   request: JobRequest,
   taken: TakenExport,
   transactionTime: string,
@@ -91,7 +96,9 @@ async function membersOf(
     const source = sourceOf(requesterOf(request), log);
     const bases = [settings.fhirServerUrl];
     const found: string[] = [];
-    const members = await resolveMembers(request, source, transactionTime, bases, found, notCounted);
+    const known = await knownMembership({ jobs, settings }, request);
+    // Whether the source has all patients is not looked at.
+    const members = await resolveMembers(request, { source, transactionTime, bases, notes: found, known });
     // A source may know the members of a group that does not list them.
     if (members?.ids.length === 0 && taken.level === 'group') return given;
     notes.push(...found);
@@ -108,8 +115,13 @@ async function membersOf(
   }
 }
 
-/** Whether the source has all patients is not looked at. */
-const notCounted = async (): Promise<undefined> => undefined;
+/** Whether somebody of a group whose members are not known may have joined after `_since`, and may be alone in that. */
+function mayHaveJoined({ level, since, minPatients = 0 }: JobRequest): boolean {
+  return level.kind === 'group' && since !== undefined && minPatients === 0;
+}
+
+const WHATEVER_IT_HAS =
+  "Group: who joined it after _since is not known, so all that the source's own export by _since has is exported, also what was not changed since.";
 
 const MEMBERS_UNKNOWN =
   'Group: the source does not let it be read, so its members are those whose resources its own export has.';

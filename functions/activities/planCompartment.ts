@@ -12,6 +12,7 @@ import { Members } from '../export/selection/members.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
 import type { SearchParameters } from '../export/source/source.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
+import { knownMembership } from './membership.js';
 import { outOfTimeFromNow, type Planning } from './planning.js';
 
 /** What is exported below the system level. */
@@ -19,14 +20,15 @@ export interface CompartmentPlan {
   compartment: PlannedCompartment;
   /** Of the types asked for, those that can be in a Patient compartment. */
   types: string[];
-  /** Whether there is no patient whose resources could be exported. */
-  hasNoPatients: boolean;
+  /** The patients whose resources are exported; `undefined`: all of the source. */
+  members: Members | undefined;
   notes: string[];
   /**
-   * The searches for a type's resources in a window, partition by partition; `undefined` where the whole type is to be
-   * walked. `bounds` are the window's, as search parameters.
+   * The searches for members' resources of a type in a window, partition by partition; `undefined` where the whole type
+   * is to be walked. `bounds` are the window's, as search parameters.
    */
   searchesFor(
+    members: Members,
     type: string,
     bounds: SearchParameters,
     typeCount: number | undefined,
@@ -53,10 +55,12 @@ export async function planCompartment(
       : request.patients === undefined
         ? Promise.resolve(undefined)
         : countReadable(members.ids, source, settings.sourceMaxRequests, isOutOfTime);
-  const resolving = resolveMembers(request, source, transactionTime, bases, notes, present);
+  const known = await knownMembership({ jobs, settings }, request);
+  const input = { source, transactionTime, bases, notes, countOf: present, known };
+  const resolving = resolveMembers(request, input);
   const resolved = await (request.isGroupHidden === true ? resolving.catch(hiddenGroup) : resolving);
   const members =
-    resolved === undefined ? undefined : new Members(await jobs.putMembers(request.jobId, resolved.ids));
+    resolved === undefined ? undefined : Members.of(await jobs.putMembers(request.jobId, resolved.stored));
   const types = asked.filter((type) => compartmentTypes.has(type));
   const others = asked.filter(
     (type) => !compartmentTypes.has(type) && request.referencedTypes?.includes(type) !== true,
@@ -79,15 +83,14 @@ export async function planCompartment(
     compartment: { hasMembers: members !== undefined, bases, includesProvenance: comesAlong },
     // Where patients are counted, a group without members must look like one of few.
     types: members?.ids.length === 0 && (request.minPatients ?? 0) === 0 ? [] : types,
-    hasNoPatients: members?.ids.length === 0,
+    members,
     notes,
-    searchesFor: async (type, bounds, typeCount, pageSize, isPlanOutOfTime) => {
-      if (members === undefined) return undefined;
+    searchesFor: async (among, type, bounds, typeCount, pageSize, isPlanOutOfTime) => {
       const links = compartmentTypes.get(type) ?? [];
       const { memberSearch, estimate } = await planMemberSearch({
         type,
         links,
-        members,
+        members: among,
         bounds,
         typeCount,
         pageSize,

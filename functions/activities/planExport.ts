@@ -17,10 +17,17 @@ import { count } from '../export/source/count.js';
 import { keptFilters } from '../export/plan/keptFilters.js';
 import type { TypeFilter } from '../export/request/typeFilter.js';
 import { Level } from '../export/plan/level.js';
-import { Members } from '../export/selection/members.js';
+import type { Members } from '../export/selection/members.js';
 import { EVERYTHING } from '../export/selection/selection.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
-import { boundsOf, jobWindow, spanOf, type Window } from '../export/walk/window.js';
+import {
+  boundsOf,
+  earlierBounds,
+  earlierWindow,
+  jobWindow,
+  spanOf,
+  type Window,
+} from '../export/walk/window.js';
 import type { ActivityLog } from './activity.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { type CompartmentPlan, planCompartment } from './planCompartment.js';
@@ -197,7 +204,7 @@ async function countFilters(
 ): Promise<{ kept: TypeFilter[]; withheld: string[] } | undefined> {
   const { jobId, typeFilters, minPatients = 0 } = request;
   if (minPatients === 0 || typeFilters.length < 2) return undefined;
-  const members = below?.compartment.hasMembers === true ? new Members(await jobs.members(jobId)) : undefined;
+  const members = below?.members;
   const level = new Level(
     { transactionTime, partitions: [], ...(below === undefined ? {} : { compartment: below.compartment }) },
     settings.fhirVersion,
@@ -209,8 +216,17 @@ async function countFilters(
     fhirVersion: settings.fhirVersion,
     pageSize: request.pageSize ?? settings.pageSize,
     source,
-    windowOf: (type) => jobWindow(type, request, transactionTime),
-    baseOf: (type) => level.compartment(type, undefined) ?? EVERYTHING,
+    placesOf: (type) => [
+      { window: jobWindow(type, request, transactionTime), base: level.compartment(type, {}) ?? EVERYTHING },
+      ...(members?.joined === undefined
+        ? []
+        : [
+            {
+              window: earlierWindow(type, request, transactionTime),
+              base: level.compartment(type, { isOfJoined: true }) ?? EVERYTHING,
+            },
+          ]),
+    ],
     isCounted: members === undefined ? undefined : (id) => members.indexOf(id) >= 0,
     isStopped: async () => !isRunning(stateOf(await jobs.records(jobId))),
     isOutOfTime: outOfTimeFromNow(now),
@@ -228,17 +244,40 @@ async function planParts(
 ): Promise<Parts> {
   const { request, transactionTime } = planning;
   const isOutOfTime = outOfTimeFromNow(planning.now);
-  if (below?.hasNoPatients === true) {
+  const members = below?.members;
+  if (members?.ids.length === 0) {
     return {
       partitions: types.map((type) => partitionWithoutPatients(jobWindow(type, request, transactionTime))),
     };
   }
-  if (planning.isPatientByPatient && below !== undefined) return planPatients(planning, types);
-  const partitions =
-    below?.compartment.hasMembers === true
-      ? planMembers(planning, { ...below, types }, isOutOfTime)
-      : planWindows(planning, types, isOutOfTime);
-  return { partitions: await partitions };
+  if (below === undefined || members === undefined) {
+    return { partitions: await planWindows(planning, types, isOutOfTime) };
+  }
+  const parts = await planMembers(planning, { ...below, types }, members, isOutOfTime);
+  if (members.joined === undefined) return parts;
+  // What they had before: no moment is in both windows.
+  const bounds = earlierBounds(request.since, transactionTime);
+  const earlier = { ...planning, request: { ...request, ...bounds }, transactionTime: bounds.until };
+  const more = await planMembers(earlier, { ...below, types }, members.joined, isOutOfTime);
+  const ofJoined = more.partitions.map((part) => ({ ...part, isOfJoined: true as const }));
+  return { ...parts, partitions: [...parts.partitions, ...ofJoined].sort(byEstimate) };
+}
+
+/** The largest first, so that none runs alone at the end. */
+function byEstimate(a: PlannedPartition, b: PlannedPartition): number {
+  return (b.estimate ?? 0) - (a.estimate ?? 0);
+}
+
+/** The resources of members, by the searches that the source answers. */
+async function planMembers(
+  planning: Planning,
+  below: CompartmentPlan,
+  members: Members,
+  isOutOfTime: () => boolean,
+): Promise<Parts> {
+  return planning.isPatientByPatient
+    ? planPatients(planning, below.types, members)
+    : { partitions: await planSearchesFor(planning, below, members, isOutOfTime) };
 }
 
 /** Whole types, split by time. */
@@ -273,8 +312,9 @@ async function planWindows(
 
 /** The resources of members, read patient by patient. */
 async function planPatients(
-  { jobs, settings, source, request, capabilities, transactionTime }: Planning,
+  { settings, source, request, capabilities, transactionTime }: Planning,
   types: readonly string[],
+  members: Members,
 ): Promise<Parts> {
   if (types.length === 0) return { partitions: [], notes: [], refused: [] };
   const { searches, notes, refused } = await planPatientSearches({
@@ -284,7 +324,7 @@ async function planPatients(
     types,
     isNamed: request.types !== undefined,
     typeFilters: request.typeFilters,
-    members: new Members(await jobs.members(request.jobId)),
+    members,
     pageSize: request.pageSize ?? settings.pageSize,
     parallel: request.workers,
     concurrency: settings.sourceMaxRequests,
@@ -296,9 +336,10 @@ async function planPatients(
 }
 
 /** The resources of members, split by members; of types that are walked as a whole, by time. */
-async function planMembers(
+async function planSearchesFor(
   planning: Planning,
   below: CompartmentPlan,
+  members: Members,
   isOutOfTime: () => boolean,
 ): Promise<PlannedPartition[]> {
   const { settings, source, request, transactionTime } = planning;
@@ -310,14 +351,13 @@ async function planMembers(
     // Estimates are for progress and order only; what is wrong with the source, the walk will report.
     const estimate = isOutOfTime() ? undefined : await count(source, type, bounds).catch(() => undefined);
     if (estimate === 0 && (request.minPatients ?? 0) === 0) return [];
-    const parts = await below.searchesFor(type, bounds, estimate, pageSize, isOutOfTime);
+    const parts = await below.searchesFor(members, type, bounds, estimate, pageSize, isOutOfTime);
     if (parts === undefined) walked.push(type);
     return (parts ?? []).map((part) => ({ window, ...part }));
   };
   const planned = await pMap(below.types, plan, { concurrency: settings.parallelPartitions });
   const windows = await planWindows(planning, walked, isOutOfTime);
-  // The largest first, so that none runs alone at the end.
-  return [...planned.flat(), ...windows].sort((a, b) => (b.estimate ?? 0) - (a.estimate ?? 0));
+  return [...planned.flat(), ...windows].sort(byEstimate);
 }
 
 /** The types whose ids stay the same from one export to the next. */

@@ -6,6 +6,7 @@ import type { JobPlan, JobRequest } from '../export/records/job.js';
 import type { SourceFiles } from '../adapters/storage/sourceFiles.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { groupsOf } from './groupFiles.js';
+import { knownMembership } from './membership.js';
 
 /** What to export of files: who, and the parts of the files, whose lines show the rest. */
 export async function planFiles(
@@ -20,17 +21,16 @@ export async function planFiles(
   const plan = { transactionTime, partitions, notes };
   if (request.level.kind === 'system') return plan;
   const bases = [settings.fhirServerUrl];
-  const resolving = resolveMembers(
-    request,
-    groupsOf(sourceFiles, files),
+  // Which patients there are, only the whole of the files shows.
+  const resolving = resolveMembers(request, {
+    source: groupsOf(sourceFiles, files),
     transactionTime,
     bases,
     notes,
-    // Which patients there are, only the whole of the files shows.
-    () => Promise.resolve(undefined),
-  );
+    known: await knownMembership({ jobs, settings }, request),
+  });
   const resolved = await (request.isGroupHidden === true ? resolving.catch(hiddenGroup) : resolving);
-  if (resolved !== undefined) await jobs.putMembers(request.jobId, resolved.ids);
+  if (resolved !== undefined) await jobs.putMembers(request.jobId, resolved.stored);
   return { ...plan, compartment: { hasMembers: resolved !== undefined, bases, includesProvenance: false } };
 }
 

@@ -73,9 +73,10 @@ export async function checkAtFiles(
   }
   if (level.kind !== 'group' || isGroupHidden === true) return;
   const check = async (): Promise<void> => {
-    const groups = groupsOf(sourceFiles, (await sourceFiles.list()).files);
-    const at = new Date(now()).toISOString();
-    await resolveMembers({ level, patients }, groups, at, [fhirServerUrl], [], async () => undefined);
+    const source = groupsOf(sourceFiles, (await sourceFiles.list()).files);
+    const transactionTime = new Date(now()).toISOString();
+    const bases = [fhirServerUrl];
+    await resolveMembers({ level, patients }, { source, transactionTime, bases, notes: [] });
   };
   await settle([check()]);
 }
@@ -158,12 +159,13 @@ async function checkPatients(
     if (counted !== undefined || members.ids.length > MAX_READ_PATIENTS) return counted;
     return countReadable(members.ids, source, PARALLEL_READS, isOutOfTime);
   };
-  const at = new Date(now()).toISOString();
+  const transactionTime = new Date(now()).toISOString();
   // A group may name its members by the base that the source gives as its own.
   const { url = fhirServerUrl } =
     request.level.kind === 'group' ? await capabilitiesOf(source, fhirVersion) : UNKNOWN_CAPABILITIES;
   try {
-    await resolveMembers(request, source, at, [fhirServerUrl, url], [], countOf);
+    const bases = [fhirServerUrl, url];
+    await resolveMembers(request, { source, transactionTime, bases, notes: [], countOf });
   } catch (error) {
     if (request.level.kind === 'group' && mayTry('leave out', error)) throw groupNotFound();
     throw error;

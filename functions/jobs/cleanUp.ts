@@ -20,26 +20,33 @@ interface CleanUpDependencies extends SourceCloser {
 }
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 /** Every ten minutes; six fields, seconds first. */
 const SCHEDULE = '0 */10 * * * *';
 const PARALLEL_JOBS = 4;
 /** An abandoned attempt may still be writing for so long. */
 const STRAGGLER_MS = 24 * HOUR_MS;
 
-/** Registers the timer that removes what ended jobs have left, and jobs whose retention is over. */
-export function registerCleanUp(dependencies: CleanUpDependencies): void {
+/** Registers the timer that removes what ended jobs have left, and jobs and records of members whose retention is over. */
+export function registerCleanUp(
+  dependencies: CleanUpDependencies & { settings: Pick<Settings, 'membershipDays'> },
+): void {
   app.timer('cleanUp', {
     schedule: SCHEDULE,
     extraInputs: [df.input.durableClient()],
     handler: async (_timer, context) => {
       const client = df.getClient(context);
-      const cleanUp = (jobId: string): Promise<void> =>
-        cleanUpJob(dependencies, client, jobId).catch((error: unknown) => {
+      const { jobs, settings, now } = dependencies;
+      const noted = (work: Promise<void>, of: { jobId?: string } = {}): Promise<void> =>
+        work.catch((error: unknown) => {
           // The next run looks again; other jobs are not held up.
           const failure = { ...safeFailure(error), thrown: describeThrown(error) };
-          context.error(JSON.stringify({ step: 'cleanUp', jobId, ...failure }));
+          context.error(JSON.stringify({ step: 'cleanUp', ...of, ...failure }));
         });
-      await pMap(await dependencies.jobs.jobIds(), cleanUp, { concurrency: PARALLEL_JOBS });
+      await noted(jobs.dropMemberships(now() - settings.membershipDays * DAY_MS));
+      const cleanUp = (jobId: string): Promise<void> =>
+        noted(cleanUpJob(dependencies, client, jobId), { jobId });
+      await pMap(await jobs.jobIds(), cleanUp, { concurrency: PARALLEL_JOBS });
     },
   });
 }

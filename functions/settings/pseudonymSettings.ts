@@ -1,6 +1,6 @@
 import { clientAuthentication, privateUrl } from './clientAuthentication.js';
 import { certificates } from './registrySettings.js';
-import { choice, integer, list, matching, required, text, type Values, variants } from './setting.js';
+import { choice, hmacKey, integer, list, required, type Values, variants } from './setting.js';
 
 type Given = Values<typeof PSEUDONYMS>;
 type GivenAuthentication = Given['authentication'];
@@ -36,9 +36,6 @@ const serviceUrl = required(
   ),
 );
 
-/** Fewest characters of the key: what is short can be guessed. */
-const MIN_KEY = 32;
-
 export const PSEUDONYMS = {
   service: variants(
     'PSEUDONYM_SERVICE',
@@ -47,11 +44,9 @@ export const PSEUDONYMS = {
     {
       none: {},
       local: {
-        key: text(
+        key: hmacKey(
           'PSEUDONYM_KEY',
-          `text of ${MIN_KEY} characters or more`,
-          matching(new RegExp(`^[^]{${MIN_KEY},}$`)),
-          { isRequired: true, isSecret: true },
+          { isRequired: true },
           'Key under which values are looked up in the table. With another key, every value gets another pseudonym.',
         ),
       },

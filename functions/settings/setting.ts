@@ -112,6 +112,20 @@ export function matching(pattern: RegExp): Parse<string> {
   return (found) => (pattern.test(found) ? found : undefined);
 }
 
+/** Fewest characters of a key: what is short can be guessed. */
+const MIN_KEY = 32;
+
+/** A key for HMACs. */
+export function hmacKey<O extends Options>(
+  name: string,
+  options: O,
+  description: string,
+): Setting<Value<string, O>> & { isSecret: true } {
+  const isLong = matching(new RegExp(`^[^]{${MIN_KEY},}$`));
+  const form = `text of ${MIN_KEY} characters or more`;
+  return { ...text(name, form, isLong, options, description), isSecret: true };
+}
+
 /** Any text. */
 export const anyText: Parse<string> = (found) => found;
 

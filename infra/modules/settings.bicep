@@ -88,6 +88,11 @@ type ExportSettings = {
   @maxValue(3600)
   TRANSACTION_TIME_MARGIN_SECONDS: int?
 
+  @description('How long the members that an export of a Group had are remembered: longer than the time from one export of a chain to the next. (days; default 100)')
+  @minValue(1)
+  @maxValue(1000)
+  MEMBERSHIP_DAYS: int?
+
   @description('How callers authenticate themselves: with keys that the Functions host checks, with Entra ID by App Service authentication, with tokens of SMART Backend Services, or not at all, which is for localhost only. See Callers (docs/authorization.md). (default function-keys)')
   AUTHENTICATION: ('function-keys' | 'entra' | 'smart' | 'none')?
 
@@ -264,7 +269,7 @@ type ExportSettings = {
   @maxValue(8760)
   JOB_RETENTION_HOURS: int?
 
-  @description('Threads that read, anonymize and write, besides the main one. `auto`: as many as there are cores, none where there is one: then the main thread does it. (auto or a whole number from 0 to 16; default auto)')
+  @description('Threads that read, anonymize and write, besides the main one. `auto`: as many as there are cores, none where there is one; and none for a job of few resources (10,000), as the source counts them. Then the main thread does it. (auto or a whole number from 0 to 16; default auto)')
   WORKER_THREADS: string?
 
   @description('Partitions of one job that are read at the same time. (partitions; default 4)')
@@ -315,6 +320,9 @@ type KeyVaultSettings = {
 
   @description('Secret of the client. (with SOURCE_AUTHENTICATION client-credentials (required))')
   SOURCE_CLIENT_SECRET: string?
+
+  @description('Key under which the members that an export of a Group had are remembered, as digests, in the storage account of the runtime. With it, an export by `_since` knows who has joined the Group since the export before: see [Members who join and leave](consistency.md#members-who-join-and-leave). Without it, nothing is remembered. (text of 32 characters or more)')
+  MEMBERSHIP_KEY: string?
 
   @description('Users and passwords by registry. A registry without is read anonymously; one of Azure (`*.azurecr.io`) with the managed identity, which needs the role AcrPull. (JSON as in Docker\'s config.json: {"auths":{"registry.example.org":{"username":"…","password":"…"}}}, or "auth" with Base64 of user:password)')
   ANONYMIZATION_REGISTRY_CREDENTIALS: string?

@@ -14,7 +14,7 @@ const SOURCE = { url: 'https://one.example/fhir', fhirVersion: 'R4' };
 async function sliceUnder(settings: { fhirServerUrl: string; fhirVersion: string }): Promise<void> {
   const window = { type: 'Patient', from: undefined, until: '2026-01-01T00:00:00Z' };
   const dependencies = {
-    settings: { ...settings, workerThreads: 0 },
+    settings: { ...settings, workerThreads: { most: 0, areSpared: false } },
     jobs: {
       request: async () => ({ folder: '', container: 'research', typeFilters: [], elements: [] }),
       plan: async () => ({

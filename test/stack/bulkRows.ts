@@ -488,6 +488,14 @@ export const BULK_ROWS: Record<string, Record<string, BulkRow>> = {
       ...GROUP,
       keys: OF_GROUP,
     },
+    'for a Group that it does not let be read, since a moment': {
+      behaviours: ['export-group-only', 'export-no-since', 'export-ignores'],
+      alter: (answer, { path }) =>
+        path.startsWith('Group/g') && !path.includes('$export') ? { ...answer, status: 403 } : answer,
+      asked: { ...GROUP.asked, since: SINCE },
+      keys: OF_GROUP,
+      check: ({ run }) => expect(run?.notes.join(' ')).toContain('also what was not changed since'),
+    },
     'as a whole, at Patient level alone': {
       isLong: true,
       behaviours: ['export-no-system'],

@@ -1,8 +1,12 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ExportClient, type Manifest } from '../../cli/export/exportClient.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
 import { VERSION } from '../../functions/common/version.js';
+import { runExport } from '../cli/export/runExport.js';
 import { downloadLines, startTestStack, type TestStack } from './harness.js';
 
 const KICK_OFF = { accept: 'application/fhir+json', prefer: 'respond-async' };
@@ -468,6 +472,37 @@ it('lists the groups that can be exported', async () => {
   });
   expect(started.status).toBe(202);
   await fetch(started.headers.get('content-location') ?? '', { method: 'DELETE' });
+});
+
+describe('an export by fhir-deid export', () => {
+  it.each<[string, string[]]>([
+    ['as a client of STU 2', []],
+    ['with manifests in pages', ['--parameter', 'allowPartialManifests=true']],
+    ['as a client of STU 4', ['--post', '--prefer', 'bulk-data-version=4.0.0-ballot']],
+  ])(
+    '%s is complete, and what manifest and report say',
+    async (_name, options) => {
+      const folder = mkdtempSync(join(tmpdir(), 'exported-'));
+      try {
+        const target = ['--base', test.stack.baseUrl, '--output', folder, '--container', 'research'];
+        const asked = ['--type', 'Patient,Group', '--config', SAMPLE_CONFIGURATION, ...options];
+        const { code, out } = await runExport([...target, ...asked]);
+        expect(out).toContain('The export is as its manifest and report say.');
+        expect(code).toBe(0);
+        const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Manifest;
+        expect([...new Set(manifest.output.map(({ type }) => type))].toSorted()).toEqual([
+          'Group',
+          'Patient',
+        ]);
+        expect(manifest.extension['resourcesWritten']).toBe(
+          manifest.output.reduce((sum, { count }) => sum + count, 0),
+        );
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    },
+    60_000,
+  );
 });
 
 describe('an export', () => {

@@ -11,6 +11,8 @@ import type {
   RepeatedPart,
   SliceRecord,
 } from '../../export/records/job.js';
+import type { MembershipRecord } from '../../export/plan/membership.js';
+import type { StoredMembers } from '../../export/selection/members.js';
 import type { PartCounts } from '../../export/selection/patientCount.js';
 import type { SourceExport } from '../../export/records/sourceExport.js';
 import type { BulkManifest } from '../../export/source/bulkManifest.js';
@@ -54,6 +56,17 @@ const MAX_PROGRESS_ATTEMPTS = 8;
 const RUNNING_JOBS = 'running.json';
 const PARALLEL_LOOK_UPS = 16;
 const MAX_KICK_OFF_MS = 120_000;
+
+/** What the names of records of members begin with: beside the folders of the jobs, which they outlive. */
+const MEMBERSHIPS = 'membership-';
+/** Records of one chain of exports, each of which has 10 MB at most. */
+const MAX_MEMBERSHIPS = 32;
+
+/** A blob, and when it was written. */
+interface Stamped {
+  name: string;
+  at: number;
+}
 
 const guarded = guarding('AzureWebJobsStorage');
 const IF_NEW = { ifNoneMatch: '*' };
@@ -241,19 +254,53 @@ export class JobStore {
     return this.#putOnce(`${jobId}/source-manifest-${start}.json`, manifest);
   }
 
-  /** Ids of the patients whose compartments are exported. @throws ExportError where the job has ended */
-  async members(jobId: string): Promise<string[]> {
-    return required(await this.#readJson<string[]>(`${jobId}/members.json`));
+  /** The patients whose compartments are exported. @throws ExportError where the job has ended */
+  async members(jobId: string): Promise<StoredMembers> {
+    return required(await this.#readJson<StoredMembers>(`${jobId}/members.json`));
   }
 
   /** Writes the members unless they are known; returns those that hold. */
-  putMembers(jobId: string, ids: readonly string[]): Promise<readonly string[]> {
-    return this.#putOnce(`${jobId}/members.json`, ids);
+  putMembers(jobId: string, members: StoredMembers): Promise<StoredMembers> {
+    return this.#putOnce(`${jobId}/members.json`, members);
   }
 
   /** Takes them away, for those of another plan. */
   async dropMembers(jobId: string): Promise<void> {
     await this.#delete(`${jobId}/members.json`);
+  }
+
+  /** The members that an export of a group had, by digests; `undefined` where they are not remembered. */
+  membership(name: string): Promise<string[] | undefined> {
+    return this.#readJson<string[]>(name);
+  }
+
+  /**
+   * Remembers the members that an export had; of several exports of the chain as of the same instant, those that all had.
+   * Of many records of a chain, the latest stay.
+   */
+  async putMembership({ chain, name }: MembershipRecord, digests: readonly string[]): Promise<void> {
+    const own = new Set(digests);
+    await this.#update<string[], undefined>(name, async (stored = [...own]) => ({
+      next: stored.filter((digest) => own.has(digest)),
+      result: undefined,
+    }));
+    await this.#dropMemberships(chain, (latestFirst) => latestFirst.slice(MAX_MEMBERSHIPS));
+  }
+
+  /** Deletes the records of members that were written before a moment, in milliseconds since the epoch. */
+  dropMemberships(before: number): Promise<void> {
+    return this.#dropMemberships(MEMBERSHIPS, (records) => records.filter(({ at }) => at < before));
+  }
+
+  async #dropMemberships(prefix: string, choose: (latestFirst: Stamped[]) => Stamped[]): Promise<void> {
+    const found: Stamped[] = [];
+    const list = async (): Promise<void> => {
+      for await (const { name, properties } of this.#container.listBlobsFlat({ prefix }))
+        found.push({ name, at: properties.lastModified.getTime() });
+    };
+    await guarded('what is remembered of members', () => unlessMissing(list()));
+    const dropped = choose(found.sort((a, b) => b.at - a.at));
+    await pMap(dropped, ({ name }) => this.#delete(name), { concurrency: PARALLEL_DELETIONS });
   }
 
   /**

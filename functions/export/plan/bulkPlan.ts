@@ -172,6 +172,11 @@ export function bulkNotes(
       : [
           `${quantity(again, 'file', 'files')} of the source could not be read in ranges: each was read by one worker, from its start again where that took several calls.`,
         ]),
+    ...(since !== undefined && level.kind === 'group'
+      ? [
+          "Group: what patients who joined it after _since had before is exported as far as the source's own export by _since has it, which the source decides.",
+        ]
+      : []),
     ...(since !== undefined && reason !== undefined ? [`Deletions are not reported: ${reason}.`] : []),
     ...(since !== undefined && reason === undefined && manifest.deleted.length === 0
       ? [

@@ -6,16 +6,27 @@ import type { JobRequest } from '../records/job.js';
 import { mayTry } from '../source/refusals.js';
 import { groupNotes, Members, resolveGroup } from '../selection/members.js';
 import type { Source } from '../source/source.js';
+import { changeNotes, type KnownMembership, membershipChange, newcomersOf } from './membership.js';
 
-/** The patients asked for; `undefined`: all of the source. Notes hold numbers only. */
+/** With what the members of a job are found. */
+export interface MembersInput {
+  source: Pick<Source, 'read'>;
+  transactionTime: string;
+  bases: readonly string[];
+  /** What was found out is added: numbers only. */
+  notes: string[];
+  /** How many of them the source has; absent: that is not looked at. */
+  countOf?: (members: Members) => Promise<number | undefined>;
+  /** Whom the export before had; absent: that is not known. */
+  known?: KnownMembership | undefined;
+}
+
+/** The patients asked for; `undefined`: all of the source. */
 export async function resolveMembers(
-  { level, patients }: Pick<JobRequest, 'level' | 'patients'>,
-  source: Pick<Source, 'read'>,
-  transactionTime: string,
-  bases: readonly string[],
-  notes: string[],
-  countOf: (members: Members) => Promise<number | undefined>,
+  request: Pick<JobRequest, 'level' | 'patients'> & Partial<Pick<JobRequest, 'since' | 'minPatients'>>,
+  { source, transactionTime, bases, notes, countOf = notCounted, known }: MembersInput,
 ): Promise<Members | undefined> {
+  const { level, patients, since, minPatients } = request;
   if (level.kind !== 'group') {
     if (patients === undefined) return undefined;
     const members = new Members(patients);
@@ -29,7 +40,7 @@ export async function resolveMembers(
     }
     return members;
   }
-  const group = await resolveGroup(level.groupId, readGroup(source), transactionTime, bases);
+  const group = await resolveGroup(level.groupId, readGroup(source), transactionTime, bases, since);
   notes.push(...groupNotes(group));
   if (patients !== undefined) {
     const strangers = patients.filter((id) => !group.patients.has(id));
@@ -40,7 +51,10 @@ export async function resolveMembers(
       );
     }
   }
-  const members = new Members(patients ?? group.patients);
+  const ids = patients ?? [...group.patients];
+  const change = since === undefined ? undefined : membershipChange(ids, group, known);
+  if (change !== undefined) notes.push(...changeNotes(change, minPatients));
+  const members = new Members(ids, change && newcomersOf(change, minPatients));
   if (members.ids.length === 0) notes.push('Group: it has no patients, so there is nothing to export.');
   const present = await countOf(members);
   if (present !== undefined && present < members.ids.length) {
@@ -50,6 +64,8 @@ export async function resolveMembers(
   }
   return members;
 }
+
+const notCounted = async (): Promise<undefined> => undefined;
 
 /**
  * What replaces a group that cannot be read, to a caller who may not learn whether it exists: a group without members, whose

@@ -15,9 +15,8 @@ export interface FilterCountInput {
   fhirVersion: FhirVersion;
   pageSize: number;
   source: Source;
-  windowOf: (type: string) => Window;
-  /** What of a type the level of the export gives. */
-  baseOf: (type: string) => Selection;
+  /** What of a type the level of the export gives, by windows. */
+  placesOf: (type: string) => ReadonlyArray<{ window: Window; base: Selection }>;
   /** Of a job over some patients, whether one is among them. */
   isCounted: ((id: string) => boolean) | undefined;
   isStopped: () => Promise<boolean>;
@@ -52,22 +51,24 @@ async function isOfEnough(filter: TypeFilter, input: FilterCountInput): Promise<
   const { type } = filter;
   // Nothing of the counter is kept, so its key is of no job.
   const patients = new PatientCounter({ most, fhirVersion, secret: NO_SECRET, isCounted });
-  const selection = filtered(input.baseOf(type), [filter]);
-  let cursor: SliceCursor | undefined;
-  for (;;) {
-    const result = await runSlice(input.windowOf(type), selection, { pageSize, cursor }, ONE_PAGE, {
-      source,
-      lineMaker: noLines,
-      patients,
-      openFile: () => Promise.resolve(nowhere),
-      clock: () => 0,
-      isStopped,
-      tellProgress: () => undefined,
-    });
-    if (patients.isFull(partOf(type))) return true;
-    ({ cursor } = result);
-    if (cursor === undefined || isOutOfTime()) return false;
+  for (const { window, base } of input.placesOf(type)) {
+    const selection = filtered(base, [filter]);
+    let cursor: SliceCursor | undefined;
+    do {
+      ({ cursor } = await runSlice(window, selection, { pageSize, cursor }, ONE_PAGE, {
+        source,
+        lineMaker: noLines,
+        patients,
+        openFile: () => Promise.resolve(nowhere),
+        clock: () => 0,
+        isStopped,
+        tellProgress: () => undefined,
+      }));
+      if (patients.isFull(partOf(type))) return true;
+      if (isOutOfTime()) return false;
+    } while (cursor !== undefined);
   }
+  return false;
 }
 
 const NO_SECRET = new Uint8Array(0);

@@ -211,6 +211,8 @@ export interface PlannedPartition {
   isOfDeletions?: true;
   /** The searches for the members' resources; absent: the whole type is walked. */
   memberSearch?: MemberSearch;
+  /** Whether it is of what members who joined after `_since` had before; absent: of what changed since, of all. */
+  isOfJoined?: true;
   /** Whether it is of resources that exported ones refer to; the job's state has their ids. */
   isReferenced?: true;
 }

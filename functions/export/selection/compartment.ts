@@ -40,6 +40,8 @@ export interface CompartmentOf {
   bases: readonly string[];
   /** `undefined`: all patients of the source. */
   members: Members | undefined;
+  /** Those of them whose resources are asked for; absent: all. */
+  among?: Members | undefined;
 }
 
 /**
@@ -52,11 +54,14 @@ export class CompartmentSelection implements Selection {
   readonly #of: CompartmentOf;
   readonly #search: MemberSearch | undefined;
   readonly #links: readonly CompartmentLink[];
+  /** Whose resources are asked for. */
+  readonly #among: Members | undefined;
   #foreign = 0;
   #ofOthers = 0;
 
   constructor(of: CompartmentOf, search?: MemberSearch) {
     this.#of = of;
+    this.#among = of.among ?? of.members;
     this.#search = search;
     this.#links =
       search === undefined ? of.links : search.parameters.map((parameter) => linkOf(of.links, parameter));
@@ -67,19 +72,19 @@ export class CompartmentSelection implements Selection {
   }
 
   parameters(search: number): SearchParameters {
-    const { members } = this.#of;
-    if (this.#search === undefined || members === undefined) return [];
+    const among = this.#among;
+    if (this.#search === undefined || among === undefined) return [];
     const { batch, parameters, first } = this.#search;
     const nth = first + search;
     const begin = Math.floor(nth / parameters.length) * batch;
     const parameter = parameters[nth % parameters.length] ?? '';
-    return [[parameter, memberValue(parameter, members.ids.slice(begin, begin + batch))]];
+    return [[parameter, memberValue(parameter, among.ids.slice(begin, begin + batch))]];
   }
 
   /** The searches for the resources of one patient of the part. */
   searchesOf(patient: number): SearchParameters[] {
     const { parameters = [], first = 0 } = this.#search ?? {};
-    const id = this.#of.members?.ids[first + patient] ?? '';
+    const id = this.#among?.ids[first + patient] ?? '';
     // A patient by id alone is what the makers of such servers document.
     return parameters.map((name) => [[name, name === PATIENT ? id : memberValue(name, [id])]]);
   }
@@ -145,14 +150,15 @@ export class CompartmentSelection implements Selection {
 
   /** The first of the searches that find a resource; `undefined` where it is in no member's compartment. */
   #owner(resource: JsonObject): number | undefined {
-    const { members, type } = this.#of;
+    const { type } = this.#of;
+    const among = this.#among;
     const batch = this.#search?.batch ?? Number.POSITIVE_INFINITY;
     const searchesOfBatch = this.#search?.patientByPatient === undefined ? this.#links.length : 1;
     let owner: number | undefined;
-    if (this.#search === undefined && type === 'Patient' && this.#isMember(resource['id'])) return 0;
+    if (this.#search === undefined && type === 'Patient' && this.#isAmong(resource['id'])) return 0;
     for (const [index, link] of this.#links.entries()) {
       for (const id of this.#patients(resource, link)) {
-        const at = members === undefined ? 0 : members.indexOf(id);
+        const at = among === undefined ? 0 : among.indexOf(id);
         if (at < 0) continue;
         const search = Math.floor(at / batch) * searchesOfBatch + Math.min(index, searchesOfBatch - 1);
         if (owner === undefined || search < owner) owner = search;
@@ -166,7 +172,7 @@ export class CompartmentSelection implements Selection {
     const isForeign = this.#links.some(({ paths }) =>
       paths.some((path) =>
         [...referencesAt(resource, path)].some(({ reference }) =>
-          this.#isMember(typeof reference === 'string' ? FOREIGN.exec(reference)?.[1] : undefined),
+          this.#isAmong(typeof reference === 'string' ? FOREIGN.exec(reference)?.[1] : undefined),
         ),
       ),
     );
@@ -174,9 +180,9 @@ export class CompartmentSelection implements Selection {
     return isForeign;
   }
 
-  #isMember(id: unknown): boolean {
-    const { members } = this.#of;
-    return typeof id === 'string' && (members === undefined || members.indexOf(id) >= 0);
+  #isAmong(id: unknown): boolean {
+    const among = this.#among;
+    return typeof id === 'string' && (among === undefined || among.indexOf(id) >= 0);
   }
 
   /** Ids of the patients that a resource is linked to. */

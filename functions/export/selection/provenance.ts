@@ -21,6 +21,23 @@ export interface ProvenanceInput {
   selectionOf: (type: string) => Selection | undefined;
   /** Those in a member's compartment, which are exported as the compartment's other types are. */
   own: CompartmentSelection;
+  /** What members who joined after `_since` had before; absent where there are none of whom it is exported. */
+  earlier?: {
+    window: Window;
+    /** How their resources of each type are chosen. */
+    selectionOf: ProvenanceInput['selectionOf'];
+    /** Whether the pages are of their resources alone. */
+    isOfPages: boolean;
+  };
+}
+
+/** Provenance of a window, and which of its targets make it come along. */
+interface Kind {
+  window: Window;
+  /** Whether those that are exported of a page do. */
+  isOfPages: boolean;
+  /** Where others are looked for. */
+  targets: ReadonlyArray<Pick<ProvenanceInput, 'window' | 'selectionOf'>>;
 }
 
 /**
@@ -32,16 +49,36 @@ export class ProvenanceCompanions implements Companions {
   readonly type = PROVENANCE;
   readonly parameters: SearchParameters = [PROVENANCE_OF_MATCHES];
   readonly #input: ProvenanceInput;
+  readonly #kinds: readonly Kind[];
 
   constructor(input: ProvenanceInput) {
+    const { window, selectionOf, earlier } = input;
     this.#input = input;
+    const targets = [{ window, selectionOf }, ...(earlier === undefined ? [] : [earlier])];
+    this.#kinds = [{ window, isOfPages: true, targets }];
+    if (earlier === undefined) return;
+    const all = { ...window, from: undefined, untilAsked: true };
+    const ofJoined = { window: all, selectionOf: earlier.selectionOf };
+    this.#kinds = [...this.#kinds, { ...earlier, targets: [ofJoined] }];
   }
 
   async exportedWith(ids: readonly string[], included: readonly SearchRow[]): Promise<readonly SearchRow[]> {
-    const { own, window } = this.#input;
-    const { type } = window;
-    const exported = new Set(ids.map((id) => `${type}/${id}`));
-    const candidates = new Map<string, { row: SearchRow; earlier: readonly string[] }>();
+    const exported = new Set(ids.map((id) => `${this.#input.window.type}/${id}`));
+    const rows: SearchRow[] = [];
+    for (const kind of this.#kinds) rows.push(...(await this.#ofKind(kind, exported, included)));
+    return rows;
+  }
+
+  async #ofKind(
+    { window, isOfPages, targets: places }: Kind,
+    exported: ReadonlySet<string>,
+    included: readonly SearchRow[],
+  ): Promise<SearchRow[]> {
+    const { own } = this.#input;
+    const candidates = new Map<
+      string,
+      { row: SearchRow; targets: readonly string[]; asked: readonly string[] }
+    >();
     for (const row of included) {
       if (row.id === undefined || candidates.has(row.id)) continue;
       if (!isInWindow(row.lastUpdated, window)) continue;
@@ -49,11 +86,16 @@ export class ProvenanceCompanions implements Companions {
       if (own.isInCompartment(resource) || own.isOfOthers(resource)) continue;
       const targets = this.#targets(resource);
       const first = targets.findIndex((target) => exported.has(target));
-      if (first >= 0) candidates.set(row.id, { row, earlier: targets.slice(0, first) });
+      if (first < 0) continue;
+      candidates.set(row.id, { row, targets, asked: isOfPages ? targets.slice(0, first) : targets });
     }
-    const others = await this.#exportedOf([...candidates.values()].flatMap(({ earlier }) => earlier));
+    const asked = [...candidates.values()].flatMap((candidate) => candidate.asked);
+    const others = await this.#exportedOf(asked, places);
     return [...candidates.values()]
-      .filter(({ earlier }) => !earlier.some((target) => others.has(target)))
+      .filter(({ targets }) => {
+        const first = targets.find((target) => others.has(target) || (isOfPages && exported.has(target)));
+        return first !== undefined && exported.has(first);
+      })
       .map(({ row }) => row);
   }
 
@@ -67,18 +109,20 @@ export class ProvenanceCompanions implements Companions {
     return [...targets].sort();
   }
 
-  /** Of some resources, those that the job exports. */
-  async #exportedOf(references: readonly string[]): Promise<ReadonlySet<string>> {
-    const { selectionOf, source, window } = this.#input;
+  /** Of some resources, those that the job exports of some windows. */
+  async #exportedOf(references: readonly string[], places: Kind['targets']): Promise<ReadonlySet<string>> {
+    const { source } = this.#input;
     const idsOf = new Map<string, Set<string>>();
     for (const reference of references) {
       const [type = '', id = ''] = reference.split('/');
       idsOf.set(type, (idsOf.get(type) ?? new Set()).add(id));
     }
     const exported = new Set<string>();
-    for (const [type, ids] of idsOf) {
-      const found = await selectionOf(type)?.exportedOf([...ids], { ...window, type }, source);
-      for (const id of found ?? []) exported.add(`${type}/${id}`);
+    for (const { window, selectionOf } of places) {
+      for (const [type, ids] of idsOf) {
+        const found = await selectionOf(type)?.exportedOf([...ids], { ...window, type }, source);
+        for (const id of found ?? []) exported.add(`${type}/${id}`);
+      }
     }
     return exported;
   }

@@ -12,6 +12,8 @@ import { PROGRESS_MS, type SliceDependencies, type SliceLimits, STOP_CHECK_MS } 
 export interface TypeChoice {
   /** `undefined` at the system level. */
   compartment: CompartmentSelection | undefined;
+  /** How lines of before the window are chosen, where members joined after `_since`; absent: none is exported. */
+  earlier?: { compartment: CompartmentSelection | undefined };
   patients: PatientCounter;
 }
 
@@ -126,10 +128,12 @@ class TypeWriters {
     if (this.#isSuperseded(place)) return;
     // Whether it is exported or not: of a resource, one line counts.
     index?.add(type, row, place);
-    if (row.lastUpdated !== undefined && placeIn(this.#span, row.lastUpdated) !== 'in') return;
     const { choice, writer } = own;
+    const where = row.lastUpdated === undefined ? 'in' : placeIn(this.#span, row.lastUpdated);
+    if (where === 'after' || (where === 'before' && choice.earlier === undefined)) return;
+    const { compartment } = where === 'before' ? (choice.earlier ?? choice) : choice;
     writer.add(partOf(type), row, (_, resource) => {
-      if (choice.compartment?.isExported(0, resource) === false) return false;
+      if (compartment?.isExported(0, resource) === false) return false;
       if (row.lastUpdated === undefined) this.#countUndated(writer);
       return true;
     });
@@ -144,12 +148,12 @@ class TypeWriters {
     const written = new Map<string, WrittenType>();
     for (const [type, own] of this.#byType) {
       if (own === undefined) continue;
-      const { compartment, patients } = own.choice;
+      const { compartment, earlier, patients } = own.choice;
       const counts = patients.counts();
       written.set(type, {
         ...(await own.writer.close()),
-        foreign: compartment?.foreign ?? 0,
-        ofOthers: compartment?.ofOthers ?? 0,
+        foreign: (compartment?.foreign ?? 0) + (earlier?.compartment?.foreign ?? 0),
+        ofOthers: (compartment?.ofOthers ?? 0) + (earlier?.compartment?.ofOthers ?? 0),
         counts,
       });
     }

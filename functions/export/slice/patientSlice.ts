@@ -27,6 +27,8 @@ export interface PatientSliceStart {
   /** Searches whose first pages are asked for at the same time. */
   concurrency: number;
   cursor: PatientCursor | undefined;
+  /** Whether resources without a time are of another partition. */
+  leavesOutUndated?: boolean;
 }
 
 /** Bytes of pages that wait for their turn; more are not asked for meanwhile. */
@@ -278,7 +280,7 @@ export class PatientSlice {
 
   /** Whether a resource is of the time that was asked for, as far as it says. */
   #isInWindow({ lastUpdated }: SearchRow): boolean {
-    if (lastUpdated === undefined) return true;
+    if (lastUpdated === undefined) return this.#start.leavesOutUndated !== true;
     return placeIn(spanOf(this.#window), lastUpdated) === 'in';
   }
 

@@ -40,8 +40,8 @@ export async function provePartsComplete(
   records: readonly PartitionRecord[],
 ): Promise<void> {
   const parts = new Map<string, { windows: number; walked: number }>();
-  for (const [index, { window, isOfDeletions, memberSearch }] of partitions.entries()) {
-    if (isOfDeletions === true || memberSearch !== undefined) continue;
+  for (const [index, { window, isOfDeletions, isOfJoined, memberSearch }] of partitions.entries()) {
+    if (isOfDeletions === true || isOfJoined === true || memberSearch !== undefined) continue;
     const { walked = Number.NaN, report } = records[index] ?? {};
     const sum = parts.get(window.type) ?? { windows: 0, walked: 0 };
     sum.windows++;

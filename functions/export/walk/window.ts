@@ -43,6 +43,25 @@ export function jobWindow(
   return { type, from: since, until: transactionTime, untilAsked: until !== undefined };
 }
 
+/** The bounds of time of what members who joined after `_since` had before. */
+export function earlierBounds(
+  since: string | undefined,
+  transactionTime: string,
+): { since: undefined; until: string } {
+  const isInTime = since !== undefined && compareInstants(instant(since), instant(transactionTime)) < 0;
+  return { since: undefined, until: isInTime ? since : transactionTime };
+}
+
+/** The window of it. */
+export function earlierWindow(
+  type: string,
+  { since }: { since: string | undefined },
+  transactionTime: string,
+): Window {
+  const bounds = earlierBounds(since, transactionTime);
+  return jobWindow(type, bounds, bounds.until);
+}
+
 /** The instants of a window; without `from` it has no begin. */
 export interface Span {
   readonly from: Instant | undefined;

@@ -1,21 +1,11 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { readArguments } from '../../../cli/command.js';
-import { exportData } from '../../../cli/export.js';
-import { KICK_OFF_OPTIONS } from '../../../cli/export/kickOffOptions.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BulkServer, cutInHalf, QuickClock, SECRET, type Answer } from './bulkServer.js';
+import { runExport } from './runExport.js';
 
 const PATIENTS = 'Patient-0-0-a.ndjson';
-const OPTIONS = {
-  base: { value: 'URL', description: '' },
-  output: { value: 'FOLDER', description: '' },
-  ...KICK_OFF_OPTIONS,
-  resume: { value: 'URL', description: '' },
-  cancel: { value: 'URL', description: '' },
-  parallel: { value: 'N', description: '' },
-};
 const KEY = 'a-function-key';
 
 let server: BulkServer;
@@ -30,29 +20,16 @@ beforeEach(async () => {
 afterEach(() => {
   server.stop();
   rmSync(folder, { recursive: true, force: true });
-  vi.restoreAllMocks();
 });
 
 const output = (): string => join(folder, 'out');
 const saved = (name: string): string => readFileSync(join(output(), name), 'utf8');
 
-/** Runs `fhir-deid export`, with what it writes. */
-async function run(
+const run = (
   options: readonly string[] = [],
   environment: Record<string, string> = {},
-): Promise<{ code: number; out: string }> {
-  const written: string[] = [];
-  const take = (text: unknown): boolean => written.push(String(text)) > 0;
-  vi.spyOn(console, 'log').mockImplementation(take);
-  vi.spyOn(console, 'error').mockImplementation(take);
-  vi.spyOn(process.stderr, 'write').mockImplementation(take);
-  const command = { name: 'export', summary: '', options: OPTIONS, run: async () => 0 };
-  const given = readArguments(command, ['--base', server.base, ...options]);
-  if (given === 'help') throw new Error('Help was not asked for.');
-  const code = await exportData({ ...given, environment }, clock);
-  vi.restoreAllMocks();
-  return { code, out: written.join('\n') };
-}
+): Promise<{ code: number; out: string }> =>
+  runExport(['--base', server.base, ...options], environment, clock);
 
 const start = (
   options: readonly string[] = [],
@@ -92,6 +69,15 @@ describe('an export', () => {
   });
 
   it.each<[string, string[], object]>([
+    [
+      'as the ballot of STU 4 has it',
+      ['--post', '--type', 'Patient,Group'],
+      {
+        method: 'POST',
+        url: '/fhir/$export',
+        body: '{"resourceType":"Parameters","parameter":[{"name":"_type","valueString":"Patient"},{"name":"_type","valueString":"Group"}]}',
+      },
+    ],
     ['of patients', ['--level', 'patient'], { method: 'GET', url: '/fhir/Patient/$export' }],
     ['of a group', ['--level', 'group/a b'], { method: 'GET', url: '/fhir/Group/a%20b/$export' }],
     [

@@ -1,15 +1,14 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { exportData } from '../../../cli/export.js';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type RunningSource, startSource } from '../../../local/source/source.js';
 import { QuickClock } from './bulkServer.js';
+import { runExport } from './runExport.js';
 
 type Options = Partial<Parameters<typeof startSource>[0]>;
 type Behaviours = NonNullable<Options['behaviours']>;
 
-const TOKEN = 'a-token';
 const LINES = 60;
 let directory: string;
 const expected: string[] = [];
@@ -32,11 +31,6 @@ afterAll(() => rmSync(directory, { recursive: true }));
 /** Exports from a server, whose pauses are cut short. */
 async function exported(options: Options): Promise<{ code: number; out: string; keys: string[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'servers-out-'));
-  const written: string[] = [];
-  const take = (text: unknown): boolean => written.push(String(text)) > 0;
-  vi.spyOn(console, 'log').mockImplementation(take);
-  vi.spyOn(console, 'error').mockImplementation(take);
-  vi.spyOn(process.stderr, 'write').mockImplementation(take);
   let source: RunningSource | undefined;
   try {
     source = await startSource({
@@ -44,14 +38,9 @@ async function exported(options: Options): Promise<{ code: number; out: string; 
       bulk: { polls: 2, linesPerFile: 25, filesPerPage: 2 },
       ...options,
     });
-    const code = await exportData(
-      {
-        values: { base: source.url, output: join(folder, 'out') },
-        flags: new Set(),
-        lists: {},
-        operand: '',
-        environment: { CALLER_AUTHENTICATION: 'bearer-token', CALLER_BEARER_TOKEN: TOKEN },
-      },
+    const { code, out } = await runExport(
+      ['--base', source.url, '--output', join(folder, 'out')],
+      { CALLER_AUTHENTICATION: 'bearer-token', CALLER_BEARER_TOKEN: 'a-token' },
       new QuickClock(),
     );
     const names = readdirSync(join(folder, 'out')).filter((name) => name.endsWith('.ndjson'));
@@ -62,10 +51,9 @@ async function exported(options: Options): Promise<{ code: number; out: string; 
     const keys = [...texts.join('').matchAll(/"resourceType":"(\w+)","id":"(\w+)"/g)].map(
       ([, type, id]) => `${type}/${id}`,
     );
-    return { code, out: written.join('\n'), keys: keys.toSorted() };
+    return { code, out, keys: keys.toSorted() };
   } finally {
     await source?.close();
-    vi.restoreAllMocks();
     rmSync(folder, { recursive: true });
   }
 }

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../functions/json/json.js';
-import { groupNotes, Members, resolveGroup } from '../../../functions/export/selection/members.js';
+import {
+  BEGAN,
+  groupNotes,
+  Members,
+  resolveGroup,
+  type StoredMembers,
+} from '../../../functions/export/selection/members.js';
 
 const AT = '2026-06-15T12:00:00.000Z';
 const BASES = ['https://source.example/fhir', 'https://public.example/r4'];
@@ -115,6 +121,121 @@ describe('groups in groups', () => {
   it('that begin with one that is not there are not found', async () => {
     await expect(resolve({})).rejects.toMatchObject({ code: 'not-found' });
   });
+});
+
+describe('since an instant, a member', () => {
+  const SINCE = '2026-05-10T12:00:00Z';
+  const [BEFORE, UNKNOWN, AFTER] = [BEGAN.before, BEGAN.unknown, BEGAN.after];
+  const start = (text: string): JsonObject => of('Patient/a', { period: { start: text } });
+  const changed = (at: string): JsonObject => ({ meta: { lastUpdated: at } });
+  const refreshed = (at: string): JsonObject => ({
+    ...changed('2026-01-01T00:00:00Z'),
+    extension: [
+      {
+        url: 'http://hl7.org/fhir/uv/bulkdata/StructureDefinition/members-refreshed',
+        valueDateTime: at,
+      },
+    ],
+  });
+  const [OLD, NEW] = [changed('2026-05-10T11:59:59.999Z'), changed('2026-05-10T12:00:00Z')];
+
+  it.each<[string, Record<string, { member: JsonObject[] } & JsonObject>, number]>([
+    ['whose period began before', { g: { member: [start('2026-05-10T11:00:00Z')] } }, BEFORE],
+    ['whose period began just then', { g: { member: [start('2026-05-10T14:00:00+02:00')] } }, BEFORE],
+    ['whose period began after', { g: { member: [start('2026-05-10T12:00:01Z')] } }, AFTER],
+    ['whose period began on that day, at an unknown hour', { g: { member: [start('2026-05-10')] } }, AFTER],
+    [
+      'whose period began the day before, wherever that was',
+      { g: { member: [start('2026-05-09')] } },
+      BEFORE,
+    ],
+    ['whose period began in that month', { g: { member: [start('2026-05')] } }, AFTER],
+    ['whose period began in an earlier year', { g: { member: [start('2025')] } }, BEFORE],
+    [
+      'without a start, in a group that was not changed',
+      { g: { ...OLD, member: [of('Patient/a')] } },
+      BEFORE,
+    ],
+    ['without a start, in a group that was changed', { g: { ...NEW, member: [of('Patient/a')] } }, UNKNOWN],
+    ['without a start, in a group without a time', { g: { member: [of('Patient/a')] } }, UNKNOWN],
+    [
+      'with an end alone, in a group that was changed',
+      { g: { ...NEW, member: [of('Patient/a', { period: { end: '2030' } })] } },
+      UNKNOWN,
+    ],
+    [
+      'that was computed before',
+      { g: { ...refreshed('2026-05-01T00:00:00Z'), member: [of('Patient/a')] } },
+      BEFORE,
+    ],
+    [
+      'that was computed after',
+      { g: { ...refreshed('2026-05-11T00:00:00Z'), member: [of('Patient/a')] } },
+      UNKNOWN,
+    ],
+    ['that was computed on a day', { g: { ...refreshed('2026-05-01'), member: [of('Patient/a')] } }, UNKNOWN],
+    [
+      'that a filter lets through',
+      { g: { ...OLD, modifierExtension: [{ url: 'x' }], member: [of('Patient/a')] } },
+      UNKNOWN,
+    ],
+    [
+      'of two memberships, the earlier of which counts',
+      { g: { member: [start('2026-05-11'), start('2026-05-01'), start('2026-05-12')] } },
+      BEFORE,
+    ],
+    [
+      'of a group that joined after',
+      {
+        g: { ...NEW, member: [of('Group/h', { period: { start: '2026-05-11' } })] },
+        h: { ...OLD, member: [of('Patient/a')] },
+      },
+      AFTER,
+    ],
+    [
+      'of a group of which nothing shows when it joined',
+      { g: { ...NEW, member: [of('Group/h')] }, h: { ...OLD, member: [start('2020')] } },
+      UNKNOWN,
+    ],
+    [
+      'who joined another group after',
+      { g: { ...OLD, member: [of('Group/h')] }, h: { ...NEW, member: [start('2026-05-11')] } },
+      AFTER,
+    ],
+  ])('%s', async (_name, groups, began) => {
+    const read = (id: string): Promise<JsonObject> =>
+      Promise.resolve({ resourceType: 'Group', id, ...groups[id] });
+    const found = await resolveGroup('g', read, AT, BASES, SINCE);
+    expect([...found.began]).toEqual([['a', began]]);
+    // What a group without starts says of its list of members.
+    if (!JSON.stringify(groups).includes('"start"')) expect(found.isUnchanged).toBe(began === BEFORE);
+  });
+
+  it.each<[string, JsonObject, string[]]>([
+    ['that ended since', { start: '2026-01-01', end: '2026-06-01' }, ['a']],
+    ['without a start, that ended since', { end: '2026-06-01' }, ['a']],
+    ['that ended before', { end: '2026-05-01' }, []],
+    ['that began and ended since', { start: '2026-05-20', end: '2026-06-01' }, []],
+    ['that is still to begin', { start: '2026-06-20' }, []],
+    ['that cannot be read', { end: 'soon' }, []],
+  ])('of a membership %s', async (_name, period, ended) => {
+    const read = (id: string): Promise<JsonObject> =>
+      Promise.resolve({ resourceType: 'Group', id, member: [of('Patient/a', { period })] });
+    const found = await resolveGroup('g', read, AT, BASES, SINCE);
+    expect([...found.ended]).toEqual(ended);
+  });
+});
+
+it('members are as they were after they were stored', () => {
+  const plain = new Members(['b', 'a']);
+  expect(plain.stored).toEqual(['a', 'b']);
+  const changed = new Members(['c', 'a', 'b'], { joined: ['b'], pending: ['c'] });
+  for (const members of [changed, Members.of(JSON.parse(JSON.stringify(changed.stored)) as StoredMembers)]) {
+    expect(members.ids).toEqual(['a', 'b', 'c']);
+    expect(members.joined?.ids).toEqual(['b']);
+    expect(members.complete).toEqual(['a', 'b']);
+  }
+  expect(Members.of(['b', 'a'])).toMatchObject({ ids: ['a', 'b'], joined: undefined });
 });
 
 it('members are found by their ids, whatever these look like', () => {
