@@ -7,7 +7,6 @@ import type { FhirModel } from '../../deid/model/fhirModel.js';
 import type { RequestedElement } from '../request/elements.js';
 import type { ContentCounter } from '../../deid/run/contentCounter.js';
 import type { LineMaker } from './lineMaker.js';
-import { rawLines } from './rawLines.js';
 
 /** Marks a resource that is not whole: https://terminology.hl7.org/CodeSystem-v3-ObservationValue.html */
 const SUBSETTED = {
@@ -44,9 +43,8 @@ const RESOURCE_TYPE = nameNumber('resourceType');
 
 /**
  * Makes the cutter for `_elements`: of the resources of the types asked for, the root elements asked for stay, choice
- * elements by their name without the type (`value` keeps `valueQuantity`), primitives with their `_` siblings. Types
- * for which no element was asked for stay whole. Elements that are mandatory are not known, so they stay only where
- * they are asked for.
+ * elements by their name without the type (`value` keeps `valueQuantity`), primitives with their `_` siblings, and so do
+ * elements that the type has to have. Types for which no element was asked for stay whole.
  * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#query-parameters
  */
 export function elementCutter(elements: readonly RequestedElement[], model: FhirModel): ElementCutter {
@@ -56,8 +54,8 @@ export function elementCutter(elements: readonly RequestedElement[], model: Fhir
     if (asked.length === 0) return undefined;
     const names = new Set(asked.map(({ element }) => element));
     const kept = new Set<string>([...ALWAYS, ...names]);
-    for (const { key, name } of model.resource(type)?.elements.values() ?? []) {
-      if (names.has(name)) kept.add(key);
+    for (const { key, name, isRequired } of model.resource(type)?.elements.values() ?? []) {
+      if (isRequired || names.has(name)) kept.add(key);
     }
     const all = [...kept].flatMap((key) => [key, `_${key}`]);
     return { names: new Set(all), numbers: new Set(all.map(nameNumber)) };
@@ -160,7 +158,7 @@ export function cuttingLines(
   return {
     ...lineMaker,
     makeLine(resource, line, report) {
-      if (lineMaker === rawLines) {
+      if (lineMaker.isAsItCame?.(resource) === true) {
         const { length } = line;
         if (cut.ofRaw(resource, line)) return undefined;
         line.truncate(length);

@@ -9,6 +9,7 @@ import type { LineMaker } from '../../../functions/export/output/lineMaker.js';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import { cuttingLines, elementCutter } from '../../../functions/export/output/cutElements.js';
 import { contentOf } from '../../../functions/export/records/content.js';
+import { rawLinesOf } from '../../../functions/export/output/absoluteAttachments.js';
 import { rawLines } from '../../../functions/export/output/rawLines.js';
 import { readElements } from '../../../functions/export/request/elements.js';
 
@@ -45,19 +46,25 @@ describe('_elements', () => {
       'keeps a choice element by its name without the type',
       'Observation.value',
       '{"resourceType":"Observation","valueQuantity":{"value":1},"_valueString":{"id":"a"},"valueset":1,"status":"final"}',
-      `{"resourceType":"Observation","valueQuantity":{"value":1},"_valueString":{"id":"a"},"meta":{"tag":[${SUBSETTED}]}}`,
+      `{"resourceType":"Observation","valueQuantity":{"value":1},"_valueString":{"id":"a"},"status":"final","meta":{"tag":[${SUBSETTED}]}}`,
     ],
     [
       'keeps the digits of numbers',
       'value',
       '{"resourceType":"Observation","valueQuantity":{"value":1.500,"x":123456789012345678901234567890.10},"status":"final"}',
-      `{"resourceType":"Observation","valueQuantity":{"value":1.500,"x":123456789012345678901234567890.10},"meta":{"tag":[${SUBSETTED}]}}`,
+      `{"resourceType":"Observation","valueQuantity":{"value":1.500,"x":123456789012345678901234567890.10},"status":"final","meta":{"tag":[${SUBSETTED}]}}`,
     ],
     [
       'keeps security labels and other tags',
       'gender',
       `{"resourceType":"Patient","meta":{"security":[${LABEL}],"tag":[{"code":"x"}]},"name":[]}`,
       `{"resourceType":"Patient","meta":{"security":[${LABEL}],"tag":[{"code":"x"},${SUBSETTED}]}}`,
+    ],
+    [
+      'keeps mandatory elements, with their siblings and by any of their types, as far as they are there',
+      'note',
+      '{"resourceType":"MedicationRequest","_status":{"id":"a"},"status":"active","medicationReference":{"reference":"x"},"subject":{},"note":[],"dosageInstruction":[]}',
+      `{"resourceType":"MedicationRequest","_status":{"id":"a"},"status":"active","medicationReference":{"reference":"x"},"subject":{},"note":[],"meta":{"tag":[${SUBSETTED}]}}`,
     ],
     [
       'marks a resource once',
@@ -145,7 +152,7 @@ describe('raw resources are cut as their lines would be', () => {
     FhirModel.of('R4'),
   );
   const inOneStep = cuttingLines(rawLines, cutter, undefined);
-  const fromLines = cuttingLines({ ...rawLines }, cutter, undefined);
+  const fromLines = cuttingLines({ ...rawLines, isAsItCame: undefined }, cutter, undefined);
   const metas = [
     '',
     '"meta":{},',
@@ -187,4 +194,16 @@ describe('raw resources are cut as their lines would be', () => {
       }
     }
   });
+});
+
+it('raw resources that are cut have absolute URLs of attachments, too', () => {
+  const model = FhirModel.of('R4');
+  const cutter = elementCutter(readElements(['photo'], undefined, names, []), model);
+  const maker = cuttingLines(rawLinesOf('https://e.org/fhir', model), cutter, undefined);
+  const line = new LineBuffer();
+  const json = '{"resourceType":"Patient","photo":[{"url":"Binary/1"}],"gender":"male"}';
+  maker.makeLine(tapeOf(json), line, new EngineReport());
+  expect(line.slice(0, line.length).toString()).toBe(
+    `{"resourceType":"Patient","photo":[{"url":"https://e.org/fhir/Binary/1"}],"meta":{"tag":[${SUBSETTED}]}}`,
+  );
 });
