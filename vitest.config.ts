@@ -7,6 +7,7 @@ const ownPackages = [
   { name: 'interop', install: 'npm ci --prefix test/interop' },
   { name: 'reading', install: 'npm install --no-save --prefix test/reading' },
   { name: 'validity', install: 'npm ci --prefix test/validity' },
+  { name: 'clients', install: 'npm ci --omit=optional --prefix test/clients' },
 ].filter(({ name, install }) => {
   const isInstalled = existsSync(new URL(`test/${name}/node_modules`, import.meta.url));
   if (!isInstalled) console.log(`skipped: test/${name}, which needs ${install}`);
@@ -48,7 +49,7 @@ const OWN_PROCESS = [
   'test/local/host/*.test.ts',
 ];
 const LONG = 'test/**/*.long.test.ts';
-const OF_OWN_PACKAGES = ['test/interop/**', 'test/reading/**', 'test/validity/**'];
+const OF_OWN_PACKAGES = ['test/interop/**', 'test/reading/**', 'test/validity/**', 'test/clients/**'];
 
 /** A test's name has its tier: `npm test` runs `*.test.ts`, `npm run test:rest` runs `*.long.test.ts`. */
 export default defineConfig({
