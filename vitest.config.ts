@@ -7,6 +7,7 @@ const ownPackages = [
   { name: 'interop', install: 'npm ci --prefix test/interop' },
   { name: 'reading', install: 'npm install --no-save --prefix test/reading' },
   { name: 'validity', install: 'npm ci --prefix test/validity' },
+  { name: 'clients', install: 'npm ci --omit=optional --prefix test/clients' },
 ].filter(({ name, install }) => {
   const isInstalled = existsSync(new URL(`test/${name}/node_modules`, import.meta.url));
   if (!isInstalled) console.log(`skipped: test/${name}, which needs ${install}`);
@@ -45,10 +46,11 @@ const OWN_PROCESS = [
   'test/json/keyNames.test.ts',
   // What is on the tape depends on the names that others have used up.
   'test/deid/run/tapeCost.test.ts',
+  'test/deid/run/quickWalk.test.ts',
   'test/local/host/*.test.ts',
 ];
 const LONG = 'test/**/*.long.test.ts';
-const OF_OWN_PACKAGES = ['test/interop/**', 'test/reading/**', 'test/validity/**'];
+const OF_OWN_PACKAGES = ['test/interop/**', 'test/reading/**', 'test/validity/**', 'test/clients/**'];
 
 /** A test's name has its tier: `npm test` runs `*.test.ts`, `npm run test:rest` runs `*.long.test.ts`. */
 export default defineConfig({

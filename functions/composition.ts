@@ -127,12 +127,7 @@ export function composeThread(settings: Settings, access: Access): ActivityDepen
       mode.method === 'files'
         ? new SourceFiles(mode, settings.sourceMaxPageMebibytes * BYTES_PER_MEBIBYTE)
         : undefined,
-    cache: new JobCache(
-      jobs,
-      settings.fhirVersion,
-      secretsOf(settings),
-      openPseudonyms(settings, access.pseudonyms),
-    ),
+    cache: new JobCache(jobs, settings, secretsOf(settings), openPseudonyms(settings, access.pseudonyms)),
     now: () => Date.now(),
     isResourceType: (name) => model.resource(name) !== undefined,
   };

@@ -105,7 +105,11 @@ describe('a slice of a job whose secrets are destroyed', () => {
         deleteFile: async (_container: string, name: string) => void left.delete(name),
       },
       sourceOf: () => ({ search: async () => ({ body, date: 0 }) }),
-      cache: new JobCache(jobs as unknown as JobStore, 'R4', () => Promise.resolve(null)),
+      cache: new JobCache(
+        jobs as unknown as JobStore,
+        { fhirVersion: 'R4', fhirServerUrl: 'https://source.example/fhir' },
+        () => Promise.resolve(null),
+      ),
       now: () => 0,
     };
     const run = exportSlice(dependencies as unknown as ActivityDependencies);

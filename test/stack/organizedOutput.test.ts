@@ -25,7 +25,7 @@ let resources: JobResource[];
 beforeAll(async () => {
   storage = await startTestStorage();
   directory = mkdtempSync(join(tmpdir(), 'fhir-organized-'));
-  generateSample({ directory, seed: 5, patients: 2 });
+  generateSample({ directory, seed: 5, patients: 3 });
   resources = readdirSync(directory).flatMap((file) =>
     readFileSync(join(directory, file), 'utf8')
       .trimEnd()
