@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
 // Packages of their own, some 100 MB each, that not everybody needs.
@@ -6,6 +7,7 @@ const ownPackages = [
   { name: 'interop', install: 'npm ci --prefix test/interop' },
   { name: 'reading', install: 'npm install --no-save --prefix test/reading' },
   { name: 'validity', install: 'npm ci --prefix test/validity' },
+  { name: 'clients', install: 'npm ci --omit=optional --prefix test/clients' },
 ].filter(({ name, install }) => {
   const isInstalled = existsSync(new URL(`test/${name}/node_modules`, import.meta.url));
   if (!isInstalled) console.log(`skipped: test/${name}, which needs ${install}`);
@@ -47,11 +49,13 @@ const OWN_PROCESS = [
   'test/local/host/*.test.ts',
 ];
 const LONG = 'test/**/*.long.test.ts';
-const OF_OWN_PACKAGES = ['test/interop/**', 'test/reading/**', 'test/validity/**'];
+const OF_OWN_PACKAGES = ['test/interop/**', 'test/reading/**', 'test/validity/**', 'test/clients/**'];
 
 /** A test's name has its tier: `npm test` runs `*.test.ts`, `npm run test:rest` runs `*.long.test.ts`. */
 export default defineConfig({
   test: {
+    // One for each core: the runner itself has little to do, and leaves one idle unless told otherwise.
+    maxWorkers: availableParallelism(),
     projects: [
       project({
         name: 'quick',

@@ -3,6 +3,7 @@ import { exportSlice } from './activities/exportSlice.js';
 import { JobCache } from './activities/jobCache.js';
 import type { SliceRunner } from './activities/sliceRunner.js';
 import { SliceThreads } from './activities/sliceThreads.js';
+import { SparingSlices } from './activities/sparingSlices.js';
 import { ConfigurationBlobs } from './adapters/configurationBlobs.js';
 import { ConfigurationImages } from './adapters/configurationImages.js';
 import {
@@ -83,7 +84,7 @@ export function composeApp(settings: Settings): { activities: MainDependencies; 
       // A thread also where slices have none: what callers send may take long.
       runDeIdentify: deIdentifyThreads(
         new URL('./deIdentifyThread.js', import.meta.url),
-        Math.max(1, settings.workerThreads),
+        Math.max(1, settings.workerThreads.most),
       ),
       now,
       isResourceType,
@@ -126,12 +127,7 @@ export function composeThread(settings: Settings, access: Access): ActivityDepen
       mode.method === 'files'
         ? new SourceFiles(mode, settings.sourceMaxPageMebibytes * BYTES_PER_MEBIBYTE)
         : undefined,
-    cache: new JobCache(
-      jobs,
-      settings.fhirVersion,
-      secretsOf(settings),
-      openPseudonyms(settings, access.pseudonyms),
-    ),
+    cache: new JobCache(jobs, settings, secretsOf(settings), openPseudonyms(settings, access.pseudonyms)),
     now: () => Date.now(),
     isResourceType: (name) => model.resource(name) !== undefined,
   };
@@ -167,8 +163,10 @@ export function slicesOf(thread: ActivityDependencies): SliceRunner {
 }
 
 function openSlices(settings: Settings, access: Access, main: ActivityDependencies): SliceRunner {
-  if (settings.workerThreads === 0) return slicesOf(main);
-  return new SliceThreads(new URL('./sliceThread.js', import.meta.url), settings.workerThreads, () => {
+  const { most, areSpared } = settings.workerThreads;
+  const onMain = slicesOf(main);
+  if (most === 0) return onMain;
+  const threads = new SliceThreads(new URL('./sliceThread.js', import.meta.url), most, () => {
     const shared: RemoteAccess = {
       source: shareSourceAccess(access.source),
       pseudonyms: shareSourceAccess(access.pseudonyms),
@@ -179,6 +177,7 @@ function openSlices(settings: Settings, access: Access, main: ActivityDependenci
       resourceLimits: threadLimits(MAX_THREAD_MEBIBYTES),
     };
   });
+  return areSpared ? new SparingSlices(onMain, threads, main.jobs) : threads;
 }
 
 /** Looks up the keys that configurations only name, in the settings. */

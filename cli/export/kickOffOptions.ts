@@ -37,7 +37,7 @@ const PARAMETERS: Readonly<Record<string, ParameterOption>> = {
   },
   'associated-data': {
     parameter: 'includeAssociatedData',
-    option: { value: 'NAME', description: 'what comes along, LatestProvenanceResources' },
+    option: { value: 'NAME', description: 'what comes along, RelevantProvenanceResources' },
   },
   container: {
     parameter: '_container',

@@ -6,7 +6,7 @@ import type { LineMaker } from '../export/output/lineMaker.js';
 import type { JobRequest } from '../export/records/job.js';
 import type { BulkManifest } from '../export/source/bulkManifest.js';
 import { Members } from '../export/selection/members.js';
-import type { FhirVersion } from '../fhir/fhirVersion.js';
+import type { Settings } from '../settings/settings.js';
 import { makeLineMaker } from './jobLineMaker.js';
 
 /** One process seldom works on more jobs at a time. Their keys are here, and some hundred bytes a member. */
@@ -27,7 +27,7 @@ interface Of<T> {
 /** What this thread keeps of the jobs that it works on: made once per job, and forgotten when the job has ended. */
 export class JobCache {
   readonly #jobs: JobStore;
-  readonly #fhirVersion: FhirVersion;
+  readonly #source: Pick<Settings, 'fhirVersion' | 'fhirServerUrl'>;
   readonly #resolveSecret: KeyResolver;
   readonly #pseudonyms: PseudonymServices | undefined;
   readonly #kept = new RecentMap<string, Kept>(MAX_JOBS);
@@ -35,12 +35,12 @@ export class JobCache {
   /** @param pseudonyms absent: none can be made */
   constructor(
     jobs: JobStore,
-    fhirVersion: FhirVersion,
+    source: Pick<Settings, 'fhirVersion' | 'fhirServerUrl'>,
     resolveSecret: KeyResolver,
     pseudonyms?: PseudonymServices,
   ) {
     this.#jobs = jobs;
-    this.#fhirVersion = fhirVersion;
+    this.#source = source;
     this.#resolveSecret = resolveSecret;
     this.#pseudonyms = pseudonyms;
   }
@@ -53,7 +53,8 @@ export class JobCache {
     return this.#once(request.jobId, 'lineMaker', transactionTime, () =>
       makeLineMaker(request, transactionTime, {
         jobs: this.#jobs,
-        fhirVersion: this.#fhirVersion,
+        fhirVersion: this.#source.fhirVersion,
+        fhirServerUrl: this.#source.fhirServerUrl,
         resolveSecret: this.#resolveSecret,
         pseudonyms: this.#pseudonyms,
       }),

@@ -20,13 +20,15 @@ import { parseInstant } from '../fhir/instant.js';
 import { configurationDigest, keysDigest, pseudonymsDigest } from '../export/request/pinnedConfiguration.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
 import { JobPseudonyms, type PseudonymServices } from '../export/output/jobPseudonyms.js';
-import { rawLines } from '../export/output/rawLines.js';
+import { rawLinesOf } from '../export/output/absoluteAttachments.js';
 import type { LineMaker } from '../export/output/lineMaker.js';
 
 /** What the line maker of a job is made with. */
 export interface LineMakerDependencies {
   readonly jobs: Pick<JobStore, 'configuration' | 'secret'>;
   readonly fhirVersion: FhirVersion;
+  /** FHIR base of the source. */
+  readonly fhirServerUrl: string;
   readonly resolveSecret: KeyResolver;
   /** Absent: no pseudonyms can be made. */
   readonly pseudonyms: PseudonymServices | undefined;
@@ -43,12 +45,12 @@ export async function makeLineMaker(
   dependencies: LineMakerDependencies,
 ): Promise<LineMaker> {
   const { elements, configuration } = request;
+  const model = FhirModel.of(dependencies.fhirVersion);
   const lineMaker =
     configuration === undefined
-      ? rawLines
+      ? rawLinesOf(dependencies.fhirServerUrl, model)
       : await makeAnonymizing({ ...request, configuration }, transactionTime, dependencies);
   if (elements.length === 0) return lineMaker;
-  const model = FhirModel.of(dependencies.fhirVersion);
   const counter = configuration === undefined ? undefined : new ContentCounter(model);
   return cuttingLines(lineMaker, elementCutter(elements, model), counter);
 }

@@ -405,7 +405,7 @@ function planNotes({ typeFilters, elements }: JobRequest): string[] {
   }
   if (elements.length > 0) {
     notes.push(
-      'Resources hold no more than the elements that _elements asks for, beside resourceType, id and meta, and have the tag SUBSETTED: mandatory elements that were not asked for are missing.',
+      'Of types that _elements names elements of, resources hold these, resourceType, id, meta and mandatory elements alone, and have the tag SUBSETTED.',
     );
   }
   return notes;

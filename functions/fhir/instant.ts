@@ -68,9 +68,9 @@ const PARTIAL =
 export function instantMeant(text: string, which: 'earliest' | 'latest'): Instant | undefined {
   const instant = parseInstant(text);
   const parts = PARTIAL.exec(text)?.groups;
-  if (instant !== undefined || parts === undefined) return instant;
-  const { year = '', month, day, time, second, zone } = parts;
-  if (year === '0000' || year === '9999') return undefined;
+  const { year = '0000', month, day, time, second, zone } = parts ?? {};
+  if (year === '0000') return undefined;
+  if (instant !== undefined || year === '9999') return instant;
   const isLast = which === 'latest';
   const lastMonth = month ?? (isLast ? '12' : '01');
   const lastDay = day ?? (isLast ? padded(daysInMonth(Number(year), Number(lastMonth)), 2) : '01');

@@ -36,7 +36,11 @@ export function metadata({ settings, capabilities }: HttpDependencies): Handler 
     const levels = fhirVersion === 'STU3' ? Object.values(LEVELS) : [];
     return {
       status: 200,
-      headers: { 'content-type': 'application/fhir+json; charset=utf-8' },
+      headers: {
+        'content-type': 'application/fhir+json; charset=utf-8',
+        // What it lists changes with the source; and bulk-data-client on Node 20 cannot read an answer that it may store.
+        'cache-control': 'no-store',
+      },
       body: JSON.stringify({
         resourceType: 'CapabilityStatement',
         status: 'active',

@@ -67,16 +67,27 @@ const fhirServerUrl: Setting<string> = text(
   'URL',
 );
 
+/** Threads that run slices. */
+export interface WorkerThreads {
+  /** 0: the main thread runs them. */
+  most: number;
+  /** Whether the main thread runs those of small jobs. */
+  areSpared: boolean;
+}
+
 const workerThreads = text(
   'WORKER_THREADS',
   `auto or a whole number from 0 to ${MAX_WORKER_THREADS}`,
-  (found) => {
+  (found): WorkerThreads | undefined => {
     const cores = availableParallelism();
-    if (found.toLowerCase() === 'auto') return cores === 1 ? 0 : Math.min(cores, MAX_WORKER_THREADS);
-    return /^\d{1,2}$/.test(found) && Number(found) <= MAX_WORKER_THREADS ? Number(found) : undefined;
+    if (found.toLowerCase() === 'auto')
+      return { most: cores === 1 ? 0 : Math.min(cores, MAX_WORKER_THREADS), areSpared: true };
+    return /^\d{1,2}$/.test(found) && Number(found) <= MAX_WORKER_THREADS
+      ? { most: Number(found), areSpared: false }
+      : undefined;
   },
   { default: 'auto' },
-  'Threads that read, anonymize and write, besides the main one. `auto`: as many as there are cores, none where there is one: then the main thread does it.',
+  'Threads that read, anonymize and write, besides the main one. `auto`: as many as there are cores, none where there is one; and none for a job of few resources (10,000), as the source counts them. Then the main thread does it.',
 );
 
 const defaultConfiguration = {

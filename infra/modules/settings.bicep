@@ -269,7 +269,7 @@ type ExportSettings = {
   @maxValue(8760)
   JOB_RETENTION_HOURS: int?
 
-  @description('Threads that read, anonymize and write, besides the main one. `auto`: as many as there are cores, none where there is one: then the main thread does it. (auto or a whole number from 0 to 16; default auto)')
+  @description('Threads that read, anonymize and write, besides the main one. `auto`: as many as there are cores, none where there is one; and none for a job of few resources (10,000), as the source counts them. Then the main thread does it. (auto or a whole number from 0 to 16; default auto)')
   WORKER_THREADS: string?
 
   @description('Partitions of one job that are read at the same time. (partitions; default 4)')

@@ -1,7 +1,9 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { nodeFileTrace } from '@vercel/nft';
 import { zipSync, type Zippable } from 'fflate';
+import { bundleApp, NOT_BUNDLED } from './bundle.js';
 
 /** What the platform's worker brings: it is in no package. */
 const BROUGHT_BY_THE_WORKER = '@azure/functions-core';
@@ -24,35 +26,43 @@ export interface DeploymentPackage {
 
 /**
  * Makes the deployment package of the built app: `host.json`, a `package.json` without scripts and development
- * dependencies, its modules, and the production dependencies that they can load, with their licences. Writes the folder `<target>` and the archive `<target>.zip`.
+ * dependencies, the app with what it imports as a bundle, what that loads when it runs, and of all packages `package.json` and licence.
+ * Writes the folder `<target>` and the archive `<target>.zip`.
  * @throws Error when the app is not built, or something it imports is not installed
  */
 export async function makePackage(root: string, target: string): Promise<DeploymentPackage> {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, unknown>;
-  const traced = await reachedFiles(root, appModules(root));
-  const packages = [...new Set(traced.flatMap((file) => packageOf(file) ?? []))];
-  const files = [
-    ...new Set([
+  checkBuilt(root);
+  const development = developmentPackages(root);
+  const isExcluded = (path: string): boolean => development.has(packageOf(path) ?? '');
+  const { modules, sources, loading } = await bundleApp(root, isExcluded);
+  const loaded = await loadedFiles(root, loading, isExcluded);
+  const whole = new Set(loaded.flatMap((file) => packageOf(file) ?? []));
+  const bundled = [...new Set(sources.flatMap((file) => packageOf(file) ?? []))];
+  const contents = new Map<string, Uint8Array>([
+    ...[
       'host.json',
-      'package.json',
-      ...traced,
-      ...packages.flatMap((folder) => usefulFiles(root, folder)),
-    ]),
-  ].sort();
+      ...loaded,
+      ...[...whole].flatMap((folder) => usefulFiles(root, folder)),
+      ...bundled.flatMap((folder) => identityOf(root, folder)),
+    ].map((file) => [file, readFileSync(join(root, file))] as const),
+    ['package.json', Buffer.from(productionManifest(manifest))],
+    ...[...modules].map(([file, text]) => [file, Buffer.from(text)] as const),
+  ]);
   rmSync(target, { recursive: true, force: true });
-  const contents: Zippable = {};
+  const zippable: Zippable = {};
   let unpackedBytes = 0;
+  const files = [...contents.keys()].sort();
   for (const file of files) {
+    const bytes = contents.get(file) ?? Buffer.alloc(0);
     const to = join(target, file);
     mkdirSync(dirname(to), { recursive: true });
-    if (file === 'package.json') writeFileSync(to, productionManifest(manifest));
-    else cpSync(join(root, file), to, { dereference: true });
-    const bytes = readFileSync(to);
+    writeFileSync(to, bytes);
     unpackedBytes += bytes.byteLength;
-    contents[file] = [bytes, { mtime: MODIFIED, level: 9 }];
+    zippable[file] = [bytes, { mtime: MODIFIED, level: 9 }];
   }
   const archive = `${target}.zip`;
-  const zipped = zipSync(contents);
+  const zipped = zipSync(zippable);
   writeFileSync(archive, zipped);
   return { directory: target, archive, files, unpackedBytes, archiveBytes: zipped.byteLength };
 }
@@ -62,30 +72,34 @@ function productionManifest(manifest: Record<string, unknown>): string {
   return `${JSON.stringify({ name, version, license, private: true, type, main, engines, dependencies }, null, 2)}\n`;
 }
 
-/** The built modules of the app, all of them: worker threads start from modules that nothing imports. */
-function appModules(root: string): string[] {
-  const modules = readdirSync(join(root, 'functions'), { encoding: 'utf8', recursive: true })
+function checkBuilt(root: string): void {
+  const unbuilt = readdirSync(join(root, 'functions'), { encoding: 'utf8', recursive: true })
     .filter((path) => path.endsWith('.ts'))
-    .map((path) => join(root, 'dist', 'functions', path.replace(/\.ts$/, '.js')));
-  const unbuilt = modules.find((path) => !existsSync(path));
+    .map((path) => join(root, 'dist', 'functions', path.replace(/\.ts$/, '.js')))
+    .find((path) => !existsSync(path));
   if (unbuilt !== undefined) throw new Error(`${unbuilt} is not there: run npm run build first.`);
-  return modules;
 }
 
 /**
- * Files that the modules can load. Which file of a package Node takes depends on its version, too: newer ones
- * know the condition `module-sync`.
+ * Files beside the bundle that modules can load when they run. Which file of a package Node takes depends on its version,
+ * too: newer ones know the condition `module-sync`.
+ * @param loading paths of the modules that load files
  */
-async function reachedFiles(root: string, modules: readonly string[]): Promise<string[]> {
-  const development = developmentPackages(root);
+async function loadedFiles(
+  root: string,
+  loading: readonly string[],
+  isExcluded: (path: string) => boolean,
+): Promise<string[]> {
+  const { resolve } = createRequire(join(root, 'package.json'));
+  const packages = NOT_BUNDLED.filter((name) => name !== BROUGHT_BY_THE_WORKER).map((name) => resolve(name));
+  const start = [...loading.map((path) => join(root, path)), ...packages];
   const traces = await Promise.all(
     [['node'], ['node', 'module-sync']].map((conditions) =>
-      nodeFileTrace([...modules], {
+      nodeFileTrace(start, {
         base: root,
         processCwd: root,
         conditions,
-        // What is there for development only, some packages would take if they found it.
-        ignore: (path) => development.has(packageOf(`${path.replaceAll('\\', '/')}/`) ?? ''),
+        ignore: (path) => isExcluded(path.replaceAll('\\', '/')),
       }),
     ),
   );
@@ -96,7 +110,9 @@ async function reachedFiles(root: string, modules: readonly string[]): Promise<s
   if (missing.length > 0) {
     throw new Error(`The app imports what is not installed: ${missing.join(', ')}. Run npm ci first.`);
   }
-  return traces.flatMap(({ fileList }) => [...fileList].map((file) => file.replaceAll('\\', '/')));
+  return traces
+    .flatMap(({ fileList }) => [...fileList].map((file) => file.replaceAll('\\', '/')))
+    .filter((file) => file.startsWith('node_modules/') || file.endsWith('.json'));
 }
 
 function developmentPackages(root: string): ReadonlySet<string> {
@@ -115,8 +131,24 @@ function packageOf(file: string): string | undefined {
   return /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0];
 }
 
-/** The files of a package but what Node never loads; not those of packages within. */
+/** The files of a package but what Node never loads. */
 function usefulFiles(root: string, folder: string): string[] {
+  return filesOf(root, folder).filter((file) => {
+    const within = file.slice(folder.length + 1);
+    return LICENCE.test(within) || !USELESS.test(within);
+  });
+}
+
+/** What names a package of the bundle, its version and licence: for people, and for scanners of vulnerabilities. */
+function identityOf(root: string, folder: string): string[] {
+  return filesOf(root, folder).filter((file) => {
+    const within = file.slice(folder.length + 1);
+    return within === 'package.json' || LICENCE.test(within);
+  });
+}
+
+/** The files of a package; not those of packages within. */
+function filesOf(root: string, folder: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile())
     .map((entry) =>
@@ -124,8 +156,5 @@ function usefulFiles(root: string, folder: string): string[] {
         .slice(root.length + 1)
         .replaceAll('\\', '/'),
     )
-    .filter((file) => {
-      const within = file.slice(folder.length + 1);
-      return !within.includes('node_modules/') && (LICENCE.test(within) || !USELESS.test(within));
-    });
+    .filter((file) => !file.slice(folder.length + 1).includes('node_modules/'));
 }

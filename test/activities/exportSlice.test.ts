@@ -14,7 +14,7 @@ const SOURCE = { url: 'https://one.example/fhir', fhirVersion: 'R4' };
 async function sliceUnder(settings: { fhirServerUrl: string; fhirVersion: string }): Promise<void> {
   const window = { type: 'Patient', from: undefined, until: '2026-01-01T00:00:00Z' };
   const dependencies = {
-    settings: { ...settings, workerThreads: 0 },
+    settings: { ...settings, workerThreads: { most: 0, areSpared: false } },
     jobs: {
       request: async () => ({ folder: '', container: 'research', typeFilters: [], elements: [] }),
       plan: async () => ({
@@ -105,7 +105,11 @@ describe('a slice of a job whose secrets are destroyed', () => {
         deleteFile: async (_container: string, name: string) => void left.delete(name),
       },
       sourceOf: () => ({ search: async () => ({ body, date: 0 }) }),
-      cache: new JobCache(jobs as unknown as JobStore, 'R4', () => Promise.resolve(null)),
+      cache: new JobCache(
+        jobs as unknown as JobStore,
+        { fhirVersion: 'R4', fhirServerUrl: 'https://source.example/fhir' },
+        () => Promise.resolve(null),
+      ),
       now: () => 0,
     };
     const run = exportSlice(dependencies as unknown as ActivityDependencies);

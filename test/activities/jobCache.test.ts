@@ -15,7 +15,14 @@ function counting(failures = 0): { cache: JobCache; reads: string[] } {
       return ['p'];
     },
   };
-  return { cache: new JobCache(jobs as unknown as JobStore, 'R4', async () => null), reads };
+  return {
+    cache: new JobCache(
+      jobs as unknown as JobStore,
+      { fhirVersion: 'R4', fhirServerUrl: 'https://source.example/fhir' },
+      async () => null,
+    ),
+    reads,
+  };
 }
 
 it('what is known of a job is made once, also when it is asked for twice at the same time', async () => {

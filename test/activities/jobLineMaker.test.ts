@@ -44,7 +44,11 @@ async function jobWith(key: string): Promise<JobRequest> {
 
 function cacheOf(text: string, key: string): JobCache {
   const jobs = { configuration: async () => text, secret: async () => SECRET } as unknown as JobStore;
-  return new JobCache(jobs, 'R4', async () => key);
+  return new JobCache(
+    jobs,
+    { fhirVersion: 'R4', fhirServerUrl: 'https://source.example/fhir' },
+    async () => key,
+  );
 }
 
 describe('the engine of a job', () => {
@@ -149,7 +153,12 @@ describe('the pseudonyms of a job', () => {
       ...more,
     } as unknown as JobRequest;
     const jobs = { configuration: async () => RULES, secret: async () => SECRET } as unknown as JobStore;
-    return new JobCache(jobs, 'R4', async () => null, services).lineMaker(request, TRANSACTION_TIME);
+    return new JobCache(
+      jobs,
+      { fhirVersion: 'R4', fhirServerUrl: 'https://source.example/fhir' },
+      async () => null,
+      services,
+    ).lineMaker(request, TRANSACTION_TIME);
   }
 
   it('are those of the service', async () => {

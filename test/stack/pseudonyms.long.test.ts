@@ -22,7 +22,14 @@ let test: TestStack;
 afterEach(() => test.end());
 
 async function start(environment: Record<string, string>): Promise<void> {
-  test = await startTestStack({ PAGE_SIZE: '50', SLICE_MAX_PAGES: '4', WORKER_THREADS: '2', ...environment });
+  test = await startTestStack({
+    PAGE_SIZE: '50',
+    SLICE_MAX_PAGES: '4',
+    WORKER_THREADS: '2',
+    // After a kill; a minute without it.
+    DURABLE_REDELIVERY_DELAY_SECONDS: '1',
+    ...environment,
+  });
   await test.putConfiguration('pseudonyms.json', CONFIGURATION);
 }
 

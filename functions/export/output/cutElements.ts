@@ -23,9 +23,8 @@ const RESOURCE_TYPE = nameNumber('resourceType');
 
 /**
  * Makes the cutter for `_elements`: of the resources of the types asked for, the root elements asked for stay, choice
- * elements by their name without the type (`value` keeps `valueQuantity`), primitives with their `_` siblings. Types
- * for which no element was asked for stay whole. Elements that are mandatory are not known, so they stay only where
- * they are asked for.
+ * elements by their name without the type (`value` keeps `valueQuantity`), primitives with their `_` siblings, and so do
+ * elements that the type has to have. Types for which no element was asked for stay whole.
  * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#query-parameters
  */
 export function elementCutter(elements: readonly RequestedElement[], model: FhirModel): ElementCutter {
@@ -35,8 +34,8 @@ export function elementCutter(elements: readonly RequestedElement[], model: Fhir
     if (asked.length === 0) return undefined;
     const names = new Set(asked.map(({ element }) => element));
     const kept = new Set<string>([...ALWAYS, ...names]);
-    for (const { key, name } of model.resource(type)?.elements.values() ?? []) {
-      if (names.has(name)) kept.add(key);
+    for (const { key, name, isRequired } of model.resource(type)?.elements.values() ?? []) {
+      if (isRequired || names.has(name)) kept.add(key);
     }
     return new Set([...kept].flatMap((key) => [key, `_${key}`]));
   };

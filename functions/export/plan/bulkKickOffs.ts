@@ -2,6 +2,8 @@ import type { ExportLevel, ExportScope } from '../request/scope.js';
 import type { SearchParameters } from '../source/source.js';
 import type { BulkAnswer } from '../source/bulkStatus.js';
 import { safeName } from '../source/honored.js';
+import { instant } from '../walk/window.js';
+import { laterInstant, searchValue } from '../../fhir/instant.js';
 import { ExportError } from '../../common/errors.js';
 import type { JobRequest } from '../records/job.js';
 
@@ -30,7 +32,7 @@ export function bulkKickOffs({
 }: ExportScope & Pick<JobRequest, 'level'>): BulkKickOff[] {
   const all: Array<readonly [name: string, value: string]> = [
     ...(types === undefined ? [] : [['_type', types.join(',')] as const]),
-    ...(since === undefined ? [] : [['_since', since] as const]),
+    ...(since === undefined ? [] : [['_since', justBefore(since)] as const]),
     ...typeFilters.map(
       ({ type, search }) =>
         [
@@ -59,6 +61,16 @@ export function bulkKickOffs({
   }
   return kickOffs;
 }
+
+/**
+ * A `_since` for the source: the guide does not say whether what was changed exactly then is included, and sources may
+ * cut it to a second. Of the lines, the app leaves out what was changed before the caller's.
+ */
+function justBefore(since: string): string {
+  return searchValue(laterInstant(instant(since), -SECOND_MS));
+}
+
+const SECOND_MS = 1000;
 
 /** `patient` is for POST alone; longer URLs may be cut or refused on their way. */
 const MAX_QUERY = 1500;

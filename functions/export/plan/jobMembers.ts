@@ -35,7 +35,7 @@ export async function resolveMembers(
     if (present !== undefined && present < length) {
       throw new ExportError(
         'invalid-request',
-        `patient: ${length - present} of the ${quantity(length, 'patient', 'patients')} asked for ${length - present === 1 ? 'does' : 'do'} not exist at the source. Ask for those only that do.`,
+        `patient: ${length - present} of the ${quantity(length, 'patient', 'patients')} asked for ${length - present === 1 ? 'does' : 'do'} not exist at the source. Ask for those only that do: patient takes ids of the source, not pseudonyms of an export.`,
       );
     }
     return members;

@@ -130,7 +130,7 @@ export const PARAMETERS = {
     (values, reading) => readElements(values, reading.types, reading, reading.issues),
   ),
   patients: {
-    ...several('patient', 'references of patients, such as `Patient/123`', readPatients),
+    ...several('patient', 'references of patients by their ids at the source, such as `Patient/123`, never by pseudonyms; with `entra` and `smart` it takes the [permission for raw exports](authorization.md#searches-are-no-oracle)', readPatients),
     levels: ['patient', 'group'],
     // In a URL, ids of patients would be in the logs of whatever it passes.
     isInBodyOnly: true,

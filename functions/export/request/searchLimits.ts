@@ -30,7 +30,10 @@ export function searchLimitIssues(
     issues.push(errorIssue('forbidden', `${parameter}: ${text}`, parameter));
   };
   if (patients !== undefined && !allowsPatients) {
-    refuse(`single patients may not be asked for here without ${permission}. Leave it out.`, 'patient');
+    refuse(
+      `single patients may not be asked for here without ${permission}: it takes their ids at the source. Leave it out.`,
+      'patient',
+    );
   }
   const types = new Set(
     typeFilters.map(({ type }) => type).filter((type) => filterTypes?.has(type) === false),

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { ContentCounter } from '../../../functions/deid/run/contentCounter.js';
@@ -230,8 +232,11 @@ export class BulkServer {
   }
 }
 
-/** Sends the first half of a body, coded as it is asked for, and cuts the connection. */
-export function cutInHalf(server: BulkServer, name: string): Answer {
+/**
+ * Sends the first half of a body, coded as it is asked for, and cuts the connection when the client has saved some of it.
+ * @param folder where the client saves
+ */
+export function cutInHalf(server: BulkServer, name: string, folder: string): Answer {
   return (request, response) => {
     const bytes = Buffer.from(server.files[name]?.text ?? '');
     // Without compression, so that half of the coded bytes hold half of the lines.
@@ -243,9 +248,14 @@ export function cutInHalf(server: BulkServer, name: string): Answer {
       ...(isCoded ? { 'content-encoding': 'gzip' } : {}),
       'content-length': sent.length,
     });
-    response.write(sent.subarray(0, Math.ceil(sent.length / 2)), () =>
-      setTimeout(() => response.destroy(), 50),
-    );
+    response.write(sent.subarray(0, Math.ceil(sent.length / 2)));
+    const partial = join(folder, `${name}.partial`);
+    const poll = setInterval(() => {
+      if (!existsSync(partial) || statSync(partial).size === 0) return;
+      clearInterval(poll);
+      response.destroy();
+    }, 10);
+    response.on('close', () => clearInterval(poll));
     return true;
   };
 }

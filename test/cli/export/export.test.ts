@@ -259,7 +259,7 @@ describe('a download that is cut', () => {
     server.onFile = (request, response, attempt) =>
       attempt === 1 &&
       request.url?.includes(PATIENTS) === true &&
-      cutInHalf(server, PATIENTS)(request, response, 1);
+      cutInHalf(server, PATIENTS, output())(request, response, 1);
   };
   const ofPatients = (): Array<Record<string, unknown>> =>
     server
@@ -292,7 +292,7 @@ describe('a download that is cut', () => {
     const text = server.files[PATIENTS]?.text ?? '';
     server.onFile = (request, response, attempt) => {
       if (attempt > 1 || request.url?.includes(PATIENTS) !== true) return false;
-      cutInHalf(server, PATIENTS)(request, response, 1);
+      cutInHalf(server, PATIENTS, output())(request, response, 1);
       server.files[PATIENTS] = { kind: 'output', type: 'Patient', text: text.replaceAll(/"p(\d)/g, '"q$1') };
       return true;
     };
@@ -301,24 +301,38 @@ describe('a download that is cut', () => {
     expect(saved(PATIENTS)).toBe(server.files[PATIENTS]?.text);
   });
 
-  it.each<[string, Record<string, string>]>([
-    ['another part', { 'content-range': 'bytes 1-9/10' }],
-    ['a part of another file', { 'content-range': 'bytes 10-19/20' }],
-    ['a part without its place', {}],
-  ])('is begun anew where the server gives %s', async (_name, headers) => {
+  it.each<[string, (from: number, all: number) => Record<string, string>, boolean]>([
+    ['another part', (from, all) => ({ 'content-range': `bytes ${from - 1}-${all - 1}/${all}` }), true],
+    [
+      'a part of a longer file',
+      (from, all) => ({ 'content-range': `bytes ${from}-${all}/${all + 1}` }),
+      true,
+    ],
+    [
+      'a part of another file',
+      (from, all) => ({ 'content-range': `bytes ${from}-${all - 1}/${all}`, etag: '"other"' }),
+      true,
+    ],
+    ['a part without its place', () => ({}), true],
+    ['less than the rest', (from, all) => ({ 'content-range': `bytes ${from}-${from + 9}/${all}` }), false],
+  ])('comes as a whole where the server then gives %s', async (_name, headersOf, isAnew) => {
     server.hasGzip = false;
+    const bytes = Buffer.from(server.files[PATIENTS]?.text ?? '');
     server.onFile = (request, response, attempt) => {
       if (request.url?.includes(PATIENTS) !== true || attempt > 2) return false;
-      if (attempt === 1) return cutInHalf(server, PATIENTS)(request, response, 1);
-      response.writeHead(206, headers).end('wrong');
+      if (attempt === 1) return cutInHalf(server, PATIENTS, output())(request, response, 1);
+      const from = Number(/\d+/.exec(request.headers.range ?? '')?.[0]);
+      response.writeHead(206, headersOf(from, bytes.length)).end(bytes.subarray(from, from + 10));
       return true;
     };
     expect(await start()).toMatchObject({ code: 0 });
     expectAllFiles();
+    const last = server.requests(/Patient-0/).at(-1);
+    expect(last?.headers.range === undefined).toBe(isAnew);
   });
 
   it('goes on in another process, and what is complete is not downloaded again', async () => {
-    const cut = cutInHalf(server, PATIENTS);
+    const cut = cutInHalf(server, PATIENTS, output());
     server.hasGzip = false;
     server.onFile = (request, response, attempt) => {
       if (request.url?.includes(PATIENTS) !== true) return false;

@@ -44,19 +44,25 @@ describe('_elements', () => {
       'keeps a choice element by its name without the type',
       'Observation.value',
       '{"resourceType":"Observation","valueQuantity":{"value":1},"_valueString":{"id":"a"},"valueset":1,"status":"final"}',
-      `{"resourceType":"Observation","valueQuantity":{"value":1},"_valueString":{"id":"a"},"meta":{"tag":[${SUBSETTED}]}}`,
+      `{"resourceType":"Observation","valueQuantity":{"value":1},"_valueString":{"id":"a"},"status":"final","meta":{"tag":[${SUBSETTED}]}}`,
     ],
     [
       'keeps the digits of numbers',
       'value',
       '{"resourceType":"Observation","valueQuantity":{"value":1.500,"x":123456789012345678901234567890.10},"status":"final"}',
-      `{"resourceType":"Observation","valueQuantity":{"value":1.500,"x":123456789012345678901234567890.10},"meta":{"tag":[${SUBSETTED}]}}`,
+      `{"resourceType":"Observation","valueQuantity":{"value":1.500,"x":123456789012345678901234567890.10},"status":"final","meta":{"tag":[${SUBSETTED}]}}`,
     ],
     [
       'keeps security labels and other tags',
       'gender',
       `{"resourceType":"Patient","meta":{"security":[${LABEL}],"tag":[{"code":"x"}]},"name":[]}`,
       `{"resourceType":"Patient","meta":{"security":[${LABEL}],"tag":[{"code":"x"},${SUBSETTED}]}}`,
+    ],
+    [
+      'keeps mandatory elements, with their siblings and by any of their types, as far as they are there',
+      'note',
+      '{"resourceType":"MedicationRequest","_status":{"id":"a"},"status":"active","medicationReference":{"reference":"x"},"subject":{},"note":[],"dosageInstruction":[]}',
+      `{"resourceType":"MedicationRequest","_status":{"id":"a"},"status":"active","medicationReference":{"reference":"x"},"subject":{},"note":[],"meta":{"tag":[${SUBSETTED}]}}`,
     ],
     [
       'marks a resource once',

@@ -57,6 +57,7 @@ const RULES: Readonly<Record<string, readonly Row[]>> = {
     ['today, which is not in the future anywhere', '?_since=2026-11-21', {}, { kickOff: { since: '2026-11-20T10:00:00.000Z' } }],
     ['in a body, as a date', '', post({ name: '_since', valueDate: '2020-01-31' }), { kickOff: { since: '2020-01-30T10:00:00.000Z' } }],
     ['no date', '?_since=31.1.2020', {}, { about: ['_since'] }],
+    ['a year that there is not', '?_since=0000-01-01T00:00:00Z', {}, { about: ['_since'] }],
   ],
   'query parameters: _until': [
     ['a year', '?_until=2020', {}, { kickOff: { until: '2021-01-01T12:00:00.000Z' } }],

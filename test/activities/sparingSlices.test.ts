@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest';
+import type { SliceRunner } from '../../functions/activities/sliceRunner.js';
+import { SparingSlices } from '../../functions/activities/sparingSlices.js';
+import type { JobPlan } from '../../functions/export/records/job.js';
+
+const NOTHING = (): void => undefined;
+
+/** A runner whose attempts have its name. */
+function runnerOf(name: string, forgotten: string[]): SliceRunner {
+  return {
+    run: async () => ({ attempt: name, isDone: true }),
+    forget: (jobId) => void forgotten.push(`${name} ${jobId}`),
+  };
+}
+
+function planOf(estimates: ReadonlyArray<number | undefined>): JobPlan {
+  const window = { type: 'Patient', from: undefined, until: '2026-01-01T00:00:00Z' };
+  const partitions = estimates.map((estimate) => ({ window, estimate }));
+  return { transactionTime: '2026-01-01T00:00:00Z', partitions };
+}
+
+it.each<[string, string, () => Promise<JobPlan | undefined>]>([
+  ['the main thread, of few resources', 'main', async () => planOf([4000, 6000])],
+  ['threads, of more', 'threads', async () => planOf([4000, 6001])],
+  ['threads, where a type is not counted', 'threads', async () => planOf([1, undefined])],
+  ['threads, where the plan is gone', 'threads', async () => undefined],
+  ['threads, where the plan cannot be read', 'threads', () => Promise.reject(new Error('storage'))],
+])('the slices of a job are run by %s', async (_, name, plan) => {
+  const forgotten: string[] = [];
+  let asked = 0;
+  const slices = new SparingSlices(runnerOf('main', forgotten), runnerOf('threads', forgotten), {
+    plan: () => {
+      asked++;
+      return plan();
+    },
+  });
+  const input = { jobId: 'job', partition: 0, slice: 0, previous: null };
+  expect(await slices.run(input, NOTHING)).toEqual({ attempt: name, isDone: true });
+  await slices.run({ ...input, partition: 1 }, NOTHING);
+  expect(asked).toBe(1);
+  slices.forget('job');
+  expect(forgotten).toEqual(['main job', 'threads job']);
+});
