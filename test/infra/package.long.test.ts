@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SAMPLE_NAMES } from '../../functions/deid/configuration/samples.js';
 import { type DeploymentPackage, makePackage } from '../../infra/tools/package.js';
 import { ExportClient } from '../../cli/export/exportClient.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
@@ -45,6 +46,8 @@ describe('the deployment package', () => {
           ),
       ),
     ).toEqual([]);
+    const samples = SAMPLE_NAMES.map((name) => `dist/configurations/${name.replace(/@\d+$/, '.json')}`);
+    expect(own).toEqual(expect.arrayContaining(samples));
     expect(made.files.filter((file) => /\.(map|ts|mts|cts|node)$/.test(file))).toEqual([]);
     expect(made.files.some((file) => file.startsWith('node_modules/@azure/functions/LICENSE'))).toBe(true);
   });
@@ -107,17 +110,26 @@ describe('the deployment package', () => {
       expect(await response.json()).toMatchObject({ resourceType: 'Patient', birthDate: '1970' });
     });
 
-    it('exports', { timeout: 120_000 }, async () => {
+    it('exports, with a configuration that extends a sample', { timeout: 120_000 }, async () => {
+      await test.putConfiguration('extends.json', {
+        extends: 'hipaa-safe-harbor-r4@1',
+        fhirPathRules: [{ path: 'Patient.gender', method: 'redact' }],
+      });
       const client = new ExportClient(test.stack.baseUrl);
       const statusUrl = await client.kickOff({
         _type: 'Patient,Encounter',
         _container: 'research',
-        _anonymizationConfig: SAMPLE_CONFIGURATION,
+        _anonymizationConfig: 'extends.json',
       });
       const manifest = await client.manifest(statusUrl, 100, () => {});
+      expect(manifest.extension).toMatchObject({
+        configurationExtends: 'hipaa-safe-harbor-r4@1',
+        deidentified: true,
+      });
       const lines = await downloadLines(manifest);
       expect([...lines.keys()].sort()).toEqual(['Encounter', 'Patient']);
       expect(lines.get('Patient')?.length).toBeGreaterThan(0);
+      expect(lines.get('Patient')?.join('\n')).not.toContain('"gender"');
     });
   });
 });

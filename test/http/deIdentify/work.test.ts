@@ -91,6 +91,30 @@ describe('$de-identify', () => {
     expect(entry.map(({ resource }) => resource.id)).toEqual(single.map(({ text: each }) => idOf(each)));
   });
 
+  it('extends a sample, whether the configuration is named or sent along', async () => {
+    const extending = {
+      extends: 'hipaa-safe-harbor-r4@1',
+      fhirPathRules: [{ path: 'Patient.gender', method: 'redact' }],
+    };
+    const resource = { ...PATIENT, birthDate: '1980-04-05' };
+    const named = await inProcess({ 'extends.json': extending }, SMART)(
+      body(resource),
+      '?_anonymizationConfig=extends.json',
+    );
+    const sent = await ask(
+      parameters(
+        { name: 'resource', resource },
+        { name: 'configuration', valueString: JSON.stringify(extending) },
+      ),
+    );
+    for (const { status, text } of [named, sent]) {
+      expect(status).toBe(200);
+      expect(text).not.toContain(CANARY);
+      expect(JSON.parse(text)).toMatchObject({ birthDate: '1980' });
+      expect(JSON.parse(text)).not.toHaveProperty('gender');
+    }
+  });
+
   it.each<[string, object]>([
     ['that it names', KEYED],
     ['that it gives itself', rulesWith('the-key-of-the-deployment')],
