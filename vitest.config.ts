@@ -46,6 +46,7 @@ const OWN_PROCESS = [
   'test/json/keyNames.test.ts',
   // What is on the tape depends on the names that others have used up.
   'test/deid/run/tapeCost.test.ts',
+  'test/deid/run/quickWalk.test.ts',
   'test/local/host/*.test.ts',
 ];
 const LONG = 'test/**/*.long.test.ts';

@@ -11,6 +11,8 @@ import {
   UNRESOLVED_NAME,
 } from './keyNames.js';
 import { numberFromText, type JsonScalar } from './jsonNumber.js';
+import { viewOf } from './lineBuffer.js';
+import { TapeReader } from './tapeReader.js';
 
 /** What is at a node. */
 export const OBJECT = 1;
@@ -76,6 +78,9 @@ for (const letter of '0123456789abcdefABCDEF') IS_HEX[letter.charCodeAt(0)] = 1;
 
 const NOTHING = Buffer.alloc(0);
 
+/** One of a thread, made when it is needed. */
+let reader: TapeReader | undefined;
+
 /** A value on a tape. */
 export interface TapeValue {
   readonly tape: JsonTape;
@@ -95,8 +100,7 @@ export function refuseReleased({ tape, bytes }: TapeValue): void {
  */
 export class JsonTape {
   bytes: Buffer = NOTHING;
-  /** The same bytes, to be read by fours. */
-  view: DataView = new DataView(NOTHING.buffer, 0, 0);
+  private bytesView: DataView | undefined;
   /** Whether a name begins with `_`: beside a primitive value are its id or extensions. */
   hasSiblings = false;
   /** Where the bytes stopped being JSON, after `read` has returned false. */
@@ -118,7 +122,12 @@ export class JsonTape {
   /** Forgets the text. */
   clear(): void {
     this.bytes = NOTHING;
-    this.view = new DataView(NOTHING.buffer, 0, 0);
+    this.bytesView = undefined;
+  }
+
+  /** The same bytes, to be read by fours. */
+  get view(): DataView {
+    return (this.bytesView ??= viewOf(this.bytes));
   }
 
   /** The first node: the outermost value. */
@@ -134,6 +143,23 @@ export class JsonTape {
   /** The number of a member's name. */
   name(node: number): number {
     return (this.nodes[node] as number) >> NAME_SHIFT;
+  }
+
+  /** Copies the numbers of a value and all in it, as they are. */
+  copyNodes(node: number, into: Int32Array, at: number): void {
+    into.set(this.nodes.subarray(node, this.after(node)), at);
+  }
+
+  /** Whether a value is a string of ASCII without escapes that has one character, and no more than a number. */
+  isAsciiText(node: number, most: number): boolean {
+    if (((this.nodes[node] as number) & (KIND | IS_ESCAPED | IS_WIDE)) !== STRING) return false;
+    const length = this.end(node) - this.start(node) - 2;
+    return length > 0 && length <= most;
+  }
+
+  /** The text of a string without escapes. */
+  textAt(node: number): string {
+    return this.bytes.toString('utf8', this.start(node) + 1, this.end(node) - 1);
   }
 
   /** Where a member's name begins, its quote included, if its number identifies the name. */
@@ -295,11 +321,24 @@ export class JsonTape {
    * @returns false where it is no JSON (RFC 8259), at `refusedAt`; it holds nothing of use then
    */
   read(bytes: Buffer, start = 0): boolean {
+    reader ??= new TapeReader();
+    const length = reader.read(bytes, start);
+    if (length === 0) return this.readHere(bytes, start);
+    this.bytes = bytes;
+    this.bytesView = undefined;
+    this.hasSiblings = reader.hasSiblings;
+    if (length > this.nodes.length) this.nodes = new Int32Array(length + (length >> 2));
+    this.nodes.set(reader.numbers(length));
+    return true;
+  }
+
+  /** The same, without WebAssembly: what is right. */
+  readHere(bytes: Buffer, start = 0): boolean {
     this.bytes = bytes;
     this.hasSiblings = false;
     const end = bytes.length;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, end);
-    this.view = view;
+    const view = viewOf(bytes);
+    this.bytesView = view;
     const lastWord = end - 4;
     const lastName = end - MAX_NAME - 1;
     let before = UNKNOWN_NAME;

@@ -72,6 +72,13 @@ export function findName(bytes: Uint8Array, start: number, end: number, hash: nu
   }
 }
 
+/** The same, of a name whose hash is not known. */
+export function nameAt(bytes: Uint8Array, start: number, end: number): number {
+  let hash = 0;
+  for (let at = start; at < end; at++) hash = hashByte(hash, bytes[at] as number);
+  return findName(bytes, start, end, hash);
+}
+
 /** Where the guess of a name is that begins with four bytes and comes after another. */
 export function guessOf(first: number, before: number): number {
   return (Math.imul(first, 0x2c1b3c6d) ^ Math.imul(before, 0x297a2d39)) >>> (32 - GUESS_BITS);

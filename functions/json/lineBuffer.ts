@@ -19,7 +19,7 @@ export class LineBuffer {
   private view = viewOf(this.bytes);
   private filled = 0;
   private source: Buffer = this.bytes;
-  private sourceView = this.view;
+  private sourceView: DataView | undefined;
   /** The piece of the source that is yet to be copied. */
   private from = 0;
   private to = 0;
@@ -27,7 +27,7 @@ export class LineBuffer {
   /** Begins to take pieces of a source. */
   begin(source: Buffer): void {
     this.flush();
-    if (source !== this.source) this.sourceView = viewOf(source);
+    if (source !== this.source) this.sourceView = undefined;
     this.source = source;
     this.from = 0;
     this.to = 0;
@@ -91,6 +91,13 @@ export class LineBuffer {
     this.put(bytes, start, end);
   }
 
+  /** Adds many bytes from elsewhere. */
+  add(bytes: Buffer, start: number, end: number): void {
+    this.flush();
+    if (this.filled + end - start > this.bytes.length) this.grow(end - start);
+    this.filled += bytes.copy(this.bytes, this.filled, start, end);
+  }
+
   /** Adds all bytes of another one. */
   append(other: LineBuffer): void {
     other.flush();
@@ -138,7 +145,7 @@ export class LineBuffer {
     const length = to - from;
     if (length === 0) return;
     if (this.filled + length > this.bytes.length) this.grow(length);
-    if (length < SHORT) this.put(this.sourceView, from, to);
+    if (length < SHORT) this.put((this.sourceView ??= viewOf(this.source)), from, to);
     else this.filled += this.source.copy(this.bytes, this.filled, from, to);
     this.from = to;
   }

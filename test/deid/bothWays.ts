@@ -13,8 +13,8 @@ import { ARRAY, JsonTape, OBJECT, type TapeValue } from '../../functions/json/js
 import { nameNumber } from '../../functions/json/keyNames.js';
 import { LineBuffer } from '../../functions/json/lineBuffer.js';
 
-/** Resources that both engines were given, and those of them that the tape took. */
-export const ways = { all: 0, onTape: 0 };
+/** Resources that both engines were given, those of them that the tape took, and those of which WebAssembly did all. */
+export const ways = { all: 0, onTape: 0, quickly: 0 };
 
 /** Bytes that do not depend on how often they were asked for: the two engines ask in different orders. */
 const sameBytes = (size: number): Uint8Array => new Uint8Array(size).fill(0x5a);
@@ -85,9 +85,15 @@ export class BothWays {
    * Asserts that the tape and the tree engine make the same line of a resource, but for the order of members, and count
    * the same; or that the tape has left it alone, and the tree engine was asked.
    * @param json what stands at the resource's place on the tape
+   * With WebAssembly and without it.
    * @returns whether the tape took it
    */
   compareAt(resource: TapeValue, json: string, expectation = this.expected(json)): boolean {
+    withoutQuickWalk(() => this.compareOnce(resource, json, expectation));
+    return this.compareOnce(resource, json, expectation);
+  }
+
+  private compareOnce(resource: TapeValue, json: string, expectation: Expected): boolean {
     const about = `${this.rules}\n${json}`;
     const { line } = this;
     const came = Buffer.from(resource.bytes);
@@ -193,6 +199,26 @@ function watchingTape<T>(work: () => T, onTaken: () => void): T {
     TapeWalk.prototype.resource = tapeWalk;
   }
 }
+
+const quickly = TapeWalk.prototype['quickly']; // oxlint-disable-line typescript/unbound-method
+
+/** Runs something while the tape is walked without WebAssembly. */
+export function withoutQuickWalk<T>(work: () => T): T {
+  TapeWalk.prototype['quickly'] = () => false;
+  try {
+    return work();
+  } finally {
+    TapeWalk.prototype['quickly'] = countingQuickWalk;
+  }
+}
+
+function countingQuickWalk(this: TapeWalk, ...args: Parameters<typeof quickly>): boolean {
+  const isDone = quickly.apply(this, args);
+  if (isDone) ways.quickly++;
+  return isDone;
+}
+
+TapeWalk.prototype['quickly'] = countingQuickWalk;
 
 /** JSON with the members of its objects in the order of their names, and all else as it is, to the byte. */
 function ordered(json: string): string {

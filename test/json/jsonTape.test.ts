@@ -1,9 +1,11 @@
 import { isUtf8 } from 'node:buffer';
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { JsonNumber, numberText } from '../../functions/json/jsonNumber.js';
 import { ARRAY, JsonTape, NULL, OBJECT } from '../../functions/json/jsonTape.js';
 import { nameNumber, nameOf, UNKNOWN_NAME, UNRESOLVED_NAME } from '../../functions/json/keyNames.js';
+import { TapeReader } from '../../functions/json/tapeReader.js';
 import { randomly, SEED } from '../random.js';
 
 /** Texts with everything that is hard to read in JSON, as JSON strings of several spellings. */
@@ -90,6 +92,31 @@ function space(): fc.Arbitrary<string> {
   return fc.constantFrom('', '', '', ' ', '\n', '\t\r ');
 }
 
+/** A tape that is read in WebAssembly and without it: both have to be the same to the bit. */
+class ComparedTape extends JsonTape {
+  readonly #other = new JsonTape();
+
+  override read(bytes: Buffer, start = 0): boolean {
+    const isRead = super.read(bytes, start);
+    const other = this.#other;
+    if (other.readHere(bytes, start) !== isRead)
+      expect(isRead, JSON.stringify(bytes.toString())).toBe(!isRead);
+    const states = [this, other].map((tape) => [
+      isRead ? Buffer.from(numbersOf(tape).buffer).toString('latin1') : tape.refusedAt,
+      tape.hasSiblings,
+    ]);
+    if (isRead ? !isDeepStrictEqual(states[0], states[1]) : this.refusedAt !== other.refusedAt)
+      expect(states[0], JSON.stringify(bytes.toString())).toEqual(states[1]);
+    return isRead;
+  }
+}
+
+function numbersOf(tape: JsonTape): Int32Array {
+  const all = new Int32Array(tape.after(tape.root) - tape.root);
+  tape.copyNodes(tape.root, all, 0);
+  return all;
+}
+
 /** What a parser finds; `undefined` where it finds no JSON. */
 function parsed(text: string): { value: unknown } | undefined {
   try {
@@ -145,7 +172,7 @@ function isQuoteAt(bytes: Buffer, at: number): boolean {
 const [ID, TEXT] = [nameNumber('id'), nameNumber('text')];
 
 describe(`JSON on a tape (TEST_SEED=${SEED})`, () => {
-  const tape = new JsonTape(1);
+  const tape = new ComparedTape(1);
 
   it('is what a parser finds', () => {
     fc.assert(
@@ -222,14 +249,14 @@ describe(`JSON on a tape (TEST_SEED=${SEED})`, () => {
     expect([strings > 1000, many > 1000]).toEqual([true, true]);
   });
 
-  it('has strings that may hold any byte but some, wherever it is in a word of four', () => {
+  it('has strings that may hold any byte but some, wherever it is in words of four and sixteen', () => {
     const others = ['é', '€', '\u{1f600}', '\\"', '\\u00e', '\\x', '\\'];
     for (const special of [
       ...Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)),
       ...others,
     ]) {
-      for (let before = 0; before < 9; before++) {
-        for (let after = 0; after < 9; after++) {
+      for (let before = 0; before < 18; before++) {
+        for (const after of [0, 1, 2, 3, 4, 7, 16]) {
           const string = `"${'a'.repeat(before)}${special}${'a'.repeat(after)}"`;
           for (const text of [string, `{${string}:1}`, `[${string},2]`]) {
             const isRead = tape.read(Buffer.from(text));
@@ -292,6 +319,17 @@ describe(`JSON on a tape (TEST_SEED=${SEED})`, () => {
     expect(tape.primitive(tape.member(tape.root, ID))).toBe('a');
     expect(tape.primitive(tape.lastMember(tape.root, ID))).toBe('b');
     expect(tape.member(tape.root, TEXT)).toBe(-1);
+  });
+
+  it.each<[string, string, boolean]>([
+    ['a resource', '{"resourceType":"Patient","name":[{"given":["Ä"],"_given":[null]}],"x":-1.50e3}', true],
+    ['no JSON', '{"resourceType":"Patient",}', false],
+    ['deeper than its memory', '['.repeat(1000) + ']'.repeat(1000), false],
+    ['larger than its memory', `"${'a'.repeat(5_000_000)}"`, false],
+    ['more values than its memory has room for', `[${'1,'.repeat(300_000)}1]`, false],
+  ])('is read in WebAssembly, or left: %s', (_name, text, isRead) => {
+    expect(new TapeReader().read(Buffer.from(text), 0) > 0).toBe(isRead);
+    expect(tape.read(Buffer.from(text))).toBe(parsed(text) !== undefined);
   });
 
   it.each([

@@ -4,7 +4,7 @@ import { choice, type Setting } from '../reading/settings.js';
 import { KeyedBlake3 } from './blake3.js';
 import { dialect, wholeNumber } from './dialect.js';
 import { CLEARING, isKnown, KEEPING_SERVERS, KEEPING_SERVERS_IN_URLS, type Effect } from './effect.js';
-import { Hmac } from './hmac.js';
+import { Hmac, type HmacPads } from './hmac.js';
 import { derivedKey, KEY_DERIVATION, masterKey } from './keyDerivation.js';
 import { CRYTOHASH } from './labels.js';
 import { method, type MethodContext, type Run, type Target, type ValueMethod } from './method.js';
@@ -15,7 +15,7 @@ import {
   partsOfReference,
   SERVERS_IN_REFERENCES,
 } from './referenceParts.js';
-import { TextResults } from './textResults.js';
+import { TextResults, type HashWork } from './textResults.js';
 
 const hashFunction = choice('sha256', 'sha384', 'sha512', 'sha3-256', 'sha3-384', 'sha3-512');
 /** Fewest hex digits of a hash: 128 bits, so that two ids do not meet. */
@@ -108,6 +108,7 @@ const GUESSABLE: Effect = { key: 'guessable', clearsAll: false, clears: () => 'p
 
 /** A surrogate without its other half. */
 const HALF_PAIR = /\p{Surrogate}/u;
+const SHA256_DIGITS = 64;
 /** Hex digits in place of a server: a label of a host name has at most 63 characters (RFC 1035, section 2.3.4). */
 const SERVER_DIGITS = 32;
 
@@ -115,6 +116,8 @@ const SERVER_DIGITS = 32;
 interface TextHash {
   /** The hash of a text's UTF-8 bytes in lowercase hex digits. */
   hex(text: string): string;
+  /** Set where it is HMAC-SHA256. */
+  readonly pads?: HmacPads | undefined;
 }
 
 /** What fhir-pseudonymizer does not expect in the address of a server. */
@@ -135,7 +138,15 @@ class Hasher {
     this.#digits = digits;
     this.#isMiracum = parameters.dialect === 'miracum';
     this.#keepsServers = parameters.referenceServers === 'keep';
-    this.#resourceTypes = new Set(model.resourceNames());
+    const resourceTypes = new Set(model.resourceNames());
+    this.#resourceTypes = resourceTypes;
+    const { pads } = hasher;
+    const hash = pads && { pads, digits: Math.min(digits, SHA256_DIGITS) };
+    this.#ofText = hashing((text) => this.#hash(text), hash);
+    this.#ofReference = hashing(
+      (text) => this.#reference(text),
+      hash && { ...hash, isType: (name) => resourceTypes.has(name) },
+    );
   }
 
   ofValue({ type, name, parentType }: Target): ValueMethod {
@@ -143,12 +154,12 @@ class Hasher {
     return this.#isMiracum && type.name === 'uri' ? this.#ofUri : this.#ofText;
   }
 
-  readonly #ofReference = hashing((text) => this.#reference(text));
+  readonly #ofReference: ValueMethod;
   /** In fhir-pseudonymizer's dialect, a URI that leads to a resource is a reference. */
   readonly #ofUri = hashing((text) =>
     this.#leadsToResource(text) ? this.#reference(text) : this.#hash(text),
   );
-  readonly #ofText = hashing((text) => this.#hash(text));
+  readonly #ofText: ValueMethod;
 
   #hash(text: string): string {
     // In UTF-8 all of them would be the replacement character, and two ids one.
@@ -196,10 +207,10 @@ class Hasher {
 }
 
 /** The work that makes of each text another one. */
-function hashing(make: (text: string) => string): ValueMethod {
+function hashing(make: (text: string) => string, hash?: HashWork): ValueMethod {
   const ofValue = (value: Primitive, run: Run): string => {
     run.did(CRYTOHASH);
     return make(primitiveText(value));
   };
-  return Object.assign(ofValue, { results: new TextResults(CRYTOHASH, make) });
+  return Object.assign(ofValue, { results: new TextResults(CRYTOHASH, make, { hash }) });
 }

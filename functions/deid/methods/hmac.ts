@@ -8,6 +8,12 @@ const MAX_LENGTH = 1024;
 const INNER_PAD = 0x36;
 const OUTER_PAD = 0x5c;
 
+/** The key, padded, as the first blocks of the two hashes of HMAC-SHA256. */
+export interface HmacPads {
+  readonly inner: Uint8Array;
+  readonly outer: Uint8Array;
+}
+
 /**
  * HMAC of texts under one key: RFC 2104. For SHA-256 the two padded keys are kept and a short text takes two
  * one-shot hashes, which costs half of what an HMAC object does.
@@ -29,6 +35,12 @@ export class Hmac {
       this.#inner[at] = (block[at] ?? 0) ^ INNER_PAD;
       this.#outer[at] = (block[at] ?? 0) ^ OUTER_PAD;
     }
+  }
+
+  /** Undefined where the hash is not SHA-256. */
+  get pads(): HmacPads | undefined {
+    if (this.#algorithm !== 'sha256') return undefined;
+    return { inner: this.#inner.subarray(0, BLOCK), outer: this.#outer.subarray(0, BLOCK) };
   }
 
   /** The HMAC of a text's UTF-8 bytes in lowercase hex digits. */

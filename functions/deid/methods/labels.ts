@@ -1,4 +1,3 @@
-import { remembered } from '../../common/maps.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
 
 const SYSTEM = 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue';
@@ -56,19 +55,22 @@ function hasCode(item: JsonValue, label: string): boolean {
 /** Labels as JSON, for a resource that has no `meta.security`. */
 export interface LabelsJson {
   /** At the end of a `meta` that holds something else. */
-  readonly inMeta: Uint8Array;
+  readonly inMeta: Buffer;
   /** A member `meta`. */
-  readonly meta: string;
+  readonly meta: Buffer;
 }
 
-const known = new Map<number, LabelsJson>();
+/** By the operations. */
+const known: LabelsJson[] = [];
 
 /** The JSON that `addLabels` adds to a resource that has no `meta.security`; null for none. */
 export function labelsJson(operations: number): LabelsJson | null {
   if (operations === 0) return null;
-  return remembered(known, operations, () => {
-    const codings = CODINGS.filter((_, place) => (operations & (1 << place)) !== 0);
-    const security = `"security":${JSON.stringify(codings)}`;
-    return { inMeta: Buffer.from(`,${security}`), meta: `"meta":{${security}}` };
-  });
+  return (known[operations] ??= labelsOf(operations));
+}
+
+function labelsOf(operations: number): LabelsJson {
+  const codings = CODINGS.filter((_, place) => (operations & (1 << place)) !== 0);
+  const security = `"security":${JSON.stringify(codings)}`;
+  return { inMeta: Buffer.from(`,${security}`), meta: Buffer.from(`"meta":{${security}}`) };
 }

@@ -186,6 +186,16 @@ export interface ValueMethod {
   readonly taken?: number;
   /** Set where every result is a value that the type can have, but for instants. */
   readonly isFormed?: true;
+  /** Set where the year of a date can decide what becomes of it. */
+  readonly ofYears?: YearWork;
+}
+
+/** Work on dates in which most years decide the result. */
+export interface YearWork {
+  /** The label that each date counts for, once. */
+  readonly label: number;
+  /** Whether all dates of a year have the same result. */
+  isSame(year: number): boolean;
 }
 
 /** De-identifies a primitive's node: gives the value that takes the place of its own. @throws FhirPathError */

@@ -137,7 +137,9 @@ class Pseudonymizer {
       const made = make(text);
       return this.#lacks ? undefined : made;
     };
-    return Object.assign(pseudonymizing(make), { results: new TextResults(PSEUDED, known, ANY_TEXT) });
+    return Object.assign(pseudonymizing(make), {
+      results: new TextResults(PSEUDED, known, { sample: ANY_TEXT }),
+    });
   }
 
   /** @param otherwise the domain, where the rule has none */

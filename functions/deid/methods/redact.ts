@@ -6,7 +6,7 @@ import { flag, type Setting, type ValuesOf } from '../reading/settings.js';
 import { dialect, writtenInstant } from './dialect.js';
 import { CLEARING, type Effect } from './effect.js';
 import { ABSTRED, REDACTED } from './labels.js';
-import { method, type Run, type Target, type ValueMethod } from './method.js';
+import { method, type Run, type Target, type ValueMethod, type YearWork } from './method.js';
 
 /** Years of age above which neither dates nor ages are kept (HIPAA Safe Harbor, 45 CFR 164.514(b)(2)(i)(C)). */
 const AGE_LIMIT = 89;
@@ -115,6 +115,12 @@ export class Redactor {
     this.restricted = parameters.restrictedZipCodeTabulationAreas;
   }
 
+  private readonly ofYears: YearWork = {
+    label: REDACTED,
+    // In the year of the limit, the day decides.
+    isSame: (year) => this.parameters.ageLimitByYear || this.today.year - year !== AGE_LIMIT + 1,
+  };
+
   /** The work on one kind of primitive. @param limit numbers up to this stay */
   on(target: Target, limit?: number): ValueMethod {
     const { primitive } = target.type;
@@ -125,6 +131,7 @@ export class Redactor {
         return (value, run) => this.moment(this.date(value, run));
       return Object.assign((value: Primitive, run: Run) => this.date(value, run), {
         isFormed: true,
+        ofYears: this.ofYears,
       } as const);
     }
     if (target.parentType === 'Age' && primitive === 'decimal' && this.parameters.enablePartialAgesForRedact)

@@ -1,4 +1,5 @@
 import { viewOf } from '../../json/lineBuffer.js';
+import type { HmacPads } from './hmac.js';
 
 /** Longest text whose result is remembered, in bytes. */
 const MAX_LENGTH = 200;
@@ -7,6 +8,19 @@ const SLOTS = 65_536;
 const MAX_BYTES = 6 * 1024 * 1024;
 /** Bytes before a text in the store: a note, its length, and that of its result. */
 const HEAD = 6;
+
+/** Work that puts a hash in the place of a text, which others may do quicker. */
+export interface HashWork {
+  /** The two blocks of the key that HMAC-SHA256 begins with. */
+  readonly pads: HmacPads;
+  /** Hexadecimal digits that stay. */
+  readonly digits: number;
+  /**
+   * Set where of a relative reference, a name and an id (`[A-Za-z0-9.-]{1,64}`), the id alone is hashed: whether a name is
+   * one of those.
+   */
+  readonly isType?: (name: string) => boolean;
+}
 
 /**
  * What a method made of texts, by the bytes of the texts: references and codes repeat. A result is in `view` as
@@ -26,10 +40,17 @@ export class TextResults {
   /** What is made of a text, whether it is remembered or not; undefined where that is not known yet. */
   readonly make: (text: string) => string | undefined;
   readonly #sample: string | undefined;
+  /** Set where a hash takes the place of ASCII texts. */
+  readonly hash: HashWork | undefined;
 
   /** @param sample a text whose form all results have; without one, what is made of any text */
-  constructor(label: number, make: (text: string) => string | undefined, sample?: string) {
+  constructor(
+    label: number,
+    make: (text: string) => string | undefined,
+    { sample, hash }: { readonly sample?: string; readonly hash?: HashWork | undefined } = {},
+  ) {
     this.label = label;
+    this.hash = hash;
     this.make = make;
     this.#sample = sample;
   }

@@ -30,10 +30,11 @@ function validMethod(method: ValueMethod, target: Target): ValueMethod {
   if (method.results !== undefined && TEXTS.has(name) && target.codes === undefined) {
     if (isFormatted(target.type, method.results.sample)) return method;
   }
-  return (value, run) => {
+  const valid: ValueMethod = (value, run) => {
     const after = method(value, run);
     return after === undefined ? undefined : validValue(after, target);
   };
+  return method.ofYears === undefined ? valid : Object.assign(valid, { ofYears: method.ofYears });
 }
 
 function validNodeMethod(method: NodeMethod, target: Target): NodeMethod {

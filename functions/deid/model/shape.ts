@@ -18,8 +18,10 @@ const MAX_BITS = 31;
 export class Shape {
   /** Bits by the name without a choice's type. */
   readonly #bits = new Map<string, number>();
-  readonly #required: number;
-  readonly #rules: readonly Rule[];
+  /** Bits of the elements that have to be there. */
+  readonly required: number;
+  /** What else it asks for. */
+  readonly asked: readonly Rule[];
   /** Bits of choices: only one of their elements may be there. */
   readonly choices: number;
   /** Whether it asks for anything. */
@@ -44,9 +46,9 @@ export class Shape {
     }
     if (this.#bits.size > MAX_BITS)
       throw new RangeError(`${type.path} has too many elements that are asked for`);
-    this.#required = required;
+    this.required = required;
     this.choices = choices;
-    this.#rules = constraints
+    this.asked = constraints
       .map((constraint) => ({
         constraint,
         beside: constraint.beside === undefined ? 0 : this.bit(constraint.beside),
@@ -69,8 +71,8 @@ export class Shape {
    * @param left bits of those of which something is left
    */
   missing(had: number, left: number): number {
-    let missing = this.#required & had & ~left;
-    for (const { constraint, beside, oneOf } of this.#rules) {
+    let missing = this.required & had & ~left;
+    for (const { constraint, beside, oneOf } of this.asked) {
       if (isMet(beside, oneOf, left)) continue;
       const taken = had & oneOf;
       // The lowest bit: the first element of the definition.
@@ -82,8 +84,8 @@ export class Shape {
 
   /** Whether an object has all that is asked for. @param left bits of the elements that it has */
   isComplete(left: number): boolean {
-    if ((this.#required & ~left) !== 0) return false;
-    for (const { beside, oneOf } of this.#rules) if (!isMet(beside, oneOf, left)) return false;
+    if ((this.required & ~left) !== 0) return false;
+    for (const { beside, oneOf } of this.asked) if (!isMet(beside, oneOf, left)) return false;
     return true;
   }
 
@@ -91,8 +93,8 @@ export class Shape {
   problems(left: number): readonly { readonly element: string; readonly reason: string }[] {
     const problems: { element: string; reason: string }[] = [];
     for (const [name, bit] of this.#bits)
-      if ((this.#required & bit & ~left) !== 0) problems.push({ element: name, reason: 'required' });
-    for (const { constraint, beside, oneOf } of this.#rules) {
+      if ((this.required & bit & ~left) !== 0) problems.push({ element: name, reason: 'required' });
+    for (const { constraint, beside, oneOf } of this.asked) {
       if (constraint.isOwn === true || isMet(beside, oneOf, left)) continue;
       const [element = ''] = constraint.oneOf;
       problems.push({ element, reason: constraint.key });

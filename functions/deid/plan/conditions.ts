@@ -29,9 +29,9 @@ interface Conditional {
  */
 export class Conditions<Entry extends Conditional> {
   /** Numbers of the names they look at; null where they look at all of the element. */
-  private readonly looksAt: ReadonlySet<number> | null;
+  readonly looksAt: ReadonlySet<number> | null;
   /** Bit n is set where `looksAt` has a number that ends with these five bits. */
-  private readonly lookMask: number;
+  readonly lookMask: number;
   private readonly seen: (Buffer | undefined)[] = [];
   private readonly verdicts: Entry[] = [];
 

@@ -106,7 +106,7 @@ export const DATE = 1;
 /** What it refers to is counted. */
 export const REFERENCE = 2;
 /** Whether it has the form of its type. */
-const FORM = 3;
+export const FORM = 3;
 /** The same, of which only a text with escapes may lack it. */
 export const PLAIN_FORM = 4;
 

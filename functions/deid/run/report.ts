@@ -73,6 +73,7 @@ export class EngineReport {
     for (let label = 0; label < counts.length; label++)
       this.#counts[label] = (this.#counts[label] as number) + (counts[label] as number);
     for (const path of dropped) increase(this.dropped, path);
+    if (undecided.size === 0) return;
     for (const [rule, count] of undecided) increase(this.undecided, placeOf(places, rule), count);
   }
 

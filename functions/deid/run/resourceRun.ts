@@ -60,9 +60,9 @@ export class ResourceRun implements Run {
     this.dropped.push(path);
   };
 
-  did(label: number): void {
+  did(label: number, times = 1): void {
     this.operations |= 1 << label;
-    this.counts[label] = (this.counts[label] ?? 0) + 1;
+    this.counts[label] = (this.counts[label] ?? 0) + times;
   }
 
   wasUndecided(conditions: number): void {
@@ -118,7 +118,7 @@ export class ResourceRun implements Run {
     this.isContained = false;
     this.operations = 0;
     this.counts.fill(0);
-    this.dropped.length = 0;
+    if (this.dropped.length > 0) this.dropped.length = 0;
     if (this.undecided.size > 0) this.undecided.clear();
     this.idOfRoot = NO_ID;
   }

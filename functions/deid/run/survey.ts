@@ -24,9 +24,9 @@ export class Survey {
   isPartial = false;
 
   restart(): void {
-    this.elements.length = 0;
-    this.counted.length = 0;
-    this.problems.length = 0;
+    if (this.elements.length > 0) this.elements.length = 0;
+    if (this.counted.length > 0) this.counted.length = 0;
+    if (this.problems.length > 0) this.problems.length = 0;
     this.isPartial = false;
   }
 

@@ -26,6 +26,7 @@ import { partOf, UNUSUAL } from '../plan/conditions.js';
 import { NOTHING, type Entry, type Plan, type PlanNode } from '../plan/plan.js';
 import { maskedMembers } from '../model/masked.js';
 import { REMOVED } from '../model/shape.js';
+import { HASHED, QuickWalk, type WalkWork } from './quickWalk.js';
 import type { Survey, SurveyMark } from './survey.js';
 import {
   AS_IT_CAME,
@@ -78,7 +79,7 @@ const LEFT = 2;
  * tree engine: names that are there twice or have no number, parts of an element that is substituted which earlier rules
  * decided, and everything that fails.
  */
-export class TapeWalk implements WrittenValues {
+export class TapeWalk implements WrittenValues, WalkWork {
   tape = new JsonTape(0);
   private line = new LineBuffer();
   /** Where to go back to, by depth: to the begin of a member, of an item, and of what is written beside. */
@@ -101,6 +102,12 @@ export class TapeWalk implements WrittenValues {
   private readonly survey: Survey;
   /** What was written first of each choice of the objects that are open. */
   private readonly firstChoices: (Entry | undefined)[] = [];
+  /** Does what most resources need in WebAssembly. */
+  private readonly quick: QuickWalk;
+  /** JSON that is made for it. */
+  private readonly made = new LineBuffer();
+  /** What held around the resources inside the outermost one, while it walks. */
+  private readonly outers: OuterResource[] = [];
 
   constructor(
     private readonly run: ResourceRun,
@@ -110,6 +117,7 @@ export class TapeWalk implements WrittenValues {
   ) {
     this.survey = options.survey;
     this.valueLook = new ValueLook(options, this);
+    this.quick = new QuickWalk(this, this.made, options);
     for (const marks of [this.memberMarks, this.itemMarks, this.otherMarks])
       for (let depth = 0; depth <= MAX_DEPTH + 1; depth++) marks.push({ length: 0, from: 0, to: 0 });
     for (let depth = 0; depth <= MAX_DEPTH + 1; depth++)
@@ -121,7 +129,47 @@ export class TapeWalk implements WrittenValues {
    * @throws UNUSUAL where the tree engine has to do it; anything else that is thrown it will throw again
    */
   resource(resource: TapeValue, plan: Plan, line: LineBuffer): void {
+    const { length } = line;
+    try {
+      if (this.quickly(resource, plan, line)) return;
+    } catch {
+      // Whatever it was, this walk meets it again.
+    }
+    this.run.restart(this.run.fileName, this.run.folderName);
+    this.survey.restart();
+    line.truncate(length);
+    line.begin(resource.tape.bytes);
     this.walk(resource, plan, line);
+  }
+
+  /** @returns false where nothing was done */
+  private quickly({ tape, node: root }: TapeValue, plan: Plan, line: LineBuffer): boolean {
+    this.made.truncate(0);
+    const { outer, node } = this.begunResource(tape, root, plan, this.made, true);
+    if (this.rootIdBecame === CHANGED || this.rootIdBecame === REPLACED) {
+      this.result = this.rootIdResult;
+      this.put(this.rootIdBecame, this.rootIdMember);
+    }
+    this.outers.length = 0;
+    const written = this.quick.resource(tape, root, node, this.rootIdBecame);
+    if (written === undefined) return false;
+    const { bytes, start, end, metaStart, metaEnd, meta, hasOthers } = written;
+    this.quick.addCounts(this.run, this.survey);
+    this.line = line;
+    const { length } = line;
+    line.add(bytes, start, end);
+    if (metaEnd < 0) this.labels(outer, -1, -1, false, hasOthers, 0);
+    else
+      this.labels(
+        outer,
+        length + metaStart,
+        length + metaEnd,
+        tape.member(meta, SECURITY) >= 0,
+        hasOthers,
+        0,
+      );
+    line.byte(CLOSE_BRACE);
+    return true;
   }
 
   /** Looks at the result of another engine, along a plan without rules. */
@@ -132,14 +180,88 @@ export class TapeWalk implements WrittenValues {
   }
 
   private walk({ tape, node: root }: TapeValue, plan: Plan, line: LineBuffer): void {
+    const { outer, node } = this.begunResource(tape, root, plan, line, false);
+    this.object(root, node, 0, outer);
+  }
+
+  /** Begins an outermost resource, and de-identifies its id. */
+  private begunResource(
+    tape: JsonTape,
+    root: number,
+    plan: Plan,
+    line: LineBuffer,
+    isQuick: boolean,
+  ): { readonly outer: OuterResource; readonly node: PlanNode } {
     this.tape = tape;
     this.line = line;
     this.around = 0;
     this.survey.type = plan.root.type?.name ?? '';
     const outer = this.run.startResource(() => partOf(tape, root, plan.patientNames), 'outermost');
     const node = this.begun(plan, root);
-    this.rootId(node, root);
-    this.object(root, node, 0, outer);
+    this.rootId(node, root, isQuick);
+    return { outer, node };
+  }
+
+  resolve(entry: Entry, object: number): Entry {
+    return this.resolvedOnce(entry, object);
+  }
+
+  changeValue(entry: Entry, value: number): number {
+    const became = this.decide(entry, value);
+    if (became === NO_VALUE) return became;
+    if (became !== AS_IT_CAME) this.put(became, value);
+    if (entry.looks !== NOTHING) this.valueLook.look(entry, became, value);
+    return became;
+  }
+
+  lookAtKept(entry: Entry, value: number): boolean {
+    const { problems } = this.survey;
+    const { length } = problems;
+    this.valueLook.look(entry, AS_IT_CAME, value);
+    return problems.length === length && this.tape.isVerbatim(value);
+  }
+
+  drop(entry: Entry): void {
+    this.work.drop(entry);
+  }
+
+  dropUnknown({ type }: PlanNode): void {
+    this.work.dropUnknown(type);
+  }
+
+  completeObject(
+    object: number,
+    node: PlanNode,
+    had: number,
+    left: number,
+    depth: number,
+    hasOthers: boolean,
+  ): boolean | undefined {
+    const missing = this.missingOf(node, had, left);
+    return missing === REMOVED ? undefined : this.complete(object, node, missing, left, depth, hasOthers);
+  }
+
+  beginInner(entry: Entry, resource: number): PlanNode | undefined {
+    const { tape, run, resources } = this;
+    const type = resources.typeAt(tape, resource);
+    // Those that are not contained get labels.
+    if (type === undefined || entry.element?.key !== 'contained') throw UNUSUAL;
+    if (entry.removes) return undefined;
+    const plan = resources.planAt(type, tape, resource);
+    if (plan === null) throw UNUSUAL;
+    this.around++;
+    this.outers.push(run.startResource(() => partOf(tape, resource, plan.patientNames), 'contained'));
+    return this.begun(plan, resource);
+  }
+
+  endInner(): void {
+    this.run.endResource(this.outers.pop() as OuterResource);
+    this.around--;
+  }
+
+  lookAtId(): void {
+    this.result = this.rootIdResult;
+    this.valueLook.look(this.rootIdEntry as Entry, this.rootIdBecame, this.rootIdMember);
   }
 
   /**
@@ -162,7 +284,7 @@ export class TapeWalk implements WrittenValues {
     else if (metaEnd >= 0) line.replace(metaEnd - 1, metaEnd - 1, labels.inMeta);
     else {
       if (hasOthers) line.byte(COMMA);
-      line.text(labels.meta);
+      line.add(labels.meta, 0, labels.meta.length);
       if (depth === 0) this.survey.elements.push(META);
     }
   }
@@ -189,7 +311,7 @@ export class TapeWalk implements WrittenValues {
   }
 
   /** De-identifies the value of the outermost resource's id, before all else: it may be what dates move by. */
-  private rootId(node: PlanNode, root: number): void {
+  private rootId(node: PlanNode, root: number, isQuick: boolean): void {
     const { tape } = this;
     const member = tape.member(root, ID);
     this.rootIdMember = member;
@@ -197,6 +319,11 @@ export class TapeWalk implements WrittenValues {
     if (member < 0) return;
     this.rootIdEntry = node.entry(ID);
     const { results } = this.rootIdEntry;
+    if (isQuick && this.quick.hashes(this.rootIdEntry, tape, member)) {
+      this.rootIdBecame = HASHED;
+      this.run.idOfRoot = this.idOfRoot;
+      return;
+    }
     const isText = results !== undefined && tape.isVerbatim(member) && !tape.isEmptyString(member);
     // Not remembered: no other resource has this id.
     const made = isText ? results.make(tape.primitive(member) as string) : undefined;
@@ -225,6 +352,8 @@ export class TapeWalk implements WrittenValues {
     switch (this.rootIdBecame) {
       case AS_IT_CAME:
         return before;
+      case HASHED:
+        return this.rootIdEntry?.results?.make(before) ?? '';
       case CHANGED:
         return typeof this.rootIdResult === 'string' ? this.rootIdResult : '';
       default:
@@ -253,9 +382,12 @@ export class TapeWalk implements WrittenValues {
   /** The entry that holds for an element. */
   private resolved(entry: Entry, object: number): Entry {
     let resolved = entry;
-    while (resolved.conditions !== null)
-      resolved = resolved.conditions.resolve(this.tape, object, this.evaluate);
+    while (resolved.conditions !== null) resolved = this.resolvedOnce(resolved, object);
     return resolved;
+  }
+
+  private resolvedOnce(entry: Entry, object: number): Entry {
+    return entry.conditions?.resolve(this.tape, object, this.evaluate) ?? entry;
   }
 
   private readonly evaluate: ElementWork['variant'] = (entry, json) => this.work.variant(entry, json);
@@ -311,7 +443,7 @@ export class TapeWalk implements WrittenValues {
       hadLabels = tape.member(member, SECURITY) >= 0;
     }
     if (node.shape !== null && !node.shape.isComplete(left) && (isLeft || node.type.isResource)) {
-      const missing = this.options.isValid ? node.shape.missing(had, left) : 0;
+      const missing = this.missingOf(node, had, left);
       if (missing === REMOVED) {
         survey.back(this.surveyMarks[depth] as SurveyMark);
         return false;
@@ -321,6 +453,11 @@ export class TapeWalk implements WrittenValues {
     if (outer !== null) this.labels(outer, metaStart, metaEnd, hadLabels, hasOthers, depth);
     line.byte(CLOSE_BRACE);
     return isLeft;
+  }
+
+  /** Bits of the elements that have to be marked as masked; or `REMOVED`. */
+  private missingOf({ shape }: PlanNode, had: number, left: number): number {
+    return this.options.isValid ? (shape?.missing(had, left) ?? 0) : 0;
   }
 
   /**

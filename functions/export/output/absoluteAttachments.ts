@@ -19,6 +19,7 @@ export function rawLinesOf(base: string, model: FhirModel): LineMaker {
   const change: Change = { base, model };
   return {
     ...rawLines,
+    isAsItCame: ({ tape, node }) => !hasRelativeUrl(tape, node),
     makeLine(resource, line, report) {
       refuseReleased(resource);
       const { tape, node } = resource;

@@ -1,7 +1,8 @@
 import { isJsonObject, type JsonObject, type JsonValue, stringifyJson, valueAt } from '../../json/json.js';
-import { JsonTape } from '../../json/jsonTape.js';
-import { nameNumber } from '../../json/keyNames.js';
-import { LineBuffer } from '../../json/lineBuffer.js';
+import { addCompact } from '../../json/compactJson.js';
+import { JsonTape, OBJECT, refuseReleased, type TapeValue } from '../../json/jsonTape.js';
+import { nameNumber, UNKNOWN_NAME, UNRESOLVED_NAME } from '../../json/keyNames.js';
+import { LineBuffer, viewOf } from '../../json/lineBuffer.js';
 import type { FhirModel } from '../../deid/model/fhirModel.js';
 import type { RequestedElement } from '../request/elements.js';
 import type { ContentCounter } from '../../deid/run/contentCounter.js';
@@ -16,9 +17,28 @@ const SUBSETTED = {
 const ALWAYS = ['resourceType', 'id', 'meta'] as const;
 
 /** Adds the line of a resource that is all of a tape to a line, cut to the elements asked for. */
-export type ElementCutter = (tape: JsonTape, line: LineBuffer) => void;
+export interface ElementCutter {
+  (tape: JsonTape, line: LineBuffer): void;
+  /**
+   * The same of a resource as it came, anywhere on a tape.
+   * @returns false where its line has to be made first: what was added is of no use then
+   */
+  ofRaw(resource: TapeValue, line: LineBuffer): boolean;
+}
+
+/** Names of elements that stay. */
+interface Kept {
+  readonly names: ReadonlySet<string>;
+  readonly numbers: ReadonlySet<number>;
+}
+
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 
 const META = nameNumber('meta');
+const TAG = nameNumber('tag');
 const RESOURCE_TYPE = nameNumber('resourceType');
 
 /**
@@ -28,8 +48,8 @@ const RESOURCE_TYPE = nameNumber('resourceType');
  * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#query-parameters
  */
 export function elementCutter(elements: readonly RequestedElement[], model: FhirModel): ElementCutter {
-  const keptOfType = new Map<string, ReadonlySet<string> | undefined>();
-  const keptOf = (type: string): ReadonlySet<string> | undefined => {
+  const keptOfType = new Map<string, Kept | undefined>();
+  const keptOf = (type: string): Kept | undefined => {
     const asked = elements.filter((element) => element.type === undefined || element.type === type);
     if (asked.length === 0) return undefined;
     const names = new Set(asked.map(({ element }) => element));
@@ -37,18 +57,72 @@ export function elementCutter(elements: readonly RequestedElement[], model: Fhir
     for (const { key, name, isRequired } of model.resource(type)?.elements.values() ?? []) {
       if (isRequired || names.has(name)) kept.add(key);
     }
-    return new Set([...kept].flatMap((key) => [key, `_${key}`]));
+    const all = [...kept].flatMap((key) => [key, `_${key}`]);
+    return { names: new Set(all), numbers: new Set(all.map(nameNumber)) };
   };
-  return (tape, line) => {
-    const type = tape.textOf(tape.root, RESOURCE_TYPE) ?? '';
+  const keptAt = (tape: JsonTape, node: number): Kept | undefined => {
+    const type = tape.textOf(node, RESOURCE_TYPE) ?? '';
     if (!keptOfType.has(type)) keptOfType.set(type, keptOf(type));
-    const kept = keptOfType.get(type);
+    return keptOfType.get(type);
+  };
+  const cut = (tape: JsonTape, line: LineBuffer): void => {
+    const kept = keptAt(tape, tape.root);
     line.begin(tape.bytes);
     if (kept === undefined) line.piece(tape.start(tape.root), tape.end(tape.root));
-    else addKept(tape, kept, line);
+    else addKept(tape, kept.names, line);
     // The bytes may be used for others now.
     line.truncate(line.length);
   };
+  const ofRaw = (resource: TapeValue, line: LineBuffer): boolean => {
+    refuseReleased(resource);
+    const { tape, node } = resource;
+    const kept = tape.kind(node) === OBJECT ? keptAt(tape, node) : undefined;
+    line.begin(tape.bytes);
+    return kept !== undefined && addKeptAsItCame(resource, kept.numbers, line);
+  };
+  return Object.assign(cut, { ofRaw });
+}
+
+/** @returns false where a name is there twice or has no number */
+function addKeptAsItCame({ tape, node }: TapeValue, kept: ReadonlySet<number>, line: LineBuffer): boolean {
+  const end = tape.after(node);
+  let mask = 0;
+  let hasOthers = false;
+  let hasMeta = false;
+  line.byte(OPEN_BRACE);
+  for (let member = tape.first(node); member < end; member = tape.after(member)) {
+    const name = tape.name(member);
+    const bit = 1 << (name & 31);
+    if (name === UNKNOWN_NAME || name === UNRESOLVED_NAME) return false;
+    if ((mask & bit) !== 0 && tape.member(node, name) !== member) return false;
+    mask |= bit;
+    if (!kept.has(name)) continue;
+    if (hasOthers) line.byte(COMMA);
+    hasOthers = true;
+    line.piece(tape.nameStart(member), tape.nameEnd(member));
+    line.byte(COLON);
+    if (name === META) {
+      hasMeta = true;
+      if (!addSubsetted(tape, member, line)) return false;
+    } else if (!addCompact(tape, member, line)) return false;
+  }
+  if (!hasMeta) {
+    if (hasOthers) line.byte(COMMA);
+    line.copy(META_ALONE, 0, META_ALONE.byteLength);
+  }
+  line.byte(CLOSE_BRACE);
+  return true;
+}
+
+/** Adds a `meta` as it came, and the tag; or one that has tags already as an object would be written. */
+function addSubsetted(tape: JsonTape, meta: number, line: LineBuffer): boolean {
+  if (tape.kind(meta) !== OBJECT || tape.isEmpty(meta) || tape.member(meta, TAG) >= 0) {
+    line.text(stringifyJson(subsetted(valueAt(tape, meta))));
+    return true;
+  }
+  if (!addCompact(tape, meta, line)) return false;
+  line.replace(line.length - 1, line.length, TAG_AT_END);
+  return true;
 }
 
 function addKept(tape: JsonTape, kept: ReadonlySet<string>, line: LineBuffer): void {
@@ -84,6 +158,11 @@ export function cuttingLines(
   return {
     ...lineMaker,
     makeLine(resource, line, report) {
+      if (lineMaker.isAsItCame?.(resource) === true) {
+        const { length } = line;
+        if (cut.ofRaw(resource, line)) return undefined;
+        line.truncate(length);
+      }
       whole.truncate(0);
       const failure = report.withoutContent(() => lineMaker.makeLine(resource, whole, report));
       if (failure !== undefined) return failure;
@@ -106,3 +185,8 @@ function subsetted(json: JsonValue): JsonObject {
   );
   return isMarked ? meta : { ...meta, tag: [...tags, { ...SUBSETTED }] };
 }
+
+const TAGGED = JSON.stringify(subsetted({}));
+/** Of a resource without `meta`, and at the end of one that has something. */
+const META_ALONE = viewOf(Buffer.from(`"meta":${TAGGED}`));
+const TAG_AT_END = Buffer.from(`,${TAGGED.slice(1)}`);

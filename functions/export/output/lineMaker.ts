@@ -36,6 +36,8 @@ export interface LineMaker {
    * @returns why it failed, or `LACKS_PSEUDONYMS`: then nothing is added, and nothing counted but a resource that failed
    */
   makeLine(resource: TapeValue, line: LineBuffer, report: EngineReport): ProcessingFailure | undefined;
+  /** Whether the line of a resource is what came, without space. Absent where none is. */
+  isAsItCame?: ((resource: TapeValue) => boolean) | undefined;
   /**
    * Asks for the pseudonyms that lines lacked: they are to be made again then. Absent where none can lack any.
    * @throws ExportError where one cannot be had

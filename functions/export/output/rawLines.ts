@@ -16,5 +16,6 @@ export const rawLines: LineMaker = {
     line.text(stringifyJson(valueAt(tape, node)));
     return undefined;
   },
+  isAsItCame: () => true,
   lastingIds: () => async (ids) => ids,
 };

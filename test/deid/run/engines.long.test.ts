@@ -210,5 +210,8 @@ describe(`the compiled engine and the engine that goes rule by rule (TEST_SEED=$
     expect(treeRuns / allRuns).toBeLessThan(0.5);
     console.log(`${ways.onTape} of ${ways.all} resources were for the tape`);
     expect(ways.onTape / ways.all).toBeGreaterThan(0.5);
+    // Each is compared twice, once without WebAssembly.
+    console.log(`${ways.quickly} were walked in WebAssembly`);
+    expect(ways.quickly / ways.all).toBeGreaterThan(0.1);
   });
 });

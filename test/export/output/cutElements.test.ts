@@ -9,6 +9,8 @@ import type { LineMaker } from '../../../functions/export/output/lineMaker.js';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import { cuttingLines, elementCutter } from '../../../functions/export/output/cutElements.js';
 import { contentOf } from '../../../functions/export/records/content.js';
+import { rawLinesOf } from '../../../functions/export/output/absoluteAttachments.js';
+import { rawLines } from '../../../functions/export/output/rawLines.js';
 import { readElements } from '../../../functions/export/request/elements.js';
 
 const SUBSETTED = '{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}';
@@ -142,4 +144,66 @@ describe('_elements', () => {
       references: {},
     });
   });
+});
+
+describe('raw resources are cut as their lines would be', () => {
+  const cutter = elementCutter(
+    readElements(['gender,Observation.value,name'], undefined, names, []),
+    FhirModel.of('R4'),
+  );
+  const inOneStep = cuttingLines(rawLines, cutter, undefined);
+  const fromLines = cuttingLines({ ...rawLines, isAsItCame: undefined }, cutter, undefined);
+  const metas = [
+    '',
+    '"meta":{},',
+    '"meta":null,',
+    '"meta":[],',
+    '"meta":{"versionId":"1"},',
+    '"meta":{ "versionId" : "\\u0031" },',
+    `"meta":{"tag":[{"code":"x"}]},`,
+    `"meta":{"tag":[${SUBSETTED}],"versionId":"1"},`,
+    '"meta":{"tag":"x"},',
+    '"meta":{"\\u0074ag":[{"code":"x"}]},',
+    '"meta":{"versionId":"1","versionId":"2"},',
+    '"meta":{"versionId":"1"},"meta":{"versionId":"2"},',
+  ];
+  const others = [
+    '"gender":"male"',
+    '"gender" :\t"male" , "birthDate":"1970"',
+    '"birthDate":"1970","gender":"female","_gender":{"id":"a"}',
+    '"gender":"male","gender":"female"',
+    '"birthDate":"1970","birthDate":"1971","gender":"male"',
+    '"\\u0067ender":"male","gender":"female"',
+    '"gender":"m\\u0061le","name":[{"text":"a\\/b","family":"Ä"},{"text":"1","text":"2"}]',
+    '"gendér":"male","name":[ { } ]',
+    '"valueQuantity":{"value":1.500},"valueDecimal":-0.0e-5,"name":{"x":[[1, 2],{}]}',
+    `"${'x'.repeat(65)}":1,"gender":"male"`,
+    '"__proto__":{"gender":"male"},"name":[]',
+  ];
+  it.each(['Patient', 'Observation', 'Basic', ''])('of %s', (type) => {
+    for (const meta of metas) {
+      for (const other of others) {
+        const json = `{${type === '' ? '' : `"resourceType":"${type}",`}${meta}${other}}`;
+        const lineOf = (maker: LineMaker): string => {
+          const line = new LineBuffer();
+          line.text('before');
+          expect(maker.makeLine(tapeOf(json), line, new EngineReport())).toBeUndefined();
+          return line.slice(0, line.length).toString();
+        };
+        expect(lineOf(inOneStep), json).toBe(lineOf(fromLines));
+      }
+    }
+  });
+});
+
+it('raw resources that are cut have absolute URLs of attachments, too', () => {
+  const model = FhirModel.of('R4');
+  const cutter = elementCutter(readElements(['photo'], undefined, names, []), model);
+  const maker = cuttingLines(rawLinesOf('https://e.org/fhir', model), cutter, undefined);
+  const line = new LineBuffer();
+  const json = '{"resourceType":"Patient","photo":[{"url":"Binary/1"}],"gender":"male"}';
+  maker.makeLine(tapeOf(json), line, new EngineReport());
+  expect(line.slice(0, line.length).toString()).toBe(
+    `{"resourceType":"Patient","photo":[{"url":"https://e.org/fhir/Binary/1"}],"meta":{"tag":[${SUBSETTED}]}}`,
+  );
 });
