@@ -56,6 +56,9 @@ function sampleConfiguration(version: FhirVersion): string {
 const LOST_SECONDS =
   'storage was killed when it ran last: the storage emulator saves every five seconds, so what was written in its last seconds is lost. Exports that ran then go on; one that needs what is lost fails and says so, one that began in these seconds is unknown (404)';
 
+/** MEMBERSHIP_KEY with the sample source. */
+const SAMPLE_KEY = 'a key for patients who do not exist';
+
 /** Starts the stack. `FHIR_SERVER_URL` or `EXPORT_STORAGE` in the environment are used instead of its own. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const environment = { ...process.env, ...options.environment };
@@ -144,8 +147,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       await uploadSampleConfigurations(exportStorage);
     }
 
-    let fhirServerUrl = environment['FHIR_SERVER_URL'];
-    if (fhirServerUrl === undefined || fhirServerUrl === '') {
+    let fhirServerUrl = environment['FHIR_SERVER_URL'] ?? '';
+    const hasSampleSource = fhirServerUrl === '';
+    if (hasSampleSource) {
       const directory = sampleData(environment['SAMPLE_DATA'], fhirVersion, dataDirectory, report);
       const port = await ports.take('source');
       report(
@@ -171,6 +175,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         languageWorkers__node__arguments: '--max-http-header-size=65536',
         FHIR_SERVER_URL: fhirServerUrl,
         ...(exportStorage === undefined ? {} : { EXPORT_STORAGE: exportStorage }),
+        // The patients of the sample source are invented. Of others, a key that everybody knows would protect nothing.
+        ...(hasSampleSource && !isSet(environment, 'MEMBERSHIP_KEY') ? { MEMBERSHIP_KEY: SAMPLE_KEY } : {}),
       });
       await host.ready(() => answers(`http://127.0.0.1:${port}/healthz`));
       return host;

@@ -103,7 +103,7 @@ export const PARAMETERS = {
   ),
   since: one(
     '_since',
-    'FHIR instant, not in the future: only what was changed since. A year, month, day or minute, and a time without zone, is read as the earliest instant that it may mean (without zone: at UTC+14)',
+    'FHIR instant, not in the future: only what was changed since, and [all data of members who joined a Group after it](consistency.md#members-who-join-and-leave). A year, month, day or minute, and a time without zone, is read as the earliest instant that it may mean (without zone: at UTC+14)',
     (text, reading) => {
       const since = readInstant('_since', text, 'earliest', reading);
       const parsed = parseInstant(since);
