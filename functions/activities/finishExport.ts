@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import pMap from 'p-map';
 import { endJob } from '../jobs/endJob.js';
 import { closePages } from '../jobs/manifestPages.js';
 import { informationIssue } from '../fhir/operationOutcome.js';
@@ -16,7 +15,6 @@ import {
   type OutputFile,
   type PartitionRecord,
   type ReadPart,
-  type ReferencedRound,
   type RepeatedPart,
   type SliceReport,
 } from '../export/records/job.js';
@@ -27,14 +25,7 @@ import {
   manifestFileNames,
   REPORT_FILE,
 } from '../export/output/manifest.js';
-import {
-  addPartCounts,
-  allWithheld,
-  type CountedType,
-  emptyCounts,
-  withheldNote,
-  withheldTypes,
-} from '../export/selection/patientCount.js';
+import { allWithheld, withheldNote } from '../export/selection/patientCount.js';
 import { Members } from '../export/selection/members.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
 import { manifestCopy } from '../export/output/shownManifest.js';
@@ -48,12 +39,11 @@ import { VERSION } from '../common/version.js';
 import type { ExportFiles } from '../adapters/storage/exportFiles.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import type { ActivityLog } from './activity.js';
-import { type CountedPart, countedParts, repeatedOf } from './countedParts.js';
+import { countedParts, repeatedOf } from './countedParts.js';
 import type { MainDependencies } from './dependencies.js';
 import { rememberMembership } from './membership.js';
 import type { SliceRunner } from './sliceRunner.js';
-
-const AT_ONCE = { concurrency: 8 };
+import { readParts, withheldOf } from './withheldParts.js';
 
 type FinishDependencies = Pick<
   MainDependencies,
@@ -91,8 +81,11 @@ async function complete(
   if (plan === undefined) throw stateMissing();
   const repeated = await repeatedOf(jobs, jobId, plan);
   const rounds = plan.referenced === undefined ? [] : await jobs.referencedRounds(jobId, plan);
-  const read = await readParts(jobs, jobId, plan, rounds);
+  const read = await readParts(jobs, jobId, await countedParts(jobs, jobId, plan, rounds));
   const withheld = await withheldOf(jobs, request, plan, read);
+  const { minPatients = 0 } = request;
+  if (withheld.isAll) throw allWithheld(minPatients);
+  const namesWithheld = [...withheld.types, ...(minPatients > 0 ? (plan.withheld ?? []) : [])].sort();
   // What is withheld is as if it had never been read: no file, count or failure of it is reported.
   const parts = read.map((part): ReadPart => {
     const isWithheld = withheld.types.has(part.planned.window.type);
@@ -129,7 +122,7 @@ async function complete(
     absent: await absentMembers(jobs, request, plan, parts),
     unresolved: unresolved(request, parts),
     isReferencedCut: rounds.length === MAX_REFERENCED_ROUNDS,
-    withheld: withheld.notes,
+    withheld: namesWithheld.length === 0 ? [] : [withheldNote(namesWithheld, minPatients)],
   };
   const isPaged = (await closePages(jobs, request)).pages.length > 0;
   // All pages have the same extension, so what is known now is not in it.
@@ -156,59 +149,6 @@ async function complete(
   checkFiles([...output, ...deleted], found);
   await files.settleContainer(request);
   await rememberMembership({ jobs, settings }, request, plan);
-}
-
-/**
- * What was read, by types: a part of a file counts as one partition for each of its types, and where it was read again,
- * that counts.
- */
-async function readParts(
-  jobs: JobStore,
-  jobId: string,
-  plan: JobPlan,
-  rounds: readonly ReferencedRound[],
-): Promise<ReadPart[]> {
-  const partsOf = async ({ partition, planned }: CountedPart): Promise<ReadPart[]> => {
-    const record = await jobs.partition(jobId, partition);
-    if (record === undefined) throw stateMissing();
-    if (record.byType === undefined) return [{ partition, planned, record }];
-    const { byType, seconds } = record;
-    const lines = Object.values(byType).reduce((sum, { report }) => sum + report.read, 0);
-    return Object.entries(byType).map(([type, own]) => ({
-      partition,
-      planned: { ...planned, window: { ...planned.window, type } },
-      record: { ...own, seconds: (seconds * own.report.read) / Math.max(1, lines) },
-    }));
-  };
-  return (await pMap(await countedParts(jobs, jobId, plan, rounds), partsOf, AT_ONCE)).flat();
-}
-
-/** The types that are withheld since a part of theirs is of too few patients, and what is reported of all such parts. */
-async function withheldOf(
-  jobs: JobStore,
-  request: JobRequest,
-  plan: JobPlan,
-  parts: readonly ReadPart[],
-): Promise<{ types: ReadonlySet<string>; notes: string[] }> {
-  const { jobId, minPatients: most = 0 } = request;
-  if (most === 0) return { types: new Set(), notes: [] };
-  const { typeFilters } = asPlanned(request, plan);
-  const types = new Map<string, CountedType>();
-  for (const { planned } of parts) {
-    const { type } = planned.window;
-    const filters = typeFilters.filter((filter) => filter.type === type).length;
-    types.set(type, { alternatives: Math.max(1, filters), counts: emptyCounts() });
-  }
-  const countPart = async ({ partition, planned: { window, file } }: ReadPart): Promise<void> => {
-    const counts = await jobs.partCounts(jobId, partition, file === undefined ? '' : window.type);
-    const sum = types.get(window.type)?.counts;
-    if (counts !== undefined && sum !== undefined) addPartCounts(sum, counts, most);
-  };
-  await pMap(parts, countPart, AT_ONCE);
-  const withheld = withheldTypes(types, most);
-  if (withheld.size === types.size) throw allWithheld(most);
-  const named = [...withheld, ...(plan.withheld ?? [])].sort();
-  return { types: withheld, notes: named.length === 0 ? [] : [withheldNote(named, most)] };
 }
 
 /**

@@ -1,10 +1,12 @@
 import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
 import { referencedParts } from '../export/plan/referencedPlan.js';
 import type { JobPlan, JobRequest, PlannedPartition, ReferencedRound } from '../export/records/job.js';
+import { namesReferredTo } from '../export/slice/referenceCollector.js';
 import { jobWindow } from '../export/walk/window.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { type CountedPart, countedParts, nextPartition } from './countedParts.js';
+import { readParts, withheldOf } from './withheldParts.js';
 
 export interface PlanReferencedInput {
   jobId: string;
@@ -48,6 +50,7 @@ async function planRound(
   const last = rounds.at(-1);
   const referring = last === undefined ? all : all.filter(({ index }) => index >= last.first);
   const known = all.filter(({ planned }) => planned.isReferenced === true);
+  const withheld = await withheldTypesOf(jobs, request, plan, all);
   const first = await nextPartition(jobs, jobId, plan, rounds);
   const partitions: PlannedPartition[] = [];
   const add = async (type: string, ids: readonly string[]): Promise<void> => {
@@ -56,7 +59,7 @@ async function planRound(
     partitions.push({ window, estimate: ids.length, isReferenced: true });
   };
   const parts = referencedParts(
-    () => foundBy(jobs, jobId, referring),
+    () => foundBy(jobs, jobId, referring, withheld),
     () => namesOf(jobs, jobId, known),
     MAX_IDS,
   );
@@ -69,17 +72,36 @@ async function planRound(
   return jobs.putReferencedRound(jobId, plan, rounds.length, { first, partitions });
 }
 
-/** What partitions refer to, attempt by attempt. */
+/**
+ * The types that are withheld, by what was read so far: what they refer to would show what few patients have. Of a type
+ * in a Patient compartment, what is read later changes nothing.
+ */
+async function withheldTypesOf(
+  jobs: JobStore,
+  request: JobRequest,
+  plan: JobPlan,
+  counted: readonly CountedPart[],
+): Promise<ReadonlySet<string>> {
+  if ((request.minPatients ?? 0) === 0) return new Set();
+  const parts = await readParts(jobs, request.jobId, counted);
+  return (await withheldOf(jobs, request, plan, parts)).types;
+}
+
+/** What partitions refer to, attempt by attempt, but for what only withheld types refer to. */
 async function* foundBy(
   jobs: JobStore,
   jobId: string,
   parts: readonly CountedPart[],
+  withheld: ReadonlySet<string>,
 ): AsyncGenerator<string> {
   for (const { partition, planned } of parts) {
     if (planned.isOfDeletions === true) continue;
     const record = await jobs.partition(jobId, partition);
     if (record?.attempts === undefined) throw stateMissing();
-    for (const attempt of record.attempts) yield await jobs.references(jobId, partition, attempt);
+    for (const attempt of record.attempts) {
+      const lines = await jobs.references(jobId, partition, attempt);
+      yield namesReferredTo(lines, (referring) => withheld.has(referring));
+    }
   }
 }
 

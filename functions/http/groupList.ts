@@ -80,9 +80,11 @@ function permitList(caller: Caller, { authorization, fhirVersion }: Settings): v
   );
 }
 
-/** A name may say who is in a group, as raw data does. */
+/** A name may say who is in a group, as raw data does: for those who could have it by a raw export of the Group. */
 function mayKnowNames(caller: Caller, { allowRawExport }: Settings): boolean {
-  return allowRawExport && (caller.kind === 'unknown' || caller.permissions.raw);
+  if (!allowRawExport || caller.kind === 'unknown') return allowRawExport;
+  const { raw, types } = caller.permissions;
+  return raw && (types === 'all' || types.has(GROUP));
 }
 
 /** A search by name or id would be a question about a person. @throws RequestError 400 */

@@ -126,6 +126,8 @@ describe('the list of groups', () => {
   it.each<[string, Record<string, string>, Caller, boolean]>([
     ['with the raw permission', { ...ENTRA, ...RAW }, known(true), true],
     ['with the raw permission where raw exports are off', ENTRA, known(true), false],
+    ['with the raw permission for Group by name', { ...ENTRA, ...RAW }, known(true, ['Group']), true],
+    ['with the raw permission for other types', { ...ENTRA, ...RAW }, known(true, ['Observation']), false],
     ['with a permission for Group by name alone', { ...ENTRA, ...RAW }, known(false, ['Group']), false],
     ['who is not distinguished, where raw exports are allowed', RAW, UNKNOWN_CALLER, true],
     ['who is not distinguished, where they are not', {}, UNKNOWN_CALLER, false],

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
@@ -109,4 +109,26 @@ it('types that few patients refer to are withheld, as others are', async () => {
   expect(exported.length).toBeGreaterThan(0);
   expect(notes.join(' ')).toContain('Medication');
   expect(exported.some(({ resourceType }) => resourceType === 'Medication')).toBe(false);
+});
+
+it('what only resources of a withheld type refer to is not exported, though its type is', async () => {
+  const own = mkdtempSync(join(tmpdir(), 'fhir-referenced-few-'));
+  const meta = { lastUpdated: '2026-01-01T00:00:00Z' };
+  const refer = (id: string) => [{ reference: `Practitioner/${id}` }];
+  const patients = ['a', 'b', 'c', 'd'].map((id) => {
+    return { resourceType: 'Patient', id, meta, generalPractitioner: refer('usual') };
+  });
+  const observation = {
+    ...{ resourceType: 'Observation', id: 'one', meta, status: 'final', code: { text: 'rare' } },
+    ...{ subject: { reference: 'Patient/a' }, performer: refer('rare') },
+  };
+  const practitioners = ['usual', 'rare'].map((id) => ({ resourceType: 'Practitioner', id, meta }));
+  const files = { Patient: patients, Observation: [observation], Practitioner: practitioners };
+  for (const [type, lines] of Object.entries(files))
+    writeFileSync(join(own, `${type}.ndjson`), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  const types = Object.keys(files);
+  const asked = { types, referencedTypes: ['Practitioner'], minPatients: 3 };
+  const { resources: exported } = await exportOf(asked, { directory: own });
+  rmSync(own, { recursive: true, force: true });
+  expect(keysOf(exported)).toEqual([...patients.map(({ id }) => `Patient/${id}`), 'Practitioner/usual']);
 });

@@ -383,7 +383,7 @@ export class JobStore {
     return this.#putOnce(`${jobId}/repeated-${first}.json`, parts);
   }
 
-  /** What an attempt wrote refers to, a name a line. @throws ExportError where it is gone */
+  /** What an attempt wrote refers to: see `ReferenceCollector`. @throws ExportError where it is gone */
   async references(jobId: string, partition: number, attempt: string): Promise<string> {
     return required(await this.#read(`${jobId}/references/${partition}/${attempt}`));
   }

@@ -172,7 +172,7 @@ export class PageWriter {
     } else if (failure === undefined) {
       if (how.isWritten) {
         this.#lines.end();
-        this.#dependencies.references?.add(json);
+        this.#dependencies.references?.add(this.#type, json);
       } else buffer.truncate(length);
       how.onMade();
     } else if (how.isWritten) this.#fail(failure);

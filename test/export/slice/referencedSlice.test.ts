@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ExportError } from '../../../functions/common/errors.js';
 import { rawLines } from '../../../functions/export/output/rawLines.js';
 import { PatientCounter } from '../../../functions/export/selection/patientCount.js';
-import { ReferenceCollector } from '../../../functions/export/slice/referenceCollector.js';
+import { namesReferredTo, ReferenceCollector } from '../../../functions/export/slice/referenceCollector.js';
 import { runReferencedSlice } from '../../../functions/export/slice/referencedSlice.js';
 import type { SliceLimits } from '../../../functions/export/slice/slice.js';
 import type { SearchParameters, Source, SourceAnswer } from '../../../functions/export/source/source.js';
@@ -139,6 +139,16 @@ it.each([
   ['that is no text', '{"a":{"reference":{"reference":1}}}', ''],
 ])('finds references %s', (_, text, expected) => {
   const collector = new ReferenceCollector(['Practitioner', 'Location'], ['https://source.example/fhir']);
-  collector.add(tapeOf(text));
-  expect(collector.lines).toBe(expected);
+  collector.add('Encounter', tapeOf(text));
+  expect(namesReferredTo(collector.lines, () => false)).toBe(expected);
+});
+
+it('leaves out what only some types refer to', () => {
+  const collector = new ReferenceCollector(['Location'], []);
+  const refersTo = (id: number) => tapeOf(`{"a":{"reference":"Location/${id}"}}`);
+  for (const id of [1, 2]) collector.add('Encounter', refersTo(id));
+  for (const id of [2, 3]) collector.add('Observation', refersTo(id));
+  const isObservation = (type: string): boolean => type === 'Observation';
+  expect(namesReferredTo(collector.lines, isObservation)).toBe('Location/1\nLocation/2');
+  expect(namesReferredTo(collector.lines, () => true)).toBe('');
 });
