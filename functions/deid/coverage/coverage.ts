@@ -29,7 +29,7 @@ export interface CoverageGap {
   readonly parameters: Readonly<Record<string, string>>;
   /** Whether `keep` is enough: no element says anything of a person, unless a source misuses it. */
   readonly mayBeKept: boolean;
-  /** The first rule that was seen to decide some of them without clearing them; absent where none does. */
+  /** The rule that decides all of them without clearing them; absent where there are several, or none. */
   readonly by?: number;
 }
 
@@ -62,37 +62,34 @@ export function coverageOf(configuration: Configuration): Coverage {
 }
 
 /** A gap while its elements are gathered. */
-type OpenGap = Omit<CoverageGap, 'paths' | 'mayBeKept' | 'by'> & {
-  paths: string[];
-  mayBeKept: boolean;
-  by?: number;
-};
-type Group = { gap: OpenGap; dataTypes: Set<string>; rules: Set<string> };
+type OpenGap = Omit<CoverageGap, 'paths' | 'mayBeKept' | 'by'> & { paths: string[]; mayBeKept: boolean };
+type Group = { gap: OpenGap; dataTypes: Set<string>; rules: Set<string>; by: Set<number | undefined> };
 
 /** The coverage that a walk over a configuration found. */
 export function coverageIn({ leaves, isCutShort }: Reach): Coverage {
   const groups = new Map<string, Group>();
   for (const leaf of leaves) {
-    for (const [reach, paths] of pathsLeft(leaf)) {
+    for (const { reach, paths, by } of pathsLeft(leaf)) {
       const { category, dataType, path, method, needs, parameters = {} } = leaf.identity;
       const shown = isCutShort ? 'partial' : reach;
       const key = `${category} ${familyOf(leaf.identity)} ${shown}`;
       const group = remembered<string, Group>(groups, key, () => {
         const suggestion = { path, method };
         const gap = { category, dataType, reach: shown, paths: [], suggestion, parameters, mayBeKept: true };
-        return { gap, dataTypes: new Set(), rules: new Set() };
+        return { gap, dataTypes: new Set(), rules: new Set(), by: new Set() };
       });
       group.gap.paths.push(...paths);
       group.gap.mayBeKept &&= needs === 'decision';
-      if (leaf.by !== undefined) group.gap.by = Math.min(group.gap.by ?? Infinity, leaf.by);
+      for (const rule of by) group.by.add(rule);
       group.dataTypes.add(dataType);
       for (const rule of path.split(' | ')) group.rules.add(rule);
     }
   }
   const order = Object.keys(CATEGORIES);
   const gaps = [...groups.values()]
-    .map(({ gap, dataTypes, rules }) => ({
+    .map(({ gap, dataTypes, rules, by }) => ({
       ...gap,
+      ...onlyRule(by),
       paths: inOrder(gap),
       dataType: [...dataTypes].join(', '),
       suggestion: { ...gap.suggestion, path: [...rules].join(' | ') },
@@ -109,15 +106,29 @@ function familyOf({ category, dataType }: Pick<CoverageGap, 'category' | 'dataTy
   return category === 'ages' || /^[a-z]/.test(dataType) ? '' : dataType;
 }
 
+/** The rule that decides all that is left, where it is one. */
+function onlyRule(by: ReadonlySet<number | undefined>): Pick<CoverageGap, 'by'> {
+  const [rule] = by;
+  return by.size === 1 && rule !== undefined ? { by: rule } : {};
+}
+
+/** Places where an element is left in one way, and the rules that decide it there. */
+interface LeftPaths {
+  reach: CoverageGap['reach'];
+  paths: string[];
+  by: ReadonlyArray<number | undefined>;
+}
+
 /** The places where an element is left, by how; its definition alone where it is left everywhere. */
-function pathsLeft({ definition, surroundings, left }: Leaf): [CoverageGap['reach'], string[]][] {
+function pathsLeft({ definition, surroundings, left }: Leaf): LeftPaths[] {
   const name = definition.slice(definition.lastIndexOf('.') + 1);
-  return (['none', 'partial'] as const).flatMap((reach): [CoverageGap['reach'], string[]][] => {
+  return (['none', 'partial'] as const).flatMap((reach): LeftPaths[] => {
     const of = left.filter(({ clears }) => clears === reach);
     if (of.length === 0) return [];
-    if (of.length === surroundings) return [[reach, [definition]]];
+    const by = of.map((one) => one.by);
+    if (of.length === surroundings) return [{ reach, paths: [definition], by }];
     const paths = new Set(of.flatMap(({ places }) => [...places].map((place) => `${place}.${name}`)));
-    return [[reach, [...paths]]];
+    return [{ reach, paths: [...paths], by }];
   });
 }
 
@@ -178,7 +189,7 @@ function textOf(family: readonly CoverageGap[], rules: readonly Rule[], most: nu
     const by =
       gap.by === undefined
         ? ''
-        : `, since ${namedRule(rules, gap.by)} decides these, or some, and leaves them`;
+        : `, since ${namedRule(rules, gap.by)} decides what they are in and leaves them`;
     return `${gap.reach === 'none' ? 'no rule clears' : 'cleared only in part, or on a condition:'} ${named}${more}${by}`;
   });
   const rule = JSON.stringify({ ...suggestion, path: [...paths].join(' | ') });

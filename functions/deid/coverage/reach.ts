@@ -18,6 +18,14 @@ const MAX_WORK = 500_000;
 const WORK_OF_ELEMENT = 5;
 const WORK_OF_POSITION = 4;
 
+/** Surroundings in which an element is not cleared. */
+export interface LeftPlaces {
+  readonly clears: Exclude<Clears, 'full'>;
+  readonly places: ReadonlySet<string>;
+  /** The rule that decides it there; `undefined`: none does in any case. */
+  readonly by: number | undefined;
+}
+
 /** An element that may hold an identity, with the places where it can be left, by how. */
 export interface Leaf {
   readonly identity: Identity;
@@ -25,9 +33,7 @@ export interface Leaf {
   readonly definition: string;
   /** Surroundings in which it was looked at, and those where it is not cleared. */
   surroundings: number;
-  readonly left: { readonly clears: Exclude<Clears, 'full'>; readonly places: ReadonlySet<string> }[];
-  /** The least rule that was seen to decide it somewhere without clearing it. */
-  by?: number;
+  readonly left: LeftPlaces[];
 }
 
 /** What a walk over all that a configuration can meet found. */
@@ -104,7 +110,7 @@ export function reachOf(configuration: Configuration): Reach {
 /** What a rule looks at of an element is left of it in part. */
 function leafOf({ identity, definition }: IdentityRead): Leaf {
   const places = new Set([definition.slice(0, definition.lastIndexOf('.'))]);
-  return { identity, definition, surroundings: 1, left: [{ clears: 'partial', places }] };
+  return { identity, definition, surroundings: 1, left: [{ clears: 'partial', places, by: undefined }] };
 }
 
 class Walk {
@@ -342,9 +348,8 @@ class Walk {
     });
     const clears = definition === 'Quantity.value' ? agesLeft(outcomes) : together(outcomes, identity);
     if (clears === 'full') return;
-    leaf.left.push({ clears, places: surroundings.places });
-    if (state.certain < this.#unmatched.index && outcomes.at(-1)?.clears !== 'full')
-      leaf.by = Math.min(leaf.by ?? Infinity, state.certain);
+    const isDecided = state.certain < this.#unmatched.index && outcomes.at(-1)?.clears !== 'full';
+    leaf.left.push({ clears, places: surroundings.places, by: isDecided ? state.certain : undefined });
   }
 
   #idle(): Reach['idle'] {
