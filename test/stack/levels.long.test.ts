@@ -139,7 +139,13 @@ it('at the system level, what was deleted at the source since is reported', asyn
   );
   expect(keysOf(exported)).toEqual([`Patient/${second?.id}`]);
   expect(manifest.deleted).toEqual([
-    { type: 'Bundle', of: ['Patient'], url: expect.any(String), count: 1, bytes: expect.any(Number) },
+    {
+      type: 'Bundle',
+      of: ['Patient'],
+      url: expect.any(String),
+      count: 1,
+      bytes: expect.any(Number),
+    },
   ]);
 });
 

@@ -212,7 +212,10 @@ export function lateNotes(
       absent,
       `${absent} of the patients asked for have no Patient resource in the source's own export: they do not exist there, or the source has cut its export, so that other resources of theirs may be missing, too.`,
     ],
-    [unresolved, `${unresolved} resources that exported ones refer to are not at the source.`],
+    [
+      unresolved,
+      `${quantity(unresolved, 'resource that exported ones refer to is', 'resources that exported ones refer to are')} not at the source.`,
+    ],
     [
       Number(isReferencedCut),
       'References were followed from one resource to the next ten times: what is behind that is missing.',
