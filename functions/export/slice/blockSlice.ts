@@ -111,6 +111,8 @@ export async function runBlockSlice(
         pageSize: takesNoCount ? undefined : input.pageSize,
         concurrency: input.concurrency,
         cursor: within,
+        // They come with what was changed since.
+        leavesOutUndated: asked.isOfJoined === true,
       };
       const slice = new PatientSlice(window, searches, start, left(MAX_OVERRUN), {
         ...own,
