@@ -203,6 +203,7 @@ async function blockSlice(part: Part, shared: Shared): Promise<Recorded> {
       searchesOf,
       pageSize: request.pageSize ?? settings.pageSize,
       concurrency: settings.sourceMaxRequests,
+      hasPatients: (request.types ?? request.permittedTypes)?.includes('Patient') !== false,
     },
     limitsOf(settings, request),
     {

@@ -441,7 +441,7 @@ function partitionWithoutPatients(window: Window): PlannedPartition {
 
 const PATIENT_TYPE = 'Patient';
 const BY_PATIENT =
-  'The files have one patient after the other (organizeOutputBy), each with the resources of the Patient compartment. One that names several patients is in the block of one of them alone, and what names only patients whom the source does not have is left out. The source was read patient by patient, so such an export is not of one moment: what was changed or deleted while it ran may be as it was before or after, or missing.';
+  'The files have one patient after the other (organizeOutputBy), each with the resources of the Patient compartment: they show which resources are of one patient, also where the configuration removes what says so. One that names several patients is in the block of one of them alone, and what names only patients whom the source does not have is left out. The source was read patient by patient, so such an export is not of one moment: what was changed or deleted while it ran may be as it was before or after, or missing.';
 /** Of an export that names no types, the filters of types that it does not have. */
 function unusedFilters({ types, typeFilters }: JobRequest, exported: readonly string[]): string[] {
   const unused = new Set(typeFilters.map(({ type }) => type).filter((type) => !exported.includes(type)));

@@ -135,4 +135,35 @@ describe('files by patient', () => {
     for (const { patient, resources: own } of blocks)
       expect(new Set(own.map(patientOf))).toEqual(new Set([patient]));
   });
+
+  it('name no id that the configuration has no rule for, since it is for other types', async () => {
+    const configuration = JSON.stringify({
+      fhirPathRules: [
+        { path: 'Condition.id', method: 'cryptoHash' },
+        { path: "nodesByType('Reference').reference", method: 'cryptoHash' },
+      ],
+      parameters: { cryptoHashKey: 'a-key-of-the-test' },
+    });
+    const asked = { types: ['Condition'], organizedBy: 'Patient', configuration } as const;
+    const { resources: lines } = await exportOf({ ...asked, types: [...asked.types] });
+    const headers = lines.filter(({ resourceType }) => resourceType === 'Parameters');
+    expect(headers.length).toBeGreaterThan(1);
+    expect(JSON.stringify(headers)).not.toContain('"reference"');
+    const patients = resources.filter(({ resourceType }) => resourceType === 'Patient');
+    for (const { id } of patients) expect(JSON.stringify(lines)).not.toContain(`Patient/${id}`);
+  });
+
+  it.each([[['Patient', 'Condition']], [['Condition']]])(
+    'are refused where the configuration leaves Patients no id: blocks would link what it does not (%s)',
+    async (types) => {
+      const configuration = JSON.stringify({
+        fhirPathRules: [
+          { path: 'Resource.id', method: 'redact' },
+          { path: "nodesByType('Reference')", method: 'redact' },
+        ],
+      });
+      const exported = exportOf({ types, organizedBy: 'Patient', configuration });
+      await expect(exported).rejects.toThrow(/leaves Patients no id/);
+    },
+  );
 });

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { ExportError } from '../../common/errors.js';
 import { EngineReport } from '../../deid/run/report.js';
 import { LACKS_PSEUDONYMS } from '../../deid/run/engine.js';
 import { isJsonObject, parseJson } from '../../json/json.js';
@@ -33,6 +34,8 @@ export interface BlockSliceInput {
   searchesOf: (type: BlockType, id: string) => BlockSearches | undefined;
   pageSize: number;
   concurrency: number;
+  /** Whether the job exports Patients, so that the rules for these have to be right. */
+  hasPatients: boolean;
 }
 
 export interface BlockSliceResult {
@@ -78,7 +81,7 @@ export async function runBlockSlice(
   const { part, ids } = input;
   const { clock } = dependencies;
   const startedAt = clock();
-  const file = new BlockFile(dependencies);
+  const file = new BlockFile(dependencies, input.hasPatients);
   const byType = new Map<string, SliceReport>();
   const own = withFewerChecks(dependencies);
   let read = 0;
@@ -108,6 +111,8 @@ export async function runBlockSlice(
         pageSize: takesNoCount ? undefined : input.pageSize,
         concurrency: input.concurrency,
         cursor: within,
+        // They come with what was changed since.
+        leavesOutUndated: asked.isOfJoined === true,
       };
       const slice = new PatientSlice(window, searches, start, left(MAX_OVERRUN), {
         ...own,
@@ -149,6 +154,7 @@ function withFewerChecks(dependencies: SliceDependencies): SliceDependencies {
 /** The file of a slice, with a header before the first lines of each block. */
 class BlockFile {
   readonly #dependencies: SliceDependencies;
+  readonly #hasPatients: boolean;
   readonly #types = new Set<string>();
   #file: LineSink | undefined;
   #id = '';
@@ -157,8 +163,9 @@ class BlockFile {
   #isRest = false;
   #isContinued = false;
 
-  constructor(dependencies: SliceDependencies) {
+  constructor(dependencies: SliceDependencies, hasPatients: boolean) {
     this.#dependencies = dependencies;
+    this.#hasPatients = hasPatients;
   }
 
   get bytes(): number {
@@ -217,13 +224,16 @@ class BlockFile {
   async #writeHeader(file: LineSink, type: string, lines: Uint8Array): Promise<void> {
     this.#isHeaderDue = false;
     // A Patient is the first of its block, and alone.
-    const id = type === 'Patient' ? idIn(Buffer.from(lines).toString()) : await this.#idOfPatient();
+    const id = type === 'Patient' ? requiredId(Buffer.from(lines).toString()) : await this.#idOfPatient();
     const reference = id === undefined ? { display: 'Patient' } : { reference: `Patient/${id}` };
     const header = { resourceType: 'Parameters', parameter: [{ name: 'header', valueReference: reference }] };
     await file.writeLines(Buffer.from(`${JSON.stringify(header)}\n`), 1);
   }
 
-  /** The id that the Patient has in exports, by the rules for all of it; `undefined` where it has none. */
+  /**
+   * The id that the Patient has in exports, by the rules for all of it; `undefined` where there is no Patient, or it cannot be
+   * made, or the configuration leaves the id of a type that is not exported, for which it may have no rules.
+   */
   async #idOfPatient(): Promise<string | undefined> {
     const { source, lineMaker } = this.#dependencies;
     const answer = await source.read('Patient', this.#id);
@@ -232,7 +242,11 @@ class BlockFile {
     const line = new LineBuffer();
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const failure = lineMaker.makeLine(json, line, new EngineReport());
-      if (failure === undefined) return idIn(line.slice(0, line.length).toString());
+      if (failure === undefined) {
+        const id = requiredId(line.slice(0, line.length).toString());
+        const isRaw = lineMaker.isAsItCame !== undefined;
+        return isRaw || this.#hasPatients || id !== this.#id ? id : undefined;
+      }
       if (failure !== LACKS_PSEUDONYMS) return undefined;
       await lineMaker.askPseudonyms?.();
     }
@@ -240,8 +254,16 @@ class BlockFile {
   }
 }
 
-function idIn(line: string): string | undefined {
+/**
+ * The id in the line of a Patient.
+ * @throws ExportError where the configuration leaves none: blocks would link resources that it does not link
+ */
+function requiredId(line: string): string {
   const resource = parseJson(line.trim());
   const id = isJsonObject(resource) ? resource['id'] : undefined;
-  return typeof id === 'string' ? id : undefined;
+  if (typeof id === 'string') return id;
+  throw new ExportError(
+    'configuration-invalid',
+    'organizeOutputBy: the configuration leaves Patients no id, and files by patient would show all the same which resources are of one patient. Leave organizeOutputBy out, or let a rule replace Patient.id (cryptoHash).',
+  );
 }
