@@ -41,6 +41,8 @@ export interface Accepted {
 
 const ACCEPT = { accept: 'application/json, application/fhir+json;q=0.9' };
 const MAX_PAGES = 10_000;
+/** Of all pages of a manifest: half a million files. */
+const MAX_MANIFEST_BYTES = 134_217_728;
 const LISTS: ReadonlySet<string> = new Set(['_type', '_elements', 'includeAssociatedData']);
 /** Hosts refuse longer request lines: 8 KiB with the method and the version is usual. */
 const MAX_URL_CHARACTERS = 7000;
@@ -109,22 +111,29 @@ export class ExportClient {
   async manifest(statusUrl: string, everyMs: number, report: (progress: string) => void): Promise<Manifest> {
     const pages: Array<Record<string, unknown>> = [];
     const read: BulkManifestPage[] = [];
+    let bytes = 0;
     for (let url: string | undefined = statusUrl; url !== undefined;) {
       const { body }: Answer = await this.#complete(url, everyMs, report);
+      bytes += body.length;
       const page: BulkManifestPage = pageOf(body, url);
       pages.push(asStu2(objectOf(body) ?? {}));
       read.push(page);
       url = page.next;
-      if (pages.length > MAX_PAGES) throw new ServerFailure('The pages of the manifest have no end.', false);
+      if (pages.length > MAX_PAGES || bytes > MAX_MANIFEST_BYTES)
+        throw new ServerFailure('The pages of the manifest have no end.', false);
     }
     const files = joined(read);
     const { link: _link, ...first } = pages[0] ?? {};
-    // All that an entry has, with its URL as it is from here.
+    // All that an entry has, with its URL as it is from here, and no type or count that is none.
     const rowsOf = (kind: 'output' | 'deleted' | 'error'): unknown[] =>
       pages
-        .flatMap((page) => page[kind] ?? [])
+        .flatMap((page) => (Array.isArray(page[kind]) ? (page[kind] as unknown[]) : []))
         .filter(isRecord)
-        .map((row, index) => ({ ...row, url: files[kind][index]?.url }));
+        .map(({ count: _count, type, ...row }, index) => {
+          const { url, count } = files[kind][index] ?? {};
+          const text = typeof type === 'string' ? type : '';
+          return { ...row, type: text, url, ...(count === undefined ? {} : { count }) };
+        });
     const lists = { output: rowsOf('output'), deleted: rowsOf('deleted'), error: rowsOf('error') };
     return { ...first, ...lists } as unknown as Manifest;
   }

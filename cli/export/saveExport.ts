@@ -196,8 +196,9 @@ async function saveReport(
     throw error;
   });
   const report = body === undefined ? undefined : objectOf(body);
-  if (body === undefined || !Array.isArray(report?.['files']) || !Array.isArray(report['types']))
-    return undefined;
+  const { files, types } = report ?? {};
+  const isReport = [files, types].every((list) => Array.isArray(list) && list.every(isRecord));
+  if (body === undefined || !isReport) return undefined;
   folder.saveReport(body);
   return report as unknown as ExportReport;
 }

@@ -43,6 +43,11 @@ export function readSavedExport(folder: string, names: { manifest: string; repor
       `There is no ${names.manifest} in ${folder}: save the body of the export's complete status there, or name the file with --manifest.`,
     );
   }
+  if (manifest.outputOrganizedBy !== undefined) {
+    throw new UsageError(
+      `${names.manifest} is of an export whose files have several types (organizeOutputBy). Only files of one type each can be verified.`,
+    );
+  }
   if (!Array.isArray(manifest.output)) {
     throw new UsageError(`${names.manifest} is no manifest of an export: it has no list output.`);
   }

@@ -76,7 +76,12 @@ export class AttemptFiles {
   }
 
   /** The files of a type, if there are any. */
-  named(type: string, count: number, bytes: number, of: Pick<OutputFile, 'of'> = {}): OutputFile[] {
+  named(
+    type: string,
+    count: number,
+    bytes: number,
+    of: Pick<OutputFile, 'of' | 'isContinued'> = {},
+  ): OutputFile[] {
     if (count === 0) return [];
     const named = (name: string, written: { count: number; bytes: number }): OutputFile => {
       const sha256 = this.#opened.get(name)?.sha256;

@@ -14,7 +14,9 @@ import {
   type JobRequest,
   partitionOf,
   type PlannedPartition,
+  type BlockType,
   type SliceRecord,
+  type TypeRecord,
   type Waiting,
 } from '../export/records/job.js';
 import { reachedFile } from '../export/plan/bulkPlan.js';
@@ -31,6 +33,8 @@ import { LineIndex } from '../export/slice/doubles.js';
 import { runFileSlice } from '../export/slice/fileSlice.js';
 import type { LineBlock } from '../export/source/fileLines.js';
 import { requesterOf } from '../export/source/requestLimiter.js';
+import { type BlockSearches, inOrderOfBlocks, runBlockSlice } from '../export/slice/blockSlice.js';
+import { earlierWindow, jobWindow } from '../export/walk/window.js';
 import { PatientSlice } from '../export/slice/patientSlice.js';
 import { ReferenceCollector } from '../export/slice/referenceCollector.js';
 import { runReferencedSlice } from '../export/slice/referencedSlice.js';
@@ -101,7 +105,8 @@ export function exportSlice(dependencies: ActivityDependencies) {
     const report = (waiting?: Waiting): void => reports.add({ partition, resources, isDone: false }, waiting);
     const isStopped = async (): Promise<boolean> => !isRunning(stateOf(await jobs.records(jobId)));
     const ofFile = planned.isOfDeletions === true ? deletionFileSlice : fileSlice;
-    const run = planned.file === undefined ? searchSlice : ofFile;
+    const ofSource = planned.blocks === undefined ? searchSlice : blockSlice;
+    const run = planned.file === undefined ? ofSource : ofFile;
     const { read, ...recorded } = await run(part, {
       dependencies,
       references,
@@ -162,6 +167,65 @@ async function searchSlice(part: Part, shared: Shared): Promise<Recorded> {
     ...(isCounting(request) ? { counts: patients.counts() } : {}),
     read: result.report.read,
   };
+}
+
+/** A slice of a part that is written patient by patient. */
+async function blockSlice(part: Part, shared: Shared): Promise<Recorded> {
+  const { request, planned, plan, before } = part;
+  const { dependencies, files, level, members, log, report } = shared;
+  const { jobs, settings } = dependencies;
+  const { blocks } = planned;
+  if (blocks === undefined || members === undefined) throw stateMissing();
+  const source = watchedSource(dependencies, request, log, report);
+  const compartments: Array<[type: string, compartment: CompartmentSelection]> = [];
+  const searchesOf = ({ type, parameters, isOfJoined }: BlockType, id: string): BlockSearches | undefined => {
+    const first = (isOfJoined === true ? members.joined : members)?.indexOf(id) ?? -1;
+    if (first < 0) return undefined;
+    const patientByPatient = { takesNoCount: false };
+    const memberSearch = { parameters, batch: 1, first, end: first + 1, patientByPatient };
+    const chosen = { memberSearch, ...(isOfJoined === true ? { isOfJoined } : {}) };
+    const compartment = level.compartment(type, chosen);
+    if (compartment === undefined) throw stateMissing();
+    compartments.push([type, compartment]);
+    const filters = request.typeFilters.filter((filter) => filter.type === type);
+    const windowOf = isOfJoined === true ? earlierWindow : jobWindow;
+    return {
+      searches: patientSearches(compartment, filters),
+      window: windowOf(type, request, plan.transactionTime),
+    };
+  };
+  const cursor = before?.cursor !== undefined && 'block' in before.cursor ? before.cursor : undefined;
+  const result = await runBlockSlice(
+    {
+      part: blocks,
+      cursor,
+      ids: inOrderOfBlocks(members.ids, await jobs.secret(request.jobId)),
+      searchesOf,
+      pageSize: request.pageSize ?? settings.pageSize,
+      concurrency: settings.sourceMaxRequests,
+      hasPatients: (request.types ?? request.permittedTypes)?.includes('Patient') !== false,
+    },
+    limitsOf(settings, request),
+    {
+      ...shared,
+      source,
+      patients: (await patientCounters(part, shared))(),
+      openFile: (type) => files.open(type),
+    },
+  );
+  const byType: Record<string, TypeRecord> = { Patient: { files: [], report: emptyReport() } };
+  for (const [type, sum] of result.byType) byType[type] = { files: [], report: sum };
+  for (const [type, compartment] of compartments) {
+    const sum = byType[type];
+    if (sum === undefined) continue;
+    sum.foreign = (sum.foreign ?? 0) + compartment.foreign;
+    sum.ofOthers = (sum.ofOthers ?? 0) + compartment.ofOthers;
+  }
+  const of = { of: result.written, ...(result.isContinued ? { isContinued: true as const } : {}) };
+  // Of all types: where they are listed, they are in the order of slices.
+  const patient = byType['Patient'];
+  if (patient !== undefined) patient.files = files.named('Patient', result.lines, result.bytes, of);
+  return { files: [], cursor: result.cursor, report: emptyReport(), byType, read: result.read };
 }
 
 /** A slice of a part of a file. */

@@ -7,6 +7,8 @@ import {
   splitSearches,
 } from '../export/selection/memberPlan.js';
 import { countReadable } from '../export/plan/patientPlan.js';
+import { allPatients } from '../export/plan/allPatients.js';
+import { isRunning, stateOf } from '../jobs/model/state.js';
 import { hiddenGroup, resolveMembers } from '../export/plan/jobMembers.js';
 import { Members } from '../export/selection/members.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
@@ -42,9 +44,11 @@ export interface CompartmentPlan {
  * state, and are the same for all of its slices.
  */
 export async function planCompartment(
-  { jobs, settings, source, request, capabilities, transactionTime, isPatientByPatient, now }: Planning,
+  planning: Planning,
   asked: readonly string[],
 ): Promise<CompartmentPlan> {
+  const { jobs, settings, source, request, capabilities, transactionTime, isPatientByPatient, now } =
+    planning;
   const isOutOfTime = outOfTimeFromNow(now);
   const compartmentTypes = patientCompartment(settings.fhirVersion);
   const bases = [...new Set([settings.fhirServerUrl, capabilities.url ?? settings.fhirServerUrl])];
@@ -59,8 +63,9 @@ export async function planCompartment(
   const input = { source, transactionTime, bases, notes, countOf: present, known };
   const resolving = resolveMembers(request, input);
   const resolved = await (request.isGroupHidden === true ? resolving.catch(hiddenGroup) : resolving);
-  const members =
-    resolved === undefined ? undefined : Members.of(await jobs.putMembers(request.jobId, resolved.stored));
+  const listsAll = resolved === undefined && request.organizedBy !== undefined;
+  const stored = listsAll ? await listAll(planning) : resolved?.stored;
+  const members = stored === undefined ? undefined : Members.of(await jobs.putMembers(request.jobId, stored));
   const types = asked.filter((type) => compartmentTypes.has(type));
   const others = asked.filter(
     (type) => !compartmentTypes.has(type) && request.referencedTypes?.includes(type) !== true,
@@ -76,11 +81,20 @@ export async function planCompartment(
     types.includes(PROVENANCE) &&
     !isFiltered &&
     !isPatientByPatient &&
+    request.organizedBy === undefined &&
     (await sendsProvenance(source, bases));
-  if (types.includes(PROVENANCE) && !comesAlong && types.length > 1) notes.push(provenanceNote(isFiltered));
+  if (types.includes(PROVENANCE) && !comesAlong && types.length > 1) {
+    const isOrganized = request.organizedBy !== undefined;
+    notes.push(provenanceNote(isFiltered, isOrganized));
+  }
   const lists: KnownLists = {};
   return {
-    compartment: { hasMembers: members !== undefined, bases, includesProvenance: comesAlong },
+    compartment: {
+      hasMembers: members !== undefined,
+      ...(listsAll ? { hasAllPatients: true } : {}),
+      bases,
+      includesProvenance: comesAlong,
+    },
     // Where patients are counted, a group without members must look like one of few.
     types: members?.ids.length === 0 && (request.minPatients ?? 0) === 0 ? [] : types,
     members,
@@ -106,7 +120,21 @@ export async function planCompartment(
   };
 }
 
-function provenanceNote(isFiltered: boolean): string {
+/** All patients of the source, where files are by patient. */
+function listAll({ jobs, settings, source, request, transactionTime, now }: Planning): Promise<string[]> {
+  return allPatients({
+    source,
+    transactionTime,
+    fhirVersion: settings.fhirVersion,
+    pageSize: request.pageSize ?? settings.pageSize,
+    clock: now,
+    isStopped: async () => !isRunning(stateOf(await jobs.records(request.jobId))),
+  });
+}
+
+function provenanceNote(isFiltered: boolean, isOrganized: boolean): string {
+  if (isOrganized)
+    return 'Provenance: only those are exported that name a patient themselves, since files have one patient after the other (organizeOutputBy).';
   const why = isFiltered
     ? 'there is a filter for them in _typeFilter'
     : 'the source does not send others along with their targets (_revinclude=Provenance:target), or has none';

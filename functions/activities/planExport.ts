@@ -4,7 +4,13 @@ import { deletionSentences, listed as listedFew } from '../export/output/manifes
 import { planDeletions } from '../export/plan/deletionPlan.js';
 import { choiceNotes, ofBulk, ofTypes } from '../export/plan/bulkPlan.js';
 import { isUnsteady } from '../export/selection/filtered.js';
-import { type JobPlan, type JobRequest, PLANNING, type PlannedPartition } from '../export/records/job.js';
+import {
+  type BlockType,
+  type JobPlan,
+  type JobRequest,
+  PLANNING,
+  type PlannedPartition,
+} from '../export/records/job.js';
 import {
   type PatientPlan,
   planPatientSearches,
@@ -19,6 +25,7 @@ import type { TypeFilter } from '../export/request/typeFilter.js';
 import { Level } from '../export/plan/level.js';
 import type { Members } from '../export/selection/members.js';
 import { EVERYTHING } from '../export/selection/selection.js';
+import { OWN_ID } from '../export/selection/compartment.js';
 import { selectionOf } from '../export/selection/selectionOf.js';
 import {
   boundsOf,
@@ -245,6 +252,8 @@ async function planParts(
   const { request, transactionTime } = planning;
   const isOutOfTime = outOfTimeFromNow(planning.now);
   const members = below?.members;
+  if (request.organizedBy !== undefined && members !== undefined)
+    return planBlocks(planning, types, members, isOutOfTime);
   if (members?.ids.length === 0) {
     return {
       partitions: types.map((type) => partitionWithoutPatients(jobWindow(type, request, transactionTime))),
@@ -308,6 +317,53 @@ async function planWindows(
   if (request.level.kind === 'system') return partitions;
   // Of most types, most sources have no patient's.
   return partitions.filter(({ estimate }) => estimate !== 0 || (request.minPatients ?? 0) > 0);
+}
+
+/** The resources of members, written patient by patient: each worker has a part of the members. */
+async function planBlocks(
+  planning: Planning,
+  types: readonly string[],
+  members: Members,
+  isOutOfTime: () => boolean,
+): Promise<Parts> {
+  if (members.ids.length === 0) return { partitions: [] };
+  const { source, request, transactionTime, settings, isPatientByPatient } = planning;
+  const isThere = async (type: string): Promise<boolean> => {
+    // Of members who joined, what is older counts, too.
+    if (isPatientByPatient || members.joined !== undefined || isOutOfTime()) return true;
+    const bounds = boundsOf(spanOf(jobWindow(type, request, transactionTime)));
+    // What is wrong with the source, the searches will report.
+    return (await count(source, type, bounds).catch(() => undefined)) !== 0;
+  };
+  const there = await pMap(types, isThere, { concurrency: settings.parallelPartitions });
+  const found = types.filter((_, nth) => there[nth] === true);
+  // A block begins with the Patient.
+  found.sort((one, other) => Number(other === PATIENT_TYPE) - Number(one === PATIENT_TYPE));
+  const whole = await planPatients({ ...planning, request: { ...request, workers: 1 } }, found, members);
+  const { length } = members.ids;
+  const parts = Math.min(length, request.workers);
+  const at = (part: number): number => Math.floor((length * part) / parts);
+  const searches = whole.partitions.flatMap(({ window: { type }, memberSearch }): BlockType[] => {
+    const { parameters = [], patientByPatient } = memberSearch ?? {};
+    const takesNoCount = patientByPatient?.takesNoCount === true;
+    // By its own id alone: whom other Patients have links to, has a block, too.
+    const search = { type, parameters: type === PATIENT_TYPE ? [OWN_ID] : parameters, takesNoCount };
+    return members.joined === undefined ? [search] : [search, { ...search, isOfJoined: true }];
+  });
+  const window = jobWindow(PATIENT_TYPE, request, transactionTime);
+  const partitions = Array.from(
+    { length: searches.length === 0 ? 0 : parts },
+    (_, part): PlannedPartition => ({
+      window,
+      estimate: undefined,
+      blocks: { first: at(part), end: at(part + 1), types: searches },
+    }),
+  );
+  return {
+    ...whole,
+    partitions,
+    notes: [BY_PATIENT, ...(whole.notes ?? []).slice(isPatientByPatient ? 0 : 1)],
+  };
 }
 
 /** The resources of members, read patient by patient. */
@@ -383,6 +439,9 @@ function partitionWithoutPatients(window: Window): PlannedPartition {
   };
 }
 
+const PATIENT_TYPE = 'Patient';
+const BY_PATIENT =
+  'The files have one patient after the other (organizeOutputBy), each with the resources of the Patient compartment: they show which resources are of one patient, also where the configuration removes what says so. One that names several patients is in the block of one of them alone, and what names only patients whom the source does not have is left out. The source was read patient by patient, so such an export is not of one moment: what was changed or deleted while it ran may be as it was before or after, or missing.';
 /** Of an export that names no types, the filters of types that it does not have. */
 function unusedFilters({ types, typeFilters }: JobRequest, exported: readonly string[]): string[] {
   const unused = new Set(typeFilters.map(({ type }) => type).filter((type) => !exported.includes(type)));

@@ -10,7 +10,7 @@ import type { ExportLevel } from '../export/request/scope.js';
 import type { ContainerStamp, JobRequest } from '../export/records/job.js';
 import { knownParametersOnly, readKickOff } from '../export/request/kickOff.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
-import { informationIssue, type OutcomeIssue } from '../fhir/operationOutcome.js';
+import { errorIssue, informationIssue, type OutcomeIssue } from '../fhir/operationOutcome.js';
 import type { ExportJobInput } from '../orchestrators/exportJob.js';
 import { jobInstanceId } from '../jobs/model/instanceIds.js';
 import { RETRY_AFTER_SECONDS } from '../jobs/model/runningJobs.js';
@@ -64,6 +64,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
     );
     if (read.kickOff === undefined) throw new RequestError(400, read.issues);
     const permitted = permitKickOff(read.kickOff, caller, settings.authorization, settings.fhirVersion);
+    if (read.kickOff.organizedBy !== undefined) requireOrganizable(method, permitted.minPatients);
     const secret = randomBytes(SECRET_BYTES);
     const { configuration, container, asksRaw, applied, notes, ignored, ...asked } = read.kickOff;
     const { referencedTypes = [], ...scope } = asked;
@@ -135,6 +136,22 @@ function stampFor(pinned: PinnedConfiguration | undefined, domainPrefix: string 
     pinned?.hasRandomKeys === true,
     asksPseudonyms ? domainPrefix : undefined,
   );
+}
+
+/**
+ * Makes sure that a job can write files by patient.
+ * @throws RequestError 400 where it cannot
+ */
+function requireOrganizable(method: Settings['source']['mode']['method'], minPatients = 0): void {
+  const isCounted =
+    minPatients > 0
+      ? 'types of too few patients are withheld here (MIN_PATIENTS), so each has files of its own'
+      : undefined;
+  const why =
+    method === 'search' ? isCounted : 'the source is read by files (SOURCE_MODE), which are not by patient';
+  if (why === undefined) return;
+  const text = `organizeOutputBy: ${why}. Leave it out.`;
+  throw new RequestError(400, [errorIssue('not-supported', text, 'organizeOutputBy')]);
 }
 
 /** What the orchestration of a job begins with. */

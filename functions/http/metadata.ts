@@ -14,6 +14,8 @@ const BULK_DATA = 'http://hl7.org/fhir/uv/bulkdata';
 const NAME = 'De-identified FHIR Bulk Data export';
 const OF_EXPORTS =
   'Resources are read by the export operations alone. The types are those that _type can name, and their search parameters those that _typeFilter can use; by _lastUpdated, _since and _until decide.';
+const NOT_SUPPORTED =
+  ' Of the guide are not supported: organizeOutputBy another type than Patient, includeAssociatedData=LatestProvenanceResources, Bulk Submit and Bulk Publish.';
 const OF_VERSION =
   ' The source does not name its types, or could not be read: these are all of the FHIR version.';
 
@@ -55,7 +57,7 @@ export function metadata({ settings, capabilities }: HttpDependencies): Handler 
         rest: [
           {
             mode: 'server',
-            documentation: stated === undefined ? OF_EXPORTS + OF_VERSION : OF_EXPORTS,
+            documentation: `${OF_EXPORTS}${stated === undefined ? OF_VERSION : ''}${NOT_SUPPORTED}`,
             ...(security === undefined ? {} : { security }),
             resource: withLevels(types).map((type) => resource(type, fhirVersion, hasGroupList(settings))),
             operation: [...['export', ...levels].flatMap((id) => exportOperations(fhirVersion, id)), ...own],

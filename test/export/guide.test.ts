@@ -63,6 +63,11 @@ describe('a kick-off', () => {
     ['3.0.0', 'query-parameters', 'allowPartialManifests is a boolean', { parameters: [{ name: 'allowPartialManifests', valueBoolean: true }] }, { allowsPartialManifests: true }],
     ['3.0.0', 'query-parameters', '... false is as if it were not there', { query: '?allowPartialManifests=false' }, { guide: '2.0.0' }],
     ['3.0.0', 'query-parameters', '... and nothing else', { query: '?allowPartialManifests=1' }, /must be true or false/],
+    ['3.0.0', 'query-parameters', 'organizeOutputBy: by Patient', { query: '?organizeOutputBy=Patient' }, { organizedBy: 'Patient' }],
+    ['3.0.0', 'query-parameters', '... an error where another type is not supported', { query: '?organizeOutputBy=Group' }, /only Patient is supported/],
+    ['3.0.0', 'query-parameters', '... that a lenient caller has ignored', { query: '?organizeOutputBy=Group', prefer: 'handling=lenient' }, { ignored: [expect.anything()] }],
+    ['3.0.0', 'query-parameters', '... not at the system level', { query: '?organizeOutputBy=Patient', more: { level: { kind: 'system' } } }, /only with \[base\]\/Patient/],
+    ['4.0.0-ballot', 'async.html#parameters', '... nor with files of a largest size', { query: '?organizeOutputBy=Patient&_maximumFileSize=2000000' }, /cannot go with _maximumFileSize/],
     ['4.0.0-ballot', 'export.html#data-provider-capability-documentation', 'the version by the name of the operation', { parameters: [], more: { guide: '4.0.0-ballot' } }, { guide: '4.0.0-ballot', applied: [] }],
     ['4.0.0-ballot', 'none: our own', 'the version by Prefer', { prefer: STU_4, parameters: [] }, { guide: '4.0.0-ballot', applied: [STU_4] }],
     ['4.0.0-ballot', 'none: our own', '... by its first number', { prefer: 'bulk-data-version=4', parameters: [] }, { guide: '4.0.0-ballot' }],
@@ -94,8 +99,12 @@ const file = (type: string, name: string): Parameters<typeof buildManifest>[0]['
   bytes: 300,
 });
 
-function manifestBy(guide: GuideVersion | undefined): Record<string, unknown> {
+function manifestBy(
+  guide: GuideVersion | undefined,
+  organizedBy?: { organizedBy: 'Patient' },
+): Record<string, unknown> {
   const request = jobRequest({
+    ...organizedBy,
     jobId: 'a',
     folder: 'folder/',
     requestUrl: 'http://a/fhir/$export?_type=Patient',
@@ -107,7 +116,14 @@ function manifestBy(guide: GuideVersion | undefined): Record<string, unknown> {
       partitions: [],
       notes: ['one', 'two'],
     } satisfies JobPlan,
-    output: [file('Patient', 'Patient-0.ndjson')],
+    output:
+      organizedBy === undefined
+        ? [file('Patient', 'Patient-0.ndjson')]
+        : [
+            file('Patient', '0.ndjson'),
+            { ...file('Patient', '1.ndjson'), isContinued: true },
+            file('Patient', '2.ndjson'),
+          ],
     deleted: [file('Bundle', 'deleted-Condition-2.ndjson')],
     deletionNotes: [],
     errors: [file('OperationOutcome', 'OperationOutcome-x.ndjson')],
@@ -127,6 +143,7 @@ function manifestBy(guide: GuideVersion | undefined): Record<string, unknown> {
 describe('a manifest', () => {
   const stu2 = manifestBy(undefined);
   const stu4 = manifestBy('4.0.0-ballot');
+  const byPatient = { organizedBy: 'Patient' } as const;
   const OUTCOMES = 'http://a/OperationOutcome-x.ndjson';
   const ours = (name: string): string => `urn:fhir-deidentified-export:manifest:${name}`;
 
@@ -136,6 +153,22 @@ describe('a manifest', () => {
     ['2.0.0', 'response---complete-status', 'messages are in error', stu2, { error: [{ type: 'OperationOutcome', url: OUTCOMES, count: 2 }] }],
     ['2.0.0', 'response---complete-status', 'extension is an object', stu2, { extension: { report: 'http://a/report.json', deidentified: false } }],
     ['3.0.0', 'response---output-manifest', 'without its parameters, it is that of STU 2', manifestBy('3.0.0'), stu2],
+    ['3.0.0', 'response---output-manifest', 'outputOrganizedBy is what organizeOutputBy was, and files have no type then', manifestBy('3.0.0', byPatient), {
+      outputOrganizedBy: 'Patient',
+      output: [
+        { url: 'http://a/0.ndjson', continuesInFile: 'http://a/1.ndjson', count: 2 },
+        { url: 'http://a/1.ndjson', count: 2 },
+        { url: 'http://a/2.ndjson', count: 2 },
+      ],
+    }],
+    ['4.0.0-ballot', 'StructureDefinition-BulkDataManifest.html', '... the same', manifestBy('4.0.0-ballot', byPatient), {
+      outputOrganizedBy: 'Patient',
+      output: [
+        { url: 'http://a/0.ndjson', continuesInFile: 'http://a/1.ndjson', count: 2, fileSize: 300 },
+        { url: 'http://a/1.ndjson', count: 2, fileSize: 300 },
+        { url: 'http://a/2.ndjson', count: 2, fileSize: 300 },
+      ],
+    }],
     ['4.0.0-ballot', 'StructureDefinition-BulkDataManifest.html', 'manifestType names the logical model', stu4, { manifestType: 'http://hl7.org/fhir/uv/bulkdata/StructureDefinition/BulkDataManifest' }],
     ['4.0.0-ballot', 'StructureDefinition-BulkDataManifest.html', 'outputFormat is the type of the files', stu4, { outputFormat: 'application/fhir+ndjson' }],
     ['4.0.0-ballot', 'StructureDefinition-BulkDataManifest.html', 'files of output have fileSize, too', stu4, { output: [{ type: 'Patient', url: 'http://a/Patient-0.ndjson', count: 2, fileSize: 300 }] }],
@@ -155,5 +188,6 @@ describe('a manifest', () => {
   it('by 4.0.0-ballot, changes.html: there is no request and no error', () => {
     expect(Object.keys(stu4)).not.toContain('request');
     expect(Object.keys(stu4)).not.toContain('error');
+    expect(JSON.stringify(manifestBy('3.0.0', byPatient)['output'])).not.toContain('type');
   });
 });

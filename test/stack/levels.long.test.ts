@@ -138,7 +138,15 @@ it('at the system level, what was deleted at the source since is reported', asyn
     { TRANSACTION_TIME_MARGIN_SECONDS: '0' },
   );
   expect(keysOf(exported)).toEqual([`Patient/${second?.id}`]);
-  expect(manifest.deleted).toEqual([{ type: 'Bundle', of: ['Patient'], url: expect.any(String), count: 1 }]);
+  expect(manifest.deleted).toEqual([
+    {
+      type: 'Bundle',
+      of: ['Patient'],
+      url: expect.any(String),
+      count: 1,
+      bytes: expect.any(Number),
+    },
+  ]);
 });
 
 describe('the Patient level', () => {
@@ -262,9 +270,9 @@ describe('the Group level', () => {
     const members = new Set([...membersOf(groupOf('1')), ...current]);
     expect(keysOf(exported)).toEqual(expected((id) => members.has(id)));
     expect(notes.filter((note) => note.startsWith('Group: '))).toEqual([
-      'Group: 1 memberships are inactive and were left out.',
-      'Group: 1 memberships have ended, or not begun, and were left out.',
-      'Group: 1 members are neither patients nor groups and were ignored.',
+      'Group: 1 membership is inactive and was left out.',
+      'Group: 1 membership has ended, or not begun, and was left out.',
+      'Group: 1 member is neither a patient nor a group and was ignored.',
     ]);
   });
 

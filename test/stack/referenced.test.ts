@@ -96,7 +96,7 @@ it('resources that are not at the source are counted', async () => {
   const asked: Asked = { level: { kind: 'patient' }, referencedTypes: ['Practitioner'] };
   const { resources: exported, notes } = await runJob(stack, source.url, asked);
   expect(keysOf(exported)).not.toContain(gone);
-  expect(notes).toEqual(['1 resources that exported ones refer to are not at the source.']);
+  expect(notes).toEqual(['1 resource that exported ones refer to is not at the source.']);
 });
 
 it('without a type among those asked for, nothing comes', async () => {

@@ -59,6 +59,7 @@ export type Asked = Pick<JobRequest, 'level'> &
       | 'until'
       | 'pageSize'
       | 'minPatients'
+      | 'organizedBy'
       | 'isGroupHidden'
       | 'referencedTypes'
     >
@@ -227,7 +228,10 @@ export async function runJob(
     const name = decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
     const lines = (await readText(name)).toString('utf8').trimEnd().split('\n');
     const own = lines.map((line) => JSON.parse(line) as JobResource);
-    if (own.length !== count || own.some(({ resourceType }) => resourceType !== type)) {
+    if (
+      own.length !== count ||
+      (manifest.outputOrganizedBy === undefined && own.some(({ resourceType }) => resourceType !== type))
+    ) {
       throw new Error(`A file of ${type} is not as the manifest says.`);
     }
     resources.push(...own);

@@ -8,6 +8,8 @@ export interface ExportManifest {
   transactionTime: string;
   request: string;
   requiresAccessToken: boolean;
+  /** Where files are organized by the instances of a type; absent: each file has one type. */
+  outputOrganizedBy?: 'Patient';
   output: ManifestFile[];
   deleted: ManifestFile[];
   error: ManifestFile[];
@@ -22,6 +24,8 @@ export interface ManifestFile {
   of?: string[];
   /** In the stored manifest, the name of the file below the job's folder, percent-encoded. */
   url: string;
+  /** The file that goes on with the block that this one ends with, as `url`. */
+  continuesInFile?: string;
   count: number;
   /** In the stored manifest alone; absent in those of earlier versions. */
   bytes?: number;
@@ -78,7 +82,11 @@ export function buildManifest(input: ManifestInput): ExportManifest {
   const { request, plan, report, isPaged = false } = input;
   const entry = (file: OutputFile): ManifestFile => manifestEntry(request, file);
   const files = {
-    output: input.output.map(entry),
+    output: input.output.map((file, nth) => {
+      const next = input.output[nth + 1];
+      const more = next?.isContinued === true ? { continuesInFile: storedUrl(request, next.name) } : {};
+      return { ...entry(file), ...more };
+    }),
     deleted: input.deleted.map(entry),
     error: input.errors.map(entry),
   };
@@ -92,6 +100,7 @@ export function buildManifest(input: ManifestInput): ExportManifest {
     transactionTime: plan.transactionTime,
     request: request.requestUrl,
     requiresAccessToken: true,
+    ...organizedBy(request),
     ...files,
     extension: {
       ...configurationOf(request),
@@ -112,6 +121,7 @@ export function earlyManifest(request: JobRequest, plan: JobPlan): ExportManifes
     transactionTime: plan.transactionTime,
     request: request.requestUrl,
     requiresAccessToken: true,
+    ...organizedBy(request),
     output: [],
     deleted: [],
     error: [],
@@ -122,6 +132,10 @@ export function earlyManifest(request: JobRequest, plan: JobPlan): ExportManifes
       ...(notes.length === 0 ? {} : { notes }),
     },
   };
+}
+
+function organizedBy({ organizedBy: type }: JobRequest): Pick<ExportManifest, 'outputOrganizedBy'> {
+  return type === undefined ? {} : { outputOrganizedBy: type };
 }
 
 /** A file as a stored manifest has it. */
@@ -198,7 +212,10 @@ export function lateNotes(
       absent,
       `${absent} of the patients asked for have no Patient resource in the source's own export: they do not exist there, or the source has cut its export, so that other resources of theirs may be missing, too.`,
     ],
-    [unresolved, `${unresolved} resources that exported ones refer to are not at the source.`],
+    [
+      unresolved,
+      `${quantity(unresolved, 'resource that exported ones refer to is', 'resources that exported ones refer to are')} not at the source.`,
+    ],
     [
       Number(isReferencedCut),
       'References were followed from one resource to the next ten times: what is behind that is missing.',
@@ -235,7 +252,7 @@ export function lateNotes(
 export function linkManifest(
   manifest: ExportManifest,
   { requiresAccessToken, urlOf }: FileLinks,
-): ExportManifest {
+): Omit<ExportManifest, 'output'> & { output: OutputEntry[] } {
   const linked = ({ type, url, count }: ManifestFile): ManifestFile => ({
     type,
     url: urlOf(fileOf({ url })),
@@ -244,10 +261,26 @@ export function linkManifest(
   return {
     ...manifest,
     requiresAccessToken,
-    output: manifest.output.map(linked),
+    output: manifest.output.map((file) => ({ ...outputEntry(manifest, file, urlOf), count: file.count })),
     deleted: manifest.deleted.map(linked),
     error: manifest.error.map(linked),
     extension: { ...manifest.extension, report: urlOf(REPORT_FILE) },
+  };
+}
+
+/** A file of `output`, as all versions of the guide have it; of those that are organized by instances, no type. */
+export type OutputEntry = Pick<ManifestFile, 'url' | 'count' | 'continuesInFile'> & { type?: string };
+
+/** Of such a file, what says which it is. */
+export function outputEntry(
+  { outputOrganizedBy }: Pick<ExportManifest, 'outputOrganizedBy'>,
+  { type, url, continuesInFile }: ManifestFile,
+  urlOf: FileLinks['urlOf'],
+): Omit<OutputEntry, 'count'> {
+  return {
+    ...(outputOrganizedBy === undefined ? { type } : {}),
+    url: urlOf(fileOf({ url })),
+    ...(continuesInFile === undefined ? {} : { continuesInFile: urlOf(fileOf({ url: continuesInFile })) }),
   };
 }
 

@@ -6,6 +6,7 @@ import {
   fileOf,
   linkManifest,
   type ManifestFile,
+  outputEntry,
   REPORT_FILE,
 } from './manifest.js';
 
@@ -15,6 +16,7 @@ interface Stu4Manifest {
   transactionTime: string;
   requiresAccessToken: boolean;
   outputFormat: string;
+  outputOrganizedBy?: string;
   output: Stu4File[];
   deleted?: Stu4File[];
   outcome?: Stu4File[];
@@ -23,11 +25,12 @@ interface Stu4Manifest {
 }
 
 /** What a reader of a manifest gets. */
-type ShownManifest = ExportManifest | Stu4Manifest;
+type ShownManifest = ReturnType<typeof linkManifest> | Stu4Manifest;
 
 interface Stu4File {
   type?: string;
   url: string;
+  continuesInFile?: string;
   count: number;
   /** In bytes; absent in jobs of earlier versions. */
   fileSize?: number;
@@ -69,21 +72,16 @@ export function manifestCopy(
 }
 
 /** A stored manifest as STU 4 has it: `outcome` for `error`, extensions of FHIR, no `request`, no empty lists of others. */
-function stu4Manifest(
-  { transactionTime, output, deleted, error, extension, link }: ExportManifest,
-  { requiresAccessToken, urlOf }: FileLinks,
-): Stu4Manifest {
-  const linked = (file: ManifestFile): Stu4File => ({
-    url: urlOf(fileOf(file)),
-    count: file.count,
-    ...(file.bytes === undefined ? {} : { fileSize: file.bytes }),
-  });
+function stu4Manifest(manifest: ExportManifest, { requiresAccessToken, urlOf }: FileLinks): Stu4Manifest {
+  const { transactionTime, outputOrganizedBy, output, deleted, error, extension, link } = manifest;
+  const linked = (file: ManifestFile): Stu4File => ({ url: urlOf(fileOf(file)), ...sizeOf(file) });
   return {
     manifestType: MANIFEST_TYPE,
     transactionTime,
     requiresAccessToken,
     outputFormat: 'application/fhir+ndjson',
-    output: output.map((file) => ({ type: file.type, ...linked(file) })),
+    ...(outputOrganizedBy === undefined ? {} : { outputOrganizedBy }),
+    output: output.map((file) => ({ ...outputEntry(manifest, file, urlOf), ...sizeOf(file) })),
     ...(deleted.length === 0 ? {} : { deleted: deleted.map(linked) }),
     ...(error.length === 0 ? {} : { outcome: error.map(linked) }),
     extension: Object.entries({ ...extension, report: urlOf(REPORT_FILE) }).flatMap(([name, value]) =>
@@ -91,6 +89,10 @@ function stu4Manifest(
     ),
     ...(link === undefined ? {} : { link }),
   };
+}
+
+function sizeOf({ count, bytes }: ManifestFile): Pick<Stu4File, 'count' | 'fileSize'> {
+  return { count, ...(bytes === undefined ? {} : { fileSize: bytes }) };
 }
 
 /** A value of JSON as extensions: one for each value of a list, and those of an object within one. */

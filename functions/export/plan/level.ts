@@ -66,11 +66,11 @@ export class Level {
 
   #compartment(type: string, { memberSearch, isOfJoined }: Chosen): CompartmentSelection {
     const links = patientCompartment(this.#fhirVersion).get(type) ?? [];
-    const bases = this.#plan.compartment?.bases ?? [];
+    const { bases = [], hasAllPatients = false } = this.#plan.compartment ?? {};
     const members = this.#members;
     const among = isOfJoined === true ? members?.joined : members;
     return new CompartmentSelection(
-      { type, fhirVersion: this.#fhirVersion, links, bases, members, among },
+      { type, fhirVersion: this.#fhirVersion, links, bases, members, among, hasAllPatients },
       memberSearch,
     );
   }

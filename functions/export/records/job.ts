@@ -156,6 +156,8 @@ export interface PlannedCompartment {
   hasMembers: boolean;
   /** FHIR bases by which the source's references name its own resources. */
   bases: string[];
+  /** Whether the members are all patients of the source, listed. */
+  hasAllPatients?: true;
   /** Whether Provenance resources come along with their targets. */
   includesProvenance: boolean;
 }
@@ -198,6 +200,36 @@ export interface BulkPart {
   count?: number;
 }
 
+/** A part of the members whose resources are written patient by patient, in an order of the job's own. */
+export interface BlockPart {
+  /** Of the members in that order. */
+  first: number;
+  /** Exclusive. */
+  end: number;
+  /** The searches for one patient's resources, by type, in the order of a block. */
+  types: BlockType[];
+}
+
+export interface BlockType {
+  type: string;
+  parameters: readonly string[];
+  takesNoCount: boolean;
+  /** Whether it is of what members who joined after `_since` had before; others have none. */
+  isOfJoined?: true;
+}
+
+/** Where the next slice of such a part continues. It holds ids and URLs of the source, so it is private. */
+export interface BlockCursor {
+  /** Of the members of the part. */
+  block: number;
+  /** Of the types of a block. */
+  type: number;
+  /** Whether a file has a part of the block. */
+  isBegun: boolean;
+  /** Within the type. */
+  within?: PatientCursor;
+}
+
 /** The type of a part of a file: lines show their own. */
 export const ANY_TYPE = '';
 
@@ -209,6 +241,8 @@ export interface PlannedPartition {
   estimate: number | undefined;
   /** Whether it is of the resources that were deleted in the window, which have a list of their own. */
   isOfDeletions?: true;
+  /** What is read of it is by patient; absent: it is by type. */
+  blocks?: BlockPart;
   /** The searches for the members' resources; absent: the whole type is walked. */
   memberSearch?: MemberSearch;
   /** Whether it is of what members who joined after `_since` had before; absent: of what changed since, of all. */
@@ -236,7 +270,8 @@ export interface SliceRecord {
   /** The files it wrote, one a type; none where no resource was left to write. */
   files: OutputFile[];
   /** Where the next slice continues; none where the partition is complete. */
-  cursor: SliceCursor | DeletionCursor | PatientCursor | FileCursor | ReferencedCursor | undefined;
+  cursor:
+    SliceCursor | DeletionCursor | PatientCursor | FileCursor | BlockCursor | ReferencedCursor | undefined;
   deletionNotes?: DeletionNote[];
   /** Resources that the source gave for the whole partition, exported or not; where that is known. */
   walked?: number;
@@ -276,6 +311,8 @@ export interface OutputFile {
   name: string;
   count: number;
   bytes: number;
+  /** Whether it begins within the block that the file before it ends with. */
+  isContinued?: true;
   /** SHA-256 of its bytes, in hexadecimal; absent in files of earlier versions. */
   sha256?: string;
 }

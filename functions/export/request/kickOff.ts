@@ -58,12 +58,7 @@ export function readKickOff(
 ): { kickOff: KickOff; issues: [] } | { kickOff: undefined; issues: OutcomeIssue[] } {
   const issues: OutcomeIssue[] = [];
   const { preferences, isLenient } = readHeaders(raw, context.requiresAccept === true, issues);
-  const { guide, applied, hasSeparateStatus } = readGuidePreferences(
-    preferences,
-    raw,
-    context.guide ?? '2.0.0',
-    issues,
-  );
+  const { guide, applied, hasSeparateStatus } = readGuidePreferences(preferences, raw, context, issues);
   if (raw.url.length > MAX_URL_CHARACTERS) {
     const text = `The URL has more than ${MAX_URL_CHARACTERS} characters. Send the parameters in the body of a POST.`;
     return { kickOff: undefined, issues: [...issues, errorIssue('too-long', text)] };
@@ -97,6 +92,7 @@ export function readKickOff(
     context,
     issues,
   );
+  checkOrganized(values, referencedTypes, issues);
   if (issues.length > 0) {
     const more = `There ${issues.length - MAX_ISSUES === 1 ? 'is 1 more problem' : `are ${issues.length - MAX_ISSUES} more problems`} of this kind.`;
     return { kickOff: undefined, issues: bounded(issues, errorIssue('invalid', more)) };
@@ -195,12 +191,30 @@ function checkInstants({ since, until }: Values, issues: OutcomeIssue[]): void {
 }
 
 /** What of the values says how files are written. */
-function formOf({ allowsPartialManifests, minFileBytes, maxFileBytes }: Values): OutputForm {
+function formOf({ allowsPartialManifests, organizedBy, minFileBytes, maxFileBytes }: Values): OutputForm {
   return {
     ...(allowsPartialManifests === true ? { allowsPartialManifests } : {}),
+    ...(organizedBy === undefined ? {} : { organizedBy }),
     ...(minFileBytes === undefined ? {} : { minFileBytes }),
     ...(maxFileBytes === undefined ? {} : { maxFileBytes }),
   };
+}
+
+/** What does not go with files by patient. */
+function checkOrganized(
+  { organizedBy, maxFileBytes }: Values,
+  referencedTypes: readonly string[],
+  issues: OutcomeIssue[],
+): void {
+  if (organizedBy === undefined) return;
+  const refuse = (text: string): void => {
+    issues.push(errorIssue('not-supported', `organizeOutputBy: ${text}`, 'organizeOutputBy'));
+  };
+  if (maxFileBytes !== undefined) refuse('it cannot go with _maximumFileSize. Leave one of them out.');
+  if (referencedTypes.length > 0)
+    refuse(
+      `${referencedTypes.join(', ')} that exported resources refer to are in no patient's block. Export them without organizeOutputBy.`,
+    );
 }
 
 function checkFileSizes({ minFileBytes, maxFileBytes }: Values, issues: OutcomeIssue[]): void {

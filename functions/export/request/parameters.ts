@@ -210,6 +210,18 @@ export const PARAMETERS = {
       return text === 'true';
     },
   ),
+  organizedBy: {
+    ...one(
+      'organizeOutputBy',
+      '`Patient`: files have one patient after the other, each with [a header](#files-by-patient)',
+      (text, { unsupported }) => {
+        if (text === 'Patient') return text;
+        unsupported('organizeOutputBy: only Patient is supported.');
+        return undefined;
+      },
+    ),
+    levels: ['patient', 'group'],
+  },
   minFileBytes: one(
     '_minimumFileSize',
     'bytes that each file should have at least, a whole number: a call goes on until it has written as many, or for as long as `SLICE_MAX_SECONDS`; the last file of a type, or of a part of it, is smaller',

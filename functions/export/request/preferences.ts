@@ -18,12 +18,12 @@ const SEPARATE_STATUS = 'separate-export-status';
  * Reads the preferences that versions of the guide have.
  * https://hl7.org/fhir/uv/bulkdata/STU3/export.html#headers
  * @param preferences of `Prefer`, in lower case and without blanks and quotes
- * @param standard the version of a request that names none
+ * @param context has the version of a request that names none; absent: STU 2
  */
 export function readGuidePreferences(
   preferences: readonly string[],
   { guide }: Pick<RawKickOff, 'guide'>,
-  standard: GuideVersion,
+  { guide: standard = '2.0.0' }: { guide?: GuideVersion },
   issues: OutcomeIssue[],
 ): Preferences {
   const applied: string[] = [];

@@ -30,6 +30,8 @@ export interface OutputForm {
   hasSeparateStatus?: boolean;
   /** Whether a running job may have a manifest of what is ready, and the manifest pages. */
   allowsPartialManifests?: boolean;
+  /** Whether files have the resources of one patient after those of another, each block with a header. */
+  organizedBy?: 'Patient';
   /** Bytes that each file should have at least; absent: as the settings have it. */
   minFileBytes?: number;
   /** Bytes that no file has more of, unless one resource has; absent: no bound. */

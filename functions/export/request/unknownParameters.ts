@@ -83,7 +83,10 @@ const HOST_KEY = /^[\w+/=-]{40,}$/;
  * @param values those behind the filter
  */
 function looksCutOff(name: string, values: readonly string[]): boolean {
-  return SEARCH_PARAMETER.test(name) && values.some((value) => name !== 'code' || !HOST_KEY.test(value));
+  // Without a value, its name may be the rest of one, which no message repeats.
+  const isRest = values.length > 0 && values.every((value) => value === '');
+  const isSearched = SEARCH_PARAMETER.test(name);
+  return isRest || (isSearched && values.some((value) => name !== 'code' || !HOST_KEY.test(value)));
 }
 
 /** What is wrong where an `&` of a filter was not percent-encoded. @param names of what was cut off */

@@ -40,6 +40,8 @@ export interface CompartmentOf {
   bases: readonly string[];
   /** `undefined`: all patients of the source. */
   members: Members | undefined;
+  /** Whether these are all patients of the source, so that nobody else's resources can be asked for. */
+  hasAllPatients?: boolean;
   /** Those of them whose resources are asked for; absent: all. */
   among?: Members | undefined;
 }
@@ -115,8 +117,8 @@ export class CompartmentSelection implements Selection {
    * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#query-parameters
    */
   isOfOthers(resource: JsonObject): boolean {
-    const { members, fhirVersion } = this.#of;
-    if (members === undefined) return false;
+    const { members, fhirVersion, hasAllPatients } = this.#of;
+    if (members === undefined || hasAllPatients === true) return false;
     return [...patientsOf(resource, fhirVersion)].some((id) => members.indexOf(id) < 0);
   }
 

@@ -441,6 +441,23 @@ describe('a server that is not ours', () => {
   });
 });
 
+describe('a server that gives what is no manifest or report', () => {
+  it.each<[string, () => void]>([
+    ['types and counts that are none', () => (server.manifestParts = { output: [{ type: 5, url: '/files/1', count: '\u001b[2J1' }] })],
+    ['lists that are none', () => (server.manifestParts = { error: { url: '/files/1' }, deleted: 'x' })],
+    ['a report with lists of something else', () => (server.report = () => ({ files: [null], types: [null] }))],
+    ['pages without an end', () => {
+      const link = [{ relation: 'next', url: '/fhir/status/1' }];
+      server.manifestParts = { link, extension: { text: ' '.repeat(50_000_000) } };
+    }],
+  ])('has %s: what is said of it is in words of our own', async (_name, prepare) => {
+    prepare();
+    const { out } = await start();
+    expect(out).not.toContain('\u001b');
+    expect(out).not.toMatch(/is not a function|undefined|destructure|Cannot read/);
+  }); // prettier-ignore
+});
+
 describe('credentials', () => {
   const functionKey = { CALLER_AUTHENTICATION: 'function-key', CALLER_FUNCTION_KEY: KEY };
   const withKey = (seen: BulkServer['seen']): number =>

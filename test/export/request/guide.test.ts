@@ -85,6 +85,8 @@ const RULES: Readonly<Record<string, readonly Row[]>> = {
     ['cut off before a name that is one of a kick-off', '?_typeFilter=Observation?status=final&patient=Patient/1', { level: { kind: 'patient' } }, { about: ['_typeFilter'], says: [/"patient" looks/] }],
     ['cut off before such a name, leniently', '?_typeFilter=Observation?status=final&patient=Patient/1', { level: { kind: 'patient' }, ...LENIENT }, { about: ['_typeFilter'] }],
     ['cut off within a value: no part of it is repeated', '?_typeFilter=Patient?name=Quexington&zacharias', LENIENT, { kickOff: {}, about: ['_typeFilter'], says: [/: a parameter without value looks/] }],
+    ['cut off within a value, before what is no name of a search', '?_typeFilter=Patient?name=Quexington&Zacharias', LENIENT, { kickOff: {}, about: ['_typeFilter'], says: [/: a parameter without value looks/] }],
+    ['cut off within a value, strictly', '?_typeFilter=Patient?name=Quexington&Zacharias%20Q', {}, { about: ['_typeFilter'], says: [/: a parameter without value looks/] }],
     ['before a key of the host', `?_typeFilter=Observation?status=final&code=${KEY}`, {}, { kickOff: { ignored: [] } }],
     ['before another parameter of the kick-off', '?_typeFilter=Observation?status=final&_type=Observation', {}, { kickOff: { types: ['Observation'] } }],
     ['behind a parameter that is not known', '?status=final&_typeFilter=Observation?code=1', {}, { about: ['status'], says: [/"status" is not supported/] }],
