@@ -421,16 +421,17 @@ describe('what the list says of a parameter holds:', () => {
   const all = Object.values(PARAMETERS);
   const given = (name: string, value: string): string => `${name}=${encodeURIComponent(value)}`;
 
-  it.each(all.filter(({ takes }) => takes === 'one').map(({ name }) => name))(
-    '%s is refused twice, and empty',
-    (name) => {
-      const texts = (query: string): string[] => read(query).issues.map(({ diagnostics }) => diagnostics);
-      expect(texts(`?${given(name, '1')}&${given(name.toUpperCase(), '1')}`)).toContain(
-        `${name} may be given once only.`,
-      );
-      expect(texts(`?${name}=`)).toContain(`${name} is empty. Give it a value or leave it out.`);
-    },
-  );
+  it.each(
+    all.filter(({ takes }) => takes === 'one').map(({ name, levels }) => [name, levels.at(-1)] as const),
+  )('%s is refused twice, and empty', (name, kind = 'system') => {
+    const level = kind === 'group' ? ({ kind, groupId: 'a' } as const) : ({ kind } as const);
+    const texts = (query: string): string[] =>
+      read(query, { level }).issues.map(({ diagnostics }) => diagnostics);
+    expect(texts(`?${given(name, '1')}&${given(name.toUpperCase(), '1')}`)).toContain(
+      `${name} may be given once only.`,
+    );
+    expect(texts(`?${name}=`)).toContain(`${name} is empty. Give it a value or leave it out.`);
+  });
 
   it.each(all.flatMap(({ name, aliases }) => aliases.map((alias: string) => [name, alias] as const)))(
     '%s and %s are one',
