@@ -8,11 +8,14 @@ import type { Expression } from '../expression/syntax.js';
 import { Decimal, FhirPathError, Temporal, type Value } from '../values/values.js';
 import { FhirNode } from '../model/node.js';
 import type { Primitive } from '../model/primitive.js';
+import type { FhirType } from '../model/types.js';
 import { checkedExpression, readExpression } from '../reading/expressions.js';
 import { choice, type Setting, type SettingSite, type ValuesOf } from '../reading/settings.js';
+import { dialect } from './dialect.js';
 import type { Effect } from './effect.js';
 import { GENERALIZED } from './labels.js';
 import { method, type NodeMethod } from './method.js';
+import { formOf } from './validWork.js';
 
 /** One case: where `condition` holds of the value, `result` takes its place. */
 interface Case {
@@ -61,17 +64,21 @@ type Values = ValuesOf<typeof SETTINGS>;
 export const GENERALIZE = method({
   name: 'generalize',
   settings: SETTINGS,
-  parameters: {},
+  parameters: { dialect },
+  dependsOnDialect: () => true,
   labels: [GENERALIZED],
   isForPrimitives: true,
   expressions: (settings) => settings.cases.flatMap(({ condition, result }) => [condition, result]),
   clears:
     'everything, if `otherValues` is `redact`, all results are constants (for dates: years), and the cases are 100 at most, each `true` or ranges of years or numbers (`$this >= @1980 and $this < @1990`); else in part: a table of values reveals which it was',
   effect: effectOf,
-  prepare: () => ({
+  prepare: ({ parameters }) => ({
     work: (settings) => {
       const generalize = generalizer(settings);
-      return { ofValue: () => null, ofNode: () => generalize };
+      // fhir-pseudonymizer leaves a complex element, such as an extension of a primitive, and goes on to what is in it.
+      if (parameters.dialect !== 'miracum')
+        return { ofValue: () => null, ofNode: () => generalize, isForPrimitives: true };
+      return { ofValue: () => null, ofNode: ({ type }) => typed(generalize, type) };
     },
   }),
 });
@@ -136,6 +143,14 @@ function generalizer(settings: Values): NodeMethod {
       return jsonOf(evaluate(result, input, environment));
     }
     return settings.otherValues === 'keep' ? node.value : undefined;
+  };
+}
+
+/** The same with results in the form of their type, as fhir-pseudonymizer writes them: of the text `12` a number. */
+function typed(generalize: NodeMethod, type: FhirType): NodeMethod {
+  return (node, environment, run) => {
+    const result = generalize(node, environment, run);
+    return result === undefined ? undefined : (formOf(result, type) ?? result);
   };
 }
 

@@ -25,7 +25,7 @@ export interface Method<S extends Settings = Settings, P extends Settings = Sett
   readonly labels: readonly number[];
   /** The types that it changes, where these are few: `moves dates`. */
   readonly changes?: { readonly what: string; isOn(type: FhirType): boolean };
-  /** Whether it fails on complex elements. */
+  /** Whether it is for primitives: a path that selects none is an error. */
   readonly isForPrimitives?: boolean;
   /** Whether it leaves all elements as they are. */
   readonly keepsAll?: boolean;
@@ -110,6 +110,8 @@ export interface Work {
   readonly ofNode?: (target: Target) => NodeMethod;
   /** What is put in the place of an element and all below it. */
   readonly replacement?: Replacement;
+  /** Whether it fails on complex elements. */
+  readonly isForPrimitives?: boolean;
   /** Set where an element goes with all that is in it, whatever earlier rules decided: the label that this counts for. */
   readonly removes?: number;
 }

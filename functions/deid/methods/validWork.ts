@@ -54,7 +54,8 @@ export function validValue(value: Primitive, { type, codes }: Target): Primitive
   return codes === undefined || codes.has(primitiveText(formed)) ? formed : undefined;
 }
 
-function formOf(value: Primitive, { name, primitive }: Target['type']): Primitive | undefined {
+/** A value as JSON has it in elements of a type: numbers and booleans of their texts, texts of all else. */
+export function formOf(value: Primitive, { name, primitive }: Target['type']): Primitive | undefined {
   const isText = typeof value === 'string';
   switch (primitive) {
     case 'boolean': {

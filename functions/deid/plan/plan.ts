@@ -312,7 +312,7 @@ export class Entry implements Member {
     this.results = this.work === 'replaced' ? this.method?.results : undefined;
     this.takenLabel = this.method?.taken ?? 0;
     this.looks = looksOf(member, plan.validates);
-    this.isRefused = isWorking && !isPrimitive && rule.method.isForPrimitives === true;
+    this.isRefused = !isPrimitive && work?.isForPrimitives === true;
     this.replacement = work?.replacement ?? null;
     this.removes = mode === 'removing';
     const perturbs = isWorking && type !== null && rule.method.quantities?.has(type.name) === true;

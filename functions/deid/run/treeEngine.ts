@@ -112,7 +112,7 @@ export class TreeEngine {
   private decide(rule: Rule, node: FhirNode, environment: Environment, run: ResourceRun): void {
     const { method } = rule;
     const work = this.works.get(rule);
-    if (method.isForPrimitives === true && node.type.primitive === null)
+    if (work?.isForPrimitives === true && node.type.primitive === null)
       throw new FhirPathError(`${method.name} is for primitive elements`);
     if (work?.removes !== undefined) remove(node, work.removes, run);
     else if (work?.replacement !== undefined) work.replacement.apply(node, run);
