@@ -1,4 +1,5 @@
 import { isRecord } from '../functions/common/isRecord.js';
+import { RANDOM_KEYS } from '../functions/export/output/manifest.js';
 import type { Environment } from '../functions/settings/setting.js';
 import { ArgumentsError, type Given, PROGRAM, UsageError } from './command.js';
 import { SYSTEM_CLOCK } from './export/clock.js';
@@ -46,17 +47,23 @@ export async function exportData(given: Given, clock = SYSTEM_CLOCK): Promise<nu
       return 0;
     }
     const folder = new ExportFolder(task.output);
-    if (statusUrl === undefined) {
-      folder.prepare();
-      statusUrl = await start(client, given);
+    folder.check(statusUrl);
+    const kickOff = task.kind === 'start' ? kickOffOf(given) : undefined;
+    const said = new Set<string>();
+    if (kickOff !== undefined) {
+      const accepted = await client.start(kickOff, (text) => console.error(text));
+      ({ statusUrl } = accepted);
+      sayAccepted(accepted.words, said);
     }
-    folder.claim(statusUrl);
+    statusUrl ??= '';
     const saved = await saveExport(client, statusUrl, folder, new ProgressBar(process.stderr), {
       parallel: task.parallel,
       clock,
     });
-    report(saved);
-    const code = await verify({ ...given, operand: folder.path, values: {}, flags: new Set() });
+    report(saved, said);
+    const asksRaw = kickOff?.parameters.some(([name, value]) => name === '_raw' && value === 'true');
+    const flags = new Set(asksRaw === true ? ['raw'] : []);
+    const code = await verify({ ...given, operand: folder.path, values: {}, flags });
     if (code !== 0)
       console.error(
         `Delete the files that are named, and download them once more:\n\n  ${resumeLine(given, task, statusUrl)}`,
@@ -106,14 +113,18 @@ function isServerUrl(text: string): boolean {
   return /^https?:$/.test(protocol) && `${username}${password}` === '';
 }
 
-async function start(client: ExportClient, given: Given): Promise<string> {
-  const { statusUrl, words } = await client.start(kickOffOf(given), (text) => console.error(text));
-  for (const word of words) console.error(word);
-  return statusUrl;
+/** What the server says of an export that it has accepted, but for what the client does anyway. */
+function sayAccepted(words: readonly string[], said: Set<string>): void {
+  for (const word of words) {
+    console.error(word.replace(' Poll the URL in Content-Location for its status.', ''));
+    said.add(word);
+  }
 }
 
-function report({ manifest, bytes }: SavedFiles): void {
-  for (const note of notesOf(manifest)) console.log(`note: ${plain(note, MAX_NOTE_CHARACTERS)}`);
+/** @param said what the server has said before, which its notes may repeat */
+function report({ manifest, bytes }: SavedFiles, said: ReadonlySet<string>): void {
+  const notes = notesOf(manifest).map((note) => plain(note, MAX_NOTE_CHARACTERS));
+  for (const note of notes.filter((text) => !said.has(text))) console.log(`note: ${note}`);
   // Bulk Data leaves it to servers to count.
   const errors: ReadonlyArray<{ count?: number }> = manifest.error;
   const problems = errors.reduce((sum, { count = 1 }) => sum + count, 0);
@@ -123,7 +134,10 @@ function report({ manifest, bytes }: SavedFiles): void {
     );
   const size = [...bytes.values()].reduce((sum, one) => sum + one, 0);
   console.log(`size: ${sizeOf(size)}`);
-  console.log(`as of: ${plain(manifest.transactionTime)}, from which the next export continues (--since)`);
+  const next = notes.some((note) => note.includes(RANDOM_KEYS))
+    ? 'which no other export continues, since its keys are random'
+    : 'from which the next export continues (--since)';
+  console.log(`as of: ${plain(manifest.transactionTime)}, ${next}`);
 }
 
 /** What this app says about an export. */

@@ -94,7 +94,11 @@ const COMMANDS: readonly Command[] = [
       },
       strict: {
         description:
-          'fails on warnings, too: references that lead to no resource of the export, what cannot be compared, other NDJSON files',
+          'fails on warnings, too: references that lead to no resource of the export, what cannot be compared, other NDJSON files, data that may have identities',
+      },
+      raw: {
+        description:
+          'data with identities was asked for, so it is no warning; of a kick-off by GET the manifest shows it',
       },
     },
     run: async (given) => (await import('./verify.js')).verify(given),

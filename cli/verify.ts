@@ -6,6 +6,8 @@ import { ExportCheck } from './verify/exportCheck.js';
 import { readSavedExport } from './verify/savedExport.js';
 
 const DEFAULT_VERSION: FhirVersion = 'R4';
+const IDENTITIES =
+  'warning: the manifest says "deidentified": false, so the files may hold identities. Keep them as you keep data of patients.';
 
 /** `fhir-deid verify`: whether an export that a client saved is what its manifest and report say. */
 export async function verify({ operand, values, flags }: Given): Promise<number> {
@@ -23,8 +25,11 @@ export async function verify({ operand, values, flags }: Given): Promise<number>
   for (const fact of facts) console.log(fact);
   for (const warning of warnings) console.log(`warning: ${printable(warning)}`);
   if (differences.count > 0) console.log(`\n${differences.toString()}\n`);
-  const isRefused = differences.count > 0 || (flags.has('strict') && warnings.length > 0);
+  const mayHaveIdentities = saved.mayHaveIdentities && !flags.has('raw');
+  const hasWarnings = warnings.length > 0 || mayHaveIdentities;
+  const isRefused = differences.count > 0 || (flags.has('strict') && hasWarnings);
   const said = saved.report === undefined ? 'manifest says' : 'manifest and report say';
   console.log(isRefused ? `The export is not as its ${said}.` : `The export is as its ${said}.`);
+  if (mayHaveIdentities) console.log(IDENTITIES);
   return isRefused ? 1 : 0;
 }

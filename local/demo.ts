@@ -50,7 +50,6 @@ async function demonstrate(stack: Stack): Promise<void> {
   console.log(`exporting from ${stack.fhirServerUrl} with ${stack.sampleConfiguration} …`);
   const directory = join(stack.dataDirectory, 'demo', statusUrl.slice(statusUrl.lastIndexOf('/') + 1));
   const folder = new ExportFolder(directory);
-  folder.claim(statusUrl);
   const options = { parallel: DOWNLOADS, everyMs: POLL_MS };
   const bar = new ProgressBar(process.stdout);
   const { manifest, report, bytes } = await saveExport(client, statusUrl, folder, bar, options);

@@ -40,13 +40,18 @@ export class Patience {
     this.#since = undefined;
   }
 
-  /** @throws the failure, where it does not pass or has lasted too long */
-  async after(failure: ServerFailure): Promise<void> {
+  /**
+   * @param onFirst takes until when attempts go on, after the first failure
+   * @throws the failure, where it does not pass or has lasted too long
+   */
+  async after(failure: ServerFailure, onFirst?: (untilMs: number) => void): Promise<void> {
     const now = this.#clock.now();
+    const isFirst = this.#since === undefined;
     this.#since ??= now;
     const backoff = Math.min(FIRST_WAIT_MS * 2 ** this.#attempts++, MAX_WAIT_MS) * (0.75 + Math.random() / 2);
     const ms = failure.waitMs > 0 ? Math.min(failure.waitMs, MAX_ASKED_MS) : backoff;
     if (!failure.isPassing || now + ms - this.#since > MAX_OUTAGE_MS) throw failure;
+    if (isFirst) onFirst?.(this.#since + MAX_OUTAGE_MS);
     await this.#clock.wait(ms, this.#signal);
   }
 }

@@ -99,21 +99,28 @@ export class ExportClient {
         status === 429 || (status === 503 && retryAfterMs > 0),
         retryAfterMs,
       );
-      report(`waiting, since the server has no place for another export (${status})`);
+      if (failure.isPassing) report(`waiting, since the server has no place for another export (${status})`);
       await patience.after(failure);
     }
   }
 
   /**
    * Polls until the manifest is there, at most `everyMs` apart. Its pages are joined, and its names are those of STU 2.
+   * @param report takes what the server says of an export that it is at work on
+   * @param warn takes that the server gives no answer, and until when it is asked
    * @throws ServerFailure with the OperationOutcome where the export failed
    */
-  async manifest(statusUrl: string, everyMs: number, report: (progress: string) => void): Promise<Manifest> {
+  async manifest(
+    statusUrl: string,
+    everyMs: number,
+    report: (progress: string) => void,
+    warn: (text: string) => void = () => undefined,
+  ): Promise<Manifest> {
     const pages: Array<Record<string, unknown>> = [];
     const read: BulkManifestPage[] = [];
     let bytes = 0;
     for (let url: string | undefined = statusUrl; url !== undefined;) {
-      const { body }: Answer = await this.#complete(url, everyMs, report);
+      const { body }: Answer = await this.#complete(url, everyMs, report, warn);
       bytes += body.length;
       const page: BulkManifestPage = pageOf(body, url);
       pages.push(asStu2(objectOf(body) ?? {}));
@@ -179,13 +186,18 @@ export class ExportClient {
   }
 
   /** What a URL answers when it no longer answers that the server is at work. */
-  async #complete(url: string, everyMs: number, report: (progress: string) => void): Promise<Answer> {
+  async #complete(
+    url: string,
+    everyMs: number,
+    report: (progress: string) => void,
+    warn: (text: string) => void,
+  ): Promise<Answer> {
     const beganAt = this.#clock.now();
     const patience = new Patience(this.#clock, this.requests.signal);
     for (;;) {
       let failure: ServerFailure;
       try {
-        const answer = await this.requests.ask({ url, method: 'GET', headers: ACCEPT });
+        const answer = withExportStatus(await this.requests.ask({ url, method: 'GET', headers: ACCEPT }));
         const status = this.#statusOf(answer, url, this.#clock.now() - beganAt);
         if (status.kind === 'complete') return answer;
         if (status.kind === 'failed') throw new FailedExport(failureWords(answer), false);
@@ -199,11 +211,18 @@ export class ExportClient {
       } catch (error) {
         failure = failureOf(error);
       }
-      await patience.after(failure);
+      await patience.after(failure, (untilMs) => warn(this.#outage(url, untilMs)));
     }
   }
 
-  #statusOf(answer: Answer, url: string, elapsedMs: number): BulkStatus {
+  #outage(url: string, untilMs: number): string {
+    const elsewhere = this.requests.isOwn(url) ? '' : ', which is another server than that of --base';
+    const until = `${new Date(untilMs).toISOString().slice(0, 16)}Z`;
+    return `The status of the export is at ${new URL(url).origin}${elsewhere}. It does not answer, or is busy: it is asked again until ${until}.`;
+  }
+
+  #statusOf(answer: ExportAnswer, url: string, elapsedMs: number): BulkStatus {
+    if (answer.isOfExport && answer.status >= 400) return { kind: 'failed', isGone: false };
     const outcome = answer.status < 400 ? undefined : (objectOf(answer.body) as JsonObject | undefined);
     return readStatus(
       { ...answer, outcome },
@@ -216,6 +235,23 @@ export class ExportClient {
   #refusal(what: string, url: string, status: number, waitMs: number): ServerFailure {
     return this.requests.refusal(what, status, waitMs, !this.requests.isOwn(url));
   }
+}
+
+/** The answer to a status request. */
+interface ExportAnswer extends Answer {
+  /** Whether its status is that of the export, and not that of the request. */
+  readonly isOfExport: boolean;
+}
+
+/**
+ * An answer with the status of the export, which is in a header where `separate-export-status` is preferred.
+ * https://hl7.org/fhir/uv/bulkdata/STU3/export.html#headers
+ */
+function withExportStatus(answer: Answer): ExportAnswer {
+  const status = /^\s*([2-5]\d\d)(?!\d)/.exec(answer.header('x-export-status') ?? '')?.[1];
+  return answer.status === 200 && status !== undefined
+    ? { ...answer, status: Number(status), isOfExport: true }
+    : { ...answer, isOfExport: false };
 }
 
 /** Lists as repeated parameters. */

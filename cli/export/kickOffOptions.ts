@@ -37,7 +37,7 @@ const PARAMETERS: Readonly<Record<string, ParameterOption>> = {
   },
   'associated-data': {
     parameter: 'includeAssociatedData',
-    option: { value: 'NAME', description: 'what comes along, RelevantProvenanceResources' },
+    option: { value: 'NAME', description: 'what comes along: RelevantProvenanceResources, or _referenced' },
   },
   container: {
     parameter: '_container',

@@ -19,6 +19,7 @@ interface DownloadProgress {
 /** What an export is at: a bar on a terminal, plain lines elsewhere. */
 export class ProgressBar {
   readonly #line: ProgressLine;
+  readonly #stream: ProgressStream;
   readonly #isTerminal: boolean;
   readonly #now: () => number;
   #shownAt = Number.NEGATIVE_INFINITY;
@@ -27,6 +28,7 @@ export class ProgressBar {
 
   constructor(stream: ProgressStream, now = Date.now) {
     this.#line = new ProgressLine(stream);
+    this.#stream = stream;
     this.#isTerminal = stream.isTTY === true;
     this.#now = now;
   }
@@ -53,6 +55,12 @@ export class ProgressBar {
     const part = allBytes === undefined || allBytes === 0 ? files / allFiles : bytes / allBytes;
     const size = allBytes === undefined ? sizeOf(bytes) : `${sizeOf(bytes)} of ${sizeOf(allBytes)}`;
     this.#line.show(`${this.#bar(part)}${files} of ${allFiles} files, ${size}${speed}`);
+  }
+
+  /** A line that stays. */
+  say(text: string): void {
+    this.end();
+    this.#stream.write(`${text}\n`);
   }
 
   end(): void {

@@ -43,7 +43,13 @@ export async function saveExport(
 ): Promise<SavedFiles> {
   try {
     const { everyMs = POLL_MS } = options;
-    const manifest = await client.manifest(statusUrl, everyMs, (text) => bar.server(text));
+    // A folder is that of an export only when the server is known to have it.
+    const onProgress = (text: string): void => {
+      folder.claim(statusUrl);
+      bar.server(text);
+    };
+    const manifest = await client.manifest(statusUrl, everyMs, onProgress, (text) => bar.say(text));
+    folder.claim(statusUrl);
     return await saveFiles(client, statusUrl, manifest, folder, bar, options);
   } finally {
     bar.end();
@@ -65,18 +71,22 @@ async function saveFiles(
   const downloader = new Downloader(requests, clock);
   const progress = new Progress(links.names.length, report, bar);
   const missing: string[] = [];
+  const pathOf = (name: string): string => join(folder.path, name);
+  const wanted: string[] = [];
+  for (const name of links.names) {
+    const { bytes, isComplete } = await bytesThere(pathOf(name));
+    progress.found(name, bytes, isComplete);
+    if (!isComplete) wanted.push(name);
+  }
+  const there = links.names.length - wanted.length;
+  if (there > 0) bar.say(`${there} of ${links.names.length} files are there already`);
   const save = async (name: string): Promise<void> => {
-    const path = join(folder.path, name);
-    const there = await bytesThere(path);
-    progress.set(name, there.bytes);
-    if (!there.isComplete) {
-      await downloader.save({
-        path,
-        link: () => links.of(name),
-        renewed: (refused) => links.renewed(name, refused),
-        onBytes: (size) => progress.set(name, size),
-      });
-    }
+    await downloader.save({
+      path: pathOf(name),
+      link: () => links.of(name),
+      renewed: (refused) => links.renewed(name, refused),
+      onBytes: (size) => progress.set(name, size),
+    });
     progress.complete();
   };
   const trySave = async (name: string): Promise<void> => {
@@ -87,7 +97,7 @@ async function saveFiles(
       missing.push(`${name}: ${problemOf(error)}`);
     }
   };
-  await pMap(links.names, trySave, { concurrency: parallel });
+  await pMap(wanted, trySave, { concurrency: parallel });
   if (missing.length > 0) {
     const more = missing.length - MAX_NAMED;
     const lines = [...missing.slice(0, MAX_NAMED), ...(more > 0 ? [`and ${more} more`] : [])];
@@ -118,6 +128,13 @@ class Progress {
     this.#allFiles = allFiles;
     this.#allBytes = report?.files.reduce((sum, { bytes }) => sum + bytes, 0);
     this.#bar = bar;
+  }
+
+  /** What is there of a file before anything is downloaded. */
+  found(name: string, bytes: number, isComplete: boolean): void {
+    this.#sum += bytes;
+    this.bytes.set(name, bytes);
+    if (isComplete) this.#files++;
   }
 
   set(name: string, bytes: number): void {

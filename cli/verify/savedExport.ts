@@ -25,6 +25,8 @@ export interface SavedFile extends Pick<ManifestFile, 'type'> {
 export interface SavedExport {
   readonly files: readonly SavedFile[];
   readonly resourcesWritten: number | undefined;
+  /** Whether the manifest says that the files are not de-identified, of an export that did not ask for raw data. */
+  readonly mayHaveIdentities: boolean;
   /** `undefined` where it was not saved. Reports of earlier versions have less. */
   readonly report: Partial<ExportReport> | undefined;
   /** NDJSON files of the folder that the manifest does not name. */
@@ -71,10 +73,20 @@ export function readSavedExport(folder: string, names: { manifest: string; repor
   const written = manifest.extension?.['resourcesWritten'];
   return {
     files,
+    mayHaveIdentities: manifest.extension?.['deidentified'] === false && !asksRaw(manifest.request),
     resourcesWritten: typeof written === 'number' ? written : undefined,
     report,
     others,
   };
+}
+
+/** Whether the URL of a kick-off asks for data with identities. A POST has that in its body. */
+function asksRaw(request: unknown): boolean {
+  return (
+    typeof request === 'string' &&
+    URL.canParse(request) &&
+    new URL(request).searchParams.get('_raw') === 'true'
+  );
 }
 
 /** Whether a value is absent, or a list of objects that have texts of some names. */

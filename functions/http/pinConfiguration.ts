@@ -4,6 +4,7 @@ import { issueText } from '../deid/reading/issues.js';
 import { ExportError } from '../common/errors.js';
 import { approvalOf } from '../export/request/approval.js';
 import type { ConfigurationOfJob, JobRequest } from '../export/records/job.js';
+import { RANDOM_KEYS } from '../export/output/manifest.js';
 import type { RequestedConfiguration } from '../export/request/kickOff.js';
 import { keysDigest, pseudonymsDigest } from '../export/request/pinnedConfiguration.js';
 import { errorIssue } from '../fhir/operationOutcome.js';
@@ -132,5 +133,5 @@ function randomKeysNote(keys: readonly string[], asksPseudonyms: boolean): strin
   const what = asksPseudonyms
     ? 'what they make fits no other export, nor the next one by _since; what the rules pseudonymize fits every export by the same service and domains'
     : 'it cannot be joined with any other, nor with the next one by _since';
-  return `The configuration gives no ${keys.join(' and no ')}, so random keys are used, for this export alone: ${what}. Where that is needed, let the configuration name secrets, such as "cryptoHashKey": {"secretName": "RESEARCH_KEY"}.`;
+  return `The configuration gives no ${keys.join(' and no ')}, so ${RANDOM_KEYS}: ${what}. Where that is needed, let the configuration name secrets, such as "cryptoHashKey": {"secretName": "RESEARCH_KEY"}.`;
 }

@@ -3,6 +3,9 @@ import { addTo } from '../../common/maps.js';
 import { isCalledDeidentified } from '../request/approval.js';
 import type { DeletionNote, JobPlan, JobRequest, OutputFile, SliceReport } from '../records/job.js';
 
+/** Words of the note by which a client knows that no other export fits this one. */
+export const RANDOM_KEYS = 'random keys are used, for this export alone';
+
 /** What a complete export gives: https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status */
 export interface ExportManifest {
   transactionTime: string;

@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BulkServer, cutInHalf, QuickClock, SECRET, type Answer } from './bulkServer.js';
+import { RANDOM_KEYS } from '../../../functions/export/output/manifest.js';
 import { runExport } from './runExport.js';
 
 const PATIENTS = 'Patient-0-0-a.ndjson';
@@ -202,6 +203,156 @@ describe('a server that is busy', () => {
     expect(await resume()).toMatchObject({ code: 0 });
     expectAllFiles();
     expect(server.requests(/export$/)).toHaveLength(1);
+  });
+});
+
+describe('a status that is separate from that of the request', () => {
+  it('is waited for', async () => {
+    server.onStatus = (_request, response, attempt) => {
+      if (attempt > 2) return false;
+      response.writeHead(200, { 'x-export-status': '202 Accepted', 'x-progress': `${attempt}0%` }).end();
+      return true;
+    };
+    server.polls = 0;
+    const { code, out } = await start(['--prefer', 'separate-export-status']);
+    expect(code).toBe(0);
+    expect(out).toContain('20%');
+    expectAllFiles();
+  });
+
+  it('is read of a complete export, and of a header that is no status', async () => {
+    for (const status of ['200 OK', 'complete']) {
+      server.onStatus = (_request, response) => {
+        response.writeHead(200, { 'x-export-status': status }).end(JSON.stringify(server.manifest()));
+        return true;
+      };
+      expect(await start()).toMatchObject({ code: 0 });
+      rmSync(output(), { recursive: true });
+    }
+  });
+
+  it.each([401, 404, 429, 500, 503])('%d is that of an export that failed', async (status) => {
+    server.onStatus = (_request, response) => {
+      response.writeHead(200, { 'x-export-status': String(status) }).end(outcome('It broke.'));
+      return true;
+    };
+    const { code, out } = await start();
+    expect(out).toContain(`The export failed (${status}): It broke.`);
+    expect(out).not.toContain('--resume');
+    expect(code).toBe(1);
+    expect(server.requests(/status/)).toHaveLength(1);
+  });
+});
+
+describe('the folder', () => {
+  it.each<[string, () => void, string[]]>([
+    ['a kick-off that is refused', () => (server.onKickOff = always(400, outcome('No.'))), []],
+    ['a status that is not there', () => (server.onStatus = always(404)), ['--resume', 'URL']],
+    ['a status that is no manifest', () => (server.onStatus = always(200, '<html>')), ['--resume', 'URL']],
+  ])('is not made by %s', async (_name, prepare, options) => {
+    prepare();
+    const { code } = await start(options.map((text) => (text === 'URL' ? server.statusUrl : text)));
+    expect(code).not.toBe(0);
+    expect(existsSync(output())).toBe(false);
+  });
+
+  it('may be read by its owner alone', async () => {
+    expect(await start()).toMatchObject({ code: 0 });
+    expect(statSync(output()).mode & 0o777).toBe(0o700);
+  });
+
+  it('that cannot be made is refused before an export is started', async () => {
+    writeFileSync(join(folder, 'a-file'), '');
+    const inFile = join(folder, 'a-file', 'out');
+    await expect(run(['--output', inFile])).rejects.toThrow(/cannot be written to/);
+    expect(server.seen).toEqual([]);
+  });
+
+  it('that is complete is not downloaded again, and it is said that it is complete', async () => {
+    await start();
+    const before = server.requests(/ndjson/).length;
+    const { code, out } = await resume();
+    expect(code).toBe(0);
+    expect(out).toContain('4 of 4 files are there already');
+    expect(out).not.toContain('0 of 4 files');
+    expect(server.requests(/ndjson/)).toHaveLength(before);
+  });
+});
+
+describe('what is said', () => {
+  const RANDOM = `The configuration gives no cryptoHashKey, so ${RANDOM_KEYS}: it cannot be joined with any other.`;
+  const accepted =
+    (words: readonly string[]): Answer =>
+    (_request, response) => {
+      const issue = words.map((diagnostics) => ({
+        severity: 'information',
+        code: 'informational',
+        diagnostics,
+      }));
+      response
+        .writeHead(202, { 'content-location': server.statusUrl })
+        .end(JSON.stringify({ resourceType: 'OperationOutcome', issue }));
+      return true;
+    };
+  const withExtension = (extension: object): void => {
+    server.manifestParts = { extension: { report: server.urlOf('report.json'), ...extension } };
+  };
+
+  it('at the kick-off is not said again at the end, and names no task of the client', async () => {
+    const word = 'The export was accepted as job 1. Poll the URL in Content-Location for its status.';
+    server.onKickOff = accepted([word, 'A note.']);
+    withExtension({ notes: ['A note.', 'Another note.'] });
+    const { out } = await start();
+    expect(out).toContain('The export was accepted as job 1.');
+    expect(out).not.toContain('Content-Location');
+    expect(out.match(/A note\./g)).toHaveLength(1);
+    expect(out).toContain('note: Another note.');
+    // Of a new process, which has not said it.
+    expect((await resume()).out).toContain('note: A note.');
+  });
+
+  it('of random keys proposes no --since', async () => {
+    expect((await start()).out).toContain('(--since)');
+    withExtension({ notes: [RANDOM] });
+    expect((await resume()).out).not.toContain('--since');
+  });
+
+  it.each<[string, object, string[], boolean]>([
+    ['an export that is not de-identified', { deidentified: false }, [], true],
+    ['a raw export that was asked for', { deidentified: false }, ['--raw'], false],
+    ['a raw export that was asked for by POST', { deidentified: false }, ['--raw', '--post'], false],
+    ['an export that is de-identified', { deidentified: true }, [], false],
+    ['an export of another server', {}, [], false],
+  ])('of %s', async (_name, extension, options, isWarned) => {
+    withExtension(extension);
+    const { code, out } = await start(options);
+    expect(code).toBe(0);
+    const last = out.split('\n').at(-1) ?? '';
+    expect(/^warning: .*may hold identities/.test(last)).toBe(isWarned);
+    expect(out.includes('may hold identities')).toBe(isWarned);
+  });
+
+  it.each([400, 403, 404, 500])(
+    'of a kick-off that is refused with %d is not that it waits',
+    async (status) => {
+      server.onKickOff = always(status, outcome('No.'));
+      expect((await start()).out).not.toContain('waiting');
+    },
+  );
+
+  it('of a kick-off that is asked for again is that it waits', async () => {
+    server.onKickOff = once(429);
+    expect((await start()).out).toContain('waiting, since the server has no place for another export (429)');
+  });
+
+  it('of a status elsewhere that cannot be reached is where it is, and until when it is asked', async () => {
+    server.publicOrigin = 'http://127.0.0.1:9';
+    const { code, out } = await start();
+    expect(code).toBe(3);
+    const words =
+      /The status of the export is at http:\/\/127\.0\.0\.1:9, which is another server than that of --base\. .* until \d{4}-\d\d-\d\dT\d\d:\d\dZ\./g;
+    expect(out.match(words)).toHaveLength(1);
+    expect(existsSync(output())).toBe(false);
   });
 });
 

@@ -16,6 +16,7 @@ const OPTIONS = {
   manifest: { value: 'NAME', description: '' },
   report: { value: 'NAME', description: '' },
   strict: { description: '' },
+  raw: { description: '' },
 };
 const parent = mkdtempSync(join(tmpdir(), 'verify-'));
 let folder = '';
@@ -178,6 +179,30 @@ references to Patient: 3 resolve
 The export is as its manifest and report say.
 `);
   });
+});
+
+describe('data that may have identities', () => {
+  const raw = 'http://localhost/fhir/$export?_type=Patient&_raw=true';
+  const said = (deidentified: boolean): Json => ({ resourcesWritten: 5, deidentified });
+  const stu4 = (): Json => {
+    const form = asStu4(manifest());
+    const url = 'urn:fhir-deidentified-export:manifest:deidentified';
+    return { ...form, extension: [...form['extension'], { url, valueBoolean: false }] };
+  };
+  it.each<[string, () => Json, string[], boolean]>([
+    ['as the manifest says', () => ({ ...manifest(), extension: said(false) }), [], true],
+    ['as a manifest of STU 4 says', stu4, [], true],
+    ['as was not asked for', () => ({ ...manifest(), request: raw.replace('true', 'false'), extension: said(false) }), [], true],
+    ['as was asked for in the URL', () => ({ ...manifest(), request: raw, extension: said(false) }), [], false],
+    ['as was asked for in a body', () => ({ ...manifest(), extension: said(false) }), ['--raw'], false],
+    ['as the manifest denies', () => ({ ...manifest(), extension: said(true) }), [], false],
+  ])('%s', async (_name, content, options, isWarned) => {
+    saveJson('manifest.json', content());
+    const { code, out } = await verify(...options);
+    expect(code).toBe(0);
+    expect(/\nwarning: .*may hold identities.*\n$/.test(out)).toBe(isWarned);
+    expect((await verify('--strict', ...options)).code).toBe(isWarned ? 1 : 0);
+  }); // prettier-ignore
 });
 
 describe('an export is not as it says where', () => {
