@@ -32,7 +32,7 @@ Ask how far it is, and for the manifest when it is done (200):
 
 Download all of its files:
 
-  mkdir -p export && cd export && curl -s "$STATUS" | grep -o '"url":"[^"]*' | cut -c8- | xargs -n 1 curl -sO
+  (mkdir -p export && cd export && curl -s "$STATUS" | grep -o '"url":"[^"]*' | cut -c8- | xargs -r -n 1 curl -sO)
 
 Ctrl-C stops everything; what it did stays in ${stack.dataDirectory}.
 `);

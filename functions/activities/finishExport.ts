@@ -121,7 +121,7 @@ async function complete(
     superseded: superseded(request, repeated),
     absent: await absentMembers(jobs, request, plan, parts),
     unresolved: unresolved(request, parts),
-    isReferencedCut: rounds.length === MAX_REFERENCED_ROUNDS,
+    isReferencedCut: (rounds[MAX_REFERENCED_ROUNDS - 1]?.partitions.length ?? 0) > 0,
     withheld: namesWithheld.length === 0 ? [] : [withheldNote(namesWithheld, minPatients)],
   };
   const isPaged = (await closePages(jobs, request)).pages.length > 0;

@@ -133,5 +133,5 @@ function randomKeysNote(keys: readonly string[], asksPseudonyms: boolean): strin
   const what = asksPseudonyms
     ? 'what they make fits no other export, nor the next one by _since; what the rules pseudonymize fits every export by the same service and domains'
     : 'it cannot be joined with any other, nor with the next one by _since';
-  return `The configuration gives no ${keys.join(' and no ')}, so ${RANDOM_KEYS}: ${what}. Give keys in the configuration where that is needed.`;
+  return `The configuration gives no ${keys.join(' and no ')}, so ${RANDOM_KEYS}: ${what}. Where that is needed, let the configuration name secrets, such as "cryptoHashKey": {"secretName": "RESEARCH_KEY"}.`;
 }

@@ -317,6 +317,10 @@ describe('manifest, report and kick-off name digest, coverage and approval', () 
       configurationApproval: approval,
       configurationCoverage: configuration.coverage,
     });
+    // Whoever opens the files later is told whether they may be called de-identified.
+    expect(manifestOf(request)['notice']).toMatch(
+      isCalled ? /^De-identified as the configuration says/ : /Treat the data as identified/,
+    );
     const plan = { transactionTime: '2026-01-01T00:00:00Z', partitions: [] };
     const report = buildReport(request, plan, [], '2026-01-01T00:00:01Z', '1');
     expect(report.configuration).toMatchObject({
@@ -326,7 +330,8 @@ describe('manifest, report and kick-off name digest, coverage and approval', () 
     const sentence = approvalSentence(configuration);
     expect(sentence).toContain(configuration.digest);
     expect(sentence).toMatch(text === COMPLETE ? /coverage is complete/ : /may leave identities: .*names/);
-    expect(sentence).toMatch(approval === 'none' ? /does not count/ : /it counts/);
+    const words = { none: /does not count/, container: /it is accepted all the same/ } as const;
+    expect(sentence).toMatch(approval === 'none' || approval === 'container' ? words[approval] : /it counts/);
   });
 
   it('what is left is named by category, each data type once', () => {

@@ -244,7 +244,7 @@ describe('a source that refuses searches without a patient', () => {
   it('is refused for patients whom it does not have, without their names', async () => {
     const asked = { level: { kind: 'patient' as const }, patients: ['patient-3', 'unknown'] };
     await expect(exportOf(asked, ['patient-required'])).rejects.toThrow(
-      /^patient: 1 of the 2 patients asked for do not exist/,
+      /^patient: 1 of the 2 patients asked for does not exist/,
     );
   });
 });

@@ -198,5 +198,7 @@ function textOf(family: readonly CoverageGap[], rules: readonly Rule[], most: nu
   const keep = family.every(({ mayBeKept }) => mayBeKept)
     ? '; "keep" is enough where your sources do not misuse them'
     : '';
-  return `Coverage, ${CATEGORIES[category]} (${[...types].join(', ')}): ${found.join('; ')}. One rule for all: ${rule}${needed}${keep}`;
+  const first = Math.min(...family.flatMap(({ by }) => by ?? []));
+  const where = first === Infinity ? '' : `, before ${namedRule(rules, first)}`;
+  return `Coverage, ${CATEGORIES[category]} (${[...types].join(', ')}): ${found.join('; ')}. One rule for all${where}: ${rule}${needed}${keep}`;
 }

@@ -69,6 +69,8 @@ export const REPORT_FILE = 'report.json';
 /** Said in every manifest, since files outlive the page that explains them. */
 const NO_GUARANTEE =
   'De-identified as the configuration says. No legal or regulatory standard is guaranteed by it: anyone who gives the data away answers for it.';
+const MAY_IDENTIFY =
+  'The configuration leaves what may be identities (configurationCoverage), and neither its coverage nor its digest approves it here. Treat the data as identified.';
 
 /** How the files of a manifest are reached. */
 export interface FileLinks {
@@ -167,7 +169,7 @@ function configurationOf({ configuration }: Pick<JobRequest, 'configuration'>): 
     configurationEtag: configuration.etag,
     configurationCollectionReference: configuration.collection?.reference,
     configurationCollectionDigest: configuration.collection?.digest,
-    notice: NO_GUARANTEE,
+    notice: isCalledDeidentified(configuration.approval) ? NO_GUARANTEE : MAY_IDENTIFY,
   };
 }
 

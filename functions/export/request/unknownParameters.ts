@@ -27,11 +27,12 @@ export function checkUnknown(
     const isShown = issues.length + ignored.length <= MAX_ISSUES && spelled.length <= MAX_MEANT;
     const near = isShown ? nearest(name, PARAMETER_NAMES) : undefined;
     const meant = near === undefined ? '' : ` Did you mean ${spelledOf(near)}?`;
+    const otherwise = near === undefined ? 'Leave it out.' : 'Otherwise leave it out.';
     if (isLenient && isIgnorable(spelled)) {
-      const text = `The parameter ${quoted(spelled)} is not known and was ignored.${meant}`;
+      const text = `The parameter ${quoted(spelled)} is not known and was ignored, so more may be exported than was meant.${meant}`;
       ignored.push(ignoredIssue(text, printable(spelled)));
     } else {
-      const text = `The parameter ${quoted(spelled)} is not supported.${meant} ${isIgnorable(spelled) ? LENIENT : 'Leave it out.'}`;
+      const text = `The parameter ${quoted(spelled)} is not supported.${meant} ${isIgnorable(spelled) ? LENIENT : otherwise}`;
       issues.push(errorIssue('not-supported', text, printable(spelled)));
     }
   }

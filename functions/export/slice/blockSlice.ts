@@ -237,7 +237,7 @@ class BlockFile {
   async #idOfPatient(): Promise<string | undefined> {
     const { source, lineMaker } = this.#dependencies;
     const answer = await source.read('Patient', this.#id);
-    const json = answer && readSingle(answer, 'Patient', this.#id).json;
+    const json = answer && readSingle(answer, 'Patient', this.#id)?.json;
     if (json === undefined) return undefined;
     const line = new LineBuffer();
     for (let round = 0; round < MAX_ROUNDS; round++) {

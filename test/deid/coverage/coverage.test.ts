@@ -161,7 +161,7 @@ describe('findings', () => {
     expect(short.length).toBeGreaterThan(15);
     expect(short.length).toBeLessThanOrEqual(25);
     for (const { message } of short)
-      expect(message).toMatch(/One rule for all: \{"path":".*","method":"\w+"\}/);
+      expect(message).toMatch(/One rule for all(, before [^:]+)?: \{"path":".*","method":"\w+"\}/);
     const verbose = issuesOf(rules, true);
     const everything = verbose.map(({ message }) => message).join('\n');
     const { gaps } = coverage(rules);
@@ -212,7 +212,10 @@ describe('findings', () => {
   ])('is no more than its first rule leaves: one %s is named', (_name, rules, named) => {
     const left = issuesOf(rules).filter(({ message }) => message.startsWith('Coverage, identifiers'));
     expect(left.length).toBeGreaterThan(0);
-    for (const { message } of left) expect(message).toContain(`, since ${named} decides what they are in and leaves them`);
+    for (const { message } of left) {
+      expect(message).toContain(`, since ${named} decides what they are in and leaves them`);
+      expect(message).toContain(`One rule for all, before ${named}: `);
+    }
   }); // prettier-ignore
 
   it('names no rule where none decides what is left', () => {

@@ -121,7 +121,7 @@ function comparableOutcome({ result, dropped, undecided }: Outcome, configuratio
     ? result.failure.code
     : [
         comparable(parseJson(result.line)),
-        /"replaceWith":(?:null|"")/.test(configuration) || dropped,
+        /"replaceWith":(?:null|""|\{\})/.test(configuration) || dropped,
         undecided,
       ];
 }

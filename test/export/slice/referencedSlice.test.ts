@@ -108,10 +108,18 @@ describe('a slice of what exported resources refer to', () => {
     expect(reads).toBe(20);
   });
 
-  it('fails where the source answers with another resource', async () => {
+  it('leaves out what the source answers with a resource of another id', async () => {
     const source = sourceOf({
       search: () => Promise.reject(refused),
       read: async () => answerOf(practitioner('other')),
+    });
+    expect(await exported(source)).toEqual({ ids: [], failures: [] });
+  });
+
+  it('fails where the source answers with a resource of another type', async () => {
+    const source = sourceOf({
+      search: () => Promise.reject(refused),
+      read: async (_type, id) => answerOf({ resourceType: 'Location', id }),
     });
     await expect(exported(source)).rejects.toMatchObject({ code: 'source-not-fhir' });
   });
