@@ -56,7 +56,7 @@ async function expectDeleted({ stack }: TestStack): Promise<void> {
     }
     return names;
   };
-  await vi.waitFor(async () => expect(await left()).toEqual([]), { timeout: 20_000, interval: 500 });
+  await vi.waitFor(async () => expect(await left()).toEqual([]), { timeout: 60_000, interval: 500 });
 }
 
 it(
