@@ -69,16 +69,15 @@ export function exportStatus(dependencies: HttpDependencies): Handler {
     const isCounted = (job.minPatients ?? 0) === 0;
     const progress = isCounted ? progressOf(plan, partitions) : progressWithoutCounts(plan, partitions);
     const retryAfter = secondsToNextPoll(progress, (now() - Date.parse(job.startedAt)) / 1000);
-    limiter.noteRetryAfter(poller, retryAfter, now());
     const headers = { 'x-progress': progressText(progress), 'retry-after': String(retryAfter) };
     const page =
       plan === undefined || known.name !== 'running'
         ? undefined
         : pageWhileRunning(job, plan, await pagesSoFar(jobs, job, plan, partitions), nth);
-    if (page === undefined) {
-      if (nth > 0) throw noPage();
-      return { status: 202, headers };
-    }
+    // Only then: pages that are not there must not push other jobs out of the limiter.
+    if (page === undefined && nth > 0) throw noPage();
+    limiter.noteRetryAfter(poller, retryAfter, now());
+    if (page === undefined) return { status: 202, headers };
     requireTypes(caller, typesInManifest(page.manifest));
     const next = page.hasNext ? nth + 1 : undefined;
     return {

@@ -252,7 +252,7 @@ describe('every answer other than success is an OperationOutcome that names what
       `/fhir/$export?_anonymizatonConfig=x`,
       { ...KICK_OFF, prefer: 'respond-async, handling=lenient' },
       400,
-      /Leave it out\./,
+      /Did you mean _anonymizationConfig\? Otherwise leave it out\./,
     ],
     [
       'an ETag with an image',

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -6,6 +6,7 @@ import { generateSample } from '../../local/sample/sample.js';
 import type { SourceOptions, SourceRequest } from '../../local/source/settings.js';
 import { type RunningSource, startSource } from '../../local/source/source.js';
 import { startTestStorage, type TestStorage } from './harness.js';
+import { sampleResources } from './sampleResources.js';
 import { type Asked, type JobResource, keysOf, runJob, type RunJob } from './runJob.js';
 
 let stack: TestStorage;
@@ -18,12 +19,7 @@ beforeAll(async () => {
   stack = await startTestStorage();
   directory = mkdtempSync(join(tmpdir(), 'fhir-levels-'));
   generateSample({ directory, seed: 3, patients: 20 });
-  resources = readdirSync(directory).flatMap((file) =>
-    readFileSync(join(directory, file), 'utf8')
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as JobResource),
-  );
+  resources = sampleResources(directory);
 });
 afterAll(async () => {
   await stack.end();

@@ -1,10 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { generateSample } from '../../local/sample/sample.js';
 import { type RunningSource, startSource } from '../../local/source/source.js';
 import { startTestStorage, type TestStorage } from './harness.js';
+import { sampleResources } from './sampleResources.js';
 import { type Asked, type JobResource, keysOf, runJob, type RunJob } from './runJob.js';
 
 const TYPES = ['Patient', 'Condition', 'Observation'];
@@ -26,12 +27,7 @@ beforeAll(async () => {
   storage = await startTestStorage();
   directory = mkdtempSync(join(tmpdir(), 'fhir-organized-'));
   generateSample({ directory, seed: 5, patients: 3 });
-  resources = readdirSync(directory).flatMap((file) =>
-    readFileSync(join(directory, file), 'utf8')
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as JobResource),
-  );
+  resources = sampleResources(directory);
 });
 afterAll(async () => {
   await storage.end();

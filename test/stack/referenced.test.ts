@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import type { SourceOptions } from '../../local/source/settings.js';
 import { type RunningSource, startSource } from '../../local/source/source.js';
 import { REFERENCED_TYPES } from '../../functions/export/request/associatedData.js';
 import { startTestStorage, type TestStorage } from './harness.js';
+import { sampleResources } from './sampleResources.js';
 import { type Asked, type JobResource, keysOf, runJob, type Running, type RunJob } from './runJob.js';
 
 let stack: TestStorage;
@@ -18,12 +19,7 @@ beforeAll(async () => {
   stack = await startTestStorage();
   directory = mkdtempSync(join(tmpdir(), 'fhir-referenced-'));
   generateSample({ directory, seed: 5, patients: 4 });
-  resources = readdirSync(directory).flatMap((file) =>
-    readFileSync(join(directory, file), 'utf8')
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as JobResource),
-  );
+  resources = sampleResources(directory);
 });
 afterAll(async () => {
   await stack.end();
