@@ -441,7 +441,7 @@ export const BULK_ROWS: Record<string, Record<string, BulkRow>> = {
     'by a filter, which it does not know': {
       behaviours: ['export-no-type-filter'],
       asked: { types: ['Patient'], typeFilters: [{ type: 'Patient', search: [['_id', 'p1']] }] },
-      fails: { code: 'invalid-request', words: /_typeFilter: .*answered 400.*Leave it out/ },
+      fails: { code: 'invalid-request', words: /_typeFilter: .*answered 400.*leave them out/ },
     },
     'by a filter, which it ignores': {
       behaviours: ['export-no-type-filter', 'export-ignores-strict'],
