@@ -25,6 +25,7 @@ export class PrivateFile {
   readonly #partial: string;
   readonly #file: number;
   #waiting = '';
+  #isClosed = false;
 
   /** @throws UsageError where there is such a file, or it cannot be made */
   constructor(path: string) {
@@ -47,7 +48,7 @@ export class PrivateFile {
   /** Completes the file. @param audit the file to which the entry is added first; without it there is no output */
   complete(audit: string, entry: AuditEntry): void {
     this.#flush();
-    closeSync(this.#file);
+    this.#close();
     try {
       appendFileSync(audit, `${JSON.stringify(auditLine(entry))}\n`, { mode: PRIVATE });
     } catch (error) {
@@ -61,8 +62,15 @@ export class PrivateFile {
 
   /** Takes away what was written. */
   discard(): void {
-    closeSync(this.#file);
+    this.#close();
     this.#remove();
+  }
+
+  /** Safe to repeat: the number of a closed descriptor may be another file's. */
+  #close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    closeSync(this.#file);
   }
 
   #flush(): void {

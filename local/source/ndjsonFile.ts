@@ -7,6 +7,7 @@ const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 /** An NDJSON file open for reading. */
 export class NdjsonFile {
   readonly #descriptor: number;
+  #isClosed = false;
   readonly size: number;
 
   constructor(readonly path: string) {
@@ -56,7 +57,10 @@ export class NdjsonFile {
     }
   }
 
+  /** Safe to repeat: the number of a closed descriptor is soon that of a socket or file of somebody else. */
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     closeSync(this.#descriptor);
   }
 }
