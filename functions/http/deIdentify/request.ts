@@ -33,6 +33,14 @@ const IN_URL: readonly string[] = [NAME, COLLECTION];
 const OF_HOST: readonly string[] = ['code', 'clientid'];
 const MAX_PARAMETERS = 100;
 
+// Before any data is read: a tape does not know a name that gets its number later.
+const RESOURCE_TYPE = nameNumber('resourceType');
+const PARAMETER = nameNumber('parameter');
+const PART = nameNumber('part');
+const NAME_OF_PART = nameNumber('name');
+const VALUE_STRING = nameNumber('valueString');
+const RESOURCE = nameNumber('resource');
+
 /**
  * Reads a request: a resource, or a `Parameters` resource (https://hl7.org/fhir/R4/parameters.html) with one in it.
  * Nothing of what was sent is in the words of a refusal.
@@ -44,7 +52,7 @@ export function readDeIdentifyRequest(body: Buffer, search: string): DeIdentifyR
   const { tape, node, bytes } = jsonOf(body);
   const texts = new Map<string, string>();
   readUrl(search, texts);
-  const isParameters = tape.textOf(node, nameNumber('resourceType')) === 'Parameters';
+  const isParameters = tape.textOf(node, RESOURCE_TYPE) === 'Parameters';
   const resource = isParameters ? readParameters(tape, node, texts) : node;
   return {
     resource: { tape, node: resource, bytes },
@@ -80,15 +88,15 @@ function readUrl(search: string, texts: Map<string, string>): void {
 /** @returns the node of the resource that is to be de-identified */
 function readParameters(tape: JsonTape, root: number, texts: Map<string, string>): number {
   let resource: number | undefined;
-  for (const [index, node] of itemsOf(tape, root, 'parameter', 'Parameters.parameter').entries()) {
+  for (const [index, node] of itemsOf(tape, root, PARAMETER, 'Parameters.parameter').entries()) {
     const place = `Parameters.parameter[${index}]`;
-    const name = tape.kind(node) === OBJECT ? tape.textOf(node, nameNumber('name')) : undefined;
+    const name = tape.kind(node) === OBJECT ? tape.textOf(node, NAME_OF_PART) : undefined;
     if (name === 'resource') {
       if (resource !== undefined)
         throw wrong('invalid', 'The parameter resource may be given once only.', place);
       resource = resourceOf(tape, node, place);
     } else if (name !== undefined && TEXTS.includes(name)) {
-      const text = tape.textOf(node, nameNumber('valueString'));
+      const text = tape.textOf(node, VALUE_STRING);
       if (text === undefined) throw wrong('invalid', `The parameter ${name} must have a valueString.`, place);
       addText(texts, name, text);
     } else if (name === 'settings') readSettings(tape, node, place, texts);
@@ -105,9 +113,9 @@ function readParameters(tape: JsonTape, root: number, texts: Map<string, string>
   );
 }
 
-/** The nodes of a list of parameters. @param place of the list, for messages */
-function itemsOf(tape: JsonTape, object: number, name: string, place: string): number[] {
-  const list = tape.lastMember(object, nameNumber(name));
+/** The nodes of a list of parameters. @param name its number. @param place of the list, for messages */
+function itemsOf(tape: JsonTape, object: number, name: number, place: string): number[] {
+  const list = tape.lastMember(object, name);
   if (list < 0) return [];
   if (tape.kind(list) !== ARRAY) throw wrong('invalid', `${place} must be an array.`, place);
   const nodes: number[] = [];
@@ -119,7 +127,7 @@ function itemsOf(tape: JsonTape, object: number, name: string, place: string): n
 }
 
 function resourceOf(tape: JsonTape, parameter: number, place: string): number {
-  const resource = tape.lastMember(parameter, nameNumber('resource'));
+  const resource = tape.lastMember(parameter, RESOURCE);
   if (resource >= 0 && tape.kind(resource) === OBJECT) return resource;
   throw wrong(
     'invalid',
@@ -130,9 +138,9 @@ function resourceOf(tape: JsonTape, parameter: number, place: string): number {
 
 /** A setting that were ignored would give another result than was asked for. */
 function readSettings(tape: JsonTape, node: number, place: string, texts: Map<string, string>): void {
-  for (const part of itemsOf(tape, node, 'part', `${place}.part`)) {
-    const name = tape.kind(part) === OBJECT ? tape.textOf(part, nameNumber('name')) : undefined;
-    const text = name === undefined ? undefined : tape.textOf(part, nameNumber('valueString'));
+  for (const part of itemsOf(tape, node, PART, `${place}.part`)) {
+    const name = tape.kind(part) === OBJECT ? tape.textOf(part, NAME_OF_PART) : undefined;
+    const text = name === undefined ? undefined : tape.textOf(part, VALUE_STRING);
     if (name !== DOMAIN_PREFIX || text === undefined) {
       const known = `The operation takes one setting, ${DOMAIN_PREFIX} with a valueString`;
       throw wrong('not-supported', `${known}: put others into the configuration.`, place);
