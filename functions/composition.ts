@@ -28,7 +28,7 @@ import { openStorage } from './adapters/storage/storage.js';
 import { threadLimits } from './common/threadLimits.js';
 import type { KeyResolver } from './deid/configuration/keys.js';
 import { FhirModel } from './deid/model/fhirModel.js';
-import { readCapabilities } from './export/source/capabilities.js';
+import { type Capabilities, readCapabilitiesAnswer } from './export/source/capabilities.js';
 import { openAuthorization } from './http/authorization/openAuthorization.js';
 import { ConfigurationCache } from './http/configurationCache.js';
 import type { RunDeIdentify } from './http/deIdentify/task.js';
@@ -36,8 +36,6 @@ import { deIdentifyThreads } from './http/deIdentify/threads.js';
 import { DeIdentification } from './http/deIdentify/work.js';
 import type { HttpDependencies } from './http/dependencies.js';
 import type { ConfigurationReader } from './http/pinConfiguration.js';
-import { parseJson } from './json/json.js';
-import { decodeUtf8 } from './json/utf8.js';
 import type { Settings } from './settings/settings.js';
 
 /**
@@ -100,10 +98,9 @@ function openCapabilities(
 ): CapabilitiesCache | undefined {
   const { method } = source.mode;
   if (method !== 'search' && method !== 'auto') return undefined;
-  return new CapabilitiesCache(async () => {
-    const { body } = await sourceOf('metadata', () => undefined).capabilities();
-    return readCapabilities(parseJson(decodeUtf8(body)), fhirVersion);
-  }, now);
+  const read = async (): Promise<Capabilities> =>
+    readCapabilitiesAnswer(await sourceOf('metadata', () => undefined).capabilities(), fhirVersion);
+  return new CapabilitiesCache(read, now);
 }
 
 /**

@@ -1,14 +1,16 @@
 import { ExportError } from '../common/errors.js';
 import { refusalWithoutPatient } from '../export/plan/patientPlan.js';
 import type { JobRequest } from '../export/records/job.js';
-import { type Capabilities, readCapabilities, UNKNOWN_CAPABILITIES } from '../export/source/capabilities.js';
+import {
+  type Capabilities,
+  readCapabilitiesAnswer,
+  UNKNOWN_CAPABILITIES,
+} from '../export/source/capabilities.js';
 import { mayTry } from '../export/source/refusals.js';
 import type { Source } from '../export/source/source.js';
 import { patientCompartment } from '../fhir/patientCompartment.js';
-import { parseJson } from '../json/json.js';
-import { decodeUtf8 } from '../json/utf8.js';
 import type { Settings } from '../settings/settings.js';
-import type { Planning } from './planning.js';
+import type { Planning } from './plan/planning.js';
 
 /** Attachments of other resources, as large as files are: exported where it is asked for. */
 export const BINARY = 'Binary';
@@ -45,8 +47,8 @@ export async function readSource(
 ): Promise<Pick<Planning, 'capabilities'> & { date: number | undefined }> {
   const [type] = asked.types ?? [];
   try {
-    const { body, date } = await source.capabilities();
-    return { capabilities: readCapabilities(parseCapabilities(body), settings.fhirVersion), date };
+    const answer = await source.capabilities();
+    return { capabilities: readCapabilitiesAnswer(answer, settings.fhirVersion), date: answer.date };
   } catch (error) {
     if (type === undefined || !mayTry('leave out', error)) throw error;
     return { capabilities: UNKNOWN_CAPABILITIES, date: await dateOf(settings, source, asked, type) };
@@ -74,12 +76,4 @@ async function dateOf(
 
 export function inCompartment({ fhirVersion }: Settings, types: readonly string[]): string[] {
   return types.filter((type) => patientCompartment(fhirVersion).has(type));
-}
-
-function parseCapabilities(body: Buffer): ReturnType<typeof parseJson> {
-  try {
-    return parseJson(decodeUtf8(body));
-  } catch {
-    throw new ExportError('source-not-fhir', 'The CapabilityStatement of the source is not JSON.', true);
-  }
 }

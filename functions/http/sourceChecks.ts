@@ -11,13 +11,15 @@ import { errorIssue } from '../fhir/operationOutcome.js';
 import type { JobRequest } from '../export/records/job.js';
 import { countPresent } from '../export/selection/memberPlan.js';
 import { groupNotFound, type Members } from '../export/selection/members.js';
-import { type Capabilities, readCapabilities, UNKNOWN_CAPABILITIES } from '../export/source/capabilities.js';
+import {
+  type Capabilities,
+  readCapabilitiesAnswer,
+  UNKNOWN_CAPABILITIES,
+} from '../export/source/capabilities.js';
 import { safeName } from '../export/source/honored.js';
 import { mayTry, onRefusal } from '../export/source/refusals.js';
 import type { Source } from '../export/source/source.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
-import { parseJson } from '../json/json.js';
-import { decodeUtf8 } from '../json/utf8.js';
 import type { Settings } from '../settings/settings.js';
 import { RequestError } from './respond.js';
 
@@ -137,7 +139,7 @@ async function checkFilters(
 
 function capabilitiesOf(source: Source, fhirVersion: FhirVersion): Promise<Capabilities> {
   return source.capabilities().then(
-    ({ body }) => readCapabilities(parseJson(decodeUtf8(body)), fhirVersion),
+    (answer) => readCapabilitiesAnswer(answer, fhirVersion),
     onRefusal('leave out', () => UNKNOWN_CAPABILITIES),
   );
 }

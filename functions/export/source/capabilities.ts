@@ -1,5 +1,7 @@
 import { FHIR_VERSION_NUMBERS, type FhirVersion } from '../../fhir/fhirVersion.js';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../json/json.js';
+import { decodeUtf8 } from '../../json/utf8.js';
+import type { SourceAnswer } from './source.js';
 import { ExportError } from '../../common/errors.js';
 import { remembered } from '../../common/maps.js';
 
@@ -24,6 +26,24 @@ export const UNKNOWN_CAPABILITIES: Capabilities = {
   reverseIncludes: new Map(),
   url: undefined,
 };
+
+/**
+ * Reads the answer to a request for the source's CapabilityStatement.
+ * @throws ExportError where it is none, or of another FHIR version than the setting says
+ */
+export function readCapabilitiesAnswer({ body }: SourceAnswer, fhirVersion: FhirVersion): Capabilities {
+  let value: JsonValue;
+  try {
+    value = parseJson(decodeUtf8(body));
+  } catch {
+    throw new ExportError(
+      'source-not-fhir',
+      'The CapabilityStatement of the source is not JSON. Check that FHIR_SERVER_URL is the FHIR base of the source.',
+      true,
+    );
+  }
+  return readCapabilities(value, fhirVersion);
+}
 
 /**
  * Reads the source's CapabilityStatement.

@@ -12,7 +12,11 @@ import type { SourceAnswer } from './source.js';
  */
 export function readSingle({ body }: SourceAnswer, type: string, id: string): SearchRow | undefined {
   const malformed = (): ExportError =>
-    new ExportError('source-not-fhir', `The source answered a read of a ${type} with something else.`, true);
+    new ExportError(
+      'source-not-fhir',
+      `The source answered a read of a ${type} with something else. Check that FHIR_SERVER_URL is the FHIR base of the source.`,
+      true,
+    );
   const tape = readTape(body);
   if (tape === undefined || tape.kind(tape.root) !== OBJECT) throw malformed();
   const head = readHead(tape, tape.root, type);

@@ -1,12 +1,12 @@
-import { quantity } from '../common/counts.js';
-import { oldestOf, planFileParts } from '../export/plan/filePlan.js';
-import { hiddenGroup, resolveMembers } from '../export/plan/jobMembers.js';
-import { transactionInstant } from '../export/plan/partitions.js';
-import type { JobPlan, JobRequest } from '../export/records/job.js';
-import type { SourceFiles } from '../adapters/storage/sourceFiles.js';
-import type { ActivityDependencies } from './dependencies.js';
-import { groupsOf } from './groupFiles.js';
-import { knownMembership } from './membership.js';
+import { quantity } from '../../common/counts.js';
+import { oldestOf, planFileParts } from '../../export/plan/filePlan.js';
+import { hiddenGroup, resolveMembers } from '../../export/plan/jobMembers.js';
+import { transactionInstant } from '../../export/plan/partitions.js';
+import type { JobPlan, JobRequest } from '../../export/records/job.js';
+import type { SourceFiles } from '../../adapters/storage/sourceFiles.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import { groupsOf } from '../groupFiles.js';
+import { knownMembership } from '../membership.js';
 
 /** What to export of files: who, and the parts of the files, whose lines show the rest. */
 export async function planFiles(

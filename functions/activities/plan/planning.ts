@@ -1,7 +1,7 @@
-import type { JobRequest } from '../export/records/job.js';
-import type { Capabilities } from '../export/source/capabilities.js';
-import type { Source } from '../export/source/source.js';
-import type { ActivityDependencies } from './dependencies.js';
+import type { JobRequest } from '../../export/records/job.js';
+import type { Capabilities } from '../../export/source/capabilities.js';
+import type { Source } from '../../export/source/source.js';
+import type { ActivityDependencies } from '../dependencies.js';
 
 /** A job that is planned, and what is known of its source. */
 export interface Planning extends ActivityDependencies {

@@ -1,20 +1,20 @@
-import type { PlannedCompartment, PlannedPartition } from '../export/records/job.js';
+import type { PlannedCompartment, PlannedPartition } from '../../export/records/job.js';
 import {
   countPresent,
   type KnownLists,
   planMemberSearch,
   sendsProvenance,
   splitSearches,
-} from '../export/selection/memberPlan.js';
-import { countReadable } from '../export/plan/patientPlan.js';
-import { allPatients } from '../export/plan/allPatients.js';
-import { isRunning, stateOf } from '../jobs/model/state.js';
-import { hiddenGroup, resolveMembers } from '../export/plan/jobMembers.js';
-import { Members } from '../export/selection/members.js';
-import { PROVENANCE } from '../export/selection/provenance.js';
-import type { SearchParameters } from '../export/source/source.js';
-import { patientCompartment } from '../fhir/patientCompartment.js';
-import { knownMembership } from './membership.js';
+} from '../../export/selection/memberPlan.js';
+import { countReadable } from '../../export/plan/patientPlan.js';
+import { allPatients } from '../../export/plan/allPatients.js';
+import { isRunning, stateOf } from '../../jobs/model/state.js';
+import { hiddenGroup, resolveMembers } from '../../export/plan/jobMembers.js';
+import { Members } from '../../export/selection/members.js';
+import { PROVENANCE } from '../../export/selection/provenance.js';
+import type { SearchParameters } from '../../export/source/source.js';
+import { patientCompartment } from '../../fhir/patientCompartment.js';
+import { knownMembership } from '../membership.js';
 import { outOfTimeFromNow, type Planning } from './planning.js';
 
 /** What is exported below the system level. */

@@ -1,6 +1,6 @@
 import pMap from 'p-map';
-import type { BulkClient } from '../adapters/source/bulkClient.js';
-import { ExportError } from '../common/errors.js';
+import type { BulkClient } from '../../adapters/source/bulkClient.js';
+import { ExportError } from '../../common/errors.js';
 import {
   bulkNotes,
   filesToRead,
@@ -9,20 +9,20 @@ import {
   reachedFile,
   tooFewLines,
   type ReadFile,
-} from '../export/plan/bulkPlan.js';
-import { hiddenGroup, resolveMembers } from '../export/plan/jobMembers.js';
-import { transactionInstant } from '../export/plan/partitions.js';
-import type { JobPlan, JobRequest } from '../export/records/job.js';
-import type { SourceExport, TakenExport } from '../export/records/sourceExport.js';
-import { Members } from '../export/selection/members.js';
-import type { BulkManifest } from '../export/source/bulkManifest.js';
-import { mayTry } from '../export/source/refusals.js';
-import { requesterOf } from '../export/source/requestLimiter.js';
-import { countIssues, type SourceIssue } from '../export/source/sourceOutcomes.js';
-import { stateMissing } from '../jobs/model/state.js';
-import type { ActivityLog } from './activity.js';
-import type { ActivityDependencies } from './dependencies.js';
-import { knownMembership } from './membership.js';
+} from '../../export/plan/bulkPlan.js';
+import { hiddenGroup, resolveMembers } from '../../export/plan/jobMembers.js';
+import { transactionInstant } from '../../export/plan/partitions.js';
+import type { JobPlan, JobRequest } from '../../export/records/job.js';
+import type { SourceExport, TakenExport } from '../../export/records/sourceExport.js';
+import { Members } from '../../export/selection/members.js';
+import type { BulkManifest } from '../../export/source/bulkManifest.js';
+import { mayTry } from '../../export/source/refusals.js';
+import { requesterOf } from '../../export/source/requestLimiter.js';
+import { countIssues, type SourceIssue } from '../../export/source/sourceOutcomes.js';
+import { stateMissing } from '../../jobs/model/state.js';
+import type { ActivityLog } from '../activity.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import { knownMembership } from '../membership.js';
 
 /** What to export of the source's own export: who, and the parts of its files. */
 export async function planBulk(
