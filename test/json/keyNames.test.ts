@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { readDeIdentifyRequest } from '../../functions/http/deIdentify/request.js';
 import { JsonTape } from '../../functions/json/jsonTape.js';
 import { nameNumber, nameOf, UNKNOWN_NAME, UNRESOLVED_NAME } from '../../functions/json/keyNames.js';
 
@@ -12,7 +13,7 @@ describe('numbers of names', () => {
     expect(names).toEqual([UNRESOLVED_NAME, UNKNOWN_NAME, nameNumber('id'), UNKNOWN_NAME]);
   });
 
-  // Last, as it fills the table of this process.
+  // It fills the table of this process, as the next one needs it.
   it('stay the same and come to an end, however many names there are', () => {
     const tape = new JsonTape();
     const before = nameNumber('resourceType');
@@ -31,5 +32,15 @@ describe('numbers of names', () => {
     expect(tape.read(Buffer.from('{"ofAnElement":1,"ofNone":2}'))).toBe(true);
     expect(tape.member(tape.root, own)).toBe(tape.first(tape.root));
     expect(tape.name(tape.after(tape.first(tape.root)))).toBe(UNRESOLVED_NAME);
+  });
+
+  it('are there for the members of a request to de-identify, though data has used up its own', () => {
+    const resource = { resourceType: 'Patient', id: 'p' };
+    const parameter = [
+      { name: 'resource', resource },
+      { name: 'settings', part: [{ name: 'domain-prefix', valueString: 'x' }] },
+    ];
+    const body = JSON.stringify({ resourceType: 'Parameters', parameter });
+    expect(() => readDeIdentifyRequest(Buffer.from(body), '')).not.toThrow();
   });
 });
