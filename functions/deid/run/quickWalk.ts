@@ -253,11 +253,16 @@ export class QuickWalk implements WalkHost {
   /** Hands over what was written, and how much was counted so far. */
   #tell(): void {
     const memory = this.#own;
-    const { elements, counted, problems } = this.#options.survey;
     memory.ints[HEAD.length] = this.#takeLine(memory, SCRATCH, MAX_SCRATCH);
-    memory.ints[HEAD.hostElements] = elements.length;
-    memory.ints[HEAD.hostCounted] = counted.length;
-    memory.ints[HEAD.hostProblems] = problems.length;
+    this.#tellCounts();
+  }
+
+  #tellCounts(): void {
+    const { ints } = this.#own;
+    const { elements, counted, problems } = this.#options.survey;
+    ints[HEAD.hostElements] = elements.length;
+    ints[HEAD.hostCounted] = counted.length;
+    ints[HEAD.hostProblems] = problems.length;
   }
 
   get #own(): WalkMemory {
@@ -366,6 +371,8 @@ export class QuickWalk implements WalkHost {
 
   back(elements: number, counted: number, problems: number): void {
     this.#options.survey.back({ elements, counted, problems });
+    // What is taken back next is counted from here.
+    this.#tellCounts();
   }
 
   beginInner(row: number, _node: number, place: number): number {

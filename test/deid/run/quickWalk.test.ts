@@ -179,6 +179,21 @@ describe('the walk in WebAssembly', () => {
     },
   );
 
+  it('takes back what was counted of objects that are removed, however many there are', () => {
+    // Extensions without a URL.
+    const removed = (year: number): object[] => [
+      { valuePeriod: { start: `${year}-02-07`, end: `${year}` } },
+      { valueHumanName: { use: 'none', period: { start: `${year}-02` } } },
+      { valueReference: { reference: `Patient/${year}` } },
+    ];
+    const kept = { url: 'http://e.org/a', valuePeriod: { start: '2001', end: '2002-01-01' } };
+    const extensions = numbers(8).flatMap((year) => [...removed(1990 + year), ...removed(1990), kept]);
+    const resources = [1, 2, 3, 8, 24].map((count) => patient({ extension: extensions.slice(0, count) }));
+    const nested = patient({ extension: [{ extension: extensions }, { extension: extensions }, kept] });
+    const engine = engineWith({ validOutput: true });
+    expect(expectSame(engine, [...resources, nested])).toBe(resources.length + 1);
+  });
+
   it('takes turns with others, of which none has what is not its own', () => {
     const engines = numbers(6).map((key) => engineWith({ cryptoHashKey: `k${key}` }));
     const made = [...numbers(20), ...numbers(20)].map((number) =>
