@@ -101,7 +101,10 @@ function LinkButton({ bench }: { readonly bench: Workbench }): JSX.Element {
       }
       setLink({ address, words });
     } catch {
-      setLink({ address: '', words: 'There is no link: the text is no configuration. Mend its errors first.' });
+      setLink({
+        address: '',
+        words: 'There is no link: the text is no configuration. Mend its errors first.',
+      });
     }
   };
   return (

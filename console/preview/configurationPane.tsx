@@ -121,7 +121,10 @@ function exampleConfiguration(version: string): string {
     { path: 'Resource.id', method: 'cryptoHash' },
     { path: "nodesByType('Narrative')", method: 'redact' },
   ];
-  const text = rules.map((rule) => `    ${JSON.stringify(rule).replaceAll('","', '", "').replaceAll('":"', '": "').replace('{', '{ ').replace(/\}$/, ' }')}`);
+  const text = rules.map(
+    (rule) =>
+      `    ${JSON.stringify(rule).replaceAll('","', '", "').replaceAll('":"', '": "').replace('{', '{ ').replace(/\}$/, ' }')}`,
+  );
   return `{\n  "fhirVersion": "${version}",\n  "fhirPathRules": [\n${text.join(',\n')}\n  ]\n}\n`;
 }
 
@@ -158,7 +161,7 @@ function CompareWith({ bench, state }: PaneProps): JSX.Element {
 
 function Editor({ bench, state }: PaneProps): JSX.Element {
   const host = useRef<HTMLDivElement>(null);
-  const editor = useRef<ConfigurationEditor>();
+  const editor = useRef<ConfigurationEditor>(undefined);
   useEffect(() => {
     if (host.current === null || editor.current !== undefined) return;
     const made = new ConfigurationEditor(host.current, bench.store.state.text, {

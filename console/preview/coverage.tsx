@@ -53,9 +53,11 @@ function Gap({ gap, bench, state }: PaneProps & { readonly gap: CoverageGapSumma
   return (
     <div class="gap">
       <p>
-        <b>{dataType}</b>: {reach === 'none' ? 'no rule clears ' : 'cleared only in part, or on a condition: '}
+        <b>{dataType}</b>:{' '}
+        {reach === 'none' ? 'no rule clears ' : 'cleared only in part, or on a condition: '}
         <code>{paths.slice(0, MAX_NAMED).join(', ')}</code>
-        {paths.length > MAX_NAMED && ` and ${counted(paths.length - MAX_NAMED, 'more element', 'more elements')}`}
+        {paths.length > MAX_NAMED &&
+          ` and ${counted(paths.length - MAX_NAMED, 'more element', 'more elements')}`}
       </p>
       {deciding !== undefined && (
         <p>

@@ -16,7 +16,9 @@ export interface ElementRow {
 
 /** All elements of a resource, as rows in the order of the resource. */
 export function rowsOf(trace: ResourceTrace, other?: ResourceTrace): ElementRow[] {
-  const others = new Map(other?.elements.flatMap((element) => (element.path === undefined ? [] : [[element.path, element]])));
+  const others = new Map(
+    other?.elements.flatMap((element) => (element.path === undefined ? [] : [[element.path, element]])),
+  );
   // Paths of what the next element may be in, from the outermost.
   const around: string[] = [];
   return trace.elements.map((element, place) => {
@@ -35,7 +37,11 @@ function isWithin(path: string, around: string): boolean {
 }
 
 /** The rows that a filter leaves. */
-export function listedRows(rows: readonly ElementRow[], filter: ElementFilter, state: PreviewState): ElementRow[] {
+export function listedRows(
+  rows: readonly ElementRow[],
+  filter: ElementFilter,
+  state: PreviewState,
+): ElementRow[] {
   const { rule, differences, resource } = state;
   const different = new Set(differences?.byIndex.get(resource)?.elements.map(({ path }) => path));
   return rows.filter(({ element }) => {

@@ -216,12 +216,16 @@ function Detail({ bench, state, row }: PaneProps & { readonly row: ElementRow | 
         <p>
           Decided by{' '}
           <button type="button" class="place" onClick={() => bench.goToRule(element.rule ?? -1)}>
-            {rule === undefined ? element.method : `${shortPlace(rule.place)} ${rule.method} ${shortened(rule.path, 120)}`}
+            {rule === undefined
+              ? element.method
+              : `${shortPlace(rule.place)} ${rule.method} ${shortened(rule.path, 120)}`}
           </button>
         </p>
       )}
       {element.by === 'none' && (
-        <p class="doubt">No rule reached it: it is in the result as it came. See Coverage for rules to add.</p>
+        <p class="doubt">
+          No rule reached it: it is in the result as it came. See Coverage for rules to add.
+        </p>
       )}
       {element.by === 'unknown' && (
         <p>It was left out: this FHIR version does not define it, or not such a value.</p>

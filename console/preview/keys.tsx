@@ -14,7 +14,8 @@ export function Keys({ bench, state }: PaneProps): JSX.Element {
       </p>
       {checked.secrets.length === 0 && (
         <p class="empty">
-          The configuration names no secret. One that does has {'{"secretName": "NAME"}'} in the place of a key.
+          The configuration names no secret. One that does has {'{"secretName": "NAME"}'} in the place of a
+          key.
         </p>
       )}
       {checked.secrets.map((name) => (

@@ -58,7 +58,9 @@ export function Rules({ bench, state }: PaneProps): JSX.Element {
             disabled={chosen.span === undefined}
             onClick={() => chosen.span !== undefined && bench.goToPlace(chosen.span)}
           >
-            {chosen.span === undefined ? 'In the sample, not in the text' : `Line ${chosen.line ?? ''} of the text`}
+            {chosen.span === undefined
+              ? 'In the sample, not in the text'
+              : `Line ${chosen.line ?? ''} of the text`}
           </button>
           {counts.has(chosen.index) && (
             <span>decides {counted(counts.get(chosen.index) ?? 0, 'element')} of all resources</span>

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import type { PathCount } from '../engine/protocol.js';
+import type { Comparison, PathCount, PreviewSummary } from '../engine/protocol.js';
 import type { PaneProps } from './app.js';
 import { counted, shortened, shortPlace } from './words.js';
 
@@ -17,59 +17,28 @@ export function Summary({ bench, state }: PaneProps): JSX.Element {
         {state.work === 'running' ? 'The engine is at work …' : 'There are no results: see Problems.'}
       </p>
     );
-  const { kept, failed, skipped, unreached, dropped, problems, undecided } = summary;
+  const { kept, failed, skipped, undecided } = summary;
+  const comparison = differences?.comparison;
+  const figures: (readonly [name: string, count: number])[] = [
+    ['de-identified', kept],
+    ['failed', failed],
+    ['left out', skipped],
+  ];
+  if (comparison !== undefined)
+    figures.push([`different from ${shortened(baseline?.name ?? '', 60)}`, comparison.different]);
   return (
     <div class="summary">
       <dl class="figures">
-        <div>
-          <dt>de-identified</dt>
-          <dd>{kept.toLocaleString('en')}</dd>
-        </div>
-        <div>
-          <dt>failed</dt>
-          <dd>{failed.toLocaleString('en')}</dd>
-        </div>
-        <div>
-          <dt>left out</dt>
-          <dd>{skipped.toLocaleString('en')}</dd>
-        </div>
-        {differences?.comparison !== undefined && (
-          <div>
-            <dt>different from {shortened(baseline?.name ?? '', 60)}</dt>
-            <dd>{differences.comparison.different.toLocaleString('en')}</dd>
+        {figures.map(([name, count]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{count.toLocaleString('en')}</dd>
           </div>
-        )}
+        ))}
       </dl>
-      {differences?.comparison !== undefined && (
-        <Paths
-          title="Elements that differ"
-          nothing="Both configurations give the same results."
-          rows={differences.comparison.differences}
-          bench={bench}
-          state={state}
-        />
-      )}
-      <Paths
-        title="Elements that no rule reached"
-        nothing="A rule reached every element."
-        rows={unreached}
-        bench={bench}
-        state={state}
-      />
-      <Paths
-        title="Not valid FHIR"
-        nothing="All results are valid, as far as the engine looks."
-        rows={problems.map((one) => ({ ...one, path: `${one.path} (${one.reason})` }))}
-        bench={bench}
-        state={state}
-      />
-      <Paths
-        title="Left out: unknown to this FHIR version"
-        nothing="Nothing was left out for this reason."
-        rows={dropped}
-        bench={bench}
-        state={state}
-      />
+      {listsOf(summary, comparison).map((list) => (
+        <Paths key={list.title} {...list} bench={bench} state={state} />
+      ))}
       {undecided.length > 0 && (
         <section>
           <h3>Conditions that could not be decided</h3>
@@ -89,14 +58,39 @@ export function Summary({ bench, state }: PaneProps): JSX.Element {
   );
 }
 
-interface PathsProps extends PaneProps {
+/** Elements of one kind, by their paths. */
+interface PathList {
   readonly title: string;
+  /** What is said where there are none. */
   readonly nothing: string;
   readonly rows: readonly PathCount[];
 }
 
+function listsOf(summary: PreviewSummary, comparison: Comparison | undefined): PathList[] {
+  const lists: PathList[] = [
+    {
+      title: 'Elements that no rule reached',
+      nothing: 'A rule reached every element.',
+      rows: summary.unreached,
+    },
+    {
+      title: 'Not valid FHIR',
+      nothing: 'All results are valid, as far as the engine looks.',
+      rows: summary.problems.map((one) => ({ ...one, path: `${one.path} (${one.reason})` })),
+    },
+    {
+      title: 'Left out: unknown to this FHIR version',
+      nothing: 'Nothing was left out for this reason.',
+      rows: summary.dropped,
+    },
+  ];
+  if (comparison === undefined) return lists;
+  const nothing = 'Both configurations give the same results.';
+  return [{ title: 'Elements that differ', nothing, rows: comparison.differences }, ...lists];
+}
+
 /** Elements by the paths of their definitions; each leads to a resource that has one. */
-function Paths({ title, nothing, rows, bench }: PathsProps): JSX.Element {
+function Paths({ title, nothing, rows, bench }: PathList & PaneProps): JSX.Element {
   return (
     <section>
       <h3>{title}</h3>

@@ -150,14 +150,17 @@ export class Workbench {
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
     const name = files.map((file) => file.name).join(', ');
     if (bytes > MAX_BYTES) {
-      this.store.set({ dataFault: `${name}: more than 256 MiB. Open a part of it, or use the command line.` });
+      this.store.set({
+        dataFault: `${name}: more than 256 MiB. Open a part of it, or use the command line.`,
+      });
       return;
     }
     this.store.set({ work: 'opening', dataFault: undefined });
     try {
       const [first] = files;
       // Of several files, the lines of all: a line break ends the last line of each.
-      const data = files.length === 1 && first !== undefined ? first : new Blob(files.flatMap((file) => [file, '\n']));
+      const data =
+        files.length === 1 && first !== undefined ? first : new Blob(files.flatMap((file) => [file, '\n']));
       await this.#open(new Uint8Array(await data.arrayBuffer()), name);
     } catch (error) {
       this.store.set({ work: undefined, dataFault: `${name}: ${messageOf(error)}` });
@@ -180,7 +183,10 @@ export class Workbench {
     const chosen = name === '' ? all : all.filter((sample) => sample.name === name);
     const texts: string[] = [];
     for (const sample of chosen) texts.push((await this.#engine.call('sample', { name: sample.name })).text);
-    await this.openText(`[${texts.join(',')}]`, name === '' ? 'Invented resources' : (chosen[0]?.title ?? ''));
+    await this.openText(
+      `[${texts.join(',')}]`,
+      name === '' ? 'Invented resources' : (chosen[0]?.title ?? ''),
+    );
   }
 
   async #open(data: string | Uint8Array, name: string): Promise<void> {
@@ -338,7 +344,9 @@ export class Workbench {
   chooseRuleAt(offset: number): void {
     const { checked, isStale, rule } = this.store.state;
     if (isStale) return;
-    const found = checked?.rules.find(({ span }) => span !== undefined && span.from <= offset && offset <= span.to);
+    const found = checked?.rules.find(
+      ({ span }) => span !== undefined && span.from <= offset && offset <= span.to,
+    );
     if (found !== undefined && found.index !== rule) this.store.set({ rule: found.index });
   }
 
@@ -347,7 +355,9 @@ export class Workbench {
     const { trace } = this.store.state;
     const place = trace?.trace.elements.findIndex((element) => element.rule === rule) ?? -1;
     const said =
-      place < 0 ? 'This rule decides no element of the chosen resource.' : 'The elements of the rule are listed.';
+      place < 0
+        ? 'This rule decides no element of the chosen resource.'
+        : 'The elements of the rule are listed.';
     this.store.set({ rule, elementFilter: 'rule', resultTab: 'elements', element: place, said });
     focusOn('elements');
   }

@@ -5,7 +5,7 @@ interface FileButtonProps {
   readonly label: string;
   readonly accept: string;
   readonly multiple?: boolean;
-  onFiles(files: readonly File[]): void;
+  readonly onFiles: (files: readonly File[]) => void;
 }
 
 /** A button that opens files. */

@@ -15,7 +15,7 @@ export class Store<State extends object> {
 
   /** Changes some members; `undefined` takes one away. */
   set(change: { readonly [Name in keyof State]?: State[Name] | undefined }): void {
-    this.#state = { ...this.#state, ...change } as State;
+    this.#state = Object.assign({}, this.#state, change);
     for (const listener of this.#listeners) listener();
   }
 

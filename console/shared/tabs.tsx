@@ -12,7 +12,7 @@ interface TabsProps<Name extends string> {
   readonly label: string;
   readonly tabs: readonly Tab<Name>[];
   readonly active: Name;
-  onActive(name: Name): void;
+  readonly onActive: (name: Name) => void;
   /** The content of the active tab. */
   readonly children: ComponentChildren;
 }

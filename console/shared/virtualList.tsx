@@ -17,13 +17,13 @@ interface VirtualListProps {
   readonly kind: 'listbox' | 'grid';
   /** How many columns a table has. */
   readonly columns?: number;
-  onActive(index: number): void;
+  readonly onActive: (index: number) => void;
   /** Enter, or a second click, on the chosen row. */
-  onOpen?(index: number): void;
+  readonly onOpen?: (index: number) => void;
   /** The content of a row: of a table, its cells. */
-  row(index: number): ComponentChildren;
+  readonly row: (index: number) => ComponentChildren;
   /** Further classes of a row. */
-  rowClass?(index: number): string;
+  readonly rowClass?: (index: number) => string;
 }
 
 /** A list of which only the rows that can be seen are in the document. It is one stop of the Tab key. */

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import axe from 'axe-core';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { startRecordingProxy, type RecordedRequest } from './recordingProxy.js';
@@ -18,11 +17,13 @@ function findChromium(): string | undefined {
   const given = process.env['CHROMIUM'];
   if (given !== undefined) return given;
   const folders = (process.env['PATH'] ?? '').split(delimiter);
-  return folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find((path) => existsSync(path));
+  return folders
+    .flatMap((folder) => NAMES.map((name) => join(folder, name)))
+    .find((path) => existsSync(path));
 }
 
 /** How long a condition may take to become true, in milliseconds: only a page that never does is a failure. */
-export const PATIENCE_MS = 100_000;
+const PATIENCE_MS = 100_000;
 
 /** A page's window. */
 export interface WindowOptions {
@@ -47,7 +48,7 @@ export interface TestPage {
   /** Errors of the console, uncaught errors of page and workers, dialogs and violations of the policy. */
   readonly problems: readonly string[];
   /** Closes the page. @throws where anything went wrong in it */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Starts Chromium. All it requests goes through a proxy that records it and passes nothing on to other machines. */
@@ -71,6 +72,11 @@ export async function startBrowser(): Promise<TestBrowser> {
   };
 }
 
+/** Has violations of the policy among the errors of the console, of which Chromium reports most itself. */
+const REPORT_VIOLATIONS = `document.addEventListener('securitypolicyviolation', (event) => {
+  console.error('policy', event.violatedDirective, event.blockedURI);
+});`;
+
 async function openPage(browser: Browser, url: string, options: WindowOptions = {}): Promise<TestPage> {
   const { width = 1280, height = 900, colorScheme = 'light' } = options;
   const context = await browser.newContext({
@@ -90,11 +96,7 @@ async function openPage(browser: Browser, url: string, options: WindowOptions = 
     problems.push(`dialog ${dialog.message()}`);
     void dialog.dismiss();
   });
-  await context.addInitScript(() => {
-    document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
-      console.error(`policy ${violatedDirective} ${blockedURI}`);
-    });
-  });
+  await context.addInitScript({ content: REPORT_VIOLATIONS });
   const page = await context.newPage();
   page.on('crash', () => problems.push('the page crashed'));
   await page.goto(url);
@@ -109,8 +111,6 @@ async function openPage(browser: Browser, url: string, options: WindowOptions = 
   };
 }
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
 interface Violation {
   readonly id: string;
   readonly impact: string | null;
@@ -121,7 +121,7 @@ interface Violation {
 /** What axe-core finds on a page, in lines: rules of WCAG 2.2, levels A and AA, and its own advice. */
 export async function accessibilityProblems(page: Page): Promise<string[]> {
   // Evaluated by the debugger, not as a script of the page: its policy need not permit it.
-  await page.evaluate(AXE);
+  await page.evaluate(axe.source);
   const violations = (await page.evaluate(
     "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations)",
   )) as readonly Violation[];

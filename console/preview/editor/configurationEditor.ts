@@ -21,7 +21,7 @@ import {
   keymap,
   lineNumbers,
 } from '@codemirror/view';
-import type { TextEdit } from '../../engine/protocol.js';
+import type { Span, TextEdit } from '../../engine/protocol.js';
 import { mark, marked } from './mark.js';
 import { HIGHLIGHT, THEME } from './theme.js';
 
@@ -34,12 +34,6 @@ export interface EditorEvents {
   /** Ctrl+Enter: to what the rule at the cursor does. */
   onGo(): void;
   complete(text: string, offset: number, isAsked: boolean): Promise<CompletionResult | null>;
-}
-
-/** A range of the text, in UTF-16 units. */
-export interface TextRange {
-  readonly from: number;
-  readonly to: number;
 }
 
 /**
@@ -71,7 +65,10 @@ export class ConfigurationEditor {
           bracketMatching(),
           closeBrackets(),
           autocompletion({
-            override: [(context: CompletionContext) => events.complete(context.state.doc.toString(), context.pos, context.explicit)],
+            override: [
+              (context: CompletionContext) =>
+                events.complete(context.state.doc.toString(), context.pos, context.explicit),
+            ],
           }),
           syntaxHighlighting(HIGHLIGHT),
           THEME,
@@ -140,7 +137,7 @@ export class ConfigurationEditor {
   }
 
   /** Marks a range and brings it into view; the focus goes there only if asked for. */
-  reveal({ from, to }: TextRange, isFocused: boolean): void {
+  reveal({ from, to }: Span, isFocused: boolean): void {
     const { length } = this.#view.state.doc;
     if (to > length) return;
     this.#view.dispatch({

@@ -1,9 +1,9 @@
 import { StateEffect, StateField } from '@codemirror/state';
 import { Decoration, EditorView, type DecorationSet } from '@codemirror/view';
-import type { TextRange } from './configurationEditor.js';
+import type { Span } from '../../engine/protocol.js';
 
 /** Marks a range of the text, in the place of the one that was marked before. */
-export const mark = StateEffect.define<TextRange>();
+export const mark = StateEffect.define<Span>();
 
 const MARKED = Decoration.mark({ class: 'cm-marked' });
 
