@@ -83,7 +83,7 @@ function literal(text: string): string {
 }
 
 /** Each script is one file: nothing is loaded later, when data may be open. @throws Error where an import leads nowhere */
-async function bundled(source: string, root: string): Promise<string> {
+async function bundled(source: string, format: 'esm' | 'iife', root: string): Promise<string> {
   const build = await rolldown({
     cwd: root,
     input: join(root, 'console', source),
@@ -96,7 +96,7 @@ async function bundled(source: string, root: string): Promise<string> {
     },
   });
   try {
-    const { output } = await build.generate({ format: 'esm', minify: true, codeSplitting: false });
+    const { output } = await build.generate({ format, minify: true, codeSplitting: false });
     return output[0].code;
   } finally {
     await build.close();
@@ -105,14 +105,14 @@ async function bundled(source: string, root: string): Promise<string> {
 
 /** All scripts, by their paths in `dist/console/`. */
 async function scripts(root: string): Promise<ReadonlyMap<string, string>> {
-  const pages = PAGES.map(
-    async (page) => [`${page}/main.js`, await bundled(`${page}/main.tsx`, root)] as const,
-  );
-  const worker = await bundled('engine/worker.ts', root);
-  const workers = FHIR_VERSIONS.map(
-    (version) => [`engine/worker-${version.toLowerCase()}.js`, withWritten(worker, version)] as const,
-  );
-  return new Map([...(await Promise.all(pages)), ...workers]);
+  const sources = PAGES.map((page) => bundled(`${page}/main.tsx`, 'esm', root));
+  const [worker, ...pages] = await Promise.all([bundled('engine/worker.ts', 'iife', root), ...sources]);
+  return new Map([
+    ...PAGES.map((page, index) => [`${page}/main.js`, pages[index] as string] as const),
+    ...FHIR_VERSIONS.map(
+      (version) => [`engine/worker-${version.toLowerCase()}.js`, withWritten(worker, version)] as const,
+    ),
+  ]);
 }
 
 /** Builds the console of a project into a folder, which is made anew. */
