@@ -1,5 +1,5 @@
 import { EngineError, type EngineClient } from '../engine/engineClient.js';
-import type { Completion, OpenedResource, Span, TextEdit } from '../engine/protocol.js';
+import type { Completion, CoverageGapSummary, OpenedResource, Span, TextEdit } from '../engine/protocol.js';
 import { FHIR_VERSIONS, type FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { Store } from '../shared/store.js';
 import {
@@ -88,9 +88,21 @@ export class Workbench {
     this.store.set({ fault: undefined, said: `The configuration ${file.name} is open.` });
   }
 
-  addRule(edits: readonly TextEdit[]): void {
-    this.#editor?.change(edits);
-    this.store.set({ said: 'The rule was added to the configuration.' });
+  /** Adds the rule that would mend a gap of coverage, with the parameters that it needs. */
+  async mend({ rule, parameters }: Pick<CoverageGapSummary, 'rule' | 'parameters'>): Promise<void> {
+    const configuration = this.store.state.text;
+    try {
+      const { edits } = await this.#engine.call('mend', { configuration, rule, parameters });
+      if (configuration !== this.store.state.text) return;
+      this.#editor?.change(edits);
+      const said =
+        edits.length > 0
+          ? 'The rule was added to the configuration.'
+          : 'The text cannot be changed here: add the rule by hand.';
+      this.store.set({ said });
+    } catch (error) {
+      this.store.set({ fault: messageOf(error) });
+    }
   }
 
   complete(configuration: string, at: number): Promise<Completion> {
@@ -319,6 +331,12 @@ export class Workbench {
     const rule = this.store.state.trace?.trace.elements[place]?.rule ?? -1;
     this.store.set({ element: place, rule });
     this.#reveal(rule, false);
+  }
+
+  /** Chooses a rule of the list, and shows it in the text. */
+  chooseRule(index: number): void {
+    this.store.set({ rule: index });
+    this.#reveal(index, false);
   }
 
   /** Goes to a rule: in the text, or in the list where it is that of a sample. */
