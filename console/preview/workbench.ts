@@ -42,14 +42,16 @@ export class Workbench {
     try {
       const hello = await this.#engine.call('hello', {});
       this.store.set({ hello });
-      if (fragment !== '') await this.#openLink(fragment);
+      await this.openLink(fragment);
     } catch (error) {
       this.store.set({ fault: messageOf(error) });
     }
     await this.#look();
   }
 
-  async #openLink(fragment: string): Promise<void> {
+  /** Takes the configuration of a link; an empty fragment is none. */
+  async openLink(fragment: string): Promise<void> {
+    if (fragment === '') return;
     try {
       const { configuration } = await this.#engine.call('openLink', { fragment });
       this.replaceText(configuration);

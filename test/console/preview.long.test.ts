@@ -92,6 +92,7 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
     await page.getByRole('tab', { name: 'All resources' }).click();
     await page.getByText('de-identified').first().waitFor();
     expect(await accessibilityProblems(page)).toEqual([]);
+    expect(await page.evaluate('document.scrollingElement.scrollWidth')).toBeLessThanOrEqual(size.width);
     await close();
   });
 
@@ -278,7 +279,19 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
     await close();
   });
 
-  it('works through thousands of resources while the page answers, and can be canceled', async () => {
+  it('can be canceled, and run again', async () => {
+    const { page, close } = await openPreview();
+    const line = JSON.stringify({ ...PATIENT, note: 'x'.repeat(200) });
+    await openFile(page, Array.from({ length: 60_000 }, () => line).join('\n'), 'many.ndjson');
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByText(/^Canceled after [\d,]+ of 60,000 resources/).waitFor();
+    await openFile(page, JSON.stringify(PATIENT));
+    await page.getByText('1 resource', { exact: false }).waitFor();
+    await rowOf(page, '"female"').waitFor();
+    await close();
+  });
+
+  it('works through thousands of resources while the page answers', async () => {
     const { page, close } = await openPreview();
     const lines = Array.from({ length: 5000 }, (_, index) =>
       JSON.stringify({ ...PATIENT, id: `p-${index}` }),

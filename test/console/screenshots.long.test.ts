@@ -12,8 +12,7 @@ import { CHROMIUM, startBrowser, type TestBrowser } from './harness.js';
  */
 
 const given = process.env['SCREENSHOTS'];
-const folder =
-  given === undefined ? mkdtempSync(join(tmpdir(), 'screenshots-')) : join(PROJECT_ROOT, given);
+const folder = given === undefined ? mkdtempSync(join(tmpdir(), 'screenshots-')) : join(PROJECT_ROOT, given);
 
 let browser: TestBrowser;
 let site: Awaited<ReturnType<typeof serveConsole>>;
@@ -38,7 +37,10 @@ describe.skipIf(CHROMIUM === undefined)('pictures', () => {
     await page.getByLabel('Start from').selectOption('a few rules, to try');
     await page.getByText(/kinds? of identities (?:is|are) left/).waitFor();
     await page.getByRole('button', { name: 'Use invented resources' }).click();
-    await page.getByRole('option', { name: /^Patient/ }).first().click();
+    await page
+      .getByRole('option', { name: /^Patient/ })
+      .first()
+      .click();
     const elements = page.getByRole('grid', { name: 'Elements before and after' });
     await elements.getByRole('row').filter({ hasText: 'birthDate' }).click();
     await page.getByRole('tab', { name: 'Coverage' }).click();
@@ -53,6 +55,10 @@ describe.skipIf(CHROMIUM === undefined)('pictures', () => {
 
   it('that the documentation has are pictures', () => {
     for (const name of ['preview.png', 'preview-compare.png'])
-      expect(readFileSync(join(PROJECT_ROOT, 'docs/images', name)).subarray(1, 4).toString()).toBe('PNG');
+      expect(
+        readFileSync(join(PROJECT_ROOT, 'docs/images', name))
+          .subarray(1, 4)
+          .toString(),
+      ).toBe('PNG');
   });
 });
