@@ -111,7 +111,7 @@ function rulesOf(value: JsonValue | undefined, at: string, dropped: string[]): J
   if (!Array.isArray(value)) return [];
   return value.flatMap((rule, index) => {
     if (!isJsonObject(rule)) return [];
-    const method = METHOD_LIST.find(({ name }) => lower(name) === lower(String(rule['method'])));
+    const method = METHOD_LIST.find(({ name }) => isText(rule['method'], name));
     const known = ['path', 'method', ...Object.keys(method?.settings ?? {})];
     const kept: JsonObject = {};
     for (const [name, setting] of Object.entries(rule)) {
@@ -136,4 +136,8 @@ function laidOut(json: JsonObject): string {
 
 function lower(text: string): string {
   return text.toLowerCase();
+}
+
+function isText(value: JsonValue | undefined, text: string): boolean {
+  return typeof value === 'string' && lower(value) === lower(text);
 }

@@ -52,14 +52,14 @@ function jsonEdits({ configuration: text, rule, parameters }: MendAsk, json: Jso
   const open = skipped(text, 0) + 1;
   const more = parameterEdits(text, json, parameters, places, open);
   const rules = nameOf(json, 'fhirPathRules');
-  if (rules === undefined) return [[insert(open, `\n  "fhirPathRules": [\n    ${added}\n  ],`), ...more]];
-  const start = afterName(text, at(places, rules, text)) + 1;
+  if (rules === undefined) return [[insertion(open, `\n  "fhirPathRules": [\n    ${added}\n  ],`), ...more]];
+  const start = afterName(text, beginOf(places, rules, text)) + 1;
   const { length } = json[rules] as unknown[];
-  if (length === 0) return [[insert(start, `\n    ${added}\n  `), ...more]];
-  const end = endOfValue(text, at(places, `${rules}[${length - 1}]`, text));
+  if (length === 0) return [[insertion(start, `\n    ${added}\n  `), ...more]];
+  const end = endOfValue(text, beginOf(places, `${rules}[${length - 1}]`, text));
   return [
-    [insert(end, `,\n    ${added}`), ...more],
-    [insert(start, `\n    ${added},`), ...more],
+    [insertion(end, `,\n    ${added}`), ...more],
+    [insertion(start, `\n    ${added},`), ...more],
   ];
 }
 
@@ -80,9 +80,11 @@ function parameterEdits(
   const members = missing
     .map(([key, value]) => `${JSON.stringify(key)}: ${JSON.stringify(value)}`)
     .join(', ');
-  if (name === undefined) return [insert(open, `\n  "parameters": { ${members} },`)];
-  const start = afterName(text, at(places, name, text)) + 1;
-  return [insert(start, Object.keys(present as JsonObject).length === 0 ? ` ${members} ` : ` ${members},`)];
+  if (name === undefined) return [insertion(open, `\n  "parameters": { ${members} },`)];
+  const start = afterName(text, beginOf(places, name, text)) + 1;
+  return [
+    insertion(start, Object.keys(present as JsonObject).length === 0 ? ` ${members} ` : ` ${members},`),
+  ];
 }
 
 /** Of lists in block style, an item on each line or lines. */
@@ -94,18 +96,18 @@ function yamlEdits({ configuration: text, rule, parameters }: MendAsk, json: Jso
   if (Object.keys(parameters).length > 0 && given !== undefined) return [];
   const places = new Places();
   parseDocument(text, places);
-  const first = at(places, `${rules}[0]`, text);
+  const first = beginOf(places, `${rules}[0]`, text);
   const line = text.lastIndexOf('\n', first - 1) + 1;
   const indent = /^( *)- $/.exec(text.slice(line, first))?.[1];
   if (indent === undefined) return [];
   const added = `${indent}- path: ${JSON.stringify(rule.path)}\n${indent}  method: ${rule.method}\n`;
   const members = Object.entries(parameters).map(([key, value]) => `  ${key}: ${JSON.stringify(value)}\n`);
   const end = text.endsWith('\n') ? '' : '\n';
-  const more = members.length === 0 ? [] : [insert(text.length, `${end}parameters:\n${members.join('')}`)];
-  const last = endOfItem(text, at(places, `${rules}[${list.length - 1}]`, text), indent.length);
+  const more = members.length === 0 ? [] : [insertion(text.length, `${end}parameters:\n${members.join('')}`)];
+  const last = endOfItem(text, beginOf(places, `${rules}[${list.length - 1}]`, text), indent.length);
   return [
-    [insert(last, `${last > 0 && text[last - 1] !== '\n' ? '\n' : ''}${added}`), ...more],
-    [insert(line, added), ...more],
+    [insertion(last, `${last > 0 && text[last - 1] !== '\n' ? '\n' : ''}${added}`), ...more],
+    [insertion(line, added), ...more],
   ];
 }
 
@@ -118,12 +120,12 @@ function endOfItem(text: string, from: number, indent: number): number {
   return text.length;
 }
 
-function insert(from: number, text: string): TextEdit {
+function insertion(from: number, text: string): TextEdit {
   return { from, to: from, insert: text };
 }
 
 /** Where what is at a path begins. @throws Error where it is not known */
-function at(places: Places, path: string, text: string): number {
+function beginOf(places: Places, path: string, text: string): number {
   const found = places.find(path, text);
   if (found === undefined) throw new Error('There is no such place');
   return offsetAt(text, found.line, found.column);
