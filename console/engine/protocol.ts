@@ -40,6 +40,8 @@ export interface Calls {
    * `superseded`.
    */
   preview: { ask: PreviewAsk; answer: PreviewSummary; part: ResourceResult[] };
+  /** Ends the `preview` or `compare` that runs: it fails with the code `superseded`. The data stays open. */
+  cancel: { ask: Record<string, never>; answer: Record<string, never> };
   /** One resource that is open: before, after, and what decided each element. */
   trace: { ask: PreviewAsk & { index: number }; answer: ResourceTrace };
   /** Where two configurations have different results over the resources that are open. */
