@@ -10,6 +10,7 @@ import { deIdentify, operationIsOff } from './deIdentify/deIdentify.js';
 import { downloadFile } from './downloadFile.js';
 import { exportList } from './exportList.js';
 import { exportStatus } from './exportStatus.js';
+import { consoleRoute } from './console/console.js';
 import { corsHeaders, preflight } from './cors.js';
 import { instanceLevel, typeLevel } from './exportLevel.js';
 import { groupList } from './groupList.js';
@@ -77,6 +78,7 @@ export function routes(dependencies: HttpDependencies): Route[] {
     ...deIdentifyRoutes(dependencies),
     openRoute('metadata', 'fhir/metadata', metadata(dependencies)),
     openRoute('smartConfiguration', 'fhir/.well-known/smart-configuration', smartConfiguration(dependencies)),
+    openRoute('console', 'console/{*path}', consoleRoute(dependencies.consoleFolder, dependencies.settings)),
     openRoute('healthz', 'healthz', healthy),
     { name: 'unknownPath', route: '{*path}', access: 'open', methods: {} },
   ];
