@@ -71,6 +71,14 @@ describe('the deployment package', () => {
     }
   });
 
+  it('has modules in ASCII alone: V8 takes two bytes for each character of others, in every thread', () => {
+    const modules = made.files.filter((file) => /^dist\/functions\/[\w-]+\.js$/.test(file));
+    expect(modules.length).toBeGreaterThan(3);
+    expect(modules.filter((file) => !/^\p{ASCII}+$/u.test(readFileSync(join(app, file), 'utf8')))).toEqual(
+      [],
+    );
+  });
+
   it('is small', () => {
     expect(made.archiveBytes).toBeLessThan(3 * MEBIBYTE);
     expect(made.unpackedBytes).toBeLessThan(12 * MEBIBYTE);

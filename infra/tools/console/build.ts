@@ -7,6 +7,7 @@ import { FHIR_VERSIONS, type FhirVersion } from '../../../functions/fhir/fhirVer
 import { PROJECT_ROOT } from '../../../local/paths.js';
 import { compressFiles } from './compress.js';
 import { compactDefinitions } from './compactDefinitions.js';
+import { inventedResources } from './inventedResources.js';
 
 /*
  * Builds the console: `console/` into static files in `dist/console/`, by the names that its pages use. Last part of
@@ -45,6 +46,7 @@ function replacing(root: string): Plugin {
 const WRITTEN: Readonly<Record<string, (version: FhirVersion) => unknown>> = {
   'console:version': (version) => version,
   'console:definitions': (version) => compactDefinitions(definitionsOf(version)),
+  'console:invented': inventedResources,
   'console:samples': (version) =>
     Object.fromEntries(SAMPLE_NAMES.map((name) => [name, sampleFor(name, version)])),
 };
