@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname, join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { brotliDecompress } from 'node:zlib';
 import { acceptsCoding, matchesETag } from '../byteRange.js';
 import { RequestError } from '../respond.js';
 import { APP_FILE, type AppDescription, MEDIA_TYPES, PAGES, POLICY_OF_FILES, policyText } from './pages.js';
 
-/** Forms of a file that lie beside it, the smallest first, by what their names end with. */
-const ENCODINGS = { br: '.br', gzip: '.gz' } as const;
-type Encoding = keyof typeof ENCODINGS;
+/** What the name of a file's compressed form ends with. A package has no other one of it. */
+const COMPRESSED = '.br';
+const decompressed = promisify(brotliDecompress);
 
 /** Of every answer: its own type, and nothing of it to other servers. */
 const COMMON = {
@@ -56,12 +58,14 @@ export class ConsoleFiles {
     const page = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined;
     const name = page?.document ?? path;
     const names = (this.#names ??= namesIn(this.#folder));
-    if (!names.has(name) || !Object.hasOwn(MEDIA_TYPES, extname(name))) throw nothingThere();
+    const [isPlain, isCompressed] = [names.has(name), names.has(name + COMPRESSED)];
+    if ((!isPlain && !isCompressed) || !Object.hasOwn(MEDIA_TYPES, extname(name))) throw nothingThere();
     const policy = page?.policy ?? POLICY_OF_FILES;
-    const encoding = encodingsOf(asked.acceptEncoding).find((one) => names.has(name + ENCODINGS[one]));
-    const file = encoding === undefined ? name : name + ENCODINGS[encoding];
-    const body = await readFile(join(this.#folder, file));
-    return this.#answerOf(asked, file, body, {
+    const encoding = isCompressed && acceptsCoding(asked.acceptEncoding, 'br') ? 'br' : undefined;
+    const read = encoding !== undefined || !isPlain ? name + COMPRESSED : name;
+    const bytes = await readFile(join(this.#folder, read));
+    const body = encoding === undefined && !isPlain ? await decompressed(bytes) : bytes;
+    return this.#answerOf(asked, `${encoding} ${name}`, body, {
       'content-type': MEDIA_TYPES[extname(name)] ?? '',
       'content-security-policy': policyText(policy, originOf(this.#app.base)),
       vary: 'Accept-Encoding',
@@ -71,12 +75,12 @@ export class ConsoleFiles {
 
   #answerOf(
     { ifNoneMatch }: Asked,
-    file: string,
+    form: string,
     body: Buffer,
     more: Readonly<Record<string, string>> = { 'content-type': 'application/json' },
   ): ConsoleAnswer {
-    const digest = this.#digests.get(file) ?? createHash('sha256').update(body).digest('base64url');
-    this.#digests.set(file, digest);
+    const digest = this.#digests.get(form) ?? createHash('sha256').update(body).digest('base64url');
+    this.#digests.set(form, digest);
     const etag = `"${digest.slice(0, 32)}"`;
     // Names stay the same from version to version, so each use asks whether the file is still the same.
     const headers = { ...COMMON, ...more, 'cache-control': 'no-cache', etag };
@@ -96,10 +100,6 @@ function namesIn(folder: string): ReadonlySet<string> {
   } catch {
     throw new RequestError(404, 'The console is not in this build. Run npm run build.');
   }
-}
-
-function encodingsOf(header: string | null): Encoding[] {
-  return (Object.keys(ENCODINGS) as Encoding[]).filter((encoding) => acceptsCoding(header, encoding));
 }
 
 function originOf(base: string | undefined): string | undefined {

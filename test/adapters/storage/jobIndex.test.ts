@@ -1,8 +1,6 @@
 import { BlobServiceClient } from '@azure/storage-blob';
-import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { JobStore } from '../../../functions/adapters/storage/jobStore.js';
-import { randomly } from '../../random.js';
 import { jobRequest } from '../../export/requests.js';
 import { type Emulator, startEmulator } from '../azurite.js';
 
@@ -68,20 +66,20 @@ it('what is listed is no job of its own', async () => {
 it('a cursor that is made up leads to no job of another caller', async () => {
   await start(9, owner('e'), 1);
   await start(10, owner('f'), 1);
-  const cursors = fc.oneof(
-    fc.string({ maxLength: 40 }),
-    fc.string({ maxLength: 40 }).map((text) => Buffer.from(text).toString('base64url')),
-    fc
-      .constantFrom(`started-${owner('f')}-`, 'started-', id(10), '')
-      .map((text) => Buffer.from(text).toString('base64url')),
-  );
-  await fc.assert(
-    fc.asyncProperty(cursors, async (cursor) => {
-      const page = await jobs.startedBy(owner('e'), cursor, 10);
-      expect(page?.jobIds ?? []).not.toContain(id(10));
-    }),
-    randomly(40),
-  );
+  const texts = [
+    `started-${owner('f')}-`,
+    'started-',
+    'started-z',
+    id(10),
+    ' ',
+    '\u0000',
+    '../x',
+    'é&marker=',
+  ];
+  for (const text of texts) {
+    const page = await jobs.startedBy(owner('e'), Buffer.from(text).toString('base64url'), 10);
+    expect(page?.jobIds ?? []).not.toContain(id(10));
+  }
   expect(await jobs.startedBy(owner('e'), '='.repeat(8), 10)).toBeUndefined();
   expect(await jobs.startedBy(owner('e'), 'a'.repeat(2000), 10)).toBeUndefined();
 });

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ConsoleAnswer, ConsoleFiles } from '../../../functions/http/console/consoleFiles.js';
@@ -26,7 +26,7 @@ beforeAll(() => {
     'preview/index.html': '<!doctype html>preview',
     'exports/main.js': SCRIPT,
     'exports/main.js.br': brotliCompressSync(SCRIPT),
-    'exports/main.js.gz': gzipSync(SCRIPT),
+    'exports/packed.js.br': brotliCompressSync(SCRIPT),
     'engine/worker-r4.js': 'worker',
     'exports/main.js.map': 'secret map',
     'exports/unknown.exe': 'secret program',
@@ -79,19 +79,20 @@ describe('the files of the console', () => {
   });
 
   it.each([
-    ['br', 'gzip, deflate, br, zstd', brotliCompressSync(SCRIPT)],
-    ['gzip', 'gzip', gzipSync(SCRIPT)],
-    ['gzip', 'br;q=0, gzip', gzipSync(SCRIPT)],
-    [undefined, 'identity', Buffer.from(SCRIPT)],
-    [undefined, null, Buffer.from(SCRIPT)],
+    ['/exports/main.js', 'br', 'gzip, deflate, br, zstd', brotliCompressSync(SCRIPT)],
+    ['/exports/main.js', undefined, 'gzip, br;q=0', Buffer.from(SCRIPT)],
+    ['/exports/main.js', undefined, null, Buffer.from(SCRIPT)],
+    ['/exports/packed.js', 'br', 'br', brotliCompressSync(SCRIPT)],
+    ['/exports/packed.js', undefined, null, Buffer.from(SCRIPT)],
   ])(
-    'come compressed as %s to a client that takes %s, each with an ETag of its own',
-    async (coding, encoding, bytes) => {
-      const { headers, body } = await ask('/exports/main.js', { encoding });
+    '%s is compressed as %s for a client that takes %s, with an ETag of its own',
+    async (path, coding, encoding, bytes) => {
+      const { headers, body } = await ask(path, { encoding });
       expect(headers['content-encoding']).toBe(coding);
       expect(headers['vary']).toBe('Accept-Encoding');
+      expect(headers['content-type']).toBe('text/javascript; charset=utf-8');
       expect(body?.equals(bytes)).toBe(true);
-      const { headers: plain } = await ask('/exports/main.js');
+      const { headers: plain } = await ask(path);
       expect(headers['etag'] === plain['etag']).toBe(coding === undefined);
     },
   );
