@@ -1,3 +1,4 @@
+import invented from 'console:invented';
 import { VERSION } from '../../functions/common/version.js';
 import { SAMPLE_NAMES, sampleNamed } from '../../functions/deid/configuration/samples.js';
 import { METHODS } from '../../functions/deid/methods/methods.js';
@@ -5,6 +6,8 @@ import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { parseJson, valueAt } from '../../functions/json/json.js';
 import { checkConfiguration } from './checkConfiguration.js';
 import { indentedJson } from './indentedJson.js';
+import { configurationOf, linkOf } from './links.js';
+import { mendEdits } from './mend.js';
 import { OpenResources } from './openedData.js';
 import { type PageSecrets, PreviewEngine, type PreviewedResource } from './previewEngine.js';
 import { resultOf, SummaryOfPreview } from './previewSummary.js';
@@ -36,6 +39,14 @@ export class Session {
 
   readonly answers: Partial<Answers> = {
     hello: () => this.#hello(),
+    link: ({ configuration }) => linkOf(configuration),
+    openLink: async ({ fragment }) => ({ configuration: await configurationOf(fragment) }),
+    mend: (ask) => ({ edits: mendEdits(ask, this.#version) }),
+    sample: ({ name }) => {
+      const text = Object.hasOwn(invented, name) ? invented[name] : undefined;
+      if (text === undefined) throw new CallError('not-found', 'There is no invented resource of this name.');
+      return { text };
+    },
     check: ({ configuration }) => checkConfiguration(configuration, this.#version),
     open: ({ data, fileName = '', bundles = 'entries' }) => this.#open(data, fileName, bundles),
     close: () => this.#close(),
@@ -62,7 +73,7 @@ export class Session {
         name,
         text: JSON.stringify(sampleNamed(name), null, 2),
       })),
-      samples: [],
+      samples: Object.keys(invented).map((type) => ({ name: type, type, title: type })),
     };
   }
 
