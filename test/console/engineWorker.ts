@@ -4,7 +4,17 @@ import type { AnswerMessage, AskMessage, CallName, Calls } from '../../console/e
 import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 
 /** What the worker of a browser has, of what its script uses; nothing that only Node has. */
-const WEB = { TextEncoder, TextDecoder, crypto, performance, setTimeout, clearTimeout, atob, btoa } as const;
+const WEB = {
+  TextEncoder,
+  TextDecoder,
+  Blob,
+  Response,
+  CompressionStream,
+  DecompressionStream,
+  performance,
+  setTimeout,
+  clearTimeout,
+} as const;
 
 /** The engine of the built console. */
 export interface WorkerEngine {
@@ -15,13 +25,23 @@ export interface WorkerEngine {
   ): Promise<Calls[Name]['answer']>;
 }
 
-/** Starts the built worker of a FHIR version in a realm that has what browsers have, and nothing of Node. */
-export function startEngine(version: FhirVersion): WorkerEngine {
+/**
+ * Starts the built worker of a FHIR version in a realm that has what browsers have, and nothing of Node.
+ * @param secret takes the place of each of its random secrets
+ */
+export function startEngine(version: FhirVersion, secret?: Uint8Array): WorkerEngine {
   const file = new URL(`../../dist/console/engine/worker-${version.toLowerCase()}.js`, import.meta.url);
   const listeners: ((event: { readonly data: AskMessage }) => void)[] = [];
   const waiting = new Map<number, (message: AnswerMessage) => void>();
   const context = createContext({
     ...WEB,
+    crypto: {
+      getRandomValues: (bytes: Uint8Array): Uint8Array => {
+        if (secret === undefined) crypto.getRandomValues(bytes);
+        else bytes.set(secret);
+        return bytes;
+      },
+    },
     addEventListener: (_type: string, listener: (typeof listeners)[number]) => listeners.push(listener),
     postMessage: (message: AnswerMessage) => waiting.get(message.id)?.(structuredClone(message)),
   });
