@@ -118,7 +118,7 @@ function Configuration({ job }: { readonly job: ListedJob }): JSX.Element {
       <bdi>{configuration ?? ''}</bdi>
       {isDeidentified !== undefined && (
         <span class={isDeidentified ? 'good' : 'doubt'}>
-          {isDeidentified ? ' approved' : ' not approved'}
+          {isDeidentified ? ' approved' : ' may identify'}
         </span>
       )}
       {configurationDigest !== undefined && <code class="digest">{configurationDigest.slice(0, 19)}</code>}

@@ -184,7 +184,7 @@ describe.skipIf(CHROMIUM === undefined)('the exports page', () => {
           await page.getByLabel('Access token').fill('Bearer a.b.c');
           await page.getByRole('button', { name: 'Sign in' }).click();
           await page.getByRole('button', { name: 'List more' }).click();
-          await page.getByText('not approved').waitFor();
+          await page.getByText('may identify').waitFor();
           expect(await page.locator('tbody tr').count()).toBe(2);
           expect(app.calls.at(-1)?.headers['authorization']).toBe('Bearer a.b.c');
           await page.getByRole('button', { name: 'Start the export' }).click();
