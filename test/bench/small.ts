@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -45,7 +45,7 @@ async function exportOnce(baseUrl: string, pid: number | undefined): Promise<Exp
   const began = performance.now();
   const since = (): number => (performance.now() - began) / 1000;
   const query = new URLSearchParams({ _container: 'bench', _anonymizationConfig: SAMPLE_CONFIGURATION });
-  const accepted = await fetch(`${baseUrl}/$export?${query}`, {
+  const accepted = await fetch(`${baseUrl}/$export?${query.toString()}`, {
     headers: { accept: 'application/fhir+json', prefer: 'respond-async' },
   });
   const statusUrl = accepted.headers.get('content-location');
