@@ -113,9 +113,6 @@ function leafOf({ identity, definition }: IdentityRead): Leaf {
   return { identity, definition, surroundings: 1, left: [{ clears: 'partial', places, by: undefined }] };
 }
 
-/** What elements may hold: the walk comes to most of them many times. */
-const identities = new WeakMap<FhirElement, Identity | null>();
-
 class Walk {
   readonly #model: FhirModel;
   /** Effects, with the ages over 89 that are selected where a path selects only some elements. */
@@ -304,7 +301,7 @@ class Walk {
       if (element.type === null) continue;
       this.#work += WORK_OF_ELEMENT;
       const next = this.#arrive(state, element, element.type);
-      const identity = remembered(identities, element, () => identityOf(element));
+      const identity = identityOf(element);
       if (identity !== null) this.#judge(element, identity, next, surroundings);
       this.#visit(element.type, next, element.path);
     }
