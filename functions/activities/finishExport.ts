@@ -24,6 +24,8 @@ import {
   MANIFEST_FILE,
   manifestFileNames,
   REPORT_FILE,
+  REPORT_PAGE_FILE,
+  SHARED_REPORT_FILE,
 } from '../export/output/manifest.js';
 import { allWithheld, withheldNote } from '../export/selection/patientCount.js';
 import { Members } from '../export/selection/members.js';
@@ -31,6 +33,8 @@ import { PROVENANCE } from '../export/selection/provenance.js';
 import { manifestCopy } from '../export/output/shownManifest.js';
 import { errorOutcomes } from '../export/output/errorFile.js';
 import { buildReport } from '../export/output/report.js';
+import { reportPage } from '../export/report/reportPage.js';
+import { sharedReport } from '../export/report/sharedReport.js';
 import { resourceFailed } from '../export/slice/pageWriter.js';
 import { provePartsComplete } from '../export/slice/proof.js';
 import type { SourceIssue } from '../export/source/sourceOutcomes.js';
@@ -139,7 +143,13 @@ async function complete(
   const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`), request.guide);
   await files.write(container, `${folder}${MANIFEST_FILE}`, toText(copy));
   const summary = buildReport(request, plan, parts, new Date(now()).toISOString(), VERSION);
-  await files.write(container, `${folder}${REPORT_FILE}`, toText(summary));
+  const shared = sharedReport(summary, { minCount: settings.reportMinCount });
+  for (const [name, text] of [
+    [REPORT_FILE, toText(summary)],
+    [SHARED_REPORT_FILE, toText(shared)],
+    [REPORT_PAGE_FILE, reportPage(shared)],
+  ] as const)
+    await files.write(container, `${folder}${name}`, text);
   const kept = manifestFileNames(manifest, request);
   const found = await files.list(container, folder);
   await files.deleteFiles(

@@ -1,0 +1,26 @@
+/** HTML that is safe to be put into a page. */
+export interface Html {
+  readonly html: string;
+}
+
+type Piece = string | number | Html | readonly Piece[] | undefined;
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** A template of HTML: what is put in is text, unless it is HTML itself. */
+export function html(texts: TemplateStringsArray, ...pieces: readonly Piece[]): Html {
+  return { html: texts.reduce((sum, text, place) => sum + escaped(pieces[place - 1]) + text) };
+}
+
+function escaped(piece: Piece): string {
+  if (piece === undefined) return '';
+  if (Array.isArray(piece)) return piece.map(escaped).join('');
+  if (typeof piece === 'object' && 'html' in piece) return piece.html;
+  return String(piece).replaceAll(/[&<>"']/g, (sign) => ENTITIES[sign] ?? '');
+}
