@@ -1,9 +1,9 @@
 import { patientOf, patientsOfBundle, type BundlePatients } from '../../fhir/patientsOf.js';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import type { JsonObject } from '../../json/json.js';
-import { LABELS } from '../methods/labels.js';
 import type { Run } from '../methods/method.js';
 import { primitiveText, type Primitive } from '../model/primitive.js';
+import { operationOf } from './operations.js';
 import { RegexSteps } from '../regex/steps.js';
 
 /** The place of a resource: outermost, contained in another, or anywhere else inside one. */
@@ -21,8 +21,11 @@ const NO_ID = (): undefined => undefined;
 
 /** What is going on while one outermost resource is processed. Reused from resource to resource. */
 export class ResourceRun implements Run {
-  /** Operations done in the resource, by the place of their label. */
-  readonly counts: number[] = LABELS.map(() => 0);
+  /** What was done in the resource, as `operationOf` numbers it, and how often. */
+  readonly done: number[] = [];
+  readonly times: number[] = [];
+  /** The site of the element that a method is at. */
+  site = 0;
   /** Paths of the elements that were left out since the FHIR version does not define them, or not their values. */
   readonly dropped: string[] = [];
   /** Conditions of the resource's rules that could not be decided, by the rule's place. */
@@ -60,9 +63,15 @@ export class ResourceRun implements Run {
     this.dropped.push(path);
   };
 
-  did(label: number, times = 1): void {
+  did(label: number): void {
+    this.didAt(this.site, label);
+  }
+
+  /** Counts operations at an element. */
+  didAt(site: number, label: number, times = 1): void {
     this.operations |= 1 << label;
-    this.counts[label] = (this.counts[label] ?? 0) + times;
+    this.done.push(operationOf(site, label));
+    this.times.push(times);
   }
 
   wasUndecided(conditions: number): void {
@@ -117,7 +126,8 @@ export class ResourceRun implements Run {
     this.bundle = null;
     this.isContained = false;
     this.operations = 0;
-    this.counts.fill(0);
+    if (this.done.length > 0) this.done.length = 0;
+    if (this.times.length > 0) this.times.length = 0;
     if (this.dropped.length > 0) this.dropped.length = 0;
     if (this.undecided.size > 0) this.undecided.clear();
     this.idOfRoot = NO_ID;

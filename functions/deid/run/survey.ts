@@ -16,7 +16,7 @@ export class Survey {
   type = '';
   /** Numbers of the names of its root elements, as they are in JSON. */
   readonly elements: number[] = [];
-  /** For each date the place of its precision; for each reference the number of its target, after those. */
+  /** For each date the place of its precision; for each reference and URI the number of its name, after those. */
   readonly counted: number[] = [];
   /** What is not valid: the element's path in the definition, and the reason. */
   readonly problems: string[] = [];
@@ -30,9 +30,9 @@ export class Survey {
     this.isPartial = false;
   }
 
-  /** Counts what a reference refers to. @param target its number of `ReferenceTargets` */
-  addReference(target: number): void {
-    this.counted.push(DATE_PRECISIONS.length + target);
+  /** Counts what a reference refers to, or a URI. @param name its number of `CountedNames` */
+  addName(name: number, times = 1): void {
+    for (let left = times; left > 0; left--) this.counted.push(DATE_PRECISIONS.length + name);
   }
 
   keep(mark: SurveyMark): void {

@@ -10,6 +10,12 @@ export class Tally {
     }
   }
 
+  /** Counts a number several times. */
+  addTimes(number: number, times: number): void {
+    if (number >= this.#counts.length) this.#grow(number);
+    this.#counts[number] = (this.#counts[number] as number) + times;
+  }
+
   /** Hands over the numbers that were counted, and forgets them. */
   drain(take: (number: number, count: number) => void): void {
     this.#counts.forEach((count, number) => {

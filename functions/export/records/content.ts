@@ -1,3 +1,4 @@
+import type { EngineReport } from '../../deid/run/report.js';
 import type { TypeReport } from '../../deid/run/typeReport.js';
 
 /** Counts by name: paths, elements and types of FHIR definitions. */
@@ -32,6 +33,11 @@ export function contentOf(report: TypeReport): ContentCounts {
     extensions: Object.fromEntries(extensions),
     systems: Object.fromEntries(systems),
   };
+}
+
+/** What an engine reports of operations, by element and label. */
+export function operationsOf({ operations }: Pick<EngineReport, 'operations'>): [string, Counts][] {
+  return [...operations].map(([element, counts]) => [element, Object.fromEntries(counts)]);
 }
 
 /** The counts of both together, their names in alphabetical order. @param one absent: those of `other` alone */

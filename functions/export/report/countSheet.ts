@@ -87,8 +87,19 @@ export class CountSheet {
     if (!hidden.has(count)) return count.value;
     if (this.#isSmall(count)) return this.#isSumOfHidden(count, hidden) ? HIDDEN : `<${this.minCount}`;
     const whole = this.#within.get(count);
-    if (whole === undefined || hidden.has(whole) || !this.#lacksFew(count)) return HIDDEN;
-    return `>${whole.value - this.minCount}`;
+    const least =
+      whole !== undefined && !hidden.has(whole) && this.#lacksFew(count)
+        ? whole.value - this.minCount
+        : this.#sumOfShown(count, hidden);
+    return least > 0 ? `>${least}` : HIDDEN;
+  }
+
+  /** What a reader adds up of a sum that is hidden, the parts of which are shown. */
+  #sumOfShown(count: Count, hidden: ReadonlySet<Count>): number {
+    const sums = this.#sums
+      .filter(({ whole }) => whole === count)
+      .map(({ parts }) => parts.reduce((sum, part) => sum + (hidden.has(part) ? 0 : part.value), 0));
+    return Math.max(0, ...sums);
   }
 
   #isSmall({ value }: Count): boolean {

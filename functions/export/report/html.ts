@@ -13,9 +13,12 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** A template of HTML: what is put in is text, unless it is HTML itself. */
+const INDENTATION = /\s*\n\s*/g;
+
+/** A template of HTML, without its indentation: what is put in is text, unless it is HTML itself. */
 export function html(texts: TemplateStringsArray, ...pieces: readonly Piece[]): Html {
-  return { html: texts.reduce((sum, text, place) => sum + escaped(pieces[place - 1]) + text) };
+  const parts = texts.map((text, place) => escaped(pieces[place - 1]) + text.replaceAll(INDENTATION, '\n'));
+  return { html: parts.join('') };
 }
 
 function escaped(piece: Piece): string {
