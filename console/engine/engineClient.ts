@@ -9,7 +9,7 @@ type PartOf<Name extends InParts> = Calls[Name]['part'];
 type EngineWorker = Pick<Worker, 'postMessage' | 'addEventListener' | 'terminate'>;
 
 /** A call that has no answer. */
-class EngineError extends Error {
+export class EngineError extends Error {
   override readonly name = 'EngineError';
   readonly code: CallFailure['code'];
 

@@ -1,0 +1,33 @@
+import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
+import { VERSION } from '../../functions/common/version.js';
+import { SAMPLE_NAMES, sampleNamed } from '../../functions/deid/configuration/samples.js';
+import { METHODS } from '../../functions/deid/methods/methods.js';
+import { checkConfiguration } from './checkConfiguration.js';
+import type { Hello } from './protocol.js';
+import type { Answers } from './serve.js';
+
+/** What one page does with the engine. */
+export class Session {
+  readonly #version: FhirVersion;
+  readonly answers: Partial<Answers> = {
+    hello: () => this.#hello(),
+    check: ({ configuration }) => checkConfiguration(configuration, this.#version),
+  };
+
+  constructor(version: FhirVersion) {
+    this.#version = version;
+  }
+
+  #hello(): Hello {
+    return {
+      fhirVersion: this.#version,
+      version: VERSION,
+      methods: METHODS.map(({ name, clears }) => ({ name, clears })),
+      configurations: SAMPLE_NAMES.map((name) => ({
+        name,
+        text: JSON.stringify(sampleNamed(name), null, 2),
+      })),
+      samples: [],
+    };
+  }
+}
