@@ -170,6 +170,7 @@ export function reset(id: i32, meta: i32): void {
   verdicts = 0;
   resultsFilled = RESULTS;
   results = 0;
+  generation++;
   store<i32>(HEAD_DONE, 0);
 }
 
@@ -599,6 +600,10 @@ function mixed(hash: u64, word: u64): u64 {
 }
 
 let slotOfText: usize = 0;
+/** The record that was found last. */
+let found: usize = 0;
+/** Changes when all records are forgotten. */
+let generation: i32 = 1;
 
 /** The last bytes of a text whose length is no multiple of eight. */
 function tailOf(at: usize, bytes: usize): u64 {
@@ -626,6 +631,7 @@ function find(tag: usize, start: usize, length: usize): bool {
         note = load<i32>(record, 8);
         madeLength = load<i32>(record, 12);
         madeAt = text + whole + 8;
+        found = record;
         return true;
       }
     }
@@ -633,6 +639,18 @@ function find(tag: usize, start: usize, length: usize): bool {
   }
   slotOfText = slot;
   return false;
+}
+
+/** Whether a text is that of the record that was found last for a row. */
+function isLast(row: usize, start: usize, length: i32): bool {
+  if (load<i32>(row, 40) !== generation) return false;
+  const record = load<u32>(row, 44) as usize;
+  if (load<i32>(record, 4) !== length) return false;
+  const whole = (length as usize) & ~7;
+  const text = record + 16;
+  for (let word: usize = 0; word < whole; word += 8)
+    if (load<u64>(text + word) !== load<u64>(start + word)) return false;
+  return load<u64>(text + whole) === tailOf(start + whole, (length as usize) - whole);
 }
 
 /** Remembers the JSON in `SCRATCH` of the text that `find` has not found. */
@@ -643,6 +661,7 @@ function remember(tag: usize, start: usize, length: usize): void {
     memory.fill(RESULT_SLOTS, 0, (RESULT_MASK + 1) << 2);
     resultsFilled = RESULTS;
     results = 0;
+    generation++;
     return;
   }
   const record = resultsFilled;
@@ -839,10 +858,12 @@ function lookAt(entry: usize, became: i32, at: usize): void {
       const start = startOf(at) + 1;
       const length = (endOf(at) - start - 1) as i32;
       if (!isVerbatim || length > MAX_TEXT) break;
+      if (isLast(entry, start, length)) return counted(load<i32>(load<u32>(entry, 44) as usize, 8) - 1);
       const tag = (URI_TAG + looks) as usize;
       if (find(tag, start, length as usize)) {
-        counted(note - 1);
-        return;
+        store<u32>(entry, found as u32, 44);
+        store<i32>(entry, generation, 40);
+        return counted(note - 1);
       }
       look(entry, placeOf(at));
       note = load<i32>(HEAD_NOTE);

@@ -10,8 +10,13 @@ export function operationOf(site: number, label: number): number {
   return site * MAX_LABELS + label;
 }
 
+/** The place of an operation's label. */
+export function labelPlaceOf(operation: number): number {
+  return operation % MAX_LABELS;
+}
+
 /** Path and label of an operation's number. */
 export function operationAt(operation: number): { readonly path: string; readonly label: string } {
-  const label = operation % MAX_LABELS;
+  const label = labelPlaceOf(operation);
   return { path: pathOfSite((operation - label) / MAX_LABELS), label: LABELS[label] as string };
 }

@@ -5,6 +5,7 @@ import type { LineBuffer } from '../../json/lineBuffer.js';
 import type { HashWork, TextResults } from '../methods/textResults.js';
 import { UNUSUAL } from '../plan/conditions.js';
 import { DATE, FORM, NOTHING, REFERENCE, URI, type Entry, type PlanNode } from '../plan/plan.js';
+import { operationOf } from './operations.js';
 import type { ResourceRun } from './resourceRun.js';
 import { DATE_PRECISIONS, type Survey } from './survey.js';
 import type { LookOptions } from './valueLook.js';
@@ -81,13 +82,15 @@ const ENTRY = {
   work: 1,
   bit: 2,
   looks: 3,
-  label: 4,
+  operation: 4,
   nameLength: 5,
   inner: 6,
   flags: 7,
   names: 8,
   results: 9,
   hash: 10,
+  /** Of a URI: what the text that was found last was remembered as. */
+  last: 11,
   mask: 12,
   otherName: 13,
   done: 14,
@@ -216,15 +219,9 @@ export class QuickWalk implements WalkHost {
   addCounts(run: ResourceRun, { elements, counted }: Survey): void {
     const { ints } = this.#memory as WalkMemory;
     for (let row = ints[HEAD.done] as number; row !== 0; row = ints[row / 4 + ENTRY.nextDone] as number)
-      run.didAt(
-        this.#entryAt(row).site,
-        ints[row / 4 + ENTRY.label] as number,
-        ints[row / 4 + ENTRY.done] as number,
-      );
-    for (let at = 0; at < (ints[HEAD.elements] as number); at++)
-      elements.push(ints[ELEMENTS / 4 + at] as number);
-    for (let at = 0; at < (ints[HEAD.counted] as number); at++)
-      counted.push(ints[COUNTED / 4 + at] as number);
+      run.didOperation(ints[row / 4 + ENTRY.operation] as number, ints[row / 4 + ENTRY.done] as number);
+    elements.addAll(ints, ELEMENTS / 4, ints[HEAD.elements] as number);
+    counted.addAll(ints, COUNTED / 4, ints[HEAD.counted] as number);
   }
 
   #ready(): WalkMemory | undefined {
@@ -321,7 +318,7 @@ export class QuickWalk implements WalkHost {
       problems.length === problemsBefore &&
       years?.isSame(Number(this.#tape.textAt(place).slice(0, 4))) === true;
     ints[HEAD.isKept] = isKept ? 1 : 0;
-    ints[HEAD.note] = counted.length > countedBefore ? (counted.at(-1) as number) + 1 : 0;
+    ints[HEAD.note] = counted.length > countedBefore ? counted.last + 1 : 0;
     return became;
   }
 
@@ -352,7 +349,7 @@ export class QuickWalk implements WalkHost {
     const { counted } = this.#options.survey;
     const countedBefore = counted.length;
     ints[HEAD.isKept] = this.#work.lookAtKept(this.#entryAt(row), place) ? 1 : 0;
-    ints[HEAD.note] = counted.length > countedBefore ? (counted.at(-1) as number) + 1 : 0;
+    ints[HEAD.note] = counted.length > countedBefore ? counted.last + 1 : 0;
     this.#tell();
   }
 
@@ -420,7 +417,9 @@ export class QuickWalk implements WalkHost {
     ints[at + ENTRY.work] = this.#workOf(entry);
     ints[at + ENTRY.bit] = entry.bit;
     ints[at + ENTRY.looks] = looksOf(entry);
-    ints[at + ENTRY.label] = results?.label ?? entry.method?.ofYears?.label ?? entry.takenLabel;
+    const label = results?.label ?? entry.method?.ofYears?.label ?? entry.takenLabel;
+    ints[at + ENTRY.operation] = operationOf(entry.site, label);
+    ints[at + ENTRY.last] = 0;
     ints[at + ENTRY.nameLength] = entry.kind === 'type' ? TYPE_NAME : nameLength(name);
     ints[at + ENTRY.inner] = UNASKED;
     ints[at + ENTRY.flags] =

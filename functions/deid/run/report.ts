@@ -87,8 +87,9 @@ export class EngineReport {
   }
 
   /** Adds what was done to a resource that did not fail. */
-  add({ done, times, dropped, undecided }: ResourceRun, places: readonly RulePlace[]): void {
-    for (let at = 0; at < done.length; at++) this.#done.addTimes(done[at] as number, times[at] as number);
+  add({ done, dropped, undecided }: ResourceRun, places: readonly RulePlace[]): void {
+    const { items, length } = done;
+    for (let at = 0; at < length; at += 2) this.#done.addTimes(items[at] as number, items[at + 1] as number);
     for (const path of dropped) increase(this.dropped, path);
     if (undecided.size === 0) return;
     for (const [rule, count] of undecided) increase(this.undecided, placeOf(places, rule), count);

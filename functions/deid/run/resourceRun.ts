@@ -1,9 +1,10 @@
+import { IntList } from '../../common/intList.js';
 import { patientOf, patientsOfBundle, type BundlePatients } from '../../fhir/patientsOf.js';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import type { JsonObject } from '../../json/json.js';
 import type { Run } from '../methods/method.js';
 import { primitiveText, type Primitive } from '../model/primitive.js';
-import { operationOf } from './operations.js';
+import { labelPlaceOf, operationOf } from './operations.js';
 import { RegexSteps } from '../regex/steps.js';
 import type { Trace } from './trace.js';
 
@@ -22,9 +23,8 @@ const NO_ID = (): undefined => undefined;
 
 /** What is going on while one outermost resource is processed. Reused from resource to resource. */
 export class ResourceRun implements Run {
-  /** What was done in the resource, as `operationOf` numbers it, and how often. */
-  readonly done: number[] = [];
-  readonly times: number[] = [];
+  /** What was done in the resource: an operation, as `operationOf` numbers it, and how often it was, in turn. */
+  readonly done = new IntList();
   /** The site of the element that a method is at. */
   site = 0;
   /** Paths of the elements that were left out since the FHIR version does not define them, or not their values. */
@@ -71,10 +71,15 @@ export class ResourceRun implements Run {
   }
 
   /** Counts operations at an element. */
-  didAt(site: number, label: number, times = 1): void {
-    this.operations |= 1 << label;
-    this.done.push(operationOf(site, label));
-    this.times.push(times);
+  didAt(site: number, label: number): void {
+    this.didOperation(operationOf(site, label), 1);
+  }
+
+  /** Counts operations by their number. */
+  didOperation(operation: number, times: number): void {
+    this.operations |= 1 << labelPlaceOf(operation);
+    this.done.push(operation);
+    this.done.push(times);
   }
 
   wasUndecided(conditions: number): void {
@@ -130,8 +135,7 @@ export class ResourceRun implements Run {
     this.bundle = null;
     this.isContained = false;
     this.operations = 0;
-    if (this.done.length > 0) this.done.length = 0;
-    if (this.times.length > 0) this.times.length = 0;
+    this.done.length = 0;
     if (this.dropped.length > 0) this.dropped.length = 0;
     if (this.undecided.size > 0) this.undecided.clear();
     this.idOfRoot = NO_ID;

@@ -1,10 +1,13 @@
+import type { IntList } from '../../common/intList.js';
+
 /** Counts of small numbers. */
 export class Tally {
   #counts = new Int32Array(64);
 
   /** Counts each of some numbers. */
-  add(numbers: readonly number[]): void {
-    for (const number of numbers) {
+  add({ items, length }: IntList): void {
+    for (let at = 0; at < length; at++) {
+      const number = items[at] as number;
       if (number >= this.#counts.length) this.#grow(number);
       this.#counts[number] = (this.#counts[number] as number) + 1;
     }
