@@ -12,6 +12,12 @@ declare module 'console:samples' {
   export default samples;
 }
 
+declare module 'console:invented' {
+  /** Lines of JSON by the types of the resources. */
+  const resources: Readonly<Record<string, string>>;
+  export default resources;
+}
+
 declare module 'console:definitions' {
   const text: string;
   export default text;

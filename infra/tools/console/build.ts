@@ -5,7 +5,9 @@ import { SAMPLE_NAMES, sampleNamed } from '../../../functions/deid/configuration
 import { definitionsOf } from '../../../functions/deid/model/definitions.js';
 import { FHIR_VERSIONS, type FhirVersion } from '../../../functions/fhir/fhirVersion.js';
 import { PROJECT_ROOT } from '../../../local/paths.js';
+import { compressFiles } from './compress.js';
 import { compactDefinitions } from './compactDefinitions.js';
+import { inventedResources } from './inventedResources.js';
 
 /*
  * Builds the console: `console/` into static files in `dist/console/`, by the names that its pages use. Last part of
@@ -44,6 +46,7 @@ function replacing(root: string): Plugin {
 const WRITTEN: Readonly<Record<string, (version: FhirVersion) => unknown>> = {
   'console:version': (version) => version,
   'console:definitions': (version) => compactDefinitions(definitionsOf(version)),
+  'console:invented': inventedResources,
   'console:samples': (version) =>
     Object.fromEntries(SAMPLE_NAMES.map((name) => [name, sampleFor(name, version)])),
 };
@@ -127,6 +130,7 @@ async function buildConsole(root: string, target: string): Promise<void> {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, code);
   }
+  await compressFiles(target);
 }
 
 try {
