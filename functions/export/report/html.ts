@@ -23,7 +23,6 @@ export function html(texts: TemplateStringsArray, ...pieces: readonly Piece[]): 
 
 function escaped(piece: Piece): string {
   if (piece === undefined) return '';
-  if (Array.isArray(piece)) return piece.map(escaped).join('');
-  if (typeof piece === 'object' && 'html' in piece) return piece.html;
+  if (typeof piece === 'object') return 'html' in piece ? piece.html : piece.map(escaped).join('');
   return String(piece).replaceAll(/[&<>"']/g, (sign) => ENTITIES[sign] ?? '');
 }

@@ -1,6 +1,6 @@
 import type { ShownCount } from './countSheet.js';
 import { html, type Html } from './html.js';
-import type { Plot, Table } from './part.js';
+import type { Table } from './part.js';
 
 const WIDTH = 720;
 const LABELS = 210;

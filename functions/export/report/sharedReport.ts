@@ -1,4 +1,4 @@
-import { CountSheet, type Count, type ShownCount } from './countSheet.js';
+import { CountSheet, type Count } from './countSheet.js';
 import type { DraftPart, Part, PartMaker, ReportedExport, Table } from './part.js';
 import { configurationPart } from './parts/configurationPart.js';
 import { contentPart } from './parts/contentPart.js';
@@ -57,7 +57,7 @@ function shownPart(draft: DraftPart, sheet: CountSheet): Part {
 }
 
 function shownTable({ rows, total, ...table }: Table<Count>, sheet: CountSheet): Table {
-  const shown = (row: Readonly<Record<string, string | Count>>): Record<string, string | ShownCount> =>
+  const shown = (row: Readonly<Record<string, string | Count>>): Record<string, string | number> =>
     Object.fromEntries(
       Object.entries(row).map(([name, cell]) => [name, typeof cell === 'string' ? cell : sheet.shown(cell)]),
     );

@@ -7,7 +7,14 @@ import { JsonTape, type TapeValue } from '../../json/jsonTape.js';
 import type { LineMaker, LineSink } from '../output/lineMaker.js';
 import { PageLines } from '../output/pageLines.js';
 import { addedContent, contentOf, operationsOf } from '../records/content.js';
-import { addCounts, addFailure, addOperations, addUndecided, emptyReport, type SliceReport } from '../records/job.js';
+import {
+  addCounts,
+  addFailure,
+  addOperations,
+  addUndecided,
+  emptyReport,
+  type SliceReport,
+} from '../records/job.js';
 import type { PatientCount } from '../selection/patientCount.js';
 import type { SearchRow } from '../source/resourceRow.js';
 import type { ReferenceCollector } from './referenceCollector.js';
