@@ -1,4 +1,5 @@
 import type { Count, CountSheet, ShownCount } from './countSheet.js';
+import type { ReportedRisk } from './parts/riskPart.js';
 import type { ExportReport } from '../output/report.js';
 
 /** A column of a table: its name in JSON, and its head for people. */
@@ -23,6 +24,8 @@ export interface Plot {
   readonly title: string;
   /** Names of the columns whose counts are drawn, beside each other. */
   readonly columns: readonly string[];
+  /** Whether the rows stay in their order; else those with the most come first. */
+  readonly isInOrder?: true;
 }
 
 /** What is one value and no count: its name in JSON, the term for people, and the value. */
@@ -45,7 +48,11 @@ export interface Part<C = ShownCount> {
 export type DraftPart = Part<Count>;
 
 /** Makes a part of a report. */
-export type PartMaker = (report: ReportedExport, sheet: CountSheet) => DraftPart;
+export type PartMaker = (report: ReportedExport, sheet: CountSheet) => DraftPart | readonly DraftPart[];
 
 /** What a report is made of: of an export that others made, or whose report was not kept, less is known. */
-export type ReportedExport = Pick<ExportReport, 'types' | 'files'> & Partial<ExportReport>;
+export type ReportedExport = Pick<ExportReport, 'types' | 'files'> &
+  Partial<ExportReport> & {
+    /** Absent where the Patients were not compared. */
+    readonly risk?: ReportedRisk;
+  };

@@ -34,7 +34,8 @@ export function plotOf({ id, columns, rows, plot }: Table): Html | undefined {
     )
     .filter(({ counts }) => counts.some((count) => count !== 0));
   if (bars.length === 0) return undefined;
-  const drawn = bars.sort((one, other) => other.sum - one.sum).slice(0, MAX_ROWS);
+  const ordered = plot.isInOrder === true ? bars : bars.sort((one, other) => other.sum - one.sum);
+  const drawn = ordered.slice(0, MAX_ROWS);
   const scale = BARS / Math.max(1, ...drawn.map(({ sum }) => sum));
   const titles = plot.columns.map((name) => columns.find((column) => column.name === name)?.title ?? name);
   const top = titles.length > 1 ? LEGEND : 0;

@@ -6,6 +6,7 @@ import { costPart } from './parts/costPart.js';
 import { datesPart } from './parts/datesPart.js';
 import { droppedPart } from './parts/droppedPart.js';
 import { methodsPart } from './parts/methodsPart.js';
+import { riskParts } from './parts/riskPart.js';
 import { typesPart } from './parts/typesPart.js';
 import { validityPart } from './parts/validityPart.js';
 
@@ -25,12 +26,10 @@ export interface SharedReport {
 export interface SharedOptions {
   /** Counts from 1 to below it are not shown; 0: all are. */
   readonly minCount: number;
-  /** Parts beside those that every report has, before the cost. */
-  readonly more?: readonly PartMaker[];
 }
 
 /** Makes the report that may be handed on. */
-export function sharedReport(report: ReportedExport, { minCount, more = [] }: SharedOptions): SharedReport {
+export function sharedReport(report: ReportedExport, { minCount }: SharedOptions): SharedReport {
   const sheet = new CountSheet(minCount);
   const makers: readonly PartMaker[] = [
     configurationPart,
@@ -40,10 +39,10 @@ export function sharedReport(report: ReportedExport, { minCount, more = [] }: Sh
     datesPart,
     contentPart,
     validityPart,
-    ...more,
+    riskParts,
     costPart,
   ];
-  const drafts = makers.map((make) => make(report, sheet));
+  const drafts = makers.flatMap((make) => make(report, sheet));
   return {
     title: 'Release report',
     version: 1,

@@ -22,6 +22,21 @@ export const INVENTED: ReportedExport = {
   },
   fhirVersion: 'R4',
   notValid: 7,
+  risk: {
+    quasiIdentifiers: ['birthDate.toString().substring(0, 4)', 'gender'],
+    patients: 120,
+    classes: 14,
+    least: 1,
+    median: 9,
+    unique: 3,
+    histogram: [
+      { least: 1, most: 1, patients: 3 },
+      { least: 2, most: 2, patients: 4 },
+      { least: 3, most: 4, patients: 20 },
+      { least: 5, most: 9, patients: 88 },
+      { least: 10, most: 19, patients: 5 },
+    ],
+  },
   types: [
     ofType('Condition', {
       read: 4,

@@ -65,6 +65,52 @@ describe('the report of an invented export', () => {
   });
 });
 
+describe('sizes of classes', () => {
+  const rows = (patients: number[]): unknown[] => {
+    const ranges = [1, 2, 3].map((size, place) => ({
+      least: size,
+      ...(size < 3 ? { most: size } : {}),
+      patients: patients[place] ?? 0,
+    }));
+    const risk = { quasiIdentifiers: ['gender'], patients: 0, classes: 9, unique: 0, histogram: ranges };
+    const { parts } = sharedReport({ types: [], files: [], risk }, { minCount: 10 });
+    const [table] = parts.find(({ id }) => id === 'risk')?.tables ?? [];
+    return (table?.rows ?? []).map((row) => Object.values(row));
+  };
+  it.each<[string, number[], unknown[]]>([
+    [
+      'each by itself, where none is small',
+      [10, 20, 30],
+      [
+        ['1', 10],
+        ['2', 20],
+        ['3 or more', 30],
+      ],
+    ],
+    ['small ones with the next', [3, 4, 30], [['1 or more', 37]]],
+    [
+      'a small last one with the one before',
+      [10, 20, 3],
+      [
+        ['1', 10],
+        ['2 or more', 23],
+      ],
+    ],
+    [
+      'nothing is not small',
+      [0, 20, 10],
+      [
+        ['1', 0],
+        ['2', 20],
+        ['3 or more', 10],
+      ],
+    ],
+    ['few Patients in all', [1, 2, 3], [['1 or more', '<10']]],
+  ])('%s', (_, patients, expected) => {
+    expect(rows(patients)).toEqual(expected);
+  });
+});
+
 it('is of raw data where there was no configuration, and says so', () => {
   expect(reportPage(sharedReport({ ...INVENTED, configuration: null }, { minCount: 10 }))).toContain(
     '<dd>none: the files are raw data</dd>',
