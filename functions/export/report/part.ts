@@ -1,5 +1,5 @@
 import type { Count, CountSheet, ShownCount } from './countSheet.js';
-import type { ReportedRisk } from './parts/riskPart.js';
+import type { ReportedRisk } from './reportedRisk.js';
 import type { ExportReport } from '../output/report.js';
 
 /** A column of a table: its name in JSON, and its head for people. */

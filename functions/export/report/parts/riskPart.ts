@@ -1,27 +1,7 @@
 import type { CountSheet } from '../countSheet.js';
 import type { DraftPart, Fact, ReportedExport } from '../part.js';
+import type { ReportedRisk, SizeRange } from '../reportedRisk.js';
 import { writtenOf } from '../written.js';
-
-/** How many Patients share each combination of quasi-identifiers. */
-export interface ReportedRisk {
-  /** FHIRPath expressions. */
-  readonly quasiIdentifiers: readonly string[];
-  readonly patients: number;
-  readonly classes: number;
-  /** Patients of the smallest class; absent without Patients. */
-  readonly least?: number;
-  readonly median?: number;
-  /** Patients whose combination no other one has. */
-  readonly unique: number;
-  /** Classes by size, from the smallest on. */
-  readonly histogram: readonly SizeRange[];
-}
-
-interface SizeRange {
-  readonly least: number;
-  readonly most?: number;
-  readonly patients: number;
-}
 
 /** How alike the Patients are; nothing where they were not compared. */
 export function riskParts({ risk }: ReportedExport, sheet: CountSheet): DraftPart[] {
