@@ -27,10 +27,11 @@ import { planFor, PlanningBudget } from './plan/planner.js';
 import { ResourceRun, type Place } from './run/resourceRun.js';
 import type { Rule } from './configuration/rule.js';
 import { worksOf, type Works } from './plan/works.js';
-import { ReferenceTargets } from './run/referenceTargets.js';
+import { CountedNames } from './run/countedNames.js';
 import type { EngineReport } from './run/report.js';
 import { Survey } from './run/survey.js';
 import { TapeWalk, type TapeResources } from './run/tapeWalk.js';
+import { WatchedTapeWalk } from './run/watchedTapeWalk.js';
 import { TreeEngine } from './run/treeEngine.js';
 
 /** Makes the engine of a configuration whose keys are resolved (`resolveKeys`). */
@@ -56,9 +57,9 @@ function notValid(problems: readonly string[]): ProcessingError {
   return new ProcessingError('not-valid', `The result is not valid FHIR: ${list}${more}`);
 }
 
-function targetsOf(version: FhirVersion): ReferenceTargets {
+function namesOf(version: FhirVersion): CountedNames {
   const model = FhirModel.of(version);
-  return new ReferenceTargets((name) => model.resource(name) !== undefined);
+  return new CountedNames((name) => model.resource(name) !== undefined);
 }
 
 const RESOURCE_TYPE = nameNumber('resourceType');
@@ -89,7 +90,7 @@ class CompiledEngine implements Engine, TapeResources {
   constructor(
     configuration: Configuration,
     options: EngineOptions,
-    private readonly targets = targetsOf(options.fhirVersion),
+    private readonly names = namesOf(options.fhirVersion),
     isLooking = false,
   ) {
     this.processingErrors = configuration.processingErrors;
@@ -102,12 +103,7 @@ class CompiledEngine implements Engine, TapeResources {
     this.pseudonyms = options.pseudonyms;
     this.makeSurveyor = () => {
       const parameters = { ...configuration.parameters, unmatched: 'keep', validOutput: false } as const;
-      return new CompiledEngine(
-        { ...configuration, ...SURVEY_RULES, parameters },
-        options,
-        this.targets,
-        true,
-      );
+      return new CompiledEngine({ ...configuration, ...SURVEY_RULES, parameters }, options, this.names, true);
     };
     this.run = new ResourceRun(
       this.rules.some(({ method }) => method.needsPatient?.(configuration.parameters))
@@ -117,20 +113,25 @@ class CompiledEngine implements Engine, TapeResources {
       configuration.parameters.shouldAddSecurityTag,
     );
     const work = new ElementWork(this.model, this.run, options.now, isLooking);
-    this.tapeWalk = new TapeWalk(this.run, work, this, {
+    const look = {
       survey: this.survey,
       isValid: configuration.parameters.validOutput,
       validates: options.validation !== 'off',
       isLooking,
-      targets: this.targets,
-    });
+      names: this.names,
+    };
+    const { watch } = options;
+    this.tapeWalk =
+      watch === undefined || isLooking
+        ? new TapeWalk(this.run, work, this, look)
+        : new WatchedTapeWalk(watch, this.run, work, this, look);
   }
 
   anonymize(
     resource: TapeValue,
     line: LineBuffer,
     report: EngineReport,
-    { fileName = '', folderName = '', trace }: ResourceContext = {},
+    { fileName = '', folderName = '', trace, isByTree = false }: ResourceContext = {},
   ): ProcessingFailure | undefined {
     const { run } = this;
     const { length } = line;
@@ -139,7 +140,7 @@ class CompiledEngine implements Engine, TapeResources {
     let { survey } = this;
     let failure: ProcessingFailure | undefined;
     survey.restart();
-    const isByTape = trace === undefined && this.anonymizeByTape(resource, line);
+    const isByTape = !isByTree && this.anonymizeByTape(resource, line);
     try {
       if (!isByTape) {
         line.truncate(length);
@@ -162,7 +163,7 @@ class CompiledEngine implements Engine, TapeResources {
       return failure;
     }
     report.add(run, this.rules);
-    report.addSurvey(survey, this.targets);
+    report.addSurvey(survey, this.names);
     return undefined;
   }
 
