@@ -78,7 +78,7 @@ function StartFrom({ bench, state }: PaneProps): JSX.Element {
     if (name === 'extend') bench.replaceText(firstConfiguration(fhirVersion));
     else if (name === 'example') bench.replaceText(exampleConfiguration(fhirVersion));
     else {
-      const found = samplesOf(state).find((sample) => sample.name === name);
+      const found = samplesOf(state).find((built) => built.name === name);
       if (found !== undefined) bench.replaceText(found.text);
     }
   };
@@ -138,7 +138,7 @@ function exampleConfiguration(version: string): string {
 function CompareWith({ bench, state }: PaneProps): JSX.Element {
   const { baseline, hello, text } = state;
   const choose = (name: string): void => {
-    const sample = samplesOf(state).find((sample) => sample.name === name);
+    const sample = samplesOf(state).find((built) => built.name === name);
     const chosen =
       name === 'now' ? { name: 'the text as it was', text } : sample === undefined ? undefined : sample;
     void bench.compareWith(chosen);

@@ -32,7 +32,7 @@ describe.skipIf(CHROMIUM === undefined)('pictures', () => {
     const shot = async (name: string): Promise<void> => {
       const path = join(folder, name);
       await page.screenshot({ path, scale: 'css' });
-      expect(statSync(path).size).toBeLessThan(250_000);
+      expect(statSync(path).size).toBeLessThan(400_000);
     };
     await page.getByLabel('Start from').selectOption('a few rules, to try');
     await page.getByText(/kinds? of identities (?:is|are) left/).waitFor();
