@@ -284,7 +284,7 @@ export function linkManifest(
 
 /** Where the reports are that a stored manifest names. */
 export function reportLinks(
-  { extension }: Pick<ExportManifest, 'extension'>,
+  { extension = {} }: Partial<Pick<ExportManifest, 'extension'>>,
   urlOf: FileLinks['urlOf'],
 ): Record<string, string> {
   const named = Object.entries(REPORT_FILES).filter(([name]) => name === 'report' || name in extension);
@@ -292,7 +292,7 @@ export function reportLinks(
 }
 
 /** The reports that a stored manifest names; those of earlier versions name one. */
-export function reportFiles(manifest: Pick<ExportManifest, 'extension'>): string[] {
+export function reportFiles(manifest: Partial<Pick<ExportManifest, 'extension'>>): string[] {
   return Object.values(reportLinks(manifest, (file) => file));
 }
 
