@@ -1,5 +1,6 @@
 import { ExportError } from '../common/errors.js';
 import { Level } from '../export/plan/level.js';
+import { ClassCollector } from '../export/risk/classCollector.js';
 import type { PlannedPartition, Waiting } from '../export/records/job.js';
 import { ReferenceCollector } from '../export/slice/referenceCollector.js';
 import { isRunning, stateOf } from '../jobs/model/state.js';
@@ -29,6 +30,12 @@ export function exportSlice(dependencies: ActivityDependencies) {
     const files = new AttemptFiles(dependencies, part, input);
     const members =
       plan.compartment?.hasMembers === true ? await cache.members(jobId, plan.first) : undefined;
+    const lineMaker = await cache.lineMaker(request, plan.transactionTime);
+    const classes =
+      lineMaker.patientDigests &&
+      new ClassCollector(lineMaker.patientDigests, (nth, table) =>
+        jobs.putClasses(jobId, partition, files.attempt, nth, table),
+      );
     const reports = new ProgressReports(jobs, jobId);
     let resources = before?.resources ?? 0;
     const report = (waiting?: Waiting): void => reports.add({ partition, resources, isDone: false }, waiting);
@@ -36,10 +43,11 @@ export function exportSlice(dependencies: ActivityDependencies) {
     const { read, ...recorded } = await runOf(planned)(part, {
       dependencies,
       references,
+      classes,
       files,
       level: new Level(plan, settings.fhirVersion, members),
       members,
-      lineMaker: await cache.lineMaker(request, plan.transactionTime),
+      lineMaker,
       log,
       report,
       clock: now,
@@ -49,12 +57,14 @@ export function exportSlice(dependencies: ActivityDependencies) {
         report();
       },
     }).catch((error: unknown) => files.discard(error));
+    const classRecord = await classes?.close();
     if (references !== undefined) await jobs.putReferences(jobId, partition, files.attempt, references.lines);
     await reports.settled();
     resources = (before?.resources ?? 0) + read;
     await jobs.putSlice(jobId, partition, files.attempt, {
       previous: previous ?? undefined,
       ...recorded,
+      ...(classRecord === undefined ? {} : { classes: classRecord }),
       resources,
       seconds: (performance.now() - startedAt) / 1000,
     });

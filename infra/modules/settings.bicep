@@ -164,6 +164,11 @@ type ExportSettings = {
   @description('What is done about de-identified resources that are not valid FHIR: `report` counts them by type, element and reason in `report.json`; `refuse` makes each an error, as one that cannot be anonymized. It holds for jobs that begin after it is set. (default report)')
   VALIDATE_OUTPUT: ('off' | 'report' | 'refuse')?
 
+  @description('Fewest Patients of an export that have to share each combination of quasi-identifiers (docs/risk.md): where fewer do, the job ends without data; 0: no such limit. A configuration can ask for more (`minClassSize`), never for fewer. Not of raw exports. It holds for jobs that begin after it is set. (patients; default 0)')
+  @minValue(0)
+  @maxValue(1000000)
+  MIN_CLASS_SIZE: int?
+
   @description('Which configurations count as de-identification; what others export is raw data. `container`: all that can be read, since anyone who can write container `anonymization` or a registry of `ANONYMIZATION_REGISTRIES` approves; `coverage`: those whose coverage is complete, and those of `CONFIGURATION_DIGESTS`; `digest`: the latter alone. Unless set: `coverage` with `entra` and `smart`, `container` with `function-keys` and `none`.')
   CONFIGURATION_APPROVAL: ('container' | 'coverage' | 'digest')?
 
