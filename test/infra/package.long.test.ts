@@ -41,11 +41,14 @@ describe('the deployment package', () => {
     expect(
       own.filter(
         (file) =>
-          !/^(host\.json|package\.json|dist\/functions\/([\w/]+\.json|[\w-]+\.js)|dist\/configurations\/[\w@-]+\.json)$/.test(
+          !/^(host\.json|package\.json|dist\/functions\/([\w/]+\.json|[\w-]+\.js)|dist\/configurations\/[\w@-]+\.json|dist\/console\/[\w/-]+\.(?:html|css|svg|js))$/.test(
             file,
           ),
       ),
     ).toEqual([]);
+    expect(own).toEqual(
+      expect.arrayContaining(['dist/console/preview/index.html', 'dist/console/preview/main.js']),
+    );
     const samples = SAMPLE_NAMES.map((name) => `dist/configurations/${name.replace(/@\d+$/, '.json')}`);
     expect(own).toEqual(expect.arrayContaining(samples));
     expect(made.files.filter((file) => /\.(map|ts|mts|cts|node)$/.test(file))).toEqual([]);
