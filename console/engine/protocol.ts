@@ -21,6 +21,8 @@ export interface Calls {
   check: { ask: { configuration: string }; answer: CheckedConfiguration };
   /** What can be written at a place in the text of a configuration. */
   complete: { ask: { configuration: string; at: number }; answer: Completion };
+  /** The change that adds the rule that would mend a gap of coverage. */
+  mend: { ask: MendAsk; answer: { readonly edits: readonly TextEdit[] } };
   /** A configuration without its keys, as a link can hold it. */
   link: { ask: { configuration: string }; answer: ConfigurationLink };
   /** The configuration of a link's fragment. Fails where it is none. */
@@ -85,7 +87,7 @@ export interface Span {
   readonly to: number;
 }
 
-/** A change of a text: what is put in the place of a span. */
+/** A change of a text: what is put in the place of a span. All places are those before any change. */
 export interface TextEdit extends Span {
   readonly insert: string;
 }
@@ -97,7 +99,10 @@ export interface CheckedConfiguration {
   /** Whether there is no error: only then a preview is made. */
   readonly isValid: boolean;
   readonly problems: readonly ConfigurationProblem[];
-  /** In the order in which they act, those of the sample that it extends included; none where there is an error. */
+  /**
+   * In the order in which they act, those of the sample that it extends and what `unmatched` does included; none where
+   * there is an error.
+   */
   readonly rules: readonly RuleSummary[];
   /** What is left that may be an identity; absent where there is an error. */
   readonly coverage?: CoverageSummary;
@@ -105,6 +110,8 @@ export interface CheckedConfiguration {
   readonly secrets: readonly string[];
   /** Whether rules use keys that it does not give: then what a preview makes with them differs each time it is opened. */
   readonly usesRandomKeys: boolean;
+  /** Whether rules need a service that makes pseudonyms: a preview makes some of its own. */
+  readonly needsPseudonyms: boolean;
   /** Name and version of the sample that it extends. */
   readonly sample?: string;
 }
@@ -165,8 +172,11 @@ export interface CoverageGapSummary {
   readonly by?: number;
   /** Whether `keep` is enough where sources do not misuse the elements. */
   readonly mayBeKept: boolean;
-  /** The changes of the text that add rule and parameters, as one change; empty where it cannot be changed so. */
-  readonly edits: readonly TextEdit[];
+}
+
+/** `rule` and `parameters` are those of the gap. */
+export interface MendAsk extends Pick<CoverageGapSummary, 'rule' | 'parameters'> {
+  readonly configuration: string;
 }
 
 export interface Completion extends Span {
@@ -311,7 +321,10 @@ export interface ResourceTrace extends Omit<ResourceResult, 'line'> {
 
 /** An element of a resource: primitive, complex, or a resource inside. */
 export interface ElementTrace {
-  /** Where it is in the input: `name[0].given[1]`; of a primitive with a `_` sibling, both. Absent for what was added. */
+  /**
+   * Where it is in the JSON of the input: `name[0].given[1]`, `_birthDate.extension[0]`; a primitive where its value is, or
+   * would be; empty for the resource; absent for what was added.
+   */
   readonly path?: string;
   /** Where it is in the result; absent for what is not there. Indexes can differ from those of the input. */
   readonly afterPath?: string;
@@ -323,8 +336,7 @@ export interface ElementTrace {
   readonly isPrimitive: boolean;
   /**
    * What decided it: `rule`: the first rule that reached it; `none`: no rule did; `unknown`: it was left out since the FHIR
-   * version does not define it, or not its value; `engine`: the engine added it: labels, marks of what is masked, and what
-   * a rule puts in.
+   * version does not define it, or not its value; `engine`: the engine added it: labels, and marks of what is masked.
    */
   readonly by: 'rule' | 'none' | 'unknown' | 'engine';
   /** Index of the rule, and its method; there with `rule`. */

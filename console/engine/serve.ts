@@ -1,7 +1,7 @@
 import type { AnswerMessage, AskMessage, CallFailure, CallName, Calls } from './protocol.js';
 
 /** A call that is not answered, for a reason that the page shows. */
-class CallError extends Error {
+export class CallError extends Error {
   override readonly name = 'CallError';
 
   constructor(

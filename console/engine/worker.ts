@@ -1,9 +1,7 @@
-import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
+import version from 'console:version';
 import type { AnswerMessage, AskMessage } from './protocol.js';
-import { type Answers, serve } from './serve.js';
-
-/** Set by the build: there is one worker for each version. */
-declare const FHIR_VERSION: FhirVersion;
+import { serve } from './serve.js';
+import { Session } from './session.js';
 
 /** What is needed of the scope of a worker. */
 interface WorkerScope {
@@ -12,11 +10,8 @@ interface WorkerScope {
 }
 
 const scope = globalThis as unknown as WorkerScope;
-
-const answers: Partial<Answers> = {
-  hello: () => ({ fhirVersion: FHIR_VERSION, version: '', methods: [], configurations: [], samples: [] }),
-};
+const session = new Session(version);
 
 scope.addEventListener('message', ({ data }) => {
-  void serve(answers, data, (message) => scope.postMessage(message));
+  void serve(session.answers, data, (message) => scope.postMessage(message));
 });

@@ -47,7 +47,7 @@ function Category({ category, ...pane }: PaneProps & { readonly category: Catego
 }
 
 function Gap({ gap, bench, state }: PaneProps & { readonly gap: CoverageGapSummary }): JSX.Element {
-  const { reach, dataType, paths, rule, parameters, by, mayBeKept, edits } = gap;
+  const { reach, dataType, paths, rule, parameters, by, mayBeKept } = gap;
   const deciding = state.checked?.rules.find(({ index }) => index === by);
   const needed = Object.entries(parameters).map(([name, value]) => `${name}: ${value}`);
   return (
@@ -72,12 +72,7 @@ function Gap({ gap, bench, state }: PaneProps & { readonly gap: CoverageGapSumma
           {rule.method} {shortened(rule.path, 200)}
         </code>
         {needed.length > 0 && <span> with {needed.join(', ')}</span>}
-        <button
-          type="button"
-          disabled={edits.length === 0 || state.isStale}
-          title={edits.length === 0 ? 'The text cannot be changed here: add the rule by hand' : undefined}
-          onClick={() => bench.addRule(edits)}
-        >
+        <button type="button" disabled={state.isStale} onClick={() => void bench.addRule(gap)}>
           Add this rule
         </button>
       </p>

@@ -1,5 +1,5 @@
 import { EngineError, type EngineClient } from '../engine/engineClient.js';
-import type { Completion, OpenedResource, Span, TextEdit } from '../engine/protocol.js';
+import type { Completion, CoverageGapSummary, OpenedResource, Span, TextEdit } from '../engine/protocol.js';
 import { FHIR_VERSIONS, type FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { Store } from '../shared/store.js';
 import {
@@ -88,9 +88,17 @@ export class Workbench {
     this.store.set({ fault: undefined, said: `The configuration ${file.name} is open.` });
   }
 
-  addRule(edits: readonly TextEdit[]): void {
-    this.#editor?.change(edits);
-    this.store.set({ said: 'The rule was added to the configuration.' });
+  /** Adds the rule that would mend a gap of coverage. */
+  async addRule({ rule, parameters }: CoverageGapSummary): Promise<void> {
+    const { text } = this.store.state;
+    const { edits } = await this.#engine.call('mend', { configuration: text, rule, parameters });
+    if (text !== this.store.state.text) return;
+    if (edits.length > 0) this.#editor?.change(edits);
+    const said =
+      edits.length > 0
+        ? 'The rule was added to the configuration.'
+        : 'The text cannot be changed here: add the rule by hand.';
+    this.store.set({ said });
   }
 
   complete(configuration: string, at: number): Promise<Completion> {
