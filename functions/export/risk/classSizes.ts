@@ -4,8 +4,8 @@ import { ClassTable, countOf, ENTRY_BYTES, startOf } from './classTable.js';
 /** How many classes there are of each size. Of n Patients, there are fewer than 2 √n sizes. */
 export type ClassSizes = ReadonlyMap<number, number>;
 
-/** Classes that are counted at a time: 20 MiB, and half of it again while the table grows. */
-const MAX_COUNTED = 786_000;
+/** Classes that are counted at a time: 10 MiB, and twice as much for a moment where there are more. */
+const MAX_COUNTED = 393_000;
 /** Digests begin with 16 bits that are spread evenly. */
 const STARTS = 65_536;
 
@@ -21,8 +21,8 @@ export async function classSizes(
 ): Promise<ClassSizes> {
   const sizes = new Map<number, number>();
   let width = STARTS;
+  const table = new ClassTable();
   for (let first = 0; first < STARTS; first += width) {
-    let table = new ClassTable();
     for await (const bytes of read()) {
       for (let at = 0; at < bytes.length; at += ENTRY_BYTES) {
         const start = startOf(bytes, at) - first;
@@ -31,11 +31,12 @@ export async function classSizes(
         while (table.size > mostCounted && width > 1) {
           width = Math.ceil(width / 2);
           const end = first + width;
-          table = table.only((kept) => kept < end);
+          table.keep((kept) => kept < end);
         }
       }
     }
     addSizes(sizes, table);
+    table.clear();
   }
   return sizes;
 }

@@ -36,15 +36,19 @@ export class ClassTable {
     );
   }
 
-  /** The classes whose digests begin with 16 bits that are wanted, as `startOf` gives them. */
-  only(isWanted: (start: number) => boolean): ClassTable {
-    const kept = new ClassTable();
-    for (const [slot, count] of this.#counts.entries()) {
-      if (count === 0) continue;
-      const digest = this.#digest(slot);
-      if (isWanted(digest[0] & 0xffff)) kept.#put(...digest, count);
+  /** Forgets the classes whose digests do not begin with 16 bits that are wanted, as `startOf` gives them. */
+  keep(isWanted: (start: number) => boolean): void {
+    const bytes = this.toBytes();
+    this.clear();
+    for (let at = 0; at < bytes.length; at += ENTRY_BYTES) {
+      if (isWanted(startOf(bytes, at))) this.add(bytes, at, countOf(bytes, at));
     }
-    return kept;
+  }
+
+  /** Forgets all classes, and keeps the room. */
+  clear(): void {
+    this.#counts.fill(0);
+    this.#size = 0;
   }
 
   /** All classes as they are stored. */
