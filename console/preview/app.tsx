@@ -116,7 +116,15 @@ function LinkButton({ bench }: { readonly bench: Workbench }): JSX.Element {
         <div class="question" role="status">
           <p>{link.words}</p>
           {link.address !== '' && (
-            <input aria-label="Link to the configuration" readOnly value={link.address} />
+            <code
+              class="link"
+              tabIndex={0}
+              role="textbox"
+              aria-readonly="true"
+              aria-label="Link to the configuration"
+            >
+              {link.address}
+            </code>
           )}
           <button type="button" onClick={() => setLink(undefined)}>
             Close

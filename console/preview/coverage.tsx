@@ -72,7 +72,7 @@ function Gap({ gap, bench, state }: PaneProps & { readonly gap: CoverageGapSumma
           {rule.method} {shortened(rule.path, 200)}
         </code>
         {needed.length > 0 && <span> with {needed.join(', ')}</span>}
-        <button type="button" disabled={state.isStale} onClick={() => void bench.addRule(gap)}>
+        <button type="button" disabled={state.isStale} onClick={() => void bench.mend(gap)}>
           Add this rule
         </button>
       </p>

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
-import { useRef } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { FileButton } from '../shared/fileButton.js';
+import { TextField } from '../shared/textField.js';
 import { Tabs } from '../shared/tabs.js';
 import type { PaneProps } from './app.js';
 import { Elements } from './elements.js';
@@ -159,36 +160,38 @@ function Work({ bench, state }: PaneProps): JSX.Element | null {
   );
 }
 
-/** A dialog to paste into. */
+/** A dialog to paste into: what is pasted is opened at once. */
 function Paste({ bench }: PaneProps): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
-  const field = useRef<HTMLTextAreaElement>(null);
-  const close = (): void => {
-    if (field.current !== null) field.current.value = '';
+  const [typed, setTyped] = useState('');
+  const open = (text: string): void => {
+    setTyped('');
     dialog.current?.close();
+    if (text.trim() !== '') void bench.openText(text, 'Pasted data');
   };
   return (
     <>
       <button type="button" onClick={() => dialog.current?.showModal()}>
         Paste …
       </button>
-      <dialog ref={dialog} aria-label="Paste data">
-        <label class="field">
-          A resource, a Bundle, or NDJSON
-          <textarea ref={field} rows={14} spellcheck={false} />
-        </label>
+      <dialog ref={dialog} aria-label="Paste data" onClose={() => setTyped('')}>
+        <div class="field">
+          <span aria-hidden="true">
+            A resource, a Bundle, or NDJSON: it is opened as soon as it is pasted.
+          </span>
+          <TextField
+            kind="lines"
+            label="A resource, a Bundle, or NDJSON"
+            value={typed}
+            onText={setTyped}
+            onPaste={open}
+          />
+        </div>
         <p class="mend">
-          <button
-            type="button"
-            onClick={() => {
-              const text = field.current?.value ?? '';
-              close();
-              void bench.openText(text, 'Pasted data');
-            }}
-          >
+          <button type="button" onClick={() => open(typed)}>
             Open
           </button>
-          <button type="button" onClick={close}>
+          <button type="button" onClick={() => dialog.current?.close()}>
             Cancel
           </button>
         </p>

@@ -21,12 +21,14 @@ export function rowsOf(trace: ResourceTrace, other?: ResourceTrace): ElementRow[
   );
   // Paths of what the next element may be in, from the outermost.
   const around: string[] = [];
-  return trace.elements.map((element, place) => {
+  return trace.elements.flatMap((element, place) => {
     const path = element.path ?? element.afterPath ?? '';
+    // The resource as a whole.
+    if (path === '') return [];
     while (around.length > 0 && !isWithin(path, around.at(-1) ?? '')) around.pop();
     const label = path.slice((around.at(-1) ?? '').length).replace(/^\./, '');
     const depth = around.length;
-    if (!element.isPrimitive && path !== '') around.push(path);
+    if (!element.isPrimitive) around.push(path);
     const same = element.path === undefined ? undefined : others.get(element.path);
     return { place, depth, label, element, ...(same !== undefined && { other: same }) };
   });

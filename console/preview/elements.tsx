@@ -94,7 +94,7 @@ export function Elements({ bench, state }: PaneProps): JSX.Element {
           row={(at) => <Cells row={listed[at]!} trace={trace} other={other} rules={checked?.rules ?? []} />}
         />
       )}
-      <Detail bench={bench} state={state} row={rows[element]} />
+      <Detail bench={bench} state={state} row={rows.find(({ place }) => place === element)} />
     </div>
   );
 }

@@ -1,5 +1,7 @@
 import type { JSX } from 'preact';
+import { TextField } from '../shared/textField.js';
 import type { PaneProps } from './app.js';
+import { shortened } from './words.js';
 
 /** Keys for the secrets that a configuration names: in memory only. */
 export function Keys({ bench, state }: PaneProps): JSX.Element {
@@ -19,17 +21,18 @@ export function Keys({ bench, state }: PaneProps): JSX.Element {
         </p>
       )}
       {checked.secrets.map((name) => (
-        <label key={name} class="field">
-          Key of the secret {name}
-          <input
-            type="password"
-            autocomplete="off"
-            spellcheck={false}
-            value={Object.hasOwn(keys, name) ? keys[name] : ''}
+        <div key={name} class="field">
+          <span aria-hidden="true">
+            Key of the secret <bdi>{shortened(name)}</bdi>
+          </span>
+          <TextField
+            kind="secret"
+            label={`Key of the secret ${name}`}
             placeholder="random"
-            onInput={({ currentTarget }) => bench.setKey(name, currentTarget.value)}
+            value={Object.hasOwn(keys, name) ? (keys[name] ?? '') : ''}
+            onText={(text) => bench.setKey(name, text)}
           />
-        </label>
+        </div>
       ))}
       {checked.secrets.length > 0 && (
         <p class="hint">

@@ -7,3 +7,5 @@ const version = versionOf(location.href);
 const bench = new Workbench(EngineClient.start(version), version);
 render(<App bench={bench} />, document.querySelector('#page') as Element);
 void bench.start(location.hash.slice(1));
+// A link that is opened where this page is already open changes the fragment only.
+addEventListener('hashchange', () => void bench.openLink(location.hash.slice(1)));

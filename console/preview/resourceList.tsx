@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
+import { TextField } from '../shared/textField.js';
 import { VirtualList } from '../shared/virtualList.js';
 import type { PaneProps } from './app.js';
 import type { PreviewState, ResourceFilter } from './state.js';
@@ -45,12 +46,12 @@ export function ResourceList({ bench, state }: PaneProps): JSX.Element {
             ))}
           </select>
         </label>
-        <input
-          type="search"
-          aria-label="Type or id of the resources that are listed"
+        <TextField
+          kind="search"
+          label="Type or id of the resources that are listed"
           placeholder="Type or id"
           value={words}
-          onInput={({ currentTarget }) => bench.store.set({ words: currentTarget.value })}
+          onText={(text) => bench.store.set({ words: text })}
         />
       </div>
       {listed.length === 0 ? (

@@ -29,10 +29,7 @@ export function Rules({ bench, state }: PaneProps): JSX.Element {
         count={rules.length}
         rowHeight={ROW_HEIGHT}
         active={active}
-        onActive={(at) => {
-          const { index } = rules[at] ?? { index: -1 };
-          bench.store.set({ rule: index });
-        }}
+        onActive={(at) => bench.chooseRule(rules[at]?.index ?? -1)}
         onOpen={(at) => bench.goToElements(rules[at]?.index ?? -1)}
         row={(at) => {
           const { place, method, path, index } = rules[at]!;

@@ -10,9 +10,10 @@ export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 }
 
-/** A rule's place without the name of the sample that it is in: `3`, of `fhirPathRules[3]`; else all of it. */
+/** A rule's place in few characters: `[3]`, of `fhirPathRules[3]`; `sample [3]` of one in the sample. */
 export function shortPlace(place: string): string {
-  return place.replace(/fhirPathRules(After)?\[(\d+)\]$/, (_, after: string | undefined, number: string) =>
-    after === undefined ? `#${number}` : `after #${number}`,
-  );
+  const found = /^(.*?)fhirPathRules(After)?(\[\d+\])$/.exec(place);
+  if (found === null) return place;
+  const [, sample = '', after = '', number = ''] = found;
+  return `${sample === '' ? '' : 'sample '}${after === '' ? '' : 'after '}${number}`;
 }

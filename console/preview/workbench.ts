@@ -42,14 +42,16 @@ export class Workbench {
     try {
       const hello = await this.#engine.call('hello', {});
       this.store.set({ hello });
-      if (fragment !== '') await this.#openLink(fragment);
+      await this.openLink(fragment);
     } catch (error) {
       this.store.set({ fault: messageOf(error) });
     }
     await this.#look();
   }
 
-  async #openLink(fragment: string): Promise<void> {
+  /** Takes the configuration of a link; an empty fragment is none. */
+  async openLink(fragment: string): Promise<void> {
+    if (fragment === '') return;
     try {
       const { configuration } = await this.#engine.call('openLink', { fragment });
       this.replaceText(configuration);
@@ -88,17 +90,21 @@ export class Workbench {
     this.store.set({ fault: undefined, said: `The configuration ${file.name} is open.` });
   }
 
-  /** Adds the rule that would mend a gap of coverage. */
-  async addRule({ rule, parameters }: CoverageGapSummary): Promise<void> {
-    const { text } = this.store.state;
-    const { edits } = await this.#engine.call('mend', { configuration: text, rule, parameters });
-    if (text !== this.store.state.text) return;
-    if (edits.length > 0) this.#editor?.change(edits);
-    const said =
-      edits.length > 0
-        ? 'The rule was added to the configuration.'
-        : 'The text cannot be changed here: add the rule by hand.';
-    this.store.set({ said });
+  /** Adds the rule that would mend a gap of coverage, with the parameters that it needs. */
+  async mend({ rule, parameters }: Pick<CoverageGapSummary, 'rule' | 'parameters'>): Promise<void> {
+    const configuration = this.store.state.text;
+    try {
+      const { edits } = await this.#engine.call('mend', { configuration, rule, parameters });
+      if (configuration !== this.store.state.text) return;
+      this.#editor?.change(edits);
+      const said =
+        edits.length > 0
+          ? 'The rule was added to the configuration.'
+          : 'The text cannot be changed here: add the rule by hand.';
+      this.store.set({ said });
+    } catch (error) {
+      this.store.set({ fault: messageOf(error) });
+    }
   }
 
   complete(configuration: string, at: number): Promise<Completion> {
@@ -327,6 +333,12 @@ export class Workbench {
     const rule = this.store.state.trace?.trace.elements[place]?.rule ?? -1;
     this.store.set({ element: place, rule });
     this.#reveal(rule, false);
+  }
+
+  /** Chooses a rule of the list, and shows it in the text. */
+  chooseRule(index: number): void {
+    this.store.set({ rule: index });
+    this.#reveal(index, false);
   }
 
   /** Goes to a rule: in the text, or in the list where it is that of a sample. */

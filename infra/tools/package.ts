@@ -4,6 +4,7 @@ import { dirname, join, relative } from 'node:path';
 import { nodeFileTrace } from '@vercel/nft';
 import { zipSync, type Zippable } from 'fflate';
 import { bundleApp, NOT_BUNDLED } from './bundle.js';
+import { COMPRESSED } from './console/compress.js';
 
 /** What the platform's worker brings: it is in no package. */
 const BROUGHT_BY_THE_WORKER = '@azure/functions-core';
@@ -83,11 +84,13 @@ function checkBuilt(root: string): void {
   if (unbuilt !== undefined) throw new Error(`${unbuilt} is not there: run npm run build first.`);
 }
 
-/** The built console, which the app serves. */
+/** The built console, which the app serves: of each file that is there compressed, that form alone. */
 function consoleFiles(root: string): string[] {
-  return readdirSync(join(root, CONSOLE), { withFileTypes: true, recursive: true })
+  const files = readdirSync(join(root, CONSOLE), { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile())
     .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll('\\', '/'));
+  const all = new Set(files);
+  return files.filter((file) => !all.has(file + COMPRESSED));
 }
 
 /**

@@ -1,6 +1,12 @@
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+/**
+ * Services of Chromium's maker that Chromium itself asks, whatever page is open: who is signed in, what is to be updated.
+ * What it asks of the fields of a page, and of what is typed there, is none of these.
+ */
+const OF_BROWSER = /^(?!content-autofill\.)[a-z0-9.-]+\.(?:google|googleapis|gvt1)\.com:443$/;
+
 /** A request that left the browser, whichever of its pages and workers sent it. */
 export interface RecordedRequest {
   readonly method: string;
@@ -27,7 +33,8 @@ export async function startRecordingProxy(): Promise<RecordingProxy> {
     passOn(url, incoming, answer);
   });
   server.on('connect', (incoming, socket) => {
-    requests.push({ method: 'CONNECT', url: incoming.url ?? '' });
+    const url = incoming.url ?? '';
+    if (!OF_BROWSER.test(url)) requests.push({ method: 'CONNECT', url });
     socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
   });
   server.on('upgrade', (incoming, socket) => {

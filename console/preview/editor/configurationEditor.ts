@@ -93,6 +93,7 @@ export class ConfigurationEditor {
           EditorView.contentAttributes.of({
             'aria-label': 'Configuration, in JSON or YAML',
             spellcheck: 'false',
+            tabindex: '0',
           }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) {
@@ -142,7 +143,7 @@ export class ConfigurationEditor {
     if (to > length) return;
     this.#view.dispatch({
       selection: { anchor: from },
-      effects: [EditorView.scrollIntoView(from, { y: 'center', x: 'start' }), mark.of({ from, to })],
+      effects: [EditorView.scrollIntoView(from, { y: 'center' }), mark.of({ from, to })],
     });
     if (isFocused) this.#view.focus();
   }

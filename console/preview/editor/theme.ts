@@ -28,6 +28,23 @@ export const THEME = EditorView.theme({
   },
   '.cm-completionDetail': { color: 'var(--muted)', fontStyle: 'normal' },
   'li[aria-selected] .cm-completionDetail': { color: 'var(--on-accent)' },
+  // Drawn without the images that CodeMirror has in its style sheets: the page's policy refuses those.
+  '.cm-lintRange-error, .cm-lintRange-warning': {
+    backgroundImage: 'none',
+    textDecoration: 'underline wavy',
+    textDecorationSkipInk: 'none',
+  },
+  '.cm-lintRange-error': { textDecorationColor: 'var(--bad)' },
+  '.cm-lintRange-warning': { textDecorationColor: 'var(--doubtful)' },
+  '.cm-lint-marker-error, .cm-lint-marker-warning': {
+    content: 'normal',
+    width: '9px',
+    height: '9px',
+    margin: '5px 2px',
+  },
+  '.cm-lint-marker-error': { backgroundColor: 'var(--bad)', borderRadius: '50%' },
+  '.cm-lint-marker-warning': { backgroundColor: 'var(--doubtful)' },
+  '.cm-highlightTab': { backgroundImage: 'none' },
   '.cm-diagnostic': { maxWidth: 'min(42em, 85vw)', whiteSpace: 'normal' },
 });
 

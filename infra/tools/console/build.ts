@@ -5,6 +5,7 @@ import { SAMPLE_NAMES, sampleNamed } from '../../../functions/deid/configuration
 import { definitionsOf } from '../../../functions/deid/model/definitions.js';
 import { FHIR_VERSIONS, type FhirVersion } from '../../../functions/fhir/fhirVersion.js';
 import { PROJECT_ROOT } from '../../../local/paths.js';
+import { compressFiles } from './compress.js';
 import { compactDefinitions } from './compactDefinitions.js';
 import { inventedResources } from './inventedResources.js';
 
@@ -129,6 +130,7 @@ async function buildConsole(root: string, target: string): Promise<void> {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, code);
   }
+  await compressFiles(target);
 }
 
 try {
