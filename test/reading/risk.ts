@@ -13,21 +13,23 @@ const US_CORE = 'http://hl7.org/fhir/us/core/StructureDefinition/us-core';
 /** All values of a list, each once, in their order. */
 const set = (list: string): string => `list_sort(list_distinct(${list}))`;
 const codes = (name: string): string =>
-  set(`[coalesce(part->>'$.valueCoding.code', part->>'$.valueString')
-    for part in flatten([extension->'$.extension[*]' for extension in line->'$.extension[*]'
-      if extension->>'$.url' = '${US_CORE}-${name}'])]`);
+  set(`[coalesce(json_extract_string(part, '$.valueCoding.code'), json_extract_string(part, '$.valueString'))
+    for part in flatten([json_extract(e, '$.extension[*]') for e in json_extract(line, '$.extension[*]')
+      if json_extract_string(e, '$.url') = '${US_CORE}-${name}'])]`);
 
 const CLASSES = `
   CREATE VIEW class AS SELECT count(*) AS size FROM (
     SELECT json AS line FROM read_ndjson_objects('export/Patient-*.ndjson')
   ) GROUP BY
-    substr(line->>'$.birthDate', 1, 4),
-    line->>'$.gender',
-    ${set("[substr(code, 1, 3) for code in line->>'$.address[*].postalCode']")},
-    ${set("line->>'$.address[*].state'")},
+    substr(json_extract_string(line, '$.birthDate'), 1, 4),
+    json_extract_string(line, '$.gender'),
+    ${set("[substr(code, 1, 3) for code in json_extract_string(line, '$.address[*].postalCode')]")},
+    ${set("json_extract_string(line, '$.address[*].state')")},
     ${codes('race')},
     ${codes('ethnicity')},
-    coalesce(substr(line->>'$.deceasedDateTime', 1, 4), nullif(line->>'$.deceasedBoolean', 'false'));`;
+    coalesce(
+      substr(json_extract_string(line, '$.deceasedDateTime'), 1, 4),
+      nullif(json_extract_string(line, '$.deceasedBoolean'), 'false'));`;
 
 const RANGES: ReadonlyArray<readonly [least: number, most?: number]> = [
   ...[
