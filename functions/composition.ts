@@ -44,6 +44,8 @@ import type { Settings } from './settings/settings.js';
  * lives on a fraction of this.
  */
 const MAX_THREAD_MEBIBYTES = 1024;
+/** Of young objects. An export makes few that live on: more memory for them saves no time. */
+const MAX_YOUNG_MEBIBYTES = 12;
 const BYTES_PER_MEBIBYTE = 1_048_576;
 
 /** What all threads of this process share at the servers that they ask. */
@@ -173,7 +175,7 @@ function openSlices(settings: Settings, access: Access, main: ActivityDependenci
     return {
       workerData: shared,
       transferList: [shared.source.port, shared.pseudonyms.port],
-      resourceLimits: threadLimits(MAX_THREAD_MEBIBYTES),
+      resourceLimits: threadLimits(MAX_THREAD_MEBIBYTES, MAX_YOUNG_MEBIBYTES),
     };
   });
   return areSpared ? new SparingSlices(onMain, threads, main.jobs) : threads;
