@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { ActivityDependencies, MainDependencies } from './activities/dependencies.js';
+import { exportGroup } from './activities/exportGroup.js';
 import { exportSlice } from './activities/exportSlice.js';
 import { JobCache } from './activities/jobCache.js';
 import type { SliceRunner } from './activities/sliceRunner.js';
@@ -160,7 +161,11 @@ function configurationReader(settings: Settings): ConfigurationReader {
 
 /** What runs slices on a thread. */
 export function slicesOf(thread: ActivityDependencies): SliceRunner {
-  return { run: exportSlice(thread), forget: (jobId) => thread.cache.forget(jobId) };
+  return {
+    run: exportSlice(thread),
+    runGroup: exportGroup(thread),
+    forget: (jobId) => thread.cache.forget(jobId),
+  };
 }
 
 function openSlices(settings: Settings, access: Access, main: ActivityDependencies): SliceRunner {
