@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { readMinCount } from '../export/report/countSheet.js';
 import { isConfigurationName } from '../export/request/configurationName.js';
 import { GUIDE_VERSIONS } from '../export/request/guide.js';
 import { readOciReference } from '../export/request/ociReference.js';
@@ -220,6 +221,13 @@ const AREAS = {
       'MIN_CLASS_SIZE',
       { default: 0, min: 0, max: 1_000_000, unit: 'patients' },
       'Fewest Patients of an export that have to share each combination of [quasi-identifiers](risk.md): where fewer do, the job ends without data; 0: no such limit. A configuration can ask for more (`minClassSize`), never for fewer. Not of raw exports. It holds for jobs that begin after it is set.',
+    ),
+    reportMinCount: text(
+      'REPORT_MIN_COUNT',
+      '0 or a whole number from 3 to 1000',
+      readMinCount,
+      { default: '10' },
+      'Counts from 1 to below it are not shown in `report.html` and `report-shared.json`, nor what would reveal one by subtraction ([The release report](report.md)); 0: all are shown.',
     ),
     approval: APPROVAL,
     secrets,
