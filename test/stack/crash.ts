@@ -4,6 +4,7 @@ import type { ExportReport } from '../../functions/export/output/report.js';
 import { outputNameEnd } from '../../functions/export/output/outputName.js';
 import { ExportClient } from '../../cli/export/exportClient.js';
 import { createRandom } from '../../local/sample/random.js';
+import { FILES_BESIDE } from './filesBeside.js';
 import { sourceIds } from '../faults/checker.js';
 import { downloadLines, startTestStack } from './harness.js';
 import { expectRiskOf } from './riskOf.js';
@@ -75,7 +76,7 @@ export async function expectToSurviveKills(
       const folder = `-${outputNameEnd(statusUrl.slice(statusUrl.lastIndexOf('/') + 1))}/`;
       const blobs = (await test.blobNames('crash')).filter((name) => name.includes(folder));
       // Besides the files of the manifest only manifest and report: no orphan of a lost attempt.
-      expect(blobs.length).toBe(manifest.output.length + 2);
+      expect(blobs.length).toBe(manifest.output.length + FILES_BESIDE);
     }
     console.log(`${kills} kills in ${exports} export(s), nothing lost, nothing doubled`);
   } finally {
