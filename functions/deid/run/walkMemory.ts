@@ -96,6 +96,7 @@ interface Program {
   resource(
     node: number,
     start: number,
+    first: number,
     place: number,
     siblings: number,
     idBecame: number,
