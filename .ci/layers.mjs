@@ -45,7 +45,11 @@ const LAYERS = [
 /** Of these, orchestrators see types only: what they run themselves is deterministic. */
 const TYPES_ONLY = { orchestrators: ['activities', 'adapters', 'settings'] };
 
+/** What the console, which runs in browsers, imports of functions/: pure code. Types may come from anywhere. */
+const IN_BROWSERS = ['deid', 'fhir', 'json', 'common'];
+
 const ROOT = join(import.meta.dirname, '../functions');
+const CONSOLE = join(ROOT, '../console');
 const layerOf = (path) => {
   for (let folder = dirname(path); ; folder = dirname(folder)) {
     const layer = LAYERS.indexOf(folder);
@@ -56,21 +60,34 @@ const layerOf = (path) => {
 };
 
 const problems = [];
-const files = readdirSync(ROOT, { encoding: 'utf8', recursive: true }).filter((file) => file.endsWith('.ts'));
-for (const file of files) {
-  const text = readFileSync(join(ROOT, file), 'utf8');
-  for (const [, kind = '', specifier] of text.matchAll(
-    /\b(?:im|ex)port(\s+type)?\b[^;'"]*?['"](\.[^'"]+)['"]/g,
-  )) {
-    const target = normalize(join(dirname(file), specifier)).replace(/\.js$/, '.ts');
-    const [from, to] = [LAYERS[layerOf(file)], LAYERS[layerOf(target)]];
-    const isUpward = layerOf(target) < layerOf(file);
-    const isCode = kind === '' && TYPES_ONLY[from]?.includes(to);
-    if (!isUpward && !isCode) continue;
-    problems.push(
-      `${file} > ${target}: ${isUpward ? `${to} is above ${from}` : `${from} imports types only of ${to}`}`,
+/** The files of a folder, each with what it imports from others by a relative path. */
+const importsIn = (folder) =>
+  readdirSync(folder, { encoding: 'utf8', recursive: true })
+    .filter((file) => /\.tsx?$/.test(file))
+    .flatMap((file) =>
+      [
+        ...readFileSync(join(folder, file), 'utf8').matchAll(
+          /\b(?:im|ex)port(\s+type)?\b[^;'"]*?['"](\.[^'"]+)['"]/g,
+        ),
+      ].map(([, kind = '', specifier]) => ({
+        file,
+        kind,
+        target: normalize(join(dirname(file), specifier)).replace(/\.js$/, '.ts'),
+      })),
     );
-  }
+for (const { file, kind, target } of importsIn(CONSOLE)) {
+  const folder = /^\.\.\/functions\/([^/]+)/.exec(target)?.[1];
+  if (!target.startsWith('..') || kind !== '' || IN_BROWSERS.includes(folder)) continue;
+  problems.push(`console/${file} > ${target}: the console imports code of ${IN_BROWSERS.join(', ')} only`);
+}
+for (const { file, kind, target } of importsIn(ROOT)) {
+  const [from, to] = [LAYERS[layerOf(file)], LAYERS[layerOf(target)]];
+  const isUpward = layerOf(target) < layerOf(file);
+  const isCode = kind === '' && TYPES_ONLY[from]?.includes(to);
+  if (!isUpward && !isCode) continue;
+  problems.push(
+    `${file} > ${target}: ${isUpward ? `${to} is above ${from}` : `${from} imports types only of ${to}`}`,
+  );
 }
 for (const problem of problems) console.error(problem);
 if (problems.length > 0) {

@@ -15,7 +15,7 @@ export interface FileTask {
   input: string;
   output: string;
   /** Names that feed the date-shift scopes. */
-  context: Required<ResourceContext>;
+  context: Required<Pick<ResourceContext, 'fileName' | 'folderName'>>;
 }
 
 /** What is wrong with a resource of a file. Holds nothing of its content. */

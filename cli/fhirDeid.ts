@@ -209,6 +209,20 @@ const COMMANDS: readonly Command[] = [
     options: { from: { value: 'REFERENCE', description: 'an image, registry/image:tag' } },
     run: async (given) => (await import('./config.js')).show(given),
   },
+  {
+    name: 'console',
+    summary:
+      'Serves the console to this machine alone: the preview of what a configuration does, in which data stays in the browser, and, with --base, the exports page of an app.',
+    options: {
+      port: { value: 'N', description: 'the port on 127.0.0.1, 8765 without it; 0 takes a free one' },
+      base: {
+        value: 'URL',
+        description:
+          'FHIR base of the app that exports are started at; its CORS_ORIGINS has to name the address of the console, and it has to take tokens (function keys do not go with CORS)',
+      },
+    },
+    run: async (given) => (await import('./console.js')).consoleOnThisMachine(given),
+  },
 ];
 
 async function main(args: readonly string[]): Promise<number> {

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import type { ActivityDependencies, MainDependencies } from './activities/dependencies.js';
 import { exportSlice } from './activities/exportSlice.js';
 import { JobCache } from './activities/jobCache.js';
@@ -78,6 +79,7 @@ export function composeApp(settings: Settings): { activities: MainDependencies; 
       sourceFiles,
       ...configurationReader(settings),
       sourceOf,
+      consoleFolder: fileURLToPath(new URL('../console/', import.meta.url)),
       capabilities: openCapabilities(settings, sourceOf, now),
       // A thread also where slices have none: what callers send may take long.
       runDeIdentify: deIdentifyThreads(

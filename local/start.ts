@@ -11,6 +11,7 @@ async function main(): Promise<void> {
   process.once('SIGTERM', stop);
   console.log(`
 The export runs at   ${stack.baseUrl}
+The console is at    ${stack.baseUrl.replace(/fhir$/, 'console/')}
 It reads from        ${stack.fhirServerUrl} (SOURCE_MODE=${stack.sourceMode})
 Logs and data are in ${stack.dataDirectory}
 

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { createDecipheriv } from 'node:crypto';
 import type { Dialect } from '../../functions/deid/methods/dialect.js';
-import { cipherOf, IV_BYTES } from '../../functions/deid/methods/encrypt.js';
+import { cipherOf } from '../../functions/common/crypto.js';
+import { IV_BYTES } from '../../functions/deid/methods/encrypt.js';
 import { validValue } from '../../functions/deid/methods/validWork.js';
 import type { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import type { FhirType } from '../../functions/deid/model/types.js';

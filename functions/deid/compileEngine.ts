@@ -39,7 +39,7 @@ export function compileEngine(configuration: Configuration, options: EngineOptio
 }
 
 /** Rules of a configuration, with the last one that an allow-list needs. */
-function rulesOf(configuration: Configuration): readonly Rule[] {
+export function rulesOf(configuration: Configuration): readonly Rule[] {
   if (configuration.parameters.unmatched === 'keep') return configuration.rules;
   const index = configuration.rules.reduce((most, rule) => Math.max(most, rule.index), -1) + 1;
   const all = { path: 'Resource', resourceType: 'Resource', expression: null, settings: {} };
@@ -130,7 +130,7 @@ class CompiledEngine implements Engine, TapeResources {
     resource: TapeValue,
     line: LineBuffer,
     report: EngineReport,
-    { fileName = '', folderName = '' }: ResourceContext = {},
+    { fileName = '', folderName = '', trace }: ResourceContext = {},
   ): ProcessingFailure | undefined {
     const { run } = this;
     const { length } = line;
@@ -139,11 +139,11 @@ class CompiledEngine implements Engine, TapeResources {
     let { survey } = this;
     let failure: ProcessingFailure | undefined;
     survey.restart();
-    const isByTape = this.anonymizeByTape(resource, line);
+    const isByTape = trace === undefined && this.anonymizeByTape(resource, line);
     try {
       if (!isByTape) {
         line.truncate(length);
-        run.restart(fileName, folderName);
+        run.restart(fileName, folderName, trace);
         line.text(stringifyJson(this.byTree(resource.tape, resource.node, 'outermost')));
       }
       if (!isByTape || survey.isPartial) {

@@ -49,12 +49,12 @@ export function isRangeCurrent(header: string | null, etag: string, lastModified
 }
 
 /** Whether an `Accept-Encoding` header takes gzip. https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3 */
-export function acceptsGzip(header: string | null): boolean {
+export function acceptsCoding(header: string | null, coding: 'gzip' | 'br'): boolean {
   const codings = (header ?? '').split(',').map((part) => {
     const [name = '', ...parameters] = part.split(';').map((text) => text.trim().toLowerCase());
     const isRefused = parameters.some((parameter) => /^q\s*=\s*0(\.0*)?$/.test(parameter));
     return { name, isRefused };
   });
-  const gzip = codings.find(({ name }) => name === 'gzip') ?? codings.find(({ name }) => name === '*');
-  return gzip !== undefined && !gzip.isRefused;
+  const found = codings.find(({ name }) => name === coding) ?? codings.find(({ name }) => name === '*');
+  return found !== undefined && !found.isRefused;
 }

@@ -26,4 +26,6 @@ export interface HttpDependencies extends Pick<
   /** What the source says of itself, for `/metadata`; absent where it is not asked. */
   capabilities: CapabilitiesCache | undefined;
   runDeIdentify: RunDeIdentify;
+  /** Folder of the built console. */
+  consoleFolder: string;
 }

@@ -4,7 +4,7 @@ import { ExportError } from '../common/errors.js';
 import { type ExportManifest, manifestFiles, REPORT_FILE, typesInFile } from '../export/output/manifest.js';
 import { filesOfPages, mayShowEarly } from '../export/output/manifestPages.js';
 import { errorIssue } from '../fhir/operationOutcome.js';
-import { acceptsGzip, type ByteRange, isRangeCurrent, matchesETag, readByteRange } from './byteRange.js';
+import { acceptsCoding, type ByteRange, isRangeCurrent, matchesETag, readByteRange } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
 import { requireAccess, requireTypes } from './authorization/caller.js';
 import { readJobId, unknownJob, visibleTo } from './jobOfPath.js';
@@ -65,7 +65,7 @@ export function downloadFile(dependencies: HttpDependencies): Handler {
       range === 'whole' &&
       bytes > 0 &&
       bytes <= MAX_COMPRESSED_BYTES &&
-      acceptsGzip(headers.get('accept-encoding'));
+      acceptsCoding(headers.get('accept-encoding'), 'gzip');
     // A compressed answer is another one: parts of it would not fit those of the file.
     const ownEtag = isGzip ? etag.replace(/"$/, '-gzip"') : etag;
     if (matchesETag(headers.get('if-none-match'), ownEtag)) {

@@ -8,10 +8,12 @@ import { typesInManifest } from '../export/output/manifest.js';
 import { mayShowEarly, pageOfComplete, pageWhileRunning } from '../export/output/manifestPages.js';
 import { pagesSoFar } from '../jobs/manifestPages.js';
 import {
+  progressByType,
   progressOf,
   progressText,
   progressWithoutCounts,
   secondsToNextPoll,
+  type TypeProgress,
 } from '../export/output/progress.js';
 import { errorIssue } from '../fhir/operationOutcome.js';
 import type { HttpDependencies } from './dependencies.js';
@@ -77,7 +79,10 @@ export function exportStatus(dependencies: HttpDependencies): Handler {
     // Only then: pages that are not there must not push other jobs out of the limiter.
     if (page === undefined && nth > 0) throw noPage();
     limiter.noteRetryAfter(poller, retryAfter, now());
-    if (page === undefined) return { status: 202, headers };
+    if (page === undefined) {
+      const byType = plan !== undefined && isCounted && asksRepresentation(request);
+      return byType ? withTypes(headers, progressByType(plan, partitions)) : { status: 202, headers };
+    }
     requireTypes(caller, typesInManifest(page.manifest));
     const next = page.hasNext ? nth + 1 : undefined;
     return {
@@ -86,6 +91,23 @@ export function exportStatus(dependencies: HttpDependencies): Handler {
       body: await answers.running(request, job, { ...page, next }),
     };
   }
+}
+
+/** https://www.rfc-editor.org/rfc/rfc7240#section-4.2 */
+const REPRESENTATION = 'return=representation';
+
+/** Whether a client wants to have more of a running job than the headers: others may not expect a body. */
+function asksRepresentation({ headers }: HttpRequest): boolean {
+  const preferences = (headers.get('prefer') ?? '').split(/[,;]/).map((each) => each.trim().toLowerCase());
+  return preferences.includes(REPRESENTATION);
+}
+
+function withTypes(headers: Record<string, string>, types: readonly TypeProgress[]): HttpResponseInit {
+  return {
+    status: 202,
+    headers: { ...headers, 'content-type': 'application/json', 'preference-applied': REPRESENTATION },
+    body: JSON.stringify({ progress: types }),
+  };
 }
 
 /** A request for the status of a job, or for a page of its manifest. */

@@ -14,6 +14,7 @@ import { mayKnowGroups, searchLimitsOf } from './authorization/permitKickOff.js'
 import type { HttpDependencies } from './dependencies.js';
 import type { Handler } from './handler.js';
 import { baseUrlOf } from './publicUrls.js';
+import { parametersOf } from './queryParameters.js';
 import { RequestError } from './respond.js';
 
 const GROUP = 'Group';
@@ -21,8 +22,6 @@ const GROUP = 'Group';
 const NO_JOB = 'groups';
 /** After this, the list has what was read by then. */
 const MAX_MS = 30_000;
-/** Of the host, and of the format of the answer, which is JSON. */
-const WITHOUT_EFFECT = new Set(['code', 'clientid', '_format', '_pretty']);
 
 /** Whether groups can be listed at all: not those of a source of which nothing but its own export is read. */
 export function hasGroupList({ source }: Pick<Settings, 'source'>): boolean {
@@ -89,8 +88,7 @@ function mayKnowNames(caller: Caller, { allowRawExport }: Settings): boolean {
 
 /** A search by name or id would be a question about a person. @throws RequestError 400 */
 function refuseParameters({ url }: HttpRequest): void {
-  const names = [...new URL(url).searchParams.keys()].map((name) => name.toLowerCase());
-  if (names.every((name) => WITHOUT_EFFECT.has(name))) return;
+  if (parametersOf(url).length === 0) return;
   const text = 'The list of groups takes no parameters: leave them out, and choose from the list.';
   throw new RequestError(400, [errorIssue('not-supported', text)]);
 }

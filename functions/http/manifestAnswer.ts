@@ -7,7 +7,7 @@ import { expiryOf } from '../jobs/model/state.js';
 import { matchesETag } from './byteRange.js';
 import type { HttpDependencies } from './dependencies.js';
 import { unknownJob } from './jobOfPath.js';
-import { baseUrlOf } from './publicUrls.js';
+import { baseUrlOfJob } from './publicUrls.js';
 
 const MINUTE_MS = 60_000;
 
@@ -37,7 +37,7 @@ export class ManifestAnswers {
     const expires = this.#expiry(over);
     // Signed links are other ones each time; those a client has are good for half of their lifetime at least.
     const turn = settings.downloadLinks === 'sas' ? Math.floor(now() / (this.#lifetime / 2)) : 0;
-    const baseUrl = this.#baseUrl(request, job);
+    const baseUrl = baseUrlOfJob(request, job, settings);
     const etag = etagOf([
       manifest,
       settings.downloadLinks,
@@ -61,8 +61,8 @@ export class ManifestAnswers {
 
   /** The body of a page of a running job. */
   async running(request: HttpRequest, job: JobRequest, linked: LinkedManifest): Promise<string> {
-    const { now } = this.#dependencies;
-    const links = await this.#links(job, this.#baseUrl(request, job), now() + this.#lifetime);
+    const { settings, now } = this.#dependencies;
+    const links = await this.#links(job, baseUrlOfJob(request, job, settings), now() + this.#lifetime);
     return bodyOf(job, linked, links);
   }
 
@@ -73,12 +73,6 @@ export class ManifestAnswers {
   #expiry(over: number): number {
     const { settings, now } = this.#dependencies;
     return settings.downloadLinks === 'sas' ? Math.min(over, now() + this.#lifetime) : over;
-  }
-
-  /** A job may be older than the setting, and its status asked for by another of the hosts than its kick-off. */
-  #baseUrl(request: HttpRequest, job: JobRequest): string {
-    const { settings } = this.#dependencies;
-    return settings.publicBaseUrls === undefined ? job.baseUrl : baseUrlOf(request, settings);
   }
 
   async #links(job: JobRequest, baseUrl: string, expires: number): Promise<JobLinks> {

@@ -22,6 +22,11 @@ export function baseUrlOf({ url, headers }: Asked, { publicBaseUrls }: UrlSettin
   return first;
 }
 
+/** The base of a job's URLs: it may be older than the setting, and asked for at another of the hosts than its kick-off. */
+export function baseUrlOfJob(asked: Asked, job: { baseUrl: string }, settings: UrlSettings): string {
+  return settings.publicBaseUrls === undefined ? job.baseUrl : baseUrlOf(asked, settings);
+}
+
 /** The URL of a request as the caller knows it, its path and query as they were sent. */
 export function requestUrlOf(request: Asked, settings: UrlSettings): string {
   if (settings.publicBaseUrls === undefined) return request.url;

@@ -8,7 +8,9 @@ import { cancelExport } from './cancelExport.js';
 import { definition, DEFINITION_PATH } from './deIdentify/definition.js';
 import { deIdentify, operationIsOff } from './deIdentify/deIdentify.js';
 import { downloadFile } from './downloadFile.js';
+import { exportList } from './exportList.js';
 import { exportStatus } from './exportStatus.js';
+import { consoleRoute } from './console/console.js';
 import { corsHeaders, preflight } from './cors.js';
 import { instanceLevel, typeLevel } from './exportLevel.js';
 import { groupList } from './groupList.js';
@@ -71,18 +73,19 @@ export function routes(dependencies: HttpDependencies): Route[] {
       access: 'export',
       methods: { GET: download, HEAD: download },
     },
-    groupsRoute(dependencies),
+    listRoute('exports', 'fhir/_operations/export', exportList(dependencies)),
+    listRoute('groups', 'fhir/Group', groupList(dependencies)),
     ...deIdentifyRoutes(dependencies),
     openRoute('metadata', 'fhir/metadata', metadata(dependencies)),
     openRoute('smartConfiguration', 'fhir/.well-known/smart-configuration', smartConfiguration(dependencies)),
+    openRoute('console', 'console/{*path}', consoleRoute(dependencies.consoleFolder, dependencies.settings)),
     openRoute('healthz', 'healthz', healthy),
     { name: 'unknownPath', route: '{*path}', access: 'open', methods: {} },
   ];
 }
 
-function groupsRoute(dependencies: HttpDependencies): Route {
-  const list = groupList(dependencies);
-  return { name: 'groups', route: 'fhir/Group', access: 'export', methods: { GET: list, HEAD: list } };
+function listRoute(name: string, route: string, list: Handler): Route {
+  return { name, route, access: 'export', methods: { GET: list, HEAD: list } };
 }
 
 function deIdentifyRoutes(dependencies: HttpDependencies): Route[] {

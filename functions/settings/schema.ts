@@ -179,6 +179,12 @@ const AREAS = {
   Callers: {
     authorization: AUTHORIZATION,
     publicBaseUrls,
+    console: choice(
+      'CONSOLE',
+      ['on', 'off'],
+      { default: 'on' },
+      'Whether the app serves the [console](console.md) at `/console`: static files without any data, which everybody may have.',
+    ),
     maxRunningExports: integer(
       'MAX_RUNNING_EXPORTS',
       { default: 100, min: 1, max: 10_000, unit: 'exports' },

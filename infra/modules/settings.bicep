@@ -136,6 +136,9 @@ type ExportSettings = {
   @description('FHIR base URL as clients know it, where a gateway is in front of the app; every URL in an answer begins with it. Where clients know it by several hosts, one URL for each: the first is used unless `X-Original-Host` or `X-Forwarded-Host` names the host of another. See [Behind a gateway](operations.md#behind-a-gateway). Unless set: the host of the request. (https URLs without user, query and fragment, separated by commas, e.g. https://api.example.org/hospital/fhir)')
   PUBLIC_BASE_URL: string?
 
+  @description('Whether the app serves the console (docs/console.md) at `/console`: static files without any data, which everybody may have. (default on)')
+  CONSOLE: ('on' | 'off')?
+
   @description('Exports that may run at the same time; a kick-off beyond is 429 with `Retry-After`. (exports; default 100)')
   @minValue(1)
   @maxValue(10000)

@@ -66,13 +66,27 @@ export async function bundleApp(root: string, isExcluded: (path: string) => bool
     const chunks = output.filter((file) => file.type === 'chunk');
     const sources = chunks.flatMap(({ moduleIds }) => moduleIds).filter((id) => id.startsWith(root));
     return {
-      modules: new Map(chunks.map(({ fileName, code }) => [`${APP}/${fileName}`, code])),
+      modules: new Map(chunks.map(({ fileName, code }) => [`${APP}/${fileName}`, inAscii(code)])),
       sources: sources.map(pathOf),
       loading: loading.sort(),
     };
   } finally {
     await build.close();
   }
+}
+
+/**
+ * A module with escapes for all that is not ASCII. V8 keeps the text of a module for as long as it is loaded, in each
+ * thread, and takes two bytes for every character where one of them is beyond Latin-1.
+ * @throws Error where an escape would mean something else
+ */
+export function inAscii(code: string): string {
+  const raw = /\\[^\p{ASCII}]|String\.raw`[^`]*[^\p{ASCII}`]/u.exec(code);
+  if (raw !== null) throw new Error(`This text in a module cannot be escaped: ${raw[0]}`);
+  return code.replaceAll(
+    /[\u0080-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** The main modules: of the app, and those that nothing imports, since threads start from them. */

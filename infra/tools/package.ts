@@ -1,14 +1,16 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { nodeFileTrace } from '@vercel/nft';
 import { zipSync, type Zippable } from 'fflate';
 import { bundleApp, NOT_BUNDLED } from './bundle.js';
+import { COMPRESSED } from './console/compress.js';
 
 /** What the platform's worker brings: it is in no package. */
 const BROUGHT_BY_THE_WORKER = '@azure/functions-core';
 /** The same files make the same bytes: the earliest moment that a zip archive can hold. */
 const MODIFIED = new Date(1980, 0, 1);
+const CONSOLE = 'dist/console';
 const LICENCE = /^(licen[cs]e|notice|thirdpartynotice)[^/]*$/i;
 /** Types, source maps, texts, tests, builds for browsers: what Node never loads, unless the trace says so. */
 const USELESS =
@@ -26,7 +28,8 @@ export interface DeploymentPackage {
 
 /**
  * Makes the deployment package of the built app: `host.json`, a `package.json` without scripts and development
- * dependencies, the app with what it imports as a bundle, what that loads when it runs, and of all packages `package.json` and licence.
+ * dependencies, the app with what it imports as a bundle, what that loads when it runs,
+ * the console, and of all packages `package.json` and licence.
  * Writes the folder `<target>` and the archive `<target>.zip`.
  * @throws Error when the app is not built, or something it imports is not installed
  */
@@ -46,6 +49,7 @@ export async function makePackage(root: string, target: string): Promise<Deploym
       ...[...whole].flatMap((folder) => usefulFiles(root, folder)),
       ...bundled.flatMap((folder) => identityOf(root, folder)),
     ].map((file) => [file, readFileSync(join(root, file))] as const),
+    ...consoleFiles(root).map((file) => [file, readFileSync(join(root, file))] as const),
     ['package.json', Buffer.from(productionManifest(manifest))],
     ...[...modules].map(([file, text]) => [file, Buffer.from(text)] as const),
   ]);
@@ -73,11 +77,20 @@ function productionManifest(manifest: Record<string, unknown>): string {
 }
 
 function checkBuilt(root: string): void {
-  const unbuilt = readdirSync(join(root, 'functions'), { encoding: 'utf8', recursive: true })
+  const built = readdirSync(join(root, 'functions'), { encoding: 'utf8', recursive: true })
     .filter((path) => path.endsWith('.ts'))
-    .map((path) => join(root, 'dist', 'functions', path.replace(/\.ts$/, '.js')))
-    .find((path) => !existsSync(path));
+    .map((path) => join(root, 'dist', 'functions', path.replace(/\.ts$/, '.js')));
+  const unbuilt = [...built, join(root, CONSOLE)].find((path) => !existsSync(path));
   if (unbuilt !== undefined) throw new Error(`${unbuilt} is not there: run npm run build first.`);
+}
+
+/** The built console, which the app serves: of each file that is there compressed, that form alone. */
+function consoleFiles(root: string): string[] {
+  const files = readdirSync(join(root, CONSOLE), { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll('\\', '/'));
+  const all = new Set(files);
+  return files.filter((file) => !all.has(file + COMPRESSED));
 }
 
 /**

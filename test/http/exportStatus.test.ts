@@ -99,3 +99,58 @@ it('a running job has a manifest of what is ready where the request allows it, a
   expect((await ask('1'))[1]).toMatchObject({ output: [{ type: 'Patient' }] });
   await expect(ask('9')).rejects.toMatchObject({ status: 404 });
 });
+
+it.each([
+  ['return=representation', undefined, true],
+  ['wait=1; x, Return=Representation', undefined, true],
+  ['return=minimal', undefined, false],
+  [undefined, undefined, false],
+  // How many resources there are of a type is not said where patients are counted.
+  ['return=representation', 10, false],
+])(
+  'Prefer: %s, of patients counted from %s on: how far each type is: %s',
+  async (prefer, minPatients, isShown) => {
+    const part = (type: string, estimate?: number): object => ({ window: { type }, estimate });
+    const jobs = {
+      records: async () => ({
+        request: jobRequest({ jobId: JOB_ID, ...(minPatients === undefined ? {} : { minPatients }) }),
+      }),
+      plan: async () => ({
+        transactionTime: '2026-01-01T00:00:00Z',
+        first: 3,
+        partitions: [part('Patient', 5), part('Patient', 7), part('Condition', 9), part('Group'), part('')],
+      }),
+      progress: async () => [
+        { partition: 3, resources: 5, isDone: true },
+        { partition: 4, resources: 2, isDone: false },
+        { partition: 5, resources: 9, isDone: true },
+      ],
+    };
+    const handler = exportStatus({ jobs, settings: {}, now: () => 0 } as unknown as HttpDependencies);
+    const answer = await handler(
+      {
+        params: { jobId: JOB_ID },
+        method: 'GET',
+        headers: new Headers(prefer === undefined ? {} : { prefer }),
+      } as unknown as HttpRequest,
+      { getStatus: async () => ({ runtimeStatus: 'Running' }) } as unknown as DurableClient,
+      {} as InvocationContext,
+      { kind: 'unknown' },
+    );
+    expect(answer.status).toBe(202);
+    expect(new Headers(answer.headers).get('preference-applied')).toBe(
+      isShown ? 'return=representation' : null,
+    );
+    expect(answer.body === undefined ? undefined : JSON.parse(String(answer.body))).toEqual(
+      isShown
+        ? {
+            progress: [
+              { type: 'Patient', resources: 7, total: 12, isDone: false },
+              { type: 'Condition', resources: 9, total: 9, isDone: true },
+              { type: 'Group', resources: 0, isDone: false },
+            ],
+          }
+        : undefined,
+    );
+  },
+);

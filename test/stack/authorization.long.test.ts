@@ -159,6 +159,7 @@ describe('with SMART Backend Services', () => {
     ['GET', `/_operations/export/${UNKNOWN_JOB}/files/x`],
     ['POST', '/$de-identify'],
     ['GET', '/Group'],
+    ['GET', '/_operations/export'],
   ])('%s %s asks for a token', async (method, path) => {
     const answer = await ask(`${base}${path}`, KICK_OFF, method);
     expect(answer.status).toBe(401);
@@ -184,6 +185,7 @@ describe('with SMART Backend Services', () => {
     ['de-identify', '/$export', 403],
     ['de-identify', `/_operations/export/${UNKNOWN_JOB}`, 403],
     ['de-identify', `/_operations/export/${UNKNOWN_JOB}/files/x`, 403],
+    ['de-identify', '/_operations/export', 403],
   ])('the scopes %s at %s: %i, since no permission implies the other', async (scope, path, status) => {
     const answer = await ask(
       `${base}${path}`,
@@ -214,7 +216,7 @@ describe('with SMART Backend Services', () => {
     expect((await ask(base.replace(/\/fhir$/, '/healthz'))).status).toBe(200);
   });
 
-  it("another client's job is as unknown as any other: status, cancel and download", async () => {
+  it("another client's job is as unknown as any other: status, cancel, download and list", async () => {
     const mine = await client('system/*.rs');
     const statusUrl = await start(`_type=Patient&${DEIDENTIFIED}mine`, mine);
     const done = await end(statusUrl, mine);
@@ -234,8 +236,15 @@ describe('with SMART Backend Services', () => {
       expect({ status: answer.status, body: answer.body }).toEqual({ status: 404, body: reference.body });
     }
     expect(done.body).not.toMatch(/owner|\bresearch\b/);
+    const listed = async (headers: Record<string, string>): Promise<string> =>
+      (await ask(`${base}/_operations/export`, headers)).body;
+    expect(JSON.parse(await listed(mine))).toMatchObject({
+      exports: [{ url: statusUrl, state: 'completed' }],
+    });
+    expect(await listed(other)).toBe('{"exports":[]}');
     expect((await ask(file, mine)).status).toBe(200);
     expect((await ask(statusUrl, mine, 'DELETE')).status).toBe(202);
+    expect(await listed(mine)).toBe('{"exports":[]}');
   }, 60_000);
 
   it("a job's polls: polls of others use up none of its caller's", async () => {

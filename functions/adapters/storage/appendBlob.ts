@@ -22,7 +22,6 @@ export class AppendBlob {
   #etag: string;
   #position = 0;
   #block: Buffer | undefined;
-  #spare: Buffer | undefined;
   #filled = 0;
   #lines = 0;
   readonly #hash = createHash('sha256');
@@ -93,18 +92,13 @@ export class AppendBlob {
     await this.#flush();
     await this.#sending;
     this.#sha256 ??= this.#hash.digest('hex');
-    for (const block of [this.#block, this.#spare]) if (block !== undefined) blocks.giveBack(block);
+    if (this.#block !== undefined) blocks.giveBack(this.#block);
     this.#block = undefined;
-    this.#spare = undefined;
   }
 
   /** The block that is filled. */
   #room(): Buffer {
-    if (this.#block === undefined) {
-      this.#block = this.#spare ?? blocks.take(this.#blockBytes);
-      this.#spare = undefined;
-    }
-    return this.#block;
+    return (this.#block ??= blocks.take(this.#blockBytes));
   }
 
   async #writeAcross(lines: Uint8Array): Promise<void> {
@@ -129,10 +123,10 @@ export class AppendBlob {
     this.#sending.catch(() => undefined);
   }
 
-  /** Sends the first bytes of a block, which is spare after that. */
+  /** Sends the first bytes of a block, which any file may have after that. */
   async #send(block: Buffer, size: number): Promise<void> {
     await this.#append(block.subarray(0, size));
-    this.#spare = block;
+    blocks.giveBack(block);
   }
 
   async #append(block: Buffer): Promise<void> {

@@ -28,6 +28,7 @@ import {
   stateOf,
   type StopReason,
 } from '../../jobs/model/state.js';
+import { JobIndex, type JobPage } from './jobIndex.js';
 import { guarding, storageStatus, unlessMissing } from './storage.js';
 
 /** Container of the private state of the jobs, in the runtime's storage account. */
@@ -89,10 +90,12 @@ interface Claims {
  */
 export class JobStore {
   readonly #container: ContainerClient;
+  readonly #index: JobIndex;
   #isCreated = false;
 
   constructor(service: BlobServiceClient) {
     this.#container = service.getContainerClient(JOB_STATE_CONTAINER);
+    this.#index = new JobIndex(this.#container);
   }
 
   /** Writes everything a new job needs; `configuration` is absent in a raw export. */
@@ -102,6 +105,17 @@ export class JobStore {
     if (configuration !== undefined) await this.#write(`${jobId}/configuration.json`, configuration);
     await this.#write(`${jobId}/secret`, Buffer.from(secret).toString('base64'));
     await this.#writeJson(`${jobId}/request.json`, request);
+    // Last: what is in the list has a request, by which it is found and removed.
+    await this.#index.add(request);
+  }
+
+  /** A page of the jobs that a caller has started: see `JobIndex`. */
+  startedBy(
+    owner: string | undefined,
+    cursor: string | undefined,
+    most: number,
+  ): Promise<JobPage | undefined> {
+    return this.#index.page(owner, cursor, most);
   }
 
   /**
@@ -184,9 +198,11 @@ export class JobStore {
 
   /** Deletes all state of a job. The request goes last: as long as it is there, the job is found. */
   async deleteAll(jobId: string): Promise<void> {
-    const request = `${jobId}/request.json`;
-    await this.#deleteBlobs(jobId, (name) => name !== request);
-    await this.#delete(request);
+    const name = `${jobId}/request.json`;
+    const request = await this.request(jobId);
+    await this.#deleteBlobs(jobId, (other) => other !== name);
+    if (request !== undefined) await this.#index.remove(request);
+    await this.#delete(name);
   }
 
   /** When the youngest part of a job's state was written, in milliseconds since the epoch. */

@@ -1,4 +1,4 @@
-import { hkdfSync } from 'node:crypto';
+import { hkdf } from '../../common/crypto.js';
 import type { Method, MethodKey } from '../methods/method.js';
 import { METHODS } from '../methods/methods.js';
 import type { ConfigurationIssue } from '../reading/issues.js';
@@ -120,7 +120,5 @@ export function keyBytes(method: Method, parameters: Parameters, jobSecret: Uint
     return key.context === undefined || method.key.derive === undefined
       ? Buffer.from(key.text, 'utf8')
       : method.key.derive(key.text, key.context);
-  return new Uint8Array(
-    hkdfSync('sha256', jobSecret, new Uint8Array(0), `fhir-deidentified-export ${method.key.name}`, 32),
-  );
+  return hkdf(jobSecret, '', `fhir-deidentified-export ${method.key.name}`, 32);
 }

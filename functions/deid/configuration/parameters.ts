@@ -7,7 +7,7 @@ import { caseInsensitive, didYouMean, type IssueList } from '../reading/issues.j
 import { choice, flag, readSettings, unlessOff, type Settings, type ValuesOf } from '../reading/settings.js';
 
 /** The parameters that are no method's. */
-const GENERAL = {
+export const GENERAL = {
   /** What happens to an element that no rule reaches. */
   unmatched: choice('keep', 'redact'),
   /** What a condition in the path of a redacting rule counts as where it cannot be decided: not met, or met. */

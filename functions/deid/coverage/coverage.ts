@@ -34,7 +34,7 @@ export interface CoverageGap {
 }
 
 /** What each category is called in messages, in the order of the list. */
-const CATEGORIES: Readonly<Record<CoverageCategory, string>> = {
+export const CATEGORIES: Readonly<Record<CoverageCategory, string>> = {
   names: 'names',
   places: 'places',
   dates: 'dates and times',

@@ -23,6 +23,8 @@ interface Item {
   readonly read: IdentityRead | null;
 }
 
+type Binary = Extract<Expression, { kind: 'binary' }>;
+
 /** What conditions may look at: texts of codes, and what kind of identifier one is. */
 const OF_KINDS: ReadonlySet<string> = new Set([
   'CodeableConcept.text',
@@ -72,6 +74,7 @@ class Elements {
   readonly #byType = new Map<string, FhirElement[]>();
   readonly #items = new Map<readonly FhirElement[], readonly Item[]>();
   readonly #roots = new Map<string | null, readonly Item[]>();
+  readonly #named = new WeakMap<readonly Item[], Map<string, Items>>();
   #work = 0;
 
   constructor(readonly model: FhirModel) {}
@@ -102,6 +105,17 @@ class Elements {
     if (found !== undefined) return this.#itemsOf(found);
     const type = this.model.type(name) ?? this.model.resource(name);
     return type === undefined ? [] : [{ type, read: null }];
+  }
+
+  /** Those of a name in items; null where any resource may be there. */
+  named(items: readonly Item[], name: string): Items {
+    const ofItems = remembered(this.#named, items, () => new Map<string, Items>());
+    return remembered(ofItems, name, () => {
+      const found: FhirElement[] = [];
+      for (const { type } of items)
+        for (const element of type.elements.values()) if (element.name === name) found.push(element);
+      return found.some(({ type }) => type === null) ? null : itemsOf(found);
+    });
   }
 
   /** One value of each primitive type, of which nothing is known. */
@@ -169,11 +183,9 @@ class Reads {
       case 'type':
         return this.#ofType(this.#follow(expression.operand, input, inside), expression.type);
       case 'binary': {
-        const left = this.#follow(expression.left, input, inside);
-        const right = this.#follow(expression.right, input, inside);
-        if (expression.operator === '|') return left === null || right === null ? null : [...left, ...right];
-        this.#look(left);
-        this.#look(right);
+        if (expression.operator === '|') return this.#union(expression, input, inside);
+        this.#look(this.#follow(expression.left, input, inside));
+        this.#look(this.#follow(expression.right, input, inside));
         return [];
       }
       case 'member':
@@ -181,6 +193,21 @@ class Reads {
       case 'call':
         return this.#call(expression, input, inside);
     }
+  }
+
+  /** All operands of a union at once: each pair of them would be as many items as there are before it. */
+  #union(union: Binary, input: Items, inside: boolean): Items {
+    const operands: Expression[] = [];
+    let left: Expression = union;
+    for (; left.kind === 'binary' && left.operator === '|'; left = left.left) operands.push(left.right);
+    const items = new Set<Item>();
+    let isKnown = true;
+    for (const operand of [left, ...operands.reverse()]) {
+      const found = this.#follow(operand, input, inside);
+      if (found === null) isKnown = false;
+      else for (const item of found) items.add(item);
+    }
+    return isKnown ? [...items] : null;
   }
 
   #member({ focus, name }: Extract<Expression, { kind: 'member' }>, input: Items, inside: boolean): Items {
@@ -229,12 +256,7 @@ class Reads {
   }
 
   #named(items: readonly Item[], name: string): Items {
-    if (this.#elements.isTooMuch(items.length)) return this.#unknown();
-    const found: FhirElement[] = [];
-    for (const { type } of items)
-      for (const element of type.elements.values()) if (element.name === name) found.push(element);
-    // Any resource may be there.
-    return found.some(({ type }) => type === null) ? null : itemsOf(found);
+    return this.#elements.isTooMuch(items.length) ? this.#unknown() : this.#elements.named(items, name);
   }
 }
 

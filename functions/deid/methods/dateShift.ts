@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync } from 'node:crypto';
+import { hkdf, hmac } from '../../common/crypto.js';
 import { calendarDay, dayNumber, padded } from '../../fhir/calendar.js';
 import { JsonNumber } from '../../json/jsonNumber.js';
 import type { Primitive } from '../model/primitive.js';
@@ -142,7 +142,7 @@ const PATIENT_RANGE = 50;
 
 /** A patient's offset in days, -50 to 50 but never 0, from the HMAC-SHA256 of the patient's id. */
 function patientOffset(patient: string, bytes: Uint8Array): number {
-  const digest = createHmac('sha256', bytes).update(patient, 'utf8').digest();
+  const digest = hmac('sha256', bytes, patient);
   const place = Number(digest.readBigUInt64BE(0) % BigInt(2 * PATIENT_RANGE));
   return place < PATIENT_RANGE ? place - PATIENT_RANGE : place - PATIENT_RANGE + 1;
 }
@@ -163,8 +163,7 @@ function shiftOf({ parameters, key: bytes }: MethodContext<typeof PARAMETERS>): 
     case 'folder':
       return (run) => ofText(run.folderName);
     case 'patient': {
-      const derived = hkdfSync('sha256', bytes, new Uint8Array(0), 'fhir-deidentified-export patient', 32);
-      const patientKey = new Uint8Array(derived);
+      const patientKey = hkdf(bytes, '', 'fhir-deidentified-export patient', 32);
       const ofPatient = rememberLast((patient) => patientOffset(patient, patientKey));
       return (run) => (run.patient === null ? null : ofPatient(run.patient));
     }

@@ -1,4 +1,4 @@
-import { createCipheriv } from 'node:crypto';
+import { aesCbc } from '../../common/crypto.js';
 import { primitiveText } from '../model/primitive.js';
 import type { Key, Setting } from '../reading/settings.js';
 import { dialect, type Dialect } from './dialect.js';
@@ -42,22 +42,15 @@ export const ENCRYPT = method({
   },
 });
 
-/** The cipher of a key, as OpenSSL names it. */
-export function cipherOf(bytes: Uint8Array): string {
-  return `aes-${bytes.length * 8}-cbc`;
-}
-
 /**
  * AES-CBC with PKCS#7 padding; the random initialization vector comes before the ciphertext, all in Base64, or in hex
  * digits as fhir-pseudonymizer writes it.
  */
 function encrypt(bytes: Uint8Array, written: Dialect | null): ValueMethod {
-  const algorithm = cipherOf(bytes);
   return (value, run) => {
     run.did(MASKED);
     const iv = run.randomBytes(IV_BYTES);
-    const cipher = createCipheriv(algorithm, bytes, iv);
-    const encrypted = Buffer.concat([iv, cipher.update(primitiveText(value), 'utf8'), cipher.final()]);
+    const encrypted = Buffer.concat([iv, aesCbc(bytes, iv, primitiveText(value))]);
     return written === 'miracum' ? encrypted.toString('hex').toUpperCase() : encrypted.toString('base64');
   };
 }

@@ -1,4 +1,4 @@
-import { createHmac, hash } from 'node:crypto';
+import { hmac, sha256 } from '../../common/crypto.js';
 
 /** SHA-256's block and digest, in bytes. */
 const BLOCK = 64;
@@ -30,7 +30,7 @@ export class Hmac {
     this.#algorithm = algorithm;
     this.#key = key;
     const block = Buffer.alloc(BLOCK);
-    block.set(key.length > BLOCK ? hash('sha256', key, 'buffer') : key);
+    block.set(key.length > BLOCK ? Buffer.from(sha256(key, 'binary'), 'latin1') : key);
     for (let at = 0; at < BLOCK; at++) {
       this.#inner[at] = (block[at] ?? 0) ^ INNER_PAD;
       this.#outer[at] = (block[at] ?? 0) ^ OUTER_PAD;
@@ -46,11 +46,11 @@ export class Hmac {
   /** The HMAC of a text's UTF-8 bytes in lowercase hex digits. */
   hex(text: string): string {
     if (this.#algorithm !== 'sha256' || text.length > MAX_LENGTH) {
-      return createHmac(this.#algorithm, this.#key).update(text, 'utf8').digest('hex');
+      return hmac(this.#algorithm, this.#key, text).toString('hex');
     }
     const length = this.#inner.write(text, BLOCK, 'utf8');
-    this.#outer.write(hash('sha256', this.#innerOf(BLOCK + length), 'binary'), BLOCK, 'latin1');
-    return hash('sha256', this.#outer, 'hex');
+    this.#outer.write(sha256(this.#innerOf(BLOCK + length), 'binary'), BLOCK, 'latin1');
+    return sha256(this.#outer, 'hex');
   }
 
   #innerOf(length: number): Buffer {

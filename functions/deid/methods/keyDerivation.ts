@@ -1,4 +1,4 @@
-import { hkdfSync } from 'node:crypto';
+import { hkdf } from '../../common/crypto.js';
 import type { JsonValue } from '../../json/json.js';
 import { key, type Key, type Setting } from '../reading/settings.js';
 
@@ -32,5 +32,5 @@ export const masterKey: Setting<Key> = (value, site) => {
 
 /** The key that is derived from a master key (HKDF-SHA256, RFC 5869): 32 bytes. */
 export function derivedKey(master: string, context: string, purpose: 'cryptoHash' | 'encrypt'): Buffer {
-  return Buffer.from(hkdfSync('sha256', master, SALT, `${context}:${purpose}`, BYTES));
+  return hkdf(master, SALT, `${context}:${purpose}`, BYTES);
 }

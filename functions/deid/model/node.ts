@@ -44,6 +44,8 @@ export class FhirNode {
     public value: Primitive | undefined,
     /** JSON of a complex element, or of a primitive's `_` sibling. */
     readonly source: JsonObject | undefined,
+    /** Its place in the array of the JSON; undefined where there is no array. */
+    readonly place?: number,
   ) {
     this.name = element.name;
     this.key = element.key;
@@ -131,7 +133,8 @@ export class FhirNode {
 
   private makeComplex(children: FhirNode[], element: FhirElement, json: JsonValue | undefined): void {
     if (Array.isArray(json) && !element.repeats) return this.drop(element);
-    for (const item of Array.isArray(json) ? json : [json]) {
+    const isList = Array.isArray(json);
+    for (const [index, item] of (isList ? json : [json]).entries()) {
       if (item === null || item === undefined || isEmptyObject(item)) continue;
       if (!isJsonObject(item)) {
         this.drop(element);
@@ -139,7 +142,10 @@ export class FhirNode {
       }
       const type = element.type ?? resourceTypeOf(this.context.model, item);
       if (type === undefined) this.drop(element);
-      else children.push(new FhirNode(this.context, this, element, type, undefined, item));
+      else {
+        const place = isList ? index : undefined;
+        children.push(new FhirNode(this.context, this, element, type, undefined, item, place));
+      }
     }
   }
 
@@ -149,8 +155,10 @@ export class FhirNode {
     type: FhirType,
     source: JsonObject,
   ): void {
-    const values = this.itemsOf(element, own(source, element.key));
-    const siblings = this.itemsOf(element, own(source, `_${element.key}`));
+    const [json, siblingJson] = [own(source, element.key), own(source, `_${element.key}`)];
+    const values = this.itemsOf(element, json);
+    const siblings = this.itemsOf(element, siblingJson);
+    const isList = element.repeats && (Array.isArray(json) || Array.isArray(siblingJson));
     for (let index = 0; index < Math.max(values.length, siblings.length); index++) {
       let value = values[index] ?? undefined;
       let sibling = siblings[index] ?? undefined;
@@ -165,7 +173,8 @@ export class FhirNode {
       }
       if (sibling !== undefined && isEmptyObject(sibling)) sibling = undefined;
       if (value === undefined && sibling === undefined) continue;
-      children.push(new FhirNode(this.context, this, element, type, value, sibling));
+      const place = isList ? index : undefined;
+      children.push(new FhirNode(this.context, this, element, type, value, sibling, place));
     }
   }
 

@@ -11,6 +11,8 @@ interface Writing {
   resourceJson(node: FhirNode): JsonObject;
   /** Whether required elements that were taken away are marked as masked, and objects that say nothing left out. */
   readonly isValid: boolean;
+  /** Gets each element that is written, with its place among its repeats; undefined where it is no list. */
+  readonly onWritten?: ((node: FhirNode, place: number | undefined) => void) | undefined;
 }
 
 /** An element's JSON; undefined for one with no value and no children. */
@@ -34,7 +36,8 @@ export function elementJson(node: FhirNode, writing: Writing): JsonObject | unde
     if (group === undefined) return;
     const repeats = node.type.elements.get(key)?.repeats === true;
     const isPrimitive = group[0]?.type.primitive !== null;
-    if (isPrimitive) write(isSibling ? `_${key}` : key, primitivesJson(repeats, group, isSibling, siblings));
+    if (isPrimitive)
+      write(isSibling ? `_${key}` : key, primitivesJson(repeats, group, isSibling, siblings, writing));
     else if (!isSibling) write(key, groupJson(repeats, group, writing));
   };
   const written = new Set<string>();
@@ -100,10 +103,13 @@ function refuseSecondChoices(node: FhirNode, json: JsonObject): void {
 }
 
 function groupJson(repeats: boolean, group: readonly FhirNode[], writing: Writing): JsonValue | undefined {
-  const items = group.map((node) =>
-    node.type.isResource ? writing.resourceJson(node) : elementJson(node, writing),
-  );
-  const kept = items.filter((item) => item !== undefined);
+  const kept: JsonValue[] = [];
+  for (const node of group) {
+    const item = node.type.isResource ? writing.resourceJson(node) : elementJson(node, writing);
+    if (item === undefined) continue;
+    if (repeats || kept.length === 0) writing.onWritten?.(node, repeats ? kept.length : undefined);
+    kept.push(item);
+  }
   return kept.length === 0 ? undefined : repeats ? kept : kept[0];
 }
 
@@ -112,10 +118,14 @@ function primitivesJson(
   group: readonly FhirNode[],
   isSibling: boolean,
   siblings: ReadonlyMap<FhirNode, JsonObject | undefined>,
+  { onWritten }: Writing,
 ): JsonValue | undefined {
   const kept = group
-    .map((node) => ({ value: node.value, sibling: siblings.get(node) }))
+    .map((node) => ({ node, value: node.value, sibling: siblings.get(node) }))
     .filter(({ value, sibling }) => value !== undefined || sibling !== undefined);
+  if (onWritten !== undefined)
+    for (const [place, { node }] of (repeats ? kept : kept.slice(0, 1)).entries())
+      onWritten(node, repeats ? place : undefined);
   const parts = kept.map(({ value, sibling }) => (isSibling ? sibling : value) ?? null);
   if (parts.every((part) => part === null)) return undefined;
   return repeats ? parts : (parts[0] ?? undefined);

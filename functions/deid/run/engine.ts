@@ -3,6 +3,7 @@ import type { TapeValue } from '../../json/jsonTape.js';
 import type { LineBuffer } from '../../json/lineBuffer.js';
 import type { WorkOptions } from '../plan/works.js';
 import type { EngineReport } from './report.js';
+import type { Trace } from './trace.js';
 
 /** What an engine needs from outside: no clock and no randomness is read inside. */
 export interface EngineOptions extends WorkOptions {
@@ -23,6 +24,8 @@ export type Validation = 'off' | 'report' | 'refuse';
 export interface ResourceContext {
   fileName?: string;
   folderName?: string;
+  /** Gets what becomes of the elements: the tree engine does the work, whose results are the same. */
+  trace?: Trace;
 }
 
 /** Why a resource could not be anonymized. Holds codes and rule positions, never a value of the resource. */

@@ -5,6 +5,7 @@ import { LABELS } from '../methods/labels.js';
 import type { Run } from '../methods/method.js';
 import { primitiveText, type Primitive } from '../model/primitive.js';
 import { RegexSteps } from '../regex/steps.js';
+import type { Trace } from './trace.js';
 
 /** The place of a resource: outermost, contained in another, or anywhere else inside one. */
 export type Place = 'outermost' | 'contained' | 'inside';
@@ -33,6 +34,8 @@ export class ResourceRun implements Run {
   rule: number | undefined;
   /** The outermost resource's id, as a rule finds it. */
   idOfRoot: (rule: number) => Primitive | undefined = NO_ID;
+  /** Gets what becomes of the elements of the outermost resource. */
+  trace: Trace | undefined;
   fileName = '';
   folderName = '';
   /** The patient the resource belongs to, as it came; null for none or several. */
@@ -108,7 +111,8 @@ export class ResourceRun implements Run {
   }
 
   /** Begins an outermost resource, whatever became of the one before. */
-  restart(fileName: string, folderName: string): void {
+  restart(fileName: string, folderName: string, trace?: Trace): void {
+    this.trace = trace;
     this.regexSteps.reset();
     this.fileName = fileName;
     this.folderName = folderName;

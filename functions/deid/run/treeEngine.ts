@@ -14,6 +14,7 @@ import type { Parameters } from '../configuration/parameters.js';
 import type { Rule } from '../configuration/rule.js';
 import { appliesTo, lookupOf } from '../configuration/rulePath.js';
 import type { Works } from '../plan/works.js';
+import type { Trace } from './trace.js';
 
 /** A rule with its path compiled. */
 interface TreeRule {
@@ -54,8 +55,9 @@ export class TreeEngine {
   process(root: FhirNode, run: ResourceRun, place: Place, fullUrl?: string): JsonObject {
     if (place === 'outermost') run.idOfRoot = () => root.children.find((child) => child.name === 'id')?.value;
     const operations = new Map<FhirNode, number>();
+    run.trace?.begin(root);
     this.processResource(root, root, place, run, operations, fullUrl);
-    return this.resourceJson(root, operations, place === 'contained');
+    return this.resourceJson(root, operations, run.trace, place === 'contained');
   }
 
   private processResource(
@@ -106,6 +108,7 @@ export class TreeEngine {
     if (node.decided) return;
     this.decide(rule, node, environment, run);
     node.decided = true;
+    run.trace?.decide(node, rule);
     for (const child of node.children) if (!child.type.isResource) this.apply(rule, child, environment, run);
   }
 
@@ -114,7 +117,7 @@ export class TreeEngine {
     const work = this.works.get(rule);
     if (work?.isForPrimitives === true && node.type.primitive === null)
       throw new FhirPathError(`${method.name} is for primitive elements`);
-    if (work?.removes !== undefined) remove(node, work.removes, run);
+    if (work?.removes !== undefined) remove(rule, node, work.removes, run);
     else if (work?.replacement !== undefined) work.replacement.apply(node, run);
     else if (work?.ofNode !== undefined) node.value = work.ofNode(targetOf(node))(node, environment, run);
     else if (method.quantities?.has(node.type.name) === true) this.perturbQuantity(rule, node, run);
@@ -139,11 +142,13 @@ export class TreeEngine {
   private resourceJson(
     node: FhirNode,
     operations: ReadonlyMap<FhirNode, number>,
+    trace: Trace | undefined,
     isContained = node.key === 'contained',
   ): JsonObject {
     const json = elementJson(node, {
-      resourceJson: (inner) => this.resourceJson(inner, operations),
+      resourceJson: (inner) => this.resourceJson(inner, operations, trace),
       isValid: this.isValid,
+      onWritten: trace && ((written, place) => trace.write(written, place)),
     }) ?? { resourceType: node.type.name };
     if (!isContained) addLabels(json, operations.get(node) ?? 0);
     return json;
@@ -151,8 +156,9 @@ export class TreeEngine {
 }
 
 /** Takes a node away with all that is in it. The outermost resource stays, and each of its elements goes. */
-function remove(node: FhirNode, label: number, run: ResourceRun): void {
+function remove(rule: Rule, node: FhirNode, label: number, run: ResourceRun): void {
   if (node.parent === null) return;
+  run.trace?.remove(node, rule);
   node.parent.remove(node);
   node.decideAll();
   run.did(label);

@@ -1,20 +1,8 @@
-import { createRequire } from 'node:module';
 import { remembered } from '../../common/maps.js';
 import { RecentMap } from '../../common/recentMap.js';
 import { Decimal } from './numbers.js';
+import { loadUcum, type UcumLibrary } from './ucumLibrary.js';
 
-/** What is used of `@lhncbc/ucum-lhc`, which comes without types. */
-interface UcumLibrary {
-  convertUnitTo(from: string, value: number, to: string): { status: string; toVal: number | null; msg: unknown[] };
-  getSpecifiedUnit(code: string, purpose: 'validate'): { unit: { cnv_: string | null } | null; retMsg: unknown[] };
-} // prettier-ignore
-
-/** The module with the units alone: the package's own entry loads parsers of XML and CSV too. */
-interface UcumModule {
-  UcumLhcUtils: { getInstance(): UcumLibrary };
-}
-
-const requireLibrary: (name: string) => UcumModule = createRequire(import.meta.url);
 /** Factors that are remembered: data may bring any number of units. */
 const MAX_FACTORS = 1000;
 /** Longest code that is looked up. The library parses codes by recursion. */
@@ -33,7 +21,7 @@ export function conversionFactor(from: string, to: string): Decimal | null {
 }
 
 function findFactor(from: string, to: string): Decimal | null {
-  library ??= loadLibrary();
+  library ??= loadUcum();
   try {
     if (!isPlain(library, from) || !isPlain(library, to)) return null;
     const { status, toVal, msg } = library.convertUnitTo(from, 1, to);
@@ -43,11 +31,6 @@ function findFactor(from: string, to: string): Decimal | null {
   } catch {
     return null;
   }
-}
-
-function loadLibrary(): UcumLibrary {
-  const module = requireLibrary('@lhncbc/ucum-lhc/source-cjs/ucumLhcUtils.js');
-  return module.UcumLhcUtils.getInstance();
 }
 
 /** Whether a code is one of UCUM, to the letter, whose scale starts at zero. */

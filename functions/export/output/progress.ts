@@ -83,6 +83,35 @@ export function progressOf(plan: JobPlan | undefined, partitions: readonly Parti
   };
 }
 
+/** How far one type is. */
+export interface TypeProgress {
+  type: string;
+  /** Read so far. */
+  resources: number;
+  /** As the source estimates; absent where it does not. */
+  total?: number;
+  isDone: boolean;
+}
+
+/** The same by type, in the order of the plan: of those that are known before a line is read. */
+export function progressByType(plan: JobPlan, partitions: readonly PartitionProgress[]): TypeProgress[] {
+  const reported = new Map(partitions.map((progress) => [progress.partition, progress]));
+  const types = new Map<string, TypeProgress>();
+  for (const [partition, { window, estimate }] of numbered(plan)) {
+    if (window.type === ANY_TYPE) continue;
+    const { resources = 0, isDone = false } = reported.get(partition) ?? {};
+    const before = types.get(window.type) ?? { type: window.type, resources: 0, total: 0, isDone: true };
+    const total = estimate === undefined || before.total === undefined ? undefined : before.total + estimate;
+    types.set(window.type, {
+      type: window.type,
+      resources: before.resources + resources,
+      ...(total === undefined ? {} : { total }),
+      isDone: before.isDone && isDone,
+    });
+  }
+  return [...types.values()];
+}
+
 /**
  * The progress of a job of which parts may turn out to be of too few patients, or of none: neither how many resources
  * there are is reported nor how many partitions, which follow from that.

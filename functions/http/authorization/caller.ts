@@ -41,6 +41,25 @@ export function requireAccess(caller: Caller, job: Pick<JobRequest, 'configurati
   if (isRawExport(job)) requireRaw(caller);
 }
 
+/** Whether a caller may have, by its permissions now, what a job has exported of these types. */
+export function hasAccess(
+  caller: Caller,
+  job: Pick<JobRequest, 'configuration'>,
+  types: readonly string[],
+): boolean {
+  return (!isRawExport(job) || mayHaveRaw(caller)) && missingTypes(caller, types).length === 0;
+}
+
+function mayHaveRaw(caller: Caller): boolean {
+  return caller.kind === 'unknown' || caller.permissions.raw;
+}
+
+function missingTypes(caller: Caller, types: readonly string[]): string[] {
+  if (caller.kind === 'unknown' || caller.permissions.types === 'all') return [];
+  const permitted = caller.permissions.types;
+  return types.filter((type) => !permitted.has(type));
+}
+
 /** @throws RequestError 403 where a caller may not have exports that hold identities */
 export function requireRaw(caller: Caller): void {
   if (caller.kind === 'unknown' || caller.permissions.raw) return;
@@ -59,9 +78,7 @@ export function requireRaw(caller: Caller): void {
 
 /** @throws RequestError 403 where types are asked for that a caller has no permission for */
 export function requireTypes(caller: Caller, types: readonly string[]): void {
-  if (caller.kind === 'unknown' || caller.permissions.types === 'all') return;
-  const permitted = caller.permissions.types;
-  const missing = types.filter((type) => !permitted.has(type));
+  const missing = missingTypes(caller, types);
   if (missing.length === 0) return;
   throw notPermitted([
     errorIssue(

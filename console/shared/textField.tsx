@@ -1,0 +1,51 @@
+import type { JSX } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+
+interface TextFieldProps {
+  /** What it is for, to those who hear it. */
+  readonly label: string;
+  readonly kind?: 'line' | 'search' | 'secret' | 'lines';
+  /** Shown while it is empty. */
+  readonly placeholder?: string;
+  readonly value: string;
+  readonly onText: (text: string) => void;
+  /** Takes what is pasted, in the place of the field. */
+  readonly onPaste?: (text: string) => void;
+}
+
+/**
+ * A field to type into that is no `<input>`. With those, browsers store what is typed, offer to keep passwords, and
+ * Chromium asks a service of its maker about the fields of the page, which no policy of the page prevents.
+ */
+export function TextField(props: TextFieldProps): JSX.Element {
+  const { label, kind = 'line', placeholder = '', value, onText, onPaste } = props;
+  const field = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const { current } = field;
+    if (current !== null && current.textContent !== value) current.textContent = value;
+  }, [value]);
+  return (
+    <div
+      ref={field}
+      class={`text-field is-${kind} ${value === '' ? 'is-empty' : ''}`}
+      role={kind === 'search' ? 'searchbox' : 'textbox'}
+      aria-label={label}
+      aria-multiline={kind === 'lines'}
+      aria-placeholder={placeholder}
+      data-placeholder={placeholder}
+      contentEditable="plaintext-only"
+      tabIndex={0}
+      spellcheck={false}
+      autocapitalize="off"
+      onInput={({ currentTarget }) => onText(currentTarget.textContent ?? '')}
+      onKeyDown={(event) => {
+        if (event.key === 'Enter' && kind !== 'lines') event.preventDefault();
+      }}
+      onPaste={(event) => {
+        if (onPaste === undefined) return;
+        event.preventDefault();
+        onPaste(event.clipboardData?.getData('text/plain') ?? '');
+      }}
+    />
+  );
+}

@@ -1,0 +1,67 @@
+/** What a document may load and do, by the directives of its policy that are not `'none'`. */
+export type Policy = Readonly<Record<string, string>>;
+
+interface Page {
+  /** Below the folder of the built console. */
+  readonly document: string;
+  readonly policy: Policy;
+}
+
+const OWN_FILES = {
+  'script-src': "'self'",
+  'style-src': "'self'",
+  'img-src': "'self'",
+} as const;
+
+/** All requests that a document makes are for its own scripts and styles: what is opened in it goes nowhere. */
+const ISOLATED: Policy = { ...OWN_FILES, 'worker-src': "'self'" };
+
+/** The pages of the console, by their addresses below it. Links in their documents are relative to its folder. */
+export const PAGES: Readonly<Record<string, Page>> = {
+  '': { document: 'exports/index.html', policy: { ...OWN_FILES, 'connect-src': "'self'" } },
+  preview: { document: 'preview/index.html', policy: ISOLATED },
+};
+
+/** Of all other files: a worker goes by the policy that its own script comes with. */
+export const POLICY_OF_FILES = ISOLATED;
+
+/** Neither is governed by `default-src`. */
+const CLOSED = { 'form-action': "'none'", 'base-uri': "'none'", 'frame-ancestors': "'none'" } as const;
+
+/**
+ * The header `Content-Security-Policy`.
+ * @param app origin of the app that a page of another server speaks to; `undefined`: the page's own
+ */
+export function policyText(policy: Policy, app?: string): string {
+  const { 'connect-src': connect = "'none'", ...rest } = policy;
+  const reached = app === undefined || connect === "'none'" ? connect : `${connect} ${app}`;
+  const all = { 'default-src': "'none'", ...rest, 'connect-src': reached, ...CLOSED };
+  return Object.entries(all)
+    .map(([directive, sources]) => `${directive} ${sources}`)
+    .join('; ');
+}
+
+/** Media types by the endings of the files that there may be: a file of another one is not served. */
+export const MEDIA_TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.json': 'application/json',
+  '.wasm': 'application/wasm',
+};
+
+/** What the script of the exports page asks for first: see `AppDescription`. */
+export const APP_FILE = 'app.json';
+
+/** The app that the exports page is for, as its script has to know it. */
+export interface AppDescription {
+  /** FHIR base, absolute or relative to the console; `undefined`: there is none. */
+  readonly base: string | undefined;
+  /** What a caller has to bring; `undefined`: the page cannot know. */
+  readonly signIn: 'nothing' | 'function-key' | 'token' | undefined;
+  /** Who gives tokens, in words of the settings. */
+  readonly tokensOf?: 'entra' | 'smart';
+  /** Whether the app lists exports of a caller. */
+  readonly listsExports: boolean;
+}

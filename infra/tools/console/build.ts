@@ -1,0 +1,141 @@
+import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type Plugin, rolldown } from 'rolldown';
+import { SAMPLE_NAMES, sampleNamed } from '../../../functions/deid/configuration/samples.js';
+import { definitionsOf } from '../../../functions/deid/model/definitions.js';
+import { FHIR_VERSIONS, type FhirVersion } from '../../../functions/fhir/fhirVersion.js';
+import { PROJECT_ROOT } from '../../../local/paths.js';
+import { compressFiles } from './compress.js';
+import { compactDefinitions } from './compactDefinitions.js';
+import { inventedResources } from './inventedResources.js';
+
+/*
+ * Builds the console: `console/` into static files in `dist/console/`, by the names that its pages use. Last part of
+ * `npm run build`.
+ */
+
+/** The pages, by the folders of their documents, styles and scripts. */
+const PAGES = ['preview', 'exports'];
+/** What is taken as it is. */
+const STATIC = /\.(?:html|css|svg)$/;
+
+/** The modules of pure code that need Node, and what takes their place in browsers: each has the same exports. */
+const REPLACED: Readonly<Record<string, string>> = {
+  'functions/common/crypto.ts': 'console/engine/node/crypto.ts',
+  'functions/common/webAssembly.ts': 'console/engine/node/webAssembly.ts',
+  'functions/deid/configuration/samples.ts': 'console/engine/node/samples.ts',
+  'functions/deid/model/definitions.ts': 'console/engine/node/definitions.ts',
+  'functions/deid/values/ucumLibrary.ts': 'console/engine/node/ucumLibrary.ts',
+};
+
+/** What stands for modules that need Node. */
+function replacing(root: string): Plugin {
+  const places = new Map(
+    Object.entries(REPLACED).map(([module, other]) => [join(root, module), join(root, other)]),
+  );
+  return {
+    name: 'replacing',
+    load: {
+      filter: { id: [...places.keys()] },
+      handler: (id) => `export * from ${JSON.stringify(places.get(id))}`,
+    },
+  };
+}
+
+/** The modules that are written here, each of one JSON value, by the FHIR version of the worker. */
+const WRITTEN: Readonly<Record<string, (version: FhirVersion) => unknown>> = {
+  'console:version': (version) => version,
+  'console:definitions': (version) => compactDefinitions(definitionsOf(version)),
+  'console:invented': inventedResources,
+  'console:samples': (version) =>
+    Object.fromEntries(SAMPLE_NAMES.map((name) => [name, sampleFor(name, version)])),
+};
+
+/** A sample; of one for other versions these alone. */
+function sampleFor(name: string, version: FhirVersion): unknown {
+  const sample = sampleNamed(name);
+  const { fhirVersion } = sample ?? {};
+  return [fhirVersion].flat().includes(version) ? sample : { fhirVersion };
+}
+
+/** Their names take the place of their values, until `withWritten` puts these in. */
+const names: Plugin = {
+  name: 'names',
+  resolveId: { filter: { id: /^console:/ }, handler: (source) => source },
+  load: {
+    filter: { id: /^console:/ },
+    // A text that is parsed when it runs starts faster than a literal.
+    handler: (id) => `export default JSON.parse(${JSON.stringify(id)})`,
+  },
+};
+
+/** The script of the worker of a FHIR version. @throws Error where it does not have one of the modules exactly once */
+function withWritten(code: string, version: FhirVersion): string {
+  let text = code;
+  for (const [name, make] of Object.entries(WRITTEN)) {
+    const parts = text.split(new RegExp(`(["'\`])${name}\\1`));
+    if (parts.length !== 3) throw new Error(`The worker does not import ${name} once.`);
+    text = parts[0] + literal(JSON.stringify(make(version))) + parts[2];
+  }
+  return text;
+}
+
+/** A text as a literal, in which quotation marks stay as they are. */
+function literal(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}
+
+/** Each script is one file: nothing is loaded later, when data may be open. @throws Error where an import leads nowhere */
+async function bundled(source: string, root: string): Promise<string> {
+  const build = await rolldown({
+    cwd: root,
+    input: join(root, 'console', source),
+    platform: 'browser',
+    tsconfig: join(root, 'console', 'tsconfig.json'),
+    plugins: [names, replacing(root)],
+    transform: { inject: { Buffer: [join(root, 'console/engine/node/buffer.ts'), 'Buffer'] } },
+    onLog: (level, log) => {
+      if (level === 'warn') throw new Error(`console/${source}: ${log.message}`);
+    },
+  });
+  try {
+    const { output } = await build.generate({ format: 'esm', minify: true, codeSplitting: false });
+    return output[0].code;
+  } finally {
+    await build.close();
+  }
+}
+
+/** All scripts, by their paths in `dist/console/`. */
+async function scripts(root: string): Promise<ReadonlyMap<string, string>> {
+  const pages = PAGES.map(
+    async (page) => [`${page}/main.js`, await bundled(`${page}/main.tsx`, root)] as const,
+  );
+  const worker = await bundled('engine/worker.ts', root);
+  const workers = FHIR_VERSIONS.map(
+    (version) => [`engine/worker-${version.toLowerCase()}.js`, withWritten(worker, version)] as const,
+  );
+  return new Map([...(await Promise.all(pages)), ...workers]);
+}
+
+/** Builds the console of a project into a folder, which is made anew. */
+async function buildConsole(root: string, target: string): Promise<void> {
+  const from = join(root, 'console');
+  rmSync(target, { recursive: true, force: true });
+  for (const file of readdirSync(from, { encoding: 'utf8', recursive: true })) {
+    if (STATIC.test(file)) cpSync(join(from, file), join(target, file));
+  }
+  for (const [file, code] of await scripts(root)) {
+    const path = join(target, file);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, code);
+  }
+  await compressFiles(target);
+}
+
+try {
+  await buildConsole(PROJECT_ROOT, join(PROJECT_ROOT, 'dist', 'console'));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}
