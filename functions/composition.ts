@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { ActivityDependencies, MainDependencies } from './activities/dependencies.js';
+import { exportGroup } from './activities/exportGroup.js';
 import { exportSlice } from './activities/exportSlice.js';
 import { JobCache } from './activities/jobCache.js';
 import type { SliceRunner } from './activities/sliceRunner.js';
@@ -44,6 +45,8 @@ import type { Settings } from './settings/settings.js';
  * lives on a fraction of this.
  */
 const MAX_THREAD_MEBIBYTES = 1024;
+/** Of young objects. An export makes few that live on: more memory for them saves no time. */
+const MAX_YOUNG_MEBIBYTES = 12;
 const BYTES_PER_MEBIBYTE = 1_048_576;
 
 /** What all threads of this process share at the servers that they ask. */
@@ -158,7 +161,11 @@ function configurationReader(settings: Settings): ConfigurationReader {
 
 /** What runs slices on a thread. */
 export function slicesOf(thread: ActivityDependencies): SliceRunner {
-  return { run: exportSlice(thread), forget: (jobId) => thread.cache.forget(jobId) };
+  return {
+    run: exportSlice(thread),
+    runGroup: exportGroup(thread),
+    forget: (jobId) => thread.cache.forget(jobId),
+  };
 }
 
 function openSlices(settings: Settings, access: Access, main: ActivityDependencies): SliceRunner {
@@ -173,7 +180,7 @@ function openSlices(settings: Settings, access: Access, main: ActivityDependenci
     return {
       workerData: shared,
       transferList: [shared.source.port, shared.pseudonyms.port],
-      resourceLimits: threadLimits(MAX_THREAD_MEBIBYTES),
+      resourceLimits: threadLimits(MAX_THREAD_MEBIBYTES, MAX_YOUNG_MEBIBYTES),
     };
   });
   return areSpared ? new SparingSlices(onMain, threads, main.jobs) : threads;

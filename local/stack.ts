@@ -173,6 +173,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         AzureWebJobsScriptRoot: environment['AzureWebJobsScriptRoot'] ?? PROJECT_ROOT,
         AzureWebJobsStorage: runtimeStorage,
         languageWorkers__node__arguments: '--max-http-header-size=65536',
+        MALLOC_ARENA_MAX: '1',
+        MALLOC_MMAP_THRESHOLD_: '262144',
         FHIR_SERVER_URL: fhirServerUrl,
         ...(exportStorage === undefined ? {} : { EXPORT_STORAGE: exportStorage }),
         // The patients of the sample source are invented. Of others, a key that everybody knows would protect nothing.

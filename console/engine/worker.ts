@@ -10,7 +10,10 @@ interface WorkerScope {
 }
 
 const scope = globalThis as unknown as WorkerScope;
-const session = new Session(version);
+const session = new Session(version, {
+  job: crypto.getRandomValues(new Uint8Array(32)),
+  random: crypto.getRandomValues(new Uint8Array(32)),
+});
 
 scope.addEventListener('message', ({ data }) => {
   void serve(session.answers, data, (message) => scope.postMessage(message));

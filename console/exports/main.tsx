@@ -1,12 +1,8 @@
 import { render } from 'preact';
-import { Navigation } from '../shared/navigation.js';
+import { App } from './app.js';
+import { Desk } from './desk.js';
+import { RememberedJobs } from './rememberedJobs.js';
 
-render(
-  <>
-    <Navigation current="Exports" />
-    <main>
-      <h1>Exports</h1>
-    </main>
-  </>,
-  document.querySelector('#page') as Element,
-);
+const desk = new Desk(new RememberedJobs(sessionStorage, localStorage));
+render(<App desk={desk} />, document.querySelector('#page') as Element);
+void desk.start(document.baseURI);

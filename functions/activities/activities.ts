@@ -1,7 +1,7 @@
 import * as df from 'durable-functions';
 import { activity, type ActivityLog } from './activity.js';
 import { claimPartition } from './claimPartition.js';
-import { completePartition } from './completePartition.js';
+import { completeGroup, completePartition } from './completePartition.js';
 import type { MainDependencies } from './dependencies.js';
 import { findDoubles } from './findDoubles.js';
 import { finishExport } from './finishExport.js';
@@ -10,7 +10,7 @@ import { planReferenced } from './planReferenced.js';
 import { prepareSource } from './prepareSource.js';
 import { proveSource } from './proveSource.js';
 import { renewSource } from './renewSource.js';
-import type { ExportSliceInput } from './sliceRunner.js';
+import type { ExportGroupInput, ExportSliceInput } from './sliceRunner.js';
 import { stopExport } from './stopExport.js';
 
 /**
@@ -25,7 +25,12 @@ const ACTIVITIES = {
     ({ slices }: MainDependencies) =>
     (input: ExportSliceInput, log: ActivityLog) =>
       slices.run(input, log),
+  exportGroup:
+    ({ slices }: MainDependencies) =>
+    (input: ExportGroupInput, log: ActivityLog) =>
+      slices.runGroup(input, log),
   completePartition,
+  completeGroup,
   proveSource,
   findDoubles,
   planReferenced,

@@ -25,14 +25,22 @@ export class AttemptFiles {
   readonly #dependencies: ActivityDependencies;
   readonly #content: Content;
   readonly #input: ExportSliceInput;
+  readonly #confirmContainer: () => Promise<void>;
   readonly #opened = new Map<string, LineSink | undefined>();
   /** The files of a type that was split, in order. */
   readonly #split = new Map<string, SplitFile>();
 
-  constructor(dependencies: ActivityDependencies, content: Content, input: ExportSliceInput) {
+  /** @param confirmContainer makes sure, before a file is created, that the job's container takes it */
+  constructor(
+    dependencies: ActivityDependencies,
+    content: Content,
+    input: ExportSliceInput,
+    confirmContainer: () => Promise<void>,
+  ) {
     this.#dependencies = dependencies;
     this.#content = content;
     this.#input = input;
+    this.#confirmContainer = confirmContainer;
   }
 
   async open(type: string): Promise<LineSink> {
@@ -45,9 +53,9 @@ export class AttemptFiles {
   }
 
   async #create(name: string): Promise<LineSink> {
-    const { files, settings, now } = this.#dependencies;
+    const { files } = this.#dependencies;
     const { request, planned } = this.#content;
-    await files.confirmContainer(request, settings.allowMixedContainers, now());
+    await this.#confirmContainer();
     const isOneOfMany = planned.file !== undefined && this.#opened.size > 0;
     // Before it is there: one whose creation seems to fail may exist.
     this.#opened.set(name, undefined);

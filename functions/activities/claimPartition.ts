@@ -1,3 +1,4 @@
+import { groupSize } from '../export/plan/partitionGroups.js';
 import { isRunning, stateOf } from '../jobs/model/state.js';
 import type { ActivityDependencies } from './dependencies.js';
 
@@ -14,12 +15,17 @@ export interface ClaimPartitionInput {
 export interface ClaimPartitionOutput {
   /** `null`: nothing is left for this worker, or the job is to stop. */
   partition: number | null;
+  /** How many from it on are read in one step; absent: it alone. */
+  count?: number;
 }
 
-/** Gives a worker its next partition; the same call again gives the same one. */
-export function claimPartition({ jobs }: ActivityDependencies) {
+/** Gives a worker its next partition, or several of few resources; the same call again gives the same. */
+export function claimPartition({ jobs, cache }: Pick<ActivityDependencies, 'jobs' | 'cache'>) {
   return async ({ jobId, worker, turn, first, end }: ClaimPartitionInput): Promise<ClaimPartitionOutput> => {
     if (!isRunning(stateOf(await jobs.records(jobId)))) return { partition: null };
-    return { partition: (await jobs.claimPartition(jobId, { worker, turn }, { first, end })) ?? null };
+    const plan = await cache.plan(jobId, first);
+    const countFrom = (partition: number): number => groupSize(plan, partition, end);
+    const claim = await jobs.claimPartition(jobId, { worker, turn }, { first, end }, countFrom);
+    return claim ?? { partition: null };
   };
 }

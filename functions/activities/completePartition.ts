@@ -3,10 +3,13 @@ import {
   addReport,
   type DeletionNote,
   emptyReport,
+  type JobRequest,
   type OutputFile,
   type TypeRecord,
 } from '../export/records/job.js';
 import { addPartCounts, emptyCounts, type PartCounts } from '../export/selection/patientCount.js';
+import pMap from 'p-map';
+import type { JobStore } from '../adapters/storage/jobStore.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface CompletePartitionInput {
@@ -16,72 +19,97 @@ export interface CompletePartitionInput {
   last: string;
 }
 
+export interface CompleteGroupInput {
+  jobId: string;
+  /** The first of the partitions. */
+  partition: number;
+  /** The attempt of the last slice of each. */
+  lasts: string[];
+}
+
+const AT_ONCE = { concurrency: 8 };
+
 /** Follows the chain of slices that counted back from the last one and records the partition's files. */
 export function completePartition({ jobs }: ActivityDependencies) {
   return async ({ jobId, partition, last }: CompletePartitionInput): Promise<null> => {
-    const files: OutputFile[] = [];
-    const report = emptyReport();
-    const deletionNotes: DeletionNote[] = [];
-    let walked: number | undefined;
-    const provenance = emptyReport();
-    const { minPatients: mostPatients = 0, referencedTypes = [] } = (await jobs.request(jobId)) ?? {};
-    const counts = emptyCounts();
-    let seconds = 0;
-    let foreign = 0;
-    let ofOthers = 0;
-    let resources = 0;
-    let lines: number | undefined;
-    const attempts: string[] = [];
-    let isOfFile = false;
-    const byType = new Map<string, TypeRecord & { counts: PartCounts }>();
-    for (let attempt: string | undefined = last; attempt !== undefined;) {
-      const slice = await jobs.slice(jobId, partition, attempt);
-      if (slice === undefined) throw stateMissing();
-      attempts.push(attempt);
-      isOfFile ||= slice.byType !== undefined;
-      for (const [type, written] of Object.entries(slice.byType ?? {})) {
-        const sum = byType.get(type) ?? { files: [], report: emptyReport(), counts: emptyCounts() };
-        byType.set(type, sum);
-        sum.files.unshift(...written.files);
-        addReport(sum.report, written.report);
-        sum.foreign = (sum.foreign ?? 0) + (written.foreign ?? 0);
-        sum.ofOthers = (sum.ofOthers ?? 0) + (written.ofOthers ?? 0);
-        if (written.counts !== undefined) addPartCounts(sum.counts, written.counts, mostPatients);
-      }
-      deletionNotes.push(...(slice.deletionNotes ?? []));
-      walked ??= slice.walked;
-      // The chain leads back: the files of a slice come in their order once all are turned round.
-      files.push(...[...slice.files].reverse());
-      addReport(report, slice.report);
-      if (slice.provenance !== undefined) addReport(provenance, slice.provenance);
-      foreign += slice.foreign ?? 0;
-      ofOthers += slice.ofOthers ?? 0;
-      if (slice.counts !== undefined) addPartCounts(counts, slice.counts, mostPatients);
-      seconds += slice.seconds;
-      resources = Math.max(resources, slice.resources);
-      if (slice.lines !== undefined) lines = (lines ?? 0) + slice.lines;
-      attempt = slice.previous;
-    }
-    if (mostPatients > 0) {
-      await jobs.putPartCounts(jobId, partition, counts);
-      for (const [type, own] of byType) await jobs.putPartCounts(jobId, partition, own.counts, type);
-    }
-    await jobs.putPartition(jobId, partition, {
-      files: files.reverse(),
-      seconds,
-      report,
-      ...(deletionNotes.length === 0 ? {} : { deletionNotes }),
-      ...(lines === undefined ? {} : { lines }),
-      ...(walked === undefined ? {} : { walked }),
-      provenance,
-      foreign,
-      ofOthers,
-      ...(isOfFile ? { byType: Object.fromEntries([...byType].map(withoutCounts)) } : {}),
-      ...(isOfFile || referencedTypes.length > 0 ? { attempts } : {}),
-    });
-    await jobs.putProgress(jobId, { partition, resources, isDone: true });
+    await complete(jobs, (await jobs.request(jobId)) ?? {}, { jobId, partition, last });
     return null;
   };
+}
+
+/** The same for several partitions. */
+export function completeGroup({ jobs }: ActivityDependencies) {
+  return async ({ jobId, partition, lasts }: CompleteGroupInput): Promise<null> => {
+    const request = (await jobs.request(jobId)) ?? {};
+    const one = (last: string, more: number): Promise<void> =>
+      complete(jobs, request, { jobId, partition: partition + more, last });
+    await pMap(lasts, one, AT_ONCE);
+    return null;
+  };
+}
+
+async function complete(
+  jobs: JobStore,
+  { minPatients: mostPatients = 0, referencedTypes = [] }: Partial<JobRequest>,
+  { jobId, partition, last }: CompletePartitionInput,
+): Promise<void> {
+  const files: OutputFile[] = [];
+  const report = emptyReport();
+  const deletionNotes: DeletionNote[] = [];
+  let walked: number | undefined;
+  const provenance = emptyReport();
+  const counts = emptyCounts();
+  let seconds = 0;
+  let foreign = 0;
+  let ofOthers = 0;
+  let lines: number | undefined;
+  const attempts: string[] = [];
+  let isOfFile = false;
+  const byType = new Map<string, TypeRecord & { counts: PartCounts }>();
+  for (let attempt: string | undefined = last; attempt !== undefined;) {
+    const slice = await jobs.slice(jobId, partition, attempt);
+    if (slice === undefined) throw stateMissing();
+    attempts.push(attempt);
+    isOfFile ||= slice.byType !== undefined;
+    for (const [type, written] of Object.entries(slice.byType ?? {})) {
+      const sum = byType.get(type) ?? { files: [], report: emptyReport(), counts: emptyCounts() };
+      byType.set(type, sum);
+      sum.files.unshift(...written.files);
+      addReport(sum.report, written.report);
+      sum.foreign = (sum.foreign ?? 0) + (written.foreign ?? 0);
+      sum.ofOthers = (sum.ofOthers ?? 0) + (written.ofOthers ?? 0);
+      if (written.counts !== undefined) addPartCounts(sum.counts, written.counts, mostPatients);
+    }
+    deletionNotes.push(...(slice.deletionNotes ?? []));
+    walked ??= slice.walked;
+    // The chain leads back: the files of a slice come in their order once all are turned round.
+    files.push(...[...slice.files].reverse());
+    addReport(report, slice.report);
+    if (slice.provenance !== undefined) addReport(provenance, slice.provenance);
+    foreign += slice.foreign ?? 0;
+    ofOthers += slice.ofOthers ?? 0;
+    if (slice.counts !== undefined) addPartCounts(counts, slice.counts, mostPatients);
+    seconds += slice.seconds;
+    if (slice.lines !== undefined) lines = (lines ?? 0) + slice.lines;
+    attempt = slice.previous;
+  }
+  if (mostPatients > 0) {
+    await jobs.putPartCounts(jobId, partition, counts);
+    for (const [type, own] of byType) await jobs.putPartCounts(jobId, partition, own.counts, type);
+  }
+  await jobs.putPartition(jobId, partition, {
+    files: files.reverse(),
+    seconds,
+    report,
+    ...(deletionNotes.length === 0 ? {} : { deletionNotes }),
+    ...(lines === undefined ? {} : { lines }),
+    ...(walked === undefined ? {} : { walked }),
+    provenance,
+    foreign,
+    ofOthers,
+    ...(isOfFile ? { byType: Object.fromEntries([...byType].map(withoutCounts)) } : {}),
+    ...(isOfFile || referencedTypes.length > 0 ? { attempts } : {}),
+  });
 }
 
 function withoutCounts([type, { counts: _counts, ...record }]: [

@@ -3,9 +3,10 @@ import { RecentMap } from '../common/recentMap.js';
 import type { KeyResolver } from '../deid/configuration/keys.js';
 import type { PseudonymServices } from '../export/output/jobPseudonyms.js';
 import type { LineMaker } from '../export/output/lineMaker.js';
-import type { JobRequest } from '../export/records/job.js';
+import type { JobPlan, JobRequest } from '../export/records/job.js';
 import type { BulkManifest } from '../export/source/bulkManifest.js';
 import { Members } from '../export/selection/members.js';
+import { stateMissing } from '../jobs/model/state.js';
 import type { Settings } from '../settings/settings.js';
 import { makeLineMaker } from './jobLineMaker.js';
 
@@ -16,6 +17,7 @@ interface Kept {
   lineMaker?: Of<LineMaker>;
   members?: Of<Members>;
   sourceManifest?: Of<BulkManifest>;
+  plan?: Of<JobPlan>;
 }
 
 /** What is kept, and of what it is: another export of the source has another plan. */
@@ -72,6 +74,18 @@ export class JobCache {
   /** The manifest of an export of the source. @throws ExportError `job-state-missing` where the job has ended */
   sourceManifest(jobId: string, start: number): Promise<BulkManifest> {
     return this.#once(jobId, 'sourceManifest', start, () => this.#jobs.sourceManifest(jobId, start));
+  }
+
+  /**
+   * @param first the number of the first partition of those that are asked about
+   * @throws ExportError `job-state-missing` where the job has ended
+   */
+  plan(jobId: string, first: number): Promise<JobPlan> {
+    return this.#once(jobId, 'plan', first, async () => {
+      const plan = await this.#jobs.plan(jobId);
+      if (plan === undefined) throw stateMissing();
+      return plan;
+    });
   }
 
   /** Forgets a job that has ended, its keys above all. */

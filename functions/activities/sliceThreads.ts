@@ -1,16 +1,22 @@
 import { type MessagePort, Worker, type WorkerOptions } from 'node:worker_threads';
 import type { ActivityLog } from './activity.js';
-import type { ExportSliceInput, ExportSliceOutput, SliceRunner } from './sliceRunner.js';
+import type {
+  ExportGroupInput,
+  ExportGroupOutput,
+  ExportSliceInput,
+  ExportSliceOutput,
+  SliceRunner,
+} from './sliceRunner.js';
 import { ExportError, type SafeFailure, safeFailure } from '../common/errors.js';
 
-type ToThread = { kind: 'run'; call: number; input: ExportSliceInput } | { kind: 'forget'; jobId: string };
-type FromThread = { call: number } & (
-  { output: ExportSliceOutput } | { failure: SafeFailure } | { line: object }
-);
+type Work = { kind: 'run'; input: ExportSliceInput } | { kind: 'runGroup'; input: ExportGroupInput };
+type Output = ExportSliceOutput | ExportGroupOutput;
+type ToThread = (Work & { call: number }) | { kind: 'forget'; jobId: string };
+type FromThread = { call: number } & ({ output: Output } | { failure: SafeFailure } | { line: object });
 
 interface Call {
   log: ActivityLog;
-  resolve: (output: ExportSliceOutput) => void;
+  resolve: (output: Output) => void;
   reject: (error: ExportError) => void;
 }
 
@@ -43,12 +49,11 @@ export class SliceThreads implements SliceRunner {
   }
 
   run(input: ExportSliceInput, log: ActivityLog): Promise<ExportSliceOutput> {
-    const thread = this.#idlest();
-    const call = this.#calls++;
-    return new Promise((resolve, reject) => {
-      thread.calls.set(call, { log, resolve, reject });
-      post(thread.worker, { kind: 'run', call, input });
-    });
+    return this.#call({ kind: 'run', input }, log) as Promise<ExportSliceOutput>;
+  }
+
+  runGroup(input: ExportGroupInput, log: ActivityLog): Promise<ExportGroupOutput> {
+    return this.#call({ kind: 'runGroup', input }, log) as Promise<ExportGroupOutput>;
   }
 
   forget(jobId: string): void {
@@ -58,6 +63,15 @@ export class SliceThreads implements SliceRunner {
   /** Ends all threads; slices that run on them fail. */
   async end(): Promise<void> {
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+  }
+
+  #call(work: Work, log: ActivityLog): Promise<Output> {
+    const thread = this.#idlest();
+    const call = this.#calls++;
+    return new Promise((resolve, reject) => {
+      thread.calls.set(call, { log, resolve, reject });
+      post(thread.worker, { ...work, call });
+    });
   }
 
   #idlest(): Thread {
@@ -95,18 +109,19 @@ export class SliceThreads implements SliceRunner {
 
 /** Answers the calls that `SliceThreads` sends to a thread. */
 export function serveSlices(port: MessagePort, runner: SliceRunner): void {
-  const run = async (call: number, input: ExportSliceInput): Promise<void> => {
-    const answer = await runner
-      .run(input, (line) => post(port, { call, line }))
-      .then(
-        (output) => ({ call, output }),
-        (error: unknown) => ({ call, failure: safeFailure(error) }),
-      );
+  const run = async (call: number, work: Work): Promise<void> => {
+    const log = (line: object): void => post(port, { call, line });
+    const running: Promise<Output> =
+      work.kind === 'run' ? runner.run(work.input, log) : runner.runGroup(work.input, log);
+    const answer = await running.then(
+      (output) => ({ call, output }),
+      (error: unknown) => ({ call, failure: safeFailure(error) }),
+    );
     post(port, answer);
   };
   port.on('message', (message: ToThread) => {
     if (message.kind === 'forget') runner.forget(message.jobId);
-    else void run(message.call, message.input);
+    else void run(message.call, message);
   });
 }
 

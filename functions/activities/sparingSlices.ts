@@ -2,7 +2,13 @@ import type { JobStore } from '../adapters/storage/jobStore.js';
 import { RecentMap } from '../common/recentMap.js';
 import type { JobPlan } from '../export/records/job.js';
 import type { ActivityLog } from './activity.js';
-import type { ExportSliceInput, ExportSliceOutput, SliceRunner } from './sliceRunner.js';
+import type {
+  ExportGroupInput,
+  ExportGroupOutput,
+  ExportSliceInput,
+  ExportSliceOutput,
+  SliceRunner,
+} from './sliceRunner.js';
 
 /** Resources of a job that one thread has exported before another has loaded the code. */
 const FEW_RESOURCES = 10_000;
@@ -26,14 +32,21 @@ export class SparingSlices implements SliceRunner {
   }
 
   async run(input: ExportSliceInput, log: ActivityLog): Promise<ExportSliceOutput> {
-    const runner = (await this.#sizeOf(input.jobId)) ? this.#main : this.#threads;
-    return runner.run(input, log);
+    return (await this.#runnerOf(input.jobId)).run(input, log);
+  }
+
+  async runGroup(input: ExportGroupInput, log: ActivityLog): Promise<ExportGroupOutput> {
+    return (await this.#runnerOf(input.jobId)).runGroup(input, log);
   }
 
   forget(jobId: string): void {
     this.#isSmall.delete(jobId);
     this.#main.forget(jobId);
     this.#threads.forget(jobId);
+  }
+
+  async #runnerOf(jobId: string): Promise<SliceRunner> {
+    return (await this.#sizeOf(jobId)) ? this.#main : this.#threads;
   }
 
   #sizeOf(jobId: string): Promise<boolean> {

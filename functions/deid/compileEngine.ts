@@ -31,6 +31,7 @@ import { ReferenceTargets } from './run/referenceTargets.js';
 import type { EngineReport } from './run/report.js';
 import { Survey } from './run/survey.js';
 import { TapeWalk, type TapeResources } from './run/tapeWalk.js';
+import { WatchedTapeWalk } from './run/watchedTapeWalk.js';
 import { TreeEngine } from './run/treeEngine.js';
 
 /** Makes the engine of a configuration whose keys are resolved (`resolveKeys`). */
@@ -117,20 +118,25 @@ class CompiledEngine implements Engine, TapeResources {
       configuration.parameters.shouldAddSecurityTag,
     );
     const work = new ElementWork(this.model, this.run, options.now, isLooking);
-    this.tapeWalk = new TapeWalk(this.run, work, this, {
+    const look = {
       survey: this.survey,
       isValid: configuration.parameters.validOutput,
       validates: options.validation !== 'off',
       isLooking,
       targets: this.targets,
-    });
+    };
+    const { watch } = options;
+    this.tapeWalk =
+      watch === undefined || isLooking
+        ? new TapeWalk(this.run, work, this, look)
+        : new WatchedTapeWalk(watch, this.run, work, this, look);
   }
 
   anonymize(
     resource: TapeValue,
     line: LineBuffer,
     report: EngineReport,
-    { fileName = '', folderName = '', trace }: ResourceContext = {},
+    { fileName = '', folderName = '', trace, isByTree = false }: ResourceContext = {},
   ): ProcessingFailure | undefined {
     const { run } = this;
     const { length } = line;
@@ -139,7 +145,7 @@ class CompiledEngine implements Engine, TapeResources {
     let { survey } = this;
     let failure: ProcessingFailure | undefined;
     survey.restart();
-    const isByTape = trace === undefined && this.anonymizeByTape(resource, line);
+    const isByTape = !isByTree && this.anonymizeByTape(resource, line);
     try {
       if (!isByTape) {
         line.truncate(length);

@@ -2,7 +2,7 @@ import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-function
 import pMap from 'p-map';
 import type { JobRequest } from '../export/records/job.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
-import { type InstanceEnd, type JobState, stateOf } from './model/state.js';
+import { type InstanceEnd, type JobState, type KnownState, stateOf } from './model/state.js';
 import {
   GROUPS_OF_FILES,
   GROUPS_PER_START,
@@ -22,14 +22,15 @@ export const MAX_STARTING_MS = 3_600_000;
 export async function lookAtInstance(
   jobs: Pick<JobStore, 'records'>,
   client: DurableClient,
-  { request: { jobId, startedAt } }: { request: JobRequest },
+  recorded: KnownState,
   now: number,
 ): Promise<JobState> {
+  const { jobId, startedAt } = recorded.request;
   const status = (await unlessUnknown(client.getStatus(jobInstanceId(jobId))))?.runtimeStatus;
   const isStarting = now - Date.parse(startedAt) <= MAX_STARTING_MS;
   const end = status === undefined ? (isStarting ? undefined : 'missing') : ENDS[status];
   // An orchestration ends after its outcome is written, which may have been since the records were read.
-  return stateOf({ ...(await jobs.records(jobId)), ...(end === undefined ? {} : { end }) });
+  return end === undefined ? recorded : stateOf({ ...(await jobs.records(jobId)), end });
 }
 
 const ENDS: Readonly<Partial<Record<OrchestrationRuntimeStatus, InstanceEnd>>> = {

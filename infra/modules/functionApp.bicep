@@ -101,8 +101,6 @@ var ownSettings = {
   AZURE_CLIENT_ID: identityClientId
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
-  // More than the host takes: a request that only the host takes waits until functionTimeout, and restarts the worker.
-  languageWorkers__node__arguments: '--max-http-header-size=65536'
 }
 
 // Set here unless the parameter says otherwise.
@@ -111,6 +109,19 @@ var defaultSettings = {
   AUTHENTICATION: entraAuthentication == null ? 'function-keys' : 'entra'
   ENTRA_TENANT_ID: entraAuthentication == null ? '' : tenantId
   SOURCE_CLIENT_ID: settings.?SOURCE_AUTHENTICATION == 'managed-identity' ? identityClientId : ''
+  // More than the host takes: a request that only the host takes waits until functionTimeout, and restarts the worker.
+  languageWorkers__node__arguments: '--max-http-header-size=65536'
+  // glibc keeps large buffers that were freed, in an area for each thread, unless it is told otherwise.
+  MALLOC_ARENA_MAX: '1'
+  MALLOC_MMAP_THRESHOLD_: '262144'
+}
+
+// Of instances of 512 MB, which the worker shares with the host.
+var smallSettings = {
+  languageWorkers__node__arguments: '--max-http-header-size=65536 --max-semi-space-size=2'
+  PARALLEL_PARTITIONS: '2'
+  SOURCE_MAX_PAGE_MEBIBYTES: '8'
+  WORKER_THREADS: '0'
 }
 
 var givenSettings = toObject(items(settings), setting => setting.key, setting => string(setting.value))
@@ -126,7 +137,13 @@ var secretSettings = toObject(
   setting => '@Microsoft.KeyVault(SecretUri=${keyVaultUri}secrets/${string(setting.value)})'
 )
 
-var appSettings = union(defaultSettings, givenSettings, secretSettings, ownSettings)
+var appSettings = union(
+  defaultSettings,
+  instanceMemoryMB == 512 ? smallSettings : {},
+  givenSettings,
+  secretSettings,
+  ownSettings
+)
 
 var alwaysReady = concat(
   alwaysReadyHttp > 0

@@ -21,14 +21,18 @@ import {
 /** App settings that the template sets by itself: names and values as written. */
 export async function templateSettings(
   root: string,
-): Promise<Record<'ownSettings' | 'defaultSettings', ReadonlyMap<string, string>>> {
+): Promise<Record<'ownSettings' | 'defaultSettings' | 'smallSettings', ReadonlyMap<string, string>>> {
   const { variables } = await readBicep(join(root, 'infra/modules/functionApp.bicep'));
   const of = (name: string): ReadonlyMap<string, string> => {
     const variable = variables.find((declared) => declared.name === name);
     if (variable === undefined) throw new Error(`infra/modules/functionApp.bicep has no variable ${name}.`);
     return objectProperties(variable.node);
   };
-  return { ownSettings: of('ownSettings'), defaultSettings: of('defaultSettings') };
+  return {
+    ownSettings: of('ownSettings'),
+    defaultSettings: of('defaultSettings'),
+    smallSettings: of('smallSettings'),
+  };
 }
 
 /** What is made from other files: path from the root of the project, and text. */

@@ -9,6 +9,7 @@ const NOTHING = (): void => undefined;
 function runnerOf(name: string, forgotten: string[]): SliceRunner {
   return {
     run: async () => ({ attempt: name, isDone: true }),
+    runGroup: async () => ({ done: [name], open: null }),
     forget: (jobId) => void forgotten.push(`${name} ${jobId}`),
   };
 }
@@ -37,6 +38,8 @@ it.each<[string, string, () => Promise<JobPlan | undefined>]>([
   const input = { jobId: 'job', partition: 0, slice: 0, previous: null };
   expect(await slices.run(input, NOTHING)).toEqual({ attempt: name, isDone: true });
   await slices.run({ ...input, partition: 1 }, NOTHING);
+  const group = { jobId: 'job', partition: 2, count: 3 };
+  expect(await slices.runGroup(group, NOTHING)).toEqual({ done: [name], open: null });
   expect(asked).toBe(1);
   slices.forget('job');
   expect(forgotten).toEqual(['main job', 'threads job']);

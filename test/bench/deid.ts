@@ -9,6 +9,7 @@ import type { Engine } from '../../functions/deid/run/engine.js';
 import { EngineReport } from '../../functions/deid/run/report.js';
 import { JsonTape } from '../../functions/json/jsonTape.js';
 import { LineBuffer } from '../../functions/json/lineBuffer.js';
+import { median } from './median.js';
 import { costs } from './unusual.js';
 import { generateSample } from '../../local/sample/sample.js';
 
@@ -124,10 +125,6 @@ function timed(work: () => void): number {
   work();
   const { user, system } = process.cpuUsage(start);
   return (user + system) / 1000;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((one, two) => one - two)[Math.floor(values.length / 2)] ?? 0;
 }
 
 /** Times of plain JSON and of the configurations, in milliseconds, run in turn: one list for each. */

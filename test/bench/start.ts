@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { makePackage } from '../../infra/tools/package.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
+import { median } from './median.js';
 
 /** CPU time in which the main module of the app is loaded, of the deployment package and of the unbundled app in turn. */
 const { values } = parseArgs({ options: { pairs: { type: 'string', default: '9' } } });
@@ -35,10 +36,6 @@ function start(module: string): Start {
   const line = stdout.trim().split('\n').at(-1);
   if (line === undefined || line === '') throw new Error(stderr);
   return JSON.parse(line) as Start;
-}
-
-function median(all: readonly number[]): number {
-  return all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)] ?? Number.NaN;
 }
 
 const { directory, unpackedBytes } = await makePackage(PROJECT_ROOT, join(PROJECT_ROOT, 'dist', 'package'));

@@ -51,6 +51,8 @@ export const PLATFORM_SETTINGS: Readonly<Record<string, string>> = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: 'the Functions host',
   AZURE_CLIENT_ID: '@azure/identity, where code names no identity',
   AzureWebJobsStorage__credential: 'the Functions host',
+  MALLOC_ARENA_MAX: 'glibc, as the worker starts',
+  MALLOC_MMAP_THRESHOLD_: 'glibc, as the worker starts',
   languageWorkers__node__arguments: 'the Functions host',
 };
 

@@ -115,8 +115,8 @@ describe('app settings', () => {
   });
 
   it('that the template sets are all read, and none is refused', async () => {
-    const { ownSettings, defaultSettings } = await templateSettings(PROJECT_ROOT);
-    for (const name of [...ownSettings.keys(), ...defaultSettings.keys()]) {
+    const { ownSettings, defaultSettings, smallSettings } = await templateSettings(PROJECT_ROOT);
+    for (const name of [...ownSettings.keys(), ...defaultSettings.keys(), ...smallSettings.keys()]) {
       const account = /^(\w+?)__(?:accountName|blobServiceUri|clientId)$/.exec(name)?.[1] ?? name;
       expect(
         names.has(name) || names.has(account) || name in PLATFORM_SETTINGS,
@@ -294,9 +294,18 @@ describe('what surrounds the templates', () => {
 });
 
 it('the worker takes more of headers than the host, however the app is started', () => {
-  const setting = /languageWorkers__node__arguments"?: ['"]--max-http-header-size=(\d+)['"]/;
-  const read = (path: string): number =>
-    Number(setting.exec(readFileSync(join(PROJECT_ROOT, path), 'utf8'))?.[1]);
-  for (const path of ['infra/modules/functionApp.bicep', 'local.settings.sample.json', 'local/stack.ts'])
-    expect(read(path), path).toBe(65_536);
+  const setting = /languageWorkers__node__arguments"?: ['"]--max-http-header-size=(\d+)(?: [^'"]*)?['"]/g;
+  const read = (path: string): number[] =>
+    [...readFileSync(join(PROJECT_ROOT, path), 'utf8').matchAll(setting)].map(([, bytes]) => Number(bytes));
+  expect(read('infra/modules/functionApp.bicep')).toEqual([65_536, 65_536]);
+  for (const path of ['local.settings.sample.json', 'local/stack.ts'])
+    expect(read(path), path).toEqual([65_536]);
+});
+
+it('memory of the worker is allocated by the same rules, however the app is started', () => {
+  const read = (path: string): string[] =>
+    readFileSync(join(PROJECT_ROOT, path), 'utf8').match(/MALLOC_\w+: '\d+'/g) ?? [];
+  const [template, stack] = ['infra/modules/functionApp.bicep', 'local/stack.ts'].map(read);
+  expect(template).toHaveLength(2);
+  expect(stack).toEqual(template);
 });

@@ -5,7 +5,7 @@ import { ExportClient } from '../../cli/export/exportClient.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
 import { startTestStack, type TestStack } from './harness.js';
 
-/** Entries of a start and a small export: three functions for each of its types and its workers, and the polls. */
+/** Entries of a start and a small export: three functions for each group of its types and its workers, and the polls. */
 const MAX_ENTRIES = 400;
 const stacks: TestStack[] = [];
 
@@ -33,6 +33,7 @@ async function entriesOf(environment: Record<string, string>): Promise<Map<strin
 }
 
 let counted = 0;
+let executions = MAX_ENTRIES;
 
 it('in the levels of host.json, a start and an export log the executions, from which the operator reads, and no more', async () => {
   const entries = await entriesOf({});
@@ -40,6 +41,7 @@ it('in the levels of host.json, a start and an export log the executions, from w
   expect([...entries.keys()]).toEqual(['Host.Results']);
   expect(counted).toBeGreaterThan(10);
   expect(counted).toBeLessThan(MAX_ENTRIES);
+  executions = counted;
 }, 120_000);
 
 it('at Information, the storage library alone logs many times as much', async () => {
@@ -48,5 +50,5 @@ it('at Information, the storage library alone logs many times as much', async ()
     'AzureFunctionsJobHost__logging__logLevel__Azure.Core': 'Information',
   });
   expect(entries.get('Azure.Core')).toEqual(new Set(['information', 'warning']));
-  expect(counted).toBeGreaterThan(3 * MAX_ENTRIES);
+  expect(counted).toBeGreaterThan(3 * executions);
 }, 120_000);

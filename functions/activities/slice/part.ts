@@ -12,7 +12,7 @@ import { stateMissing } from '../../jobs/model/state.js';
 import type { Settings } from '../../settings/settings.js';
 import { repeatedOf } from '../countedParts.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import type { ExportSliceInput } from '../sliceRunner.js';
+import type { ExportGroupInput, ExportSliceInput } from '../sliceRunner.js';
 
 /** What an attempt is about, as the job's state has it. */
 export interface Part {
@@ -50,6 +50,32 @@ export async function readPart(
   const planned = partitionOf(plan, repeated.partition);
   if (planned === undefined) throw stateMissing();
   return { ...shared, planned, superseded: await jobs.superseded(jobId, repeated.partition) };
+}
+
+/**
+ * Several partitions of the plan, none of which has begun.
+ * @throws ExportError `job-state-missing` where the job, or the claim, is gone
+ */
+export async function readParts(
+  { jobs, settings }: ActivityDependencies,
+  { jobId, partition, count }: ExportGroupInput,
+): Promise<[Part, ...Part[]]> {
+  const [request, plan] = await Promise.all([
+    jobs.request(jobId),
+    jobs.plan(jobId),
+    jobs.checkClaim(jobId, partition + count - 1),
+  ]);
+  if (request === undefined || plan === undefined) throw stateMissing();
+  checkSource(plan, settings);
+  const shared = { request: asPlanned(request, plan), plan, before: undefined };
+  const parts = Array.from({ length: count }, (_, more): Part => {
+    const planned = partitionOf(plan, partition + more);
+    if (planned === undefined) throw stateMissing();
+    return { ...shared, partition: partition + more, planned };
+  });
+  const [first, ...others] = parts;
+  if (first === undefined) throw stateMissing();
+  return [first, ...others];
 }
 
 /** A partition of what exported resources refer to. */

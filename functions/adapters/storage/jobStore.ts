@@ -80,7 +80,15 @@ interface Claims {
   /** The partition that the next claim gets. */
   next: number;
   /** What each worker claimed last, so that a repeated call gets the same. */
-  workers: Record<string, { turn: number; partition: number }>;
+  workers: Record<string, { turn: number } & Claim>;
+}
+
+/** Partitions that a worker has. */
+export interface Claim {
+  /** The first of them. */
+  partition: number;
+  /** Absent: 1. */
+  count?: number;
 }
 
 /**
@@ -320,25 +328,29 @@ export class JobStore {
   }
 
   /**
-   * The partition that `worker` works on in its `turn`: the next one from `first` on that no worker has, `undefined` when
-   * all before `end` are taken. The same call again gives the same partition.
+   * The partitions that `worker` works on in its `turn`: the next ones from `first` on that no worker has, `undefined` when
+   * all before `end` are taken. The same call again gives the same ones.
+   * @param countFrom how many are taken together, by the first of them; not beyond `end`
    * @throws ExportError `job-state-missing` where claims of the worker are gone: its partition may be given again
    */
   claimPartition(
     jobId: string,
     { worker, turn }: { worker: number; turn: number },
     { first, end }: { first: number; end: number },
-  ): Promise<number | undefined> {
-    return this.#update<Claims, number | undefined>(`${jobId}/claims.json`, async (claims) => {
+    countFrom: (partition: number) => number = () => 1,
+  ): Promise<Claim | undefined> {
+    return this.#update<Claims, Claim | undefined>(`${jobId}/claims.json`, async (claims) => {
       const { next: unclaimed, workers } = claims ?? { next: 0, workers: {} };
       const partition = Math.max(unclaimed, first);
       const held = workers[worker];
       if (held !== undefined && held.turn >= turn)
-        return { result: held.turn === turn ? held.partition : undefined };
+        return { result: held.turn === turn ? claimOf(held) : undefined };
       if (turn > (held === undefined ? 0 : held.turn + 1)) throw stateMissing();
       if (partition >= end) return { result: undefined };
-      const next = { next: partition + 1, workers: { ...workers, [worker]: { turn, partition } } };
-      return { next, result: partition };
+      const count = countFrom(partition);
+      const claim: Claim = { partition, ...(count > 1 ? { count } : {}) };
+      const next = { next: partition + count, workers: { ...workers, [worker]: { turn, ...claim } } };
+      return { next, result: claim };
     });
   }
 
@@ -351,7 +363,9 @@ export class JobStore {
   /** The partitions that workers are at, or were last. */
   async claimedPartitions(jobId: string): Promise<number[]> {
     const claims = await this.#readJson<Claims>(`${jobId}/claims.json`);
-    return Object.values(claims?.workers ?? {}).map(({ partition }) => partition);
+    return Object.values(claims?.workers ?? {}).flatMap(({ partition, count }) =>
+      Array.from({ length: count ?? 1 }, (_, more) => partition + more),
+    );
   }
 
   slice(jobId: string, partition: number, attempt: string): Promise<SliceRecord | undefined> {
@@ -647,6 +661,10 @@ export class JobStore {
 function required<T>(value: T | undefined): T {
   if (value === undefined) throw stateMissing();
   return value;
+}
+
+function claimOf({ partition, count }: Claim): Claim {
+  return { partition, ...(count === undefined ? {} : { count }) };
 }
 
 function partitionProgress(

@@ -13,6 +13,8 @@ interface Writing {
   readonly isValid: boolean;
   /** Gets each element that is written, with its place among its repeats; undefined where it is no list. */
   readonly onWritten?: ((node: FhirNode, place: number | undefined) => void) | undefined;
+  /** Gets a member that is taken out of an element again, after what is in it was written. */
+  readonly onTakenOut?: ((node: FhirNode, key: string) => void) | undefined;
 }
 
 /** An element's JSON; undefined for one with no value and no children. */
@@ -52,17 +54,17 @@ export function elementJson(node: FhirNode, writing: Writing): JsonObject | unde
     if (!written.has(`_${key}`)) writeGroup(key, true);
   }
   if (isEmpty && !node.type.isResource) return undefined;
-  return writing.isValid ? completed(node, json) : json;
+  return writing.isValid ? completed(node, json, writing) : json;
 }
 
 /** An object with what its type's shape asks for; undefined for one that has to go. */
-function completed(node: FhirNode, json: JsonObject): JsonObject | undefined {
+function completed(node: FhirNode, json: JsonObject, writing: Writing): JsonObject | undefined {
   const { type } = node;
   const shape = shapeOf(type);
   if (!shape.isAsking) return json;
   const source = node.source ?? {};
   const had = node.isReplacement ? ALL_BITS : bitsOf(type, source);
-  refuseSecondChoices(node, json);
+  refuseSecondChoices(node, json, writing);
   const missing = shape.missing(had, bitsOf(type, json));
   if (missing === REMOVED) return type.isResource ? json : undefined;
   const wasThere = ({ key }: FhirElement): boolean =>
@@ -87,7 +89,7 @@ function elementOf({ elements }: FhirType, key: string): FhirElement | undefined
 }
 
 /** Leaves out all elements of a choice but the first. */
-function refuseSecondChoices(node: FhirNode, json: JsonObject): void {
+function refuseSecondChoices(node: FhirNode, json: JsonObject, { onTakenOut }: Writing): void {
   const { choices } = shapeOf(node.type);
   const firsts = new Map<number, FhirElement>();
   for (const key of Object.keys(json)) {
@@ -99,6 +101,7 @@ function refuseSecondChoices(node: FhirNode, json: JsonObject): void {
     if (first === element) continue;
     node.drop(element);
     Reflect.deleteProperty(json, key);
+    onTakenOut?.(node, element.key);
   }
 }
 

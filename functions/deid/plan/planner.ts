@@ -369,8 +369,10 @@ function* pathsOf(rules: readonly PatternRule[]): Generator<Path> {
       for (const steps of patterns) {
         const places: Place[] = [];
         const path = { rule, before, steps, places };
+        // From here on, a condition may fail up to the last one that may.
+        const lastFailing = steps.findLastIndex((step) => !cannotFail(step));
         steps.forEach((step, at) => {
-          places.push({ path, step, at, id: nextId++, canFail: !steps.slice(at).every(cannotFail) });
+          places.push({ path, step, at, id: nextId++, canFail: at <= lastFailing });
         });
         yield path;
       }
@@ -379,8 +381,11 @@ function* pathsOf(rules: readonly PatternRule[]): Generator<Path> {
   }
 }
 
+/** Of patterns that were looked at: the plan of each type asks about all. */
+const withGuards = new WeakMap<Pattern, boolean>();
+
 function hasGuard(steps: Pattern): boolean {
-  return steps.some(isGuard);
+  return remembered(withGuards, steps, () => steps.some(isGuard));
 }
 
 function isGuard({ kind }: Step): boolean {

@@ -1,3 +1,4 @@
+import { remembered } from '../../common/maps.js';
 import { constantVariable } from '../expression/evaluate.js';
 import { isPerItem, type Argument } from '../expression/functionRow.js';
 import { functionOf } from '../expression/functions.js';
@@ -10,11 +11,18 @@ export interface Read {
   readonly deep: boolean;
 }
 
+/** Of conditions that were looked at: the patterns of one rule have the same ones. */
+const known = new WeakMap<Expression, readonly Read[] | null>();
+
 /**
  * What of `$this` a condition looks at; null if that cannot be known, or if it looks at anything outside.
  * Such a condition can be evaluated on the element alone, before anything in it is changed.
  */
 export function readsOf(expression: Expression): readonly Read[] | null {
+  return remembered(known, expression, () => collected(expression));
+}
+
+function collected(expression: Expression): readonly Read[] | null {
   try {
     const reads: Read[] = [];
     collect(expression, [[]], reads);

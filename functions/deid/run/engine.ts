@@ -4,6 +4,7 @@ import type { LineBuffer } from '../../json/lineBuffer.js';
 import type { WorkOptions } from '../plan/works.js';
 import type { EngineReport } from './report.js';
 import type { Trace } from './trace.js';
+import type { DecisionWatch } from './watchedTapeWalk.js';
 
 /** What an engine needs from outside: no clock and no randomness is read inside. */
 export interface EngineOptions extends WorkOptions {
@@ -12,6 +13,8 @@ export interface EngineOptions extends WorkOptions {
   randomBytes: (size: number) => Uint8Array;
   /** Whether results are validated as FHIR, and what is done with one that is not valid. */
   readonly validation: Validation;
+  /** Gets what is done with each value of a resource that the tape takes. */
+  readonly watch?: DecisionWatch;
 }
 
 /**
@@ -24,8 +27,10 @@ export type Validation = 'off' | 'report' | 'refuse';
 export interface ResourceContext {
   fileName?: string;
   folderName?: string;
-  /** Gets what becomes of the elements: the tree engine does the work, whose results are the same. */
+  /** Gets what becomes of the elements where the tree engine does the work, whose results are the same. */
   trace?: Trace;
+  /** Whether the tree engine does the work in any case; without it, where the tape cannot. */
+  isByTree?: boolean;
 }
 
 /** Why a resource could not be anonymized. Holds codes and rule positions, never a value of the resource. */

@@ -95,8 +95,8 @@ export class TapeWalk implements WrittenValues, WalkWork {
   /** Resources inside the outermost one that are around the element that is looked at. */
   private around = 0;
   private rootIdMember = -1;
-  private rootIdEntry: Entry | undefined;
-  private rootIdBecame = NO_VALUE;
+  protected rootIdEntry: Entry | undefined;
+  protected rootIdBecame = NO_VALUE;
   private rootIdResult: Primitive = '';
   private readonly surveyMarks: SurveyMark[] = [];
   private readonly survey: Survey;
@@ -143,7 +143,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
   }
 
   /** @returns false where nothing was done */
-  private quickly({ tape, node: root }: TapeValue, plan: Plan, line: LineBuffer): boolean {
+  protected quickly({ tape, node: root }: TapeValue, plan: Plan, line: LineBuffer): boolean {
     this.made.truncate(0);
     const { outer, node } = this.begunResource(tape, root, plan, this.made, true);
     if (this.rootIdBecame === CHANGED || this.rootIdBecame === REPLACED) {
@@ -311,7 +311,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
   }
 
   /** De-identifies the value of the outermost resource's id, before all else: it may be what dates move by. */
-  private rootId(node: PlanNode, root: number, isQuick: boolean): void {
+  protected rootId(node: PlanNode, root: number, isQuick: boolean): void {
     const { tape } = this;
     const member = tape.member(root, ID);
     this.rootIdMember = member;
@@ -599,7 +599,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
   }
 
   /** What becomes of a primitive's value; where it is changed, it is in `result`. */
-  private decide(entry: Entry, node: number): number {
+  protected decide(entry: Entry, node: number): number {
     const { tape } = this;
     const kind = tape.kind(node);
     switch (entry.work) {
@@ -785,7 +785,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
     return true;
   }
 
-  private constantOf(entry: Entry): Constant {
+  protected constantOf(entry: Entry): Constant {
     const constant = this.work.constantOf(entry);
     if (constant === null) throw UNUSUAL;
     if (constant.isCounted) this.survey.isPartial = true;

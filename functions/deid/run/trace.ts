@@ -1,5 +1,12 @@
 import type { Rule } from '../configuration/rule.js';
 import { DepthError, type FhirNode } from '../model/node.js';
+import type { Primitive } from '../model/primitive.js';
+
+/** An element as it came: rules take some of its children away, and put others in their place. */
+interface Original {
+  readonly children: readonly FhirNode[];
+  readonly value: Primitive | undefined;
+}
 
 /**
  * What becomes of each element of one outermost resource: which rule decides it, and where it is written. The tree engine
@@ -7,8 +14,8 @@ import { DepthError, type FhirNode } from '../model/node.js';
  */
 export class Trace {
   #root: FhirNode | undefined;
-  /** The elements of the input, each with those in it. Rules take some away, and put others in their place. */
-  readonly #original = new Map<FhirNode, readonly FhirNode[]>();
+  /** The elements of the input as they came. */
+  readonly #original = new Map<FhirNode, Original>();
   readonly #rules = new Map<FhirNode, Rule>();
   /** Places among the repeats of a result; undefined where it is no list. */
   readonly #written = new Map<FhirNode, number | undefined>();
@@ -25,8 +32,8 @@ export class Trace {
   }
 
   #remember(node: FhirNode): void {
-    const { children } = node;
-    this.#original.set(node, children);
+    const { children, value } = node;
+    this.#original.set(node, { children, value });
     for (const child of children) this.#remember(child);
   }
 
@@ -34,13 +41,13 @@ export class Trace {
   decide(node: FhirNode, rule: Rule): void {
     if (this.#rules.has(node)) return;
     this.#rules.set(node, rule);
-    for (const child of this.#original.get(node) ?? []) if (child.decided) this.decide(child, rule);
+    for (const child of this.originalChildren(node)) if (child.decided) this.decide(child, rule);
   }
 
   /** A rule has taken an element away, with all that is in it, whatever other rules had decided of that. */
   remove(node: FhirNode, rule: Rule): void {
     this.#rules.set(node, rule);
-    for (const child of this.#original.get(node) ?? []) this.remove(child, rule);
+    for (const child of this.originalChildren(node)) this.remove(child, rule);
   }
 
   /** An element was written, at a place among its repeats. */
@@ -48,14 +55,29 @@ export class Trace {
     this.#written.set(node, place);
   }
 
+  /** What was written of a member was taken out again. */
+  takeOut(node: FhirNode, key: string): void {
+    for (const child of node.children) if (child.key === key) this.#written.delete(child);
+  }
+
+  /** Whether an element was written in the one around it. */
+  isWritten(node: FhirNode): boolean {
+    return node === this.#root || this.#written.has(node);
+  }
+
   /** The outermost resource; undefined where the input is none. */
   get root(): FhirNode | undefined {
     return this.#root;
   }
 
-  /** The elements that are in an element of the input; undefined for one that is not of the input. */
-  originalChildren(node: FhirNode): readonly FhirNode[] | undefined {
-    return this.#original.get(node);
+  /** The elements that were in an element of the input; none of one that a rule put in. */
+  originalChildren(node: FhirNode): readonly FhirNode[] {
+    return this.#original.get(node)?.children ?? [];
+  }
+
+  /** The value of a primitive of the input. */
+  originalValue(node: FhirNode): Primitive | undefined {
+    return this.#original.get(node)?.value;
   }
 
   /** The rule that decided an element; undefined where none did, and for what a rule put in. */
@@ -71,11 +93,11 @@ export class Trace {
     return this.#original.has(node) ? pathOf(node, (one) => one.place) : undefined;
   }
 
-  /** Where an element was written, if the elements around it were. */
+  /** Where an element is in the JSON of the result; undefined where it is not, or one around it is not. */
   outputPath(node: FhirNode): string | undefined {
-    return this.#written.has(node) || node === this.#root
-      ? pathOf(node, (one) => this.#written.get(one))
-      : undefined;
+    for (let at: FhirNode | null = node; at !== null; at = at.parent)
+      if (!this.isWritten(at)) return undefined;
+    return pathOf(node, (one) => this.#written.get(one));
   }
 }
 

@@ -149,6 +149,7 @@ export class TreeEngine {
       resourceJson: (inner) => this.resourceJson(inner, operations, trace),
       isValid: this.isValid,
       onWritten: trace && ((written, place) => trace.write(written, place)),
+      onTakenOut: trace && ((around, key) => trace.takeOut(around, key)),
     }) ?? { resourceType: node.type.name };
     if (!isContained) addLabels(json, operations.get(node) ?? 0);
     return json;

@@ -1,11 +1,11 @@
-import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Plugin, rolldown } from 'rolldown';
 import { SAMPLE_NAMES, sampleNamed } from '../../../functions/deid/configuration/samples.js';
 import { definitionsOf } from '../../../functions/deid/model/definitions.js';
 import { FHIR_VERSIONS, type FhirVersion } from '../../../functions/fhir/fhirVersion.js';
 import { PROJECT_ROOT } from '../../../local/paths.js';
-import { compressFiles } from './compress.js';
+import { compressedIn, compressFiles } from './compress.js';
 import { compactDefinitions } from './compactDefinitions.js';
 import { inventedResources } from './inventedResources.js';
 
@@ -27,6 +27,42 @@ const REPLACED: Readonly<Record<string, string>> = {
   'functions/deid/model/definitions.ts': 'console/engine/node/definitions.ts',
   'functions/deid/values/ucumLibrary.ts': 'console/engine/node/ucumLibrary.ts',
 };
+
+/** The texts of the engine's programs in WebAssembly, which are not run here. */
+const PROGRAMS: Readonly<Record<string, string>> = {
+  'functions/deid/run/walkProgram.ts': 'WALK_PROGRAM',
+  'functions/json/tapeProgram.ts': 'TAPE_PROGRAM',
+};
+
+/** The units that UCUM's library reads, and what of each no conversion looks at: texts for people, and for search. */
+const UNITS = 'node_modules/@lhncbc/ucum-lhc/data/ucumDefs.min.json';
+const UNUSED_OF_UNITS = ['synonyms_', 'guidance_', 'source_', 'loincProperty_', 'category_'];
+
+/** What is smaller than it is elsewhere. */
+function reduced(root: string): Plugin {
+  const programs = new Map(Object.entries(PROGRAMS).map(([module, name]) => [join(root, module), name]));
+  const units = join(root, UNITS);
+  return {
+    name: 'reduced',
+    load: {
+      filter: { id: [...programs.keys(), units] },
+      handler: (id) =>
+        id === units
+          ? { code: reducedUnits(readFileSync(units, 'utf8')), moduleType: 'json' }
+          : `export const ${programs.get(id)} = '';`,
+    },
+  };
+}
+
+function reducedUnits(text: string): string {
+  const definitions = JSON.parse(text) as {
+    units: { config: (string | string[])[]; data: unknown[][] };
+  };
+  const { config, data } = definitions.units;
+  const unused = UNUSED_OF_UNITS.map((name) => config.indexOf(name));
+  const rows = data.map((row) => row.map((value, place) => (unused.includes(place) ? null : value)));
+  return JSON.stringify({ ...definitions, units: { config, data: rows } });
+}
 
 /** What stands for modules that need Node. */
 function replacing(root: string): Plugin {
@@ -86,20 +122,20 @@ function literal(text: string): string {
 }
 
 /** Each script is one file: nothing is loaded later, when data may be open. @throws Error where an import leads nowhere */
-async function bundled(source: string, root: string): Promise<string> {
+async function bundled(source: string, format: 'esm' | 'iife', root: string): Promise<string> {
   const build = await rolldown({
     cwd: root,
     input: join(root, 'console', source),
     platform: 'browser',
     tsconfig: join(root, 'console', 'tsconfig.json'),
-    plugins: [names, replacing(root)],
+    plugins: [names, replacing(root), reduced(root)],
     transform: { inject: { Buffer: [join(root, 'console/engine/node/buffer.ts'), 'Buffer'] } },
     onLog: (level, log) => {
       if (level === 'warn') throw new Error(`console/${source}: ${log.message}`);
     },
   });
   try {
-    const { output } = await build.generate({ format: 'esm', minify: true, codeSplitting: false });
+    const { output } = await build.generate({ format, minify: true, codeSplitting: false });
     return output[0].code;
   } finally {
     await build.close();
@@ -108,19 +144,20 @@ async function bundled(source: string, root: string): Promise<string> {
 
 /** All scripts, by their paths in `dist/console/`. */
 async function scripts(root: string): Promise<ReadonlyMap<string, string>> {
-  const pages = PAGES.map(
-    async (page) => [`${page}/main.js`, await bundled(`${page}/main.tsx`, root)] as const,
-  );
-  const worker = await bundled('engine/worker.ts', root);
-  const workers = FHIR_VERSIONS.map(
-    (version) => [`engine/worker-${version.toLowerCase()}.js`, withWritten(worker, version)] as const,
-  );
-  return new Map([...(await Promise.all(pages)), ...workers]);
+  const sources = PAGES.map((page) => bundled(`${page}/main.tsx`, 'esm', root));
+  const [worker, ...pages] = await Promise.all([bundled('engine/worker.ts', 'iife', root), ...sources]);
+  return new Map([
+    ...PAGES.map((page, index) => [`${page}/main.js`, pages[index] as string] as const),
+    ...FHIR_VERSIONS.map(
+      (version) => [`engine/worker-${version.toLowerCase()}.js`, withWritten(worker, version)] as const,
+    ),
+  ]);
 }
 
 /** Builds the console of a project into a folder, which is made anew. */
 async function buildConsole(root: string, target: string): Promise<void> {
   const from = join(root, 'console');
+  const before = compressedIn(target);
   rmSync(target, { recursive: true, force: true });
   for (const file of readdirSync(from, { encoding: 'utf8', recursive: true })) {
     if (STATIC.test(file)) cpSync(join(from, file), join(target, file));
@@ -130,7 +167,7 @@ async function buildConsole(root: string, target: string): Promise<void> {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, code);
   }
-  await compressFiles(target);
+  await compressFiles(target, before);
 }
 
 try {

@@ -2,7 +2,7 @@ import { remembered } from '../../../functions/common/maps.js';
 import type { Definitions } from '../../../functions/deid/model/definitions.js';
 
 /*
- * The definitions of a FHIR version as a short text, which `console/engine/node/definitions.ts` reads. The first line has
+ * The definitions of a FHIR version as a short text, which `console/engine/node/readDefinitions.ts` reads. The first line has
  * the lists of codes; the second the types, each with its supertype where that differs from the one before; each other line the elements of one type or backbone element:
  *
  *     Patient name*:HumanName gender#3:code deceasedBoolean:boolean ?deceased=Boolean,DateTime

@@ -38,7 +38,9 @@ it('of attempts that report at the same time, the furthest counts', async () => 
 it('claims that storage has lost are found before a partition is given to a second worker', async () => {
   const lost = expect.objectContaining({ code: 'job-state-missing', retryable: false });
   await expect(jobs.checkClaim(jobId, 0)).rejects.toEqual(lost);
-  expect(await jobs.claimPartition(jobId, { worker: 0, turn: 0 }, { first: 0, end: 3 })).toBe(0);
+  expect(await jobs.claimPartition(jobId, { worker: 0, turn: 0 }, { first: 0, end: 3 })).toEqual({
+    partition: 0,
+  });
   await expect(jobs.checkClaim(jobId, 0)).resolves.toBeUndefined();
   await expect(jobs.checkClaim(jobId, 1)).rejects.toEqual(lost);
   // The worker was in its turn 1 before.
@@ -48,5 +50,7 @@ it('claims that storage has lost are found before a partition is given to a seco
   await expect(jobs.claimPartition(jobId, { worker: 1, turn: 1 }, { first: 0, end: 3 })).rejects.toEqual(
     lost,
   );
-  expect(await jobs.claimPartition(jobId, { worker: 0, turn: 1 }, { first: 0, end: 3 })).toBe(1);
+  expect(await jobs.claimPartition(jobId, { worker: 0, turn: 1 }, { first: 0, end: 3 })).toEqual({
+    partition: 1,
+  });
 });

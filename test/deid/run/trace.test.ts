@@ -42,7 +42,7 @@ function outcomeOf(result: AnonymizeResult): unknown {
 function* elementsOf(trace: Trace, node = trace.root): Generator<FhirNode> {
   if (node === undefined) return;
   yield node;
-  for (const child of trace.originalChildren(node) ?? []) yield* elementsOf(trace, child);
+  for (const child of trace.originalChildren(node)) yield* elementsOf(trace, child);
 }
 
 describe(`a traced run (TEST_SEED=${SEED})`, () => {
@@ -64,7 +64,7 @@ describe(`a traced run (TEST_SEED=${SEED})`, () => {
           const [plain, traced] = [new EngineReport(), new EngineReport()];
           const trace = new Trace();
           const expected = anonymizeText(engine, json, {}, plain);
-          const result = anonymizeText(engine, json, { trace }, traced);
+          const result = anonymizeText(engine, json, { trace, isByTree: true }, traced);
           const about = `${text}\n${json}`;
           expectSame(outcomeOf(result), outcomeOf(expected), about);
           expectSame(traced.types, plain.types, about);
@@ -98,7 +98,7 @@ describe(`a traced run (TEST_SEED=${SEED})`, () => {
         address: [{ city: 'E', line: ['F'] }],
         contact: [{ gender: 'male' }, { gender: 'female' }],
       }),
-      { trace },
+      { trace, isByTree: true },
     );
     expect(result.outcome).toBe('anonymized');
     const rows = [...elementsOf(trace)].map((node) => [

@@ -1,0 +1,299 @@
+import type { AppDescription } from '../../functions/http/console/pages.js';
+import { Store } from '../shared/store.js';
+import { type Answer, AppServer, type Credential, jobIdOf } from './appServer.js';
+import { type ExportForm, kickOffOf, type ListedJob, readList, typesIn } from './jobs.js';
+import { MAX_PAGES, problemsIn, readManifest, type ShownManifest } from './manifest.js';
+import type { RememberedJobs } from './rememberedJobs.js';
+import { saveAs } from './saving.js';
+import { type JobWatch, watchJob } from './watch.js';
+import { isObject, objectOf, plain, refusalWords, wordsOf } from './words.js';
+
+/** The export that is looked at. */
+export interface ShownJob {
+  readonly job: ListedJob;
+  /** What the app said at its kick-off. */
+  readonly accepted: readonly string[];
+  readonly watch: JobWatch;
+  readonly manifest?: ShownManifest;
+  /** What the files of errors say, once they are read. */
+  readonly problems?: readonly string[];
+  /** Names of files that are being saved, and those that are. */
+  readonly saving: ReadonlySet<string>;
+  readonly saved: ReadonlySet<string>;
+}
+
+/** All that the page shows. Each change makes a new one. */
+export interface DeskState {
+  /** There once the page knows its app. */
+  readonly app?: AppDescription;
+  /** Address of the app. */
+  readonly base?: string;
+  readonly isSignedIn: boolean;
+  /** Types that can be exported, as the app lists them. */
+  readonly types: readonly string[];
+  readonly jobs: readonly ListedJob[];
+  /** Where the list goes on. */
+  readonly cursor?: string;
+  /** Whether the app lists exports; else those are listed that were started here. */
+  readonly isListed: boolean;
+  /** Whether the list is kept when the browser is closed. */
+  readonly isKept: boolean;
+  readonly shown?: ShownJob;
+  readonly isStarting: boolean;
+  /** Why an export was not started. */
+  readonly refused: readonly string[];
+  /** What is wrong beside that. */
+  readonly faults: readonly string[];
+  /** What was done last, for those who hear it. */
+  readonly said: string;
+}
+
+const NOTHING: JobWatch = { phase: 'running', progress: '', types: [], rates: new Map(), words: [] };
+
+/** What the page does. */
+export class Desk {
+  readonly store = new Store<DeskState>({
+    isSignedIn: false,
+    types: [],
+    jobs: [],
+    isListed: false,
+    isKept: false,
+    isStarting: false,
+    refused: [],
+    faults: [],
+    said: '',
+  });
+  #server: AppServer | undefined;
+  #unwatch: (() => void) | undefined;
+  readonly #remembered: RememberedJobs;
+
+  constructor(remembered: RememberedJobs) {
+    this.#remembered = remembered;
+  }
+
+  /** Finds out which app the page is for. @param here address of the page's folder */
+  async start(here: string): Promise<void> {
+    const answer = await fetch(new URL('app.json', here), { credentials: 'omit' }).catch(() => undefined);
+    const text = answer?.ok === true ? await answer.text().catch(() => '') : '';
+    const found = objectOf(text);
+    const base = typeof found?.['base'] === 'string' ? new URL(found['base'], here).href : undefined;
+    if (found === undefined || base === undefined) {
+      const why =
+        found === undefined
+          ? 'The server of this page does not answer. Load it again.'
+          : 'This console has no app to export from. Start it with fhir-deid console --base and the FHIR base of the app.';
+      this.store.set({ faults: [why] });
+      return;
+    }
+    const app = found as unknown as AppDescription;
+    this.#server = new AppServer(base.replace(/\/+$/, ''));
+    this.store.set({ app, base, isListed: app.listsExports, isKept: this.#remembered.isKept });
+    void this.#readTypes();
+    if (app.signIn === 'nothing') await this.signIn({ kind: 'nothing', value: '' });
+  }
+
+  async #readTypes(): Promise<void> {
+    const answer = await this.#server?.metadata();
+    const rest: unknown = objectOf(answer?.text ?? '')?.['rest'];
+    const first: unknown = Array.isArray(rest) ? rest[0] : undefined;
+    const resources: unknown = isObject(first) ? first['resource'] : undefined;
+    const named = (Array.isArray(resources) ? (resources as unknown[]) : []).flatMap((resource) => {
+      const type = isObject(resource) ? resource['type'] : undefined;
+      return typeof type === 'string' && /^[A-Za-z]{1,64}$/.test(type) ? [type] : [];
+    });
+    this.store.set({ types: named.sort() });
+  }
+
+  /** Takes a credential, which stays in memory, and lists what it may see. */
+  async signIn(credential: Credential): Promise<void> {
+    this.#server?.signIn(credential);
+    // Of a function key on another server than the page's, no list can be had.
+    const isListed = this.store.state.app?.listsExports === true && credential.kind !== 'function-key';
+    this.store.set({ isSignedIn: true, isListed, faults: [], jobs: [], cursor: undefined });
+    await this.list();
+  }
+
+  /** Forgets the credential, and what it has shown. */
+  signOut(): void {
+    this.#unwatch?.();
+    this.#server?.signIn({ kind: 'nothing', value: '' });
+    this.store.set({
+      isSignedIn: false,
+      jobs: [],
+      cursor: undefined,
+      shown: undefined,
+      refused: [],
+      faults: [],
+      said: 'Signed out: the key or token is forgotten.',
+    });
+  }
+
+  /** Lists the exports of the caller from the latest on, or, with a cursor, those after it. */
+  async list(cursor?: string): Promise<void> {
+    if (!this.store.state.isListed) {
+      this.store.set({ jobs: this.#remembered.list() });
+      return;
+    }
+    const answer = await this.#server?.list(cursor);
+    if (answer === undefined) return;
+    const body = answer.status === 200 ? objectOf(answer.text) : undefined;
+    if (body === undefined) {
+      this.store.set({ faults: refusalWords('The list of exports', answer.status, answer.text) });
+      return;
+    }
+    const page = readList(body);
+    const before = cursor === undefined ? [] : this.store.state.jobs;
+    const known = new Set(before.map(({ id }) => id));
+    const jobs = [...before, ...page.jobs.filter(({ id }) => !known.has(id))];
+    this.store.set({ jobs, cursor: page.cursor, faults: [] });
+  }
+
+  /** Keeps the list of the exports that were started here also when the browser is closed, or no longer. */
+  keep(isKept: boolean): void {
+    this.#remembered.keep(isKept);
+    this.store.set({
+      isKept,
+      said: isKept ? 'The list is kept on this computer.' : 'The list is forgotten when this tab is closed.',
+    });
+  }
+
+  /** @returns whether it was started */
+  async startExport(form: ExportForm): Promise<boolean> {
+    this.store.set({ isStarting: true, refused: [] });
+    const answer = await this.#server?.start(kickOffOf(form));
+    this.store.set({ isStarting: false });
+    if (answer === undefined) return false;
+    const id = answer.status === 202 ? jobIdOf(answer.header('content-location')) : undefined;
+    if (id === undefined) {
+      this.store.set({ refused: refusalWords('The export', answer.status, answer.text) });
+      return false;
+    }
+    const types = typesIn(form.types);
+    const job: ListedJob = {
+      id,
+      state: 'running',
+      level: form.level,
+      startedAt: new Date().toISOString(),
+      ...(types.length === 0 ? {} : { types }),
+      ...(form.configuration.trim() === '' ? {} : { configuration: form.configuration.trim() }),
+    };
+    if (!this.store.state.isListed) this.#remembered.add(job);
+    this.store.set({ jobs: [job, ...this.store.state.jobs], said: 'The export was started.' });
+    this.show(job, wordsOf(answer.text));
+    return true;
+  }
+
+  /** Looks at an export, and asks for its status until it has ended. */
+  show(job: ListedJob, accepted: readonly string[] = []): void {
+    this.#unwatch?.();
+    const server = this.#server;
+    if (server === undefined) return;
+    this.store.set({ shown: { job, accepted, watch: NOTHING, saving: new Set(), saved: new Set() } });
+    this.#unwatch = watchJob(
+      () => server.status(job.id),
+      (watch, answer) => {
+        this.#change(job.id, (shown) => ({ ...shown, watch }));
+        if (watch.phase === 'complete' && answer !== undefined) void this.#complete(job.id, answer);
+        if (watch.phase !== 'running') this.#ended(job.id, watch.phase);
+      },
+    );
+  }
+
+  /** Reads the manifest, with all of its pages. */
+  async #complete(id: string, answer: Answer): Promise<void> {
+    let page: Answer | undefined = answer;
+    let manifest: ShownManifest | undefined;
+    for (let nth = 1; page !== undefined; nth++) {
+      const body: Record<string, unknown> | undefined = page.status === 200 ? objectOf(page.text) : undefined;
+      if (body === undefined) {
+        this.store.set({ faults: refusalWords('The manifest', page.status, page.text) });
+        return;
+      }
+      const read = readManifest(body);
+      manifest = { ...(manifest ?? read), files: [...(manifest?.files ?? []), ...read.files] };
+      page = read.hasNext && nth <= MAX_PAGES ? await this.#server?.manifestPage(id, nth) : undefined;
+    }
+    const expires = Date.parse(answer.header('expires') ?? '');
+    this.#change(id, (shown) => ({
+      ...shown,
+      ...(manifest === undefined ? {} : { manifest }),
+      job: {
+        ...shown.job,
+        ...(Number.isNaN(expires) ? {} : { expiresAt: new Date(expires).toISOString() }),
+      },
+    }));
+  }
+
+  #ended(id: string, phase: JobWatch['phase']): void {
+    const state = phase === 'complete' ? 'completed' : phase === 'failed' ? 'failed' : 'unknown';
+    this.store.set({
+      jobs: this.store.state.jobs.map((job) => (job.id === id ? { ...job, state } : job)),
+      said: phase === 'complete' ? 'The export is complete.' : 'The export has ended without data.',
+    });
+    if (phase === 'gone') this.#remembered.remove(id);
+  }
+
+  /** Cancels an export that runs, or deletes one that has ended, with its files. */
+  async cancel(id: string): Promise<void> {
+    const answer = await this.#server?.cancel(id);
+    if (answer === undefined) return;
+    if (answer.status !== 202 && answer.status !== 404) {
+      this.store.set({ faults: refusalWords('The cancellation', answer.status, answer.text) });
+      return;
+    }
+    this.#unwatch?.();
+    this.#remembered.remove(id);
+    this.store.set({
+      jobs: this.store.state.jobs.filter((job) => job.id !== id),
+      shown: undefined,
+      faults: [],
+      said: wordsOf(answer.text)[0] ?? 'The export no longer exists.',
+    });
+  }
+
+  /** The address of a file that takes no credential; `undefined`: it has to be asked for. */
+  linkOf(id: string, { name, link }: { name: string; link?: string }): string | undefined {
+    if (link !== undefined) return link;
+    return this.#server?.needsCredential === false ? this.#server.fileUrl(id, name) : undefined;
+  }
+
+  /** Saves a file that takes a credential. */
+  async save(id: string, name: string): Promise<void> {
+    this.#change(id, (shown) => ({ ...shown, saving: new Set(shown.saving).add(name) }));
+    const answer = await this.#server?.file(id, name);
+    const blob = answer?.ok === true ? await answer.blob().catch(() => undefined) : undefined;
+    const text = blob === undefined ? ((await answer?.text().catch(() => '')) ?? '') : '';
+    if (blob !== undefined) saveAs(blob, name);
+    else
+      this.store.set({
+        faults: refusalWords(
+          `The file ${plain(name)}`,
+          answer?.ok === true ? 0 : (answer?.status ?? 0),
+          text,
+        ),
+      });
+    this.#change(id, (shown) => {
+      const saving = new Set([...shown.saving].filter((other) => other !== name));
+      return { ...shown, saving, saved: blob === undefined ? shown.saved : new Set(shown.saved).add(name) };
+    });
+  }
+
+  /** Reads what the files of errors say. */
+  async readProblems(id: string, names: readonly string[]): Promise<void> {
+    const problems: string[] = [];
+    for (const name of names) {
+      const answer = await this.#server?.fileText(id, name);
+      if (answer?.status !== 200) {
+        this.store.set({ faults: refusalWords('The problems', answer?.status ?? 0, answer?.text ?? '') });
+        return;
+      }
+      problems.push(...problemsIn(answer.text, wordsOf));
+    }
+    this.#change(id, (shown) => ({ ...shown, problems }));
+  }
+
+  #change(id: string, change: (shown: ShownJob) => ShownJob): void {
+    const { shown } = this.store.state;
+    if (shown?.job.id === id) this.store.set({ shown: change(shown) });
+  }
+}

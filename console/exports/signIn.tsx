@@ -1,0 +1,97 @@
+import type { JSX, TargetedSubmitEvent } from 'preact';
+import { useState } from 'preact/hooks';
+import type { PartProps } from './app.js';
+import type { Credential } from './appServer.js';
+
+interface Way {
+  readonly label: string;
+  readonly hint: string;
+}
+
+const WAYS: Readonly<Record<Credential['kind'], Way>> = {
+  nothing: { label: 'Nothing', hint: 'The app asks for no key and no token.' },
+  'function-key': {
+    label: 'Function key',
+    hint: 'A key of the Functions host. It is sent in the header x-functions-key.',
+  },
+  token: { label: 'Access token', hint: 'Paste a token for this app, with or without the word Bearer.' },
+};
+
+const TOKENS = {
+  entra: 'Paste a token of Entra ID for this app, as az account get-access-token prints it.',
+  smart: 'Paste a token of the authorization server that this app accepts (SMART Backend Services).',
+} as const;
+
+/** Signs in as the app is set up. What is typed is in memory alone. */
+export function SignIn({ desk, state }: PartProps): JSX.Element {
+  const { app, isSignedIn } = state;
+  const [chosen, setChosen] = useState<Credential['kind']>('token');
+  const [problem, setProblem] = useState('');
+  if (app?.signIn === 'nothing')
+    return <p class="quiet">This app asks for no key and no token on this machine.</p>;
+  if (isSignedIn)
+    return (
+      <p class="signed-in">
+        Signed in. The key or token is in the memory of this page alone.{' '}
+        <button type="button" onClick={() => desk.signOut()}>
+          Forget it
+        </button>
+      </p>
+    );
+  const kind = app?.signIn ?? chosen;
+  const hint = app?.tokensOf === undefined ? WAYS[kind].hint : TOKENS[app.tokensOf];
+  const submit = (event: TargetedSubmitEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const field = event.currentTarget.querySelector('input');
+    const value = (field?.value ?? '').trim().replace(/^Bearer\s+/i, '');
+    if (field !== null) field.value = '';
+    const isUsable = kind === 'nothing' || /^[\x21-\x7e]+$/.test(value);
+    setProblem(
+      isUsable
+        ? ''
+        : `This is no ${WAYS[kind].label.toLowerCase()}: it has blanks or other signs, or is empty.`,
+    );
+    if (isUsable) void desk.signIn({ kind, value });
+  };
+  return (
+    <form class="panel" aria-label="Sign in" onSubmit={submit}>
+      <h2>Sign in</h2>
+      {app?.signIn === undefined && (
+        <label>
+          What the app asks for
+          <select
+            value={chosen}
+            onChange={({ currentTarget }) => setChosen(currentTarget.value as Credential['kind'])}
+          >
+            {Object.entries(WAYS).map(([value, { label }]) => (
+              <option key={value} value={value}>
+                {label}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      {kind !== 'nothing' && (
+        <label>
+          {WAYS[kind].label}
+          <input
+            type="password"
+            name="credential"
+            autocomplete="off"
+            spellcheck={false}
+            aria-describedby="sign-in-hint"
+          />
+        </label>
+      )}
+      <p class="quiet" id="sign-in-hint">
+        {hint} It stays in the memory of this page, and is forgotten when the page is closed or loaded again.
+      </p>
+      {problem !== '' && (
+        <p class="fault" role="alert">
+          {problem}
+        </p>
+      )}
+      <button type="submit">Sign in</button>
+    </form>
+  );
+}

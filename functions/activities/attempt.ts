@@ -1,0 +1,84 @@
+import { Level } from '../export/plan/level.js';
+import type { PlannedPartition, Waiting } from '../export/records/job.js';
+import { ReferenceCollector } from '../export/slice/referenceCollector.js';
+import type { ActivityLog } from './activity.js';
+import { AttemptFiles } from './attemptFiles.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { blockSlice } from './slice/blockSlice.js';
+import { deletionFileSlice, fileSlice } from './slice/fileSlice.js';
+import type { Part } from './slice/part.js';
+import { searchSlice } from './slice/searchSlice.js';
+import type { ExportSliceInput } from './sliceRunner.js';
+import { ProgressReports } from './waiting.js';
+
+/** What an attempt needs besides its part. */
+export interface AttemptSurroundings {
+  log: ActivityLog;
+  isStopped: () => Promise<boolean>;
+  /** Makes sure that files may be written into the job's container. */
+  confirmContainer: () => Promise<void>;
+}
+
+/** What an attempt has written and recorded. */
+export interface Attempt {
+  files: AttemptFiles;
+  /** Resources read so far in the partition. */
+  resources: number;
+  isDone: boolean;
+}
+
+/**
+ * Makes an attempt at a slice: into files of its own, and a record of its own. It counts once the runtime has recorded its
+ * name.
+ * @throws what made it fail, with its files discarded
+ */
+export async function makeAttempt(
+  dependencies: ActivityDependencies,
+  part: Part,
+  input: ExportSliceInput,
+  { log, isStopped, confirmContainer }: AttemptSurroundings,
+): Promise<Attempt> {
+  const { jobs, cache, settings, now } = dependencies;
+  const startedAt = performance.now();
+  const { jobId, partition, previous } = input;
+  const { request, plan, planned, before } = part;
+  const references =
+    plan.referenced && new ReferenceCollector(plan.referenced, plan.compartment?.bases ?? []);
+  const files = new AttemptFiles(dependencies, part, input, confirmContainer);
+  const members = plan.compartment?.hasMembers === true ? await cache.members(jobId, plan.first) : undefined;
+  const reports = new ProgressReports(jobs, jobId);
+  let resources = before?.resources ?? 0;
+  const report = (waiting?: Waiting): void => reports.add({ partition, resources, isDone: false }, waiting);
+  const { read, ...recorded } = await runOf(planned)(part, {
+    dependencies,
+    references,
+    files,
+    level: new Level(plan, settings.fhirVersion, members),
+    members,
+    lineMaker: await cache.lineMaker(request, plan.transactionTime),
+    log,
+    report,
+    clock: now,
+    isStopped,
+    tellProgress: (readSoFar) => {
+      resources = (before?.resources ?? 0) + readSoFar;
+      report();
+    },
+  }).catch((error: unknown) => files.discard(error));
+  if (references !== undefined) await jobs.putReferences(jobId, partition, files.attempt, references.lines);
+  await reports.settled();
+  resources = (before?.resources ?? 0) + read;
+  await jobs.putSlice(jobId, partition, files.attempt, {
+    previous: previous ?? undefined,
+    ...recorded,
+    resources,
+    seconds: (performance.now() - startedAt) / 1000,
+  });
+  return { files, resources, isDone: recorded.cursor === undefined };
+}
+
+/** What exports a part, by what is read and how it is written. */
+function runOf({ file, blocks, isOfDeletions }: PlannedPartition): typeof searchSlice {
+  if (file !== undefined) return isOfDeletions === true ? deletionFileSlice : fileSlice;
+  return blocks === undefined ? searchSlice : blockSlice;
+}

@@ -1,0 +1,13 @@
+import { setFlagsFromString } from 'node:v8';
+
+/**
+ * How much of a function runs before V8 considers it for optimization, in bytes of bytecode; its default is 67,584 since
+ * version 11. A request or a small export runs most functions for a moment only: to optimize them, which other threads of V8
+ * do, took a third of its CPU time.
+ */
+const INTERRUPT_BUDGET = 540_672;
+
+/** Lets V8 optimize code of this process later, on all of its threads. */
+export function optimizeLater(): void {
+  setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
+}

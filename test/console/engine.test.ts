@@ -1,0 +1,167 @@
+import { describe, expect, it } from 'vitest';
+import { readDefinitions } from '../../console/engine/node/readDefinitions.js';
+import { definitionsOf } from '../../functions/deid/model/definitions.js';
+import { compactDefinitions } from '../../infra/tools/console/compactDefinitions.js';
+import { FHIR_VERSIONS } from '../../functions/fhir/fhirVersion.js';
+import { startEngine } from './engineWorker.js';
+
+const PATIENT = {
+  resourceType: 'Patient',
+  id: 'p1',
+  active: true,
+  name: [{ family: 'Ada' }, { given: ['Bo', 'Cy'] }],
+  birthDate: '1970-05-06',
+  _birthDate: { extension: [{ url: 'http://example.org/time', valueString: 'noon' }] },
+  secret: 'Peter',
+};
+const RULES = {
+  fhirPathRules: [
+    { path: 'Patient.name.given', method: 'keep' },
+    { path: 'Patient.name', method: 'redact' },
+    { path: 'Patient.birthDate', method: 'dateShift' },
+    { path: 'Patient.id', method: 'encrypt' },
+  ],
+};
+
+describe.each(FHIR_VERSIONS)('the tables of %s in the console', (version) => {
+  it('are those of the app', () => {
+    const definitions = definitionsOf(version);
+    const { path2RefType: _, ...read } = readDefinitions(compactDefinitions(definitions));
+    // What packages have besides is not asked for.
+    expect({ ...definitions, ...read }).toEqual(definitions);
+    expect(Object.keys(read)).toHaveLength(6);
+    expect(Object.keys(read.type2Parent)).toEqual(Object.keys(definitions.type2Parent));
+  });
+});
+
+describe('the engine in the console', () => {
+  it('says what is wrong with a configuration, and where', async () => {
+    const engine = startEngine('R4');
+    const configuration = 'fhirPathRules:\n  - path: Patient.nam\n    method: redac\n';
+    const { isValid, format, problems } = await engine.call('check', { configuration });
+    expect({ isValid, format }).toEqual({ isValid: false, format: 'yaml' });
+    expect(
+      problems.map(({ severity, line, span }) => [severity, line, configuration.slice(span?.from, span?.to)]),
+    ).toEqual([
+      ['warning', 2, 'path: Patient.nam'],
+      ['error', 3, 'method: redac'],
+    ]);
+  });
+
+  it('shows each element before and after, with the rule that decided it', async () => {
+    const engine = startEngine('R4');
+    await engine.call('open', { data: JSON.stringify(PATIENT) });
+    const trace = await engine.call('trace', { configuration: JSON.stringify(RULES), index: 0 });
+    const { before, after = '' } = trace;
+    const text = (all: string, span?: { from: number; to: number }): string | undefined =>
+      span && all.slice(span.from, span.to).replaceAll(/\s+/g, '').slice(0, 12);
+    expect(
+      trace.elements.map((element) => [
+        element.path,
+        element.afterPath,
+        element.by === 'rule' ? element.rule : element.by,
+        element.change,
+        text(before, element.before),
+        element.path === 'id' || element.path === 'birthDate' ? '' : text(after, element.after),
+      ]),
+    ).toEqual([
+      ['', '', 'none', 'changed', '{"resourceTy', '{"resourceTy'],
+      ['id', 'id', 3, 'changed', '"p1"', ''],
+      ['active', 'active', 'none', 'same', 'true', 'true'],
+      ['name[0]', undefined, 1, 'removed', '{"family":"A', undefined],
+      ['name[0].family', undefined, 1, 'removed', '"Ada"', undefined],
+      ['name[1]', 'name[0]', 1, 'same', '{"given":["B', '{"given":["B'],
+      ['name[1].given[0]', 'name[0].given[0]', 0, 'same', '"Bo"', '"Bo"'],
+      ['name[1].given[1]', 'name[0].given[1]', 0, 'same', '"Cy"', '"Cy"'],
+      ['birthDate', 'birthDate', 2, 'changed', '"1970-05-06"', ''],
+      ['_birthDate.extension[0]', '_birthDate.extension[0]', 2, 'same', '{"url":"http', '{"url":"http'],
+      [
+        '_birthDate.extension[0].url',
+        '_birthDate.extension[0].url',
+        2,
+        'same',
+        '"http://exam',
+        '"http://exam',
+      ],
+      [
+        '_birthDate.extension[0].valueString',
+        '_birthDate.extension[0].valueString',
+        2,
+        'same',
+        '"noon"',
+        '"noon"',
+      ],
+      ['secret', undefined, 'unknown', 'removed', '"Peter"', undefined],
+      [undefined, 'meta', 'engine', 'added', undefined, '{"security":'],
+    ]);
+  });
+
+  it('gives the same result each time, and counts the same by the tape and by the tree', async () => {
+    const engine = startEngine('R4');
+    await engine.call('open', { data: JSON.stringify(PATIENT) });
+    const ask = { configuration: JSON.stringify(RULES) };
+    const lines: unknown[] = [];
+    const summary = await engine.call('preview', ask, (part) => lines.push(...part));
+    const again: unknown[] = [];
+    await engine.call('preview', ask, (part) => again.push(...part));
+    expect(again).toEqual(lines);
+    const trace = await engine.call('trace', { ...ask, index: 0 });
+    expect(lines).toMatchObject([{ outcome: 'kept', counts: trace.counts }]);
+    expect((lines as { line: string }[]).map(({ line }) => JSON.parse(line) as unknown)).toEqual([
+      JSON.parse(trace.after ?? ''),
+    ]);
+    expect(summary).toMatchObject({
+      kept: 1,
+      decided: [
+        { rule: 0, count: 2 },
+        { rule: 1, count: 1 },
+        { rule: 2, count: 3 },
+        { rule: 3, count: 1 },
+      ],
+      unreached: [{ path: 'Patient.active', count: 1, index: 0 }],
+      dropped: [{ path: 'Patient.(unknown)', count: 1, index: 0 }],
+    });
+  });
+
+  it.each([
+    [
+      'a Bundle',
+      JSON.stringify({ resourceType: 'Bundle', entry: [{ resource: PATIENT }, {}] }),
+      ['Patient'],
+      0,
+    ],
+    ['an array', JSON.stringify([PATIENT, PATIENT]), ['Patient', 'Patient'], 0],
+    [
+      'NDJSON',
+      `${JSON.stringify(PATIENT)}\n\n{"resourceType":"Group"\n{"resourceType":"Group"}`,
+      ['Patient', 'Group'],
+      1,
+    ],
+    ['a text that is no JSON', '{"resourceType": "Patient",\n "id" 1}', [], 1],
+    ['nothing', ' \n', [], 1],
+    ['a number', '17', [], 1],
+  ])('opens %s', async (_what, data, types, problems) => {
+    const opened = await startEngine('R4').call('open', { data });
+    expect(opened.resources.map(({ type }) => type)).toEqual(types);
+    expect(opened.problems).toHaveLength(problems);
+    expect(JSON.stringify(opened.problems)).not.toContain('resourceType');
+  });
+
+  it('reports bytes that are not UTF-8', async () => {
+    const data = Buffer.from('{"resourceType":"Patient","id":"\xff"}', 'latin1');
+    const opened = await startEngine('R4').call('open', { data: new Uint8Array(data) });
+    expect(opened).toEqual({
+      resources: [],
+      problems: [{ message: 'There are bytes that are not UTF-8, as JSON has to be.' }],
+    });
+  });
+
+  it('fails for data that is not open, in words of its own', async () => {
+    const engine = startEngine('R4');
+    const ask = { configuration: JSON.stringify(RULES), index: 0 };
+    await expect(engine.call('trace', ask)).rejects.toThrow('not-open');
+    await engine.call('open', { data: JSON.stringify(PATIENT) });
+    await engine.call('close', {});
+    await expect(engine.call('preview', ask)).rejects.toThrow('not-open');
+  });
+});

@@ -1,0 +1,276 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AppDescription } from '../../../functions/http/console/pages.js';
+import { SAMPLE_CONFIGURATION } from '../../../local/stack.js';
+import { startTestStack } from '../../stack/harness.js';
+import {
+  accessibilityProblems,
+  CHROMIUM,
+  startBrowser,
+  type TestBrowser,
+  type TestPage,
+} from '../harness.js';
+import { type Call, type Reply, type ScriptedApp, startScriptedApp } from './scriptedApp.js';
+
+const ID = '0123456789abcdef0123456789abcdef';
+const KEY = 'secret-function-key';
+/** Text that does something where it is taken for a document, a script or a path. */
+const HOSTILE = `<img src=x onerror="alert(1)"><script>alert(2)</script>"'&lt;\u202e../../etc/passwd javascript:alert(3)`;
+const MINUTES = 240_000;
+
+const json = (status: number, body: object, headers: Record<string, string> = {}): Reply => ({
+  status,
+  headers: { 'content-type': 'application/json', ...headers },
+  body: JSON.stringify(body),
+});
+const refused = (status: number, diagnostics: string): Reply =>
+  json(status, { resourceType: 'OperationOutcome', issue: [{ severity: 'error', code: 'x', diagnostics }] });
+
+const TYPES = ['Condition', 'Patient'].map((type) => ({ type }));
+const METADATA = json(200, { resourceType: 'CapabilityStatement', rest: [{ resource: TYPES }] });
+
+/** An export that takes two polls, with words, types and names that are hostile where an app's never are. */
+function hostileExport(): (call: Call, base: string) => Reply {
+  let polls = 0;
+  return ({ method, path }, base) => {
+    const status = `${base}/_operations/export/${ID}`;
+    if (path === '/metadata') return METADATA;
+    if (path === '/$export')
+      return json(202, { issue: [{ diagnostics: HOSTILE }] }, { 'content-location': status });
+    if (path.endsWith('/files/e.ndjson')) return json(200, { issue: [{ diagnostics: HOSTILE }] });
+    if (path.includes('/files/')) return { status: 200, body: '{"resourceType":"Patient"}\n' };
+    if (method === 'DELETE') return refused(202, 'The export no longer exists.');
+    if (path !== `/_operations/export/${ID}`) return refused(404, HOSTILE);
+    if (polls++ === 0) {
+      const progress = [
+        { type: 'Patient', resources: 5, total: 10, isDone: false },
+        { type: HOSTILE, resources: 1, isDone: false },
+      ];
+      return json(202, { progress }, { 'x-progress': `50%: 5 of 10 resources; ${JSON.stringify(HOSTILE).slice(1, 60).replaceAll(/[^\x20-\x7e]/g, '')}`, 'retry-after': '1' }); // prettier-ignore
+    }
+    return json(200, {
+      transactionTime: HOSTILE,
+      requiresAccessToken: true,
+      output: [
+        { type: 'Patient', url: `${status}/files/p.ndjson`, count: 1 },
+        { type: HOSTILE, url: `${status}/files/${encodeURIComponent(HOSTILE)}`, count: 1 },
+        { type: 'Patient', url: 'javascript:alert(4)', count: 1 },
+      ],
+      deleted: [],
+      error: [{ type: 'OperationOutcome', url: `${status}/files/e.ndjson`, count: 1 }],
+      extension: { deidentified: true, notes: [HOSTILE], configuration: HOSTILE, report: 'report.json' },
+    });
+  };
+}
+
+let browser: TestBrowser;
+
+beforeAll(async () => {
+  if (CHROMIUM !== undefined) browser = await startBrowser();
+}, MINUTES);
+afterAll(() => browser?.end());
+
+/** Runs a test on the page of an app, which is closed after it: whatever went wrong in the page fails it. */
+async function onPage(
+  description: Omit<AppDescription, 'base'>,
+  answer: (call: Call, base: string) => Reply,
+  work: (opened: TestPage, app: ScriptedApp) => Promise<void>,
+  size: Parameters<TestBrowser['open']>[1] = {},
+): Promise<void> {
+  const app = await startScriptedApp(description, answer);
+  try {
+    const opened = await browser.open(app.url, size);
+    await work(opened, app);
+    await opened.close();
+  } finally {
+    await app.end();
+  }
+}
+
+const WITH_KEYS = { signIn: 'function-key', listsExports: false } as const;
+
+describe.skipIf(CHROMIUM === undefined)('the exports page', () => {
+  it(
+    'by keyboard: signs in, starts, watches, reads and saves, and takes nothing of an app for more than text',
+    async () => {
+      await onPage(WITH_KEYS, hostileExport(), async ({ page }, app) => {
+        await page.getByLabel('Function key').focus();
+        await page.keyboard.type(KEY);
+        await page.keyboard.press('Enter');
+        await page.getByLabel('Types', { exact: true }).focus();
+        await page.keyboard.type('Patient');
+        await page.getByRole('button', { name: 'Start the export' }).focus();
+        await page.keyboard.press('Enter');
+        await page.getByText('The export is complete.').first().waitFor();
+        expect(await page.locator('img, script:not([src]), iframe').count()).toBe(0);
+        expect(await page.locator('a[href^="javascript"]').count()).toBe(0);
+        await page.getByRole('button', { name: 'Read the problems' }).press('Enter');
+        await page.getByRole('button', { name: 'Read the problems' }).waitFor({ state: 'detached' });
+        const [download] = await Promise.all([
+          page.waitForEvent('download'),
+          page.getByRole('button', { name: 'Save p.ndjson' }).press('Enter'),
+        ]);
+        expect(download.suggestedFilename()).toBe('p.ndjson');
+        expect(readFileSync(await download.path(), 'utf8')).toBe('{"resourceType":"Patient"}\n');
+        expect(await accessibilityProblems(page)).toEqual([]);
+
+        const kickOff = app.calls.find(({ path }) => path === '/$export');
+        expect(JSON.parse(kickOff?.body ?? '')).toEqual({
+          resourceType: 'Parameters',
+          parameter: [{ name: '_type', valueString: 'Patient' }],
+        });
+        const ofJobs = app.calls.filter(({ path }) => path !== '/metadata');
+        expect(ofJobs.map(({ headers }) => headers['x-functions-key'])).toEqual(ofJobs.map(() => KEY));
+        expect(ofJobs.some(({ headers }) => 'cookie' in headers || 'referer' in headers)).toBe(false);
+        const stored = await page.evaluate('JSON.stringify([{ ...sessionStorage }, { ...localStorage }])');
+        expect(stored).toContain(ID);
+        expect(stored).not.toContain(KEY);
+        expect(await page.content()).not.toContain(KEY);
+      });
+    },
+    MINUTES,
+  );
+
+  it(
+    'keeps ids of exports in the tab, and on the computer only where that is asked for',
+    async () => {
+      await onPage({ signIn: 'nothing', listsExports: false }, hostileExport(), async ({ page }) => {
+        const kept = (): Promise<unknown> => page.evaluate('JSON.stringify({ ...localStorage })');
+        await page.getByRole('button', { name: 'Start the export' }).click();
+        await page.getByText('The export is complete.').first().waitFor();
+        expect(await kept()).not.toContain(ID);
+        const keep = page.getByLabel(/^Keep the list/);
+        await keep.check();
+        expect(await kept()).toContain(ID);
+        await page.reload();
+        await page.getByRole('button', { name: /^Show the export/ }).waitFor();
+        await keep.uncheck();
+        expect(await kept()).not.toContain(ID);
+        await page.getByRole('button', { name: /^Show the export/ }).click();
+        await page.getByRole('button', { name: 'Delete the export and its files …' }).click();
+        await page.getByRole('button', { name: 'Delete the export and its files', exact: true }).click();
+        await page.getByText('There are none.').waitFor();
+        expect(await page.evaluate('JSON.stringify({ ...sessionStorage })')).not.toContain(ID);
+      });
+    },
+    MINUTES,
+  );
+
+  it(
+    'lists the exports of a caller with a token in pages, forgets the token, and says in words what is refused',
+    async () => {
+      const listed = (digit: string): object => ({
+        url: `https://other.example.org/fhir/_operations/export/${digit.repeat(32)}`,
+        level: 'system',
+        types: [HOSTILE],
+        deidentified: digit === '1',
+        configuration: HOSTILE,
+        configurationDigest: HOSTILE,
+        state: 'failed',
+        startedAt: '2026-01-01T00:00:00Z',
+      });
+      const answer = ({ path }: Call, base: string): Reply => {
+        const next = `${base}/_operations/export?cursor=more`;
+        if (path === '/metadata') return METADATA;
+        if (path === '/_operations/export')
+          return json(200, { exports: [listed('1')], link: [{ relation: 'next', url: next }] });
+        if (path === '/_operations/export?cursor=more') return json(200, { exports: [listed('2')] });
+        return refused(path === '/$export' ? 403 : 500, `Refused: ${HOSTILE}`);
+      };
+      await onPage(
+        { signIn: 'token', tokensOf: 'smart', listsExports: true },
+        answer,
+        async ({ page, problems }, app) => {
+          await page.getByLabel('Access token').fill('Bearer a.b.c');
+          await page.getByRole('button', { name: 'Sign in' }).click();
+          await page.getByRole('button', { name: 'List more' }).click();
+          await page.getByText('may identify').waitFor();
+          expect(await page.locator('tbody tr').count()).toBe(2);
+          expect(app.calls.at(-1)?.headers['authorization']).toBe('Bearer a.b.c');
+          await page.getByRole('button', { name: 'Start the export' }).click();
+          await page.getByRole('alert').filter({ hasText: 'Refused' }).waitFor();
+          await page
+            .getByRole('button', { name: /^Show the export/ })
+            .first()
+            .click();
+          await page.getByText('The export failed.').waitFor();
+          await page.getByRole('button', { name: 'Forget it' }).click();
+          await page.getByLabel('Access token').waitFor();
+          expect(await page.evaluate('JSON.stringify([{ ...sessionStorage }, { ...localStorage }])')).toBe(
+            '[{},{}]',
+          );
+          // Chromium writes every answer that is an error to its console.
+          const own = problems.filter((problem) => !problem.includes('Failed to load resource'));
+          expect(own).toEqual([]);
+          (problems as string[]).length = 0;
+        },
+      );
+    },
+    MINUTES,
+  );
+
+  it.each([
+    { width: 1280, height: 900, colorScheme: 'light' },
+    { width: 1280, height: 900, colorScheme: 'dark' },
+    { width: 360, height: 740, colorScheme: 'light' },
+    { width: 360, height: 740, colorScheme: 'dark' },
+  ] as const)(
+    'is accessible and fits into $width pixels, $colorScheme',
+    async (size) => {
+      await onPage(
+        { signIn: 'nothing', listsExports: false },
+        hostileExport(),
+        async ({ page }) => {
+          await page.getByRole('button', { name: 'Start the export' }).click();
+          await page.getByText('The export is complete.').first().waitFor();
+          expect(await accessibilityProblems(page)).toEqual([]);
+          expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+        },
+        size,
+      );
+    },
+    MINUTES,
+  );
+});
+
+describe.skipIf(CHROMIUM === undefined)('the exports page of the built app', () => {
+  it(
+    'starts, watches, saves and cancels exports, and speaks to its app alone',
+    async () => {
+      const test = await startTestStack({});
+      try {
+        const url = test.stack.baseUrl.replace(/fhir$/, 'console/');
+        const before = browser.requests.length;
+        const opened = await browser.open(url);
+        const { page } = opened;
+        await page.getByLabel('Configuration', { exact: true }).fill(SAMPLE_CONFIGURATION);
+        await page.getByLabel('Container', { exact: true }).fill('research');
+        await page.getByText('Choose types from the list of the app').click();
+        await page.getByRole('checkbox', { name: 'Patient', exact: true }).check();
+        await page.getByRole('button', { name: 'Start the export' }).click();
+        await page.getByText('The export is complete.').first().waitFor();
+        expect(await page.locator('.facts').textContent()).toContain(SAMPLE_CONFIGURATION);
+        const [download] = await Promise.all([
+          page.waitForEvent('download'),
+          page
+            .getByRole('link', { name: /^Patient.*\.ndjson$/ })
+            .first()
+            .click(),
+        ]);
+        expect(readFileSync(await download.path(), 'utf8')).toMatch(/^\{"resourceType":"Patient"/);
+        await page.getByRole('button', { name: 'Delete the export and its files …' }).click();
+        await page.getByRole('button', { name: 'Delete the export and its files', exact: true }).click();
+        await page.getByText('There are none.').waitFor();
+        const origin = new URL(url).origin;
+        const others = browser.requests
+          .slice(before)
+          .filter((request) => !request.url.startsWith(`${origin}/`));
+        expect(others.filter(({ url: asked }) => !asked.includes('google'))).toEqual([]);
+        await opened.close();
+      } finally {
+        await test.end();
+      }
+    },
+    MINUTES,
+  );
+});
