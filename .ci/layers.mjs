@@ -16,6 +16,8 @@ const LAYERS = [
   'settings',
   // What state a job is in, and what its parts are called: no I/O.
   'jobs/model',
+  // What is made of a whole job's counts.
+  'export/report',
   'export/plan',
   'export/slice',
   'export/output',

@@ -104,6 +104,24 @@ const COMMANDS: readonly Command[] = [
     run: async (given) => (await import('./verify.js')).verify(given),
   },
   {
+    name: 'report',
+    operand: 'FOLDER',
+    summary:
+      'Makes the release report of a folder of exported NDJSON files: report.html, report-shared.json, and report.json where there is none. Counts what the files contain; what was done to the data it takes from report.json, or from the manifest. Small counts are not shown. Prints names and counts, and no value.',
+    options: {
+      'min-count': {
+        value: 'N',
+        description:
+          'counts from 1 to below it are not shown, nor what would reveal one; 0: all are shown; without it REPORT_MIN_COUNT, or 10',
+      },
+      'fhir-version': {
+        value: 'VERSION',
+        description: "STU3, R4, R4B or R5; without it the report's, or R4",
+      },
+    },
+    run: async (given) => (await import('./report.js')).report(given),
+  },
+  {
     name: 'export',
     summary: `Exports data of any FHIR server with Bulk Data $export: starts the export, waits for it, downloads its files, and checks them as verify does. A file is complete when it has its own name; before, .partial is at its end. ${CALLER}`,
     options: {

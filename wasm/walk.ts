@@ -20,7 +20,6 @@ declare function endInner(): void;
 declare function lookAtId(): void;
 
 // The memory: `walkMemory.ts`.
-const COUNTS: usize = 0x100;
 const ELEMENTS: usize = 0x1000;
 const MAX_ELEMENTS: i32 = 1024;
 const COUNTED: usize = 0x2000;
@@ -47,6 +46,9 @@ const RESULT_SLOTS: usize = 0x200000;
 const RESULT_MASK: usize = 0xffff;
 const RESULTS: usize = 0x240000;
 const RESULTS_END: usize = 0x840000;
+
+/** Tags of URIs: between the numbers of methods' results and places of rows. */
+const URI_TAG: i32 = 0x8000;
 
 const MAX_DEPTH: i32 = 200;
 /** Longest text whose result is remembered, and longest parts of which a verdict is, in bytes. */
@@ -93,6 +95,9 @@ const PLAIN_FORM: i32 = 4;
 const TOKEN: i32 = 5;
 const CODE: i32 = 6;
 const POSITIVE: i32 = 7;
+/** URIs of two kinds, each remembered by texts as what it counts for. */
+const EXTENSION_URI: i32 = 8;
+const SYSTEM_URI: i32 = 9;
 const IS_PLAIN: i32 = 1;
 const IS_LEFT_ALONE: i32 = 2;
 const IS_DAY: i32 = 4;
@@ -142,7 +147,6 @@ let idLength: i32 = 0;
 let nodeOfRoot: i32 = 0;
 
 // Numbers that the host reads and writes, at the begin of the memory.
-const HEAD_OPERATIONS: usize = 0;
 const HEAD_ELEMENTS: usize = 4;
 const HEAD_COUNTED: usize = 8;
 const HEAD_META_START: usize = 12;
@@ -155,6 +159,8 @@ const HEAD_IS_KEPT: usize = 36;
 const HEAD_HOST_ELEMENTS: usize = 40;
 const HEAD_HOST_COUNTED: usize = 44;
 const HEAD_HOST_PROBLEMS: usize = 48;
+/** The first of the rows by which something was done to the resource; the next one is in the row. */
+const HEAD_DONE: usize = 52;
 
 /** Forgets what it remembers of an engine; the host has cleared the tables. */
 export function reset(id: i32, meta: i32): void {
@@ -164,6 +170,8 @@ export function reset(id: i32, meta: i32): void {
   verdicts = 0;
   resultsFilled = RESULTS;
   results = 0;
+  generation++;
+  store<i32>(HEAD_DONE, 0);
 }
 
 /**
@@ -191,8 +199,9 @@ export function resource(
   nodeOfRoot = node;
   idBecame = id;
   idLength = idSize;
+  for (let row: usize = load<u32>(HEAD_DONE) as usize; row !== 0; row = load<u32>(row, 60) as usize)
+    store<i32>(row, 0, 56);
   for (let at: usize = 0; at < 56; at += 8) store<u64>(at, 0);
-  for (let at: usize = 0; at < 64; at += 8) store<u64>(COUNTS + at, 0);
   store<i32>(HEAD_META_END, -1);
   store<i32>(HEAD_META, -1);
   object(root, node, 0);
@@ -257,10 +266,14 @@ function copy(source: usize, length: i32): void {
   if (length > 0) copied(source, length as usize);
 }
 
-function did(label: i32): void {
-  store<i32>(HEAD_OPERATIONS, load<i32>(HEAD_OPERATIONS) | (1 << label));
-  const count = COUNTS + ((label as usize) << 2);
-  store<i32>(count, load<i32>(count) + 1);
+/** Counts the operation of a row. */
+function did(row: usize): void {
+  const count = load<i32>(row, 56);
+  if (count === 0) {
+    store<u32>(row, load<u32>(HEAD_DONE), 60);
+    store<u32>(HEAD_DONE, row as u32);
+  }
+  store<i32>(row, count + 1, 56);
 }
 
 function counted(number: i32): void {
@@ -379,7 +392,7 @@ function putId(member: usize, hasOthers: bool): i32 {
     const start = startOf(member) + 1;
     hashedText(load<u32>(rowOf(nodeOfRoot, idName), 40) as usize, start, start, endOf(member) - 1);
     copy(SCRATCH, madeLength);
-    did(load<i32>(rowOf(nodeOfRoot, idName), 16));
+    did(rowOf(nodeOfRoot, idName));
     return LEFT;
   } else copy(ID, idLength);
   lookAtId();
@@ -597,6 +610,10 @@ function mixed(hash: u64, word: u64): u64 {
 }
 
 let slotOfText: usize = 0;
+/** The record that was found last. */
+let found: usize = 0;
+/** Changes when all records are forgotten. */
+let generation: i32 = 1;
 
 /** The last bytes of a text whose length is no multiple of eight. */
 function tailOf(at: usize, bytes: usize): u64 {
@@ -624,6 +641,7 @@ function find(tag: usize, start: usize, length: usize): bool {
         note = load<i32>(record, 8);
         madeLength = load<i32>(record, 12);
         madeAt = text + whole + 8;
+        found = record;
         return true;
       }
     }
@@ -631,6 +649,18 @@ function find(tag: usize, start: usize, length: usize): bool {
   }
   slotOfText = slot;
   return false;
+}
+
+/** Whether a text is that of the record that was found last for a row. */
+function isLast(row: usize, start: usize, length: i32): bool {
+  if (load<i32>(row, 40) !== generation) return false;
+  const record = load<u32>(row, 44) as usize;
+  if (load<i32>(record, 4) !== length) return false;
+  const whole = (length as usize) & ~7;
+  const text = record + 16;
+  for (let word: usize = 0; word < whole; word += 8)
+    if (load<u64>(text + word) !== load<u64>(start + word)) return false;
+  return load<u64>(text + whole) === tailOf(start + whole, (length as usize) - whole);
 }
 
 /** Remembers the JSON in `SCRATCH` of the text that `find` has not found. */
@@ -641,6 +671,7 @@ function remember(tag: usize, start: usize, length: usize): void {
     memory.fill(RESULT_SLOTS, 0, (RESULT_MASK + 1) << 2);
     resultsFilled = RESULTS;
     results = 0;
+    generation++;
     return;
   }
   const record = resultsFilled;
@@ -673,7 +704,7 @@ function decide(entry: usize, at: usize): i32 {
       break;
     case TAKEN:
       if ((head & KIND) === STRING) {
-        if (endOf(at) - startOf(at) !== 2) did(load<i32>(entry, 16));
+        if (endOf(at) - startOf(at) !== 2) did(entry);
         return NO_VALUE;
       }
       break;
@@ -729,7 +760,7 @@ function replaced(entry: usize, head: i32, at: usize, length: usize): bool {
     madeAt = SCRATCH;
     remember(tag, start, length);
   }
-  did(load<i32>(entry, 16));
+  did(entry);
   return true;
 }
 
@@ -737,7 +768,7 @@ function replaced(entry: usize, head: i32, at: usize, length: usize): bool {
 function yearOf(entry: usize, at: usize): i32 {
   const start = startOf(at) + 1;
   if (find(entry, start, 4)) {
-    did(load<i32>(entry, 16));
+    did(entry);
     isLookedAt = 1;
     if (madeLength === 0) return NO_VALUE;
     if (note > 0) counted(note - 1);
@@ -829,6 +860,26 @@ function lookAt(entry: usize, became: i32, at: usize): void {
         madeLength = 0;
         note = 0;
         remember(entry, start, length as usize);
+      }
+      return;
+    }
+    case EXTENSION_URI:
+    case SYSTEM_URI: {
+      const start = startOf(at) + 1;
+      const length = (endOf(at) - start - 1) as i32;
+      if (!isVerbatim || length > MAX_TEXT) break;
+      if (isLast(entry, start, length)) return counted(load<i32>(load<u32>(entry, 44) as usize, 8) - 1);
+      const tag = (URI_TAG + looks) as usize;
+      if (find(tag, start, length as usize)) {
+        store<u32>(entry, found as u32, 44);
+        store<i32>(entry, generation, 40);
+        return counted(note - 1);
+      }
+      look(entry, placeOf(at));
+      note = load<i32>(HEAD_NOTE);
+      if (load<i32>(HEAD_IS_KEPT) !== 0 && note > 0) {
+        madeLength = 0;
+        remember(tag, start, length as usize);
       }
       return;
     }

@@ -5,6 +5,7 @@ import type { TypeReport } from '../../functions/deid/run/typeReport.js';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import type { ReportedFile, ReportOfType } from '../../functions/export/output/report.js';
 import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
+import { URI_KINDS } from '../../functions/fhir/publishedUris.js';
 import { readAnyReference } from '../../functions/fhir/reference.js';
 import { JsonTape, OBJECT } from '../../functions/json/jsonTape.js';
 import { nameNumber } from '../../functions/json/keyNames.js';
@@ -185,4 +186,8 @@ function compareContent(
   differences.compareCounts(type, 'with element', content.elements ?? {}, counted.elements);
   differences.compareCounts(type, 'dates by', content.dates ?? {}, new Map(Object.entries(counted.dates)));
   differences.compareCounts(type, 'references to', content.references ?? {}, counted.references);
+  // Earlier versions did not count them.
+  for (const kind of URI_KINDS)
+    if (content[kind] !== undefined)
+      differences.compareCounts(type, `${kind} by URI`, content[kind], counted[kind]);
 }

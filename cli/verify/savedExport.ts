@@ -8,7 +8,8 @@ import { asStu2 } from './stu2Form.js';
 import { encodedLastPart, lastPart, savedNames } from './savedNames.js';
 
 const KINDS = ['output', 'deleted', 'error'] as const;
-const LINES_FILE = /\.ndjson(?:\.gz)?$/i;
+/** Names of files of lines. */
+export const LINES_FILE = /\.ndjson(?:\.gz)?$/i;
 
 /** A file that the manifest names. */
 export interface SavedFile extends Pick<ManifestFile, 'type'> {
@@ -58,11 +59,7 @@ export function readSavedExport(folder: string, names: { manifest: string; repor
       throw new UsageError(
         `${names.manifest} is no manifest of an export: ${kind} is no list of files with type and url.`,
       );
-  const report: Partial<ExportReport> | undefined = readJson(join(folder, names.report));
-  if (!isListOf(report?.files, ['name', 'type']) || !isListOf(report?.types, ['type']))
-    throw new UsageError(
-      `${names.report} is no report of an export: files or types is no list of what it should have.`,
-    );
+  const report = readReport(join(folder, names.report));
   const entries = KINDS.flatMap((kind) => (manifest[kind] ?? []).map((file) => [kind, file] as const));
   const savedAs = savedNames(entries.map(([, file]) => file));
   const files = entries.map(([kind, file], index) => savedFile(folder, kind, file, savedAs[index] ?? ''));
@@ -78,6 +75,15 @@ export function readSavedExport(folder: string, names: { manifest: string; repor
     report,
     others,
   };
+}
+
+/** Reads a report. @returns `undefined` where there is none @throws UsageError where it is something else */
+export function readReport(path: string): Partial<ExportReport> | undefined {
+  const report: Partial<ExportReport> | undefined = readJson(path);
+  if (isListOf(report?.files, ['name', 'type']) && isListOf(report?.types, ['type'])) return report;
+  throw new UsageError(
+    `${basename(path)} is no report of an export: files or types is no list of what it should have.`,
+  );
 }
 
 /** Whether the URL of a kick-off asks for data with identities. A POST has that in its body. */
@@ -114,7 +120,8 @@ function savedFile(
   return { kind, type, name: found?.saved === savedAs ? savedAs : lastPart(url), count, path: found?.path };
 }
 
-function readJson(path: string): object | undefined {
+/** Reads an object of JSON. @returns `undefined` where there is no file @throws UsageError where it is something else */
+export function readJson(path: string): object | undefined {
   if (!existsSync(path)) return undefined;
   try {
     const json: unknown = JSON.parse(readFileSync(path, 'utf8'));

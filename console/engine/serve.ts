@@ -25,7 +25,7 @@ export type Answers = {
  * @param send gets parts, and the answer or the failure
  */
 export async function serve(
-  answers: Partial<Answers>,
+  answers: Answers,
   { id, call, ask }: AskMessage,
   send: (message: AnswerMessage) => void,
 ): Promise<void> {

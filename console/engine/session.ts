@@ -4,8 +4,11 @@ import { SAMPLE_NAMES, sampleNamed } from '../../functions/deid/configuration/sa
 import { METHODS } from '../../functions/deid/methods/methods.js';
 import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { parseJson, valueAt } from '../../functions/json/json.js';
+import type { TapeValue } from '../../functions/json/jsonTape.js';
 import { checkConfiguration } from './checkConfiguration.js';
 import { indentedJson } from './indentedJson.js';
+import { ComparisonOfEngines } from './comparison.js';
+import { completionAt } from './completion.js';
 import { configurationOf, linkOf } from './links.js';
 import { mendEdits } from './mend.js';
 import { OpenResources } from './openedData.js';
@@ -13,10 +16,14 @@ import { type PageSecrets, PreviewEngine, type PreviewedResource } from './previ
 import { resultOf, SummaryOfPreview } from './previewSummary.js';
 import type {
   Bundles,
+  CompareAsk,
+  Comparison,
   Hello,
   OpenedData,
+  OpenedResource,
   PreviewAsk,
   PreviewSummary,
+  ResourceDifference,
   ResourceResult,
   ResourceTrace,
 } from './protocol.js';
@@ -37,7 +44,7 @@ export class Session {
   /** The run over many resources that is the last one. */
   #run = 0;
 
-  readonly answers: Partial<Answers> = {
+  readonly answers: Answers = {
     hello: () => this.#hello(),
     link: ({ configuration }) => linkOf(configuration),
     openLink: async ({ fragment }) => ({ configuration: await configurationOf(fragment) }),
@@ -55,6 +62,8 @@ export class Session {
       return {};
     },
     preview: (ask, onPart) => this.#preview(ask, onPart),
+    complete: ({ configuration, at }) => completionAt(configuration, at, this.#version),
+    compare: (ask, onPart) => this.#compare(ask, onPart),
     trace: async ({ index, ...ask }) => this.#trace(await this.#engineFor(ask), index),
   };
 
@@ -100,18 +109,48 @@ export class Session {
   async #engineFor(ask: PreviewAsk): Promise<PreviewEngine> {
     const key = JSON.stringify([ask.configuration, ask.keys, ask.now, this.#fileName]);
     if (this.#engine?.key !== key) {
-      const engine = await PreviewEngine.of(ask, this.#version, this.#secrets, this.#fileName);
+      const engine = await this.#makeEngine(ask);
       this.#engine = { key, engine };
     }
     return this.#engine.engine;
   }
 
+  #makeEngine(ask: PreviewAsk): Promise<PreviewEngine> {
+    return PreviewEngine.of(ask, this.#version, this.#secrets, this.#fileName);
+  }
+
   async #preview(ask: PreviewAsk, onPart: (part: ResourceResult[]) => void): Promise<PreviewSummary> {
-    const { resources } = this.#opened;
     const run = ++this.#run;
     const engine = await this.#engineFor(ask);
     const summary = new SummaryOfPreview(engine);
-    let part: ResourceResult[] = [];
+    await this.#eachResource(run, onPart, (resource) =>
+      summary.add(resource, this.#previewed(engine, resource.index)),
+    );
+    return summary.take();
+  }
+
+  async #compare(
+    { one, other, ...ask }: CompareAsk,
+    onPart: (part: ResourceDifference[]) => void,
+  ): Promise<Comparison> {
+    const run = ++this.#run;
+    const engines = {
+      one: await this.#makeEngine({ ...ask, configuration: one }),
+      other: await this.#makeEngine({ ...ask, configuration: other }),
+    };
+    const comparing = new ComparisonOfEngines(engines, (index) => this.#valueAt(index));
+    await this.#eachResource(run, onPart, (resource) => comparing.difference(resource));
+    return comparing.take();
+  }
+
+  /** Does something with each resource that is open, and sends what it gives in parts. @throws CallError where another run begins */
+  async #eachResource<T>(
+    run: number,
+    onPart: (part: T[]) => void,
+    work: (resource: OpenedResource) => T | undefined,
+  ): Promise<void> {
+    const { resources } = this.#opened;
+    let part: T[] = [];
     let since = performance.now();
     for (const resource of resources) {
       if (performance.now() - since > SLICE_MS) {
@@ -120,24 +159,26 @@ export class Session {
         await otherMessages();
         since = performance.now();
       }
-      if (run !== this.#run) throw new CallError('superseded', 'The preview was ended.');
-      part.push(summary.add(resource, this.#previewed(engine, resource.index)));
+      if (run !== this.#run) throw new CallError('superseded', 'The run was ended.');
+      const made = work(resource);
+      if (made !== undefined) part.push(made);
     }
     onPart(part);
-    return summary.take();
   }
 
   #previewed(engine: PreviewEngine, index: number): PreviewedResource {
+    return engine.resource(this.#valueAt(index), index);
+  }
+
+  #valueAt(index: number): TapeValue {
     const value = this.#opened.resourceAt(index);
     if (value === undefined) throw new CallError('not-found', 'There is no such resource.');
-    return engine.resource(value, index);
+    return value;
   }
 
   #trace(engine: PreviewEngine, index: number): ResourceTrace {
-    const resource = this.#opened.resources[index];
-    const value = this.#opened.resourceAt(index);
-    if (resource === undefined || value === undefined)
-      throw new CallError('not-found', 'There is no such resource.');
+    const value = this.#valueAt(index);
+    const resource = this.#opened.resources[index] as OpenedResource;
     const before = sideOf(valueAt(value.tape, value.node));
     const previewed = engine.resource(value, index, true);
     const { line, ...result } = resultOf(engine, previewed);

@@ -24,13 +24,17 @@ import {
   MANIFEST_FILE,
   manifestFileNames,
   REPORT_FILE,
+  REPORT_PAGE_FILE,
+  SHARED_REPORT_FILE,
 } from '../export/output/manifest.js';
 import { allWithheld, withheldNote } from '../export/selection/patientCount.js';
 import { Members } from '../export/selection/members.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
 import { manifestCopy } from '../export/output/shownManifest.js';
 import { errorOutcomes } from '../export/output/errorFile.js';
-import { buildReport } from '../export/output/report.js';
+import { buildReport, type ExportReport } from '../export/output/report.js';
+import { reportPage } from '../export/report/reportPage.js';
+import { sharedReport } from '../export/report/sharedReport.js';
 import { resourceFailed } from '../export/slice/pageWriter.js';
 import { provePartsComplete } from '../export/slice/proof.js';
 import type { SourceIssue } from '../export/source/sourceOutcomes.js';
@@ -139,7 +143,7 @@ async function complete(
   const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`), request.guide);
   await files.write(container, `${folder}${MANIFEST_FILE}`, toText(copy));
   const summary = buildReport(request, plan, parts, new Date(now()).toISOString(), VERSION);
-  await files.write(container, `${folder}${REPORT_FILE}`, toText(summary));
+  await writeReports(files, request, summary, settings.reportMinCount);
   const kept = manifestFileNames(manifest, request);
   const found = await files.list(container, folder);
   await files.deleteFiles(
@@ -149,6 +153,21 @@ async function complete(
   checkFiles([...output, ...deleted], found);
   await files.settleContainer(request);
   await rememberMembership({ jobs, settings }, request, plan);
+}
+
+async function writeReports(
+  files: ExportFiles,
+  { container, folder }: JobRequest,
+  report: ExportReport,
+  minCount: number,
+): Promise<void> {
+  const shared = sharedReport(report, { minCount });
+  for (const [name, text] of [
+    [REPORT_FILE, toText(report)],
+    [SHARED_REPORT_FILE, toText(shared)],
+    [REPORT_PAGE_FILE, reportPage(shared)],
+  ] as const)
+    await files.write(container, `${folder}${name}`, text);
 }
 
 /**

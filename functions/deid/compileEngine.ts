@@ -27,7 +27,7 @@ import { planFor, PlanningBudget } from './plan/planner.js';
 import { ResourceRun, type Place } from './run/resourceRun.js';
 import type { Rule } from './configuration/rule.js';
 import { worksOf, type Works } from './plan/works.js';
-import { ReferenceTargets } from './run/referenceTargets.js';
+import { CountedNames } from './run/countedNames.js';
 import type { EngineReport } from './run/report.js';
 import { Survey } from './run/survey.js';
 import { TapeWalk, type TapeResources } from './run/tapeWalk.js';
@@ -57,9 +57,9 @@ function notValid(problems: readonly string[]): ProcessingError {
   return new ProcessingError('not-valid', `The result is not valid FHIR: ${list}${more}`);
 }
 
-function targetsOf(version: FhirVersion): ReferenceTargets {
+function namesOf(version: FhirVersion): CountedNames {
   const model = FhirModel.of(version);
-  return new ReferenceTargets((name) => model.resource(name) !== undefined);
+  return new CountedNames((name) => model.resource(name) !== undefined);
 }
 
 const RESOURCE_TYPE = nameNumber('resourceType');
@@ -90,7 +90,7 @@ class CompiledEngine implements Engine, TapeResources {
   constructor(
     configuration: Configuration,
     options: EngineOptions,
-    private readonly targets = targetsOf(options.fhirVersion),
+    private readonly names = namesOf(options.fhirVersion),
     isLooking = false,
   ) {
     this.processingErrors = configuration.processingErrors;
@@ -103,12 +103,7 @@ class CompiledEngine implements Engine, TapeResources {
     this.pseudonyms = options.pseudonyms;
     this.makeSurveyor = () => {
       const parameters = { ...configuration.parameters, unmatched: 'keep', validOutput: false } as const;
-      return new CompiledEngine(
-        { ...configuration, ...SURVEY_RULES, parameters },
-        options,
-        this.targets,
-        true,
-      );
+      return new CompiledEngine({ ...configuration, ...SURVEY_RULES, parameters }, options, this.names, true);
     };
     this.run = new ResourceRun(
       this.rules.some(({ method }) => method.needsPatient?.(configuration.parameters))
@@ -123,7 +118,7 @@ class CompiledEngine implements Engine, TapeResources {
       isValid: configuration.parameters.validOutput,
       validates: options.validation !== 'off',
       isLooking,
-      targets: this.targets,
+      names: this.names,
     };
     const { watch } = options;
     this.tapeWalk =
@@ -168,7 +163,7 @@ class CompiledEngine implements Engine, TapeResources {
       return failure;
     }
     report.add(run, this.rules);
-    report.addSurvey(survey, this.targets);
+    report.addSurvey(survey, this.names);
     return undefined;
   }
 

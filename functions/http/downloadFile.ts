@@ -1,7 +1,16 @@
 import type { Readable } from 'node:stream';
 import { constants, createGzip } from 'node:zlib';
 import { ExportError } from '../common/errors.js';
-import { type ExportManifest, manifestFiles, REPORT_FILE, typesInFile } from '../export/output/manifest.js';
+import {
+  type ExportManifest,
+  manifestFiles,
+  REPORT_FILE,
+  REPORT_PAGE_FILE,
+  reportFiles,
+  SHARED_REPORT_FILE,
+  typesInFile,
+} from '../export/output/manifest.js';
+import { REPORT_POLICY } from '../export/report/reportPage.js';
 import { filesOfPages, mayShowEarly } from '../export/output/manifestPages.js';
 import { errorIssue } from '../fhir/operationOutcome.js';
 import { acceptsCoding, type ByteRange, isRangeCurrent, matchesETag, readByteRange } from './byteRange.js';
@@ -23,6 +32,13 @@ const MAX_MS = (FUNCTION_TIMEOUT_SECONDS - 60) * 1000;
  * resumed: for a client of 1 Mbit/s, and lines that are compressed to a quarter (to an eighth is usual).
  */
 export const MAX_COMPRESSED_BYTES = (MAX_MS / 1000) * 125_000 * 4;
+
+/** Of the files that have no lines. */
+const MEDIA_TYPES: Readonly<Record<string, string>> = {
+  [REPORT_FILE]: 'application/json',
+  [SHARED_REPORT_FILE]: 'application/json',
+  [REPORT_PAGE_FILE]: 'text/html; charset=utf-8',
+};
 
 /**
  * Streams a file that the manifest of a complete job names, and no other: as a whole, compressed where the client
@@ -48,7 +64,8 @@ export function downloadFile(dependencies: HttpDependencies): Handler {
     const { bytes, etag, lastModified } = await files.properties(job.container, name);
     const { headers } = request;
     const common = {
-      'content-type': file === REPORT_FILE ? 'application/json' : 'application/fhir+ndjson',
+      'content-type': MEDIA_TYPES[file] ?? 'application/fhir+ndjson',
+      ...(file === REPORT_PAGE_FILE ? { 'content-security-policy': `${REPORT_POLICY}; sandbox` } : {}),
       'last-modified': lastModified.toUTCString(),
       'cache-control': 'private, no-transform',
       'accept-ranges': 'bytes',
@@ -121,7 +138,7 @@ async function givenFiles({ settings, jobs, now }: HttpDependencies, state: Know
   const manifest = state.name === 'completed' ? await jobs.manifest(jobId) : undefined;
   if (state.name !== 'completed' || manifest === undefined) throw unknownJob();
   if (expiryOf(state, settings.jobRetentionHours) <= now()) throw unknownJob();
-  return { ...manifest, names: [...manifestFiles(manifest), REPORT_FILE] };
+  return { ...manifest, names: [...manifestFiles(manifest), ...reportFiles(manifest)] };
 }
 
 function compressed(stream: Readable): Readable {

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { readMinCount } from '../export/report/countSheet.js';
 import { isConfigurationName } from '../export/request/configurationName.js';
 import { GUIDE_VERSIONS } from '../export/request/guide.js';
 import { readOciReference } from '../export/request/ociReference.js';
@@ -215,6 +216,13 @@ const AREAS = {
       ['off', 'report', 'refuse'],
       { default: 'report' },
       'What is done about de-identified resources that are not valid FHIR: `report` counts them by type, element and reason in `report.json`; `refuse` makes each an error, as one that cannot be anonymized. It holds for jobs that begin after it is set.',
+    ),
+    reportMinCount: text(
+      'REPORT_MIN_COUNT',
+      '0 or a whole number from 3 to 1000',
+      readMinCount,
+      { default: '10' },
+      'Counts from 1 to below it are not shown in `report.html` and `report-shared.json`, nor what would reveal one by subtraction ([The release report](report.md)); 0: all are shown.',
     ),
     approval: APPROVAL,
     secrets,

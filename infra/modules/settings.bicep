@@ -167,6 +167,9 @@ type ExportSettings = {
   @description('What is done about de-identified resources that are not valid FHIR: `report` counts them by type, element and reason in `report.json`; `refuse` makes each an error, as one that cannot be anonymized. It holds for jobs that begin after it is set. (default report)')
   VALIDATE_OUTPUT: ('off' | 'report' | 'refuse')?
 
+  @description('Counts from 1 to below it are not shown in `report.html` and `report-shared.json`, nor what would reveal one by subtraction (The release report (docs/report.md)); 0: all are shown. (0 or a whole number from 3 to 1000; default 10)')
+  REPORT_MIN_COUNT: string?
+
   @description('Which configurations count as de-identification; what others export is raw data. `container`: all that can be read, since anyone who can write container `anonymization` or a registry of `ANONYMIZATION_REGISTRIES` approves; `coverage`: those whose coverage is complete, and those of `CONFIGURATION_DIGESTS`; `digest`: the latter alone. Unless set: `coverage` with `entra` and `smart`, `container` with `function-keys` and `none`.')
   CONFIGURATION_APPROVAL: ('container' | 'coverage' | 'digest')?
 

@@ -164,4 +164,39 @@ describe('the engine in the console', () => {
     await engine.call('close', {});
     await expect(engine.call('preview', ask)).rejects.toThrow('not-open');
   });
+
+  it('compares two configurations over the same data', async () => {
+    const engine = startEngine('R4');
+    const other = { ...PATIENT, id: 'p2', name: undefined };
+    await engine.call('open', { data: JSON.stringify([PATIENT, other]) });
+    const one = JSON.stringify(RULES);
+    const changed = RULES.fhirPathRules.filter(({ method }) => method !== 'keep');
+    const parts: unknown[] = [];
+    const ask = { one, other: JSON.stringify({ fhirPathRules: changed }) };
+    const comparison = await engine.call('compare', ask, (part) => parts.push(...part));
+    expect(comparison).toEqual({
+      same: 1,
+      different: 1,
+      differences: [{ path: 'HumanName.given', count: 1, index: 0 }],
+    });
+    expect(parts).toMatchObject([
+      {
+        index: 0,
+        elements: [
+          { path: 'name[1].given[0]', oneRule: 0, otherRule: 0 },
+          { path: 'name[1].given[1]', oneRule: 0, otherRule: 0 },
+        ],
+      },
+    ]);
+  });
+
+  it('ends a preview where another one is asked for', async () => {
+    const engine = startEngine('R4');
+    await engine.call('open', { data: JSON.stringify([PATIENT, PATIENT]) });
+    const ask = { configuration: JSON.stringify(RULES) };
+    const first = engine.call('preview', ask);
+    const second = engine.call('preview', ask);
+    await expect(first).rejects.toThrow('superseded');
+    expect(await second).toMatchObject({ kept: 2 });
+  });
 });

@@ -236,23 +236,26 @@ function ordered(json: string): string {
 
 /** What the results contain, without what is not valid of them. */
 function countsOf({ types }: EngineReport): unknown {
-  return [...types].map(([type, { resources, elements, dates, references }]) => ({
+  return [...types].map(([type, { resources, elements, dates, references, extensions, systems }]) => ({
     type,
     resources,
     elements,
     dates,
     references,
+    extensions,
+    systems,
   }));
 }
 
 function plainReport(
-  { resources, dropped, labels, undecided, types }: EngineReport,
+  { resources, dropped, labels, operations, undecided, types }: EngineReport,
   ignoresDrops: boolean,
 ): unknown {
   return {
     resources,
     dropped: ignoresDrops || Object.fromEntries(dropped),
     labels: Object.fromEntries(labels),
+    operations: Object.fromEntries(operations),
     undecided: Object.fromEntries(undecided),
     types,
   };

@@ -88,7 +88,9 @@ const typesIn = ({ resources }: RunJob): string[] =>
 /** Nothing but what the manifest names is left, and neither it nor the report has anything of a withheld type. */
 function expectNothingOf(type: string, { manifest, blobs, report, notes }: RunJob): void {
   const named = manifest.output.map(({ url }) => decodeURIComponent(url)).sort();
-  expect(blobs.sort()).toEqual(['manifest.json', 'report.json', ...named].sort());
+  expect(blobs.sort()).toEqual(
+    ['manifest.json', 'report-shared.json', 'report.html', 'report.json', ...named].sort(),
+  );
   expect(blobs.join()).not.toContain(`${type}-`);
   expect(report.types.map((each) => each.type)).not.toContain(type);
   expect(manifest.extension['resourcesRead']).toBe(report.types.reduce((sum, { read }) => sum + read, 0));

@@ -10,7 +10,7 @@ import {
 } from '../../json/json.js';
 import { JsonNumber, numberText } from '../../json/jsonNumber.js';
 import { isFormatted } from '../model/format.js';
-import { FhirNode } from '../model/node.js';
+import { FhirNode, pathOf } from '../model/node.js';
 import type { IssueList } from '../reading/issues.js';
 import type { Setting } from '../reading/settings.js';
 import { CLEARING } from './effect.js';
@@ -19,6 +19,7 @@ import type { FhirModel } from '../model/fhirModel.js';
 import { elementJson } from '../model/nodeJson.js';
 import type { Primitive } from '../model/primitive.js';
 import { shapeOf } from '../model/shape.js';
+import { uriKindOf } from '../model/uriKind.js';
 import { validValue } from './validWork.js';
 import {
   method,
@@ -161,13 +162,14 @@ function objectOf(value: JsonValue): JsonObject {
   }
 }
 
-/** Whether a replacement holds what is counted of a result, dates and references, or what may not be valid. */
+/** Whether a replacement holds what is counted of a result, dates, references and URIs, or what may not be valid. */
 function isCounted(node: FhirNode): boolean {
   const { type, value, children } = node;
   if (type.primitive === null) return shapeOf(type).isAsking || children.some(isCounted);
   const isDate = type.primitive === 'date' || type.primitive === 'dateTime';
+  const isUri = uriKindOf({ path: pathOf(node) }) !== undefined;
   const isSound = value === undefined || (isFormatted(type, value) && targetOf(node).codes === undefined);
-  return isDate || !isSound || children.length > 0;
+  return isDate || isUri || !isSound || children.length > 0;
 }
 
 function holdsResource(node: FhirNode): boolean {

@@ -4,8 +4,9 @@ import { shapeOf, type Shape } from './shape.js';
 import type { FhirElement, FhirType } from './types.js';
 
 /** What is left of a required element that was taken away (FHIR R4, extension data-absent-reason). */
+export const ABSENT_URL = 'http://hl7.org/fhir/StructureDefinition/data-absent-reason';
 const ABSENT: JsonObject = {
-  url: 'http://hl7.org/fhir/StructureDefinition/data-absent-reason',
+  url: ABSENT_URL,
   valueCode: 'masked',
 };
 
@@ -17,6 +18,8 @@ export interface MaskedMember {
   readonly value: JsonValue;
   /** Both, as they are written. */
   readonly json: string;
+  /** How often it has the extension that marks it. */
+  readonly marks: number;
 }
 
 const members = new WeakMap<FhirElement, MaskedMember | null>();
@@ -32,7 +35,8 @@ function makeMember(element: FhirElement): MaskedMember | null {
   if (object === null) return null;
   const name = type?.primitive == null ? key : `_${key}`;
   const value = repeats ? [object] : object;
-  return { element, key: name, value, json: `${JSON.stringify(name)}:${JSON.stringify(value)}` };
+  const json = `${JSON.stringify(name)}:${JSON.stringify(value)}`;
+  return { element, key: name, value, json, marks: json.split(ABSENT_URL).length - 1 };
 }
 
 /** An object with the extension, and with its required elements, which are masked as well. */

@@ -188,6 +188,12 @@ export class FhirNode {
   }
 }
 
+/** The path of a node's definition: of a resource, its type. */
+export function pathOf({ parent, key, type }: FhirNode): string {
+  const element = parent === null || type.isResource ? undefined : parent.type.elements.get(key);
+  return element?.path ?? type.path;
+}
+
 /** What the nodes of one tree share. */
 export interface NodeContext {
   readonly model: FhirModel;

@@ -1,9 +1,12 @@
 import { remembered } from '../../common/maps.js';
+import type { UriKind } from '../../fhir/publishedUris.js';
 import type { JsonTape } from '../../json/jsonTape.js';
 import { nameNumber, nameOf } from '../../json/keyNames.js';
 import type { TextResults } from '../methods/textResults.js';
 import type { FhirElement, FhirType } from '../model/types.js';
 import { shapeOf, type Shape } from '../model/shape.js';
+import { siteOf } from '../model/sites.js';
+import { uriKindOf } from '../model/uriKind.js';
 import type { NodeMethod, Replacement, Target, ValueMethod } from '../methods/method.js';
 import { Conditions } from './conditions.js';
 import { LastCode } from './lastCode.js';
@@ -109,6 +112,8 @@ export const REFERENCE = 2;
 export const FORM = 3;
 /** The same, of which only a text with escapes may lack it. */
 export const PLAIN_FORM = 4;
+/** It is counted, as a report may have it, and whether it has the form of its type. */
+export const URI = 5;
 
 /**
  * What the rule that decides an element does below it. `perturbed`: works only at the value of this quantity.
@@ -264,9 +269,13 @@ export class Entry implements Member {
   readonly results: TextResults | undefined;
   /** Set where the work is `taken`: the label that it counts for. */
   readonly takenLabel: number;
-  /** What is looked at of its value: one of `NOTHING` to `PLAIN_FORM`. */
+  /** What is looked at of its value: one of `NOTHING` to `URI`. */
   readonly looks: number;
+  /** Set where it is a URI that is counted. */
+  readonly uriKind: UriKind | undefined;
   readonly lastCode = new LastCode();
+  /** The number of its path, for counts of what is done. */
+  readonly site: number;
   /** Whether the rule's method fails here: it is for primitives. */
   readonly isRefused: boolean;
   /** What a `substitute` puts in its place, but for what earlier rules decided in it. */
@@ -312,6 +321,8 @@ export class Entry implements Member {
     this.results = this.work === 'replaced' ? this.method?.results : undefined;
     this.takenLabel = this.method?.taken ?? 0;
     this.looks = looksOf(member, plan.validates);
+    this.uriKind = member.element === null ? undefined : uriKindOf(member.element);
+    this.site = siteOf(member.element?.path ?? type?.path ?? '');
     this.isRefused = !isPrimitive && work?.isForPrimitives === true;
     this.replacement = work?.replacement ?? null;
     this.removes = mode === 'removing';
@@ -378,6 +389,7 @@ const FORMLESS: ReadonlySet<string> = new Set(['boolean', 'integer', 'decimal'])
 function looksOf({ type, element, target }: Member, validates: boolean): number {
   if (type?.primitive === 'date' || type?.primitive === 'dateTime') return DATE;
   if (element?.path === 'Reference.reference') return REFERENCE;
+  if (element !== null && uriKindOf(element) !== undefined) return URI;
   if (!validates || type === null || type.primitive === null || FORMLESS.has(type.name)) return NOTHING;
   const isText = type.name === 'string' || type.name === 'markdown';
   return isText && target?.codes === undefined ? PLAIN_FORM : FORM;

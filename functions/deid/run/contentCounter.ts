@@ -1,10 +1,12 @@
 import { increase } from '../../common/counts.js';
 import { datePrecisionOf } from '../../fhir/datePrecision.js';
+import { reportedUri } from '../../fhir/publishedUris.js';
 import { targetTypeOf } from '../../fhir/referenceTarget.js';
 import { ARRAY, OBJECT, STRING, type JsonTape } from '../../json/jsonTape.js';
 import { nameNumber } from '../../json/keyNames.js';
 import type { FhirModel } from '../model/fhirModel.js';
 import { MAX_DEPTH } from '../model/node.js';
+import { uriKindOf } from '../model/uriKind.js';
 import type { FhirType } from '../model/types.js';
 import type { TypeReport } from './typeReport.js';
 
@@ -53,7 +55,12 @@ export class ContentCounter {
         const reference = tape.primitive(member) as string;
         increase(report.references, targetTypeOf(reference, this.#isResourceType));
         this.#onReference?.(reference);
-      } else this.#addValue(tape, member, element.type, report, depth);
+      } else {
+        const kind = uriKindOf(element);
+        if (kind !== undefined && tape.kind(member) === STRING)
+          increase(report[kind], reportedUri(kind, tape.primitive(member) as string));
+        this.#addValue(tape, member, element.type, report, depth);
+      }
     }
   }
 

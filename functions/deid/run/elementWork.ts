@@ -88,6 +88,7 @@ export class ElementWork {
     const { method, nodeMethod } = entry;
     if (method === null && nodeMethod === null) return value;
     this.run.rule = entry.rule?.index;
+    this.run.site = entry.site;
     if (method !== null) return method(value, this.run);
     const element = entry.element ?? { name: '', key: '' };
     const node = new FhirNode(this.silent, null, element, type, value, undefined);

@@ -3,15 +3,14 @@ import { JsonTape } from '../../json/jsonTape.js';
 import { nameLength, nameNumber } from '../../json/keyNames.js';
 import type { LineBuffer } from '../../json/lineBuffer.js';
 import type { HashWork, TextResults } from '../methods/textResults.js';
-import { LABELS } from '../methods/labels.js';
 import { UNUSUAL } from '../plan/conditions.js';
-import { DATE, FORM, NOTHING, REFERENCE, type Entry, type PlanNode } from '../plan/plan.js';
+import { DATE, FORM, NOTHING, REFERENCE, URI, type Entry, type PlanNode } from '../plan/plan.js';
+import { operationOf } from './operations.js';
 import type { ResourceRun } from './resourceRun.js';
 import { DATE_PRECISIONS, type Survey } from './survey.js';
 import type { LookOptions } from './valueLook.js';
 import {
   COUNTED,
-  COUNTS,
   ELEMENTS,
   ENTRIES,
   ENTRY_SIZE,
@@ -69,6 +68,8 @@ const FORMS: Readonly<Record<string, number>> = {
   positiveInt: 7,
 };
 const CODE = 6;
+/** What of URIs the program counts, and remembers as of one kind. */
+const URI_LOOKS = { extensions: 8, systems: 9 } as const;
 const IS_PLAIN = 1;
 const IS_LEFT_ALONE = 2;
 const IS_DAY = 4;
@@ -81,15 +82,19 @@ const ENTRY = {
   work: 1,
   bit: 2,
   looks: 3,
-  label: 4,
+  operation: 4,
   nameLength: 5,
   inner: 6,
   flags: 7,
   names: 8,
   results: 9,
   hash: 10,
+  /** Of a URI: what the text that was found last was remembered as. */
+  last: 11,
   mask: 12,
   otherName: 13,
+  done: 14,
+  nextDone: 15,
 } as const;
 
 /** Most bytes of a text that is hashed in the memory. */
@@ -245,14 +250,10 @@ export class QuickWalk implements WalkHost {
   /** Adds what was counted of the last resource. */
   addCounts(run: ResourceRun, { elements, counted }: Survey): void {
     const { ints } = this.#memory as WalkMemory;
-    for (let label = 0; label < LABELS.length; label++) {
-      const count = ints[COUNTS / 4 + label] as number;
-      if (count > 0) run.did(label, count);
-    }
-    for (let at = 0; at < (ints[HEAD.elements] as number); at++)
-      elements.push(ints[ELEMENTS / 4 + at] as number);
-    for (let at = 0; at < (ints[HEAD.counted] as number); at++)
-      counted.push(ints[COUNTED / 4 + at] as number);
+    for (let row = ints[HEAD.done] as number; row !== 0; row = ints[row / 4 + ENTRY.nextDone] as number)
+      run.didOperation(ints[row / 4 + ENTRY.operation] as number, ints[row / 4 + ENTRY.done] as number);
+    elements.addAll(ints, ELEMENTS / 4, ints[HEAD.elements] as number);
+    counted.addAll(ints, COUNTED / 4, ints[HEAD.counted] as number);
   }
 
   /**
@@ -376,7 +377,7 @@ export class QuickWalk implements WalkHost {
       problems.length === problemsBefore &&
       years?.isSame(Number(this.#tape.textAt(place).slice(0, 4))) === true;
     ints[HEAD.isKept] = isKept ? 1 : 0;
-    ints[HEAD.note] = counted.length > countedBefore ? (counted.at(-1) as number) + 1 : 0;
+    ints[HEAD.note] = counted.length > countedBefore ? counted.last + 1 : 0;
     return became;
   }
 
@@ -387,7 +388,7 @@ export class QuickWalk implements WalkHost {
     if (text === undefined) return -1;
     const json = JSON.stringify(text);
     if (3 * json.length > MAX_SCRATCH) throw UNUSUAL;
-    const note = looks === REFERENCE ? DATE_PRECISIONS.length + this.#options.targets.ofText(text) + 1 : 0;
+    const note = looks === REFERENCE ? DATE_PRECISIONS.length + this.#options.names.ofText(text) + 1 : 0;
     memory.ints[HEAD.note] = note;
     this.#knowType(row, place, note);
     return memory.bytes.write(json, SCRATCH);
@@ -403,7 +404,11 @@ export class QuickWalk implements WalkHost {
   }
 
   look(row: number, place: number): void {
-    this.#own.ints[HEAD.isKept] = this.#work.lookAtKept(this.#entryAt(row), place) ? 1 : 0;
+    const { ints } = this.#own;
+    const { counted } = this.#options.survey;
+    const countedBefore = counted.length;
+    ints[HEAD.isKept] = this.#work.lookAtKept(this.#entryAt(row), place) ? 1 : 0;
+    ints[HEAD.note] = counted.length > countedBefore ? counted.last + 1 : 0;
     this.#tell();
   }
 
@@ -471,7 +476,9 @@ export class QuickWalk implements WalkHost {
     ints[at + ENTRY.work] = this.#workOf(entry);
     ints[at + ENTRY.bit] = entry.bit;
     ints[at + ENTRY.looks] = looksOf(entry);
-    ints[at + ENTRY.label] = results?.label ?? entry.method?.ofYears?.label ?? entry.takenLabel;
+    const label = results?.label ?? entry.method?.ofYears?.label ?? entry.takenLabel;
+    ints[at + ENTRY.operation] = operationOf(entry.site, label);
+    ints[at + ENTRY.last] = 0;
     ints[at + ENTRY.nameLength] = entry.kind === 'type' ? TYPE_NAME : nameLength(name);
     ints[at + ENTRY.inner] = UNASKED;
     ints[at + ENTRY.flags] =
@@ -482,6 +489,8 @@ export class QuickWalk implements WalkHost {
     ints[at + ENTRY.results] = results === undefined ? 0 : this.#numberOfResults(results);
     ints[at + ENTRY.hash] = results?.hash === undefined ? 0 : this.#knownKey(results, results.hash);
     ints[at + ENTRY.otherName] = entry.otherName;
+    ints[at + ENTRY.done] = 0;
+    ints[at + ENTRY.nextDone] = 0;
     this.#entries.push(entry);
     this.#rows.set(entry, row);
     return row;
@@ -489,8 +498,9 @@ export class QuickWalk implements WalkHost {
 
   #workOf(entry: Entry): number {
     if (entry.method?.ofYears !== undefined && entry.looks === DATE) return YEAR;
-    // What replaces it may not have the form of its type.
-    if (entry.work === 'replaced' && entry.looks === FORM && !this.#options.isValid) return WORKS.primitive;
+    // What replaces it may not have the form of its type, or is counted.
+    const isLookedAt = entry.looks === URI || (entry.looks === FORM && !this.#options.isValid);
+    if (entry.work === 'replaced' && isLookedAt) return WORKS.primitive;
     return WORKS[entry.work];
   }
 
@@ -542,7 +552,8 @@ export class QuickWalk implements WalkHost {
   }
 }
 
-function looksOf({ looks, target, type }: Entry): number {
+function looksOf({ looks, target, type, uriKind }: Entry): number {
+  if (uriKind !== undefined) return URI_LOOKS[uriKind];
   if (looks !== FORM) return looks;
   return target?.codes === undefined ? (FORMS[type?.name ?? ''] ?? looks) : CODE;
 }

@@ -1,10 +1,10 @@
-import { increase } from '../../common/counts.js';
+import { increase, increaseAll } from '../../common/counts.js';
 import { remembered } from '../../common/maps.js';
-import { LABELS } from '../methods/labels.js';
 import { placeOf, type RulePlace } from '../reading/issues.js';
+import { operationAt } from './operations.js';
 import type { ResourceRun } from './resourceRun.js';
 import { nameOf } from '../../json/keyNames.js';
-import type { ReferenceTargets } from './referenceTargets.js';
+import type { CountedNames } from './countedNames.js';
 import { DATE_PRECISIONS, type Survey } from './survey.js';
 import { Tally } from './tally.js';
 import { emptyTypeReport, type TypeReport } from './typeReport.js';
@@ -18,16 +18,32 @@ export class EngineReport {
   /** Conditions that could not be decided, by the rule whose path or case they are in: `fhirPathRules[3]`. */
   readonly undecided = new Map<string, number>();
   readonly #types = new Map<string, TypeReport>();
-  readonly #counts: number[] = LABELS.map(() => 0);
+  readonly #operations = new Map<string, Map<string, number>>();
+  /** What is yet to be added to them. */
+  readonly #done = new Tally();
   /** What is yet to be added to the types, by their names. */
   readonly #tallies = new Map<string, { readonly elements: Tally; readonly counted: Tally }>();
-  #targets: ReferenceTargets | undefined;
+  #names: CountedNames | undefined;
   #countsContent = true;
 
   /** Operations done, by security label code. */
   get labels(): ReadonlyMap<string, number> {
-    const counts = LABELS.map((label, place) => [label, this.#counts[place] ?? 0] as const);
-    return new Map(counts.filter(([, count]) => count > 0));
+    const labels = new Map<string, number>();
+    for (const counts of this.operations.values()) increaseAll(labels, counts);
+    return labels;
+  }
+
+  /** Operations done, by the path of the element's definition, and by security label code. */
+  get operations(): ReadonlyMap<string, ReadonlyMap<string, number>> {
+    this.#done.drain((operation, count) => {
+      const { path, label } = operationAt(operation);
+      increase(
+        remembered(this.#operations, path, () => new Map<string, number>()),
+        label,
+        count,
+      );
+    });
+    return this.#operations;
   }
 
   /** What the resources that did not fail contain, by resource type. */
@@ -37,9 +53,11 @@ export class EngineReport {
       elements.drain((element, count) => increase(report.elements, nameOf(element), count));
       counted.drain((number, count) => {
         const precision = DATE_PRECISIONS[number];
-        const target = number - DATE_PRECISIONS.length;
         if (precision !== undefined) report.dates[precision] += count;
-        else increase(report.references, this.#targets?.nameOf(target) ?? '', count);
+        else {
+          const { kind, name } = (this.#names as CountedNames).nameOf(number - DATE_PRECISIONS.length);
+          increase(report[kind], name, count);
+        }
       });
     }
     return this.#types;
@@ -51,10 +69,10 @@ export class EngineReport {
   }
 
   /** Adds what the result of a resource contains that did not fail. */
-  addSurvey({ type, elements, counted, problems }: Survey, targets: ReferenceTargets): void {
+  addSurvey({ type, elements, counted, problems }: Survey, names: CountedNames): void {
     const report = this.ofType(type);
     if (this.#countsContent) {
-      this.#targets = targets;
+      this.#names = names;
       report.resources++;
       const tallies = remembered(this.#tallies, type, () => ({
         elements: new Tally(),
@@ -69,9 +87,9 @@ export class EngineReport {
   }
 
   /** Adds what was done to a resource that did not fail. */
-  add({ counts, dropped, undecided }: ResourceRun, places: readonly RulePlace[]): void {
-    for (let label = 0; label < counts.length; label++)
-      this.#counts[label] = (this.#counts[label] as number) + (counts[label] as number);
+  add({ done, dropped, undecided }: ResourceRun, places: readonly RulePlace[]): void {
+    const { items, length } = done;
+    for (let at = 0; at < length; at += 2) this.#done.addTimes(items[at] as number, items[at + 1] as number);
     for (const path of dropped) increase(this.dropped, path);
     if (undecided.size === 0) return;
     for (const [rule, count] of undecided) increase(this.undecided, placeOf(places, rule), count);

@@ -1,9 +1,10 @@
+import { IntList } from '../../common/intList.js';
 import { patientOf, patientsOfBundle, type BundlePatients } from '../../fhir/patientsOf.js';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import type { JsonObject } from '../../json/json.js';
-import { LABELS } from '../methods/labels.js';
 import type { Run } from '../methods/method.js';
 import { primitiveText, type Primitive } from '../model/primitive.js';
+import { labelPlaceOf, operationOf } from './operations.js';
 import { RegexSteps } from '../regex/steps.js';
 import type { Trace } from './trace.js';
 
@@ -22,8 +23,10 @@ const NO_ID = (): undefined => undefined;
 
 /** What is going on while one outermost resource is processed. Reused from resource to resource. */
 export class ResourceRun implements Run {
-  /** Operations done in the resource, by the place of their label. */
-  readonly counts: number[] = LABELS.map(() => 0);
+  /** What was done in the resource: an operation, as `operationOf` numbers it, and how often it was, in turn. */
+  readonly done = new IntList();
+  /** The site of the element that a method is at. */
+  site = 0;
   /** Paths of the elements that were left out since the FHIR version does not define them, or not their values. */
   readonly dropped: string[] = [];
   /** Conditions of the resource's rules that could not be decided, by the rule's place. */
@@ -63,9 +66,20 @@ export class ResourceRun implements Run {
     this.dropped.push(path);
   };
 
-  did(label: number, times = 1): void {
-    this.operations |= 1 << label;
-    this.counts[label] = (this.counts[label] ?? 0) + times;
+  did(label: number): void {
+    this.didAt(this.site, label);
+  }
+
+  /** Counts operations at an element. */
+  didAt(site: number, label: number): void {
+    this.didOperation(operationOf(site, label), 1);
+  }
+
+  /** Counts operations by their number. */
+  didOperation(operation: number, times: number): void {
+    this.operations |= 1 << labelPlaceOf(operation);
+    this.done.push(operation);
+    this.done.push(times);
   }
 
   wasUndecided(conditions: number): void {
@@ -121,7 +135,7 @@ export class ResourceRun implements Run {
     this.bundle = null;
     this.isContained = false;
     this.operations = 0;
-    this.counts.fill(0);
+    this.done.length = 0;
     if (this.dropped.length > 0) this.dropped.length = 0;
     if (this.undecided.size > 0) this.undecided.clear();
     this.idOfRoot = NO_ID;

@@ -1,3 +1,4 @@
+import { IntList } from '../../common/intList.js';
 import type { DatePrecision } from '../../fhir/datePrecision.js';
 
 /** Dates by precision, in the order in which they are counted. */
@@ -15,24 +16,24 @@ export class Survey {
   /** The resource's type. */
   type = '';
   /** Numbers of the names of its root elements, as they are in JSON. */
-  readonly elements: number[] = [];
-  /** For each date the place of its precision; for each reference the number of its target, after those. */
-  readonly counted: number[] = [];
+  readonly elements = new IntList();
+  /** For each date the place of its precision; for each reference and URI the number of its name, after those. */
+  readonly counted = new IntList();
   /** What is not valid: the element's path in the definition, and the reason. */
   readonly problems: string[] = [];
   /** Whether a part of it was written that was not looked at: then all of it has to be. */
   isPartial = false;
 
   restart(): void {
-    if (this.elements.length > 0) this.elements.length = 0;
-    if (this.counted.length > 0) this.counted.length = 0;
+    this.elements.length = 0;
+    this.counted.length = 0;
     if (this.problems.length > 0) this.problems.length = 0;
     this.isPartial = false;
   }
 
-  /** Counts what a reference refers to. @param target its number of `ReferenceTargets` */
-  addReference(target: number): void {
-    this.counted.push(DATE_PRECISIONS.length + target);
+  /** Counts what a reference refers to, or a URI. @param name its number of `CountedNames` */
+  addName(name: number, times = 1): void {
+    for (let left = times; left > 0; left--) this.counted.push(DATE_PRECISIONS.length + name);
   }
 
   keep(mark: SurveyMark): void {

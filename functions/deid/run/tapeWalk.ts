@@ -13,7 +13,7 @@ import {
   type TapeValue,
 } from '../../json/jsonTape.js';
 import { nameLength, nameNumber, UNRESOLVED_NAME } from '../../json/keyNames.js';
-import { addLabels, SUBSTITUTED, labelsJson } from '../methods/labels.js';
+import { LABEL_SYSTEM, addLabels, SUBSTITUTED, labelsJson } from '../methods/labels.js';
 import { LineBuffer, type Mark } from '../../json/lineBuffer.js';
 import { TextResults } from '../methods/textResults.js';
 import type { Constant } from '../methods/method.js';
@@ -24,7 +24,7 @@ import { isPrimitiveOf, type Primitive } from '../model/primitive.js';
 import type { OuterResource, Place, ResourceRun } from './resourceRun.js';
 import { partOf, UNUSUAL } from '../plan/conditions.js';
 import { NOTHING, type Entry, type Plan, type PlanNode } from '../plan/plan.js';
-import { maskedMembers } from '../model/masked.js';
+import { ABSENT_URL, maskedMembers } from '../model/masked.js';
 import { REMOVED } from '../model/shape.js';
 import { HASHED, QuickWalk, type WalkWork } from './quickWalk.js';
 import type { Survey, SurveyMark } from './survey.js';
@@ -280,8 +280,11 @@ export class TapeWalk implements WrittenValues, WalkWork {
     const operations = this.run.endResource(outer);
     const labels = labelsJson(operations);
     if (labels === null) return;
-    if (hadLabels) this.label(operations, metaStart, metaEnd);
-    else if (metaEnd >= 0) line.replace(metaEnd - 1, metaEnd - 1, labels.inMeta);
+    const { survey, options } = this;
+    const added = hadLabels ? this.label(operations, metaStart, metaEnd) : labels.systems;
+    survey.addName(options.names.ofUri('systems', LABEL_SYSTEM), added);
+    if (hadLabels) return;
+    if (metaEnd >= 0) line.replace(metaEnd - 1, metaEnd - 1, labels.inMeta);
     else {
       if (hasOthers) line.byte(COMMA);
       line.add(labels.meta, 0, labels.meta.length);
@@ -289,13 +292,17 @@ export class TapeWalk implements WrittenValues, WalkWork {
     }
   }
 
-  /** Adds labels to a `meta` that has, or had, some: it was written as a member from `start` to `end`. */
-  private label(operations: number, start: number, end: number): void {
+  /**
+   * Adds labels to a `meta` that has, or had, some: it was written as a member from `start` to `end`.
+   * @returns how many of them have a system
+   */
+  private label(operations: number, start: number, end: number): number {
     const { line } = this;
     const place = start + line.slice(start, end).indexOf(':') + 1;
     const meta = parseJson(line.slice(place, end).toString());
-    addLabels({ meta }, operations);
+    const added = addLabels({ meta }, operations);
     line.replace(place, end, Buffer.from(stringifyJson(meta)));
+    return added;
   }
 
   /** The plan of a resource's elements, its conditions evaluated. */
@@ -305,7 +312,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
     if (entry.replacement !== null) {
       // Of what was put in the place of a resource, all that has to be there is marked.
       if (this.options.isValid || !isEmptyObject(entry.replacement.object)) throw UNUSUAL;
-      this.run.did(SUBSTITUTED);
+      this.run.didAt(entry.site, SUBSTITUTED);
     }
     return entry.inner;
   }
@@ -328,7 +335,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
     // Not remembered: no other resource has this id.
     const made = isText ? results.make(tape.primitive(member) as string) : undefined;
     if (made !== undefined) {
-      this.run.did(results?.label ?? 0);
+      this.run.didAt(this.rootIdEntry.site, results?.label ?? 0);
       this.rootIdResult = made;
       this.rootIdBecame = CHANGED;
     } else {
@@ -481,11 +488,12 @@ export class TapeWalk implements WrittenValues, WalkWork {
     if (missing !== 0) {
       const wasThere = ({ key }: FhirElement): boolean =>
         tape.member(object, nameNumber(key)) >= 0 || tape.member(object, nameNumber(`_${key}`)) >= 0;
-      for (const { key, json, element } of maskedMembers(type, missing, wasThere)) {
+      for (const { key, json, element, marks } of maskedMembers(type, missing, wasThere)) {
         if (hasOthers) line.byte(COMMA);
         line.text(json);
         hasOthers = true;
         there |= shape.bit(element.name);
+        survey.addName(this.options.names.ofUri('extensions', ABSENT_URL), marks);
         if (depth === 0 && this.around === 0) survey.elements.push(nameNumber(key));
       }
     }
@@ -608,7 +616,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
         break;
       case 'taken':
         if (kind === STRING) {
-          if (!tape.isEmptyString(node)) this.run.did(entry.takenLabel);
+          if (!tape.isEmptyString(node)) this.run.didAt(entry.site, entry.takenLabel);
           return NO_VALUE;
         }
         break;
@@ -651,7 +659,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
     if (!results.remembers(end - start)) return NO_VALUE;
     this.place = results.find(tape.bytes, start, end) || results.add(tape.bytes, start, end);
     if (this.place === 0) return NO_VALUE;
-    run.did(results.label);
+    run.didAt(entry.site, results.label);
     this.results = results;
     return REPLACED;
   }
@@ -767,7 +775,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
   private replaced(entry: Entry, object: number, depth: number): boolean {
     const { line } = this;
     const constant = this.constantOf(entry);
-    this.run.did(SUBSTITUTED);
+    this.run.didAt(entry.site, SUBSTITUTED);
     if (constant.json === undefined) {
       const isLeft = this.object(object, entry.inner, depth + 1);
       // What has to be there beside what an earlier rule decided is for the tree engine.
@@ -833,7 +841,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
     const value = tape.member(object, entry.otherName);
     if (this.isReplacedAlone(entry, value, member)) {
       const { json } = this.constantOf(entry);
-      this.run.did(SUBSTITUTED);
+      this.run.didAt(entry.site, SUBSTITUTED);
       if (json !== undefined) {
         if (hasOthers) line.byte(COMMA);
         line.text(`"${entry.otherKey}":${json}`);
@@ -937,7 +945,7 @@ export class TapeWalk implements WrittenValues, WalkWork {
     if (sibling >= 0 && tape.kind(sibling) === OBJECT && this.isReplacedAlone(entry, value, sibling)) {
       if (value >= 0) this.decide(entry, value);
       const { json } = this.constantOf(entry);
-      this.run.did(SUBSTITUTED);
+      this.run.didAt(entry.site, SUBSTITUTED);
       line.text(json ?? 'null');
       return json !== undefined;
     }

@@ -7,7 +7,8 @@ import type { JsonObject } from '../../json/json.js';
 import { addLabels } from '../methods/labels.js';
 import { targetOf } from '../methods/method.js';
 import { ProcessingError } from '../methods/processingError.js';
-import { FhirNode, descendantsWithinResource } from '../model/node.js';
+import { FhirNode, descendantsWithinResource, pathOf } from '../model/node.js';
+import { siteOf } from '../model/sites.js';
 import { elementJson } from '../model/nodeJson.js';
 import type { Place, ResourceRun } from './resourceRun.js';
 import type { Parameters } from '../configuration/parameters.js';
@@ -115,6 +116,7 @@ export class TreeEngine {
   private decide(rule: Rule, node: FhirNode, environment: Environment, run: ResourceRun): void {
     const { method } = rule;
     const work = this.works.get(rule);
+    run.site = siteOf(pathOf(node));
     if (work?.isForPrimitives === true && node.type.primitive === null)
       throw new FhirPathError(`${method.name} is for primitive elements`);
     if (work?.removes !== undefined) remove(rule, node, work.removes, run);
@@ -134,6 +136,7 @@ export class TreeEngine {
   private perturbQuantity(rule: Rule, node: FhirNode, run: ResourceRun): void {
     const value = node.children.find((child) => child.name === 'value');
     if (value?.value === undefined || value.decided) return;
+    run.site = siteOf(pathOf(value));
     this.changeValue(rule, value, run);
     for (const descendant of descendantsWithinResource(node)) descendant.decided = true;
   }

@@ -16,6 +16,10 @@ export interface TypeReport {
   readonly dates: Record<DatePrecision, number>;
   /** Values of `Reference.reference` anywhere in the resources, by what `targetTypeOf` returns. */
   readonly references: Map<string, number>;
+  /** Values of `Extension.url` anywhere in the resources, as `reportedUri` names them. */
+  readonly extensions: Map<string, number>;
+  /** Values of `system` of codings and quantities anywhere in the resources, as `reportedUri` names them. */
+  readonly systems: Map<string, number>;
 }
 
 /** A report of no resources. */
@@ -27,5 +31,7 @@ export function emptyTypeReport(): TypeReport {
     elements: new Map(),
     dates: { year: 0, month: 0, day: 0, time: 0, timeWithOffset: 0 },
     references: new Map(),
+    extensions: new Map(),
+    systems: new Map(),
   };
 }

@@ -1,11 +1,12 @@
 import { datePrecisionOf } from '../../fhir/datePrecision.js';
+import type { UriKind } from '../../fhir/publishedUris.js';
 import type { JsonTape } from '../../json/jsonTape.js';
 import type { TextResults } from '../methods/textResults.js';
 import { isFormatted } from '../model/format.js';
 import { primitiveText, type Primitive } from '../model/primitive.js';
 import type { FhirType } from '../model/types.js';
-import { DATE, NOTHING, PLAIN_FORM, REFERENCE, type Entry } from '../plan/plan.js';
-import type { ReferenceTargets } from './referenceTargets.js';
+import { DATE, NOTHING, PLAIN_FORM, REFERENCE, URI, type Entry } from '../plan/plan.js';
+import type { CountedNames } from './countedNames.js';
 import { DATE_PRECISIONS, type Survey } from './survey.js';
 import { isFormattedAt } from './tapeForm.js';
 
@@ -51,10 +52,10 @@ export interface LookOptions {
   readonly validates: boolean;
   /** Whether results of another engine are looked at: their values may be any. */
   readonly isLooking: boolean;
-  readonly targets: ReferenceTargets;
+  readonly names: CountedNames;
 }
 
-/** Looks at the values that a walk writes: counts dates and references, and notes what is not valid. */
+/** Looks at the values that a walk writes: counts dates, references and URIs, and notes what is not valid. */
 export class ValueLook {
   readonly #options: LookOptions;
   readonly #values: WrittenValues;
@@ -80,9 +81,14 @@ export class ValueLook {
         break;
       }
       case REFERENCE:
-        this.#options.survey.addReference(this.#targetOf(became, node));
+        this.#options.survey.addName(this.#targetOf(became, node));
         if (isPlain(became, tape, node)) return;
         break;
+      case URI: {
+        const { survey, names } = this.#options;
+        survey.addName(names.ofUri(entry.uriKind as UriKind, primitiveText(this.#textOf(became, node))));
+        break;
+      }
       case PLAIN_FORM:
         if (isPlain(became, tape, node)) return;
         break;
@@ -98,12 +104,12 @@ export class ValueLook {
 
   #targetOf(became: number, node: number): number {
     const { tape, results, place } = this.#values;
-    const { targets } = this.#options;
+    const { names } = this.#options;
     if (became === AS_IT_CAME && tape.isVerbatim(node))
-      return targets.ofBytes(tape.bytes, tape.start(node) + 1, tape.end(node) - 1);
+      return names.ofBytes(tape.bytes, tape.start(node) + 1, tape.end(node) - 1);
     const known = became === REPLACED ? results.note(place) : 0;
     if (known > 0) return known - 1;
-    const target = targets.ofText(primitiveText(this.#textOf(became, node)));
+    const target = names.ofText(primitiveText(this.#textOf(became, node)));
     if (became === REPLACED) results.keepNote(place, target + 1);
     return target;
   }

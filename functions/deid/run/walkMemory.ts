@@ -8,7 +8,6 @@ import { WALK_PROGRAM } from './walkProgram.js';
 
 /** What the two tell each other, as numbers of 32 bits. */
 export const HEAD = {
-  operations: 0,
   elements: 1,
   counted: 2,
   metaStart: 3,
@@ -21,9 +20,8 @@ export const HEAD = {
   hostElements: 10,
   hostCounted: 11,
   hostProblems: 12,
+  done: 13,
 } as const;
-/** How often each operation was done, by the place of its label. */
-export const COUNTS = 0x100;
 /** What a `Survey` holds. */
 export const ELEMENTS = 0x1000;
 export const COUNTED = 0x2000;

@@ -65,6 +65,15 @@ interface ManifestInput {
 /** Files beside the data, under these names. */
 export const MANIFEST_FILE = 'manifest.json';
 export const REPORT_FILE = 'report.json';
+/** The report as it may be handed on: small counts are not shown. As JSON, and as a page. */
+export const SHARED_REPORT_FILE = 'report-shared.json';
+export const REPORT_PAGE_FILE = 'report.html';
+/** What they are called in a manifest's extension. */
+export const REPORT_FILES = {
+  report: REPORT_FILE,
+  sharedReport: SHARED_REPORT_FILE,
+  reportPage: REPORT_PAGE_FILE,
+} as const;
 
 /** Said in every manifest, since files outlive the page that explains them. */
 const NO_GUARANTEE =
@@ -111,7 +120,7 @@ export function buildManifest(input: ManifestInput): ExportManifest {
       ...configurationOf(request),
       ...instantsOf(request),
       ...counts,
-      report: REPORT_FILE,
+      ...REPORT_FILES,
       resourcesRead: report.read,
       resourcesWritten: report.written,
       ...(notes.length === 0 ? {} : { notes }),
@@ -133,7 +142,7 @@ export function earlyManifest(request: JobRequest, plan: JobPlan): ExportManifes
     extension: {
       ...configurationOf(request),
       ...instantsOf(request),
-      report: REPORT_FILE,
+      ...REPORT_FILES,
       ...(notes.length === 0 ? {} : { notes }),
     },
   };
@@ -269,8 +278,22 @@ export function linkManifest(
     output: manifest.output.map((file) => ({ ...outputEntry(manifest, file, urlOf), count: file.count })),
     deleted: manifest.deleted.map(linked),
     error: manifest.error.map(linked),
-    extension: { ...manifest.extension, report: urlOf(REPORT_FILE) },
+    extension: { ...manifest.extension, ...reportLinks(manifest, urlOf) },
   };
+}
+
+/** Where the reports are that a stored manifest names. */
+export function reportLinks(
+  { extension = {} }: Partial<Pick<ExportManifest, 'extension'>>,
+  urlOf: FileLinks['urlOf'],
+): Record<string, string> {
+  const named = Object.entries(REPORT_FILES).filter(([name]) => name === 'report' || name in extension);
+  return Object.fromEntries(named.map(([name, file]) => [name, urlOf(file)]));
+}
+
+/** The reports that a stored manifest names; those of earlier versions name one. */
+export function reportFiles(manifest: Partial<Pick<ExportManifest, 'extension'>>): string[] {
+  return Object.values(reportLinks(manifest, (file) => file));
 }
 
 /** A file of `output`, as all versions of the guide have it; of those that are organized by instances, no type. */
@@ -302,9 +325,9 @@ export function typesInManifest({ output, deleted, error }: ManifestLists): stri
   return typesOf([...output, ...deleted, ...error]);
 }
 
-/** Those that a file of it reports on; the report covers all. */
+/** Those that a file of it reports on; the reports cover all. */
 export function typesInFile(manifest: ManifestLists, file: string): string[] {
-  if (file === REPORT_FILE) return typesInManifest(manifest);
+  if (Object.values<string>(REPORT_FILES).includes(file)) return typesInManifest(manifest);
   const { output, deleted, error } = manifest;
   return typesOf([...output, ...deleted, ...error].filter((entry) => fileOf(entry) === file));
 }
@@ -318,7 +341,7 @@ export function manifestFileNames(
   manifest: ExportManifest,
   request: Pick<JobRequest, 'folder'>,
 ): ReadonlySet<string> {
-  const names = [...manifestFiles(manifest), MANIFEST_FILE, REPORT_FILE];
+  const names = [...manifestFiles(manifest), MANIFEST_FILE, ...reportFiles(manifest)];
   return new Set(names.map((name) => `${request.folder}${name}`));
 }
 

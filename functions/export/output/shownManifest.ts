@@ -7,7 +7,8 @@ import {
   linkManifest,
   type ManifestFile,
   outputEntry,
-  REPORT_FILE,
+  REPORT_FILES,
+  reportLinks,
 } from './manifest.js';
 
 /** https://hl7.org/fhir/uv/bulkdata/4.0.0-202609-ballot/StructureDefinition-BulkDataManifest.html */
@@ -46,6 +47,7 @@ interface Extension {
 const MANIFEST_TYPE = 'http://hl7.org/fhir/uv/bulkdata/StructureDefinition/BulkDataManifest';
 /** The URLs of our own extensions begin with it. */
 export const EXTENSIONS = 'urn:fhir-deidentified-export:manifest:';
+const REPORT_URLS = new Set(Object.keys(REPORT_FILES).map((name) => `${EXTENSIONS}${name}`));
 const MAX_INTEGER = 2_147_483_647;
 
 /** A stored manifest as a version of the guide has it, with the links that a reader of it can use. */
@@ -84,7 +86,7 @@ function stu4Manifest(manifest: ExportManifest, { requiresAccessToken, urlOf }: 
     output: output.map((file) => ({ ...outputEntry(manifest, file, urlOf), ...sizeOf(file) })),
     ...(deleted.length === 0 ? {} : { deleted: deleted.map(linked) }),
     ...(error.length === 0 ? {} : { outcome: error.map(linked) }),
-    extension: Object.entries({ ...extension, report: urlOf(REPORT_FILE) }).flatMap(([name, value]) =>
+    extension: Object.entries({ ...extension, ...reportLinks(manifest, urlOf) }).flatMap(([name, value]) =>
       extensionsOf(`${EXTENSIONS}${name}`, value),
     ),
     ...(link === undefined ? {} : { link }),
@@ -112,7 +114,7 @@ function extensionsOf(url: string, value: unknown): Extension[] {
           : { url, valueDecimal: value },
       ];
     case 'string':
-      return [url === `${EXTENSIONS}report` ? { url, valueUrl: value } : { url, valueString: value }];
+      return [REPORT_URLS.has(url) ? { url, valueUrl: value } : { url, valueString: value }];
     default:
       return [];
   }

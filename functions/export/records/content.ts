@@ -1,3 +1,4 @@
+import type { EngineReport } from '../../deid/run/report.js';
 import type { TypeReport } from '../../deid/run/typeReport.js';
 
 /** Counts by name: paths, elements and types of FHIR definitions. */
@@ -14,11 +15,14 @@ export interface ContentCounts {
   elements: Counts;
   dates: Counts;
   references: Counts;
+  /** Absent in what earlier versions counted. */
+  extensions?: Counts;
+  systems?: Counts;
 }
 
 /** The counts of what an engine reports of a type. */
 export function contentOf(report: TypeReport): ContentCounts {
-  const { resources, notValid, problems, elements, dates, references } = report;
+  const { resources, notValid, problems, elements, dates, references, extensions, systems } = report;
   return {
     resources,
     notValid,
@@ -26,7 +30,14 @@ export function contentOf(report: TypeReport): ContentCounts {
     elements: Object.fromEntries(elements),
     dates: { ...dates },
     references: Object.fromEntries(references),
+    extensions: Object.fromEntries(extensions),
+    systems: Object.fromEntries(systems),
   };
+}
+
+/** What an engine reports of operations, by element and label. */
+export function operationsOf({ operations }: Pick<EngineReport, 'operations'>): [string, Counts][] {
+  return [...operations].map(([element, counts]) => [element, Object.fromEntries(counts)]);
 }
 
 /** The counts of both together, their names in alphabetical order. @param one absent: those of `other` alone */
@@ -44,10 +55,12 @@ export function addedContent(one: ContentCounts | undefined, other: ContentCount
       ]),
     ),
     references: added(one?.references, other.references),
+    extensions: added(one?.extensions, other.extensions),
+    systems: added(one?.systems, other.systems),
   };
 }
 
-function added(one: Counts = {}, other: Counts): Counts {
+function added(one: Counts = {}, other: Counts = {}): Counts {
   const names = [...new Set([...Object.keys(one), ...Object.keys(other)])].sort();
   return Object.fromEntries(names.map((name) => [name, (one[name] ?? 0) + (other[name] ?? 0)]));
 }

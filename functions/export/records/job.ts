@@ -323,6 +323,8 @@ export interface SliceReport {
   written: number;
   dropped: Record<string, number>;
   labels: Record<string, number>;
+  /** The same by the path of the element's definition; absent in what earlier versions counted. */
+  operations?: Record<string, Record<string, number>>;
   /** Conditions of rules that could not be decided, by rule; absent without any. */
   undecided?: Record<string, number>;
   failures: ResourceFailures[];
@@ -403,6 +405,7 @@ export function addReport(sum: SliceReport, more: SliceReport): void {
   sum.written += more.written;
   addCounts(sum.dropped, Object.entries(more.dropped));
   addCounts(sum.labels, Object.entries(more.labels));
+  addOperations(sum, Object.entries(more.operations ?? {}));
   addUndecided(sum, Object.entries(more.undecided ?? {}));
   for (const failure of more.failures) addFailure(sum, failure);
   if (more.content !== undefined) sum.content = addedContent(sum.content, more.content);
@@ -416,6 +419,15 @@ export function addReport(sum: SliceReport, more: SliceReport): void {
 export function addUnproven(sum: SliceReport, what: Unproven, types: readonly string[]): void {
   sum.unproven ??= {};
   sum.unproven[what] = [...new Set([...(sum.unproven[what] ?? []), ...types])].sort();
+}
+
+/** Adds operations, by element and label. */
+export function addOperations(
+  sum: SliceReport,
+  more: Iterable<readonly [string, Readonly<Record<string, number>>]>,
+): void {
+  for (const [element, counts] of more)
+    addCounts(((sum.operations ??= {})[element] ??= {}), Object.entries(counts));
 }
 
 /** Adds conditions that could not be decided, by rule. */

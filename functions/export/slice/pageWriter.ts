@@ -6,8 +6,15 @@ import type { JsonObject } from '../../json/json.js';
 import { JsonTape, type TapeValue } from '../../json/jsonTape.js';
 import type { LineMaker, LineSink } from '../output/lineMaker.js';
 import { PageLines } from '../output/pageLines.js';
-import { addedContent, contentOf } from '../records/content.js';
-import { addCounts, addFailure, addUndecided, emptyReport, type SliceReport } from '../records/job.js';
+import { addedContent, contentOf, operationsOf } from '../records/content.js';
+import {
+  addCounts,
+  addFailure,
+  addOperations,
+  addUndecided,
+  emptyReport,
+  type SliceReport,
+} from '../records/job.js';
 import type { PatientCount } from '../selection/patientCount.js';
 import type { SearchRow } from '../source/resourceRow.js';
 import type { ReferenceCollector } from './referenceCollector.js';
@@ -131,6 +138,7 @@ export class PageWriter {
     this.report.written = lines;
     addCounts(this.report.dropped, this.#counts.dropped);
     addCounts(this.report.labels, this.#counts.labels);
+    addOperations(this.report, operationsOf(this.#counts));
     addUndecided(this.report, this.#counts.undecided);
     for (const type of this.#counts.types.values())
       this.report.content = addedContent(this.report.content, contentOf(type));

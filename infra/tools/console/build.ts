@@ -36,7 +36,16 @@ const PROGRAMS: Readonly<Record<string, string>> = {
 
 /** The units that UCUM's library reads, and what of each no conversion looks at: texts for people, and for search. */
 const UNITS = 'node_modules/@lhncbc/ucum-lhc/data/ucumDefs.min.json';
-const UNUSED_OF_UNITS = ['synonyms_', 'guidance_', 'source_', 'loincProperty_', 'category_'];
+const UNUSED_OF_UNITS = [
+  'name_',
+  'printSymbol_',
+  'property_',
+  'synonyms_',
+  'guidance_',
+  'source_',
+  'loincProperty_',
+  'category_',
+];
 
 /** What is smaller than it is elsewhere. */
 function reduced(root: string): Plugin {

@@ -9,6 +9,8 @@ interface Expected {
   elements: Record<string, number>;
   dates?: Record<string, number>;
   references?: Record<string, number>;
+  extensions?: Record<string, number>;
+  systems?: Record<string, number>;
 }
 
 const EXTENSION = '"extension":[{"url":"http://example.org/x","valueDateTime":"2015-02-07T13:28:17Z"}]';
@@ -23,6 +25,39 @@ it.each<[string, string[], Expected]>([
     { elements: { id: 2, birthDate: 1, _birthDate: 2 }, dates: { day: 1 } },
   ],
   [
+    'URIs of extensions and code systems that are published, and no other by its name',
+    [
+      '{"resourceType":"Patient","extension":[{"url":"http://hl7.org/fhir/us/core/StructureDefinition/us-core-race","extension":[{"url":"ombCategory","valueCoding":{"system":"urn:oid:2.16.840.1.113883.6.238"}},{"url":"MrsMiller"}]},{"url":"http://example.org/MrsMiller"}],"birthDate":"1970","_birthDate":{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/patient-birthTime"}]},"identifier":[{"system":"http://loinc.org"}]}',
+      '{"resourceType":"Observation","code":{"coding":[{"system":"http://loinc.org","code":"1"},{"system":"http://loinc.org/MrsMiller"}]},"valueQuantity":{"system":"http://unitsofmeasure.org"}}',
+      '{"resourceType":"Condition","onsetAge":{"system":"http://unitsofmeasure.org"},"code":{"coding":[{"_system":{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason"}]}}]}}',
+    ],
+    {
+      elements: {
+        extension: 1,
+        birthDate: 1,
+        _birthDate: 1,
+        identifier: 1,
+        code: 2,
+        valueQuantity: 1,
+        onsetAge: 1,
+      },
+      dates: { year: 1 },
+      extensions: {
+        'http://hl7.org/fhir/us/core/StructureDefinition/us-core-race': 1,
+        'http://hl7.org/fhir/StructureDefinition/patient-birthTime': 1,
+        'http://hl7.org/fhir/StructureDefinition/data-absent-reason': 1,
+        part: 2,
+        other: 1,
+      },
+      systems: {
+        'urn:oid:2.16.840.1.113883.6.238': 1,
+        'http://loinc.org': 1,
+        'http://unitsofmeasure.org': 2,
+        other: 1,
+      },
+    },
+  ],
+  [
     'no name that the FHIR version does not define',
     ['{"resourceType":"Patient","mrsMiller":1,"_mrsMiller":{}}'],
     { elements: { '(unknown)': 2 } },
@@ -35,6 +70,7 @@ it.each<[string, string[], Expected]>([
     {
       elements: { meta: 1, birthDate: 1, _birthDate: 1, contained: 1 },
       dates: { year: 1, month: 1, timeWithOffset: 2 },
+      extensions: { other: 1 },
     },
   ],
   [
@@ -83,7 +119,8 @@ it.each<[string, string[], Expected]>([
       references: { Practitioner: 1 },
     },
   ],
-])('counts %s', (_name, resources, { elements, dates = {}, references = {} }) => {
+])('counts %s', (_name, resources, expected) => {
+  const { elements, dates = {}, references = {}, extensions = {}, systems = {} } = expected;
   const counter = new ContentCounter(FhirModel.of('R4'));
   const report = emptyTypeReport();
   for (const text of resources) {
@@ -97,6 +134,8 @@ it.each<[string, string[], Expected]>([
     elements,
     dates: { year: 0, month: 0, day: 0, time: 0, timeWithOffset: 0, ...dates },
     references,
+    extensions,
+    systems,
   });
 });
 

@@ -142,6 +142,8 @@ describe('_elements', () => {
       elements: { birthDate: 2, meta: 2 },
       dates: { year: 0, month: 0, day: 2, time: 0, timeWithOffset: 0 },
       references: {},
+      extensions: {},
+      systems: { 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue': 2 },
     });
   });
 });

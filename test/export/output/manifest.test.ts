@@ -44,6 +44,8 @@ describe('a caller needs the permission for', () => {
     ['deleted-Condition-2.ndjson', ['Condition']],
     ['OperationOutcome-x.ndjson', ['Observation']],
     ['report.json', ['Patient', 'Bundle', 'Condition', 'Observation']],
+    ['report-shared.json', ['Patient', 'Bundle', 'Condition', 'Observation']],
+    ['report.html', ['Patient', 'Bundle', 'Condition', 'Observation']],
     ['manifest.json', []],
   ])('%s: %s', (name, types) => {
     expect(typesInFile(manifest, name)).toEqual(types);

@@ -1,4 +1,5 @@
 import { remembered } from '../../common/maps.js';
+import { reportedUri, URI_KINDS, type UriKind } from '../../fhir/publishedUris.js';
 import { targetTypeOf } from '../../fhir/referenceTarget.js';
 
 const SLASH = 0x2f;
@@ -9,10 +10,19 @@ const IS_ID = new Uint8Array(256);
 for (let byte = 0x2d; byte < 0x7b; byte++)
   if (/[A-Za-z0-9.-]/.test(String.fromCharCode(byte))) IS_ID[byte] = 1;
 
-/** Numbers for what references refer to: as `targetTypeOf` names it. */
-export class ReferenceTargets {
-  readonly #names: string[] = [];
-  readonly #numbers = new Map<string, number>();
+/** A name that is counted, and as what. */
+export interface CountedName {
+  readonly kind: 'references' | UriKind;
+  readonly name: string;
+}
+
+/** Numbers for what is counted by name: what references refer to, as `targetTypeOf` names it, and URIs, as `reportedUri` does. */
+export class CountedNames {
+  readonly #names: CountedName[] = [];
+  readonly #targets = new Map<string, number>();
+  readonly #uris: Readonly<Record<UriKind, Map<string, number>>> = Object.fromEntries(
+    URI_KINDS.map((kind) => [kind, new Map<string, number>()]),
+  ) as Record<UriKind, Map<string, number>>;
   readonly #isResourceType: (name: string) => boolean;
   /** Resource types by the hash of their names, as far as they were met; the last one of a hash. */
   readonly #met = new Map<number, { readonly bytes: Buffer; readonly number: number }>();
@@ -21,16 +31,25 @@ export class ReferenceTargets {
     this.#isResourceType = isResourceType;
   }
 
-  nameOf(number: number): string {
-    return this.#names[number] as string;
+  nameOf(number: number): CountedName {
+    return this.#names[number] as CountedName;
   }
 
+  /** Of a reference. */
   ofText(reference: string): number {
-    const name = targetTypeOf(reference, this.#isResourceType);
-    return remembered(this.#numbers, name, () => this.#names.push(name) - 1);
+    return this.#numberOf(this.#targets, 'references', targetTypeOf(reference, this.#isResourceType));
   }
 
-  /** Of the bytes of a text that has no escapes. Most references are `Type/id`: this is the short way for these. */
+  /** Of a URI. */
+  ofUri(kind: UriKind, uri: string): number {
+    return this.#uris[kind].get(uri) ?? this.#numberOf(this.#uris[kind], kind, reportedUri(kind, uri));
+  }
+
+  #numberOf(numbers: Map<string, number>, kind: CountedName['kind'], name: string): number {
+    return remembered(numbers, name, () => this.#names.push({ kind, name }) - 1);
+  }
+
+  /** Of the bytes of a reference that has no escapes. Most references are `Type/id`: this is the short way for these. */
   ofBytes(bytes: Buffer, start: number, end: number): number {
     let at = start;
     let hash = 0;
@@ -42,7 +61,7 @@ export class ReferenceTargets {
     const text = bytes.toString('utf8', start, end);
     const number = this.ofText(text);
     const name = text.slice(0, at - start);
-    if (name === this.nameOf(number)) this.#met.set(hash, { bytes: Buffer.from(name), number });
+    if (name === this.nameOf(number).name) this.#met.set(hash, { bytes: Buffer.from(name), number });
     return number;
   }
 }
