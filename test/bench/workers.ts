@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { isMainThread, type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads';
 import { compileEngine } from '../../functions/deid/compileEngine.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
@@ -14,29 +15,49 @@ import { generateSample } from '../../local/sample/sample.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
 
 /**
- * What one worker thread against two make of the same pages, from memory to memory: whole slices of the app with
- * the Safe Harbor sample, without network and storage. `npm run bench:workers [-- --json]`
+ * What numbers of worker threads make of the same pages, from memory to memory: whole slices of the app with the Safe
+ * Harbor sample, without network and storage. Then what one thread makes of them by the size of pages, and by the time
+ * that a source takes for each. `npm run bench:workers [-- --json]`
  */
-const PAGE_SIZE = 500;
 const RESOURCES = 20_000;
-const ROUNDS = 5;
+const MIN_ROUNDS_MS = 3000;
 
-interface Share {
+/** What is measured: everything else is as in the row before. */
+const CASES: readonly Case[] = [
+  ...[1, 2, 4].map((workers) => ({ workers, pageSize: 500, latencyMs: 0 })),
+  ...[100, 1000, 2000].map((pageSize) => ({ workers: 1, pageSize, latencyMs: 0 })),
+  ...[50, 250].map((latencyMs) => ({ workers: 1, pageSize: 500, latencyMs })),
+];
+
+interface Case {
+  workers: number;
+  pageSize: number;
+  /** From a request to the page. */
+  latencyMs: number;
+}
+
+interface Share extends Case {
   directory: string;
   worker: number;
 }
 
+interface Measurement extends Case {
+  resourcesPerSecond: number;
+  /** Of all threads, garbage collection and compilation included. */
+  cpuSecondsPerMillion: number;
+}
+
 /** Each type's resources as pages of a search that is sorted by `meta.lastUpdated`. */
-function readPages(directory: string): Map<string, Buffer[]> {
+function readPages(directory: string, pageSize: number): Map<string, Buffer[]> {
   const pages = new Map<string, Buffer[]>();
   for (const file of readdirSync(directory)) {
     const type = file.replace('.ndjson', '');
     const lines = readFileSync(join(directory, file), 'utf8').trimEnd().split('\n');
     const texts: Buffer[] = [];
-    for (let from = 0; from < lines.length; from += PAGE_SIZE) {
-      const entry = lines.slice(from, from + PAGE_SIZE).map((line) => `{"resource":${line}}`);
+    for (let from = 0; from < lines.length; from += pageSize) {
+      const entry = lines.slice(from, from + pageSize).map((line) => `{"resource":${line}}`);
       const links = [{ relation: 'self', url: 'search?_lastUpdated=lt2100' }];
-      if (from + PAGE_SIZE < lines.length) links.push({ relation: 'next', url: String(texts.length + 1) });
+      if (from + pageSize < lines.length) links.push({ relation: 'next', url: String(texts.length + 1) });
       const head = `{"resourceType":"Bundle","type":"searchset","link":${JSON.stringify(links)}`;
       texts.push(Buffer.from(`${head},"entry":[${entry.join(',')}]}`));
     }
@@ -51,9 +72,11 @@ const EMPTY: SourceAnswer = {
 };
 
 /** A source that gives its pages by their links, as one that does not sort. */
-function memorySource(pages: readonly Buffer[]): Source {
-  const answer = (index: number): Promise<SourceAnswer> =>
-    Promise.resolve({ body: pages[index] ?? Buffer.alloc(0), date: undefined });
+function memorySource(pages: readonly Buffer[], latencyMs: number): Source {
+  const answer = async (index: number): Promise<SourceAnswer> => {
+    if (latencyMs > 0) await setTimeout(latencyMs);
+    return { body: pages[index] ?? Buffer.alloc(0), date: undefined };
+  };
   return {
     search: (_type, parameters) =>
       new Map(parameters).get('_sort')?.startsWith('-') === true ? Promise.resolve(EMPTY) : answer(0),
@@ -64,7 +87,10 @@ function memorySource(pages: readonly Buffer[]): Source {
   };
 }
 
-async function runShare({ directory, worker }: Share): Promise<number> {
+async function runShare(
+  { worker, pageSize, latencyMs }: Share,
+  types: ReadonlyMap<string, Buffer[]>,
+): Promise<number> {
   const text = readFileSync(join(PROJECT_ROOT, 'configurations', SAMPLE_CONFIGURATION), 'utf8');
   const { configuration } = readConfiguration(text, { fhirVersion: 'R4' });
   if (configuration === undefined) throw new Error('The sample configuration cannot be read.');
@@ -76,8 +102,8 @@ async function runShare({ directory, worker }: Share): Promise<number> {
     validation: 'off',
   });
   let written = 0;
-  for (const [type, pages] of readPages(directory)) {
-    const block = Buffer.alloc(4_194_304);
+  for (const [type, pages] of types) {
+    const block = Buffer.alloc(8_388_608);
     let filled = 0;
     let lines = 0;
     const file: LineSink = {
@@ -95,10 +121,10 @@ async function runShare({ directory, worker }: Share): Promise<number> {
     await runSlice(
       { type, from: undefined, until: '2100-01-01T00:00:00Z' },
       EVERYTHING,
-      { pageSize: PAGE_SIZE, cursor: undefined },
+      { pageSize, cursor: undefined },
       { pages: Infinity, bytes: Infinity, milliseconds: Infinity },
       {
-        source: memorySource(pages),
+        source: memorySource(pages, latencyMs),
         lineMaker: {
           processingErrors: 'skip',
           makeLine: (resource, line, report) => engine.anonymize(resource, line, report),
@@ -115,20 +141,18 @@ async function runShare({ directory, worker }: Share): Promise<number> {
   return written;
 }
 
-async function runOn(port: MessagePort, share: Share): Promise<void> {
-  post(port, await runShare(share));
-}
-
 function post(port: Pick<MessagePort, 'postMessage'>, message: unknown): void {
   port.postMessage(message);
 }
 
-/** Resources a second of so many threads, each with all pages. */
-async function measure(directory: string, workers: number): Promise<number> {
+/** All pages by each of so many threads, again and again. */
+async function measure(directory: string, wanted: Case): Promise<Measurement> {
   const threads = Array.from(
-    { length: workers },
+    { length: wanted.workers },
     (_, worker) =>
-      new Worker(new URL(import.meta.url), { workerData: { directory, worker } satisfies Share }),
+      new Worker(new URL(import.meta.url), {
+        workerData: { ...wanted, directory, worker } satisfies Share,
+      }),
   );
   const round = async (): Promise<number> => {
     const done = await Promise.all(
@@ -145,32 +169,36 @@ async function measure(directory: string, workers: number): Promise<number> {
   };
   // The first one warms the threads up.
   await round();
+  const before = process.cpuUsage();
   const begin = performance.now();
   let resources = 0;
-  for (let n = 0; n < ROUNDS; n++) resources += await round();
+  while (performance.now() - begin < MIN_ROUNDS_MS) resources += await round();
   const seconds = (performance.now() - begin) / 1000;
+  const { user, system } = process.cpuUsage(before);
   await Promise.all(threads.map((thread) => thread.terminate()));
-  return resources / seconds;
+  return {
+    ...wanted,
+    resourcesPerSecond: Math.round(resources / seconds),
+    cpuSecondsPerMillion: (user + system) / resources,
+  };
 }
 
 if (isMainThread) {
   const directory = mkdtempSync(join(tmpdir(), 'fhir-export-workers-'));
   try {
     generateSample({ directory, resources: RESOURCES, seed: 1 });
-    const [one, two] = [await measure(directory, 1), await measure(directory, 2)];
-    const result = { oneWorker: Math.round(one), twoWorkers: Math.round(two), speedUp: two / one };
-    if (process.argv.includes('--json')) console.log(JSON.stringify(result));
-    else {
-      console.log(
-        `one worker ${result.oneWorker} resources/s, two ${result.twoWorkers}: ${result.speedUp.toFixed(2)} times as many`,
-      );
-    }
+    const measured: Measurement[] = [];
+    for (const wanted of CASES) measured.push(await measure(directory, wanted));
+    if (process.argv.includes('--json')) console.log(JSON.stringify(measured));
+    else console.table(measured);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 } else {
   const port = parentPort;
+  const share = workerData as Share;
+  const types = readPages(share.directory, share.pageSize);
   port?.on('message', () => {
-    void runOn(port, workerData as Share);
+    void runShare(share, types).then((written) => post(port, written));
   });
 }
