@@ -22,6 +22,7 @@ const LAYERS = [
   'export/slice',
   'export/output',
   'export/records',
+  'export/risk',
   'export/selection',
   'export/walk',
   'export/request',

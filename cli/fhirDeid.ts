@@ -104,6 +104,20 @@ const COMMANDS: readonly Command[] = [
     run: async (given) => (await import('./verify.js')).verify(given),
   },
   {
+    name: 'risk',
+    operand: 'FOLDER',
+    summary:
+      'Counts how many Patients in the NDJSON files of a folder, compressed or not, share each combination of quasi-identifiers. Prints sizes, and no value: see docs/risk.md.',
+    options: {
+      config: {
+        value: 'FILE',
+        description: 'a configuration, whose parameter quasiIdentifiers says what Patients are compared by',
+      },
+      'fhir-version': FHIR_VERSION,
+    },
+    run: async (given) => (await import('./risk.js')).risk(given),
+  },
+  {
     name: 'report',
     operand: 'FOLDER',
     summary:

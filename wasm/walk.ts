@@ -176,15 +176,25 @@ export function reset(id: i32, meta: i32): void {
 
 /**
  * Walks a resource whose bytes and tape are in the memory, and writes it, but for its closing brace.
- * @param start where it begins in its page, @param place on the tape of its page
+ * @param start where the bytes begin in their page, @param first where the tape begins on that of the page
+ * @param place of the resource on the tape of its page
  * @returns the bytes that were written
  */
-export function resource(node: i32, start: i32, place: i32, siblings: i32, id: i32, idSize: i32): i32 {
+export function resource(
+  node: i32,
+  start: i32,
+  first: i32,
+  place: i32,
+  siblings: i32,
+  id: i32,
+  idSize: i32,
+): i32 {
   inputBase = INPUT - (start as usize);
-  tapeBase = TAPE - ((place as usize) << 2);
+  tapeBase = TAPE - ((first as usize) << 2);
+  const root = tapeBase + ((place as usize) << 2);
   filled = OUTPUT;
-  from = INPUT;
-  to = INPUT;
+  from = startOf(root);
+  to = from;
   hasSiblings = siblings;
   nodeOfRoot = node;
   idBecame = id;
@@ -194,7 +204,7 @@ export function resource(node: i32, start: i32, place: i32, siblings: i32, id: i
   for (let at: usize = 0; at < 56; at += 8) store<u64>(at, 0);
   store<i32>(HEAD_META_END, -1);
   store<i32>(HEAD_META, -1);
-  object(TAPE, node, 0);
+  object(root, node, 0);
   flush();
   return (filled - OUTPUT) as i32;
 }

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import type { Hello } from '../engine/protocol.js';
 import { FileButton } from '../shared/fileButton.js';
 import { Tabs } from '../shared/tabs.js';
 import type { PaneProps } from './app.js';
@@ -77,7 +78,7 @@ function StartFrom({ bench, state }: PaneProps): JSX.Element {
     if (name === 'extend') bench.replaceText(firstConfiguration(fhirVersion));
     else if (name === 'example') bench.replaceText(exampleConfiguration(fhirVersion));
     else {
-      const found = hello?.configurations.find((configuration) => configuration.name === name);
+      const found = samplesOf(state).find((built) => built.name === name);
       if (found !== undefined) bench.replaceText(found.text);
     }
   };
@@ -97,7 +98,7 @@ function StartFrom({ bench, state }: PaneProps): JSX.Element {
         </option>
         <option value="extend">the sample, extended</option>
         <option value="example">a few rules, to try</option>
-        {hello?.configurations.map(({ name }) => (
+        {samplesOf(state).map(({ name }) => (
           <option key={name} value={name}>
             copy of {name}
           </option>
@@ -105,6 +106,12 @@ function StartFrom({ bench, state }: PaneProps): JSX.Element {
       </select>
     </label>
   );
+}
+
+/** The built-in configurations of the page's FHIR version. */
+function samplesOf({ hello, fhirVersion }: PaneProps['state']): Hello['configurations'] {
+  const version = `-${fhirVersion.toLowerCase()}@`;
+  return hello?.configurations.filter(({ name }) => name.includes(version)) ?? [];
 }
 
 /** A short configuration that does several things, and leaves some undone. */
@@ -131,7 +138,7 @@ function exampleConfiguration(version: string): string {
 function CompareWith({ bench, state }: PaneProps): JSX.Element {
   const { baseline, hello, text } = state;
   const choose = (name: string): void => {
-    const sample = hello?.configurations.find((configuration) => configuration.name === name);
+    const sample = samplesOf(state).find((built) => built.name === name);
     const chosen =
       name === 'now' ? { name: 'the text as it was', text } : sample === undefined ? undefined : sample;
     void bench.compareWith(chosen);
@@ -149,7 +156,7 @@ function CompareWith({ bench, state }: PaneProps): JSX.Element {
         <option value="now" disabled={state.checked?.isValid !== true || state.isStale}>
           the text as it is now
         </option>
-        {hello?.configurations.map(({ name }) => (
+        {samplesOf(state).map(({ name }) => (
           <option key={name} value={name}>
             {name}
           </option>

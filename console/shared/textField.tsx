@@ -37,7 +37,8 @@ export function TextField(props: TextFieldProps): JSX.Element {
       tabIndex={0}
       spellcheck={false}
       autocapitalize="off"
-      onInput={({ currentTarget }) => onText(currentTarget.textContent ?? '')}
+      // A line break may be an element, which `textContent` leaves out.
+      onInput={({ currentTarget }) => onText(currentTarget.innerText.replace(/\n$/, ''))}
       onKeyDown={(event) => {
         if (event.key === 'Enter' && kind !== 'lines') event.preventDefault();
       }}

@@ -1,5 +1,6 @@
 import { Level } from '../export/plan/level.js';
 import type { PlannedPartition, Waiting } from '../export/records/job.js';
+import { ClassCollector } from '../export/risk/classCollector.js';
 import { ReferenceCollector } from '../export/slice/referenceCollector.js';
 import type { ActivityLog } from './activity.js';
 import { AttemptFiles } from './attemptFiles.js';
@@ -46,16 +47,23 @@ export async function makeAttempt(
     plan.referenced && new ReferenceCollector(plan.referenced, plan.compartment?.bases ?? []);
   const files = new AttemptFiles(dependencies, part, input, confirmContainer);
   const members = plan.compartment?.hasMembers === true ? await cache.members(jobId, plan.first) : undefined;
+  const lineMaker = await cache.lineMaker(request, plan.transactionTime);
+  const classes =
+    lineMaker.patientDigests &&
+    new ClassCollector(lineMaker.patientDigests, (nth, table) =>
+      jobs.putClasses(jobId, partition, files.attempt, nth, table),
+    );
   const reports = new ProgressReports(jobs, jobId);
   let resources = before?.resources ?? 0;
   const report = (waiting?: Waiting): void => reports.add({ partition, resources, isDone: false }, waiting);
   const { read, ...recorded } = await runOf(planned)(part, {
     dependencies,
     references,
+    classes,
     files,
     level: new Level(plan, settings.fhirVersion, members),
     members,
-    lineMaker: await cache.lineMaker(request, plan.transactionTime),
+    lineMaker,
     log,
     report,
     clock: now,
@@ -65,12 +73,14 @@ export async function makeAttempt(
       report();
     },
   }).catch((error: unknown) => files.discard(error));
+  const classRecord = await classes?.close();
   if (references !== undefined) await jobs.putReferences(jobId, partition, files.attempt, references.lines);
   await reports.settled();
   resources = (before?.resources ?? 0) + read;
   await jobs.putSlice(jobId, partition, files.attempt, {
     previous: previous ?? undefined,
     ...recorded,
+    ...(classRecord === undefined ? {} : { classes: classRecord }),
     resources,
     seconds: (performance.now() - startedAt) / 1000,
   });

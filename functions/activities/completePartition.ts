@@ -5,6 +5,7 @@ import {
   emptyReport,
   type JobRequest,
   type OutputFile,
+  type PartitionRecord,
   type TypeRecord,
 } from '../export/records/job.js';
 import { addPartCounts, emptyCounts, type PartCounts } from '../export/selection/patientCount.js';
@@ -64,12 +65,14 @@ async function complete(
   let ofOthers = 0;
   let lines: number | undefined;
   const attempts: string[] = [];
+  const classes: NonNullable<PartitionRecord['classes']> = [];
   let isOfFile = false;
   const byType = new Map<string, TypeRecord & { counts: PartCounts }>();
   for (let attempt: string | undefined = last; attempt !== undefined;) {
     const slice = await jobs.slice(jobId, partition, attempt);
     if (slice === undefined) throw stateMissing();
     attempts.push(attempt);
+    if (slice.classes !== undefined) classes.push({ attempt, ...slice.classes });
     isOfFile ||= slice.byType !== undefined;
     for (const [type, written] of Object.entries(slice.byType ?? {})) {
       const sum = byType.get(type) ?? { files: [], report: emptyReport(), counts: emptyCounts() };
@@ -109,6 +112,7 @@ async function complete(
     ofOthers,
     ...(isOfFile ? { byType: Object.fromEntries([...byType].map(withoutCounts)) } : {}),
     ...(isOfFile || referencedTypes.length > 0 ? { attempts } : {}),
+    ...(classes.length === 0 ? {} : { classes }),
   });
 }
 

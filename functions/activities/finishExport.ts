@@ -30,6 +30,7 @@ import {
 import { allWithheld, withheldNote } from '../export/selection/patientCount.js';
 import { Members } from '../export/selection/members.js';
 import { PROVENANCE } from '../export/selection/provenance.js';
+import { requireClassSize } from '../export/risk/requireClassSize.js';
 import { manifestCopy } from '../export/output/shownManifest.js';
 import { errorOutcomes } from '../export/output/errorFile.js';
 import { buildReport, type ExportReport } from '../export/output/report.js';
@@ -47,6 +48,7 @@ import { countedParts, repeatedOf } from './countedParts.js';
 import type { MainDependencies } from './dependencies.js';
 import { rememberMembership } from './membership.js';
 import type { SliceRunner } from './sliceRunner.js';
+import { riskOfParts } from './riskOfParts.js';
 import { readParts, withheldOf } from './withheldParts.js';
 
 type FinishDependencies = Pick<
@@ -101,19 +103,12 @@ async function complete(
       .flatMap(({ record }) => record.files);
   const [output, deleted] = [filesOf(false), filesOf(true)];
   const deletionNotes = parts.flatMap(({ record }) => record.deletionNotes ?? []);
-  const report = emptyReport();
-  let foreign = 0;
-  let ofOthers = 0;
-  for (const { record } of parts) {
-    foreign += record.foreign ?? 0;
-    ofOthers += record.ofOthers ?? 0;
-    addReport(report, record.report);
-    if (record.provenance !== undefined) addReport(report, record.provenance);
-  }
-  for (const failure of plan.refused ?? []) addFailure(report, failure);
+  const { report, foreign, ofOthers } = sumOf(plan, parts);
   // Only now: of what is withheld, no caller may learn that it failed.
   const fatal = report.failures.find(({ endsJob }) => endsJob === true);
   if (fatal !== undefined) throw resourceFailed(fatal.type, fatal.message);
+  const risk = await riskOfParts(jobs, request, parts);
+  if (risk !== undefined) requireClassSize(risk, request.risk?.minClassSize);
   const records = parts.map(({ record }) => record);
   await provePartsComplete(sourceOf(requesterOf(request), log), asPlanned(request, plan), plan, records);
   await files.confirmContainer(request, settings.allowMixedContainers, now());
@@ -142,7 +137,7 @@ async function complete(
   );
   const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`), request.guide);
   await files.write(container, `${folder}${MANIFEST_FILE}`, toText(copy));
-  const summary = buildReport(request, plan, parts, new Date(now()).toISOString(), VERSION);
+  const summary = buildReport(request, plan, parts, risk, new Date(now()).toISOString(), VERSION);
   await writeReports(files, request, summary, settings.reportMinCount);
   const kept = manifestFileNames(manifest, request);
   const found = await files.list(container, folder);
@@ -153,6 +148,24 @@ async function complete(
   checkFiles([...output, ...deleted], found);
   await files.settleContainer(request);
   await rememberMembership({ jobs, settings }, request, plan);
+}
+
+/** What all parts report together. */
+function sumOf(
+  plan: JobPlan,
+  parts: readonly ReadPart[],
+): { report: SliceReport; foreign: number; ofOthers: number } {
+  const report = emptyReport();
+  let foreign = 0;
+  let ofOthers = 0;
+  for (const { record } of parts) {
+    foreign += record.foreign ?? 0;
+    ofOthers += record.ofOthers ?? 0;
+    addReport(report, record.report);
+    if (record.provenance !== undefined) addReport(report, record.provenance);
+  }
+  for (const failure of plan.refused ?? []) addFailure(report, failure);
+  return { report, foreign, ofOthers };
 }
 
 async function writeReports(

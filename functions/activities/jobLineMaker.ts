@@ -22,6 +22,7 @@ import { requesterOf } from '../export/source/requestLimiter.js';
 import { JobPseudonyms, type PseudonymServices } from '../export/output/jobPseudonyms.js';
 import { rawLinesOf } from '../export/output/absoluteAttachments.js';
 import type { LineMaker } from '../export/output/lineMaker.js';
+import { PatientDigests } from '../export/risk/patientDigests.js';
 
 /** What the line maker of a job is made with. */
 export interface LineMakerDependencies {
@@ -62,7 +63,7 @@ async function makeAnonymizing(
   transactionTime: string,
   dependencies: LineMakerDependencies,
 ): Promise<LineMaker> {
-  const { minPatients = 0, validation = 'off', domainPrefix } = request;
+  const { minPatients = 0, validation = 'off', domainPrefix, risk } = request;
   const configuration = await readPinned(request, dependencies);
   const jobSecret = await dependencies.jobs.secret(request.jobId);
   checkKeys(request, configuration, jobSecret);
@@ -75,10 +76,12 @@ async function makeAnonymizing(
     pseudonyms,
     domainPrefix,
   };
+  const { fhirVersion, now } = options;
   const engine = compileEngine(configuration, { ...options, validation });
   return {
     processingErrors:
       engine.processingErrors === 'raise' && minPatients > 0 ? 'raise-at-end' : engine.processingErrors,
+    patientDigests: risk && new PatientDigests({ ...risk, fhirVersion, now }, jobSecret),
     makeLine: (resource, line, report) => engine.anonymize(resource, line, report),
     ...(pseudonyms && { askPseudonyms: () => pseudonyms.ask() }),
     lastingIds: lastingIdsOf(configuration, options, pseudonyms),

@@ -25,12 +25,16 @@ export async function readParts(
     const record = await jobs.partition(jobId, partition);
     if (record === undefined) throw stateMissing();
     if (record.byType === undefined) return [{ partition, planned, record }];
-    const { byType, seconds } = record;
+    const { byType, seconds, classes } = record;
     const lines = Object.values(byType).reduce((sum, { report }) => sum + report.read, 0);
     return Object.entries(byType).map(([type, own]) => ({
       partition,
       planned: { ...planned, window: { ...planned.window, type } },
-      record: { ...own, seconds: (seconds * own.report.read) / Math.max(1, lines) },
+      record: {
+        ...own,
+        seconds: (seconds * own.report.read) / Math.max(1, lines),
+        ...(type === 'Patient' && classes !== undefined ? { classes } : {}),
+      },
     }));
   };
   return (await pMap(counted, partsOf, AT_ONCE)).flat();

@@ -4,7 +4,7 @@ export function quantity(count: number, one: string, more: string): string {
 }
 
 /** Adds to the count of a name. */
-export function increase(counts: Map<string, number>, name: string, by = 1): void {
+export function increase<K>(counts: Map<K, number>, name: K, by = 1): void {
   counts.set(name, (counts.get(name) ?? 0) + by);
 }
 

@@ -12,6 +12,7 @@ import { reachOf, type Reach } from './coverage/reach.js';
 import type { Configuration } from './configuration/configuration.js';
 import { ExpressionBudget } from './expression/expressionBudget.js';
 import { readParameters, type Parameters } from './configuration/parameters.js';
+import { checkQuasiIdentifiers } from './configuration/quasiIdentifiers.js';
 import { checkVersions, versionsOf } from './configuration/versions.js';
 import { namedRule, readRule, type Rule } from './configuration/rule.js';
 import { keyOf } from './configuration/keys.js';
@@ -123,6 +124,7 @@ function readRulesAndReach(text: string, options: ReadOptions): ReadConfiguratio
   };
   const used = new Set(rules.map(({ method }) => method));
   for (const method of used) method.checkParameters?.(parameters, issues);
+  checkQuasiIdentifiers(parameters.quasiIdentifiers, model, issues);
   const configuration = { fhirVersion: options.fhirVersion, processingErrors, rules, parameters };
   const read = { ...(sample !== undefined && { sample }), issues: issues.list };
   if (issues.hasErrors) return read;

@@ -1,9 +1,11 @@
 import { RecentMap } from '../common/recentMap.js';
+import type { Configuration } from '../deid/configuration/configuration.js';
 import type { ConfigurationIssue } from '../deid/reading/issues.js';
 import type { FhirVersion } from '../fhir/fhirVersion.js';
 import { keyParameters, keyUseOf, type KeyUse, needsPseudonyms } from '../deid/configuration/keys.js';
 import type { Key } from '../deid/reading/settings.js';
 import { pinnedText, readConfiguration, rereadParameters } from '../deid/readConfiguration.js';
+import type { RiskOfJob } from '../export/risk/risk.js';
 import { type CoverageSummary, summaryOf } from '../export/request/approval.js';
 import { configurationDigest } from '../export/request/pinnedConfiguration.js';
 
@@ -28,6 +30,8 @@ export interface CheckedConfiguration {
   readonly asksPseudonyms: boolean;
   /** How its keys are given, and what for; absent where an issue is an error. */
   readonly keys?: KeyUse;
+  /** How Patients are compared; absent where an issue is an error. */
+  readonly risk?: RiskOfJob;
   /** Absent where it was not looked for, since there are errors. */
   readonly coverage?: CoverageSummary;
 }
@@ -75,12 +79,18 @@ export class ConfigurationCache {
       ...(sample !== undefined && { sample }),
       issues: isUsable ? issues : [...issues, NO_SERVICE],
       asksPseudonyms,
-      ...(configuration === undefined || !isUsable ? {} : { keys: keyUseOf(configuration) }),
+      ...(configuration === undefined || !isUsable
+        ? {}
+        : { keys: keyUseOf(configuration), risk: riskIn(configuration) }),
       ...(coverage === undefined ? {} : { coverage: summaryOf(coverage) }),
     };
     this.#kept.set(name, withoutKeys(checked));
     return checked;
   }
+}
+
+function riskIn({ parameters: { quasiIdentifiers, minClassSize } }: Configuration): RiskOfJob {
+  return { quasiIdentifiers, minClassSize };
 }
 
 function withoutKeys(checked: CheckedConfiguration): CheckedConfiguration {

@@ -92,6 +92,7 @@ export function kickOff(dependencies: HttpDependencies): StartExport {
       ...(method === 'search' ? {} : { sourceMode: method }),
       configuration: pinned?.described,
       ...pinned?.pseudonyms,
+      ...(pinned === undefined ? {} : { risk: pinned.risk }),
       validation: settings.validateOutput,
       stamp: stampFor(pinned, scope.domainPrefix),
       notes: [...permitted.notes, ...notes, ...(pinned?.notes ?? [])],

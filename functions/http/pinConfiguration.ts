@@ -4,6 +4,7 @@ import { issueText } from '../deid/reading/issues.js';
 import { ExportError } from '../common/errors.js';
 import { approvalOf } from '../export/request/approval.js';
 import type { ConfigurationOfJob, JobRequest } from '../export/records/job.js';
+import type { RiskOfJob } from '../export/risk/risk.js';
 import { RANDOM_KEYS } from '../export/output/manifest.js';
 import type { RequestedConfiguration } from '../export/request/kickOff.js';
 import { keysDigest, pseudonymsDigest } from '../export/request/pinnedConfiguration.js';
@@ -25,6 +26,8 @@ export interface PinnedConfiguration {
   /** What the caller should know of it. */
   notes: string[];
   hasRandomKeys: boolean;
+  /** How Patients are compared; the setting and the configuration may each ask for a size of classes. */
+  risk: RiskOfJob;
   /** What names the service that has to make pseudonyms for it. */
   pseudonyms: Pick<JobRequest, 'pseudonymsDigest'>;
 }
@@ -62,8 +65,8 @@ async function pin(
   const keys = read.keys === undefined ? undefined : await resolveKeys(read.keys, resolveSecret);
   const issues = [...read.issues, ...(keys?.issues ?? [])];
   const errors = issues.filter(({ severity }) => severity === 'error');
-  const { digest, coverage, sample } = read;
-  if (keys?.configuration === undefined || coverage === undefined) {
+  const { digest, coverage, sample, risk } = read;
+  if (keys?.configuration === undefined || coverage === undefined || risk === undefined) {
     throw new RequestError(
       400,
       errors.map((issue) =>
@@ -92,6 +95,7 @@ async function pin(
       ...issues.map(issueText),
     ],
     hasRandomKeys: random.length > 0,
+    risk: { ...risk, minClassSize: Math.max(risk.minClassSize, settings.minClassSize) },
     pseudonyms: read.asksPseudonyms
       ? { pseudonymsDigest: pseudonymsDigest(settings.pseudonyms.identity, secret) }
       : {},

@@ -100,6 +100,8 @@ export function refuseReleased({ tape, bytes }: TapeValue): void {
  */
 export class JsonTape {
   bytes: Buffer = NOTHING;
+  /** How often it was used for another text: what was taken from it is as it is now while this is the same. */
+  readings = 0;
   private bytesView: DataView | undefined;
   /** Whether a name begins with `_`: beside a primitive value are its id or extensions. */
   hasSiblings = false;
@@ -121,8 +123,7 @@ export class JsonTape {
 
   /** Forgets the text. */
   clear(): void {
-    this.bytes = NOTHING;
-    this.bytesView = undefined;
+    this.hold(NOTHING);
   }
 
   /** The same bytes, to be read by fours. */
@@ -145,9 +146,12 @@ export class JsonTape {
     return (this.nodes[node] as number) >> NAME_SHIFT;
   }
 
-  /** Copies the numbers of a value and all in it, as they are. */
-  copyNodes(node: number, into: Int32Array, at: number): void {
-    into.set(this.nodes.subarray(node, this.after(node)), at);
+  /**
+   * Copies the numbers of a value and all in it, as they are, and of what follows it.
+   * @param end place on the tape up to which
+   */
+  copyNodes(node: number, end: number, into: Int32Array, at: number): void {
+    into.set(this.nodes.subarray(node, end), at);
   }
 
   /** Whether a value is a string of ASCII without escapes that has one character, and no more than a number. */
@@ -324,17 +328,38 @@ export class JsonTape {
     reader ??= new TapeReader();
     const length = reader.read(bytes, start);
     if (length === 0) return this.readHere(bytes, start);
+    this.take(reader, bytes, length);
+    return true;
+  }
+
+  /**
+   * Reads lines of JSON at once. The root is an array of their values; that each of them is all of its line, the caller has
+   * to see to.
+   * @returns false where it was not done, be they JSON or not; it holds nothing of use then
+   */
+  readLines(bytes: Buffer): boolean {
+    reader ??= new TapeReader();
+    const length = reader.readLines(bytes);
+    if (length > 0) this.take(reader, bytes, length);
+    return length > 0;
+  }
+
+  private take(from: TapeReader, bytes: Buffer, length: number): void {
+    this.hold(bytes);
+    this.hasSiblings = from.hasSiblings;
+    if (length > this.nodes.length) this.nodes = new Int32Array(length + (length >> 2));
+    this.nodes.set(from.numbers(length));
+  }
+
+  private hold(bytes: Buffer): void {
     this.bytes = bytes;
     this.bytesView = undefined;
-    this.hasSiblings = reader.hasSiblings;
-    if (length > this.nodes.length) this.nodes = new Int32Array(length + (length >> 2));
-    this.nodes.set(reader.numbers(length));
-    return true;
+    this.readings++;
   }
 
   /** The same, without WebAssembly: what is right. */
   readHere(bytes: Buffer, start = 0): boolean {
-    this.bytes = bytes;
+    this.hold(bytes);
     this.hasSiblings = false;
     const end = bytes.length;
     const view = viewOf(bytes);

@@ -11,6 +11,12 @@ import { TAPE_PROGRAM } from './tapeProgram.js';
 const INPUT = 0x200000;
 const TAPE = 0x610000;
 const MAX_INPUT = TAPE - INPUT - 64;
+/** Where lines are that are read as an array. */
+const LINES = INPUT + 1;
+const LINE_BREAK = 0x0a;
+const COMMA = 0x2c;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
 
 interface Program {
   readonly memory: { readonly buffer: ArrayBuffer };
@@ -47,9 +53,30 @@ export class TapeReader {
     const length = text.length - start;
     if (this.#program === undefined || length > MAX_INPUT || length <= 0) return 0;
     text.copy(this.#bytes, INPUT, start);
+    return this.#read(text, length, start);
+  }
+
+  /**
+   * Reads lines as the items of an array: its bracket is at -1, and line breaks are its commas.
+   * @returns as `read`
+   */
+  readLines(lines: Buffer): number {
+    const end = lines.at(-1) === LINE_BREAK ? lines.length - 1 : lines.length;
+    const length = end + '[]'.length;
+    if (this.#program === undefined || length > MAX_INPUT || end <= 0) return 0;
+    const bytes = this.#bytes;
+    lines.copy(bytes, LINES);
+    bytes[INPUT] = OPEN_BRACKET;
+    for (let at = lines.indexOf(LINE_BREAK); at >= 0 && at < end; at = lines.indexOf(LINE_BREAK, at + 1))
+      bytes[LINES + at] = COMMA;
+    bytes[LINES + end] = CLOSE_BRACKET;
+    return this.#read(lines, length, INPUT - LINES);
+  }
+
+  #read(text: Buffer, length: number, start: number): number {
     this.#text = text;
     this.#start = start;
-    const numbers = this.#program.read(length, start);
+    const numbers = this.#program?.read(length, start) ?? 0;
     this.#text = NOTHING;
     return numbers;
   }

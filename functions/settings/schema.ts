@@ -217,6 +217,11 @@ const AREAS = {
       { default: 'report' },
       'What is done about de-identified resources that are not valid FHIR: `report` counts them by type, element and reason in `report.json`; `refuse` makes each an error, as one that cannot be anonymized. It holds for jobs that begin after it is set.',
     ),
+    minClassSize: integer(
+      'MIN_CLASS_SIZE',
+      { default: 0, min: 0, max: 1_000_000, unit: 'patients' },
+      'Fewest Patients of an export that have to share each combination of [quasi-identifiers](risk.md): where fewer do, the job ends without data; 0: no such limit. A configuration can ask for more (`minClassSize`), never for fewer. Not of raw exports. It holds for jobs that begin after it is set.',
+    ),
     reportMinCount: text(
       'REPORT_MIN_COUNT',
       '0 or a whole number from 3 to 1000',

@@ -167,6 +167,11 @@ type ExportSettings = {
   @description('What is done about de-identified resources that are not valid FHIR: `report` counts them by type, element and reason in `report.json`; `refuse` makes each an error, as one that cannot be anonymized. It holds for jobs that begin after it is set. (default report)')
   VALIDATE_OUTPUT: ('off' | 'report' | 'refuse')?
 
+  @description('Fewest Patients of an export that have to share each combination of quasi-identifiers (docs/risk.md): where fewer do, the job ends without data; 0: no such limit. A configuration can ask for more (`minClassSize`), never for fewer. Not of raw exports. It holds for jobs that begin after it is set. (patients; default 0)')
+  @minValue(0)
+  @maxValue(1000000)
+  MIN_CLASS_SIZE: int?
+
   @description('Counts from 1 to below it are not shown in `report.html` and `report-shared.json`, nor what would reveal one by subtraction (The release report (docs/report.md)); 0: all are shown. (0 or a whole number from 3 to 1000; default 10)')
   REPORT_MIN_COUNT: string?
 

@@ -23,6 +23,24 @@ export const HOSTILE_TEXTS: readonly string[] = [
   '',
 ];
 
+/** A resource that has a text everywhere it can be: names of elements, type, id, values and extensions. */
+export function hostileResource(text: string): string {
+  const inside = { [text]: text, extension: [{ url: text, valueString: text }] };
+  return JSON.stringify({
+    resourceType: 'Patient',
+    id: text,
+    meta: { versionId: text, source: text, security: [{ system: text, code: text, display: text }] },
+    text: { status: 'generated', div: text },
+    contained: [{ resourceType: text, id: text }],
+    identifier: [{ system: text, value: text }],
+    name: [{ family: text, given: [text, text], _given: [{ id: text, ...inside }] }],
+    birthDate: text,
+    _birthDate: inside,
+    link: [{ other: { reference: text, display: text }, type: text }],
+    [text]: inside,
+  });
+}
+
 /** A configuration that has a text everywhere it can be. */
 export function hostileConfiguration(text: string): string {
   return JSON.stringify(
@@ -49,4 +67,15 @@ export function hostileConfiguration(text: string): string {
     undefined,
     1,
   );
+}
+
+/** A configuration without errors, with a text where one may be. */
+export function hostileButValid(text: string): string {
+  return JSON.stringify({
+    fhirPathRules: [
+      { path: 'Patient.name.family', method: 'substitute', replaceWith: text },
+      { path: 'Patient.name', method: 'keep' },
+    ],
+    parameters: { cryptoHashKey: { secretName: 'a-key' } },
+  });
 }

@@ -80,6 +80,27 @@ async function describedOf(settings: Settings, text: string): Promise<Configurat
   return described;
 }
 
+describe('how Patients are compared', () => {
+  const limited = (minClassSize: number): string =>
+    JSON.stringify({
+      fhirPathRules: [],
+      parameters: { unmatched: 'redact', quasiIdentifiers: ['Patient.gender'], minClassSize },
+    });
+  it.each([
+    ['by neither', {}, 0, 0],
+    ['by the configuration', {}, 7, 7],
+    ['by the setting', { MIN_CLASS_SIZE: '5' }, 0, 5],
+    ['by a configuration that asks for more', { MIN_CLASS_SIZE: '5' }, 7, 7],
+    ['by a configuration that asks for fewer', { MIN_CLASS_SIZE: '5' }, 2, 5],
+  ])('is said %s', async (_, environment, ofConfiguration, minClassSize) => {
+    const reader = readerOf(settingsOf(environment), limited(ofConfiguration));
+    for (let times = 0; times < 2; times++) {
+      const { risk } = await pinConfiguration(reader, REQUESTED, Buffer.alloc(32));
+      expect(risk).toEqual({ quasiIdentifiers: ['Patient.gender'], minClassSize });
+    }
+  });
+});
+
 describe('the rule of approval', () => {
   it.each<[string, Record<string, string>, ApprovalRule]>([
     ['function keys', {}, 'container'],
@@ -322,7 +343,7 @@ describe('manifest, report and kick-off name digest, coverage and approval', () 
       isCalled ? /^De-identified as the configuration says/ : /Treat the data as identified/,
     );
     const plan = { transactionTime: '2026-01-01T00:00:00Z', partitions: [] };
-    const report = buildReport(request, plan, [], '2026-01-01T00:00:01Z', '1');
+    const report = buildReport(request, plan, [], undefined, '2026-01-01T00:00:01Z', '1');
     expect(report.configuration).toMatchObject({
       digest: configuration.digest,
       coverage: configuration.coverage,

@@ -1,4 +1,5 @@
 import type { ContainerClient } from '@azure/storage-blob';
+import { FILES_BESIDE } from '../stack/filesBeside.js';
 import type { Manifest } from '../../cli/export/exportClient.js';
 import { outputNameEnd } from '../../functions/export/output/outputName.js';
 import { createRandom } from '../../local/sample/random.js';
@@ -63,7 +64,7 @@ async function checkEnd(
     }
     const folder = await folderOf(container, jobId);
     await checkComplete(end.manifest, expected, container, folder);
-    const kept = end.manifest.output.length + 2;
+    const kept = end.manifest.output.length + FILES_BESIDE;
     await untilTidy(stack, 'files that no manifest names', async () => {
       return (await namesBelow(container, folder)).length - kept;
     });

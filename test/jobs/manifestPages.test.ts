@@ -150,6 +150,10 @@ describe('the pages of a manifest', () => {
 
   it.each([
     ['patients are counted, since types may be withheld', { minPatients: 10 }],
+    [
+      'Patients have to be alike, or the job ends without data',
+      { risk: { quasiIdentifiers: ['Patient.gender'], minClassSize: 5 } },
+    ],
     ['files are read, whose lines may supersede each other', { sourceMode: 'files' as const }],
     ['they were not asked for', { allowsPartialManifests: false }],
   ])('are not made before the end where %s', async (_name, change) => {

@@ -113,7 +113,7 @@ class ComparedTape extends JsonTape {
 
 function numbersOf(tape: JsonTape): Int32Array {
   const all = new Int32Array(tape.after(tape.root) - tape.root);
-  tape.copyNodes(tape.root, all, 0);
+  tape.copyNodes(tape.root, tape.after(tape.root), all, 0);
   return all;
 }
 

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ExportClient } from '../../cli/export/exportClient.js';
+import type { Risk } from '../../functions/export/risk/risk.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
 import { downloadLines, startTestStack } from '../stack/harness.js';
 import type { Counts, Resource } from './counts.js';
@@ -13,6 +14,7 @@ export interface Download {
   resources: Map<string, Resource[]>;
   /** What report.json says of each type; without counts of elements in exports of earlier versions. */
   report: Map<string, Counts | undefined>;
+  risk: Risk | undefined;
 }
 
 /** Ids and references are hashed, dates are moved with their time and offset. What names a person is removed. */
@@ -60,13 +62,17 @@ export async function exportTwice(): Promise<{ redacted: Download; shifted: Down
       const folder = join(parent, container);
       const lines = await downloadLines(manifest);
       writeFolder(folder, lines);
-      const { types } = (await report.json()) as { types: Array<{ type: string; content?: Counts }> };
+      const { types, risk } = (await report.json()) as {
+        types: Array<{ type: string; content?: Counts }>;
+        risk?: Risk;
+      };
       return {
         folder,
         resources: new Map(
           [...lines].map(([type, own]) => [type, own.map((line) => JSON.parse(line) as Resource)]),
         ),
         report: new Map(types.map(({ type, content }) => [type, content])),
+        risk,
       };
     };
     return {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Counts, countsOf, type Json, type Resource, withoutNulls } from './counts.js';
 import { type Download, exportTwice } from './exports.js';
 import { codeFor, readBlocks } from './page.js';
+import { inventedPatients, riskByDuckDb } from './risk.js';
 import { endTools, missingNode22, readJson, runDuckDb, TOOLS } from './tools.js';
 import { expectViewsToHaveAll } from './views.js';
 
@@ -51,6 +52,21 @@ describe.each(EXPORTS)('an export with %s dates', (name) => {
       return [type, { resources, elements, dates, references }] as const;
     });
     expect(byType(new Map(report))).toEqual(truthOf(downloads[name]));
+  });
+});
+
+describe('the risk of Patients', () => {
+  it.each(EXPORTS)('in the report of an export with %s dates is what DuckDB finds', (name) => {
+    const { risk, folder } = downloads[name];
+    expect(risk?.patients).toBeGreaterThan(5);
+    expect(risk).toEqual(riskByDuckDb(folder));
+  });
+
+  it('of 20,000 invented Patients with all that there may be is what DuckDB finds', async () => {
+    const { folder, risk } = await inventedPatients(downloads.redacted.folder, 20_000);
+    expect(risk.classes).toBeGreaterThan(2000);
+    expect(risk.unique).toBeGreaterThan(100);
+    expect(risk).toEqual(riskByDuckDb(folder));
   });
 });
 

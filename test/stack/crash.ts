@@ -1,10 +1,13 @@
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import type { ExportReport } from '../../functions/export/output/report.js';
 import { outputNameEnd } from '../../functions/export/output/outputName.js';
 import { ExportClient } from '../../cli/export/exportClient.js';
 import { createRandom } from '../../local/sample/random.js';
+import { FILES_BESIDE } from './filesBeside.js';
 import { sourceIds } from '../faults/checker.js';
 import { downloadLines, startTestStack } from './harness.js';
+import { expectRiskOf } from './riskOf.js';
 import { expectVerified } from './verified.js';
 
 /** Keeps ids, so that output and source can be compared resource by resource. */
@@ -65,10 +68,15 @@ export async function expectToSurviveKills(
       expect([...lines.keys()].sort()).toEqual([...expected.keys()].sort());
       // Counts and digests are those of the attempts that count, whatever others had done before they were killed.
       await expectVerified(manifest);
+      const { risk } = (await (await fetch(String(manifest.extension['report']))).json()) as ExportReport;
+      expectRiskOf(
+        risk,
+        (lines.get('Patient') ?? []).map((line) => JSON.parse(line) as Record<string, unknown>),
+      );
       const folder = `-${outputNameEnd(statusUrl.slice(statusUrl.lastIndexOf('/') + 1))}/`;
       const blobs = (await test.blobNames('crash')).filter((name) => name.includes(folder));
       // Besides the files of the manifest only manifest and report: no orphan of a lost attempt.
-      expect(blobs.length).toBe(manifest.output.length + 2);
+      expect(blobs.length).toBe(manifest.output.length + FILES_BESIDE);
     }
     console.log(`${kills} kills in ${exports} export(s), nothing lost, nothing doubled`);
   } finally {

@@ -42,6 +42,10 @@ beforeAll(async () => {
     fhirPathRules: [{ path: 'Observation.status', method: 'generalize', cases: { '$this > 5': '1' } }],
     parameters: {},
   });
+  await test.putConfiguration('unlike.json', {
+    extends: 'hipaa-safe-harbor-r4@1',
+    parameters: { minClassSize: 5000 },
+  });
 });
 afterAll(() => test.end());
 
@@ -699,6 +703,22 @@ describe('an export', () => {
     expect(ended.status).toBe(422);
     expect(await ended.json()).toMatchObject({ resourceType: 'OperationOutcome' });
     expect(await test.blobNames('failing')).toEqual([]);
+  }, 60_000);
+
+  it('whose Patients are too unlike ends as failed, gives nothing before, and leaves no file', async () => {
+    const query =
+      '_container=unlike&_anonymizationConfig=unlike.json&allowPartialManifests=true&_type=Patient,Encounter';
+    const started = await fetch(`${host}/fhir/$export?${query}`, { headers: KICK_OFF });
+    const statusUrl = started.headers.get('content-location') ?? '';
+    let status = await fetch(statusUrl);
+    for (; status.status === 202; status = await fetch(statusUrl)) {
+      expect(await status.text()).toBe('');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect(status.status).toBe(403);
+    const { issue } = (await status.json()) as Outcome;
+    expect(issue[0]?.diagnostics).toMatch(/fewer than 5000 Patients .*without data .*generalize or redact/);
+    expect(await test.blobNames('unlike')).toEqual([]);
   }, 60_000);
 
   it('that is cancelled is gone, with its files', async () => {

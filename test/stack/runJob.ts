@@ -62,6 +62,8 @@ export type Asked = Pick<JobRequest, 'level'> &
       | 'organizedBy'
       | 'isGroupHidden'
       | 'referencedTypes'
+      | 'elements'
+      | 'risk'
     >
   > & {
     /** Text of a configuration; a raw export without. */

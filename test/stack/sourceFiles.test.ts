@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { FILES_BESIDE } from './filesBeside.js';
 import { SourceFiles } from '../../functions/adapters/storage/sourceFiles.js';
 import { wholeFile } from '../../functions/export/plan/filePlan.js';
 import type { JobRequest } from '../../functions/export/records/job.js';
@@ -99,7 +100,7 @@ describe('files as the source', { timeout: 60_000 }, () => {
     ]);
     expect(report.files.map(({ sha256 }) => sha256 ?? 'none')).not.toContain('none');
     // Nothing of a lost attempt is left.
-    expect(blobs).toHaveLength(manifest.output.length + 2);
+    expect(blobs).toHaveLength(manifest.output.length + FILES_BESIDE);
   });
 
   it('are read in slices that go on where the one before has stopped, packed or not', async () => {
@@ -141,7 +142,7 @@ describe('files as the source', { timeout: 60_000 }, () => {
       { type: 'Condition', read: 1, written: 1 },
       { type: 'Patient', read: 3, written: 3 },
     ]);
-    expect(blobs).toHaveLength(manifest.output.length + 2);
+    expect(blobs).toHaveLength(manifest.output.length + FILES_BESIDE);
   });
 
   it('are chosen from by type, time and patient', async () => {

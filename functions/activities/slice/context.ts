@@ -19,7 +19,7 @@ export type Recorded = Omit<SliceRecord, 'previous' | 'resources' | 'seconds'> &
 /** What every attempt needs, whatever its source. */
 export type SliceContext = Pick<
   SliceDependencies,
-  'lineMaker' | 'references' | 'clock' | 'isStopped' | 'tellProgress'
+  'lineMaker' | 'references' | 'classes' | 'clock' | 'isStopped' | 'tellProgress'
 > & {
   dependencies: ActivityDependencies;
   files: AttemptFiles;

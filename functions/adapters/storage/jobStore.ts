@@ -413,6 +413,21 @@ export class JobStore {
     return this.#putOnce(`${jobId}/repeated-${first}.json`, parts);
   }
 
+  /** A table of the classes of the Patients that an attempt wrote: see `ClassTable`. @throws ExportError where it is gone */
+  async classes(jobId: string, partition: number, attempt: string, nth: number): Promise<Buffer> {
+    return required(await this.#readBytes(`${jobId}/classes/${partition}/${attempt}-${nth}`)).bytes;
+  }
+
+  async putClasses(
+    jobId: string,
+    partition: number,
+    attempt: string,
+    nth: number,
+    table: Buffer,
+  ): Promise<void> {
+    await this.#write(`${jobId}/classes/${partition}/${attempt}-${nth}`, table);
+  }
+
   /** What an attempt wrote refers to: see `ReferenceCollector`. @throws ExportError where it is gone */
   async references(jobId: string, partition: number, attempt: string): Promise<string> {
     return required(await this.#read(`${jobId}/references/${partition}/${attempt}`));

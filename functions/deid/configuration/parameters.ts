@@ -3,6 +3,7 @@ import { isJsonObject, type JsonValue } from '../../json/json.js';
 import type { Method } from '../methods/method.js';
 import { dialect } from '../methods/dialect.js';
 import type { METHODS } from '../methods/methods.js';
+import { minClassSize, quasiIdentifiers } from './quasiIdentifiers.js';
 import { caseInsensitive, didYouMean, type IssueList } from '../reading/issues.js';
 import { choice, flag, readSettings, unlessOff, type Settings, type ValuesOf } from '../reading/settings.js';
 
@@ -20,6 +21,10 @@ export const GENERAL = {
   shouldAddSecurityTag: unlessOff,
   /** Whose results hold where tools differ; null as long as it is not known. */
   dialect,
+  /** Elements of Patients over which the report counts how many are alike: FHIRPath. */
+  quasiIdentifiers,
+  /** How many Patients at least have to be alike in these, or an export ends without data. */
+  minClassSize,
 };
 
 type OfMethods<P> = P extends Settings ? (of: ValuesOf<P>) => void : never;

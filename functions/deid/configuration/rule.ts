@@ -1,5 +1,4 @@
 import type { ExpressionBudget } from '../expression/expressionBudget.js';
-import { parseFhirPath } from '../expression/parser.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
 import type { Method } from '../methods/method.js';
 import type { FhirModel } from '../model/fhirModel.js';
@@ -8,7 +7,7 @@ import { checkedExpression, readExpression } from '../reading/expressions.js';
 import { didYouMean, nearest, placeOf, type IssueList, type RulePlace } from '../reading/issues.js';
 import { readSettings, type Settings, type ValuesOf } from '../reading/settings.js';
 import { checkPath, type Types } from './pathChecks.js';
-import type { RulePath } from './rulePath.js';
+import { type RulePath, splitPath } from './rulePath.js';
 
 /** One rule of a configuration, checked. */
 export interface Rule extends RulePath, RulePlace {
@@ -21,8 +20,6 @@ export interface Rule extends RulePath, RulePlace {
 export function namedRule(rules: readonly Rule[], index: number): string {
   return `${placeOf(rules, index)} ('${rules.find((rule) => rule.index === index)?.path}')`;
 }
-
-const LEADING_TYPE = /^([A-Z][A-Za-z]*)(?![A-Za-z0-9_(])(?:\.|$|(?=[^.]))/;
 
 /** Types named in one message. */
 const MAX_NAMED = 6;
@@ -78,10 +75,7 @@ function readPath(
   return readExpression(
     () => {
       checkedExpression(path, budget);
-      const resourceType = LEADING_TYPE.exec(path)?.[1] ?? null;
-      const rest = resourceType === null ? path : path.slice(resourceType.length).replace(/^\s*\.?/, '');
-      const expression = rest.trim() === '' ? null : parseFhirPath(rest);
-      return { path, resourceType, expression };
+      return splitPath(path);
     },
     'Not a FHIRPath expression',
     (problem) => issues.error('path', problem),

@@ -1,3 +1,4 @@
+import { parseFhirPath } from '../expression/parser.js';
 import type { Expression } from '../expression/syntax.js';
 
 /** What a rule applies to. */
@@ -8,6 +9,16 @@ export interface RulePath {
   readonly resourceType: string | null;
   /** The rest of the path, evaluated on the resource. Null selects the resource itself. */
   readonly expression: Expression | null;
+}
+
+const LEADING_TYPE = /^([A-Z][A-Za-z]*)(?![A-Za-z0-9_(])(?:\.|$|(?=[^.]))/;
+
+/** A path with its leading type apart. @throws FhirPathSyntaxError */
+export function splitPath(path: string): RulePath {
+  const resourceType = LEADING_TYPE.exec(path)?.[1] ?? null;
+  const rest = resourceType === null ? path : path.slice(resourceType.length).replace(/^\s*\.?/, '');
+  const expression = rest.trim() === '' ? null : parseFhirPath(rest);
+  return { path, resourceType, expression };
 }
 
 /** Whether a rule is for resources of a type. */

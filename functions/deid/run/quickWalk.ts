@@ -144,6 +144,30 @@ export interface QuickResult {
   readonly hasOthers: boolean;
 }
 
+/** What is in the memory of a tape and its text. */
+interface Loaded {
+  readonly tape: JsonTape | undefined;
+  readonly readings: number;
+  /** Places in the text. */
+  readonly start: number;
+  readonly end: number;
+  /** Places on the tape. */
+  readonly node: number;
+  readonly lastNode: number;
+  /** Bytes of resources that were walked. */
+  used: number;
+}
+
+const NOTHING_LOADED: Readonly<Loaded> = {
+  tape: undefined,
+  readings: 0,
+  start: 0,
+  end: 0,
+  node: 0,
+  lastNode: 0,
+  used: 0,
+};
+
 const ID_NAME = nameNumber('id');
 const META_NAME = nameNumber('meta');
 
@@ -155,6 +179,7 @@ export class QuickWalk implements WalkHost {
   readonly #owner = {};
   #memory: WalkMemory | undefined;
   #tape = new JsonTape(0);
+  #loaded = NOTHING_LOADED;
   #entries: Entry[] = [];
   #nodes: PlanNode[] = [];
   readonly #rows = new Map<Entry, number>();
@@ -179,21 +204,28 @@ export class QuickWalk implements WalkHost {
    * @throws whatever the work throws; UNUSUAL where the walk that is the definition has to do it
    */
   resource(tape: JsonTape, root: number, plan: PlanNode, becameId: number): QuickResult | undefined {
-    const start = tape.start(root);
-    const last = tape.after(root);
-    if (tape.end(root) - start > MAX_INPUT || 4 * (last - root) > MAX_TAPE) return undefined;
+    const size = tape.end(root) - tape.start(root);
+    if (size > MAX_INPUT || 4 * (tape.after(root) - root) > MAX_TAPE) return undefined;
     const memory = this.#ready();
     if (memory === undefined) return undefined;
     const idLength = this.#takeLine(memory, ID, MAX_ID);
-    tape.bytes.copy(memory.bytes, INPUT, start, tape.end(root));
-    tape.copyNodes(root, memory.ints, TAPE / 4);
+    const loaded = this.#load(memory, tape, root);
+    loaded.used += size;
     this.#tape = tape;
     const { ints, program } = memory;
     const siblings = tape.hasSiblings ? 1 : 0;
     memory.host = this;
     let length: number;
     try {
-      length = program.resource(this.#numberOf(plan), start, root, siblings, becameId, idLength);
+      length = program.resource(
+        this.#numberOf(plan),
+        loaded.start,
+        loaded.node,
+        root,
+        siblings,
+        becameId,
+        idLength,
+      );
     } finally {
       memory.host = undefined;
     }
@@ -224,6 +256,32 @@ export class QuickWalk implements WalkHost {
     counted.addAll(ints, COUNTED / 4, ints[HEAD.counted] as number);
   }
 
+  /**
+   * Puts a resource into the memory unless it is there, and what follows it: twice as much as was used of what was put there
+   * before.
+   */
+  #load(memory: WalkMemory, tape: JsonTape, root: number): Loaded {
+    const had = this.#loaded;
+    const end = tape.end(root);
+    const isSame = had.tape === tape && had.readings === tape.readings;
+    if (isSame && root >= had.node && tape.after(root) <= had.lastNode && end <= had.end) return had;
+    const start = tape.start(root);
+    const most = Math.min(MAX_INPUT, Math.max(end - start, 2 * had.used));
+    const loaded: Loaded = {
+      tape,
+      readings: tape.readings,
+      start,
+      end: Math.min(tape.bytes.length, start + most),
+      node: root,
+      lastNode: Math.min(tape.after(tape.root), root + MAX_TAPE / 4),
+      used: 0,
+    };
+    tape.bytes.copy(memory.bytes, INPUT, start, loaded.end);
+    tape.copyNodes(root, loaded.lastNode, memory.ints, TAPE / 4);
+    this.#loaded = loaded;
+    return loaded;
+  }
+
   #ready(): WalkMemory | undefined {
     const had = this.#memory;
     if (had?.isOf(this.#owner) === true && !this.#isFull) return had;
@@ -238,6 +296,7 @@ export class QuickWalk implements WalkHost {
     this.#slots = 0;
     this.#lists = LISTS;
     this.#isFull = false;
+    this.#loaded = NOTHING_LOADED;
     memory?.reset(ID_NAME, META_NAME);
     return memory;
   }

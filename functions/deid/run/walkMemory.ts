@@ -94,6 +94,7 @@ interface Program {
   resource(
     node: number,
     start: number,
+    first: number,
     place: number,
     siblings: number,
     idBecame: number,

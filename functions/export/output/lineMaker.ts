@@ -2,6 +2,7 @@ import type { ProcessingFailure } from '../../deid/run/engine.js';
 import type { EngineReport } from '../../deid/run/report.js';
 import type { TapeValue } from '../../json/jsonTape.js';
 import type { LineBuffer } from '../../json/lineBuffer.js';
+import type { PatientDigests } from '../risk/patientDigests.js';
 
 /** A file that takes one resource a line. */
 export interface LineSink {
@@ -38,6 +39,8 @@ export interface LineMaker {
   makeLine(resource: TapeValue, line: LineBuffer, report: EngineReport): ProcessingFailure | undefined;
   /** Whether the line of a resource is what came, without space. Absent where none is. */
   isAsItCame?: ((resource: TapeValue) => boolean) | undefined;
+  /** Makes the digests of lines of Patients by which these are compared. Absent where they are not. */
+  readonly patientDigests?: PatientDigests | undefined;
   /**
    * Asks for the pseudonyms that lines lacked: they are to be made again then. Absent where none can lack any.
    * @throws ExportError where one cannot be had

@@ -23,14 +23,16 @@ export interface CompletePart {
 
 /**
  * Whether files of a job can be given before it ends, since what is complete stays: not where types of too few patients
- * are withheld at the end, and not where files are read, whose lines may supersede each other.
+ * are withheld at the end, or the job may end for its Patients being too unlike, and not where files are read, whose lines may supersede each other.
  */
 export function mayShowEarly({
   allowsPartialManifests,
   minPatients = 0,
+  risk,
   sourceMode,
-}: Pick<JobRequest, 'allowsPartialManifests' | 'minPatients' | 'sourceMode'>): boolean {
-  return allowsPartialManifests === true && minPatients === 0 && sourceMode === undefined;
+}: Pick<JobRequest, 'allowsPartialManifests' | 'minPatients' | 'risk' | 'sourceMode'>): boolean {
+  const isDecidedAtEnd = minPatients > 0 || (risk?.minClassSize ?? 0) > 0 || sourceMode !== undefined;
+  return allowsPartialManifests === true && !isDecidedAtEnd;
 }
 
 /** A page of parts that no page has; `undefined` where these have no files. */

@@ -1,5 +1,6 @@
 import { remembered } from '../../common/maps.js';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
+import type { Risk } from '../risk/risk.js';
 import {
   addFailure,
   addReport,
@@ -30,6 +31,8 @@ export interface ExportReport {
   fhirVersion?: FhirVersion;
   /** Resources written that are not valid FHIR; absent where they were not validated. */
   notValid?: number;
+  /** How alike its Patients are; absent where they were not compared: in a raw export, and by earlier versions. */
+  risk?: Risk;
   types: ReportOfType[];
   /** The files of the manifest, but for those of errors. */
   files: ReportedFile[];
@@ -53,6 +56,7 @@ export function buildReport(
   request: JobRequest,
   plan: JobPlan,
   parts: readonly ReadPart[],
+  risk: Risk | undefined,
   finishedAt: string,
   engineVersion: string,
 ): ExportReport {
@@ -86,6 +90,7 @@ export function buildReport(
     ...(validated === undefined
       ? {}
       : { notValid: validated.reduce((sum, { content }) => sum + (content?.notValid ?? 0), 0) }),
+    ...(risk === undefined ? {} : { risk }),
     types: [...types.values()]
       .filter(({ read, written, ofOthers, failures }) => read + written + ofOthers + failures.length > 0)
       .sort((a, b) => (a.type < b.type ? -1 : 1)),

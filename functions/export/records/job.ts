@@ -4,6 +4,8 @@ import type { OutcomeIssue } from '../../fhir/operationOutcome.js';
 import type { ApprovalRule, CoverageSummary } from '../request/approval.js';
 import type { MemberSearch } from '../selection/compartment.js';
 import type { ExportLevel, ExportScope, OutputForm } from '../request/scope.js';
+import type { ClassRecord } from '../risk/classCollector.js';
+import type { RiskOfJob } from '../risk/risk.js';
 import type { PartCounts } from '../selection/patientCount.js';
 import type { DeletionCursor } from '../walk/deletionCursor.js';
 import type { PatientCursor } from '../walk/patientCursor.js';
@@ -47,6 +49,8 @@ export interface JobRequest extends ExportScope, OutputForm {
   pseudonymsDigest?: string;
   /** Whether what is written is validated, except in a raw export; absent in jobs of earlier versions: `off`. */
   validation?: Validation;
+  /** How its Patients are compared; absent in a raw export, and in jobs of earlier versions. */
+  risk?: RiskOfJob;
   /** Things a caller should know, such as warnings of the configuration. */
   notes: string[];
   /** What of the request was ignored; absent: nothing. */
@@ -289,6 +293,8 @@ export interface SliceRecord {
   ofOthers?: number;
   /** Whose data it wrote, where that has to be counted. */
   counts?: PartCounts;
+  /** Of the Patients that it wrote; absent where there are none, or they are not compared. */
+  classes?: ClassRecord;
   /** Of a part of a file, in place of the files, reports and counts above. */
   byType?: Record<string, TypeRecord & Pick<SliceRecord, 'counts'>>;
 }
@@ -354,12 +360,14 @@ export interface ResourceFailures {
 /** A complete partition: the slices the orchestrator saw, in order. */
 export interface PartitionRecord extends Omit<
   SliceRecord,
-  'previous' | 'cursor' | 'resources' | 'counts' | 'byType'
+  'previous' | 'cursor' | 'resources' | 'counts' | 'byType' | 'classes'
 > {
   /** Of a part of a file, in place of the files and reports above. */
   byType?: Record<string, TypeRecord>;
   /** The attempts that count: their indexes of files show doubles, and their references what is exported with them. */
   attempts?: string[];
+  /** Of the Patients that they wrote, by attempt; absent where there are none, or they are not compared. */
+  classes?: Array<ClassRecord & { attempt: string }>;
 }
 
 /** A part of a file that is read again without lines that others of the same resource supersede. */

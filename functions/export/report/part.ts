@@ -52,7 +52,7 @@ export type PartMaker = (report: ReportedExport, sheet: CountSheet) => DraftPart
 
 /** What a report is made of: of an export that others made, or whose report was not kept, less is known. */
 export type ReportedExport = Pick<ExportReport, 'types' | 'files'> &
-  Partial<ExportReport> & {
+  Partial<Omit<ExportReport, 'risk'>> & {
     /** Absent where the Patients were not compared. */
     readonly risk?: ReportedRisk;
   };

@@ -15,6 +15,7 @@ import {
   emptyReport,
   type SliceReport,
 } from '../records/job.js';
+import type { ClassCollector } from '../risk/classCollector.js';
 import type { PatientCount } from '../selection/patientCount.js';
 import type { SearchRow } from '../source/resourceRow.js';
 import type { ReferenceCollector } from './referenceCollector.js';
@@ -26,6 +27,8 @@ export interface PageDependencies {
   patients: PatientCount;
   /** Takes what written resources refer to; absent: nothing of it is exported. */
   references?: ReferenceCollector | undefined;
+  /** Takes the lines of Patients; absent: these are not compared. */
+  classes?: ClassCollector | undefined;
   /** Called once a type, when its first line is there. */
   openFile: (type: string) => Promise<LineSink>;
   /** Milliseconds since any fixed moment. */
@@ -76,6 +79,7 @@ export class PageWriter {
   readonly report = emptyReport();
   readonly #type: string;
   readonly #dependencies: PageDependencies;
+  readonly #classes: ClassCollector | undefined;
   readonly #lines = new PageLines();
   readonly #counts = new EngineReport();
   readonly #tape = new JsonTape();
@@ -86,6 +90,7 @@ export class PageWriter {
   constructor(type: string, dependencies: PageDependencies) {
     this.#type = type;
     this.#dependencies = dependencies;
+    this.#classes = type === 'Patient' ? dependencies.classes : undefined;
   }
 
   get bytes(): number {
@@ -179,6 +184,7 @@ export class PageWriter {
       this.#waiting.push({ ...how, rounds: how.rounds + 1, bytes: Buffer.from(own) });
     } else if (failure === undefined) {
       if (how.isWritten) {
+        this.#classes?.add(buffer.slice(length, buffer.length));
         this.#lines.end();
         this.#dependencies.references?.add(this.#type, json);
       } else buffer.truncate(length);
@@ -195,6 +201,7 @@ export class PageWriter {
     this.#ask();
     await this.#makeAsked(MAX_WAITING);
     await this.#writeLines();
+    await this.#classes?.settle();
   }
 
   /** Begins to ask for the pseudonyms that resources wait for. */

@@ -154,16 +154,17 @@ class SliceWriters {
     const isGivenEarlier = ({ id }: SearchRow): boolean => id !== undefined && givenEarlier.has(id);
     this.#exported.clear();
     const part = partOf(this.#window.type, selection.alternative?.(search));
-    await this.#own.write(
-      part,
-      rows.filter((row) => !isGivenEarlier(row)),
-      (row, resource) => {
-        if (!selection.isExported(search, resource)) return false;
-        if (row.id !== undefined) this.#exported.set(row.id, row);
-        return true;
-      },
-    );
-    this.#own.count(part, rows.filter(isGivenEarlier), (resource) => selection.isExported(search, resource));
+    const isAnyGiven = givenEarlier.size > 0;
+    const fresh = isAnyGiven ? rows.filter((row) => !isGivenEarlier(row)) : rows;
+    await this.#own.write(part, fresh, (row, resource) => {
+      if (!selection.isExported(search, resource)) return false;
+      if (companions !== undefined && row.id !== undefined) this.#exported.set(row.id, row);
+      return true;
+    });
+    if (isAnyGiven) {
+      const given = rows.filter(isGivenEarlier);
+      this.#own.count(part, given, (resource) => selection.isExported(search, resource));
+    }
     if (companions !== undefined && page.included.length > 0) {
       const along = await companions.exportedWith([...this.#exported.keys()], page.included);
       await this.#along.write(partOf(companions.type), along, () => true);

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { createHash, type Hash } from 'node:crypto';
 import { ExportError } from '../../common/errors.js';
 import { JsonTape, OBJECT } from '../../json/jsonTape.js';
-import { readHead, resourceRow, type SearchRow } from './resourceRow.js';
+import { readHead, resourceRow, type RowFaults, type SearchRow } from './resourceRow.js';
 
 /** Whole lines of a file, valid until the next ones are asked for. */
 export interface LineBlock {
@@ -117,10 +117,12 @@ function digestOf(hash: Hash, more: Buffer = Buffer.alloc(0)): string {
 }
 
 /** Reads the lines of blocks, one at a time: a line is valid until the next one. Blank lines are left out. */
-export class LineReader {
+export class LineReader implements RowFaults {
   readonly #tape = new JsonTape();
   readonly #file: NamedFile;
   #type = '';
+  /** Where the line is that was given last. */
+  #place = 0;
 
   constructor(file: NamedFile) {
     this.#file = file;
@@ -129,28 +131,58 @@ export class LineReader {
   /** @throws ExportError `source-not-fhir` where a line is no resource */
   *lines({ bytes, place }: LineBlock): Generator<FileLine> {
     const isText = isUtf8(bytes);
-    for (let start = 0; start < bytes.length;) {
-      const found = bytes.indexOf(LINE_BREAK, start);
-      const end = found < 0 ? bytes.length : found;
+    const read = this.#tape.readLines(bytes) ? yield* this.#readTogether(bytes, place, isText) : 0;
+    for (let start = read; start < bytes.length;) {
+      const end = lineEnd(bytes, start);
       const line = bytes.subarray(start, end);
-      if (!isBlank(line)) yield this.#read(line, place + start, isText);
+      if (!isBlank(line)) {
+        this.#place = place + start;
+        if (!this.#tape.read(line)) throw this.malformed();
+        yield this.#line(this.#tape.root, isText);
+      }
       start = end + 1;
     }
   }
 
-  #read(line: Buffer, place: number, isText: boolean): FileLine {
+  /**
+   * The lines that are on the tape together, up to one that is not all of a value.
+   * @returns where the next line begins
+   */
+  *#readTogether(bytes: Buffer, place: number, isText: boolean): Generator<FileLine, number> {
     const tape = this.#tape;
-    const malformed = (): ExportError =>
-      this.#fault(place, 'is no complete JSON object with a resourceType, or is nested too deeply');
-    if (!tape.read(line) || tape.kind(tape.root) !== OBJECT) throw malformed();
-    const head = readHead(tape, tape.root, this.#type);
-    if (head.resourceType === undefined) throw malformed();
+    const last = tape.after(tape.root);
+    let start = 0;
+    for (let node = tape.first(tape.root); node < last; node = tape.after(node)) {
+      const end = lineEnd(bytes, start);
+      const valueEnd = tape.end(node);
+      // A value of several lines, or a line of several values, is no line of JSON.
+      if (valueEnd !== end && (valueEnd > end || !isBlank(bytes.subarray(valueEnd, end)))) return start;
+      this.#place = place + start;
+      yield this.#line(node, isText);
+      start = end + 1;
+    }
+    return start;
+  }
+
+  #line(node: number, isText: boolean): FileLine {
+    const tape = this.#tape;
+    if (tape.kind(node) !== OBJECT) throw this.malformed();
+    const head = readHead(tape, node, this.#type);
+    if (head.resourceType === undefined) throw this.malformed();
     this.#type = head.resourceType;
-    const row = resourceRow(tape, isText, head, {
-      malformed,
-      notUtf8: () => this.#fault(place, 'has bytes that are not UTF-8, as JSON has to be'),
-    });
-    return { place, type: head.resourceType, row };
+    return { place: this.#place, type: head.resourceType, row: resourceRow(tape, isText, head, this) };
+  }
+
+  /** What is wrong with the line that was given last. */
+  malformed(): ExportError {
+    return this.#fault(
+      this.#place,
+      'is no complete JSON object with a resourceType, or is nested too deeply',
+    );
+  }
+
+  notUtf8(): ExportError {
+    return this.#fault(this.#place, 'has bytes that are not UTF-8, as JSON has to be');
   }
 
   /** @throws ExportError always: a line whose type FHIR does not have, or another one than its file */
@@ -194,6 +226,12 @@ function otherFile(): ExportError {
     'source-export-lost',
     'A file of the source is another one than before, although it was to be read on from where it was left, so its lines would not fit each other. Export again.',
   );
+}
+
+/** Where the line break of a line is, or the end of all. */
+function lineEnd(bytes: Buffer, start: number): number {
+  const found = bytes.indexOf(LINE_BREAK, start);
+  return found < 0 ? bytes.length : found;
 }
 
 function isBlank(line: Buffer): boolean {

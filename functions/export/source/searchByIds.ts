@@ -96,15 +96,18 @@ async function searchChunk(
     const missing = page.self === undefined || loop !== NO_LOOP ? undefined : missingInSelf(asked, page.self);
     if (missing !== undefined) throw ignored(type, missing);
     for (const row of page.rows) {
-      const { id } = row;
-      if (id === undefined || !wanted.has(id)) throw ignored(type, '_id');
-      rows.push({ ...row, id });
+      if (!isIdentified(row) || !wanted.has(row.id)) throw ignored(type, '_id');
+      rows.push(row);
     }
     if (page.next === undefined) return rows;
     // A source may give one a page.
     loop = checkLoop(loop, page.next, type, ids.length + 1);
     answer = await source.follow(page.next);
   }
+}
+
+function isIdentified(row: SearchRow): row is IdentifiedRow {
+  return row.id !== undefined;
 }
 
 /** Asks for id and `meta` alone where the source knows how to, since that is all that is looked at. */

@@ -11,6 +11,7 @@ import {
   RESOURCE_TYPE,
   type ResourceHead,
   resourceRow,
+  type RowFaults,
   type SearchRow,
 } from './resourceRow.js';
 import type { SearchParameters, Source, SourceAnswer } from './source.js';
@@ -47,12 +48,14 @@ interface Page {
   readonly tape: JsonTape;
   /** Whether all of them are UTF-8. */
   readonly isText: boolean;
+  readonly faults: RowFaults;
 }
 
 /** An entry of a Bundle: its resource, if it has one, and whether it is a match. */
-interface Entry extends ResourceHead {
+interface Entry {
+  readonly head: ResourceHead;
   /** `undefined` where it does not say. */
-  mode: string | undefined;
+  readonly mode: string | undefined;
 }
 
 /**
@@ -73,7 +76,8 @@ export function readSearchPage(
   if (tape === undefined) throw malformed(type);
   const { root } = tape;
   if (tape.kind(root) !== OBJECT || tape.textOf(root, RESOURCE_TYPE) !== 'Bundle') throw noBundle(type);
-  const page: Page = { tape, isText: isUtf8(bytes) };
+  const faults = { malformed: () => malformed(type), notUtf8: () => notUtf8(type) };
+  const page: Page = { tape, isText: isUtf8(bytes), faults };
   const rows: SearchRow[] = [];
   const included: SearchRow[] = [];
   let isCut = false;
@@ -82,12 +86,13 @@ export function readSearchPage(
   const end = entries < 0 ? 0 : tape.after(entries);
   for (let node = tape.first(entries); node < end; node = tape.after(node)) {
     const entry = readEntry(tape, node, type);
-    if (entry.resourceType === 'OperationOutcome') {
+    const { resourceType } = entry.head;
+    if (resourceType === 'OperationOutcome') {
       if (readOutcome(page, entry, type)) isCut = true;
       // Where others come along, it is these that are left out; else it can only be matches.
       if (isCut && includedType === undefined) throw incomplete(type);
     } else if (isIncluded(entry, type, includedType)) {
-      if (includedType !== undefined && entry.resourceType === includedType) {
+      if (includedType !== undefined && resourceType === includedType) {
         included.push(toRow(page, entry, includedType));
       }
     } else {
@@ -155,7 +160,7 @@ function nextLink(next: string | undefined, self: string | undefined, type: stri
 function readEntry(tape: JsonTape, node: number, type: string): Entry {
   let mode: string | undefined;
   let head = NO_RESOURCE;
-  if (tape.kind(node) !== OBJECT) return { ...head, mode };
+  if (tape.kind(node) !== OBJECT) return { head, mode };
   const end = tape.after(node);
   for (let member = tape.first(node); member < end; member = tape.after(member)) {
     if (tape.kind(member) !== OBJECT) continue;
@@ -163,7 +168,7 @@ function readEntry(tape: JsonTape, node: number, type: string): Entry {
     if (name === SEARCH) mode = modeOf(tape, member);
     else if (name === RESOURCE) head = readHead(tape, member, type);
   }
-  return { ...head, mode };
+  return { head, mode };
 }
 
 function modeOf(tape: JsonTape, search: number): string | undefined {
@@ -179,22 +184,23 @@ function readTotal(tape: JsonTape, node: number): number | undefined {
 }
 
 /** Whether an entry is no match; one that does not say so is taken for an include only where such were asked for. */
-function isIncluded({ mode, resourceType }: Entry, type: string, includedType: string | undefined): boolean {
+function isIncluded(
+  { mode, head: { resourceType } }: Entry,
+  type: string,
+  includedType: string | undefined,
+): boolean {
   if (mode !== undefined) return mode !== 'match';
   return includedType !== undefined && resourceType === includedType && includedType !== type;
 }
 
-function toRow({ tape, isText }: Page, entry: Entry, type: string): SearchRow {
-  if (entry.node < 0) throw incomplete(type);
-  if (entry.resourceType !== type) throw otherType(type);
-  return resourceRow(tape, isText, entry, {
-    malformed: () => malformed(type),
-    notUtf8: () => notUtf8(type),
-  });
+function toRow({ tape, isText, faults }: Page, { head }: Entry, type: string): SearchRow {
+  if (head.node < 0) throw incomplete(type);
+  if (head.resourceType !== type) throw otherType(type);
+  return resourceRow(tape, isText, head, faults);
 }
 
 function parseOutcome(tape: JsonTape, node: number, type: string): JsonObject {
-  return parseResource({ tape, node, bytes: tape.bytes }, () => malformed(type));
+  return parseResource({ tape, node, bytes: tape.bytes }, { malformed: () => malformed(type) });
 }
 
 function noBundle(type: string): ExportError {
@@ -224,7 +230,7 @@ function malformed(type: string): ExportError {
 const CUT_SHORT: ReadonlySet<string> = new Set(['incomplete', 'timeout']);
 
 /** Returns whether the outcome says that the answer is not all there is. @throws ExportError where it is an error */
-function readOutcome({ tape }: Page, { node }: Entry, type: string): boolean {
+function readOutcome({ tape }: Page, { head: { node } }: Entry, type: string): boolean {
   const outcome = parseOutcome(tape, node, type);
   refuseErrors(outcome, type);
   const issues = outcome['issue'];

@@ -3,6 +3,7 @@ import { compileEngine } from '../../../functions/deid/compileEngine.js';
 import type { Engine } from '../../../functions/deid/run/engine.js';
 import { EngineReport } from '../../../functions/deid/run/report.js';
 import { tapeOf } from '../../../functions/json/json.js';
+import { JsonTape } from '../../../functions/json/jsonTape.js';
 import { LineBuffer } from '../../../functions/json/lineBuffer.js';
 import { ways, withoutQuickWalk } from '../bothWays.js';
 import { configurationOf, engineOptions } from '../shared.js';
@@ -220,6 +221,36 @@ describe('the walk in WebAssembly', () => {
     ['a resource in another', patient({ contained: [{ resourceType: 'Patient', id: 'b' }] }), true],
   ])('%s', (_name, resource, isQuick) => {
     expect(expectSame(engineWith(), [resource]) === 1).toBe(isQuick);
+  });
+
+  it('walks the resources of pages in any order, whatever else is on them, as if each were alone', () => {
+    const lengths = [1, 30, 400, 9000, 60_000, 110_000, 2];
+    const texts = numbers(21).map((number) =>
+      JSON.stringify(family(`x${number}`.padEnd(lengths[number % 7] ?? 1, 'é'))),
+    );
+    // Of the same length, and in the same memory: only that it was read again shows that it is another page.
+    const pages = [texts, texts.map((text) => text.replace('"x', '"y'))];
+    const alone = engineWith();
+    const expected = pages.map((page) => page.map((text) => lineOf(alone, text, new EngineReport())));
+    const engine = engineWith();
+    const tape = new JsonTape();
+    const bytes = Buffer.alloc(Buffer.byteLength(`[${texts.join()}]`));
+    const before = ways.quickly;
+    for (const turn of [0, 1, 0, 1]) {
+      bytes.write(`[${pages[turn]?.join()}]`);
+      if (!tape.read(bytes)) throw new Error('no JSON');
+      const nodes: number[] = [];
+      for (let node = tape.first(tape.root); node < tape.after(tape.root); node = tape.after(node))
+        nodes.push(node);
+      for (const place of [...numbers(21), ...numbers(21).map((number) => (number * 8 + 8) % 21)]) {
+        line.truncate(0);
+        engine.anonymize({ tape, node: nodes[place] ?? 0, bytes }, line, new EngineReport());
+        if (line.slice(0, line.length).toString() !== expected[turn]?.[place])
+          expect([turn, place]).toBe('as if it were alone');
+      }
+    }
+    // 110,000 characters are more bytes than there is room for.
+    expect(ways.quickly - before).toBe(4 * 2 * 18);
   });
 
   it('does not mind names that no element has, however many', () => {

@@ -1,0 +1,62 @@
+import { mkdtempSync, readFileSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PROJECT_ROOT } from '../../local/paths.js';
+import { serveConsole, type ServedConsole } from '../../cli/console.js';
+import { CHROMIUM, startBrowser, type TestBrowser } from './harness.js';
+
+/*
+ * The pictures of the documentation, of invented data. `SCREENSHOTS=docs/images npx vitest run --project long
+ * test/console/screenshots` renews them; without, they are made and thrown away.
+ */
+
+const given = process.env['SCREENSHOTS'];
+const folder = given === undefined ? mkdtempSync(join(tmpdir(), 'screenshots-')) : join(PROJECT_ROOT, given);
+
+let browser: TestBrowser;
+let site: ServedConsole;
+
+beforeAll(async () => {
+  if (CHROMIUM === undefined) return;
+  [browser, site] = await Promise.all([startBrowser(), serveConsole({ port: 0, base: undefined })]);
+});
+afterAll(async () => {
+  await browser?.end();
+  await site?.stop();
+});
+
+describe.skipIf(CHROMIUM === undefined)('pictures', () => {
+  it('of the preview', async () => {
+    const { page, close } = await browser.open(`${site.url}preview`, { width: 1280, height: 740 });
+    const shot = async (name: string): Promise<void> => {
+      const path = join(folder, name);
+      await page.screenshot({ path, scale: 'css' });
+      expect(statSync(path).size).toBeLessThan(400_000);
+    };
+    await page.getByLabel('Start from').selectOption('a few rules, to try');
+    await page.getByText(/kinds? of identities (?:is|are) left/).waitFor();
+    await page.getByRole('button', { name: 'Use invented resources' }).click();
+    await page
+      .getByRole('listbox', { name: 'Resources' })
+      .getByRole('option', { name: /^Patient/ })
+      .first()
+      .click();
+    const elements = page.getByRole('grid', { name: 'Elements before and after' });
+    await page.getByLabel('Which elements are listed').selectOption('Changed or removed');
+    await elements.getByRole('row').filter({ hasText: 'family' }).first().click();
+    await page.getByRole('tab', { name: 'Coverage' }).click();
+    await page.locator('.work').waitFor({ state: 'detached' });
+    await shot('preview.png');
+    await close();
+  });
+
+  it('that the documentation has are pictures', () => {
+    for (const name of ['preview.png'])
+      expect(
+        readFileSync(join(PROJECT_ROOT, 'docs/images', name))
+          .subarray(1, 4)
+          .toString(),
+      ).toBe('PNG');
+  });
+});
