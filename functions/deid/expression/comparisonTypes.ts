@@ -28,7 +28,9 @@ export function mayBeUndecided(expression: Expression, types: Types): boolean {
     mayBeOpen(kindsOf(expression.left, types), kindsOf(expression.right, types))
   )
     return true;
-  return partsOf(expression).some((part) => mayBeUndecided(part, types));
+  // One call for each operator of a chain, which may have hundreds: threads of browsers have small stacks.
+  for (const part of partsOf(expression)) if (mayBeUndecided(part, types)) return true;
+  return false;
 }
 
 /**

@@ -78,7 +78,8 @@ class Parser {
     if (operators === undefined) return this.#polarity();
     if (level === 0 && ++this.#nesting > MAX_NESTING) throw this.#unexpected('nested too deeply');
     let left = this.expression(level + 1);
-    for (let operands = 1; ; operands++) {
+    let operands = 1;
+    for (; ; operands++) {
       if (operands > MAX_IN_A_ROW) throw this.#unexpected(`${MAX_IN_A_ROW} operands may be in a row`);
       const { kind, text } = this.#token;
       if (kind !== 'symbol' && kind !== 'name') break;
@@ -96,7 +97,7 @@ class Parser {
       }
     }
     if (level === 0) this.#nesting--;
-    return left;
+    return operands > 1 ? flat(left) : left;
   }
 
   #typeName(): string {
@@ -213,6 +214,35 @@ class Parser {
     }
     return text.includes('.') ? Decimal.parse(text) : BigInt(text);
   }
+}
+
+/** Operators of which it does not matter in which order pairs of operands are made. */
+const ASSOCIATIVE: ReadonlySet<string> = new Set<BinaryOperator>(['or', 'and']);
+
+/**
+ * A chain of alternatives, or of conditions that all have to hold, as a tree that is as deep as the logarithm of their
+ * number: samples have 2,000 in a row, and whoever follows an expression has a call for each level, on a stack that in
+ * a browser is half as large.
+ */
+function flat(expression: Expression): Expression {
+  if (expression.kind !== 'binary' || !ASSOCIATIVE.has(expression.operator)) return expression;
+  const { operator } = expression;
+  const operands: Expression[] = [];
+  let left: Expression = expression;
+  for (; left.kind === 'binary' && left.operator === operator; left = left.left) operands.push(left.right);
+  operands.push(left);
+  return balanced(operator, operands.reverse());
+}
+
+function balanced(operator: BinaryOperator, operands: readonly Expression[]): Expression {
+  if (operands.length === 1) return operands[0] as Expression;
+  const middle = Math.ceil(operands.length / 2);
+  return {
+    kind: 'binary',
+    operator,
+    left: balanced(operator, operands.slice(0, middle)),
+    right: balanced(operator, operands.slice(middle)),
+  };
 }
 
 function isDate(expression: Expression): boolean {

@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { serveConsole, type ServedConsole } from '../../cli/console.js';
+import { OpenResources } from '../../console/engine/openedData.js';
+import { PreviewEngine } from '../../console/engine/previewEngine.js';
+import type { AnswerMessage, ResourceResult } from '../../console/engine/protocol.js';
+import { FHIR_VERSIONS, type FhirVersion } from '../../functions/fhir/fhirVersion.js';
+import { inventedResources } from '../../infra/tools/console/inventedResources.js';
+import { PROJECT_ROOT } from '../../local/paths.js';
+import { CHROMIUM, startBrowser, type TestBrowser, type TestPage } from './harness.js';
+
+let browser: TestBrowser;
+let site: ServedConsole;
+
+beforeAll(async () => {
+  if (CHROMIUM === undefined) return;
+  [browser, site] = await Promise.all([startBrowser(), serveConsole({ port: 0, base: undefined })]);
+});
+afterAll(async () => {
+  await browser?.end();
+  await site?.stop();
+});
+
+/** Resources that the speed is measured with. */
+const MANY = 5000;
+const now = '2026-11-21T12:00:00Z';
+
+/** The sample configuration, with keys, so that all it makes is the same everywhere. */
+function configurationOf(version: FhirVersion): string {
+  const file = join(PROJECT_ROOT, 'configurations', `hipaa-safe-harbor-${version.toLowerCase()}.json`);
+  const { parameters, ...rest } = JSON.parse(readFileSync(file, 'utf8')) as { parameters: object };
+  return JSON.stringify({
+    ...rest,
+    parameters: { ...parameters, cryptoHashKey: 'one', dateShiftKey: 'two' },
+  });
+}
+
+async function byNode(configuration: string, version: FhirVersion, data: string): Promise<unknown[]> {
+  const secrets = { job: new Uint8Array(32), random: new Uint8Array(32) };
+  const engine = await PreviewEngine.of({ configuration, now }, version, secrets, '');
+  const opened = new OpenResources(data, 'entries');
+  return opened.resources.map(({ index }) => {
+    const value = opened.resourceAt(index);
+    return value === undefined ? undefined : engine.resource(value, index).line;
+  });
+}
+
+/** What the worker that the page's address leads to makes of some data, and how long it took, in milliseconds. */
+async function byChromium(
+  { page }: TestPage,
+  configuration: string,
+  version: FhirVersion,
+  data: string,
+): Promise<{ lines: unknown[]; milliseconds: number }> {
+  const script = `new Promise((resolve, reject) => {
+    const [worker, configuration, now, data] = ${JSON.stringify([`engine/worker-${version.toLowerCase()}.js`, configuration, now, data])};
+    const engine = new Worker(worker);
+    const messages = [];
+    const began = performance.now();
+    engine.onerror = () => reject(new Error('The worker failed.'));
+    engine.onmessage = (event) => {
+      messages.push(event.data);
+      if (event.data.id !== 2 || 'part' in event.data) return;
+      engine.terminate();
+      resolve({ messages, milliseconds: performance.now() - began });
+    };
+    engine.postMessage({ id: 1, call: 'open', ask: { data } });
+    engine.postMessage({ id: 2, call: 'preview', ask: { configuration, now } });
+  })`;
+  const { messages, milliseconds } = (await page.evaluate(script)) as {
+    messages: AnswerMessage[];
+    milliseconds: number;
+  };
+  const failures = messages.flatMap((message) => ('failure' in message ? message.failure : []));
+  expect(failures).toEqual([]);
+  const parts = messages.flatMap((message) => ('part' in message ? (message.part as ResourceResult[]) : []));
+  return { lines: parts.map(({ line }) => line), milliseconds };
+}
+
+describe.skipIf(CHROMIUM === undefined)('the engine in Chromium', () => {
+  it.each(FHIR_VERSIONS)('gives the bytes that the app gives: %s', async (version) => {
+    const data = Object.values(inventedResources(version)).join('\n');
+    const configuration = configurationOf(version);
+    const page = await browser.open(`${site.url}preview`);
+    const { lines } = await byChromium(page, configuration, version, data);
+    expect(lines.length).toBeGreaterThan(10);
+    expect(lines).toEqual(await byNode(configuration, version, data));
+    await page.close();
+  });
+
+  it('previews thousands of resources in seconds', async () => {
+    const lines = Object.values(inventedResources('R4'));
+    const data = Array.from({ length: MANY }, (_, place) => lines[place % lines.length]).join('\n');
+    const page = await browser.open(`${site.url}preview`);
+    const made = await byChromium(page, configurationOf('R4'), 'R4', data);
+    expect(made.lines).toHaveLength(MANY);
+    // Not compared with a bound: what else the machine does counts.
+    console.log(`${MANY} resources: ${(made.milliseconds / 1000).toFixed(1)} s`);
+    await page.close();
+  });
+});
