@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { MANIFEST_NAME, REPORT_NAME } from '../verify/savedNames.js';
+import { MANIFEST_NAME } from '../verify/savedNames.js';
 import { UsageError } from '../command.js';
 import type { Manifest } from './exportClient.js';
 import { objectOf } from './outcomeWords.js';
@@ -64,8 +64,9 @@ export class ExportFolder {
     this.#write(MANIFEST_NAME, JSON.stringify(manifest, withoutQuery, 2));
   }
 
-  saveReport(report: Buffer): void {
-    this.#write(REPORT_NAME, report);
+  /** Saves a file that is none of the export's data. */
+  saveBeside(name: string, content: Buffer): void {
+    this.#write(name, content);
   }
 
   #statusUrl(): string | undefined {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import pMap from 'p-map';
 import { isRecord } from '../../functions/common/isRecord.js';
+import { REPORT_FILES } from '../../functions/export/output/manifest.js';
 import type { ExportReport } from '../../functions/export/output/report.js';
 import { savedNames } from '../verify/savedNames.js';
 import { type Clock, SYSTEM_CLOCK } from './clock.js';
@@ -199,28 +200,36 @@ function linksOf(manifest: Manifest): ReadonlyMap<string, FileLink> {
   return new Map(names.map((name, index) => [name, { url: files[index]?.url ?? '', needsToken }]));
 }
 
-/** Reads and saves the report of this app's exports; `undefined` where a server has none. */
+/** Reads and saves the reports of this app's exports; `undefined` where a server has none. */
 async function saveReport(
   client: ExportClient,
   manifest: Manifest,
   folder: ExportFolder,
 ): Promise<ExportReport | undefined> {
-  const url = reportUrlOf(manifest);
-  if (url === undefined) return undefined;
-  const body = await client.read(url, manifest.requiresAccessToken !== false).catch((error: unknown) => {
-    // Another server may mean something else by it.
-    if (error instanceof ServerFailure && !error.isPassing) return undefined;
-    throw error;
-  });
+  const body = await readBeside(client, manifest, 'report');
   const report = body === undefined ? undefined : objectOf(body);
   const { files, types } = report ?? {};
   const isReport = [files, types].every((list) => Array.isArray(list) && list.every(isRecord));
   if (body === undefined || !isReport) return undefined;
-  folder.saveReport(body);
+  folder.saveBeside(REPORT_FILES.report, body);
+  for (const key of ['sharedReport', 'reportPage'] as const) {
+    const other = await readBeside(client, manifest, key);
+    if (other !== undefined) folder.saveBeside(REPORT_FILES[key], other);
+  }
   return report as unknown as ExportReport;
 }
 
-function reportUrlOf({ extension }: Manifest): string | undefined {
-  const url = isRecord(extension) ? extension['report'] : undefined;
-  return typeof url === 'string' && /^https?:/.test(url) && URL.canParse(url) ? url : undefined;
+/** Reads a file that a manifest's extension names; `undefined` where it names none, or it cannot be had. */
+async function readBeside(
+  client: ExportClient,
+  { extension, requiresAccessToken }: Manifest,
+  key: keyof typeof REPORT_FILES,
+): Promise<Buffer | undefined> {
+  const url = isRecord(extension) ? extension[key] : undefined;
+  if (typeof url !== 'string' || !/^https?:/.test(url) || !URL.canParse(url)) return undefined;
+  return client.read(url, requiresAccessToken !== false).catch((error: unknown) => {
+    // Another server may mean something else by it.
+    if (error instanceof ServerFailure && !error.isPassing) return undefined;
+    throw error;
+  });
 }

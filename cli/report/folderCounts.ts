@@ -1,4 +1,6 @@
 import { isUtf8 } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import { DEFAULT_QUASI_IDENTIFIERS } from '../../functions/deid/configuration/quasiIdentifiers.js';
 import { ContentCounter } from '../../functions/deid/run/contentCounter.js';
 import { EngineReport } from '../../functions/deid/run/report.js';
 import { FhirModel } from '../../functions/deid/model/fhirModel.js';
@@ -8,6 +10,7 @@ import type { ExportReport, ReportedFile, ReportOfType } from '../../functions/e
 import type { ReportedExport } from '../../functions/export/report/part.js';
 import { contentOf, type ContentCounts } from '../../functions/export/records/content.js';
 import { emptyReport } from '../../functions/export/records/job.js';
+import { RiskCount } from '../../functions/export/risk/riskCount.js';
 import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { JsonTape, OBJECT } from '../../functions/json/jsonTape.js';
 import { nameNumber } from '../../functions/json/keyNames.js';
@@ -26,12 +29,15 @@ export class FolderCounts {
   readonly #counter: ContentCounter;
   readonly #contents = new EngineReport();
   readonly #tape = new JsonTape();
+  readonly #risk: RiskCount;
   readonly #files: ReportedFile[] = [];
   readonly #ofType = new Map<string, Pick<ReportOfType, 'files' | 'bytes'>>();
 
   constructor(version: FhirVersion) {
     this.#model = FhirModel.of(version);
     this.#counter = new ContentCounter(this.#model);
+    const comparison = { quasiIdentifiers: DEFAULT_QUASI_IDENTIFIERS, fhirVersion: version, now: Date.now() };
+    this.#risk = new RiskCount(comparison, randomBytes(32));
   }
 
   /** Counts the lines of a file. @throws Error of the file system or of gzip */
@@ -68,12 +74,13 @@ export class FolderCounts {
     });
   }
 
-  /** A report with what the files contain; of types that it does not have, with these alone. */
+  /** A report with what the files contain, where it does not say so itself. */
   completed(report: Partial<ExportReport>): ReportedExport {
     const counted = new Map([...this.#contents.types].map(([type, content]) => [type, contentOf(content)]));
     const types = report.types?.map((ofType) => withContent(ofType, counted.get(ofType.type)));
     return {
       engineVersion: VERSION,
+      risk: this.#risk.risk,
       ...report,
       types:
         types ??
@@ -94,6 +101,7 @@ export class FolderCounts {
     if (expected !== undefined && type !== expected) return undefined;
     this.resources++;
     this.#counter.add(tape, tape.root, this.#contents.ofType(type));
+    if (type === 'Patient') this.#risk.add(line);
     return type;
   }
 

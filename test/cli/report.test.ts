@@ -79,6 +79,8 @@ describe('of a folder with files alone', () => {
     ]);
     expect(table('systems')).toEqual([['http://loinc.org', '<10']]);
     expect(read('report.html')).toContain('not known: there is no report.json');
+    const { risk } = JSON.parse(read('report.json')) as { risk: object };
+    expect(risk).toMatchObject({ patients: 12, classes: 1, least: 12, unique: 0 });
   });
 
   it.each<[string, Record<string, string>, Record<string, string>, unknown]>([

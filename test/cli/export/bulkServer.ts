@@ -56,6 +56,8 @@ function someFiles(): Record<string, ServedFile> {
 const linesOf = ({ text: content }: ServedFile): string[] =>
   content.split('\n').filter((line) => line !== '');
 
+export const REPORT_PAGE = '<!doctype html><title>Report</title>';
+
 /** A Bulk Data server with files, which misbehaves on demand. */
 export class BulkServer {
   readonly seen: Seen[] = [];
@@ -188,8 +190,13 @@ export class BulkServer {
     } else response.writeHead(404).end();
   }
 
+  #beside(name: string): string | undefined {
+    if (name === 'report.json') return JSON.stringify(this.report());
+    return name === 'report.html' ? REPORT_PAGE : undefined;
+  }
+
   #sendFile({ headers }: IncomingMessage, response: ServerResponse, name: string): void {
-    const content = name === 'report.json' ? JSON.stringify(this.report()) : this.files[name]?.text;
+    const content = this.#beside(name) ?? this.files[name]?.text;
     if (content === undefined) {
       response.writeHead(404).end();
       return;

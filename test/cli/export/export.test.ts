@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BulkServer, cutInHalf, QuickClock, SECRET, type Answer } from './bulkServer.js';
+import { BulkServer, cutInHalf, QuickClock, REPORT_PAGE, SECRET, type Answer } from './bulkServer.js';
 import { RANDOM_KEYS } from '../../../functions/export/output/manifest.js';
 import { runExport } from './runExport.js';
 
@@ -49,11 +49,14 @@ function expectAllFiles(): void {
 describe('an export', () => {
   it('is started, waited for, downloaded and checked; nothing of a resource is printed', async () => {
     server.polls = 3;
+    const extension = { report: server.urlOf('report.json'), reportPage: server.urlOf('report.html') };
+    server.manifestParts = { extension };
     const { code, out } = await start(['--type', 'Patient,Observation', '--since', '2026-01-01T00:00:00Z']);
     expect(out).toContain('The export is as its manifest and report say.');
     expect(code).toBe(0);
     expectAllFiles();
     expect(saved('report.json')).toBe(JSON.stringify(server.report()));
+    expect(saved('report.html')).toBe(REPORT_PAGE);
     expect(saved('manifest.json')).not.toContain('sig=');
     expect(out).not.toContain(SECRET);
     expect(out).not.toContain('signature');
