@@ -7,6 +7,8 @@ interface TextFieldProps {
   readonly kind?: 'line' | 'search' | 'secret' | 'lines';
   /** Shown while it is empty. */
   readonly placeholder?: string;
+  /** Id of the element that says more of it. */
+  readonly describedBy?: string;
   readonly value: string;
   readonly onText: (text: string) => void;
   /** Takes what is pasted, in the place of the field. */
@@ -18,7 +20,7 @@ interface TextFieldProps {
  * Chromium asks a service of its maker about the fields of the page, which no policy of the page prevents.
  */
 export function TextField(props: TextFieldProps): JSX.Element {
-  const { label, kind = 'line', placeholder = '', value, onText, onPaste } = props;
+  const { label, kind = 'line', placeholder = '', describedBy, value, onText, onPaste } = props;
   const field = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const { current } = field;
@@ -30,6 +32,7 @@ export function TextField(props: TextFieldProps): JSX.Element {
       class={`text-field is-${kind} ${value === '' ? 'is-empty' : ''}`}
       role={kind === 'search' ? 'searchbox' : 'textbox'}
       aria-label={label}
+      aria-describedby={describedBy}
       aria-multiline={kind === 'lines'}
       aria-placeholder={placeholder}
       data-placeholder={placeholder}
@@ -40,7 +43,9 @@ export function TextField(props: TextFieldProps): JSX.Element {
       // A line break may be an element, which `textContent` leaves out.
       onInput={({ currentTarget }) => onText(currentTarget.innerText.replace(/\n$/, ''))}
       onKeyDown={(event) => {
-        if (event.key === 'Enter' && kind !== 'lines') event.preventDefault();
+        if (event.key !== 'Enter' || kind === 'lines' || event.isComposing) return;
+        event.preventDefault();
+        event.currentTarget.closest('form')?.requestSubmit();
       }}
       onPaste={(event) => {
         if (onPaste === undefined) return;
