@@ -50,7 +50,8 @@ async function groupOf({ more, refused, requestMs = 0, stopsAfter = Infinity }: 
     },
     putSlice: async (_job: string, partition: number) => void records.push(TYPES[partition] ?? ''),
     checkClaim: async () => undefined,
-    putProgress: async (_job: string, { partition }: { partition: number }) => void progress.push(partition),
+    putProgress: async (_job: string, { partition, isDone }: { partition: number; isDone: boolean }) =>
+      void (isDone && progress.push(partition)),
   };
   const bodyOf = (type: string): Buffer => {
     const self = `http://source.example/${type}?_sort=_lastUpdated&_lastUpdated=x`;
@@ -127,6 +128,6 @@ it.each<[string, Case, string]>([
   ['one of them fails', { refused: 'Procedure' }, 'source-unverifiable'],
   ['the job is stopped before its end', { stopsAfter: 3 }, 'job-stopped'],
   ['the job is stopped while it reads', { stopsAfter: 1, requestMs: 2000 }, 'job-stopped'],
-])('a group leaves no file and no progress where %s', async (_, change, outcome) => {
+])('a group leaves no file, and no partition that is done, where %s', async (_, change, outcome) => {
   expect(await groupOf(change)).toMatchObject({ outcome, left: [], progress: [] });
 });
