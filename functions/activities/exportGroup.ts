@@ -52,12 +52,15 @@ export function exportGroup(dependencies: ActivityDependencies) {
       const limited = { ...dependencies, settings: { ...settings, sliceMaxSeconds } };
       const attempt = await makeAttempt(limited, part, input, surroundings).catch(discard);
       made.push(attempt);
-      const { resources, isDone } = attempt;
-      await jobs.putProgress(jobId, { partition: part.partition, resources, isDone });
-      if (!isDone) break;
+      if (!attempt.isDone) break;
     }
-    // A cancel that came while they were written has deleted the job's files before the last ones were there.
-    if (await isStopped()) await discard(jobStopped());
+    const complete = async (): Promise<void> => {
+      // A cancel that came while they were written has deleted the job's files before the last ones were there.
+      if (await isStopped()) throw jobStopped();
+      for (const [place, { resources, isDone }] of made.entries())
+        await jobs.putProgress(jobId, { partition: partition + place, resources, isDone });
+    };
+    await complete().catch(discard);
     const open = made.find(({ isDone }) => !isDone);
     return {
       done: made.filter(({ isDone }) => isDone).map(({ files: { attempt } }) => attempt),

@@ -25,6 +25,7 @@ interface Case {
 async function groupOf({ more, refused, requestMs = 0, stopsAfter = Infinity }: Case) {
   const files = new Set<string>();
   const records: string[] = [];
+  const progress: number[] = [];
   const read = { request: 0, plan: 0, records: 0, container: 0 };
   let at = 0;
   const request = jobRequest({ jobId: 'job', minPatients: 0 });
@@ -49,7 +50,8 @@ async function groupOf({ more, refused, requestMs = 0, stopsAfter = Infinity }: 
     },
     putSlice: async (_job: string, partition: number) => void records.push(TYPES[partition] ?? ''),
     checkClaim: async () => undefined,
-    putProgress: async () => undefined,
+    putProgress: async (_job: string, { partition, isDone }: { partition: number; isDone: boolean }) =>
+      void (isDone && progress.push(partition)),
   };
   const bodyOf = (type: string): Buffer => {
     const self = `http://source.example/${type}?_sort=_lastUpdated&_lastUpdated=x`;
@@ -103,14 +105,15 @@ async function groupOf({ more, refused, requestMs = 0, stopsAfter = Infinity }: 
     (error: unknown) => (error instanceof ExportError ? error.code : error),
   );
   const left = [...files].map((name) => /([A-Z][a-z]+)-\d+-0-/.exec(name)?.[1]);
-  return { outcome, left, records, read };
+  return { outcome, left, records, read, progress };
 }
 
 it('a group reads the partitions one after the other, and what they share once', async () => {
-  const { outcome, left, records, read } = await groupOf({});
+  const { outcome, left, records, read, progress } = await groupOf({});
   expect(outcome).toEqual({ done: 3, open: false });
   expect(left).toEqual(TYPES);
   expect(records).toEqual(TYPES);
+  expect(progress).toEqual([0, 1, 2]);
   expect(read).toEqual({ request: 1, plan: 1, records: 2, container: 1 });
 });
 
@@ -125,6 +128,6 @@ it.each<[string, Case, string]>([
   ['one of them fails', { refused: 'Procedure' }, 'source-unverifiable'],
   ['the job is stopped before its end', { stopsAfter: 3 }, 'job-stopped'],
   ['the job is stopped while it reads', { stopsAfter: 1, requestMs: 2000 }, 'job-stopped'],
-])('a group leaves no file where %s', async (_, change, outcome) => {
-  expect(await groupOf(change)).toMatchObject({ outcome, left: [] });
+])('a group leaves no file, and no partition that is done, where %s', async (_, change, outcome) => {
+  expect(await groupOf(change)).toMatchObject({ outcome, left: [], progress: [] });
 });

@@ -2,8 +2,8 @@ import { type JobPlan, partitionOf, type PlannedPartition } from '../records/job
 
 /** Most resources of the partitions that are read in one step: what is lost where it has to be repeated. */
 const MAX_RESOURCES = 1000;
-/** Most partitions that are read in one step: each takes some requests to the source, one after the other. */
-const MAX_PARTITIONS = 10;
+/** Most searches that are read in one step: each takes some requests to the source, one after the other. */
+const MAX_SEARCHES = 10;
 
 /**
  * How many partitions from one on are read in one step, at least 1: those of which the source counts few resources
@@ -16,12 +16,14 @@ export function groupSize(
   end: number,
 ): number {
   let resources = 0;
+  let searches = 0;
   let size = 0;
-  for (; size < MAX_PARTITIONS && partition + size < end; size++) {
+  for (; partition + size < end; size++) {
     const planned = partitionOf(plan, partition + size);
     if (planned === undefined || !isCounted(planned)) break;
     resources += planned.estimate;
-    if (resources > MAX_RESOURCES) break;
+    searches += searchesOf(planned);
+    if (resources > MAX_RESOURCES || searches > MAX_SEARCHES) break;
   }
   return Math.max(1, size);
 }
@@ -37,4 +39,8 @@ function isCounted(planned: PlannedPartition): planned is PlannedPartition & { e
     isOfDeletions !== true &&
     isReferenced !== true
   );
+}
+
+function searchesOf({ memberSearch }: PlannedPartition): number {
+  return memberSearch === undefined ? 1 : memberSearch.end - memberSearch.first;
 }

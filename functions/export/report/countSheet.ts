@@ -5,8 +5,8 @@ export interface Count {
   readonly value: number;
 }
 
-/** A count as a report shows it: itself, that it is below or above a bound, or that it is not shown. */
-export type ShownCount = number | `<${number}` | `>${number}` | typeof HIDDEN;
+/** A count as a report shows it: itself, that it is below or above a bound, rounded down, or that it is not shown. */
+export type ShownCount = number | `<${number}` | `>${number}` | `≥${number}` | typeof HIDDEN;
 
 /** In place of a count that would reveal a smaller one by subtraction. */
 export const HIDDEN = 'hidden';
@@ -33,13 +33,18 @@ interface Sum {
  *
  * - A sum is hidden where one of its parts is.
  * - Where a sum is hidden, so is one of its parts at least: the smallest.
- * - A part is shown as more than its whole less `minCount` where fewer than that are not in it.
+ * - A part is shown as more than its whole less `minCount` where fewer than that are not in it; of a whole below twice
+ *   `minCount`, which of both it is would show it.
+ *
+ * Counts of values can be sums of counts of resources, in a way that the report does not say: none of them is exact.
  */
 export class CountSheet {
   readonly minCount: number;
   readonly #sums: Sum[] = [];
   readonly #within = new Map<Count, Count>();
   readonly #counts: Count[] = [];
+  readonly #resourcesOf = new Map<Count, Count>();
+  readonly #sumsOfValues = new Map<Count, readonly Count[]>();
   readonly #named = new Map<string, Count>();
   #hidden: Set<Count> | undefined;
 
@@ -81,15 +86,64 @@ export class CountSheet {
     return part;
   }
 
+  /** Adds a count of values in resources, of which there may be several or none in each. */
+  values(resources: Count, value: number): Count {
+    const count = { value };
+    this.#resourcesOf.set(count, resources);
+    return count;
+  }
+
+  /** Adds a count that is the sum of counts of values: it is shown as the sum of what is shown of them. */
+  sumOfValues(parts: readonly Count[]): Count {
+    const count = { value: parts.reduce((sum, part) => sum + part.value, 0) };
+    this.#sumsOfValues.set(count, parts);
+    return count;
+  }
+
   /** How a count is shown. All counts have to be there by then. */
   shown(count: Count): ShownCount {
+    if (this.minCount === 0 || count.value === 0) return count.value;
+    const parts = this.#sumsOfValues.get(count);
+    if (parts !== undefined) return this.#shownSumOfValues(parts);
     const hidden = (this.#hidden ??= this.#allHidden());
+    const resources = this.#resourcesOf.get(count);
+    if (resources !== undefined) return hidden.has(resources) ? HIDDEN : this.#rounded(count, resources);
+    return this.#shownOf(count, hidden);
+  }
+
+  #shownSumOfValues(parts: readonly Count[]): ShownCount {
+    const shown = parts.map((part) => this.shown(part)).filter((part) => part !== 0);
+    const [first = 0] = shown;
+    if (shown.length <= 1) return first;
+    const least = shown.reduce<number>((sum, part) => sum + (leastOf(part) ?? 0), 0);
+    return least > 0 ? `≥${least}` : HIDDEN;
+  }
+
+  /**
+   * A count of values, rounded down to a multiple of the bound. Around each multiple of the count of the resources, all
+   * are rounded to the same: elements that all of them have, and one that few have or lack, give such a count.
+   */
+  #rounded({ value }: Count, resources: Count): ShownCount {
+    if (this.#areFew(resources)) return HIDDEN;
+    if (value < this.minCount) return `<${this.minCount}`;
+    const near = Math.max(1, Math.round(value / resources.value)) * resources.value;
+    const least = Math.abs(value - near) < this.minCount ? near - this.minCount + 1 : value;
+    return `≥${Math.floor(least / this.minCount) * this.minCount}`;
+  }
+
+  /** Whether a part of a whole that is shown can be few of it and lack few of it. */
+  #areFew(whole: Count): boolean {
+    return whole.value < 2 * this.minCount;
+  }
+
+  #shownOf(count: Count, hidden: ReadonlySet<Count>): ShownCount {
     if (!hidden.has(count)) return count.value;
+    const container = this.#within.get(count);
+    if (container !== undefined && !hidden.has(container) && this.#areFew(container)) return HIDDEN;
     if (this.#isSmall(count)) return this.#isSumOfHidden(count, hidden) ? HIDDEN : `<${this.minCount}`;
-    const whole = this.#within.get(count);
     const least =
-      whole !== undefined && !hidden.has(whole) && this.#lacksFew(count)
-        ? whole.value - this.minCount
+      container !== undefined && !hidden.has(container) && this.#lacksFew(count)
+        ? container.value - this.minCount
         : this.#sumOfShown(count, hidden);
     return least > 0 ? `>${least}` : HIDDEN;
   }
@@ -134,4 +188,10 @@ export class CountSheet {
     }
     return hidden;
   }
+}
+
+/** What a count is at least, where it is shown exactly or rounded down. */
+export function leastOf(shown: ShownCount): number | undefined {
+  if (typeof shown === 'number') return shown;
+  return shown.startsWith('≥') ? Number(shown.slice(1)) : undefined;
 }

@@ -13,11 +13,12 @@ export interface CrossTable {
 /** The counts of a row by the names of the columns; a column that it lacks counts 0. */
 export type CountsOfRow = readonly [row: string, counts: Readonly<Record<string, Count | undefined>>];
 
-/** A table of counts by two names, with a row of sums. */
+/** A table of counts by two names, with a row of sums: those of counts of values are added up as such. */
 export function crossTable(
   { id, caption, rowTitle, columns, plot }: CrossTable,
   rows: readonly CountsOfRow[],
   sheet: CountSheet,
+  sumOf = (parts: readonly Count[]): Count => sheet.sum(parts),
 ): Table<Count> {
   const first: Column = { name: 'type', title: rowTitle };
   const filled = rows.map(
@@ -25,7 +26,7 @@ export function crossTable(
       [row, Object.fromEntries(columns.map(({ name }) => [name, counts[name] ?? sheet.count(0)]))] as const,
   );
   const total = Object.fromEntries(
-    columns.map(({ name }) => [name, sheet.sum(filled.map(([, counts]) => counts[name] as Count))]),
+    columns.map(({ name }) => [name, sumOf(filled.map(([, counts]) => counts[name] as Count))]),
   );
   return {
     id,

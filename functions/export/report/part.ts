@@ -28,24 +28,24 @@ export interface Plot {
   readonly isInOrder?: true;
 }
 
-/** What is one value and no count: its name in JSON, the term for people, and the value. */
-export interface Fact {
+/** What is one value: its name in JSON, the term for people, and the value. */
+export interface Fact<V = string> {
   readonly name: string;
   readonly term: string;
-  readonly value: string;
+  readonly value: V;
 }
 
 /** A part of a report, which has a heading of its own. */
-export interface Part<C = ShownCount> {
+export interface Part<C = ShownCount, V = string> {
   readonly id: string;
   readonly title: string;
   readonly notes: readonly string[];
-  readonly facts: readonly Fact[];
+  readonly facts: readonly Fact<V>[];
   readonly tables: readonly Table<C>[];
 }
 
 /** A part whose counts are on a sheet: what of them is shown is known when all are. */
-export type DraftPart = Part<Count>;
+export type DraftPart = Part<Count, string | Count>;
 
 /** Makes a part of a report. */
 export type PartMaker = (report: ReportedExport, sheet: CountSheet) => DraftPart | readonly DraftPart[];

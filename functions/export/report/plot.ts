@@ -1,4 +1,4 @@
-import type { ShownCount } from './countSheet.js';
+import { leastOf, type ShownCount } from './countSheet.js';
 import { html, type Html } from './html.js';
 import type { Table } from './part.js';
 
@@ -66,7 +66,7 @@ export function plotOf({ id, columns, rows, plot }: Table): Html | undefined {
 }
 
 function barOf(label: string, counts: readonly ShownCount[]): Bar {
-  const sum = counts.reduce<number>((all, count) => all + (typeof count === 'number' ? count : 0), 0);
+  const sum = counts.reduce<number>((all, count) => all + (leastOf(count) ?? 0), 0);
   return { label, counts, sum };
 }
 
@@ -92,9 +92,10 @@ function drawnBar(
   let x = LABELS;
   const boxes = counts.map((count, series): Html => {
     if (count === 0) return html``;
-    const isKnown = typeof count === 'number';
-    const width = isKnown ? Math.max(1, Math.round(count * scale * 10) / 10) : UNKNOWN_WIDTH;
-    const fill = isKnown ? html`class="series-${series}"` : html`class="unknown" fill="url(#${id}-hatch)"`;
+    const least = leastOf(count);
+    const width = least === undefined ? UNKNOWN_WIDTH : Math.max(1, Math.round(least * scale * 10) / 10);
+    const fill =
+      least !== undefined ? html`class="series-${series}"` : html`class="unknown" fill="url(#${id}-hatch)"`;
     const box = html`<rect ${fill} x="${round(x)}" y="${y + 3}" width="${width}" height="${BAR}"
       ><title>${label}, ${titles[series]}: ${count}</title></rect
     >`;

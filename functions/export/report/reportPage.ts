@@ -93,7 +93,7 @@ function tableOf({ id, caption, columns, rows, total }: Table): Html {
   </div> `;
 }
 
-const COUNT_TEXT = /^(?:[<>]\d+|hidden)$/;
+const COUNT_TEXT = /^(?:[<>≥]\d+|hidden)$/;
 
 function isCountCell(cell: string | number | undefined, name: string): boolean {
   return typeof cell === 'number' || (cell !== undefined && name !== 'type' && COUNT_TEXT.test(cell));

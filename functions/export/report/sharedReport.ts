@@ -52,7 +52,11 @@ export function sharedReport(report: ReportedExport, { minCount }: SharedOptions
 }
 
 function shownPart(draft: DraftPart, sheet: CountSheet): Part {
-  return { ...draft, tables: draft.tables.map((table) => shownTable(table, sheet)) };
+  const facts = draft.facts.map(({ value, ...fact }) => ({
+    ...fact,
+    value: typeof value === 'string' ? value : String(sheet.shown(value)),
+  }));
+  return { ...draft, facts, tables: draft.tables.map((table) => shownTable(table, sheet)) };
 }
 
 function shownTable({ rows, total, ...table }: Table<Count>, sheet: CountSheet): Table {

@@ -8,6 +8,10 @@ function counted(estimate: number | undefined, more: Partial<PlannedPartition> =
   return { window, estimate, ...more };
 }
 
+function byMembers(searches: number): Partial<PlannedPartition> {
+  return { memberSearch: { parameters: ['patient'], batch: 100, first: 3, end: 3 + searches } };
+}
+
 it.each<[string, PlannedPartition[], number]>([
   ['as many as have few resources together', [counted(600), counted(400), counted(1)], 2],
   ['a large one alone', [counted(5000), counted(1)], 1],
@@ -20,6 +24,12 @@ it.each<[string, PlannedPartition[], number]>([
     [counted(1), counted(1, { file: { name: 'a.ndjson', from: 0, to: 1, isLast: true } as never })],
     1,
   ],
+  [
+    'no more than ten searches by members',
+    [counted(1, byMembers(6)), counted(1, byMembers(4)), counted(1)],
+    2,
+  ],
+  ['one of many searches by members alone', [counted(1, byMembers(125)), counted(1)], 1],
   ['none that is read by patient', [counted(1), counted(1, { blocks: { first: 0, end: 1, types: [] } })], 1],
 ])('partitions are read in one step: %s', (_, partitions, size) => {
   expect(groupSize({ partitions }, 0, partitions.length)).toBe(size);

@@ -2,7 +2,8 @@ import type { ReportOfType } from '../../../functions/export/output/report.js';
 import type { ReportedExport } from '../../../functions/export/report/part.js';
 import { emptyReport } from '../../../functions/export/records/job.js';
 
-function ofType(type: string, counts: Partial<ReportOfType>): ReportOfType {
+/** What an export did to a type; what is not given is nothing. */
+export function ofType(type: string, counts: Partial<ReportOfType>): ReportOfType {
   return { ...emptyReport(), type, files: 1, bytes: 0, ofOthers: 0, seconds: 1.5, ...counts };
 }
 

@@ -19,7 +19,8 @@ export const configurationPart: PartMaker = (report, sheet) => {
       'De-identified as the configuration says. No legal or regulatory standard is guaranteed by it: whoever releases the data answers for it.',
       ...(sheet.minCount > 0
         ? [
-            `Counts from 1 to ${sheet.minCount - 1} are shown as <${sheet.minCount}, and what would reveal one by subtraction as hidden, or as above a bound (>). All other counts are exact, unless it is said otherwise.`,
+            `Counts from 1 to ${sheet.minCount - 1} are shown as <${sheet.minCount}, and what would reveal one by subtraction as hidden, or as above a bound (>). All other counts of resources are exact.`,
+            `Counts of values (operations, dates, extensions, code systems, what was dropped or is not valid), and the number of classes, are rounded down (≥), and hidden where the type has few resources. A sum of them is that of the rounded ones.`,
           ]
         : ['All counts are shown, also small ones: a count of 1 is of one resource.']),
     ],

@@ -1,6 +1,7 @@
+import { remembered } from '../../../common/maps.js';
 import { EXTENSION_PART, OTHER_URI, type UriKind } from '../../../fhir/publishedUris.js';
-import { addCounts } from '../../records/job.js';
 import type { Count, CountSheet } from '../countSheet.js';
+import { writtenOf } from '../written.js';
 import type { PartMaker, ReportedExport, Table } from '../part.js';
 
 const WORDS: Readonly<Record<string, string>> = {
@@ -32,9 +33,14 @@ function uriTable(
   caption: string,
   sheet: CountSheet,
 ): Table<Count> {
-  const counts: Record<string, number> = {};
-  for (const { content } of types) addCounts(counts, Object.entries(content?.[kind] ?? {}));
-  const rows = Object.entries(counts).sort(
+  const counts = new Map<string, Count[]>();
+  for (const { type, content } of types) {
+    if (content === undefined) continue;
+    const resources = writtenOf(sheet, type, content.resources);
+    for (const [uri, count] of Object.entries(content[kind] ?? {}))
+      remembered(counts, uri, () => []).push(sheet.values(resources, count));
+  }
+  const rows = [...counts].sort(
     ([one], [other]) => Number(one in WORDS) - Number(other in WORDS) || (one < other ? -1 : 1),
   );
   return {
@@ -44,6 +50,6 @@ function uriTable(
       { name: 'uri', title: kind === 'extensions' ? 'URL' : 'URI' },
       { name: 'count', title: 'Values' },
     ],
-    rows: rows.map(([uri, count]) => ({ uri: WORDS[uri] ?? uri, count: sheet.count(count) })),
+    rows: rows.map(([uri, parts]) => ({ uri: WORDS[uri] ?? uri, count: sheet.sumOfValues(parts) })),
   };
 }

@@ -1,5 +1,6 @@
 import { crossTable, type CountsOfRow } from '../crossTable.js';
 import type { Column, PartMaker } from '../part.js';
+import { writtenOf } from '../written.js';
 
 const PRECISIONS: readonly Column[] = [
   { name: 'year', title: 'Year' },
@@ -29,12 +30,15 @@ export const datesPart: PartMaker = ({ types }, sheet) => ({
       },
       types.flatMap(({ type, content }): CountsOfRow[] => {
         const dates = Object.entries(content?.dates ?? {});
-        if (dates.every(([, count]) => count === 0)) return [];
-        return [
-          [type, Object.fromEntries(dates.map(([precision, count]) => [precision, sheet.count(count)]))],
-        ];
+        if (content === undefined || dates.every(([, count]) => count === 0)) return [];
+        const resources = writtenOf(sheet, type, content.resources);
+        const counts = dates.map(
+          ([precision, count]) => [precision, sheet.values(resources, count)] as const,
+        );
+        return [[type, Object.fromEntries(counts)]];
       }),
       sheet,
+      (parts) => sheet.sumOfValues(parts),
     ),
   ],
 });

@@ -1,4 +1,4 @@
-import { failuresOf } from '../written.js';
+import { failuresOf, writtenOf } from '../written.js';
 import type { PartMaker, Table } from '../part.js';
 import type { Count, CountSheet } from '../countSheet.js';
 import type { ReportOfType } from '../../output/report.js';
@@ -28,8 +28,12 @@ function elementTable(types: readonly ReportOfType[], sheet: CountSheet): Table<
       { name: 'element', title: 'Element' },
       { name: 'count', title: 'Values' },
     ],
-    rows: types.flatMap(({ type, dropped }) =>
-      Object.entries(dropped).map(([element, count]) => ({ type, element, count: sheet.count(count) })),
+    rows: types.flatMap(({ type, written, dropped }) =>
+      Object.entries(dropped).map(([element, count]) => ({
+        type,
+        element,
+        count: sheet.values(writtenOf(sheet, type, written), count),
+      })),
     ),
   };
 }
@@ -64,8 +68,12 @@ function conditionTable(types: readonly ReportOfType[], sheet: CountSheet): Tabl
       { name: 'rule', title: 'Rule' },
       { name: 'count', title: 'Times' },
     ],
-    rows: types.flatMap(({ type, undecided = {} }) =>
-      Object.entries(undecided).map(([rule, count]) => ({ type, rule, count: sheet.count(count) })),
+    rows: types.flatMap(({ type, written, undecided = {} }) =>
+      Object.entries(undecided).map(([rule, count]) => ({
+        type,
+        rule,
+        count: sheet.values(writtenOf(sheet, type, written), count),
+      })),
     ),
   };
 }

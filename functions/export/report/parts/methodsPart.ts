@@ -37,17 +37,18 @@ function operationTables({ types }: ReportedExport, sheet: CountSheet): Table<Co
     types.some(({ labels }) => (labels[label] ?? 0) > 0),
   );
   const elements: Table<Count>['rows'][number][] = [];
-  const rows = types.map(({ type, labels, operations = {} }): CountsOfRow => {
+  const rows = types.map(({ type, written, labels, operations = {} }): CountsOfRow => {
+    const resources = writtenOf(sheet, type, written);
     const ofLabels = used.map((label): [string, Count] => {
       const total = labels[label] ?? 0;
       const parts = Object.entries(operations).flatMap(([element, counts]) => {
         const value = counts[label] ?? 0;
         if (value === 0) return [];
-        const count = sheet.count(value);
+        const count = sheet.values(resources, value);
         elements.push({ type, element, operation: wordOf(label), count });
         return [count];
       });
-      return [label, sheet.sum(parts, total)];
+      return [label, parts.length > 0 ? sheet.sumOfValues(parts) : sheet.values(resources, total)];
     });
     return [type, Object.fromEntries(ofLabels)];
   });
@@ -60,6 +61,7 @@ function operationTables({ types }: ReportedExport, sheet: CountSheet): Table<Co
     },
     rows,
     sheet,
+    (parts) => sheet.sumOfValues(parts),
   );
   return [
     {

@@ -1,4 +1,4 @@
-import type { CountSheet } from '../countSheet.js';
+import type { Count, CountSheet } from '../countSheet.js';
 import type { DraftPart, Fact, ReportedExport } from '../part.js';
 import type { ReportedRisk, SizeRange } from '../reportedRisk.js';
 import { writtenOf } from '../written.js';
@@ -46,18 +46,18 @@ export function riskParts({ risk }: ReportedExport, sheet: CountSheet): DraftPar
 }
 
 function sizeFacts(
-  { classes, least, median, unique }: ReportedRisk,
-  { minCount }: CountSheet,
+  { patients, classes, least, median, unique }: ReportedRisk,
+  sheet: CountSheet,
   isMerged: boolean,
-): Fact[] {
-  const shown = (count: number): string => (count > 0 && count < minCount ? `<${minCount}` : String(count));
+): Fact<Count>[] {
+  const all = writtenOf(sheet, 'Patient', patients);
   return [
-    ...(isMerged ? [] : [{ name: 'classes', term: 'Classes', value: shown(classes) }]),
-    ...(least === undefined ? [] : [{ name: 'least', term: 'Smallest class', value: shown(least) }]),
+    ...(isMerged ? [] : [{ name: 'classes', term: 'Classes', value: sheet.values(all, classes) }]),
+    ...(least === undefined ? [] : [{ name: 'least', term: 'Smallest class', value: sheet.count(least) }]),
     ...(median === undefined
       ? []
-      : [{ name: 'median', term: 'Median of the classes', value: shown(median) }]),
-    { name: 'unique', term: 'Patients who are alone in their class', value: shown(unique) },
+      : [{ name: 'median', term: 'Median of the classes', value: sheet.count(median) }]),
+    { name: 'unique', term: 'Patients who are alone in their class', value: sheet.within(all, unique) },
   ];
 }
 

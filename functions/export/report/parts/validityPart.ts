@@ -42,13 +42,15 @@ export const validityPart: PartMaker = (report, sheet): DraftPart => {
               { name: 'problem', title: 'Element and reason' },
               { name: 'count', title: 'Times' },
             ],
-            rows: types.flatMap(({ type, content }) =>
-              Object.entries(content?.problems ?? {}).map(([problem, count]) => ({
+            rows: types.flatMap(({ type, content }) => {
+              if (content === undefined) return [];
+              const resources = writtenOf(sheet, type, content.resources);
+              return Object.entries(content.problems).map(([problem, count]) => ({
                 type,
                 problem,
-                count: sheet.count(count),
-              })),
-            ),
+                count: sheet.values(resources, count),
+              }));
+            }),
           },
         ]
       : [],
