@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 interface TextFieldProps {
   /** What it is for, to those who hear it. */
@@ -22,7 +22,8 @@ interface TextFieldProps {
 export function TextField(props: TextFieldProps): JSX.Element {
   const { label, kind = 'line', placeholder = '', describedBy, value, onText, onPaste } = props;
   const field = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  // Before the next key: else it would put back what was there before that key.
+  useLayoutEffect(() => {
     const { current } = field;
     if (current !== null && current.textContent !== value) current.textContent = value;
   }, [value]);
@@ -40,8 +41,10 @@ export function TextField(props: TextFieldProps): JSX.Element {
       tabIndex={0}
       spellcheck={false}
       autocapitalize="off"
-      // A line break may be an element, which `textContent` leaves out.
-      onInput={({ currentTarget }) => onText(currentTarget.innerText.replace(/\n$/, ''))}
+      // A line break may be an element, which `textContent` leaves out; `innerText` of a secret is the dots that are shown.
+      onInput={({ currentTarget: { innerText, textContent } }) =>
+        onText(kind === 'lines' ? innerText.replace(/\n$/, '') : textContent.replace(/\n$/, ''))
+      }
       onKeyDown={(event) => {
         if (event.key !== 'Enter' || kind === 'lines' || event.isComposing) return;
         event.preventDefault();
