@@ -98,6 +98,8 @@ export class Session {
     this.#run++;
     this.#data = undefined;
     this.#fileName = '';
+    // It has the keys, and the last result.
+    this.#engine = undefined;
     return {};
   }
 

@@ -65,10 +65,15 @@ export class Desk {
   });
   #server: AppServer | undefined;
   #unwatch: (() => void) | undefined;
-  readonly #remembered: RememberedJobs;
+  /** Grows with each sign-in and sign-out: what was asked for before is of no use then. */
+  #signIns = 0;
+  readonly #rememberedOf: (base: string) => RememberedJobs;
+  /** There once the page knows its app. */
+  #remembered: RememberedJobs | undefined;
 
-  constructor(remembered: RememberedJobs) {
-    this.#remembered = remembered;
+  /** @param rememberedOf the exports that were started here, of the app of a base */
+  constructor(rememberedOf: (base: string) => RememberedJobs) {
+    this.#rememberedOf = rememberedOf;
   }
 
   /** Finds out which app the page is for. @param here address of the page's folder */
@@ -86,8 +91,11 @@ export class Desk {
       return;
     }
     const app = found as unknown as AppDescription;
-    this.#server = new AppServer(base.replace(/\/+$/, ''));
-    this.store.set({ app, base, isListed: app.listsExports, isKept: this.#remembered.isKept });
+    const address = base.replace(/\/+$/, '');
+    this.#server = new AppServer(address);
+    const remembered = this.#rememberedOf(address);
+    this.#remembered = remembered;
+    this.store.set({ app, base, isListed: app.listsExports, isKept: remembered.isKept });
     void this.#readTypes();
     if (app.signIn === 'nothing') await this.signIn({ kind: 'nothing', value: '' });
   }
@@ -106,19 +114,29 @@ export class Desk {
 
   /** Takes a credential, which stays in memory, and lists what it may see. */
   async signIn(credential: Credential): Promise<void> {
+    this.#signIns++;
     this.#server?.signIn(credential);
     // Of a function key on another server than the page's, no list can be had.
     const isListed = this.store.state.app?.listsExports === true && credential.kind !== 'function-key';
-    this.store.set({ isSignedIn: true, isListed, faults: [], jobs: [], cursor: undefined });
+    this.store.set({
+      isSignedIn: true,
+      isStarting: false,
+      isListed,
+      faults: [],
+      jobs: [],
+      cursor: undefined,
+    });
     await this.list();
   }
 
   /** Forgets the credential, and what it has shown. */
   signOut(): void {
+    this.#signIns++;
     this.#unwatch?.();
     this.#server?.signIn({ kind: 'nothing', value: '' });
     this.store.set({
       isSignedIn: false,
+      isStarting: false,
       jobs: [],
       cursor: undefined,
       shown: undefined,
@@ -131,11 +149,12 @@ export class Desk {
   /** Lists the exports of the caller from the latest on, or, with a cursor, those after it. */
   async list(cursor?: string): Promise<void> {
     if (!this.store.state.isListed) {
-      this.store.set({ jobs: this.#remembered.list() });
+      this.store.set({ jobs: this.#remembered?.list() ?? [] });
       return;
     }
+    const signIn = this.#signIns;
     const answer = await this.#server?.list(cursor);
-    if (answer === undefined) return;
+    if (answer === undefined || signIn !== this.#signIns) return;
     const body = answer.status === 200 ? objectOf(answer.text) : undefined;
     if (body === undefined) {
       this.store.set({ faults: refusalWords('The list of exports', answer.status, answer.text) });
@@ -150,7 +169,7 @@ export class Desk {
 
   /** Keeps the list of the exports that were started here also when the browser is closed, or no longer. */
   keep(isKept: boolean): void {
-    this.#remembered.keep(isKept);
+    this.#remembered?.keep(isKept);
     this.store.set({
       isKept,
       said: isKept ? 'The list is kept on this computer.' : 'The list is forgotten when this tab is closed.',
@@ -160,12 +179,14 @@ export class Desk {
   /** @returns whether it was started */
   async startExport(form: ExportForm): Promise<boolean> {
     this.store.set({ isStarting: true, refused: [] });
+    const [signIn, { isListed }] = [this.#signIns, this.store.state];
     const answer = await this.#server?.start(kickOffOf(form));
-    this.store.set({ isStarting: false });
+    const isSame = signIn === this.#signIns;
+    if (isSame) this.store.set({ isStarting: false });
     if (answer === undefined) return false;
     const id = answer.status === 202 ? jobIdOf(answer.header('content-location')) : undefined;
     if (id === undefined) {
-      this.store.set({ refused: refusalWords('The export', answer.status, answer.text) });
+      if (isSame) this.store.set({ refused: refusalWords('The export', answer.status, answer.text) });
       return false;
     }
     const types = typesIn(form.types);
@@ -177,7 +198,9 @@ export class Desk {
       ...(types.length === 0 ? {} : { types }),
       ...(form.configuration.trim() === '' ? {} : { configuration: form.configuration.trim() }),
     };
-    if (!this.store.state.isListed) this.#remembered.add(job);
+    // It runs, whoever is signed in now: where the app lists none, its id would be lost.
+    if (!isListed) this.#remembered?.add(job);
+    if (!isSame) return false;
     this.store.set({ jobs: [job, ...this.store.state.jobs], said: 'The export was started.' });
     this.show(job, wordsOf(answer.text));
     return true;
@@ -201,6 +224,7 @@ export class Desk {
 
   /** Reads the manifest, with all of its pages. */
   async #complete(id: string, answer: Answer): Promise<void> {
+    const signIn = this.#signIns;
     let page: Answer | undefined = answer;
     let manifest: ShownManifest | undefined;
     for (let nth = 1; page !== undefined; nth++) {
@@ -212,6 +236,7 @@ export class Desk {
       const read = readManifest(body);
       manifest = { ...(manifest ?? read), files: [...(manifest?.files ?? []), ...read.files] };
       page = read.hasNext && nth <= MAX_PAGES ? await this.#server?.manifestPage(id, nth) : undefined;
+      if (signIn !== this.#signIns) return;
     }
     const expires = Date.parse(answer.header('expires') ?? '');
     this.#change(id, (shown) => ({
@@ -230,19 +255,22 @@ export class Desk {
       jobs: this.store.state.jobs.map((job) => (job.id === id ? { ...job, state } : job)),
       said: phase === 'complete' ? 'The export is complete.' : 'The export has ended without data.',
     });
-    if (phase === 'gone') this.#remembered.remove(id);
+    if (phase === 'gone') this.#remembered?.remove(id);
   }
 
   /** Cancels an export that runs, or deletes one that has ended, with its files. */
   async cancel(id: string): Promise<void> {
+    const signIn = this.#signIns;
     const answer = await this.#server?.cancel(id);
     if (answer === undefined) return;
-    if (answer.status !== 202 && answer.status !== 404) {
+    const isGone = answer.status === 202 || answer.status === 404;
+    if (isGone) this.#remembered?.remove(id);
+    if (signIn !== this.#signIns) return;
+    if (!isGone) {
       this.store.set({ faults: refusalWords('The cancellation', answer.status, answer.text) });
       return;
     }
     this.#unwatch?.();
-    this.#remembered.remove(id);
     this.store.set({
       jobs: this.store.state.jobs.filter((job) => job.id !== id),
       shown: undefined,
@@ -260,9 +288,11 @@ export class Desk {
   /** Saves a file that takes a credential. */
   async save(id: string, name: string): Promise<void> {
     this.#change(id, (shown) => ({ ...shown, saving: new Set(shown.saving).add(name) }));
+    const signIn = this.#signIns;
     const answer = await this.#server?.file(id, name);
     const blob = answer?.ok === true ? await answer.blob().catch(() => undefined) : undefined;
     const text = blob === undefined ? ((await answer?.text().catch(() => '')) ?? '') : '';
+    if (signIn !== this.#signIns) return;
     if (blob !== undefined) saveAs(blob, name);
     else
       this.store.set({
@@ -280,9 +310,11 @@ export class Desk {
 
   /** Reads what the files of errors say. */
   async readProblems(id: string, names: readonly string[]): Promise<void> {
+    const signIn = this.#signIns;
     const problems: string[] = [];
     for (const name of names) {
       const answer = await this.#server?.fileText(id, name);
+      if (signIn !== this.#signIns) return;
       if (answer?.status !== 200) {
         this.store.set({ faults: refusalWords('The problems', answer?.status ?? 0, answer?.text ?? '') });
         return;

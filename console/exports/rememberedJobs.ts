@@ -2,7 +2,7 @@ import type { ListedJob } from './jobs.js';
 import { isObject } from './words.js';
 import { textOf } from './jobs.js';
 
-const NAME = 'fhir-deid-exports';
+const NAMES = 'fhir-deid-exports';
 /** The latest, since the storage of a browser is bounded. */
 const MAX_JOBS = 200;
 
@@ -12,20 +12,23 @@ const MAX_JOBS = 200;
  * of the tab, which is forgotten when it is closed, unless the user asks for more.
  */
 export class RememberedJobs {
+  readonly #name: string;
   readonly #tab: Storage;
   readonly #computer: Storage;
 
-  constructor(tab: Storage, computer: Storage) {
+  /** @param base of the app: several consoles on one origin share the storage */
+  constructor(base: string, tab: Storage, computer: Storage) {
+    this.#name = `${NAMES} ${base}`;
     this.#tab = tab;
     this.#computer = computer;
   }
 
   get isKept(): boolean {
-    return this.#computer.getItem(NAME) !== null;
+    return this.#computer.getItem(this.#name) !== null;
   }
 
   list(): ListedJob[] {
-    return readJobs(this.#place.getItem(NAME) ?? '[]');
+    return readJobs(this.#place.getItem(this.#name) ?? '[]');
   }
 
   add(job: ListedJob): void {
@@ -40,8 +43,8 @@ export class RememberedJobs {
 
   keep(isKept: boolean): void {
     const jobs = this.list();
-    this.#place.removeItem(NAME);
-    (isKept ? this.#computer : this.#tab).setItem(NAME, JSON.stringify(jobs));
+    this.#place.removeItem(this.#name);
+    (isKept ? this.#computer : this.#tab).setItem(this.#name, JSON.stringify(jobs));
   }
 
   get #place(): Storage {
@@ -49,7 +52,7 @@ export class RememberedJobs {
   }
 
   #write(jobs: readonly ListedJob[]): void {
-    this.#place.setItem(NAME, JSON.stringify(jobs.slice(0, MAX_JOBS)));
+    this.#place.setItem(this.#name, JSON.stringify(jobs.slice(0, MAX_JOBS)));
   }
 }
 

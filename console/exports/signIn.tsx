@@ -1,5 +1,6 @@
 import type { JSX, TargetedSubmitEvent } from 'preact';
 import { useState } from 'preact/hooks';
+import { TextField } from '../shared/textField.js';
 import type { PartProps } from './app.js';
 import type { Credential } from './appServer.js';
 
@@ -26,6 +27,7 @@ const TOKENS = {
 export function SignIn({ desk, state }: PartProps): JSX.Element {
   const { app, isSignedIn } = state;
   const [chosen, setChosen] = useState<Credential['kind']>('token');
+  const [typed, setTyped] = useState('');
   const [problem, setProblem] = useState('');
   if (app?.signIn === 'nothing')
     return <p class="quiet">This app asks for no key and no token on this machine.</p>;
@@ -42,9 +44,8 @@ export function SignIn({ desk, state }: PartProps): JSX.Element {
   const hint = app?.tokensOf === undefined ? WAYS[kind].hint : TOKENS[app.tokensOf];
   const submit = (event: TargetedSubmitEvent<HTMLFormElement>): void => {
     event.preventDefault();
-    const field = event.currentTarget.querySelector('input');
-    const value = (field?.value ?? '').trim().replace(/^Bearer\s+/i, '');
-    if (field !== null) field.value = '';
+    const value = typed.trim().replace(/^Bearer\s+/i, '');
+    setTyped('');
     const isUsable = kind === 'nothing' || /^[\x21-\x7e]+$/.test(value);
     setProblem(
       isUsable
@@ -72,16 +73,16 @@ export function SignIn({ desk, state }: PartProps): JSX.Element {
         </label>
       )}
       {kind !== 'nothing' && (
-        <label>
-          {WAYS[kind].label}
-          <input
-            type="password"
-            name="credential"
-            autocomplete="off"
-            spellcheck={false}
-            aria-describedby="sign-in-hint"
+        <div class="field">
+          <span aria-hidden="true">{WAYS[kind].label}</span>
+          <TextField
+            kind="secret"
+            label={WAYS[kind].label}
+            describedBy="sign-in-hint"
+            value={typed}
+            onText={setTyped}
           />
-        </label>
+        </div>
       )}
       <p class="quiet" id="sign-in-hint">
         {hint} It stays in the memory of this page, and is forgotten when the page is closed or loaded again.

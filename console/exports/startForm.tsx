@@ -1,5 +1,6 @@
 import type { JSX, TargetedSubmitEvent } from 'preact';
 import { useState } from 'preact/hooks';
+import { TextField } from '../shared/textField.js';
 import { type PartProps, Words } from './app.js';
 import { EMPTY_FORM, type ExportForm, typesIn } from './jobs.js';
 
@@ -149,17 +150,16 @@ function Types({ form, types, change }: TypesProps): JSX.Element {
           </div>
         </details>
       )}
-      <label>
-        Filters
-        <textarea
-          name="filters"
-          rows={2}
-          spellcheck={false}
-          aria-describedby="hint-filters"
+      <div class="field">
+        <span aria-hidden="true">Filters</span>
+        <TextField
+          kind="lines"
+          label="Filters"
+          describedBy="hint-filters"
           value={form.filters}
-          onInput={({ currentTarget }) => change({ filters: currentTarget.value })}
+          onText={(filters) => change({ filters })}
         />
-      </label>
+      </div>
       <p class="quiet hint" id="hint-filters">
         One a line: Condition?category=problem-list-item. Several for one type are alternatives.
       </p>

@@ -132,6 +132,7 @@ export class Workbench {
     const isOwn = text !== firstConfiguration(fhirVersion);
     const fragment = isOwn ? await this.#fragment() : undefined;
     await this.closeData();
+    this.store.set({ keys: {} });
     location.assign(addressOf(version) + (fragment === undefined ? '' : `#${fragment}`));
   }
 

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 interface TextFieldProps {
   /** What it is for, to those who hear it. */
@@ -7,6 +7,8 @@ interface TextFieldProps {
   readonly kind?: 'line' | 'search' | 'secret' | 'lines';
   /** Shown while it is empty. */
   readonly placeholder?: string;
+  /** Id of the element that says more of it. */
+  readonly describedBy?: string;
   readonly value: string;
   readonly onText: (text: string) => void;
   /** Takes what is pasted, in the place of the field. */
@@ -18,9 +20,10 @@ interface TextFieldProps {
  * Chromium asks a service of its maker about the fields of the page, which no policy of the page prevents.
  */
 export function TextField(props: TextFieldProps): JSX.Element {
-  const { label, kind = 'line', placeholder = '', value, onText, onPaste } = props;
+  const { label, kind = 'line', placeholder = '', describedBy, value, onText, onPaste } = props;
   const field = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  // Before the next key: else it would put back what was there before that key.
+  useLayoutEffect(() => {
     const { current } = field;
     if (current !== null && current.textContent !== value) current.textContent = value;
   }, [value]);
@@ -30,6 +33,7 @@ export function TextField(props: TextFieldProps): JSX.Element {
       class={`text-field is-${kind} ${value === '' ? 'is-empty' : ''}`}
       role={kind === 'search' ? 'searchbox' : 'textbox'}
       aria-label={label}
+      aria-describedby={describedBy}
       aria-multiline={kind === 'lines'}
       aria-placeholder={placeholder}
       data-placeholder={placeholder}
@@ -37,10 +41,14 @@ export function TextField(props: TextFieldProps): JSX.Element {
       tabIndex={0}
       spellcheck={false}
       autocapitalize="off"
-      // A line break may be an element, which `textContent` leaves out.
-      onInput={({ currentTarget }) => onText(currentTarget.innerText.replace(/\n$/, ''))}
+      // A line break may be an element, which `textContent` leaves out; `innerText` of a secret is the dots that are shown.
+      onInput={({ currentTarget: { innerText, textContent } }) =>
+        onText(kind === 'lines' ? innerText.replace(/\n$/, '') : textContent.replace(/\n$/, ''))
+      }
       onKeyDown={(event) => {
-        if (event.key === 'Enter' && kind !== 'lines') event.preventDefault();
+        if (event.key !== 'Enter' || kind === 'lines' || event.isComposing) return;
+        event.preventDefault();
+        event.currentTarget.closest('form')?.requestSubmit();
       }}
       onPaste={(event) => {
         if (onPaste === undefined) return;

@@ -22,6 +22,7 @@ import { requesterOf } from '../export/source/requestLimiter.js';
 import { JobPseudonyms, type PseudonymServices } from '../export/output/jobPseudonyms.js';
 import { rawLinesOf } from '../export/output/absoluteAttachments.js';
 import type { LineMaker } from '../export/output/lineMaker.js';
+import { comparesWhole } from '../export/risk/comparesWhole.js';
 import { PatientDigests } from '../export/risk/patientDigests.js';
 
 /** What the line maker of a job is made with. */
@@ -53,7 +54,7 @@ export async function makeLineMaker(
       : await makeAnonymizing({ ...request, configuration }, transactionTime, dependencies);
   if (elements.length === 0) return lineMaker;
   const counter = configuration === undefined ? undefined : new ContentCounter(model);
-  return cuttingLines(lineMaker, elementCutter(elements, model), counter);
+  return cuttingLines(lineMaker, elementCutter(elements, model), counter, comparesWhole(request));
 }
 
 type AnonymizingRequest = JobRequest & { configuration: ConfigurationOfJob };

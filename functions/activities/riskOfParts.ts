@@ -1,6 +1,7 @@
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import type { JobRequest, ReadPart } from '../export/records/job.js';
 import { classSizes } from '../export/risk/classSizes.js';
+import { comparesWhole } from '../export/risk/comparesWhole.js';
 import { type Risk, riskOf } from '../export/risk/risk.js';
 
 /**
@@ -9,9 +10,10 @@ import { type Risk, riskOf } from '../export/risk/risk.js';
  */
 export async function riskOfParts(
   jobs: Pick<JobStore, 'classes'>,
-  { jobId, risk }: Pick<JobRequest, 'jobId' | 'risk'>,
+  request: Pick<JobRequest, 'jobId' | 'risk' | 'elements'>,
   parts: readonly ReadPart[],
 ): Promise<Risk | undefined> {
+  const { jobId, risk } = request;
   if (risk === undefined) return undefined;
   const attempts = parts.flatMap(({ partition, record: { classes = [] } }) =>
     classes.map((record) => ({ partition, ...record })),
@@ -23,6 +25,7 @@ export async function riskOfParts(
   };
   return riskOf(await classSizes(tables), {
     quasiIdentifiers: risk.quasiIdentifiers,
+    ...(comparesWhole(request) && { beforeElements: true as const }),
     notEvaluated: attempts.reduce((sum, { notEvaluated }) => sum + notEvaluated, 0),
   });
 }

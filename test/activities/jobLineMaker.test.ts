@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { riskOfParts } from '../../functions/activities/riskOfParts.js';
 import { JobCache } from '../../functions/activities/jobCache.js';
 import type { JobStore } from '../../functions/adapters/storage/jobStore.js';
 import { EngineReport } from '../../functions/deid/run/report.js';
@@ -10,7 +11,11 @@ import { madePseudonym } from '../deid/shared.js';
 import { LineBuffer } from '../../functions/json/lineBuffer.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import { resolveKeys } from '../../functions/deid/configuration/keys.js';
-import type { JobRequest } from '../../functions/export/records/job.js';
+import type { JobRequest, ReadPart } from '../../functions/export/records/job.js';
+import { ClassCollector } from '../../functions/export/risk/classCollector.js';
+import { PageWriter } from '../../functions/export/slice/pageWriter.js';
+import type { SearchRow } from '../../functions/export/source/resourceRow.js';
+import { arraySink } from '../export/arraySink.js';
 import {
   configurationDigest,
   keysDigest,
@@ -119,6 +124,58 @@ describe('the engine of a job', () => {
     expect(lineMaker.lastingIds?.('Observation')).toBe(undefined);
   });
 });
+
+it.each([
+  [0, 1],
+  [2, 2],
+])(
+  'compares Patients before _elements cuts them where a least class size holds: of size %i, %i classes',
+  async (minClassSize, classes) => {
+    const request: JobRequest = {
+      ...(await jobWith('first')),
+      elements: [{ type: 'Patient', element: 'gender' }],
+      risk: { quasiIdentifiers: ['Patient.gender', 'Patient.birthDate'], minClassSize },
+    };
+    const lineMaker = await cacheOf(TEXT, 'first').lineMaker(request, TRANSACTION_TIME);
+    if (lineMaker.patientDigests === undefined) throw new Error('The Patients are not compared.');
+    const tables: Buffer[] = [];
+    const collector = new ClassCollector(
+      lineMaker.patientDigests,
+      async (_, table) => void tables.push(table),
+    );
+    const lines: string[] = [];
+    const writer = new PageWriter('Patient', {
+      lineMaker,
+      classes: collector,
+      patients: { look: () => ({ patients: new Set(), targets: [] }), add: () => {}, isFull: () => false },
+      openFile: async () => arraySink(lines),
+      clock: () => 0,
+    });
+    const rows = ['1970', '1980'].map((birthDate): SearchRow => {
+      const resource = { resourceType: 'Patient', id: birthDate, gender: 'male', birthDate };
+      const json = tapeOf(JSON.stringify(resource));
+      return { id: birthDate, lastUpdated: undefined, json, resource: () => resource };
+    });
+    await writer.write('', rows, () => true);
+    await writer.close();
+    await collector.close();
+    expect(lines).toHaveLength(2);
+    expect(lines.join()).not.toContain('birthDate');
+    const parts = [
+      { partition: 0, record: { classes: [{ attempt: 'a', tables: tables.length, notEvaluated: 0 }] } },
+    ];
+    const jobs = {
+      classes: async (_job: string, _part: number, _attempt: string, nth: number) => tables[nth],
+    };
+    const risk = await riskOfParts(
+      jobs as unknown as JobStore,
+      request,
+      parts as unknown as readonly ReadPart[],
+    );
+    expect(risk).toMatchObject({ patients: 2, classes, least: 2 / classes });
+    expect(risk?.beforeElements).toBe(minClassSize > 0 ? true : undefined);
+  },
+);
 
 describe('the pseudonyms of a job', () => {
   const RULES = JSON.stringify({ fhirPathRules: [{ path: 'Patient.id', method: 'pseudonymize' }] });

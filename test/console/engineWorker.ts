@@ -36,7 +36,7 @@ export function startEngine(version: FhirVersion, secret?: Uint8Array): WorkerEn
   const context = createContext({
     ...WEB,
     crypto: {
-      getRandomValues: (bytes: Uint8Array): Uint8Array => {
+      getRandomValues: (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> => {
         if (secret === undefined) crypto.getRandomValues(bytes);
         else bytes.set(secret);
         return bytes;

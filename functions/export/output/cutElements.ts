@@ -147,16 +147,19 @@ function addKept(tape: JsonTape, kept: ReadonlySet<string>, line: LineBuffer): v
  * Lines cut after they are made: what an anonymized resource is, may depend on what is cut. The report has what the cut
  * lines contain, and what was not valid of the whole resources: one that is marked as cut may lack anything.
  * @param counter absent where nothing is counted, as of raw resources
+ * @param comparesWhole whether Patients are compared by their whole lines
  */
 export function cuttingLines(
   lineMaker: LineMaker,
   cut: ElementCutter,
   counter: ContentCounter | undefined,
+  comparesWhole = false,
 ): LineMaker {
   const whole = new LineBuffer();
   const tape = new JsonTape();
   return {
     ...lineMaker,
+    ...(comparesWhole && { comparedLine: () => whole.slice(0, whole.length) }),
     makeLine(resource, line, report) {
       if (lineMaker.isAsItCame?.(resource) === true) {
         const { length } = line;

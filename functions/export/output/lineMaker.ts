@@ -41,6 +41,8 @@ export interface LineMaker {
   isAsItCame?: ((resource: TapeValue) => boolean) | undefined;
   /** Makes the digests of lines of Patients by which these are compared. Absent where they are not. */
   readonly patientDigests?: PatientDigests | undefined;
+  /** The line made last as Patients are compared by it, valid until the next is made. Absent: by the line that was added. */
+  comparedLine?: (() => Buffer) | undefined;
   /**
    * Asks for the pseudonyms that lines lacked: they are to be made again then. Absent where none can lack any.
    * @throws ExportError where one cannot be had

@@ -15,6 +15,8 @@ export interface RiskOfJob {
 export interface Risk {
   /** FHIRPath expressions over which they were compared. */
   quasiIdentifiers: readonly string[];
+  /** There where they were compared as they are before `_elements` cuts them; else as they were written. */
+  beforeElements?: true;
   /** Patients of the export; 0: it has none, and nothing can be said of others. */
   patients: number;
   /** Of them, those of which an expression could not be evaluated: each is a class of its own. */
@@ -46,7 +48,11 @@ const RANGES = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000];
 /** Describes the sizes of classes. */
 export function riskOf(
   sizes: ClassSizes,
-  { quasiIdentifiers, notEvaluated }: Pick<Risk, 'quasiIdentifiers' | 'notEvaluated'>,
+  {
+    quasiIdentifiers,
+    beforeElements,
+    notEvaluated,
+  }: Pick<Risk, 'quasiIdentifiers' | 'beforeElements' | 'notEvaluated'>,
 ): Risk {
   const sorted = [...sizes].sort(([one], [other]) => one - other);
   const classes = sorted.reduce((sum, [, count]) => sum + count, 0);
@@ -54,6 +60,7 @@ export function riskOf(
   const [first] = sorted;
   return {
     quasiIdentifiers,
+    ...(beforeElements && { beforeElements }),
     patients,
     notEvaluated,
     classes,

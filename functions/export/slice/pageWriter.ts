@@ -184,7 +184,7 @@ export class PageWriter {
       this.#waiting.push({ ...how, rounds: how.rounds + 1, bytes: Buffer.from(own) });
     } else if (failure === undefined) {
       if (how.isWritten) {
-        this.#classes?.add(buffer.slice(length, buffer.length));
+        this.#classes?.add(lineMaker.comparedLine?.() ?? buffer.slice(length, buffer.length));
         this.#lines.end();
         this.#dependencies.references?.add(this.#type, json);
       } else buffer.truncate(length);

@@ -1,0 +1,94 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Desk } from '../../../console/exports/desk.js';
+import { EMPTY_FORM } from '../../../console/exports/jobs.js';
+import { RememberedJobs } from '../../../console/exports/rememberedJobs.js';
+
+const ID = '0123456789abcdef0123456789abcdef';
+const HERE = 'https://app.example.org/console/';
+const STATUS = `https://app.example.org/fhir/_operations/export/${ID}`;
+
+/** A storage of a browser, in memory. */
+function storage(): Storage {
+  const items = new Map<string, string>();
+  return {
+    getItem: (name: string) => items.get(name) ?? null,
+    setItem: (name: string, text: string) => void items.set(name, text),
+    removeItem: (name: string) => void items.delete(name),
+  } as unknown as Storage;
+}
+
+/** A desk whose app answers a request once the test says so. */
+async function deskOf(description: object) {
+  const asked = new Map<string, Array<(answer: Response) => void>>();
+  vi.stubGlobal('fetch', (url: string | URL) => {
+    const { pathname } = new URL(url);
+    if (pathname === '/console/app.json')
+      return Promise.resolve(Response.json({ base: '../fhir', ...description }));
+    return new Promise<Response>((resolve) => asked.set(pathname, [...(asked.get(pathname) ?? []), resolve]));
+  });
+  const remembered = new RememberedJobs('https://app.example.org/fhir', storage(), storage());
+  const desk = new Desk(() => remembered);
+  await desk.start(HERE);
+  const answer = (path: string, response: Response): void => asked.get(`/fhir${path}`)?.shift()?.(response);
+  return { desk, remembered, answer };
+}
+
+const LIST = '/_operations/export';
+const listOf = (...ids: string[]): Response =>
+  Response.json({ exports: ids.map((id) => ({ url: STATUS.replace(ID, id), state: 'completed' })) });
+const started = (): Response => new Response('{}', { status: 202, headers: { 'content-location': STATUS } });
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+describe('what an app answers after the sign-in that asked has ended', () => {
+  const TOKENS = { signIn: 'token', listsExports: true };
+  const KEYS = { signIn: 'function-key', listsExports: false };
+
+  it('a list is not shown', async () => {
+    const { desk, answer } = await deskOf(TOKENS);
+    const first = desk.signIn({ kind: 'token', value: 'first' });
+    desk.signOut();
+    answer(LIST, listOf(ID));
+    await first;
+    expect(desk.store.state.jobs).toEqual([]);
+  });
+
+  it('a list is not shown to the next one', async () => {
+    const { desk, answer } = await deskOf(TOKENS);
+    const first = desk.signIn({ kind: 'token', value: 'first' });
+    desk.signOut();
+    const second = desk.signIn({ kind: 'token', value: 'second' });
+    answer(LIST, listOf(ID));
+    answer(LIST, listOf('f'.repeat(32)));
+    await Promise.all([first, second]);
+    expect(desk.store.state.jobs.map(({ id }) => id)).toEqual(['f'.repeat(32)]);
+  });
+
+  it('an export that was started is not shown, and its id is not lost', async () => {
+    const { desk, remembered, answer } = await deskOf(KEYS);
+    await desk.signIn({ kind: 'function-key', value: 'first' });
+    const start = desk.startExport(EMPTY_FORM);
+    desk.signOut();
+    answer('/$export', started());
+    expect(await start).toBe(false);
+    expect(desk.store.state).toMatchObject({ jobs: [], isStarting: false, isSignedIn: false });
+    expect(desk.store.state.shown).toBeUndefined();
+    expect(remembered.list().map(({ id }) => id)).toEqual([ID]);
+  });
+});
+
+it('the exports that were started at one app are not listed at another one of the same origin', () => {
+  const [tab, computer] = [storage(), storage()];
+  const of = (base: string): RememberedJobs => new RememberedJobs(base, tab, computer);
+  of('http://localhost/a').add({ id: ID, state: 'running', level: 'system' });
+  expect(of('http://localhost/b').list()).toEqual([]);
+  expect(
+    of('http://localhost/a')
+      .list()
+      .map(({ id }) => id),
+  ).toEqual([ID]);
+  of('http://localhost/a').keep(true);
+  expect(of('http://localhost/b').isKept).toBe(false);
+});
