@@ -131,6 +131,10 @@ export class ExportClient {
     }
     const files = joined(read);
     const { link: _link, ...first } = pages[0] ?? {};
+    // Pages that come while the job runs do not have what is known at its end.
+    const extensions = pages.map(({ extension }) => extension).filter(isRecord);
+    const extension =
+      extensions.length === 0 ? {} : { extension: Object.assign({}, ...extensions) as object };
     // All that an entry has, with its URL as it is from here, and no type or count that is none.
     const rowsOf = (kind: 'output' | 'deleted' | 'error'): unknown[] =>
       pages
@@ -142,7 +146,7 @@ export class ExportClient {
           return { ...row, type: text, url, ...(count === undefined ? {} : { count }) };
         });
     const lists = { output: rowsOf('output'), deleted: rowsOf('deleted'), error: rowsOf('error') };
-    return { ...first, ...lists } as unknown as Manifest;
+    return { ...first, ...extension, ...lists } as unknown as Manifest;
   }
 
   /** A short file of the export. @throws ServerFailure where it cannot be had */

@@ -575,16 +575,21 @@ describe('a server that is not ours', () => {
     server.hasReport = false;
     const [first, ...others] = server.manifest()['output'] as object[];
     const link = { relation: 'next', url: '/fhir/status/2' };
-    server.manifestParts = { output: [first], error: [], outcome: server.manifest()['error'], link: [link] };
+    const extension = { configuration: 'study.json' };
+    const ofFirst = { output: [first], error: [], outcome: server.manifest()['error'], link: [link] };
+    server.manifestParts = { ...ofFirst, extension };
     server.onStatus = (request, response, attempt) => {
       if (request.url !== '/fhir/status/2' || attempt === 1) return false;
-      const page = { ...server.manifest(), output: others, deleted: [], outcome: [], link: undefined };
+      // What is known at the end alone.
+      const atEnd = { extension: { ...extension, endedAt: '2026-01-31T01:00:00Z' }, link: undefined };
+      const page = { ...server.manifest(), output: others, deleted: [], outcome: [], ...atEnd };
       response.writeHead(200).end(JSON.stringify(page));
       return true;
     };
     expect(await start()).toMatchObject({ code: 0 });
     expectAllFiles();
     const manifest = JSON.parse(saved('manifest.json')) as {
+      extension: object;
       output: object[];
       error: object[];
       link?: unknown;
@@ -592,6 +597,7 @@ describe('a server that is not ours', () => {
     expect(manifest.output).toHaveLength(2);
     expect(manifest.error).toHaveLength(1);
     expect(manifest.link).toBeUndefined();
+    expect(manifest.extension).toEqual({ configuration: 'study.json', endedAt: '2026-01-31T01:00:00Z' });
   });
 });
 
