@@ -57,7 +57,7 @@ const LOOKUP_NAMES = [
 
 /**
  * Makes configurations of all methods and rule forms. Left out is what `fhirpath` and the language part on:
- * - `as`, `is` and `ofType` of `string` and `integer`: `fhirpath` takes subtypes with them
+ * - `as`, `is` and `ofType` of `string`, `integer` and `Quantity`: `fhirpath` takes subtypes with them, as `Count`
  * - `text.div`: an operator to `fhirpath`
  * - negations, comparisons of numbers and functions of texts where a value may be gone: `fhirpath` is given a stand-in
  *   for it, of which `!=` holds; they are in first rules on samples, where every value is there
@@ -210,7 +210,9 @@ class Configurations {
       if (type === null) break;
       if (choices.chance(20)) path += `.where(${this.condition(type)})`;
       if (repeats && choices.chance(15)) path += choices.of(['[0]', '.first()', '.last()', '.tail()']);
-      if (name === 'value' && type.primitive === null) path += `.ofType(${type.name})`;
+      if (name !== 'value' || type.primitive !== null) continue;
+      if (type.name === 'Quantity') break;
+      path += `.ofType(${type.name})`;
     }
     return path;
   }
