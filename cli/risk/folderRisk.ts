@@ -7,9 +7,9 @@ import { RiskCount } from '../../functions/export/risk/riskCount.js';
 import { JsonTape } from '../../functions/json/jsonTape.js';
 import { nameNumber } from '../../functions/json/keyNames.js';
 import { UsageError } from '../command.js';
+import { LINES_FILE } from '../verify/savedExport.js';
 import { readLines } from '../verify/savedFile.js';
 
-const LINES_FILE = /\.ndjson(?:\.gz)?$/i;
 const RESOURCE_TYPE = nameNumber('resourceType');
 
 /**

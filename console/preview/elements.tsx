@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { ElementTrace, ResourceTrace, RuleSummary } from '../engine/protocol.js';
+import { Choice } from '../shared/choice.js';
 import { VirtualList } from '../shared/virtualList.js';
 import type { PaneProps } from './app.js';
 import { listedRows, rowsOf, textAt, type ElementRow } from './elementRows.js';
@@ -44,29 +45,18 @@ export function Elements({ bench, state }: PaneProps): JSX.Element {
       </p>
     );
   const { trace, other } = traced;
-  const filters = (Object.keys(FILTERS) as ElementFilter[]).filter(
-    (name) => name !== 'different' || baseline !== undefined,
-  );
   const active = listed.findIndex(({ place }) => place === element);
   const columns = other === undefined ? 4 : 5;
   return (
     <div class={`elements ${other === undefined ? '' : 'has-other'}`} id="elements">
       <div class="tools">
-        <label class="choice">
-          <span class="unseen">Which elements are listed</span>
-          <select
-            value={elementFilter}
-            onChange={({ currentTarget }) =>
-              bench.store.set({ elementFilter: currentTarget.value as ElementFilter })
-            }
-          >
-            {filters.map((name) => (
-              <option key={name} value={name}>
-                {FILTERS[name]}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice
+          label="Which elements are listed"
+          names={FILTERS}
+          without={baseline === undefined ? 'different' : undefined}
+          value={elementFilter}
+          onValue={(chosen) => bench.store.set({ elementFilter: chosen })}
+        />
         <p class="hint">{listed.length.toLocaleString('en')} listed. Enter goes to the rule.</p>
       </div>
       <Failure bench={bench} state={state} />

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { TextField } from '../shared/textField.js';
+import { Choice } from '../shared/choice.js';
 import { VirtualList } from '../shared/virtualList.js';
 import type { PaneProps } from './app.js';
 import type { PreviewState, ResourceFilter } from './state.js';
@@ -25,27 +26,16 @@ export function ResourceList({ bench, state }: PaneProps): JSX.Element {
     [data, results, differences, resourceFilter, words],
   );
   const active = listed.findIndex(({ index }) => index === resource);
-  const filters = (Object.keys(FILTERS) as ResourceFilter[]).filter(
-    (name) => name !== 'different' || baseline !== undefined,
-  );
   return (
     <div class="resources">
       <div class="tools">
-        <label class="choice">
-          <span class="unseen">Which resources are listed</span>
-          <select
-            value={resourceFilter}
-            onChange={({ currentTarget }) =>
-              bench.store.set({ resourceFilter: currentTarget.value as ResourceFilter })
-            }
-          >
-            {filters.map((name) => (
-              <option key={name} value={name}>
-                {FILTERS[name]}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice
+          label="Which resources are listed"
+          names={FILTERS}
+          without={baseline === undefined ? 'different' : undefined}
+          value={resourceFilter}
+          onValue={(chosen) => bench.store.set({ resourceFilter: chosen })}
+        />
         <TextField
           kind="search"
           label="Type or id of the resources that are listed"

@@ -1,6 +1,6 @@
 import { isRunning, stateOf } from '../jobs/model/state.js';
 import type { ActivityLog } from './activity.js';
-import { type Attempt, makeAttempt } from './attempt.js';
+import { type Attempt, makeAttempt } from './slice/attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { jobStopped } from './exportSlice.js';
 import { readParts } from './slice/part.js';

@@ -1,7 +1,7 @@
 import { ExportError } from '../common/errors.js';
 import { isRunning, stateOf } from '../jobs/model/state.js';
 import type { ActivityLog } from './activity.js';
-import { makeAttempt } from './attempt.js';
+import { makeAttempt } from './slice/attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { readPart } from './slice/part.js';
 import type { ExportSliceInput, ExportSliceOutput } from './sliceRunner.js';

@@ -9,7 +9,7 @@ import type { SliceDependencies, SliceLimits } from '../../export/slice/slice.js
 import { patientCompartment } from '../../fhir/patientCompartment.js';
 import type { Settings } from '../../settings/settings.js';
 import type { ActivityLog } from '../activity.js';
-import type { AttemptFiles } from '../attemptFiles.js';
+import type { AttemptFiles } from './attemptFiles.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import type { Part } from './part.js';
 

@@ -13,7 +13,7 @@ import { LineIndex } from '../../export/slice/doubles.js';
 import { runFileSlice } from '../../export/slice/fileSlice.js';
 import type { LineBlock } from '../../export/source/fileLines.js';
 import { requesterOf } from '../../export/source/requestLimiter.js';
-import { DELETIONS_TYPE } from '../attemptFiles.js';
+import { DELETIONS_TYPE } from './attemptFiles.js';
 import {
   isCounting,
   lastingIds,

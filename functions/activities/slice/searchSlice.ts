@@ -13,7 +13,7 @@ import {
 import type { CompartmentSelection } from '../../export/selection/compartment.js';
 import { patientSearches } from '../../export/selection/patientSearches.js';
 import { selectionOf } from '../../export/selection/selectionOf.js';
-import { DELETIONS_TYPE } from '../attemptFiles.js';
+import { DELETIONS_TYPE } from './attemptFiles.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { watchedSource } from '../waiting.js';
 import {

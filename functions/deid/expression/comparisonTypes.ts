@@ -28,9 +28,7 @@ export function mayBeUndecided(expression: Expression, types: Types): boolean {
     mayBeOpen(kindsOf(expression.left, types), kindsOf(expression.right, types))
   )
     return true;
-  // One call for each operator of a chain, which may have hundreds: threads of browsers have small stacks.
-  for (const part of partsOf(expression)) if (mayBeUndecided(part, types)) return true;
-  return false;
+  return partsOf(expression).some((part) => mayBeUndecided(part, types));
 }
 
 /**

@@ -1,16 +1,16 @@
-import { Level } from '../export/plan/level.js';
-import type { PlannedPartition, Waiting } from '../export/records/job.js';
-import { ClassCollector } from '../export/risk/classCollector.js';
-import { ReferenceCollector } from '../export/slice/referenceCollector.js';
-import type { ActivityLog } from './activity.js';
+import { Level } from '../../export/plan/level.js';
+import type { PlannedPartition, Waiting } from '../../export/records/job.js';
+import { ClassCollector } from '../../export/risk/classCollector.js';
+import { ReferenceCollector } from '../../export/slice/referenceCollector.js';
+import type { ActivityLog } from '../activity.js';
 import { AttemptFiles } from './attemptFiles.js';
-import type { ActivityDependencies } from './dependencies.js';
-import { blockSlice } from './slice/blockSlice.js';
-import { deletionFileSlice, fileSlice } from './slice/fileSlice.js';
-import type { Part } from './slice/part.js';
-import { searchSlice } from './slice/searchSlice.js';
-import type { ExportSliceInput } from './sliceRunner.js';
-import { ProgressReports } from './waiting.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import { blockSlice } from './blockSlice.js';
+import { deletionFileSlice, fileSlice } from './fileSlice.js';
+import type { Part } from './part.js';
+import { searchSlice } from './searchSlice.js';
+import type { ExportSliceInput } from '../sliceRunner.js';
+import { ProgressReports } from '../waiting.js';
 
 /** What an attempt needs besides its part. */
 export interface AttemptSurroundings {
@@ -31,7 +31,7 @@ export interface Attempt {
 /**
  * Makes an attempt at a slice: into files of its own, and a record of its own. It counts once the runtime has recorded its
  * name.
- * @throws what made it fail, with its files discarded
+ * @throws what made it fail; where that is reading or writing, with its files discarded
  */
 export async function makeAttempt(
   dependencies: ActivityDependencies,

@@ -1,11 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import type { LineSink } from '../export/output/lineMaker.js';
-import { SplitFile } from '../export/output/splitFile.js';
-import { ANY_TYPE, type JobRequest, type OutputFile, type PlannedPartition } from '../export/records/job.js';
-import { PROVENANCE } from '../export/selection/provenance.js';
-import type { SliceResult } from '../export/slice/slice.js';
-import type { ActivityDependencies } from './dependencies.js';
-import type { ExportSliceInput } from './sliceRunner.js';
+import type { LineSink } from '../../export/output/lineMaker.js';
+import { SplitFile } from '../../export/output/splitFile.js';
+import {
+  ANY_TYPE,
+  type JobRequest,
+  type OutputFile,
+  type PlannedPartition,
+} from '../../export/records/job.js';
+import { PROVENANCE } from '../../export/selection/provenance.js';
+import type { SliceResult } from '../../export/slice/slice.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import type { ExportSliceInput } from '../sliceRunner.js';
 
 /** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status `deleted` */
 export const DELETIONS_TYPE = 'Bundle';
