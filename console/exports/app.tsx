@@ -1,16 +1,12 @@
 import type { JSX } from 'preact';
 import { Navigation } from '../shared/navigation.js';
 import { useStore } from '../shared/store.js';
-import type { Desk, DeskState } from './desk.js';
+import type { Desk } from './desk.js';
 import { JobList } from './jobList.js';
 import { JobView } from './jobView.js';
+import { Words } from './part.js';
 import { SignIn } from './signIn.js';
 import { StartForm } from './startForm.js';
-
-export interface PartProps {
-  readonly desk: Desk;
-  readonly state: DeskState;
-}
 
 /** The exports page. */
 export function App({ desk }: { readonly desk: Desk }): JSX.Element {
@@ -43,19 +39,5 @@ export function App({ desk }: { readonly desk: Desk }): JSX.Element {
         {state.said}
       </p>
     </>
-  );
-}
-
-/** What is wrong, in words of the app. */
-export function Words({ of: words }: { readonly of: readonly string[] }): JSX.Element | null {
-  if (words.length === 0) return null;
-  return (
-    <div class="fault" role="alert">
-      {words.map((text, index) => (
-        <p key={index}>
-          <bdi>{text}</bdi>
-        </p>
-      ))}
-    </div>
   );
 }

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import type { PartProps } from './app.js';
+import type { PartProps } from './part.js';
 import type { ListedJob } from './jobs.js';
 import { counted, momentOf } from './words.js';
 

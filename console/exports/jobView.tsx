@@ -1,9 +1,9 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { TypeProgress } from '../../functions/export/output/progress.js';
-import { type PartProps, Words } from './app.js';
 import type { ShownJob } from './desk.js';
 import { ManifestView } from './manifestView.js';
+import { Notes, type PartProps, Words } from './part.js';
 import type { JobWatch } from './watch.js';
 import { momentOf } from './words.js';
 
@@ -44,18 +44,6 @@ export function JobView({ desk, shown }: JobProps): JSX.Element {
       {manifest !== undefined && <ManifestView desk={desk} shown={shown} manifest={manifest} />}
       <Buttons desk={desk} shown={shown} />
     </section>
-  );
-}
-
-export function Notes({ of: notes }: { readonly of: readonly string[] }): JSX.Element {
-  return (
-    <ul class="notes">
-      {notes.map((note, index) => (
-        <li key={index}>
-          <bdi>{note}</bdi>
-        </li>
-      ))}
-    </ul>
   );
 }
 

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import type { Desk, ShownJob } from './desk.js';
-import { Notes } from './jobView.js';
+import { Notes } from './part.js';
 import type { ManifestFile, ShownManifest } from './manifest.js';
 import { counted, plain } from './words.js';
 

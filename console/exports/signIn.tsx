@@ -1,7 +1,7 @@
 import type { JSX, TargetedSubmitEvent } from 'preact';
 import { useState } from 'preact/hooks';
 import { TextField } from '../shared/textField.js';
-import type { PartProps } from './app.js';
+import type { PartProps } from './part.js';
 import type { Credential } from './appServer.js';
 
 interface Way {

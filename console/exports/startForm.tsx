@@ -1,7 +1,7 @@
 import type { JSX, TargetedSubmitEvent } from 'preact';
 import { useState } from 'preact/hooks';
 import { TextField } from '../shared/textField.js';
-import { type PartProps, Words } from './app.js';
+import { type PartProps, Words } from './part.js';
 import { EMPTY_FORM, type ExportForm, typesIn } from './jobs.js';
 
 interface Field {

@@ -5,13 +5,8 @@ import { Navigation } from '../shared/navigation.js';
 import { useStore } from '../shared/store.js';
 import { ConfigurationPane } from './configurationPane.js';
 import { DataPane } from './dataPane.js';
-import type { PreviewState } from './state.js';
+import type { PaneProps } from './pane.js';
 import type { Workbench } from './workbench.js';
-
-export interface PaneProps {
-  readonly bench: Workbench;
-  readonly state: PreviewState;
-}
 
 /** The preview page. */
 export function App({ bench }: { readonly bench: Workbench }): JSX.Element {

@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { Hello } from '../engine/protocol.js';
 import { FileButton } from '../shared/fileButton.js';
 import { Tabs } from '../shared/tabs.js';
-import type { PaneProps } from './app.js';
+import type { PaneProps } from './pane.js';
 import { Coverage } from './coverage.js';
 import { ConfigurationEditor } from './editor/configurationEditor.js';
 import { completionOf } from './editor/completion.js';

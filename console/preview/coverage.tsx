@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import type { CategoryCoverage, CoverageGapSummary } from '../engine/protocol.js';
-import type { PaneProps } from './app.js';
+import type { PaneProps } from './pane.js';
 import { counted, shortened, shortPlace } from './words.js';
 
 /** Paths that are named at once. */

@@ -3,7 +3,7 @@ import { useRef, useState } from 'preact/hooks';
 import { FileButton } from '../shared/fileButton.js';
 import { TextField } from '../shared/textField.js';
 import { Tabs } from '../shared/tabs.js';
-import type { PaneProps } from './app.js';
+import type { PaneProps } from './pane.js';
 import { Elements } from './elements.js';
 import { ResourceList } from './resourceList.js';
 import { Summary } from './summary.js';

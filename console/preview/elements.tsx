@@ -3,7 +3,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { ElementTrace, ResourceTrace, RuleSummary } from '../engine/protocol.js';
 import { Choice } from '../shared/choice.js';
 import { VirtualList } from '../shared/virtualList.js';
-import type { PaneProps } from './app.js';
+import type { PaneProps } from './pane.js';
 import { listedRows, rowsOf, textAt, type ElementRow } from './elementRows.js';
 import type { ElementFilter } from './state.js';
 import { shortened, shortPlace } from './words.js';

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { TextField } from '../shared/textField.js';
-import type { PaneProps } from './app.js';
+import type { PaneProps } from './pane.js';
 import { shortened } from './words.js';
 
 /** Keys for the secrets that a configuration names: in memory only. */

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import type { PaneProps } from './app.js';
+import type { PaneProps } from './pane.js';
 
 /** Problems that are listed: more are not read. */
 const MAX_LISTED = 200;

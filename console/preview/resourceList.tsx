@@ -3,7 +3,7 @@ import { useMemo } from 'preact/hooks';
 import { TextField } from '../shared/textField.js';
 import { Choice } from '../shared/choice.js';
 import { VirtualList } from '../shared/virtualList.js';
-import type { PaneProps } from './app.js';
+import type { PaneProps } from './pane.js';
 import type { PreviewState, ResourceFilter } from './state.js';
 import { shortened } from './words.js';
 import { isListed } from './workbench.js';

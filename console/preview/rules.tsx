@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { VirtualList } from '../shared/virtualList.js';
-import type { PaneProps } from './app.js';
+import type { PaneProps } from './pane.js';
 import { counted, shortened, shortPlace } from './words.js';
 
 const ROW_HEIGHT = 28;

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import type { Comparison, PathCount, PreviewSummary } from '../engine/protocol.js';
-import type { PaneProps } from './app.js';
+import type { PaneProps } from './pane.js';
 import { counted, shortened, shortPlace } from './words.js';
 
 /** Rows of a list. */
