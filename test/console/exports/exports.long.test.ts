@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { AppDescription } from '../../../functions/http/console/pages.js';
 import { SAMPLE_CONFIGURATION } from '../../../local/stack.js';
 import { startTestStack } from '../../stack/harness.js';
 import {
   accessibilityProblems,
+  browserForTests,
   CHROMIUM,
-  startBrowser,
   type TestBrowser,
   type TestPage,
 } from '../harness.js';
@@ -63,12 +63,7 @@ function hostileExport(): (call: Call, base: string) => Reply {
   };
 }
 
-let browser: TestBrowser;
-
-beforeAll(async () => {
-  if (CHROMIUM !== undefined) browser = await startBrowser();
-}, MINUTES);
-afterAll(() => browser?.end());
+const browser = browserForTests();
 
 /** Runs a test on the page of an app, which is closed after it: whatever went wrong in the page fails it. */
 async function onPage(
