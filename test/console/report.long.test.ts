@@ -7,30 +7,24 @@ import { reportPage } from '../../functions/export/report/reportPage.js';
 import { sharedReport } from '../../functions/export/report/sharedReport.js';
 import { HOSPITAL } from '../export/report/hospital.js';
 import { INVENTED } from '../export/report/invented.js';
-import { accessibilityProblems, CHROMIUM, startBrowser, type TestBrowser } from './harness.js';
+import { accessibilityProblems, browserForTests, CHROMIUM } from './harness.js';
 
 /** Width of A4 without the page's margins, at 96 pixels an inch. */
 const PAPER_WIDTH = 688;
 const PAPER_HEIGHT = 994;
 
-let folder: string;
-let browser: TestBrowser;
+const folder = mkdtempSync(join(tmpdir(), 'report-'));
 const urls: Record<string, string> = {};
+const browser = browserForTests();
 
-beforeAll(async () => {
-  if (CHROMIUM === undefined) return;
-  folder = mkdtempSync(join(tmpdir(), 'report-'));
+beforeAll(() => {
   for (const [name, report] of Object.entries({ hospital: HOSPITAL, small: INVENTED })) {
     const path = join(folder, `${name}.html`);
     writeFileSync(path, reportPage(sharedReport(report, { minCount: 10 })));
     urls[name] = pathToFileURL(path).href;
   }
-  browser = await startBrowser();
 });
-afterAll(async () => {
-  await browser?.end();
-  if (CHROMIUM !== undefined) rmSync(folder, { recursive: true });
-});
+afterAll(() => rmSync(folder, { recursive: true }));
 
 describe.skipIf(CHROMIUM === undefined)('report.html in a browser', () => {
   const schemes = ['light', 'dark'] as const;

@@ -3,13 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { PROJECT_ROOT } from '../../local/paths.js';
-import { serveConsole, type ServedConsole } from '../../cli/console.js';
 import { reportPage } from '../../functions/export/report/reportPage.js';
 import { sharedReport } from '../../functions/export/report/sharedReport.js';
 import { HOSPITAL } from '../export/report/hospital.js';
-import { CHROMIUM, startBrowser, type TestBrowser } from './harness.js';
+import { CHROMIUM, consoleForTests } from './harness.js';
 
 /*
  * The pictures of the documentation, of invented data. `SCREENSHOTS=docs/images npx vitest run --project long
@@ -20,18 +19,8 @@ const given = process.env['SCREENSHOTS'];
 const scratch = mkdtempSync(join(tmpdir(), 'screenshots-'));
 const folder = given === undefined ? scratch : join(PROJECT_ROOT, given);
 
-let browser: TestBrowser;
-let site: ServedConsole;
-
-beforeAll(async () => {
-  if (CHROMIUM === undefined) return;
-  [browser, site] = await Promise.all([startBrowser(), serveConsole({ port: 0, base: undefined })]);
-});
-afterAll(async () => {
-  await browser?.end();
-  await site?.stop();
-  rmSync(scratch, { recursive: true });
-});
+const browser = consoleForTests();
+afterAll(() => rmSync(scratch, { recursive: true }));
 
 async function shot(page: Page, name: string): Promise<void> {
   const path = join(folder, name);
@@ -41,7 +30,7 @@ async function shot(page: Page, name: string): Promise<void> {
 
 describe.skipIf(CHROMIUM === undefined)('pictures', () => {
   it('of the preview', async () => {
-    const { page, close } = await browser.open(`${site.url}preview`, { width: 1280, height: 740 });
+    const { page, close } = await browser.open('preview', { width: 1280, height: 740 });
     await page.getByLabel('Start from').selectOption('a few rules, to try');
     await page.getByText(/kinds? of identities (?:is|are) left/).waitFor();
     await page.getByRole('button', { name: 'Use invented resources' }).click();
