@@ -28,11 +28,12 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 describe.skipIf(CHROMIUM === undefined)('report.html in a browser', () => {
   const schemes = ['light', 'dark'] as const;
-  it.each(
-    ['hospital', 'small'].flatMap((name) =>
-      schemes.flatMap((scheme) => [1280, 360].map((width) => [name, scheme, width] as const)),
-    ),
-  )(
+  it.each([
+    ['hospital', 'light', 1280],
+    ['hospital', 'light', 360],
+    ['hospital', 'dark', 1280],
+    ['small', 'dark', 360],
+  ] as const)(
     'has nothing that keeps people out, and no part beside the window: %s, %s, %i pixels wide',
     async (name, colorScheme, width) => {
       const { page, close } = await browser.open(urls[name] ?? '', { width, colorScheme });
