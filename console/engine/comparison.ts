@@ -63,9 +63,9 @@ export class ComparisonOfEngines {
   }
 
   #traced(which: Which, index: number): Traced {
-    const { valueAt: at, fileNameOf } = this.#opened;
-    const value = at(index);
-    const { trace, line } = this.#engines[which].resource(value, index, fileNameOf(index), true);
+    const opened = this.#opened;
+    const value = opened.valueAt(index);
+    const { trace, line } = this.#engines[which].resource(value, index, opened.fileNameOf(index), true);
     const [before, after] = [
       valueAt(value.tape, value.node),
       line === undefined ? undefined : parseJson(line),

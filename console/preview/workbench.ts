@@ -438,7 +438,6 @@ function namesOf(files: readonly File[]): string {
 
 /** @throws EngineError where a file is no configuration */
 async function readConfiguration(file: File): Promise<string> {
-  const invalid = (message: string): EngineError => new EngineError({ code: 'invalid', message });
   // One that the engine refuses for its size is not given to the editor.
   if (file.size > MAX_CONFIGURATION_BYTES)
     throw invalid(`${file.name}: a configuration has at most 1 MiB, and this file is larger.`);
@@ -447,6 +446,10 @@ async function readConfiguration(file: File): Promise<string> {
   if (isData(text))
     throw invalid(`${file.name} is data, not a configuration. Open it under Resources, or drop it there.`);
   return text;
+}
+
+function invalid(message: string): EngineError {
+  return new EngineError({ code: 'invalid', message });
 }
 
 /** Whether a text has resources: then it is not put into the editor, whose text others may get. */
@@ -467,8 +470,9 @@ async function readFile(file: File): Promise<OpenedFile> {
   try {
     return { name: file.name, data: new Uint8Array(await file.arrayBuffer()) };
   } catch {
-    const message = `${file.name} cannot be read. Of a folder, open the files in it; choose a file again that was changed since.`;
-    throw new EngineError({ code: 'invalid', message });
+    throw invalid(
+      `${file.name} cannot be read. Of a folder, open the files in it; choose a file again that was changed since.`,
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { accessibilityProblems, CHROMIUM, consoleForTests, type WindowOptions } from './harness.js';
+import { accessibilityProblems, CHROMIUM, consoleForTests } from './harness.js';
 import {
   elements,
   eventually,
