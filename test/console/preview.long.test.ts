@@ -1,26 +1,9 @@
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { serveConsole, type ServedConsole } from '../../cli/console.js';
-import {
-  accessibilityProblems,
-  CHROMIUM,
-  startBrowser,
-  type TestBrowser,
-  type WindowOptions,
-} from './harness.js';
+import { describe, expect, it } from 'vitest';
+import { accessibilityProblems, CHROMIUM, consoleForTests, type WindowOptions } from './harness.js';
 import { HOSTILE_TEXTS, hostileButValid, hostileConfiguration, hostileResource } from './hostile.js';
 
-let browser: TestBrowser;
-let site: ServedConsole;
-
-beforeAll(async () => {
-  if (CHROMIUM === undefined) return;
-  [browser, site] = await Promise.all([startBrowser(), serveConsole({ port: 0, base: undefined })]);
-});
-afterAll(async () => {
-  await browser?.end();
-  await site?.stop();
-});
+const browser = consoleForTests();
 
 const PATIENT = {
   resourceType: 'Patient',
@@ -42,7 +25,7 @@ const RULES = `{
 
 /** Opens the page, and waits until the engine has looked at its configuration. */
 async function openPreview(options?: WindowOptions, after = '') {
-  const opened = await browser.open(`${site.url}preview${after}`, options);
+  const opened = await browser.open(`preview${after}`, options);
   await ready(opened.page);
   return opened;
 }
