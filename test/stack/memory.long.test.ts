@@ -17,14 +17,9 @@ const TIMEOUT_MS = 600_000;
 /** What the template sets for an instance of 512 MB. */
 async function smallInstance(): Promise<Record<string, string>> {
   const { smallSettings } = await templateSettings(PROJECT_ROOT);
-  const settings = Object.fromEntries(
+  return Object.fromEntries(
     [...smallSettings].map(([name, value]) => [name, value.replace(/^'(.*)'$/, '$1')]),
   );
-  // The stack's host is the worker, too: it takes what is for V8 from here.
-  const ofHeap = settings['languageWorkers__node__arguments']
-    ?.split(' ')
-    .filter((argument) => !argument.startsWith('--max-http-header-size'));
-  return { ...settings, NODE_OPTIONS: ofHeap?.join(' ') ?? '' };
 }
 
 const hasProc = existsSync('/proc/self/status');
