@@ -10,6 +10,7 @@ import {
   type TextEdit,
 } from '../engine/protocol.js';
 import { FHIR_VERSIONS, type FhirVersion } from '../../functions/fhir/fhirVersion.js';
+import { saveAs } from '../shared/saving.js';
 import { Store } from '../shared/store.js';
 import {
   firstConfiguration,
@@ -104,6 +105,14 @@ export class Workbench {
     } catch (error) {
       this.store.set({ fault: messageOf(error) });
     }
+  }
+
+  /** Saves the text as it is: with its comments and keys, which a link leaves out. */
+  saveConfiguration(): void {
+    const { text, checked } = this.store.state;
+    const name = checked?.format === 'yaml' ? 'configuration.yaml' : 'configuration.json';
+    saveAs(new Blob([text]), name);
+    this.store.set({ said: `${name} is saved.` });
   }
 
   /** Shows where files that are dragged over the page would be opened. */
