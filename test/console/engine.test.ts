@@ -228,7 +228,12 @@ describe('the engine in the console', () => {
     const engine = startEngine('R4');
     const alphabet = new Set<string>();
     for (let round = 0; round < 30; round++) {
-      const rules = [{ path: `Patient.where(id = '${(round * 2_654_435_761).toString(36).repeat(round + 1)}').name`, method: 'redact' }];
+      const rules = [
+        {
+          path: `Patient.where(id = '${(round * 2_654_435_761).toString(36).repeat(round + 1)}').name`,
+          method: 'redact',
+        },
+      ];
       const made = await engine.call('link', { configuration: JSON.stringify({ fhirPathRules: rules }) });
       expect(made.fragment).toMatch(/^c=[A-Za-z0-9_-]+$/);
       for (const letter of made.fragment.slice(2)) alphabet.add(letter);
