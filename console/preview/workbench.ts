@@ -6,6 +6,7 @@ import {
   type OpenedData,
   type OpenedFile,
   type OpenedResource,
+  type SampleAsk,
   type Span,
   type TextEdit,
 } from '../engine/protocol.js';
@@ -218,16 +219,15 @@ export class Workbench {
     await this.#open(name, () => [{ name, data: text }]);
   }
 
-  /** Opens one invented resource, or with an empty name all of them. */
-  async openSample(name: string): Promise<void> {
-    const samples = this.store.state.hello?.samples ?? [];
-    const chosen = name === '' ? samples : samples.filter((sample) => sample.name === name);
-    const title = name === '' ? 'Invented resources' : (chosen[0]?.title ?? '');
-    await this.#open(title, async () => {
+  /** Opens invented resources: one, or of the usual ones all. */
+  async openSample(chosen: SampleAsk | 'all'): Promise<void> {
+    const types = this.store.state.hello?.samples ?? [];
+    const asks = chosen === 'all' ? types.map((type): SampleAsk => ({ type, kind: 'usual' })) : [chosen];
+    const name = chosen === 'all' ? 'Invented resources' : `Invented ${chosen.type}`;
+    await this.#open(name, async () => {
       const texts: string[] = [];
-      for (const sample of chosen)
-        texts.push((await this.#engine.call('sample', { name: sample.name })).text);
-      return [{ name: title, data: `[${texts.join(',')}]` }];
+      for (const ask of asks) texts.push((await this.#engine.call('sample', ask)).text);
+      return [{ name, data: `[${texts.join(',')}]` }];
     });
   }
 

@@ -233,6 +233,26 @@ describe.skipIf(CHROMIUM === undefined)('files that are dropped', () => {
   });
 });
 
+describe.skipIf(CHROMIUM === undefined)('invented resources', () => {
+  it('are there of every type of the FHIR version, to try rules on', async () => {
+    const { page, close } = await openPreview(browser, {}, '?version=R5');
+    const invented = page.getByLabel('Invented');
+    const before = browser.requests.length;
+    await invented.selectOption('usual:Patient');
+    await page.getByText('Invented Patient: 1 resource', { exact: true }).waitFor();
+    await page.getByRole('option', { name: /^Patient / }).waitFor();
+    // A type of R5 alone.
+    await invented.selectOption('every element:ActorDefinition');
+    await page.getByRole('option', { name: /^ActorDefinition invented-1/ }).waitFor();
+    await rowOf(page, '"invented-1"').waitFor();
+    await page.getByRole('tab', { name: 'All resources' }).click();
+    await page.getByText('All results are valid, as far as the engine looks.').waitFor();
+    await page.getByText('Nothing was left out for this reason.').waitFor();
+    expect(browser.requests.slice(before)).toEqual([]);
+    await close();
+  });
+});
+
 describe.skipIf(CHROMIUM === undefined)('the configuration', () => {
   it('is saved as it is, by keyboard, while data is open: with its comments, and without data', async () => {
     const { page, close } = await openPreview(browser);
