@@ -69,13 +69,18 @@ function objectOf(type: FhirType, around: readonly string[]): { readonly [name: 
 /** Those of a type, of each choice one. */
 function elementsOf(type: FhirType): FhirElement[] {
   const byName = new Map<string, FhirElement>();
-  const rank = ({ type: of }: FhirElement): number => (PREFERRED.indexOf(of?.name ?? '') + 99) % 99;
   for (const element of type.elements.values()) {
     const other = byName.get(element.name);
     if (other === undefined || rank(element) < rank(other)) byName.set(element.name, element);
   }
   // Of elements within data types, `id` is for links inside a document.
   return [...byName.values()].filter(({ name }) => !LEFT_OUT.has(name) && (type.isResource || name !== 'id'));
+}
+
+/** Place among the types that are preferred; the others come last. */
+function rank({ type }: FhirElement): number {
+  const place = PREFERRED.indexOf(type?.name ?? '');
+  return place < 0 ? PREFERRED.length : place;
 }
 
 function valueOf(

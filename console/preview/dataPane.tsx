@@ -52,12 +52,6 @@ export function DataPane({ bench, state }: PaneProps): JSX.Element {
 
 /** The choice of resources that nobody has. */
 function Invented({ bench, state: { hello } }: PaneProps): JSX.Element {
-  const options = (kind: SampleAsk['kind'], types: readonly string[] = []): JSX.Element[] =>
-    types.map((type) => (
-      <option key={type} value={`${kind}:${type}`}>
-        {type}
-      </option>
-    ));
   return (
     <label class="choice">
       Invented
@@ -75,13 +69,30 @@ function Invented({ bench, state: { hello } }: PaneProps): JSX.Element {
         </option>
         <optgroup label="As a hospital has them">
           <option value="all">all of these</option>
-          {options('usual', hello?.samples)}
+          <Types kind="usual" types={hello?.samples ?? []} />
         </optgroup>
         <optgroup label="With every element of the type">
-          {options('every element', hello?.resourceTypes)}
+          <Types kind="every element" types={hello?.resourceTypes ?? []} />
         </optgroup>
       </select>
     </label>
+  );
+}
+
+interface TypesProps {
+  readonly kind: SampleAsk['kind'];
+  readonly types: readonly string[];
+}
+
+function Types({ kind, types }: TypesProps): JSX.Element {
+  return (
+    <>
+      {types.map((type) => (
+        <option key={type} value={`${kind}:${type}`}>
+          {type}
+        </option>
+      ))}
+    </>
   );
 }
 
