@@ -1,4 +1,5 @@
 import { stateMissing } from '../jobs/model/state.js';
+import { type SliceCost, sumOfCosts } from '../export/records/cost.js';
 import {
   addReport,
   type DeletionNote,
@@ -61,6 +62,7 @@ async function complete(
   const provenance = emptyReport();
   const counts = emptyCounts();
   let seconds = 0;
+  const costs: Array<SliceCost | undefined> = [];
   let foreign = 0;
   let ofOthers = 0;
   let lines: number | undefined;
@@ -93,6 +95,7 @@ async function complete(
     ofOthers += slice.ofOthers ?? 0;
     if (slice.counts !== undefined) addPartCounts(counts, slice.counts, mostPatients);
     seconds += slice.seconds;
+    costs.push(slice.cost);
     if (slice.lines !== undefined) lines = (lines ?? 0) + slice.lines;
     attempt = slice.previous;
   }
@@ -100,9 +103,11 @@ async function complete(
     await jobs.putPartCounts(jobId, partition, counts);
     for (const [type, own] of byType) await jobs.putPartCounts(jobId, partition, own.counts, type);
   }
+  const cost = sumOfCosts(costs);
   await jobs.putPartition(jobId, partition, {
     files: files.reverse(),
     seconds,
+    ...(cost === undefined ? {} : { cost }),
     report,
     ...(deletionNotes.length === 0 ? {} : { deletionNotes }),
     ...(lines === undefined ? {} : { lines }),

@@ -27,11 +27,11 @@ function configurationOf(version: FhirVersion): string {
 
 async function byNode(configuration: string, version: FhirVersion, data: string): Promise<unknown[]> {
   const secrets = { job: new Uint8Array(32), random: new Uint8Array(32) };
-  const engine = await PreviewEngine.of({ configuration, now }, version, secrets, '');
-  const opened = new OpenResources(data, 'entries');
+  const engine = await PreviewEngine.of({ configuration, now }, version, secrets);
+  const opened = new OpenResources([{ data }], 'entries');
   return opened.resources.map(({ index }) => {
     const value = opened.resourceAt(index);
-    return value === undefined ? undefined : engine.resource(value, index).line;
+    return value === undefined ? undefined : engine.resource(value, index, '').line;
   });
 }
 
@@ -54,7 +54,7 @@ async function byChromium(
       engine.terminate();
       resolve({ messages, milliseconds: performance.now() - began });
     };
-    engine.postMessage({ id: 1, call: 'open', ask: { data } });
+    engine.postMessage({ id: 1, call: 'open', ask: { files: [{ name: '', data }] } });
     engine.postMessage({ id: 2, call: 'preview', ask: { configuration, now } });
   })`;
   const { messages, milliseconds } = (await page.evaluate(script)) as {
