@@ -304,7 +304,9 @@ it('the worker takes more of headers than the host, however the app is started',
 
 it('memory of the worker is allocated by the same rules, however the app is started', () => {
   const read = (path: string): string[] =>
-    readFileSync(join(PROJECT_ROOT, path), 'utf8').match(/MALLOC_\w+: '\d+'|--max-semi-space-size=4 [^']*/g) ?? [];
+    readFileSync(join(PROJECT_ROOT, path), 'utf8').match(
+      /MALLOC_\w+: '\d+'|--max-semi-space-size=4 [^']*/g,
+    ) ?? [];
   const [template, stack] = ['infra/modules/functionApp.bicep', 'local/stack.ts'].map(read);
   expect(template).toHaveLength(3);
   expect(stack).toEqual(template);
