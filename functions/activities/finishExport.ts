@@ -87,7 +87,7 @@ async function complete(
   if (plan === undefined) throw stateMissing();
   const repeated = await repeatedOf(jobs, jobId, plan);
   const rounds = plan.referenced === undefined ? [] : await jobs.referencedRounds(jobId, plan);
-  const read = await readParts(jobs, jobId, await countedParts(jobs, jobId, plan, rounds));
+  const read = await readParts(jobs, jobId, plan, await countedParts(jobs, jobId, plan, rounds));
   const withheld = await withheldOf(jobs, request, plan, read);
   const { minPatients = 0 } = request;
   if (withheld.isAll) throw allWithheld(minPatients);

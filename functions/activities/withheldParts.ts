@@ -7,6 +7,7 @@ import {
   emptyCounts,
   withheldTypes,
 } from '../export/selection/patientCount.js';
+import { partitionRecords } from '../jobs/partitionRecords.js';
 import { stateMissing } from '../jobs/model/state.js';
 import type { CountedPart } from './countedParts.js';
 
@@ -19,10 +20,13 @@ const AT_ONCE = { concurrency: 8 };
 export async function readParts(
   jobs: Pick<JobStore, 'partition'>,
   jobId: string,
+  plan: JobPlan,
   counted: readonly CountedPart[],
 ): Promise<ReadPart[]> {
-  const partsOf = async ({ partition, planned }: CountedPart): Promise<ReadPart[]> => {
-    const record = await jobs.partition(jobId, partition);
+  const numbers = counted.map(({ partition }) => partition);
+  const records = await partitionRecords(jobs, jobId, plan, numbers);
+  return counted.flatMap(({ partition, planned }): ReadPart[] => {
+    const record = records.get(partition);
     if (record === undefined) throw stateMissing();
     if (record.byType === undefined) return [{ partition, planned, record }];
     const { byType, seconds, classes } = record;
@@ -36,8 +40,7 @@ export async function readParts(
         ...(type === 'Patient' && classes !== undefined ? { classes } : {}),
       },
     }));
-  };
-  return (await pMap(counted, partsOf, AT_ONCE)).flat();
+  });
 }
 
 /** The types that are withheld since a part of theirs is of too few patients, and whether these are all. */

@@ -4,6 +4,7 @@ import { exportGroup } from '../../functions/activities/exportGroup.js';
 import { JobCache } from '../../functions/activities/jobCache.js';
 import type { JobStore } from '../../functions/adapters/storage/jobStore.js';
 import { ExportError } from '../../functions/common/errors.js';
+import type { PartitionProgress, StoredSlice } from '../../functions/export/records/job.js';
 import { arraySink } from '../export/arraySink.js';
 import { jobRequest } from '../export/requests.js';
 
@@ -17,7 +18,7 @@ interface Case {
   refused?: string;
   /** Milliseconds that a request to the source takes. Default 0. */
   requestMs?: number;
-  /** Whether the job is stopped once so many records are written. Default never. */
+  /** Whether the job is stopped once so many files are there. Default never. */
   stopsAfter?: number;
 }
 
@@ -41,17 +42,25 @@ async function groupOf({ more, refused, requestMs = 0, stopsAfter = Infinity }: 
     },
     records: async () => {
       read.records++;
-      const isStopped = records.length >= stopsAfter;
+      const isStopped = files.size >= stopsAfter;
       return {
         request,
         stop: isStopped ? { reason: 'cancelled', at: UNTIL } : undefined,
         outcome: undefined,
       };
     },
-    putSlice: async (_job: string, partition: number) => void records.push(TYPES[partition] ?? ''),
+    putSlice: async (_job: string, partition: number, _attempt: string, { following = {} }: StoredSlice) => {
+      const count = 1 + Object.keys(following).length;
+      records.push(...TYPES.slice(partition, partition + count));
+    },
     checkClaim: async () => undefined,
-    putProgress: async (_job: string, { partition, isDone }: { partition: number; isDone: boolean }) =>
-      void (isDone && progress.push(partition)),
+    putProgress: async (
+      _job: string,
+      { partition, isDone }: PartitionProgress,
+      following: readonly number[] = [],
+    ) => {
+      if (isDone) progress.push(partition, ...following.map((_, more) => partition + 1 + more));
+    },
   };
   const bodyOf = (type: string): Buffer => {
     const self = `http://source.example/${type}?_sort=_lastUpdated&_lastUpdated=x`;
