@@ -16,19 +16,25 @@ import { traceElements } from './traceElements.js';
 
 type Which = 'one' | 'other';
 
+/** The resources that are open. */
+interface Opened {
+  /** Gives a resource, until another is asked for. */
+  valueAt(index: number): TapeValue;
+  fileNameOf(index: number): string;
+}
+
 /** Finds where two configurations have different results. */
 export class ComparisonOfEngines {
   readonly #engines: Readonly<Record<Which, PreviewEngine>>;
-  readonly #valueAt: (index: number) => TapeValue;
+  readonly #opened: Opened;
   readonly #counts = { same: 0, different: 0 };
   readonly #paths = new Map<string, number>();
   /** The first resource that has a difference of a definition. */
   readonly #first = new Map<string, number>();
 
-  /** @param valueAt gives a resource, until another is asked for */
-  constructor(engines: Readonly<Record<Which, PreviewEngine>>, valueAtIndex: (index: number) => TapeValue) {
+  constructor(engines: Readonly<Record<Which, PreviewEngine>>, opened: Opened) {
     this.#engines = engines;
-    this.#valueAt = valueAtIndex;
+    this.#opened = opened;
   }
 
   /** What differs in a resource; undefined where nothing does. */
@@ -49,13 +55,17 @@ export class ComparisonOfEngines {
 
   #result(which: Which, index: number): ResourceDifference[Which] {
     const engine = this.#engines[which];
-    const { problems: _, ...result } = resultOf(engine, engine.resource(this.#valueAt(index), index));
+    const { problems: _, ...result } = resultOf(
+      engine,
+      engine.resource(this.#opened.valueAt(index), index, this.#opened.fileNameOf(index)),
+    );
     return result;
   }
 
   #traced(which: Which, index: number): Traced {
-    const value = this.#valueAt(index);
-    const { trace, line } = this.#engines[which].resource(value, index, true);
+    const opened = this.#opened;
+    const value = opened.valueAt(index);
+    const { trace, line } = this.#engines[which].resource(value, index, opened.fileNameOf(index), true);
     const [before, after] = [
       valueAt(value.tape, value.node),
       line === undefined ? undefined : parseJson(line),

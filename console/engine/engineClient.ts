@@ -45,9 +45,16 @@ export class EngineClient {
     return new EngineClient(new Worker(url, { type: 'module', name: `FHIR ${version}` }));
   }
 
-  /** @throws EngineError */
-  call<Name extends CallName>(call: Name, ask: Calls[Name]['ask']): Promise<Calls[Name]['answer']> {
-    return this.#send(call, ask);
+  /**
+   * @param moved bytes in what is asked, which the page then has no more
+   * @throws EngineError
+   */
+  call<Name extends CallName>(
+    call: Name,
+    ask: Calls[Name]['ask'],
+    moved: readonly ArrayBuffer[] = [],
+  ): Promise<Calls[Name]['answer']> {
+    return this.#send(call, ask, moved);
   }
 
   /** A call whose results come in parts. @throws EngineError */
@@ -56,7 +63,7 @@ export class EngineClient {
     ask: Calls[Name]['ask'],
     onPart: (part: PartOf<Name>) => void,
   ): Promise<Calls[Name]['answer']> {
-    return this.#send(call, ask, onPart);
+    return this.#send(call, ask, [], onPart);
   }
 
   /** Ends the worker, with all that it has. */
@@ -73,12 +80,13 @@ export class EngineClient {
   #send<Name extends CallName>(
     call: Name,
     ask: Calls[Name]['ask'],
+    moved: readonly ArrayBuffer[],
     part?: (part: never) => void,
   ): Promise<Calls[Name]['answer']> {
     return new Promise((resolve, reject) => {
       const id = ++this.#last;
       this.#waiting.set(id, { answer: resolve, fail: reject, part });
-      this.#worker.postMessage({ id, call, ask });
+      this.#worker.postMessage({ id, call, ask }, [...moved]);
     });
   }
 

@@ -2,17 +2,21 @@ import { notJson } from '../../functions/json/json.js';
 import { ARRAY, JsonTape, OBJECT, type TapeValue } from '../../functions/json/jsonTape.js';
 import { nameNumber } from '../../functions/json/keyNames.js';
 import { lineAndColumn } from '../../functions/deid/reading/documentError.js';
-import type { Bundles, DataProblem, OpenedData, OpenedResource } from './protocol.js';
+import type { Bundles, DataProblem, OpenedData, OpenedFile, OpenedResource } from './protocol.js';
 
 const RESOURCE_TYPE = nameNumber('resourceType');
 const ID = nameNumber('id');
 const ENTRY = nameNumber('entry');
 const RESOURCE = nameNumber('resource');
+const RULES = nameNumber('fhirPathRules');
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Most problems that are listed. */
 const MAX_PROBLEMS = 100;
+
+/** Where data comes from. */
+type Place = Pick<OpenedResource, 'file' | 'line'>;
 
 /** The resources that are open, with their bytes as they came. */
 export class OpenResources implements OpenedData {
@@ -22,13 +26,11 @@ export class OpenResources implements OpenedData {
   readonly #bytes: Buffer[] = [];
   readonly #bundles: Bundles;
 
-  /** @param data one resource, a Bundle, an array of resources, or NDJSON */
-  constructor(data: string | Uint8Array, bundles: Bundles) {
+  /** @param files each of one resource, a Bundle, an array of resources, or NDJSON */
+  constructor(files: readonly Pick<OpenedFile, 'data'>[], bundles: Bundles) {
     this.#bundles = bundles;
-    const bytes = typeof data === 'string' ? Buffer.from(data, 'utf8') : viewOf(data);
-    const tape = this.#tape;
-    if (tape.read(bytes) && isUtf8(bytes)) this.#take({ tape, node: tape.root, bytes }, {});
-    else this.#takeLines(bytes, tape.refusedAt);
+    for (const [file, { data }] of files.entries())
+      this.#takeFile(typeof data === 'string' ? Buffer.from(data, 'utf8') : viewOf(data), file);
   }
 
   /** A resource that is open, until another is asked for; undefined where there is none at the index. */
@@ -38,10 +40,17 @@ export class OpenResources implements OpenedData {
     return bytes !== undefined && tape.read(bytes) ? { tape, node: tape.root, bytes } : undefined;
   }
 
+  #takeFile(bytes: Buffer, file: number): void {
+    const tape = this.#tape;
+    if (tape.read(bytes) && isUtf8(bytes)) this.#take({ tape, node: tape.root, bytes }, { file });
+    else this.#takeLines(bytes, tape.refusedAt, file);
+  }
+
   /** Lines of NDJSON. Of a text of which none is JSON, the first problem of the whole is the one that counts. */
-  #takeLines(bytes: Buffer, refusedAt: number): void {
+  #takeLines(bytes: Buffer, refusedAt: number, file: number): void {
     const tape = this.#tape;
     const problems: DataProblem[] = [];
+    const before = this.resources.length;
     let line = 0;
     for (let start = 0; start < bytes.length;) {
       const end = bytes.indexOf(0x0a, start);
@@ -49,15 +58,15 @@ export class OpenResources implements OpenedData {
       start = end < 0 ? bytes.length : end + 1;
       line++;
       if (text.every((byte) => byte <= 0x20)) continue;
-      if (!isUtf8(text)) problems.push({ line, message: `Line ${line} has bytes that are not UTF-8.` });
-      else if (tape.read(text)) this.#take({ tape, node: tape.root, bytes: text }, { line });
-      else problems.push({ line, message: `Line ${line} is no JSON: ${notJson(tape).message}.` });
+      if (!isUtf8(text)) problems.push({ file, line, message: 'There are bytes that are not UTF-8.' });
+      else if (tape.read(text)) this.#take({ tape, node: tape.root, bytes: text }, { file, line });
+      else problems.push({ file, line, message: `This is no JSON: ${notJson(tape).message}.` });
     }
-    const found = this.resources.length > 0 ? problems : [problemOf(bytes, refusedAt)];
-    this.problems.push(...found.slice(0, MAX_PROBLEMS));
+    const found = this.resources.length > before ? problems : [{ file, ...problemOf(bytes, refusedAt) }];
+    this.problems.push(...found.slice(0, MAX_PROBLEMS - this.problems.length));
   }
 
-  #take(value: TapeValue, place: Pick<OpenedResource, 'line'>): void {
+  #take(value: TapeValue, place: Place): void {
     const { tape, node } = value;
     if (tape.kind(node) === ARRAY) {
       for (let at = tape.first(node); at < tape.after(node); at = tape.after(at))
@@ -68,13 +77,21 @@ export class OpenResources implements OpenedData {
       this.#wrong('A resource is a JSON object, and this is another value.', place);
       return;
     }
+    const isResource = tape.lastMember(node, RESOURCE_TYPE) >= 0;
+    if (!isResource && tape.lastMember(node, RULES) >= 0) {
+      this.#wrong(
+        'This is a configuration, not a resource. Open it under Configuration, or drop it there.',
+        place,
+      );
+      return;
+    }
     const isBundle = this.#bundles === 'entries' && tape.textOf(node, RESOURCE_TYPE) === 'Bundle';
     if (isBundle && this.#takeEntries(value, place)) return;
     this.#add(value, place);
   }
 
   /** @returns whether the Bundle has resources */
-  #takeEntries({ tape, node, bytes }: TapeValue, place: Pick<OpenedResource, 'line'>): boolean {
+  #takeEntries({ tape, node, bytes }: TapeValue, place: Place): boolean {
     const entries = tape.lastMember(node, ENTRY);
     if (entries < 0 || tape.kind(entries) !== ARRAY) return false;
     let count = 0;
@@ -88,7 +105,7 @@ export class OpenResources implements OpenedData {
     return count > 0;
   }
 
-  #add({ tape, node, bytes }: TapeValue, place: Pick<OpenedResource, 'line' | 'entry'>): void {
+  #add({ tape, node, bytes }: TapeValue, place: Place & Pick<OpenedResource, 'entry'>): void {
     const index = this.resources.length;
     const type = tape.textOf(node, RESOURCE_TYPE) ?? '';
     const id = tape.textOf(node, ID) ?? '';
@@ -96,7 +113,7 @@ export class OpenResources implements OpenedData {
     this.resources.push({ index, type, id, ...place });
   }
 
-  #wrong(message: string, place: Pick<OpenedResource, 'line'>): void {
+  #wrong(message: string, place: Place): void {
     if (this.problems.length < MAX_PROBLEMS) this.problems.push({ ...place, message });
   }
 }
@@ -115,7 +132,7 @@ function isUtf8(bytes: Uint8Array): boolean {
 }
 
 /** Why bytes are no JSON, and no lines of it. */
-function problemOf(bytes: Buffer, refusedAt: number): DataProblem {
+function problemOf(bytes: Buffer, refusedAt: number): Omit<DataProblem, 'file'> {
   if (bytes.every((byte) => byte <= 0x20)) return { message: 'There is no data: the text is empty.' };
   if (!isUtf8(bytes)) return { message: 'There are bytes that are not UTF-8, as JSON has to be.' };
   const before = bytes.toString('utf8', 0, refusedAt);

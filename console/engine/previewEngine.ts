@@ -45,13 +45,11 @@ export class PreviewEngine {
   readonly #engine: Engine;
   readonly #line = new LineBuffer();
   readonly #random: RandomBytes;
-  readonly #fileName: string;
 
-  private constructor(configuration: Configuration, secrets: PageSecrets, now: number, fileName: string) {
+  private constructor(configuration: Configuration, secrets: PageSecrets, now: number) {
     const { fhirVersion } = configuration;
     this.rules = rulesOf(configuration);
     this.#random = new RandomBytes(secrets.random);
-    this.#fileName = fileName;
     this.#engine = compileEngine(configuration, {
       fhirVersion,
       now,
@@ -68,7 +66,6 @@ export class PreviewEngine {
     { configuration: text, keys = {}, now }: PreviewAsk,
     fhirVersion: FhirVersion,
     secrets: PageSecrets,
-    fileName: string,
   ): Promise<PreviewEngine> {
     const { configuration } = readConfiguration(text, { fhirVersion });
     if (configuration === undefined)
@@ -81,7 +78,7 @@ export class PreviewEngine {
       throw new CallError('invalid', `${issue?.path ?? 'A key'}: ${issue?.message ?? 'it does not fit'}.`);
     const instant = now === undefined ? Date.now() : Date.parse(now);
     if (Number.isNaN(instant)) throw new CallError('invalid', 'The instant is not one of ISO 8601.');
-    return new PreviewEngine(resolved.configuration, secrets, instant, fileName);
+    return new PreviewEngine(resolved.configuration, secrets, instant);
   }
 
   /** What happens to an export when a resource fails. */
@@ -96,9 +93,10 @@ export class PreviewEngine {
 
   /**
    * @param index of the resource: what is random differs from resource to resource
+   * @param fileName of the file that it comes from
    * @param isByTree whether the trace is asked for
    */
-  resource(value: TapeValue, index: number, isByTree = false): PreviewedResource {
+  resource(value: TapeValue, index: number, fileName: string, isByTree = false): PreviewedResource {
     const report = new EngineReport();
     const trace = new Trace();
     const line = this.#line;
@@ -106,7 +104,7 @@ export class PreviewEngine {
     this.#random.begin(index);
     const { decisions } = this;
     decisions.restart();
-    const context = { fileName: this.#fileName, trace, isByTree };
+    const context = { fileName, trace, isByTree };
     const failure = this.#engine.anonymize(value, line, report, context);
     if (trace.root !== undefined) decisions.readTrace(trace, trace.root);
     if (failure !== undefined) return { failure, report, trace };

@@ -30,10 +30,11 @@ export interface Calls {
   /** An invented resource. Fails where there is none of this name. */
   sample: { ask: { name: string }; answer: { text: string } };
   /**
-   * Takes data, in the place of what was open: one resource, a Bundle, an array of resources, or NDJSON. It stays in the
-   * worker until other data is opened, or `close`.
+   * Takes data, in the place of what was open: files, each of one resource, a Bundle, an array of resources, or NDJSON, and
+   * packed by gzip or not. It stays in the worker until other data is opened, or `close`. Fails with the code `superseded`
+   * where one of these comes before it is open, and leaves what was open where a file cannot be unpacked.
    */
-  open: { ask: { data: string | Uint8Array; fileName?: string; bundles?: Bundles }; answer: OpenedData };
+  open: { ask: { files: readonly OpenedFile[]; bundles?: Bundles }; answer: OpenedData };
   /** Forgets the data that is open. */
   close: { ask: Record<string, never>; answer: Record<string, never> };
   /**
@@ -206,6 +207,15 @@ export interface ConfigurationLink {
 /** Whether the resources of Bundles are taken one by one, as an export of them would; or each Bundle as one resource. */
 export type Bundles = 'entries' | 'whole';
 
+export interface OpenedFile {
+  /** As it is called where it comes from; `dateShiftScope: file` goes by it. */
+  readonly name: string;
+  readonly data: string | Uint8Array<ArrayBuffer>;
+}
+
+/** Bytes of all files that are open at once, unpacked: a browser has them several times in memory. */
+export const MAX_OPENED_BYTES = 256 * 1024 * 1024;
+
 export interface OpenedData {
   readonly resources: readonly OpenedResource[];
   /** What could not be read. */
@@ -218,12 +228,15 @@ export interface OpenedResource {
   /** Empty where it has none that is a text. */
   readonly type: string;
   readonly id: string;
-  /** Where it comes from: line of the file, from 1, and place among the entries of the Bundle, from 0. */
+  /** Where it comes from: place of the file, from 0, line in it, from 1, and place among the entries of the Bundle, from 0. */
+  readonly file: number;
   readonly line?: number;
   readonly entry?: number;
 }
 
 export interface DataProblem {
+  /** Place of the file, from 0. */
+  readonly file: number;
   /** From 1. */
   readonly line?: number;
   /** Says what is wrong, without the text that is. */

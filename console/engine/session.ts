@@ -20,6 +20,7 @@ import type {
   Comparison,
   Hello,
   OpenedData,
+  OpenedFile,
   OpenedResource,
   PreviewAsk,
   PreviewSummary,
@@ -28,6 +29,7 @@ import type {
   ResourceTrace,
 } from './protocol.js';
 import { type Answers, CallError } from './serve.js';
+import { unpackedFiles } from './unpack.js';
 import { type Side, traceElements } from './traceElements.js';
 
 /** How long the engine works before it looks whether anything else was asked for, in milliseconds. */
@@ -38,7 +40,9 @@ export class Session {
   readonly #version: FhirVersion;
   readonly #secrets: PageSecrets;
   #data: OpenResources | undefined;
-  #fileName = '';
+  #fileNames: readonly string[] = [];
+  /** What is being opened, or was. */
+  #opening = 0;
   /** The engine that was made last, and what for. */
   #engine: { readonly key: string; readonly engine: PreviewEngine } | undefined;
   /** The run over many resources that is the last one. */
@@ -55,7 +59,7 @@ export class Session {
       return { text };
     },
     check: ({ configuration }) => checkConfiguration(configuration, this.#version),
-    open: ({ data, fileName = '', bundles = 'entries' }) => this.#open(data, fileName, bundles),
+    open: ({ files, bundles = 'entries' }) => this.#open(files, bundles),
     close: () => this.#close(),
     cancel: () => {
       this.#run++;
@@ -86,18 +90,22 @@ export class Session {
     };
   }
 
-  #open(data: string | Uint8Array, fileName: string, bundles: Bundles): OpenedData {
+  async #open(files: readonly OpenedFile[], bundles: Bundles): Promise<OpenedData> {
+    const opening = ++this.#opening;
+    const plain = await unpackedFiles(files);
+    if (opening !== this.#opening) throw new CallError('superseded', 'Something else was opened.');
     this.#close();
-    this.#data = new OpenResources(data, bundles);
-    this.#fileName = fileName;
+    this.#data = new OpenResources(plain, bundles);
+    this.#fileNames = plain.map(({ name }) => name);
     const { resources, problems } = this.#data;
     return { resources, problems };
   }
 
   #close(): Record<string, never> {
     this.#run++;
+    this.#opening++;
     this.#data = undefined;
-    this.#fileName = '';
+    this.#fileNames = [];
     // It has the keys, and the last result.
     this.#engine = undefined;
     return {};
@@ -109,7 +117,7 @@ export class Session {
   }
 
   async #engineFor(ask: PreviewAsk): Promise<PreviewEngine> {
-    const key = JSON.stringify([ask.configuration, ask.keys, ask.now, this.#fileName]);
+    const key = JSON.stringify([ask.configuration, ask.keys, ask.now]);
     if (this.#engine?.key !== key) {
       const engine = await this.#makeEngine(ask);
       this.#engine = { key, engine };
@@ -118,7 +126,7 @@ export class Session {
   }
 
   #makeEngine(ask: PreviewAsk): Promise<PreviewEngine> {
-    return PreviewEngine.of(ask, this.#version, this.#secrets, this.#fileName);
+    return PreviewEngine.of(ask, this.#version, this.#secrets);
   }
 
   async #preview(ask: PreviewAsk, onPart: (part: ResourceResult[]) => void): Promise<PreviewSummary> {
@@ -140,7 +148,10 @@ export class Session {
       one: await this.#makeEngine({ ...ask, configuration: one }),
       other: await this.#makeEngine({ ...ask, configuration: other }),
     };
-    const comparing = new ComparisonOfEngines(engines, (index) => this.#valueAt(index));
+    const comparing = new ComparisonOfEngines(engines, {
+      valueAt: (index) => this.#valueAt(index),
+      fileNameOf: (index) => this.#fileNameOf(index),
+    });
     await this.#eachResource(run, onPart, (resource) => comparing.difference(resource));
     return comparing.take();
   }
@@ -169,7 +180,7 @@ export class Session {
   }
 
   #previewed(engine: PreviewEngine, index: number): PreviewedResource {
-    return engine.resource(this.#valueAt(index), index);
+    return engine.resource(this.#valueAt(index), index, this.#fileNameOf(index));
   }
 
   #valueAt(index: number): TapeValue {
@@ -178,11 +189,15 @@ export class Session {
     return value;
   }
 
+  #fileNameOf(index: number): string {
+    return this.#fileNames[this.#opened.resources[index]?.file ?? -1] ?? '';
+  }
+
   #trace(engine: PreviewEngine, index: number): ResourceTrace {
     const value = this.#valueAt(index);
     const resource = this.#opened.resources[index] as OpenedResource;
     const before = sideOf(valueAt(value.tape, value.node));
-    const previewed = engine.resource(value, index, true);
+    const previewed = engine.resource(value, index, this.#fileNameOf(index), true);
     const { line, ...result } = resultOf(engine, previewed);
     const after = line === undefined ? undefined : sideOf(parseJson(line));
     const { counts } = new SummaryOfPreview(engine).add(resource, previewed);

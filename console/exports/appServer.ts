@@ -55,9 +55,11 @@ export class AppServer {
   }
 
   list(cursor: string | undefined): Promise<Answer> {
-    return this.#ask(
-      `/_operations/export${cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`}`,
-    );
+    return this.#ask(`/_operations/export${queryOf(cursor)}`);
+  }
+
+  configurations(cursor: string | undefined): Promise<Answer> {
+    return this.#ask(`/_operations/configurations${queryOf(cursor)}`);
   }
 
   status(jobId: string): Promise<Answer> {
@@ -123,6 +125,10 @@ export class AppServer {
       return undefined;
     }
   }
+}
+
+function queryOf(cursor: string | undefined): string {
+  return cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`;
 }
 
 function pathOf(jobId: string): string {

@@ -1,6 +1,7 @@
 import type { AppDescription } from '../../functions/http/console/pages.js';
 import { Store } from '../shared/store.js';
 import { type Answer, AppServer, type Credential, jobIdOf } from './appServer.js';
+import { type ConfigurationList, joined, readConfigurations } from './configurations.js';
 import { type ExportForm, kickOffOf, type ListedJob, readList, typesIn } from './jobs.js';
 import { MAX_PAGES, problemsIn, readManifest, type ShownManifest } from './manifest.js';
 import type { RememberedJobs } from './rememberedJobs.js';
@@ -31,6 +32,10 @@ export interface DeskState {
   readonly isSignedIn: boolean;
   /** Types that can be exported, as the app lists them. */
   readonly types: readonly string[];
+  /** What the app lists of them; absent where it does not, or not yet: then they are named. */
+  readonly configurations?: ConfigurationList;
+  /** Why it does not. */
+  readonly unlisted: readonly string[];
   readonly jobs: readonly ListedJob[];
   /** Where the list goes on. */
   readonly cursor?: string;
@@ -48,6 +53,9 @@ export interface DeskState {
   readonly said: string;
 }
 
+/** Pages of the list of configurations that are read one after the other; more where that is asked for. */
+const PAGES_AT_ONCE = 5;
+
 const NOTHING: JobWatch = { phase: 'running', progress: '', types: [], rates: new Map(), words: [] };
 
 /** What the page does. */
@@ -55,6 +63,7 @@ export class Desk {
   readonly store = new Store<DeskState>({
     isSignedIn: false,
     types: [],
+    unlisted: [],
     jobs: [],
     isListed: false,
     isKept: false,
@@ -123,9 +132,12 @@ export class Desk {
       isStarting: false,
       isListed,
       faults: [],
+      configurations: undefined,
+      unlisted: [],
       jobs: [],
       cursor: undefined,
     });
+    void this.listConfigurations();
     await this.list();
   }
 
@@ -137,6 +149,8 @@ export class Desk {
     this.store.set({
       isSignedIn: false,
       isStarting: false,
+      configurations: undefined,
+      unlisted: [],
       jobs: [],
       cursor: undefined,
       shown: undefined,
@@ -165,6 +179,29 @@ export class Desk {
     const known = new Set(before.map(({ id }) => id));
     const jobs = [...before, ...page.jobs.filter(({ id }) => !known.has(id))];
     this.store.set({ jobs, cursor: page.cursor, faults: [] });
+  }
+
+  /** Lists configurations from the first on, or, with a cursor, those after it. What there was stays until then. */
+  async listConfigurations(from?: string): Promise<void> {
+    const signIn = this.#signIns;
+    let found = from === undefined ? undefined : this.store.state.configurations;
+    let cursor = from;
+    for (let pages = 0; pages < PAGES_AT_ONCE; pages++) {
+      const answer = await this.#server?.configurations(cursor);
+      if (answer === undefined || signIn !== this.#signIns) return;
+      const body = answer.status === 200 ? objectOf(answer.text) : undefined;
+      if (body === undefined) {
+        const why = refusalWords('The list of configurations', answer.status, answer.text);
+        if (found === undefined) this.store.set({ configurations: undefined, unlisted: why });
+        else this.store.set({ configurations: { ...found, notes: [...new Set([...found.notes, ...why])] } });
+        return;
+      }
+      const page = readConfigurations(body);
+      found = found === undefined ? page : joined(found, page);
+      this.store.set({ configurations: found, unlisted: [] });
+      ({ cursor } = page);
+      if (cursor === undefined) return;
+    }
   }
 
   /** Keeps the list of the exports that were started here also when the browser is closed, or no longer. */

@@ -126,6 +126,8 @@ export interface ExportForm {
   readonly until: string;
   readonly container: string;
   readonly configuration: string;
+  /** Version of the configuration that is meant; empty: the one that there is. */
+  readonly etag: string;
   readonly collection: string;
 }
 
@@ -138,6 +140,7 @@ export const EMPTY_FORM: ExportForm = {
   until: '',
   container: '',
   configuration: '',
+  etag: '',
   collection: '',
 };
 
@@ -153,6 +156,7 @@ export function kickOffOf(form: ExportForm): BulkKickOff {
     ['_until', form.until.trim()],
     ['_container', form.container.trim()],
     ['_anonymizationConfig', form.configuration.trim()],
+    ['_anonymizationConfigEtag', form.etag],
     ['_anonymizationConfigCollectionReference', form.collection.trim()],
   ];
   return {

@@ -1,26 +1,12 @@
 import type { JSX, TargetedSubmitEvent } from 'preact';
 import { useState } from 'preact/hooks';
 import { TextField } from '../shared/textField.js';
+import { ConfigurationChoice, LineField, NONE } from './configurationChoice.js';
+import { withConfiguration } from './configurations.js';
 import { type PartProps, Words } from './part.js';
 import { EMPTY_FORM, type ExportForm, typesIn } from './jobs.js';
 
-interface Field {
-  readonly name: 'since' | 'until' | 'container' | 'configuration' | 'collection';
-  readonly label: string;
-  readonly hint: string;
-}
-
-const FIELDS: readonly Field[] = [
-  {
-    name: 'configuration',
-    label: 'Configuration',
-    hint: 'Its name in the container of configurations or the image, such as hipaa-safe-harbor-r4.json. Without it, the default of the app. The app says at the start whether it counts as de-identification.',
-  },
-  {
-    name: 'collection',
-    label: 'Image of the configuration',
-    hint: 'Where the configuration is in a registry: registry/image:tag. Else leave it empty.',
-  },
+const FIELDS = [
   {
     name: 'container',
     label: 'Container',
@@ -32,7 +18,7 @@ const FIELDS: readonly Field[] = [
     hint: 'An instant, such as 2026-01-31T00:00:00Z. Else leave it empty.',
   },
   { name: 'until', label: 'Changed before', hint: 'An instant. Else leave it empty.' },
-];
+] as const;
 
 const LEVELS = [
   ['system', 'Everything'],
@@ -43,10 +29,12 @@ const LEVELS = [
 /** Starts an export. */
 export function StartForm({ desk, state }: PartProps): JSX.Element {
   const [form, setForm] = useState<ExportForm>(EMPTY_FORM);
+  const [chosen, choose] = useState(NONE);
   const change = (changed: Partial<ExportForm>): void => setForm({ ...form, ...changed });
   const submit = (event: TargetedSubmitEvent<HTMLFormElement>): void => {
     event.preventDefault();
-    void desk.startExport(form);
+    const listed = state.configurations?.listed.find(({ key }) => key === chosen);
+    void desk.startExport(listed === undefined ? form : withConfiguration(form, listed));
   };
   return (
     <form class="panel" aria-labelledby="start" onSubmit={submit}>
@@ -78,23 +66,21 @@ export function StartForm({ desk, state }: PartProps): JSX.Element {
         )}
       </fieldset>
       <Types form={form} types={state.types} change={change} />
-      {FIELDS.map(({ name, label, hint }) => (
-        <div key={name} class="field">
-          <label>
-            {label}
-            <input
-              name={name}
-              autocomplete="off"
-              spellcheck={false}
-              aria-describedby={`hint-${name}`}
-              value={form[name]}
-              onInput={({ currentTarget }) => change({ [name]: currentTarget.value })}
-            />
-          </label>
-          <p class="quiet hint" id={`hint-${name}`}>
-            {hint}
-          </p>
-        </div>
+      <ConfigurationChoice
+        desk={desk}
+        state={state}
+        form={form}
+        change={change}
+        chosen={chosen}
+        choose={choose}
+      />
+      {FIELDS.map((field) => (
+        <LineField
+          key={field.name}
+          {...field}
+          value={form[field.name]}
+          onText={(text) => change({ [field.name]: text })}
+        />
       ))}
       <Words of={state.refused} />
       <button type="submit" disabled={state.isStarting}>

@@ -14,7 +14,11 @@ export function plain(text: string, most = MAX_CHARACTERS): string {
 
 /** What the issues of an OperationOutcome say; empty for anything else. */
 export function wordsOf(text: string): string[] {
-  const issues = objectOf(text)?.['issue'];
+  return wordsIn(objectOf(text)?.['issue']);
+}
+
+/** The same of the list of issues alone. */
+export function wordsIn(issues: unknown): string[] {
   return (Array.isArray(issues) ? issues : []).slice(0, MAX_ISSUES).flatMap((issue: unknown) => {
     if (!isObject(issue)) return [];
     const { diagnostics, details, code } = issue;

@@ -1,10 +1,11 @@
 import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { FHIR_VERSIONS, type FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { Navigation } from '../shared/navigation.js';
 import { useStore } from '../shared/store.js';
 import { ConfigurationPane } from './configurationPane.js';
 import { DataPane } from './dataPane.js';
+import { useDroppedFiles } from './droppedFiles.js';
 import type { PaneProps } from './pane.js';
 import type { Workbench } from './workbench.js';
 
@@ -128,26 +129,4 @@ function LinkButton({ bench }: { readonly bench: Workbench }): JSX.Element {
       )}
     </>
   );
-}
-
-/** Opens files that are dropped anywhere on the page. */
-function useDroppedFiles(bench: Workbench): void {
-  useEffect(() => {
-    const over = (event: DragEvent): void => {
-      event.preventDefault();
-      if (event.dataTransfer !== null) event.dataTransfer.dropEffect = 'copy';
-    };
-    const drop = (event: DragEvent): void => {
-      // Without this the browser would leave the page for the file.
-      event.preventDefault();
-      const files = [...(event.dataTransfer?.files ?? [])];
-      if (files.length > 0) void bench.openFiles(files);
-    };
-    document.addEventListener('dragover', over);
-    document.addEventListener('drop', drop);
-    return () => {
-      document.removeEventListener('dragover', over);
-      document.removeEventListener('drop', drop);
-    };
-  }, [bench]);
 }

@@ -18,7 +18,10 @@ export function ConfigurationPane({ bench, state }: PaneProps): JSX.Element {
   const { checked, configurationTab } = state;
   const left = checked?.coverage?.categories.filter(({ gaps }) => gaps.length > 0).length;
   return (
-    <section class="pane configuration" aria-label="Configuration">
+    <section
+      class={`pane configuration ${state.dropTarget === 'configuration' ? 'is-target' : ''}`}
+      aria-label="Configuration"
+    >
       <div class="tools">
         <h2>Configuration</h2>
         <StartFrom bench={bench} state={state} />

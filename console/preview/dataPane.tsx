@@ -7,19 +7,19 @@ import type { PaneProps } from './pane.js';
 import { Elements } from './elements.js';
 import { ResourceList } from './resourceList.js';
 import { Summary } from './summary.js';
-import { counted } from './words.js';
+import { counted, shortened } from './words.js';
 
 /** What is opened, and what the configuration makes of it. */
 export function DataPane({ bench, state }: PaneProps): JSX.Element {
   const { data, dataFault, hello, checked, results, isStale } = state;
   const isOld = data !== undefined && (isStale || checked?.isValid === false);
   return (
-    <section class="pane data" aria-label="Resources">
+    <section class={`pane data ${state.dropTarget === 'data' ? 'is-target' : ''}`} aria-label="Resources">
       <div class="tools">
         <h2>Resources</h2>
         <FileButton
           label="Open data …"
-          accept=".json,.ndjson,.jsonl,application/json,application/fhir+json,application/fhir+ndjson"
+          accept=".json,.ndjson,.jsonl,.gz,application/json,application/fhir+json,application/fhir+ndjson,application/gzip"
           multiple
           onFiles={(files) => void bench.openFiles(files)}
         />
@@ -74,8 +74,8 @@ function Nothing({ bench, state }: PaneProps): JSX.Element {
   return (
     <div class="nothing">
       <p>
-        Open a resource, a Bundle or an NDJSON file, drop it anywhere on this page, or paste it. Every element
-        is then shown before and after, with the rule that decided it.
+        Open a resource, a Bundle or NDJSON, as one or several files, packed by gzip or not; drop them here,
+        or paste. Every element is then shown before and after, with the rule that decided it.
       </p>
       <p>
         <button type="button" disabled={state.hello === undefined} onClick={() => void bench.openSample('')}>
@@ -92,18 +92,19 @@ function Nothing({ bench, state }: PaneProps): JSX.Element {
 
 function Opened({ bench, state }: PaneProps): JSX.Element {
   const { data, resultTab } = state;
-  const { resources = [], problems = [], name = '' } = data ?? {};
+  const { resources = [], problems = [], name = '', fileNames = [] } = data ?? {};
   return (
     <>
       <p class="source">
-        <bdi>{name}</bdi>: {counted(resources.length, 'resource')}
+        <bdi>{shortened(name, 300)}</bdi>: {counted(resources.length, 'resource')}
         {problems.length > 0 && `, ${counted(problems.length, 'part')} could not be read`}
       </p>
       {problems.length > 0 && (
         <ul class="entries unread">
-          {problems.slice(0, 20).map(({ line, message }, at) => (
+          {problems.slice(0, 20).map(({ file, line, message }, at) => (
             <li key={at}>
               <span class="tag is-bad">unread</span>
+              {fileNames.length > 1 && <bdi>{shortened(fileNames[file] ?? '', 100)}</bdi>}{' '}
               {line !== undefined && <span class="place">line {line}</span>}
               <p>{message}</p>
             </li>

@@ -21,10 +21,15 @@ export type ElementFilter = 'all' | 'changed' | 'unreached' | 'not-valid' | 'rul
 export type ConfigurationTab = 'problems' | 'coverage' | 'rules' | 'keys';
 export type ResultTab = 'elements' | 'all';
 
+/** What a file is opened as that is dropped on a pane. */
+export type DropTarget = 'configuration' | 'data';
+
 /** The data that is open. */
 export interface OpenData extends OpenedData {
   /** As it was called by who opened it. */
   readonly name: string;
+  /** By their places. */
+  readonly fileNames: readonly string[];
 }
 
 /** Another configuration, to compare with. */
@@ -66,6 +71,8 @@ export interface PreviewState {
   readonly hello?: Hello;
   /** What is wrong with the page as a whole. */
   readonly fault?: string;
+  /** The pane that files are dragged over. */
+  readonly dropTarget?: DropTarget;
   /** What was done last, for those who hear it. */
   readonly said: string;
   readonly text: string;

@@ -1,11 +1,21 @@
 import { EngineError, type EngineClient } from '../engine/engineClient.js';
-import type { Completion, CoverageGapSummary, OpenedResource, Span, TextEdit } from '../engine/protocol.js';
+import {
+  MAX_OPENED_BYTES,
+  type Completion,
+  type CoverageGapSummary,
+  type OpenedData,
+  type OpenedFile,
+  type OpenedResource,
+  type Span,
+  type TextEdit,
+} from '../engine/protocol.js';
 import { FHIR_VERSIONS, type FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { Store } from '../shared/store.js';
 import {
   firstConfiguration,
   firstState,
   type Baseline,
+  type DropTarget,
   type PreviewState,
   type ResultOfResource,
 } from './state.js';
@@ -13,8 +23,12 @@ import {
 /** How long the text has to rest before the engine looks at it, in milliseconds. */
 const REST_MS = 250;
 
-/** Largest data that is opened, in bytes: a browser has it several times in memory. */
-const MAX_BYTES = 256 * 1024 * 1024;
+/** Bytes of a configuration's file: it has at most 1 MiB of UTF-16 units. */
+const MAX_CONFIGURATION_BYTES = 4 * 1024 * 1024;
+const YAML_NAME = /\.ya?ml$/i;
+
+/** Files that are named, of those that are opened at once. */
+const MAX_NAMED_FILES = 3;
 
 /** The editor, as far as the workbench moves it. */
 export interface EditorControl {
@@ -31,6 +45,8 @@ export class Workbench {
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Which run of the engine is the last one: what a former one says is not shown. */
   #run = 0;
+  /** What is being opened, or was: what a former one gives is not shown. */
+  #opening = 0;
 
   constructor(engine: EngineClient, fhirVersion: FhirVersion) {
     this.#engine = engine;
@@ -81,13 +97,29 @@ export class Workbench {
   }
 
   async openConfiguration(file: File): Promise<void> {
-    // One that the engine refuses for its size is not given to the editor.
-    if (file.size > 4 * 1024 * 1024) {
-      this.store.set({ fault: 'A configuration has at most 1 MiB: this file is larger.' });
-      return;
+    try {
+      const text = await readConfiguration(file);
+      this.replaceText(text);
+      this.store.set({ fault: undefined, said: `The configuration ${file.name} is open.` });
+    } catch (error) {
+      this.store.set({ fault: messageOf(error) });
     }
-    this.replaceText(await file.text());
-    this.store.set({ fault: undefined, said: `The configuration ${file.name} is open.` });
+  }
+
+  /** Shows where files that are dragged over the page would be opened. */
+  dragOver(dropTarget: DropTarget | undefined): void {
+    if (dropTarget !== this.store.state.dropTarget) this.store.set({ dropTarget });
+  }
+
+  /** Opens files that were dropped. No data is YAML, wherever it is dropped. */
+  async drop(files: readonly File[], target: DropTarget): Promise<void> {
+    const [first] = files;
+    if (first === undefined) return;
+    const isConfiguration = target === 'configuration' || files.every(({ name }) => YAML_NAME.test(name));
+    if (!isConfiguration) await this.openFiles(files);
+    else if (files.length === 1) await this.openConfiguration(first);
+    else
+      this.store.set({ fault: 'A configuration is one file: drop one. Data is dropped on the resources.' });
   }
 
   /** Adds the rule that would mend a gap of coverage, with the parameters that it needs. */
@@ -162,53 +194,60 @@ export class Workbench {
   /* Data */
 
   async openFiles(files: readonly File[]): Promise<void> {
+    const name = namesOf(files);
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
-    const name = files.map((file) => file.name).join(', ');
-    if (bytes > MAX_BYTES) {
+    if (bytes > MAX_OPENED_BYTES) {
       this.store.set({
         dataFault: `${name}: more than 256 MiB. Open a part of it, or use the command line.`,
       });
       return;
     }
-    this.store.set({ work: 'opening', dataFault: undefined });
-    try {
-      const [first] = files;
-      // Of several files, the lines of all: a line break ends the last line of each.
-      const data =
-        files.length === 1 && first !== undefined ? first : new Blob(files.flatMap((file) => [file, '\n']));
-      await this.#open(new Uint8Array(await data.arrayBuffer()), name);
-    } catch (error) {
-      this.store.set({ work: undefined, dataFault: `${name}: ${messageOf(error)}` });
-    }
+    await this.#open(name, () => Promise.all(files.map(readFile)));
   }
 
   async openText(text: string, name: string): Promise<void> {
-    this.store.set({ work: 'opening', dataFault: undefined });
-    try {
-      await this.#open(text, name);
-    } catch (error) {
-      this.store.set({ work: undefined, dataFault: `${name}: ${messageOf(error)}` });
-    }
+    await this.#open(name, () => [{ name, data: text }]);
   }
 
   /** Opens one invented resource, or with an empty name all of them. */
   async openSample(name: string): Promise<void> {
-    const { hello } = this.store.state;
-    const all = hello?.samples ?? [];
-    const chosen = name === '' ? all : all.filter((sample) => sample.name === name);
-    const texts: string[] = [];
-    for (const sample of chosen) texts.push((await this.#engine.call('sample', { name: sample.name })).text);
-    await this.openText(
-      `[${texts.join(',')}]`,
-      name === '' ? 'Invented resources' : (chosen[0]?.title ?? ''),
-    );
+    const samples = this.store.state.hello?.samples ?? [];
+    const chosen = name === '' ? samples : samples.filter((sample) => sample.name === name);
+    const title = name === '' ? 'Invented resources' : (chosen[0]?.title ?? '');
+    await this.#open(title, async () => {
+      const texts: string[] = [];
+      for (const sample of chosen)
+        texts.push((await this.#engine.call('sample', { name: sample.name })).text);
+      return [{ name: title, data: `[${texts.join(',')}]` }];
+    });
   }
 
-  async #open(data: string | Uint8Array, name: string): Promise<void> {
-    const opened = await this.#engine.call('open', { data, fileName: name });
+  /** Opens data in the place of what is open, which stays where it cannot be read. */
+  async #open(
+    name: string,
+    read: () => Promise<readonly OpenedFile[]> | readonly OpenedFile[],
+  ): Promise<void> {
+    const opening = ++this.#opening;
+    this.store.set({ work: 'opening', dataFault: undefined });
+    try {
+      const files = await read();
+      const moved = files.flatMap(({ data }) => (typeof data === 'string' ? [] : data.buffer));
+      if (opening !== this.#opening) return;
+      const opened = await this.#engine.call('open', { files }, moved);
+      if (opening !== this.#opening) return;
+      this.#show(opened, name, files);
+    } catch (error) {
+      if (opening !== this.#opening || isSuperseded(error)) return;
+      this.store.set({ work: undefined, dataFault: messageOf(error) });
+      return;
+    }
+    if (this.store.state.checked?.isValid === true) await this.#preview();
+  }
+
+  #show(opened: OpenedData, name: string, files: readonly OpenedFile[]): void {
     const { length } = opened.resources;
     this.store.set({
-      data: { ...opened, name },
+      data: { ...opened, name, fileNames: files.map((file) => file.name) },
       work: undefined,
       results: undefined,
       differences: undefined,
@@ -220,11 +259,11 @@ export class Workbench {
       elementFilter: 'all',
       said: `${name}: ${length} ${length === 1 ? 'resource' : 'resources'} open.`,
     });
-    if (this.store.state.checked?.isValid === true) await this.#preview();
   }
 
   async closeData(): Promise<void> {
     this.#run++;
+    this.#opening++;
     await this.#engine.call('close', {});
     this.store.set({
       data: undefined,
@@ -387,6 +426,53 @@ export class Workbench {
     this.store.set({ resourceFilter: 'all', words: '', resultTab: 'elements', elementFilter: 'all' });
     await this.chooseResource(index);
     focusOn('elements');
+  }
+}
+
+/** Names of files that are opened at once, of many the first. */
+function namesOf(files: readonly File[]): string {
+  const names = files.slice(0, MAX_NAMED_FILES).map(({ name }) => name);
+  const rest = files.length - names.length;
+  return names.join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+}
+
+/** @throws EngineError where a file is no configuration */
+async function readConfiguration(file: File): Promise<string> {
+  // One that the engine refuses for its size is not given to the editor.
+  if (file.size > MAX_CONFIGURATION_BYTES)
+    throw invalid(`${file.name}: a configuration has at most 1 MiB, and this file is larger.`);
+  const { data } = await readFile(file);
+  const text = new TextDecoder().decode(data as Uint8Array<ArrayBuffer>);
+  if (isData(text))
+    throw invalid(`${file.name} is data, not a configuration. Open it under Resources, or drop it there.`);
+  return text;
+}
+
+function invalid(message: string): EngineError {
+  return new EngineError({ code: 'invalid', message });
+}
+
+/** Whether a text has resources: then it is not put into the editor, whose text others may get. */
+function isData(text: string): boolean {
+  return [text, text.split('\n', 1)[0] ?? ''].some((part) => {
+    try {
+      const value: unknown = JSON.parse(part);
+      const [first] = Array.isArray(value) ? (value as unknown[]) : [value];
+      return typeof first === 'object' && first !== null && Object.hasOwn(first, 'resourceType');
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** @throws EngineError where the browser cannot read it */
+async function readFile(file: File): Promise<OpenedFile> {
+  try {
+    return { name: file.name, data: new Uint8Array(await file.arrayBuffer()) };
+  } catch {
+    throw invalid(
+      `${file.name} cannot be read. Of a folder, open the files in it; choose a file again that was changed since.`,
+    );
   }
 }
 

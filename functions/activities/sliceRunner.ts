@@ -38,3 +38,9 @@ export interface SliceRunner {
   /** Forgets the keys of a job that has ended. */
   forget(jobId: string): void;
 }
+
+/** Threads of which only some may be started yet. */
+export interface GrowingSlices extends SliceRunner {
+  /** @param threads that slices may be run on from now on; those that run already are not ended */
+  allow(threads: number): void;
+}

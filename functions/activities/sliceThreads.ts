@@ -5,6 +5,7 @@ import type {
   ExportGroupOutput,
   ExportSliceInput,
   ExportSliceOutput,
+  GrowingSlices,
   SliceRunner,
 } from './sliceRunner.js';
 import { ExportError, type SafeFailure, safeFailure } from '../common/errors.js';
@@ -30,11 +31,12 @@ interface Thread {
  * answer. What crosses between the threads is what the Durable history holds, and no more: numbers, attempt names
  * and our own words. A thread that dies takes its slices' attempts with it, which are tried again.
  */
-export class SliceThreads implements SliceRunner {
+export class SliceThreads implements GrowingSlices {
   readonly #module: URL;
   readonly #max: number;
   readonly #optionsOf: () => WorkerOptions;
   readonly #threads: Thread[] = [];
+  #allowed: number;
   #calls = 0;
 
   /**
@@ -45,6 +47,7 @@ export class SliceThreads implements SliceRunner {
   constructor(module: URL, max: number, optionsOf: () => WorkerOptions = () => ({})) {
     this.#module = module;
     this.#max = max;
+    this.#allowed = max;
     this.#optionsOf = optionsOf;
   }
 
@@ -58,6 +61,10 @@ export class SliceThreads implements SliceRunner {
 
   forget(jobId: string): void {
     for (const { worker } of this.#threads) post(worker, { kind: 'forget', jobId });
+  }
+
+  allow(threads: number): void {
+    this.#allowed = Math.min(threads, this.#max);
   }
 
   /** Ends all threads; slices that run on them fail. */
@@ -76,7 +83,8 @@ export class SliceThreads implements SliceRunner {
 
   #idlest(): Thread {
     const idlest = this.#threads.toSorted((a, b) => a.calls.size - b.calls.size)[0];
-    if (idlest !== undefined && (idlest.calls.size === 0 || this.#threads.length >= this.#max)) return idlest;
+    if (idlest !== undefined && (idlest.calls.size === 0 || this.#threads.length >= this.#allowed))
+      return idlest;
     const worker = new Worker(this.#module, this.#optionsOf());
     const thread: Thread = { worker, calls: new Map() };
     this.#threads.push(thread);

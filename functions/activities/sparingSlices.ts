@@ -7,25 +7,31 @@ import type {
   ExportGroupOutput,
   ExportSliceInput,
   ExportSliceOutput,
+  GrowingSlices,
   SliceRunner,
 } from './sliceRunner.js';
 
 /** Resources of a job that one thread has exported before another has loaded the code. */
 const FEW_RESOURCES = 10_000;
+/**
+ * Resources for which another thread is started. Until it works at full speed, a thread takes the CPU time of some
+ * 100,000 resources, and it needs memory of its own (docs/performance.md).
+ */
+const RESOURCES_PER_THREAD = 200_000;
 /** Jobs of which it is remembered how large they are. */
 const MAX_JOBS = 100;
 
 /**
- * Runs the slices of small jobs on the main thread, and those of others on threads: to start one takes as much as some
- * thousand resources do.
+ * Runs the slices of small jobs on the main thread, and those of others on as many threads as the jobs are large: to
+ * start one takes as much as many thousand resources do.
  */
 export class SparingSlices implements SliceRunner {
   readonly #main: SliceRunner;
-  readonly #threads: SliceRunner;
+  readonly #threads: GrowingSlices;
   readonly #jobs: Pick<JobStore, 'plan'>;
-  readonly #isSmall = new RecentMap<string, Promise<boolean>>(MAX_JOBS);
+  readonly #sizes = new RecentMap<string, Promise<number>>(MAX_JOBS);
 
-  constructor(main: SliceRunner, threads: SliceRunner, jobs: Pick<JobStore, 'plan'>) {
+  constructor(main: SliceRunner, threads: GrowingSlices, jobs: Pick<JobStore, 'plan'>) {
     this.#main = main;
     this.#threads = threads;
     this.#jobs = jobs;
@@ -40,27 +46,31 @@ export class SparingSlices implements SliceRunner {
   }
 
   forget(jobId: string): void {
-    this.#isSmall.delete(jobId);
+    this.#sizes.delete(jobId);
     this.#main.forget(jobId);
     this.#threads.forget(jobId);
   }
 
   async #runnerOf(jobId: string): Promise<SliceRunner> {
-    return (await this.#sizeOf(jobId)) ? this.#main : this.#threads;
+    if ((await this.#sizeOf(jobId)) <= FEW_RESOURCES) return this.#main;
+    const sizes = await Promise.all(this.#sizes.values());
+    const ofAllJobs = sizes.reduce((sum, size) => sum + size, 0);
+    this.#threads.allow(Math.ceil(ofAllJobs / RESOURCES_PER_THREAD));
+    return this.#threads;
   }
 
-  #sizeOf(jobId: string): Promise<boolean> {
-    const known = this.#isSmall.get(jobId);
+  #sizeOf(jobId: string): Promise<number> {
+    const known = this.#sizes.get(jobId);
     if (known !== undefined) return known;
     // What fails here, fails in the slice, too, which reports it.
-    const asked = this.#jobs.plan(jobId).then(isSmall, () => false);
-    this.#isSmall.set(jobId, asked);
+    const asked = this.#jobs.plan(jobId).then(sizeOf, () => Infinity);
+    this.#sizes.set(jobId, asked);
     return asked;
   }
 }
 
-/** Whether the source counts few resources in all partitions. Of what it does not count there may be any number. */
-function isSmall(plan: JobPlan | undefined): boolean {
+/** Resources in all partitions, as the source counts them. Of what it does not count there may be any number. */
+function sizeOf(plan: JobPlan | undefined): number {
   const counts = plan?.partitions.map(({ estimate }) => estimate ?? Infinity) ?? [Infinity];
-  return counts.reduce((sum, count) => sum + count, 0) <= FEW_RESOURCES;
+  return counts.reduce((sum, count) => sum + count, 0);
 }

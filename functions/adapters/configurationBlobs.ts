@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { BlobServiceClient } from '@azure/storage-blob';
 import { ExportError } from '../common/errors.js';
+import { isConfigurationName } from '../export/request/configurationName.js';
 import type { StorageAccount } from '../settings/storageSettings.js';
 import { configurationText, MAX_CONFIGURATION_BYTES } from './configurationText.js';
 import { managedIdentityName } from './managedIdentity.js';
@@ -9,6 +10,12 @@ import { isUnknownApiVersion, storageErrorCode, storageFailure, storageStatus } 
 
 /** Container of the configurations, in the export storage account. */
 const CONFIGURATION_CONTAINER = 'anonymization';
+
+/** Some blobs of the container, and where the list goes on. */
+export interface ListedBlobs {
+  readonly blobs: ReadonlyArray<{ readonly name: string; readonly etag: string }>;
+  readonly cursor?: string;
+}
 
 /** Reads anonymization configurations from blob storage. */
 export class ConfigurationBlobs {
@@ -35,6 +42,33 @@ export class ConfigurationBlobs {
       const bytes = await buffer(response.readableStreamBody as Readable);
       return { text: configurationText(bytes), etag: response.etag ?? '' };
     } catch (error) {
+      throw this.#failure(error);
+    }
+  }
+
+  /**
+   * Blobs that can be configurations by their name and size, in the order of the container.
+   * @param cursor where a page before has ended
+   * @returns `undefined` where no page has ended there
+   * @throws ExportError that says what to do
+   */
+  async list(cursor: string | undefined, most: number): Promise<ListedBlobs | undefined> {
+    const pages = this.#service
+      .getContainerClient(CONFIGURATION_CONTAINER)
+      .listBlobsFlat()
+      .byPage({ maxPageSize: most, ...(cursor === undefined ? {} : { continuationToken: cursor }) });
+    try {
+      for await (const { segment, continuationToken = '' } of pages) {
+        const blobs = segment.blobItems.flatMap(({ name, properties: { etag, contentLength = 0 } }) => {
+          const isUsable = contentLength > 0 && contentLength <= MAX_CONFIGURATION_BYTES;
+          return isUsable && isConfigurationName(name) ? [{ name, etag }] : [];
+        });
+        return { blobs, ...(continuationToken === '' ? {} : { cursor: continuationToken }) };
+      }
+      return { blobs: [] };
+    } catch (error) {
+      if (cursor !== undefined && storageStatus(error) === 400 && !isUnknownApiVersion(error))
+        return undefined;
       throw this.#failure(error);
     }
   }

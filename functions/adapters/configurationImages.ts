@@ -1,10 +1,12 @@
-import type { OciReference } from '../export/request/ociReference.js';
+import { ExportError } from '../common/errors.js';
+import { isRepository, type OciReference, readOciReference } from '../export/request/ociReference.js';
 import { isTrusted, type RegistrySettings } from '../settings/registrySettings.js';
 import { AzureRepository, isAzureRegistry } from './registry/azureRepository.js';
 import { configurationText } from './configurationText.js';
 import { DistributionRepository } from './registry/distributionRepository.js';
 import { managedIdentity, type ManagedIdentity } from './managedIdentity.js';
 import { OciArtifact } from './registry/ociArtifact.js';
+import type { RegistryNames } from './registry/registryNames.js';
 import { notRegistered, RegistryTransport } from './registry/registryTransport.js';
 
 /** For all of one image: the caller of the kick-off waits. */
@@ -39,19 +41,82 @@ export class ConfigurationImages {
   }
 
   /** Resolves a reference: what its tag refers to now. */
-  async open(reference: OciReference): Promise<OciArtifact> {
-    return OciArtifact.open(this.repository(reference), reference.version);
+  async open(reference: OciReference, signal?: AbortSignal): Promise<OciArtifact> {
+    return OciArtifact.open(this.repository(reference, signal), reference.version);
   }
 
-  /** The image name of a reference, to be used within a minute. */
-  repository(reference: OciReference): DistributionRepository | AzureRepository {
+  /**
+   * What may be listed, in the order of the settings: the repositories that they name, and each registry of which they
+   * name none.
+   */
+  get places(): ReadonlyArray<{ registry: string; repository?: string }> {
+    const { hosts, repositories } = this.#settings;
+    const named = [...repositories].map((name) => ({ slash: name.indexOf('/'), name }));
+    return [...hosts].flatMap((registry) => {
+      const own = named.filter(({ slash, name }) => name.slice(0, slash) === registry);
+      if (own.length === 0) return [{ registry }];
+      return own.map(({ slash, name }) => ({ registry, repository: name.slice(slash + 1) }));
+    });
+  }
+
+  /**
+   * The repository of a registry that comes after `last`; `undefined`: none.
+   * @throws ExportError that says what to do where the registry lists none
+   */
+  async repositoryAfter(
+    registry: string,
+    last: string | undefined,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const asked = { path: '_catalog', member: 'repositories', last, most: 1 } as const;
+    const repository = this.#repository(placeOf(registry, asked.path), signal);
+    const { names } = await repository.names(asked).catch((error: unknown) => {
+      throw error instanceof ExportError && !error.retryable ? listsNothing(registry) : error;
+    });
+    return names.find(isRepository);
+  }
+
+  /** References of the tags of a repository that come after `last`, as its registry lists them. */
+  async tagsAfter(
+    registry: string,
+    repository: string,
+    { last, most }: { last: string | undefined; most: number },
+    signal: AbortSignal,
+  ): Promise<{ references: OciReference[] } & Pick<RegistryNames, 'isMore'>> {
+    const place = placeOf(registry, repository);
+    const asked = { path: 'tags/list', member: 'tags', last, most } as const;
+    const { names, isMore } = await this.repository(place, signal).names(asked);
+    const references = names.flatMap((tag) => {
+      const read = readOciReference(`${place.text}:${tag}`);
+      return 'reference' in read ? [read.reference] : [];
+    });
+    return { references, isMore };
+  }
+
+  /** The image name of a reference. @param signal ends what is done with it; after a minute by default */
+  repository(reference: OciReference, signal?: AbortSignal): DistributionRepository | AzureRepository {
+    if (!isTrusted(this.#settings, reference)) throw notRegistered(reference.registry);
+    return this.#repository(reference, signal ?? AbortSignal.timeout(MAX_MILLISECONDS));
+  }
+
+  #repository(reference: OciReference, signal: AbortSignal): DistributionRepository | AzureRepository {
     const { registry } = reference;
-    if (!isTrusted(this.#settings, reference)) throw notRegistered(registry);
-    const signal = AbortSignal.timeout(MAX_MILLISECONDS);
     const credentials = this.#settings.credentials.get(registry);
     const identity = credentials === undefined ? this.#identityOf(registry) : undefined;
     return identity === undefined
       ? new DistributionRepository(this.#transport, reference, credentials, signal)
       : new AzureRepository(this.#transport, reference, identity, signal);
   }
+}
+
+/** A reference to no version of something in a registry. */
+function placeOf(registry: string, repository: string): OciReference {
+  return { text: `${registry}/${repository}`, registry, repository, version: '' };
+}
+
+function listsNothing(registry: string): ExportError {
+  return new ExportError(
+    'registry-unavailable',
+    `The registry ${registry} does not list its repositories to this app. Name those of configurations in ANONYMIZATION_REGISTRIES, as ${registry}/repository, to have their images listed; a reference can be given all the same.`,
+  );
 }

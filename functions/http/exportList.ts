@@ -4,7 +4,6 @@ import pMap from 'p-map';
 import { type ExportManifest, type ManifestFile, typesInManifest } from '../export/output/manifest.js';
 import { isCalledDeidentified } from '../export/request/approval.js';
 import type { JobRequest } from '../export/records/job.js';
-import { errorIssue } from '../fhir/operationOutcome.js';
 import { lookAtInstance } from '../jobs/jobInstances.js';
 import { expiryOf, isOpen, JOB_STATES, type KnownState, stateOf } from '../jobs/model/state.js';
 import { type Caller, hasAccess, maySee } from './authorization/caller.js';
@@ -12,13 +11,12 @@ import { permitExportList } from './authorization/permitExportList.js';
 import type { HttpDependencies } from './dependencies.js';
 import type { Handler } from './handler.js';
 import { baseUrlOf, baseUrlOfJob } from './publicUrls.js';
-import { parametersOf } from './queryParameters.js';
-import { RequestError } from './respond.js';
+import { cursorLink, noCursor, readCursor } from './listCursor.js';
 
 /** Of a page, each of which takes some reads of storage. */
 const MAX_LISTED = 20;
 const PARALLEL_JOBS = 4;
-const CURSOR = 'cursor';
+const NAME = 'the list of exports';
 
 /** A job as the list has it: nothing of its data but counts, and nothing that its caller asked of whom. */
 interface ListedExport {
@@ -53,16 +51,16 @@ export function exportList(dependencies: HttpDependencies): Handler {
   return async (request, client, _context, caller) => {
     permitExportList(caller, request, settings.authorization);
     const owner = caller.kind === 'known' ? caller.owner : undefined;
-    const page = await jobs.startedBy(owner, readCursor(request.url), MAX_LISTED);
-    if (page === undefined) throw noCursor();
+    const page = await jobs.startedBy(owner, readCursor(request.url, NAME), MAX_LISTED);
+    if (page === undefined) throw noCursor(NAME);
     const listed = await pMap(page.jobIds, (jobId) => listedExport(dependencies, { request, client, caller }, jobId), { concurrency: PARALLEL_JOBS }); // prettier-ignore
-    const next = `${baseUrlOf(request, settings)}/_operations/export?${CURSOR}=${page.cursor}`;
+    const url = `${baseUrlOf(request, settings)}/_operations/export`;
     return {
       status: 200,
       headers: { 'content-type': 'application/json', 'cache-control': 'private, no-store' },
       body: JSON.stringify({
         exports: listed.filter((entry) => entry !== undefined),
-        ...(page.cursor === undefined ? {} : { link: [{ relation: 'next', url: next }] }),
+        ...cursorLink(url, page.cursor),
       }),
     };
   };
@@ -144,20 +142,4 @@ function countsOf({ output, deleted, error }: ExportManifest): ExportCounts {
 
 function linesOf(files: readonly ManifestFile[]): number {
   return files.reduce((total, { count }) => total + count, 0);
-}
-
-function readCursor(url: string): string | undefined {
-  const [first, second] = parametersOf(url);
-  if (first === undefined) return undefined;
-  if (first[0] !== CURSOR || second !== undefined) {
-    const text = 'The list of exports takes no parameters but the cursor of its own links: leave them out.';
-    throw new RequestError(400, [errorIssue('not-supported', text)]);
-  }
-  return first[1];
-}
-
-function noCursor(): RequestError {
-  const text =
-    'cursor: this is none of the list of exports. Follow the links of its pages, from the first one on.';
-  return new RequestError(400, [errorIssue('value', text, CURSOR)]);
 }

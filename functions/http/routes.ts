@@ -8,6 +8,7 @@ import { cancelExport } from './cancelExport.js';
 import { definition, DEFINITION_PATH } from './deIdentify/definition.js';
 import { deIdentify, operationIsOff } from './deIdentify/deIdentify.js';
 import { downloadFile } from './downloadFile.js';
+import { configurationList } from './configurations/configurationList.js';
 import { exportList } from './exportList.js';
 import { exportStatus } from './exportStatus.js';
 import { consoleRoute } from './console/console.js';
@@ -74,6 +75,7 @@ export function routes(dependencies: HttpDependencies): Route[] {
       methods: { GET: download, HEAD: download },
     },
     listRoute('exports', 'fhir/_operations/export', exportList(dependencies)),
+    listRoute('configurations', 'fhir/_operations/configurations', configurationList(dependencies)),
     listRoute('groups', 'fhir/Group', groupList(dependencies)),
     ...deIdentifyRoutes(dependencies),
     openRoute('metadata', 'fhir/metadata', metadata(dependencies)),

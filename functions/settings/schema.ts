@@ -88,7 +88,7 @@ const workerThreads = text(
       : undefined;
   },
   { default: 'auto' },
-  'Threads that read, anonymize and write, besides the main one. `auto`: as many as there are cores, none where there is one; and none for a job of few resources (10,000), as the source counts them. Then the main thread does it.',
+  'Threads that read, anonymize and write, besides the main one. `auto`: as many as there are cores, none where there is one. Of these, jobs use as many as they are large: one for each 200,000 resources, as the source counts them. A job of at most 10,000 runs on the main thread.',
 );
 
 const defaultConfiguration = {

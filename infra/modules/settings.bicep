@@ -280,7 +280,7 @@ type ExportSettings = {
   @maxValue(8760)
   JOB_RETENTION_HOURS: int?
 
-  @description('Threads that read, anonymize and write, besides the main one. `auto`: as many as there are cores, none where there is one; and none for a job of few resources (10,000), as the source counts them. Then the main thread does it. (auto or a whole number from 0 to 16; default auto)')
+  @description('Threads that read, anonymize and write, besides the main one. `auto`: as many as there are cores, none where there is one. Of these, jobs use as many as they are large: one for each 200,000 resources, as the source counts them. A job of at most 10,000 runs on the main thread. (auto or a whole number from 0 to 16; default auto)')
   WORKER_THREADS: string?
 
   @description('Partitions of one job that are read at the same time. (partitions; default 4)')

@@ -24,6 +24,14 @@ describe('slices on worker threads', () => {
     expect(new Set(outputs.map(({ attempt }) => attempt)).size).toBe(2);
   });
 
+  it('use as many threads as are allowed, which may become more', async () => {
+    threads.allow(1);
+    const first = await Promise.all([run(4), run(4)]);
+    threads.allow(3);
+    const then = await Promise.all([run(4), run(4), run(4)]);
+    expect([first, then].map((some) => new Set(some.map(({ attempt }) => attempt)).size)).toEqual([1, 2]);
+  });
+
   it('fail as they would on the main thread', async () => {
     await expect(run(1)).rejects.toMatchObject({
       name: 'ExportError',

@@ -1,16 +1,17 @@
 import { expect, it } from 'vitest';
-import type { SliceRunner } from '../../functions/activities/sliceRunner.js';
+import type { GrowingSlices } from '../../functions/activities/sliceRunner.js';
 import { SparingSlices } from '../../functions/activities/sparingSlices.js';
 import type { JobPlan } from '../../functions/export/records/job.js';
 
 const NOTHING = (): void => undefined;
 
 /** A runner whose attempts have its name. */
-function runnerOf(name: string, forgotten: string[]): SliceRunner {
+function runnerOf(name: string, forgotten: string[], allowed: number[] = []): GrowingSlices {
   return {
     run: async () => ({ attempt: name, isDone: true }),
     runGroup: async () => ({ done: [name], open: null }),
     forget: (jobId) => void forgotten.push(`${name} ${jobId}`),
+    allow: (threads) => void allowed.push(threads),
   };
 }
 
@@ -43,4 +44,23 @@ it.each<[string, string, () => Promise<JobPlan | undefined>]>([
   expect(asked).toBe(1);
   slices.forget('job');
   expect(forgotten).toEqual(['main job', 'threads job']);
+});
+
+it('as many threads are allowed as all jobs together are large', async () => {
+  const plans: Record<string, JobPlan> = {
+    small: planOf([10_000]),
+    one: planOf([190_000]),
+    two: planOf([200_001]),
+    uncounted: planOf([undefined]),
+  };
+  const allowed: number[] = [];
+  const slices = new SparingSlices(runnerOf('main', []), runnerOf('threads', [], allowed), {
+    plan: async (jobId) => plans[jobId],
+  });
+  const run = (jobId: string) => slices.run({ jobId, partition: 0, slice: 0, previous: null }, NOTHING);
+  for (const jobId of ['small', 'one', 'two']) await run(jobId);
+  slices.forget('one');
+  await run('two');
+  await run('uncounted');
+  expect(allowed).toEqual([1, 3, 2, Infinity]);
 });

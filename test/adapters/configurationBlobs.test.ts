@@ -144,3 +144,65 @@ describe('a configuration in blob storage', () => {
     },
   );
 });
+
+describe('the list of configurations in blob storage', () => {
+  const blobXml = ([name, bytes]: readonly [string, number]): string =>
+    `<Blob><Name>${name}</Name><Properties><Etag>0x8D1</Etag><Content-Length>${bytes}</Content-Length></Properties></Blob>`;
+  const listing =
+    (items: ReadonlyArray<readonly [string, number]>, marker: string, seen: string[] = []): Answer =>
+    (request, response) => {
+      seen.push(request.url ?? '');
+      response.writeHead(200, { 'content-type': 'application/xml' });
+      response.end(
+        `<?xml version="1.0"?><EnumerationResults ContainerName="anonymization"><Blobs>${items.map(blobXml).join('')}</Blobs><NextMarker>${marker}</NextMarker></EnumerationResults>`,
+      );
+    };
+
+  it('has the blobs of a page whose names and sizes are those of configurations, and goes on behind them', async () => {
+    const seen: string[] = [];
+    const items = [
+      ['a.json', 10],
+      ['folder/b.yaml', 1_048_576],
+      ['empty', 0],
+      ['large', 1_048_577],
+      ['../c.json', 10],
+    ] as const;
+    const blobs = await blobsOf(listing(items, 'next', seen));
+    await expect(blobs.list('before', 5)).resolves.toEqual({
+      blobs: [
+        { name: 'a.json', etag: '0x8D1' },
+        { name: 'folder/b.yaml', etag: '0x8D1' },
+      ],
+      cursor: 'next',
+    });
+    const [url = ''] = seen;
+    expect(Object.fromEntries(new URL(url, 'http://host').searchParams)).toMatchObject({
+      comp: 'list',
+      marker: 'before',
+      maxresults: '5',
+    });
+  });
+
+  it('ends with its last page', async () => {
+    await expect((await blobsOf(listing([], ''))).list(undefined, 5)).resolves.toEqual({ blobs: [] });
+  });
+
+  it('does not begin where no page has ended', async () => {
+    const blobs = await blobsOf(refuse(400, 'OutOfRangeInput'));
+    await expect(blobs.list('x', 5)).resolves.toBeUndefined();
+  });
+
+  it.each([
+    ['without container', refuse(404, 'ContainerNotFound'), 'configuration-not-found', /Create it/],
+    ['without role', refuse(403, 'AuthorizationPermissionMismatch'), 'storage-denied', /storage account/],
+  ] satisfies Array<[string, Answer, string, RegExp]>)(
+    'of an account %s is refused, with what to do',
+    async (_name, answer, code, message) => {
+      const blobs = await blobsOf(answer);
+      await expect(blobs.list(undefined, 5)).rejects.toMatchObject({
+        code,
+        message: expect.stringMatching(message),
+      });
+    },
+  );
+});

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { makePackage } from '../../infra/tools/package.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
 import { generateSample } from '../../local/sample/sample.js';
 import { startStack } from '../../local/stack.js';
@@ -24,39 +25,49 @@ interface Measurement {
 const PAGE_SIZE = '500';
 const WORKERS = '4';
 
-/** `npm run bench [-- --resources 100000,1000000] [--json] [--data DIR]` */
+/**
+ * Measures the deployment package, or several in turn, such as that of the commit before.
+ * `npm run bench [-- --resources 100000,1000000] [--packages DIR,DIR] [--rounds 1] [--json] [--data DIR]`
+ */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       resources: { type: 'string', default: '100000,1000000' },
+      packages: { type: 'string', default: '' },
+      rounds: { type: 'string', default: '1' },
       data: { type: 'string', default: join(tmpdir(), 'fhir-export-bench') },
       json: { type: 'boolean', default: false },
     },
   });
+  const packages = values.packages
+    .split(',')
+    .filter(Boolean)
+    .map((path) => resolve(path));
+  if (packages.length === 0) {
+    packages.push((await makePackage(PROJECT_ROOT, join(PROJECT_ROOT, 'dist', 'package'))).directory);
+  }
   const measured: Measurement[] = [];
   for (const resources of values.resources.split(',').map(Number)) {
-    const result = await measure(resources, join(values.data, String(resources)));
-    measured.push(result);
-    if (!values.json) console.log(describe(result));
+    for (let round = 0; round < Number(values.rounds); round++) {
+      for (const directory of packages) {
+        const result = await measure(directory, resources, join(values.data, String(resources)));
+        measured.push(result);
+        if (values.json) continue;
+        console.log(packages.length === 1 ? describe(result) : `${directory}: ${describe(result)}`);
+      }
+    }
   }
-  if (values.json) {
-    console.log(JSON.stringify(measured));
-  } else if (measured.length > 1) {
-    const [first, last] = [
-      measured[0]?.peakMebibytes ?? Number.NaN,
-      measured.at(-1)?.peakMebibytes ?? Number.NaN,
-    ];
-    console.log(`peak memory, largest to smallest: ${(last / first).toFixed(2)}`);
-  }
+  if (values.json) console.log(JSON.stringify(measured));
 }
 
-async function measure(resources: number, directory: string): Promise<Measurement> {
+async function measure(app: string, resources: number, directory: string): Promise<Measurement> {
   if (!existsSync(directory)) generateSample({ directory, resources, seed: 1 });
   const local = mkdtempSync(join(tmpdir(), 'fhir-export-bench-'));
   const stack = await startStack({
     environment: {
       ...{ PORT: '0', SOURCE_PORT: '0', AZURITE_BLOB_PORT: '0' },
-      ...{ LOCAL_DATA: local, SAMPLE_DATA: directory, PAGE_SIZE, PARALLEL_PARTITIONS: WORKERS },
+      ...{ LOCAL_DATA: local, SAMPLE_DATA: directory, AzureWebJobsScriptRoot: app },
+      ...{ PAGE_SIZE, PARALLEL_PARTITIONS: WORKERS },
     },
   });
   try {

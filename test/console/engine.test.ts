@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { readDefinitions } from '../../console/engine/node/readDefinitions.js';
 import { definitionsOf } from '../../functions/deid/model/definitions.js';
@@ -34,6 +35,10 @@ describe.each(FHIR_VERSIONS)('the tables of %s in the console', (version) => {
   });
 });
 
+/** A file without a name. */
+const file = (data: string | Uint8Array<ArrayBuffer>) => ({ name: '', data });
+const opened = (data: string | Uint8Array<ArrayBuffer>) => ({ files: [file(data)] });
+
 describe('the engine in the console', () => {
   it('says what is wrong with a configuration, and where', async () => {
     const engine = startEngine('R4');
@@ -50,7 +55,7 @@ describe('the engine in the console', () => {
 
   it('shows each element before and after, with the rule that decided it', async () => {
     const engine = startEngine('R4');
-    await engine.call('open', { data: JSON.stringify(PATIENT) });
+    await engine.call('open', opened(JSON.stringify(PATIENT)));
     const trace = await engine.call('trace', { configuration: JSON.stringify(RULES), index: 0 });
     const { before, after = '' } = trace;
     const text = (all: string, span?: { from: number; to: number }): string | undefined =>
@@ -98,7 +103,7 @@ describe('the engine in the console', () => {
 
   it('gives the same result each time, and counts the same by the tape and by the tree', async () => {
     const engine = startEngine('R4');
-    await engine.call('open', { data: JSON.stringify(PATIENT) });
+    await engine.call('open', opened(JSON.stringify(PATIENT)));
     const ask = { configuration: JSON.stringify(RULES) };
     const lines: unknown[] = [];
     const summary = await engine.call('preview', ask, (part) => lines.push(...part));
@@ -141,26 +146,89 @@ describe('the engine in the console', () => {
     ['nothing', ' \n', [], 1],
     ['a number', '17', [], 1],
   ])('opens %s', async (_what, data, types, problems) => {
-    const opened = await startEngine('R4').call('open', { data });
-    expect(opened.resources.map(({ type }) => type)).toEqual(types);
-    expect(opened.problems).toHaveLength(problems);
-    expect(JSON.stringify(opened.problems)).not.toContain('resourceType');
+    const found = await startEngine('R4').call('open', opened(data));
+    expect(found.resources.map(({ type }) => type)).toEqual(types);
+    expect(found.problems).toHaveLength(problems);
+    expect(JSON.stringify(found.problems)).not.toContain('resourceType');
   });
 
   it('reports bytes that are not UTF-8', async () => {
     const data = Buffer.from('{"resourceType":"Patient","id":"\xff"}', 'latin1');
-    const opened = await startEngine('R4').call('open', { data: new Uint8Array(data) });
-    expect(opened).toEqual({
+    const found = await startEngine('R4').call('open', opened(new Uint8Array(data)));
+    expect(found).toEqual({
       resources: [],
-      problems: [{ message: 'There are bytes that are not UTF-8, as JSON has to be.' }],
+      problems: [{ file: 0, message: 'There are bytes that are not UTF-8, as JSON has to be.' }],
     });
+  });
+
+  it('opens several files, packed or not, each by its own form, and says what of which cannot be read', async () => {
+    const bundle = JSON.stringify({ resourceType: 'Bundle', entry: [{ resource: PATIENT }] }, undefined, 2);
+    const { resources, problems } = await startEngine('R4').call('open', {
+      files: [
+        file(bundle),
+        { name: 'b.ndjson.gz', data: new Uint8Array(gzipSync('{"resourceType":"Group"}\n\n{\n')) },
+        file('{"fhirPathRules":[]}'),
+        file(''),
+      ],
+    });
+    expect(resources).toEqual([
+      { index: 0, type: 'Patient', id: 'p1', file: 0, entry: 0 },
+      { index: 1, type: 'Group', id: '', file: 1, line: 1 },
+    ]);
+    expect(problems.map((problem) => [problem.file, problem.line, problem.message])).toEqual([
+      [1, 3, expect.stringMatching(/^This is no JSON: /)],
+      [2, undefined, expect.stringMatching(/^This is a configuration, not a resource/)],
+      [3, undefined, 'There is no data: the text is empty.'],
+    ]);
+  });
+
+  it('shifts dates by the file that a resource comes from, packed or not', async () => {
+    const configuration = JSON.stringify({
+      fhirPathRules: [{ path: 'Patient.birthDate', method: 'dateShift' }],
+      parameters: { dateShiftScope: 'file', dateShiftKey: 'key' },
+    });
+    const engine = startEngine('R4');
+    const data = JSON.stringify(PATIENT);
+    const packed = new Uint8Array(gzipSync(data));
+    const names = ['a', 'b', 'c', 'd', 'e', 'a.gz'];
+    await engine.call('open', {
+      files: names.map((name) => ({ name, data: name === 'a.gz' ? packed : data })),
+    });
+    const dates: unknown[] = [];
+    await engine.call('preview', { configuration }, (part) => {
+      for (const { line = '' } of part) dates.push((JSON.parse(line) as { birthDate: string }).birthDate);
+    });
+    expect(dates[5]).toBe(dates[0]);
+    expect(new Set(dates).size).toBeGreaterThan(2);
+  });
+
+  it('keeps what was opened last, and nothing that was closed before it could be opened', async () => {
+    const engine = startEngine('R4');
+    const packed = { name: 'a.gz', data: new Uint8Array(gzipSync(JSON.stringify(PATIENT))) };
+    const first = engine.call('open', { files: [packed] });
+    const second = engine.call('open', opened('{"resourceType":"Group"}'));
+    await expect(first).rejects.toThrow('superseded');
+    expect((await second).resources).toMatchObject([{ type: 'Group' }]);
+    const third = engine.call('open', { files: [packed] });
+    await engine.call('close', {});
+    await expect(third).rejects.toThrow('superseded');
+    const ask = { configuration: JSON.stringify(RULES), index: 0 };
+    await expect(engine.call('trace', ask)).rejects.toThrow('not-open');
+  });
+
+  it('leaves what is open where a file cannot be unpacked', async () => {
+    const engine = startEngine('R4');
+    await engine.call('open', opened(JSON.stringify(PATIENT)));
+    const cut = { name: 'a.gz', data: new Uint8Array(gzipSync('{}')).slice(0, -3) };
+    await expect(engine.call('open', { files: [cut] })).rejects.toThrow('invalid: a.gz is packed by gzip');
+    expect(await engine.call('preview', { configuration: JSON.stringify(RULES) })).toMatchObject({ kept: 1 });
   });
 
   it('fails for data that is not open, in words of its own', async () => {
     const engine = startEngine('R4');
     const ask = { configuration: JSON.stringify(RULES), index: 0 };
     await expect(engine.call('trace', ask)).rejects.toThrow('not-open');
-    await engine.call('open', { data: JSON.stringify(PATIENT) });
+    await engine.call('open', opened(JSON.stringify(PATIENT)));
     await engine.call('close', {});
     await expect(engine.call('preview', ask)).rejects.toThrow('not-open');
   });
@@ -168,7 +236,7 @@ describe('the engine in the console', () => {
   it('compares two configurations over the same data', async () => {
     const engine = startEngine('R4');
     const other = { ...PATIENT, id: 'p2', name: undefined };
-    await engine.call('open', { data: JSON.stringify([PATIENT, other]) });
+    await engine.call('open', opened(JSON.stringify([PATIENT, other])));
     const one = JSON.stringify(RULES);
     const changed = RULES.fhirPathRules.filter(({ method }) => method !== 'keep');
     const parts: unknown[] = [];
@@ -192,7 +260,7 @@ describe('the engine in the console', () => {
 
   it('ends a preview where another one is asked for', async () => {
     const engine = startEngine('R4');
-    await engine.call('open', { data: JSON.stringify([PATIENT, PATIENT]) });
+    await engine.call('open', opened(JSON.stringify([PATIENT, PATIENT])));
     const ask = { configuration: JSON.stringify(RULES) };
     const first = engine.call('preview', ask);
     const second = engine.call('preview', ask);

@@ -1,26 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { serveConsole, type ServedConsole } from '../../cli/console.js';
+import { describe, expect, it } from 'vitest';
 import { OpenResources } from '../../console/engine/openedData.js';
 import { PreviewEngine } from '../../console/engine/previewEngine.js';
 import type { AnswerMessage, ResourceResult } from '../../console/engine/protocol.js';
 import { FHIR_VERSIONS, type FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { inventedResources } from '../../infra/tools/console/inventedResources.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
-import { CHROMIUM, startBrowser, type TestBrowser, type TestPage } from './harness.js';
+import { CHROMIUM, consoleForTests, type TestPage } from './harness.js';
 
-let browser: TestBrowser;
-let site: ServedConsole;
-
-beforeAll(async () => {
-  if (CHROMIUM === undefined) return;
-  [browser, site] = await Promise.all([startBrowser(), serveConsole({ port: 0, base: undefined })]);
-});
-afterAll(async () => {
-  await browser?.end();
-  await site?.stop();
-});
+const browser = consoleForTests();
 
 /** Resources that the speed is measured with. */
 const MANY = 5000;
@@ -38,11 +27,11 @@ function configurationOf(version: FhirVersion): string {
 
 async function byNode(configuration: string, version: FhirVersion, data: string): Promise<unknown[]> {
   const secrets = { job: new Uint8Array(32), random: new Uint8Array(32) };
-  const engine = await PreviewEngine.of({ configuration, now }, version, secrets, '');
-  const opened = new OpenResources(data, 'entries');
+  const engine = await PreviewEngine.of({ configuration, now }, version, secrets);
+  const opened = new OpenResources([{ data }], 'entries');
   return opened.resources.map(({ index }) => {
     const value = opened.resourceAt(index);
-    return value === undefined ? undefined : engine.resource(value, index).line;
+    return value === undefined ? undefined : engine.resource(value, index, '').line;
   });
 }
 
@@ -65,7 +54,7 @@ async function byChromium(
       engine.terminate();
       resolve({ messages, milliseconds: performance.now() - began });
     };
-    engine.postMessage({ id: 1, call: 'open', ask: { data } });
+    engine.postMessage({ id: 1, call: 'open', ask: { files: [{ name: '', data }] } });
     engine.postMessage({ id: 2, call: 'preview', ask: { configuration, now } });
   })`;
   const { messages, milliseconds } = (await page.evaluate(script)) as {
@@ -82,7 +71,7 @@ describe.skipIf(CHROMIUM === undefined)('the engine in Chromium', () => {
   it.each(FHIR_VERSIONS)('gives the bytes that the app gives: %s', async (version) => {
     const data = Object.values(inventedResources(version)).join('\n');
     const configuration = configurationOf(version);
-    const page = await browser.open(`${site.url}preview`);
+    const page = await browser.open('preview');
     const { lines } = await byChromium(page, configuration, version, data);
     expect(lines.length).toBeGreaterThan(10);
     expect(lines).toEqual(await byNode(configuration, version, data));
@@ -92,7 +81,7 @@ describe.skipIf(CHROMIUM === undefined)('the engine in Chromium', () => {
   it('previews thousands of resources in seconds', async () => {
     const lines = Object.values(inventedResources('R4'));
     const data = Array.from({ length: MANY }, (_, place) => lines[place % lines.length]).join('\n');
-    const page = await browser.open(`${site.url}preview`);
+    const page = await browser.open('preview');
     const made = await byChromium(page, configurationOf('R4'), 'R4', data);
     expect(made.lines).toHaveLength(MANY);
     // Not compared with a bound: what else the machine does counts.

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import axe from 'axe-core';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
-import { expect } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { serveConsole, type ServedConsole } from '../../cli/console.js';
 import { startRecordingProxy, type RecordedRequest } from './recordingProxy.js';
 
 /** Names of Debian's Chromium, and of others that take the same commands; `CHROMIUM` names another. */
@@ -38,6 +39,9 @@ export interface TestBrowser {
   readonly requests: readonly RecordedRequest[];
   /** Opens a URL in a window of its own, with nothing stored. */
   open(url: string, options?: WindowOptions): Promise<TestPage>;
+}
+
+interface StartedBrowser extends TestBrowser {
   end(): Promise<void>;
 }
 
@@ -51,8 +55,43 @@ export interface TestPage {
   readonly close: () => Promise<void>;
 }
 
+/** A browser for all tests of a file: started before the first of them and ended after the last. */
+export function browserForTests(): TestBrowser {
+  let started: StartedBrowser | undefined;
+  beforeAll(async () => {
+    if (CHROMIUM !== undefined) started = await startBrowser();
+  });
+  afterAll(() => started?.end());
+  const browser = (): StartedBrowser => {
+    if (started === undefined) throw new Error('The browser is started before the first test.');
+    return started;
+  };
+  return {
+    get requests() {
+      return browser().requests;
+    },
+    open: (url, options) => browser().open(url, options),
+  };
+}
+
+/** The same, with the console as the command line serves it: URLs are relative to its address. */
+export function consoleForTests(): TestBrowser {
+  const browser = browserForTests();
+  let site: ServedConsole | undefined;
+  beforeAll(async () => {
+    if (CHROMIUM !== undefined) site = await serveConsole({ port: 0, base: undefined });
+  });
+  afterAll(() => site?.stop());
+  return {
+    get requests() {
+      return browser.requests;
+    },
+    open: (url, options) => browser.open(new URL(url, site?.url).href, options),
+  };
+}
+
 /** Starts Chromium. All it requests goes through a proxy that records it and passes nothing on to other machines. */
-export async function startBrowser(): Promise<TestBrowser> {
+async function startBrowser(): Promise<StartedBrowser> {
   const proxy = await startRecordingProxy();
   const browser = await chromium.launch({
     ...(CHROMIUM !== undefined && { executablePath: CHROMIUM }),

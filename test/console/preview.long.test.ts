@@ -1,79 +1,19 @@
-import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { serveConsole, type ServedConsole } from '../../cli/console.js';
+import { describe, expect, it } from 'vitest';
+import { accessibilityProblems, CHROMIUM, consoleForTests } from './harness.js';
 import {
-  accessibilityProblems,
-  CHROMIUM,
-  startBrowser,
-  type TestBrowser,
-  type WindowOptions,
-} from './harness.js';
+  elements,
+  eventually,
+  openFile,
+  openPreview,
+  PATIENT,
+  ready,
+  rowOf,
+  RULES,
+  setConfiguration,
+} from './previewPage.js';
 import { HOSTILE_TEXTS, hostileButValid, hostileConfiguration, hostileResource } from './hostile.js';
 
-let browser: TestBrowser;
-let site: ServedConsole;
-
-beforeAll(async () => {
-  if (CHROMIUM === undefined) return;
-  [browser, site] = await Promise.all([startBrowser(), serveConsole({ port: 0, base: undefined })]);
-});
-afterAll(async () => {
-  await browser?.end();
-  await site?.stop();
-});
-
-const PATIENT = {
-  resourceType: 'Patient',
-  id: 'anna-1',
-  name: [{ family: 'Meier', given: ['Anna', 'Maria'] }],
-  birthDate: '1950-02-03',
-  gender: 'female',
-};
-
-const RULES = `{
-  "fhirVersion": "R4",
-  "fhirPathRules": [
-    { "path": "Patient.name", "method": "redact" },
-    { "path": "Patient.birthDate", "method": "dateShift" },
-    { "path": "Patient.id", "method": "cryptoHash" }
-  ],
-  "parameters": { "dateShiftKey": "a key of dates", "cryptoHashKey": "a key of hashes" }
-}`;
-
-/** Opens the page, and waits until the engine has looked at its configuration. */
-async function openPreview(options?: WindowOptions, after = '') {
-  const opened = await browser.open(`${site.url}preview${after}`, options);
-  await ready(opened.page);
-  return opened;
-}
-
-async function ready(page: Page): Promise<void> {
-  await page.locator('.verdict:not(:text-is("Looking …"))').waitFor();
-}
-
-/** Opens a text as a file. */
-async function openFile(page: Page, text: string, name = 'data.json'): Promise<void> {
-  await page
-    .getByLabel('Open data …', { exact: true })
-    .and(page.locator('input'))
-    .setInputFiles({ name, mimeType: 'application/json', buffer: Buffer.from(text) });
-}
-
-/** Puts a text into the place of the configuration. */
-async function setConfiguration(page: Page, text: string, name = 'configuration.json'): Promise<void> {
-  await page
-    .getByLabel('Open configuration …', { exact: true })
-    .and(page.locator('input'))
-    .setInputFiles({ name, mimeType: 'application/json', buffer: Buffer.from(text) });
-  await page.getByText(`The configuration ${name} is open.`).waitFor({ state: 'attached' });
-  await ready(page);
-}
-
-/** A condition that becomes true, however slow the machine is. */
-const eventually = <Value>(look: () => Value | Promise<Value>) => expect.poll(look, { timeout: 100_000 });
-
-const elements = (page: Page) => page.getByRole('grid', { name: 'Elements before and after' });
-const rowOf = (page: Page, text: string) => elements(page).getByRole('row').filter({ hasText: text });
+const browser = consoleForTests();
 
 const WINDOWS = [
   { width: 1400, height: 900, colorScheme: 'light' },
@@ -82,8 +22,8 @@ const WINDOWS = [
 
 describe.skipIf(CHROMIUM === undefined)('the preview', () => {
   it.each(WINDOWS)('is accessible: $width pixels, $colorScheme', async (size) => {
-    const { page, close } = await openPreview(size);
-    await page.getByText('Open a resource, a Bundle or an NDJSON file').waitFor();
+    const { page, close } = await openPreview(browser, size);
+    await page.getByText('Open a resource, a Bundle or NDJSON').waitFor();
     expect(await accessibilityProblems(page)).toEqual([]);
     await setConfiguration(page, RULES);
     await openFile(page, JSON.stringify(PATIENT));
@@ -100,7 +40,7 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
   });
 
   it('shows each element before and after, with the rule that decided it', async () => {
-    const { page, close } = await openPreview();
+    const { page, close } = await openPreview(browser);
     await setConfiguration(page, RULES);
     await openFile(page, JSON.stringify(PATIENT));
     await eventually(() => rowOf(page, 'family').innerText()).toMatch(/"Meier"\s+removed\s+redact \[0\]/);
@@ -114,7 +54,7 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
   });
 
   it('leads from an element to its rule and back, by keyboard', async () => {
-    const { page, close } = await openPreview();
+    const { page, close } = await openPreview(browser);
     await setConfiguration(page, RULES);
     await openFile(page, JSON.stringify(PATIENT));
     await rowOf(page, 'birthDate').waitFor();
@@ -138,7 +78,7 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
   });
 
   it('sends no request while data is open, whatever is done', async () => {
-    const { page, context, problems } = await openPreview();
+    const { page, context, problems } = await openPreview(browser);
     const before = browser.requests.length;
     await openFile(
       page,
@@ -168,7 +108,7 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
   });
 
   it('a link holds the configuration only: no data, no key, nothing that is stored', async () => {
-    const { page, context, close } = await openPreview();
+    const { page, context, close } = await openPreview(browser);
     await openFile(page, JSON.stringify(PATIENT));
     await setConfiguration(
       page,
@@ -199,13 +139,13 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
   });
 
   it('a link of anything else is refused in words', async () => {
-    const { page, close } = await openPreview({}, `#${'A'.repeat(3000)}`);
+    const { page, close } = await openPreview(browser, {}, `#${'A'.repeat(3000)}`);
     await page.getByRole('alert').filter({ hasText: 'The link of this page has no configuration' }).waitFor();
     await close();
   });
 
   it('adds the rule that would mend coverage, by one click', async () => {
-    const { page, close } = await openPreview();
+    const { page, close } = await openPreview(browser);
     await setConfiguration(page, RULES);
     await page.getByRole('tab', { name: 'Coverage' }).click();
     const gaps = page.getByRole('button', { name: 'Add this rule' });
@@ -217,7 +157,7 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
   });
 
   it('marks problems at their place', async () => {
-    const { page, close } = await openPreview();
+    const { page, close } = await openPreview(browser);
     await setConfiguration(page, RULES.replace('"redact"', '"redakt"'));
     await page.getByText('1 error: no export takes it').waitFor();
     await page.getByRole('button', { name: /fhirPathRules\[0\]\.method/ }).click();
@@ -227,20 +167,20 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
   });
 
   it('another FHIR version is another document: what is open is closed first', async () => {
-    const { page, close } = await openPreview();
+    const { page, close } = await openPreview(browser);
     await openFile(page, JSON.stringify(PATIENT));
     await rowOf(page, 'birthDate').waitFor();
     await page.getByLabel('FHIR version').selectOption('R5');
     await page.getByRole('button', { name: 'Close the data and open FHIR R5' }).click();
     await page.waitForURL('**/preview?version=R5');
     await ready(page);
-    await page.getByText('Open a resource, a Bundle or an NDJSON file').waitFor();
+    await page.getByText('Open a resource, a Bundle or NDJSON').waitFor();
     expect(await page.locator('.cm-content').innerText()).toContain('hipaa-safe-harbor-r5@1');
     await close();
   });
 
   it('pasted data is opened, and what cannot be read is said without its text', async () => {
-    const { page, close } = await openPreview();
+    const { page, close } = await openPreview(browser);
     await page.getByRole('button', { name: 'Paste …' }).click();
     await page.getByLabel('A resource, a Bundle, or NDJSON').fill(`${JSON.stringify(PATIENT)}\n{ "Meier`);
     await page.getByRole('dialog').getByRole('button', { name: 'Open' }).click();
@@ -250,7 +190,7 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
   });
 
   it('can be canceled, and run again', async () => {
-    const { page, close } = await openPreview();
+    const { page, close } = await openPreview(browser);
     const line = JSON.stringify({ ...PATIENT, note: 'x'.repeat(200) });
     await openFile(page, Array.from({ length: 20_000 }, () => line).join('\n'), 'many.ndjson');
     await page.getByRole('button', { name: 'Cancel' }).click();
@@ -261,7 +201,7 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
   });
 
   it('works through thousands of resources while the page answers', async () => {
-    const { page, close } = await openPreview();
+    const { page, close } = await openPreview(browser);
     const lines = Array.from({ length: 5000 }, (_, index) =>
       JSON.stringify({ ...PATIENT, id: `p-${index}` }),
     );
@@ -283,7 +223,7 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
   });
 
   it('hostile texts in data, configuration, errors and names of files are shown as texts', async () => {
-    const { page, close } = await openPreview();
+    const { page, close } = await openPreview(browser);
     const isHarmless = async () => {
       const found = await page.evaluate(
         `[globalThis.executed === true, document.querySelectorAll('#page img, #page script, #page iframe, #page svg, #page a[href^=java]').length]`,

@@ -25,12 +25,12 @@ async function byNode(
   version: FhirVersion,
   data: readonly string[],
 ): Promise<unknown> {
-  const engine = await PreviewEngine.of({ configuration, now }, version, SECRETS, '');
+  const engine = await PreviewEngine.of({ configuration, now }, version, SECRETS);
   return data.map((text) => {
-    const opened = new OpenResources(text, 'whole');
+    const opened = new OpenResources([{ data: text }], 'whole');
     return opened.resources.map(({ index }) => {
       const value = opened.resourceAt(index);
-      const { line, failure } = value === undefined ? {} : engine.resource(value, index);
+      const { line, failure } = value === undefined ? {} : engine.resource(value, index, '');
       return line ?? failure?.message;
     });
   });
@@ -45,7 +45,7 @@ async function byWorker(
   const worker = workerOf(version);
   const all: unknown[][] = [];
   for (const text of data) {
-    await worker.call('open', { data: text, bundles: 'whole' });
+    await worker.call('open', { files: [{ name: '', data: text }], bundles: 'whole' });
     const results: unknown[] = [];
     await worker.call('preview', { configuration, now }, (part) => {
       results.push(...part.map(({ line, failure }) => line ?? failure?.message));

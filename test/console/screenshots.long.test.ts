@@ -1,10 +1,9 @@
 import { mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { PROJECT_ROOT } from '../../local/paths.js';
-import { serveConsole, type ServedConsole } from '../../cli/console.js';
-import { CHROMIUM, startBrowser, type TestBrowser } from './harness.js';
+import { CHROMIUM, consoleForTests } from './harness.js';
 
 /*
  * The pictures of the documentation, of invented data. `SCREENSHOTS=docs/images npx vitest run --project long
@@ -14,21 +13,11 @@ import { CHROMIUM, startBrowser, type TestBrowser } from './harness.js';
 const given = process.env['SCREENSHOTS'];
 const folder = given === undefined ? mkdtempSync(join(tmpdir(), 'screenshots-')) : join(PROJECT_ROOT, given);
 
-let browser: TestBrowser;
-let site: ServedConsole;
-
-beforeAll(async () => {
-  if (CHROMIUM === undefined) return;
-  [browser, site] = await Promise.all([startBrowser(), serveConsole({ port: 0, base: undefined })]);
-});
-afterAll(async () => {
-  await browser?.end();
-  await site?.stop();
-});
+const browser = consoleForTests();
 
 describe.skipIf(CHROMIUM === undefined)('pictures', () => {
   it('of the preview', async () => {
-    const { page, close } = await browser.open(`${site.url}preview`, { width: 1280, height: 740 });
+    const { page, close } = await browser.open('preview', { width: 1280, height: 740 });
     const shot = async (name: string): Promise<void> => {
       const path = join(folder, name);
       await page.screenshot({ path, scale: 'css' });

@@ -160,6 +160,7 @@ describe('with SMART Backend Services', () => {
     ['POST', '/$de-identify'],
     ['GET', '/Group'],
     ['GET', '/_operations/export'],
+    ['GET', '/_operations/configurations'],
   ])('%s %s asks for a token', async (method, path) => {
     const answer = await ask(`${base}${path}`, KICK_OFF, method);
     expect(answer.status).toBe(401);
@@ -186,6 +187,7 @@ describe('with SMART Backend Services', () => {
     ['de-identify', `/_operations/export/${UNKNOWN_JOB}`, 403],
     ['de-identify', `/_operations/export/${UNKNOWN_JOB}/files/x`, 403],
     ['de-identify', '/_operations/export', 403],
+    ['de-identify', '/_operations/configurations', 403],
   ])('the scopes %s at %s: %i, since no permission implies the other', async (scope, path, status) => {
     const answer = await ask(
       `${base}${path}`,

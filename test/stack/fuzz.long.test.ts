@@ -48,7 +48,7 @@ const VALUES = [
 ]; // prettier-ignore
 const PATHS = [
   '/fhir/$export', '/fhir/%24export', '/fhir/$EXPORT', '/fhir/Patient/$export', '/fhir/Group/1/$export',
-  '/fhir/Group/ID/$export', '/fhir/ID/$export', '/fhir/Patient/ID/$export', '/fhir/metadata', '/fhir/Group', '/fhir/_operations/export', '/healthz',
+  '/fhir/Group/ID/$export', '/fhir/ID/$export', '/fhir/Patient/ID/$export', '/fhir/metadata', '/fhir/Group', '/fhir/_operations/export', '/fhir/_operations/configurations', '/healthz',
   '/fhir/_operations/export/ID', '/fhir/_operations/export/0123456789abcdef0123456789abcdef',
   '/fhir/_operations/export/0123456789abcdef0123456789abcdef/files/ID', '/fhir/_operations/export/ID/files/ID/ID',
   '/fhir/ID', '/', '//', '/fhir//$export', '/fhir/./$export', '/fhir/../fhir/$export', '/ID/ID/ID/ID',

@@ -64,6 +64,14 @@ describe('every answer other than success is an OperationOutcome that names what
     ],
     ['a wrong method on the metadata', 'DELETE', '/fhir/metadata', {}, 405, /GET/],
     ['a search for groups', 'GET', '/fhir/Group?name=a', {}, 400, /no parameters/],
+    [
+      'a search for configurations',
+      'GET',
+      '/fhir/_operations/configurations?name=a',
+      {},
+      400,
+      /no parameters/,
+    ],
     ['a wrong method on the exports', 'DELETE', '/fhir/_operations/export', {}, 405, /GET, HEAD/],
     [
       'the exports, where callers are not told apart',
@@ -469,6 +477,35 @@ it('says what it can', async () => {
     rest: [{ mode: 'server', operation: operations('export') }],
   });
   expect((await fetch(`${host}/healthz`)).status).toBe(200);
+});
+
+it('lists the configurations that a kick-off can name', async () => {
+  const answer = await fetch(`${host}/fhir/_operations/configurations`);
+  const list = (await answer.json()) as {
+    configurations: Array<Record<string, string>>;
+    issue: Outcome['issue'];
+    link?: unknown;
+  };
+  const names = list.configurations.map(({ configuration }) => configuration);
+  expect(names).toEqual(expect.arrayContaining([SAMPLE_CONFIGURATION, 'fails.json', 'unlike.json']));
+  expect(names).not.toContain('wrong.json');
+  expect(list.issue[0]?.diagnostics).toMatch(/^Not listed: \d that cannot be used/);
+  expect(
+    list.configurations.find(({ configuration }) => configuration === SAMPLE_CONFIGURATION),
+  ).toMatchObject({
+    origin: 'container',
+    configurationApproval: 'coverage',
+    deidentified: true,
+  });
+  const sent = new URLSearchParams({
+    _container: 'by-version',
+    _type: 'Organization',
+    _anonymizationConfig: SAMPLE_CONFIGURATION,
+    _anonymizationConfigEtag: list.configurations.find(({ configuration }) => configuration === SAMPLE_CONFIGURATION)?.['configurationEtag'] ?? '', // prettier-ignore
+  });
+  const started = await fetch(`${host}/fhir/$export?${sent}`, { headers: KICK_OFF });
+  expect(started.status).toBe(202);
+  await fetch(started.headers.get('content-location') ?? '', { method: 'DELETE' });
 });
 
 it('lists the groups that can be exported', async () => {

@@ -120,6 +120,30 @@ describe('an export with a configuration of a registry', () => {
     expect(JSON.stringify([manifest, report])).not.toContain(USER.password);
   });
 
+  it('is chosen from the list of what there is, which has no text and no credential', async () => {
+    const digest = putTag(REMOVES);
+    const seen: Array<Record<string, string>> = [];
+    const url = `${test.stack.baseUrl}/_operations/configurations`;
+    for (let next: string | undefined = url; next !== undefined;) {
+      const answer = await fetch(next);
+      const text = await answer.text();
+      expect(text).not.toMatch(/hunter2|fhirPathRules|HumanName/);
+      const page = JSON.parse(text) as { configurations: typeof seen; link?: Array<{ url: string }> };
+      seen.push(...page.configurations);
+      next = page.link?.[0]?.url;
+    }
+    expect(seen.map(({ origin }) => origin)).toContain('container');
+    expect(seen.at(-1)).toEqual({
+      origin: 'registry',
+      configuration: 'a.json',
+      collectionReference: `${registry.host}/team/configs:v1`,
+      collectionDigest: digest,
+      configurationDigest: digestOf(REMOVES),
+      configurationApproval: 'container',
+      deidentified: false,
+    });
+  });
+
   it.each([
     [
       'of another registry',

@@ -1,5 +1,10 @@
 import { Readable } from 'node:stream';
-import { ContainerRegistryContentClient } from '@azure/container-registry';
+import {
+  type ArtifactTagProperties,
+  ContainerRegistryClient,
+  type ContainerRegistryClientOptions,
+  ContainerRegistryContentClient,
+} from '@azure/container-registry';
 import {
   createHttpHeaders,
   type HttpClient,
@@ -17,6 +22,7 @@ import {
   type RegistryRepository,
 } from './registryRepository.js';
 import { isMissingIdentity, type ManagedIdentity } from '../managedIdentity.js';
+import { namesAfter, type NamesAsked, namesQuery, type RegistryNames } from './registryNames.js';
 import { cutOff, readBytes, type RegistryRequest, type RegistryTransport } from './registryTransport.js';
 import { verifiedBytes, wrongDigest } from './verifiedBytes.js';
 
@@ -41,6 +47,7 @@ export class AzureRepository implements RegistryRepository {
   readonly client: ContainerRegistryContentClient;
   readonly #reference: OciReference;
   readonly #identity: ManagedIdentity;
+  readonly #options: ContainerRegistryClientOptions;
   /** What failed below the SDK, which reports it in a text of its own. */
   #failure: ExportError | undefined;
 
@@ -54,13 +61,19 @@ export class AzureRepository implements RegistryRepository {
     this.#identity = identity;
     const { registry, repository } = reference;
     const audience = AUDIENCES.find(([pattern]) => pattern.test(registry))?.[1];
-    this.client = new ContainerRegistryContentClient(`https://${registry}`, repository, identity.credential, {
+    this.#options = {
       httpClient: this.#httpClient(transport, signal),
       // The transport tries again and follows redirects.
       retryOptions: { maxRetries: 0 },
       redirectOptions: { maxRetries: 0 },
       ...(audience === undefined ? {} : { audience }),
-    });
+    };
+    this.client = new ContainerRegistryContentClient(
+      `https://${registry}`,
+      repository,
+      identity.credential,
+      this.#options,
+    );
   }
 
   async manifest(version: string): Promise<RawManifest> {
@@ -76,6 +89,32 @@ export class AzureRepository implements RegistryRepository {
     try {
       const { content } = await this.client.downloadBlob(digest);
       for await (const chunk of content) yield chunk as Buffer;
+    } catch (error) {
+      throw this.failure(error);
+    }
+  }
+
+  /** By the registry's own interface, since tokens for the other one are of one image name. */
+  async names(asked: NamesAsked): Promise<RegistryNames> {
+    const { registry, repository } = this.#reference;
+    const client = new ContainerRegistryClient(
+      `https://${registry}`,
+      this.#identity.credential,
+      this.#options,
+    );
+    const ofTags = asked.member === 'tags';
+    const path = ofTags ? `${repository}/_tags` : '_catalog';
+    const page = { continuationToken: `/acr/v1/${path}?${namesQuery(asked)}` };
+    try {
+      // Of the artifact the SDK takes its repository alone.
+      const found = ofTags
+        ? client.getArtifact(repository, 'latest').listTagProperties().byPage(page)
+        : client.listRepositoryNames().byPage(page);
+      const { value } = await found.next();
+      const names = ((value ?? []) as ReadonlyArray<string | ArtifactTagProperties>).map((item) =>
+        typeof item === 'string' ? item : item.name,
+      );
+      return namesAfter(names, asked, page.continuationToken !== undefined);
     } catch (error) {
       throw this.failure(error);
     }

@@ -14,6 +14,14 @@ import {
 } from './registryRepository.js';
 import { MANIFEST_MEDIA_TYPES } from './ociManifest.js';
 import {
+  MAX_NAMES_BYTES,
+  namesAfter,
+  type NamesAsked,
+  namesIn,
+  namesQuery,
+  type RegistryNames,
+} from './registryNames.js';
+import {
   cutOff,
   discard,
   readBytes,
@@ -83,6 +91,18 @@ export class DistributionRepository implements RegistryRepository {
     } catch (error) {
       throw cutOff(error, registry);
     }
+  }
+
+  async names(asked: NamesAsked): Promise<RegistryNames> {
+    const { registry } = this.#reference;
+    const path =
+      asked.member === 'tags' ? this.url(asked.path) : new URL(`https://${registry}/v2/${asked.path}`);
+    const url = new URL(`?${namesQuery(asked)}`, path);
+    const response = await this.request({ method: 'GET', url, headers: { accept: 'application/json' } });
+    const text = await readText(response, registry, MAX_NAMES_BYTES);
+    if (response.status !== 200) throw registryFailure(response.status, this.#reference, this.#access);
+    const hasNext = /rel="?next\b/.test(response.headers['link'] ?? '');
+    return namesAfter(namesIn(text, asked.member, registry), asked, hasNext);
   }
 
   /** URL of something below the image name. */

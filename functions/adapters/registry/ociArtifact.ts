@@ -71,6 +71,16 @@ export class OciArtifact {
     return files;
   }
 
+  /**
+   * Names of the files of which the manifest, or an archive of at most `mostBytes`, says that they are there.
+   * @returns `isWhole`: whether these are all that there may be
+   */
+  async quickList(mostBytes: number): Promise<{ names: string[]; isWhole: boolean }> {
+    const small = this.#layers.filter(({ file, bytes }) => file !== undefined || bytes <= mostBytes);
+    const artifact = new OciArtifact(this.#repository, this.digest, small);
+    return { names: [...(await artifact.list()).keys()], isWhole: small.length === this.#layers.length };
+  }
+
   async #readWhole(layer: Layer): Promise<Buffer> {
     if (layer.bytes > MAX_CONFIGURATION_BYTES) throw tooLarge();
     return buffer(this.#bytes(layer));

@@ -1,5 +1,6 @@
 import { ExportError } from '../../common/errors.js';
 import type { OciReference } from '../../export/request/ociReference.js';
+import type { NamesAsked, RegistryNames } from './registryNames.js';
 
 /** Manifests are kilobytes; this is the registries' own limit. */
 export const MAX_MANIFEST_BYTES = 4 * 1_048_576;
@@ -28,6 +29,8 @@ export interface RegistryRepository {
   manifest(version: string): Promise<RawManifest>;
   /** The bytes of a blob, of which the last come only when its digest has proved right. */
   blob(digest: string): AsyncIterable<Uint8Array>;
+  /** Names that the registry lists: of its repositories, or of the tags of this one. */
+  names(asked: NamesAsked): Promise<RegistryNames>;
 }
 
 /** As whom the app reads. */

@@ -19,13 +19,14 @@ const PAGES = ['preview', 'exports'];
 /** What is taken as it is. */
 const STATIC = /\.(?:html|css|svg)$/;
 
-/** The modules of pure code that need Node, and what takes their place in browsers: each has the same exports. */
+/** The modules of pure code that need Node or are large, and what takes their place in browsers: each has the same exports. */
 const REPLACED: Readonly<Record<string, string>> = {
   'functions/common/crypto.ts': 'console/engine/node/crypto.ts',
   'functions/common/webAssembly.ts': 'console/engine/node/webAssembly.ts',
   'functions/deid/configuration/samples.ts': 'console/engine/node/samples.ts',
   'functions/deid/model/definitions.ts': 'console/engine/node/definitions.ts',
   'functions/deid/values/ucumLibrary.ts': 'console/engine/node/ucumLibrary.ts',
+  'functions/fhir/publishedUris.ts': 'console/engine/node/publishedUris.ts',
 };
 
 /** The texts of the engine's programs in WebAssembly, which are not run here. */

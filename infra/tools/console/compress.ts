@@ -4,16 +4,20 @@ import { promisify } from 'node:util';
 import { brotliCompress, constants } from 'node:zlib';
 
 const brotli = promisify(brotliCompress);
-/** Of 11: it takes ten times as long as 9 for a fifteenth less, which counts where the network is slow. */
-const BROTLI_QUALITY = 10;
+/** The best: it takes some seconds, for files that changed alone, and a tenth less than 9 counts where the network is slow. */
+const BROTLI_QUALITY = constants.BROTLI_MAX_QUALITY;
+/** What the compressed form depends on besides the content. */
+const COMPRESSION = JSON.stringify({ quality: BROTLI_QUALITY, brotli: process.versions.brotli });
 /** What the names of compressed files end with. */
 export const COMPRESSED = '.br';
 
 /** What was compressed before, by the path of the file. */
 export type Compressed = ReadonlyMap<string, { readonly content: Buffer; readonly packed: Buffer }>;
 
-/** The files of a folder that have their compressed form beside them; none where there is no folder. */
+/** The files of a folder that have their compressed form beside them, made as it is made now; none where there is no folder. */
 export function compressedIn(folder: string): Compressed {
+  const how = howOf(folder);
+  if (!existsSync(how) || readFileSync(how, 'utf8') !== COMPRESSION) return new Map();
   const packed = filesIn(folder).filter((path) => path.endsWith(COMPRESSED));
   return new Map(
     packed.map((path) => {
@@ -29,6 +33,12 @@ export function compressedIn(folder: string): Compressed {
  */
 export async function compressFiles(folder: string, before: Compressed): Promise<void> {
   await Promise.all(filesIn(folder).map((path) => compressFile(path, before)));
+  writeFileSync(howOf(folder), COMPRESSION);
+}
+
+/** A file beside a folder, which says how its files were compressed. */
+function howOf(folder: string): string {
+  return `${folder}.compression.json`;
 }
 
 function filesIn(folder: string): string[] {

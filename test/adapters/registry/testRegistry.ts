@@ -66,6 +66,8 @@ export class TestRegistry {
   readonly manifests = new Map<string, { bytes: Buffer; mediaType: string }>();
   authentication: RegistryAuthentication = { kind: 'anonymous' };
   fault: Fault = () => false;
+  /** Whether lists of names are whole, whatever is asked for. */
+  ignoresPages = false;
   readonly #server: Server;
   readonly #tokens = new Set<string>();
   readonly #refreshTokens = new Set<string>();
@@ -108,6 +110,7 @@ export class TestRegistry {
     this.manifests.clear();
     this.authentication = { kind: 'anonymous' };
     this.fault = () => false;
+    this.ignoresPages = false;
   }
 
   stop(): void {
@@ -146,6 +149,7 @@ export class TestRegistry {
       return this.#accessToken(new URLSearchParams(body.toString()), response);
     if (!this.#isAuthorized(request, response)) return;
     const path = decodeURIComponent(pathname);
+    if (this.#list(path, searchParams, response)) return;
     const [, repository = '', kind = '', name = ''] =
       /^\/v2\/(.+)\/(manifests|blobs)\/(.+)$/.exec(path) ?? [];
     if (kind === 'manifests' && method === 'PUT') {
@@ -167,6 +171,35 @@ export class TestRegistry {
       if (blob === undefined) return void response.writeHead(404).end();
       response.writeHead(200, { 'content-length': blob.length }).end(blob);
     }
+  }
+
+  /** Lists repositories or tags, in pages, by the distribution protocol or by Azure's own interface. */
+  #list(path: string, asked: URLSearchParams, response: ServerResponse): boolean {
+    const isAzure = path.startsWith('/acr/v1/');
+    const [, repository] =
+      /^\/(?:v2\/(.+)\/tags\/list|acr\/v1\/(.+)\/_tags)$/.exec(path)?.filter(Boolean) ?? [];
+    const isCatalog = path === '/v2/_catalog' || path === '/acr/v1/_catalog';
+    if (repository === undefined && !isCatalog) return false;
+    const keys = [...this.manifests.keys()].filter((key) => !key.includes('sha256:'));
+    const [repositories, tags] = [0, 1].map((part) =>
+      keys.map((key) => key.match(/^(.+)\/([^/]+)$/)?.[part + 1] ?? ''),
+    ) as [string[], string[]];
+    const found = isCatalog ? new Set(repositories) : new Set(tags.filter((_, at) => repositories[at] === repository)); // prettier-ignore
+    if (!isCatalog && found.size === 0) {
+      response.writeHead(404).end('{}');
+      return true;
+    }
+    const names = [...found].sort();
+    const after = names.slice(names.indexOf(asked.get('last') ?? '') + 1);
+    const page = this.ignoresPages ? names : after.slice(0, Number(asked.get('n') ?? 100));
+    const link = `<${path}?last=${page.at(-1)}&n=${asked.get('n')}>; rel="next"`;
+    const hasNext = !this.ignoresPages && page.length < after.length;
+    response.writeHead(200, { 'content-type': 'application/json', ...(hasNext ? { link } : {}) });
+    const ofTags = isAzure
+      ? { tags: page.map((name) => ({ name, digest: digestOf(name) })), imageName: repository }
+      : { name: repository, tags: page };
+    response.end(JSON.stringify(isCatalog ? { repositories: page } : ofTags));
+    return true;
   }
 
   #upload(

@@ -33,6 +33,9 @@ async function deskOf(description: object) {
   return { desk, remembered, answer };
 }
 
+/** Waits until something holds: only a page that never gets there is a failure. */
+const eventually = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 30_000, interval: 5 });
+
 const LIST = '/_operations/export';
 const listOf = (...ids: string[]): Response =>
   Response.json({ exports: ids.map((id) => ({ url: STATUS.replace(ID, id), state: 'completed' })) });
@@ -76,6 +79,49 @@ describe('what an app answers after the sign-in that asked has ended', () => {
     expect(desk.store.state).toMatchObject({ jobs: [], isStarting: false, isSignedIn: false });
     expect(desk.store.state.shown).toBeUndefined();
     expect(remembered.list().map(({ id }) => id)).toEqual([ID]);
+  });
+});
+
+describe('the list of configurations', () => {
+  const PATH = '/_operations/configurations';
+  const page = (name: string, more: boolean): Response =>
+    Response.json({
+      configurations: [{ configuration: name }],
+      ...(more ? { link: [{ relation: 'next', url: `https://x${PATH}?cursor=c` }] } : {}),
+    });
+  const names = (desk: Desk): string[] | undefined =>
+    desk.store.state.configurations?.listed.map(({ name }) => name);
+
+  it('is read page by page, and goes on where that is asked for', async () => {
+    const { desk, answer } = await deskOf({ signIn: 'nothing', listsExports: false });
+    for (let at = 1; at <= 5; at++) {
+      await eventually(() => expect(names(desk)?.length ?? 0).toBe(at - 1));
+      answer(PATH, page(`${at}`, true));
+    }
+    await eventually(() => expect(names(desk)).toEqual(['1', '2', '3', '4', '5']));
+    const more = desk.listConfigurations(desk.store.state.configurations?.cursor);
+    answer(PATH, page('6', false));
+    await more;
+    expect(names(desk)).toEqual(['1', '2', '3', '4', '5', '6']);
+    expect(desk.store.state.configurations?.cursor).toBeUndefined();
+  });
+
+  it('that is refused leaves what there is to be named, and says why', async () => {
+    const { desk, answer } = await deskOf({ signIn: 'token', listsExports: false });
+    await desk.signIn({ kind: 'token', value: 'x' });
+    answer(PATH, Response.json({ issue: [{ diagnostics: 'not for you' }] }, { status: 403 }));
+    await eventually(() => expect(desk.store.state.unlisted).toEqual(['not for you']));
+    expect(desk.store.state.configurations).toBeUndefined();
+  });
+
+  it('of one caller is not shown to the next', async () => {
+    const { desk, answer } = await deskOf({ signIn: 'token', listsExports: false });
+    await desk.signIn({ kind: 'token', value: 'first' });
+    desk.signOut();
+    answer(PATH, page('1', false));
+    await desk.signIn({ kind: 'token', value: 'second' });
+    answer(PATH, page('2', false));
+    await eventually(() => expect(names(desk)).toEqual(['2']));
   });
 });
 

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { AppDescription } from '../../../functions/http/console/pages.js';
 import { SAMPLE_CONFIGURATION } from '../../../local/stack.js';
 import { startTestStack } from '../../stack/harness.js';
 import {
   accessibilityProblems,
+  browserForTests,
   CHROMIUM,
-  startBrowser,
   type TestBrowser,
   type TestPage,
 } from '../harness.js';
@@ -29,12 +29,37 @@ const refused = (status: number, diagnostics: string): Reply =>
 const TYPES = ['Condition', 'Patient'].map((type) => ({ type }));
 const METADATA = json(200, { resourceType: 'CapabilityStatement', rest: [{ resource: TYPES }] });
 
+/** Configurations of which the names are hostile: one of the container that is approved, one of an image. */
+const CONFIGURATIONS = json(200, {
+  configurations: [
+    {
+      origin: 'container',
+      configuration: HOSTILE,
+      configurationEtag: '0x1',
+      configurationDigest: HOSTILE,
+      configurationApproval: 'coverage',
+      deidentified: true,
+    },
+    {
+      origin: 'registry',
+      configuration: 'a.json',
+      collectionReference: `r.example:5000/${HOSTILE}:v1`,
+      collectionDigest: `sha256:${'a'.repeat(64)}`,
+      configurationDigest: `sha256:${'b'.repeat(64)}`,
+      configurationApproval: 'none',
+      deidentified: false,
+    },
+  ],
+  issue: [{ severity: 'warning', code: 'incomplete', diagnostics: HOSTILE }],
+});
+
 /** An export that takes two polls, with words, types and names that are hostile where an app's never are. */
 function hostileExport(): (call: Call, base: string) => Reply {
   let polls = 0;
   return ({ method, path }, base) => {
     const status = `${base}/_operations/export/${ID}`;
     if (path === '/metadata') return METADATA;
+    if (path === '/_operations/configurations') return CONFIGURATIONS;
     if (path === '/$export')
       return json(202, { issue: [{ diagnostics: HOSTILE }] }, { 'content-location': status });
     if (path.endsWith('/files/e.ndjson')) return json(200, { issue: [{ diagnostics: HOSTILE }] });
@@ -63,12 +88,7 @@ function hostileExport(): (call: Call, base: string) => Reply {
   };
 }
 
-let browser: TestBrowser;
-
-beforeAll(async () => {
-  if (CHROMIUM !== undefined) browser = await startBrowser();
-}, MINUTES);
-afterAll(() => browser?.end());
+const browser = browserForTests();
 
 /** Runs a test on the page of an app, which is closed after it: whatever went wrong in the page fails it. */
 async function onPage(
@@ -99,6 +119,14 @@ describe.skipIf(CHROMIUM === undefined)('the exports page', () => {
         await page.keyboard.press('Enter');
         await page.getByLabel('Types', { exact: true }).focus();
         await page.keyboard.type('Patient');
+        const choice = page.getByRole('combobox', { name: 'Configuration' });
+        await choice.focus();
+        await page.keyboard.press('ArrowDown');
+        await page.keyboard.press('ArrowDown');
+        await page.getByText('It does not count as de-identification').waitFor();
+        await page.keyboard.press('ArrowUp');
+        await page.getByText('It counts as de-identification by its coverage').waitFor();
+        expect(await choice.locator('option:checked').textContent()).toMatch(/^✓ <img src=x .*\(approved\)$/);
         await page.getByRole('button', { name: 'Start the export' }).focus();
         await page.keyboard.press('Enter');
         await page.getByText('The export is complete.').first().waitFor();
@@ -117,7 +145,11 @@ describe.skipIf(CHROMIUM === undefined)('the exports page', () => {
         const kickOff = app.calls.find(({ path }) => path === '/$export');
         expect(JSON.parse(kickOff?.body ?? '')).toEqual({
           resourceType: 'Parameters',
-          parameter: [{ name: '_type', valueString: 'Patient' }],
+          parameter: [
+            { name: '_type', valueString: 'Patient' },
+            { name: '_anonymizationConfig', valueString: HOSTILE },
+            { name: '_anonymizationConfigEtag', valueString: '0x1' },
+          ],
         });
         const ofJobs = app.calls.filter(({ path }) => path !== '/metadata');
         expect(ofJobs.map(({ headers }) => headers['x-functions-key'])).toEqual(ofJobs.map(() => KEY));
@@ -184,7 +216,10 @@ describe.skipIf(CHROMIUM === undefined)('the exports page', () => {
           await page.getByLabel('Access token').fill('Bearer a.b.c');
           await page.getByRole('button', { name: 'Sign in' }).click();
           await page.getByRole('button', { name: 'List more' }).click();
-          await page.getByText('may identify').waitFor();
+          await page.getByRole('cell').getByText('may identify').waitFor();
+          // The list of configurations is refused: they are named.
+          await page.getByText(`Refused: <img`).first().waitFor();
+          await page.getByLabel('Name of the configuration').fill('mine.json');
           expect(await page.locator('tbody tr').count()).toBe(2);
           expect(app.calls.at(-1)?.headers['authorization']).toBe('Bearer a.b.c');
           await page.getByRole('button', { name: 'Start the export' }).click();
@@ -243,7 +278,8 @@ describe.skipIf(CHROMIUM === undefined)('the exports page of the built app', () 
         const before = browser.requests.length;
         const opened = await browser.open(url);
         const { page } = opened;
-        await page.getByLabel('Configuration', { exact: true }).fill(SAMPLE_CONFIGURATION);
+        const choice = page.getByRole('combobox', { name: 'Configuration' });
+        await choice.selectOption(`✓ ${SAMPLE_CONFIGURATION} (approved)`);
         await page.getByLabel('Container', { exact: true }).fill('research');
         await page.getByText('Choose types from the list of the app').click();
         await page.getByRole('checkbox', { name: 'Patient', exact: true }).check();

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { jobIdOf } from '../../../console/exports/appServer.js';
+import { joined, readConfigurations, withConfiguration } from '../../../console/exports/configurations.js';
 import {
   EMPTY_FORM,
   kickOffOf,
@@ -157,6 +158,36 @@ describe('what the page makes of the answers of an app', () => {
     });
   });
 
+  it('a list of configurations has what a kick-off names, as it came, and the version that is listed', () => {
+    const image = `r.example:5000/team/configs`;
+    const list = readConfigurations({
+      configurations: [
+        { configuration: 'a.json', configurationEtag: '0x1', configurationDigest: 'd', configurationApproval: 'coverage', deidentified: true }, // prettier-ignore
+        { configuration: 'a.json', collectionReference: `${image}:v1`, collectionDigest: 'sha256:1' },
+        { configuration: 7 },
+        7,
+      ],
+      issue: [{ diagnostics: 'not all' }],
+      link: [{ relation: 'next', url: 'https://other/fhir/_operations/configurations?cursor=abc' }],
+    });
+    expect(list).toMatchObject({ notes: ['not all'], cursor: 'abc' });
+    expect(list.listed.map(({ isDeidentified }) => isDeidentified)).toEqual([true, false]);
+    expect(new Set(list.listed.map(({ key }) => key)).size).toBe(2);
+    const named = list.listed.map((one) => kickOffOf(withConfiguration(EMPTY_FORM, one)).parameters);
+    expect(named).toEqual([
+      [
+        ['_anonymizationConfig', 'a.json'],
+        ['_anonymizationConfigEtag', '0x1'],
+      ],
+      [
+        ['_anonymizationConfig', 'a.json'],
+        ['_anonymizationConfigCollectionReference', `${image}@sha256:1`],
+      ],
+    ]);
+    expect(joined(list, list)).toEqual(list);
+    expect(joined(list, { listed: [], notes: [] }).cursor).toBeUndefined();
+  });
+
   it('words are those of the issues, in one line, without signs that cannot be seen', () => {
     expect(wordsOf(outcome('a\n\u202eb\u0000'))).toEqual(['a \uFFFDb\uFFFD']);
     expect(refusalWords('The export', 401, '')[0]).toContain('Sign in again');
@@ -175,6 +206,11 @@ describe('what the page makes of the answers of an app', () => {
           link: [body],
         };
         readList(shaped);
+        readConfigurations({
+          ...shaped,
+          configurations: [body, { configuration: 'x', ...body }],
+          issue: body,
+        });
         readManifest(shaped);
         readProgress({ progress: [body, { type: 'x', resources: 1 }] });
         wordsOf(JSON.stringify({ issue: [body] }));

@@ -30,6 +30,7 @@ beforeAll(() => {
     'engine/worker-r4.js': 'worker',
     'exports/main.js.map': 'secret map',
     'exports/unknown.exe': 'secret program',
+    'icon.svg': '<svg/>',
   };
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
 });
@@ -76,6 +77,13 @@ describe('the files of the console', () => {
       headers: expect.objectContaining({ etag: headers['etag'] }) as unknown,
     });
     expect((await ask(path, { etag: '"other"' })).status).toBe(200);
+  });
+
+  it('the icon is kept by browsers, so that a page that has data open does not ask for it again', async () => {
+    expect((await ask('/icon.svg')).headers).toMatchObject({
+      'content-type': 'image/svg+xml',
+      'cache-control': 'max-age=31536000, immutable',
+    });
   });
 
   it.each([
