@@ -503,7 +503,7 @@ export class JobStore {
   }
 
   stop(jobId: string): Promise<StopReason | undefined> {
-    return this.#readJson<StopReason>(`${jobId}/stop.json`);
+    return this.#readRare<StopReason>(`${jobId}/stop.json`);
   }
 
   /** Makes every slice of the job stop. The first reason holds, but a cancel replaces a failure. */
@@ -512,7 +512,7 @@ export class JobStore {
   }
 
   outcome(jobId: string): Promise<JobOutcome | undefined> {
-    return this.#readJson<JobOutcome>(`${jobId}/outcome.json`);
+    return this.#readRare<JobOutcome>(`${jobId}/outcome.json`);
   }
 
   /** Writes how the job ended, unless that is decided; returns what holds. */
@@ -571,6 +571,12 @@ export class JobStore {
         { concurrency: PARALLEL_DELETIONS, signal },
       ),
     );
+  }
+
+  /** What is seldom there: to ask takes less than a failed read, whose error has to be parsed. */
+  async #readRare<T>(name: string): Promise<T | undefined> {
+    const isThere = await guarded('the state of a job', () => this.#container.getBlobClient(name).exists());
+    return isThere ? this.#readJson<T>(name) : undefined;
   }
 
   async #readJson<T>(name: string): Promise<T | undefined> {
