@@ -27,7 +27,6 @@ async function groupOf({ more, refused, requestMs = 0, stopsAfter = Infinity }: 
   const files = new Set<string>();
   const records: string[] = [];
   const progress: number[] = [];
-  const told: number[] = [];
   const read = { request: 0, plan: 0, records: 0, container: 0 };
   let at = 0;
   const request = jobRequest({ jobId: 'job', minPatients: 0 });
@@ -60,8 +59,7 @@ async function groupOf({ more, refused, requestMs = 0, stopsAfter = Infinity }: 
       { partition, isDone }: PartitionProgress,
       following: readonly number[] = [],
     ) => {
-      if (!isDone) told.push(partition);
-      else progress.push(partition, ...following.map((_, more) => partition + 1 + more));
+      if (isDone) progress.push(partition, ...following.map((_, nth) => partition + 1 + nth));
     },
   };
   const bodyOf = (type: string): Buffer => {
@@ -116,7 +114,7 @@ async function groupOf({ more, refused, requestMs = 0, stopsAfter = Infinity }: 
     (error: unknown) => (error instanceof ExportError ? error.code : error),
   );
   const left = [...files].map((name) => /([A-Z][a-z]+)-\d+-0-/.exec(name)?.[1]);
-  return { outcome, left, records, read, progress, told };
+  return { outcome, left, records, read, progress };
 }
 
 it('a group reads the partitions one after the other, and what they share once', async () => {
@@ -133,12 +131,6 @@ it.each<[string, Case, unknown, string[]]>([
   ['where its time is over', { requestMs: 4000 }, { done: 2, open: false }, ['Condition', 'Encounter']],
 ])('a group ends early %s, with what was read', async (_, more, outcome, left) => {
   expect(await groupOf(more)).toMatchObject({ outcome, left });
-});
-
-it('shows after its first page that a partition is being read, where it has more of them', async () => {
-  expect(await groupOf({})).toMatchObject({ told: [] });
-  // And at the end of what was read.
-  expect(await groupOf({ more: 'Encounter' })).toMatchObject({ told: [1, 1] });
 });
 
 it.each<[string, Case, string]>([

@@ -91,7 +91,8 @@ export async function runSlice(
       clock() - startedAt < limits.milliseconds;
     if (goesOn) reading.ask();
     await writers.write(read);
-    if (clock() - toldAt >= PROGRESS_MS && (goesOn || toldAt >= startedAt)) {
+    const isFirst = toldAt < startedAt;
+    if (isFirst ? goesOn && writers.read > 0 : clock() - toldAt >= PROGRESS_MS) {
       toldAt = clock();
       tellProgress(writers.read);
     }
