@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { ActivityDependencies, MainDependencies } from './activities/dependencies.js';
+import { CpuShares } from './activities/cpuShares.js';
 import { exportGroup } from './activities/exportGroup.js';
 import { exportSlice } from './activities/exportSlice.js';
 import { JobCache } from './activities/jobCache.js';
@@ -27,6 +28,7 @@ import { ExportFiles } from './adapters/storage/exportFiles.js';
 import { JobStore } from './adapters/storage/jobStore.js';
 import { SourceFiles } from './adapters/storage/sourceFiles.js';
 import { openStorage } from './adapters/storage/storage.js';
+import { threadCpuSeconds } from './adapters/threadCpu.js';
 import { threadLimits } from './common/threadLimits.js';
 import type { KeyResolver } from './deid/configuration/keys.js';
 import { FhirModel } from './deid/model/fhirModel.js';
@@ -131,6 +133,7 @@ export function composeThread(settings: Settings, access: Access): ActivityDepen
         : undefined,
     cache: new JobCache(jobs, settings, secretsOf(settings), openPseudonyms(settings, access.pseudonyms)),
     now: () => Date.now(),
+    cpu: new CpuShares(threadCpuSeconds),
     isResourceType: (name) => model.resource(name) !== undefined,
   };
 }

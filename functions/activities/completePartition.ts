@@ -1,4 +1,5 @@
 import { stateMissing } from '../jobs/model/state.js';
+import { type SliceCost, sumOfCosts } from '../export/records/cost.js';
 import {
   addReport,
   type DeletionNote,
@@ -72,6 +73,7 @@ async function recordOf(
   const provenance = emptyReport();
   const counts = emptyCounts();
   let seconds = 0;
+  const costs: Array<SliceCost | undefined> = [];
   let foreign = 0;
   let ofOthers = 0;
   let lines: number | undefined;
@@ -104,6 +106,7 @@ async function recordOf(
     ofOthers += slice.ofOthers ?? 0;
     if (slice.counts !== undefined) addPartCounts(counts, slice.counts, mostPatients);
     seconds += slice.seconds;
+    costs.push(slice.cost);
     if (slice.lines !== undefined) lines = (lines ?? 0) + slice.lines;
     attempt = slice.previous;
   }
@@ -111,9 +114,11 @@ async function recordOf(
     await jobs.putPartCounts(jobId, partition, counts);
     for (const [type, own] of byType) await jobs.putPartCounts(jobId, partition, own.counts, type);
   }
+  const cost = sumOfCosts(costs);
   return {
     files: files.reverse(),
     seconds,
+    ...(cost === undefined ? {} : { cost }),
     report,
     ...(deletionNotes.length === 0 ? {} : { deletionNotes }),
     ...(lines === undefined ? {} : { lines }),

@@ -87,7 +87,12 @@ async function complete(
   if (plan === undefined) throw stateMissing();
   const repeated = await repeatedOf(jobs, jobId, plan);
   const rounds = plan.referenced === undefined ? [] : await jobs.referencedRounds(jobId, plan);
-  const read = await readParts(jobs, jobId, plan, await countedParts(jobs, jobId, plan, rounds));
+  const { parts: read, cost } = await readParts(
+    jobs,
+    jobId,
+    plan,
+    await countedParts(jobs, jobId, plan, rounds),
+  );
   const withheld = await withheldOf(jobs, request, plan, read);
   const { minPatients = 0 } = request;
   if (withheld.isAll) throw allWithheld(minPatients);
@@ -137,7 +142,14 @@ async function complete(
   );
   const copy = manifestCopy(manifest, (file) => files.url(container, `${folder}${file}`), request.guide);
   await files.write(container, `${folder}${MANIFEST_FILE}`, toText(copy));
-  const summary = buildReport(request, plan, parts, risk, new Date(now()).toISOString(), VERSION);
+  const summary = buildReport(request, plan, {
+    parts,
+    risk,
+    // It is of all that was read: what is withheld is as if it had not been.
+    cost: namesWithheld.length === 0 ? cost : undefined,
+    finishedAt: new Date(now()).toISOString(),
+    engineVersion: VERSION,
+  });
   await writeReports(files, request, summary, settings.reportMinCount);
   const kept = manifestFileNames(manifest, request);
   const found = await files.list(container, folder);

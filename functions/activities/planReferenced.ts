@@ -84,7 +84,7 @@ async function withheldTypesOf(
   counted: readonly CountedPart[],
 ): Promise<ReadonlySet<string>> {
   if ((request.minPatients ?? 0) === 0) return new Set();
-  const parts = await readParts(jobs, request.jobId, plan, counted);
+  const { parts } = await readParts(jobs, request.jobId, plan, counted);
   return (await withheldOf(jobs, request, plan, parts)).types;
 }
 

@@ -32,19 +32,25 @@ export class ProgressReports {
 /**
  * The source of a job.
  * @param report called where it changes what is waited for
+ * @param onRequest called with each request that is sent
  */
 export function watchedSource(
   { sourceOf, now }: Pick<ActivityDependencies, 'sourceOf' | 'now'>,
   request: JobRequest,
   log: ActivityLog,
   report: (waiting: Waiting | undefined) => void,
+  onRequest?: () => void,
 ): Source {
   const watch = new SourceWatch(now, report);
   return watch.watched(
-    sourceOf(requesterOf(request), (line) => {
-      watch.failed(line);
-      log(line);
-    }),
+    sourceOf(
+      requesterOf(request),
+      (line) => {
+        watch.failed(line);
+        log(line);
+      },
+      onRequest,
+    ),
   );
 }
 

@@ -1,5 +1,6 @@
 import pMap from 'p-map';
 import type { JobStore } from '../adapters/storage/jobStore.js';
+import { type SliceCost, sumOfCosts } from '../export/records/cost.js';
 import { asPlanned, type JobPlan, type JobRequest, type ReadPart } from '../export/records/job.js';
 import {
   addPartCounts,
@@ -15,19 +16,21 @@ const AT_ONCE = { concurrency: 8 };
 
 /**
  * What was read, by types: a part of a file counts as one partition for each of its types, and where it was read again,
- * that counts.
+ * that counts. And what that cost, as far as it was counted.
  */
 export async function readParts(
   jobs: Pick<JobStore, 'partition'>,
   jobId: string,
   plan: JobPlan,
   counted: readonly CountedPart[],
-): Promise<ReadPart[]> {
+): Promise<{ parts: ReadPart[]; cost: SliceCost | undefined }> {
   const numbers = counted.map(({ partition }) => partition);
   const records = await partitionRecords(jobs, jobId, plan, numbers);
-  return counted.flatMap(({ partition, planned }): ReadPart[] => {
+  const costs: Array<SliceCost | undefined> = [];
+  const parts = counted.flatMap(({ partition, planned }): ReadPart[] => {
     const record = records.get(partition);
     if (record === undefined) throw stateMissing();
+    costs.push(record.cost);
     if (record.byType === undefined) return [{ partition, planned, record }];
     const { byType, seconds, classes } = record;
     const lines = Object.values(byType).reduce((sum, { report }) => sum + report.read, 0);
@@ -41,6 +44,7 @@ export async function readParts(
       },
     }));
   });
+  return { parts, cost: sumOfCosts(costs) };
 }
 
 /** The types that are withheld since a part of theirs is of too few patients, and whether these are all. */

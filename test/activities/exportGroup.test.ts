@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { ActivityDependencies } from '../../functions/activities/dependencies.js';
+import { CpuShares } from '../../functions/activities/cpuShares.js';
 import { exportGroup } from '../../functions/activities/exportGroup.js';
 import { JobCache } from '../../functions/activities/jobCache.js';
 import type { JobStore } from '../../functions/adapters/storage/jobStore.js';
@@ -26,9 +27,11 @@ interface Case {
 async function groupOf({ more, refused, requestMs = 0, stopsAfter = Infinity }: Case) {
   const files = new Set<string>();
   const records: string[] = [];
+  const costs: unknown[] = [];
   const progress: number[] = [];
   const read = { request: 0, plan: 0, records: 0, container: 0 };
   let at = 0;
+  let cpu = 0;
   const request = jobRequest({ jobId: 'job', minPatients: 0 });
   const partitions = TYPES.map((type) => ({ window: { type, from: undefined, until: UNTIL }, estimate: 1 }));
   const jobs = {
@@ -49,9 +52,10 @@ async function groupOf({ more, refused, requestMs = 0, stopsAfter = Infinity }: 
         outcome: undefined,
       };
     },
-    putSlice: async (_job: string, partition: number, _attempt: string, { following = {} }: StoredSlice) => {
-      const count = 1 + Object.keys(following).length;
-      records.push(...TYPES.slice(partition, partition + count));
+    putSlice: async (_job: string, partition: number, _attempt: string, record: StoredSlice) => {
+      const stored = [record, ...Object.values(record.following ?? {})];
+      records.push(...TYPES.slice(partition, partition + stored.length));
+      costs.push(...stored.map(({ cost }) => cost));
     },
     checkClaim: async () => undefined,
     putProgress: async (
@@ -79,6 +83,7 @@ async function groupOf({ more, refused, requestMs = 0, stopsAfter = Infinity }: 
   };
   const search = async (type: string): Promise<object> => {
     at += requestMs;
+    cpu += 2;
     if (type === refused) throw new ExportError('source-unverifiable', 'It answers what was not asked.');
     return { body: bodyOf(type), date: 0 };
   };
@@ -99,7 +104,13 @@ async function groupOf({ more, refused, requestMs = 0, stopsAfter = Infinity }: 
       },
       deleteFile: async (_container: string, name: string) => void files.delete(name),
     },
-    sourceOf: () => ({ search }),
+    sourceOf: (_requester: string, _log: unknown, onRequest?: () => void) => ({
+      search: (type: string) => {
+        onRequest?.();
+        return search(type);
+      },
+    }),
+    cpu: new CpuShares(() => cpu),
     cache: new JobCache(
       jobs as unknown as JobStore,
       { fhirVersion: 'R4', fhirServerUrl: 'https://source.example/fhir' },
@@ -114,14 +125,15 @@ async function groupOf({ more, refused, requestMs = 0, stopsAfter = Infinity }: 
     (error: unknown) => (error instanceof ExportError ? error.code : error),
   );
   const left = [...files].map((name) => /([A-Z][a-z]+)-\d+-0-/.exec(name)?.[1]);
-  return { outcome, left, records, read, progress };
+  return { outcome, left, records, costs, read, progress };
 }
 
 it('a group reads the partitions one after the other, and what they share once', async () => {
-  const { outcome, left, records, read, progress } = await groupOf({});
+  const { outcome, left, records, costs, read, progress } = await groupOf({});
   expect(outcome).toEqual({ done: 3, open: false });
   expect(left).toEqual(TYPES);
   expect(records).toEqual(TYPES);
+  expect(costs).toEqual(TYPES.map(() => ({ sourceRequests: 2, cpuSeconds: 4 })));
   expect(progress).toEqual([0, 1, 2]);
   expect(read).toEqual({ request: 1, plan: 1, records: 2, container: 1 });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ActivityDependencies } from '../../functions/activities/dependencies.js';
+import { CpuShares } from '../../functions/activities/cpuShares.js';
 import { JobCache } from '../../functions/activities/jobCache.js';
 import { exportSlice } from '../../functions/activities/exportSlice.js';
 import type { JobStore } from '../../functions/adapters/storage/jobStore.js';
@@ -24,6 +25,7 @@ async function sliceUnder(settings: { fhirServerUrl: string; fhirVersion: string
       }),
       checkClaim: async () => undefined,
     },
+    cpu: new CpuShares(() => undefined),
     cache: { lineMaker: () => Promise.reject(new Error('got as far as this')) },
   };
   const run = exportSlice(dependencies as unknown as ActivityDependencies);
@@ -105,6 +107,7 @@ describe('a slice of a job whose secrets are destroyed', () => {
         deleteFile: async (_container: string, name: string) => void left.delete(name),
       },
       sourceOf: () => ({ search: async () => ({ body, date: 0 }) }),
+      cpu: new CpuShares(() => undefined),
       cache: new JobCache(
         jobs as unknown as JobStore,
         { fhirVersion: 'R4', fhirServerUrl: 'https://source.example/fhir' },

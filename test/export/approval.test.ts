@@ -343,7 +343,13 @@ describe('manifest, report and kick-off name digest, coverage and approval', () 
       isCalled ? /^De-identified as the configuration says/ : /Treat the data as identified/,
     );
     const plan = { transactionTime: '2026-01-01T00:00:00Z', partitions: [] };
-    const report = buildReport(request, plan, [], undefined, '2026-01-01T00:00:01Z', '1');
+    const report = buildReport(request, plan, {
+      parts: [],
+      risk: undefined,
+      cost: undefined,
+      finishedAt: '2026-01-01T00:00:01Z',
+      engineVersion: '1',
+    });
     expect(report.configuration).toMatchObject({
       digest: configuration.digest,
       coverage: configuration.coverage,

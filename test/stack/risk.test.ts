@@ -173,6 +173,27 @@ describe('the risk in the report is that of the lines,', { timeout: 60_000 }, ()
   });
 });
 
+it('the cost in the report is of the attempts that count: the same where each first one is lost', async () => {
+  const exportBy = async (losesAttempts: boolean): Promise<RunJob> => {
+    source = await startSource({ directory });
+    const asked = {
+      ...GROUP,
+      types: ['Patient', 'Condition'],
+      configuration: CONFIGURATION,
+      risk: RISK,
+    } as Asked;
+    const environment = { PAGE_SIZE: '5', SLICE_MAX_PAGES: '1' };
+    const job = await runJob(storage, source.url, asked, environment, { losesAttempts });
+    await source.close();
+    return job;
+  };
+  const [once, twice] = [await exportBy(false), await exportBy(true)];
+  expect(once.report.cost?.sourceRequests).toBeGreaterThan(5);
+  expect(twice.report.cost?.sourceRequests).toBe(once.report.cost?.sourceRequests);
+  expect(once.report.cost?.cpuSeconds ?? 1).toBeGreaterThan(0);
+  source = undefined;
+}, 60_000);
+
 it('the private state alone has digests, and these go with the job', { timeout: 60_000 }, async () => {
   const seen: string[] = [];
   const { manifest } = await exportOf({}, {}, {}, (text) => seen.push(text));

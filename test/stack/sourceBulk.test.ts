@@ -79,8 +79,9 @@ function exported(asked: Partial<Asked> = {}, environment: Record<string, string
 
 describe("the source's own export as the source", { timeout: 60_000 }, () => {
   it('gives every resource once', async () => {
-    const { resources, manifest, notes } = await exported();
+    const { resources, manifest, notes, report } = await exported();
     expect(keysOf(resources)).toEqual(expected.toSorted());
+    expect(report.cost?.sourceRequests).toBe(manifest.output.length);
     expect(manifest.error).toEqual([]);
     expect(notes.join(' ')).toContain('own export');
     expect(requests.slice(0, 4)).toEqual([

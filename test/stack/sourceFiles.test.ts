@@ -99,6 +99,8 @@ describe('files as the source', { timeout: 60_000 }, () => {
       ['Patient', 3, 3],
     ]);
     expect(report.files.map(({ sha256 }) => sha256 ?? 'none')).not.toContain('none');
+    // One for each of the files that have lines, and one to see the end of each that is compressed.
+    expect(report.cost?.sourceRequests).toBe(6);
     // Nothing of a lost attempt is left.
     expect(blobs).toHaveLength(manifest.output.length + FILES_BESIDE);
   });
@@ -197,6 +199,7 @@ describe('files as the source', { timeout: 60_000 }, () => {
     expect(keysOf(resources)).toEqual(patients.map((id) => `Patient/${id}`).sort());
     expect(notes).toContainEqual(expect.stringMatching(/^Withheld, .*: Condition\./));
     expect(JSON.stringify(report)).not.toContain('Condition');
+    expect(report.cost).toBeUndefined();
   });
 });
 

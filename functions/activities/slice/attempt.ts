@@ -34,14 +34,25 @@ export interface Attempt {
  * its name.
  * @throws what made it fail; where that is reading or writing, with its files discarded
  */
-export async function makeAttempt(
+export function makeAttempt(
+  dependencies: ActivityDependencies,
+  part: Part,
+  input: ExportSliceInput,
+  surroundings: AttemptSurroundings,
+): Promise<Attempt> {
+  return dependencies.cpu.during((cpuShare) => attempt(dependencies, part, input, surroundings, cpuShare));
+}
+
+async function attempt(
   dependencies: ActivityDependencies,
   part: Part,
   input: ExportSliceInput,
   { log, isStopped, confirmContainer }: AttemptSurroundings,
+  cpuShare: () => number | undefined,
 ): Promise<Attempt> {
   const { jobs, cache, settings, now } = dependencies;
   const startedAt = performance.now();
+  let sourceRequests = 0;
   const { jobId, partition, previous } = input;
   const { request, plan, planned, before } = part;
   const references =
@@ -66,6 +77,7 @@ export async function makeAttempt(
     members,
     lineMaker,
     log,
+    onRequest: () => void sourceRequests++,
     report,
     clock: now,
     isStopped,
@@ -78,12 +90,14 @@ export async function makeAttempt(
   if (references !== undefined) await jobs.putReferences(jobId, partition, files.attempt, references.lines);
   await reports.settled();
   resources = (before?.resources ?? 0) + read;
+  const cpuSeconds = cpuShare();
   const record = {
     previous: previous ?? undefined,
     ...recorded,
     ...(classRecord === undefined ? {} : { classes: classRecord }),
     resources,
     seconds: (performance.now() - startedAt) / 1000,
+    cost: { sourceRequests, ...(cpuSeconds === undefined ? {} : { cpuSeconds }) },
   };
   return { files, record, resources, isDone: recorded.cursor === undefined };
 }

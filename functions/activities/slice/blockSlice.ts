@@ -11,11 +11,11 @@ import type { Part } from './part.js';
 /** A slice of a part that is written patient by patient. */
 export async function blockSlice(part: Part, shared: SliceContext): Promise<Recorded> {
   const { request, planned, plan, before } = part;
-  const { dependencies, files, level, members, log, report } = shared;
+  const { dependencies, files, level, members, log, report, onRequest } = shared;
   const { jobs, settings } = dependencies;
   const { blocks } = planned;
   if (blocks === undefined || members === undefined) throw stateMissing();
-  const source = watchedSource(dependencies, request, log, report);
+  const source = watchedSource(dependencies, request, log, report, onRequest);
   const compartments: Array<[type: string, compartment: CompartmentSelection]> = [];
   const searchesOf = ({ type, parameters, isOfJoined }: BlockType, id: string): BlockSearches | undefined => {
     const first = (isOfJoined === true ? members.joined : members)?.indexOf(id) ?? -1;

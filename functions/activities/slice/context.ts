@@ -26,6 +26,8 @@ export type SliceContext = Pick<
   level: Level;
   members: Members | undefined;
   log: ActivityLog;
+  /** Called with each request that is sent to the source. */
+  onRequest: () => void;
   /** Called where it changes what is waited for. */
   report: (waiting?: Waiting) => void;
 };

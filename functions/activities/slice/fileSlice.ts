@@ -107,14 +107,18 @@ async function blocksOf(
   { request, plan }: Part,
   file: FilePart,
   cursor: FileCursor | undefined,
-  { dependencies, log }: SliceContext,
+  { dependencies, log, onRequest }: SliceContext,
 ): Promise<AsyncIterable<LineBlock>> {
   const { cache, bulkOf, sourceFiles } = dependencies;
   if (file.bulk === undefined) {
     if (sourceFiles === undefined) throw otherSource();
-    return sourceFiles.blocks(file, cursor);
+    return sourceFiles.blocks(file, cursor, onRequest);
   }
   if (bulkOf === undefined || plan.start === undefined) throw otherSource();
   const manifest = await cache.sourceManifest(request.jobId, plan.start);
-  return bulkOf(requesterOf(request), log).blocks(file, reachedFile(manifest, file.number), cursor);
+  return bulkOf(requesterOf(request), log, onRequest).blocks(
+    file,
+    reachedFile(manifest, file.number),
+    cursor,
+  );
 }

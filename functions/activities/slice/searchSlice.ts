@@ -33,10 +33,11 @@ type Outcome = Omit<SliceResult, 'cursor'> &
 /** A slice of what searches give. */
 export async function searchSlice(part: Part, shared: SliceContext): Promise<Recorded> {
   const { request, planned } = part;
-  const { dependencies, files, level, log, report } = shared;
+  const { dependencies, files, level, log, report, onRequest } = shared;
   const { type } = planned.window;
   const compartment = level.compartment(type, planned);
-  const source = watchedSource(dependencies, request, (line) => log({ type, ...line }), report);
+  const logOfType = (line: object): void => log({ type, ...line });
+  const source = watchedSource(dependencies, request, logOfType, report, onRequest);
   const patients = (await patientCounters(part, shared))();
   const run = runOf(planned);
   const result = await run(part, compartment, dependencies, {

@@ -37,6 +37,8 @@ export interface BulkClientOptions {
   job: string;
   /** Is called with every attempt that failed. */
   log: (line: BulkFailureLine) => void;
+  /** Called with each request that is sent. */
+  onRequest?: (() => void) | undefined;
 }
 
 /** A failed attempt, safe to log: no URL but the base. */
@@ -272,11 +274,13 @@ export class BulkClient {
       );
     }
     const accept = { accept: 'application/fhir+ndjson, */*;q=0.5', ...headers };
-    const response = await this.#options.requests.open({
+    const { requests, onRequest } = this.#options;
+    const response = await requests.open({
       url,
       method: 'GET',
       headers: accept,
       isOpen: !isOwn || !needsToken,
+      onRequest,
     });
     const place = REDIRECTS.includes(response.statusCode) ? headerOf(response, 'location') : undefined;
     if (place === undefined || !URL.canParse(place, url) || redirects === MAX_REDIRECTS) return response;
@@ -295,10 +299,10 @@ export class BulkClient {
 
   /** One request, when the source bears it. */
   async #open(call: SourceCall, signal?: AbortSignal): Promise<SourceResponse> {
-    const { limiter, job } = this.#options;
+    const { limiter, job, requests, onRequest } = this.#options;
     const leave = await limiter.enter(job);
     try {
-      const response = await this.#options.requests.open(call, signal);
+      const response = await requests.open({ ...call, onRequest }, signal);
       if (response.statusCode === 429) leave('limited', retryAfterOf(response));
       else leave(response.statusCode < 500 ? 'served' : 'failed');
       return response;

@@ -36,6 +36,8 @@ export interface FhirClientOptions {
   job?: string;
   /** Is called with every attempt that failed, without any value of a search. */
   log?: (line: SourceFailureLine) => void;
+  /** Called with each request that is sent. */
+  onRequest?: (() => void) | undefined;
 }
 
 /** A failed attempt, safe to log. */
@@ -186,6 +188,7 @@ export class FhirClient implements Source {
             ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
           },
           body: form,
+          onRequest: this.#options.onRequest,
         },
         signal,
       );

@@ -11,8 +11,15 @@ import { SourceLimiter } from './sourceLimiter.js';
 const KEEP_ALIVE_MS = 30_000;
 const BYTES_PER_MEBIBYTE = 1_048_576;
 
-/** The source of the settings, for one job at a time; attempts that failed are reported to `log`. */
-export type SourceOf = (job: string, log: (line: SourceFailureLine) => void) => Source;
+/**
+ * The source of the settings, for one job at a time; attempts that failed are reported to `log`, and each request that is
+ * sent to `onRequest`.
+ */
+export type SourceOf = (
+  job: string,
+  log: (line: SourceFailureLine) => void,
+  onRequest?: () => void,
+) => Source;
 
 /** Credentials and places at the source: once per process. */
 export function openSourceAccess(settings: Settings): SourceAccess {
@@ -29,7 +36,7 @@ export function openSourceAccess(settings: Settings): SourceAccess {
 /** Opens the source with connections of this thread. */
 export function openSource(settings: Settings, { credentials, limiter }: SourceAccess): SourceOf {
   const dispatcherFor = dispatchersOf(settings);
-  return (job, log) =>
+  return (job, log, onRequest) =>
     new FhirClient({
       baseUrl: settings.fhirServerUrl,
       timeoutSeconds: settings.sourceTimeoutSeconds,
@@ -40,11 +47,16 @@ export function openSource(settings: Settings, { credentials, limiter }: SourceA
       limiter,
       job,
       log,
+      onRequest,
     });
 }
 
-/** The source's own bulk export, for one job at a time. */
-export type BulkOf = (job: string, log: (line: BulkFailureLine) => void) => BulkClient;
+/** The source's own bulk export, for one job at a time, as `SourceOf` has it. */
+export type BulkOf = (
+  job: string,
+  log: (line: BulkFailureLine) => void,
+  onRequest?: () => void,
+) => BulkClient;
 
 /** Opens it with connections of this thread. @param fileHosts hosts where its files may be beside the source */
 export function openBulk(
@@ -53,7 +65,7 @@ export function openBulk(
   { credentials, limiter }: SourceAccess,
 ): BulkOf {
   const requests = new SourceRequests(dispatchersOf(settings), credentials, settings.sourceTimeoutSeconds);
-  return (job, log) =>
+  return (job, log, onRequest) =>
     new BulkClient({
       baseUrl: settings.fhirServerUrl,
       fileHosts,
@@ -63,6 +75,7 @@ export function openBulk(
       limiter,
       job,
       log,
+      onRequest,
     });
 }
 

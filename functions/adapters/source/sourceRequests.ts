@@ -17,6 +17,8 @@ export interface SourceCall {
   body?: string | undefined;
   /** Whether it goes without the credentials of the source. */
   isOpen?: boolean;
+  /** Called with each request that is sent. */
+  onRequest?: (() => void) | undefined;
 }
 
 /** Sends requests with the connections and the credentials of the source: no redirects, faults without their URLs. */
@@ -42,6 +44,7 @@ export class SourceRequests {
     const { url, method, headers, body, isOpen = false } = call;
     const header = isOpen ? undefined : (renewed ?? (await this.credentials.header()));
     let response: SourceResponse;
+    call.onRequest?.();
     try {
       response = await send(url, {
         dispatcher: this.#dispatcherFor(new URL(url)),

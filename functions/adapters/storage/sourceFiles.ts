@@ -53,17 +53,18 @@ export class SourceFiles {
 
   /**
    * The lines of a part of a file, and those after it, from where the slice before has stopped.
+   * @param onRequest called with each download that is begun
    * @throws ExportError, `source-unverifiable` where the file is another one now
    */
-  blocks(part: FilePart, cursor: FileCursor | undefined): AsyncGenerator<LineBlock> {
+  blocks(part: FilePart, cursor: FileCursor | undefined, onRequest?: () => void): AsyncGenerator<LineBlock> {
     const { begin, isGzip: isWhole = false } = part;
     const start = lineStart({ begin, isWhole, isPinned: true }, cursor);
-    return lineBlocks(this.#bytes(part, start.first), start, this.#maxLine);
+    return lineBlocks(this.#bytes(part, start.first, onRequest), start, this.#maxLine);
   }
 
-  async *#bytes(part: FilePart, first: number): AsyncGenerator<Buffer> {
+  async *#bytes(part: FilePart, first: number, onRequest?: () => void): AsyncGenerator<Buffer> {
     try {
-      const stored = this.#stored(part, first);
+      const stored = this.#stored(part, first, onRequest);
       // What ends one of them ends the other, and what is iterated reports it.
       yield* part.isGzip === true ? pipeline(Readable.from(stored), createGunzip(), () => undefined) : stored;
     } catch (error) {
@@ -72,12 +73,13 @@ export class SourceFiles {
   }
 
   /** The file as it is stored. The library does not resume where the connection is cut. */
-  async *#stored({ name, etag }: FilePart, first: number): AsyncGenerator<Buffer> {
+  async *#stored({ name, etag }: FilePart, first: number, onRequest?: () => void): AsyncGenerator<Buffer> {
     const blob = this.#container.getBlobClient(name);
     let place = first;
     let end = Infinity;
     for (let cuts = 0; place < end; cuts++) {
       try {
+        onRequest?.();
         const answer = await blob.download(place, undefined, { conditions: { ifMatch: etag } });
         end = place + (answer.contentLength ?? Infinity);
         // In Node.js it is one; the library's type is that of any.

@@ -1,6 +1,7 @@
 import { remembered } from '../../common/maps.js';
 import type { FhirVersion } from '../../fhir/fhirVersion.js';
 import type { Risk } from '../risk/risk.js';
+import type { SliceCost } from '../records/cost.js';
 import {
   addFailure,
   addReport,
@@ -31,6 +32,8 @@ export interface ExportReport {
   fhirVersion?: FhirVersion;
   /** Resources written that are not valid FHIR; absent where they were not validated. */
   notValid?: number;
+  /** Of the attempts that it is made of; absent where earlier versions made some, or types are withheld. */
+  cost?: SliceCost;
   /** How alike its Patients are; absent where they were not compared: in a raw export, and by earlier versions. */
   risk?: Risk;
   types: ReportOfType[];
@@ -51,14 +54,18 @@ export interface ReportOfType extends SliceReport {
   seconds: number;
 }
 
+/** What a report is made of besides what was asked for and planned. */
+export interface Exported extends Pick<ExportReport, 'finishedAt' | 'engineVersion'> {
+  parts: readonly ReadPart[];
+  risk: Risk | undefined;
+  cost: SliceCost | undefined;
+}
+
 /** Adds up what the partitions of a job report, by type in alphabetical order. */
 export function buildReport(
   request: JobRequest,
   plan: JobPlan,
-  parts: readonly ReadPart[],
-  risk: Risk | undefined,
-  finishedAt: string,
-  engineVersion: string,
+  { parts, risk, cost, finishedAt, engineVersion }: Exported,
 ): ExportReport {
   const types = new Map<string, ReportOfType>();
   const empty = { files: 0, bytes: 0, ofOthers: 0, seconds: 0 };
@@ -90,6 +97,7 @@ export function buildReport(
     ...(validated === undefined
       ? {}
       : { notValid: validated.reduce((sum, { content }) => sum + (content?.notValid ?? 0), 0) }),
+    ...(cost === undefined ? {} : { cost }),
     ...(risk === undefined ? {} : { risk }),
     types: [...types.values()]
       .filter(({ read, written, ofOthers, failures }) => read + written + ofOthers + failures.length > 0)

@@ -14,6 +14,7 @@ import type { TypeFilter } from '../request/typeFilter.js';
 import type { SourceIssue } from '../source/sourceOutcomes.js';
 import type { Window } from '../walk/window.js';
 import { addedContent, type ContentCounts } from './content.js';
+import type { SliceCost } from './cost.js';
 
 /** What was asked for at kick-off, as it stays until the job is deleted. Private: the URL may hold search values. */
 export interface JobRequest extends ExportScope, OutputForm {
@@ -284,6 +285,8 @@ export interface SliceRecord {
   /** Lines of a part of a file that were read, of whatever type. */
   lines?: number;
   seconds: number;
+  /** Absent in records of earlier versions. */
+  cost?: SliceCost;
   report: SliceReport;
   /** Of Provenance resources that came along. */
   provenance?: SliceReport;

@@ -45,6 +45,7 @@ export class CountSheet {
   readonly #counts: Count[] = [];
   readonly #resourcesOf = new Map<Count, Count>();
   readonly #sumsOfValues = new Map<Count, readonly Count[]>();
+  readonly #ofAll = new Set<Count>();
   readonly #named = new Map<string, Count>();
   #hidden: Set<Count> | undefined;
 
@@ -100,12 +101,20 @@ export class CountSheet {
     return count;
   }
 
+  /** Adds a count that follows from those of all resources, in a way that the report does not say: of requests for them. */
+  ofAll(value: number): Count {
+    const count = { value };
+    this.#ofAll.add(count);
+    return count;
+  }
+
   /** How a count is shown. All counts have to be there by then. */
   shown(count: Count): ShownCount {
     if (this.minCount === 0 || count.value === 0) return count.value;
     const parts = this.#sumsOfValues.get(count);
     if (parts !== undefined) return this.#shownSumOfValues(parts);
     const hidden = (this.#hidden ??= this.#allHidden());
+    if (this.#ofAll.has(count)) return hidden.size > 0 ? HIDDEN : count.value;
     const resources = this.#resourcesOf.get(count);
     if (resources !== undefined) return hidden.has(resources) ? HIDDEN : this.#rounded(count, resources);
     return this.#shownOf(count, hidden);

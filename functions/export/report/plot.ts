@@ -41,7 +41,11 @@ export function plotOf({ id, columns, rows, plot }: Table): Html | undefined {
   const top = titles.length > 1 ? LEGEND : 0;
   const height = top + drawn.length * ROW;
   const left = bars.length - drawn.length;
-  return html`<figure>
+  const caption = html`<figcaption id="${id}-plot-caption">
+    ${plot.title}${left > 0 ? `: the ${drawn.length} largest of ${bars.length}` : ''}
+  </figcaption>`;
+  return html`<figure aria-labelledby="${id}-plot-caption" tabindex="0">
+    ${caption}
     <svg
       role="img"
       aria-labelledby="${id}-plot-title ${id}-plot-text"
@@ -61,7 +65,6 @@ export function plotOf({ id, columns, rows, plot }: Table): Html | undefined {
       </defs>
       ${titles.length > 1 ? legendOf(titles) : undefined}${drawn.map((bar, place) => drawnBar(bar, titles, top + place * ROW, scale, id))}
     </svg>
-    <figcaption>${plot.title}${left > 0 ? `: the ${drawn.length} largest of ${bars.length}` : ''}</figcaption>
   </figure> `;
 }
 

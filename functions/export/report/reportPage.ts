@@ -11,6 +11,9 @@ const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 /** What the page may load and do: nothing but its own style. */
 export const REPORT_POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; form-action 'none'`;
 
+/** Rows of a table that is not divided on paper. */
+const MAX_SHORT = 15;
+
 const SIGNATURES = ['Name', 'Role', 'Date', 'Signature'];
 const SIGNERS = ['Prepared by', 'Released by'];
 
@@ -57,12 +60,16 @@ function sectionOf({ id, title, notes, facts, tables }: Part): Html {
 function tableOf({ id, caption, columns, rows, total }: Table): Html {
   const isCount = ({ name }: Column): boolean => rows.some((row) => isCountCell(row[name], name));
   const counts = new Set(columns.filter(isCount).map(({ name }) => name));
-  const cellsOf = (row: Table['rows'][number]): Html[] =>
+  const cellsOf = (row: Table['rows'][number], before?: Table['rows'][number]): Html[] =>
     columns.map(({ name }, place) => {
-      if (place === 0) return html`<th scope="row">${row[name]}</th>`;
+      const isAgain = row[name] === before?.[name];
+      if (place === 0)
+        return html`<th scope="row" ${isAgain ? html` class="again"` : undefined}>${row[name]}</th>`;
       return counts.has(name) ? html`<td class="count">${row[name]}</td>` : html`<td>${row[name]}</td>`;
     });
-  return html`<div class="table" role="region" aria-labelledby="${id}-caption" tabindex="0">
+  // Many rows go on on the next sheet of paper; few stay together.
+  const size = rows.length > MAX_SHORT ? undefined : html` short`;
+  return html`<div class="table${size}" role="region" aria-labelledby="${id}-caption" tabindex="0">
     <table>
       <caption id="${id}-caption">
         ${caption}
@@ -74,9 +81,9 @@ function tableOf({ id, caption, columns, rows, total }: Table): Html {
       </thead>
       <tbody>
         ${rows.map(
-          (row) =>
+          (row, place) =>
             html`<tr>
-              ${cellsOf(row)}
+              ${cellsOf(row, rows[place - 1])}
             </tr> `,
         )}
       </tbody>
@@ -100,7 +107,7 @@ function isCountCell(cell: string | number | undefined, name: string): boolean {
 }
 
 function signatureSection(): Html {
-  return html`<section aria-labelledby="signatures">
+  return html`<section class="release" aria-labelledby="signatures">
     <h2 id="signatures">Release</h2>
     <p>Who signs has read this report and releases the files that it is about.</p>
     <div class="table" role="region" aria-labelledby="signatures-caption" tabindex="0">

@@ -1,4 +1,5 @@
 import { CountSheet, type Count } from './countSheet.js';
+import { grouped } from './grouped.js';
 import type { DraftPart, Part, PartMaker, ReportedExport, Table } from './part.js';
 import { configurationPart } from './parts/configurationPart.js';
 import { contentPart } from './parts/contentPart.js';
@@ -52,10 +53,12 @@ export function sharedReport(report: ReportedExport, { minCount }: SharedOptions
 }
 
 function shownPart(draft: DraftPart, sheet: CountSheet): Part {
-  const facts = draft.facts.map(({ value, ...fact }) => ({
-    ...fact,
-    value: typeof value === 'string' ? value : String(sheet.shown(value)),
-  }));
+  const textOf = (value: string | Count): string => {
+    if (typeof value === 'string') return value;
+    const shown = sheet.shown(value);
+    return typeof shown === 'number' ? grouped(shown) : shown;
+  };
+  const facts = draft.facts.map(({ value, ...fact }) => ({ ...fact, value: textOf(value) }));
   return { ...draft, facts, tables: draft.tables.map((table) => shownTable(table, sheet)) };
 }
 

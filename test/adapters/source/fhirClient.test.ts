@@ -19,16 +19,18 @@ afterEach(() => {
 async function clientOf(
   answer: Answer,
   maxAttempts = 3,
-): Promise<{ client: FhirClient; base: string; requests: string[] }> {
+): Promise<{ client: FhirClient; base: string; requests: string[]; counted: () => number }> {
   const requests: string[] = [];
+  let count = 0;
+  const onRequest = (): void => void count++;
   server = createServer((request, response) => {
     requests.push(request.url ?? '');
     answer(request, response, requests.length);
   });
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/fhir`;
-  const options = { baseUrl: base, timeoutSeconds: 1, maxAttempts, maxPageBytes: 1_048_576 };
-  return { client: new FhirClient(options), base, requests };
+  const options = { baseUrl: base, timeoutSeconds: 1, maxAttempts, maxPageBytes: 1_048_576, onRequest };
+  return { client: new FhirClient(options), base, requests, counted: () => count };
 }
 
 const ok: Answer = (_request, response) => {
@@ -107,11 +109,12 @@ describe('a search is tried again', () => {
       2,
     ],
   ] satisfies Array<[string, Answer, number]>)('%s', async (_name, answer, attempts) => {
-    const { client, requests } = await clientOf(answer);
+    const { client, requests, counted } = await clientOf(answer);
     await expect(client.search('Patient', [['_count', '1']])).resolves.toMatchObject({
       body: Buffer.from(BUNDLE),
     });
     expect(requests).toHaveLength(attempts);
+    expect(counted()).toBe(attempts);
   });
 
   it('after the time that Retry-After names', async () => {

@@ -13,6 +13,7 @@ export const INVENTED: ReportedExport = {
   startedAt: '2026-01-02T03:04:15Z',
   finishedAt: '2026-01-02T03:14:15Z',
   seconds: 600,
+  cost: { sourceRequests: 1417, cpuSeconds: 83.217 },
   engineVersion: '0.1.0',
   configuration: {
     name: 'study <1> & "two".json',

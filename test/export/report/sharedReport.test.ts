@@ -120,6 +120,16 @@ describe('numbers of classes do not show what the merged table hides', () => {
   });
 });
 
+it.each<[string, number, string]>([
+  ['is shown where all counts of resources are', 40, '2 468'],
+  ['is hidden where one is: it may be of requests for each resource', 3, 'hidden'],
+])('the number of requests %s', (_, few, expected) => {
+  const types = [datesOf('Patient', 100, { birthDate: few })];
+  const { parts } = sharedReport({ types, files: [], cost: { sourceRequests: 2468 } }, { minCount: MIN });
+  const facts = parts.find(({ id }) => id === 'cost')?.facts ?? [];
+  expect(facts.find(({ name }) => name === 'sourceRequests')?.value).toBe(expected);
+});
+
 it('the whole report is the same, whichever small count it hides', () => {
   const small = fc.integer({ min: 1, max: MIN - 1 });
   fc.assert(
