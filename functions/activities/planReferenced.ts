@@ -96,8 +96,9 @@ async function* foundBy(
   parts: readonly CountedPart[],
   withheld: ReadonlySet<string>,
 ): AsyncGenerator<string> {
-  const referring = parts.filter(({ planned }) => planned.isOfDeletions !== true);
-  const numbers = referring.map(({ partition }) => partition);
+  const numbers = parts
+    .filter(({ planned }) => planned.isOfDeletions !== true)
+    .map(({ partition }) => partition);
   const records = await partitionRecords(jobs, jobId, plan, numbers);
   for (const partition of numbers) {
     const record = records.get(partition);
