@@ -8,7 +8,7 @@ export interface ProcessOptions {
   /** Compiled module to run. */
   module: string;
   arguments?: string[];
-  /** Arguments of Node. */
+  /** Arguments of Node, besides those of this process. */
   nodeArguments?: string[] | undefined;
   environment: Record<string, string | undefined>;
   workingDirectory: string;
@@ -35,7 +35,7 @@ export class StackProcess {
     this.#child = fork(options.module, options.arguments ?? [], {
       cwd: options.workingDirectory,
       env: options.environment,
-      execArgv: options.nodeArguments ?? process.execArgv,
+      execArgv: [...process.execArgv, ...(options.nodeArguments ?? [])],
       stdio: ['ignore', log, log, 'ipc'],
     });
     closeSync(log);
