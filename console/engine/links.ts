@@ -121,8 +121,9 @@ function rulesOf(value: JsonValue | undefined, at: string, dropped: string[]): J
     const known = ['path', 'method', ...Object.keys(method?.settings ?? {})];
     const kept: JsonObject = {};
     for (const [name, setting] of Object.entries(rule)) {
-      const isText = name === 'path' || name === 'method';
-      const isKept = known.includes(name) && (isText ? typeof setting === 'string' : !hasSecret(setting));
+      const isPlainText = name === 'path' || name === 'method';
+      const isKept =
+        known.includes(name) && (isPlainText ? typeof setting === 'string' : !hasSecret(setting));
       if (isKept) kept[name] = setting;
       else dropped.push(`${at}[${index}].${name}`);
     }

@@ -133,10 +133,7 @@ async function find(
 }
 
 /** The image that was listed, whatever its tag refers to by now. */
-function atDigest(
-  collection: Candidate['collection'],
-  digest: string | undefined,
-): Candidate['collection'] {
+function atDigest(collection: Candidate['collection'], digest: string | undefined): Candidate['collection'] {
   return collection === undefined || digest === undefined ? collection : { ...collection, version: digest };
 }
 
