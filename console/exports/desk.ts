@@ -6,7 +6,7 @@ import { type ConfigurationList, joined, readConfigurations } from './configurat
 import { type ExportForm, kickOffOf, type ListedJob, readList, typesIn } from './jobs.js';
 import { MAX_PAGES, problemsIn, readManifest, type ShownManifest } from './manifest.js';
 import type { RememberedJobs } from './rememberedJobs.js';
-import { saveAs } from './saving.js';
+import { saveAs } from '../shared/saving.js';
 import { type JobWatch, watchJob } from './watch.js';
 import { isObject, objectOf, plain, refusalWords, signInWords, wordsOf } from './words.js';
 
