@@ -27,8 +27,8 @@ export interface Calls {
   link: { ask: { configuration: string }; answer: ConfigurationLink };
   /** The configuration of a link's fragment. Fails where it is none. */
   openLink: { ask: { fragment: string }; answer: { configuration: string } };
-  /** An invented resource. Fails where there is none of this name. */
-  sample: { ask: { name: string }; answer: { text: string } };
+  /** An invented resource. Fails where there is none of this type. */
+  sample: { ask: SampleAsk; answer: { text: string } };
   /**
    * Takes data, in the place of what was open: files, each of one resource, a Bundle, an array of resources, or NDJSON, and
    * packed by gzip or not. It stays in the worker until other data is opened, or `close`. Fails with the code `superseded`
@@ -78,8 +78,16 @@ export interface Hello {
   readonly methods: readonly { readonly name: string; readonly clears: string }[];
   /** The built-in configurations, by the names that `extends` takes, as text. */
   readonly configurations: readonly { readonly name: string; readonly text: string }[];
-  /** The built-in invented resources; `sample` has the text of each. */
-  readonly samples: readonly { readonly name: string; readonly type: string; readonly title: string }[];
+  /** The types of the invented resources that are as a hospital has them; `sample` has the text of each. */
+  readonly samples: readonly string[];
+  /** All types of resources, of each of which `sample` makes one that has every element. */
+  readonly resourceTypes: readonly string[];
+}
+
+export interface SampleAsk {
+  readonly type: string;
+  /** `usual`: as a hospital has them, of the types that most exports have. */
+  readonly kind: 'usual' | 'every element';
 }
 
 /** A place in a text: from `from` up to `to`, in UTF-16 units. */

@@ -2,10 +2,12 @@ import invented from 'console:invented';
 import { VERSION } from '../../functions/common/version.js';
 import { SAMPLE_NAMES, sampleNamed } from '../../functions/deid/configuration/samples.js';
 import { METHODS } from '../../functions/deid/methods/methods.js';
+import { FhirModel } from '../../functions/deid/model/fhirModel.js';
 import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { parseJson, valueAt } from '../../functions/json/json.js';
 import type { TapeValue } from '../../functions/json/jsonTape.js';
 import { checkConfiguration } from './checkConfiguration.js';
+import { everyElementOf } from './everyElement.js';
 import { indentedJson } from './indentedJson.js';
 import { ComparisonOfEngines } from './comparison.js';
 import { completionAt } from './completion.js';
@@ -27,6 +29,7 @@ import type {
   ResourceDifference,
   ResourceResult,
   ResourceTrace,
+  SampleAsk,
 } from './protocol.js';
 import { type Answers, CallError } from './serve.js';
 import { unpackedFiles } from './unpack.js';
@@ -53,11 +56,7 @@ export class Session {
     link: ({ configuration }) => linkOf(configuration),
     openLink: async ({ fragment }) => ({ configuration: await configurationOf(fragment) }),
     mend: (ask) => ({ edits: mendEdits(ask, this.#version) }),
-    sample: ({ name }) => {
-      const text = Object.hasOwn(invented, name) ? invented[name] : undefined;
-      if (text === undefined) throw new CallError('not-found', 'There is no invented resource of this name.');
-      return { text };
-    },
+    sample: (ask) => ({ text: this.#sample(ask) }),
     check: ({ configuration }) => checkConfiguration(configuration, this.#version),
     open: ({ files, bundles = 'entries' }) => this.#open(files, bundles),
     close: () => this.#close(),
@@ -86,8 +85,20 @@ export class Session {
         name,
         text: JSON.stringify(sampleNamed(name), null, 2),
       })),
-      samples: Object.keys(invented).map((type) => ({ name: type, type, title: type })),
+      samples: Object.keys(invented),
+      resourceTypes: FhirModel.of(this.#version).resourceNames(),
     };
+  }
+
+  #sample({ type, kind }: SampleAsk): string {
+    const text =
+      kind === 'every element'
+        ? everyElementOf(type, FhirModel.of(this.#version))
+        : Object.hasOwn(invented, type)
+          ? invented[type]
+          : undefined;
+    if (text === undefined) throw new CallError('not-found', 'There is no invented resource of this type.');
+    return text;
   }
 
   async #open(files: readonly OpenedFile[], bundles: Bundles): Promise<OpenedData> {

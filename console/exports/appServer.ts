@@ -5,6 +5,8 @@ import type { BulkKickOff } from '../../functions/export/plan/bulkKickOffs.js';
 export interface Credential {
   readonly kind: 'nothing' | 'function-key' | 'token';
   readonly value: string;
+  /** The value now, where it is renewed; `undefined`: it cannot be. */
+  readonly renewed?: () => Promise<string | undefined>;
 }
 
 /** An answer of the app; `status` is 0 where there was none. */
@@ -101,6 +103,13 @@ export class AppServer {
     return { status: answer.status, text, header: (name) => answer.headers.get(name) ?? undefined };
   }
 
+  /** Renews what expires. What was forgotten or replaced meanwhile stays so. */
+  async #renew(): Promise<void> {
+    const before = this.#credential;
+    const value = await before.renewed?.();
+    if (value !== undefined && this.#credential === before) this.#credential = { ...before, value };
+  }
+
   async #fetch(
     path: string,
     method: string,
@@ -114,6 +123,7 @@ export class AppServer {
       redirect: 'error',
       referrerPolicy: 'no-referrer',
     } as const;
+    if (this.#credential.renewed !== undefined) await this.#renew();
     try {
       return await fetch(this.#base + path, {
         ...limits,

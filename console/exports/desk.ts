@@ -1,13 +1,17 @@
-import type { AppDescription } from '../../functions/http/console/pages.js';
+import type { AppDescription, SignInAt } from '../../functions/http/console/pages.js';
 import { Store } from '../shared/store.js';
+import type { WindowSignIn } from './entraSignIn.js';
 import { type Answer, AppServer, type Credential, jobIdOf } from './appServer.js';
 import { type ConfigurationList, joined, readConfigurations } from './configurations.js';
 import { type ExportForm, kickOffOf, type ListedJob, readList, typesIn } from './jobs.js';
 import { MAX_PAGES, problemsIn, readManifest, type ShownManifest } from './manifest.js';
 import type { RememberedJobs } from './rememberedJobs.js';
-import { saveAs } from './saving.js';
+import { saveAs } from '../shared/saving.js';
 import { type JobWatch, watchJob } from './watch.js';
-import { isObject, objectOf, plain, refusalWords, wordsOf } from './words.js';
+import { isObject, objectOf, plain, refusalWords, signInWords, wordsOf } from './words.js';
+
+/** Loads what signs users in by a window of its own. */
+export type OpenSignIn = (at: SignInAt) => Promise<WindowSignIn>;
 
 /** The export that is looked at. */
 export interface ShownJob {
@@ -30,6 +34,8 @@ export interface DeskState {
   /** Address of the app. */
   readonly base?: string;
   readonly isSignedIn: boolean;
+  /** Whether somebody is asked to sign in, in another window. */
+  readonly isSigningIn: boolean;
   /** Types that can be exported, as the app lists them. */
   readonly types: readonly string[];
   /** What the app lists of them; absent where it does not, or not yet: then they are named. */
@@ -62,6 +68,7 @@ const NOTHING: JobWatch = { phase: 'running', progress: '', types: [], rates: ne
 export class Desk {
   readonly store = new Store<DeskState>({
     isSignedIn: false,
+    isSigningIn: false,
     types: [],
     unlisted: [],
     jobs: [],
@@ -80,9 +87,16 @@ export class Desk {
   /** There once the page knows its app. */
   #remembered: RememberedJobs | undefined;
 
-  /** @param rememberedOf the exports that were started here, of the app of a base */
-  constructor(rememberedOf: (base: string) => RememberedJobs) {
+  readonly #openSignIn: OpenSignIn;
+  #signInWindow: Promise<WindowSignIn> | undefined;
+
+  /**
+   * @param rememberedOf the exports that were started here, of the app of a base
+   * @param openSignIn loads what signs in by another window
+   */
+  constructor(rememberedOf: (base: string) => RememberedJobs, openSignIn: OpenSignIn) {
     this.#rememberedOf = rememberedOf;
+    this.#openSignIn = openSignIn;
   }
 
   /** Finds out which app the page is for. @param here address of the page's folder */
@@ -121,6 +135,25 @@ export class Desk {
     this.store.set({ types: named.sort() });
   }
 
+  /** Asks a person to sign in, in another window, and takes the token. */
+  async signInByWindow(): Promise<void> {
+    const at = this.store.state.app?.signInAt;
+    if (at === undefined) return;
+    const signIn = ++this.#signIns;
+    this.store.set({ isSigningIn: true, faults: [] });
+    try {
+      const opened = await (this.#signInWindow ??= this.#openSignIn(at));
+      const value = await opened.signIn();
+      if (signIn === this.#signIns)
+        await this.signIn({ kind: 'token', value, renewed: () => opened.token() });
+    } catch (error) {
+      if (signIn !== this.#signIns) return;
+      // What failed to load is loaded again.
+      this.#signInWindow = undefined;
+      this.store.set({ isSigningIn: false, faults: [signInWords(error)] });
+    }
+  }
+
   /** Takes a credential, which stays in memory, and lists what it may see. */
   async signIn(credential: Credential): Promise<void> {
     this.#signIns++;
@@ -129,6 +162,7 @@ export class Desk {
     const isListed = this.store.state.app?.listsExports === true && credential.kind !== 'function-key';
     this.store.set({
       isSignedIn: true,
+      isSigningIn: false,
       isStarting: false,
       isListed,
       faults: [],
@@ -145,9 +179,11 @@ export class Desk {
   signOut(): void {
     this.#signIns++;
     this.#unwatch?.();
+    this.#signInWindow = undefined;
     this.#server?.signIn({ kind: 'nothing', value: '' });
     this.store.set({
       isSignedIn: false,
+      isSigningIn: false,
       isStarting: false,
       configurations: undefined,
       unlisted: [],

@@ -4,12 +4,12 @@ import { TextField } from '../shared/textField.js';
 import type { PartProps } from './part.js';
 import type { Credential } from './appServer.js';
 
-interface Way {
+interface Kind {
   readonly label: string;
   readonly hint: string;
 }
 
-const WAYS: Readonly<Record<Credential['kind'], Way>> = {
+const KINDS: Readonly<Record<Credential['kind'], Kind>> = {
   nothing: { label: 'Nothing', hint: 'The app asks for no key and no token.' },
   'function-key': {
     label: 'Function key',
@@ -26,9 +26,6 @@ const TOKENS = {
 /** Signs in as the app is set up. What is typed is in memory alone. */
 export function SignIn({ desk, state }: PartProps): JSX.Element {
   const { app, isSignedIn } = state;
-  const [chosen, setChosen] = useState<Credential['kind']>('token');
-  const [typed, setTyped] = useState('');
-  const [problem, setProblem] = useState('');
   if (app?.signIn === 'nothing')
     return <p class="quiet">This app asks for no key and no token on this machine.</p>;
   if (isSignedIn)
@@ -40,8 +37,56 @@ export function SignIn({ desk, state }: PartProps): JSX.Element {
         </button>
       </p>
     );
+  return (
+    <section class="panel" aria-labelledby="sign-in">
+      <h2 id="sign-in">Sign in</h2>
+      {app?.signInAt === undefined ? (
+        <CredentialForm desk={desk} state={state} />
+      ) : (
+        <>
+          <WindowSignIn desk={desk} state={state} />
+          <details>
+            <summary>Paste a token instead</summary>
+            <CredentialForm desk={desk} state={state} />
+          </details>
+        </>
+      )}
+    </section>
+  );
+}
+
+/** Signs a person in by a window of its own. */
+function WindowSignIn({ desk, state: { isSigningIn } }: PartProps): JSX.Element {
+  return (
+    <>
+      <p class="quiet" id="window-hint">
+        Entra ID asks in a window of its own. The token stays in the memory of this page, and is forgotten
+        when the page is closed or loaded again.
+      </p>
+      <button
+        type="button"
+        class="main"
+        aria-describedby="window-hint"
+        onClick={() => void desk.signInByWindow()}
+      >
+        {isSigningIn ? 'Sign in again …' : 'Sign in with Entra ID'}
+      </button>
+      {isSigningIn && (
+        <p class="quiet" role="status">
+          Go on in the window that was opened.
+        </p>
+      )}
+    </>
+  );
+}
+
+/** Takes a key or a token that is typed or pasted. */
+function CredentialForm({ desk, state: { app } }: PartProps): JSX.Element {
+  const [chosen, setChosen] = useState<Credential['kind']>('token');
+  const [typed, setTyped] = useState('');
+  const [problem, setProblem] = useState('');
   const kind = app?.signIn ?? chosen;
-  const hint = app?.tokensOf === undefined ? WAYS[kind].hint : TOKENS[app.tokensOf];
+  const hint = app?.tokensOf === undefined ? KINDS[kind].hint : TOKENS[app.tokensOf];
   const submit = (event: TargetedSubmitEvent<HTMLFormElement>): void => {
     event.preventDefault();
     const value = typed.trim().replace(/^Bearer\s+/i, '');
@@ -50,13 +95,12 @@ export function SignIn({ desk, state }: PartProps): JSX.Element {
     setProblem(
       isUsable
         ? ''
-        : `This is no ${WAYS[kind].label.toLowerCase()}: it has blanks or other signs, or is empty.`,
+        : `This is no ${KINDS[kind].label.toLowerCase()}: it has blanks or other signs, or is empty.`,
     );
     if (isUsable) void desk.signIn({ kind, value });
   };
   return (
-    <form class="panel" aria-label="Sign in" onSubmit={submit}>
-      <h2>Sign in</h2>
+    <form aria-label="Key or token" onSubmit={submit}>
       {app?.signIn === undefined && (
         <label>
           What the app asks for
@@ -64,7 +108,7 @@ export function SignIn({ desk, state }: PartProps): JSX.Element {
             value={chosen}
             onChange={({ currentTarget }) => setChosen(currentTarget.value as Credential['kind'])}
           >
-            {Object.entries(WAYS).map(([value, { label }]) => (
+            {Object.entries(KINDS).map(([value, { label }]) => (
               <option key={value} value={value}>
                 {label}
               </option>
@@ -74,10 +118,10 @@ export function SignIn({ desk, state }: PartProps): JSX.Element {
       )}
       {kind !== 'nothing' && (
         <div class="field">
-          <span aria-hidden="true">{WAYS[kind].label}</span>
+          <span aria-hidden="true">{KINDS[kind].label}</span>
           <TextField
             kind="secret"
-            label={WAYS[kind].label}
+            label={KINDS[kind].label}
             describedBy="sign-in-hint"
             value={typed}
             onText={setTyped}

@@ -53,6 +53,28 @@ export function refusalWords(what: string, status: number, text: string): string
   return [`${what}: the app answered ${status} without words.`];
 }
 
+/** Why a sign-in did not end, by its code. */
+const SIGN_IN_WORDS: Readonly<Record<string, string>> = {
+  popup_window_error:
+    'The browser opened no window to sign in. Let it open one for this page, and try again.',
+  empty_window_error:
+    'The browser opened no window to sign in. Let it open one for this page, and try again.',
+  user_cancelled: 'The window was closed before anybody had signed in.',
+  timed_out: 'Nobody has signed in in time. Try again.',
+  access_denied: 'The sign-in was declined. The app may have to be approved for you first.',
+};
+
+/** What is wrong with a sign-in. Texts of the server are not repeated: they may name who signed in. */
+export function signInWords(error: unknown): string {
+  const code = error instanceof Error && error.name === 'SignInError' ? error.message : undefined;
+  if (code === undefined)
+    return 'What signs you in could not be loaded. Check the connection, and try again.';
+  return (
+    SIGN_IN_WORDS[code] ??
+    `The sign-in failed (${plain(code, 100)}). Check ENTRA_CONSOLE_CLIENT_ID, ENTRA_CONSOLE_SCOPE and the redirect URI of the registration, or paste a token.`
+  );
+}
+
 /** `1 file`, `2 files`. */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;

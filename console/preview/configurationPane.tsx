@@ -30,6 +30,9 @@ export function ConfigurationPane({ bench, state }: PaneProps): JSX.Element {
           accept=".json,.yaml,.yml,application/json"
           onFiles={([file]) => file !== undefined && void bench.openConfiguration(file)}
         />
+        <button type="button" onClick={() => bench.saveConfiguration()}>
+          Save
+        </button>
         <CompareWith bench={bench} state={state} />
         <Verdict bench={bench} state={state} />
       </div>

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
+import type { SampleAsk } from '../engine/protocol.js';
 import { FileButton } from '../shared/fileButton.js';
 import { TextField } from '../shared/textField.js';
 import { Tabs } from '../shared/tabs.js';
@@ -11,7 +12,7 @@ import { counted, shortened } from './words.js';
 
 /** What is opened, and what the configuration makes of it. */
 export function DataPane({ bench, state }: PaneProps): JSX.Element {
-  const { data, dataFault, hello, checked, results, isStale } = state;
+  const { data, dataFault, checked, results, isStale } = state;
   const isOld = data !== undefined && (isStale || checked?.isValid === false);
   return (
     <section class={`pane data ${state.dropTarget === 'data' ? 'is-target' : ''}`} aria-label="Resources">
@@ -24,28 +25,7 @@ export function DataPane({ bench, state }: PaneProps): JSX.Element {
           onFiles={(files) => void bench.openFiles(files)}
         />
         <Paste bench={bench} state={state} />
-        <label class="choice">
-          Invented
-          <select
-            value=""
-            disabled={hello === undefined}
-            onChange={({ currentTarget }) => {
-              const { value } = currentTarget;
-              currentTarget.value = '';
-              void bench.openSample(value === 'all' ? '' : value);
-            }}
-          >
-            <option value="" disabled>
-              choose …
-            </option>
-            <option value="all">all of these</option>
-            {hello?.samples.map(({ name, title }) => (
-              <option key={name} value={name}>
-                {title}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Invented bench={bench} state={state} />
         {data !== undefined && (
           <button type="button" onClick={() => void bench.closeData()}>
             Close
@@ -70,6 +50,52 @@ export function DataPane({ bench, state }: PaneProps): JSX.Element {
   );
 }
 
+/** The choice of resources that nobody has. */
+function Invented({ bench, state: { hello } }: PaneProps): JSX.Element {
+  return (
+    <label class="choice">
+      Invented
+      <select
+        value=""
+        disabled={hello === undefined}
+        onChange={({ currentTarget }) => {
+          const [kind = '', type = ''] = currentTarget.value.split(':');
+          currentTarget.value = '';
+          void bench.openSample(kind === 'all' ? 'all' : { kind: kind as SampleAsk['kind'], type });
+        }}
+      >
+        <option value="" disabled>
+          choose …
+        </option>
+        <optgroup label="As a hospital has them">
+          <option value="all">all of these</option>
+          <Types kind="usual" types={hello?.samples ?? []} />
+        </optgroup>
+        <optgroup label="With every element of the type">
+          <Types kind="every element" types={hello?.resourceTypes ?? []} />
+        </optgroup>
+      </select>
+    </label>
+  );
+}
+
+interface TypesProps {
+  readonly kind: SampleAsk['kind'];
+  readonly types: readonly string[];
+}
+
+function Types({ kind, types }: TypesProps): JSX.Element {
+  return (
+    <>
+      {types.map((type) => (
+        <option key={type} value={`${kind}:${type}`}>
+          {type}
+        </option>
+      ))}
+    </>
+  );
+}
+
 function Nothing({ bench, state }: PaneProps): JSX.Element {
   return (
     <div class="nothing">
@@ -78,7 +104,11 @@ function Nothing({ bench, state }: PaneProps): JSX.Element {
         or paste. Every element is then shown before and after, with the rule that decided it.
       </p>
       <p>
-        <button type="button" disabled={state.hello === undefined} onClick={() => void bench.openSample('')}>
+        <button
+          type="button"
+          disabled={state.hello === undefined}
+          onClick={() => void bench.openSample('all')}
+        >
           Use invented resources
         </button>
       </p>

@@ -110,22 +110,29 @@ function Cells({ row, trace, other, rules }: CellsProps): JSX.Element {
       <span role="gridcell" class={`name depth-${Math.min(depth, 12)}`}>
         <bdi>{shortened(label, 80)}</bdi>
       </span>
-      <span role="gridcell" class="value before">
-        <bdi>{shortened(before)}</bdi>
-      </span>
+      <ValueCell kind="before" text={shortened(before)} />
       {other !== undefined && (
-        <span role="gridcell" class="value other">
-          <bdi>{row.other === undefined ? '' : afterOf(row.other, other)}</bdi>
-        </span>
+        <ValueCell kind="other" text={row.other === undefined ? '' : afterOf(row.other, other)} />
       )}
-      <span role="gridcell" class="value after">
-        <bdi>{afterOf(element, trace)}</bdi>
-      </span>
+      <ValueCell kind="after" text={afterOf(element, trace)} />
       <span role="gridcell" class="by">
         {byOf(element, rules)}
         {(element.notValid?.length ?? 0) > 0 && <span class="tag is-bad">not valid</span>}
       </span>
     </>
+  );
+}
+
+interface ValueCellProps {
+  readonly kind: 'before' | 'other' | 'after';
+  readonly text: string;
+}
+
+function ValueCell({ kind, text }: ValueCellProps): JSX.Element {
+  return (
+    <span role="gridcell" class={`value ${kind}`}>
+      {text !== '' && <bdi>{text}</bdi>}
+    </span>
   );
 }
 

@@ -6,10 +6,12 @@ import {
   type OpenedData,
   type OpenedFile,
   type OpenedResource,
+  type SampleAsk,
   type Span,
   type TextEdit,
 } from '../engine/protocol.js';
 import { FHIR_VERSIONS, type FhirVersion } from '../../functions/fhir/fhirVersion.js';
+import { saveAs } from '../shared/saving.js';
 import { Store } from '../shared/store.js';
 import {
   firstConfiguration,
@@ -104,6 +106,14 @@ export class Workbench {
     } catch (error) {
       this.store.set({ fault: messageOf(error) });
     }
+  }
+
+  /** Saves the text as it is: with its comments and keys, which a link leaves out. */
+  saveConfiguration(): void {
+    const { text, checked } = this.store.state;
+    const name = checked?.format === 'yaml' ? 'configuration.yaml' : 'configuration.json';
+    saveAs(new Blob([text]), name);
+    this.store.set({ said: `${name} is saved.` });
   }
 
   /** Shows where files that are dragged over the page would be opened. */
@@ -209,16 +219,15 @@ export class Workbench {
     await this.#open(name, () => [{ name, data: text }]);
   }
 
-  /** Opens one invented resource, or with an empty name all of them. */
-  async openSample(name: string): Promise<void> {
-    const samples = this.store.state.hello?.samples ?? [];
-    const chosen = name === '' ? samples : samples.filter((sample) => sample.name === name);
-    const title = name === '' ? 'Invented resources' : (chosen[0]?.title ?? '');
-    await this.#open(title, async () => {
+  /** Opens invented resources: one, or of the usual ones all. */
+  async openSample(chosen: SampleAsk | 'all'): Promise<void> {
+    const types = this.store.state.hello?.samples ?? [];
+    const asks = chosen === 'all' ? types.map((type): SampleAsk => ({ type, kind: 'usual' })) : [chosen];
+    const name = chosen === 'all' ? 'Invented resources' : `Invented ${chosen.type}`;
+    await this.#open(name, async () => {
       const texts: string[] = [];
-      for (const sample of chosen)
-        texts.push((await this.#engine.call('sample', { name: sample.name })).text);
-      return [{ name: title, data: `[${texts.join(',')}]` }];
+      for (const ask of asks) texts.push((await this.#engine.call('sample', ask)).text);
+      return [{ name, data: `[${texts.join(',')}]` }];
     });
   }
 

@@ -1,5 +1,4 @@
 import { groupSize } from '../export/plan/partitionGroups.js';
-import { isRunning, stateOf } from '../jobs/model/state.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface ClaimPartitionInput {
@@ -20,9 +19,10 @@ export interface ClaimPartitionOutput {
 }
 
 /** Gives a worker its next partition, or several of few resources; the same call again gives the same. */
-export function claimPartition({ jobs, cache }: Pick<ActivityDependencies, 'jobs' | 'cache'>) {
+export function claimPartition({ jobs, cache, now }: Pick<ActivityDependencies, 'jobs' | 'cache' | 'now'>) {
   return async ({ jobId, worker, turn, first, end }: ClaimPartitionInput): Promise<ClaimPartitionOutput> => {
-    if (!isRunning(stateOf(await jobs.records(jobId)))) return { partition: null };
+    // Each slice looks again before it counts.
+    if (!(await cache.isThoughtToRun(jobId, now()))) return { partition: null };
     const plan = await cache.plan(jobId, first);
     const countFrom = (partition: number): number => groupSize(plan, partition, end);
     const claim = await jobs.claimPartition(jobId, { worker, turn }, { first, end }, countFrom);

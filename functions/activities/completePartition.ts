@@ -7,6 +7,7 @@ import {
   type JobRequest,
   type OutputFile,
   type PartitionRecord,
+  type SliceRecord,
   type TypeRecord,
 } from '../export/records/job.js';
 import { addPartCounts, emptyCounts, type PartCounts } from '../export/selection/patientCount.js';
@@ -34,27 +35,37 @@ const AT_ONCE = { concurrency: 8 };
 /** Follows the chain of slices that counted back from the last one and records the partition's files. */
 export function completePartition({ jobs }: ActivityDependencies) {
   return async ({ jobId, partition, last }: CompletePartitionInput): Promise<null> => {
-    await complete(jobs, (await jobs.request(jobId)) ?? {}, { jobId, partition, last });
+    const request = (await jobs.request(jobId)) ?? {};
+    await jobs.putPartition(jobId, partition, await recordOf(jobs, request, { jobId, partition, last }));
     return null;
   };
 }
 
-/** The same for several partitions. */
+/** The same for several partitions, in one record. */
 export function completeGroup({ jobs }: ActivityDependencies) {
   return async ({ jobId, partition, lasts }: CompleteGroupInput): Promise<null> => {
     const request = (await jobs.request(jobId)) ?? {};
-    const one = (last: string, more: number): Promise<void> =>
-      complete(jobs, request, { jobId, partition: partition + more, last });
-    await pMap(lasts, one, AT_ONCE);
+    const [attempt] = lasts;
+    if (attempt === undefined) return null;
+    const first = await jobs.slice(jobId, partition, attempt);
+    if (first === undefined) throw stateMissing();
+    const known: Record<string, SliceRecord> = { [attempt]: first, ...first.following };
+    const one = (last: string, more: number): Promise<PartitionRecord> =>
+      recordOf(jobs, request, { jobId, partition: partition + more, last }, known);
+    const [own, ...following] = await pMap(lasts, one, AT_ONCE);
+    if (own === undefined) return null;
+    await jobs.putPartition(jobId, partition, { ...own, ...(following.length === 0 ? {} : { following }) });
     return null;
   };
 }
 
-async function complete(
+/** @param known records of attempts, which need not be read */
+async function recordOf(
   jobs: JobStore,
   { minPatients: mostPatients = 0, referencedTypes = [] }: Partial<JobRequest>,
   { jobId, partition, last }: CompletePartitionInput,
-): Promise<void> {
+  known: Readonly<Record<string, SliceRecord>> = {},
+): Promise<PartitionRecord> {
   const files: OutputFile[] = [];
   const report = emptyReport();
   const deletionNotes: DeletionNote[] = [];
@@ -71,7 +82,7 @@ async function complete(
   let isOfFile = false;
   const byType = new Map<string, TypeRecord & { counts: PartCounts }>();
   for (let attempt: string | undefined = last; attempt !== undefined;) {
-    const slice = await jobs.slice(jobId, partition, attempt);
+    const slice: SliceRecord | undefined = known[attempt] ?? (await jobs.slice(jobId, partition, attempt));
     if (slice === undefined) throw stateMissing();
     attempts.push(attempt);
     if (slice.classes !== undefined) classes.push({ attempt, ...slice.classes });
@@ -104,7 +115,7 @@ async function complete(
     for (const [type, own] of byType) await jobs.putPartCounts(jobId, partition, own.counts, type);
   }
   const cost = sumOfCosts(costs);
-  await jobs.putPartition(jobId, partition, {
+  return {
     files: files.reverse(),
     seconds,
     ...(cost === undefined ? {} : { cost }),
@@ -118,7 +129,7 @@ async function complete(
     ...(isOfFile ? { byType: Object.fromEntries([...byType].map(withoutCounts)) } : {}),
     ...(isOfFile || referencedTypes.length > 0 ? { attempts } : {}),
     ...(classes.length === 0 ? {} : { classes }),
-  });
+  };
 }
 
 function withoutCounts([type, { counts: _counts, ...record }]: [

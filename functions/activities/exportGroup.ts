@@ -1,4 +1,4 @@
-import { isRunning, stateOf } from '../jobs/model/state.js';
+import type { StoredSlice } from '../export/records/job.js';
 import type { ActivityLog } from './activity.js';
 import { type Attempt, makeAttempt } from './slice/attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -6,34 +6,23 @@ import { jobStopped } from './exportSlice.js';
 import { readParts } from './slice/part.js';
 import type { ExportGroupInput, ExportGroupOutput } from './sliceRunner.js';
 
-/** How long it is believed that a job runs on. */
-const MAX_BELIEVED_MS = 2000;
-
 /**
  * Exports several partitions of few resources, one after the other: of each what `exportSlice` does, with what they share
  * read once. All attempts count or none does, as the runtime records them together. It ends early where one has more to
  * read than was counted, and where a slice would.
  */
 export function exportGroup(dependencies: ActivityDependencies) {
-  const { jobs, files, settings, now } = dependencies;
+  const { jobs, cache, files, settings, now } = dependencies;
   return async (
     { jobId, partition, count }: ExportGroupInput,
     log: ActivityLog,
   ): Promise<ExportGroupOutput> => {
     const parts = await readParts(dependencies, { jobId, partition, count });
-    const isStopped = async (): Promise<boolean> => !isRunning(stateOf(await jobs.records(jobId)));
-    let believedUntil = Number.NEGATIVE_INFINITY;
     let confirmed: Promise<void> | undefined;
     const [{ request }] = parts;
     const surroundings = {
       log,
-      isStopped: async (): Promise<boolean> => {
-        const at = now();
-        if (at < believedUntil) return false;
-        const answer = await isStopped();
-        if (!answer) believedUntil = at + MAX_BELIEVED_MS;
-        return answer;
-      },
+      isStopped: async (): Promise<boolean> => !(await cache.isThoughtToRun(jobId, now())),
       // For as long as a slice takes, a reservation holds that held at its begin.
       confirmContainer: () =>
         (confirmed ??= files.confirmContainer(request, settings.allowMixedContainers, now())),
@@ -54,17 +43,41 @@ export function exportGroup(dependencies: ActivityDependencies) {
       made.push(attempt);
       if (!attempt.isDone) break;
     }
+    const [first, ...following] = made.filter(({ isDone }) => isDone);
+    const open = made.find(({ isDone }) => !isDone);
     const complete = async (): Promise<void> => {
+      if (first !== undefined)
+        await jobs.putSlice(jobId, partition, first.files.attempt, {
+          ...first.record,
+          ...recordsOf(following),
+        });
+      const place = made.length - 1;
+      if (open !== undefined) await jobs.putSlice(jobId, partition + place, open.files.attempt, open.record);
       // A cancel that came while they were written has deleted the job's files before the last ones were there.
-      if (await isStopped()) throw jobStopped();
-      for (const [place, { resources, isDone }] of made.entries())
-        await jobs.putProgress(jobId, { partition: partition + place, resources, isDone });
+      if (!(await cache.isRunning(jobId, now()))) throw jobStopped();
+      if (first !== undefined) {
+        const more = following.map(({ resources }) => resources);
+        await jobs.putProgress(jobId, { partition, resources: first.resources, isDone: true }, more);
+      }
+      if (open !== undefined)
+        await jobs.putProgress(jobId, {
+          partition: partition + place,
+          resources: open.resources,
+          isDone: false,
+        });
     };
     await complete().catch(discard);
-    const open = made.find(({ isDone }) => !isDone);
     return {
       done: made.filter(({ isDone }) => isDone).map(({ files: { attempt } }) => attempt),
       open: open?.files.attempt ?? null,
     };
+  };
+}
+
+/** The records of attempts, in that of the one before them. */
+function recordsOf(following: readonly Attempt[]): Pick<StoredSlice, 'following'> {
+  if (following.length === 0) return {};
+  return {
+    following: Object.fromEntries(following.map(({ files: { attempt }, record }) => [attempt, record])),
   };
 }

@@ -1,5 +1,4 @@
 import { ExportError } from '../common/errors.js';
-import { isRunning, stateOf } from '../jobs/model/state.js';
 import type { ActivityLog } from './activity.js';
 import { makeAttempt } from './slice/attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -11,18 +10,18 @@ import type { ExportSliceInput, ExportSliceOutput } from './sliceRunner.js';
  * random part made here, so attempts that run twice, or late, never touch each other's.
  */
 export function exportSlice(dependencies: ActivityDependencies) {
-  const { jobs, files, settings, now } = dependencies;
+  const { jobs, cache, files, settings, now } = dependencies;
   return async (input: ExportSliceInput, log: ActivityLog): Promise<ExportSliceOutput> => {
     const { jobId, partition } = input;
     const part = await readPart(dependencies, input);
-    const isStopped = async (): Promise<boolean> => !isRunning(stateOf(await jobs.records(jobId)));
     const made = await makeAttempt(dependencies, part, input, {
       log,
-      isStopped,
+      isStopped: async () => !(await cache.isThoughtToRun(jobId, now())),
       confirmContainer: () => files.confirmContainer(part.request, settings.allowMixedContainers, now()),
     });
+    await jobs.putSlice(jobId, partition, made.files.attempt, made.record);
     // A cancel that came while the last page was written has deleted the job's files before this one was there.
-    if (await isStopped()) await made.files.discard(jobStopped());
+    if (!(await cache.isRunning(jobId, now()))) await made.files.discard(jobStopped());
     const { resources, isDone } = made;
     await jobs.putProgress(jobId, { partition, resources, isDone });
     return { attempt: made.files.attempt, isDone };

@@ -87,7 +87,8 @@ async function complete(
   if (plan === undefined) throw stateMissing();
   const repeated = await repeatedOf(jobs, jobId, plan);
   const rounds = plan.referenced === undefined ? [] : await jobs.referencedRounds(jobId, plan);
-  const { parts: read, cost } = await readParts(jobs, jobId, await countedParts(jobs, jobId, plan, rounds));
+  const counted = await countedParts(jobs, jobId, plan, rounds);
+  const { parts: read, cost } = await readParts(jobs, jobId, plan, counted);
   const withheld = await withheldOf(jobs, request, plan, read);
   const { minPatients = 0 } = request;
   if (withheld.isAll) throw allWithheld(minPatients);

@@ -1,4 +1,5 @@
 import type { JobStore } from '../adapters/storage/jobStore.js';
+import { remembered } from '../common/maps.js';
 import { RecentMap } from '../common/recentMap.js';
 import type { KeyResolver } from '../deid/configuration/keys.js';
 import type { PseudonymServices } from '../export/output/jobPseudonyms.js';
@@ -6,14 +7,22 @@ import type { LineMaker } from '../export/output/lineMaker.js';
 import type { JobPlan, JobRequest } from '../export/records/job.js';
 import type { BulkManifest } from '../export/source/bulkManifest.js';
 import { Members } from '../export/selection/members.js';
-import { stateMissing } from '../jobs/model/state.js';
+import { isRunning, stateMissing, stateOf } from '../jobs/model/state.js';
 import type { Settings } from '../settings/settings.js';
 import { makeLineMaker } from './jobLineMaker.js';
 
 /** One process seldom works on more jobs at a time. Their keys are here, and some hundred bytes a member. */
 const MAX_JOBS = 4;
 
-interface Kept {
+/** How long it is believed that a job runs on. A slice asks anew before it counts. */
+const MAX_BELIEVED_MS = 1000;
+
+interface Kept extends Values {
+  /** Until when it is believed that the job runs, in milliseconds since the epoch. */
+  runsUntil?: number;
+}
+
+interface Values {
   lineMaker?: Of<LineMaker>;
   members?: Of<Members>;
   sourceManifest?: Of<BulkManifest>;
@@ -88,22 +97,40 @@ export class JobCache {
     });
   }
 
+  /** Whether a job runs. @param now milliseconds since the epoch */
+  async isRunning(jobId: string, now: number): Promise<boolean> {
+    const answer = isRunning(stateOf(await this.#jobs.records(jobId)));
+    const kept = this.#keptOf(jobId);
+    if (answer) kept.runsUntil = now + MAX_BELIEVED_MS;
+    else delete kept.runsUntil;
+    return answer;
+  }
+
+  /** Whether a job runs, or did so a moment ago. @param now milliseconds since the epoch */
+  async isThoughtToRun(jobId: string, now: number): Promise<boolean> {
+    const { runsUntil } = this.#kept.get(jobId) ?? {};
+    return (runsUntil !== undefined && now < runsUntil) || this.isRunning(jobId, now);
+  }
+
   /** Forgets a job that has ended, its keys above all. */
   forget(jobId: string): void {
     this.#kept.delete(jobId);
   }
 
-  #once<Name extends keyof Kept>(
+  #keptOf(jobId: string): Kept {
+    return remembered(this.#kept, jobId, (): Kept => ({}));
+  }
+
+  #once<Name extends keyof Values>(
     jobId: string,
     name: Name,
     of: string | number,
-    make: () => NonNullable<Kept[Name]>['value'],
-  ): NonNullable<Kept[Name]>['value'] {
-    const kept: Kept = this.#kept.get(jobId) ?? {};
-    this.#kept.set(jobId, kept);
+    make: () => NonNullable<Values[Name]>['value'],
+  ): NonNullable<Values[Name]>['value'] {
+    const kept: Values = this.#keptOf(jobId);
     const held = kept[name];
     if (held?.of === of) return held.value;
-    const made = { of, value: make() } as NonNullable<Kept[Name]>;
+    const made = { of, value: make() } as NonNullable<Values[Name]>;
     kept[name] = made;
     // What failed is tried anew by the next call.
     made.value.catch(() => kept[name] === made && delete kept[name]);

@@ -4,6 +4,7 @@ import type { JobPlan, JobRequest, PlannedPartition, ReferencedRound } from '../
 import { namesReferredTo } from '../export/slice/referenceCollector.js';
 import { jobWindow } from '../export/walk/window.js';
 import type { JobStore } from '../adapters/storage/jobStore.js';
+import { partitionRecords } from '../jobs/partitionRecords.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { type CountedPart, countedParts, nextPartition } from './countedParts.js';
 import { readParts, withheldOf } from './withheldParts.js';
@@ -59,7 +60,7 @@ async function planRound(
     partitions.push({ window, estimate: ids.length, isReferenced: true });
   };
   const parts = referencedParts(
-    () => foundBy(jobs, jobId, referring, withheld),
+    () => foundBy(jobs, jobId, plan, referring, withheld),
     () => namesOf(jobs, jobId, known),
     MAX_IDS,
   );
@@ -83,7 +84,7 @@ async function withheldTypesOf(
   counted: readonly CountedPart[],
 ): Promise<ReadonlySet<string>> {
   if ((request.minPatients ?? 0) === 0) return new Set();
-  const { parts } = await readParts(jobs, request.jobId, counted);
+  const { parts } = await readParts(jobs, request.jobId, plan, counted);
   return (await withheldOf(jobs, request, plan, parts)).types;
 }
 
@@ -91,12 +92,16 @@ async function withheldTypesOf(
 async function* foundBy(
   jobs: JobStore,
   jobId: string,
+  plan: JobPlan,
   parts: readonly CountedPart[],
   withheld: ReadonlySet<string>,
 ): AsyncGenerator<string> {
-  for (const { partition, planned } of parts) {
-    if (planned.isOfDeletions === true) continue;
-    const record = await jobs.partition(jobId, partition);
+  const numbers = parts
+    .filter(({ planned }) => planned.isOfDeletions !== true)
+    .map(({ partition }) => partition);
+  const records = await partitionRecords(jobs, jobId, plan, numbers);
+  for (const partition of numbers) {
+    const record = records.get(partition);
     if (record?.attempts === undefined) throw stateMissing();
     for (const attempt of record.attempts) {
       const lines = await jobs.references(jobId, partition, attempt);

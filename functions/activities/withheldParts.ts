@@ -8,6 +8,7 @@ import {
   emptyCounts,
   withheldTypes,
 } from '../export/selection/patientCount.js';
+import { partitionRecords } from '../jobs/partitionRecords.js';
 import { stateMissing } from '../jobs/model/state.js';
 import type { CountedPart } from './countedParts.js';
 
@@ -20,11 +21,14 @@ const AT_ONCE = { concurrency: 8 };
 export async function readParts(
   jobs: Pick<JobStore, 'partition'>,
   jobId: string,
+  plan: JobPlan,
   counted: readonly CountedPart[],
 ): Promise<{ parts: ReadPart[]; cost: SliceCost | undefined }> {
+  const numbers = counted.map(({ partition }) => partition);
+  const records = await partitionRecords(jobs, jobId, plan, numbers);
   const costs: Array<SliceCost | undefined> = [];
-  const partsOf = async ({ partition, planned }: CountedPart): Promise<ReadPart[]> => {
-    const record = await jobs.partition(jobId, partition);
+  const parts = counted.flatMap(({ partition, planned }): ReadPart[] => {
+    const record = records.get(partition);
     if (record === undefined) throw stateMissing();
     costs.push(record.cost);
     if (record.byType === undefined) return [{ partition, planned, record }];
@@ -39,8 +43,7 @@ export async function readParts(
         ...(type === 'Patient' && classes !== undefined ? { classes } : {}),
       },
     }));
-  };
-  const parts = (await pMap(counted, partsOf, AT_ONCE)).flat();
+  });
   return { parts, cost: sumOfCosts(costs) };
 }
 

@@ -1,4 +1,3 @@
-import pMap from 'p-map';
 import type { JobStore } from '../adapters/storage/jobStore.js';
 import {
   type CompletePart,
@@ -7,11 +6,11 @@ import {
   pageOf,
 } from '../export/output/manifestPages.js';
 import { type JobPlan, type JobRequest, type PartitionProgress, partitionOf } from '../export/records/job.js';
+import { partitionRecords } from './partitionRecords.js';
 
 type Jobs = Pick<JobStore, 'manifestPages' | 'changeManifestPages' | 'partition'>;
 
 const NO_PAGES: ManifestPages = { pages: [] };
-const AT_ONCE = { concurrency: 8 };
 
 /**
  * The pages of a running job, with one more where partitions were completed since the last one was made. Of two calls at a
@@ -29,14 +28,16 @@ export async function pagesSoFar(
   if (stored.isClosed === true) return stored;
   const given = new Set(stored.pages.flatMap(({ parts }) => parts));
   const done = progress.filter(({ partition, isDone }) => isDone && partition >= 0 && !given.has(partition));
-  const complete = async ({ partition }: PartitionProgress): Promise<CompletePart[]> => {
+  const numbers = done.map(({ partition }) => partition);
+  const records = await partitionRecords(jobs, jobId, plan, numbers);
+  const complete = (partition: number): CompletePart[] => {
     // A slice reports that it is the last one before the partition's record is there.
-    const record = await jobs.partition(jobId, partition);
+    const record = records.get(partition);
     if (record === undefined) return [];
     const isOfDeletions = partitionOf(plan, partition)?.isOfDeletions === true;
     return [{ partition, isOfDeletions, files: record.files }];
   };
-  const page = pageOf(request, (await pMap(done, complete, AT_ONCE)).flat());
+  const page = pageOf(request, numbers.flatMap(complete));
   if (page === undefined) return stored;
   return jobs.changeManifestPages(jobId, (now = NO_PAGES) =>
     now.isClosed === true || now.pages.length > stored.pages.length

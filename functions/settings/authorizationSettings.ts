@@ -1,5 +1,5 @@
 import { privateUrl } from './clientAuthentication.js';
-import { anyText, choice, integer, list, matching, text, type Values, variants } from './setting.js';
+import { anyText, choice, integer, list, matching, text, url, type Values, variants } from './setting.js';
 import { APPROVAL_RULES, type ApprovalPolicy } from '../export/request/approval.js';
 import { isDigest } from '../export/request/ociReference.js';
 
@@ -32,6 +32,8 @@ const ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA 
 // RFC 6749, section 3.3. A scope that gives access to types is in the token of every caller.
 const ownScope = matching(/^(?!system\/)[\x21\x23-\x5b\x5d-\x7e]+$/);
 const REQUIRED = { isRequired: true } as const;
+const guid = (found: string): string | undefined =>
+  /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(found) ? found.toLowerCase() : undefined;
 
 export const AUTHORIZATION = {
   authentication: variants(
@@ -44,10 +46,31 @@ export const AUTHORIZATION = {
         tenantId: text(
           'ENTRA_TENANT_ID',
           'the id of a tenant, a GUID',
-          (found) =>
-            /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(found) ? found.toLowerCase() : undefined,
+          guid,
           REQUIRED,
           'The tenant whose users and applications may call, with the app roles `Export.Read`, `Export.Raw` and `DeIdentify`.',
+        ),
+        consoleClientId: text(
+          'ENTRA_CONSOLE_CLIENT_ID',
+          'the client id of an app registration, a GUID',
+          guid,
+          {},
+          'Public client by which the [exports page](console.md#sign-in-with-entra-id) of the console signs users in. Unless set, a token is pasted there.',
+        ),
+        consoleScope: text(
+          'ENTRA_CONSOLE_SCOPE',
+          'one scope of this app, such as api://<client id>/user_impersonation',
+          matching(/^[a-z][a-z0-9+.-]*:\/\/[\x21\x23-\x5b\x5d-\x7e]+$/i),
+          {},
+          'What the exports page asks a token for. With `ENTRA_CONSOLE_CLIENT_ID`, and needed there.',
+        ),
+        authority: url(
+          'ENTRA_AUTHORITY',
+          'an https URL of a host alone, such as https://login.microsoftonline.us',
+          ({ protocol, username, pathname, search, hash }) =>
+            protocol === 'https:' && `${username}${search}${hash}` === '' && pathname === '/',
+          { default: 'https://login.microsoftonline.com' },
+          'Where the exports page signs users in: Entra ID of the cloud that the tenant is in.',
         ),
       },
       smart: {

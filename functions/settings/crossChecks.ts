@@ -48,6 +48,14 @@ export const CROSS_CHECKS: readonly CrossCheck[] = [
     find: ({ authorization: { authentication } }, environment) => openness(authentication, environment),
   },
   {
+    of: [authorization.authentication],
+    find: ({ authorization: { authentication } }) =>
+      authentication.method === 'entra' &&
+      (authentication.consoleClientId === undefined) !== (authentication.consoleScope === undefined)
+        ? 'ENTRA_CONSOLE_CLIENT_ID and ENTRA_CONSOLE_SCOPE go together: set both, or leave both out'
+        : undefined,
+  },
+  {
     of: [authorization.authentication, SCHEMA.deIdentify],
     find: ({ authorization: { authentication }, deIdentify }) =>
       deIdentify.method === 'on' ? openOperation(authentication, deIdentify.anyCaller) : undefined,

@@ -279,6 +279,9 @@ resource authentication 'Microsoft.Web/sites/config@2025-03-01' = if (entraAuthe
         '/healthz'
         '/fhir/metadata'
         '/fhir/.well-known/smart-configuration'
+        // Static files; what is behind a star is excluded, too.
+        '/console'
+        '/console/*'
       ]
     }
     httpSettings: {

@@ -99,6 +99,15 @@ type ExportSettings = {
   @description('The tenant whose users and applications may call, with the app roles `Export.Read`, `Export.Raw` and `DeIdentify`. (with AUTHENTICATION entra (required); the id of a tenant, a GUID)')
   ENTRA_TENANT_ID: string?
 
+  @description('Public client by which the [exports page](console.md#sign-in-with-entra-id) of the console signs users in. Unless set, a token is pasted there. (with AUTHENTICATION entra; the client id of an app registration, a GUID)')
+  ENTRA_CONSOLE_CLIENT_ID: string?
+
+  @description('What the exports page asks a token for. With `ENTRA_CONSOLE_CLIENT_ID`, and needed there. (with AUTHENTICATION entra; one scope of this app, such as api://<client id>/user_impersonation)')
+  ENTRA_CONSOLE_SCOPE: string?
+
+  @description('Where the exports page signs users in: Entra ID of the cloud that the tenant is in. (with AUTHENTICATION entra; an https URL of a host alone, such as https://login.microsoftonline.us; default https://login.microsoftonline.com)')
+  ENTRA_AUTHORITY: string?
+
   @description('What `aud` of a token has to name, usually the FHIR base of this app. (with AUTHENTICATION smart (required))')
   SMART_AUDIENCE: string?
 

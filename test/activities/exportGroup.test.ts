@@ -5,8 +5,8 @@ import { exportGroup } from '../../functions/activities/exportGroup.js';
 import { JobCache } from '../../functions/activities/jobCache.js';
 import type { JobStore } from '../../functions/adapters/storage/jobStore.js';
 import { ExportError } from '../../functions/common/errors.js';
+import type { PartitionProgress, StoredSlice } from '../../functions/export/records/job.js';
 import { arraySink } from '../export/arraySink.js';
-import type { SliceRecord } from '../../functions/export/records/job.js';
 import { jobRequest } from '../export/requests.js';
 
 const UNTIL = '2026-01-01T00:00:00Z';
@@ -19,7 +19,7 @@ interface Case {
   refused?: string;
   /** Milliseconds that a request to the source takes. Default 0. */
   requestMs?: number;
-  /** Whether the job is stopped once so many records are written. Default never. */
+  /** Whether the job is stopped once so many files are there. Default never. */
   stopsAfter?: number;
 }
 
@@ -45,20 +45,26 @@ async function groupOf({ more, refused, requestMs = 0, stopsAfter = Infinity }: 
     },
     records: async () => {
       read.records++;
-      const isStopped = records.length >= stopsAfter;
+      const isStopped = files.size >= stopsAfter;
       return {
         request,
         stop: isStopped ? { reason: 'cancelled', at: UNTIL } : undefined,
         outcome: undefined,
       };
     },
-    putSlice: async (_job: string, partition: number, _attempt: string, { cost }: SliceRecord) => {
-      records.push(TYPES[partition] ?? '');
-      costs.push(cost);
+    putSlice: async (_job: string, partition: number, _attempt: string, record: StoredSlice) => {
+      const stored = [record, ...Object.values(record.following ?? {})];
+      records.push(...TYPES.slice(partition, partition + stored.length));
+      costs.push(...stored.map(({ cost }) => cost));
     },
     checkClaim: async () => undefined,
-    putProgress: async (_job: string, { partition, isDone }: { partition: number; isDone: boolean }) =>
-      void (isDone && progress.push(partition)),
+    putProgress: async (
+      _job: string,
+      { partition, isDone }: PartitionProgress,
+      following: readonly number[] = [],
+    ) => {
+      if (isDone) progress.push(partition, ...following.map((_, nth) => partition + 1 + nth));
+    },
   };
   const bodyOf = (type: string): Buffer => {
     const self = `http://source.example/${type}?_sort=_lastUpdated&_lastUpdated=x`;

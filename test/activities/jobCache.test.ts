@@ -63,3 +63,26 @@ it('what is of a plan is made anew for another one, which follows another export
   expect(await cache.members('a', 12)).not.toBe(members);
   expect(reads).toEqual(['a', 'a']);
 });
+
+it('a job is thought to run for a moment after it was seen to, not once it was seen to have stopped', async () => {
+  let [asked, isStopped] = [0, false];
+  const jobs = {
+    records: async () => {
+      asked++;
+      const stop = isStopped ? { reason: 'cancelled', at: TRANSACTION_TIME } : undefined;
+      return { request: jobRequest({ jobId: 'a' }), stop, outcome: undefined };
+    },
+  } as unknown as JobStore;
+  const source = { fhirVersion: 'R4', fhirServerUrl: 'https://source.example/fhir' } as const;
+  const cache = new JobCache(jobs, source, async () => null);
+  expect(await cache.isThoughtToRun('a', 0)).toBe(true);
+  isStopped = true;
+  expect(await cache.isThoughtToRun('a', 999)).toBe(true);
+  expect(asked).toBe(1);
+  expect(await cache.isThoughtToRun('a', 1000)).toBe(false);
+  isStopped = false;
+  expect(await cache.isRunning('a', 1001)).toBe(true);
+  isStopped = true;
+  expect(await cache.isRunning('a', 1002)).toBe(false);
+  expect(await cache.isThoughtToRun('a', 1002)).toBe(false);
+});

@@ -224,6 +224,26 @@ describe('the engine in the console', () => {
     expect(await engine.call('preview', { configuration: JSON.stringify(RULES) })).toMatchObject({ kept: 1 });
   });
 
+  it('makes links of letters, digits, - and _, and opens them', async () => {
+    const engine = startEngine('R4');
+    const alphabet = new Set<string>();
+    for (let round = 0; round < 30; round++) {
+      const rules = [
+        {
+          path: `Patient.where(id = '${(round * 2_654_435_761).toString(36).repeat(round + 1)}').name`,
+          method: 'redact',
+        },
+      ];
+      const made = await engine.call('link', { configuration: JSON.stringify({ fhirPathRules: rules }) });
+      expect(made.fragment).toMatch(/^c=[A-Za-z0-9_-]+$/);
+      for (const letter of made.fragment.slice(2)) alphabet.add(letter);
+      expect(await engine.call('openLink', { fragment: made.fragment })).toEqual({
+        configuration: made.configuration,
+      });
+    }
+    expect([...alphabet]).toEqual(expect.arrayContaining(['-', '_']));
+  });
+
   it('fails for data that is not open, in words of its own', async () => {
     const engine = startEngine('R4');
     const ask = { configuration: JSON.stringify(RULES), index: 0 };

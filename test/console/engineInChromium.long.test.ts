@@ -13,6 +13,34 @@ const browser = consoleForTests();
 
 /** Resources that the speed is measured with. */
 const MANY = 5000;
+/** What they may take on the machine that the bound is of, whatever the one that the test runs on. */
+const MAX_SECONDS = 3;
+/** What `knownWork` takes on that machine, a server of 2026 with two processors. */
+const KNOWN_WORK_SECONDS = 0.4;
+
+/** Work of the browser's own, by which machines are compared: it reads and writes the resources as JSON ten times. */
+function knownWork(lines: readonly string[]): string {
+  return `for (const lines = ${JSON.stringify(lines)}, left = { count: ${MANY * 10} }; left.count > 0; left.count--)
+    JSON.stringify(JSON.parse(lines[left.count % lines.length]));`;
+}
+
+/**
+ * The time of processors that the browser's pages take for some work, with their workers and collection of garbage. Unlike
+ * that of the clock, it does not count what else the machine does.
+ */
+async function processorSeconds({ context }: TestPage, work: () => Promise<unknown>): Promise<number> {
+  const session = await context.browser()?.newBrowserCDPSession();
+  const times = async (): Promise<ReadonlyMap<number, number>> => {
+    const { processInfo } = (await session?.send('SystemInfo.getProcessInfo')) ?? { processInfo: [] };
+    const pages = processInfo.filter(({ type }) => type === 'renderer');
+    return new Map(pages.map(({ id, cpuTime }) => [id, cpuTime]));
+  };
+  const before = await times();
+  await work();
+  const after = await times();
+  await session?.detach();
+  return [...after].reduce((sum, [id, time]) => sum + time - (before.get(id) ?? 0), 0);
+}
 const now = '2026-11-21T12:00:00Z';
 
 /** The sample configuration, with keys, so that all it makes is the same everywhere. */
@@ -78,14 +106,26 @@ describe.skipIf(CHROMIUM === undefined)('the engine in Chromium', () => {
     await page.close();
   });
 
-  it('previews thousands of resources in seconds', async () => {
+  it('previews 5,000 resources within 3 s', async () => {
     const lines = Object.values(inventedResources('R4'));
     const data = Array.from({ length: MANY }, (_, place) => lines[place % lines.length]).join('\n');
-    const page = await browser.open('preview');
-    const made = await byChromium(page, configurationOf('R4'), 'R4', data);
-    expect(made.lines).toHaveLength(MANY);
-    // Not compared with a bound: what else the machine does counts.
-    console.log(`${MANY} resources: ${(made.milliseconds / 1000).toFixed(1)} s`);
-    await page.close();
+    const opened = await browser.open('preview');
+    let seconds = Infinity;
+    // The first try in a while may find the machine at anything.
+    for (let tried = 0; tried < 3 && seconds > MAX_SECONDS; tried++) {
+      const machine = await processorSeconds(opened, () => opened.page.evaluate(knownWork(lines)));
+      let milliseconds = 0;
+      const work = await processorSeconds(opened, async () => {
+        const made = await byChromium(opened, configurationOf('R4'), 'R4', data);
+        expect(made.lines).toHaveLength(MANY);
+        ({ milliseconds } = made);
+      });
+      seconds = (work * KNOWN_WORK_SECONDS) / machine;
+      console.log(
+        `${MANY} resources: ${(milliseconds / 1000).toFixed(1)} s by the clock, ${work.toFixed(1)} s of processors, ${seconds.toFixed(1)} s as on the machine that the bound is of`,
+      );
+    }
+    expect(seconds).toBeLessThan(MAX_SECONDS);
+    await opened.close();
   });
 });

@@ -122,6 +122,8 @@ async function openPage(browser: Browser, url: string, options: WindowOptions = 
     viewport: { width, height },
     colorScheme,
     reducedMotion: 'reduce',
+    // Servers of tests have certificates of their own.
+    ignoreHTTPSErrors: true,
     permissions: ['clipboard-read', 'clipboard-write'],
   });
   context.setDefaultTimeout(PATIENCE_MS);

@@ -69,13 +69,28 @@ export function hostileConfiguration(text: string): string {
   );
 }
 
-/** A configuration without errors, with a text where one may be. */
-export function hostileButValid(text: string): string {
-  return JSON.stringify({
-    fhirPathRules: [
-      { path: 'Patient.name.family', method: 'substitute', replaceWith: text },
-      { path: 'Patient.name', method: 'keep' },
-    ],
-    parameters: { cryptoHashKey: { secretName: 'a-key' } },
-  });
+/** A configuration without errors that has each of some texts where one may be, and a resource whose result has all of them. */
+export function hostileButValid(texts: readonly string[]): { configuration: string; resource: string } {
+  const rules = texts.map((replaceWith, at) => ({
+    path: `Patient.extension.where(url = '${at}').value`,
+    method: 'substitute',
+    replaceWith,
+  }));
+  return {
+    configuration: JSON.stringify({
+      fhirPathRules: [...rules, { path: 'Patient.name', method: 'keep' }],
+      parameters: { cryptoHashKey: { secretName: 'a-key' } },
+    }),
+    resource: JSON.stringify({
+      resourceType: 'Patient',
+      extension: texts.map((_, at) => ({ url: String(at), valueString: 'x' })),
+    }),
+  };
+}
+
+/** A resource with a text in the place of every text that it has. */
+export function withText(resource: string, text: string): string {
+  const replaced = (name: string, value: unknown): unknown =>
+    typeof value === 'string' && name !== 'resourceType' ? text : value;
+  return JSON.stringify(JSON.parse(resource, replaced));
 }

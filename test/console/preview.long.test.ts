@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { accessibilityProblems, CHROMIUM, consoleForTests } from './harness.js';
 import {
+  chooseConfiguration,
   elements,
   eventually,
   openFile,
+  openFiles,
   openPreview,
   PATIENT,
   ready,
@@ -11,12 +13,21 @@ import {
   RULES,
   setConfiguration,
 } from './previewPage.js';
-import { HOSTILE_TEXTS, hostileButValid, hostileConfiguration, hostileResource } from './hostile.js';
+import {
+  HOSTILE_TEXTS,
+  hostileButValid,
+  hostileConfiguration,
+  hostileResource,
+  withText,
+} from './hostile.js';
+import { inventedResources } from '../../infra/tools/console/inventedResources.js';
 
 const browser = consoleForTests();
 
 const WINDOWS = [
   { width: 1400, height: 900, colorScheme: 'light' },
+  { width: 1400, height: 900, colorScheme: 'dark' },
+  { width: 360, height: 740, colorScheme: 'light' },
   { width: 360, height: 740, colorScheme: 'dark' },
 ] as const;
 
@@ -34,6 +45,15 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
     }
     await page.getByRole('tab', { name: 'All resources' }).click();
     await page.getByText('de-identified').first().waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.getByLabel('Compare with').selectOption('hipaa-safe-harbor-r4@1');
+    await page.getByText('Elements that differ').waitFor();
+    await page.getByRole('button', { name: 'Copy link' }).click();
+    await page.getByText('The link holds the configuration only').waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.getByRole('tab', { name: 'Element by element' }).click();
+    await rowOf(page, 'birthDate').click();
+    await page.getByRole('button', { name: 'Paste …' }).click();
     expect(await accessibilityProblems(page)).toEqual([]);
     expect(await page.evaluate('document.scrollingElement.scrollWidth')).toBeLessThanOrEqual(size.width);
     await close();
@@ -230,17 +250,24 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
       );
       expect(found).toEqual([false, 0]);
     };
-    const names = HOSTILE_TEXTS.map((text) => text.replaceAll('\0', '').slice(0, 200) || 'x');
+    const [markup = ''] = HOSTILE_TEXTS;
     const lines = HOSTILE_TEXTS.flatMap((text) => [
       hostileResource(text),
       `{"resourceType": ${JSON.stringify(text)}}`,
-      text.replaceAll('\n', ' '),
     ]);
-    await openFile(page, lines.join('\n'), names[0]);
+    const invented = Object.values(inventedResources('R4')).map((resource) => withText(resource, markup));
+    const resources = [...lines, ...invented];
+    const names = HOSTILE_TEXTS.map((text) => text.replaceAll('\0', '').slice(0, 200) || 'x');
+    await openFiles(
+      page,
+      { name: names[0] ?? '', content: resources.join('\n') },
+      ...names.map((name, at) => ({ name, content: HOSTILE_TEXTS[at] ?? '' })),
+    );
     await page.getByText('could not be read').first().waitFor();
+    await isHarmless();
     const list = page.getByRole('listbox', { name: 'Resources' });
     await list.focus();
-    for (let at = 0; at < HOSTILE_TEXTS.length * 2; at++) {
+    for (const _ of resources) {
       await page.keyboard.press('ArrowDown');
       await elements(page).or(page.locator('#elements .fault, .tab-panel .empty')).first().waitFor();
       await isHarmless();
@@ -250,14 +277,23 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
       await setConfiguration(page, hostileConfiguration(text), `${at}.json`);
       await isHarmless();
     }
-    for (const tab of ['Coverage', 'Rules', 'Keys', 'Problems'])
+    // What is refused names the file.
+    await chooseConfiguration(page, { name: markup, content: JSON.stringify(PATIENT) });
+    await page.getByRole('alert').filter({ hasText: 'is data, not a configuration' }).waitFor();
+    await isHarmless();
+    const { configuration, resource } = hostileButValid(short);
+    await setConfiguration(page, configuration);
+    for (const tab of ['Coverage', 'Rules', 'Keys', 'Problems']) {
       await page.getByRole('tab', { name: tab }).click();
-    for (const [at, text] of short.entries()) {
-      await setConfiguration(page, hostileButValid(text), `valid-${at}.json`);
-      await page.getByRole('tab', { name: 'All resources' }).click();
       await isHarmless();
-      await page.getByRole('tab', { name: 'Element by element' }).click();
     }
+    await openFile(page, resource, names[1]);
+    await page.getByRole('tab', { name: 'All resources' }).click();
+    await isHarmless();
+    await page.getByRole('tab', { name: 'Element by element' }).click();
+    await page.getByLabel('Which elements are listed').selectOption('Changed or removed');
+    await rowOf(page, markup.slice(0, 9)).first().waitFor();
+    await isHarmless();
     // The page still does its work.
     await setConfiguration(page, RULES);
     await openFile(page, JSON.stringify(PATIENT));

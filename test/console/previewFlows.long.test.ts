@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -229,6 +229,45 @@ describe.skipIf(CHROMIUM === undefined)('files that are dropped', () => {
     await new DraggedFiles({ 'rules.json': RULES }).drop(opened, page.locator('.pane.data'));
     await page.getByText('This is a configuration, not a resource.').waitFor();
     await eventually(() => textOf(page)).toContain('"Patient.birthDate"');
+    await close();
+  });
+});
+
+describe.skipIf(CHROMIUM === undefined)('invented resources', () => {
+  it('are there of every type of the FHIR version, to try rules on', async () => {
+    const { page, close } = await openPreview(browser, {}, '?version=R5');
+    const invented = page.getByLabel('Invented');
+    const before = browser.requests.length;
+    await invented.selectOption('usual:Patient');
+    await page.getByText('Invented Patient: 1 resource', { exact: true }).waitFor();
+    await page.getByRole('option', { name: /^Patient / }).waitFor();
+    // A type of R5 alone.
+    await invented.selectOption('every element:ActorDefinition');
+    await page.getByRole('option', { name: /^ActorDefinition invented-1/ }).waitFor();
+    await rowOf(page, '"invented-1"').waitFor();
+    await page.getByRole('tab', { name: 'All resources' }).click();
+    await page.getByText('All results are valid, as far as the engine looks.').waitFor();
+    await page.getByText('Nothing was left out for this reason.').waitFor();
+    expect(browser.requests.slice(before)).toEqual([]);
+    await close();
+  });
+});
+
+describe.skipIf(CHROMIUM === undefined)('the configuration', () => {
+  it('is saved as it is, by keyboard, while data is open: with its comments, and without data', async () => {
+    const { page, close } = await openPreview(browser);
+    const text = `# A comment\nfhirPathRules:\n  - path: Patient.name\n    method: redact\n`;
+    await setConfiguration(page, text, 'rules.yaml');
+    await openFile(page, TWO, 'two.ndjson');
+    await rowOf(page, '"Meier"').waitFor();
+    const before = browser.requests.length;
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Save', exact: true }).press('Enter'),
+    ]);
+    expect(download.suggestedFilename()).toBe('configuration.yaml');
+    expect(readFileSync(await download.path(), 'utf8')).toBe(text);
+    expect(browser.requests.slice(before)).toEqual([]);
     await close();
   });
 });

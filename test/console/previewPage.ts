@@ -66,9 +66,13 @@ export async function openFile(page: Page, text: string, name = 'data.json'): Pr
   await openFiles(page, { name, content: text });
 }
 
+export async function chooseConfiguration(page: Page, file: ChosenFile): Promise<void> {
+  await choose(page, 'Open configuration …', [file]);
+}
+
 /** Puts a text into the place of the configuration. */
 export async function setConfiguration(page: Page, text: string, name = 'configuration.json'): Promise<void> {
-  await choose(page, 'Open configuration …', [{ name, content: text }]);
+  await chooseConfiguration(page, { name, content: text });
   await page.getByText(`The configuration ${name} is open.`).waitFor({ state: 'attached' });
   await ready(page);
 }

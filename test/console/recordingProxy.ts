@@ -1,5 +1,6 @@
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 /**
  * Services of Chromium's maker that Chromium itself asks, whatever page is open: who is signed in, what is to be updated.
@@ -37,7 +38,7 @@ export async function startRecordingProxy(): Promise<RecordingProxy> {
   server.on('connect', (incoming, socket) => {
     const url = incoming.url ?? '';
     if (!OF_BROWSER.test(url)) requests.push({ method: 'CONNECT', url });
-    socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+    passOnTunnel(url, socket);
   });
   server.on('upgrade', (incoming, socket) => {
     requests.push({ method: 'UPGRADE', url: incoming.url ?? '' });
@@ -53,6 +54,22 @@ export async function startRecordingProxy(): Promise<RecordingProxy> {
         server.closeAllConnections();
       }),
   };
+}
+
+/** What is in it is between the browser and a server of this machine. */
+function passOnTunnel(url: string, socket: Duplex): void {
+  const [host = '', port] = url.split(':');
+  socket.on('error', () => undefined);
+  if (!OWN_HOSTS.has(host)) {
+    socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+    return;
+  }
+  const outgoing = connect(Number(port), host, () => {
+    socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+    outgoing.pipe(socket).pipe(outgoing);
+  });
+  outgoing.on('error', () => socket.destroy());
+  socket.on('close', () => outgoing.destroy());
 }
 
 function passOn(url: string, incoming: IncomingMessage, answer: ServerResponse): void {

@@ -13,6 +13,10 @@ const CORE_TOOLS = {
   AZURE_FUNCTIONS_ENVIRONMENT: 'Development',
 };
 const ENTRA = { AUTHENTICATION: 'entra', ENTRA_TENANT_ID: '11111111-2222-3333-4444-555555555555' };
+const CONSOLE = {
+  ENTRA_CONSOLE_CLIENT_ID: '66666666-2222-3333-4444-555555555555',
+  ENTRA_CONSOLE_SCOPE: 'api://export/user_impersonation',
+};
 const SMART = {
   AUTHENTICATION: 'smart',
   SMART_ISSUER: 'https://login.example.org',
@@ -39,6 +43,10 @@ describe('nothing is open by accident: the app', () => {
     ['on localhost without authentication', { AUTHENTICATION: 'none', WEBSITE_HOSTNAME: '127.0.0.1:7071' }],
     ['on localhost by its IPv6 address', { AUTHENTICATION: 'none', WEBSITE_HOSTNAME: '[::1]:7071' }],
     ['with Entra ID', { ...AZURE, ...ENTRA, WEBSITE_AUTH_ENABLED: 'True' }],
+    [
+      'with Entra ID and a client of the console',
+      { ...AZURE, ...ENTRA, ...CONSOLE, WEBSITE_AUTH_ENABLED: 'True' },
+    ],
     ['with SMART', { ...AZURE, ...SMART }],
     [
       'with SMART and an authorization server on this machine',
@@ -90,6 +98,18 @@ describe('nothing is open by accident: the app', () => {
       { ...AZURE, AUTHENTICATION: 'entra', WEBSITE_AUTH_ENABLED: 'True' },
       /ENTRA_TENANT_ID/,
     ],
+    ...Object.keys(CONSOLE).map((name): [string, Record<string, string>, RegExp] => [
+      `with a client of the console without ${name}`,
+      { ...AZURE, ...ENTRA, ...CONSOLE, WEBSITE_AUTH_ENABLED: 'True', [name]: '' },
+      /ENTRA_CONSOLE_CLIENT_ID and ENTRA_CONSOLE_SCOPE go together/,
+    ]),
+    ...['http://login.example.org', 'https://login.example.org/tenant', 'https://a@login.example.org'].map(
+      (ENTRA_AUTHORITY): [string, Record<string, string>, RegExp] => [
+        `with an authority at ${ENTRA_AUTHORITY}`,
+        { ...AZURE, ...ENTRA, WEBSITE_AUTH_ENABLED: 'True', ENTRA_AUTHORITY },
+        /ENTRA_AUTHORITY must be an https URL of a host alone/,
+      ],
+    ),
     ['with an unknown method', { ...AZURE, AUTHENTICATION: 'basic' }, /AUTHENTICATION must be one of/],
     [
       'with half of SMART, all that is missing at once',

@@ -544,9 +544,10 @@ describe('an export by fhir-deid export', () => {
           'Group',
           'Patient',
         ]);
-        expect(manifest.extension['resourcesWritten']).toBe(
-          manifest.output.reduce((sum, { count }) => sum + count, 0),
-        );
+        const written = manifest.output.reduce((sum, { count }) => sum + count, 0);
+        // Pages that were given while the job ran do not have what is known at its end, nor do those after them.
+        const mayLack = options.includes('allowPartialManifests=true') ? written : undefined;
+        expect(manifest.extension['resourcesWritten'] ?? mayLack).toBe(written);
       } finally {
         rmSync(folder, { recursive: true });
       }

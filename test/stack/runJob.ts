@@ -139,9 +139,9 @@ export async function runJob(
     .createIfNotExists();
   await jobs.create(request, secret, configuration);
   const putProgress = jobs.putProgress.bind(jobs);
-  jobs.putProgress = (id, progress) => {
+  jobs.putProgress = (id, progress, following) => {
     seen(JSON.stringify(progress));
-    return putProgress(id, progress);
+    return putProgress(id, progress, following);
   };
   const step = <Input extends { jobId: string }, Output>(
     run: (input: Input, log: ActivityLog) => Promise<Output>,

@@ -15,6 +15,10 @@ const isUtf8 = (encoding: Encoding): boolean => encoding === undefined || encodi
 /** The encoding as the package knows it. Both read either alphabet of Base64. */
 const known = (encoding: Encoding): Encoding => (encoding === 'base64url' ? 'base64' : encoding);
 
+/** Base64 by its other alphabet (RFC 4648, section 5), without padding. */
+const urlSafe = (base64: string): string =>
+  base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+
 /** What is replaced, as the package has it. */
 interface Replaced {
   readonly from: (value: unknown, ...rest: unknown[]) => Buffer;
@@ -46,7 +50,8 @@ Object.assign(PackageBuffer, {
 Object.assign(PackageBuffer.prototype, {
   toString(this: Uint8Array, encoding?: Encoding, start = 0, end = this.length): string {
     if (isUtf8(encoding)) return decoder.decode(this.subarray(start, end));
-    return packageToString.call(this, known(encoding), start, end);
+    const text = packageToString.call(this, known(encoding), start, end);
+    return encoding === 'base64url' ? urlSafe(text) : text;
   },
   /** With an encoding in the place of offset or length, as Node takes it. */
   write(this: Uint8Array, text: string, ...rest: (number | string)[]): number {

@@ -1,5 +1,5 @@
 import { Level } from '../../export/plan/level.js';
-import type { PlannedPartition, Waiting } from '../../export/records/job.js';
+import type { PlannedPartition, SliceRecord, Waiting } from '../../export/records/job.js';
 import { ClassCollector } from '../../export/risk/classCollector.js';
 import { ReferenceCollector } from '../../export/slice/referenceCollector.js';
 import type { ActivityLog } from '../activity.js';
@@ -20,17 +20,18 @@ export interface AttemptSurroundings {
   confirmContainer: () => Promise<void>;
 }
 
-/** What an attempt has written and recorded. */
+/** What an attempt has written, and what is to be recorded of it. */
 export interface Attempt {
   files: AttemptFiles;
+  record: SliceRecord;
   /** Resources read so far in the partition. */
   resources: number;
   isDone: boolean;
 }
 
 /**
- * Makes an attempt at a slice: into files of its own, and a record of its own. It counts once the runtime has recorded its
- * name.
+ * Makes an attempt at a slice, into files of its own. It counts once its record is written and the runtime has recorded
+ * its name.
  * @throws what made it fail; where that is reading or writing, with its files discarded
  */
 export function makeAttempt(
@@ -90,15 +91,15 @@ async function attempt(
   await reports.settled();
   resources = (before?.resources ?? 0) + read;
   const cpuSeconds = cpuShare();
-  await jobs.putSlice(jobId, partition, files.attempt, {
+  const record = {
     previous: previous ?? undefined,
     ...recorded,
     ...(classRecord === undefined ? {} : { classes: classRecord }),
     resources,
     seconds: (performance.now() - startedAt) / 1000,
     cost: { sourceRequests, ...(cpuSeconds === undefined ? {} : { cpuSeconds }) },
-  });
-  return { files, resources, isDone: recorded.cursor === undefined };
+  };
+  return { files, record, resources, isDone: recorded.cursor === undefined };
 }
 
 /** What exports a part, by what is read and how it is written. */

@@ -6,10 +6,10 @@ import type {
   JobPlan,
   JobRequest,
   PartitionProgress,
-  PartitionRecord,
   ReferencedRound,
   RepeatedPart,
-  SliceRecord,
+  StoredPartition,
+  StoredSlice,
 } from '../../export/records/job.js';
 import type { MembershipRecord } from '../../export/plan/membership.js';
 import type { StoredMembers } from '../../export/selection/members.js';
@@ -18,7 +18,6 @@ import type { SourceExport } from '../../export/records/sourceExport.js';
 import type { BulkManifest } from '../../export/source/bulkManifest.js';
 import type { ExportManifest } from '../../export/output/manifest.js';
 import type { ManifestPages } from '../../export/output/manifestPages.js';
-import { furtherProgress } from '../../export/output/progress.js';
 import { admit, type RunningJob, type RunningLimits, toLookUp } from '../../jobs/model/runningJobs.js';
 import {
   JOB_STATES,
@@ -29,6 +28,7 @@ import {
   type StopReason,
 } from '../../jobs/model/state.js';
 import { JobIndex, type JobPage } from './jobIndex.js';
+import { JobProgress } from './jobProgress.js';
 import { guarding, storageStatus, unlessMissing } from './storage.js';
 
 /** Container of the private state of the jobs, in the runtime's storage account. */
@@ -50,8 +50,6 @@ const KEPT_BLOBS = [
 ] as const;
 
 const PARALLEL_DELETIONS = 16;
-/** Writes of one partition's progress at the same time, each of which makes the others try again. */
-const MAX_PROGRESS_ATTEMPTS = 8;
 
 /** The list of the jobs that may be running, beside the folders of the jobs. */
 const RUNNING_JOBS = 'running.json';
@@ -99,11 +97,13 @@ export interface Claim {
 export class JobStore {
   readonly #container: ContainerClient;
   readonly #index: JobIndex;
+  readonly #progress: JobProgress;
   #isCreated = false;
 
   constructor(service: BlobServiceClient) {
     this.#container = service.getContainerClient(JOB_STATE_CONTAINER);
     this.#index = new JobIndex(this.#container);
+    this.#progress = new JobProgress(this.#container);
   }
 
   /** Writes everything a new job needs; `configuration` is absent in a raw export. */
@@ -368,11 +368,11 @@ export class JobStore {
     );
   }
 
-  slice(jobId: string, partition: number, attempt: string): Promise<SliceRecord | undefined> {
-    return this.#readJson<SliceRecord>(`${jobId}/slices/${partition}/${attempt}.json`);
+  slice(jobId: string, partition: number, attempt: string): Promise<StoredSlice | undefined> {
+    return this.#readJson<StoredSlice>(`${jobId}/slices/${partition}/${attempt}.json`);
   }
 
-  async putSlice(jobId: string, partition: number, attempt: string, record: SliceRecord): Promise<void> {
+  async putSlice(jobId: string, partition: number, attempt: string, record: StoredSlice): Promise<void> {
     await this.#writeJson(`${jobId}/slices/${partition}/${attempt}.json`, record);
   }
 
@@ -469,11 +469,11 @@ export class JobStore {
     });
   }
 
-  partition(jobId: string, partition: number): Promise<PartitionRecord | undefined> {
-    return this.#readJson<PartitionRecord>(`${jobId}/partitions/${partition}.json`);
+  partition(jobId: string, partition: number): Promise<StoredPartition | undefined> {
+    return this.#readJson<StoredPartition>(`${jobId}/partitions/${partition}.json`);
   }
 
-  async putPartition(jobId: string, partition: number, record: PartitionRecord): Promise<void> {
+  async putPartition(jobId: string, partition: number, record: StoredPartition): Promise<void> {
     await this.#writeJson(`${jobId}/partitions/${partition}.json`, record);
   }
 
@@ -489,51 +489,21 @@ export class JobStore {
     await this.#writeJson(`${jobId}/counts/${partition}${type}.json`, counts);
   }
 
-  /** Reports how far a partition is, for people. It never goes back, whichever attempts report it at the same time. */
-  async putProgress(jobId: string, progress: PartitionProgress): Promise<void> {
-    const blob = this.#container.getBlockBlobClient(`${jobId}/progress/${progress.partition}`);
-    await guarded('the progress of a job', async () => {
-      for (let attempt = 1; ; attempt++) {
-        const found = await unlessMissing(blob.getProperties());
-        const reported = found && partitionProgress(progress.partition, found.metadata);
-        const { resources, isDone, waiting, source } = furtherProgress(reported, progress);
-        const isSame =
-          reported?.resources === resources &&
-          reported.isDone === isDone &&
-          reported.source === source &&
-          reported.waiting?.code === waiting?.code;
-        if (isSame) return;
-        const metadata = {
-          resources: String(resources),
-          done: String(isDone),
-          ...(source === undefined ? {} : { source }),
-          ...(waiting === undefined ? {} : { since: waiting.since, code: waiting.code }),
-        };
-        const conditions = found?.etag === undefined ? IF_NEW : { ifMatch: found.etag };
-        try {
-          await blob.upload('', 0, { metadata, conditions });
-          return;
-        } catch (error) {
-          if (![409, 412].includes(storageStatus(error)) || attempt === MAX_PROGRESS_ATTEMPTS) throw error;
-        }
-      }
-    });
+  /**
+   * Reports how far a partition is, for people. It never goes back, whichever attempts report it at the same time.
+   * @param following resources of the partitions after it, where these are done, too
+   */
+  putProgress(jobId: string, progress: PartitionProgress, following?: readonly number[]): Promise<void> {
+    return this.#progress.put(jobId, progress, following);
   }
 
   /** The progress of all partitions that have begun, in one listing. */
-  async progress(jobId: string): Promise<PartitionProgress[]> {
-    const prefix = `${jobId}/progress/`;
-    const all: PartitionProgress[] = [];
-    await guarded('the progress of a job', async () => {
-      for await (const blob of this.#container.listBlobsFlat({ prefix, includeMetadata: true })) {
-        all.push(partitionProgress(Number(blob.name.slice(prefix.length)), blob.metadata));
-      }
-    });
-    return all;
+  progress(jobId: string): Promise<PartitionProgress[]> {
+    return this.#progress.all(jobId);
   }
 
   stop(jobId: string): Promise<StopReason | undefined> {
-    return this.#readJson<StopReason>(`${jobId}/stop.json`);
+    return this.#readRare<StopReason>(`${jobId}/stop.json`);
   }
 
   /** Makes every slice of the job stop. The first reason holds, but a cancel replaces a failure. */
@@ -542,7 +512,7 @@ export class JobStore {
   }
 
   outcome(jobId: string): Promise<JobOutcome | undefined> {
-    return this.#readJson<JobOutcome>(`${jobId}/outcome.json`);
+    return this.#readRare<JobOutcome>(`${jobId}/outcome.json`);
   }
 
   /** Writes how the job ended, unless that is decided; returns what holds. */
@@ -601,6 +571,12 @@ export class JobStore {
         { concurrency: PARALLEL_DELETIONS, signal },
       ),
     );
+  }
+
+  /** What is seldom there: to ask takes less than a failed read, whose error has to be parsed. */
+  async #readRare<T>(name: string): Promise<T | undefined> {
+    const isThere = await guarded('the state of a job', () => this.#container.getBlobClient(name).exists());
+    return isThere ? this.#readJson<T>(name) : undefined;
   }
 
   async #readJson<T>(name: string): Promise<T | undefined> {
@@ -680,18 +656,4 @@ function required<T>(value: T | undefined): T {
 
 function claimOf({ partition, count }: Claim): Claim {
   return { partition, ...(count === undefined ? {} : { count }) };
-}
-
-function partitionProgress(
-  partition: number,
-  metadata: Readonly<Record<string, string>> | undefined,
-): PartitionProgress {
-  const { since, code, source } = metadata ?? {};
-  return {
-    partition,
-    resources: Number(metadata?.['resources'] ?? 0),
-    isDone: metadata?.['done'] === 'true',
-    ...(source === undefined ? {} : { source }),
-    ...(since === undefined || code === undefined ? {} : { waiting: { since, code } }),
-  };
 }

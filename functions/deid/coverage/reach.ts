@@ -75,7 +75,7 @@ interface State {
   certain: number;
   effect: number;
   /** Effects of rules before it that decide some elements here: each with the least of its rules. */
-  readonly possible: Map<number, number>;
+  possible: ReadonlyMap<number, number>;
   /** Tracks that end here. */
   readonly ends: Track[];
 }
@@ -245,7 +245,7 @@ class Walk {
   #arrive(from: State, element: FhirElement, type: FhirType): State {
     const { name } = element;
     const { certain, effect, possible } = from;
-    const into: State = { positions: [], certain, effect, possible: new Map(possible), ends: [] };
+    const into: State = { positions: [], certain, effect, possible, ends: [] };
     for (const position of from.positions) {
       const { track, at } = position;
       const step = track.steps[at];
@@ -262,17 +262,20 @@ class Walk {
 
   /** Takes in the tracks that end at an element, the first rule first, and leaves out what can do nothing below. */
   #settle(state: State): void {
+    const before = state.certain;
     for (const track of state.ends) {
       if (track.isPartial) {
-        const least = state.possible.get(track.effect) ?? Infinity;
-        state.possible.set(track.effect, Math.min(least, track.index));
+        const least = Math.min(state.possible.get(track.effect) ?? Infinity, track.index);
+        // It is that of the element around as well.
+        state.possible = new Map([...state.possible, [track.effect, least]]);
       } else if (track.index < state.certain) {
         state.certain = track.index;
         state.effect = track.effect;
       }
     }
     const { certain } = state;
-    for (const [effect, index] of state.possible) if (index > certain) state.possible.delete(effect);
+    if (certain < before || state.ends.length > 0)
+      state.possible = new Map([...state.possible].filter(([, index]) => index <= certain));
     for (const track of state.ends) {
       if (track.index > certain) track.blockedBy ??= certain;
       else track.actsBelow = Math.max(track.actsBelow, track.isPartial ? certain : track.index + 1);

@@ -160,10 +160,10 @@ class Possible {
   first: number;
   /** The first of these that changes something. */
   firstChange = Infinity;
-  /** What may be at its elements, as far as that was looked at, by type and name. */
-  readonly below = new Map<string, Possible>();
+  /** What may be at its elements, as far as that was looked at, by name and type. Most are found to be known before. */
+  below: Map<string, Map<FhirType, Possible>> | undefined;
   /** Types of the elements where it was found. */
-  readonly seenAt = new Set<FhirType>();
+  seenAt: Set<FhirType> | undefined;
 
   constructor(certain: number) {
     this.certain = certain;
@@ -250,8 +250,12 @@ class ConflictSearch {
   }
 
   #arrive(from: Possible, type: FhirType, name: string): Possible {
-    const way = `${type.name} ${name}`;
-    return remembered(from.below, way, () => this.#known(this.#below(from, type, name)));
+    from.below ??= new Map();
+    let byType = from.below.get(name);
+    if (byType === undefined) from.below.set(name, (byType = new Map()));
+    let at = byType.get(type);
+    if (at === undefined) byType.set(type, (at = this.#known(this.#below(from, type, name))));
+    return at;
   }
 
   #below(from: Possible, type: FhirType, name: string): Possible {
@@ -269,15 +273,18 @@ class ConflictSearch {
 
   /** The same from elsewhere, if there was one. */
   #known(state: Possible): Possible {
-    const places = state.places.map(({ id }) => id).sort((one, two) => one - two);
-    const guards = state.guards.map(({ place }) => place.id);
-    const key = `${state.certain} ${state.first} ${state.firstChange} ${places.join(' ')},${guards.join(' ')}`;
+    let key = `${state.certain} ${state.first} ${state.firstChange}`;
+    if (state.places.length + state.guards.length > 0) {
+      const places = state.places.map(({ id }) => id).sort((one, two) => one - two);
+      key += ` ${places.join(' ')},${state.guards.map(({ place }) => place.id).join(' ')}`;
+    }
     const known = this.#states.get(key) ?? state;
     this.#states.set(key, known);
     return known;
   }
 
   #visit(type: FhirType, state: Possible, depth: number): void {
+    state.seenAt ??= new Set();
     if (state.seenAt.has(type)) return;
     state.seenAt.add(type);
     if (depth > MAX_DEPTH) throw new TooMuchWork();

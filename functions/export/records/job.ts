@@ -302,6 +302,11 @@ export interface SliceRecord {
   byType?: Record<string, TypeRecord & Pick<SliceRecord, 'counts'>>;
 }
 
+/** The record of an attempt, with those that were made in the same step at the partitions after it, by attempt. */
+export interface StoredSlice extends SliceRecord {
+  following?: Record<string, SliceRecord>;
+}
+
 /** Where the next line of a file begins. */
 export interface FileCursor {
   place: number;
@@ -371,6 +376,11 @@ export interface PartitionRecord extends Omit<
   attempts?: string[];
   /** Of the Patients that they wrote, by attempt; absent where there are none, or they are not compared. */
   classes?: Array<ClassRecord & { attempt: string }>;
+}
+
+/** The record of a partition, with those of the ones after it that were completed in the same step. */
+export interface StoredPartition extends PartitionRecord {
+  following?: PartitionRecord[];
 }
 
 /** A part of a file that is read again without lines that others of the same resource supersede. */

@@ -74,7 +74,8 @@ export async function runSlice(
   }
   const startedAt = clock();
   let checkedAt = Number.NEGATIVE_INFINITY;
-  let toldAt = startedAt;
+  // The first page of a partition shows that it is being read.
+  let toldAt = cursor === undefined ? Number.NEGATIVE_INFINITY : startedAt;
   for (let pages = 1; ; pages++) {
     if (clock() - checkedAt >= STOP_CHECK_MS) {
       checkedAt = clock();
@@ -90,7 +91,8 @@ export async function runSlice(
       clock() - startedAt < limits.milliseconds;
     if (goesOn) reading.ask();
     await writers.write(read);
-    if (clock() - toldAt >= PROGRESS_MS) {
+    const isFirst = toldAt < startedAt;
+    if (isFirst ? goesOn && writers.read > 0 : clock() - toldAt >= PROGRESS_MS) {
       toldAt = clock();
       tellProgress(writers.read);
     }

@@ -1,9 +1,9 @@
 import type { Handler } from '../handler.js';
 import { RequestError } from '../respond.js';
-import type { AuthorizationSettings } from '../../settings/authorizationSettings.js';
+import type { Authentication, AuthorizationSettings } from '../../settings/authorizationSettings.js';
 import type { Settings } from '../../settings/settings.js';
 import { ConsoleFiles } from './consoleFiles.js';
-import type { AppDescription } from './pages.js';
+import type { AppDescription, SignInAt } from './pages.js';
 
 /** The path of the console, whatever the host or a gateway puts before it. */
 const PATH = /^.*?\/console(?<below>\/.*)?$/i;
@@ -33,13 +33,33 @@ export function consoleRoute(
 function descriptionOf({ authentication, servesLoopback }: AuthorizationSettings): AppDescription {
   const base = '../fhir';
   switch (authentication.method) {
-    case 'entra':
+    case 'entra': {
+      const signInAt = signInAtEntra(authentication);
+      return {
+        base,
+        signIn: 'token',
+        tokensOf: 'entra',
+        ...(signInAt === undefined ? {} : { signInAt }),
+        listsExports: true,
+      };
+    }
     case 'smart':
-      return { base, signIn: 'token', tokensOf: authentication.method, listsExports: true };
+      return { base, signIn: 'token', tokensOf: 'smart', listsExports: true };
     case 'function-keys':
       // A host of this machine checks none.
       return { base, signIn: servesLoopback ? 'nothing' : 'function-key', listsExports: false };
     case 'none':
       return { base, signIn: 'nothing', listsExports: true };
   }
+}
+
+/** Where users sign in; `undefined`: there is no client for that. What is in it, everybody who signs in can see. */
+function signInAtEntra({
+  tenantId,
+  authority,
+  consoleClientId: clientId,
+  consoleScope: scope,
+}: Extract<Authentication, { method: 'entra' }>): SignInAt | undefined {
+  if (clientId === undefined || scope === undefined) return undefined;
+  return { authority: `${new URL(authority).origin}/${tenantId}`, clientId, scope };
 }

@@ -6,7 +6,15 @@ import { promisify } from 'node:util';
 import { brotliDecompress } from 'node:zlib';
 import { acceptsCoding, matchesETag } from '../byteRange.js';
 import { RequestError } from '../respond.js';
-import { APP_FILE, type AppDescription, MEDIA_TYPES, PAGES, POLICY_OF_FILES, policyText } from './pages.js';
+import {
+  APP_FILE,
+  type AppDescription,
+  MEDIA_TYPES,
+  originsOf,
+  PAGES,
+  POLICY_OF_FILES,
+  policyText,
+} from './pages.js';
 
 /** What the name of a file's compressed form ends with. A package has no other one of it. */
 const COMPRESSED = '.br';
@@ -71,7 +79,7 @@ export class ConsoleFiles {
     const body = encoding === undefined && !isPlain ? await decompressed(bytes) : bytes;
     return this.#answerOf(asked, `${encoding} ${name}`, body, {
       'content-type': MEDIA_TYPES[extname(name)] ?? '',
-      'content-security-policy': policyText(policy, originOf(this.#app.base)),
+      'content-security-policy': policyText(policy, originsOf(this.#app)),
       vary: 'Accept-Encoding',
       ...(extname(name) === IMAGE && { 'cache-control': IMAGE_CACHING }),
       ...(encoding === undefined ? {} : { 'content-encoding': encoding }),
@@ -105,10 +113,6 @@ function namesIn(folder: string): ReadonlySet<string> {
   } catch {
     throw new RequestError(404, 'The console is not in this build. Run npm run build.');
   }
-}
-
-function originOf(base: string | undefined): string | undefined {
-  return base !== undefined && URL.canParse(base) ? new URL(base).origin : undefined;
 }
 
 function nothingThere(): RequestError {

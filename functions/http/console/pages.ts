@@ -20,6 +20,8 @@ const ISOLATED: Policy = { ...OWN_FILES, 'worker-src': "'self'" };
 export const PAGES: Readonly<Record<string, Page>> = {
   '': { document: 'exports/index.html', policy: { ...OWN_FILES, 'connect-src': "'self'" } },
   preview: { document: 'preview/index.html', policy: ISOLATED },
+  // Where a sign-in in a window of its own ends: it gives the answer to the exports page, which asks for the token.
+  'signed-in': { document: 'exports/signedIn.html', policy: OWN_FILES },
 };
 
 /** Of all other files: a worker goes by the policy that its own script comes with. */
@@ -30,11 +32,11 @@ const CLOSED = { 'form-action': "'none'", 'base-uri': "'none'", 'frame-ancestors
 
 /**
  * The header `Content-Security-Policy`.
- * @param app origin of the app that a page of another server speaks to; `undefined`: the page's own
+ * @param others origins that a page which may make requests speaks to beside its own: those of `originsOf`
  */
-export function policyText(policy: Policy, app?: string): string {
+export function policyText(policy: Policy, others: readonly string[] = []): string {
   const { 'connect-src': connect = "'none'", ...rest } = policy;
-  const reached = app === undefined || connect === "'none'" ? connect : `${connect} ${app}`;
+  const reached = connect === "'none'" ? connect : [connect, ...others].join(' ');
   const all = { 'default-src': "'none'", ...rest, 'connect-src': reached, ...CLOSED };
   return Object.entries(all)
     .map(([directive, sources]) => `${directive} ${sources}`)
@@ -62,6 +64,23 @@ export interface AppDescription {
   readonly signIn: 'nothing' | 'function-key' | 'token' | undefined;
   /** Who gives tokens, in words of the settings. */
   readonly tokensOf?: 'entra' | 'smart';
+  /** Where the page can sign users in, by authorization code with PKCE; absent: tokens are pasted. */
+  readonly signInAt?: SignInAt;
   /** Whether the app lists exports of a caller. */
   readonly listsExports: boolean;
+}
+
+/** A server that signs users in, and the public client that the page is there. */
+export interface SignInAt {
+  /** URL below which the metadata of the server are (`/v2.0/.well-known/openid-configuration`). */
+  readonly authority: string;
+  readonly clientId: string;
+  /** What a token is asked for. */
+  readonly scope: string;
+}
+
+/** The origins that the exports page of an app speaks to beside its own. */
+export function originsOf({ base, signInAt }: AppDescription): string[] {
+  const urls = [base, signInAt?.authority].filter((url) => url !== undefined && URL.canParse(url));
+  return [...new Set(urls.map((url) => new URL(url as string).origin))];
 }

@@ -16,6 +16,8 @@ import { inventedResources } from './inventedResources.js';
 
 /** The pages, by the folders of their documents, styles and scripts. */
 const PAGES = ['preview', 'exports'];
+/** Scripts of their own: one that a page loads when it needs it, and one of another document. */
+const MORE_SCRIPTS = ['exports/entraSignIn', 'exports/signedIn'];
 /** What is taken as it is. */
 const STATIC = /\.(?:html|css|svg)$/;
 
@@ -131,7 +133,7 @@ function literal(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 
-/** Each script is one file: nothing is loaded later, when data may be open. @throws Error where an import leads nowhere */
+/** Each script is one file: of the preview nothing is loaded later, when data may be open. @throws Error where an import leads nowhere */
 async function bundled(source: string, format: 'esm' | 'iife', root: string): Promise<string> {
   const build = await rolldown({
     cwd: root,
@@ -154,10 +156,13 @@ async function bundled(source: string, format: 'esm' | 'iife', root: string): Pr
 
 /** All scripts, by their paths in `dist/console/`. */
 async function scripts(root: string): Promise<ReadonlyMap<string, string>> {
-  const sources = PAGES.map((page) => bundled(`${page}/main.tsx`, 'esm', root));
-  const [worker, ...pages] = await Promise.all([bundled('engine/worker.ts', 'iife', root), ...sources]);
+  const sources = [...PAGES.map((page) => `${page}/main.tsx`), ...MORE_SCRIPTS.map((name) => `${name}.ts`)];
+  const [worker, ...codes] = await Promise.all([
+    bundled('engine/worker.ts', 'iife', root),
+    ...sources.map((source) => bundled(source, 'esm', root)),
+  ]);
   return new Map([
-    ...PAGES.map((page, index) => [`${page}/main.js`, pages[index] as string] as const),
+    ...sources.map((source, index) => [source.replace(/\.tsx?$/, '.js'), codes[index] as string] as const),
     ...FHIR_VERSIONS.map(
       (version) => [`engine/worker-${version.toLowerCase()}.js`, withWritten(worker, version)] as const,
     ),

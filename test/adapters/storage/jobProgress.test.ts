@@ -35,6 +35,21 @@ it('of attempts that report at the same time, the furthest counts', async () => 
   expect(second).toEqual({ partition: 1, resources: 500, isDone: true });
 });
 
+it('the progress of partitions of one step is listed one by one, and never goes back', async () => {
+  await jobs.putProgress(jobId, { partition: 11, resources: 2, isDone: false });
+  await jobs.putProgress(jobId, { partition: 10, resources: 7, isDone: true }, [5, 0]);
+  // A late attempt, and one of another process.
+  await jobs.putProgress(jobId, { partition: 10, resources: 3, isDone: false });
+  const other = new JobStore(BlobServiceClient.fromConnectionString(emulator.connectionString));
+  await other.putProgress(jobId, { partition: 10, resources: 4, isDone: false }, [1]);
+  const listed = (await jobs.progress(jobId)).filter(({ partition }) => partition >= 10);
+  expect(listed.sort((one, two) => one.partition - two.partition)).toEqual([
+    { partition: 10, resources: 7, isDone: true },
+    { partition: 11, resources: 5, isDone: true },
+    { partition: 12, resources: 0, isDone: true },
+  ]);
+});
+
 it('claims that storage has lost are found before a partition is given to a second worker', async () => {
   const lost = expect.objectContaining({ code: 'job-state-missing', retryable: false });
   await expect(jobs.checkClaim(jobId, 0)).rejects.toEqual(lost);

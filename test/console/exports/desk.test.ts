@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Desk } from '../../../console/exports/desk.js';
+import { Desk, type OpenSignIn } from '../../../console/exports/desk.js';
 import { EMPTY_FORM } from '../../../console/exports/jobs.js';
 import { RememberedJobs } from '../../../console/exports/rememberedJobs.js';
 
@@ -18,19 +18,21 @@ function storage(): Storage {
 }
 
 /** A desk whose app answers a request once the test says so. */
-async function deskOf(description: object) {
+async function deskOf(description: object, openSignIn: OpenSignIn = () => Promise.reject(new Error('none'))) {
   const asked = new Map<string, Array<(answer: Response) => void>>();
-  vi.stubGlobal('fetch', (url: string | URL) => {
+  const authorizations: Array<string | undefined> = [];
+  vi.stubGlobal('fetch', (url: string | URL, options?: { headers?: Record<string, string> }) => {
+    authorizations.push(options?.headers?.['authorization']);
     const { pathname } = new URL(url);
     if (pathname === '/console/app.json')
       return Promise.resolve(Response.json({ base: '../fhir', ...description }));
     return new Promise<Response>((resolve) => asked.set(pathname, [...(asked.get(pathname) ?? []), resolve]));
   });
   const remembered = new RememberedJobs('https://app.example.org/fhir', storage(), storage());
-  const desk = new Desk(() => remembered);
+  const desk = new Desk(() => remembered, openSignIn);
   await desk.start(HERE);
   const answer = (path: string, response: Response): void => asked.get(`/fhir${path}`)?.shift()?.(response);
-  return { desk, remembered, answer };
+  return { desk, remembered, answer, authorizations };
 }
 
 /** Waits until something holds: only a page that never gets there is a failure. */
@@ -79,6 +81,79 @@ describe('what an app answers after the sign-in that asked has ended', () => {
     expect(desk.store.state).toMatchObject({ jobs: [], isStarting: false, isSignedIn: false });
     expect(desk.store.state.shown).toBeUndefined();
     expect(remembered.list().map(({ id }) => id)).toEqual([ID]);
+  });
+});
+
+describe('a sign-in in a window of its own', () => {
+  const AT = { authority: 'https://login.example.org/t', clientId: 'c', scope: 's' };
+  const ENTRA = { signIn: 'token', tokensOf: 'entra', signInAt: AT, listsExports: true };
+  const failing = (name: string, message: string) => async () => {
+    throw Object.assign(new Error(message), { name });
+  };
+
+  it('gives each request the token that there is then', async () => {
+    let value: string | undefined = 'first';
+    const { desk, answer, authorizations } = await deskOf(ENTRA, async () => ({
+      signIn: async () => 'zero',
+      token: async () => value,
+    }));
+    const signedIn = desk.signInByWindow();
+    await eventually(() =>
+      expect(authorizations.filter((token) => token === 'Bearer first')).toHaveLength(2),
+    );
+    answer(LIST, listOf(ID));
+    await signedIn;
+    expect(desk.store.state.jobs).toHaveLength(1);
+    value = 'second';
+    void desk.list();
+    await eventually(() => expect(authorizations.at(-1)).toBe('Bearer second'));
+    // What cannot be renewed is sent as it is: the app says that it takes another sign-in.
+    value = undefined;
+    const before = authorizations.length;
+    void desk.list();
+    await eventually(() => expect(authorizations).toHaveLength(before + 1));
+    expect(authorizations.at(-1)).toBe('Bearer second');
+  });
+
+  it.each<[string, OpenSignIn, RegExp]>([
+    ['cannot be loaded', failing('TypeError', 'secret'), /could not be loaded/],
+    [
+      'is declined',
+      async () => ({ signIn: failing('SignInError', 'access_denied'), token: async () => undefined }),
+      /declined/,
+    ],
+    [
+      'fails',
+      async () => ({ signIn: failing('SignInError', 'invalid_grant'), token: async () => undefined }),
+      /\(invalid_grant\).*ENTRA_CONSOLE_SCOPE/,
+    ],
+    [
+      'throws anything else',
+      async () => ({ signIn: failing('Error', 'secret'), token: async () => undefined }),
+      /could not be loaded/,
+    ],
+  ])('that %s is said in words, and can be tried again', async (_name, openSignIn, words) => {
+    const open = vi.fn(openSignIn);
+    const { desk } = await deskOf(ENTRA, open);
+    await desk.signInByWindow();
+    expect(desk.store.state).toMatchObject({ isSigningIn: false, isSignedIn: false });
+    expect(desk.store.state.faults.join()).toMatch(words);
+    expect(desk.store.state.faults.join()).not.toContain('secret');
+    await desk.signInByWindow();
+    expect(open).toHaveBeenCalledTimes(2);
+  });
+
+  it('that ends after a token was pasted changes nothing', async () => {
+    let end: (token: string) => void = () => undefined;
+    const signIn = (): Promise<string> => new Promise((resolve) => (end = resolve));
+    const { desk, authorizations } = await deskOf(ENTRA, async () => ({ signIn, token: async () => 'late' }));
+    const late = desk.signInByWindow();
+    await eventually(() => expect(desk.store.state.isSigningIn).toBe(true));
+    void desk.signIn({ kind: 'token', value: 'pasted' });
+    end('late');
+    await late;
+    await eventually(() => expect(authorizations).toContain('Bearer pasted'));
+    expect(authorizations).not.toContain('Bearer late');
   });
 });
 

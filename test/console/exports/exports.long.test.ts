@@ -10,6 +10,7 @@ import {
   type TestBrowser,
   type TestPage,
 } from '../harness.js';
+import { type OpenIdProvider, startOpenIdProvider } from './openIdProvider.js';
 import { type Call, type Reply, type ScriptedApp, startScriptedApp } from './scriptedApp.js';
 
 const ID = '0123456789abcdef0123456789abcdef';
@@ -263,6 +264,113 @@ describe.skipIf(CHROMIUM === undefined)('the exports page', () => {
         },
         size,
       );
+    },
+    MINUTES,
+  );
+});
+
+/** Runs a test on the page of an app whose users sign in at a provider. */
+async function withProvider(
+  work: (opened: TestPage, provider: OpenIdProvider, app: ScriptedApp) => Promise<void>,
+): Promise<void> {
+  let redirectUri = '';
+  const provider = await startOpenIdProvider(() => redirectUri);
+  const { authority, clientId, scope } = provider;
+  const lists = ({ path }: Call): Reply =>
+    path === '/metadata' ? METADATA : json(200, { exports: [], configurations: [] });
+  const entra = { signIn: 'token', tokensOf: 'entra', listsExports: true } as const;
+  try {
+    await onPage({ ...entra, signInAt: { authority, clientId, scope } }, lists, async (opened, app) => {
+      redirectUri = `${app.url}signed-in`;
+      await work(opened, provider, app);
+      expect(provider.refusals).toEqual([]);
+    });
+  } finally {
+    await provider.end();
+  }
+}
+
+/** Presses the button, and follows a link of the window that opens. */
+async function signInBy({ page, context }: TestPage, button: string, link: string): Promise<void> {
+  const [popup] = await Promise.all([
+    context.waitForEvent('page'),
+    page.getByRole('button', { name: button }).press('Enter'),
+  ]);
+  await popup.getByRole('link', { name: link }).waitFor();
+  const closed = popup.waitForEvent('close');
+  await popup.getByRole('link', { name: link }).click();
+  await closed;
+}
+
+const tokenOf = ({ calls }: ScriptedApp): unknown => calls.at(-1)?.headers['authorization'];
+const STORED = 'JSON.stringify([{ ...sessionStorage }, { ...localStorage }, document.cookie])';
+const SIGN_IN = 'Sign in with Entra ID';
+
+describe.skipIf(CHROMIUM === undefined)('a sign-in by authorization code', () => {
+  it(
+    'gives the page a token that is in its memory alone, goes to its app alone, and is renewed',
+    async () => {
+      await withProvider(async (opened, provider, app) => {
+        const { page, context } = opened;
+        provider.lifetimeSeconds = 60;
+        const before = browser.requests.length;
+        await page.getByRole('button', { name: SIGN_IN }).waitFor();
+        expect(await accessibilityProblems(page)).toEqual([]);
+        const loaded = (): boolean => browser.requests.some(({ url }, at) => at >= before && url.endsWith('/entraSignIn.js')); // prettier-ignore
+        expect(loaded()).toBe(false);
+        // A window that is closed is an attempt that never ends: the next one takes its place.
+        const [first] = await Promise.all([
+          context.waitForEvent('page'),
+          page.getByRole('button', { name: SIGN_IN }).click(),
+        ]);
+        await first.getByRole('link', { name: 'Continue' }).waitFor();
+        expect(loaded()).toBe(true);
+        const status = JSON.stringify({ clientId: provider.clientId, type: 'signin' });
+        expect(await page.evaluate(STORED)).toBe(
+          JSON.stringify([{ 'msal.interaction.status': status }, {}, '']),
+        );
+        await first.close();
+        await signInBy(opened, 'Sign in again …', 'Continue');
+        await page.getByText('There are none.').waitFor();
+        expect(await page.evaluate(STORED)).toBe('[{},{},""]');
+        expect(await page.content()).not.toMatch(/secret-/);
+        // So short a token is renewed at each use, without a window.
+        const used = provider.tokens.length;
+        await page.getByRole('button', { name: 'List again', exact: true }).click();
+        await expect.poll(() => provider.tokens.length, { timeout: MINUTES }).toBeGreaterThan(used);
+        await expect.poll(() => tokenOf(app), { timeout: MINUTES }).toBe(`Bearer ${provider.tokens.at(-1)}`);
+        const ofData = app.calls.filter(({ path }) => path !== '/metadata');
+        const isSigned = ({ headers }: Call): boolean => String(headers['authorization']).startsWith('Bearer secret-token-'); // prettier-ignore
+        expect(ofData.every(isSigned)).toBe(true);
+        const [own, their] = [new URL(app.url).origin, new URL(provider.authority).host];
+        const others = browser.requests
+          .slice(before)
+          .filter(
+            ({ method, url }) => !url.startsWith(`${own}/`) && !(method === 'CONNECT' && url === their),
+          );
+        expect(others.filter(({ url }) => !url.includes('google'))).toEqual([]);
+        await page.getByRole('button', { name: 'Forget it' }).click();
+        await page.getByRole('button', { name: SIGN_IN }).waitFor();
+        expect(await page.evaluate(STORED)).toBe('[{},{},""]');
+      });
+    },
+    MINUTES,
+  );
+
+  it(
+    'that is declined is said in words of the page; a token can be pasted',
+    async () => {
+      await withProvider(async (opened, _provider, app) => {
+        const { page } = opened;
+        await signInBy(opened, SIGN_IN, 'Decline');
+        await page.getByText('The sign-in was declined.').waitFor();
+        expect(await page.content()).not.toContain('secret-person');
+        await page.getByText('Paste a token instead').press('Enter');
+        await page.getByLabel('Access token').fill('pasted');
+        await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+        await page.getByText('There are none.').waitFor();
+        expect(tokenOf(app)).toBe('Bearer pasted');
+      });
     },
     MINUTES,
   );

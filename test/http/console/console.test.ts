@@ -38,6 +38,11 @@ const ENTRA = {
   WEBSITE_AUTH_ENABLED: 'true',
 };
 
+const CLIENT = {
+  ENTRA_CONSOLE_CLIENT_ID: '0f3f8a52-5a60-4a2e-9b9c-1d2e3f405162',
+  ENTRA_CONSOLE_SCOPE: 'api://export/user_impersonation',
+};
+
 describe('the console of the app', () => {
   it.each([
     ['http://host/console/', 200],
@@ -51,11 +56,25 @@ describe('the console of the app', () => {
   it.each<[string, Record<string, string>, object]>([
     ['smart', SMART, { signIn: 'token', tokensOf: 'smart', listsExports: true }],
     ['entra', ENTRA, { signIn: 'token', tokensOf: 'entra', listsExports: true }],
+    [
+      'entra and a client of the console',
+      { ...ENTRA, ...CLIENT, ENTRA_AUTHORITY: 'https://login.microsoftonline.us/' },
+      {
+        signIn: 'token',
+        tokensOf: 'entra',
+        signInAt: {
+          authority: `https://login.microsoftonline.us/${ENTRA.ENTRA_TENANT_ID}`,
+          clientId: CLIENT.ENTRA_CONSOLE_CLIENT_ID,
+          scope: CLIENT.ENTRA_CONSOLE_SCOPE,
+        },
+        listsExports: true,
+      },
+    ],
     ['function-keys', {}, { signIn: 'function-key', listsExports: false }],
     ['function-keys on this machine', HERE, { signIn: 'nothing', listsExports: false }],
     ['none', { AUTHENTICATION: 'none', ...HERE }, { signIn: 'nothing', listsExports: true }],
   ])(
-    'says how callers sign in with %s, and no value of a setting',
+    'says how callers sign in with %s, and no value of a setting but those that a sign-in shows',
     async (_method, environment, described) => {
       const { body } = await ask('http://host/console/app.json', environment);
       expect(JSON.parse(String(body))).toEqual({ base: '../fhir', ...described });

@@ -152,11 +152,15 @@ describe('the files of the console', () => {
 const directives = (text: string): Record<string, string> =>
   Object.fromEntries(text.split('; ').map((each) => each.split(/ (.*)/s) as [string, string]));
 
+const signInAt = { authority: 'https://login.example.org:444/tenant', clientId: 'c', scope: 's' };
+
 describe('the policy', () => {
   it.each(['/preview', '/engine/worker-r4.js', '/exports/main.js', '/exports/index.html'])(
     'of %s permits no request but for own scripts and styles, even with an app elsewhere',
     async (path) => {
-      const { headers } = await ask(path, { app: { ...APP, base: 'https://app.example.org/fhir' } });
+      const { headers } = await ask(path, {
+        app: { ...APP, base: 'https://app.example.org/fhir', signInAt },
+      });
       expect(directives(headers['content-security-policy'] ?? '')).toEqual({
         'default-src': "'none'",
         'script-src': "'self'",
@@ -171,12 +175,17 @@ describe('the policy', () => {
     },
   );
 
-  it.each([
-    ['../fhir', "'self'"],
-    [undefined, "'self'"],
-    ['https://app.example.org/x/fhir', "'self' https://app.example.org"],
-  ])('of the exports page of an app at %s lets it speak to: %s', async (base, connect) => {
-    const { headers } = await ask('/', { app: { ...APP, base } });
+  it.each<[Partial<AppDescription>, string]>([
+    [{ base: '../fhir' }, "'self'"],
+    [{ base: undefined }, "'self'"],
+    [{ base: 'https://app.example.org/x/fhir' }, "'self' https://app.example.org"],
+    [{ signInAt }, "'self' https://login.example.org:444"],
+    [
+      { base: 'https://app.example.org/fhir', signInAt },
+      "'self' https://app.example.org https://login.example.org:444",
+    ],
+  ])('of the exports page of an app %j lets it speak to: %s', async (description, connect) => {
+    const { headers } = await ask('/', { app: { ...APP, ...description } });
     expect(directives(headers['content-security-policy'] ?? '')).toMatchObject({
       'default-src': "'none'",
       'connect-src': connect,
@@ -184,6 +193,17 @@ describe('the policy', () => {
       'frame-ancestors': "'none'",
     });
   });
+
+  it.each(Object.keys(PAGES).filter((path) => path !== ''))(
+    'of page "%s" permits no request to an app or a sign-in: those are of the exports page alone',
+    (path) => {
+      const text = policyText(PAGES[path]?.policy ?? {}, [
+        'https://app.example.org',
+        'https://login.example.org',
+      ]);
+      expect(directives(text)['connect-src']).toBe("'none'");
+    },
+  );
 
   it.each(Object.entries(PAGES))(
     'of page "%s" permits no inline script or style and no eval',
