@@ -61,7 +61,8 @@ it('a line that comes in many parts is searched and moved once, however long it 
   for await (const block of lineBlocks(chunksOf(file, 10), start, file.length, 20))
     lengths.push(block.bytes.length);
   for (const { length } of searched.mock.contexts) bytes += length;
-  for (const [, from = 0, end = 0] of moved.mock.calls) bytes += end - from;
+  for (const [, from = 0, end = 0] of moved.mock.calls as Array<[number, number?, number?]>)
+    bytes += end - from;
   expect(lengths).toEqual([50_001, 70_001, 1]);
   expect(bytes).toBeLessThan(2 * file.length);
 });
