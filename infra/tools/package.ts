@@ -5,13 +5,13 @@ import { nodeFileTrace } from '@vercel/nft';
 import { zipSync, type Zippable } from 'fflate';
 import { bundleApp, NOT_BUNDLED } from './bundle.js';
 import { COMPRESSED } from './console/compress.js';
+import { LICENCE, packageOf } from './installedPackages.js';
 
 /** What the platform's worker brings: it is in no package. */
 const BROUGHT_BY_THE_WORKER = '@azure/functions-core';
 /** The same files make the same bytes: the earliest moment that a zip archive can hold. */
 const MODIFIED = new Date(1980, 0, 1);
 const CONSOLE = 'dist/console';
-const LICENCE = /^(licen[cs]e|notice|thirdpartynotice)[^/]*$/i;
 /** Types, source maps, texts, tests, builds for browsers: what Node never loads, unless the trace says so. */
 const USELESS =
   /^dist\/(esm\/)?axios\.js$|\.(map|[cm]?ts|tsx|flow|md|markdown|tsbuildinfo|ya?ml|html|coffee|min\.js|umd\.js)$|(^|\/)(browser|browser-dist|dist-browser|dstu2|react-native|workerd|types|typings|es|tests?|__tests__|examples?|docs|\.github|umd|iife|min|locale|benchmarks?)\/|(^|\/)\.[^/]+$|(^|\/)(CHANGELOG|README|AUTHORS|HISTORY)[^/]*$/i;
@@ -137,11 +137,6 @@ function developmentPackages(root: string): ReadonlySet<string> {
       .filter(([, { dev }]) => dev === true)
       .map(([folder]) => folder),
   );
-}
-
-/** The folder of the package that a file belongs to; `undefined` for the app's own. */
-function packageOf(file: string): string | undefined {
-  return /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0];
 }
 
 /** The files of a package but what Node never loads. */

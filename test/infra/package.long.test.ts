@@ -41,7 +41,7 @@ describe('the deployment package', () => {
     expect(
       own.filter(
         (file) =>
-          !/^(host\.json|package\.json|dist\/functions\/([\w/]+\.json|[\w-]+\.js)|dist\/configurations\/[\w@-]+\.json|dist\/console\/[\w/-]+\.(?:html|css|svg|js)(?:\.br)?)$/.test(
+          !/^(host\.json|package\.json|dist\/functions\/([\w/]+\.json|[\w-]+\.js)|dist\/configurations\/[\w@-]+\.json|dist\/console\/[\w/-]+\.(?:html|css|svg|js|txt)(?:\.br)?)$/.test(
             file,
           ),
       ),

@@ -8,6 +8,7 @@ import { PROJECT_ROOT } from '../../../local/paths.js';
 import { compressedIn, compressFiles } from './compress.js';
 import { compactDefinitions } from './compactDefinitions.js';
 import { inventedResources } from './inventedResources.js';
+import { licencesOf } from './licences.js';
 
 /*
  * Builds the console: `console/` into static files in `dist/console/`, by the names that its pages use. Last part of
@@ -18,6 +19,8 @@ import { inventedResources } from './inventedResources.js';
 const PAGES = ['preview', 'exports'];
 /** Scripts of their own: one that a page loads when it needs it, and one of another document. */
 const MORE_SCRIPTS = ['exports/entraSignIn', 'exports/signedIn'];
+/** The licences of the packages that are in the scripts. */
+const LICENCES = 'licences.txt';
 /** What is taken as it is. */
 const STATIC = /\.(?:html|css|svg)$/;
 
@@ -133,8 +136,14 @@ function literal(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 
+interface Script {
+  readonly code: string;
+  /** Paths of the modules that are in it, and of none that is written. */
+  readonly modules: readonly string[];
+}
+
 /** Each script is one file: of the preview nothing is loaded later, when data may be open. @throws Error where an import leads nowhere */
-async function bundled(source: string, format: 'esm' | 'iife', root: string): Promise<string> {
+async function bundled(source: string, format: 'esm' | 'iife', root: string): Promise<Script> {
   const build = await rolldown({
     cwd: root,
     input: join(root, 'console', source),
@@ -148,24 +157,26 @@ async function bundled(source: string, format: 'esm' | 'iife', root: string): Pr
   });
   try {
     const { output } = await build.generate({ format, minify: true, codeSplitting: false });
-    return output[0].code;
+    const { code, moduleIds } = output[0];
+    return { code, modules: moduleIds };
   } finally {
     await build.close();
   }
 }
 
 /** All scripts, by their paths in `dist/console/`. */
-async function scripts(root: string): Promise<ReadonlyMap<string, string>> {
+async function scripts(root: string): Promise<ReadonlyMap<string, Script>> {
   const sources = [...PAGES.map((page) => `${page}/main.tsx`), ...MORE_SCRIPTS.map((name) => `${name}.ts`)];
-  const [worker, ...codes] = await Promise.all([
+  const [worker, ...others] = await Promise.all([
     bundled('engine/worker.ts', 'iife', root),
     ...sources.map((source) => bundled(source, 'esm', root)),
   ]);
   return new Map([
-    ...sources.map((source, index) => [source.replace(/\.tsx?$/, '.js'), codes[index] as string] as const),
-    ...FHIR_VERSIONS.map(
-      (version) => [`engine/worker-${version.toLowerCase()}.js`, withWritten(worker, version)] as const,
-    ),
+    ...sources.map((source, index) => [source.replace(/\.tsx?$/, '.js'), others[index] as Script] as const),
+    ...FHIR_VERSIONS.map((version) => {
+      const code = withWritten(worker.code, version);
+      return [`engine/worker-${version.toLowerCase()}.js`, { ...worker, code }] as const;
+    }),
   ]);
 }
 
@@ -177,11 +188,14 @@ async function buildConsole(root: string, target: string): Promise<void> {
   for (const file of readdirSync(from, { encoding: 'utf8', recursive: true })) {
     if (STATIC.test(file)) cpSync(join(from, file), join(target, file));
   }
-  for (const [file, code] of await scripts(root)) {
+  const made = await scripts(root);
+  for (const [file, { code }] of made) {
     const path = join(target, file);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, code);
   }
+  const modules = [...made.values()].flatMap((script) => script.modules);
+  writeFileSync(join(target, LICENCES), licencesOf(root, modules));
   await compressFiles(target, before);
 }
 
