@@ -95,11 +95,17 @@ function parametersOf(value: JsonValue | undefined, dropped: string[]): JsonObje
   const kept: JsonObject = {};
   if (!isJsonObject(value)) return kept;
   for (const [name, parameter] of Object.entries(value)) {
-    const isSecret = SECRET.has(lower(name));
-    if (PARAMETERS.has(lower(name)) && (!isSecret || namesSecret(parameter))) kept[name] = parameter;
+    // No parameter but a key has members: in those of others may be a key that is in the wrong place.
+    const isKept = SECRET.has(lower(name)) ? namesSecret(parameter) : !hasMembers(parameter);
+    if (PARAMETERS.has(lower(name)) && isKept) kept[name] = parameter;
     else if (parameter !== '' && parameter !== null) dropped.push(`parameters.${name}`);
   }
   return kept;
+}
+
+/** Whether an object is in a value. */
+function hasMembers(value: JsonValue | undefined): boolean {
+  return Array.isArray(value) ? value.some(hasMembers) : isJsonObject(value);
 }
 
 /** Whether a key is given by the name of a secret, and nothing else. */
@@ -115,11 +121,23 @@ function rulesOf(value: JsonValue | undefined, at: string, dropped: string[]): J
     const known = ['path', 'method', ...Object.keys(method?.settings ?? {})];
     const kept: JsonObject = {};
     for (const [name, setting] of Object.entries(rule)) {
-      if (known.includes(name)) kept[name] = setting;
+      const isPlainText = name === 'path' || name === 'method';
+      const isKept =
+        known.includes(name) && (isPlainText ? typeof setting === 'string' : !hasSecret(setting));
+      if (isKept) kept[name] = setting;
       else dropped.push(`${at}[${index}].${name}`);
     }
     return [kept];
   });
+}
+
+/** Whether a member is named as a key is, anywhere in a value. */
+function hasSecret(value: JsonValue | undefined): boolean {
+  if (Array.isArray(value)) return value.some(hasSecret);
+  return (
+    isJsonObject(value) &&
+    Object.entries(value).some(([name, inner]) => SECRET.has(lower(name.trim())) || hasSecret(inner))
+  );
 }
 
 /** A configuration as text, a rule on each line. */

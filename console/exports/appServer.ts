@@ -103,11 +103,13 @@ export class AppServer {
     return { status: answer.status, text, header: (name) => answer.headers.get(name) ?? undefined };
   }
 
-  /** Renews what expires. What was forgotten or replaced meanwhile stays so. */
-  async #renew(): Promise<void> {
-    const before = this.#credential;
-    const value = await before.renewed?.();
-    if (value !== undefined && this.#credential === before) this.#credential = { ...before, value };
+  /** Renews what expires. @returns undefined where it was forgotten or replaced meanwhile */
+  async #renewed(before: Credential): Promise<Credential | undefined> {
+    const value = (await before.renewed?.()) ?? before.value;
+    // Another request may have renewed it at the same time: it is of the same sign-in.
+    if (this.#credential.renewed !== before.renewed) return undefined;
+    this.#credential = { ...before, value };
+    return this.#credential;
   }
 
   async #fetch(
@@ -123,12 +125,15 @@ export class AppServer {
       redirect: 'error',
       referrerPolicy: 'no-referrer',
     } as const;
-    if (this.#credential.renewed !== undefined) await this.#renew();
+    const current = this.#credential;
+    const credential = current.renewed === undefined ? current : await this.#renewed(current);
+    // What one person has asked for is not asked for by another.
+    if (credential === undefined) return undefined;
     try {
       return await fetch(this.#base + path, {
         ...limits,
         method,
-        headers: { ...headers, ...headersOf(this.#credential) },
+        headers: { ...headers, ...headersOf(credential) },
         ...(body === undefined ? {} : { body }),
       });
     } catch {

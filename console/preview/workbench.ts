@@ -450,10 +450,12 @@ async function readConfiguration(file: File): Promise<string> {
   // One that the engine refuses for its size is not given to the editor.
   if (file.size > MAX_CONFIGURATION_BYTES)
     throw invalid(`${file.name}: a configuration has at most 1 MiB, and this file is larger.`);
-  const { data } = await readFile(file);
-  const text = new TextDecoder().decode(data as Uint8Array<ArrayBuffer>);
+  const data = (await readFile(file)).data as Uint8Array<ArrayBuffer>;
+  const text = new TextDecoder().decode(data);
   if (isData(text))
     throw invalid(`${file.name} is data, not a configuration. Open it under Resources, or drop it there.`);
+  if (text.includes('\0') || text.includes('\ufffd'))
+    throw invalid(`${file.name} is no text in UTF-8, as a configuration is. Data is opened under Resources.`);
   return text;
 }
 
@@ -463,6 +465,8 @@ function invalid(message: string): EngineError {
 
 /** Whether a text has resources: then it is not put into the editor, whose text others may get. */
 function isData(text: string): boolean {
+  // What is cut off or damaged is no JSON, and what a rule puts in may be a resource.
+  if (/"resourceType"\s*:/.test(text) && !/\bfhirPathRules(?:After)?"?\s*:/i.test(text)) return true;
   return [text, text.split('\n', 1)[0] ?? ''].some((part) => {
     try {
       const value: unknown = JSON.parse(part);

@@ -21,15 +21,23 @@ const RESOURCES_PER_THREAD = 200_000;
 /** Jobs of which it is remembered how large they are. */
 const MAX_JOBS = 100;
 
+/** A job of which slices run now. */
+interface RunningJob {
+  readonly size: number;
+  slices: number;
+}
+
 /**
- * Runs the slices of small jobs on the main thread, and those of others on as many threads as the jobs are large: to
- * start one takes as much as many thousand resources do.
+ * Runs the slices of small jobs on the main thread, and those of others on as many threads as the jobs that run are
+ * large: to start one takes as much as many thousand resources do.
  */
 export class SparingSlices implements SliceRunner {
   readonly #main: SliceRunner;
   readonly #threads: GrowingSlices;
   readonly #jobs: Pick<JobStore, 'plan'>;
   readonly #sizes = new RecentMap<string, Promise<number>>(MAX_JOBS);
+  /** Others have ended, or run elsewhere, which nothing else says here. */
+  readonly #running = new Map<string, RunningJob>();
 
   constructor(main: SliceRunner, threads: GrowingSlices, jobs: Pick<JobStore, 'plan'>) {
     this.#main = main;
@@ -37,12 +45,12 @@ export class SparingSlices implements SliceRunner {
     this.#jobs = jobs;
   }
 
-  async run(input: ExportSliceInput, log: ActivityLog): Promise<ExportSliceOutput> {
-    return (await this.#runnerOf(input.jobId)).run(input, log);
+  run(input: ExportSliceInput, log: ActivityLog): Promise<ExportSliceOutput> {
+    return this.#runOn(input.jobId, (runner) => runner.run(input, log));
   }
 
-  async runGroup(input: ExportGroupInput, log: ActivityLog): Promise<ExportGroupOutput> {
-    return (await this.#runnerOf(input.jobId)).runGroup(input, log);
+  runGroup(input: ExportGroupInput, log: ActivityLog): Promise<ExportGroupOutput> {
+    return this.#runOn(input.jobId, (runner) => runner.runGroup(input, log));
   }
 
   forget(jobId: string): void {
@@ -51,10 +59,22 @@ export class SparingSlices implements SliceRunner {
     this.#threads.forget(jobId);
   }
 
-  async #runnerOf(jobId: string): Promise<SliceRunner> {
-    if ((await this.#sizeOf(jobId)) <= FEW_RESOURCES) return this.#main;
-    const sizes = await Promise.all(this.#sizes.values());
-    const ofAllJobs = sizes.reduce((sum, size) => sum + size, 0);
+  async #runOn<T>(jobId: string, work: (runner: SliceRunner) => Promise<T>): Promise<T> {
+    const size = await this.#sizeOf(jobId);
+    const job = this.#running.get(jobId) ?? { size, slices: 0 };
+    this.#running.set(jobId, job);
+    job.slices++;
+    try {
+      return await work(this.#runnerFor(size));
+    } finally {
+      job.slices--;
+      if (job.slices === 0) this.#running.delete(jobId);
+    }
+  }
+
+  #runnerFor(size: number): SliceRunner {
+    if (size <= FEW_RESOURCES) return this.#main;
+    const ofAllJobs = [...this.#running.values()].reduce((sum, job) => sum + job.size, 0);
     this.#threads.allow(Math.ceil(ofAllJobs / RESOURCES_PER_THREAD));
     return this.#threads;
   }
@@ -62,15 +82,23 @@ export class SparingSlices implements SliceRunner {
   #sizeOf(jobId: string): Promise<number> {
     const known = this.#sizes.get(jobId);
     if (known !== undefined) return known;
-    // What fails here, fails in the slice, too, which reports it.
-    const asked = this.#jobs.plan(jobId).then(sizeOf, () => Infinity);
+    const asked = this.#jobs.plan(jobId).then(
+      (plan) => (plan === undefined ? this.#unknown(jobId) : sizeOf(plan)),
+      // What fails here, fails in the slice, too, which reports it.
+      () => this.#unknown(jobId),
+    );
     this.#sizes.set(jobId, asked);
     return asked;
+  }
+
+  /** Of a job that has ended, and where storage does not answer: it is not remembered. */
+  #unknown(jobId: string): number {
+    this.#sizes.delete(jobId);
+    return Infinity;
   }
 }
 
 /** Resources in all partitions, as the source counts them. Of what it does not count there may be any number. */
-function sizeOf(plan: JobPlan | undefined): number {
-  const counts = plan?.partitions.map(({ estimate }) => estimate ?? Infinity) ?? [Infinity];
-  return counts.reduce((sum, count) => sum + count, 0);
+function sizeOf({ partitions }: JobPlan): number {
+  return partitions.reduce((sum, { estimate = Infinity }) => sum + estimate, 0);
 }

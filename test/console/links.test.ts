@@ -21,6 +21,13 @@ const WAYS = KEYS.flatMap((key) => [
   `{ "fhirPathRules": [{ "path": "Patient.id", "method": "no such method", "text": "${SECRET}" }, "${SECRET}"] }`,
   `{ "extends": { "sample": "x", "configuration": { "parameters": { "${key}": "${SECRET}" } } } }`,
   `{ "fhirVersion": { "parameters": "${SECRET}" }, "processingErrors": ["${SECRET}", 1] }`,
+  `{ "parameters": { "dateShiftScope": { "${key}": "${SECRET}" } } }`,
+  `{ "parameters": { "referenceServers": [{ "${key}": "${SECRET}" }] } }`,
+  `parameters:\n  validOutput:\n    ${key}: ${SECRET}\n`,
+  `{ "parameters": [{ "${key}": "${SECRET}" }] }`,
+  `{ "fhirPathRules": [{ "path": { "${key}": "${SECRET}" }, "method": { "${key}": "${SECRET}" } }] }`,
+  `{ "fhirPathRules": [{ "path": "Patient.id", "method": "substitute", "replaceWith": { "parameters": [{ "${key}": "${SECRET}" }] } }] }`,
+  `fhirPathRules:\n  - path: Patient.id\n    method: substitute\n    replaceWith: { text: x, " ${key.toUpperCase()}": ${SECRET} }\n`,
   `// ${SECRET}\n{ /* ${SECRET} */ "fhirPathRules": [] }`,
 ]);
 

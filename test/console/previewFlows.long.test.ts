@@ -217,12 +217,17 @@ describe.skipIf(CHROMIUM === undefined)('files that are dropped', () => {
     for (const [name, content] of [
       ['anna.json', JSON.stringify(PATIENT)],
       ['anna.ndjson', TWO],
+      ['cut.json', JSON.stringify(PATIENT).slice(0, -1)],
+      ['blank.ndjson', `\n${TWO}`],
     ] as const) {
       await new DraggedFiles({ [name]: content }).drop(opened, editor);
       const words = `${name} is data, not a configuration. Open it under Resources, or drop it there.`;
       await page.getByRole('alert').filter({ hasText: words }).waitFor();
       expect(await textOf(page)).not.toContain('Meier');
     }
+    await new DraggedFiles({ 'anna.json.gz': `\u001f\u0008\0${PATIENT.id}` }).drop(opened, editor);
+    await page.getByRole('alert').filter({ hasText: 'anna.json.gz is no text in UTF-8' }).waitFor();
+    expect(await textOf(page)).not.toContain('anna');
     await new DraggedFiles({ 'one.json': RULES, 'two.json': RULES }).drop(opened, editor);
     await page.getByRole('alert').filter({ hasText: 'A configuration is one file' }).waitFor();
     await page.getByRole('alert').getByRole('button', { name: 'Close' }).press('Enter');

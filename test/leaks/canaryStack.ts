@@ -12,11 +12,18 @@ import {
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
 import { expect } from 'vitest';
+import { REPORT_FILES } from '../../functions/export/output/manifest.js';
 import { FHIR_VERSION_NUMBERS, type FhirVersion } from '../../functions/fhir/fhirVersion.js';
-import { DEVELOPMENT_KEY, EXPORT_ACCOUNT } from '../../local/developmentStorage.js';
+import {
+  DEVELOPMENT_KEY,
+  developmentStorage,
+  EXPORT_ACCOUNT,
+  RUNTIME_ACCOUNT,
+} from '../../local/developmentStorage.js';
 import { ExportClient, type Manifest } from '../../cli/export/exportClient.js';
 import { freePort } from '../../local/ports.js';
 import { type RunningSource, startSource } from '../../local/source/source.js';
+import { reportsIn } from '../stack/reportTexts.js';
 import { startTestStack, type TestStack } from '../stack/harness.js';
 import { type CanaryOptions, writeCanaries } from './canaries.js';
 import { leaksIn } from './leaks.js';
@@ -41,8 +48,8 @@ export interface CanaryStack {
   test: TestStack;
   source: RunningSource;
   tokens: ReadonlyMap<string, string>;
-  /** Runs an export to its end, of the types given or of what is exported without any. */
-  exported(configuration: string, types?: readonly string[]): Promise<Ended>;
+  /** Runs an export to its end, of the types given or of what is exported without any, of the system unless it is of patients. */
+  exported(configuration: string, types?: readonly string[], level?: 'system' | 'patient'): Promise<Ended>;
   /** The types of which the source has a resource. */
   types: readonly string[];
   /** Looks into everything that all exports so far have left, and into what is given. */
@@ -50,10 +57,24 @@ export interface CanaryStack {
   end(): Promise<void>;
 }
 
-export async function startCanaryStack(version: FhirVersion, options?: CanaryOptions): Promise<CanaryStack> {
+/** How the source is read. */
+export type CanaryMode = 'search' | 'bulk' | 'files';
+
+/** The container with the files that are the source. */
+const SOURCE_CONTAINER = 'canary-source';
+
+export async function startCanaryStack(
+  version: FhirVersion,
+  options?: CanaryOptions,
+  mode: CanaryMode = 'search',
+): Promise<CanaryStack> {
   const directory = mkdtempSync(join(tmpdir(), 'canaries-'));
   const { tokens } = writeCanaries(directory, version, SEED, options);
-  const source = await startSource({ directory, fhirVersion: FHIR_VERSION_NUMBERS[version] });
+  const source = await startSource({
+    directory,
+    fhirVersion: FHIR_VERSION_NUMBERS[version],
+    ...(mode === 'bulk' ? { bulk: { polls: 1 } } : {}),
+  });
   const blobPort = await freePort(0);
   const sas = sharedAccessSignature();
   const test = await startTestStack({
@@ -69,14 +90,22 @@ export async function startCanaryStack(version: FhirVersion, options?: CanaryOpt
     SOURCE_MAX_ATTEMPTS: '2',
     ACTIVITY_MAX_ATTEMPTS: '2',
     ACTIVITY_RETRY_SECONDS: '1',
+    SOURCE_MODE: mode,
+    ...(mode === 'files'
+      ? { SOURCE_STORAGE: developmentStorage(RUNTIME_ACCOUNT, blobPort), SOURCE_CONTAINER }
+      : {}),
   });
+  if (mode === 'files') {
+    for (const file of readdirSync(directory))
+      await putSourceFile(test, file, readFileSync(join(directory, file), 'utf8'));
+  }
   const expectNoLeak = async (answers: string): Promise<void> => {
     const places: Array<[string, string]> = [
       ['the answers', answers],
       ['the histories', filesBelow(join(test.stack.dataDirectory, 'durable'))],
       ['the logs', filesBelow(join(test.stack.dataDirectory, 'log'))],
       ['the output', await blobsOf(test.stack.exportStorage ?? '', ['anonymization'])],
-      ['the state of the jobs', await blobsOf(test.stack.runtimeStorage, [])],
+      ['the state of the jobs', await blobsOf(test.stack.runtimeStorage, [SOURCE_CONTAINER])],
     ];
     // The finest level is on: of the app, the host and the storage SDK.
     expect(places[2]?.[1]).toMatch(/"level":"debug"[^]*azure:storage|azure:storage[^]*"level":"debug"/);
@@ -96,7 +125,7 @@ export async function startCanaryStack(version: FhirVersion, options?: CanaryOpt
     source,
     tokens,
     types: readdirSync(directory).map((file) => file.replace('.ndjson', '')),
-    exported: (configuration, types) => exported(test, configuration, types),
+    exported: (configuration, types, level) => exported(test, configuration, types, level),
     expectNoLeak,
     async end() {
       await test.end();
@@ -104,6 +133,14 @@ export async function startCanaryStack(version: FhirVersion, options?: CanaryOpt
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function putSourceFile({ stack }: TestStack, name: string, text: string): Promise<void> {
+  const files = BlobServiceClient.fromConnectionString(stack.runtimeStorage).getContainerClient(
+    SOURCE_CONTAINER,
+  );
+  await files.createIfNotExists();
+  await files.getBlockBlobClient(name).upload(text, Buffer.byteLength(text));
 }
 
 /** What the app gets of the export account instead of its key. */
@@ -125,15 +162,21 @@ async function exported(
   { stack }: TestStack,
   configuration: string,
   types?: readonly string[],
+  kind: 'system' | 'patient' = 'system',
 ): Promise<Ended> {
   const client = new ExportClient(stack.baseUrl);
   const answers: string[] = [];
-  const statusUrl = await client.kickOff({
-    // Of its own: a container takes the data of one configuration.
-    _container: `canaries-${randomUUID()}`,
-    _anonymizationConfig: configuration,
-    ...(types === undefined ? {} : { _type: types.join() }),
-    code: SECRETS.functionKey,
+  const { statusUrl } = await client.start({
+    level: { kind },
+    method: 'GET',
+    parameters: Object.entries({
+      // Of its own: a container takes the data of one configuration.
+      _container: `canaries-${randomUUID()}`,
+      _anonymizationConfig: configuration,
+      ...(types === undefined ? {} : { _type: types.join() }),
+      code: SECRETS.functionKey,
+    }),
+    preferences: ['bulk-data-version=2.0.0'],
   });
   const refused = await fetch(`${stack.baseUrl}/$export?_unknown=${SECRETS.unknownParameter}`);
   answers.push(await refused.text());
@@ -179,8 +222,12 @@ async function blobsOf(connectionString: string, except: string[]): Promise<stri
 }
 
 /** A de-identified export of all types of a version, or of those chosen, in which nothing of the source is left. */
-export async function expectExportWithoutLeak(version: FhirVersion, options?: CanaryOptions): Promise<void> {
-  const canaries = await startCanaryStack(version, options);
+export async function expectExportWithoutLeak(
+  version: FhirVersion,
+  options?: CanaryOptions,
+  mode?: CanaryMode,
+): Promise<void> {
+  const canaries = await startCanaryStack(version, options, mode);
   try {
     // Binary is exported only where it is asked for.
     const { text, manifest } = await canaries.exported(
@@ -193,6 +240,11 @@ export async function expectExportWithoutLeak(version: FhirVersion, options?: Ca
       canaries.types.filter((type) => type !== 'OperationOutcome').length,
     );
     await canaries.expectNoLeak(text);
+    // What was looked through has the reports.
+    const reports = await reportsIn(
+      BlobServiceClient.fromConnectionString(canaries.test.stack.exportStorage ?? ''),
+    );
+    expect(reports).toHaveLength(Object.keys(REPORT_FILES).length);
   } finally {
     await canaries.end();
   }

@@ -5,7 +5,12 @@ import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import type { Fault } from '../../local/source/faults.js';
 import { createRandom } from '../../local/sample/random.js';
 import { runs, SEED } from '../random.js';
-import { type CanaryStack, expectExportWithoutLeak, startCanaryStack } from './canaryStack.js';
+import {
+  type CanaryMode,
+  type CanaryStack,
+  expectExportWithoutLeak,
+  startCanaryStack,
+} from './canaryStack.js';
 import { leaksIn } from './leaks.js';
 
 /**
@@ -22,9 +27,13 @@ function someOf(types: readonly string[]): string[] {
   ).flat();
 }
 
-it.each<FhirVersion>(['STU3', 'R4B', 'R5'])(
-  `a de-identified export of ${TYPES} types of %s at the finest log level leaves no token and no key anywhere (TEST_SEED=${SEED})`,
-  (version) => expectExportWithoutLeak(version, { choose: someOf }),
+it.each<[FhirVersion, CanaryMode]>([
+  ['STU3', 'search'],
+  ['R4B', 'bulk'],
+  ['R5', 'files'],
+])(
+  `a de-identified export of ${TYPES} types of %s at the finest log level, by %s, leaves no token and no key anywhere (TEST_SEED=${SEED})`,
+  (version, mode) => expectExportWithoutLeak(version, { choose: someOf }, mode),
   120_000,
 );
 
@@ -75,6 +84,17 @@ describe(`an export that fails (TEST_SEED=${SEED})`, () => {
     await canaries.test.putConfiguration('failing.json', FAILING);
     const { text, answered } = await canaries.exported('failing.json');
     expect(`${answered}: ${text}`).toMatch(/^422: .*could not be anonymized/s);
+    await canaries.expectNoLeak(text);
+  }, 120_000);
+
+  it('at the level of patients leaves no token and no key anywhere', async () => {
+    canaries.source.setFaults([]);
+    const { text, answered } = await canaries.exported(
+      'hipaa-safe-harbor-r4.json',
+      ['Patient', 'Observation'],
+      'patient',
+    );
+    expect(answered).toBe(200);
     await canaries.expectNoLeak(text);
   }, 120_000);
 

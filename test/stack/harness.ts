@@ -6,6 +6,7 @@ import type { Manifest } from '../../cli/export/exportClient.js';
 import { developmentStorage, EXPORT_ACCOUNT } from '../../local/developmentStorage.js';
 import { type Stack, startStack } from '../../local/stack.js';
 import { startEmulator } from '../adapters/azurite.js';
+import { expectNoIdentityIn, linesBelow, reportsIn } from './reportTexts.js';
 
 /** A stack of a test's own: free ports, an empty folder. */
 export interface TestStack {
@@ -90,8 +91,17 @@ export async function startTestStack(environment: Record<string, string>): Promi
       return texts.join('\n');
     },
     async end() {
-      await stack.stop();
-      rmSync(directory, { recursive: true, force: true });
+      try {
+        const given = environment['SAMPLE_DATA'];
+        const folders =
+          given === undefined
+            ? ['sample', 'sample-stu3', 'sample-r4b', 'sample-r5'].map((name) => join(directory, name))
+            : [given];
+        expectNoIdentityIn(await reportsIn(storage), folders.flatMap(linesBelow));
+      } finally {
+        await stack.stop();
+        rmSync(directory, { recursive: true, force: true });
+      }
     },
   };
 }

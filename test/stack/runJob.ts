@@ -22,11 +22,12 @@ import { composeThread } from '../../functions/composition.js';
 import { readConfiguration } from '../../functions/deid/readConfiguration.js';
 import type { ConfigurationOfJob, JobPlan, JobRequest } from '../../functions/export/records/job.js';
 import { configurationDigest, keysDigest } from '../../functions/export/request/pinnedConfiguration.js';
-import { type ExportManifest, REPORT_FILE } from '../../functions/export/output/manifest.js';
+import { type ExportManifest, REPORT_FILE, REPORT_FILES } from '../../functions/export/output/manifest.js';
 import type { ExportReport } from '../../functions/export/output/report.js';
 import { readSettings } from '../../functions/settings/settings.js';
 import { jobRequest } from '../export/requests.js';
 import type { TestStorage } from './harness.js';
+import { expectNoIdentityIn } from './reportTexts.js';
 
 export interface JobResource {
   resourceType: string;
@@ -244,6 +245,12 @@ export async function runJob(
     texts.push(...(await readText(name)).toString('utf8').trimEnd().split('\n'));
   }
   const report = JSON.parse((await readText(REPORT_FILE)).toString('utf8')) as ExportReport;
+  const reports = await Promise.all(Object.values(REPORT_FILES).map(readText));
+  // Of a raw export, what is exported is what the source has.
+  expectNoIdentityIn(
+    reports.map((text) => text.toString('utf8')),
+    resources.map((resource) => JSON.stringify(resource)),
+  );
   const blobs = [...(await files.list(request.container, '')).keys()];
   return {
     manifest,

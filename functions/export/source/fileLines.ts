@@ -69,6 +69,8 @@ export async function* lineBlocks(
 ): AsyncGenerator<LineBlock> {
   let held = Buffer.allocUnsafe(2 * blockBytes);
   let filled = 0;
+  /** Bytes that were searched: no line ends within them. */
+  let searched = 0;
   let place = from;
   let toDrop = from - first;
   let isSkipping = skipsLine;
@@ -99,12 +101,16 @@ export async function* lineBlocks(
     }
     filled += rest.copy(held, filled);
     if (filled < blockBytes) continue;
-    const end = held.subarray(0, filled).lastIndexOf(LINE_BREAK) + 1;
-    if (end > 0) yield block(end);
-    hash?.update(held.subarray(0, end));
-    held.copyWithin(0, end, filled);
-    filled -= end;
-    place += end;
+    const last = held.subarray(searched, filled).lastIndexOf(LINE_BREAK);
+    if (last >= 0) {
+      const end = searched + last + 1;
+      yield block(end);
+      hash?.update(held.subarray(0, end));
+      held.copyWithin(0, end, filled);
+      filled -= end;
+      place += end;
+    }
+    searched = filled;
     if (filled > maxLine) throw tooLong(maxLine);
   }
   if (toDrop > 0) throw otherFile();

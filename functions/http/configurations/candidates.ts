@@ -148,9 +148,9 @@ async function filesOf(
   try {
     const artifact = await images.open(collection, signal);
     const { names, isWhole } = await artifact.quickList(MAX_ARCHIVE_BYTES);
-    const files = names
-      .map((name) => name.replace(/^\.\//, ''))
-      .filter((name) => isConfigurationName(name) && CONFIGURATION_FILE.test(name));
+    const files = [...new Set(names.map((name) => name.replace(/^\.\//, '')))].filter(
+      (name) => isConfigurationName(name) && CONFIGURATION_FILE.test(name),
+    );
     const candidates = files
       .slice(0, MAX_FILES)
       .map((name) => ({ name, collection, collectionDigest: artifact.digest }));

@@ -116,7 +116,7 @@ async function find(
   const known = kept.get(version);
   if (known !== undefined) return known;
   try {
-    const requested = { name, etag, collection, isDefault: false };
+    const requested = { name, etag, collection: atDigest(collection, collectionDigest), isDefault: false };
     const { described } = await pinConfiguration(dependencies, requested, randomBytes(32));
     kept.set(version, described);
     return described;
@@ -130,6 +130,11 @@ async function find(
     if (error instanceof ExportError && error.code === 'configuration-not-found') return 'unusable';
     return issueOf(error);
   }
+}
+
+/** The image that was listed, whatever its tag refers to by now. */
+function atDigest(collection: Candidate['collection'], digest: string | undefined): Candidate['collection'] {
+  return collection === undefined || digest === undefined ? collection : { ...collection, version: digest };
 }
 
 /** Whether a kick-off of the caller that names a configuration, and asks for what it exports, may start. */

@@ -115,6 +115,29 @@ describe('a sign-in in a window of its own', () => {
     expect(authorizations.at(-1)).toBe('Bearer second');
   });
 
+  it('that ends while its token is renewed starts no export as the next caller', async () => {
+    let renew: ((token: string) => void) | undefined;
+    let isSlow = false;
+    const { desk, answer, authorizations } = await deskOf(ENTRA, async () => ({
+      signIn: async () => 'first',
+      token: () => (isSlow ? new Promise((resolve) => (renew = resolve)) : Promise.resolve('first')),
+    }));
+    const signedIn = desk.signInByWindow();
+    await eventually(() => expect(authorizations.filter((token) => token === 'Bearer first')).toHaveLength(2)); // prettier-ignore
+    answer(LIST, listOf(ID));
+    await signedIn;
+    isSlow = true;
+    const starting = desk.startExport(EMPTY_FORM);
+    await eventually(() => expect(renew).toBeDefined());
+    desk.signOut();
+    void desk.signIn({ kind: 'token', value: 'pasted' });
+    await eventually(() => expect(authorizations.filter((token) => token === 'Bearer pasted')).toHaveLength(2)); // prettier-ignore
+    renew?.('renewed');
+    expect(await starting).toBe(false);
+    expect(authorizations.slice(-2)).toEqual(['Bearer pasted', 'Bearer pasted']);
+    expect(authorizations).not.toContain('Bearer renewed');
+  });
+
   it.each<[string, OpenSignIn, RegExp]>([
     ['cannot be loaded', failing('TypeError', 'secret'), /could not be loaded/],
     [

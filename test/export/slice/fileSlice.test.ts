@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { rawLines } from '../../../functions/export/output/rawLines.js';
 import type { FileCursor, FilePart } from '../../../functions/export/records/job.js';
 import { PatientCounter } from '../../../functions/export/selection/patientCount.js';
@@ -10,6 +10,8 @@ import { arraySink } from '../arraySink.js';
 
 const WINDOW = { type: '', from: undefined, until: '9999-12-31T23:59:59Z' };
 const MAX_LINE = 1000;
+
+afterEach(() => void vi.restoreAllMocks());
 
 async function* chunksOf(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
@@ -48,6 +50,22 @@ async function linesOf(
   }
   return written;
 }
+
+it('a line that comes in many parts is searched and moved once, however long it is', async () => {
+  const file = Buffer.from(`${'x'.repeat(50_000)}\n${'y'.repeat(70_000)}\nz`);
+  const start = lineStart({ begin: 0, isWhole: false, isPinned: true }, undefined);
+  const searched = vi.spyOn(Buffer.prototype, 'lastIndexOf');
+  const moved = vi.spyOn(Buffer.prototype, 'copyWithin');
+  let bytes = 0;
+  const lengths: number[] = [];
+  for await (const block of lineBlocks(chunksOf(file, 10), start, file.length, 20))
+    lengths.push(block.bytes.length);
+  for (const { length } of searched.mock.contexts) bytes += length;
+  for (const [, from = 0, end = 0] of moved.mock.calls as Array<[number, number?, number?]>)
+    bytes += end - from;
+  expect(lengths).toEqual([50_001, 70_001, 1]);
+  expect(bytes).toBeLessThan(2 * file.length);
+});
 
 const size = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max });
 

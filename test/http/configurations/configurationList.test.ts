@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { HttpRequest, InvocationContext } from '@azure/functions';
 import type { DurableClient } from 'durable-functions';
 import fc from 'fast-check';
@@ -55,6 +56,8 @@ interface Given {
   blobs?: Record<string, string> | ExportError;
   /** By registry or registry/repository, texts of the file a.json by tag. */
   images?: Record<string, Record<string, string | ExportError> | ExportError>;
+  /** By tags that refer to other images once their images are listed, the texts in these. */
+  moved?: Record<string, string>;
 }
 
 interface List {
@@ -63,9 +66,12 @@ interface List {
   link?: Array<{ url: string }>;
 }
 
-const DIGEST = `sha256:${'a'.repeat(64)}`;
+/** Of the image that a tag refers to at first. */
+function digestOf(tag: string): string {
+  return `sha256:${createHash('sha256').update(tag).digest('hex')}`;
+}
 
-function dependenciesOf({ environment = SMART, blobs = {}, images = {} }: Given): {
+function dependenciesOf({ environment = SMART, blobs = {}, images = {}, moved = {} }: Given): {
   dependencies: HttpDependencies;
   reads: string[];
 } {
@@ -74,7 +80,9 @@ function dependenciesOf({ environment = SMART, blobs = {}, images = {} }: Given)
   const names = Object.keys(blobs).sort();
   const textOf = (collection: OciReference): string => {
     const at = images[`${collection.registry}/${collection.repository}`];
-    const text = at instanceof ExportError ? at : at?.[collection.version];
+    const { version } = collection;
+    const tag = Object.keys(at ?? {}).find((one) => one === version || digestOf(one) === version) ?? '';
+    const text = at instanceof ExportError ? at : at?.[tag];
     if (typeof text !== 'string') throw text ?? new Error('nothing');
     return text;
   };
@@ -122,11 +130,18 @@ function dependenciesOf({ environment = SMART, blobs = {}, images = {} }: Given)
       open: async (collection: OciReference) => {
         textOf(collection);
         return {
-          digest: DIGEST,
-          quickList: async () => ({ names: ['./a.json', 'README.md', '../b.json'], isWhole: true }),
+          digest: digestOf(collection.version),
+          quickList: async () => ({
+            names: ['./a.json', 'README.md', '../b.json', 'a.json'],
+            isWhole: true,
+          }),
         };
       },
-      read: async (collection: OciReference) => ({ text: textOf(collection), digest: DIGEST }),
+      read: async (collection: OciReference) => {
+        const { version } = collection;
+        if (moved[version] !== undefined) return { text: moved[version], digest: digestOf('moved') };
+        return { text: textOf(collection), digest: version };
+      },
     },
   };
   return { dependencies: dependencies as unknown as HttpDependencies, reads };
@@ -302,9 +317,22 @@ describe('configurations of registries', () => {
     expect(lists[1]?.configurations[0]).toMatchObject({
       origin: 'registry',
       collectionReference: 'r.example/team/configs:1',
-      collectionDigest: DIGEST,
+      collectionDigest: digestOf('1'),
       configurationApproval: 'coverage',
     });
+  });
+
+  it('are those of the image that was listed, where its tag is moved meanwhile', async () => {
+    const { list } = await listOf({
+      images: { 'r.example/x': { v1: LEAVES } },
+      query: `?cursor=${Buffer.from('[1,null,null]').toString('base64url')}`,
+      caller: known(true),
+      environment: { ...SMART, ...RAW },
+      moved: { v1: SAFE },
+    });
+    expect(list.configurations).toEqual([
+      expect.objectContaining({ collectionDigest: digestOf('v1'), configurationApproval: 'none' }),
+    ]);
   });
 
   it('that does not answer, an issue says so, and all others are listed', async () => {
