@@ -1,6 +1,7 @@
 import { app } from '@azure/functions';
 import { registerActivities } from './activities/activities.js';
 import { optimizeLater } from './common/lateOptimization.js';
+import { limitThreadsApart } from './common/threadLimits.js';
 import { composeApp } from './composition.js';
 import { defaultConfigurationProblem } from './http/defaultConfiguration.js';
 import { watchResponses } from './http/responseConnections.js';
@@ -12,6 +13,7 @@ import { readSettings, SettingsError } from './settings/settings.js';
 
 // The main module of the app: settings are read once, everything is built from them, and every function is registered.
 optimizeLater();
+limitThreadsApart();
 const settings = readSettings(process.env);
 for (const warning of settingsWarnings(settings.corsOrigins, settings.authorization.authentication)) {
   console.warn(warning);

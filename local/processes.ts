@@ -8,6 +8,8 @@ export interface ProcessOptions {
   /** Compiled module to run. */
   module: string;
   arguments?: string[];
+  /** Arguments of Node, besides those of this process. */
+  nodeArguments?: string[] | undefined;
   environment: Record<string, string | undefined>;
   workingDirectory: string;
   /** File that takes what the process prints. */
@@ -33,6 +35,7 @@ export class StackProcess {
     this.#child = fork(options.module, options.arguments ?? [], {
       cwd: options.workingDirectory,
       env: options.environment,
+      execArgv: [...process.execArgv, ...(options.nodeArguments ?? [])],
       stdio: ['ignore', log, log, 'ipc'],
     });
     closeSync(log);

@@ -53,6 +53,14 @@ function sampleConfiguration(version: FhirVersion): string {
   return `hipaa-safe-harbor-${version.toLowerCase()}.json`;
 }
 
+/** What the template sets for the process. */
+const PROCESS_SETTINGS = {
+  languageWorkers__node__arguments:
+    '--max-http-header-size=65536 --max-semi-space-size=4 --max-old-space-size=1024',
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_MMAP_THRESHOLD_: '262144',
+};
+
 const LOST_SECONDS =
   'storage was killed when it ran last: the storage emulator saves every five seconds, so what was written in its last seconds is lost. Exports that ran then go on; one that needs what is lost fails and says so, one that began in these seconds is unknown (404)';
 
@@ -69,7 +77,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   mkdirSync(logDirectory, { recursive: true });
   const parts: StackProcess[] = [];
   const start = (
-    { name, logFile }: { name: string; logFile: string },
+    { name, logFile, nodeArguments }: { name: string; logFile: string; nodeArguments?: string[] },
     module: string,
     more: Record<string, string>,
     args: string[] = [],
@@ -78,6 +86,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       name,
       module: join(PROJECT_ROOT, 'dist', 'local', module),
       arguments: args,
+      nodeArguments,
       environment: { ...environment, ...more },
       workingDirectory: PROJECT_ROOT,
       logFile: join(logDirectory, logFile),
@@ -163,18 +172,22 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       await source.ready(() => answers(`${fhirServerUrl}/metadata`));
     }
 
+    const { languageWorkers__node__arguments: workerArguments } = { ...PROCESS_SETTINGS, ...environment };
+    // The host is its worker, too: it takes what is for the heap. Its limit of headers is that of the real host.
+    const ofHeap = workerArguments
+      .split(' ')
+      .filter((argument) => argument !== '' && !argument.startsWith('--max-http-header-size='));
     const port = await ports.take('host');
     report(`starting the Functions host on port ${port}`);
     const baseUrl = `http://127.0.0.1:${port}/fhir`;
     const startHost = async (): Promise<StackProcess> => {
-      const host = start({ ...PARTS.host, logFile: 'host.log' }, 'host/main.js', {
+      const host = start({ ...PARTS.host, logFile: 'host.log', nodeArguments: ofHeap }, 'host/main.js', {
         PORT: String(port),
         LOCAL_DATA: dataDirectory,
         AzureWebJobsScriptRoot: environment['AzureWebJobsScriptRoot'] ?? PROJECT_ROOT,
         AzureWebJobsStorage: runtimeStorage,
-        languageWorkers__node__arguments: '--max-http-header-size=65536',
-        MALLOC_ARENA_MAX: '1',
-        MALLOC_MMAP_THRESHOLD_: '262144',
+        ...PROCESS_SETTINGS,
+        languageWorkers__node__arguments: workerArguments,
         FHIR_SERVER_URL: fhirServerUrl,
         ...(exportStorage === undefined ? {} : { EXPORT_STORAGE: exportStorage }),
         // The patients of the sample source are invented. Of others, a key that everybody knows would protect nothing.

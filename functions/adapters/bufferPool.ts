@@ -8,6 +8,7 @@ const SMALLEST = 65_536;
  */
 export class BufferPool {
   readonly #mostBytes: number;
+  /** From the smallest to the largest. */
   readonly #idle: Buffer[] = [];
   #idleBytes = 0;
 
@@ -16,19 +17,30 @@ export class BufferPool {
     this.#mostBytes = mostBytes;
   }
 
-  /** A buffer of at least so many bytes, with anything in it. */
+  /**
+   * A buffer of at least so many bytes, with anything in it. A new one that may be kept has a power of two, so that it fits
+   * the next ones: what is never written takes no memory.
+   */
   take(bytes: number): Buffer {
     const at = this.#idle.findIndex(({ length }) => length >= bytes);
-    if (at < 0) return Buffer.allocUnsafeSlow(Math.max(bytes, SMALLEST));
+    if (at < 0) return Buffer.allocUnsafeSlow(bytes > this.#mostBytes ? bytes : sizeFor(bytes));
     const [buffer] = this.#idle.splice(at, 1) as [Buffer];
     this.#idleBytes -= buffer.length;
     return buffer;
   }
 
-  /** Lets others have a buffer. Whoever gives it must not look at it, or have it sent, any more. */
+  /**
+   * Lets others have a buffer. Whoever gives it must not look at it, or have it sent, any more. Where idle ones take too
+   * much, the smallest go: they were made for what was smaller than what comes now.
+   */
   giveBack(buffer: Buffer): void {
-    if (this.#idleBytes + buffer.length > this.#mostBytes) return;
-    this.#idle.push(buffer);
+    const at = this.#idle.findIndex(({ length }) => length >= buffer.length);
+    this.#idle.splice(at < 0 ? this.#idle.length : at, 0, buffer);
     this.#idleBytes += buffer.length;
+    while (this.#idleBytes > this.#mostBytes) this.#idleBytes -= this.#idle.shift()?.length ?? 0;
   }
+}
+
+function sizeFor(bytes: number): number {
+  return Math.max(2 ** Math.ceil(Math.log2(bytes)), SMALLEST);
 }

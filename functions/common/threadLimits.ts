@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import type { ResourceLimits } from 'node:worker_threads';
 
 /** What Node 20 gives a thread unless it is told otherwise: three times a semi-space. */
@@ -11,4 +12,13 @@ const YOUNG_MEBIBYTES = 48;
  */
 export function threadLimits(mebibytes: number, youngMebibytes = YOUNG_MEBIBYTES): ResourceLimits {
   return { maxOldGenerationSizeMb: mebibytes, maxYoungGenerationSizeMb: youngMebibytes };
+}
+
+/**
+ * Leaves to the main thread, which has its heap already, the limits that Node's arguments give: those of threads that
+ * start later are `threadLimits`, which such arguments would override.
+ */
+export function limitThreadsApart(): void {
+  setFlagsFromString('--max-old-space-size=0');
+  setFlagsFromString('--max-semi-space-size=0');
 }

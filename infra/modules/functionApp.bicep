@@ -110,7 +110,8 @@ var defaultSettings = {
   ENTRA_TENANT_ID: entraAuthentication == null ? '' : tenantId
   SOURCE_CLIENT_ID: settings.?SOURCE_AUTHENTICATION == 'managed-identity' ? identityClientId : ''
   // More than the host takes: a request that only the host takes waits until functionTimeout, and restarts the worker.
-  languageWorkers__node__arguments: '--max-http-header-size=65536'
+  // V8 lets the heap grow by what it may grow to: by the memory of the machine, unless it is told otherwise.
+  languageWorkers__node__arguments: '--max-http-header-size=65536 --max-semi-space-size=4 --max-old-space-size=1024'
   // glibc keeps large buffers that were freed, in an area for each thread, unless it is told otherwise.
   MALLOC_ARENA_MAX: '1'
   MALLOC_MMAP_THRESHOLD_: '262144'
@@ -118,7 +119,7 @@ var defaultSettings = {
 
 // Of instances of 512 MB, which the worker shares with the host.
 var smallSettings = {
-  languageWorkers__node__arguments: '--max-http-header-size=65536 --max-semi-space-size=2'
+  languageWorkers__node__arguments: '--max-http-header-size=65536 --max-semi-space-size=2 --max-old-space-size=256'
   PARALLEL_PARTITIONS: '2'
   SOURCE_MAX_PAGE_MEBIBYTES: '8'
   WORKER_THREADS: '0'

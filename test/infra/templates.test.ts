@@ -294,7 +294,7 @@ describe('what surrounds the templates', () => {
 });
 
 it('the worker takes more of headers than the host, however the app is started', () => {
-  const setting = /languageWorkers__node__arguments"?: ['"]--max-http-header-size=(\d+)(?: [^'"]*)?['"]/g;
+  const setting = /languageWorkers__node__arguments"?:\s+['"]--max-http-header-size=(\d+)(?: [^'"]*)?['"]/g;
   const read = (path: string): number[] =>
     [...readFileSync(join(PROJECT_ROOT, path), 'utf8').matchAll(setting)].map(([, bytes]) => Number(bytes));
   expect(read('infra/modules/functionApp.bicep')).toEqual([65_536, 65_536]);
@@ -304,8 +304,10 @@ it('the worker takes more of headers than the host, however the app is started',
 
 it('memory of the worker is allocated by the same rules, however the app is started', () => {
   const read = (path: string): string[] =>
-    readFileSync(join(PROJECT_ROOT, path), 'utf8').match(/MALLOC_\w+: '\d+'/g) ?? [];
+    readFileSync(join(PROJECT_ROOT, path), 'utf8').match(
+      /MALLOC_\w+: '\d+'|--max-semi-space-size=4 [^']*/g,
+    ) ?? [];
   const [template, stack] = ['infra/modules/functionApp.bicep', 'local/stack.ts'].map(read);
-  expect(template).toHaveLength(2);
+  expect(template).toHaveLength(3);
   expect(stack).toEqual(template);
 });

@@ -5,7 +5,7 @@ import { ExportError } from '../../common/errors.js';
 import { storageFailure, storageStatus } from './storage.js';
 
 /** Bytes of one append: the size that every service version takes. */
-const BLOCK_BYTES = 4 * 1024 * 1024;
+const BLOCK_BYTES = 2 * 1024 * 1024;
 
 /** Bytes of memory that wait for the next files. */
 const MAX_IDLE_BYTES = 4 * BLOCK_BYTES;

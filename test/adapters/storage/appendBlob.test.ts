@@ -7,7 +7,7 @@ import type { ExportError } from '../../../functions/common/errors.js';
 /** What happens to one request. `lost`: it takes effect, but its answer does not arrive and the SDK asks again. */
 type Fault = 'none' | 'lost' | 'conflict' | 'throttled' | 'unavailable' | 'denied' | 'gone';
 
-const BLOCK = 4 * 1024 * 1024;
+const BLOCK = 2 * 1024 * 1024;
 
 /** Append blob storage as the service behaves, conditions included, with a fault per request. */
 class FakeStorage {
@@ -96,13 +96,13 @@ describe('an output file', () => {
     });
   });
 
-  it('is appended in blocks of 4 MiB', async () => {
+  it('is appended in blocks of 2 MiB', async () => {
     const storage = new FakeStorage([]);
     await write(
       storage,
       Array.from({ length: 9000 }, () => 'x'.repeat(1023)),
     );
-    expect(storage.appends).toBe(3);
+    expect(storage.appends).toBe(5);
   });
 
   const blocks = ['x'.repeat(BLOCK), 'y'.repeat(BLOCK), 'z'];
