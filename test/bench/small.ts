@@ -126,8 +126,8 @@ for (let number = 0; number < Number(values.rounds); number++) {
 for (const [path, rounds] of measured) console.log(`${path}\n  ${describe(rounds)}`);
 const [first = '', ...others] = packages;
 for (const other of others) {
-  const ratios = (measured.get(first) ?? []).map(({ exports }, round) => {
-    const beside = measured.get(other)?.[round]?.exports[0]?.cpuSeconds ?? Number.NaN;
+  const ratios = (measured.get(first) ?? []).map(({ exports }, index) => {
+    const beside = measured.get(other)?.[index]?.exports[0]?.cpuSeconds ?? Number.NaN;
     return (exports[0]?.cpuSeconds ?? Number.NaN) / beside;
   });
   console.log(`export 1, CPU, ${first} by ${other}: ${medianInWords(ratios)}`);
