@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -15,9 +16,22 @@ export const PARTS = {
 const MAX_WAIT_MS = 15_000;
 const BETWEEN_TRIES_MS = 250;
 
-/** The port asked for, or a free one where it is taken. */
+/**
+ * Where free ports are looked for. Those above, which systems give away themselves, go to any connection that another
+ * program opens before the part listens.
+ */
+const [LEAST_PORT, MOST_PORT] = [20_000, 32_000];
+const TRIES = 20;
+
+/** The port asked for, or a free one where it is taken or 0. */
 export async function freePort(wanted: number): Promise<number> {
-  return (await tryPort(wanted)) ?? (await tryPort(0)) ?? wanted;
+  const found = wanted === 0 ? undefined : await tryPort(wanted);
+  if (found !== undefined) return found;
+  for (let tries = 0; tries < TRIES; tries++) {
+    const free = await tryPort(randomInt(LEAST_PORT, MOST_PORT));
+    if (free !== undefined) return free;
+  }
+  return (await tryPort(0)) ?? wanted;
 }
 
 /**

@@ -8,6 +8,7 @@ import { PROJECT_ROOT } from '../../local/paths.js';
 import { generateSample } from '../../local/sample/sample.js';
 import { SAMPLE_CONFIGURATION, startStack } from '../../local/stack.js';
 import { median } from './median.js';
+import { medianInWords } from './medianInWords.js';
 import { processUsage } from './processUsage.js';
 
 /**
@@ -123,3 +124,11 @@ for (let number = 0; number < Number(values.rounds); number++) {
   for (const [path, rounds] of measured) rounds.push(await round(path, sample));
 }
 for (const [path, rounds] of measured) console.log(`${path}\n  ${describe(rounds)}`);
+const [first = '', ...others] = packages;
+for (const other of others) {
+  const ratios = (measured.get(first) ?? []).map(({ exports }, index) => {
+    const beside = measured.get(other)?.[index]?.exports[0]?.cpuSeconds ?? Number.NaN;
+    return (exports[0]?.cpuSeconds ?? Number.NaN) / beside;
+  });
+  console.log(`export 1, CPU, ${first} by ${other}: ${medianInWords(ratios)}`);
+}

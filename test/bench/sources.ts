@@ -7,6 +7,7 @@ import { StackProcess } from '../../local/processes.js';
 import { generateSample } from '../../local/sample/sample.js';
 import { startStack } from '../../local/stack.js';
 import { measureExport } from './measureExport.js';
+import { medianInWords } from './medianInWords.js';
 
 /**
  * What an export from the source's own bulk export takes, by what the same export by search takes: in turn, from one
@@ -59,7 +60,7 @@ async function main(): Promise<void> {
   if (values.json) return console.log(JSON.stringify(measured));
   for (const key of ['cpuSeconds', 'seconds', 'peakMebibytes'] as const) {
     const ratios = measured.map(({ bulk, search }) => bulk[key] / search[key]);
-    console.log(`${key}, bulk by search: ${inWords(ratios)}`);
+    console.log(`${key}, bulk by search: ${medianInWords(ratios)}`);
   }
 }
 
@@ -101,25 +102,6 @@ async function measure(mode: Mode, url: string, resources: number, local: string
 
 function describe({ seconds, cpuSeconds, peakMebibytes }: Measurement): string {
   return `${seconds.toFixed(1)} s, ${cpuSeconds.toFixed(2)} CPU-seconds, peak ${peakMebibytes.toFixed(0)} MiB`;
-}
-
-/** The median, and between which values it is: of order statistics, by the binomial distribution (95 %). */
-function inWords(ratios: readonly number[]): string {
-  const sorted = [...ratios].sort((one, other) => one - other);
-  const at = (index: number): string => (sorted[index] ?? Number.NaN).toFixed(3);
-  const middle = (sorted.length - 1) / 2;
-  const median = (((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2).toFixed(3);
-  // How many values the median is above in fewer than 2.5 % of all samples.
-  let below = -1;
-  for (let k = 0, chance = 0.5 ** sorted.length, sum = chance; sum < 0.025; k++) {
-    below = k;
-    chance *= (sorted.length - k) / (k + 1);
-    sum += chance;
-  }
-  const few = below < 0;
-  return few
-    ? `${median} (${at(0)} to ${at(sorted.length - 1)}, all of ${sorted.length} pairs)`
-    : `${median} (${at(below)} to ${at(sorted.length - 1 - below)}, 95 % of ${sorted.length} pairs)`;
 }
 
 await main();

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { expect, it } from 'vitest';
 import { PROJECT_ROOT } from '../../local/paths.js';
 
-it('V8 takes the flag that lets it optimize later, and says nothing', () => {
+it('V8 of each version of Node.js optimizes late, and says nothing', () => {
   const module = pathToFileURL(join(PROJECT_ROOT, 'dist', 'functions', 'common', 'lateOptimization.js')).href;
   const code = `
     const { optimizeLater } = await import(${JSON.stringify(module)});
