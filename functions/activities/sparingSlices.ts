@@ -28,8 +28,8 @@ interface RunningJob {
 }
 
 /**
- * Runs the slices of small jobs on the main thread, and those of others on as many threads as the jobs that run are
- * large: to start one takes as much as many thousand resources do.
+ * Runs the slices of small jobs on the main thread, and those of others on threads, whose number follows the size of the
+ * jobs that run: to start a thread costs as much as many thousand resources.
  */
 export class SparingSlices implements SliceRunner {
   readonly #main: SliceRunner;

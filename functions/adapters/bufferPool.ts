@@ -23,7 +23,7 @@ export class BufferPool {
    */
   take(bytes: number): Buffer {
     const at = this.#idle.findIndex(({ length }) => length >= bytes);
-    if (at < 0) return Buffer.allocUnsafeSlow(bytes > this.#mostBytes ? bytes : sizeFor(bytes));
+    if (at < 0) return Buffer.allocUnsafeSlow(Math.max(bytes, Math.min(sizeFor(bytes), this.#mostBytes)));
     const [buffer] = this.#idle.splice(at, 1) as [Buffer];
     this.#idleBytes -= buffer.length;
     return buffer;
@@ -34,6 +34,8 @@ export class BufferPool {
    * much, the smallest go: they were made for what was smaller than what comes now.
    */
   giveBack(buffer: Buffer): void {
+    // It would take the place of all others, and not be kept either.
+    if (buffer.length > this.#mostBytes) return;
     const at = this.#idle.findIndex(({ length }) => length >= buffer.length);
     this.#idle.splice(at < 0 ? this.#idle.length : at, 0, buffer);
     this.#idleBytes += buffer.length;

@@ -16,8 +16,8 @@ export interface ExportWorkerInput extends ClaimPartitionInput {
 const TURNS_PER_EXECUTION = 20;
 
 /**
- * Takes partitions, one after the other, several of few resources at a time, until none is left or the job is to stop. Which one is next is
- * decided by the claims in the job's state, so a slow partition holds back its own worker only.
+ * Takes partitions, one after the other, several of few resources at a time, until none is left or the job is to stop.
+ * Which one is next is decided by the claims in the job's state, so a slow partition holds back its own worker only.
  */
 export function* exportWorker(context: OrchestrationContext): Orchestration<null> {
   const input = context.df.getInput<ExportWorkerInput>();

@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { makePackage } from '../../infra/tools/package.js';
 import { PROJECT_ROOT } from '../../local/paths.js';
 import { generateSample } from '../../local/sample/sample.js';
 import { startStack } from '../../local/stack.js';
 import { measureExport } from './measureExport.js';
+import { packagesOf } from './packages.js';
 
 /** One export end to end, beside the ceiling of the same data on the same machine in the same run. */
 interface Measurement {
@@ -39,13 +39,7 @@ async function main(): Promise<void> {
       json: { type: 'boolean', default: false },
     },
   });
-  const packages = values.packages
-    .split(',')
-    .filter(Boolean)
-    .map((path) => resolve(path));
-  if (packages.length === 0) {
-    packages.push((await makePackage(PROJECT_ROOT, join(PROJECT_ROOT, 'dist', 'package'))).directory);
-  }
+  const packages = await packagesOf(values.packages);
   const measured: Measurement[] = [];
   for (const resources of values.resources.split(',').map(Number)) {
     for (let round = 0; round < Number(values.rounds); round++) {

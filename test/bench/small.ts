@@ -1,14 +1,13 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { makePackage } from '../../infra/tools/package.js';
-import { PROJECT_ROOT } from '../../local/paths.js';
 import { generateSample } from '../../local/sample/sample.js';
 import { SAMPLE_CONFIGURATION, startStack } from '../../local/stack.js';
 import { median } from './median.js';
 import { medianInWords } from './medianInWords.js';
+import { packagesOf } from './packages.js';
 import { processUsage } from './processUsage.js';
 
 /**
@@ -104,13 +103,7 @@ function describe(rounds: readonly Round[]): string {
   ].join('\n  ');
 }
 
-const packages = values.packages
-  .split(',')
-  .filter(Boolean)
-  .map((path) => resolve(path));
-if (packages.length === 0) {
-  packages.push((await makePackage(PROJECT_ROOT, join(PROJECT_ROOT, 'dist', 'package'))).directory);
-}
+const packages = await packagesOf(values.packages);
 const sample = join(tmpdir(), `fhir-export-bench/${values.resources || 'demo'}`);
 if (!existsSync(sample)) {
   generateSample({
