@@ -22,6 +22,8 @@ const RULES = {
     { path: 'Patient.birthDate', method: 'dateShift' },
     { path: 'Patient.id', method: 'encrypt' },
   ],
+  // With a random key, one shift of 101 is by no day.
+  parameters: { dateShiftKey: 'a key that shifts' },
 };
 
 describe.each(FHIR_VERSIONS)('the tables of %s in the console', (version) => {
@@ -260,7 +262,7 @@ describe('the engine in the console', () => {
     const one = JSON.stringify(RULES);
     const changed = RULES.fhirPathRules.filter(({ method }) => method !== 'keep');
     const parts: unknown[] = [];
-    const ask = { one, other: JSON.stringify({ fhirPathRules: changed }) };
+    const ask = { one, other: JSON.stringify({ ...RULES, fhirPathRules: changed }) };
     const comparison = await engine.call('compare', ask, (part) => parts.push(...part));
     expect(comparison).toEqual({
       same: 1,
