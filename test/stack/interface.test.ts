@@ -480,12 +480,17 @@ it('says what it can', async () => {
 });
 
 it('lists the configurations that a kick-off can name', async () => {
-  const answer = await fetch(`${host}/fhir/_operations/configurations`);
-  const list = (await answer.json()) as {
+  interface List {
     configurations: Array<Record<string, string>>;
     issue: Outcome['issue'];
     link?: unknown;
-  };
+  }
+  const ask = async (): Promise<List> =>
+    (await (await fetch(`${host}/fhir/_operations/configurations`)).json()) as List;
+  let list = await ask();
+  // What a busy machine has not read in time is there for who asks again.
+  for (let times = 1; times < 5 && JSON.stringify(list.issue).includes('in time'); times++)
+    list = await ask();
   const names = list.configurations.map(({ configuration }) => configuration);
   expect(names).toEqual(expect.arrayContaining([SAMPLE_CONFIGURATION, 'fails.json', 'unlike.json']));
   expect(names).not.toContain('wrong.json');
@@ -903,9 +908,14 @@ describe('a client that polls', () => {
     const response = await fetch(`${host}/fhir/$export?${SAFE_HARBOR}&_maxCount=1`, { headers: KICK_OFF });
     const statusUrl = response.headers.get('content-location') ?? '';
     expect((await fetch(statusUrl)).status).toBe(202);
-    const answers = await Promise.all(Array.from({ length: 40 }, () => fetch(statusUrl)));
+    const answers: Response[] = [];
+    let refused: Response | undefined;
+    // On a busy machine, the first ones may take so long that they are not too fast.
+    for (let times = 0; times < 5 && refused === undefined; times++) {
+      answers.push(...(await Promise.all(Array.from({ length: 40 }, () => fetch(statusUrl)))));
+      refused = answers.find(({ status }) => status === 429);
+    }
     expect(answers.filter(({ status }) => status === 202).length).toBeGreaterThanOrEqual(10);
-    const refused = answers.find(({ status }) => status === 429);
     if (refused === undefined) throw new Error('No call was refused with a time to wait.');
     expect(await refused.json()).toMatchObject({ issue: [{ code: 'throttled' }] });
     expect((await fetch(statusUrl, { method: 'HEAD' })).status).toBe(202);
