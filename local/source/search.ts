@@ -51,7 +51,8 @@ export function searchPage(
   }
   const ignored = faultOf(faults, 'ignored')?.parameters ?? [];
   const filters = request.query.filters.filter(({ parameter }) => !ignored.includes(parameter));
-  const found = collection.select({ ...request.query, filters });
+  const selected = collection.select({ ...request.query, filters });
+  const found = behaviours.includes('versions-repeat') ? withVersions(selected, request) : selected;
   const linkBase = behaviours.includes('gateway-links')
     ? GATEWAY_BASE
     : behaviours.includes('relative-links')
@@ -98,6 +99,14 @@ export function searchPage(
     self,
     next: isLooping ? loop(base, collection.type, request) : next && foreign(next, faults),
   });
+}
+
+/** Every how manieth resource has another version that a search by time finds. */
+const VERSIONS_EVERY = 5;
+
+function withVersions(found: Uint32Array, { query: { time } }: SearchRequest): Uint32Array {
+  if (time.from === -Infinity && time.to === Infinity) return found;
+  return Uint32Array.from([...found, ...found.filter((_, index) => index % VERSIONS_EVERY === 0)]);
 }
 
 const REFUSED_BESIDE_PATIENT = ['_sort', '_lastUpdated', '_summary', '_total', '_revinclude'];

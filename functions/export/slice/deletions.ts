@@ -4,7 +4,7 @@ import { readHistoryPage } from '../source/historyPage.js';
 import { compareInstants, type Instant } from '../../fhir/instant.js';
 import type { DeletionCursor } from '../walk/deletionCursor.js';
 import { checkLoop, NO_LOOP } from '../source/linkLoop.js';
-import { mayTry } from '../source/refusals.js';
+import { askForLess, mayTry } from '../source/refusals.js';
 import { searchByIds } from '../source/searchByIds.js';
 import type { LineSink } from '../output/lineMaker.js';
 import type { SliceDependencies, SliceLimits } from './slice.js';
@@ -123,13 +123,7 @@ async function ask(
 ): Promise<SourceAnswer> {
   if (next !== undefined) return source.follow(next);
   const since: SearchParameters = from === undefined ? [] : [['_since', from]];
-  for (let size = pageSize; ; size = Math.floor(size / 2)) {
-    try {
-      return await source.typeHistory(type, [...since, ['_count', String(size)]]);
-    } catch (error) {
-      if (size <= 1 || !mayTry('smaller page', error)) throw error;
-    }
-  }
+  return askForLess(pageSize, (size) => source.typeHistory(type, [...since, ['_count', String(size)]]));
 }
 
 /** When each resource was deleted last. */
