@@ -147,8 +147,9 @@ class CompiledEngine implements Engine, TapeResources {
         run.restart(fileName, folderName, trace);
         line.text(stringifyJson(this.byTree(resource.tape, resource.node, 'outermost')));
       }
+      // What is refused from here on is no rule's.
+      run.rule = undefined;
       if (!isByTape || survey.isPartial) {
-        run.rule = undefined;
         survey = this.surveyed(line.slice(length, line.length));
       }
       if (this.validation === 'refuse' && survey.problems.length > 0) throw notValid(survey.problems);
