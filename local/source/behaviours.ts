@@ -13,6 +13,8 @@ export const SEARCH_BEHAVIOURS = {
   'no-next-links': 'pages have no next link',
   'no-totals': 'pages have no total unless it is asked for',
   'estimated-totals': 'totals and counts are estimates',
+  'page-totals':
+    'totals are the number of resources on the page, which is none where only a count is asked for',
   'counts-refused': '`_summary=count` is refused with 400',
   'forms-refused': 'a search by POST is refused with 405',
   'gateway-links': 'links have the base of a gateway in front of the server',

@@ -63,7 +63,7 @@ export function searchPage(
     const page = {
       rows: new Uint32Array(),
       extraEntries: [],
-      total: totalOf(context, found.length, false),
+      total: totalOf(context, found.length, 0, false),
       self,
       next: undefined,
     };
@@ -95,7 +95,7 @@ export function searchPage(
       ...extraEntries(context, base, faults),
       ...(request.withProvenance ? provenanceEntries(context, collection, base, rows) : []),
     ],
-    total: request.withTotal ? totalOf(context, found.length, end >= found.length) : undefined,
+    total: request.withTotal ? totalOf(context, found.length, rows.length, end >= found.length) : undefined,
     self,
     next: isLooping ? loop(base, collection.type, request) : next && foreign(next, faults),
   });
@@ -131,7 +131,8 @@ function refuseWithoutPatient(
 }
 
 /** An estimate is too high until the last page, which knows. */
-function totalOf({ settings }: SourceContext, found: number, isLastPage: boolean): number {
+function totalOf({ settings }: SourceContext, found: number, onPage: number, isLastPage: boolean): number {
+  if (settings.behaviours.includes('page-totals')) return onPage;
   const isEstimate = settings.behaviours.includes('estimated-totals') && !isLastPage;
   return isEstimate ? Math.ceil(found * OVERESTIMATE) : found;
 }

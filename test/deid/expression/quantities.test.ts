@@ -12,6 +12,7 @@ import { primitiveText } from '../../../functions/deid/model/primitive.js';
 import { isJsonObject, parseJson } from '../../../functions/json/json.js';
 import { readFileSync } from 'node:fs';
 import { NOW, hasShared, readText } from '../shared.js';
+import { randomly } from '../../random.js';
 
 /** What the reference's FHIRPath library gave: `[type, text]` of each item, or an error. */
 interface Row {
@@ -128,6 +129,7 @@ describe('quantities with units', () => {
         const back = sign(two.compare(one, isEquality));
         expect(sign(one.compare(two, isEquality))).toBe(back === null ? null : 0 - back);
       }),
+      randomly(100),
     );
   });
 
@@ -142,6 +144,7 @@ describe('quantities with units', () => {
           quantity.unit === unit || !DURATIONS.has(unit) ? 0 : null,
         );
       }),
+      randomly(100),
     );
   });
 

@@ -8,6 +8,7 @@ import { shapeOf } from '../../../functions/deid/model/shape.js';
 import type { JsonObject, JsonValue } from '../../../functions/json/json.js';
 import { bothWays, objectEngine } from '../bothWays.js';
 import { configurationOf, engineOf, engineOptions, filesIn, hasShared, readText } from '../shared.js';
+import { randomly } from '../../random.js';
 
 const PARAMETERS = {
   validOutput: true,
@@ -573,6 +574,7 @@ describe('whatever a rule does to whichever element', () => {
           expect(problems, JSON.stringify(made)).toEqual([]);
         }
       }),
+      randomly(100),
     );
   });
 });
