@@ -225,6 +225,7 @@ class CompiledEngine implements Engine, TapeResources {
       plan = planFor(type, this.rules, this.patterns, this.works, this.budget, {
         validates: this.validation !== 'off',
         patientElements: patientElements(type.name, this.model.version),
+        isResource: (name) => this.model.resource(name) !== undefined,
       });
       this.plans.set(type, plan);
     }
