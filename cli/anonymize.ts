@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, realpathSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { closeSync, existsSync, openSync, readdirSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { compileEngine } from '../functions/deid/compileEngine.js';
 import { readConfiguration } from '../functions/deid/readConfiguration.js';
@@ -13,6 +13,7 @@ import type { AnonymizingEngine } from './lineQueue.js';
 import { pseudonymsFor } from './pseudonyms.js';
 import { ArgumentsError, type Given, UsageError } from './command.js';
 import { missingKeys, readConfigurationFile, withKeys } from './configurationFile.js';
+import { fileFault } from './fileFault.js';
 import { anonymizeFile, isKnownFile, type FileResult, type FileTask } from './anonymizeFile.js';
 
 /** What every thread needs to make the same engine: a configuration that was read has functions, which no message takes. */
@@ -103,6 +104,10 @@ function workOf(input: string, output: string): Work {
   }
   if (existsSync(output) && !statSync(output).isDirectory())
     throw new UsageError('The input is a folder, the output is not.');
+  if (isWithin(input, output))
+    throw new UsageError(
+      `The output ${output} is within the input, so the next run would read it, too. Name a folder beside it.`,
+    );
   const tasks: FileTask[] = [];
   const leftAside = new Map<string, number>();
   for (const file of filesUnder(input)) {
@@ -111,6 +116,24 @@ function workOf(input: string, output: string): Work {
     else increase(leftAside, endingOf(file));
   }
   return { tasks, leftAside };
+}
+
+/** Whether a path leads into a folder, by whatever name; the folder itself is not within. */
+function isWithin(folder: string, path: string): boolean {
+  let there = resolve(path);
+  while (!existsSync(there)) there = dirname(there);
+  const real = join(realpathSync(there), relative(there, resolve(path)));
+  const below = relative(realpathSync(folder), real);
+  return below !== '' && below.split(sep)[0] !== '..' && !isAbsolute(below);
+}
+
+/** @throws UsageError where it cannot be written */
+function checkReport(path: string): void {
+  try {
+    closeSync(openSync(path, 'a'));
+  } catch (error) {
+    throw new UsageError(`The report ${path} cannot be written (${fileFault(error)}).`);
+  }
 }
 
 /** What a file's name ends with: `.txt`, `.tar.gz`. */
@@ -195,6 +218,8 @@ export async function anonymize(given: Given): Promise<number> {
   const settings = await readSettings(given, { now, validation, domainPrefix });
   const { tasks, leftAside } = workOf(input, output);
   refuseOverwriting(tasks);
+  // Before all the work, which would be for nothing.
+  if (report !== undefined) checkReport(report);
   const summary = new AnonymizeSummary(settings);
   await runAll(tasks, settings, jobs, (result) => {
     summary.add(result);

@@ -8,6 +8,7 @@ import { EngineReport } from '../functions/deid/run/report.js';
 import { contentOf, type ContentCounts } from '../functions/export/records/content.js';
 import { ExportError } from '../functions/common/errors.js';
 import type { ResourceContext } from '../functions/deid/run/engine.js';
+import { fileFault } from './fileFault.js';
 import { type AnonymizingEngine, type LineResult, LineQueue } from './lineQueue.js';
 
 /** One file to de-identify, and where to. */
@@ -21,7 +22,8 @@ export interface FileTask {
 /** What is wrong with a resource of a file. Holds nothing of its content. */
 interface FileError {
   file: string;
-  line: number;
+  /** Absent: it is about the whole file. */
+  line?: number;
   message: string;
   rule?: string;
 }
@@ -61,16 +63,17 @@ export async function anonymizeFile(
 ): Promise<FileResult> {
   const errors: FileError[] = [];
   const partial = `${task.output}.partial`;
-  mkdirSync(dirname(task.output), { recursive: true });
-  const output = openOutput(partial, GZIP_FILE.test(task.output));
   const report = new EngineReport();
+  let output: Output | undefined;
   let isComplete = true;
   try {
+    mkdirSync(dirname(task.output), { recursive: true });
+    const { lines: written, closed } = (output = openOutput(partial, GZIP_FILE.test(task.output)));
     const lines = new LineQueue(engine, pseudonyms, report, task.context);
     const write = async (results: readonly LineResult[]): Promise<void> => {
       for (const { line, made } of results) {
         if (Buffer.isBuffer(made)) {
-          if (!output.lines.write(made)) await once(output.lines, 'drain');
+          if (!written.write(made)) await once(written, 'drain');
           continue;
         }
         const { message, rule } = made;
@@ -79,17 +82,17 @@ export async function anonymizeFile(
     };
     for await (const [line, bytes] of resourceBytes(task.input)) await write(await lines.add(line, bytes));
     await write(await lines.take());
-    output.lines.end();
-    await output.closed;
+    written.end();
+    await closed;
   } catch (error) {
     isComplete = false;
-    errors.push({ file: task.input, line: 0, message: reasonOf(error) });
-    output.lines.destroy();
-    await output.closed.catch(() => undefined);
+    errors.push({ file: task.input, message: reasonOf(error) });
+    output?.lines.destroy();
+    await output?.closed.catch(() => undefined);
   }
   const isWritten = isComplete && (errors.length === 0 || engine.processingErrors === 'skip');
   if (isWritten) renameSync(partial, task.output);
-  else rmSync(partial, { force: true });
+  else if (output !== undefined) rmSync(partial, { force: true });
   return {
     resources: report.resources,
     errors,
@@ -101,7 +104,12 @@ export async function anonymizeFile(
   };
 }
 
-function openOutput(path: string, isCompressed: boolean): { lines: Writable; closed: Promise<void> } {
+interface Output {
+  readonly lines: Writable;
+  readonly closed: Promise<void>;
+}
+
+function openOutput(path: string, isCompressed: boolean): Output {
   const lines = isCompressed ? createGzip() : new PassThrough();
   const closed = pipeline(lines, createWriteStream(path));
   // It is awaited at the end; until then, its failure is not looked at.
@@ -166,7 +174,7 @@ function isOpening(line: Buffer): boolean {
 /** Why a file is not complete, without an error's message: it may hold more than should be shown. */
 function reasonOf(error: unknown): string {
   if (error instanceof ExportError) return error.message;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
-  if (code.startsWith('Z_')) return `The file is not gzip, or not complete: ${code}`;
-  return `The file could not be read or its result not be written: ${code}`;
+  const fault = fileFault(error);
+  if (fault.startsWith('Z_')) return `The file is not gzip, or not complete: ${fault}`;
+  return `The file could not be read or its result not be written: ${fault}`;
 }

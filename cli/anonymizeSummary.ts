@@ -35,7 +35,7 @@ export class AnonymizeSummary {
     for (const { file, line, message, rule } of result.errors) {
       increase(this.#byRule, rule ?? 'the data');
       const where = rule === undefined ? '' : ` (${rule})`;
-      console.error(`${file}:${line}: ${message}${where}`);
+      console.error(`${shown(file)}${line === undefined ? '' : `:${line}`}: ${message}${where}`);
     }
   }
 
@@ -93,6 +93,11 @@ export class AnonymizeSummary {
   #types(): [type: string, content: ContentCounts][] {
     return [...this.#content].sort(([one], [other]) => (one < other ? -1 : 1));
   }
+}
+
+/** A name of a file of others, which does nothing to a terminal. */
+function shown(name: string): string {
+  return name.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
 }
 
 function printCounts(title: string, counts: ReadonlyMap<string, number>): void {

@@ -9,6 +9,7 @@ import { FHIR_VERSIONS, type FhirVersion } from '../functions/fhir/fhirVersion.j
 import { secretSetting } from '../functions/settings/schema.js';
 import type { Environment } from '../functions/settings/setting.js';
 import { type Given, UsageError } from './command.js';
+import { fileFault } from './fileFault.js';
 
 /** A configuration that was read without an error. */
 interface ConfigurationFile {
@@ -31,7 +32,7 @@ export async function readConfigurationFile(
   options: Omit<ReadOptions, 'fhirVersion'>,
 ): Promise<ConfigurationFile> {
   const bytes = await readBytes(path);
-  const text = configurationText(bytes);
+  const text = textOf(bytes, path);
   const own = versionsOfText(text);
   const ofApp = knownVersion('FHIR_VERSION', environment['FHIR_VERSION']);
   const fhirVersion =
@@ -91,8 +92,19 @@ async function readBytes(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-    throw new UsageError(`The configuration ${path} cannot be read${reason}.`);
+    throw new UsageError(`The configuration ${path} cannot be read (${fileFault(error)}).`);
+  }
+}
+
+/** @throws UsageError in the words of a kick-off, about the file instead of its parameter */
+function textOf(bytes: Buffer, path: string): string {
+  try {
+    return configurationText(bytes);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : '';
+    throw new UsageError(
+      message.replace('_anonymizationConfig: the configuration', `The configuration ${path}`),
+    );
   }
 }
 

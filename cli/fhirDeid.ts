@@ -34,7 +34,7 @@ const COMMANDS: readonly Command[] = [
     name: 'anonymize',
     summary: `De-identifies FHIR resources in files with a configuration of Microsoft's FHIR anonymizer. ${KEYS} A key it leaves empty is random: the results of one run fit together, those of two runs do not.`,
     options: {
-      config: { value: 'FILE', description: 'the configuration (JSON)', isRequired: true },
+      config: { value: 'FILE', description: 'the configuration (JSON or YAML)', isRequired: true },
       input: {
         value: 'FILE|FOLDER',
         description:

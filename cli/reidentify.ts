@@ -13,6 +13,7 @@ import { decodeUtf8 } from '../functions/json/utf8.js';
 import { resourceBytes } from './anonymizeFile.js';
 import { ArgumentsError, type Given, UsageError } from './command.js';
 import { missingKeys, readConfigurationFile, withKeys } from './configurationFile.js';
+import { fileFault } from './fileFault.js';
 import { Decryption } from './reidentify/decryption.js';
 import { PrivateFile } from './reidentify/privateFile.js';
 import { PseudonymTable, type PseudonymRow } from './reidentify/pseudonymTable.js';
@@ -211,7 +212,7 @@ async function* linesOf(path: string): AsyncGenerator<string> {
 
 function unreadable(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || !('code' in error)) return error;
-  return new UsageError(`The file ${path} cannot be read (${String(error.code)}).`);
+  return new UsageError(`The file ${path} cannot be read (${fileFault(error)}).`);
 }
 
 /** A line of CSV: https://www.rfc-editor.org/rfc/rfc4180 */

@@ -17,7 +17,11 @@ export async function checkConfiguration(path: string, given: Given): Promise<Bu
     printIssue({ severity: 'warning', path: 'parameters', message });
   }
   console.log(`The digest of the configuration is ${configurationDigest(pinnedText(read.text))}.`);
-  if (read.coverage?.isComplete === true) console.log('The coverage of the configuration is complete.');
+  console.log(
+    read.coverage?.isComplete === true
+      ? 'The coverage of the configuration is complete.'
+      : 'The configuration may leave identities: see the warnings.',
+  );
   return read.bytes;
 }
 

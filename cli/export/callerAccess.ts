@@ -21,6 +21,7 @@ import {
 import { SOURCE, sourceSettings } from '../../functions/settings/sourceSettings.js';
 import { settingsOf } from '../config/environment.js';
 import { UsageError } from '../command.js';
+import { fileFault } from '../fileFault.js';
 import { inClientWords } from './serverFailure.js';
 import type { Access } from './serverRequests.js';
 
@@ -163,8 +164,7 @@ function withFiles(environment: Environment): Environment {
     try {
       return [[name, readFileSync(path, 'utf8').trim()] as const];
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
-      throw new UsageError(`The file of ${name}_FILE cannot be read (${code}).`);
+      throw new UsageError(`The file of ${name}_FILE cannot be read (${fileFault(error)}).`);
     }
   });
   return { ...environment, ...Object.fromEntries(read) };

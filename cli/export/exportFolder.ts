@@ -11,6 +11,7 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { MANIFEST_NAME } from '../verify/savedNames.js';
 import { UsageError } from '../command.js';
+import { fileFault } from '../fileFault.js';
 import type { Manifest } from './exportClient.js';
 import { objectOf } from './outcomeWords.js';
 
@@ -80,8 +81,7 @@ export class ExportFolder {
     try {
       return action();
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
-      throw new UsageError(`The folder ${this.path} cannot be written to (${code}).`);
+      throw new UsageError(`The folder ${this.path} cannot be written to (${fileFault(error)}).`);
     }
   }
 

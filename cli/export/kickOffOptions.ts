@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { ArgumentsError, type Command, type Given, UsageError } from '../command.js';
+import { fileFault } from '../fileFault.js';
 import type { KickOff } from './exportClient.js';
 
 type Options = Command['options'];
@@ -117,7 +118,6 @@ function patientsIn(path: string): Array<readonly [string, string]> {
       .map((line) => line.trim());
     return lines.filter((line) => line !== '').map((line) => ['patient', line] as const);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
-    throw new UsageError(`The file ${path} cannot be read (${code}).`);
+    throw new UsageError(`The file ${path} cannot be read (${fileFault(error)}).`);
   }
 }

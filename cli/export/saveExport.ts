@@ -3,6 +3,7 @@ import pMap from 'p-map';
 import { isRecord } from '../../functions/common/isRecord.js';
 import { REPORT_FILES } from '../../functions/export/output/manifest.js';
 import type { ExportReport } from '../../functions/export/output/report.js';
+import { fileFault } from '../fileFault.js';
 import { savedNames } from '../verify/savedNames.js';
 import { type Clock, SYSTEM_CLOCK } from './clock.js';
 import { Downloader, type FileLink } from './download.js';
@@ -113,7 +114,7 @@ async function saveFiles(
 function problemOf(error: unknown): string {
   if (error instanceof ServerFailure) return error.message;
   if (error instanceof Error && 'syscall' in error && 'code' in error)
-    return `It cannot be written (${String(error.code)}).`;
+    return `It cannot be written (${fileFault(error)}).`;
   throw error;
 }
 

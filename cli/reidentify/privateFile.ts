@@ -1,6 +1,7 @@
 import { appendFileSync, closeSync, existsSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { UsageError } from '../command.js';
+import { fileFault } from '../fileFault.js';
 
 /** Read and written by its owner alone. */
 const PRIVATE = 0o600;
@@ -36,7 +37,7 @@ export class PrivateFile {
       rmSync(this.#partial, { force: true });
       this.#file = openSync(this.#partial, 'wx', PRIVATE);
     } catch (error) {
-      throw new UsageError(`The output ${path} cannot be written (${codeOf(error)}).`);
+      throw new UsageError(`The output ${path} cannot be written (${fileFault(error)}).`);
     }
   }
 
@@ -54,7 +55,7 @@ export class PrivateFile {
     } catch (error) {
       this.#remove();
       throw new UsageError(
-        `The audit file ${audit} cannot be written (${codeOf(error)}), so there is no output.`,
+        `The audit file ${audit} cannot be written (${fileFault(error)}), so there is no output.`,
       );
     }
     renameSync(this.#partial, this.#path);
@@ -102,8 +103,4 @@ function userName(): string {
   } catch {
     return `uid ${process.getuid?.() ?? 'unknown'}`;
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
 }

@@ -9,6 +9,7 @@ import { URI_KINDS } from '../../functions/fhir/publishedUris.js';
 import { readAnyReference } from '../../functions/fhir/reference.js';
 import { JsonTape, OBJECT } from '../../functions/json/jsonTape.js';
 import { nameNumber } from '../../functions/json/keyNames.js';
+import { fileFault } from '../fileFault.js';
 import { Differences, Lines } from './differences.js';
 import { ResourceIds } from './resourceIds.js';
 import type { SavedExport, SavedFile } from './savedExport.js';
@@ -69,8 +70,7 @@ export class ExportCheck {
         found.add(number);
       });
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
-      return this.#differences.add(name, 'file', 'can be read', code);
+      return this.#differences.add(name, 'file', 'can be read', fileFault(error));
     }
     this.#files++;
     for (const [problem, found] of wrong) this.#differences.add(name, problem, '0', found.toString());

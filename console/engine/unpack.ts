@@ -7,43 +7,57 @@ const MAGIC = [0x1f, 0x8b, 0x08] as const;
 const MIN_MEMBER = 18;
 /** Ends that are tried for one member: its content has what a member begins with about once in 16 MiB. */
 const MAX_TRIES = 16;
+/** Members of all files: each takes a while, also an empty one. Those of bgzip have 64 KiB each, so 4,096 are the most. */
+const MAX_MEMBERS = 20_000;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
  * Files, those of gzip unpacked, whatever their names: by how they begin.
  * @param most bytes of all, unpacked
+ * @param mostMembers of all
  * @throws CallError, which names the file, where one is damaged, or all hold more
  */
 export async function unpackedFiles(
   files: readonly OpenedFile[],
   most = MAX_OPENED_BYTES,
+  mostMembers = MAX_MEMBERS,
 ): Promise<OpenedFile[]> {
-  let left = most;
+  const left: Left = { bytes: most, members: mostMembers };
   const plain: OpenedFile[] = [];
   for (const { name, data } of files) {
-    if (typeof data === 'string' || !isMember(data, 0)) plain.push({ name, data });
-    else plain.push({ name: name.replace(/\.gz$/i, ''), data: await unpacked(data, left, name) });
-    left -= plain.at(-1)?.data.length ?? 0;
-    if (left < 0) throw tooMuch(name);
+    if (typeof data === 'string' || !isMember(data, 0)) {
+      plain.push({ name, data });
+      left.bytes -= data.length;
+    } else plain.push({ name: name.replace(/\.gz$/i, ''), data: await unpacked(data, left, name) });
+    if (left.bytes < 0) throw tooMuch(name);
   }
   return plain;
 }
 
+/** What may still be unpacked. */
+interface Left {
+  bytes: number;
+  members: number;
+}
+
 /** All members of a file. */
-async function unpacked(file: Bytes, most: number, name: string): Promise<Bytes> {
+async function unpacked(file: Bytes, left: Left, name: string): Promise<Bytes> {
   const parts: Uint8Array[] = [];
-  let left = most;
+  const before = left.bytes;
+  // Counted before the first is unpacked: an engine may take all members for one.
+  for (let at = 0; at >= 0; at = nextMember(file, at + MIN_MEMBER))
+    if (left.members-- === 0) throw tooManyMembers(name);
   // Browsers refuse what comes after the first member, which some servers and tools write.
   for (let start = 0; start < file.length;) {
-    const { content, end } = await member(file, start, left, name);
+    const { content, end } = await member(file, start, left.bytes, name);
     for (const part of content) {
       parts.push(part);
-      left -= part.byteLength;
+      left.bytes -= part.byteLength;
     }
     start = end;
   }
-  return joined(parts, most - left);
+  return joined(parts, before - left.bytes);
 }
 
 function joined(parts: readonly Uint8Array[], length: number): Bytes {
@@ -108,6 +122,13 @@ function tooMuch(name: string): CallError {
   return new CallError(
     'invalid',
     `${name} unpacks to more than can be opened at once, 256 MiB. Open a part of it, or use the command line.`,
+  );
+}
+
+function tooManyMembers(name: string): CallError {
+  return new CallError(
+    'invalid',
+    `${name} is packed by gzip in more parts than can be opened at once. Unpack it first, and open the result.`,
   );
 }
 

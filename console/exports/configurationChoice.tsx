@@ -46,7 +46,7 @@ export function ConfigurationChoice(props: ConfigurationChoiceProps): JSX.Elemen
         <Choice
           label="Configuration"
           names={{
-            [NONE]: 'The default of the app',
+            [NONE]: 'None: the default of the app, if it has one',
             ...Object.fromEntries(listed.map((entry) => [entry.key, labelOf(entry)])),
             [TYPED]: 'Another one, by its name …',
           }}
@@ -60,8 +60,8 @@ export function ConfigurationChoice(props: ConfigurationChoiceProps): JSX.Elemen
         />
         {found === undefined ? (
           <p class="quiet hint">
-            Those with ✓ count as de-identification. Without a configuration, and without a default, the app
-            exports raw data where it may.
+            Choose one: those with ✓ count as de-identification. Without a configuration, and without a
+            default, the app refuses the export, or exports raw data where it may.
           </p>
         ) : (
           <p class="quiet hint">

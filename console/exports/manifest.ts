@@ -20,9 +20,17 @@ export interface ShownManifest {
   readonly notes: readonly string[];
   /** Name and value of what it says of the configuration and the counts. */
   readonly facts: ReadonlyArray<readonly [string, string]>;
-  readonly report?: string;
+  /** What says how the export was made. */
+  readonly reports: readonly ManifestFile[];
   readonly hasNext: boolean;
 }
+
+/** Members of a manifest's extension with URLs of reports: first the one to sign. */
+const REPORTS: ReadonlyArray<readonly [member: string, type: string]> = [
+  ['reportPage', 'Release report'],
+  ['sharedReport', 'Release report as JSON'],
+  ['report', 'Report with all counts'],
+];
 
 const FACTS: ReadonlyArray<readonly [member: string, name: string]> = [
   ['configuration', 'Configuration'],
@@ -49,7 +57,6 @@ export function readManifest(body: Record<string, unknown>): ShownManifest {
     });
   };
   const instant = textOf(transactionTime);
-  const report = textOf(extension['report']);
   return {
     files: [...filesOf('output'), ...filesOf('deleted'), ...filesOf('error')],
     ...(instant === undefined ? {} : { transactionTime: instant }),
@@ -66,7 +73,10 @@ export function readManifest(body: Record<string, unknown>): ShownManifest {
         return typeof value === 'string' ? [[name, plain(value, 300)]] : [];
       }),
     ],
-    ...(report === undefined || requiresAccessToken === false ? {} : { report }),
+    reports: REPORTS.flatMap(([member, type]) => {
+      const file = readFile('output', { type, url: extension[member] }, requiresAccessToken === false);
+      return file === undefined ? [] : [file];
+    }),
     hasNext: nextOf(body) !== undefined,
   };
 }

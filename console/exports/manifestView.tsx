@@ -18,9 +18,7 @@ const KINDS: Readonly<Record<ManifestFile['kind'], string>> = {
 
 /** The manifest of a complete export: facts, notes, problems and files. */
 export function ManifestView({ desk, shown, manifest }: ManifestProps): JSX.Element {
-  const { facts, notes, files, transactionTime, report } = manifest;
-  const reports: ManifestFile[] =
-    report === undefined ? [] : [{ kind: 'output', type: 'Report', name: report }];
+  const { facts, notes, files, transactionTime, reports } = manifest;
   return (
     <>
       <dl class="facts">

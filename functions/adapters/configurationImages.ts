@@ -1,16 +1,24 @@
 import { ExportError } from '../common/errors.js';
-import { isRepository, type OciReference, readOciReference } from '../export/request/ociReference.js';
+import { isRepository, isTag, type OciReference } from '../export/request/ociReference.js';
 import { isTrusted, type RegistrySettings } from '../settings/registrySettings.js';
 import { AzureRepository, isAzureRegistry } from './registry/azureRepository.js';
 import { configurationText } from './configurationText.js';
 import { DistributionRepository } from './registry/distributionRepository.js';
 import { managedIdentity, type ManagedIdentity } from './managedIdentity.js';
 import { OciArtifact } from './registry/ociArtifact.js';
-import type { RegistryNames } from './registry/registryNames.js';
+import type { NamesAsked, RegistryNames } from './registry/registryNames.js';
+import type { RegistryRepository } from './registry/registryRepository.js';
 import { notRegistered, RegistryTransport } from './registry/registryTransport.js';
 
 /** For all of one image: the caller of the kick-off waits. */
 const MAX_MILLISECONDS = 60_000;
+/** Requests for the names of one page, of which those that are not legal are passed over. */
+const MAX_NAME_REQUESTS = 50;
+
+/** Names that are not legal, which no reference can have. */
+interface PassedOver {
+  readonly passedOver: number;
+}
 
 /** Reads anonymization configurations from images and artifacts of registered OCI registries. */
 export class ConfigurationImages {
@@ -60,20 +68,22 @@ export class ConfigurationImages {
   }
 
   /**
-   * The repository of a registry that comes after `last`; `undefined`: none.
+   * The repository of a registry that comes after `last`; absent: none.
    * @throws ExportError that says what to do where the registry lists none
    */
   async repositoryAfter(
     registry: string,
     last: string | undefined,
     signal: AbortSignal,
-  ): Promise<string | undefined> {
+  ): Promise<{ repository?: string } & PassedOver> {
     const asked = { path: '_catalog', member: 'repositories', last, most: 1 } as const;
     const repository = this.#repository(placeOf(registry, asked.path), signal);
-    const { names } = await repository.names(asked).catch((error: unknown) => {
-      throw error instanceof ExportError && !error.retryable ? listsNothing(registry) : error;
-    });
-    return names.find(isRepository);
+    const { names, passedOver } = await legalNames(repository, registry, asked, isRepository).catch(
+      (error: unknown) => {
+        throw error instanceof ExportError && !error.retryable ? listsNothing(registry) : error;
+      },
+    );
+    return { ...(names[0] === undefined ? {} : { repository: names[0] }), passedOver };
   }
 
   /** References of the tags of a repository that come after `last`, as its registry lists them. */
@@ -82,15 +92,16 @@ export class ConfigurationImages {
     repository: string,
     { last, most }: { last: string | undefined; most: number },
     signal: AbortSignal,
-  ): Promise<{ references: OciReference[] } & Pick<RegistryNames, 'isMore'>> {
+  ): Promise<{ references: OciReference[] } & Pick<RegistryNames, 'isMore'> & PassedOver> {
     const place = placeOf(registry, repository);
     const asked = { path: 'tags/list', member: 'tags', last, most } as const;
-    const { names, isMore } = await this.repository(place, signal).names(asked);
-    const references = names.flatMap((tag) => {
-      const read = readOciReference(`${place.text}:${tag}`);
-      return 'reference' in read ? [read.reference] : [];
-    });
-    return { references, isMore };
+    const found = await legalNames(this.repository(place, signal), registry, asked, isTag);
+    const references = found.names.map((version) => ({
+      ...place,
+      text: `${place.text}:${version}`,
+      version,
+    }));
+    return { references, isMore: found.isMore, passedOver: found.passedOver };
   }
 
   /** The image name of a reference. @param signal ends what is done with it; after a minute by default */
@@ -107,6 +118,34 @@ export class ConfigurationImages {
       ? new DistributionRepository(this.#transport, reference, credentials, signal)
       : new AzureRepository(this.#transport, reference, identity, signal);
   }
+}
+
+/**
+ * The names that come next and are legal. One that is not ends no list: it is passed over, and counted.
+ * @throws ExportError where there are too many of these
+ */
+async function legalNames(
+  repository: RegistryRepository,
+  registry: string,
+  asked: NamesAsked,
+  isLegal: (name: string) => boolean,
+): Promise<RegistryNames & PassedOver> {
+  const names: string[] = [];
+  let passedOver = 0;
+  let { last } = asked;
+  for (let request = 0; request < MAX_NAME_REQUESTS; request++) {
+    const page = await repository.names({ ...asked, last, most: asked.most - names.length });
+    const legal = page.names.filter(isLegal);
+    names.push(...legal);
+    passedOver += page.names.length - legal.length;
+    last = page.names.at(-1);
+    if (!page.isMore || names.length === asked.most) return { names, isMore: page.isMore, passedOver };
+  }
+  throw new ExportError(
+    'registry-unavailable',
+    `The registry ${registry} lists more than ${MAX_NAME_REQUESTS - 1} names one after another that are not legal for images or tags. See whether it, or a proxy between, lists the right ones.`,
+    true,
+  );
 }
 
 /** A reference to no version of something in a registry. */

@@ -147,8 +147,9 @@ class CompiledEngine implements Engine, TapeResources {
         run.restart(fileName, folderName, trace);
         line.text(stringifyJson(this.byTree(resource.tape, resource.node, 'outermost')));
       }
+      // What is refused from here on is no rule's.
+      run.rule = undefined;
       if (!isByTape || survey.isPartial) {
-        run.rule = undefined;
         survey = this.surveyed(line.slice(length, line.length));
       }
       if (this.validation === 'refuse' && survey.problems.length > 0) throw notValid(survey.problems);
@@ -224,6 +225,7 @@ class CompiledEngine implements Engine, TapeResources {
       plan = planFor(type, this.rules, this.patterns, this.works, this.budget, {
         validates: this.validation !== 'off',
         patientElements: patientElements(type.name, this.model.version),
+        isResource: (name) => this.model.resource(name) !== undefined,
       });
       this.plans.set(type, plan);
     }

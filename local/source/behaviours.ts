@@ -6,11 +6,15 @@ export const SEARCH_BEHAVIOURS = {
   'lt-skips-second':
     '`_lastUpdated=ltX` leaves out the last second before X, and `gtX` the first one after it',
   'lt-skips-millisecond': '`_lastUpdated=ltX` leaves out the last millisecond before X',
+  'versions-repeat':
+    'a search by `_lastUpdated` gives some resources once more behind all others, as for another version of theirs; `_sort` is not known, and pages are cut by offset',
   'references-not-listed': 'a comma list of a reference parameter is taken for one reference',
   'ids-not-listed': 'a comma list of `_id` is taken for one id',
   'no-next-links': 'pages have no next link',
   'no-totals': 'pages have no total unless it is asked for',
   'estimated-totals': 'totals and counts are estimates',
+  'page-totals':
+    'totals are the number of resources on the page, which is none where only a count is asked for',
   'counts-refused': '`_summary=count` is refused with 400',
   'forms-refused': 'a search by POST is refused with 405',
   'gateway-links': 'links have the base of a gateway in front of the server',

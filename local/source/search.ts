@@ -51,7 +51,8 @@ export function searchPage(
   }
   const ignored = faultOf(faults, 'ignored')?.parameters ?? [];
   const filters = request.query.filters.filter(({ parameter }) => !ignored.includes(parameter));
-  const found = collection.select({ ...request.query, filters });
+  const selected = collection.select({ ...request.query, filters });
+  const found = behaviours.includes('versions-repeat') ? withVersions(selected, request) : selected;
   const linkBase = behaviours.includes('gateway-links')
     ? GATEWAY_BASE
     : behaviours.includes('relative-links')
@@ -62,7 +63,7 @@ export function searchPage(
     const page = {
       rows: new Uint32Array(),
       extraEntries: [],
-      total: totalOf(context, found.length, false),
+      total: totalOf(context, found.length, 0, false),
       self,
       next: undefined,
     };
@@ -94,10 +95,18 @@ export function searchPage(
       ...extraEntries(context, base, faults),
       ...(request.withProvenance ? provenanceEntries(context, collection, base, rows) : []),
     ],
-    total: request.withTotal ? totalOf(context, found.length, end >= found.length) : undefined,
+    total: request.withTotal ? totalOf(context, found.length, rows.length, end >= found.length) : undefined,
     self,
     next: isLooping ? loop(base, collection.type, request) : next && foreign(next, faults),
   });
+}
+
+/** Every how manieth resource has another version that a search by time finds. */
+const VERSIONS_EVERY = 5;
+
+function withVersions(found: Uint32Array, { query: { time } }: SearchRequest): Uint32Array {
+  if (time.from === -Infinity && time.to === Infinity) return found;
+  return Uint32Array.from([...found, ...found.filter((_, index) => index % VERSIONS_EVERY === 0)]);
 }
 
 const REFUSED_BESIDE_PATIENT = ['_sort', '_lastUpdated', '_summary', '_total', '_revinclude'];
@@ -122,7 +131,8 @@ function refuseWithoutPatient(
 }
 
 /** An estimate is too high until the last page, which knows. */
-function totalOf({ settings }: SourceContext, found: number, isLastPage: boolean): number {
+function totalOf({ settings }: SourceContext, found: number, onPage: number, isLastPage: boolean): number {
+  if (settings.behaviours.includes('page-totals')) return onPage;
   const isEstimate = settings.behaviours.includes('estimated-totals') && !isLastPage;
   return isEstimate ? Math.ceil(found * OVERESTIMATE) : found;
 }

@@ -57,6 +57,9 @@ export async function startSource(options: SourceOptions): Promise<RunningSource
     faultSeed: 1,
     ...options,
     bulk: { ...BULK_DEFAULTS, ...options.bulk },
+    ...(options.behaviours?.includes('versions-repeat') === true
+      ? { paging: 'offset' as const, unsupported: [...(options.unsupported ?? []), '_sort'] }
+      : {}),
   };
   const types = resourceTypesOf(settings.fhirVersion);
   const collections = openCollections(settings.directory, types);

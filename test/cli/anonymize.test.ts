@@ -278,6 +278,31 @@ describe('files on the command line', () => {
       }
     });
 
+    it('what is wrong with a whole file is said without a line, and its name does nothing to a terminal', () => {
+      write('torn/\u001b[31mZürich\n.ndjson.gz', 'no gzip');
+      const { code, err } = anonymize('torn', 'torn-out');
+      expect([code, err]).toEqual([
+        1,
+        expect.stringContaining(
+          '\ntorn/?[31mZürich?.ndjson.gz: The file is not gzip, or not complete: Z_DATA_ERROR\nNothing of torn was written.\n',
+        ),
+      ]);
+    });
+
+    it('an output that cannot be made is an error of its file, and the others are written', () => {
+      write('some/a/a.ndjson', patient('1'));
+      write('some/b.ndjson', patient('2'));
+      write('some-out/a', 'a file where a folder has to be');
+      const { code, out, err } = anonymize('some', 'some-out');
+      expect([code, out, err]).toEqual([
+        1,
+        expect.stringContaining('files: 1 written of 2'),
+        expect.stringMatching(
+          /^some\/a\/a\.ndjson: The file could not be read or its result not be written: E(?:EXIST|NOTDIR): [a-z ]+$/m,
+        ),
+      ]);
+    });
+
     it('bytes that are not UTF-8 are an error of their line: two ids do not become one', () => {
       const latin1 = (id: string): Buffer => Buffer.from(`${patient(id)}\n`, 'latin1');
       write(
@@ -304,7 +329,22 @@ describe('files on the command line', () => {
     [
       'a missing configuration',
       ['validate', 'nowhere.json'],
-      /^The configuration nowhere\.json cannot be read/,
+      /^The configuration nowhere\.json cannot be read \(ENOENT: there is no such file or folder\)\.$/m,
+    ],
+    [
+      'a folder as a configuration',
+      ['validate', 'in'],
+      /^The configuration in cannot be read \(EISDIR: it is a folder\)\.$/m,
+    ],
+    [
+      'a configuration without text',
+      ['validate', 'blank.json'],
+      /^The configuration blank\.json is empty\.$/m,
+    ],
+    [
+      'a configuration that is not UTF-8',
+      ['validate', 'utf16.json'],
+      /^The configuration utf16\.json is not UTF-8 text\. Save it as UTF-8\.$/m,
     ],
     [
       'a wrong configuration',
@@ -330,6 +370,26 @@ describe('files on the command line', () => {
       'an output that leads to the input',
       ['anonymize', '--config', 'config.json', '--input', 'in', '--output', 'x/../in'],
       /would overwrite an input/,
+    ],
+    [
+      'an output within the input',
+      ['anonymize', '--config', 'config.json', '--input', 'in', '--output', 'in/results/first'],
+      /^The output in\/results\/first is within the input, so the next run would read it, too\. Name a folder beside it\.$/m,
+    ],
+    [
+      'a report in no folder',
+      [
+        'anonymize',
+        '--config',
+        'config.json',
+        '--input',
+        'in',
+        '--output',
+        'o',
+        '--report',
+        'no/report.json',
+      ],
+      /^The report no\/report\.json cannot be written \(ENOENT: there is no such file or folder\)\.$/m,
     ],
     [
       'a wrong version',
@@ -369,6 +429,8 @@ describe('files on the command line', () => {
     write('secret.json', keyed('NO_SUCH_SECRET'));
     write('old.json', keyed('OLD_NAME'));
     write('short.json', keyed('HASH_KEY'));
+    write('blank.json', '');
+    write('utf16.json', Buffer.from('\ufeff{}', 'utf16le'));
     write('in/c.json', patient('4'));
     const { code, err } = run(...args);
     expect(err).toMatch(message);
@@ -377,6 +439,7 @@ describe('files on the command line', () => {
     expect(err.includes('Exit codes:')).toBe(isArgument);
     expect(code).toBe(2);
     expect(readFileSync(join(folder, 'in/c.json'), 'utf8')).toBe(patient('4'));
+    expect(existsSync(join(folder, 'o'))).toBe(false);
   });
 
   it('one line says what the rules leave, without validate', () => {
@@ -395,7 +458,11 @@ describe('files on the command line', () => {
     const digest = createHash('sha256').update(JSON.stringify(CONFIGURATION)).digest('hex');
     expect([code, out.trim().split('\n')]).toEqual([
       0,
-      [`The digest of the configuration is sha256:${digest}.`, 'The configuration has no errors.'],
+      [
+        `The digest of the configuration is sha256:${digest}.`,
+        'The configuration may leave identities: see the warnings.',
+        'The configuration has no errors.',
+      ],
     ]);
     expect(err).toMatch(
       /warning: fhirPathRules: Coverage, telephone.*: no rule clears Patient\.contact\.telecom/,

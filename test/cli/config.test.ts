@@ -62,7 +62,7 @@ describe('fhir-deid says what is wrong on its command line', () => {
       'a missing file',
       ['config', 'push', 'no.json'],
       2,
-      /^The configuration no\.json cannot be read \(ENOENT\)\.\n$/,
+      /^The configuration no\.json cannot be read \(ENOENT: there is no such file or folder\)\.\n$/,
     ],
     ['errors', ['validate', 'wrong.json'], 2, /^error: [^]*Unknown method 'shred'[^]*has an error/],
     ['gaps in YAML', ['validate', 'gaps.yaml'], 0, /Coverage, names[^]*The configuration has no errors\.\n$/],

@@ -71,14 +71,14 @@ describe('pseudonyms on the command line', () => {
     expect(lines[10]).toContain(`"Patient/${madePseudonym({ domain: 'Patient' }, 'SECRET-p1')}"`);
     expect(lines.join()).not.toContain('SECRET');
     expect(service.seen.length).toBeLessThan(2 * Math.ceil(COUNT / 100));
-  }, 60_000);
+  });
 
   it('are in domains that begin as the command says', async () => {
     expect((await run(gpas(), '--domain-prefix', 'study-a-')).code).toBe(0);
     expect(readFileSync(join(folder, 'out.ndjson'), 'utf8')).toContain(
       madePseudonym({ domain: 'study-a-Encounter' }, 'SECRET-e0'),
     );
-  }, 60_000);
+  });
 
   it('that the service does not give leave no file', async () => {
     service.always = { change: (pairs) => pairs.slice(1) };
@@ -87,7 +87,7 @@ describe('pseudonyms on the command line', () => {
     expect(said).toMatch(/The pseudonym service has answered for 99 of 100 values/);
     expect(said).not.toContain('SECRET');
     expect(existsSync(join(folder, 'out.ndjson'))).toBe(false);
-  }, 60_000);
+  });
 
   it.each([
     [{}, /set PSEUDONYM_SERVICE/],

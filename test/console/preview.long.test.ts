@@ -300,5 +300,5 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
     await rowOf(page, '"Meier"').waitFor();
     await isHarmless();
     await close();
-  }, 400_000);
+  });
 });

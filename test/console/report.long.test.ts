@@ -62,7 +62,7 @@ describe.skipIf(CHROMIUM === undefined)('report.html in a browser', () => {
       wide++;
       await page.keyboard.press('ArrowRight');
       await expect
-        .poll(() => page.evaluate('document.activeElement.scrollLeft'), { timeout: 30_000 })
+        .poll(() => page.evaluate('document.activeElement.scrollLeft'), { timeout: 60_000 })
         .toBeGreaterThan(0);
     }
     expect(wide).toBeGreaterThan(3);

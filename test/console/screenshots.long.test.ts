@@ -8,6 +8,7 @@ import { PROJECT_ROOT } from '../../local/paths.js';
 import { reportPage } from '../../functions/export/report/reportPage.js';
 import { sharedReport } from '../../functions/export/report/sharedReport.js';
 import { HOSPITAL } from '../export/report/hospital.js';
+import { type Reply, startScriptedApp } from './exports/scriptedApp.js';
 import { CHROMIUM, consoleForTests } from './harness.js';
 
 /*
@@ -27,6 +28,50 @@ async function shot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path, scale: 'css' });
   expect(statSync(path).size).toBeLessThan(400_000);
 }
+
+const RUNNING = '0123456789abcdef0123456789abcdef';
+
+/** What an app answers whose caller has three exports, of which the first runs. */
+function exportsOf(path: string, base: string): Reply {
+  const json = (body: object, status = 200, headers = {}): Reply => ({
+    status,
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+  const listed = (id: string, others: object): object => ({
+    url: `${base}/_operations/export/${id}`,
+    level: 'system',
+    configuration: 'hipaa-safe-harbor-r4.json',
+    configurationDigest: `sha256:5f1c0a7e2b9d${'0'.repeat(52)}`,
+    deidentified: true,
+    ...others,
+  });
+  if (path === '/_operations/export')
+    return json({
+      exports: [
+        listed(RUNNING, {
+          state: 'running',
+          startedAt: '2026-11-29T09:58:00Z',
+          types: TYPES.map(({ type }) => type),
+        }),
+        listed('1'.repeat(32), { state: 'completed', startedAt: '2026-11-28T14:10:00Z', expiresAt: '2026-12-05T14:31:00Z', counts: { resources: 121_873, files: 14, errors: 3 } }), // prettier-ignore
+        listed('2'.repeat(32), { state: 'failed', startedAt: '2026-11-28T13:02:00Z', expiresAt: '2026-12-05T13:02:00Z', level: 'group', types: ['Patient'] }), // prettier-ignore
+      ],
+    });
+  if (path === `/_operations/export/${RUNNING}`)
+    return json({ progress: TYPES }, 202, {
+      'x-progress': '52%: 71000 of 122200 resources; Observation, Condition',
+      'retry-after': '300',
+    });
+  return path === '/_operations/configurations' ? json({ configurations: [] }) : json({});
+}
+
+const TYPES = [
+  { type: 'Patient', resources: 1200, total: 1200, isDone: true },
+  { type: 'Observation', resources: 66_700, total: 98_000, isDone: false },
+  { type: 'Condition', resources: 3100, total: 9000, isDone: false },
+  { type: 'Encounter', resources: 0, total: 14_000, isDone: false },
+];
 
 describe.skipIf(CHROMIUM === undefined)('pictures', () => {
   it('of the preview', async () => {
@@ -48,6 +93,19 @@ describe.skipIf(CHROMIUM === undefined)('pictures', () => {
     await close();
   });
 
+  it('of the exports page', async () => {
+    const app = await startScriptedApp({ signIn: 'nothing', listsExports: true }, ({ path }, base) =>
+      exportsOf(path, base),
+    );
+    const { page, close } = await browser.open(app.url, { width: 1100, height: 740 });
+    await page.getByRole('button', { name: 'Show' }).first().click();
+    await page.getByText('Encounter 0 of 14,000').waitFor();
+    await page.evaluate('window.scrollTo(0, document.body.scrollHeight)');
+    await shot(page, 'exports.png');
+    await close();
+    await app.end();
+  });
+
   it('of a report', async () => {
     const path = join(scratch, 'report.html');
     writeFileSync(path, reportPage(sharedReport(HOSPITAL, { minCount: 10 })));
@@ -57,7 +115,7 @@ describe.skipIf(CHROMIUM === undefined)('pictures', () => {
   });
 
   it('that the documentation has are pictures', () => {
-    for (const name of ['preview.png', 'report.png'])
+    for (const name of ['preview.png', 'exports.png', 'report.png'])
       expect(
         readFileSync(join(PROJECT_ROOT, 'docs/images', name))
           .subarray(1, 4)

@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { unpackedFiles } from '../../console/engine/unpack.js';
+import { randomly } from '../random.js';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -72,6 +73,14 @@ describe('a file of gzip', () => {
     await expect(contentOf(joined(packed('x'), bomb), 1_000_000)).rejects.toThrow('more than can be opened');
   });
 
+  it('of more members than can be opened is refused, also where all are empty', async () => {
+    const file = { name: 'a.gz', data: joined(...Array.from({ length: 5 }, () => packed(''))) };
+    await expect(unpackedFiles([file], 1000, 5)).resolves.toHaveLength(1);
+    await expect(unpackedFiles([file, file], 1000, 9)).rejects.toThrow(
+      'a.gz is packed by gzip in more parts than can be opened at once. Unpack it first, and open the result.',
+    );
+  });
+
   it('counts towards the bound with all others', async () => {
     const file = { name: 'a.gz', data: packed('x'.repeat(600)) };
     await expect(unpackedFiles([file, file], 1000)).rejects.toThrow('a.gz unpacks to more');
@@ -87,6 +96,7 @@ describe('a file of gzip', () => {
         const outcome = await contentOf(joined(Uint8Array.of(0x1f, 0x8b, 0x08), rest)).catch(String);
         expect(outcome).toMatch(/damaged or not whole|^$/);
       }),
+      randomly(100),
     );
   });
 });

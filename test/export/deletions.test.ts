@@ -5,7 +5,7 @@ import { deletionSentences } from '../../functions/export/output/manifest.js';
 import { planDeletions } from '../../functions/export/plan/deletionPlan.js';
 import { readHistoryPage } from '../../functions/export/source/historyPage.js';
 import { type DeletionsTold, tellDeletions } from './exportSimulated.js';
-import { SimulatedSource } from './simulatedSource.js';
+import { type Behaviour, SimulatedSource } from './simulatedSource.js';
 
 const START = Date.parse('2026-01-01T00:00:00.000Z');
 const iso = (seconds: number): string => new Date(START + seconds * 1000).toISOString();
@@ -73,6 +73,25 @@ describe('deletions', () => {
     expect(links).toBeGreaterThan(9);
     source.follow = () => Promise.reject(new ExportError('source-refused', 'The source answered 410.'));
     await expect(deletionsOf(source, 10)).rejects.toThrow('history cannot be read to its end');
+  });
+
+  it.each<[string, Behaviour, number]>([
+    ['as its total says', { hasLinks: false, mostPerPage: 10 }, 20],
+    ['as it fills the page', { hasLinks: false, hasTotals: false }, 10],
+  ])('of a history that ends early without a link, %s, come with a note', async (_, behaviour, pageSize) => {
+    const source = new SimulatedSource('Patient', behaviour);
+    for (let index = 0; index < 30; index++) source.put(`p${index}`, START - 1000, []);
+    for (let index = 0; index < 30; index++) source.delete(`p${index}`, START + index);
+    await expect(deletionsOf(source, pageSize)).rejects.toThrow('history cannot be read to its end');
+  });
+
+  it('of a history of one page come without a note', async () => {
+    for (const hasTotals of [true, false]) {
+      const source = new SimulatedSource('Patient', { hasLinks: false, hasTotals });
+      source.put('a', START - 1000, []);
+      source.delete('a', START);
+      expect((await deletionsOf(source)).urls).toEqual(['Patient/hash-of-a']);
+    }
   });
 
   it('of a history that is refused are not reported, and a note says why', async () => {

@@ -32,7 +32,7 @@ it.each([
   ['of a bulk load', 7],
 ])(
   'a million resources %s take at most 2 %% more requests than a walk that proves nothing',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async (_name, stepMs) => {
     const source = new EvenSource(1_000_000, BEGIN, stepMs);
     expect(await linesOf(source, ['Observation'], 1000)).toBe(1_000_000);

@@ -36,6 +36,8 @@ export interface Behaviour {
   inexact?: Inexact | undefined;
   /** Whether a page has a total. */
   hasTotals?: boolean;
+  /** Whether a page has a next link. */
+  hasLinks?: boolean;
 }
 
 /** Bounds that leave out resources that they should give. */
@@ -107,14 +109,16 @@ export class SimulatedSource implements Source {
     // New entries come at the front: a page is counted from the end, so that nothing moves.
     const end = Number(query.get('_end') ?? all.length);
     const begin = all.length - end;
-    const page = all.slice(begin, begin + Number(query.get('_count') ?? 100));
+    const size = Math.min(this.#behaviour.mostPerPage ?? 1000, Number(query.get('_count') ?? 100));
+    const page = all.slice(begin, begin + size);
     const next = new URLSearchParams(query);
     next.set('_end', String(end - page.length));
     return this.#toAnswer({
       resourceType: 'Bundle',
       type: 'history',
+      ...(this.#behaviour.hasTotals === false ? {} : { total: all.length }),
       link:
-        end - page.length > 0
+        end - page.length > 0 && this.#behaviour.hasLinks !== false
           ? [{ relation: 'next', url: `${this.base}/${type}/_history?${next.toString()}` }]
           : [],
       entry: page.map(({ id, at, isDeletion }) => ({
@@ -135,6 +139,7 @@ export class SimulatedSource implements Source {
       hasSelf = true,
       countsAtAll = true,
       mostPerPage = 1000,
+      hasLinks = true,
     } = this.#behaviour;
     this.queries.push(query.toString());
     if (refuses.some((name) => query.has(name))) {
@@ -156,7 +161,7 @@ export class SimulatedSource implements Source {
       ...(countsAtAll && (isCount || this.#behaviour.hasTotals !== false) ? { total: found.length } : {}),
       link: [
         ...(hasSelf ? [{ relation: 'self', url: `${this.base}/${type}?${self.toString()}` }] : []),
-        ...(!isCount && offset + size < found.length
+        ...(hasLinks && !isCount && offset + size < found.length
           ? [{ relation: 'next', url: `${this.base}/${type}?${next.toString()}` }]
           : []),
       ],

@@ -22,6 +22,14 @@ export function sourceIds(directory: string): Map<string, string[]> {
   );
 }
 
+/** What a complete export has to hold. */
+export interface Expected {
+  /** By type. */
+  ids: ReadonlyMap<string, readonly string[]>;
+  /** Whether its files are written patient by patient, with headers. */
+  isOrganized: boolean;
+}
+
 /**
  * Compares a complete export with its source, by the blobs themselves: every resource once, every line whole,
  * counts as the manifest and the report state them.
@@ -29,7 +37,7 @@ export function sourceIds(directory: string): Map<string, string[]> {
  */
 export async function checkComplete(
   manifest: Manifest,
-  expected: ReadonlyMap<string, readonly string[]>,
+  { ids: expected, isOrganized }: Expected,
   container: ContainerClient,
   folder: string,
 ): Promise<void> {
@@ -42,9 +50,15 @@ export async function checkComplete(
     if (lines.length !== count) {
       throw new Violation(`The manifest counts ${count} ${type} in a file that has ${lines.length}.`);
     }
-    const ids = found.get(type) ?? [];
-    found.set(type, ids);
-    for (const line of lines) ids.push(idOf(line, type));
+    for (const line of lines) {
+      const resource = resourceIn(line, type);
+      if (isOrganized && resource.resourceType === 'Parameters') continue;
+      if (!isOrganized && resource.resourceType !== type)
+        throw new Violation(`A line of a file of ${type} is of another type.`);
+      const ids = found.get(resource.resourceType) ?? [];
+      found.set(resource.resourceType, ids);
+      ids.push(resource.id);
+    }
   }
   if (manifest.error.length > 0) throw new Violation('The manifest has errors.');
   const types = new Set([...expected.keys(), ...found.keys()]);
@@ -78,14 +92,12 @@ async function textOf(container: ContainerClient, name: string): Promise<string>
   }
 }
 
-function idOf(line: string, type: string): string {
+function resourceIn(line: string, type: string): { id: string; resourceType: string } {
   try {
-    const { id, resourceType } = JSON.parse(line) as { id: string; resourceType: string };
-    if (resourceType === type) return id;
+    return JSON.parse(line) as { id: string; resourceType: string };
   } catch {
-    // Reported below.
+    throw new Violation(`A line of a file of ${type} is not whole.`);
   }
-  throw new Violation(`A line of a file of ${type} is no whole ${type}.`);
 }
 
 function compare(type: string, expected: readonly string[], found: readonly string[]): void {

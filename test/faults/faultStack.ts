@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { BlobServiceClient } from '@azure/storage-blob';
 import {
   DEVELOPMENT_KEY,
@@ -15,6 +16,7 @@ import { StackProcess } from '../../local/processes.js';
 import { generateSample } from '../../local/sample/sample.js';
 import { startSource, type RunningSource } from '../../local/source/source.js';
 import type { SourceOptions } from '../../local/source/settings.js';
+import { PLAIN_SETTING, type Setting } from './asked.js';
 import { StorageProxy } from './storageProxy.js';
 
 /** Keeps ids, so that output and source can be compared resource by resource. */
@@ -27,7 +29,7 @@ export const CONFIGURATION_NAME = 'keeps-ids.json';
 
 /** Small, so that faults meet every step and an export takes a second or two. */
 const APP_SETTINGS = {
-  // One is enough to have slices on a thread of their own, and quicker to start.
+  // One is enough to have slices on a thread of their own, where a job may be large, and quicker to start.
   WORKER_THREADS: '1',
   PAGE_SIZE: '15',
   SLICE_MAX_PAGES: '2',
@@ -58,6 +60,7 @@ export class FaultStack {
   readonly #azurite: StackProcess;
   readonly #ports: { app: number; source: number };
   #durableFaults: DurableFaults = {};
+  #setting: Setting = PLAIN_SETTING;
   #host: StackProcess | undefined;
   #source: RunningSource | undefined;
   #supervising: Promise<void> = Promise.resolve();
@@ -118,6 +121,7 @@ export class FaultStack {
     await container.createIfNotExists();
     const text = JSON.stringify(CONFIGURATION);
     await container.getBlockBlobClient(CONFIGURATION_NAME).upload(text, Buffer.byteLength(text));
+    await stack.#putSampleFiles();
     return stack;
   }
 
@@ -135,18 +139,24 @@ export class FaultStack {
   async begin(
     source: Pick<SourceOptions, 'unsupported' | 'paging' | 'faults' | 'faultSeed'>,
     durableFaults: DurableFaults,
+    setting: Setting,
   ): Promise<void> {
     this.proxy.reset();
     await this.#source?.close();
     this.#source = await startSource({
       ...source,
+      ...setting.source,
+      gzip: setting.isPacked,
       directory: this.sampleDirectory,
       port: this.#ports.source,
     });
-    const isSame = JSON.stringify(durableFaults) === JSON.stringify(this.#durableFaults);
+    const isSame =
+      JSON.stringify(durableFaults) === JSON.stringify(this.#durableFaults) &&
+      JSON.stringify(this.#environmentOf(setting)) === JSON.stringify(this.#environmentOf(this.#setting));
     if (this.#isDown || !isSame) {
       await this.stopHost();
       this.#durableFaults = durableFaults;
+      this.#setting = setting;
       this.#isDown = false;
       await this.#startHost();
       this.#supervising = this.#supervise();
@@ -183,6 +193,27 @@ export class FaultStack {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
+  /** The sample as files, compressed and not. */
+  async #putSampleFiles(): Promise<void> {
+    for (const isPacked of [false, true]) {
+      const container = this.runtime.getContainerClient(sampleContainer(isPacked));
+      await container.createIfNotExists();
+      for (const file of readdirSync(this.sampleDirectory)) {
+        const plain = readFileSync(join(this.sampleDirectory, file));
+        const [name, bytes] = isPacked ? [`${file}.gz`, gzipSync(plain)] : [file, plain];
+        await container.getBlockBlobClient(name).upload(bytes, bytes.length);
+      }
+    }
+  }
+
+  #environmentOf({ mode, isPacked, environment }: Setting): Record<string, string> {
+    const ofFiles = {
+      SOURCE_STORAGE: developmentStorage(RUNTIME_ACCOUNT, this.proxy.port),
+      SOURCE_CONTAINER: sampleContainer(isPacked),
+    };
+    return { SOURCE_MODE: mode, ...(mode === 'files' ? ofFiles : {}), ...environment };
+  }
+
   async #startHost(): Promise<void> {
     const account = (name: string): string => developmentStorage(name, this.proxy.port);
     const host = new StackProcess({
@@ -191,6 +222,7 @@ export class FaultStack {
       environment: {
         ...process.env,
         ...APP_SETTINGS,
+        ...this.#environmentOf(this.#setting),
         PORT: String(this.#ports.app),
         LOCAL_DATA: this.#directory,
         AzureWebJobsScriptRoot: PROJECT_ROOT,
@@ -218,6 +250,10 @@ export class FaultStack {
       await new Promise((resolve) => setTimeout(resolve, RESTART_MS));
     }
   }
+}
+
+function sampleContainer(isPacked: boolean): string {
+  return isPacked ? 'sample-packed' : 'sample';
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
-import { sourceIds } from './checker.js';
+import { SampleData } from './asked.js';
 import { FaultStack } from './faultStack.js';
 import { runScenario } from './run.js';
-import { drawScenario } from './scenario.js';
+import { drawScenario, varied } from './scenario.js';
 
 /** Runs between two clearings of the histories. */
 const RUNS_PER_HISTORY = 25;
@@ -14,17 +14,17 @@ async function main(): Promise<void> {
   });
   const first = Number(values.seed);
   const stack = await FaultStack.start();
-  const expected = sourceIds(stack.sampleDirectory);
+  const sample = new SampleData(stack.sampleDirectory);
   const ends: Record<string, number> = {};
   const broken: number[] = [];
   const begin = performance.now();
   try {
     for (let seed = first; seed < first + Number(values.runs); seed++) {
-      const scenario = drawScenario(seed);
+      const scenario = varied(drawScenario(seed));
       const startedAt = performance.now();
       let end: string;
       try {
-        end = await runScenario(stack, scenario, expected);
+        end = await runScenario(stack, scenario, sample);
       } catch (error) {
         end = 'BROKEN';
         broken.push(seed);

@@ -3,7 +3,8 @@ import { FILES_BESIDE } from '../stack/filesBeside.js';
 import type { Manifest } from '../../cli/export/exportClient.js';
 import { outputNameEnd } from '../../functions/export/output/outputName.js';
 import { createRandom } from '../../local/sample/random.js';
-import { checkComplete, namesBelow, stateNames, Violation } from './checker.js';
+import type { Asked, SampleData } from './asked.js';
+import { checkComplete, type Expected, namesBelow, stateNames, Violation } from './checker.js';
 import { CONFIGURATION_NAME, type FaultStack } from './faultStack.js';
 import type { Occasion, Scenario } from './scenario.js';
 import type { StorageFault, StorageRequest, StorageWatch } from './storageProxy.js';
@@ -24,14 +25,16 @@ const POLL_MS = 60;
 export async function runScenario(
   stack: FaultStack,
   scenario: Scenario,
-  expected: ReadonlyMap<string, readonly string[]>,
+  sample: SampleData,
 ): Promise<RunEnd> {
   const container = `faults-${scenario.seed}`;
-  await stack.begin({ ...scenario.source, faultSeed: scenario.seed }, scenario.durable);
+  const { asked, setting } = scenario;
+  const expected = { ids: sample.idsOf(asked), isOrganized: asked.isOrganized === true };
+  await stack.begin({ ...scenario.source, faultSeed: scenario.seed }, scenario.durable, setting);
   const faults = new Faults(stack, scenario);
   stack.proxy.watch = faults;
   try {
-    const statusUrl = await kickOff(stack, container, scenario.types);
+    const statusUrl = await kickOff(stack, container, asked, sample.groupId);
     const jobId = statusUrl.slice(statusUrl.lastIndexOf('/') + 1);
     const end = await faults.during(statusUrl);
     // What follows looks at what is there: nothing goes wrong any more.
@@ -53,7 +56,7 @@ async function checkEnd(
   stack: FaultStack,
   { expectation }: Scenario,
   end: Ending,
-  expected: ReadonlyMap<string, readonly string[]>,
+  expected: Expected,
   containerName: string,
   jobId: string,
 ): Promise<void> {
@@ -110,15 +113,25 @@ async function folderOf(container: ContainerClient, jobId: string): Promise<stri
 }
 
 /** Asks until the export is accepted: a client repeats what was answered with 5xx, or not at all. */
-async function kickOff(stack: FaultStack, container: string, types?: readonly string[]): Promise<string> {
+async function kickOff(
+  stack: FaultStack,
+  container: string,
+  { level, types, since, typeFilters, elements, isOrganized }: Asked,
+  groupId: string,
+): Promise<string> {
   const query = new URLSearchParams({
     _container: container,
     _anonymizationConfig: CONFIGURATION_NAME,
     ...(types === undefined ? {} : { _type: types.join(',') }),
+    ...(since === undefined ? {} : { _since: since }),
+    ...(typeFilters === undefined ? {} : { _typeFilter: typeFilters.join(',') }),
+    ...(elements === undefined ? {} : { _elements: elements }),
+    ...(isOrganized === true ? { organizeOutputBy: 'Patient' } : {}),
   }).toString();
+  const path = { system: '', patient: 'Patient/', group: `Group/${groupId}/` }[level];
   const until = Date.now() + LONGEST_RUN_MS;
   while (Date.now() < until) {
-    const answer = await ask(`${stack.baseUrl}/$export?${query}`, 'GET');
+    const answer = await ask(`${stack.baseUrl}/${path}$export?${query}`, 'GET');
     if (answer?.status === 202 && answer.location !== null) return answer.location;
     if (answer !== undefined && answer.status < 500) {
       throw new Violation(`The kick-off was refused (${answer.status}): ${answer.text}`);

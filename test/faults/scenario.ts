@@ -2,6 +2,7 @@ import type { DurableFaults } from '../../local/host/durable/deliveryFaults.js';
 import { createRandom, type Random } from '../../local/sample/random.js';
 import type { Fault } from '../../local/source/faults.js';
 import type { SourceOptions } from '../../local/source/settings.js';
+import { type Asked, drawAsked, drawSetting, PLAIN_SETTING, type Setting } from './asked.js';
 import type { Moment, StorageFault, StorageOperation } from './storageProxy.js';
 
 /** When something happens: at a step of the app, seen from outside, or after a time. */
@@ -33,8 +34,8 @@ export interface Scenario {
   name: string;
   kills: Occasion[];
   cancel: Occasion | undefined;
-  /** Types that are asked for by name; absent: all there are. */
-  types?: string[];
+  asked: Asked;
+  setting: Setting;
   source: Pick<SourceOptions, 'unsupported' | 'paging' | 'faults'>;
   /** When every next link given out so far expires. */
   expireLinks: Occasion | undefined;
@@ -92,7 +93,7 @@ const STORAGE_FAULTS: readonly StorageFault[] = [
 const DEADLY: ReadonlyArray<(random: Random) => Partial<Scenario> & { name: string }> = [
   () => ({
     name: 'the source denies a type that was asked for by name',
-    types: ['Patient', 'Observation'],
+    asked: { level: 'system', types: ['Patient', 'Observation'] },
     source: { faults: [{ kind: 'status', status: 403, type: 'Observation' }] },
     expectation: { fails: /403.*Let it read/ },
   }),
@@ -132,6 +133,31 @@ const DEADLY: ReadonlyArray<(random: Random) => Partial<Scenario> & { name: stri
   }),
 ];
 
+/** Of searches; others say how any request is answered. */
+const SEARCH_FAULTS: ReadonlySet<string> = new Set([
+  ...['duplicates', 'shortPage', 'outcomeEntry', 'includeEntry', 'countLimit'],
+]);
+/** Of a random number of its own, so that what goes wrong in a run does not depend on it. */
+const VARIETY = 7919;
+
+/** The same run of another level, with other parameters, or of another kind of source, drawn from its seed, too. */
+export function varied(scenario: Scenario): Scenario {
+  const { seed, expectation, source, storage, expireLinks } = scenario;
+  // What others have to fail of is said of searches at the system level.
+  const isFixed = typeof expectation === 'object' || expireLinks !== undefined;
+  const random = createRandom(seed * VARIETY + 1);
+  if (isFixed || random.next() < 0.25) return scenario;
+  const mode = random.pick(['search', 'search', 'bulk', 'files'] as const);
+  const asked = drawAsked(random, mode);
+  const setting = drawSetting(random, mode, asked.level);
+  const name = `${scenario.name}, ${mode}, ${asked.level}`;
+  const late: StorageFault = { lateMilliseconds: random.int(100, 4000) };
+  const own = { name, asked, setting, storage: storage && { ...storage, kinds: [...storage.kinds, late] } };
+  if (mode === 'search') return { ...scenario, ...own };
+  const faults = (source.faults ?? []).filter(({ kind }) => !SEARCH_FAULTS.has(kind));
+  return { ...scenario, ...own, source: { faults } };
+}
+
 /** Draws a run from its seed: every run can be repeated. */
 export function drawScenario(seed: number): Scenario {
   const random = createRandom(seed);
@@ -140,6 +166,8 @@ export function drawScenario(seed: number): Scenario {
     name: '',
     kills: [],
     cancel: undefined,
+    asked: { level: 'system' },
+    setting: PLAIN_SETTING,
     source: {},
     expireLinks: undefined,
     storage: undefined,

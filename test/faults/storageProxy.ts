@@ -28,7 +28,10 @@ export interface StorageRequest {
 }
 
 /** How a request goes wrong. `written`: it takes effect, though its sender gets another answer. */
-export type StorageFault = { written: boolean } & ({ status: number } | { cut: true });
+export type StorageFault =
+  | ({ written: boolean } & ({ status: number } | { cut: true }))
+  /** The connection is cut, and the request takes effect so much later, whatever came between. */
+  | { lateMilliseconds: number };
 
 /** The moments of a request that passes. */
 export type Moment = 'before' | 'written' | 'answered';
@@ -100,6 +103,12 @@ async function forward(
   const request = describe(incoming);
   const fault = watch.fault(request);
   watch.passes(request, 'before');
+  if (fault !== undefined && 'lateMilliseconds' in fault) {
+    incoming.socket.destroy();
+    await new Promise((resolve) => setTimeout(resolve, fault.lateMilliseconds));
+    await ask(agent, port, incoming, body);
+    return;
+  }
   if (fault === undefined || fault.written) {
     const given = await ask(agent, port, incoming, body);
     watch.passes(request, 'written');

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PollLimiter } from '../../functions/http/pollLimiter.js';
+import { randomly } from '../random.js';
 
 /** Polls at those times (milliseconds), given `retryAfter` each time; how often it was refused. */
 function refusals(times: readonly number[], retryAfter: number): number {
@@ -25,6 +26,7 @@ describe('a client that polls a running job', () => {
           expect(refusals(times, retryAfter)).toBe(0);
         },
       ),
+      randomly(100),
     );
   });
 

@@ -149,8 +149,8 @@ describe('the kick-off reports', () => {
 
   it('nothing, and in time, where the source is slow', async () => {
     const startedAt = performance.now();
-    const slow: Partial<SourceOptions> = { faults: [{ kind: 'delay', milliseconds: 9_000 }] };
+    const slow: Partial<SourceOptions> = { faults: [{ kind: 'delay', milliseconds: 60_000 }] };
     expect(await answerOf(NO_GROUP, slow)).toBeUndefined();
-    expect(performance.now() - startedAt).toBeLessThan(7_000);
-  }, 20_000);
+    expect(performance.now() - startedAt).toBeLessThan(40_000);
+  });
 });

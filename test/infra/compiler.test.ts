@@ -17,7 +17,7 @@ interface PredictedResource {
   properties: Record<string, unknown>;
 }
 
-describe.skipIf(!hasCompiler)('the Bicep compiler', { timeout: 120_000 }, () => {
+describe.skipIf(!hasCompiler)('the Bicep compiler', () => {
   const directory = mkdtempSync(join(tmpdir(), 'fhir-export-infra-'));
   const infra = join(directory, 'infra');
   beforeAll(() => cpSync(join(PROJECT_ROOT, 'infra'), infra, { recursive: true }));
@@ -111,7 +111,7 @@ describe.skipIf(!hasCompiler)('the Bicep compiler', { timeout: 120_000 }, () => 
         siteConfig: { appSettings: Array<{ name: string; value: string }> };
       };
       settings = new Map(app.siteConfig.appSettings.map(({ name, value }) => [name, value]));
-    }, 120_000);
+    });
 
     it('the app gets each setting that it reads, once', async () => {
       const { ownSettings } = await templateSettings(PROJECT_ROOT);

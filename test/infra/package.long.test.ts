@@ -25,7 +25,7 @@ describe('the deployment package', () => {
       mkdirSync(dirname(join(app, file)), { recursive: true });
       writeFileSync(join(app, file), bytes);
     }
-  }, 120_000);
+  });
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
   it('holds what the host looks for, and what package.json points to', () => {
@@ -89,7 +89,7 @@ describe('the deployment package', () => {
     expect(ofConsole).toBeLessThan(1.5 * MEBIBYTE);
   });
 
-  it('is the same for the same files', { timeout: 120_000 }, async () => {
+  it('is the same for the same files', async () => {
     // This time by `npm run package`.
     const command = join(PROJECT_ROOT, 'dist', 'infra', 'tools', 'makePackage.js');
     const { stdout } = await promisify(execFile)(process.execPath, [command]);
@@ -109,7 +109,7 @@ describe('the deployment package', () => {
         DE_IDENTIFY_ANY_CALLER: 'true',
         DEFAULT_ANONYMIZATION_CONFIG: SAMPLE_CONFIGURATION,
       });
-    }, 120_000);
+    });
     afterAll(() => test.end());
 
     it('starts and answers the health probe', async () => {
@@ -126,7 +126,7 @@ describe('the deployment package', () => {
       expect(await response.json()).toMatchObject({ resourceType: 'Patient', birthDate: '1970' });
     });
 
-    it('exports, with a configuration that extends a sample', { timeout: 120_000 }, async () => {
+    it('exports, with a configuration that extends a sample', async () => {
       await test.putConfiguration('extends.json', {
         extends: 'hipaa-safe-harbor-r4@1',
         fhirPathRules: [{ path: 'Patient.gender', method: 'redact' }],

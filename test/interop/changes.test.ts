@@ -182,7 +182,7 @@ describe('while resources are inserted and updated between two pages', () => {
       randomly(40),
     );
     console.log(`TEST_SEED=${SEED}: ${runs(40)} runs, ${pages} searches`);
-  }, 110_000);
+  });
 });
 
 /** Alters every match of a page. */

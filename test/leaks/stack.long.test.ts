@@ -34,7 +34,7 @@ it.each<[FhirVersion, CanaryMode]>([
 ])(
   `a de-identified export of ${TYPES} types of %s at the finest log level, by %s, leaves no token and no key anywhere (TEST_SEED=${SEED})`,
   (version, mode) => expectExportWithoutLeak(version, { choose: someOf }, mode),
-  120_000,
+  360_000,
 );
 
 /** What fails is Patient, and names; others are what an export has done or has to do when it fails. */
@@ -76,7 +76,7 @@ describe(`an export that fails (TEST_SEED=${SEED})`, () => {
       expect(text).toContain('OperationOutcome');
       await canaries.expectNoLeak(text);
     },
-    120_000,
+    360_000,
   );
 
   it('by a resource that cannot be anonymized leaves no token and no key anywhere', async () => {
@@ -85,7 +85,7 @@ describe(`an export that fails (TEST_SEED=${SEED})`, () => {
     const { text, answered } = await canaries.exported('failing.json');
     expect(`${answered}: ${text}`).toMatch(/^422: .*could not be anonymized/s);
     await canaries.expectNoLeak(text);
-  }, 120_000);
+  });
 
   it('at the level of patients leaves no token and no key anywhere', async () => {
     canaries.source.setFaults([]);
@@ -96,7 +96,7 @@ describe(`an export that fails (TEST_SEED=${SEED})`, () => {
     );
     expect(answered).toBe(200);
     await canaries.expectNoLeak(text);
-  }, 120_000);
+  });
 
   it('in part, its resources reported, leaves no token and no key anywhere', async () => {
     canaries.source.setFaults([]);
@@ -114,7 +114,7 @@ describe(`an export that fails (TEST_SEED=${SEED})`, () => {
     expect(manifest.error.length).toBeGreaterThan(0);
     expect(leaksIn(text, canaries.tokens)).toEqual([]);
     await canaries.expectNoLeak(text);
-  }, 120_000);
+  });
 });
 
 /** The resources as they are, but people with two given names. */

@@ -4,4 +4,4 @@ import { expectExportWithoutLeak } from './canaryStack.js';
 
 it(`a de-identified export of R4 at the finest log level leaves no token and no key anywhere (TEST_SEED=${SEED})`, async () => {
   await expectExportWithoutLeak('R4');
-}, 120_000);
+});

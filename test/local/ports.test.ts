@@ -42,6 +42,12 @@ it('a port that was free once is that of the part from then on, whatever is free
   expect(keptPorts(directory)).toEqual({ source: first });
 });
 
+it('a process finds another port each time, though nothing listens on those that it found', async () => {
+  const found = new Set<number>();
+  for (let times = 0; times < 400; times++) found.add(await freePort(0));
+  expect(found.size).toBe(400);
+});
+
 it('a setting that names another port than before is obeyed', async () => {
   const [first, second] = [await ports({ PORT: '0' }).take('host'), await freePort(0)];
   expect(await ports({ PORT: String(second) }).take('host')).toBe(second);

@@ -96,7 +96,7 @@ describe.each(TOOLS)('$name, by its block of the page', (tool) => {
       }
       expect(wrong).toEqual([]);
     },
-    120_000,
+    360_000,
   );
 });
 

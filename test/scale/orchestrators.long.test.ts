@@ -73,7 +73,7 @@ describe(`an export of ${RESOURCES_PER_SLICE * SLICES} resources in ${SHAPE.part
         return !['Running', 'Pending'].includes(state.runtimeStatus);
       },
       'the export to end',
-      170_000,
+      500_000,
     );
     const seconds = (performance.now() - begin) / 1000;
     const more = (peak - before) / 1_048_576;
@@ -93,5 +93,5 @@ describe(`an export of ${RESOURCES_PER_SLICE * SLICES} resources in ${SHAPE.part
       slicesDone: SLICES,
     });
     expect(more).toBeLessThan(MAX_MEBIBYTES_MORE);
-  }, 180_000);
+  });
 });

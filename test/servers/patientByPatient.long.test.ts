@@ -193,6 +193,13 @@ describe('a source that refuses searches without a patient', () => {
     expect(keysOf(resources)).toEqual(expected(members));
   });
 
+  it('and pages as large as the app asks for is exported by smaller ones', async () => {
+    const faults = [{ kind: 'countLimit', max: 4, status: 413 }] as const;
+    expect(keysOf((await exportOf({}, ['patient-required'], { faults })).resources)).toEqual(
+      expected(members),
+    );
+  });
+
   it.each([['no-totals' as const], [undefined]])('and has no next links is refused: %s', async (other) => {
     const behaviours: SourceBehaviour[] = ['patient-required', 'no-next-links'];
     if (other !== undefined) behaviours.push(other);

@@ -98,7 +98,7 @@ it('gives the lines of a deployment that de-identifies, as these are', async () 
     await second.end();
     await first.end();
   }
-}, 180_000);
+});
 
 async function exportedLines({ stack }: TestStack): Promise<Map<string, string[]>> {
   const client = new ExportClient(stack.baseUrl);
@@ -159,7 +159,7 @@ describe('of a deployment whose callers have tokens', () => {
 
   it('a header is sent with every request', async () => {
     await expectAll({ SOURCE_AUTHENTICATION: 'header', SOURCE_HEADER_VALUE: `Bearer ${await token(600)}` });
-  }, 120_000);
+  });
 
   it('tokens by SMART Backend Services may expire on the way', async () => {
     let given = 0;
@@ -184,5 +184,5 @@ describe('of a deployment whose callers have tokens', () => {
     } finally {
       server.close();
     }
-  }, 120_000);
+  });
 });

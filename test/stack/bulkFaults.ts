@@ -121,7 +121,7 @@ export function describeRows(
   beforeAll(async () => {
     storage = await startTestStorage();
     data = new BulkSourceData();
-  }, 60_000);
+  });
   afterAll(async () => {
     await storage.end();
     data.remove();
@@ -132,7 +132,7 @@ export function describeRows(
   }));
   const tried = meantOf.filter(({ meant }) => meant.length > 0);
   describe.each(tried)('an export of a source $name', ({ meant }) => {
-    describe.concurrent('', { timeout: 60_000 }, () => {
+    describe.concurrent('', () => {
       it.each(meant)('%s', (__, row) => expectRow(storage, data, row));
     });
   });

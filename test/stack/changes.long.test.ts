@@ -121,5 +121,5 @@ describe('exports one after the other of a source that changes', () => {
     expect(JSON.stringify(third.extension['notes'])).toMatch(
       /Deletions of Patient are not reported.*cryptoHashKey/,
     );
-  }, 60_000);
+  });
 });

@@ -10,5 +10,5 @@ it.runIf(hasShared(SYNTHEA))(
   async () => {
     await expectDeidentified({ SAMPLE_DATA: join(SHARED, SYNTHEA) });
   },
-  120_000,
+  360_000,
 );

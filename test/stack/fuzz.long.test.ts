@@ -11,7 +11,7 @@ const MAX_REQUEST_LINE = 8192;
 const REQUESTS = 5000;
 const PARALLEL = 8;
 /** An answer that takes longer counts as a hang. */
-const MAX_MS = 10_000;
+const MAX_MS = 60_000;
 
 interface FuzzedRequest {
   method: string;
@@ -204,4 +204,4 @@ it(`${REQUESTS} fuzzed requests: no 500, no hang, every refusal an OperationOutc
   for (const status of [200, 400, 403, 404, 405])
     expect(statuses.get(status), `${status}`).toBeGreaterThan(20);
   expect((await send({ method: 'GET', path: '/healthz', headers: {}, body: undefined })).status).toBe(200);
-}, 120_000);
+});

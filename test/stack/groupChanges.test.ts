@@ -120,7 +120,7 @@ beforeAll(async () => {
     writeFileSync(join(directory, `${type}.ndjson`), own.map((made) => `${JSON.stringify(made)}\n`).join(''));
   }
   writeFileSync(join(directory, 'Group.ndjson'), `${groupOf([0, 1, 2, 3, 4, 5])}\n`);
-}, 60_000);
+});
 afterAll(async () => {
   await storage.end();
   rmSync(directory, { recursive: true, force: true });
@@ -147,7 +147,7 @@ function exportOf(
 
 const newcomers = (notes: readonly string[]): string[] => notes.filter((note) => /joined|left it/.test(note));
 
-describe('an export of a changed Group by _since', { timeout: 60_000 }, () => {
+describe('an export of a changed Group by _since', () => {
   const before = [0, 1, 2, 3, 4, 5];
   const after = [2, 3, 4, 5, 6, 7, 8];
   const joined = [6, 7, 8];
@@ -283,7 +283,7 @@ describe('an export of a changed Group by _since', { timeout: 60_000 }, () => {
   });
 });
 
-describe('what is remembered of members', { timeout: 60_000 }, () => {
+describe('what is remembered of members', () => {
   const containerOf = (): ContainerClient =>
     BlobServiceClient.fromConnectionString(emulator.connectionString).getContainerClient('fhir-export-jobs');
   const remembered = async (prefix = 'membership-'): Promise<string[]> => {

@@ -106,6 +106,12 @@ export async function startTestStack(environment: Record<string, string>): Promi
   };
 }
 
+/** Waits until the status may be asked for again: who asks earlier is refused after some times. */
+export async function untilNextPoll(answer: Pick<Response, 'headers'>): Promise<void> {
+  const seconds = Number(answer.headers.get('retry-after') ?? 1);
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+}
+
 /** Downloads all output files; lines by resource type. */
 export async function downloadLines(manifest: Manifest): Promise<Map<string, string[]>> {
   const lines = new Map<string, string[]>();

@@ -7,7 +7,7 @@ import { ExportClient, type Manifest } from '../../cli/export/exportClient.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
 import { VERSION } from '../../functions/common/version.js';
 import { runExport } from '../cli/export/runExport.js';
-import { downloadLines, startTestStack, type TestStack } from './harness.js';
+import { downloadLines, startTestStack, type TestStack, untilNextPoll } from './harness.js';
 
 const KICK_OFF = { accept: 'application/fhir+json', prefer: 'respond-async' };
 const SAFE_HARBOR = `_container=research&_anonymizationConfig=${SAMPLE_CONFIGURATION}`;
@@ -480,12 +480,17 @@ it('says what it can', async () => {
 });
 
 it('lists the configurations that a kick-off can name', async () => {
-  const answer = await fetch(`${host}/fhir/_operations/configurations`);
-  const list = (await answer.json()) as {
+  interface List {
     configurations: Array<Record<string, string>>;
     issue: Outcome['issue'];
     link?: unknown;
-  };
+  }
+  const ask = async (): Promise<List> =>
+    (await (await fetch(`${host}/fhir/_operations/configurations`)).json()) as List;
+  let list = await ask();
+  // What a busy machine has not read in time is there for who asks again.
+  for (let times = 1; times < 5 && JSON.stringify(list.issue).includes('in time'); times++)
+    list = await ask();
   const names = list.configurations.map(({ configuration }) => configuration);
   expect(names).toEqual(expect.arrayContaining([SAMPLE_CONFIGURATION, 'fails.json', 'unlike.json']));
   expect(names).not.toContain('wrong.json');
@@ -552,7 +557,7 @@ describe('an export by fhir-deid export', () => {
         rmSync(folder, { recursive: true });
       }
     },
-    60_000,
+    240_000,
   );
 });
 
@@ -613,7 +618,7 @@ describe('an export', () => {
     }
     const other = (manifest.output[0]?.url ?? '').replace(/[^/]+$/, 'manifest.json');
     expect((await fetch(other)).status).toBe(404);
-  }, 60_000);
+  });
 
   it('by STU 4, with a status of its own, goes the same way', async () => {
     const body = parametersResource(
@@ -631,19 +636,19 @@ describe('an export', () => {
     const started = await fetch(operation, { method: 'POST', headers, body });
     expect(started.headers.get('preference-applied')).toBe('respond-async, separate-export-status');
     const statusUrl = started.headers.get('content-location') ?? '';
-    let status: Response;
-    do {
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      status = await fetch(statusUrl);
+    let status = await fetch(statusUrl);
+    for (; status.headers.get('x-export-status') === '202 Accepted'; status = await fetch(statusUrl)) {
       expect(status.status).toBe(200);
-    } while (status.headers.get('x-export-status') === '202 Accepted');
+      await untilNextPoll(status);
+    }
+    expect(status.status).toBe(200);
     expect(status.headers.get('x-export-status')).toBe('200 OK');
     const manifest = (await status.json()) as { output: Array<{ url: string; fileSize: number }> };
     expect(manifest).toMatchObject({ outputFormat: 'application/fhir+ndjson', extension: expect.any(Array) });
     expect(Object.keys(manifest)).not.toContain('request');
     const [file] = manifest.output;
     expect((await (await fetch(file?.url ?? '')).arrayBuffer()).byteLength).toBe(file?.fileSize);
-  }, 60_000);
+  });
 
   it('in pages has each file once, whenever they are asked for', async () => {
     const query = `_container=research&_anonymizationConfig=${SAMPLE_CONFIGURATION}&allowPartialManifests=true&_type=Patient,Encounter,Condition,Observation`;
@@ -658,7 +663,7 @@ describe('an export', () => {
       expect([200, 202]).toContain(status.status);
       const text = await status.text();
       if (text === '') {
-        await new Promise((resolve) => setTimeout(resolve, 200));
+        await untilNextPoll(status);
         continue;
       }
       const page = JSON.parse(text) as Page;
@@ -673,7 +678,7 @@ describe('an export', () => {
       }
       isComplete = status.status === 200 && link === undefined;
       url = link?.[0]?.url ?? url;
-      if (!isComplete && link === undefined) await new Promise((resolve) => setTimeout(resolve, 200));
+      if (!isComplete && link === undefined) await untilNextPoll(status);
     }
     const names = await test.blobNames('research');
     const folder = names.find((name) => name.endsWith(files[0]?.split('/').at(-1) ?? ''))?.split('/')[0];
@@ -681,7 +686,7 @@ describe('an export', () => {
     const whole = (JSON.parse(copy) as Manifest).output.map(({ url: file }) => file.split('/').at(-1));
     expect(new Set(files.map((file) => file.split('/').at(-1)))).toEqual(new Set(whole));
     expect(files).toHaveLength(whole.length);
-  }, 60_000);
+  });
 
   it('of only what changed since has just that', async () => {
     const client = new ExportClient(test.stack.baseUrl);
@@ -699,7 +704,7 @@ describe('an export', () => {
     const some = await client.manifest(since, 100, () => undefined);
     expect(some.output.map(({ count }) => count)).toEqual([total]);
     expect(all.output[0]?.count).toBeGreaterThan(total);
-  }, 60_000);
+  });
 
   it('without _type, with a filter and a year as _since, has all types, that one filtered, and what was understood', async () => {
     const client = new ExportClient(test.stack.baseUrl);
@@ -726,7 +731,7 @@ describe('an export', () => {
       `_since is no instant, and was read as the earliest one that it may mean: ${since}.`,
     );
     expect(notes).toMatch(/_typeFilter: filters have no effect .*: Binary\./);
-  }, 60_000);
+  });
 
   it('that a resource fails ends as failed, says why, and leaves no file', async () => {
     const response = await fetch(`${host}/fhir/$export?_container=failing&_anonymizationConfig=fails.json`, {
@@ -741,7 +746,7 @@ describe('an export', () => {
     expect(ended.status).toBe(422);
     expect(await ended.json()).toMatchObject({ resourceType: 'OperationOutcome' });
     expect(await test.blobNames('failing')).toEqual([]);
-  }, 60_000);
+  });
 
   it('whose Patients are too unlike ends as failed, gives nothing before, and leaves no file', async () => {
     const query =
@@ -751,13 +756,13 @@ describe('an export', () => {
     let status = await fetch(statusUrl);
     for (; status.status === 202; status = await fetch(statusUrl)) {
       expect(await status.text()).toBe('');
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await untilNextPoll(status);
     }
     expect(status.status).toBe(403);
     const { issue } = (await status.json()) as Outcome;
     expect(issue[0]?.diagnostics).toMatch(/fewer than 5000 Patients .*without data .*generalize or redact/);
     expect(await test.blobNames('unlike')).toEqual([]);
-  }, 60_000);
+  });
 
   it('that is cancelled is gone, with its files', async () => {
     const client = new ExportClient(test.stack.baseUrl);
@@ -773,10 +778,10 @@ describe('an export', () => {
     expect((await fetch(statusUrl)).status).toBe(404);
     expect((await fetch(statusUrl, { method: 'DELETE' })).status).toBe(404);
     // Slices that were under way notice and take their files away.
-    await expect.poll(() => test.blobNames('cancelled'), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => test.blobNames('cancelled'), { timeout: 60_000 }).toEqual([]);
     await new Promise((resolve) => setTimeout(resolve, 3000));
     expect(await test.blobNames('cancelled')).toEqual([]);
-  }, 60_000);
+  });
 
   it('that is complete can be deleted', async () => {
     const client = new ExportClient(test.stack.baseUrl);
@@ -790,7 +795,7 @@ describe('an export', () => {
     expect((await fetch(statusUrl)).status).toBe(404);
     expect((await fetch(manifest.output[0]?.url ?? '')).status).toBe(404);
     expect(await test.blobNames('deleted')).toEqual([]);
-  }, 60_000);
+  });
 });
 
 describe('a kick-off is accepted', () => {
@@ -903,9 +908,14 @@ describe('a client that polls', () => {
     const response = await fetch(`${host}/fhir/$export?${SAFE_HARBOR}&_maxCount=1`, { headers: KICK_OFF });
     const statusUrl = response.headers.get('content-location') ?? '';
     expect((await fetch(statusUrl)).status).toBe(202);
-    const answers = await Promise.all(Array.from({ length: 40 }, () => fetch(statusUrl)));
+    const answers: Response[] = [];
+    let refused: Response | undefined;
+    // On a busy machine, the first ones may take so long that they are not too fast.
+    for (let times = 0; times < 5 && refused === undefined; times++) {
+      answers.push(...(await Promise.all(Array.from({ length: 40 }, () => fetch(statusUrl)))));
+      refused = answers.find(({ status }) => status === 429);
+    }
     expect(answers.filter(({ status }) => status === 202).length).toBeGreaterThanOrEqual(10);
-    const refused = answers.find(({ status }) => status === 429);
     if (refused === undefined) throw new Error('No call was refused with a time to wait.');
     expect(await refused.json()).toMatchObject({ issue: [{ code: 'throttled' }] });
     expect((await fetch(statusUrl, { method: 'HEAD' })).status).toBe(202);
@@ -914,7 +924,7 @@ describe('a client that polls', () => {
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
     expect((await fetch(statusUrl)).status).not.toBe(429);
     await fetch(statusUrl, { method: 'DELETE' });
-  }, 60_000);
+  });
 });
 
 describe('a file of a complete export', () => {

@@ -112,4 +112,4 @@ it('the compartments of 5,000 members take a bounded number of requests', async 
   const whole = [...counts.values()].reduce((pages, count) => pages + 2 + count / PAGE_SIZE, 0);
   expect(requests).toBeLessThan(whole);
   expect(requests).toBeLessThan(MEMBERS / 10);
-}, 120_000);
+});

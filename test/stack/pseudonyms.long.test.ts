@@ -80,7 +80,7 @@ it('the table gives every export the same pseudonyms, also one whose host was ki
   for (const [, id] of again.text.matchAll(/"reference":"Patient\/([^"]+)"/g))
     expect(patients.has(id ?? '')).toBe(true);
   expect(filesBelow('durable', 'log')).not.toContain(KEY);
-}, 240_000);
+});
 
 it('a service gives the pseudonyms of its domains, on all threads, with credentials and after faults', async () => {
   const service = new StandIn();
@@ -113,4 +113,4 @@ it('a service gives the pseudonyms of its domains, on all threads, with credenti
   } finally {
     await service.stop();
   }
-}, 240_000);
+});

@@ -72,7 +72,7 @@ describe.runIf(isHere)("an export with a configuration of Docker's registry", ()
       }),
     };
     test = await startTestStack(environment);
-  }, 60_000);
+  });
   afterAll(async () => {
     await test.end();
     const ended = once(registry, 'exit');

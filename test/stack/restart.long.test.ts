@@ -63,11 +63,7 @@ async function start(directory: string): Promise<Started> {
   let said = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (said += text));
   let baseUrl: string | undefined;
-  await waitFor(
-    () => (baseUrl = /The export runs at +(\S+)/.exec(said)?.[1]) !== undefined,
-    'the stack',
-    60_000,
-  );
+  await waitFor(() => (baseUrl = /The export runs at +(\S+)/.exec(said)?.[1]) !== undefined, 'the stack');
   return { child, pid, baseUrl: baseUrl ?? '', said };
 }
 
@@ -111,7 +107,7 @@ async function end(statusUrl: string): Promise<{ status: number; text: string }>
       return ![202, 429].includes(response.status);
     },
     'the end of the export',
-    100_000,
+    300_000,
   );
   return answer;
 }
@@ -123,7 +119,7 @@ it('the parts of a stack whose starter was killed save what they have; the next 
   expect(text).toContain('"output"');
   expect(status).toBe(200);
   await expectWhole(statusUrl, data);
-}, 180_000);
+});
 
 it('a stack that was killed as a whole says what it lost; its export continues, or says so, too', async () => {
   const { again, statusUrl, data } = await kickOffAndKill(true);
@@ -132,4 +128,4 @@ it('a stack that was killed as a whole says what it lost; its export continues, 
   console.log(`after a kill of the whole stack: ${status}`);
   if (status === 200) await expectWhole(statusUrl, data);
   else expect(text).toMatch(/has lost what was written last/);
-}, 180_000);
+});

@@ -9,7 +9,7 @@ import type { Manifest } from '../../cli/export/exportClient.js';
 import { freePort } from '../../local/ports.js';
 import { SAMPLE_CONFIGURATION } from '../../local/stack.js';
 import { testCertificate } from '../adapters/registry/testRegistry.js';
-import { startTestStack, type TestStack } from './harness.js';
+import { startTestStack, type TestStack, untilNextPoll } from './harness.js';
 
 const NGINX = '/usr/sbin/nginx';
 const isInstalled = existsSync(NGINX);
@@ -70,10 +70,10 @@ describe.runIf(isInstalled)('behind nginx, with TLS and a path of its own', () =
 
   async function complete(statusUrl: string): Promise<Manifest & { request: string }> {
     for (;;) {
-      const { status, text } = await ask(statusUrl);
+      const { status, headers, text } = await ask(statusUrl);
       if (status === 200) return JSON.parse(text) as Manifest & { request: string };
       expect(status, text).toBe(202);
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await untilNextPoll({ headers });
     }
   }
 
@@ -87,7 +87,7 @@ describe.runIf(isInstalled)('behind nginx, with TLS and a path of its own', () =
     writeFileSync(join(directory, 'nginx.conf'), configurationOf(directory, port, test.stack.baseUrl));
     nginx = spawn(NGINX, ['-p', directory, '-c', 'nginx.conf'], { stdio: 'ignore' });
     dispatcher = new Agent({ connect: { ca: cert } });
-    await vi.waitFor(() => ask(`${base}/metadata`), 5000);
+    await vi.waitFor(() => ask(`${base}/metadata`), { timeout: 60_000, interval: 100 });
   });
   afterAll(async () => {
     const ended = once(nginx, 'exit');

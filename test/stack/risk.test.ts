@@ -130,7 +130,7 @@ function expectRisk({ report: { risk }, resources }: RunJob, count: number): voi
 
 const GROUP: Partial<Asked> = { level: { kind: 'group', groupId: 'some' } };
 
-describe('the risk in the report is that of the lines,', { timeout: 60_000 }, () => {
+describe('the risk in the report is that of the lines,', () => {
   it.each<[string, number, Partial<Asked>, Partial<SourceOptions>]>([
     ['of the whole source, in several slices', PATIENTS, {}, {}],
     ['of a Group', 14, { ...GROUP, types: ['Patient', 'Condition'] }, {}],
@@ -192,9 +192,9 @@ it('the cost in the report is of the attempts that count: the same where each fi
   expect(twice.report.cost?.sourceRequests).toBe(once.report.cost?.sourceRequests);
   expect(once.report.cost?.cpuSeconds ?? 1).toBeGreaterThan(0);
   source = undefined;
-}, 60_000);
+});
 
-it('the private state alone has digests, and these go with the job', { timeout: 60_000 }, async () => {
+it('the private state alone has digests, and these go with the job', async () => {
   const seen: string[] = [];
   const { manifest } = await exportOf({}, {}, {}, (text) => seen.push(text));
   expect(JSON.stringify(manifest)).not.toMatch(/class|quasi/i);

@@ -79,7 +79,7 @@ describe('an export of a source that wants SMART Backend Services', () => {
     expect(server.tokens.size).toBeGreaterThan(2);
     expect(server.refused).toEqual([]);
     expect(logOf(test)).toMatch(/\\?"event\\?":\\?"source-request-failed\\?".*\\?"status\\?":429/);
-  }, 120_000);
+  });
 
   it('that takes no token any more ends in words that say what to do', async () => {
     server.onFhir = (_request, response) => {
@@ -90,7 +90,7 @@ describe('an export of a source that wants SMART Backend Services', () => {
     await expect(client.manifest(statusUrl, 100, () => undefined)).rejects.toThrow(
       /The source answered 401: it does not take the token .*SOURCE_SCOPE/,
     );
-  }, 120_000);
+  });
 
   it('whose token endpoint refuses the client ends in words that say what to do', async () => {
     server.clientId = 'renamed';
@@ -99,7 +99,7 @@ describe('an export of a source that wants SMART Backend Services', () => {
     await expect(client.manifest(statusUrl, 100, () => undefined)).rejects.toThrow(
       /gave no token \(invalid_client\).*SOURCE_CLIENT_ID, SOURCE_PRIVATE_KEY and SOURCE_KEY_ID/,
     );
-  }, 120_000);
+  });
 
   it('leaves no token, assertion or key in a log, a history or a blob', async () => {
     const assertions = server.requests(/token/).map(({ form }) => form.get('client_assertion') ?? '');

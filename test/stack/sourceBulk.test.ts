@@ -43,7 +43,7 @@ beforeAll(async () => {
       member: [0, 1].map((nth) => ({ entity: { reference: `Patient/p${nth}` } })),
     },
   ]);
-}, 60_000);
+});
 afterAll(async () => {
   await storage.end();
   rmSync(directory, { recursive: true });
@@ -77,7 +77,7 @@ function exported(asked: Partial<Asked> = {}, environment: Record<string, string
   });
 }
 
-describe("the source's own export as the source", { timeout: 60_000 }, () => {
+describe("the source's own export as the source", () => {
   it('gives every resource once', async () => {
     const { resources, manifest, notes, report } = await exported();
     expect(keysOf(resources)).toEqual(expected.toSorted());

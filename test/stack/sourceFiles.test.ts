@@ -31,7 +31,7 @@ beforeAll(async () => {
     stack: { exportStorage: developmentStorage(EXPORT_ACCOUNT, port), runtimeStorage: connectionString },
     end: () => emulator.stop(),
   };
-}, 60_000);
+});
 afterAll(() => storage.end());
 beforeEach(async () => {
   const service = BlobServiceClient.fromConnectionString(emulator.connectionString);
@@ -74,7 +74,7 @@ function exported(asked: Partial<Asked> = {}, environment: Record<string, string
   return runJob(storage, 'https://ehr.example/fhir', all, settings, { losesAttempts: true, workers: 2 });
 }
 
-describe('files as the source', { timeout: 60_000 }, () => {
+describe('files as the source', () => {
   it('are exported by what their lines say, however they are written', async () => {
     await put('a/Patient.ndjson', lines(resource('Patient', 'p0'), resource('Patient', 'p1')));
     await put('a/mixed.ndjson.gz', gzipSync(lines(resource('Condition', 'c0'), resource('Patient', 'p2'))));
@@ -205,7 +205,7 @@ describe('files as the source', { timeout: 60_000 }, () => {
 
 describe(
   'a file that is not as it has to be ends the job, and is named by its number',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   () => {
     const good = lines(resource('Patient', 'p0'));
     const packed = gzipSync(good);
@@ -319,7 +319,7 @@ it('the groups of files are listed, each by its latest line', async () => {
   expect(JSON.stringify(bundle)).not.toContain('secret');
 });
 
-describe('a download that fails', { timeout: 60_000 }, () => {
+describe('a download that fails', () => {
   const text = lines(...Array.from({ length: 3000 }, (_, id) => resource('Patient', `p${id}`)));
 
   /** Reads a file through a proxy, which cuts so many answers in the middle, and then does `meanwhile`. */

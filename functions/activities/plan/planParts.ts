@@ -5,7 +5,8 @@ import type { BlockType, PlannedPartition } from '../../export/records/job.js';
 import { OWN_ID } from '../../export/selection/compartment.js';
 import type { Members } from '../../export/selection/members.js';
 import { selectionOf } from '../../export/selection/selectionOf.js';
-import { count } from '../../export/source/count.js';
+import { count, findsNothing } from '../../export/source/count.js';
+import type { SearchParameters, Source } from '../../export/source/source.js';
 import { boundsOf, earlierBounds, jobWindow, spanOf, type Window } from '../../export/walk/window.js';
 import type { CompartmentPlan } from './planCompartment.js';
 import { outOfTimeFromNow, type Planning } from './planning.js';
@@ -111,7 +112,7 @@ async function planBlocks(
     if (isPatientByPatient || members.joined !== undefined || isOutOfTime()) return true;
     const bounds = boundsOf(spanOf(jobWindow(type, request, transactionTime)));
     // What is wrong with the source, the searches will report.
-    return (await count(source, type, bounds).catch(() => undefined)) !== 0;
+    return (await counted(source, type, bounds)) !== 0;
   };
   const there = await pMap(types, isThere, { concurrency: settings.parallelPartitions });
   const found = types.filter((_, nth) => there[nth] === true);
@@ -183,7 +184,7 @@ async function planSearchesFor(
     const window = jobWindow(type, request, transactionTime);
     const bounds = boundsOf(spanOf(window));
     // Estimates are for progress and order only; what is wrong with the source, the walk will report.
-    const estimate = isOutOfTime() ? undefined : await count(source, type, bounds).catch(() => undefined);
+    const estimate = isOutOfTime() ? undefined : await counted(source, type, bounds);
     if (estimate === 0 && (request.minPatients ?? 0) === 0) return [];
     const parts = await below.searchesFor(members, type, bounds, estimate, pageSize, isOutOfTime);
     if (parts === undefined) walked.push(type);
@@ -192,6 +193,20 @@ async function planSearchesFor(
   const planned = await pMap(below.types, plan, { concurrency: settings.parallelPartitions });
   const windows = await planWindows(planning, walked, isOutOfTime);
   return [...planned.flat(), ...windows].sort(byEstimate);
+}
+
+/** How many resources a search finds, as far as the source says: 0 where it finds none. */
+async function counted(
+  source: Source,
+  type: string,
+  parameters: SearchParameters,
+): Promise<number | undefined> {
+  try {
+    const found = await count(source, type, parameters);
+    return found !== 0 || (await findsNothing(source, type, parameters)) ? found : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A partition of which nothing is read. */

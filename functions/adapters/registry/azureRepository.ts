@@ -21,7 +21,7 @@ import {
   registryFailure,
   type RegistryRepository,
 } from './registryRepository.js';
-import { isMissingIdentity, type ManagedIdentity } from '../managedIdentity.js';
+import { busyIdentity, isMissingIdentity, type ManagedIdentity } from '../managedIdentity.js';
 import { namesAfter, type NamesAsked, namesQuery, type RegistryNames } from './registryNames.js';
 import { cutOff, readBytes, type RegistryRequest, type RegistryTransport } from './registryTransport.js';
 import { verifiedBytes, wrongDigest } from './verifiedBytes.js';
@@ -130,6 +130,14 @@ export class AzureRepository implements RegistryRepository {
     }
     const name = error instanceof Error ? error.name : '';
     if (name === 'DigestMismatchError') return wrongDigest();
+    const busy = busyIdentity(error);
+    if (busy !== undefined) {
+      return new ExportError(
+        'registry-unavailable',
+        `No token can be had now for ${this.#identity.name}, with which the registry ${registry} is read: ${busy}.`,
+        true,
+      );
+    }
     if (isMissingIdentity(error)) {
       return new ExportError(
         'registry-denied',

@@ -138,7 +138,9 @@ export class JobStore {
     await this.#createContainer();
     return this.#update<RunningJob[], { workers: number } | { refusal: string }>(
       RUNNING_JOBS,
-      async (listed = []) => {
+      async (stored = []) => {
+        // Its own entry is there where the answer to the write of it was lost.
+        const listed = stored.filter(({ jobId }) => jobId !== job.jobId);
         const ended = new Set<string>();
         const lookUp = async (other: RunningJob): Promise<void> => {
           if (await this.#hasEnded(other, job.at)) ended.add(other.jobId);
@@ -147,7 +149,7 @@ export class JobStore {
         const running = listed.filter(({ jobId }) => !ended.has(jobId));
         const result = admit(running, job, limits, workers);
         if (!('refusal' in result)) return { next: [...running, job], result };
-        return ended.size === 0 ? { result } : { next: running, result };
+        return running.length === stored.length ? { result } : { next: running, result };
       },
     );
   }

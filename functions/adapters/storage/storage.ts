@@ -1,7 +1,7 @@
 import { BlobServiceClient, RestError } from '@azure/storage-blob';
 import { ExportError } from '../../common/errors.js';
 import type { StorageAccount } from '../../settings/storageSettings.js';
-import { isMissingIdentity, managedIdentity } from '../managedIdentity.js';
+import { busyIdentity, isMissingIdentity, managedIdentity } from '../managedIdentity.js';
 import { networkFault } from '../networkFault.js';
 
 /** Opens a storage account with its connection string, or with the app's identity. */
@@ -62,6 +62,14 @@ export function storageFailure(
     return new ExportError(
       'storage-conflict',
       `The storage account of ${setting} answered ${status} for ${what}: it was changed or deleted by someone else.`,
+      true,
+    );
+  }
+  const busy = busyIdentity(error);
+  if (busy !== undefined) {
+    return new ExportError(
+      'storage-unavailable',
+      `No token can be had now for the storage account of ${setting}, for ${what}: ${busy}.`,
       true,
     );
   }

@@ -152,7 +152,7 @@ class Walk {
         const effect = this.#effect(ruleEffect, isPartial ? agesSelected(path, model) : ALL_AGES);
         this.#addTrack(rule.index, steps, isPartial, effect, resourceType);
         // What leads into the resources inside is done before their own rules.
-        const rests = inward(steps, inner);
+        const rests = inward(steps, inner, model);
         if (rests.length > 0) this.#inward.add(rule.index);
         if (ruleEffect.clearsAll) continue;
         for (const rest of rests) this.#addTrack(-1, rest, true, effect, null);
@@ -406,8 +406,16 @@ function resourceElements(model: FhirModel): ReadonlySet<string> {
 }
 
 /** What is left of a path in a resource inside the one it starts from; nothing for a path that does not lead there. */
-function inward(steps: readonly Move[], inner: ReadonlySet<string>): (readonly Move[])[] {
-  return steps.flatMap((step, at) => {
+function inward(steps: readonly Move[], inner: ReadonlySet<string>, model: FhirModel): (readonly Move[])[] {
+  return steps.flatMap((step, at): (readonly Move[])[] => {
+    // A look-up finds resources inside, too.
+    if (step.kind === 'within' && !step.self && step.by === 'Type') {
+      const { value: name } = step;
+      return model.resource(name) === undefined
+        ? []
+        : [[{ kind: 'resourceType', name }, ...steps.slice(at + 1)]];
+    }
+    if (step.kind === 'within' && !step.self) return inner.has(step.value) ? [steps.slice(at + 1)] : [];
     if (step.kind === 'descendants') return [steps.slice(at + 1), steps.slice(at)];
     return step.kind === 'children' || (step.kind === 'child' && inner.has(step.name))
       ? [steps.slice(at + 1)]

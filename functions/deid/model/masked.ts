@@ -1,6 +1,6 @@
 import { remembered } from '../../common/maps.js';
 import type { JsonObject, JsonValue } from '../../json/json.js';
-import { shapeOf, type Shape } from './shape.js';
+import { REMOVED, shapeOf, type Shape } from './shape.js';
 import type { FhirElement, FhirType } from './types.js';
 
 /** What is left of a required element that was taken away (FHIR R4, extension data-absent-reason). */
@@ -39,18 +39,14 @@ function makeMember(element: FhirElement): MaskedMember | null {
   return { element, key: name, value, json, marks: json.split(ABSENT_URL).length - 1 };
 }
 
-/** An object with the extension, and with its required elements, which are masked as well. */
+/** An object with the extension, and with all that its type asks for, which is masked as well. */
 function maskedObject(type: FhirType): JsonObject | null {
   if (UNMARKED.has(type.name) || type.isResource) return null;
   const object: JsonObject = { extension: [ABSENT] };
-  const done = new Set<string>();
-  for (const element of type.elements.values()) {
-    // Of a choice the first type is as good as any.
-    if (!element.isRequired || done.has(element.name)) continue;
-    done.add(element.name);
-    const member = maskedMember(element);
-    if (member !== null) object[member.key] = member.value;
-  }
+  const shape = shapeOf(type);
+  const missing = shape.missing(~0, shape.bit('extension'));
+  if (missing === REMOVED) return null;
+  for (const { key, value } of maskedMembers(type, missing, () => true)) object[key] = value;
   return object;
 }
 

@@ -223,3 +223,11 @@ export function* descendantsWithinResource(node: FhirNode): Generator<FhirNode> 
     yield* descendantsWithinResource(child);
   }
 }
+
+/** What a look-up of a rule's path goes through: the same and the resources directly inside, but nothing in these. */
+export function* nodesLookedThrough(node: FhirNode): Generator<FhirNode> {
+  for (const child of node.children) {
+    yield child;
+    if (!child.type.isResource) yield* nodesLookedThrough(child);
+  }
+}

@@ -72,12 +72,17 @@ export class Shape {
    */
   missing(had: number, left: number): number {
     let missing = this.required & had & ~left;
-    for (const { constraint, beside, oneOf } of this.asked) {
-      if (isMet(beside, oneOf, left)) continue;
-      const taken = had & oneOf;
-      // The lowest bit: the first element of the definition.
-      if (constraint.without === 'masked') missing |= taken & -taken;
-      else if (constraint.isOwn !== true || taken !== 0) return REMOVED;
+    let there = left;
+    // What is marked is there, too, and may ask for something beside it.
+    for (let before = -1; missing !== before; there = left | missing) {
+      before = missing;
+      for (const { constraint, beside, oneOf } of this.asked) {
+        if (isMet(beside, oneOf, there)) continue;
+        const taken = had & oneOf;
+        // The lowest bit: the first element of the definition.
+        if (constraint.without === 'masked') missing |= taken & -taken;
+        else if (constraint.isOwn !== true || taken !== 0) return REMOVED;
+      }
     }
     return missing;
   }

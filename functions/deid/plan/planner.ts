@@ -33,7 +33,7 @@ export function planFor(
   patternsOf: ReadonlyMap<Rule, readonly Pattern[] | null>,
   works: Works,
   budget: PlanningBudget,
-  use: Omit<PlanUse, 'refused'>,
+  use: Omit<PlanUse, 'refused'> & { readonly isResource: IsResource },
 ): Plan {
   const planned: PatternRule[] = [];
   // JSON names of the resource's elements that such a rule looks at.
@@ -60,15 +60,25 @@ export function planFor(
   const kept = withoutConflicts(type, planned, budget);
   const keptRules = new Set(kept.map(({ rule }) => rule));
   for (const { rule } of planned) if (!keptRules.has(rule)) leaveToTree(rule);
-  if (kept.some(({ patterns }) => patterns.some((steps) => steps.some(isInward)))) {
+  if (
+    kept.some(({ patterns }) =>
+      patterns.some((steps) => steps.some((step) => isInward(step, use.isResource))),
+    )
+  ) {
     if (BUNDLES.has(type.name)) alwaysTree = true;
     refused.add('contained');
   }
   return new Plan(type, kept, works, { ...use, refused: alwaysTree ? null : [...refused] });
 }
 
-function isInward(step: Step): boolean {
+/** Whether a name is that of a resource type. */
+type IsResource = (name: string) => boolean;
+
+function isInward(step: Step, isResource: IsResource): boolean {
   if (step.kind === 'child') return RESOURCE_ELEMENTS.has(step.name);
+  // A look-up finds resources inside, too.
+  if (step.kind === 'within' && !step.self)
+    return step.by === 'Name' ? RESOURCE_ELEMENTS.has(step.value) : isResource(step.value);
   return step.kind === 'children' || step.kind === 'descendants';
 }
 

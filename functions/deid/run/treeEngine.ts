@@ -7,7 +7,7 @@ import type { JsonObject } from '../../json/json.js';
 import { addLabels } from '../methods/labels.js';
 import { targetOf } from '../methods/method.js';
 import { ProcessingError } from '../methods/processingError.js';
-import { FhirNode, descendantsWithinResource, pathOf } from '../model/node.js';
+import { FhirNode, descendantsWithinResource, nodesLookedThrough, pathOf } from '../model/node.js';
 import { siteOf } from '../model/sites.js';
 import { elementJson } from '../model/nodeJson.js';
 import type { Place, ResourceRun } from './resourceRun.js';
@@ -174,7 +174,7 @@ function selector(rule: Rule): TreeRule['select'] {
   if (lookup !== null) {
     return (resource) => {
       const found: FhirNode[] = [];
-      for (const node of descendantsWithinResource(resource)) {
+      for (const node of nodesLookedThrough(resource)) {
         if ((lookup.by === 'Type' ? node.type.name : node.name) !== lookup.value) continue;
         if (lookup.child === undefined) found.push(node);
         else found.push(...node.children.filter((child) => child.name === lookup.child));

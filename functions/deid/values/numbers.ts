@@ -13,6 +13,8 @@ export class FhirPathError extends Error {
 
 /** Most digits after the point that a division is carried to. */
 const DIVISION_DIGITS = 28;
+/** Largest coefficient that a division is carried to, as .NET's decimals have 96 bits. */
+const MAX_COEFFICIENT = 2n ** 96n - 1n;
 /** Largest exponent and longest text a decimal may have: beyond it no clinical value lies, but memory does. */
 const MAX_DIGITS = 1000;
 
@@ -111,14 +113,20 @@ export class Decimal {
     return product.scale > DIVISION_DIGITS ? product.rounded(DIVISION_DIGITS) : product;
   }
 
-  /** The quotient with as many digits as it needs, at most 28 after the point; null for a division by zero. */
+  /**
+   * The quotient with as many digits as it needs, at most 28 after the point and as many as a decimal of .NET has; null for
+   * a division by zero.
+   */
   dividedBy(other: Decimal): Decimal | null {
     if (other.coefficient === 0n) return null;
     const least = Math.max(0, this.scale - other.scale);
-    const numerator = this.coefficient * powerOfTen(DIVISION_DIGITS + 1 + other.scale);
+    const numerator = this.coefficient * powerOfTen(other.scale);
     const denominator = other.coefficient * powerOfTen(this.scale);
-    const quotient = new Decimal(numerator / denominator, DIVISION_DIGITS + 1);
-    return quotient.rounded(DIVISION_DIGITS).trimmed(least);
+    for (let places = DIVISION_DIGITS; ; places--) {
+      const quotient = roundedQuotient(numerator * powerOfTen(places), denominator);
+      if (places === 0 || magnitudeOf(quotient) <= MAX_COEFFICIENT)
+        return new Decimal(quotient, places).trimmed(Math.min(least, places));
+    }
   }
 
   /** The whole part of the quotient, towards zero; null for a division by zero. */
@@ -151,12 +159,20 @@ export class Decimal {
   /** Rounded half to even to at most `places` after the point; never padded with zeros. */
   rounded(places: number): Decimal {
     if (this.scale <= places) return this;
-    const unit = powerOfTen(this.scale - places);
-    const quotient = this.coefficient / unit;
-    const rest = this.coefficient % unit;
-    const twice = (rest < 0n ? -rest : rest) * 2n;
-    const up = twice > unit || (twice === unit && quotient % 2n !== 0n);
-    const away = this.coefficient < 0n ? -1n : 1n;
-    return new Decimal(up ? quotient + away : quotient, places);
+    return new Decimal(roundedQuotient(this.coefficient, powerOfTen(this.scale - places)), places);
   }
+}
+
+function magnitudeOf(value: bigint): bigint {
+  return value < 0n ? -value : value;
+}
+
+/** The whole number nearest to a quotient; of two, the even one. */
+function roundedQuotient(numerator: bigint, denominator: bigint): bigint {
+  const quotient = numerator / denominator;
+  const divisor = magnitudeOf(denominator);
+  const twice = magnitudeOf(numerator % denominator) * 2n;
+  const isUp = twice > divisor || (twice === divisor && quotient % 2n !== 0n);
+  if (!isUp) return quotient;
+  return numerator < 0n === denominator < 0n ? quotient + 1n : quotient - 1n;
 }

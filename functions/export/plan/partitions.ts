@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 import { ExportError } from '../../common/errors.js';
-import { count } from '../source/count.js';
+import { count, findsNothing } from '../source/count.js';
 import { compareInstants, type Instant, instantFromMilliseconds, parseInstant } from '../../fhir/instant.js';
 import type { PlannedPartition } from '../records/job.js';
 import { searchPage } from '../source/searchPage.js';
@@ -176,10 +176,13 @@ class TypePlan {
         ['_count', '1'],
       ];
       const page = await this.#ask(() => searchPage(this.#source, this.#window.type, parameters));
-      this.total = page?.total;
+      // More on a page than in all: it is the total of something else.
+      this.total = page !== undefined && page.rows.length > (page.total ?? 0) ? undefined : page?.total;
       this.isEmpty = page?.rows.length === 0 && page.next === undefined && (page.total ?? 0) === 0;
     }
-    if (!this.isEmpty) this.total ??= await this.#count(this.#span.from, this.#span.until);
+    if (this.isEmpty) return;
+    this.total ??= await this.#count(this.#span.from, this.#span.until);
+    if (this.total === 0 && !(await this.#findsNothing())) this.total = undefined;
   }
 
   /** Finds out from when to when there are resources, and whether the source's counts honor bounds at all. */
@@ -323,6 +326,15 @@ class TypePlan {
       sum += found;
     }
     return sum;
+  }
+
+  async #findsNothing(): Promise<boolean> {
+    const bounds = boundsOf(this.#span);
+    for (const search of this.#searches ?? []) {
+      const finds = this.#ask(() => findsNothing(this.#source, this.#window.type, [...search, ...bounds]));
+      if ((await finds) !== true) return false;
+    }
+    return true;
   }
 
   /** A plan can do without any answer: what is wrong with the source, the walk will report. */

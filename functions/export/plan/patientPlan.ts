@@ -7,8 +7,8 @@ import type { TypeFilter } from '../request/typeFilter.js';
 import { memberValue, type MemberSearch, OWN_ID, PATIENT, patientPaths } from '../selection/compartment.js';
 import type { Members } from '../selection/members.js';
 import type { Capabilities } from '../source/capabilities.js';
-import { mayTry, onRefusal } from '../source/refusals.js';
-import type { SearchParameters, Source } from '../source/source.js';
+import { askForLess, mayTry, onRefusal } from '../source/refusals.js';
+import type { SearchParameters, Source, SourceAnswer } from '../source/source.js';
 
 /** Types that such servers have if they have any, tried first. */
 const USUAL_TYPES = ['Observation', 'Condition', 'Encounter'];
@@ -171,9 +171,12 @@ async function parametersOf(
     const value = parameter === PATIENT ? first : memberValue(parameter, [first]);
     const asked: SearchParameters = [[parameter, value], ...filter];
     const isTaken =
-      !takesNoCount && (await isAnswered(source, type, [...asked, ['_count', String(pageSize)]]));
+      !takesNoCount &&
+      (await isAnswered(
+        askForLess(pageSize, (size) => source.search(type, [...asked, ['_count', String(size)]])),
+      ));
     if (!isTaken) {
-      if (!(await isAnswered(source, type, asked))) continue;
+      if (!(await isAnswered(source.search(type, asked)))) continue;
       takesNoCount = true;
     }
     accepted.add(parameter);
@@ -222,8 +225,8 @@ function namesOf(paths: CompartmentLink['paths']): string[] {
   return paths.map((path) => path.join('.'));
 }
 
-function isAnswered(source: Source, type: string, parameters: SearchParameters): Promise<boolean> {
-  return source.search(type, parameters).then(
+function isAnswered(answer: Promise<SourceAnswer>): Promise<boolean> {
+  return answer.then(
     () => true,
     onRefusal('leave out', () => false),
   );

@@ -34,6 +34,11 @@ export function isRepository(text: string): boolean {
   return REPOSITORY.test(text);
 }
 
+/** Whether a text is a tag. */
+export function isTag(text: string): boolean {
+  return TAG.test(text);
+}
+
 /**
  * Reads `registry/image:tag` or `registry/image@sha256:…`. There is no default registry and no default tag:
  * what a job used has to be known.
@@ -64,7 +69,7 @@ export function readOciReference(text: string): { reference: OciReference } | { 
   if (tag !== undefined && digest !== undefined) {
     return { problem: 'has a tag and a digest: give one of them; the digest is the one that cannot change' };
   }
-  if (tag !== undefined && !TAG.test(tag)) {
+  if (tag !== undefined && !isTag(tag)) {
     return { problem: 'has no legal tag: letters, digits and . _ -, at most 128' };
   }
   const version = digest ?? tag;

@@ -7,7 +7,7 @@ import type { Members } from './members.js';
 import { PROVENANCE, PROVENANCE_OF_MATCHES } from './provenance.js';
 import { parameterNames } from '../source/honored.js';
 import { takesLists } from '../source/lists.js';
-import { mayTry, onRefusal } from '../source/refusals.js';
+import { askForLess, mayTry, onRefusal } from '../source/refusals.js';
 import { inBatches, takesIds } from '../source/searchByIds.js';
 import { searchPage } from '../source/searchPage.js';
 import type { SearchParameters, Source } from '../source/source.js';
@@ -188,7 +188,10 @@ const TRIED_TARGETS = 3;
 export async function sendsProvenance(source: Source, bases: readonly string[]): Promise<boolean> {
   try {
     const targets = new Map<string, Set<string>>();
-    for (const row of (await searchPage(source, PROVENANCE, [['_count', String(TRIED_PROVENANCES)]])).rows) {
+    const found = await askForLess(TRIED_PROVENANCES, (size) =>
+      searchPage(source, PROVENANCE, [['_count', String(size)]]),
+    );
+    for (const row of found.rows) {
       for (const { reference } of referencesAt(row.resource(), ['target'])) {
         const target = readReference(reference, bases);
         if (target !== undefined)

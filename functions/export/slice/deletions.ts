@@ -4,7 +4,7 @@ import { readHistoryPage } from '../source/historyPage.js';
 import { compareInstants, type Instant } from '../../fhir/instant.js';
 import type { DeletionCursor } from '../walk/deletionCursor.js';
 import { checkLoop, NO_LOOP } from '../source/linkLoop.js';
-import { mayTry } from '../source/refusals.js';
+import { askForLess, mayTry } from '../source/refusals.js';
 import { searchByIds } from '../source/searchByIds.js';
 import type { LineSink } from '../output/lineMaker.js';
 import type { SliceDependencies, SliceLimits } from './slice.js';
@@ -30,6 +30,8 @@ export interface DeletionResult {
 export const MAX_REPORTED = 500_000;
 /** A link that expires in the pause after a crash does so seldom. */
 const MAX_RESTARTS = 3;
+const NO_LINK =
+  "the source's history cannot be read to its end: it may have more entries than a page, and no next link leads to them";
 /** Deletions of one Bundle, which a user of the export may want to send as it is. */
 const MAX_PER_BUNDLE = 100;
 
@@ -60,6 +62,7 @@ export async function runDeletionSlice(
   for (let pages = 1; ; pages++) {
     if (await isStopped()) throw new ExportError('job-stopped', 'The job was stopped.');
     try {
+      const isFirst = next === undefined;
       const answer = await ask(source, window, start.pageSize, next).catch((error: unknown) => {
         if (next === undefined || restarts >= MAX_RESTARTS || !mayTry('other search', error)) throw error;
         // What was reported is known, so nothing of it is reported again.
@@ -83,7 +86,11 @@ export async function runDeletionSlice(
       await writeDeletions(type, await deletedIds(gone), async () => (file ??= await openFile()));
       for (const id of gone) reported.add(id);
       next = page.next;
-      if (next === undefined) return await finish(undefined);
+      if (next === undefined) {
+        // A source that never links shows by its first page.
+        const mayBeCut = page.total === undefined ? page.size >= start.pageSize : page.total > page.size;
+        return await finish(undefined, isFirst && mayBeCut ? { type, reason: NO_LINK } : undefined);
+      }
       loop = checkLoop(loop, next, type);
     } catch (error) {
       if (!(error instanceof ExportError) || error.retryable || !error.code.startsWith('source-'))
@@ -123,13 +130,7 @@ async function ask(
 ): Promise<SourceAnswer> {
   if (next !== undefined) return source.follow(next);
   const since: SearchParameters = from === undefined ? [] : [['_since', from]];
-  for (let size = pageSize; ; size = Math.floor(size / 2)) {
-    try {
-      return await source.typeHistory(type, [...since, ['_count', String(size)]]);
-    } catch (error) {
-      if (size <= 1 || !mayTry('smaller page', error)) throw error;
-    }
-  }
+  return askForLess(pageSize, (size) => source.typeHistory(type, [...since, ['_count', String(size)]]));
 }
 
 /** When each resource was deleted last. */

@@ -28,3 +28,13 @@ export async function count(
   }
   return undefined;
 }
+
+/** Whether a search finds nothing. A total of 0 does not show it: some sources have the number of resources on the page there. */
+export async function findsNothing(
+  source: Source,
+  type: string,
+  parameters: SearchParameters,
+): Promise<boolean> {
+  const { rows, next, total = 0 } = await searchPage(source, type, [...parameters, ['_count', '1']]);
+  return rows.length === 0 && next === undefined && total === 0;
+}

@@ -4,7 +4,7 @@ import { ID, VERSION } from '../../fhir/reference.js';
 import { ARRAY, OBJECT, type JsonTape } from '../../json/jsonTape.js';
 import { nameNumber } from '../../json/keyNames.js';
 import { type Instant, parseInstant } from '../../fhir/instant.js';
-import { readLink, readTape } from './readTape.js';
+import { readLink, readTape, readTotal } from './readTape.js';
 
 const ENTRY = nameNumber('entry');
 const FULL_URL = nameNumber('fullUrl');
@@ -19,6 +19,10 @@ const URL = nameNumber('url');
 /** A page of a type's history, as far as deletions go: https://hl7.org/fhir/R4/http.html#history */
 export interface HistoryPage {
   readonly deletions: ReadonlyArray<{ id: string; at: Instant }>;
+  /** Entries, whatever they are. */
+  readonly size: number;
+  /** Entries of all pages, as the source says. */
+  readonly total: number | undefined;
   /** URL of the next page as the source wrote it. */
   readonly next: string | undefined;
 }
@@ -39,11 +43,13 @@ export function readHistoryPage(bytes: Buffer, type: string): HistoryPage {
   const entries = tape.lastMember(root, ENTRY);
   if (entries >= 0 && tape.kind(entries) !== ARRAY) throw noHistory(type);
   const end = entries < 0 ? 0 : tape.after(entries);
+  let size = 0;
   for (let entry = tape.first(entries); entry < end; entry = tape.after(entry)) {
+    size++;
     const deletion = tape.kind(entry) === OBJECT ? readEntry(tape, entry, type) : undefined;
     if (deletion !== undefined) deletions.push(deletion);
   }
-  return { deletions, next: readLink(tape, 'next') };
+  return { deletions, size, total: readTotal(tape), next: readLink(tape, 'next') };
 }
 
 function readEntry(

@@ -1,8 +1,9 @@
-import { ARRAY, JsonTape, OBJECT } from '../../json/jsonTape.js';
+import { ARRAY, JsonTape, NUMBER, OBJECT } from '../../json/jsonTape.js';
 import { nameNumber } from '../../json/keyNames.js';
 
 const LINK = nameNumber('link');
 const RELATION = nameNumber('relation');
+const TOTAL = nameNumber('total');
 const URL = nameNumber('url');
 
 /** Bytes of JSON for each of its values, in pages that are none too dense. */
@@ -35,4 +36,11 @@ export function readLink(tape: JsonTape, relation: string): string | undefined {
     if (url !== undefined) return url;
   }
   return undefined;
+}
+
+/** The total of a Bundle, where it is a whole number. */
+export function readTotal(tape: JsonTape): number | undefined {
+  const node = tape.lastMember(tape.root, TOTAL);
+  const total = node >= 0 && tape.kind(node) === NUMBER ? tape.primitive(node) : undefined;
+  return typeof total === 'number' && Number.isSafeInteger(total) && total >= 0 ? total : undefined;
 }

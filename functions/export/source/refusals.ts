@@ -107,6 +107,17 @@ export function onRefusal<T>(remedy: Remedy, otherwise: () => T): (error: unknow
   };
 }
 
+/** Asks for a page, and for half of it as long as the source refuses its size. */
+export async function askForLess<T>(pageSize: number, ask: (pageSize: number) => Promise<T>): Promise<T> {
+  for (let size = pageSize; ; size = Math.floor(size / 2)) {
+    try {
+      return await ask(size);
+    } catch (error) {
+      if (size <= 1 || !mayTry('smaller page', error)) throw error;
+    }
+  }
+}
+
 /** How often a request is made at most that fails in this way. */
 export function attemptsOf({ code, retryable }: ExportError): number {
   return retryable ? (BY_CODE.get(code)?.attempts ?? Number.POSITIVE_INFINITY) : 1;

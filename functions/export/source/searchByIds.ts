@@ -79,6 +79,7 @@ export function takesIds(source: Source, type: string, ids: readonly string[]): 
   return known;
 }
 
+/** Asks for ids, and again for those that are left where the source may have cut its page without a link to the rest. */
 async function searchChunk(
   source: Source,
   type: string,
@@ -86,6 +87,26 @@ async function searchChunk(
   search: SearchParameters,
   isWhole: boolean,
 ): Promise<IdentifiedRow[]> {
+  const rows: IdentifiedRow[] = [];
+  for (let left = ids; ;) {
+    const found = await searchOnce(source, type, left, search, isWhole);
+    rows.push(...found.rows);
+    const there = new Set(found.rows.map(({ id }) => id));
+    left = left.filter((id) => !there.has(id));
+    if (!found.mayBeCut || left.length === 0) return rows;
+  }
+}
+
+/** Most resources that a source has given on a page: shorter pages are not cut. */
+const largestPages = new WeakMap<Source, number>();
+
+async function searchOnce(
+  source: Source,
+  type: string,
+  ids: readonly string[],
+  search: SearchParameters,
+  isWhole: boolean,
+): Promise<{ rows: IdentifiedRow[]; mayBeCut: boolean }> {
   const asked: SearchParameters = [...search, ['_id', ids.join(',')]];
   const wanted = new Set(ids);
   const rows: IdentifiedRow[] = [];
@@ -99,7 +120,13 @@ async function searchChunk(
       if (!isIdentified(row) || !wanted.has(row.id)) throw ignored(type, '_id');
       rows.push(row);
     }
-    if (page.next === undefined) return rows;
+    const size = page.rows.length;
+    const largest = largestPages.get(source) ?? 0;
+    largestPages.set(source, Math.max(largest, size));
+    if (page.next === undefined) {
+      const isAll = loop !== NO_LOOP || (page.total === undefined ? size < largest : page.total <= size);
+      return { rows, mayBeCut: !isAll && size > 0 };
+    }
     // A source may give one a page.
     loop = checkLoop(loop, page.next, type, ids.length + 1);
     answer = await source.follow(page.next);

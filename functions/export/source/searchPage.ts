@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../json/json.js';
-import { ARRAY, NUMBER, OBJECT, type JsonTape } from '../../json/jsonTape.js';
+import { ARRAY, OBJECT, type JsonTape } from '../../json/jsonTape.js';
 import { nameNumber } from '../../json/keyNames.js';
 import { ExportError } from '../../common/errors.js';
-import { giveBack, readLink, readTape } from './readTape.js';
+import { giveBack, readLink, readTape, readTotal } from './readTape.js';
 import {
   NO_RESOURCE,
   parseResource,
@@ -41,7 +41,6 @@ const ENTRY = nameNumber('entry');
 const MODE = nameNumber('mode');
 const RESOURCE = nameNumber('resource');
 const SEARCH = nameNumber('search');
-const TOTAL = nameNumber('total');
 
 /** A page as it lies on a tape. */
 interface Page {
@@ -101,14 +100,13 @@ export function readSearchPage(
   }
   // What is not UTF-8 outside of resources may be a link, which is followed.
   if (!page.isText && [...rows, ...included].every(({ json }) => json !== undefined)) throw malformed(type);
-  const total = tape.lastMember(root, TOTAL);
   const self = readLink(tape, 'self');
   return {
     rows,
     included,
     // Where a page is to have more than the source gives at once, it links to the rest by `related`.
     isCut: isCut || (includedType !== undefined && readLink(tape, 'related') !== undefined),
-    total: total < 0 ? undefined : readTotal(tape, total),
+    total: readTotal(tape),
     next: nextLink(readLink(tape, 'next'), self, type),
     self,
     release: () => {
@@ -176,11 +174,6 @@ function modeOf(tape: JsonTape, search: number): string | undefined {
   if (mode >= 0 && tape.isText(mode, 'match')) return 'match';
   // A mode that is no text is not that of a match.
   return mode < 0 ? undefined : (tape.textOf(search, MODE) ?? '');
-}
-
-function readTotal(tape: JsonTape, node: number): number | undefined {
-  const total = tape.kind(node) === NUMBER ? tape.primitive(node) : undefined;
-  return typeof total === 'number' && Number.isSafeInteger(total) && total >= 0 ? total : undefined;
 }
 
 /** Whether an entry is no match; one that does not say so is taken for an include only where such were asked for. */

@@ -17,7 +17,8 @@ import { bound, instant, SECONDS_MARGIN } from './window.js';
  * - `tie`: more rows share one instant than a page holds, so no key leads on. The rows of just that instant
  *   are paged by the source's next links. Rows can only leave an instant of the past: a pass that had as many
  *   different ones as were counted before and after it has lost none; otherwise another pass follows.
- * - `links`: the source does not sort by `_lastUpdated`; its next links are trusted.
+ * - `links`: the source does not sort by `_lastUpdated`; its next links are trusted to leave nothing out. What they give
+ *   again is known by its id.
  */
 export type Cursor = { pageSize: number; seen: string[]; soFar?: SoFar } & (
   | { mode: 'order'; tries: number }

@@ -5,6 +5,9 @@ import type { Mode } from './state.js';
 import { endsEarly, mayEnd, unverifiable } from './walkErrors.js';
 import { placeIn } from './window.js';
 
+/** Rows whose ids are remembered at most: every cursor holds them, and a slice's record the cursor. */
+const MAX_REMEMBERED = 100_000;
+
 /** Follows next links. */
 export const LINKS: Mode<CursorOf<'links'>> = {
   request({ bounds }, { next, bounded, pageSize }) {
@@ -14,21 +17,24 @@ export const LINKS: Mode<CursorOf<'links'>> = {
 
   acceptPage(state, cursor, page) {
     const { type, span, window } = state;
+    const { seen } = state;
     const rows: SearchRow[] = [];
-    const onPage = new Set<string>();
     for (const row of page.rows) {
       const { id, lastUpdated } = row;
       if (lastUpdated === undefined) {
         if (span.from !== undefined || window.untilAsked === true) throw unverifiable(type);
       } else if (placeIn(span, lastUpdated) !== 'in') continue;
       if (id !== undefined) {
-        if (onPage.has(id) || state.seen.has(id)) continue;
-        onPage.add(id);
+        if (seen.has(id)) continue;
+        seen.add(id);
       }
       rows.push(row);
     }
-    // A row at a page's edge may come again on the next page; further back, the links are trusted.
-    state.seen = onPage;
+    // Without an order, a row may come again on any page; of more, the links are trusted.
+    for (const earliest of seen) {
+      if (seen.size <= MAX_REMEMBERED) break;
+      seen.delete(earliest);
+    }
     if (page.next !== undefined) {
       state.cursor = { ...cursor, next: page.next, loop: checkLoop(cursor.loop, page.next, type) };
       return rows;

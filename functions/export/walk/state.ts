@@ -38,7 +38,7 @@ export class WalkState {
   /** What its searches ask for, which reaches beyond the window. */
   readonly searched: Span;
   cursor: Cursor;
-  /** Ids of the rows at the instant from which the walk continues, or on the page before. */
+  /** Ids of the rows at the instant from which the walk continues; of a walk by links, of the latest rows. */
   seen: Set<string>;
   /** Ids that a pass over a tie has had so far. */
   passedIds: Set<string>;

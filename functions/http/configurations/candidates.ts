@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import type { ConfigurationImages } from '../../adapters/configurationImages.js';
 import { ExportError } from '../../common/errors.js';
 import { isConfigurationName } from '../../export/request/configurationName.js';
-import { isRepository, type OciReference } from '../../export/request/ociReference.js';
+import { isRepository, isTag, type OciReference } from '../../export/request/ociReference.js';
 import { informationIssue, type OutcomeIssue, warningIssue } from '../../fhir/operationOutcome.js';
 import type { HttpDependencies } from '../dependencies.js';
 
@@ -18,7 +18,6 @@ const MAX_ARCHIVE_BYTES = 1_048_576;
 const MAX_REGISTRY_MS = 15_000;
 /** What a file of an image is named that may be a configuration. */
 const CONFIGURATION_FILE = /\.(?:json|ya?ml)$/i;
-const TAG = /^\w[\w.-]{0,127}$/;
 const MAX_MARKER = 4096;
 
 /** What a kick-off may name, as far as its place shows it. */
@@ -68,7 +67,10 @@ export function placeOf(cursor: string | undefined, { configurationImages }: Pla
   const [at, repository, last] = Array.isArray(read) ? (read as unknown[]) : [];
   const { places } = configurationImages;
   if (!Number.isInteger(at) || Number(at) < 0 || Number(at) > places.length) return undefined;
-  const isMarker = at === 0 ? typeof last === 'string' && last.length <= MAX_MARKER : isTag(last);
+  const isMarker =
+    at === 0
+      ? typeof last === 'string' && last.length <= MAX_MARKER
+      : typeof last === 'string' && isTag(last);
   if (last !== null && !isMarker) return undefined;
   const named = places[Number(at) - 1]?.repository;
   const isPlace = typeof repository === 'string' && isRepository(repository) && at !== 0;
@@ -79,10 +81,6 @@ export function placeOf(cursor: string | undefined, { configurationImages }: Pla
     ...(typeof repository === 'string' ? { repository } : {}),
     ...(typeof last === 'string' ? { last } : {}),
   };
-}
-
-function isTag(last: unknown): boolean {
-  return typeof last === 'string' && TAG.test(last);
 }
 
 /**
@@ -115,12 +113,17 @@ async function imagesAt(
 ): Promise<CandidatePage> {
   const { registry = '', repository: named } = images.places[at - 1] ?? {};
   let repository = named ?? from;
+  let notLegal: OutcomeIssue[] = [];
   try {
-    if (named === undefined && last === undefined)
-      repository = await images.repositoryAfter(registry, from, signal);
-    if (repository === undefined) return { candidates: [], issues: [], next: behind };
+    if (named === undefined && last === undefined) {
+      const found = await images.repositoryAfter(registry, from, signal);
+      repository = found.repository;
+      notLegal = notLegalIssues(found.passedOver, `repositories of the registry ${registry}`);
+    }
+    if (repository === undefined) return { candidates: [], issues: notLegal, next: behind };
     const asked = { last, most: MAX_IMAGES };
-    const { references, isMore } = await images.tagsAfter(registry, repository, asked, signal);
+    const { references, isMore, passedOver } = await images.tagsAfter(registry, repository, asked, signal);
+    notLegal.push(...notLegalIssues(passedOver, `tags of ${registry}/${repository}`));
     const found = await pMap(references, (reference) => filesOf(images, reference, signal), {
       concurrency: PARALLEL_IMAGES,
     });
@@ -128,7 +131,7 @@ async function imagesAt(
     const onward = named === undefined ? { at, repository } : behind;
     return {
       candidates: found.flatMap(({ candidates }) => candidates),
-      issues: found.flatMap(({ issues }) => issues),
+      issues: [...notLegal, ...found.flatMap(({ issues }) => issues)],
       next: tag === undefined ? onward : { at, repository, last: tag },
     };
   } catch (error) {
@@ -136,8 +139,15 @@ async function imagesAt(
     // Of a registry that refuses one repository, others may be had; of one that does not answer, none.
     const isRefused = error instanceof ExportError && !error.retryable && repository !== from;
     const next = named === undefined && isRefused && repository !== undefined ? { at, repository } : behind;
-    return { candidates: [], issues: [issue], next };
+    return { candidates: [], issues: [...notLegal, issue], next };
   }
+}
+
+/** What is passed over: its names, which are of others, are not said. */
+function notLegalIssues(count: number, what: string): OutcomeIssue[] {
+  if (count === 0) return [];
+  const text = `Not listed: ${count} ${what} whose names are not legal, so no reference can name them.`;
+  return [warningIssue(text, 'incomplete')];
 }
 
 async function filesOf(

@@ -10,7 +10,7 @@ let emulator: Emulator;
 
 beforeAll(async () => {
   emulator = await startEmulator(undefined, 'table');
-}, 60_000);
+});
 afterAll(() => emulator.stop());
 
 function tableOf(key = KEY): PseudonymTable {

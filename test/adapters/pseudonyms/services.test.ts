@@ -28,7 +28,7 @@ function pseudonymsOf(name: string, more: Record<string, string> = {}): JobPseud
     AUTHENTICATION: 'none',
     PSEUDONYM_SERVICE: name,
     PSEUDONYM_URL: `${url}/`,
-    PSEUDONYM_TIMEOUT_SECONDS: '1',
+    PSEUDONYM_TIMEOUT_SECONDS: '20',
     PSEUDONYM_MAX_ATTEMPTS: '2',
     ...more,
   });
@@ -55,6 +55,11 @@ async function failureOf(pseudonyms: JobPseudonyms, values: readonly string[] = 
   const said = `${String(failure)} ${JSON.stringify(failure)} ${(failure as Error).stack ?? ''}`;
   for (const value of values) expect(said).not.toContain(value);
   return failure;
+}
+
+/** The shortest where the fault is that it passes: elsewhere, a busy machine may take longer. */
+function timeout({ delay }: Fault): Record<string, string> {
+  return delay === undefined ? {} : { PSEUDONYM_TIMEOUT_SECONDS: '1' };
 }
 
 const SERVICES = ['gpas', 'vfps', 'entici'] as const;
@@ -87,7 +92,7 @@ describe.each(SERVICES)('%s', (name) => {
     ['no answer in time', { delay: 1500 }],
   ])('is asked again after %s', async (_, fault) => {
     service.faults = [fault];
-    expect(await asked(pseudonymsOf(name), ['a'])).toEqual([madePseudonym(domain, 'a')]);
+    expect(await asked(pseudonymsOf(name, timeout(fault)), ['a'])).toEqual([madePseudonym(domain, 'a')]);
     expect(service.seen.length).toBe(2);
   });
 
@@ -111,7 +116,7 @@ describe.each(SERVICES)('%s', (name) => {
     ['one pseudonym for all', { change: (pairs) => pairs.map(([value]) => [value, 'same']) }, 'pseudonym-service-wrong', false],
   ])('that answers with %s fails, and nothing passes through', async (_, fault, code, retryable) => {
     service.always = fault;
-    const pseudonyms = pseudonymsOf(name, { PSEUDONYM_MAX_ATTEMPTS: '1' });
+    const pseudonyms = pseudonymsOf(name, { PSEUDONYM_MAX_ATTEMPTS: '1', ...timeout(fault) });
     expect(await failureOf(pseudonyms)).toMatchObject({ name: 'ExportError', code, retryable });
     const known = SECRETS.map((value) => pseudonyms.domain(DOMAIN).of(value));
     for (const value of SECRETS) expect(known).not.toContain(value);

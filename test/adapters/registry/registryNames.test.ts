@@ -47,7 +47,7 @@ function images(settings: Partial<RegistrySettings> = {}, identity?: ManagedIden
 async function repositories(from: ConfigurationImages): Promise<string[]> {
   const found: string[] = [];
   for (let last: string | undefined; ;) {
-    last = await from.repositoryAfter(registry.host, last, signal);
+    last = (await from.repositoryAfter(registry.host, last, signal)).repository;
     if (last === undefined) return found;
     found.push(last);
   }
@@ -95,6 +95,43 @@ describe.each([
       retryable: false,
       message: expect.stringMatching(/does not list its repositories.*ANONYMIZATION_REGISTRIES/),
     });
+  });
+});
+
+describe('names that are not legal', () => {
+  const listing = (names: readonly string[], member: 'repositories' | 'tags'): void => {
+    registry.fault = ({ url = '' }, response) => {
+      const { searchParams } = new URL(url, 'https://host');
+      const rest = names.slice(names.indexOf(searchParams.get('last') ?? '') + 1);
+      const page = rest.slice(0, Number(searchParams.get('n')));
+      const link = { link: '</v2/>; rel="next"' };
+      response.writeHead(200, rest.length > page.length ? link : {}).end(JSON.stringify({ [member]: page }));
+      return true;
+    };
+  };
+
+  it('of repositories end no list: those behind them come, and it is said how many there are', async () => {
+    listing(['A', 'a', '../b', '<i>', 'c', 'D'], 'repositories');
+    await expect(repositories(images())).resolves.toEqual(['a', 'c']);
+    const counts = ['', 'a', 'c'].map(
+      async (last) => (await images().repositoryAfter(registry.host, last, signal)).passedOver,
+    );
+    await expect(Promise.all(counts)).resolves.toEqual([1, 2, 1]);
+  });
+
+  it('of tags end no list, either', async () => {
+    listing(['.1', '.2', '.3', 'v1', '.4', 'v2', '.5'], 'tags');
+    for (const most of [1, 2, 3, 9]) await expect(tags(images(), most)).resolves.toEqual(['v1', 'v2']);
+    const all = await images().tagsAfter(registry.host, 'team/configs', { last: undefined, most: 9 }, signal);
+    expect(all).toMatchObject({ isMore: false, passedOver: 5 });
+  });
+
+  it('are asked for so often, and no longer', async () => {
+    listing([...Array.from({ length: 60 }, (_, at) => `.${at}`), 'a'], 'repositories');
+    await expect(images().repositoryAfter(registry.host, undefined, signal)).rejects.toThrow(
+      /lists more than 49 names one after another that are not legal/,
+    );
+    expect(registry.requests.length).toBeLessThanOrEqual(50);
   });
 });
 

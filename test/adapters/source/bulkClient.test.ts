@@ -26,7 +26,7 @@ async function withServer(
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const dispatcherFor = openDispatchers({ timeoutMs: 2000, keepAliveMs: 100 });
+  const dispatcherFor = openDispatchers({ timeoutMs: 20_000, keepAliveMs: 100 });
   const credentials = {
     remedy: 'none',
     header: async () => ({ name: 'authorization', value: 'Bearer ours' }),
@@ -37,7 +37,7 @@ async function withServer(
     fileHosts,
     maxAttempts: 1,
     maxLine: 1_048_576,
-    requests: new SourceRequests(dispatcherFor, credentials, 2),
+    requests: new SourceRequests(dispatcherFor, credentials, 20),
     limiter: new SourceLimiter(4),
     job: 'job',
     log: () => undefined,

@@ -42,12 +42,13 @@ describe('what the source says of itself', () => {
   });
 
   it('is waited for no longer than some seconds, and not by those who come later', async () => {
-    const { cache, asked, end, pass } = started(50);
+    const { cache, asked, end, pass } = started(300);
     expect(await cache.get()).toBeUndefined();
-    pass(50);
-    const before = performance.now();
-    expect(await Promise.all([cache.get(), cache.get()])).toEqual([undefined, undefined]);
-    expect(performance.now() - before).toBeLessThan(40);
+    pass(300);
+    // Ahead of any wait that the cache begins now, however busy the machine is.
+    const late = new Promise((resolve) => setTimeout(resolve, 300, 'late'));
+    const both = Promise.all([cache.get(), cache.get()]);
+    expect(await Promise.race([both, late])).toEqual([undefined, undefined]);
     expect(asked()).toBe(1);
     await end(one);
     expect(await cache.get()).toBe(one);

@@ -18,7 +18,7 @@ afterEach(() => {
 /** A client of a server that answers as given; `requests` are the URLs it was asked. */
 async function clientOf(
   answer: Answer,
-  maxAttempts = 3,
+  { maxAttempts = 3, timeoutSeconds = 20 } = {},
 ): Promise<{ client: FhirClient; base: string; requests: string[]; counted: () => number }> {
   const requests: string[] = [];
   let count = 0;
@@ -29,7 +29,7 @@ async function clientOf(
   });
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/fhir`;
-  const options = { baseUrl: base, timeoutSeconds: 1, maxAttempts, maxPageBytes: 1_048_576, onRequest };
+  const options = { baseUrl: base, timeoutSeconds, maxAttempts, maxPageBytes: 1_048_576, onRequest };
   return { client: new FhirClient(options), base, requests, counted: () => count };
 }
 
@@ -85,7 +85,7 @@ describe('a page', () => {
     ],
     ['cut when compressed', gzipSync(BUNDLE).subarray(0, 20), 'source-unreachable'],
   ])('%s is refused', async (_name, body, code) => {
-    const { client } = await clientOf(withCoding('gzip', body), 1);
+    const { client } = await clientOf(withCoding('gzip', body), { maxAttempts: 1 });
     expect(await failureOf(client.search('Patient', []))).toMatchObject({ code });
   });
 });
@@ -156,7 +156,8 @@ describe('a failure reports its code, whether it may pass, and nothing of the an
       false,
     ],
   ] satisfies Array<[string, Answer, string, boolean]>)('%s', async (_name, answer, code, retryable) => {
-    const { client } = await clientOf(answer, 2);
+    const timeoutSeconds = code === 'source-timeout' ? 1 : 20;
+    const { client } = await clientOf(answer, { maxAttempts: 2, timeoutSeconds });
     const failure = await failureOf(client.search('Patient', [['name', 'secret-value']]));
     expect({ code: failure.code, retryable: failure.retryable }).toEqual({ code, retryable });
     expect(JSON.stringify([failure.message, failure.stack, failure.cause])).not.toMatch(

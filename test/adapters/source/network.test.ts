@@ -205,7 +205,11 @@ describe('a proxy', () => {
   it.each(['fhir.example', '.example', '*.example', 'other.example, fhir.example:443', '*'])(
     'is not used for a host of NO_PROXY: %s',
     async (none) => {
-      const { client } = clientOf(base, { method: 'none' }, options(proxy.url, none));
+      const { client } = clientOf(
+        base,
+        { method: 'none' },
+        { ...options(proxy.url, none), timeoutSeconds: 2 },
+      );
       // Directly, the name of the test is not to be had.
       const failure = await failureOf(client.search('Patient', []));
       expect(failure.code).toMatch(/source-(unreachable|timeout)/);

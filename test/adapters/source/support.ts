@@ -40,7 +40,7 @@ export interface ClientOptions {
 export function clientOf(
   base: string,
   authentication: SourceAuthentication,
-  { ca, proxy, timeoutSeconds = 2, maxAttempts = 1 }: ClientOptions = {},
+  { ca, proxy, timeoutSeconds = 20, maxAttempts = 1 }: ClientOptions = {},
 ): { client: FhirClient; log: SourceFailureLine[] } {
   const log: SourceFailureLine[] = [];
   const dispatcherFor = openDispatchers({ ca, proxy, timeoutMs: timeoutSeconds * 1000, keepAliveMs: 1000 });

@@ -253,7 +253,7 @@ describe('a job, by its output', () => {
     await files.discard(mine);
     await files.discard({ ...mine, container: 'never-made' });
     await files.settleContainer({ ...mine, container: 'never-made' });
-  }, 20_000);
+  });
 });
 
 it('a write that comes after its lease was lost is refused by the service', async () => {

@@ -45,6 +45,14 @@ it('a kick-off that fails takes no place, whether it says so or not', async () =
   expect(await enter('c4')).toEqual({ workers: 4 });
 });
 
+it('a kick-off that finds its own entry, as the answer to the write was lost, takes one place', async () => {
+  const enter = (jobId: string, mostPerCaller: number): Promise<object> =>
+    jobs.enterRunning({ jobId, owner: 'd', at: now }, { most: 1000, mostPerCaller }, 4);
+  expect(await enter('d1', 1)).toEqual({ workers: 4 });
+  expect(await enter('d1', 1)).toEqual({ workers: 4 });
+  expect(await enter('d2', 2)).toEqual({ workers: 2 });
+});
+
 it('the list is no job', async () => {
   expect(await jobs.jobIds()).not.toContain('running.json');
 });

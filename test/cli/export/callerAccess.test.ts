@@ -94,7 +94,7 @@ describe('settings that do not do', () => {
     [
       'a file that is not there',
       () => ({ CALLER_AUTHENTICATION: 'function-key', CALLER_FUNCTION_KEY_FILE: join(folder, 'none') }),
-      /CALLER_FUNCTION_KEY_FILE cannot be read \(ENOENT\)/,
+      /CALLER_FUNCTION_KEY_FILE cannot be read \(ENOENT: there is no such file or folder\)/,
     ],
     [
       'no client id',

@@ -55,10 +55,10 @@ it('Ctrl-C leaves what is there, and a line that continues to the end', async ()
   await stalled;
   const output = join(folder, 'my export');
   await expect
-    .poll(() => existsSync(join(output, 'Observation-1-0-b.ndjson')), { timeout: 10_000 })
+    .poll(() => existsSync(join(output, 'Observation-1-0-b.ndjson')), { timeout: 60_000 })
     .toBe(true);
   await expect
-    .poll(() => readFileSync(join(output, `${PATIENTS}.partial`)).length, { timeout: 10_000 })
+    .poll(() => readFileSync(join(output, `${PATIENTS}.partial`)).length, { timeout: 60_000 })
     .toBe(1000);
   first.kill('SIGINT');
   const [code, written] = await first.ended;

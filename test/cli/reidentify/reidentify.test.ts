@@ -78,7 +78,7 @@ beforeAll(async () => {
     'made.ndjson',
   ]);
   expect(code).toBe(0);
-}, 60_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const made = (): Array<{ id: string; link: Array<{ other: { reference: string } }> }> =>

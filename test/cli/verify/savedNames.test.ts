@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { basename } from 'node:path';
 import { expect, it } from 'vitest';
 import { savedNames } from '../../../cli/verify/savedNames.js';
+import { randomly } from '../../random.js';
 
 it.each<[string, Array<[type: string, url: string]>, string[]]>([
   ['the last part of a URL', [['Patient', 'http://a/files/Patient-0.ndjson?sig=x']], ['Patient-0.ndjson']],
@@ -45,5 +46,6 @@ it('whatever a manifest names, each file has a name of its own in the folder', (
         expect(name).toMatch(/^\w[\w.~+=@-]*\.(ndjson|jsonl)(\.gz)?$/i);
       }
     }),
+    randomly(100),
   );
 });

@@ -36,7 +36,7 @@ async function deskOf(description: object, openSignIn: OpenSignIn = () => Promis
 }
 
 /** Waits until something holds: only a page that never gets there is a failure. */
-const eventually = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 30_000, interval: 5 });
+const eventually = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 60_000, interval: 5 });
 
 const LIST = '/_operations/export';
 const listOf = (...ids: string[]): Response =>

@@ -84,7 +84,12 @@ function hostileExport(): (call: Call, base: string) => Reply {
       ],
       deleted: [],
       error: [{ type: 'OperationOutcome', url: `${status}/files/e.ndjson`, count: 1 }],
-      extension: { deidentified: true, notes: [HOSTILE], configuration: HOSTILE, report: 'report.json' },
+      extension: {
+        deidentified: true,
+        notes: [HOSTILE],
+        configuration: HOSTILE,
+        report: `${status}/files/report.json`,
+      },
     });
   };
 }
@@ -402,6 +407,11 @@ describe.skipIf(CHROMIUM === undefined)('the exports page of the built app', () 
             .click(),
         ]);
         expect(readFileSync(await download.path(), 'utf8')).toMatch(/^\{"resourceType":"Patient"/);
+        const [report] = await Promise.all([
+          page.waitForEvent('download'),
+          page.getByRole('link', { name: 'report.html' }).click(),
+        ]);
+        expect(readFileSync(await report.path(), 'utf8')).toContain('Release report');
         await page.getByRole('button', { name: 'Delete the export and its files …' }).click();
         await page.getByRole('button', { name: 'Delete the export and its files', exact: true }).click();
         await page.getByText('There are none.').waitFor();

@@ -115,7 +115,14 @@ describe('what the page makes of the answers of an app', () => {
         { type: 'Patient', url: 7 },
       ],
       error: [{ type: 'OperationOutcome', url: 'https://other/e.ndjson', count: 1 }],
-      extension: { deidentified: true, notes: ['a note', 7], report: 'report.json', configuration: 'c.json' },
+      extension: {
+        deidentified: true,
+        notes: ['a note', 7],
+        report: 'https://other/x/files/report.json',
+        sharedReport: 'javascript:alert(2)',
+        reportPage: 'https://other/x/files/report.html',
+        configuration: 'c.json',
+      },
     });
     expect(manifest).toMatchObject({
       files: [
@@ -123,7 +130,10 @@ describe('what the page makes of the answers of an app', () => {
         { kind: 'error', name: 'e.ndjson' },
       ],
       notes: ['a note'],
-      report: 'report.json',
+      reports: [
+        { kind: 'output', type: 'Release report', name: 'report.html' },
+        { kind: 'output', type: 'Report with all counts', name: 'report.json' },
+      ],
       facts: [
         ['De-identified', 'yes'],
         ['Configuration', 'c.json'],

@@ -12,6 +12,7 @@ import { primitiveText } from '../../../functions/deid/model/primitive.js';
 import { isJsonObject, parseJson } from '../../../functions/json/json.js';
 import { readFileSync } from 'node:fs';
 import { NOW, hasShared, readText } from '../shared.js';
+import { randomly } from '../../random.js';
 
 /** What the reference's FHIRPath library gave: `[type, text]` of each item, or an error. */
 interface Row {
@@ -128,6 +129,7 @@ describe('quantities with units', () => {
         const back = sign(two.compare(one, isEquality));
         expect(sign(one.compare(two, isEquality))).toBe(back === null ? null : 0 - back);
       }),
+      randomly(100),
     );
   });
 
@@ -142,6 +144,7 @@ describe('quantities with units', () => {
           quantity.unit === unit || !DURATIONS.has(unit) ? 0 : null,
         );
       }),
+      randomly(100),
     );
   });
 
@@ -161,4 +164,21 @@ describe('quantities with units', () => {
   ])('one %s is so many %s: %s', (from, to, factor) => {
     expect(conversionFactor(from, to)?.toString() ?? null).toBe(factor);
   });
+});
+
+/** What .NET 10 made of divisions of its decimals, which have 96 bits and at most 28 places. */
+const QUOTIENTS: [one: string, other: string, quotient: string][] = [
+  ['91', '3', '30.333333333333333333333333333'],
+  ['26', '3', '8.666666666666666666666666667'],
+  ['1', '3', '0.3333333333333333333333333333'],
+  ['9482803', '6.3794', '1486472.5522776436655484841835'],
+  ['564404694', '46.37168', '12171322.971261770114863209614'],
+  ['-19347621315.530', '-74084672.7027426', '261.15552123933126139665067431'],
+  ['-8616370.0', '2085679104.4331348', '-0.004131205985468141757690762'],
+  ['-14505', '753532038.15677', '-0.0000192493474271923124307013'],
+  ['15728414288.988408', '2180.785', '7212271.8603568935039446804706'],
+];
+
+it.each(QUOTIENTS)('%s / %s is %s, to the last digit', (one, other, quotient) => {
+  expect(String(Decimal.parse(one).dividedBy(Decimal.parse(other)))).toBe(quotient);
 });

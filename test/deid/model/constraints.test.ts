@@ -43,7 +43,10 @@ const LEFT: [version: FhirVersion, type: string, had: string, left: string, mark
   ['R4', 'Organization', 'telecom', 'telecom', ''],
   ['R4', 'AllergyIntolerance', 'patient clinicalStatus', 'patient', 'clinicalStatus'],
   ['R4', 'AllergyIntolerance', 'patient', 'patient', ''],
-  ['R4', 'Timing.repeat', 'period periodMax periodUnit', 'periodMax', 'period'],
+  ['R4', 'Timing.repeat', 'period periodMax', 'periodMax', 'period'],
+  // What is marked asks for its unit.
+  ['R4', 'Timing.repeat', 'period periodMax periodUnit', 'periodMax', 'period periodUnit'],
+  ['R4', 'Timing.repeat', 'duration durationMax durationUnit', 'durationMax', 'duration durationUnit'],
   ['R4', 'Appointment', 'status start end', 'status start', 'end'],
   ['R4', 'MedicationAdministration.dosage', 'text dose', 'text', 'dose'],
   ['STU3', 'Condition.evidence', 'code', '', 'code'],

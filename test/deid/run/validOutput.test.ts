@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { FHIR_VERSIONS, type FhirVersion } from '../../../functions/fhir/fhirVersion.js';
 import { FhirModel } from '../../../functions/deid/model/fhirModel.js';
 import type { FhirType } from '../../../functions/deid/model/types.js';
+import { maskedMembers } from '../../../functions/deid/model/masked.js';
 import { shapeOf } from '../../../functions/deid/model/shape.js';
 import type { JsonObject, JsonValue } from '../../../functions/json/json.js';
 import { bothWays, objectEngine } from '../bothWays.js';
 import { configurationOf, engineOf, engineOptions, filesIn, hasShared, readText } from '../shared.js';
+import { randomly } from '../../random.js';
 
 const PARAMETERS = {
   validOutput: true,
@@ -94,6 +96,24 @@ const CASES: readonly Case[] = [
       link: [{ other: { reference: 'Patient/2' }, type: 'seealso' }],
     },
     after: { resourceType: 'Patient', communication: [{ language: MASKED, preferred: true }] },
+  },
+  {
+    name: 'a required list of which an item has to have one of two elements',
+    rules: ['Appointment.participant'],
+    before: {
+      resourceType: 'Appointment',
+      status: 'booked',
+      start: '2015-02-07T13:28:17Z',
+      end: '2015-02-07T13:58:17Z',
+      participant: [{ actor: { reference: 'Patient/1' }, status: 'accepted' }],
+    },
+    after: {
+      resourceType: 'Appointment',
+      status: 'booked',
+      start: '2015-02-07T13:28:17Z',
+      end: '2015-02-07T13:58:17Z',
+      participant: [{ ...MASKED, actor: MASKED, _status: MASKED }],
+    },
   },
   {
     name: 'a required list, with what its items have to have',
@@ -429,7 +449,12 @@ describe('what is not valid', () => {
   });
 
   it('is an error of the resource where the engine refuses it; the message has no value', () => {
-    const text = JSON.stringify({ fhirPathRules: [{ path: 'Observation.status', method: 'redact' }] });
+    const fhirPathRules = [
+      { path: 'Observation.status', method: 'redact' },
+      // Works on a value, and is not to blame.
+      { path: 'Observation.code.text', method: 'encrypt' },
+    ];
+    const text = JSON.stringify({ fhirPathRules, parameters: { encryptKey: '0123456789abcdef' } });
     const options = { ...engineOptions('R4'), validation: 'refuse' } as const;
     const both = bothWays(configurationOf(text, 'R4'), options);
     const refusal = both.anonymize({ ...OBSERVATION, id: 'a_b', issued: '2015' });
@@ -458,6 +483,32 @@ describe.each(FHIR_VERSIONS)('the shapes of %s', (version) => {
   it('have a bit for each element that they ask for', () => {
     expect(types.length).toBeGreaterThan(400);
     for (const type of types) expect(() => shapeOf(type)).not.toThrow();
+  });
+
+  it('are met by what is marked as masked, and by all that is marked in it', () => {
+    const lacking = (type: FhirType, json: JsonObject): string[] => {
+      const elements = Object.keys(json).flatMap((key) => type.elements.get(key.replace(/^_/, '')) ?? []);
+      const bits = elements.reduce((all, { name }) => all | shapeOf(type).bit(name), 0);
+      const own = shapeOf(type)
+        .problems(bits)
+        .map(({ element, reason }) => `${type.path}.${element} ${reason}`);
+      const below = elements.flatMap(({ key, type: inner }) => {
+        const objects = [json[key] ?? []].flat() as JsonObject[];
+        return inner === null || inner.primitive !== null
+          ? []
+          : objects.flatMap((object) => lacking(inner, object));
+      });
+      return [...own, ...below];
+    };
+    const found = types.flatMap((type) =>
+      [...type.elements.values()].flatMap(({ name }) =>
+        maskedMembers(type, shapeOf(type).bit(name), () => true).flatMap(({ element, key, value }) => {
+          const objects = key.startsWith('_') ? [] : ([value].flat() as JsonObject[]);
+          return objects.flatMap((object) => lacking(element.type as FhirType, object));
+        }),
+      ),
+    );
+    expect([...new Set(found)]).toEqual([]);
   });
 
   it('are met by an object that says of all it has to have that it is masked', () => {
@@ -523,6 +574,7 @@ describe('whatever a rule does to whichever element', () => {
           expect(problems, JSON.stringify(made)).toEqual([]);
         }
       }),
+      randomly(100),
     );
   });
 });

@@ -8,6 +8,7 @@ import {
   progressWithoutCounts,
   secondsToNextPoll,
 } from '../../../functions/export/output/progress.js';
+import { randomly } from '../../random.js';
 
 function planOf(...partitions: Array<[type: string, estimate: number | undefined]>): JobPlan {
   return {
@@ -160,6 +161,7 @@ it('what attempts report, in whatever order, never goes back', () => {
         }
       },
     ),
+    randomly(100),
   );
 });
 

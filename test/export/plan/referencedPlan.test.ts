@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ReferencedPart, referencedParts } from '../../../functions/export/plan/referencedPlan.js';
+import { randomly } from '../../random.js';
 
 async function* listsOf(lists: readonly (readonly string[])[]): AsyncGenerator<string> {
   for (const names of lists) yield names.join('\n');
@@ -53,6 +54,7 @@ describe('parts of what exported resources refer to', () => {
           expect(again).toEqual(parts);
         }
       }),
+      randomly(100),
     );
   });
 });

@@ -4,6 +4,7 @@ import { elementNames } from '../../../functions/export/request/elements.js';
 import type { RawKickOff } from '../../../functions/export/request/given.js';
 import { knownParametersOnly, readKickOff } from '../../../functions/export/request/kickOff.js';
 import { readScopes } from '../../../functions/http/authorization/smartScopes.js';
+import { costOf } from '../../processorTime.js';
 
 /** What a request of 1 MiB may cost, in milliseconds of processor time. */
 const MAX_MS = 50;
@@ -99,17 +100,6 @@ const REQUESTS: Record<string, Partial<RawKickOff>> = {
   'a header of blanks': { accept: filled(() => ' ', '') },
   'a header of preferences': { prefer: filled(() => 'respond-async', ',') },
 };
-
-/** Processor time in milliseconds, the least of three runs: what is beside it is not the request's. */
-function costOf(run: () => unknown): number {
-  const costs = Array.from({ length: 3 }, () => {
-    const before = process.cpuUsage();
-    run();
-    const { user, system } = process.cpuUsage(before);
-    return (user + system) / 1000;
-  });
-  return Math.min(...costs);
-}
 
 it.each([
   ['_elements', one('_elements', (n) => `e${n}`)],

@@ -5,6 +5,7 @@ import type { RawKickOff } from '../../../functions/export/request/given.js';
 import { readKickOff } from '../../../functions/export/request/kickOff.js';
 import type { OutcomeIssue } from '../../../functions/fhir/operationOutcome.js';
 import { readTypeFilters } from '../../../functions/export/request/typeFilter.js';
+import { costOf } from '../../processorTime.js';
 
 const TYPES = ['Patient', 'Observation', 'MedicationRequest'];
 const hasElement = elementNames(FhirModel.of('R4'));
@@ -110,12 +111,13 @@ describe('a filter is refused', () => {
   });
 
   it('in hundreds, at once and quickly', () => {
-    const started = performance.now();
-    const { issues } = fromUrl(Array.from({ length: 3000 }, (_, n) => `Observation?code=${n}`).join(','));
-    expect(issues[0]?.diagnostics).toMatch(/more than 100 filters/);
-    fromUrl(','.repeat(100_000));
-    fromUrl(`Observation?code=${' ,'.repeat(50_000)}`);
-    expect(performance.now() - started).toBeLessThan(1000);
+    const cost = costOf(() => {
+      const { issues } = fromUrl(Array.from({ length: 3000 }, (_, n) => `Observation?code=${n}`).join(','));
+      expect(issues[0]?.diagnostics).toMatch(/more than 100 filters/);
+      fromUrl(','.repeat(100_000));
+      fromUrl(`Observation?code=${' ,'.repeat(50_000)}`);
+    });
+    expect(cost).toBeLessThan(1000);
   });
 });
 

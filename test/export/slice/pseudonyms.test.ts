@@ -12,6 +12,7 @@ import type { SearchRow } from '../../../functions/export/source/resourceRow.js'
 import { PageWriter } from '../../../functions/export/slice/pageWriter.js';
 import { type JsonObject, parseJson, tapeOf } from '../../../functions/json/json.js';
 import { configurationOf, engineOptions, madePseudonym } from '../../deid/shared.js';
+import { randomly } from '../../random.js';
 
 const RULES = JSON.stringify({
   processingErrors: 'skip',
@@ -224,6 +225,7 @@ describe('a page whose values are pseudonymized', () => {
           else expect(result.failure).toBeInstanceOf(ExportError);
         },
       ),
+      randomly(100),
     );
   });
 });

@@ -29,6 +29,8 @@ interface Behaviour {
   hidesIgnored?: boolean;
   /** Whether a page gives the number of all rows; default true. */
   totals?: boolean;
+  /** Whether some rows come once more behind all others, as for another version of theirs. */
+  repeats?: boolean;
   /** How often, in requests, rows that share a moment come in another order. */
   shufflesEvery?: number;
 }
@@ -67,6 +69,7 @@ class OffsetServer {
       seconds = false,
       hidesIgnored = false,
       totals = true,
+      repeats = false,
     } = this.#behaviour;
     const known = (name: string): boolean =>
       name === '_sort' ? sorts : name === '_lastUpdated' ? knowsLastUpdated : true;
@@ -97,6 +100,7 @@ class OffsetServer {
       rows = this.#rows.filter((row) => rows.includes(row));
     }
     if (sorts && query.has('_sort')) rows.sort((a, b) => direction * (a.lastUpdated - b.lastUpdated));
+    if (repeats) rows.push(...rows.filter((_, index) => index % 5 === 0));
     const offset = Number(query.get('_offset') ?? 0);
     const count = Math.min(maxCount, Number(query.get('_count') ?? maxCount));
     const honoured = new URLSearchParams([...query].filter(([name]) => hidesIgnored || known(name)));
@@ -285,6 +289,10 @@ describe('a walk over a source that pages by offset', () => {
     [
       'caps the page size and has no next links',
       { sorts: true, knowsLastUpdated: true, refusesUnknown: true, maxCount: 3, links: false },
+    ],
+    [
+      'does not sort and gives some again on a later page',
+      { sorts: false, knowsLastUpdated: true, refusesUnknown: true, maxCount: 3, repeats: true },
     ],
     [
       'has pages without a resource among others',

@@ -113,7 +113,8 @@ function dependenciesOf({ environment = SMART, blobs = {}, images = {}, moved = 
         const at = images[registry];
         if (at instanceof ExportError) throw at;
         const all = Object.keys(at ?? {});
-        return all[last === undefined ? 0 : all.indexOf(last) + 1];
+        const repository = all[last === undefined ? 0 : all.indexOf(last) + 1];
+        return { ...(repository === undefined ? {} : { repository }), passedOver: 0 };
       },
       tagsAfter: async (
         registry: string,
@@ -125,7 +126,7 @@ function dependenciesOf({ environment = SMART, blobs = {}, images = {}, moved = 
         const all = Object.keys(at ?? {});
         const rest = last === undefined ? all : all.slice(all.indexOf(last) + 1);
         const references = rest.slice(0, most).map((version) => ({ text: `${registry}/${repository}:${version}`, registry, repository, version })); // prettier-ignore
-        return { references, isMore: rest.length > most };
+        return { references, isMore: rest.length > most, passedOver: 0 };
       },
       open: async (collection: OciReference) => {
         textOf(collection);
@@ -349,6 +350,40 @@ describe('configurations of registries', () => {
     expect(
       issuesIn(lists).match(/^Not listed: The registry gone\.example cannot be reached\.$/gm),
     ).toHaveLength(3);
+  });
+
+  it('whose names are not legal are passed over, and it is said how many', async () => {
+    const { dependencies } = dependenciesOf({
+      images: { 'r.example': { x: image }, 'r.example/x': image } as never,
+    });
+    const own = dependencies.configurationImages;
+    type Asked = typeof own;
+    const images = {
+      places: own.places,
+      open: (...asked: Parameters<Asked['open']>) => own.open(...asked),
+      repositoryAfter: async (...asked: Parameters<Asked['repositoryAfter']>) => ({
+        ...(await own.repositoryAfter(...asked)),
+        passedOver: 2,
+      }),
+      tagsAfter: async (...asked: Parameters<Asked['tagsAfter']>) => ({
+        ...(await own.tagsAfter(...asked)),
+        passedOver: 1,
+      }),
+    };
+    const places = { ...dependencies, configurationImages: images } as unknown as HttpDependencies;
+    const page = await candidatesAt(places, { at: 1 });
+    const words = (what: string): string =>
+      `Not listed: ${what} whose names are not legal, so no reference can name them.`;
+    expect(page?.candidates).toHaveLength(1);
+    expect(page?.issues.map(({ diagnostics }) => diagnostics)).toEqual([
+      words('2 repositories of the registry r.example'),
+      words('1 tags of r.example/x'),
+    ]);
+    const last = await candidatesAt(places, { at: 1, repository: 'x' });
+    expect(last?.issues.map(({ diagnostics }) => diagnostics)).toEqual([
+      words('2 repositories of the registry r.example'),
+    ]);
+    expect(last?.next).toEqual({ at: 2 });
   });
 
   it('are listed where the container cannot be', async () => {

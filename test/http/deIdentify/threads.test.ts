@@ -15,7 +15,8 @@ describe('the work of $de-identify on threads', () => {
       headers: { 'retry-after': '5' },
     });
     clearInterval(ticking);
-    expect(ticks).toBeGreaterThan(50);
+    // On a machine that is busy, far fewer than there is time for; none where the work were on this thread.
+    expect(ticks).toBeGreaterThan(5);
     await expect(run(task(''))).resolves.toEqual(done);
   });
 

@@ -166,7 +166,7 @@ describe('the host as a process', () => {
     const environment = { LOCAL_DATA: join(data, 'killed'), DURABLE_REDELIVERY_DELAY_SECONDS: '0.2' };
     const file = join(data, 'killed.txt');
     let { child, url } = await start(environment);
-    await new Client(url).start('family', 'family', { file, ms: 300 });
+    await new Client(url).start('family', 'family', { file, ms: 2000 });
     const kill = async (): Promise<void> => {
       const exited = exitOf(child);
       child.kill('SIGKILL');

@@ -59,7 +59,7 @@ beforeAll(async () => {
     },
   });
   for (const stream of [host.stdout, host.stderr]) stream?.on('data', (text) => (log += String(text)));
-  await waitFor(async () => log.includes('"ready"'), 'the host to start', 20_000);
+  await waitFor(async () => log.includes('"ready"'), 'the host to start');
   url = /"url":"([^"]+)"/.exec(log)?.[1] ?? '';
 });
 afterAll(async () => {
@@ -111,7 +111,7 @@ test('slow clients of large files cost a bounded memory each, and are no error w
       .split('\n')
       .filter((line) => /"level":"(error|warning)","category":"Function|MaxListeners/.test(line)),
   ).toEqual([]);
-}, 120_000);
+});
 
 test('a part of a file has its length', async () => {
   const response = await open({ range: 'bytes=1000-1099' });

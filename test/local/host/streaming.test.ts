@@ -39,10 +39,11 @@ test('a large answer comes whole, with status, headers and cookies', async () =>
 
 test('an answer goes out as it comes', async () => {
   const response = await open('slow');
-  const arrivals: { text: string; at: number }[] = [];
-  for await (const chunk of response) arrivals.push({ text: String(chunk), at: Date.now() });
-  expect(arrivals.map(({ text }) => text)).toEqual(['first ', 'second']);
-  expect((arrivals[1]?.at ?? 0) - (arrivals[0]?.at ?? 0)).toBeGreaterThan(300);
+  const arrived: string[] = [];
+  for await (const chunk of response) {
+    if (arrived.push(String(chunk)) === 1) await fetch(`${host.url}/api/release`);
+  }
+  expect(arrived).toEqual(['first ', 'second']);
 });
 
 test('a client that does not read does not hold the function back', async () => {
@@ -72,7 +73,7 @@ test('what only the host takes of headers hangs until the time-out of the functi
   const started = Date.now();
   const response = await fetch(`${host.url}/api/large`, { headers: { 'x-long': 'a'.repeat(20_000) } });
   expect([response.status, await response.text()]).toEqual([500, '']);
-  expect(Date.now() - started).toBeGreaterThan(4500);
+  expect(Date.now() - started).toBeGreaterThan(14_500);
 });
 
 test('a handler that throws is answered with 500, without a body', async () => {

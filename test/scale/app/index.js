@@ -17,7 +17,8 @@ const ok = (value) => ({ ok: true, value });
 
 /** By kind of instance: the longest history, in events and in bytes, and how long replaying it took. */
 const largest = {};
-let startedAt = 0;
+/** Processor time: a replay that the machine leaves waiting costs no more. */
+let before;
 app.hook.preInvocation(({ inputs }) => {
   const [input] = inputs;
   if (!Array.isArray(input?.history)) return;
@@ -26,13 +27,14 @@ app.hook.preInvocation(({ inputs }) => {
   seen.events = Math.max(seen.events, input.history.length);
   seen.bytes = Math.max(seen.bytes, JSON.stringify(input.history).length);
   seen.replays++;
-  startedAt = performance.now();
+  before = process.cpuUsage();
 });
 app.hook.postInvocation(({ inputs }) => {
   const [input] = inputs;
   if (!Array.isArray(input?.history)) return;
   const kind = /:(worker|partition)-/.exec(input.instanceId)?.[1] ?? 'job';
-  largest[kind].replayMs = Math.max(largest[kind].replayMs, performance.now() - startedAt);
+  const { user, system } = process.cpuUsage(before);
+  largest[kind].replayMs = Math.max(largest[kind].replayMs, (user + system) / 1000);
 });
 
 df.app.orchestration('exportJob', exportJob);

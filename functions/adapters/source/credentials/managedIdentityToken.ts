@@ -1,5 +1,10 @@
 import { ExportError } from '../../../common/errors.js';
-import { isMissingIdentity, managedIdentity, type ManagedIdentity } from '../../managedIdentity.js';
+import {
+  busyIdentity,
+  isMissingIdentity,
+  managedIdentity,
+  type ManagedIdentity,
+} from '../../managedIdentity.js';
 import { BearerToken } from './bearerToken.js';
 
 /** Tokens of Microsoft Entra ID for the app's identity. */
@@ -13,9 +18,14 @@ export function managedIdentityToken(
       if (token !== null) return { value: token.token, expiresAt: token.expiresOnTimestamp };
     } catch (error) {
       if (!isMissingIdentity(error)) {
+        const why = busyIdentity(error);
         throw new ExportError(
           'source-unreachable',
-          `A token for ${identity.name}, with which the source is read, cannot be had now. Try again; see whether the app reaches its identity endpoint, and whether a proxy is in between (NO_PROXY).`,
+          `A token for ${identity.name}, with which the source is read, cannot be had now${
+            why === undefined
+              ? '. Try again; see whether the app reaches its identity endpoint, and whether a proxy is in between (NO_PROXY).'
+              : `: ${why}.`
+          }`,
           true,
         );
       }

@@ -53,7 +53,7 @@ df.app.orchestration('naps', function* ({ df: context }) {
 
 df.app.orchestration('anyLeavesOpen', function* ({ df: context }) {
   const quick = context.callActivity('echo', { n: 1 });
-  const slow = context.callActivity('echo', { n: 2, ms: 600 });
+  const slow = context.callActivity('echo', { n: 2, ms: 3000 });
   yield context.Task.any([quick, slow]);
   return 'quick';
 });
@@ -83,7 +83,7 @@ df.app.orchestration('rounds', function* ({ df: context }) {
 });
 
 df.app.orchestration('tooSlow', function* ({ df: context }) {
-  yield context.callActivity('echo', { ms: 4000 });
+  yield context.callActivity('echo', { ms: 60_000 });
 });
 
 df.app.orchestration('values', function* ({ df: context }) {

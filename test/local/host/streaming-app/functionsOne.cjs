@@ -35,13 +35,17 @@ app.http('large', {
   }),
 });
 
+// Goes on when it is told that its first part has arrived.
+let release;
+app.http('release', { ...anonymous, handler: () => release() });
+
 app.http('slow', {
   ...anonymous,
   handler: () => ({
     body: new ReadableStream({
       async start(controller) {
         controller.enqueue(new TextEncoder().encode('first '));
-        await sleep(500);
+        await new Promise((resolve) => (release = resolve));
         controller.enqueue(new TextEncoder().encode('second'));
         controller.close();
       },
