@@ -1,5 +1,4 @@
 import { finished } from 'node:stream/promises';
-import { countGarbage } from '../../common/chunkGarbage.js';
 import { ExportError } from '../../common/errors.js';
 import { askPatiently, type FailedAttempt } from '../attempts.js';
 import { BufferPool } from '../bufferPool.js';
@@ -241,7 +240,6 @@ export class FhirClient implements Source {
       }
       page.set(chunk, filled);
       filled = end;
-      countGarbage(chunk.length);
     });
     // Also of a body that was cut before it was listened to.
     await finished(body, { writable: false });

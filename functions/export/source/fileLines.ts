@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash, type Hash } from 'node:crypto';
-import { countGarbage } from '../../common/chunkGarbage.js';
 import { ExportError } from '../../common/errors.js';
 import { JsonTape, OBJECT } from '../../json/jsonTape.js';
 import { readHead, resourceRow, type RowFaults, type SearchRow } from './resourceRow.js';
@@ -101,7 +100,6 @@ export async function* lineBlocks(
       held = larger;
     }
     filled += rest.copy(held, filled);
-    countGarbage(chunk.length);
     if (filled < blockBytes) continue;
     const last = held.subarray(searched, filled).lastIndexOf(LINE_BREAK);
     if (last >= 0) {
