@@ -88,11 +88,11 @@ describe('requests of all jobs to one source', () => {
   it('all wait as long as Retry-After asks of one of them', async () => {
     const load = await sourceOf(2, 5, '1');
     const limiter = new SourceLimiter(3);
-    const { enter } = limiter;
+    const enter = limiter.enter.bind(limiter);
     let refusedAt: number | undefined;
     const later: number[] = [];
     limiter.enter = async (job) => {
-      const leave = await enter.call(limiter, job);
+      const leave = await enter(job);
       if (refusedAt !== undefined) later.push(performance.now() - refusedAt);
       return (outcome, retryAfterMs) => {
         leave(outcome, retryAfterMs);
