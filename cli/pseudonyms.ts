@@ -1,4 +1,5 @@
-import { openPseudonymAccess, openPseudonyms } from '../functions/adapters/pseudonyms/openPseudonyms.js';
+import { openPseudonymAccess } from '../functions/adapters/pseudonyms/openPseudonymAccess.js';
+import { openPseudonyms } from '../functions/adapters/pseudonyms/openPseudonyms.js';
 import type { Configuration } from '../functions/deid/configuration/configuration.js';
 import { needsPseudonyms } from '../functions/deid/configuration/keys.js';
 import { JobPseudonyms } from '../functions/export/output/jobPseudonyms.js';

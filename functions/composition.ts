@@ -1,37 +1,18 @@
 import { fileURLToPath } from 'node:url';
 import type { ActivityDependencies, MainDependencies } from './activities/dependencies.js';
-import { CpuShares } from './activities/cpuShares.js';
-import { exportGroup } from './activities/exportGroup.js';
-import { exportSlice } from './activities/exportSlice.js';
-import { JobCache } from './activities/jobCache.js';
 import type { SliceRunner } from './activities/sliceRunner.js';
 import { SliceThreads } from './activities/sliceThreads.js';
 import { SparingSlices } from './activities/sparingSlices.js';
 import { ConfigurationBlobs } from './adapters/configurationBlobs.js';
 import { ConfigurationImages } from './adapters/configurationImages.js';
-import {
-  openAuthorizationServer,
-  openBulk,
-  openSource,
-  openSourceAccess,
-  type SourceOf,
-} from './adapters/source/openSource.js';
+import { openSource, type SourceOf } from './adapters/source/openSource.js';
+import { openAuthorizationServer, openSourceAccess } from './adapters/source/openSourceAccess.js';
 import { CapabilitiesCache } from './adapters/source/capabilitiesCache.js';
-import { openPseudonymAccess, openPseudonyms } from './adapters/pseudonyms/openPseudonyms.js';
-import {
-  type RemoteSourceAccess,
-  remoteSourceAccess,
-  shareSourceAccess,
-  type SourceAccess,
-} from './adapters/source/sourceAccess.js';
-import { ExportFiles } from './adapters/storage/exportFiles.js';
-import { JobStore } from './adapters/storage/jobStore.js';
-import { SourceFiles } from './adapters/storage/sourceFiles.js';
+import { openPseudonymAccess } from './adapters/pseudonyms/openPseudonymAccess.js';
+import { openPseudonyms } from './adapters/pseudonyms/openPseudonyms.js';
+import { shareSourceAccess } from './adapters/source/sourceAccess.js';
 import { openStorage } from './adapters/storage/storage.js';
-import { threadCpuSeconds } from './adapters/threadCpu.js';
 import { threadLimits } from './common/threadLimits.js';
-import type { KeyResolver } from './deid/configuration/keys.js';
-import { FhirModel } from './deid/model/fhirModel.js';
 import { type Capabilities, readCapabilitiesAnswer } from './export/source/capabilities.js';
 import { openAuthorization } from './http/authorization/openAuthorization.js';
 import { ConfigurationCache } from './http/configurationCache.js';
@@ -41,6 +22,7 @@ import { DeIdentification } from './http/deIdentify/work.js';
 import type { HttpDependencies } from './http/dependencies.js';
 import type { ConfigurationReader } from './http/pinConfiguration.js';
 import type { Settings } from './settings/settings.js';
+import { type Access, composeThread, type RemoteAccess, secretsOf, slicesOf } from './threadComposition.js';
 
 /**
  * Heap of a thread. V8 lets a heap grow by what it may grow to, which is by the memory of the machine; an export's
@@ -49,24 +31,6 @@ import type { Settings } from './settings/settings.js';
 const MAX_THREAD_MEBIBYTES = 1024;
 /** Of young objects. An export makes few that live on: more memory for them saves no time. */
 const MAX_YOUNG_MEBIBYTES = 12;
-const BYTES_PER_MEBIBYTE = 1_048_576;
-
-/** What all threads of this process share at the servers that they ask. */
-export interface Access {
-  readonly source: SourceAccess;
-  readonly pseudonyms: SourceAccess;
-}
-
-/** What a thread is given of it. */
-export interface RemoteAccess {
-  readonly source: RemoteSourceAccess;
-  readonly pseudonyms: RemoteSourceAccess;
-}
-
-/** The access of a thread to which another one gives it. */
-export function remoteAccess({ source, pseudonyms }: RemoteAccess): Access {
-  return { source: remoteSourceAccess(source), pseudonyms: remoteSourceAccess(pseudonyms) };
-}
 
 /** Builds all that the app needs of the outside world, on its main thread. */
 export function composeApp(settings: Settings): { activities: MainDependencies; http: HttpDependencies } {
@@ -110,34 +74,6 @@ function openCapabilities(
   return new CapabilitiesCache(read, now);
 }
 
-/**
- * Builds what the activities of one thread need.
- * @param access what all threads share at the servers that they ask
- */
-export function composeThread(settings: Settings, access: Access): ActivityDependencies {
-  const jobs = new JobStore(openStorage(settings.runtimeStorage));
-  const model = FhirModel.of(settings.fhirVersion);
-  const { mode } = settings.source;
-  return {
-    settings,
-    jobs,
-    files: new ExportFiles(openStorage(settings.exportStorage)),
-    sourceOf: openSource(settings, access.source),
-    bulkOf:
-      mode.method === 'bulk' || mode.method === 'auto'
-        ? openBulk(settings, mode.fileHosts, access.source)
-        : undefined,
-    sourceFiles:
-      mode.method === 'files'
-        ? new SourceFiles(mode, settings.sourceMaxPageMebibytes * BYTES_PER_MEBIBYTE)
-        : undefined,
-    cache: new JobCache(jobs, settings, secretsOf(settings), openPseudonyms(settings, access.pseudonyms)),
-    now: () => Date.now(),
-    cpu: new CpuShares(threadCpuSeconds),
-    isResourceType: (name) => model.resource(name) !== undefined,
-  };
-}
-
 /** What does the work of `$de-identify`, on a thread of its own. */
 export function composeDeIdentification(settings: Settings): RunDeIdentify {
   const work = new DeIdentification({
@@ -162,15 +98,6 @@ function configurationReader(settings: Settings): ConfigurationReader {
   };
 }
 
-/** What runs slices on a thread. */
-export function slicesOf(thread: ActivityDependencies): SliceRunner {
-  return {
-    run: exportSlice(thread),
-    runGroup: exportGroup(thread),
-    forget: (jobId) => thread.cache.forget(jobId),
-  };
-}
-
 function openSlices(settings: Settings, access: Access, main: ActivityDependencies): SliceRunner {
   const { most, areSpared } = settings.workerThreads;
   const onMain = slicesOf(main);
@@ -187,9 +114,4 @@ function openSlices(settings: Settings, access: Access, main: ActivityDependenci
     };
   });
   return areSpared ? new SparingSlices(onMain, threads, main.jobs) : threads;
-}
-
-/** Looks up the keys that configurations only name, in the settings. */
-function secretsOf({ secrets }: Settings): KeyResolver {
-  return async (name) => secrets.get(name) ?? null;
 }

@@ -1,7 +1,5 @@
-import {
-  openPseudonymAccess,
-  openServiceClient,
-} from '../../functions/adapters/pseudonyms/openPseudonyms.js';
+import { openPseudonymAccess } from '../../functions/adapters/pseudonyms/openPseudonymAccess.js';
+import { openServiceClient } from '../../functions/adapters/pseudonyms/openPseudonyms.js';
 import {
   FHIR_JSON,
   parametersOf,

@@ -1,4 +1,5 @@
-import { openSource, openSourceAccess } from '../../functions/adapters/source/openSource.js';
+import { openSource } from '../../functions/adapters/source/openSource.js';
+import { openSourceAccess } from '../../functions/adapters/source/openSourceAccess.js';
 import { checkLoop, NO_LOOP } from '../../functions/export/source/linkLoop.js';
 import { onRefusal } from '../../functions/export/source/refusals.js';
 import { readAnswer } from '../../functions/export/source/searchPage.js';

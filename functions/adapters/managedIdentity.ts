@@ -1,4 +1,4 @@
-import { DefaultAzureCredential, type TokenCredential } from '@azure/identity';
+import type { TokenCredential } from '@azure/identity';
 
 const MAX_CAUSES = 5;
 
@@ -11,11 +11,20 @@ export interface ManagedIdentity {
 /** The identity of the app: the user-assigned one with that client id, or the system-assigned one. */
 export function managedIdentity(clientId: string | undefined): ManagedIdentity {
   return {
-    credential: new DefaultAzureCredential(
-      clientId === undefined ? {} : { managedIdentityClientId: clientId },
-    ),
+    credential: credentialOf(clientId),
     name: managedIdentityName(clientId),
   };
+}
+
+/** The library takes 3 MiB of each thread's heap, so it is loaded for the first token. */
+function credentialOf(clientId: string | undefined): TokenCredential {
+  const options = clientId === undefined ? {} : { managedIdentityClientId: clientId };
+  let opened: Promise<TokenCredential> | undefined;
+  const open = async (): Promise<TokenCredential> => {
+    const { DefaultAzureCredential } = await import('@azure/identity');
+    return new DefaultAzureCredential(options);
+  };
+  return { getToken: async (...call) => (await (opened ??= open())).getToken(...call) };
 }
 
 export function managedIdentityName(clientId: string | undefined): string {

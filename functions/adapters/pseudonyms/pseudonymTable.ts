@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { RestError, TableClient, type TransactionAction } from '@azure/data-tables';
+import type { TableClient, TransactionAction } from '@azure/data-tables';
 import type { ExportError } from '../../common/errors.js';
 import { addTo } from '../../common/maps.js';
 import type { DomainName } from '../../deid/methods/pseudonyms.js';
@@ -7,7 +7,7 @@ import type { PseudonymPair, PseudonymService } from '../../export/output/jobPse
 import type { StorageAccount } from '../../settings/storageSettings.js';
 import { managedIdentity } from '../managedIdentity.js';
 import type { SourceAccess } from '../source/sourceAccess.js';
-import { storageFailure } from '../storage/storage.js';
+import { storageFailure, storageStatus } from '../storage/storage.js';
 
 const TABLE = 'pseudonyms';
 /** Random bytes of a pseudonym; in hexadecimal, it is a valid id. */
@@ -43,12 +43,11 @@ export interface PseudonymTableOptions {
 export class PseudonymTable implements PseudonymService {
   readonly batchSize = BATCH_SIZE;
   readonly #options: PseudonymTableOptions;
-  readonly #table: TableClient;
+  #table: Promise<TableClient> | undefined;
   #created: Promise<unknown> | undefined;
 
   constructor(options: PseudonymTableOptions) {
     this.#options = options;
-    this.#table = openTable(options.account);
   }
 
   /** The pseudonym that a value has; `undefined` where none was made. Nothing is added to the table. */
@@ -61,7 +60,7 @@ export class PseudonymTable implements PseudonymService {
 
   async pseudonyms(domain: DomainName, values: readonly string[]): Promise<readonly PseudonymPair[]> {
     try {
-      this.#created ??= this.#table.createTable();
+      this.#created ??= this.#client().then((table) => table.createTable());
       await this.#created;
       const groups = new Map<string, Row[]>();
       for (const value of values) {
@@ -86,7 +85,7 @@ export class PseudonymTable implements PseudonymService {
     const made = rows.map((row) => ({ ...row, pseudonym: randomBytes(PSEUDONYM_BYTES).toString('hex') }));
     const entities = made.map(({ partitionKey, rowKey, pseudonym }) => ({ partitionKey, rowKey, pseudonym }));
     const actions = entities.map((entity): TransactionAction => ['create', entity]);
-    if (await this.#inserts(() => this.#table.submitTransaction(actions)))
+    if (await this.#inserts((table) => table.submitTransaction(actions)))
       return made.map(({ value, pseudonym }) => [value, pseudonym]);
     return Promise.all(
       made.map(async (row): Promise<PseudonymPair> => [row.value, await this.#readOrInsert(row)]),
@@ -96,35 +95,43 @@ export class PseudonymTable implements PseudonymService {
   async #readOrInsert({ partitionKey, rowKey, pseudonym }: Row & { pseudonym: string }): Promise<string> {
     const before = await this.#read(partitionKey, rowKey);
     if (before !== undefined) return before;
-    if (await this.#inserts(() => this.#table.createEntity({ partitionKey, rowKey, pseudonym })))
+    if (await this.#inserts((table) => table.createEntity({ partitionKey, rowKey, pseudonym })))
       return pseudonym;
     return (await this.#read(partitionKey, rowKey)) ?? '';
   }
 
   /** Whether rows are inserted; not, where one was there before. */
-  async #inserts(insert: () => Promise<object>): Promise<boolean> {
+  async #inserts(insert: (table: TableClient) => Promise<object>): Promise<boolean> {
     return (await this.#unless(409, insert)) !== undefined;
   }
 
   async #read(partitionKey: string, rowKey: string): Promise<string | undefined> {
-    const row = await this.#unless(404, () =>
-      this.#table.getEntity<{ pseudonym?: unknown }>(partitionKey, rowKey),
+    const row = await this.#unless(404, (table) =>
+      table.getEntity<{ pseudonym?: unknown }>(partitionKey, rowKey),
     );
     if (row === undefined) return undefined;
     return typeof row.pseudonym === 'string' ? row.pseudonym : '';
   }
 
   /** A request in its turn; `undefined` where it is answered with this status. */
-  async #unless<T extends object>(status: number, request: () => Promise<T>): Promise<T | undefined> {
+  async #unless<T extends object>(
+    status: number,
+    request: (table: TableClient) => Promise<T>,
+  ): Promise<T | undefined> {
+    const table = await this.#client();
     const leave = await this.#options.limiter.enter(this.#options.requester);
     try {
-      return await request();
+      return await request(table);
     } catch (error) {
-      if (error instanceof RestError && error.statusCode === status) return undefined;
+      if (storageStatus(error) === status) return undefined;
       throw error;
     } finally {
       leave('served');
     }
+  }
+
+  #client(): Promise<TableClient> {
+    return (this.#table ??= openTable(this.#options.account));
   }
 
   #row({ domain, entici }: DomainName, value: string): Row {
@@ -145,7 +152,9 @@ function tableFailure(error: unknown): ExportError {
   return storageFailure(error, 'AzureWebJobsStorage', 'the table of pseudonyms', role);
 }
 
-function openTable(account: StorageAccount): TableClient {
+/** The library is loaded where pseudonyms are kept in a table. */
+async function openTable(account: StorageAccount): Promise<TableClient> {
+  const { TableClient } = await import('@azure/data-tables');
   if ('connectionString' in account) {
     const options = { allowInsecureConnection: /http:\/\//i.test(account.connectionString) };
     return TableClient.fromConnectionString(account.connectionString, TABLE, options);

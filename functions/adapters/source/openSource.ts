@@ -4,9 +4,7 @@ import { type Dispatchers, openDispatchers } from '../dispatchers.js';
 import { BulkClient, type BulkFailureLine } from './bulkClient.js';
 import { FhirClient, type SourceFailureLine } from './fhirClient.js';
 import type { SourceAccess } from './sourceAccess.js';
-import { openSourceCredentials } from './credentials/openSourceCredentials.js';
 import { SourceRequests } from './sourceRequests.js';
-import { SourceLimiter } from './sourceLimiter.js';
 
 const KEEP_ALIVE_MS = 30_000;
 const BYTES_PER_MEBIBYTE = 1_048_576;
@@ -21,21 +19,9 @@ export type SourceOf = (
   onRequest?: () => void,
 ) => Source;
 
-/** Credentials and places at the source: once per process. */
-export function openSourceAccess(settings: Settings): SourceAccess {
-  const transport = {
-    dispatcherFor: dispatchersOf(settings),
-    timeoutSeconds: settings.sourceTimeoutSeconds,
-  };
-  return {
-    credentials: openSourceCredentials(settings.source.authentication, settings.fhirServerUrl, transport),
-    limiter: new SourceLimiter(settings.sourceMaxRequests),
-  };
-}
-
 /** Opens the source with connections of this thread. */
 export function openSource(settings: Settings, { credentials, limiter }: SourceAccess): SourceOf {
-  const dispatcherFor = dispatchersOf(settings);
+  const dispatcherFor = sourceDispatchers(settings);
   return (job, log, onRequest) =>
     new FhirClient({
       baseUrl: settings.fhirServerUrl,
@@ -64,7 +50,11 @@ export function openBulk(
   fileHosts: ReadonlySet<string>,
   { credentials, limiter }: SourceAccess,
 ): BulkOf {
-  const requests = new SourceRequests(dispatchersOf(settings), credentials, settings.sourceTimeoutSeconds);
+  const requests = new SourceRequests(
+    sourceDispatchers(settings),
+    credentials,
+    settings.sourceTimeoutSeconds,
+  );
   return (job, log, onRequest) =>
     new BulkClient({
       baseUrl: settings.fhirServerUrl,
@@ -79,12 +69,8 @@ export function openBulk(
     });
 }
 
-/** The way to the authorization server whose tokens let callers in: by the same rules as to the source. */
-export function openAuthorizationServer(settings: Settings): Dispatchers {
-  return dispatchersOf(settings);
-}
-
-function dispatchersOf(settings: Settings): Dispatchers {
+/** The ways to the source. */
+export function sourceDispatchers(settings: Settings): Dispatchers {
   return openDispatchers({
     ca: settings.source.ca,
     proxy: settings.proxy,

@@ -1,8 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  openPseudonymAccess,
-  openPseudonyms,
-} from '../../../functions/adapters/pseudonyms/openPseudonyms.js';
+import { openPseudonymAccess } from '../../../functions/adapters/pseudonyms/openPseudonymAccess.js';
+import { openPseudonyms } from '../../../functions/adapters/pseudonyms/openPseudonyms.js';
 import type { DomainName } from '../../../functions/deid/methods/pseudonyms.js';
 import { JobPseudonyms } from '../../../functions/export/output/jobPseudonyms.js';
 import { readSettings } from '../../../functions/settings/settings.js';

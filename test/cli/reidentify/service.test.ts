@@ -10,10 +10,8 @@ import { json } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  openPseudonymAccess,
-  openPseudonyms,
-} from '../../../functions/adapters/pseudonyms/openPseudonyms.js';
+import { openPseudonymAccess } from '../../../functions/adapters/pseudonyms/openPseudonymAccess.js';
+import { openPseudonyms } from '../../../functions/adapters/pseudonyms/openPseudonyms.js';
 import { compileEngine } from '../../../functions/deid/compileEngine.js';
 import { readConfiguration } from '../../../functions/deid/readConfiguration.js';
 import { anonymizeText } from '../../../functions/deid/run/anonymizeText.js';
