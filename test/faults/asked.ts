@@ -85,6 +85,7 @@ const BULK_BEHAVIOURS = [
 export function drawSetting(random: Random, mode: SourceMode, level: Asked['level']): Setting {
   const environment = random.pick([
     {},
+    { WORKER_THREADS: 'auto' },
     { WORKER_THREADS: '0', SLICE_MAX_PAGES: '1' },
     { WORKER_THREADS: '2', PARALLEL_PARTITIONS: '5' },
     { WORKER_THREADS: '2', SLICE_MAX_PAGES: '4', PARALLEL_PARTITIONS: '1' },
@@ -97,7 +98,7 @@ export function drawSetting(random: Random, mode: SourceMode, level: Asked['leve
   }
   if (mode === 'files') return { mode, isPacked, source: {}, environment };
   const kind = random.next();
-  // What is not counted may be much, so it is read on threads, and by all workers.
+  // What is not counted may be much, so it is read by all workers.
   if (kind < 0.4)
     return { mode, isPacked, source: { behaviours: ['counts-refused', 'no-totals'] }, environment };
   if (kind < 0.6 && level === 'group')

@@ -29,7 +29,7 @@ export const CONFIGURATION_NAME = 'keeps-ids.json';
 
 /** Small, so that faults meet every step and an export takes a second or two. */
 const APP_SETTINGS = {
-  // One is enough to have slices on a thread of their own, where a job may be large, and quicker to start.
+  // One is enough to have slices on a thread of their own, and quicker to start.
   WORKER_THREADS: '1',
   PAGE_SIZE: '15',
   SLICE_MAX_PAGES: '2',
