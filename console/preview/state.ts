@@ -110,7 +110,7 @@ export interface PreviewState {
 /** The configuration that a page begins with: what the sample of its version says, in a few lines to add to. */
 export function firstConfiguration(version: FhirVersion): string {
   return `${JSON.stringify(
-    { fhirVersion: version, extends: `hipaa-safe-harbor-${version.toLowerCase()}@1`, fhirPathRules: [] },
+    { fhirVersion: version, extends: `hipaa-safe-harbor-${version.toLowerCase()}@2`, fhirPathRules: [] },
     undefined,
     2,
   )}\n`;

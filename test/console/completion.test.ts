@@ -27,7 +27,12 @@ describe('what can be written in a configuration', () => {
     ['a method', '{"fhirPathRules":[{"path":"Patient","method":"crypt^"}]}', 'crypt', ['cryptoHash']],
     ['a setting of a rule', '{"fhirPathRules":[{"path":"Patient","meth^', 'meth', ['method']],
     ['a parameter', '{"fhirPathRules":[],"parameters":{"dateShiftK^"', 'dateShiftK', ['dateShiftKey']],
-    ['a sample', '{"extends":"hipaa-safe-harbor-r5^', 'hipaa-safe-harbor-r5', ['hipaa-safe-harbor-r5@1']],
+    [
+      'a sample',
+      '{"extends":"hipaa-safe-harbor-r5^',
+      'hipaa-safe-harbor-r5',
+      ['hipaa-safe-harbor-r5@2', 'hipaa-safe-harbor-r5@1'],
+    ],
     ['in YAML', 'fhirPathRules:\n  - path: Patient.bir^\n', 'bir', ['birthDate']],
     ['a method in YAML', 'fhirPathRules:\n  - path: Patient\n    method: crypt^', 'crypt', ['cryptoHash']],
     ['a setting in YAML', 'fhirPathRules:\n  - path: Patient\n    meth^', 'meth', ['method']],

@@ -46,7 +46,7 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
     await page.getByRole('tab', { name: 'All resources' }).click();
     await page.getByText('de-identified').first().waitFor();
     expect(await accessibilityProblems(page)).toEqual([]);
-    await page.getByLabel('Compare with').selectOption('hipaa-safe-harbor-r4@1');
+    await page.getByLabel('Compare with').selectOption('hipaa-safe-harbor-r4@2');
     await page.getByText('Elements that differ').waitFor();
     await page.getByRole('button', { name: 'Copy link' }).click();
     await page.getByText('The link holds the configuration only').waitFor();
@@ -195,7 +195,7 @@ describe.skipIf(CHROMIUM === undefined)('the preview', () => {
     await page.waitForURL('**/preview?version=R5');
     await ready(page);
     await page.getByText('Open a resource, a Bundle or NDJSON').waitFor();
-    expect(await page.locator('.cm-content').innerText()).toContain('hipaa-safe-harbor-r5@1');
+    expect(await page.locator('.cm-content').innerText()).toContain('hipaa-safe-harbor-r5@2');
     await close();
   });
 

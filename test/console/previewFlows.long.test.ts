@@ -108,7 +108,7 @@ describe.skipIf(CHROMIUM === undefined)('two configurations over the same data',
 
   it('can be a sample and a text, and are made with the same keys and random numbers', async () => {
     const { page, close } = await openPreview(browser);
-    const sample = 'hipaa-safe-harbor-r4@1';
+    const sample = 'hipaa-safe-harbor-r4@2';
     await page.getByLabel('Start from').selectOption(`copy of ${sample}`);
     await openFile(page, TWO, 'two.ndjson');
     await page.getByLabel('Compare with').selectOption(sample);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { exportSimulated, tellDeletions } from './exportSimulated.js';
 import { ExportError } from '../../functions/common/errors.js';
-import { INEXACT, SimulatedSource } from './simulatedSource.js';
+import { type Behaviour, INEXACT, SimulatedSource } from './simulatedSource.js';
 import { randomlyAtCost, runs, SEED } from '../random.js';
 
 const START = Date.parse('2026-01-01T00:00:00.000Z');
@@ -56,7 +56,7 @@ describe.each([
           fc.integer({ min: 1, max: 4 }),
           fc.integer({ min: 2, max: 30 }),
           fc.array(change, { minLength: 40, maxLength: 200, size: 'max' }),
-          fc.constantFrom(...behaviours),
+          fc.constantFrom<Behaviour>(...behaviours),
           async (initial, filterTags, pageSize, slicePages, partitionResources, changes, behaviour) => {
             const source = new SimulatedSource('Observation', behaviour);
             let clock = START + marginMs;
@@ -105,7 +105,12 @@ describe.each([
               source,
               { type: 'Observation', from: transactionTime, until: end },
               pageSize,
-            );
+            ).catch((error: unknown) => {
+              // Without totals, an only page that is full may not be all: the manifest says so.
+              if (behaviour.hasTotals !== false || !/more entries than a page/.test(String(error)))
+                throw error;
+            });
+            if (deleted === undefined) return;
             expect(new Set(deleted.urls).size, 'each once').toBe(deleted.urls.length);
             const held = new Map([...first, ...second].map(({ id, meta }) => [id, meta.versionId]));
             for (const row of source.rows) {

@@ -9,7 +9,7 @@ import type { FhirVersion } from '../../../functions/fhir/fhirVersion.js';
 import { objectEngine, type ObjectEngine } from '../bothWays.js';
 import { engineOptions } from '../shared.js';
 
-const R4 = 'hipaa-safe-harbor-r4@1';
+const R4 = 'hipaa-safe-harbor-r4@2';
 const SAMPLE = JSON.parse(
   readFileSync(new URL('../../../configurations/hipaa-safe-harbor-r4.json', import.meta.url), 'utf8'),
 ) as { fhirPathRules: object[]; parameters: Record<string, unknown> };
@@ -160,7 +160,7 @@ describe('problems name the own list or the sample, and the index in it', () => 
       {
         path: 'fhirPathRulesAfter[0].path',
         message: expect.stringMatching(
-          /^Never acts: hipaa-safe-harbor-r4@1 fhirPathRules\[\d+\] \('/,
+          /^Never acts: hipaa-safe-harbor-r4@2 fhirPathRules\[\d+\] \('/,
         ) as string,
         line: 1,
       },
@@ -175,21 +175,21 @@ describe('problems name the own list or the sample, and the index in it', () => 
   });
 
   it.each<[string, object, RegExp, FhirVersion?]>([
-    ['no version', { extends: 'hipaa-safe-harbor-r4' }, /^extends: There is no sample .*; did you mean 'hipaa-safe-harbor-r4@1'\? The samples are hipaa-safe-harbor-stu3@1, /],
-    ['a later version', { extends: 'hipaa-safe-harbor-r4@2' }, /^extends: There is no sample/],
+    ['no version', { extends: 'hipaa-safe-harbor-r4' }, /^extends: There is no sample .*; did you mean 'hipaa-safe-harbor-r4@2'\? The samples are hipaa-safe-harbor-stu3@2, /],
+    ['a later version', { extends: 'hipaa-safe-harbor-r4@3' }, /^extends: There is no sample/],
     ['what every object has', { extends: 'toString' }, /^extends: There is no sample/],
     ['an empty name', { extends: '' }, /^extends: There is no sample/],
     ['null', { extends: null }, /^extends: Must be the name of one sample, with its version/],
     ['a list', { extends: [R4] }, /^extends: Must be the name of one sample/],
     ['a sample of the user', { extends: { sample: R4, configuration: SAMPLE } }, /^extends: Must be the name of one sample/],
     ['two', { extends: R4, Extends: R4 }, /^extends: This setting is there twice/],
-    ['data of R5', { extends: R4 }, /^extends: hipaa-safe-harbor-r4@1 is for R4, and the data is R5: extend the sample of that version/, 'R5'],
-    ['for R5', { extends: R4, fhirVersion: 'R5' }, /^extends: hipaa-safe-harbor-r4@1 is for R4, and fhirVersion names R5/, 'R5'],
+    ['data of R5', { extends: R4 }, /^extends: hipaa-safe-harbor-r4@2 is for R4, and the data is R5: extend the sample of that version/, 'R5'],
+    ['for R5', { extends: R4, fhirVersion: 'R5' }, /^extends: hipaa-safe-harbor-r4@2 is for R4, and fhirVersion names R5/, 'R5'],
     ['for R4 and R4B', { extends: R4, fhirVersion: ['R4', 'R4B'] }, /^extends: .* fhirVersion names R4B/],
     ['rules that are no list', { extends: R4, fhirPathRules: {} }, /^fhirPathRules: An array of rules is required/],
     ['rules after that are no list', { extends: R4, fhirPathRulesAfter: {} }, /^fhirPathRulesAfter: An array of rules is required/],
-    ['too many rules', { extends: R4, fhirPathRules: Array.from({ length: 1900 }, () => BEFORE[0]) }, /and this one has \d+ together with hipaa-safe-harbor-r4@1/],
-    ['too much text', { extends: R4, comment: 'x'.repeat(900_000) }, /^extends: Together with hipaa-safe-harbor-r4@1 the configuration is larger than 1 MiB/],
+    ['too many rules', { extends: R4, fhirPathRules: Array.from({ length: 1900 }, () => BEFORE[0]) }, /and this one has \d+ together with hipaa-safe-harbor-r4@2/],
+    ['too much text', { extends: R4, comment: 'x'.repeat(900_000) }, /^extends: Together with hipaa-safe-harbor-r4@2 the configuration is larger than 1 MiB/],
     ['rules after nothing', { fhirPathRules: [], fhirPathRulesAfter: [] }, /^fhirPathRulesAfter: .* name the sample in extends/],
   ])('an error: %s', (_name, configuration, message, fhirVersion = 'R4') => {
     expect(errorsOf(configuration, fhirVersion)).toEqual([expect.stringMatching(message)]);
@@ -222,7 +222,10 @@ describe('what is pinned of a configuration that extends a sample', () => {
   it('has a digest that covers both', () => {
     const digestOf = (text: string): string => configurationDigest(pinnedText(text));
     // It is what an approval lists: no version of the app may give another one.
-    expect(digestOf(TEXT)).toBe('sha256:e2d2ec63122931adc6e46ce353017c21c3cfef624a29ccf64ae8e2a4799321c3');
+    expect(digestOf(TEXT)).toBe('sha256:4459617961e66f12b2257130f99e0146b8b8086969e6d105d91cbdb5851fcb59');
+    expect(digestOf(TEXT.replace('r4@2', 'r4@1'))).toBe(
+      'sha256:e2d2ec63122931adc6e46ce353017c21c3cfef624a29ccf64ae8e2a4799321c3',
+    );
     const changed = pinnedText(TEXT).replace('"strictZipCodes":true', '"strictZipCodes":false');
     expect(configurationDigest(changed)).not.toBe(digestOf(TEXT));
     expect(digestOf(JSON.stringify({ extends: R4, fhirPathRules: BEFORE }))).not.toBe(digestOf(TEXT));
