@@ -8,6 +8,7 @@ import type { StorageAccount } from '../../settings/storageSettings.js';
 import { library } from '../library.js';
 import { managedIdentity } from '../managedIdentity.js';
 import type { SourceAccess } from '../source/sourceAccess.js';
+import { retriedTable } from '../storage/refusedRetries.js';
 import { storageFailure, storageStatus } from '../storage/storage.js';
 
 const TABLE = 'pseudonyms';
@@ -61,7 +62,7 @@ export class PseudonymTable implements PseudonymService {
 
   async pseudonyms(domain: DomainName, values: readonly string[]): Promise<readonly PseudonymPair[]> {
     try {
-      this.#created ??= this.#client().then((table) => table.createTable());
+      this.#created ??= this.#client().then((table) => retriedTable(() => table.createTable()));
       await this.#created;
       const groups = new Map<string, Row[]>();
       for (const value of values) {
@@ -122,7 +123,7 @@ export class PseudonymTable implements PseudonymService {
     const table = await this.#client();
     const leave = await this.#options.limiter.enter(this.#options.requester);
     try {
-      return await request(table);
+      return await retriedTable(() => request(table));
     } catch (error) {
       if (storageStatus(error) === status) return undefined;
       throw error;
