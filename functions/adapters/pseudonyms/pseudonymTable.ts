@@ -5,6 +5,7 @@ import { addTo } from '../../common/maps.js';
 import type { DomainName } from '../../deid/methods/pseudonyms.js';
 import type { PseudonymPair, PseudonymService } from '../../export/output/jobPseudonyms.js';
 import type { StorageAccount } from '../../settings/storageSettings.js';
+import { library } from '../library.js';
 import { managedIdentity } from '../managedIdentity.js';
 import type { SourceAccess } from '../source/sourceAccess.js';
 import { retriedTable } from '../storage/refusedRetries.js';
@@ -44,7 +45,7 @@ export interface PseudonymTableOptions {
 export class PseudonymTable implements PseudonymService {
   readonly batchSize = BATCH_SIZE;
   readonly #options: PseudonymTableOptions;
-  #table: Promise<TableClient> | undefined;
+  #table: TableClient | undefined;
   #created: Promise<unknown> | undefined;
 
   constructor(options: PseudonymTableOptions) {
@@ -131,8 +132,9 @@ export class PseudonymTable implements PseudonymService {
     }
   }
 
-  #client(): Promise<TableClient> {
-    return (this.#table ??= openTable(this.#options.account));
+  async #client(): Promise<TableClient> {
+    const { TableClient } = await tableLibrary();
+    return (this.#table ??= openTable(TableClient, this.#options.account));
   }
 
   #row({ domain, entici }: DomainName, value: string): Row {
@@ -153,13 +155,14 @@ function tableFailure(error: unknown): ExportError {
   return storageFailure(error, 'AzureWebJobsStorage', 'the table of pseudonyms', role);
 }
 
-/** The library is loaded where pseudonyms are kept in a table. */
-async function openTable(account: StorageAccount): Promise<TableClient> {
-  const { TableClient } = await import('@azure/data-tables');
+/** It is loaded where pseudonyms are kept in a table. */
+const tableLibrary = library('@azure/data-tables', () => import('@azure/data-tables'));
+
+function openTable(Client: typeof TableClient, account: StorageAccount): TableClient {
   if ('connectionString' in account) {
     const options = { allowInsecureConnection: /http:\/\//i.test(account.connectionString) };
-    return TableClient.fromConnectionString(account.connectionString, TABLE, options);
+    return Client.fromConnectionString(account.connectionString, TABLE, options);
   }
   const url = account.tableServiceUri ?? account.blobServiceUri.replace('.blob.', '.table.');
-  return new TableClient(url, TABLE, managedIdentity(account.clientId).credential);
+  return new Client(url, TABLE, managedIdentity(account.clientId).credential);
 }
