@@ -77,12 +77,10 @@ const ELEMENTS: Readonly<Record<string, Identity>> = {
 
 const UNIT = special('freeText', 'Quantity.unit', 'decision', "nodesByName('unit').ofType(string)");
 
-const ANSWERS = "nodesByName('answer').value.ofType(integer) | nodesByName('answer').value.ofType(decimal)";
-
-/** Elements whose value may be of any type, and answers: numbers in them are no measurements. */
+/** Elements whose value may be of any type, and questionnaires' answers: numbers in them are no measurements. */
 const OPEN_VALUES: Readonly<Record<string, string>> = {
-  'QuestionnaireResponse.item.answer': ANSWERS,
-  'Contract.term.offer.answer': ANSWERS,
+  'QuestionnaireResponse.item.answer':
+    "nodesByName('answer').value.ofType(integer) | nodesByName('answer').value.ofType(decimal)",
   'Parameters.parameter': "nodesByName('parameter').value | nodesByName('part').value",
   'Task.input': "nodesByName('input').value",
   'Task.output': "nodesByName('output').value",
