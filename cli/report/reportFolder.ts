@@ -84,8 +84,10 @@ function coverageOf(value: unknown): CoverageSummary | undefined {
 }
 
 function isNames(names: unknown): boolean {
-  const isName = (name: unknown): boolean => typeof name === 'string' && /^[A-Za-z, ]{1,200}$/.test(name);
-  return Array.isArray(names) && names.every(isName);
+  return (
+    Array.isArray(names) &&
+    names.every((name) => typeof name === 'string' && /^[A-Za-z, ]{1,200}$/.test(name))
+  );
 }
 
 function isApproval(value: unknown): value is ApprovalRule {
