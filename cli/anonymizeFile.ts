@@ -36,13 +36,15 @@ export interface FileResult {
   labels: [label: string, count: number][];
   undecided: [rule: string, count: number][];
   content: [type: string, counts: ContentCounts][];
-  isWritten: boolean;
+  /** Why there is no file of the results; absent: there is one. */
+  notWritten?: string;
 }
 
 /** Endings of the files in a folder that are read. */
 const KNOWN_FILE = /\.(?:json|ndjson|jsonl)(?:\.gz)?$/i;
 const LINES_FILE = /\.(?:ndjson|jsonl)(?:\.gz)?$/i;
 const GZIP_FILE = /\.gz$/i;
+const NOT_COMPLETE = 'its end was not reached';
 
 const LINE_BREAK = 0x0a;
 const SPACE = 0x20;
@@ -54,8 +56,8 @@ export function isKnownFile(name: string): boolean {
 
 /**
  * De-identifies one file: NDJSON line by line, any other as one JSON resource or Bundle. A file that is compressed gives
- * one that is. The output appears under its name only when it is complete; with `processingErrors: raise` it does not
- * appear if there was an error, and never if the input could not be read to its end.
+ * one that is. The output appears under its name only when it is complete; not if all that the input has are errors, with
+ * `processingErrors: raise` not if there was one, and never if the input could not be read to its end.
  */
 export async function anonymizeFile(
   { engine, pseudonyms }: AnonymizingEngine,
@@ -66,6 +68,7 @@ export async function anonymizeFile(
   const report = new EngineReport();
   let output: Output | undefined;
   let isComplete = true;
+  let isEmpty = true;
   try {
     mkdirSync(dirname(task.output), { recursive: true });
     const { lines: written, closed } = (output = openOutput(partial, GZIP_FILE.test(task.output)));
@@ -73,6 +76,7 @@ export async function anonymizeFile(
     const write = async (results: readonly LineResult[]): Promise<void> => {
       for (const { line, made } of results) {
         if (Buffer.isBuffer(made)) {
+          isEmpty = false;
           if (!written.write(made)) await once(written, 'drain');
           continue;
         }
@@ -90,8 +94,8 @@ export async function anonymizeFile(
     output?.lines.destroy();
     await output?.closed.catch(() => undefined);
   }
-  const isWritten = isComplete && (errors.length === 0 || engine.processingErrors === 'skip');
-  if (isWritten) renameSync(partial, task.output);
+  const notWritten = isComplete ? whyNotWritten(engine, errors, isEmpty) : NOT_COMPLETE;
+  if (notWritten === undefined) renameSync(partial, task.output);
   else if (output !== undefined) rmSync(partial, { force: true });
   return {
     resources: report.resources,
@@ -100,8 +104,20 @@ export async function anonymizeFile(
     labels: [...report.labels],
     undecided: [...report.undecided],
     content: [...report.types].map(([type, counts]) => [type, contentOf(counts)]),
-    isWritten,
+    ...(notWritten === undefined ? {} : { notWritten }),
   };
+}
+
+/** Of a resource that is no result, an empty `.json` file would say that there was one. */
+function whyNotWritten(
+  { processingErrors }: AnonymizingEngine['engine'],
+  errors: readonly FileError[],
+  isEmpty: boolean,
+): string | undefined {
+  if (errors.length === 0) return undefined;
+  if (processingErrors !== 'skip')
+    return 'it has an error, and the configuration says processingErrors raise';
+  return isEmpty ? 'all that it has are errors' : undefined;
 }
 
 interface Output {

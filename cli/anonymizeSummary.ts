@@ -10,6 +10,7 @@ export class AnonymizeSummary {
   resources = 0;
   errors = 0;
   readonly #options: Pick<EngineOptions, 'fhirVersion' | 'validation'>;
+  readonly #notWritten = new Map<string, number>();
   readonly #labels = new Map<string, number>();
   readonly #dropped = new Map<string, number>();
   readonly #undecided = new Map<string, number>();
@@ -23,14 +24,15 @@ export class AnonymizeSummary {
   /** Adds a file, and prints its errors. */
   add(result: FileResult): void {
     this.files++;
-    if (result.isWritten) this.written++;
+    if (result.notWritten === undefined) this.written++;
+    else increase(this.#notWritten, result.notWritten);
     this.resources += result.resources;
     this.errors += result.errors.length;
     increaseAll(this.#labels, result.labels);
     increaseAll(this.#undecided, result.undecided);
     increaseAll(this.#dropped, result.dropped);
     // Of a file that is not written, nothing is there to be looked at.
-    for (const [type, counts] of result.isWritten ? result.content : [])
+    for (const [type, counts] of result.notWritten === undefined ? result.content : [])
       this.#content.set(type, addedContent(this.#content.get(type), counts));
     for (const { file, line, message, rule } of result.errors) {
       increase(this.#byRule, rule ?? 'the data');
@@ -41,6 +43,7 @@ export class AnonymizeSummary {
 
   print(total: number, leftAside: ReadonlyMap<string, number>): void {
     console.log(`files: ${this.written} written of ${total}`);
+    printCounts('files not written, by reason', this.#notWritten);
     printCounts(
       'files left aside, by ending: read are .json, .ndjson and .jsonl, and these with .gz',
       leftAside,

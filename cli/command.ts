@@ -157,7 +157,7 @@ export function overviewOf(commands: readonly Command[], word = ''): string {
     .map(({ name, operand = '', summary }) =>
       described(`${name} ${operand}`, `${summary.split('. ')[0]?.replace(/\.$/, '')}.`),
     );
-  return `${PROGRAM} <command> [options]\n\n${lines.join('\n')}\n\n${PROGRAM} <command> --help has the options of a command.`;
+  return `${PROGRAM} <command> [options]\n\n${lines.join('\n')}\n\n${PROGRAM} <command> --help has the options of a command; ${PROGRAM} --version is the version.`;
 }
 
 function described(term: string, description: string): string {

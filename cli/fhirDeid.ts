@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { applyLocalSettings } from '../local/host/localSettings.js';
 import { PROJECT_ROOT } from '../local/paths.js';
 import { KICK_OFF_OPTIONS } from './export/kickOffOptions.js';
@@ -276,8 +278,13 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Where no command is named: help where it is asked for, else a mistake. */
+/** Where no command is named: version or help where it is asked for, else a mistake. */
 function explain(args: readonly string[]): number {
+  const [first = ''] = args;
+  if (first === '--version' || first === '-v') {
+    console.log(version());
+    return 0;
+  }
   const words = args.filter((word) => !word.startsWith('-'));
   const isGroup = COMMANDS.some(({ name }) => name.startsWith(`${words.join(' ')} `));
   const overview = overviewOf(COMMANDS, isGroup ? words[0] : '');
@@ -289,6 +296,11 @@ function explain(args: readonly string[]): number {
     words.length === 0 || isGroup ? 'Name a command.' : `There is no command "${words.join(' ')}".`;
   console.error(`${problem}\n\n${overview}`);
   return 2;
+}
+
+function version(): string {
+  const text = readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
 }
 
 process.exitCode = await main(process.argv.slice(2));

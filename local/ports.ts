@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { DEFAULT_BLOB_PORT, DEFAULT_TABLE_PORT } from './developmentStorage.js';
 
@@ -21,16 +21,24 @@ const BETWEEN_TRIES_MS = 250;
  */
 const [LEAST_PORT, MOST_PORT] = [20_000, 32_000];
 const TRIES = 20;
-/** Found by a process before it comes to those of the next one: two that start together find different ports. */
-const PORTS_OF_A_PROCESS = 100;
-let tried = process.pid * PORTS_OF_A_PROCESS;
+const PORTS_OF_A_BLOCK = 100;
+
+/**
+ * Ports that one process alone looks at, so that another neither finds the same one before a part listens on it, nor is
+ * in the way while it comes up. The process listens on the first one until it ends.
+ */
+interface Block {
+  first: number;
+  tried: number;
+}
+let block: Promise<Block | undefined> | undefined;
 
 /** The port asked for, or a free one where it is taken or 0. */
 export async function freePort(wanted: number): Promise<number> {
   const found = wanted === 0 ? undefined : await tryPort(wanted);
   if (found !== undefined) return found;
   for (let tries = 0; tries < TRIES; tries++) {
-    const free = await tryPort(LEAST_PORT + (tried++ % (MOST_PORT - LEAST_PORT)));
+    const free = await tryPort(await nextPort());
     if (free !== undefined) return free;
   }
   return (await tryPort(0)) ?? wanted;
@@ -122,13 +130,43 @@ function portsFile(directory: string): string {
   return join(directory, 'ports.json');
 }
 
-function tryPort(port: number): Promise<number | undefined> {
+/** The next port of this process; 0 where others have all blocks. */
+async function nextPort(): Promise<number> {
+  for (;;) {
+    const taken = (block ??= takeBlock());
+    const own = await taken;
+    if (own === undefined) return 0;
+    own.tried++;
+    if (own.tried < PORTS_OF_A_BLOCK) return own.first + own.tried;
+    if (block === taken) block = undefined;
+  }
+}
+
+async function takeBlock(): Promise<Block | undefined> {
+  const blocks = (MOST_PORT - LEAST_PORT) / PORTS_OF_A_BLOCK;
+  for (let nth = 0; nth < blocks; nth++) {
+    const first = LEAST_PORT + ((process.pid + nth) % blocks) * PORTS_OF_A_BLOCK;
+    const held = await listenOn(first);
+    if (held === undefined) continue;
+    held.unref();
+    return { first, tried: 0 };
+  }
+  return undefined;
+}
+
+async function tryPort(port: number): Promise<number | undefined> {
+  const server = await listenOn(port);
+  if (server === undefined) return undefined;
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : undefined;
+}
+
+/** `undefined` where the port is taken. */
+function listenOn(port: number): Promise<Server | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(undefined));
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : undefined));
-    });
+    server.listen(port, '127.0.0.1', () => resolve(server));
   });
 }

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { Choice } from '../shared/choice.js';
-import type { ListedConfiguration } from './configurations.js';
+import type { ListedConfiguration, Unnamed } from './configurations.js';
 import type { ExportForm } from './jobs.js';
 import { type PartProps, Notes } from './part.js';
 import { plain } from './words.js';
@@ -36,7 +36,7 @@ export function ConfigurationChoice(props: ConfigurationChoiceProps): JSX.Elemen
         {unlisted.length > 0 && <Notes of={unlisted} />}
       </>
     );
-  const { listed, notes, cursor } = configurations;
+  const { listed, unnamed, notes, cursor } = configurations;
   const found = listed.find(({ key }) => key === chosen);
   const current = chosen === NONE || found !== undefined ? chosen : TYPED;
   return (
@@ -46,7 +46,7 @@ export function ConfigurationChoice(props: ConfigurationChoiceProps): JSX.Elemen
         <Choice
           label="Configuration"
           names={{
-            [NONE]: 'None: the default of the app, if it has one',
+            [NONE]: `None: ${withoutOne(unnamed).short}`,
             ...Object.fromEntries(listed.map((entry) => [entry.key, labelOf(entry)])),
             [TYPED]: 'Another one, by its name …',
           }}
@@ -60,8 +60,7 @@ export function ConfigurationChoice(props: ConfigurationChoiceProps): JSX.Elemen
         />
         {found === undefined ? (
           <p class="quiet hint">
-            Choose one: those with ✓ count as de-identification. Without a configuration, and without a
-            default, the app refuses the export, or exports raw data where it may.
+            Choose one: those with ✓ count as de-identification. {withoutOne(unnamed).sentence}
           </p>
         ) : (
           <p class="quiet hint">
@@ -83,6 +82,37 @@ export function ConfigurationChoice(props: ConfigurationChoiceProps): JSX.Elemen
       </div>
     </>
   );
+}
+
+/** What happens where none is chosen. */
+function withoutOne(unnamed: Unnamed | undefined): { short: string; sentence: string } {
+  switch (unnamed?.exports) {
+    case 'default': {
+      const where = unnamed.collection === undefined ? '' : ` in ${plain(unnamed.collection)}`;
+      const name = `${plain(unnamed.name)}${where}`;
+      return {
+        short: `the default of the app, ${name}`,
+        sentence: `Without one, the app uses its default configuration: ${name}.`,
+      };
+    }
+    case 'raw':
+      return {
+        short: 'raw data, which identifies people',
+        sentence:
+          'This app has no default configuration: without one, the export is raw data, which identifies people.',
+      };
+    case 'nothing':
+      return {
+        short: 'the app refuses such an export',
+        sentence: 'This app has no default configuration: without one, it refuses the export.',
+      };
+    case undefined:
+      return {
+        short: 'the default of the app, if it has one',
+        sentence:
+          'Without one, the app uses its default configuration. Where it has none, it refuses the export, or exports raw data where it may.',
+      };
+  }
 }
 
 function labelOf({ name, collection, isDeidentified }: ListedConfiguration): string {

@@ -17,8 +17,15 @@ export interface ListedConfiguration {
   readonly isDeidentified: boolean;
 }
 
+/** What an export without a configuration has: what the default configuration of the app makes, raw data, or nothing. */
+export type Unnamed =
+  | { readonly exports: 'default'; readonly name: string; readonly collection?: string }
+  | { readonly exports: 'raw' | 'nothing' };
+
 /** What is to be chosen from, as far as it was read. */
 export interface ConfigurationList {
+  /** Absent: the app does not say. */
+  readonly unnamed?: Unnamed;
   readonly listed: readonly ListedConfiguration[];
   /** What is not listed, and why. */
   readonly notes: readonly string[];
@@ -35,11 +42,23 @@ export function readConfigurations(list: Record<string, unknown>): Configuration
   });
   const next = nextOf(list);
   const cursor = next === undefined ? undefined : new URL(next, 'http://host').searchParams.get('cursor');
+  const unnamed = readUnnamed(list['unnamed']);
   return {
     listed,
+    ...(unnamed === undefined ? {} : { unnamed }),
     notes: wordsIn(list['issue']),
     ...(typeof cursor === 'string' ? { cursor } : {}),
   };
+}
+
+function readUnnamed(unnamed: unknown): Unnamed | undefined {
+  if (!isObject(unnamed)) return undefined;
+  const { exports } = unnamed;
+  if (exports === 'raw' || exports === 'nothing') return { exports };
+  const name = textOf(unnamed['configuration']);
+  if (exports !== 'default' || name === undefined) return undefined;
+  const collection = textOf(unnamed['collectionReference']);
+  return { exports, name, ...(collection === undefined ? {} : { collection }) };
 }
 
 function readConfiguration(entry: Record<string, unknown>): ListedConfiguration | undefined {
@@ -68,6 +87,7 @@ export function joined(first: ConfigurationList, second: ConfigurationList): Con
   const known = new Set(first.listed.map(({ key }) => key));
   return {
     listed: [...first.listed, ...second.listed.filter(({ key }) => !known.has(key))],
+    ...(second.unnamed === undefined ? {} : { unnamed: second.unnamed }),
     notes: [...new Set([...first.notes, ...second.notes])],
     ...(second.cursor === undefined ? {} : { cursor: second.cursor }),
   };

@@ -1,4 +1,5 @@
 import type { TokenCredential } from '@azure/identity';
+import { library } from './library.js';
 
 const MAX_CAUSES = 5;
 
@@ -16,15 +17,19 @@ export function managedIdentity(clientId: string | undefined): ManagedIdentity {
   };
 }
 
-/** The library takes 3 MiB of each thread's heap, so it is loaded for the first token. */
+/** It takes 3 MiB of each thread's heap, so it is loaded for the first token. */
+const identityLibrary = library('@azure/identity', () => import('@azure/identity'));
+
 function credentialOf(clientId: string | undefined): TokenCredential {
   const options = clientId === undefined ? {} : { managedIdentityClientId: clientId };
-  let opened: Promise<TokenCredential> | undefined;
-  const open = async (): Promise<TokenCredential> => {
-    const { DefaultAzureCredential } = await import('@azure/identity');
-    return new DefaultAzureCredential(options);
+  let credential: TokenCredential | undefined;
+  return {
+    getToken: async (...call) => {
+      const { DefaultAzureCredential } = await identityLibrary();
+      credential ??= new DefaultAzureCredential(options);
+      return credential.getToken(...call);
+    },
   };
-  return { getToken: async (...call) => (await (opened ??= open())).getToken(...call) };
 }
 
 export function managedIdentityName(clientId: string | undefined): string {

@@ -57,6 +57,12 @@ export interface RunningHost {
 }
 
 const LOOPBACK = '127.0.0.1';
+/**
+ * How long the real host keeps a connection that is idle. Of a server that closes it sooner, a busy client sends its next
+ * request on a connection that is closed just then.
+ * https://learn.microsoft.com/dotnet/api/microsoft.aspnetcore.server.kestrel.core.kestrelserverlimits.keepalivetimeout
+ */
+const KEEP_ALIVE_MS = 130_000;
 /** Where the real host opens the API for its own client binding; another port if it is taken. */
 const RPC_PORT = 17_071;
 const RPC_PATH = '/durabletask/';
@@ -255,7 +261,7 @@ class Listener {
     // A streamed answer may take as long as the client likes.
     const server = createServer({
       requestTimeout: 0,
-      keepAliveTimeout: 5000,
+      keepAliveTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: MAX_READ_HEADER_BYTES,
     });
     server.on('clientError', refuseUnreadable);

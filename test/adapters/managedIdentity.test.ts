@@ -6,6 +6,7 @@ import {
   ManagedIdentityCredential,
 } from '@azure/identity';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { library } from '../../functions/adapters/library.js';
 import { busyIdentity, isMissingIdentity } from '../../functions/adapters/managedIdentity.js';
 import { managedIdentityToken } from '../../functions/adapters/source/credentials/managedIdentityToken.js';
 import { storageFailure } from '../../functions/adapters/storage/storage.js';
@@ -68,3 +69,32 @@ describe('an identity endpoint', () => {
     expect(storageFailure(error, 'EXPORT_STORAGE', 'the manifest').message).toMatch(/Switch the identity on/);
   });
 });
+
+describe('a library of the app', () => {
+  it('that could not be loaded is tried again by the next use, and its error says what to do', async () => {
+    const answers = [
+      () => Promise.reject(Object.assign(new Error('/home/somebody/package'), { code: 'EMFILE' })),
+      () => Promise.reject(new SyntaxError('/home/somebody/package')),
+      () => Promise.resolve({ loaded: true }),
+    ];
+    const used = library('@azure/identity', async () => (answers.shift() ?? fail)());
+    const error: unknown = await used().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      retryable: true,
+      message:
+        'The library @azure/identity of the app could not be loaded (EMFILE). Restart the app; if that does not help, deploy its package again.',
+    });
+    expect(storageFailure(error, 'EXPORT_STORAGE', 'the manifest')).toBe(error);
+    const credential = { getToken: () => Promise.reject(error as Error) };
+    const token = managedIdentityToken({ clientId: undefined, scope: 's' }, { credential, name: 'x' });
+    await expect(token.header()).rejects.toBe(error);
+    await expect(used()).rejects.toThrow('could not be loaded (an error in it)');
+    expect(await used()).toEqual({ loaded: true });
+    // Once loaded, it is not loaded again.
+    expect(await used()).toEqual({ loaded: true });
+  });
+});
+
+function fail(): never {
+  throw new Error('It is loaded more often than it has to be.');
+}

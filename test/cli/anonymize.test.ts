@@ -147,6 +147,30 @@ describe('files on the command line', () => {
     expect(readdirSync(folder).filter((name) => name.startsWith('one-out'))).toEqual([]);
   });
 
+  it('a file of which no resource is left is not written, and counted by why', () => {
+    write('broken/cut.json', '{"resourceType":"Patient","name":"Chalmers');
+    write('broken/cut.ndjson.gz', gzipSync('{"resourceType":"Patient","name":"Chalmers\n'));
+    write('broken/empty.json', '');
+    write('broken/half.ndjson', `${patient('1')}\n{"resourceType":"Chalmers"}\n`);
+    write('broken/none.ndjson', '');
+    write('broken/torn.json.gz', 'no gzip');
+    for (const [processingErrors, files, why] of [
+      ['skip', ['half.ndjson', 'none.ndjson'], { 'all that it has are errors': 3 }],
+      ['raise', ['none.ndjson'], { 'it has an error, and the configuration says processingErrors raise': 4 }],
+    ] as const) {
+      const config = write('config.json', JSON.stringify({ ...CONFIGURATION, processingErrors }));
+      const into = `broken-${processingErrors}`;
+      const { code, out, err } = run('anonymize', '--config', config, '--input', 'broken', '--output', into);
+      expect(readdirSync(join(folder, into)).sort()).toEqual(files);
+      const reasons = { ...why, 'its end was not reached': 1 };
+      const lines = Object.entries(reasons).map(([reason, count]) => `  ${reason}: ${count}\n`);
+      expect(out).toContain(
+        `files: ${files.length} written of 6\nfiles not written, by reason:\n${lines.join('')}`,
+      );
+      expect([code, out + err]).toEqual([1, expect.not.stringContaining('Chalmers')]);
+    }
+  });
+
   describe('with results that are not valid FHIR', () => {
     const observation = (status: string): string =>
       `{"resourceType":"Observation",${status}"code":{"text":"x"},"issued":"2015-02-07T13:28:17Z"}`;

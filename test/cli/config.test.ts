@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,6 +7,9 @@ import { PROJECT_ROOT } from '../../local/paths.js';
 
 const COMMAND = join(PROJECT_ROOT, 'dist', 'cli', 'fhirDeid.js');
 const GAPS = '{"fhirVersion":"R4","fhirPathRules":[{"path":"Patient.name","method":"redact"}]}';
+const VERSION = new RegExp(
+  `^${(JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string }).version.replaceAll('.', '\\.')}\n$`,
+);
 
 let folder: string;
 
@@ -47,6 +50,8 @@ describe('fhir-deid says what is wrong on its command line', () => {
     ],
     ['help of each command', ['config', 'list', '--help'], 0, /^fhir-deid config list \[REFERENCE\]\n/],
     ['help of each command', ['config', 'show', '-h'], 0, /^fhir-deid config show NAME[^]*--from REFERENCE/],
+    ['the version', ['--version'], 0, VERSION],
+    ['the version', ['-v'], 0, VERSION],
     ['no command', [], 2, /^Name a command\.\n[^]*config push/],
     ['half a command', ['config'], 2, /^Name a command\.\n[^]*config push/],
     ['an unknown command', ['frob'], 2, /^There is no command "frob"\.\n[^]*config push/],

@@ -44,6 +44,21 @@ export interface Scenario {
   expectation: Expectation;
 }
 
+/** In which nothing goes wrong. */
+export const PLAIN_SCENARIO: Scenario = {
+  seed: 0,
+  name: '',
+  kills: [],
+  cancel: undefined,
+  asked: { level: 'system' },
+  setting: PLAIN_SETTING,
+  source: {},
+  expireLinks: undefined,
+  storage: undefined,
+  durable: {},
+  expectation: 'complete',
+};
+
 const STEPS: ReadonlyArray<readonly [StorageOperation, most: number]> = [
   ['create file', 40],
   ['append', 40],
@@ -68,7 +83,8 @@ const SOURCE_FAULTS: readonly Fault[] = [
   { kind: 'status', status: 503, probability: 0.05 },
   { kind: 'status', status: 500, probability: 0.03 },
   { kind: 'cut', probability: 0.05 },
-  { kind: 'invalidJson', probability: 0.02 },
+  // It ends an attempt of a step at once. Drawn twice, it does so less often than a step is tried.
+  { kind: 'invalidJson', probability: 0.02, times: 2 },
   { kind: 'html', probability: 0.03 },
   { kind: 'delay', milliseconds: 200, probability: 0.1 },
   { kind: 'delay', milliseconds: 2500, probability: 0.01 },
@@ -161,19 +177,7 @@ export function varied(scenario: Scenario): Scenario {
 /** Draws a run from its seed: every run can be repeated. */
 export function drawScenario(seed: number): Scenario {
   const random = createRandom(seed);
-  const plain: Scenario = {
-    seed,
-    name: '',
-    kills: [],
-    cancel: undefined,
-    asked: { level: 'system' },
-    setting: PLAIN_SETTING,
-    source: {},
-    expireLinks: undefined,
-    storage: undefined,
-    durable: {},
-    expectation: 'complete',
-  };
+  const plain: Scenario = { ...PLAIN_SCENARIO, seed, kills: [] };
   const family = random.next();
   if (family < 0.12) {
     const deadly = DEADLY[random.int(0, DEADLY.length - 1)]!(random);

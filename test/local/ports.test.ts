@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { freePort, keptPorts, StackPorts } from '../../local/ports.js';
 
 let directory: string;
@@ -46,6 +46,18 @@ it('a process finds another port each time, though nothing listens on those that
   const found = new Set<number>();
   for (let times = 0; times < 400; times++) found.add(await freePort(0));
   expect(found.size).toBe(400);
+});
+
+it('two processes that look at the same place find different ports, though nothing listens on those that they found', async () => {
+  // Each has the module once; both begin by the number of this process.
+  const looks: Array<typeof freePort> = [];
+  for (let nth = 0; nth < 2; nth++) {
+    vi.resetModules();
+    looks.push((await import('../../local/ports.js')).freePort);
+  }
+  const found: number[] = [];
+  for (let times = 0; times < 150; times++) found.push(...(await Promise.all(looks.map((look) => look(0)))));
+  expect(new Set(found).size).toBe(300);
 });
 
 it('a setting that names another port than before is obeyed', async () => {

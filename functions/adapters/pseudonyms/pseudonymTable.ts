@@ -5,8 +5,10 @@ import { addTo } from '../../common/maps.js';
 import type { DomainName } from '../../deid/methods/pseudonyms.js';
 import type { PseudonymPair, PseudonymService } from '../../export/output/jobPseudonyms.js';
 import type { StorageAccount } from '../../settings/storageSettings.js';
+import { library } from '../library.js';
 import { managedIdentity } from '../managedIdentity.js';
 import type { SourceAccess } from '../source/sourceAccess.js';
+import { retriedTable } from '../storage/refusedRetries.js';
 import { storageFailure, storageStatus } from '../storage/storage.js';
 
 const TABLE = 'pseudonyms';
@@ -43,7 +45,7 @@ export interface PseudonymTableOptions {
 export class PseudonymTable implements PseudonymService {
   readonly batchSize = BATCH_SIZE;
   readonly #options: PseudonymTableOptions;
-  #table: Promise<TableClient> | undefined;
+  #table: TableClient | undefined;
   #created: Promise<unknown> | undefined;
 
   constructor(options: PseudonymTableOptions) {
@@ -60,7 +62,7 @@ export class PseudonymTable implements PseudonymService {
 
   async pseudonyms(domain: DomainName, values: readonly string[]): Promise<readonly PseudonymPair[]> {
     try {
-      this.#created ??= this.#client().then((table) => table.createTable());
+      this.#created ??= this.#client().then((table) => retriedTable(() => table.createTable()));
       await this.#created;
       const groups = new Map<string, Row[]>();
       for (const value of values) {
@@ -121,7 +123,7 @@ export class PseudonymTable implements PseudonymService {
     const table = await this.#client();
     const leave = await this.#options.limiter.enter(this.#options.requester);
     try {
-      return await request(table);
+      return await retriedTable(() => request(table));
     } catch (error) {
       if (storageStatus(error) === status) return undefined;
       throw error;
@@ -130,8 +132,9 @@ export class PseudonymTable implements PseudonymService {
     }
   }
 
-  #client(): Promise<TableClient> {
-    return (this.#table ??= openTable(this.#options.account));
+  async #client(): Promise<TableClient> {
+    const { TableClient } = await tableLibrary();
+    return (this.#table ??= openTable(TableClient, this.#options.account));
   }
 
   #row({ domain, entici }: DomainName, value: string): Row {
@@ -152,13 +155,14 @@ function tableFailure(error: unknown): ExportError {
   return storageFailure(error, 'AzureWebJobsStorage', 'the table of pseudonyms', role);
 }
 
-/** The library is loaded where pseudonyms are kept in a table. */
-async function openTable(account: StorageAccount): Promise<TableClient> {
-  const { TableClient } = await import('@azure/data-tables');
+/** It is loaded where pseudonyms are kept in a table. */
+const tableLibrary = library('@azure/data-tables', () => import('@azure/data-tables'));
+
+function openTable(Client: typeof TableClient, account: StorageAccount): TableClient {
   if ('connectionString' in account) {
     const options = { allowInsecureConnection: /http:\/\//i.test(account.connectionString) };
-    return TableClient.fromConnectionString(account.connectionString, TABLE, options);
+    return Client.fromConnectionString(account.connectionString, TABLE, options);
   }
   const url = account.tableServiceUri ?? account.blobServiceUri.replace('.blob.', '.table.');
-  return new TableClient(url, TABLE, managedIdentity(account.clientId).credential);
+  return new Client(url, TABLE, managedIdentity(account.clientId).credential);
 }

@@ -1,18 +1,26 @@
-import { BlobServiceClient, RestError } from '@azure/storage-blob';
+import { BlobServiceClient, newPipeline, RestError } from '@azure/storage-blob';
 import { ExportError } from '../../common/errors.js';
 import type { StorageAccount } from '../../settings/storageSettings.js';
 import { busyIdentity, isMissingIdentity, managedIdentity } from '../managedIdentity.js';
 import { networkFault } from '../networkFault.js';
+import { MAX_TRIES, refusedBlobRetries } from './refusedRetries.js';
 
 /** Opens a storage account with its connection string, or with the app's identity. */
 export function openStorage(account: StorageAccount): BlobServiceClient {
-  const options = {
-    retryOptions: { maxTries: 5, tryTimeoutInMs: 60_000, retryDelayInMs: 1000, maxRetryDelayInMs: 15_000 },
-  };
-  if ('connectionString' in account) {
-    return BlobServiceClient.fromConnectionString(account.connectionString, options);
-  }
-  return new BlobServiceClient(account.blobServiceUri, managedIdentity(account.clientId).credential, options);
+  const { url, credential } =
+    'connectionString' in account
+      ? BlobServiceClient.fromConnectionString(account.connectionString)
+      : { url: account.blobServiceUri, credential: managedIdentity(account.clientId).credential };
+  const pipeline = newPipeline(credential, {
+    retryOptions: {
+      maxTries: MAX_TRIES,
+      tryTimeoutInMs: 60_000,
+      retryDelayInMs: 1000,
+      maxRetryDelayInMs: 15_000,
+    },
+  });
+  pipeline.factories.push(refusedBlobRetries);
+  return new BlobServiceClient(url, pipeline);
 }
 
 /** The HTTP status of a storage error; 0 where it has none. */

@@ -125,7 +125,8 @@ function checkUse(
     issues.error('method', `${name} is for primitive elements, and the path selects only ${named}`);
   if (changes !== undefined && !types.some((type) => holds(type, changes)))
     issues.warn('method', `Does nothing: ${name} ${changes.what}, and the path selects only ${named}`);
-  method.check?.(settings, { types, named, element }, issues);
+  const namedWhere = (isOne: (type: FhirType) => boolean): string => namesOf(types.filter(isOne));
+  method.check?.(settings, { types, named, namedWhere, element }, issues);
 }
 
 function namesOf(types: readonly FhirType[]): string {

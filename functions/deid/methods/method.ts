@@ -79,6 +79,8 @@ export interface Selected {
   readonly types: readonly FhirType[];
   /** Some of them, for messages. */
   readonly named: string;
+  /** The same of those that fulfil a condition. */
+  readonly namedWhere: (isOne: (type: FhirType) => boolean) => string;
   /** The name of the elements, where the path ends with one. */
   readonly element: string | undefined;
 }

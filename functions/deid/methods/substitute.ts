@@ -18,6 +18,7 @@ import { SUBSTITUTED } from './labels.js';
 import type { FhirModel } from '../model/fhirModel.js';
 import { elementJson } from '../model/nodeJson.js';
 import type { Primitive } from '../model/primitive.js';
+import type { FhirType } from '../model/types.js';
 import { shapeOf } from '../model/shape.js';
 import { uriKindOf } from '../model/uriKind.js';
 import { validValue } from './validWork.js';
@@ -55,17 +56,36 @@ export const SUBSTITUTE = method({
   }),
 });
 
-function checkReplacement(replacement: Replacement, { types, named }: Selected, issues: IssueList): void {
+function checkReplacement(
+  replacement: Replacement,
+  { types, named, namedWhere }: Selected,
+  issues: IssueList,
+): void {
   if (replacement.isNothing) return;
-  const primitives = types.filter(({ primitive }) => primitive !== null).length;
-  if (primitives === 0 && isEmptyObject(replacement.object)) {
-    issues.error(
+  const hasPrimitives = types.some(holdsValue);
+  const isMixed = hasPrimitives && !types.every(holdsValue);
+  if (replacement.text === undefined && hasPrimitives) {
+    const which = isMixed ? `also selects ${namedWhere(holdsValue)}` : `selects only ${named}`;
+    issues.warn(
       'replaceWith',
-      `Must be an object such as {"text": "…"}, or null: the path selects only ${named}`,
+      `An object takes a primitive's value away: the path ${which}. Give a text in a rule for these`,
     );
-  } else if (replacement.text === undefined && primitives === types.length) {
-    issues.warn('replaceWith', `An object takes a primitive's value away: the path selects only ${named}`);
+  } else if (isEmptyObject(replacement.object) && !types.every(holdsValue)) {
+    if (isMixed)
+      issues.warn(
+        'replaceWith',
+        `A text takes a complex element away: the path also selects ${namedWhere((type) => !holdsValue(type))}. Give an object such as {"text": "…"} in a rule for these`,
+      );
+    else
+      issues.error(
+        'replaceWith',
+        `Must be an object such as {"text": "…"}, or null: the path selects only ${named}`,
+      );
   }
+}
+
+function holdsValue({ primitive }: FhirType): boolean {
+  return primitive !== null;
 }
 
 /** What takes an element's place: a text for a primitive, an object for a complex element, or nothing. */

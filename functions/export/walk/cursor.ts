@@ -24,8 +24,14 @@ export type Cursor = { pageSize: number; seen: string[]; soFar?: SoFar } & (
   | { mode: 'order'; tries: number }
   | ({ mode: 'key' } & Key)
   | ({ mode: 'tie' } & Tie)
-  | { mode: 'links'; bounded: boolean; next: string | null; loop: LoopCheck }
+  | { mode: 'links'; bounded: boolean; next: string | null; loop: LoopCheck; again?: Again }
 );
+
+/** Pages in a row that have rows, all of which were seen. */
+export interface Again {
+  pages: number;
+  rows: number;
+}
 
 /** What a walk has come to. */
 export interface SoFar {

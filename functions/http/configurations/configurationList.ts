@@ -6,7 +6,7 @@ import { RecentMap } from '../../common/recentMap.js';
 import type { ConfigurationOfJob } from '../../export/records/job.js';
 import { type ApprovalRule, isCalledDeidentified } from '../../export/request/approval.js';
 import { informationIssue, type OutcomeIssue, warningIssue } from '../../fhir/operationOutcome.js';
-import type { Caller } from '../authorization/caller.js';
+import { type Caller, requireRaw } from '../authorization/caller.js';
 import { permitConfigurationList } from '../authorization/permitConfigurationList.js';
 import { permitConfiguration } from '../authorization/permitConfiguration.js';
 import type { HttpDependencies } from '../dependencies.js';
@@ -43,6 +43,11 @@ interface ListedConfiguration {
   deidentified: boolean;
 }
 
+/** What a kick-off of the caller that names no configuration, and does not say `_raw`, exports. */
+type Unnamed =
+  | { exports: 'default'; configuration: string; collectionReference?: string }
+  | { exports: 'raw' | 'nothing' };
+
 /** What is known of a configuration; `unusable`: a kick-off that names it is refused, whoever asks. */
 type Found = ConfigurationOfJob | 'unusable';
 /** Why a configuration is left out, or is not known. */
@@ -71,6 +76,7 @@ export function configurationList(dependencies: HttpDependencies): Handler {
       headers: { 'content-type': 'application/json', 'cache-control': 'private, no-store' },
       body: JSON.stringify({
         configurations: looked.filter((entry) => !isLeftOut(entry)),
+        unnamed: unnamed(caller, dependencies),
         ...(issues.length === 0 ? {} : { issue: issues }),
         ...cursorLink(url, page.next === undefined ? undefined : cursorOf(page.next)),
       }),
@@ -139,8 +145,30 @@ function atDigest(collection: Candidate['collection'], digest: string | undefine
 
 /** Whether a kick-off of the caller that names a configuration, and asks for what it exports, may start. */
 function mayStart(found: ConfigurationOfJob, caller: Caller, { settings }: HttpDependencies): boolean {
+  return isPermitted(() => permitConfiguration(found, found.approval === undefined, caller, settings));
+}
+
+function unnamed(caller: Caller, { settings }: HttpDependencies): Unnamed {
+  const { defaultConfiguration } = settings;
+  if (defaultConfiguration !== undefined) {
+    const { name, collection } = defaultConfiguration;
+    return {
+      exports: 'default',
+      configuration: name,
+      ...(collection === undefined ? {} : { collectionReference: collection.text }),
+    };
+  }
+  const isRaw = isPermitted(() => {
+    requireRaw(caller);
+    permitConfiguration(undefined, false, caller, settings);
+  });
+  return { exports: isRaw ? 'raw' : 'nothing' };
+}
+
+/** @param require throws a RequestError where something is not permitted */
+function isPermitted(require: () => void): boolean {
   try {
-    permitConfiguration(found, found.approval === undefined, caller, settings);
+    require();
     return true;
   } catch (error) {
     if (error instanceof RequestError) return false;

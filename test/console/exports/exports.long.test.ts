@@ -51,6 +51,7 @@ const CONFIGURATIONS = json(200, {
       deidentified: false,
     },
   ],
+  unnamed: { exports: 'default', configuration: HOSTILE, collectionReference: HOSTILE },
   issue: [{ severity: 'warning', code: 'incomplete', diagnostics: HOSTILE }],
 });
 
@@ -126,6 +127,7 @@ describe.skipIf(CHROMIUM === undefined)('the exports page', () => {
         await page.getByLabel('Types', { exact: true }).focus();
         await page.keyboard.type('Patient');
         const choice = page.getByRole('combobox', { name: 'Configuration' });
+        await page.getByText('Without one, the app uses its default configuration: <img src=x').waitFor();
         await choice.focus();
         await page.keyboard.press('ArrowDown');
         await page.keyboard.press('ArrowDown');
@@ -392,6 +394,7 @@ describe.skipIf(CHROMIUM === undefined)('the exports page of the built app', () 
         const opened = await browser.open(url);
         const { page } = opened;
         const choice = page.getByRole('combobox', { name: 'Configuration' });
+        await page.getByText('no default configuration: without one, it refuses the export').waitFor();
         await choice.selectOption(`✓ ${SAMPLE_CONFIGURATION} (approved)`);
         await page.getByLabel('Container', { exact: true }).fill('research');
         await page.getByText('Choose types from the list of the app').click();

@@ -198,6 +198,26 @@ describe('what the page makes of the answers of an app', () => {
     expect(joined(list, { listed: [], notes: [] }).cursor).toBeUndefined();
   });
 
+  it.each<[unknown, object | undefined]>([
+    [
+      { exports: 'default', configuration: 'a.json', collectionReference: 'r.example/a:1' },
+      { exports: 'default', name: 'a.json', collection: 'r.example/a:1' },
+    ],
+    [
+      { exports: 'default', configuration: 'a.json' },
+      { exports: 'default', name: 'a.json' },
+    ],
+    [{ exports: 'default' }, undefined],
+    [{ exports: 'raw' }, { exports: 'raw' }],
+    [{ exports: 'nothing' }, { exports: 'nothing' }],
+    [{ exports: 'other' }, undefined],
+    [undefined, undefined],
+  ])('what an export without a configuration has is what the app says of it: %j', (unnamed, expected) => {
+    const list = readConfigurations({ configurations: [], unnamed });
+    expect(list.unnamed).toEqual(expected);
+    expect(joined({ listed: [], notes: [] }, list)).toEqual(list);
+  });
+
   it('words are those of the issues, in one line, without signs that cannot be seen', () => {
     expect(wordsOf(outcome('a\n\u202eb\u0000'))).toEqual(['a \uFFFDb\uFFFD']);
     expect(refusalWords('The export', 401, '')[0]).toContain('Sign in again');
@@ -219,6 +239,7 @@ describe('what the page makes of the answers of an app', () => {
         readConfigurations({
           ...shaped,
           configurations: [body, { configuration: 'x', ...body }],
+          unnamed: { exports: 'default', ...body },
           issue: body,
         });
         readManifest(shaped);

@@ -183,7 +183,19 @@ describe('every problem is reported at once: where, what, and what would be righ
       { path: 'Patient.gender', method: 'substitute', replaceWith: { a: 1 } },
       'warning',
       'replaceWith',
-      /takes a primitive's value away/,
+      /takes a primitive's value away: the path selects only code\. Give a text/,
+    ],
+    [
+      { path: 'Observation.value', method: 'substitute', replaceWith: { text: 'x' } },
+      'warning',
+      'replaceWith',
+      /takes a primitive's value away: the path also selects boolean, dateTime, integer, string, time\. Give a text/,
+    ],
+    [
+      { path: 'Patient.multipleBirth | Patient.name', method: 'substitute', replaceWith: 'x' },
+      'warning',
+      'replaceWith',
+      /takes a complex element away: the path also selects HumanName\. Give an object/,
     ],
   ])('%j: a method that its path has no use for is an %s', (rule, severity, path, message) => {
     const issues = issuesOf({ fhirPathRules: [rule], parameters: { dateShiftScope: 'patient' } });

@@ -561,6 +561,39 @@ describe('a walk is refused, with words that say what to do', () => {
     }).toThrow(/lead back to a page/);
   });
 
+  /** Follows links that are all different, through checkpoints, over pages of these rows. */
+  function followPages(pages: ReadonlyArray<readonly number[]>): number {
+    const window = windowOf(undefined, TRANSACTION);
+    let walk = new Walk(window, { pageSize: 10 });
+    walk.acceptRefusal(50);
+    let given = 0;
+    for (const [at, rows] of pages.entries()) {
+      const stored = rows.map((row) => ({ id: `r${row}`, lastUpdated: 1000 }));
+      given += walk.acceptPage(page(stored, { next: `http://source/fhir?page=${at}` })).length;
+      walk = new Walk(window, JSON.parse(JSON.stringify(walk.checkpoint())) as Cursor);
+    }
+    return given;
+  }
+  const pageOf = (at: number): number[] => Array.from({ length: 10 }, (_, row) => 10 * at + row);
+  const times = (count: number, rows: (at: number) => number[]): number[][] =>
+    Array.from({ length: count }, (_, at) => rows(at));
+
+  it.each<[string, number[][]]>([
+    ['the last page comes again and again', [...times(50, pageOf), ...times(102, () => pageOf(49))]],
+    ['pages without rows lie between', [...times(50, pageOf), ...times(2010, (at) => (at % 2 ? [] : [7]))]],
+    ['all pages come again and again', times(1000, (at) => pageOf(at % 50))],
+  ])('where next links differ and do not end: %s', (_how, pages) => {
+    expect(() => followPages(pages)).toThrow(/or do not end/);
+  });
+
+  it('but not where pages without new rows come to an end', () => {
+    // All that was read comes once more, a row at a time; then others follow, and then all of it again.
+    const again = times(500, (at) => [at]);
+    expect(followPages([...times(50, pageOf), ...again, pageOf(50), ...again, pageOf(51)])).toBe(520);
+    // Pages of which all is hidden from the app.
+    expect(followPages([...times(5, pageOf), ...times(2000, () => []), pageOf(5)])).toBe(60);
+  });
+
   it('where the source does not count the rows that share one instant and gives others each time', () => {
     const walk = startedWalk(2, 4000);
     walk.acceptPage(

@@ -62,6 +62,7 @@ interface Given {
 
 interface List {
   configurations: Array<Record<string, unknown>>;
+  unnamed: object;
   issue?: OutcomeIssue[];
   link?: Array<{ url: string }>;
 }
@@ -213,7 +214,8 @@ describe('the list of configurations', () => {
     ['function-keys: who has a key', {}, UNKNOWN_CALLER, APP, 200],
   ])('is for %s', async (_whose, environment, caller, host, expected) => {
     const answer = listOf({ environment, caller, host });
-    if (expected === 200) expect((await answer).list).toEqual({ configurations: [] });
+    if (expected === 200)
+      expect((await answer).list).toEqual({ configurations: [], unnamed: { exports: 'nothing' } });
     else expect(await refusalOf(answer)).toMatch(expected);
   });
 
@@ -231,6 +233,7 @@ describe('the list of configurations', () => {
           deidentified: true,
         },
       ],
+      unnamed: { exports: 'nothing' },
     });
     expect(text).not.toMatch(/secret|keysDigest|parameters|fhirPathRules/);
   });
@@ -265,6 +268,33 @@ describe('the list of configurations', () => {
     );
     const isWhole = found.length === 2;
     expect(issuesIn([list])).toMatch(isWhole ? /^$/ : /^Not listed: 1 that do not count.*raw data/);
+  });
+
+  it.each<[string, Given, object]>([
+    ['nothing', {}, { exports: 'nothing' }],
+    ['nothing, where raw export is off', { caller: known(true) }, { exports: 'nothing' }],
+    ['nothing, without the permission', { environment: { ...SMART, ...RAW } }, { exports: 'nothing' }],
+    ['raw data', { environment: { ...SMART, ...RAW }, caller: known(true) }, { exports: 'raw' }],
+    ['raw data, where all are alike', { environment: RAW, caller: UNKNOWN_CALLER }, { exports: 'raw' }],
+    [
+      'that of the default',
+      { environment: { ...SMART, ...RAW, DEFAULT_ANONYMIZATION_CONFIG: 'a.json' }, caller: known(true) },
+      { exports: 'default', configuration: 'a.json' },
+    ],
+    [
+      'that of the default in an image',
+      {
+        environment: {
+          ...SMART,
+          ANONYMIZATION_REGISTRIES: 'r.example.org',
+          DEFAULT_ANONYMIZATION_CONFIG: 'a.json',
+          DEFAULT_ANONYMIZATION_CONFIG_REFERENCE: 'r.example.org/a:1',
+        },
+      },
+      { exports: 'default', configuration: 'a.json', collectionReference: 'r.example.org/a:1' },
+    ],
+  ])('says what an export without a configuration has: %s', async (_what, given, expected) => {
+    expect((await listOf(given)).list).toMatchObject({ unnamed: expected });
   });
 
   it('says how many cannot be used, without their names and texts', async () => {

@@ -17,6 +17,7 @@ export function managedIdentityToken(
       const token = await identity.credential.getToken(scope);
       if (token !== null) return { value: token.token, expiresAt: token.expiresOnTimestamp };
     } catch (error) {
+      if (error instanceof ExportError) throw error;
       if (!isMissingIdentity(error)) {
         const why = busyIdentity(error);
         throw new ExportError(
