@@ -235,7 +235,11 @@ export class FaultStack {
       logFile: this.logFiles.host,
     });
     this.#host = host;
-    await host.ready(async () => host.hasEnded || (await answers(new URL('/healthz', this.baseUrl).href)));
+    const isReady = host.ready(() => answers(new URL('/healthz', this.baseUrl).href));
+    await isReady.catch((error: unknown) => {
+      // One that was killed meanwhile is started again.
+      if (!host.hasEnded) throw error;
+    });
   }
 
   /** Starts the host again whenever it has ended; a disk that was full has room again then. */

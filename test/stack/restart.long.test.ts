@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
@@ -18,8 +18,8 @@ const SETTINGS = {
   WORKER_THREADS: '1',
   DURABLE_REDELIVERY_DELAY_SECONDS: '1',
 };
-/** Longer than the storage emulator needs to save the job's request. */
-const BEFORE_KILL_MS = 6000;
+/** Where the storage emulator saves what it knows of its blobs, every five seconds. */
+const SAVED = join('azurite', '__azurite_db_blob__.json');
 const LOST = 'its last seconds is lost';
 
 const directories: string[] = [];
@@ -79,7 +79,12 @@ async function kickOffAndKill(
     _container: 'restarted',
     _anonymizationConfig: SAMPLE_CONFIGURATION,
   });
-  await new Promise((resolve) => setTimeout(resolve, BEFORE_KILL_MS));
+  const request = `${statusUrl.slice(statusUrl.lastIndexOf('/') + 1)}/request.json`;
+  const isSaved = (): boolean =>
+    existsSync(join(data, SAVED)) && readFileSync(join(data, SAVED)).includes(request);
+  await waitFor(isSaved, 'the storage emulator to save the request of the job');
+  // So that there is something that it has not saved.
+  await new Promise((resolve) => setTimeout(resolve, 1000));
   expect((await fetch(statusUrl)).status, 'the export must not have ended before the kill').not.toBe(200);
   const ended = once(first.child, 'exit');
   process.kill(wholeStack ? -first.pid : first.pid, 'SIGKILL');
