@@ -287,13 +287,15 @@ function explain(args: readonly string[]): number {
   }
   const words = args.filter((word) => !word.startsWith('-'));
   const isGroup = COMMANDS.some(({ name }) => name.startsWith(`${words.join(' ')} `));
+  const inGroup = COMMANDS.some(({ name }) => name.startsWith(`${words[0]} `));
+  // What follows is what it is to be done with.
+  const asked = words.slice(0, inGroup ? 2 : 1).join(' ');
   const overview = overviewOf(COMMANDS, isGroup ? words[0] : '');
   if (args.includes('--help') || args.includes('-h')) {
     console.log(overview);
     return 0;
   }
-  const problem =
-    words.length === 0 || isGroup ? 'Name a command.' : `There is no command "${words.join(' ')}".`;
+  const problem = words.length === 0 || isGroup ? 'Name a command.' : `There is no command "${asked}".`;
   console.error(`${problem}\n\n${overview}`);
   return 2;
 }

@@ -9,13 +9,17 @@ import { registerRoutes } from './http/routes.js';
 import { registerCleanUp } from './jobs/cleanUp.js';
 import { registerOrchestrators } from './orchestrators/orchestrators.js';
 import { settingsWarnings } from './settings/crossChecks.js';
+import { misspelledSettings } from './settings/misspelled.js';
 import { readSettings, SettingsError } from './settings/settings.js';
 
 // The main module of the app: settings are read once, everything is built from them, and every function is registered.
 optimizeLater();
 limitThreadsApart();
 const settings = readSettings(process.env);
-for (const warning of settingsWarnings(settings.corsOrigins, settings.authorization.authentication)) {
+for (const warning of [
+  ...misspelledSettings(process.env),
+  ...settingsWarnings(settings.corsOrigins, settings.authorization.authentication),
+]) {
   console.warn(warning);
 }
 const { activities, http } = composeApp(settings);

@@ -74,7 +74,11 @@ export class StackProcess {
 
   #said(): string {
     const said = readFileSync(this.#logFile).subarray(this.#logStart).toString('utf8');
-    const lines = said.trimEnd().split('\n').slice(-MAX_LINES);
+    const all = said.trimEnd().split('\n');
+    // An entry of the log, as JSON, has what follows it in plain words.
+    const isSaidAgain = (line: string): boolean =>
+      all.some((other) => other !== line && line.includes(JSON.stringify(other).slice(1, -1)));
+    const lines = all.filter((line) => line !== '' && !isSaidAgain(line)).slice(-MAX_LINES);
     return `The last lines of ${this.#logFile}:\n${lines.join('\n')}`;
   }
 

@@ -8,7 +8,9 @@ import {
   EXPORT_ACCOUNT,
   RUNTIME_ACCOUNT,
 } from './developmentStorage.js';
+import { storageFailure } from '../functions/adapters/storage/storage.js';
 import { FHIR_VERSIONS, type FhirVersion } from '../functions/fhir/fhirVersion.js';
+import { STORAGE } from '../functions/settings/storageSettings.js';
 import { PROJECT_ROOT } from './paths.js';
 import { PARTS, StackPorts } from './ports.js';
 import { StackProcess } from './processes.js';
@@ -71,6 +73,7 @@ const SAMPLE_KEY = 'a key for patients who do not exist';
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const environment = { ...process.env, ...options.environment };
   const fhirVersion = versionOf(environment['FHIR_VERSION']);
+  checkStorage(environment);
   const report = options.report ?? ((): void => undefined);
   const dataDirectory = resolve(environment['LOCAL_DATA'] ?? '.local');
   const logDirectory = join(dataDirectory, 'log');
@@ -153,7 +156,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     }
     if (exportStorage !== undefined) {
       report('putting the sample configurations into container anonymization');
-      await uploadSampleConfigurations(exportStorage);
+      await uploadSampleConfigurations(exportStorage).catch((error: unknown) => {
+        throw storageFailure(error, 'EXPORT_STORAGE', 'the container anonymization');
+      });
     }
 
     let fhirServerUrl = environment['FHIR_SERVER_URL'] ?? '';
@@ -227,6 +232,15 @@ function versionOf(text = ''): FhirVersion {
   const version = FHIR_VERSIONS.find((known) => known === (text || 'R4').toUpperCase());
   if (version === undefined) throw new Error(`FHIR_VERSION must be one of ${FHIR_VERSIONS.join(', ')}.`);
   return version;
+}
+
+/** Before anything is started. @throws Error */
+function checkStorage(environment: Record<string, string | undefined>): void {
+  for (const { name, readAll } of Object.values(STORAGE)) {
+    const problems: string[] = [];
+    if (isSet(environment, name)) readAll?.(environment, (problem) => problems.push(problem));
+    if (problems.length > 0) throw new Error(`${problems.join('. ')}.`);
+  }
 }
 
 function isSet(environment: Record<string, string | undefined>, name: string): boolean {

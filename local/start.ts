@@ -1,7 +1,9 @@
+import { misspelledSettings } from '../functions/settings/misspelled.js';
 import { startStack } from './stack.js';
 
 /** `npm start`: the embedded stack until Ctrl-C or SIGTERM. */
 async function main(): Promise<void> {
+  for (const warning of misspelledSettings(process.env)) console.warn(warning);
   const stack = await startStack({ report: (line) => console.log(`${line} …`) });
   const stop = (): void => {
     console.log('');

@@ -2,7 +2,11 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRecord } from '../../functions/common/isRecord.js';
 import type { ExportReport } from '../../functions/export/output/report.js';
-import { APPROVAL_RULES, type ApprovalRule } from '../../functions/export/request/approval.js';
+import {
+  APPROVAL_RULES,
+  type ApprovalRule,
+  type CoverageSummary,
+} from '../../functions/export/request/approval.js';
 import { UsageError } from '../command.js';
 import { LINES_FILE, readJson, readReport, readSavedExport } from '../verify/savedExport.js';
 import { asStu2 } from '../verify/stu2Form.js';
@@ -51,7 +55,8 @@ function ofManifest(manifest: object): Partial<ExportReport> {
   const { transactionTime, extension } = asStu2({ ...manifest });
   const known = isRecord(extension) ? extension : {};
   const { configuration: name, configurationDigest: digest, configurationApproval: approval } = known;
-  const { deidentified, configurationExtends: sample } = known;
+  const { deidentified, configurationExtends: sample, configurationCoverage } = known;
+  const coverage = coverageOf(configurationCoverage);
   return {
     ...(typeof transactionTime === 'string' ? { transactionTime } : {}),
     ...(deidentified === false && name === undefined ? { configuration: null } : {}),
@@ -61,11 +66,28 @@ function ofManifest(manifest: object): Partial<ExportReport> {
             name,
             digest,
             ...(typeof sample === 'string' ? { extends: sample } : {}),
+            ...(coverage === undefined ? {} : { coverage }),
             ...(isApproval(approval) ? { approval } : {}),
           },
         }
       : {}),
   };
+}
+
+/** Names of categories and types alone: whatever else is there is not shown. */
+function coverageOf(value: unknown): CoverageSummary | undefined {
+  if (!isRecord(value) || typeof value['isComplete'] !== 'boolean' || !isRecord(value['left']))
+    return undefined;
+  const left = Object.entries(value['left']);
+  if (!left.every(([category, types]) => isNames([category]) && isNames(types))) return undefined;
+  return { isComplete: value['isComplete'], left: Object.fromEntries(left) };
+}
+
+function isNames(names: unknown): boolean {
+  return (
+    Array.isArray(names) &&
+    names.every((name) => typeof name === 'string' && /^[A-Za-z, ]{1,200}$/.test(name))
+  );
 }
 
 function isApproval(value: unknown): value is ApprovalRule {

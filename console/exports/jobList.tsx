@@ -41,7 +41,7 @@ export function JobList({ desk, state }: PartProps): JSX.Element {
       {jobs.length === 0 ? (
         <p class="quiet">There are none.</p>
       ) : (
-        <Rows jobs={jobs} desk={desk} shownId={shown?.job.id} />
+        <Rows jobs={jobs} desk={desk} isListed={isListed} shownId={shown?.job.id} />
       )}
       <div class="buttons">
         <button type="button" onClick={() => void desk.list()}>
@@ -59,10 +59,12 @@ export function JobList({ desk, state }: PartProps): JSX.Element {
 
 interface RowsProps extends Pick<PartProps, 'desk'> {
   readonly jobs: readonly ListedJob[];
+  /** By the app, which alone says what they came to and when they go. */
+  readonly isListed: boolean;
   readonly shownId: string | undefined;
 }
 
-function Rows({ jobs, desk, shownId }: RowsProps): JSX.Element {
+function Rows({ jobs, desk, isListed, shownId }: RowsProps): JSX.Element {
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="List of exports">
       <table>
@@ -72,8 +74,12 @@ function Rows({ jobs, desk, shownId }: RowsProps): JSX.Element {
             <th scope="col">State</th>
             <th scope="col">Of</th>
             <th scope="col">Configuration</th>
-            <th scope="col">Result</th>
-            <th scope="col">Goes</th>
+            {isListed && (
+              <>
+                <th scope="col">Result</th>
+                <th scope="col">Goes</th>
+              </>
+            )}
             <th scope="col">
               <span class="unseen">Action</span>
             </th>
@@ -92,8 +98,12 @@ function Rows({ jobs, desk, shownId }: RowsProps): JSX.Element {
               <td>
                 <Configuration job={job} />
               </td>
-              <td>{resultOf(job)}</td>
-              <td>{momentOf(job.expiresAt)}</td>
+              {isListed && (
+                <>
+                  <td>{resultOf(job)}</td>
+                  <td>{momentOf(job.expiresAt)}</td>
+                </>
+              )}
               <td>
                 <button
                   type="button"

@@ -40,6 +40,10 @@ export function storage(
     readAll: (environment, report) => {
       const text = (suffix: string): string => environment[`${name}${suffix}`]?.trim() ?? '';
       if (isUnresolved(text(''))) report(`${name} ${UNRESOLVED}`);
+      else if (text('') !== '' && !isConnectionString(text('')))
+        report(
+          `${name} must be a connection string: DefaultEndpointsProtocol=https;AccountName=…;AccountKey=…;EndpointSuffix=core.windows.net, or BlobEndpoint=…;SharedAccessSignature=…. With a managed identity, set ${name}__blobServiceUri instead`,
+        );
       if (text('') !== '') return { connectionString: text('') };
       const account = text('__accountName');
       const named = /^[a-z0-9]{3,24}$/.test(account) ? `https://${account}.blob.core.windows.net` : '';
@@ -66,14 +70,31 @@ export function isSameAccount(a: StorageAccount, b: StorageAccount): boolean {
   return one !== '' && one === other && !/^(usedevelopmentstorage|http:)/.test(one);
 }
 
-function blobEndpoint(account: StorageAccount): string {
-  if ('blobServiceUri' in account) return account.blobServiceUri.toLowerCase().replace(/\/+$/, '');
-  const parts = new Map(
-    account.connectionString.split(';').map((part) => {
+/** Whether the SDK takes a text for a connection string. What it throws of another one names no setting. */
+function isConnectionString(text: string): boolean {
+  const parts = partsOf(text);
+  if (parts.has('usedevelopmentstorage')) return true;
+  const has = (...names: string[]): boolean => names.every((name) => (parts.get(name) ?? '') !== '');
+  const endpoint = parts.get('blobendpoint');
+  if (endpoint !== undefined && !URL.canParse(endpoint)) return false;
+  if (has('defaultendpointsprotocol', 'accountname', 'accountkey'))
+    return endpoint !== undefined || has('endpointsuffix');
+  return endpoint !== undefined && has('sharedaccesssignature');
+}
+
+/** In small letters. */
+function partsOf(connectionString: string): Map<string, string> {
+  return new Map(
+    connectionString.split(';').map((part) => {
       const [name = '', ...value] = part.split('=');
       return [name.trim().toLowerCase(), value.join('=').trim().toLowerCase()];
     }),
   );
+}
+
+function blobEndpoint(account: StorageAccount): string {
+  if ('blobServiceUri' in account) return account.blobServiceUri.toLowerCase().replace(/\/+$/, '');
+  const parts = partsOf(account.connectionString);
   if (parts.has('usedevelopmentstorage')) return 'usedevelopmentstorage';
   const suffix = parts.get('endpointsuffix') ?? 'core.windows.net';
   const endpoint = parts.get('blobendpoint') ?? `https://${parts.get('accountname') ?? ''}.blob.${suffix}`;

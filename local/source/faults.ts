@@ -135,14 +135,23 @@ const KINDS: Record<Fault['kind'], true> = {
   alteredFile: true,
 };
 
-/** Reads faults written as a JSON array. @throws Error naming the entry that is none */
+/** Reads faults written as a JSON array. @throws Error naming the setting, and the entry that is none */
 export function parseFaults(text: string): Fault[] {
-  const values: unknown = JSON.parse(text);
-  if (!Array.isArray(values)) throw new Error('The faults must be a JSON array');
-  return values.map((value: unknown, index) => {
+  const values = arrayOf(text);
+  if (values === undefined) throw new Error('SOURCE_FAULTS must be a JSON array');
+  return values.map((value, index) => {
     if (isFault(value)) return value;
-    throw new Error(`Fault ${index} has no kind out of ${Object.keys(KINDS).join(', ')}`);
+    throw new Error(`SOURCE_FAULTS: fault ${index} has no kind out of ${Object.keys(KINDS).join(', ')}`);
   });
+}
+
+function arrayOf(text: string): unknown[] | undefined {
+  try {
+    const values: unknown = JSON.parse(text);
+    return Array.isArray(values) ? values : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function isFault(value: unknown): value is Fault {

@@ -55,6 +55,8 @@ describe('fhir-deid says what is wrong on its command line', () => {
     ['no command', [], 2, /^Name a command\.\n[^]*config push/],
     ['half a command', ['config'], 2, /^Name a command\.\n[^]*config push/],
     ['an unknown command', ['frob'], 2, /^There is no command "frob"\.\n[^]*config push/],
+    ['an unknown command with a file', ['check', 'a.json'], 2, /^There is no command "check"\.\n/],
+    ['an unknown one of a group', ['config', 'get', 'a'], 2, /^There is no command "config get"\.\n/],
     [
       'an unknown option',
       ['config', 'list', '--oops'],

@@ -139,6 +139,29 @@ describe('with what the export says', () => {
       expect(read('report.html')).toContain(text);
   });
 
+  it.each([
+    [{ isComplete: true, left: {} }, 'complete: the rules leave no element that can hold an identity'],
+    [{ isComplete: false, left: { names: ['HumanName', 'date, dateTime'] } }, 'not complete: see the table'],
+    [{ isComplete: true, left: { [`<${SECRET}>`]: [SECRET] } }, 'not known'],
+    [{ isComplete: false, left: { names: [`1 ${SECRET}`] } }, 'not known'],
+    [{ isComplete: true }, 'not known'],
+    ['all', 'not known'],
+  ])('without report.json the manifest says what is covered: %j', async (configurationCoverage, words) => {
+    const extension = {
+      configuration: 'study.json',
+      configurationDigest: 'd'.repeat(64),
+      configurationCoverage,
+    };
+    const output = [
+      { type: 'Patient', url: 'https://app/Patient-1.ndjson' },
+      { type: 'Observation', url: 'https://app/Observation-2.ndjson' },
+    ];
+    save('manifest.json', JSON.stringify({ output, extension }));
+    expect((await run()).code).toBe(0);
+    expect(read('report-shared.json')).toContain(words);
+    expect(read('report.html')).toContain(words);
+  });
+
   it('report.json says what was done', async () => {
     await run();
     const json = JSON.parse(read('report.json')) as { types: Record<string, unknown>[] };

@@ -12,10 +12,10 @@ import type { StorageFault, StorageRequest, StorageWatch } from './storageProxy.
 /** How a run ended, once it broke no promise. */
 export type RunEnd = 'complete' | 'failed' | 'cancelled';
 
-/** Longer than the retries of everything take together; then a job counts as one that never ends. */
-const LONGEST_RUN_MS = 150_000;
+/** Longer than the retries of everything take together, on a busy machine, too; then a job counts as one that never ends. */
+const LONGEST_RUN_MS = 400_000;
 /** What the end of a job leaves to the clean-up is gone after so long. */
-const LONGEST_TIDY_MS = 30_000;
+const LONGEST_TIDY_MS = 120_000;
 const POLL_MS = 60;
 
 /**

@@ -1,3 +1,4 @@
+import { BlobServiceClient } from '@azure/storage-blob';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { AuthorizationSettings } from '../../functions/settings/authorizationSettings.js';
@@ -136,8 +137,26 @@ describe('settings', () => {
     expect(read).not.toThrow(/hunter2/);
   });
 
+  it.each([
+    'hunter2',
+    'https://exports.blob.core.windows.net/?sig=hunter2',
+    'DefaultEndpointsProtocol=https;AccountName=hunter2;EndpointSuffix=core.windows.net',
+    'DefaultEndpointsProtocol=https;AccountName=one;AccountKey=hunter2',
+    'BlobEndpoint=hunter2;SharedAccessSignature=sv=1&sig=hunter2',
+    'BlobEndpoint=https://exports.blob.core.windows.net;AccountKey=hunter2',
+  ])('refuse what is no connection string, as the SDK does, in words of our own: %s', (account) => {
+    expect(() => BlobServiceClient.fromConnectionString(account)).toThrow();
+    for (const name of ['EXPORT_STORAGE', 'AzureWebJobsStorage']) {
+      const read = (): unknown => readSettings({ ...REQUIRED_SETTINGS, [name]: account });
+      expect(read).toThrow(`${name} must be a connection string`);
+      expect(read).toThrow(`${name}__blobServiceUri instead`);
+      expect(read).not.toThrow(/hunter2/);
+    }
+  });
+
   it('keep exports and the private state of the jobs in two accounts', () => {
-    const account = 'DefaultEndpointsProtocol=https;AccountName=one;AccountKey=hunter2';
+    const account =
+      'DefaultEndpointsProtocol=https;AccountName=one;AccountKey=hunter2;EndpointSuffix=core.windows.net';
     const read = (): unknown =>
       readSettings({ ...REQUIRED_SETTINGS, EXPORT_STORAGE: account, AzureWebJobsStorage: account });
     expect(read).toThrow(/same storage account/);

@@ -74,7 +74,7 @@ it(
       await first.end();
     }
   },
-  180_000 + KILLS * 12_000 + RESOURCES * 3,
+  600_000 + KILLS * 12_000 + RESOURCES * 3,
 );
 
 it('gives the lines of a deployment that de-identifies, as these are', async () => {

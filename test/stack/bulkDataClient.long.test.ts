@@ -70,7 +70,6 @@ describe.each(['app', 'sas'])('a client that follows the guide, with links of ki
       }
       expect(lines.has('Organization')).toBe(false);
     },
-    360_000,
   );
 
   it('gets nothing after it has deleted the export', async () => {

@@ -10,5 +10,4 @@ it.runIf(hasShared(SYNTHEA))(
   async () => {
     await expectDeidentified({ SAMPLE_DATA: join(SHARED, SYNTHEA) });
   },
-  360_000,
 );

@@ -103,7 +103,6 @@ describe('a source whose pages are large', () => {
         expect(peak).toBeLessThan(MAX_MEBIBYTES);
       }
     },
-    360_000,
   );
 
   it('is refused, with the setting to change, where one resource is larger than a page may be', async () => {

@@ -225,7 +225,6 @@ describe('a job uses the configuration of its kick-off', () => {
       expect(manifest.extension).toMatchObject({ configurationDigest: digestOf(REMOVES) });
       expect(registry.requests).toEqual([]);
     },
-    360_000,
   );
 });
 

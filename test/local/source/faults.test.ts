@@ -157,7 +157,7 @@ describe('a plan', () => {
   test('is read from JSON, and a fault that is none is named', () => {
     expect(parseFaults('[{"kind":"cut","every":3}]')).toEqual([{ kind: 'cut', every: 3 }]);
     expect(() => parseFaults('[{"kind":"cut"},{"kind":"cu"}]')).toThrow(
-      'Fault 1 has no kind out of status, cut',
+      'fault 1 has no kind out of status, cut',
     );
     expect(() => parseFaults('{}')).toThrow('must be a JSON array');
   });

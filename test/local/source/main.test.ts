@@ -58,7 +58,7 @@ test.each([
     { SAMPLE_DATA: '.', SOURCE_PAGING: 'pages' },
     /SOURCE_PAGING must be cursor or offset/,
   ],
-  ['faults that are none', { SAMPLE_DATA: '.', SOURCE_FAULTS: '[{}]' }, /Fault 0 has no kind/],
+  ['faults that are none', { SAMPLE_DATA: '.', SOURCE_FAULTS: '[{}]' }, /fault 0 has no kind/],
   [
     'a number that is none',
     { SAMPLE_DATA: '.', SOURCE_BULK: '{"poll":1}' },
