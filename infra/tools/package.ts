@@ -12,9 +12,9 @@ const BROUGHT_BY_THE_WORKER = '@azure/functions-core';
 /** The same files make the same bytes: the earliest moment that a zip archive can hold. */
 const MODIFIED = new Date(1980, 0, 1);
 const CONSOLE = 'dist/console';
-/** Types, source maps, texts, tests, builds for browsers: what Node never loads, unless the trace says so. */
+/** Types, source maps, texts, grammars, tests, builds for browsers: what Node never loads, unless the trace says so. */
 const USELESS =
-  /^dist\/(esm\/)?axios\.js$|\.(map|[cm]?ts|tsx|flow|md|markdown|tsbuildinfo|ya?ml|html|coffee|min\.js|umd\.js)$|(^|\/)(browser|browser-dist|dist-browser|dstu2|react-native|workerd|types|typings|es|tests?|__tests__|examples?|docs|\.github|umd|iife|min|locale|benchmarks?)\/|(^|\/)\.[^/]+$|(^|\/)(CHANGELOG|README|AUTHORS|HISTORY)[^/]*$/i;
+  /^dist\/(esm\/)?axios\.js$|\.(map|[cm]?ts|tsx|flow|md|markdown|tsbuildinfo|ya?ml|html|coffee|g4|interp|tokens|min\.js|umd\.js)$|(^|\/)(browser|browser-dist|dist-browser|dstu2|react-native|workerd|types|typings|es|tests?|__tests__|examples?|docs|\.github|umd|iife|min|locale|benchmarks?)\/|(^|\/)\.[^/]+$|(^|\/)(CHANGELOG|README|AUTHORS|HISTORY)[^/]*$/i;
 
 export interface DeploymentPackage {
   /** Folder with what is in the archive. */
