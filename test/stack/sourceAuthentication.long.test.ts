@@ -62,7 +62,7 @@ describe('an export of a source that wants SMART Backend Services', () => {
   };
 
   it('has every resource once, though its tokens end and are taken back on the way', async () => {
-    server.lifetimeSeconds = 1;
+    server.lifetimeSeconds = 2;
     let requests = 0;
     server.onFhir = (request, response) => {
       requests++;
