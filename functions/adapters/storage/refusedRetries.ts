@@ -5,7 +5,10 @@ import { retryAfterMs } from '../retryAfter.js';
 /** Tries of one request, the first one included. */
 export const MAX_TRIES = 5;
 
-/** After these, the SDK for blobs gives up; after 500 and 503 it tries again by itself. */
+/**
+ * After these, the SDK for blobs gives up; after 500 and 503 it tries again by itself:
+ * `findings/azure-blobs-give-up-where-azure-tables-try-again.sh`.
+ */
 const BLOB_STATUSES: readonly number[] = [408, 429, 502, 504];
 /** After these, the SDK for tables gives up where there is no `Retry-After`. */
 const TABLE_STATUSES: readonly number[] = [429];
